@@ -1,0 +1,65 @@
+"""Engines drive the load. One folder each, one row in ENGINES."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+from loadproof.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from loadproof.model import Event, Outcome, Plan, Reading, Slice
+
+
+class Sink(Protocol):
+    """Where an engine puts what it measures. Calls never block."""
+
+    def slice(self, part: Slice, /) -> None:
+        """One second of one endpoint; several for the same second and endpoint add up."""
+
+    def reading(self, reading: Reading, /) -> None:
+        """A series of the engine's own: users, planned rate, custom metrics."""
+
+    def event(self, event: Event, /) -> None:
+        """Something that happened."""
+
+
+class Engine(Protocol):
+    """A load generator.
+
+    An engine object serves one run. `run` returns when the load has ended and no process of it is left;
+    `stop` makes that happen: gently the first time (users finish their request, the engine reports),
+    at once the second time. Cancelling `run` is stopping at once.
+    """
+
+    def check(self, plan: Plan, /) -> list[Problem]:
+        """Why this plan cannot run, found without any load; empty when it can."""
+
+    def versions(self) -> dict[str, str]:
+        """The tool's name and version, for the run file."""
+
+    async def run(self, plan: Plan, sink: Sink, /) -> Outcome:
+        """Drive the load and report it to `sink`. Raises EngineError when it could not start."""
+
+    def stop(self) -> None:
+        """Ask for the end of the load; twice for the end at once."""
+
+
+ENGINES: dict[str, str] = {
+    "locust": "loadproof.engines.locust.engine:LocustEngine",
+    "k6": "loadproof.engines.k6.engine:K6Engine",
+}
+"""Name to where the class is; imported when used, so that one engine's libraries never burden another."""
+
+SUFFIXES: dict[str, str] = {".py": "locust", ".js": "k6", ".ts": "k6"}
+"""The engine that a scenario's file name suggests."""
+
+
+def load_engine(name: str) -> Engine:
+    """A fresh engine of that name. Raises ConfigError for an unknown one."""
+    if name not in ENGINES:
+        known = ", ".join(sorted(ENGINES))
+        raise ConfigError(Problem(f"unknown engine '{name}'", hint=f"engines are: {known}"))
+    module, _, attribute = ENGINES[name].partition(":")
+    engine: Engine = getattr(import_module(module), attribute)()
+    return engine

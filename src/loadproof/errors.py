@@ -1,0 +1,96 @@
+"""The exception tree and the exit codes.
+
+    LoadproofError            (never raised itself)
+    ├── ConfigError           2    wrong usage, plan or requirement: every problem at once
+    ├── EngineError           5    Locust, k6 or JMeter could not start or died
+    ├── TargetError           6    the target refuses, does not resolve, or speaks no HTTP
+    ├── RefusedError          7    the target guard says no
+    └── RunFileError          2    a run file that is missing, foreign, damaged or cannot be written
+
+Every error is printed as one message and, where there is one, the way out. None prints a traceback.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process answers to the shell; documented in docs/exit-codes.md."""
+
+    PASS = 0
+    CRASH = 1
+    USAGE = 2
+    FAIL = 3
+    INCONCLUSIVE = 4
+    ENGINE = 5
+    UNREACHABLE = 6
+    REFUSED = 7
+    INTERRUPTED = 130
+
+
+EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
+    ExitCode.PASS: "pass",
+    ExitCode.CRASH: "crash (Python's own, so that a crash never reads as a failed requirement)",
+    ExitCode.USAGE: "usage or configuration",
+    ExitCode.FAIL: "a requirement failed, or a regression was proved",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+    ExitCode.ENGINE: "the engine failed",
+    ExitCode.UNREACHABLE: "the target cannot be reached",
+    ExitCode.REFUSED: "refused by the target guard",
+    ExitCode.INTERRUPTED: "interrupted; the run file is closed, judged and readable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, where it is written, and the way out."""
+
+    message: str
+    where: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{head}\n  {self.hint}" if self.hint else head
+
+
+class LoadproofError(Exception):
+    """Base of every error that a user can cause or meet; carries its exit code."""
+
+    exit_code = ExitCode.CRASH
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = tuple(Problem(p) if isinstance(p, str) else p for p in problems)
+        super().__init__("\n".join(str(p) for p in self.problems))
+
+
+class ConfigError(LoadproofError):
+    """The command line, the plan or a requirement is wrong; `problems` holds all of them."""
+
+    exit_code = ExitCode.USAGE
+
+
+class EngineError(LoadproofError):
+    """The load generator could not start, or ended in a way that is not a result."""
+
+    exit_code = ExitCode.ENGINE
+
+
+class TargetError(LoadproofError):
+    """The target cannot be reached, found out before any load."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class RefusedError(LoadproofError):
+    """The target guard refuses to load this target."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class RunFileError(LoadproofError):
+    """A run file that cannot be created, written or read."""
+
+    exit_code = ExitCode.USAGE

@@ -1,0 +1,175 @@
+"""A mergeable latency histogram with logarithmic buckets.
+
+Bucket `i` holds values `v` with `i = floor(ln(v / 1 µs) / ln(1.01))`, so neighbouring bucket limits differ
+by 1 % and a quantile read from the middle of a bucket is within 0.5 % of the sample it stands for. Count,
+least and greatest value are kept exactly, the sum in whole nanoseconds. Merging adds integers, so per-second
+histograms merged are the same histogram, bit for bit, as one filled with all the samples. Source of the
+construction: Masson, Rim and Lee, "DDSketch", VLDB 2019, section 2.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import ArrayLike
+
+GROWTH = 1.01
+"""Ratio of two neighbouring bucket limits."""
+LEAST_S = 1e-6
+"""Values at or below one microsecond share bucket 0: no network answers faster."""
+INVERSE_LOG_GROWTH = 1 / math.log(GROWTH)
+LOG_LEAST = math.log(LEAST_S)
+_HALF_BUCKET = math.sqrt(GROWTH)
+_HEAD = struct.Struct("<qdd")
+
+
+class Histogram:
+    """Durations in seconds. Empty histograms answer None, never 0."""
+
+    __slots__ = ("buckets", "count", "maximum_s", "minimum_s", "sum_ns")
+
+    def __init__(self) -> None:
+        self.buckets: dict[int, int] = {}
+        self.count = 0
+        self.sum_ns = 0
+        self.minimum_s = math.inf
+        self.maximum_s = 0.0
+
+    def record(self, value_s: float) -> None:
+        """Add one duration in seconds. A negative or non-finite one is a bug of the caller: ValueError."""
+        if not 0 <= value_s < math.inf:
+            raise ValueError(f"a duration must be finite and not negative, got {value_s!r} s")
+        index = int((math.log(value_s) - LOG_LEAST) * INVERSE_LOG_GROWTH) if value_s > LEAST_S else 0
+        self.buckets[index] = self.buckets.get(index, 0) + 1
+        self.count += 1
+        self.sum_ns += round(value_s * 1e9)
+        self.minimum_s = min(self.minimum_s, value_s)
+        self.maximum_s = max(self.maximum_s, value_s)
+
+    def record_all(self, values_s: ArrayLike) -> None:
+        """Add many durations in seconds at once."""
+        values = np.asarray(values_s, dtype=np.float64)
+        if values.size == 0:
+            return
+        if not np.isfinite(values).all() or values.min() < 0:
+            raise ValueError("durations must be finite and not negative")
+        scaled = (np.log(np.maximum(values, LEAST_S)) - LOG_LEAST) * INVERSE_LOG_GROWTH
+        indices, counts = np.unique(scaled.astype(np.int64), return_counts=True)
+        for index, count in zip(indices.tolist(), counts.tolist(), strict=True):
+            self.buckets[index] = self.buckets.get(index, 0) + count
+        self.count += values.size
+        self.sum_ns += int(np.rint(values * 1e9).astype(np.int64).sum())
+        self.minimum_s = min(self.minimum_s, float(values.min()))
+        self.maximum_s = max(self.maximum_s, float(values.max()))
+
+    def merge(self, other: Histogram) -> None:
+        """Add every sample of `other`."""
+        for index, count in other.buckets.items():
+            self.buckets[index] = self.buckets.get(index, 0) + count
+        self.count += other.count
+        self.sum_ns += other.sum_ns
+        self.minimum_s = min(self.minimum_s, other.minimum_s)
+        self.maximum_s = max(self.maximum_s, other.maximum_s)
+
+    def quantile(self, q: float) -> float | None:
+        """Seconds at quantile `q` (0 to 1): the least sample that at least `q` of all do not exceed.
+
+        Within 0.5 % of that sample; None when there are no samples.
+        """
+        if not 0 <= q <= 1:
+            raise ValueError(f"a quantile lies between 0 and 1, got {q}")
+        if self.count == 0:
+            return None
+        # The tolerance keeps 0.95 * 100 from asking for the 96th sample: 95.00000000000001 is 95.
+        rank = max(1, math.ceil(q * self.count - 1e-9))
+        if rank >= self.count:
+            return self.maximum_s
+        seen = 0
+        for index in sorted(self.buckets):
+            seen += self.buckets[index]
+            if seen >= rank:
+                middle = LEAST_S * GROWTH**index * _HALF_BUCKET
+                return min(max(middle, self.minimum_s), self.maximum_s)
+        raise AssertionError("bucket counts do not add up to the count")
+
+    def share_above(self, limit_s: float) -> float | None:
+        """Fraction of the samples in buckets wholly above `limit_s` seconds; None when empty."""
+        if self.count == 0:
+            return None
+        index = int((math.log(limit_s) - LOG_LEAST) * INVERSE_LOG_GROWTH) if limit_s > LEAST_S else 0
+        return sum(count for i, count in self.buckets.items() if i > index) / self.count
+
+    @property
+    def mean_s(self) -> float | None:
+        """Mean in seconds, exact to a nanosecond; None when empty."""
+        return self.sum_ns / self.count / 1e9 if self.count else None
+
+    def to_bytes(self) -> bytes:
+        """The histogram as a blob: sum, least and greatest value, then (gap, count) pairs as varints."""
+        out = bytearray(_HEAD.pack(self.sum_ns, self.minimum_s, self.maximum_s))
+        previous = 0
+        for index in sorted(self.buckets):
+            _put_varint(out, index - previous)
+            _put_varint(out, self.buckets[index])
+            previous = index
+        return bytes(out)
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Histogram:
+        """The inverse of `to_bytes`. Raises ValueError on a damaged blob."""
+        if len(blob) < _HEAD.size:
+            raise ValueError(f"a histogram blob is at least {_HEAD.size} bytes long")
+        self = cls()
+        self.sum_ns, self.minimum_s, self.maximum_s = _HEAD.unpack_from(blob)
+        numbers = list(_varints(blob[_HEAD.size :]))
+        if len(numbers) % 2:
+            raise ValueError("a histogram blob ends in the middle of a bucket")
+        index = 0
+        for gap, count in zip(numbers[::2], numbers[1::2], strict=True):
+            index += gap
+            self.buckets[index] = count
+            self.count += count
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Histogram) and self.to_bytes() == other.to_bytes()
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, as list is
+
+    def __repr__(self) -> str:
+        return f"Histogram(count={self.count}, p50={self.quantile(0.5)}, max={self.maximum_s})"
+
+
+def merged(histograms: Iterable[Histogram]) -> Histogram:
+    """One histogram with the samples of all."""
+    total = Histogram()
+    for histogram in histograms:
+        total.merge(histogram)
+    return total
+
+
+def _put_varint(out: bytearray, value: int) -> None:
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+
+
+def _varints(data: bytes) -> Iterable[int]:
+    value = shift = 0
+    for byte in data:
+        value |= (byte & 0x7F) << shift
+        if byte & 0x80:
+            shift += 7
+        else:
+            yield value
+            value = shift = 0
+    if shift:
+        raise ValueError("a histogram blob ends in the middle of a number")

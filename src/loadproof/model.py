@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from loadproof.histogram import Histogram
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadproof.histogram import Histogram
+    from loadproof.errors import Problem
 
 
 class ProfileKind(StrEnum):
@@ -177,6 +179,23 @@ class Plan:
     def rehearsal(self) -> bool:
         return self.time_scale != 1.0
 
+    @property
+    def played_profile(self) -> Profile:
+        """The profile as it is really played: `profile` in `time_scale` of its time."""
+        return self.profile.scaled(self.time_scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What an engine finds in a scenario without sending anything."""
+
+    problems: tuple[Problem, ...] = ()
+    """Why it cannot run; empty when it can."""
+    targets: tuple[str, ...] = ()
+    """Base URLs that the load will go to, as far as they can be known beforehand."""
+    profile: Profile | None = None
+    """The scenario's own load over time, when it has one that can be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -217,6 +236,20 @@ class Slice:
     @property
     def failed(self) -> int:
         return sum(self.failures.values())
+
+    def add(self, other: Slice) -> None:
+        """Merge another part of the same second and endpoint into this one."""
+        if self.service is not None or other.service is not None:
+            # One of them measured both times: for the other they are the same.
+            service = Histogram()
+            service.merge(self.service or self.response)
+            service.merge(other.service or other.response)
+            self.service = service
+        self.requests += other.requests
+        for kind, count in other.failures.items():
+            self.failures[kind] = self.failures.get(kind, 0) + count
+        self.received_bytes += other.received_bytes
+        self.response.merge(other.response)
 
 
 @dataclass(frozen=True, slots=True)

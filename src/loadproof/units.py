@@ -5,18 +5,25 @@ Inside Loadproof a duration is seconds, a size is bytes, a share is a fraction o
 
 from __future__ import annotations
 
+import math
 import re
 
-_DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d)")
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|[kKMGT]i?B)")
+# Digits are [0-9], not \d: \d also takes the digits of every other script.
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)[ ]*(ns|us|µs|μs|ms|s|m|h|d)[ ]*")
+# Two spellings of micro: U+00B5 (the sign) and U+03BC (the Greek letter).
+# Kept as fractions: 1003 ms is 1003 / 1000 s, which is 1.003, and 1003 * 0.001 is not.
+_SECONDS = {
+    "ns": (1, 10**9), "us": (1, 10**6), "µs": (1, 10**6), "μs": (1, 10**6), "ms": (1, 1000),
+    "s": (1, 1), "m": (60, 1), "h": (3600, 1), "d": (86400, 1),
+}  # fmt: skip
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|[kKMGT]i?B)")
 _BYTES = {
     "B": 1,
     "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4,
     "kiB": 1024, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4,
 }  # fmt: skip
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
-_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|m|min|minute|h|hour)")
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
+_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*/\s*(s|sec|second|m|min|minute|h|hour)")
 _PER_SECOND = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 
 
@@ -26,13 +33,16 @@ def parse_duration(text: str) -> float:
     Raises:
         ValueError: the text is not a duration; the message says what one looks like.
     """
-    compact = text.strip().replace(" ", "")
-    parts = _DURATION_PART.findall(compact)
-    if not parts or "".join(n + u for n, u in parts) != compact:
+    stripped = text.strip()
+    if _DURATION_PART.sub("", stripped) or not stripped:
         raise ValueError(
             f"'{text}' is not a duration; write a number with a unit, such as 500ms, 30s, 5m or 1h30m"
         )
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    total = 0.0
+    for number, unit in _DURATION_PART.findall(stripped):
+        times, by = _SECONDS[unit]
+        total += float(number) * times / by
+    return _finite(total, text)
 
 
 def parse_size(text: str) -> float:
@@ -40,7 +50,7 @@ def parse_size(text: str) -> float:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"'{text}' is not a size; write a number with a unit, such as 512MiB or 1GB")
-    return float(match[1]) * _BYTES[match[2]]
+    return _finite(float(match[1]) * _BYTES[match[2]], text)
 
 
 def parse_percent(text: str) -> float:
@@ -48,7 +58,7 @@ def parse_percent(text: str) -> float:
     match = _PERCENT.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"'{text}' is not a percentage; write a number with %, such as 1%")
-    return float(match[1]) / 100
+    return _finite(float(match[1]) / 100, text)
 
 
 def parse_rate(text: str) -> float:
@@ -56,19 +66,21 @@ def parse_rate(text: str) -> float:
     match = _RATE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"'{text}' is not a rate; write a number per time, such as 200/s or 600/min")
-    return float(match[1]) / _PER_SECOND[match[2]]
+    return _finite(float(match[1]) / _PER_SECOND[match[2]], text)
 
 
 def format_duration(seconds: float) -> str:
     """A duration as a person writes it: 0.0123 is "12.3ms", 90 is "1m30s"."""
+    if not math.isfinite(seconds):
+        return str(seconds)
     if seconds < 0:
         return "-" + format_duration(-seconds)
     if seconds == 0:
         return "0s"
-    if seconds < 0.0009995:
-        return f"{_digits(seconds * 1e6)}µs"
-    if seconds < 0.9995:
-        return f"{_digits(seconds * 1e3)}ms"
+    # Each step ends where three digits would round up to the next unit.
+    for below_s, per_second, unit in ((9.995e-7, 1e9, "ns"), (9.995e-4, 1e6, "µs"), (0.9995, 1e3, "ms")):
+        if seconds < below_s:
+            return f"{_digits(seconds * per_second)}{unit}"
     if seconds < 59.95:
         return f"{_digits(seconds)}s"
     whole = round(seconds)
@@ -78,10 +90,14 @@ def format_duration(seconds: float) -> str:
 
 
 def format_percent(fraction: float) -> str:
-    """0.0123 is "1.23%"; never rounds a non-zero share to 0."""
+    """0.0123 is "1.23%"; never rounds a non-zero share to 0, nor one below 1 to 100%."""
     percent = fraction * 100
     if percent != 0 and abs(percent) < 0.01:
-        return f"{percent:.1g}%"
+        return f"{_plain(percent, 1)}%"
+    if 99.99 < percent < 100:
+        missing = _plain(100 - percent, 1)
+        places = len(missing.partition(".")[2])
+        return f"{percent:.{places}f}%"
     return f"{percent:.2f}".rstrip("0").rstrip(".") + "%"
 
 
@@ -89,7 +105,7 @@ def format_size(size_bytes: float) -> str:
     """Binary units: 1073741824 is "1GiB"."""
     value = float(size_bytes)
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(value) < 1024:
+        if abs(value) < 1023.5:  # above, three digits would print it as 1,024 of the smaller unit
             return f"{_digits(value)}{unit}"
         value /= 1024
     return f"{_digits(value)}TiB"
@@ -107,7 +123,21 @@ def format_count(count: float) -> str:
 
 def _digits(value: float) -> str:
     """Three significant digits, without an exponent."""
-    if abs(value) >= 100:
+    if abs(value) >= 99.95:
         return f"{value:,.0f}"
-    text = f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
-    return text.rstrip("0").rstrip(".")
+    return _plain(value, 3)
+
+
+def _plain(value: float, digits: int) -> str:
+    """`digits` significant digits in fixed notation, trailing zeros cut: never 0 for what is not 0."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:.0f}".removeprefix("-") if value == 0 else str(value)
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _finite(value: float, text: str) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"'{text:.40}' is too large")
+    return value

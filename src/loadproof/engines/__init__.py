@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from loadproof.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from loadproof.model import Event, Outcome, Plan, Reading, Slice
+    from loadproof.model import Event, Inspection, Outcome, Plan, Reading, Slice
 
 
 class Sink(Protocol):
@@ -23,6 +23,12 @@ class Sink(Protocol):
     def event(self, event: Event, /) -> None:
         """Something that happened."""
 
+    def log(self, line: str, /) -> None:
+        """A line that the engine or the scenario printed."""
+
+    def now(self) -> float:
+        """The conductor's clock, in seconds since the epoch; it never jumps."""
+
 
 class Engine(Protocol):
     """A load generator.
@@ -32,8 +38,8 @@ class Engine(Protocol):
     at once the second time. Cancelling `run` is stopping at once.
     """
 
-    def check(self, plan: Plan, /) -> list[Problem]:
-        """Why this plan cannot run, found without any load; empty when it can."""
+    def inspect(self, plan: Plan, /) -> Inspection:
+        """Why this plan cannot run, and what the scenario says of its target and load; sends nothing."""
 
     def versions(self) -> dict[str, str]:
         """The tool's name and version, for the run file."""

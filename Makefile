@@ -1,0 +1,45 @@
+# Every target works on a fresh machine with only Python 3.11+, make and the package registries.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types imports bench clean
+
+help:
+	@echo "make demo    load the demo service for a minute, live, and print the verdict"
+	@echo "make test    run the tests"
+	@echo "make check   what CI runs: lint, types, imports, tests, docs"
+	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
+	@echo "make clean   remove the virtual environment and what tools left behind"
+
+# Two environments of the same packages would only take time: one with everything serves all targets.
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/installed
+	$(BIN)/loadproof demo
+
+test: $(VENV)/installed
+	$(BIN)/pytest
+
+check: $(VENV)/installed lint types imports
+	$(BIN)/pytest
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed
+	$(BIN)/mypy
+
+imports: $(VENV)/installed
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/k6_outputs.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

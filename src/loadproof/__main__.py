@@ -1,0 +1,5 @@
+"""`python -m loadproof` is the `loadproof` command."""
+
+from loadproof.cli import main
+
+main()

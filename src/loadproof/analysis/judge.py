@@ -1,0 +1,171 @@
+"""The verdict on a run: every finding, and the report that reporters print."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from loadproof.analysis.integrity import judge_integrity
+from loadproof.analysis.requirements import judge_requirement
+from loadproof.analysis.thresholds import judge_thresholds
+from loadproof.analysis.windows import Window, judged_window, load_span, sample
+from loadproof.errors import ExitCode
+from loadproof.model import (
+    EndpointSummary,
+    EventKind,
+    Finding,
+    Outcome,
+    Report,
+    Requirement,
+    Slice,
+    Verdict,
+)
+from loadproof.units import format_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.run.reader import Run
+
+
+def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report:
+    """Everything that can be said of a run; pure, and the same bytes each time.
+
+    `requirements` replace those of the run's plan, if given.
+    """
+    if requirements is None:
+        requirements = run.plan.requirements
+    window = judged_window(run)
+    judged = [part for part in run.slices if part.second in window.seconds]
+    invalid = judge_integrity(run, window)
+    findings = [
+        *invalid,
+        *(judge_requirement(requirement, judged, window) for requirement in requirements),
+        *judge_thresholds(run),
+    ]
+    if len(findings) == len(invalid):
+        advice = "give a requirements file: --requirements FILE"
+        findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
+    verdict = overall_verdict(findings)
+    span = load_span(run)
+    return Report(
+        name=run.plan.name,
+        run_file=str(run.path),
+        verdict=verdict,
+        outcome=run.outcome or Outcome.COMPLETED,
+        sentence=_sentence(run, verdict, findings),
+        rehearsal=run.plan.rehearsal,
+        started_at_s=run.facts["started_at_s"],
+        duration_s=span[1] - span[0] if span else 0.0,
+        window=window.description,
+        findings=tuple(findings),
+        endpoints=tuple(_endpoints(judged, window)),
+        errors=tuple(_errors(run)),
+        notes=tuple(_notes(run)),
+        facts=_facts(run),
+    )
+
+
+def overall_verdict(findings: Sequence[Finding]) -> Verdict:
+    """A measurement that cannot be trusted beats all; then any FAIL, then any INCONCLUSIVE."""
+    if any(finding.evidence.get("measurement") == "invalid" for finding in findings):
+        return Verdict.INCONCLUSIVE
+    verdicts = {finding.verdict for finding in findings}
+    if Verdict.FAIL in verdicts:
+        return Verdict.FAIL
+    return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts or not verdicts else Verdict.PASS
+
+
+def exit_code(report: Report) -> ExitCode:
+    """What the process should answer for this report."""
+    if report.outcome is Outcome.INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    if report.outcome is Outcome.ENGINE_FAILED:
+        return ExitCode.ENGINE
+    codes = {
+        Verdict.PASS: ExitCode.PASS,
+        Verdict.FAIL: ExitCode.FAIL,
+        Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    }
+    return codes[report.verdict]
+
+
+def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
+    failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
+    unknown = [finding for finding in findings if finding.verdict is Verdict.INCONCLUSIVE]
+    match verdict:
+        case Verdict.PASS:
+            number = len(findings)
+            said = f"all {number} requirements hold" if number > 1 else "the requirement holds"
+        case Verdict.FAIL:
+            said = failed[0].sentence
+            if len(failed) > 1:
+                said += f" (and {len(failed) - 1} more)"
+        case Verdict.INCONCLUSIVE:
+            said = unknown[0].sentence
+            if len(unknown) > 1:
+                said += f" (and {len(unknown) - 1} more)"
+    if run.plan.rehearsal:
+        said += f"; a rehearsal in {run.plan.time_scale:g} of the time, not a proof"
+    return said
+
+
+def _endpoints(judged: Sequence[Slice], window: Window) -> list[EndpointSummary]:
+    by_name: dict[str, list[Slice]] = {}
+    for part in judged:
+        by_name.setdefault(str(part.endpoint), []).append(part)
+    rows = [_summary(name, parts, window) for name, parts in sorted(by_name.items())]
+    if len(rows) != 1:
+        rows.append(_summary("all requests", judged, window))
+    return rows
+
+
+def _summary(name: str, parts: Sequence[Slice], window: Window) -> EndpointSummary:
+    total = sample(parts)
+    histogram = total.response
+    return EndpointSummary(
+        endpoint=name,
+        requests=total.requests,
+        failed=total.failed,
+        throughput_per_s=total.requests / window.duration_s if window.duration_s else None,
+        mean_s=histogram.mean_s,
+        p50_s=histogram.quantile(0.50),
+        p95_s=histogram.quantile(0.95),
+        p99_s=histogram.quantile(0.99),
+        max_s=histogram.maximum_s if histogram.count else None,
+    )
+
+
+def _errors(run: Run) -> list[tuple[str, int]]:
+    counts: Counter[str] = Counter()
+    for event in run.events_of(EventKind.ERROR_SAMPLE):
+        endpoint = str(event.data.get("endpoint", ""))
+        counts[f"{endpoint}: {event.message}" if endpoint else event.message] += int(
+            event.data.get("count", 1)
+        )
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+_NOTED = (EventKind.SCENARIO_ERROR, EventKind.IN_FLIGHT, EventKind.DROPPED, EventKind.INTERRUPTED)
+
+
+def _notes(run: Run) -> list[str]:
+    """What a reader should know beside the findings."""
+    notes = [event.message for event in run.events if event.kind in _NOTED]
+    if run.plan.rehearsal:
+        notes.append(f"rehearsal: the profile was played in {run.plan.time_scale:g} of its time")
+    return list(dict.fromkeys(notes))
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    total = sample(run.slices)
+    return {
+        "engine": run.plan.engine,
+        "scenario": str(run.plan.scenario),
+        "target": run.plan.target,
+        "profile": str(run.plan.profile.kind),
+        "versions": run.facts.get("versions", {}),
+        "host": run.facts.get("host", {}),
+        "requests": format_count(total.requests),
+        "failed": format_count(total.failed),
+    }

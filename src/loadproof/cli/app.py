@@ -1,0 +1,73 @@
+"""The Typer application, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from loadproof import __version__
+from loadproof.cli import check, demo, doctor, judge, run, runs
+from loadproof.errors import ExitCode, LoadproofError
+
+app = typer.Typer(
+    name="loadproof",
+    help="Performance tests with one verdict: does the service hold its load?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True}
+"""Options that are not Loadproof's own go to the engine as they are."""
+
+app.command("run", context_settings=PASS_THROUGH)(run.command)
+app.command("check", context_settings=PASS_THROUGH)(check.command)
+app.command("judge")(judge.command)
+app.command("runs")(runs.command)
+app.command("doctor")(doctor.command)
+app.add_typer(demo.app, name="demo")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"loadproof {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Performance tests with one verdict."""
+
+
+def run_app(argv: list[str] | None = None) -> int:
+    """Run the command line and return the exit code; every LoadproofError becomes one message on stderr."""
+    try:
+        code = app(argv, standalone_mode=False)
+    except LoadproofError as error:
+        _print_error(error)
+        return int(error.exit_code)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return int(ExitCode.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        return int(ExitCode.INTERRUPTED)
+    return int(code or 0)
+
+
+def _print_error(error: LoadproofError) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for problem in error.problems:
+        where = f"{problem.where}: " if problem.where else ""
+        console.print(Text.assemble(("error: ", "bold red"), where, problem.message))
+        if problem.hint:
+            console.print(Text.assemble("       ", problem.hint))

@@ -1,0 +1,51 @@
+"""`loadproof check`: everything that `run` checks, without any load."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from loadproof.cli.planning import plan_and_engine
+from loadproof.cli.scenario import with_plan_request
+from loadproof.plan import PlanRequest
+from loadproof.plan.redact import redact_url
+from loadproof.units import format_duration
+
+if TYPE_CHECKING:
+    from loadproof.model import Plan
+
+
+@with_plan_request
+def command(request: PlanRequest) -> int:
+    """Check a scenario, its requirements and loadproof.yaml; sends nothing."""
+    plan, _ = plan_and_engine(request)
+    for line in describe(plan):
+        typer.echo(line)
+    return 0
+
+
+def describe(plan: Plan) -> list[str]:
+    """What the plan would do, a line each."""
+    targets = [redact_url(target) for target in plan.options.get("targets", [])]
+    lines = [
+        f"scenario      {plan.scenario} ({plan.engine})",
+        f"target        {', '.join(targets) or 'known only to the scenario'}",
+        f"load          {_load(plan)}",
+        f"requirements  {len(plan.requirements) or 'none: the verdict would be INCONCLUSIVE'}",
+    ]
+    lines += [
+        f"  {requirement.id:<28} {requirement.text:<16} {requirement.source}"
+        for requirement in plan.requirements
+    ]
+    return [*lines, "ok"]
+
+
+def _load(plan: Plan) -> str:
+    profile = plan.played_profile
+    if not profile.stages:
+        return "the scenario's own"
+    unit = "/s" if profile.open_model else " users"
+    stages = ", ".join(f"{format_duration(s.duration_s)} to {s.target:g}{unit}" for s in profile.stages)
+    scale = f", in {plan.time_scale:g} of its time" if plan.rehearsal else ""
+    return f"{profile.kind}, {format_duration(profile.duration_s)}{scale}: {stages}"

@@ -1,0 +1,89 @@
+"""`loadproof demo`: a real service, a real load test of it, a verdict; `demo serve` only serves."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loadproof.cli import options as o
+from loadproof.cli.run import choose_view, drive, finish
+from loadproof.demo import DEFAULT_ROWS, DemoOptions, running, serve
+
+app = typer.Typer(
+    help="A loan service on a real PostgreSQL, to try Loadproof on.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+
+_STAGES = ("10s:40", "45s:40", "5s:0")
+
+Rows = Annotated[
+    int, typer.Option("--rows", help="Transactions in the database; other tables in proportion.")
+]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option("--fault", help="Something that goes wrong, such as delay=50ms; repeat for more."),
+]
+
+
+@app.callback()
+def demo(
+    context: typer.Context,
+    rows: Rows = DEFAULT_ROWS,
+    faults: Faults = None,
+    run_file: o.RunFile = None,
+    json_file: o.JsonFile = None,
+    quiet: o.Quiet = False,
+) -> int:
+    """Serve the demo, load it for a minute with a locustfile, print the verdict."""
+    if context.invoked_subcommand is not None:
+        return 0
+    from loadproof.cli.planning import check_targets, plan_and_engine
+    from loadproof.plan import PlanRequest
+
+    folder = files("loadproof.demo") / "scenario"
+    with (
+        as_file(folder) as scenario,
+        running(DemoOptions(port=0, rows=rows, faults=tuple(faults or ()))) as service,
+    ):
+        if not quiet:
+            typer.echo(str(service.ready))
+        request = PlanRequest(
+            scenario=str(scenario / "locustfile.py"), target=service.base_url, stages=_STAGES, name="demo",
+            requirements=(scenario / "requirements.yaml",), folder=Path("/"),
+        )  # fmt: skip
+        plan, engine = plan_and_engine(request)
+        check_targets(plan)
+        report = drive(plan, engine, run_file, make_view=lambda: choose_view(plan, quiet=quiet))
+    return finish(report, json_file)
+
+
+@app.command("serve")
+def demo_serve(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="TCP port; 0 for a free one.")] = 8000,
+    rows: Rows = DEFAULT_ROWS,
+    faults: Faults = None,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="Let /admin/faults switch faults while it runs.")
+    ] = False,
+    pool_size: Annotated[int, typer.Option("--pool-size", help="Connections to PostgreSQL.")] = 10,
+    database_url: Annotated[
+        str | None, typer.Option("--database-url", envvar="DATABASE_URL", help="Use this PostgreSQL instead.")
+    ] = None,
+) -> int:
+    """Only serve the demo, until Ctrl-C."""
+    options = DemoOptions(
+        host=host,
+        port=port,
+        rows=rows,
+        faults=tuple(faults or ()),
+        admin=admin,
+        pool_size=pool_size,
+        database_url=database_url,
+    )
+    serve(options)
+    return 0

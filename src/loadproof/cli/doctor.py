@@ -1,0 +1,110 @@
+"""`loadproof doctor`: is this machine ready to drive load?"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import sqlite3
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import typer
+
+from loadproof import __version__
+from loadproof.engines import ENGINES, load_engine
+from loadproof.errors import LoadproofError
+from loadproof.run.host import host_facts
+from loadproof.units import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FD_RECOMMENDED = 10_000
+"""Locust asks for as many; each virtual user needs one connection, each connection one descriptor."""
+_WAL_RACE_FIXED = (3, 51, 3)
+_CLOCK_SAMPLE_S = 0.2
+_CLOCK_TOLERANCE = 0.01
+
+
+def command() -> int:
+    """Show engines, versions, limits, ports and clock, and what to mend."""
+    missing = 0
+    for mark, topic, text in _findings():
+        missing += mark == "!"
+        typer.echo(f"{mark} {topic:<12} {text}")
+    typer.echo("ready" if not missing else f"{missing} things to look at")
+    return 0
+
+
+def _findings() -> Iterator[tuple[str, str, str]]:
+    host = host_facts()
+    memory = format_size(host["memory_bytes"])
+    yield "✓", "loadproof", f"{__version__}, Python {host['python']} at {sys.executable}"
+    yield (
+        "✓",
+        "machine",
+        f"{host['system']} {host['release']} {host['machine']}, {host['cores']} cores, {memory}",
+    )
+    for name in ENGINES:
+        try:
+            versions = load_engine(name).versions()
+        except LoadproofError as error:
+            yield "!", name, " ".join(f"{p.message}; {p.hint}" for p in error.problems)
+        else:
+            yield "✓", name, ", ".join(f"{tool} {version}" for tool, version in versions.items())
+    yield _descriptors()
+    yield _ports()
+    yield _sqlite()
+    yield _clock()
+
+
+def _descriptors() -> tuple[str, str, str]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= _FD_RECOMMENDED or hard == resource.RLIM_INFINITY or hard >= _FD_RECOMMENDED:
+        return (
+            "✓",
+            "descriptors",
+            f"{soft} (can be raised to {'any' if hard == resource.RLIM_INFINITY else hard})",
+        )
+    return "!", "descriptors", f"{hard} at most: more users than that cannot connect; raise it with ulimit -n"
+
+
+def _ports() -> tuple[str, str, str]:
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:  # noqa: PTH123
+            low, high = (int(part) for part in file.read().split())
+    except OSError:
+        return "✓", "ports", "the range of local ports is not told on this system"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+    return "✓", "ports", f"{high - low + 1} local ports ({low} to {high})"
+
+
+def _sqlite() -> tuple[str, str, str]:
+    if sqlite3.sqlite_version_info >= _WAL_RACE_FIXED:
+        return "✓", "sqlite", sqlite3.sqlite_version
+    return (
+        "✓",
+        "sqlite",
+        f"{sqlite3.sqlite_version} (has the WAL-reset race; Loadproof writes with one connection only)",
+    )
+
+
+def _clock() -> tuple[str, str, str]:
+    wall_s, steady_s = time.time(), time.monotonic()
+    time.sleep(_CLOCK_SAMPLE_S)
+    drift_s = abs((time.time() - wall_s) - (time.monotonic() - steady_s))
+    resolution_s = time.get_clock_info("monotonic").resolution
+    if drift_s > _CLOCK_TOLERANCE:
+        return (
+            "!",
+            "clock",
+            f"the wall clock moved {drift_s:.3f}s against the monotonic one: is it being set?",
+        )
+    return (
+        "✓",
+        "clock",
+        f"steady, resolution {resolution_s * 1e9:.0f}ns, load average {os.getloadavg()[0]:.1f}",
+    )

@@ -1,0 +1,33 @@
+"""`loadproof judge`: the verdict again, from the run file alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loadproof.cli import options as o
+from loadproof.cli.run import finish
+from loadproof.plan.requirements import read_requirements
+from loadproof.run.reader import read_run
+
+
+def command(
+    run_file: Annotated[Path, typer.Argument(metavar="RUN", help="A run file.")],
+    requirements: o.Requirements = None,
+    json_file: o.JsonFile = None,
+    log: Annotated[
+        bool, typer.Option("--log", help="Print what the engine and the scenario printed.")
+    ] = False,
+) -> int:
+    """Judge a run again, also against other requirements."""
+    from loadproof.analysis.judge import judge
+    from loadproof.model import EventKind
+
+    run = read_run(run_file)
+    other = read_requirements(requirements) if requirements else None
+    if log:
+        for event in run.events_of(EventKind.ENGINE_LOG):
+            typer.echo(event.message)
+    return finish(judge(run, other), json_file)

@@ -1,0 +1,20 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Requirements = Annotated[
+    list[Path] | None, typer.Option("--requirements", help="A YAML file of requirements; repeat for more.")
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report there as JSON.")]
+RunFile = Annotated[
+    Path | None, typer.Option("--run-file", help="Where to write the run; by default .loadproof/runs/.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")]
+
+RUNS_FOLDER = Path(".loadproof/runs")
+"""Where run files go unless told otherwise."""

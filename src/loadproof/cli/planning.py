@@ -1,0 +1,40 @@
+"""From what was typed to a plan that can run: shared by `run` and `check`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from loadproof.engines import SUFFIXES, Engine, load_engine
+from loadproof.errors import ConfigError
+from loadproof.model import Plan, ProfileKind
+from loadproof.plan import PlanRequest, build_plan
+from loadproof.plan.target import normalise_target, preflight
+
+_PREFLIGHT_TIMEOUT_S = 5.0
+
+
+def plan_and_engine(request: PlanRequest) -> tuple[Plan, Engine]:
+    """The whole plan, checked by its engine, and the engine. Sends nothing.
+
+    Raises:
+        ConfigError: with every problem that the request, the files or the scenario have.
+    """
+    plan = build_plan(request, SUFFIXES)
+    engine = load_engine(plan.engine)
+    inspection = engine.inspect(plan)
+    if inspection.problems:
+        raise ConfigError(*inspection.problems)
+    if plan.profile.kind is ProfileKind.SCENARIO and inspection.profile is not None:
+        plan = replace(plan, profile=inspection.profile)
+    if plan.target is None and len(inspection.targets) == 1:
+        # Known from the scenario: shown, kept in the run file, and asked whether it is there.
+        plan = replace(plan, options={**plan.options, "scenario_target": inspection.targets[0]})
+    for target in inspection.targets:
+        normalise_target(target)
+    return replace(plan, options={**plan.options, "targets": list(inspection.targets)}), engine
+
+
+def check_targets(plan: Plan) -> None:
+    """Raises TargetError when a server that the load would go to does not answer at all."""
+    for target in plan.options.get("targets", []):
+        preflight(normalise_target(target), _PREFLIGHT_TIMEOUT_S)

@@ -1,0 +1,145 @@
+"""`loadproof run`: drive the load, watch, judge."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+from rich.console import Console
+
+from loadproof import __version__
+from loadproof.cli import options as o
+from loadproof.cli.planning import check_targets, plan_and_engine
+from loadproof.cli.scenario import with_plan_request
+from loadproof.errors import EngineError
+from loadproof.model import Outcome, Plan, Report, Slice
+from loadproof.plan import PlanRequest
+from loadproof.plan.stored import plan_to_json
+from loadproof.run.clock import Clock
+from loadproof.run.conductor import Conductor
+from loadproof.run.host import host_facts
+from loadproof.run.live import LiveView, PlainView, QuietView, View
+from loadproof.run.reader import read_run
+from loadproof.run.writer import RunWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadproof.engines import Engine
+    from loadproof.model import Requirement, Verdict
+    from loadproof.run.progress import Progress
+
+
+@with_plan_request
+def command(
+    request: PlanRequest,
+    run_file: o.RunFile = None,
+    json_file: o.JsonFile = None,
+    quiet: o.Quiet = False,
+) -> int:
+    """Drive a scenario against a service and answer with a verdict."""
+    plan, driver = plan_and_engine(request)
+    check_targets(plan)
+    report = drive(plan, driver, run_file, make_view=lambda: choose_view(plan, quiet=quiet))
+    return finish(report, json_file)
+
+
+def drive(plan: Plan, engine: Engine, run_file: Path | None, make_view: Callable[[], View]) -> Report:
+    """Run `plan` to its end, write its run file and judge it.
+
+    Raises EngineError or RunFileError; the run file then holds what there was.
+    """
+    from loadproof.analysis.judge import judge
+
+    clock = Clock()
+    started_at_s = clock.now()
+    path = run_file or o.RUNS_FOLDER / f"{_stamp(started_at_s)}-{plan.name}.db"
+    writer = RunWriter(path, _facts(plan, engine, started_at_s))
+    conductor = Conductor(plan, engine, writer, clock)
+    try:
+        outcome = asyncio.run(_conduct(conductor, make_view()))
+    except EngineError:
+        writer.finish({"outcome": Outcome.ENGINE_FAILED, "ended_at_s": clock.now()})
+        writer.close()
+        raise
+    except BaseException:
+        writer.abandon()
+        raise
+    writer.finish({"outcome": outcome, "ended_at_s": clock.now()})
+    report = judge(read_run(path))
+    writer.save_findings(report.verdict, report.findings)
+    writer.close()
+    return report
+
+
+def finish(report: Report, json_file: Path | None) -> int:
+    """Print the verdict, write the files that were asked for; returns the exit code."""
+    from loadproof.analysis.judge import exit_code
+    from loadproof.cli.output import write_report_file
+    from loadproof.reports import REPORTERS
+
+    if json_file is not None:
+        write_report_file(report, "json", json_file)
+    REPORTERS["terminal"](report, sys.stdout)
+    return int(exit_code(report))
+
+
+async def _conduct(conductor: Conductor, view: View) -> Outcome:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, conductor.stop)
+    with view:
+        return await conductor.run(view.update)
+
+
+def choose_view(plan: Plan, *, quiet: bool) -> View:
+    """Live in a terminal, lines elsewhere, nothing when asked for quiet."""
+    console = Console(highlight=False)
+    if quiet:
+        return QuietView()
+    if not console.is_terminal:
+        return PlainView(console)
+    return LiveView(console, lambda progress: requirement_states(plan, progress))
+
+
+def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement, Verdict, str]]:
+    """Each requirement as it would be judged now, over everything so far."""
+    from loadproof.analysis.requirements import format_value, judge_requirement
+    from loadproof.analysis.windows import Window
+    from loadproof.model import FailureKind
+
+    seconds = frozenset(progress.throughput)
+    window = Window(seconds - {max(seconds, default=0)} if len(seconds) > 1 else seconds, "so far")
+    parts = [
+        Slice(0, endpoint, numbers.requests, {FailureKind.STATUS: numbers.failed}, 0, numbers.response)
+        for endpoint, numbers in progress.endpoints.items()
+    ]
+    states = []
+    for requirement in plan.requirements:
+        finding = judge_requirement(requirement, parts, window)
+        value = finding.evidence.get("value")
+        shown = "" if value is None else format_value(value, requirement.unit)
+        states.append((requirement, finding.verdict, shown))
+    return states
+
+
+def _facts(plan: Plan, engine: Engine, started_at_s: float) -> dict[str, object]:
+    process = psutil.Process()
+    return {
+        "name": plan.name,
+        "plan": plan_to_json(plan),
+        "versions": {"loadproof": __version__, **engine.versions()},
+        "host": host_facts(),
+        "started_at_s": started_at_s,
+        "writer": {"pid": os.getpid(), "started_at_s": process.create_time()},
+    }
+
+
+def _stamp(time_s: float) -> str:
+    return time.strftime("%Y%m%d-%H%M%S", time.localtime(time_s))

@@ -1,0 +1,1 @@
+"""The endpoints, by what they are about; `application.py` holds the table of their paths."""

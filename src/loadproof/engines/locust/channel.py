@@ -1,0 +1,46 @@
+"""The pipe between the Locust child and the conductor: length-prefixed msgpack messages.
+
+{"t": "rows", "slices": [...], "errors": [...]}       finished seconds (see recorder.py)
+{"t": "users", "time": s, "users": n}                 virtual users now
+{"t": "event", "kind": k, "message": m, "data": {}}   something happened
+{"t": "end", "recorded": n, "exit_code": c}           the last message of a Locust that ended by itself
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgpack
+
+_LENGTH = struct.Struct("<I")
+MAXIMUM_MESSAGE_BYTES = 64 << 20
+"""A longer one is not ours: the stream is out of step."""
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """One message as bytes for the wire."""
+    body: bytes = msgpack.packb(message)
+    return _LENGTH.pack(len(body)) + body
+
+
+class Decoder:
+    """Bytes in, messages out; keeps what is not complete."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """The messages completed by `data`. Raises ValueError when the stream is not ours."""
+        self._buffer += data
+        messages = []
+        while len(self._buffer) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._buffer)
+            if length > MAXIMUM_MESSAGE_BYTES:
+                raise ValueError(f"a message of {length} bytes is not one of Loadproof's")
+            end = _LENGTH.size + length
+            if len(self._buffer) < end:
+                break
+            messages.append(msgpack.unpackb(bytes(self._buffer[_LENGTH.size : end])))
+            del self._buffer[:end]
+        return messages

@@ -1,0 +1,204 @@
+"""Loadproof inside Locust: listens, counts, reports once a second. Locust itself is not changed.
+
+Installed by `child.py` before Locust's command line starts. With `--processes` the listeners run in the
+master and in each worker: a worker's rows travel to the master inside Locust's own reports.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.lock import BoundedSemaphore
+from locust import events, runners
+from locust.rpc import Message
+from locust.runners import MasterRunner, WorkerRunner
+from locust.stats import StatsError
+
+from loadproof.engines.locust.channel import encode
+from loadproof.engines.locust.failures import classify
+from loadproof.engines.locust.in_flight import InFlight
+from loadproof.engines.locust.recorder import Recorder, wall_clock
+from loadproof.engines.locust.shape import ProfileShape
+from loadproof.engines.supervisor import die_with_parent
+from loadproof.model import EventKind
+
+if TYPE_CHECKING:
+    from loadproof.engines.locust.settings import Settings
+
+_REPORT_KEY = "loadproof"
+_TEXT_LIMIT = 500
+_SCENARIO_ERRORS = 20
+"""Distinct exceptions of tasks that are told; later ones are counted by Locust's own report."""
+
+
+class Plugin:
+    """The state of one Locust process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = wall_clock()
+        self._recorder = Recorder(self._clock)
+        self._in_flight = InFlight()
+        self._channel = socket.socket(fileno=settings.channel_fd)
+        self._channel_lock = BoundedSemaphore(1)
+        self._runner: Any = None
+        self._worker_final: set[str] = set()
+        self._worker_counts: dict[str, tuple[int, int]] = {}
+        self._lost: set[str] = set()
+        self._scenario_errors: set[str] = set()
+
+    def install(self) -> None:
+        """Add the listeners, before the locustfile is imported."""
+        runners.WORKER_REPORT_INTERVAL = 1.0
+        self._in_flight.install()
+        events.init.add_listener(self._on_init)
+        events.request.add_listener(self._on_request)
+
+    def _on_init(self, environment: Any, runner: Any, **_: Any) -> None:
+        self._runner = runner
+        options = environment.parsed_options
+        if isinstance(runner, WorkerRunner):
+            if options.processes:
+                die_with_parent(os.getppid())
+            self._channel.close()
+            events.report_to_master.add_listener(self._on_report_to_master)
+            # Locust's own last report waits for `quit`; a report at the stop makes its last second complete.
+            events.test_stop.add_listener(lambda **_: runner._send_stats())
+            return
+        if self._settings.profile is not None:
+            environment.shape_class = ProfileShape(self._settings.profile)
+            environment.shape_class.runner = runner
+        scale = self._settings.time_scale
+        if scale != 1.0:
+            options.run_time = options.run_time * scale if options.run_time else options.run_time
+            options.spawn_rate = (options.spawn_rate or 1) / scale
+        if isinstance(runner, MasterRunner):
+            events.worker_report.add_listener(self._on_worker_report)
+            runner.quit = self._quit_patiently  # type: ignore[method-assign]
+        events.test_start.add_listener(self._on_test_start)
+        events.test_stopping.add_listener(self._on_test_stopping)
+        events.user_error.add_listener(self._on_user_error)
+        events.quit.add_listener(self._on_quit)
+        gevent.spawn(self._report_for_ever)
+
+    def _on_request(
+        self,
+        request_type: str,
+        name: str,
+        response_time: float | None,
+        response_length: int | None,
+        exception: Exception | str | None = None,
+        response: Any = None,
+        **_: Any,
+    ) -> None:
+        tally = self._recorder.request(request_type, name, response_time, response_length)
+        if exception is not None:
+            kind = classify(exception, getattr(response, "status_code", None))
+            text = StatsError.parse_error(exception)[:_TEXT_LIMIT]
+            self._recorder.failure(tally, request_type, name, kind, text)
+
+    # --- reports -------------------------------------------------------------------------------------
+
+    def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
+        final = self._runner.state == runners.STATE_STOPPED
+        slices, errors = self._recorder.take(everything=final)
+        data[_REPORT_KEY] = {
+            "slices": slices,
+            "errors": errors,
+            "final": final,
+            "recorded": self._recorder.recorded,
+            "in_flight": self._in_flight.count,
+        }
+
+    def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
+        report = data.get(_REPORT_KEY)
+        if report is None:
+            return
+        self._worker_counts[client_id] = (report["recorded"], report["in_flight"])
+        if report["final"]:
+            self._worker_final.add(client_id)
+        self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
+
+    def _report_for_ever(self) -> None:
+        while True:
+            # Just after each whole second, so that a second is sent as soon as it is over.
+            gevent.sleep(1.02 - self._clock() % 1.0)
+            self._report()
+
+    def _report(self, *, everything: bool = False) -> None:
+        slices, errors = self._recorder.take(everything=everything)
+        if slices or errors:
+            self._send({"t": "rows", "slices": slices, "errors": errors})
+        self._send({"t": "users", "time": self._clock(), "users": self._runner.user_count})
+        if isinstance(self._runner, MasterRunner):
+            self._watch_workers(self._runner)
+
+    def _watch_workers(self, runner: MasterRunner) -> None:
+        for client in runner.clients.all:
+            if client.state == runners.STATE_MISSING and client.id not in self._lost:
+                self._lost.add(client.id)
+                message = "a Locust worker stopped answering; its users are started again on the others"
+                self._event(EventKind.WORKER_LOST, message, worker=client.id)
+
+    # --- the course of the test ----------------------------------------------------------------------
+
+    def _on_test_start(self, **_: Any) -> None:
+        self._worker_final.clear()
+        self._event(EventKind.LOAD_STARTED, "the load started")
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        self._event(EventKind.LOAD_ENDED, "the load ended; users finish what they are doing")
+
+    def _on_user_error(self, exception: BaseException, **_: Any) -> None:
+        text = f"{type(exception).__name__}: {exception}"[:_TEXT_LIMIT]
+        if text not in self._scenario_errors and len(self._scenario_errors) < _SCENARIO_ERRORS:
+            self._scenario_errors.add(text)
+            self._event(EventKind.SCENARIO_ERROR, f"a task raised {text}")
+
+    def _quit_patiently(self) -> None:
+        """MasterRunner.quit, which gives workers half a second, waiting for their last report instead.
+
+        Users get `--stop-timeout` to finish their task, and what they still did is in that report.
+        """
+        runner = self._runner
+        runner.stop(send_stop_to_client=False)
+        waiting_for = {client.id for client in runner.clients.all} - self._lost
+        for client in runner.clients.all:
+            runner.server.send_to_client(Message("quit", None, client.id))
+        limit_s = self._clock() + runner.environment.stop_timeout + 5.0
+        while waiting_for - self._worker_final and self._clock() < limit_s:
+            gevent.sleep(0.05)
+            self._watch_workers(runner)
+            waiting_for -= self._lost
+        runner.greenlet.kill(block=True)
+
+    def _on_quit(self, exit_code: int, **_: Any) -> None:
+        self._report(everything=True)
+        recorded = self._recorder.recorded + sum(count for count, _ in self._worker_counts.values())
+        in_flight = self._in_flight.count + sum(count for _, count in self._worker_counts.values())
+        if in_flight:
+            message = f"{in_flight} requests had no answer yet when their users were stopped"
+            self._event(EventKind.IN_FLIGHT, message, count=in_flight)
+        total = self._runner.stats.total.num_requests
+        if total > recorded:
+            message = f"Locust counted {total} requests, Loadproof recorded {recorded}"
+            self._event(EventKind.RECORDER_MISMATCH, message, locust=total, recorded=recorded)
+        self._send({"t": "end", "recorded": recorded, "exit_code": exit_code})
+        self._channel.shutdown(socket.SHUT_WR)
+
+    def _event(self, kind: EventKind, message: str, **data: Any) -> None:
+        self._send(
+            {"t": "event", "time": self._clock(), "kind": kind.value, "message": message, "data": data}
+        )
+
+    def _send(self, message: dict[str, Any]) -> None:
+        # The socket is gevent's: a slow conductor makes this greenlet wait, never a user. The lock keeps
+        # another greenlet's message out of the middle of this one.
+        with self._channel_lock:
+            try:
+                self._channel.sendall(encode(message))
+            except OSError:
+                return  # the conductor is gone: the supervisor ends this process

@@ -1,0 +1,108 @@
+"""Counts requests by second and endpoint inside a Locust process.
+
+Lives in the generator's hot path: a request costs one clock read, one dictionary look-up and one list
+append. Histograms are filled with numpy when a second is over. Rows are plain lists, because they travel
+inside Locust's own reports from worker to master (msgpack) and then to the conductor.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from loadproof.histogram import Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadproof.model import FailureKind
+
+Row = list[Any]
+"""[second, method, name, requests, {failure kind: count}, received bytes, response histogram]"""
+
+_ERRORS_PER_SECOND = 20
+"""Distinct error texts kept per second; the rest counts as one: an outage must not flood the run."""
+OTHER_ERRORS = "other errors"
+
+
+class _Tally:
+    """One endpoint during one second."""
+
+    __slots__ = ("failures", "received_bytes", "times_s")
+
+    def __init__(self) -> None:
+        self.times_s: list[float] = []
+        self.received_bytes = 0
+        self.failures: dict[str, int] = {}
+
+
+def wall_clock() -> Callable[[], float]:
+    """A clock in seconds since the epoch that never jumps: the wall clock now, then the monotonic one."""
+    anchor = time.time() - time.monotonic()
+    monotonic = time.monotonic
+    return lambda: monotonic() + anchor
+
+
+class Recorder:
+    """One process's counts. `request` is called for each; `take` hands over the seconds that are over."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.recorded = 0
+        self.dropped = 0
+        """Events with a response time that is no duration: reported, never silently lost."""
+        self._clock = clock
+        self._second = int(clock())
+        self._tallies: dict[tuple[str, str], _Tally] = {}
+        self._errors: dict[tuple[str, str, str, str], int] = {}
+        self._rows: list[Row] = []
+        self._error_rows: list[Row] = []
+
+    def request(self, method: str, name: str, response_time_ms: float | None, length: int | None) -> _Tally:
+        """Count one finished request; the tally returned takes its failure, if it failed."""
+        now = self._clock()
+        if now >= self._second + 1:
+            self._rotate(int(now))
+        key = (method, name)
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = _Tally()
+        tally.times_s.append(0.0 if response_time_ms is None else response_time_ms / 1000)
+        if length:
+            tally.received_bytes += length
+        self.recorded += 1
+        return tally
+
+    def failure(self, tally: _Tally, method: str, name: str, kind: FailureKind, text: str) -> None:
+        """Say that the request just counted in `tally` failed, and how."""
+        tally.failures[kind.value] = tally.failures.get(kind.value, 0) + 1
+        key = (method, name, kind.value, text)
+        if key not in self._errors and len(self._errors) >= _ERRORS_PER_SECOND:
+            key = ("", "", kind.value, OTHER_ERRORS)
+        self._errors[key] = self._errors.get(key, 0) + 1
+
+    def take(self, *, everything: bool = False) -> tuple[list[Row], list[Row]]:
+        """The finished seconds since the last call, as (slice rows, error rows).
+
+        An error row is [second, method, name, failure kind, text, count]. `everything` includes the
+        second that is still running.
+        """
+        now = int(self._clock())
+        if everything or now > self._second:
+            self._rotate(now)
+        rows, errors = self._rows, self._error_rows
+        self._rows, self._error_rows = [], []
+        return rows, errors
+
+    def _rotate(self, second: int) -> None:
+        for (method, name), tally in self._tallies.items():
+            histogram = Histogram()
+            histogram.record_all(tally.times_s)
+            self._rows.append(
+                [
+                    self._second, method, name, len(tally.times_s), tally.failures, tally.received_bytes,
+                    histogram.to_bytes(),
+                ]
+            )  # fmt: skip
+        self._error_rows += [[self._second, *key, count] for key, count in self._errors.items()]
+        self._tallies, self._errors = {}, {}
+        self._second = max(second, self._second)

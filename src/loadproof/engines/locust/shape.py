@@ -1,0 +1,35 @@
+"""Loadproof's profile as a Locust load shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locust import LoadTestShape
+
+if TYPE_CHECKING:
+    from loadproof.model import Profile
+
+
+class ProfileShape(LoadTestShape):
+    """Follows the profile once a second, in a straight line within each stage.
+
+    At least one user runs until the end: Locust treats zero users as a test that has not begun.
+    """
+
+    abstract = True  # keeps Locust from taking it for a shape of the locustfile
+
+    def __init__(self, profile: Profile) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._profile = profile
+        self._users = 0
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users that should run at the end of this second, and the rate that reaches them in it."""
+        now_s = self.get_run_time()  # type: ignore[no-untyped-call]
+        if now_s >= self._profile.duration_s:
+            return None
+        ahead_s = min(now_s + 1.0, self._profile.duration_s - 1e-9)
+        users = max(1, round(self._profile.level_at(ahead_s)))
+        rate = float(max(1, abs(users - self._users)))
+        self._users = users
+        return users, rate

@@ -1,0 +1,363 @@
+"""From what was typed, `loadproof.yaml` and the defaults, in this order, to one Plan, or to all problems."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadproof.errors import ConfigError, Problem
+from loadproof.model import Plan, Profile, ProfileKind, Stage
+from loadproof.plan.config import FILE_NAME, LoadedConfig, load_config
+from loadproof.plan.document import did_you_mean, near_files
+from loadproof.plan.profiles import (
+    ParsedStage,
+    parse_run_time,
+    parse_stages,
+    profile_from,
+    profile_from_locust_flags,
+)
+from loadproof.plan.requirements import read_requirements
+from loadproof.plan.schema import MAX_USERS, ScenarioConfig, TestConfig, check_name
+from loadproof.plan.target import normalise_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from loadproof.model import Requirement
+
+LOCUST = "locust"
+"""The engine that takes users, spawn rate and run time as its own flags."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """What the command line gives; None and empty mean "not given"."""
+
+    scenario: str | None = None
+    """A test's name, a scenario's name, or a file."""
+    engine: str | None = None
+    target: str | None = None
+    profile: str | None = None
+    stages: tuple[str, ...] = ()
+    users: int | None = None
+    spawn_rate: float | None = None
+    run_time: str | None = None
+    requirements: tuple[Path, ...] = ()
+    engine_args: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    """NAME=VALUE each."""
+    time_scale: float | None = None
+    name: str | None = None
+    config: Path | None = None
+    folder: Path = field(default_factory=Path)
+    """Where relative paths begin, and where loadproof.yaml is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What the positional argument turned out to be."""
+
+    file: Path
+    name: str
+    scenario: ScenarioConfig
+    test: TestConfig = field(default_factory=lambda: TestConfig.model_validate({}))
+    test_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """How much load, merged from the command line and the test, and where each part was written."""
+
+    profile: str | None
+    stages: tuple[ParsedStage, ...]
+    users: int | None
+    spawn_rate: float | None
+    run_time_s: float | None
+    where: str
+
+
+class _Problems(list[Problem]):
+    """Collects the problems of steps that raise ConfigError, so that all are told at once."""
+
+    @contextlib.contextmanager
+    def collected(self) -> Iterator[None]:
+        try:
+            yield
+        except ConfigError as error:
+            self.extend(error.problems)
+
+
+def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
+    """The plan; `suffixes` maps a scenario file's ending to its engine.
+
+    What the command line gives wins over the test in loadproof.yaml, and that over the top of the file.
+    The profile is as written: engines play it in `time_scale` of its time.
+
+    Raises:
+        ConfigError: with every problem of the request, loadproof.yaml and the requirement files.
+    """
+    problems = _Problems()
+    config: LoadedConfig | None = None
+    with problems.collected():
+        config = _find_config(request)
+    if problems:
+        # Without a sound file it is unknown what the names on the command line mean: check the rest.
+        _check_numbers(request, problems)
+        raise ConfigError(*problems)
+    chosen: _Chosen | None = None
+    with problems.collected():
+        chosen = _choose(request, config)
+    _check_numbers(request, problems)
+    env: dict[str, str] = {}
+    with problems.collected():
+        env = parse_env(request.env)
+    target: str | None = None
+    with problems.collected():
+        target = _target(request, config, chosen)
+    requirements: tuple[Requirement, ...] = ()
+    with problems.collected():
+        requirements = _requirements(request, config, chosen)
+    engine = _engine(request, chosen, suffixes, problems)
+    profile = Profile(ProfileKind.SCENARIO)
+    flags: tuple[str, ...] = ()
+    with problems.collected():
+        load = _load(request, chosen, config)
+        if not problems:  # numbers that are wrong by themselves make no profile
+            profile, flags = _profile(load, engine)
+    if problems or chosen is None:
+        raise ConfigError(*problems)
+    return Plan(
+        name=request.name or chosen.name,
+        scenario=chosen.file,
+        engine=engine,
+        target=target,
+        profile=profile,
+        requirements=requirements,
+        engine_args=(*chosen.scenario.args, *chosen.test.args, *flags, *request.engine_args),
+        env=tuple({**chosen.scenario.env, **chosen.test.env, **env}.items()),
+        time_scale=request.time_scale if request.time_scale is not None else chosen.test.time_scale,
+    )
+
+
+def parse_env(items: Iterable[str]) -> dict[str, str]:
+    """Variables from NAME=VALUE texts; the last of one name counts.
+
+    Raises:
+        ConfigError: with every item that has no '=' or no proper name; values are never shown.
+    """
+    env: dict[str, str] = {}
+    problems = []
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals:
+            hint = "write NAME=VALUE; NAME= for an empty value"
+            problems.append(Problem("a variable has no '='", "--env", hint))
+        elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
+            hint = "names have letters, digits and '_', and begin with no digit"
+            problems.append(Problem(f"'{name}' is not a variable's name", "--env", hint))
+        elif "\0" in value:
+            problems.append(Problem(f"the value of {name} holds a zero byte", "--env"))
+        else:
+            env[name] = value
+    if problems:
+        raise ConfigError(*problems)
+    return env
+
+
+def _find_config(request: PlanRequest) -> LoadedConfig | None:
+    if request.config is not None:
+        return load_config(request.folder / request.config)
+    found = request.folder / FILE_NAME
+    if found.exists():
+        return load_config(found)
+    other = found.with_suffix(".yml")
+    if other.exists():
+        raise ConfigError(Problem("is not read under this name", str(other), f"call it {FILE_NAME}"))
+    return None
+
+
+def _choose(request: PlanRequest, config: LoadedConfig | None) -> _Chosen:
+    tests = config.config.tests if config else {}
+    scenarios = config.config.scenarios if config else {}
+    wanted = request.scenario
+    if wanted is None and len(tests) == 1:
+        wanted = next(iter(tests))
+    if wanted is None:
+        hint = f"tests are: {', '.join(tests)}" if tests else "give a locustfile or a k6 script"
+        raise ConfigError(Problem("which scenario?", hint=hint))
+    if config is not None and wanted in tests:
+        test = tests[wanted]
+        named = test.scenario or next(iter(scenarios))
+        file = _existing(config.path.parent / scenarios[named].file, config.where("scenarios", named, "file"))
+        return _Chosen(file, wanted, scenarios[named], test, wanted)
+    if config is not None and wanted in scenarios:
+        file = _existing(
+            config.path.parent / scenarios[wanted].file, config.where("scenarios", wanted, "file")
+        )
+        return _Chosen(file, wanted, scenarios[wanted])
+    file = _existing(request.folder / wanted, "", (*tests, *scenarios))
+    return _Chosen(file, _safe_name(file.stem), ScenarioConfig(file=wanted, engine=None))
+
+
+def _existing(file: Path, where: str, names: tuple[str, ...] = ()) -> Path:
+    """The file. Raises ConfigError, with files and names that are like it, when there is none."""
+    try:
+        if file.is_file():
+            return file
+        message = "is a folder, not a scenario" if file.is_dir() else "no such file"
+    except OSError as error:
+        raise ConfigError(Problem(f"the scenario cannot be read: {error.strerror}", where)) from None
+    near = did_you_mean(file.name, names) if names else ""
+    hint = near if near.startswith("did you mean") else near_files(file) or near
+    raise ConfigError(Problem(f"the scenario '{file}': {message}", where, hint))
+
+
+def _safe_name(stem: str) -> str:
+    """A file's name as a run's name: it becomes part of the run file's name."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:100]
+    return safe or "run"
+
+
+def _check_numbers(request: PlanRequest, problems: _Problems) -> None:
+    if request.users is not None and not 1 <= request.users <= MAX_USERS:
+        problems.append(Problem(f"{request.users} is not a number of users", "--users", "write 1 or more"))
+    rate = request.spawn_rate
+    if rate is not None and not (rate > 0 and math.isfinite(rate)):
+        problems.append(Problem(f"{rate:g} is not a spawn rate", "--spawn-rate", "write a number above 0"))
+    scale = request.time_scale
+    if scale is not None and not 0 < scale <= 1:
+        hint = "write a fraction above 0, up to 1: 0.05 plays an hour in 3 minutes"
+        problems.append(Problem(f"{scale:g} is not a time scale", "--time-scale", hint))
+    if request.name is not None:
+        try:
+            check_name(request.name)
+        except ValueError as error:
+            message, _, hint = str(error).partition("; ")
+            problems.append(Problem(message, "--name", hint))
+
+
+def _target(request: PlanRequest, config: LoadedConfig | None, chosen: _Chosen | None) -> str | None:
+    if request.target is not None:
+        return normalise_target(request.target, "--target")
+    if chosen is not None and chosen.test.target is not None:
+        return normalise_target(chosen.test.target)
+    common = config.config.target if config else None
+    return None if common is None else normalise_target(common)
+
+
+def _requirements(
+    request: PlanRequest, config: LoadedConfig | None, chosen: _Chosen | None
+) -> tuple[Requirement, ...]:
+    if request.requirements:
+        return read_requirements(request.folder / file for file in request.requirements)
+    return config.requirements_for(chosen.test_name if chosen else None) if config else ()
+
+
+def _engine(
+    request: PlanRequest, chosen: _Chosen | None, suffixes: Mapping[str, str], problems: _Problems
+) -> str:
+    engine = request.engine or (chosen.scenario.engine if chosen else None)
+    if engine is not None or chosen is None:
+        return engine or ""
+    suffix = chosen.file.suffix.lower()
+    if suffix not in suffixes:
+        known = ", ".join(f"{end} ({name})" for end, name in suffixes.items())
+        hint = f"name it with --engine; known endings: {known}"
+        problems.append(
+            Problem(f"'{chosen.file}' does not say by its ending which engine runs it", hint=hint)
+        )
+    return suffixes.get(suffix, "")
+
+
+def _load(request: PlanRequest, chosen: _Chosen | None, config: LoadedConfig | None) -> _Load:
+    """The command line's profile or stages replace the test's whole load; its numbers replace one by one."""
+    test = chosen.test if chosen else TestConfig.model_validate({})
+    where = (
+        ""
+        if config is None or not chosen or not chosen.test_name
+        else config.where("tests", chosen.test_name)
+    )
+    own = bool(request.profile or request.stages)
+    if own:
+        test = TestConfig.model_validate({})
+    problems = _Problems()
+    kind = request.profile or (None if request.stages else test.profile)
+    known = [str(kind) for kind in ProfileKind if kind is not ProfileKind.SCENARIO]
+    if kind is not None and kind not in known:
+        problems.append(Problem(f"unknown profile '{kind}'", "--profile", did_you_mean(kind, known)))
+    stages = tuple(stage.parsed() for stage in test.stages)
+    with problems.collected():
+        stages = parse_stages(request.stages) or stages
+    run_time_s = test.run_time
+    if request.run_time is not None:
+        try:
+            run_time_s = parse_run_time(request.run_time)
+        except ValueError as error:
+            message, _, hint = str(error).partition("; ")
+            problems.append(Problem(message, "--run-time", hint))
+    if problems:
+        raise ConfigError(*problems)
+    return _Load(
+        profile=kind,
+        stages=stages,
+        users=request.users if request.users is not None else test.users,
+        spawn_rate=request.spawn_rate if request.spawn_rate is not None else test.spawn_rate,
+        run_time_s=run_time_s,
+        where=where if not own else "",
+    )
+
+
+def _profile(load: _Load, engine: str) -> tuple[Profile, tuple[str, ...]]:
+    """The profile, and the flags by which Locust drives itself."""
+    if load.profile is not None or load.stages:
+        problems = _Problems()
+        for given, name in ((load.spawn_rate, "spawn rate"), (load.run_time_s, "run time")):
+            if given is not None:
+                hint = f"leave out the {name}; --stage gives a load of its own, --time-scale a shorter one"
+                problems.append(Problem(f"a profile or stages have their own {name}", load.where, hint))
+        kind = ProfileKind(load.profile) if load.profile else None
+        profile = Profile(ProfileKind.SCENARIO)
+        with problems.collected():
+            profile = profile_from(kind, load.users, load.stages, load.where)
+        if problems:
+            raise ConfigError(*problems)
+        return profile, ()
+    if load.users is None and load.spawn_rate is None and load.run_time_s is None:
+        return Profile(ProfileKind.SCENARIO), ()
+    if engine == LOCUST:
+        flags = _locust_flags(load)
+        return profile_from_locust_flags(load.users, load.spawn_rate, load.run_time_s), flags
+    return _steady(load), ()
+
+
+def _locust_flags(load: _Load) -> tuple[str, ...]:
+    flags: list[str] = []
+    if load.users is not None:
+        flags += ["--users", str(load.users)]
+    if load.spawn_rate is not None:
+        flags += ["--spawn-rate", f"{load.spawn_rate:.10g}"]
+    if load.run_time_s is not None:
+        if load.run_time_s != int(load.run_time_s):
+            problem = Problem(
+                "Locust runs for whole seconds only", load.where or "--run-time", "write 1s or more"
+            )
+            raise ConfigError(problem)
+        flags += ["--run-time", f"{int(load.run_time_s)}s"]
+    return tuple(flags)
+
+
+def _steady(load: _Load) -> Profile:
+    """Users, spawn rate and run time for an engine that has no such flags: the same load as stages."""
+    if load.users is None or load.run_time_s is None:
+        missing = "--users" if load.users is None else "--run-time"
+        hint = "or give a --profile, or stages such as --stage 2m:50"
+        raise ConfigError(Problem(f"this load needs {missing} as well", load.where, hint))
+    if load.spawn_rate is None:  # as k6 has it: all users from the start
+        users = float(load.users)
+        return Profile(ProfileKind.LOAD, (Stage(load.run_time_s, users),), start=users)
+    ramp = profile_from_locust_flags(load.users, load.spawn_rate, load.run_time_s)
+    return Profile(ProfileKind.LOAD, ramp.stages)

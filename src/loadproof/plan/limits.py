@@ -1,0 +1,188 @@
+"""One limit as people write it: `<200ms`, `1%`, `1000`, `80%`. A unit is required, or implied by the key.
+
+Nothing is guessed: a number that could mean two things is an error that proposes what was probably meant.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from loadproof.model import Operator, Unit
+from loadproof.units import parse_duration, parse_percent, parse_rate, parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_WRITTEN = re.compile(r"(<=|>=|==|!=|=<|=>|≤|≥|<|>|=)?\s*(.*)", re.DOTALL)
+_OPERATORS = {
+    "<": Operator.LESS,
+    "<=": Operator.LESS_EQUAL,
+    "≤": Operator.LESS_EQUAL,
+    ">": Operator.GREATER,
+    ">=": Operator.GREATER_EQUAL,
+    "≥": Operator.GREATER_EQUAL,
+}
+_UPPER = frozenset({Operator.LESS, Operator.LESS_EQUAL})
+_NUMBER = re.compile(r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_CONNECTIONS = re.compile(r"([0-9]+)\s*connections?")
+_PER_SECOND = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:rps|req(?:uest)?s?/s)")
+
+
+class LimitKind(StrEnum):
+    """What a key's limit is, which says what units it takes."""
+
+    DURATION = "duration"
+    RATE = "rate"
+    SHARE = "share"
+    SHARE_OR_SIZE = "share or size"
+    SHARE_OR_CONNECTIONS = "share or connections"
+
+
+class Direction(StrEnum):
+    """Which operators fit a key: a `max` limits from above, a `target` from below."""
+
+    ANY = "any"
+    UPPER = "upper"
+    LOWER = "lower"
+
+
+class LimitError(ValueError):
+    """A limit that cannot be read, with the way out."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`value` is in the unit of `unit`: seconds, per second, fraction of 1, bytes or a count."""
+
+    operator: Operator
+    value: float
+    unit: Unit
+
+
+def parse_limit(raw: str, kind: LimitKind, direction: Direction) -> Limit:
+    """The limit that `raw` states. Without an operator it is "at most", or "at least" for a lower limit.
+
+    Raises:
+        LimitError: it has no unit where one is needed, is no number, or can never be, or always is, true.
+    """
+    match = _WRITTEN.fullmatch(raw.strip())
+    sign, amount = (match[1] or "", match[2].strip()) if match else ("", raw.strip())
+    if not amount:
+        raise LimitError("has no limit" if not sign else f"'{raw}' has no number", f"write {_example(kind)}")
+    operator = _operator(sign, raw, direction)
+    if amount.startswith("-"):
+        raise LimitError(f"'{raw}' is negative", f"write {_example(kind)}")
+    value, unit = _READERS[kind](amount, sign)
+    _check_sense(raw, Limit(operator, value, unit))
+    return Limit(operator, value, unit)
+
+
+def _operator(sign: str, raw: str, direction: Direction) -> Operator:
+    if not sign:
+        return Operator.GREATER_EQUAL if direction is Direction.LOWER else Operator.LESS_EQUAL
+    operator = _OPERATORS.get(sign)
+    if operator is None:
+        near = {"=<": "<=", "=>": ">="}.get(sign)
+        hint = f"write {near}" if near else "write <, <=, > or >="
+        raise LimitError(f"'{raw}': '{sign}' is not a comparison that a measured value can meet", hint)
+    if direction is Direction.UPPER and operator not in _UPPER:
+        raise LimitError(f"'{raw}' limits from below, where the key says a maximum", "write < or <=")
+    if direction is Direction.LOWER and operator in _UPPER:
+        raise LimitError(f"'{raw}' limits from above, where the key says a minimum", "write > or >=")
+    return operator
+
+
+def _duration(amount: str, sign: str) -> tuple[float, Unit]:
+    if _NUMBER.fullmatch(amount):
+        proposal = f"{sign or '<'}{amount}"
+        raise LimitError(f"'{sign}{amount}' has no unit", f"write {proposal}ms if milliseconds are meant")
+    if amount.endswith("%"):
+        raise LimitError(f"'{sign}{amount}' is a share, where a duration is needed", "write <500ms")
+    return _read(parse_duration, amount, LimitKind.DURATION), Unit.SECONDS
+
+
+def _rate(amount: str, sign: str) -> tuple[float, Unit]:
+    plain = _PER_SECOND.fullmatch(amount)
+    if plain is not None or _NUMBER.fullmatch(amount):  # the key itself says requests per second
+        value = float(plain[1] if plain else amount)
+        if value == float("inf"):
+            raise LimitError(f"'{sign}{amount}' is too large")
+        return value, Unit.PER_SECOND
+    return _read(parse_rate, amount, LimitKind.RATE), Unit.PER_SECOND
+
+
+def _share(amount: str, sign: str) -> tuple[float, Unit]:
+    if _NUMBER.fullmatch(amount):
+        value = float(amount)
+        proposal = f"{sign}{amount}%"
+        if 0 < value < 1:
+            proposal += f" or {sign}{value * 100:.10g}%"
+        raise LimitError(f"'{sign}{amount}' has no unit", f"write {proposal}")
+    value = _read(parse_percent, amount, LimitKind.SHARE)
+    if value > 1:
+        raise LimitError(f"'{sign}{amount}' is more than all", "a share lies between 0% and 100%")
+    return value, Unit.SHARE
+
+
+def _share_or_size(amount: str, sign: str) -> tuple[float, Unit]:
+    if amount.endswith("%") or _NUMBER.fullmatch(amount):
+        return _share(amount, sign)
+    return _read(parse_size, amount, LimitKind.SHARE_OR_SIZE), Unit.BYTES
+
+
+def _share_or_connections(amount: str, sign: str) -> tuple[float, Unit]:
+    match = _CONNECTIONS.fullmatch(amount)
+    if match is not None:
+        return float(match[1]), Unit.COUNT
+    if _NUMBER.fullmatch(amount):
+        hint = f"write {sign}{amount}% of what the database allows, or '{sign}{amount} connections'"
+        raise LimitError(f"'{sign}{amount}' has no unit", hint)
+    return _share(amount, sign)
+
+
+_READERS: dict[LimitKind, Callable[[str, str], tuple[float, Unit]]] = {
+    LimitKind.DURATION: _duration,
+    LimitKind.RATE: _rate,
+    LimitKind.SHARE: _share,
+    LimitKind.SHARE_OR_SIZE: _share_or_size,
+    LimitKind.SHARE_OR_CONNECTIONS: _share_or_connections,
+}
+
+_EXAMPLES = {
+    LimitKind.DURATION: "a duration such as <500ms",
+    LimitKind.RATE: "requests per second such as 1000 or 1000/s",
+    LimitKind.SHARE: "a percentage such as 1%",
+    LimitKind.SHARE_OR_SIZE: "a percentage such as 80%, or a size such as 1GiB",
+    LimitKind.SHARE_OR_CONNECTIONS: "a percentage such as 80%, or '50 connections'",
+}
+
+
+def _example(kind: LimitKind) -> str:
+    return _EXAMPLES[kind]
+
+
+def _read(parse: Callable[[str], float], amount: str, kind: LimitKind) -> float:
+    try:
+        return parse(amount)
+    except ValueError as error:
+        message, _, _ = str(error).partition(";")
+        raise LimitError(message, f"write {_example(kind)}") from None
+
+
+def _check_sense(raw: str, limit: Limit) -> None:
+    """Nothing measured here is negative, so some limits are true, or false, whatever happens."""
+    if limit.operator is Operator.LESS and limit.value == 0:
+        raise LimitError(f"'{raw}' can never be true")
+    if limit.operator is Operator.GREATER_EQUAL and limit.value == 0:
+        raise LimitError(f"'{raw}' is always true", "write a limit above 0")
+    if limit.operator is Operator.LESS_EQUAL and limit.value == 0 and limit.unit is Unit.SECONDS:
+        raise LimitError(f"'{raw}' can never be true")
+    if limit.operator is Operator.GREATER and limit.value >= 1 and limit.unit is Unit.SHARE:
+        raise LimitError(f"'{raw}' can never be true")

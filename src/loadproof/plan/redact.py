@@ -1,0 +1,276 @@
+"""Secrets never reach the run file or the screen: everything that is kept or shown goes through here.
+
+Two nets, one behind the other: the exact values that are known to be secret (`Redactor`), and the shapes
+that secrets have (`redact_text`). What is hidden is written as `***`, whatever its length was.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+HIDDEN = "***"
+
+# Words in a name that make its value a secret, wherever they stand in it: DB_PASSWORD, mySecretThing.
+_SECRET_PARTS = re.compile(
+    r"passw(?:or)?d|passphrase|secret|token|credential|api[_-]?key|apikey|private[_-]?key|access[_-]?key"
+    r"|authorization|cookie",
+    re.IGNORECASE,
+)
+# Words that do so only as a whole word: KEY but not KEYBOARD, AUTH but not AUTHOR.
+_SECRET_WORDS = frozenset(
+    {"key", "keys", "auth", "dsn", "pass", "pwd", "pw", "jwt", "pat", "otp", "session", "sessionid", "sig"}
+    | {"signature", "sid", "csrf", "xsrf", "bearer", "salt"}
+)
+_QUERY_WORDS = _SECRET_WORDS | {"code"}
+"""`code` is OAuth's in a URL, and an exit code or a country anywhere else."""
+
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+
+# Shapes that are secrets by themselves: makers' prefixes, and JWTs (base64 of '{"').
+_SHAPES = re.compile(
+    r"""
+      eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*
+    | \b(?:AKIA|ASIA|AGPA|AROA)[0-9A-Z]{16}\b
+    | \bgh[pousr]_[A-Za-z0-9]{16,}
+    | \bgithub_pat_[A-Za-z0-9_]{20,}
+    | \bglpat-[A-Za-z0-9_-]{16,}
+    | \bxox[abeoprs]-[A-Za-z0-9-]{10,}
+    | \b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}
+    | \bsk-[A-Za-z0-9_-]{20,}
+    | \bAIza[0-9A-Za-z_-]{30,}
+    | \bnpm_[A-Za-z0-9]{30,}
+    | \bpypi-[A-Za-z0-9_-]{40,}
+    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----.*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_HEADER_NAMES = (
+    r"(?:proxy-)?authorization|set-cookie2?|cookie|x-api-key|api-key|apikey|x-auth-token|x-access-token"
+    r"|x-csrf-token|x-xsrf-token|x-amz-security-token|x-vault-token|private-token"
+)
+# "Authorization: Bearer x" to the end of the line, or to the closing quote when the value is quoted as in
+# a printed dictionary, JSON, or a shell's -H "Name: value".
+_HEADER_QUOTED = re.compile(
+    rf"""(?<![\w-])(["']?(?:{_HEADER_NAMES})["']\s*[:=,]\s*b?)("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""",
+    re.IGNORECASE,
+)
+_HEADER_IN_QUOTES = re.compile(
+    rf"""(["'])((?:{_HEADER_NAMES})\s*:[ \t]*)((?:(?!\1)[^\n])+)(?=\1)""", re.IGNORECASE
+)
+_HEADER_LINE = re.compile(rf"(?<![\w\"'-])((?:{_HEADER_NAMES})[ \t]*:[ \t]*)([^\r\n]+)", re.IGNORECASE)
+_BEARER = re.compile(r"\b(bearer)([ \t]+)([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
+_BASIC = re.compile(r"\b(basic[ \t]+)([A-Za-z0-9+/_-]{4,}={0,2})", re.IGNORECASE)
+_BEARER_PROSE = frozenset(
+    {"auth", "authentication", "authorization", "bond", "bonds", "credential", "credentials", "format"}
+    | {"header", "headers", "is", "of", "or", "required", "scheme", "schemes", "security", "token", "tokens"}
+)
+# user:password@ in any URL or DSN. The password may hold '@' (up to the last one before the path).
+_USERINFO = re.compile(
+    r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#@:\[\]\"'<>]*):([^\s/?#\"'<>]*)@"
+)
+# The same with a '/', '?' or '#' that should have been encoded; a port there is no password.
+_USERINFO_RAW = re.compile(
+    r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#@:\[\]\"'<>]*):(?![0-9]*[/?#])([^\s\"'<>@]*)@"
+)
+_PARAMETER = re.compile(r"([?&;#])([^=&;#?\s\"'<>]{1,80})=([^&;#\s\"'<>]*)")
+_STRONG = (
+    r"[\w.-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|credentials?|private[_-]?key|access[_-]?key)"
+    r"|pwd|pgpass"
+)
+_ASSIGNED = re.compile(
+    rf"""(?<![\w.-])((?:{_STRONG})=)("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[^\s&;,"'<>)\]}}]+)""",
+    re.IGNORECASE,
+)
+_QUOTED_PAIR = re.compile(
+    rf"""((?<!\w)(["'])(?:{_STRONG}|pass|auth|jwt)\2\s*[:=]\s*)("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[0-9]+)""",
+    re.IGNORECASE,
+)
+_YAML_PAIR = re.compile(
+    rf"^([ \t-]*(?:{_STRONG}):[ \t]+)([^\s\"'|>&*{{\[]\S*)[ \t]*$", re.IGNORECASE | re.MULTILINE
+)
+_OPTION = re.compile(rf"((?<!\S)--(?:{_STRONG})[ \t]+)(?!-)(\S+)", re.IGNORECASE)
+
+_TOKEN_LIKE = re.compile(r"[A-Za-z0-9+/=_.-]{24,}")
+_HOST_LIKE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+){2,}")
+# 24 random hexadecimal digits carry about 3.4 bits a character, base64 more; words and paths repeat letters.
+_ENTROPY_BITS = 3.2
+_SHORTEST_KNOWN = 4
+"""Exact values shorter than this are not searched for: hiding every "1" would hide the measurements."""
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a variable, key or option of this name holds a secret: API_KEY, db-password, authToken."""
+    return bool(_SECRET_PARTS.search(name)) or not _SECRET_WORDS.isdisjoint(_words(name))
+
+
+def is_secret_value(value: str) -> bool:
+    """Whether a value looks like a secret by itself: a known token's shape, or long and random."""
+    text = value.strip()
+    if _SHAPES.search(text):
+        return True
+    if not _TOKEN_LIKE.fullmatch(text) or _HOST_LIKE.fullmatch(text):
+        return False
+    if text.startswith(("/", "./", "../")) or (text.count("/") > 1 and "." in text):
+        return False  # a path
+    mixed = any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
+    return mixed and _entropy_bits(text) >= _ENTROPY_BITS
+
+
+def redact_text(text: str) -> str:
+    """`text` without the secrets that its shape gives away; ordinary text comes back as it is. Idempotent."""
+    text = _SHAPES.sub(HIDDEN, text)
+    text = _HEADER_IN_QUOTES.sub(rf"\1\2{HIDDEN}", text)
+    text = _HEADER_QUOTED.sub(lambda m: m[1] + _keep_quotes(m[2]), text)
+    text = _HEADER_LINE.sub(rf"\1{HIDDEN}", text)
+    text = _BEARER.sub(_hide_bearer, text)
+    text = _BASIC.sub(lambda m: m[1] + HIDDEN if _is_basic(m[2]) else m[0], text)
+    text = _USERINFO.sub(rf"\1\2:{HIDDEN}@", text)
+    text = _USERINFO_RAW.sub(rf"\1\2:{HIDDEN}@", text)
+    text = _PARAMETER.sub(_hide_parameter, text)
+    text = _QUOTED_PAIR.sub(lambda m: m[1] + _keep_quotes(m[3]), text)
+    text = _ASSIGNED.sub(lambda m: m[1] + _keep_quotes(m[2]), text)
+    text = _YAML_PAIR.sub(rf"\1{HIDDEN}", text)
+    return _OPTION.sub(rf"\1{HIDDEN}", text)
+
+
+def redact_url(url: str) -> str:
+    """A URL to show or keep: no password, no lone token as user, no secret in query or fragment."""
+    shown = redact_text(url)
+    # Without a scheme: user:password@host:8000/path, as people type it.
+    shown = re.sub(r"^([^\s/?#@:]+):([^\s/?#]*)@", rf"\1:{HIDDEN}@", shown)
+    lone = re.match(r"^([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#@:]+)@", shown)
+    if lone is not None and lone[2] != HIDDEN and is_secret_value(unquote(lone[2])):
+        shown = f"{lone[1]}{HIDDEN}@{shown[lone.end() :]}"
+    return shown
+
+
+def redact_env(env: Mapping[str, str]) -> dict[str, str]:
+    """Variables to show or keep: secret by name or by value are hidden, others cleaned as text."""
+    return {name: redact_value(name, value) for name, value in env.items()}
+
+
+def redact_value(name: str, value: str) -> str:
+    """One named value, as in `redact_env`; an empty one hides nothing and stays empty."""
+    if not value:
+        return value
+    if is_secret_name(name) or is_secret_value(value):
+        return HIDDEN
+    return redact_url(value)
+
+
+def redact_args(args: Sequence[str]) -> tuple[str, ...]:
+    """Arguments to show or keep: `--token x`, `--token=x`, `-e KEY=x`, URLs with a password."""
+    shown: list[str] = []
+    hide_next = False
+    for arg in args:
+        if hide_next and not arg.startswith("--"):
+            shown.append(HIDDEN)
+            hide_next = False
+            continue
+        name, equals, value = arg.partition("=")
+        flag = name.lstrip("-")
+        hide_next = not equals and arg.startswith("--") and is_secret_name(flag)
+        if equals and flag and "://" not in name and " " not in name:
+            shown.append(f"{name}={redact_value(flag, value)}")
+        else:
+            shown.append(redact_url(arg))
+    return tuple(shown)
+
+
+class Redactor:
+    """Hides known secret values wherever they appear, then everything that looks like one."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        forms: set[str] = set()
+        for secret in secrets:
+            if len(secret) >= _SHORTEST_KNOWN:
+                forms.update(_spellings(secret))
+        # Longest first: a secret that contains another must not leave its remains behind.
+        ordered = sorted(forms, key=lambda form: (-len(form), form))
+        self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+
+    def text(self, text: str) -> str:
+        """`text` without known secrets and without what looks like one."""
+        return redact_text(self._known.sub(HIDDEN, text) if self._known else text)
+
+
+def secrets_of(env: Mapping[str, str], urls: Iterable[str | None] = ()) -> tuple[str, ...]:
+    """The exact secret values in variables and in URLs' passwords, for a `Redactor`."""
+    found = [v for name, v in env.items() if v and (is_secret_name(name) or is_secret_value(v))]
+    for url in (*urls, *env.values()):
+        if url and "://" in url:
+            password = _password_of(url)
+            if password:
+                found += [password, unquote(password)]
+    return tuple(dict.fromkeys(found))
+
+
+def _password_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).password
+    except ValueError:  # not a URL after all, such as an unclosed bracket
+        return None
+
+
+def _spellings(secret: str) -> set[str]:
+    """How one value may appear in logs: as it is, URL-encoded, inside JSON, in a Basic header."""
+    encoded = base64.b64encode(secret.encode("utf-8", "surrogateescape")).decode()
+    as_json = json.dumps(secret)[1:-1]
+    forms = {secret, as_json, encoded}
+    if secret.isprintable():
+        forms |= {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    return forms
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(name)} | {
+        part.lower() for part in re.split(r"[^A-Za-z0-9]+", name)
+    }
+
+
+def _hide_parameter(match: re.Match[str]) -> str:
+    name = unquote(match[2])
+    secret = bool(_SECRET_PARTS.search(name)) or not _QUERY_WORDS.isdisjoint(_words(name))
+    if not match[3] or not secret:
+        return match[0]
+    return f"{match[1]}{match[2]}={HIDDEN}"
+
+
+def _hide_bearer(match: re.Match[str]) -> str:
+    token = match[3]
+    if token.rstrip(".").lower() in _BEARER_PROSE:
+        return match[0]
+    # In lower case it may be the English word: there a token shows by not being a plain word.
+    if match[1] == "bearer" and token.rstrip(".,").isalpha() and len(token) < 16:
+        return match[0]
+    return match[1] + match[2] + HIDDEN
+
+
+def _is_basic(token: str) -> bool:
+    """Whether this is base64 of "user:password", and not the word after "basic"."""
+    try:
+        plain = base64.b64decode(token + "=" * (-len(token) % 4), altchars=None, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return b":" in plain
+
+
+def _keep_quotes(value: str) -> str:
+    mark = value[0] if value[:1] in {'"', "'"} else ""
+    return value if value in {'""', "''"} else f"{mark}{HIDDEN}{mark}"
+
+
+def _entropy_bits(text: str) -> float:
+    """Shannon entropy per character."""
+    counts = Counter(text)
+    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())

@@ -1,0 +1,369 @@
+"""Requirements, read as people wrote them: plain blocks, and k6's thresholds, in one YAML file.
+
+The grammar is in docs/requirements.md. Every requirement remembers its text and its file:line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from loadproof.errors import ConfigError, Problem
+from loadproof.model import Operator, Requirement, Statistic, Subject
+from loadproof.plan.document import (
+    Entry,
+    Mapping,
+    Scalar,
+    Sequence,
+    Tree,
+    did_you_mean,
+    parse_document,
+    read_document,
+)
+from loadproof.plan.expressions import BUILTIN_METRICS, requirement_id, split_metric, threshold_requirement
+from loadproof.plan.limits import Direction, LimitError, LimitKind, parse_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+ROOT: Final = "performance_requirements"
+"""The key that may wrap a requirement file; without it the blocks stand at the top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What one key of a block requires."""
+
+    subject: Subject
+    statistic: Statistic
+    kind: LimitKind
+    direction: Direction
+    about: str
+    quantile: float | None = None
+    metric: str = ""
+
+
+def _time(statistic: Statistic, about: str, quantile: float | None = None) -> Key:
+    return Key(Subject.RESPONSE_TIME, statistic, LimitKind.DURATION, Direction.ANY, about, quantile)
+
+
+def _rate(direction: Direction, about: str) -> Key:
+    return Key(Subject.THROUGHPUT, Statistic.RATE, LimitKind.RATE, direction, about)
+
+
+def _resource(metric: str, kind: LimitKind, about: str) -> Key:
+    return Key(Subject.RESOURCE, Statistic.MAXIMUM, kind, Direction.UPPER, about, metric=metric)
+
+
+BLOCKS: Final[dict[str, dict[str, Key]]] = {
+    "response_time": {
+        "median": _time(Statistic.PERCENTILE, "the same as p50", 0.5),
+        "mean": _time(Statistic.MEAN, "arithmetic mean"),
+        "avg": _time(Statistic.MEAN, "the same as mean"),
+        "max": _time(Statistic.MAXIMUM, "slowest request"),
+        "min": _time(Statistic.MINIMUM, "fastest request"),
+    },
+    "throughput": {
+        "target_rps": _rate(Direction.LOWER, "requests per second that must be reached"),
+        "min_rps": _rate(Direction.LOWER, "the same, said as a minimum"),
+        "max_rps": _rate(Direction.UPPER, "requests per second that must not be exceeded"),
+    },
+    "error_rate": {
+        "max_rate": Key(
+            Subject.ERROR_RATE,
+            Statistic.RATE,
+            LimitKind.SHARE,
+            Direction.UPPER,
+            "share of requests that may fail",
+        ),
+    },
+    "resource_usage": {
+        "cpu_max": _resource("cpu", LimitKind.SHARE, "share of the processor time it may use"),
+        "memory_max": _resource(
+            "memory", LimitKind.SHARE_OR_SIZE, "share of the memory it may use, or a size"
+        ),
+        "database_connections_max": _resource(
+            "database_connections",
+            LimitKind.SHARE_OR_CONNECTIONS,
+            "share of the connections that the database allows, or a number of them",
+        ),
+    },
+}
+"""Every key of every block; `response_time` also takes any percentile, p50 or p99.9 (see `_key`)."""
+
+SECTIONS: Final = ("endpoints", "thresholds")
+_PERCENTILE = re.compile(r"[pP]\s*\(?([0-9]+(?:\.[0-9]+)?)\)?")
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"})
+_OF_ENDPOINTS = (Subject.RESPONSE_TIME, Subject.THROUGHPUT, Subject.ERROR_RATE)
+
+
+def read_requirements(paths: Iterable[Path]) -> tuple[Requirement, ...]:
+    """All requirements of all files.
+
+    Raises:
+        ConfigError: with every problem of every file, contradictions between files included.
+    """
+    found: list[Requirement] = []
+    problems: list[Problem] = []
+    for path in paths:
+        tree, unreadable = read_document(path)
+        problems += unreadable
+        if tree is None:
+            problems += [] if unreadable else [Problem("holds no requirement", str(path))]
+            continue
+        more, wrong = requirements_of(tree, str(path))
+        found += more
+        problems += wrong
+    return _checked(found, problems)
+
+
+def parse_requirements(text: str, name: str) -> tuple[Requirement, ...]:
+    """The same from text; `name` is the file's name in messages. Raises ConfigError."""
+    tree, problems = parse_document(text, name)
+    if tree is None:
+        raise ConfigError(*(problems or [Problem("holds no requirement", name)]))
+    found, wrong = requirements_of(tree, name)
+    return _checked(found, problems + wrong)
+
+
+def requirements_of(tree: Tree, name: str) -> tuple[list[Requirement], list[Problem]]:
+    """The requirements in a part of a document, and what is wrong with it; `conflicts` is not asked."""
+    reader = _Reader(name)
+    reader.top(tree)
+    if not reader.found and not reader.problems:
+        reader.problem("holds no requirement", tree.line)
+    return reader.found, reader.problems
+
+
+def conflicts(requirements: Iterable[Requirement]) -> list[Problem]:
+    """Requirements that are written twice, or that no measured value can meet together."""
+    problems = []
+    seen: dict[tuple[object, ...], list[Requirement]] = {}
+    for new in requirements:
+        key = (new.endpoint, new.subject, new.metric, new.statistic, new.quantile)
+        for old in seen.setdefault(key, []):
+            trouble = _conflict(old, new)
+            if trouble:
+                problems.append(
+                    Problem(f"'{new.text}' {trouble} '{old.text}' at {old.source}", new.source, "keep one")
+                )
+                break
+        seen[key].append(new)
+    return problems
+
+
+def _checked(found: list[Requirement], problems: list[Problem]) -> tuple[Requirement, ...]:
+    problems = problems + conflicts(found)
+    if problems:
+        raise ConfigError(*problems)
+    return tuple(found)
+
+
+def _conflict(old: Requirement, new: Requirement) -> str:
+    if old.operator is new.operator and old.limit == new.limit:
+        return "repeats"
+    if _side(old) == _side(new):
+        return "sets another limit than"
+    lower, upper = (old, new) if _side(old) == "lower" else (new, old)
+    if (_side(lower), _side(upper)) != ("lower", "upper"):
+        return ""  # == and != beside a limit: odd, and possible
+    strict = Operator.GREATER is lower.operator or Operator.LESS is upper.operator
+    if lower.limit > upper.limit or (strict and lower.limit == upper.limit):
+        return "contradicts"
+    return ""
+
+
+def _side(requirement: Requirement) -> str:
+    match requirement.operator:
+        case Operator.LESS | Operator.LESS_EQUAL:
+            return "upper"
+        case Operator.GREATER | Operator.GREATER_EQUAL:
+            return "lower"
+        case Operator.EQUAL:
+            return "equal"
+        case Operator.NOT_EQUAL:
+            return "not equal"
+
+
+class _Reader:
+    """Walks one document and collects requirements and problems."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.found: list[Requirement] = []
+        self.problems: list[Problem] = []
+
+    def problem(self, message: str, line: int, hint: str = "") -> None:
+        self.problems.append(Problem(message, f"{self.name}:{line}", hint))
+
+    def top(self, tree: Tree) -> None:
+        if not isinstance(tree, Mapping):
+            self.problem(
+                "requirements are a mapping", tree.line, "write response_time: and below it p95: <500ms"
+            )
+            return
+        for entry in tree.entries:
+            if entry.key != ROOT:
+                self.block(entry, None)
+            elif isinstance(entry.value, Mapping):
+                for inner in entry.value.entries:
+                    self.block(inner, None)
+            else:
+                self.problem(f"'{ROOT}' holds no requirement", entry.line)
+
+    def block(self, entry: Entry, endpoint: str | None) -> None:
+        """One key at the top or of one endpoint: a block, a section, or a k6 metric."""
+        if entry.key in BLOCKS:
+            self.plain_block(entry, endpoint)
+        elif entry.key == "endpoints" and endpoint is None:
+            self.endpoints(entry)
+        elif entry.key == "thresholds":
+            for inner in self.entries(entry, "metric names, each with its k6 expressions"):
+                self.thresholds(inner, endpoint)
+        elif isinstance(entry.value, Mapping) or _is_no_metric(entry):
+            known = [*BLOCKS, *SECTIONS] if endpoint is None else [*BLOCKS, "thresholds"]
+            self.problem(f"unknown key '{entry.key}'", entry.line, did_you_mean(entry.key, known))
+        else:
+            self.thresholds(entry, endpoint)
+
+    def endpoints(self, entry: Entry) -> None:
+        for inner in self.entries(entry, "endpoint names, each with its requirements"):
+            if not inner.key.strip():
+                self.problem("an endpoint has no name", inner.line)
+                continue
+            for block in self.entries(inner, "blocks such as response_time"):
+                self.block(block, endpoint_name(inner.key))
+
+    def plain_block(self, entry: Entry, endpoint: str | None) -> None:
+        example = next(iter(BLOCKS[entry.key])) if entry.key != "response_time" else "p95"
+        for limit in self.entries(entry, f"limits such as {example}"):
+            key, wrong = _key(entry.key, limit.key)
+            if key is None:
+                self.problem(f"{entry.key}: {wrong[0]}", limit.line, wrong[1])
+            elif endpoint is not None and key.subject not in _OF_ENDPOINTS:
+                self.problem(
+                    f"'{limit.key}' cannot be told apart by endpoint", limit.line, "move it to the top"
+                )
+            else:
+                self.plain_limit(limit, key, endpoint)
+
+    def plain_limit(self, entry: Entry, key: Key, endpoint: str | None) -> None:
+        if not isinstance(entry.value, Scalar):
+            self.problem(f"'{entry.key}' takes one limit, not several values", entry.line)
+            return
+        try:
+            limit = parse_limit(entry.value.raw, key.kind, key.direction)
+        except LimitError as error:
+            self.problem(f"{entry.key}: {error}", entry.line, error.hint)
+            return
+        self.found.append(
+            Requirement(
+                id=requirement_id(
+                    key.subject,
+                    key.statistic,
+                    limit.operator,
+                    quantile=key.quantile,
+                    endpoint=endpoint,
+                    metric=key.metric,
+                ),
+                text=f"{entry.key}: {entry.value.raw}",
+                source=f"{self.name}:{entry.line}",
+                subject=key.subject,
+                statistic=key.statistic,
+                operator=limit.operator,
+                limit=limit.value,
+                unit=limit.unit,
+                quantile=key.quantile,
+                endpoint=endpoint,
+                metric=key.metric,
+            )
+        )
+
+    def thresholds(self, entry: Entry, endpoint: str | None) -> None:
+        """One k6 metric with one expression, or a list of them."""
+        many = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
+        if not many:
+            self.problem(f"'{entry.key}' holds no expression", entry.line)
+        for item in many:
+            expression = self.expression(item)
+            if expression is not None:
+                self.threshold(entry, expression, endpoint)
+
+    def expression(self, item: Tree) -> Scalar | None:
+        """The expression in an item: text, or k6's long form with nothing that k6 alone can do."""
+        if isinstance(item, Mapping):
+            extra = [e for e in item.entries if e.key != "threshold"]
+            for entry in extra:
+                hint = "keep it in the k6 script, where k6 itself acts on it"
+                self.problem(f"'{entry.key}' is not supported here", entry.line, hint)
+            inner = item.get("threshold")
+            if inner is not None:
+                item = inner
+        if isinstance(item, Scalar) and item.value is not None:
+            return item
+        self.problem("a threshold is one expression such as 'p(95)<500'", item.line)
+        return None
+
+    def threshold(self, entry: Entry, expression: Scalar, endpoint: str | None) -> None:
+        try:
+            source = f"{self.name}:{expression.line}"
+            made = threshold_requirement(entry.key, expression.raw, source)
+        except ValueError as error:
+            message, _, hint = str(error).partition("; ")
+            self.problem(f"{entry.key}: {message}", expression.line, hint)
+            return
+        base, _ = split_metric(entry.key)
+        if made.quantile is not None and expression.raw.strip().startswith("p") and "(" not in expression.raw:
+            self.problem(f"{entry.key}: 'p' has no percentile", expression.line, "write p(95)<500")
+        elif base.startswith("http_req") and base not in BUILTIN_METRICS:
+            self.problem(f"k6 has no metric '{base}'", entry.line, did_you_mean(base, BUILTIN_METRICS))
+        elif endpoint is None:
+            self.found.append(made)
+        elif made.subject is Subject.ENGINE_METRIC or made.endpoint is not None:
+            hint = "endpoints take http_req_duration, http_req_failed and http_reqs, without tags"
+            self.problem(f"'{entry.key}' cannot be told apart by endpoint", expression.line, hint)
+        else:
+            self.found.append(replace(made, endpoint=endpoint, id=f"{endpoint}:{made.id}"))
+
+    def entries(self, entry: Entry, what: str) -> tuple[Entry, ...]:
+        """The entries of a mapping that must not be empty."""
+        if isinstance(entry.value, Mapping) and entry.value.entries:
+            return entry.value.entries
+        self.problem(f"'{entry.key}' must hold {what}", entry.line)
+        return ()
+
+
+def endpoint_name(written: str) -> str:
+    """An endpoint as the engines name it: "get /api" is "GET /api"; a bare path has no method."""
+    method, space, rest = written.strip().partition(" ")
+    if space and method.upper() in _METHODS:
+        return f"{method.upper()} {rest.strip()}"
+    return written.strip()
+
+
+def _key(block: str, key: str) -> tuple[Key | None, tuple[str, str]]:
+    """What a key of a block requires, or why it is none: message and hint."""
+    known = BLOCKS[block].get(key)
+    if known is not None:
+        return known, ("", "")
+    match = _PERCENTILE.fullmatch(key) if block == "response_time" else None
+    if match is None:
+        percentiles = ("p50", "p95", "p99") if block == "response_time" else ()
+        names = [*BLOCKS[block], *percentiles]
+        return None, (f"unknown key '{key}'", did_you_mean(key, names))
+    percent = float(match[1])
+    if key != f"p{match[1]}":
+        return None, (f"unknown key '{key}'", f"did you mean 'p{match[1]}'?")
+    if percent > 100:
+        return None, (f"'{key}': a percentile lies between 0 and 100", "write p95, p99 or p99.9")
+    return _time(Statistic.PERCENTILE, "percentile", round(percent / 100, 12)), ("", "")
+
+
+def _is_no_metric(entry: Entry) -> bool:
+    """Whether this is a misspelt block rather than a metric: its name is not one that k6 allows."""
+    base = entry.key.partition("{")[0]
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", base) is None or (
+        isinstance(entry.value, Scalar) and entry.value.value is None
+    )

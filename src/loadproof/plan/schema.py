@@ -1,0 +1,177 @@
+"""The keys of `loadproof.yaml`: every one typed, defaulted and described here, and nowhere else.
+
+docs/configuration.md is held against these models by a test.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from loadproof.plan.profiles import ParsedStage, parse_run_time, parse_stage
+
+MAX_USERS: Final = 10_000_000
+"""More is a slip of the finger: no machine drives it, and the numbers around it stop making sense."""
+
+ProfileName = Literal["smoke", "load", "stress", "spike", "soak"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def check_name(name: str) -> str:
+    """A name of a test, a scenario or a run, which becomes part of a file's name. Raises ValueError."""
+    if _NAME.fullmatch(name) is None:
+        raise ValueError(f"'{name}' is not a name; use letters, digits, '.', '_' and '-', at most 100")
+    return name
+
+
+def _stage(value: object) -> object:
+    """`2m:50` beside the mapping {duration: 2m, users: 50}."""
+    if not isinstance(value, str):
+        return value
+    open_model = parse_stage(value).open_model
+    duration, _, level = (part.strip() for part in value.partition(":"))
+    return (
+        {"duration": duration, "rate": level} if open_model else {"duration": duration, "users": int(level)}
+    )
+
+
+def _scenario(value: object) -> object:
+    """`browse: locustfile.py` beside the mapping {file: locustfile.py}."""
+    return {"file": value} if isinstance(value, str) else value
+
+
+def _run_time(value: object) -> object:
+    return (
+        parse_run_time(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else value
+    )
+
+
+def _variable(name: str) -> str:
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
+        raise ValueError(f"'{name}' is not a variable's name; use letters, digits and '_'")
+    return name
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+Env = dict[Annotated[str, AfterValidator(_variable)], str]
+Users = Annotated[int, Field(ge=1, le=MAX_USERS)]
+RunTime = Annotated[float, BeforeValidator(_run_time)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class StageConfig(_Section):
+    """One stage: the load moves in a straight line from the stage before to this level."""
+
+    duration: str = Field(description="How long the stage takes, with its unit: `30s`, `2m`, `1h30m`.")
+    users: Annotated[int, Field(ge=0, le=MAX_USERS)] | None = Field(
+        None, description="Virtual users at the end of the stage."
+    )
+    rate: str | None = Field(
+        None, description="Instead of `users`: arrivals per second at the end of the stage, as `50/s`."
+    )
+
+    def parsed(self) -> ParsedStage:
+        """Raises ValueError when the parts do not make one stage."""
+        if (self.users is None) == (self.rate is None):
+            raise ValueError("a stage has either users or rate")
+        level = self.rate if self.users is None else str(self.users)
+        if self.rate is not None and "/" not in self.rate:
+            raise ValueError(f"'{self.rate}' is not a rate; write arrivals per time, such as 50/s")
+        return parse_stage(f"{self.duration}:{level}")
+
+
+def _whole_stage(stage: StageConfig) -> StageConfig:
+    stage.parsed()
+    return stage
+
+
+class ScenarioConfig(_Section):
+    """A scenario that exists already: a locustfile or a k6 script."""
+
+    file: str = Field(description="The scenario's file, relative to the folder of `loadproof.yaml`.")
+    engine: str | None = Field(
+        None, description="`locust` or `k6`. Default: by the file's ending, `.py` Locust, `.js` and `.ts` k6."
+    )
+    args: list[str] = Field(
+        default_factory=list, description="Further arguments for the engine, as they are."
+    )
+    env: Env = Field(default_factory=dict, description="Variables for the scenario.")
+
+
+class TestConfig(_Section):
+    """One test: a scenario, how much load, and what must hold."""
+
+    __test__ = False  # not one of pytest's, in spite of its name
+
+    scenario: str | None = Field(
+        None, description="A name below `scenarios`. Default: the only one there is."
+    )
+    target: str | None = Field(None, description="Base URL for this test. Default: the top-level `target`.")
+    profile: ProfileName | None = Field(
+        None,
+        description="`smoke`, `load`, `stress`, `spike` or `soak`. Default: the scenario's own load.",
+    )
+    stages: list[Annotated[StageConfig, BeforeValidator(_stage), AfterValidator(_whole_stage)]] = Field(
+        default_factory=list,
+        description="Stages of your own, as `2m:50` (users), `2m:50/s` (arrivals per second) or mappings.",
+    )
+    users: Users | None = Field(
+        None, description="With `profile`: users at its peak. Without: Locust's `--users`."
+    )
+    spawn_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Users started per second, without `profile` or `stages`. Locust's `--spawn-rate`."
+    )
+    run_time: Annotated[RunTime, Field(gt=0)] | None = Field(
+        None,
+        description="How long to run, without `profile` or `stages`: `5m`, or a number of seconds. "
+        "Locust's `--run-time`.",
+    )
+    requirements: Any = Field(
+        None, description="Replaces the top-level `requirements` for this test; the same forms."
+    )
+    env: Env = Field(default_factory=dict, description="Variables, over those of the scenario.")
+    args: list[str] = Field(default_factory=list, description="Arguments, after those of the scenario.")
+    time_scale: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="Below 1 the load plays in that fraction of its time: a rehearsal."
+    )
+
+    @model_validator(mode="after")
+    def _one_load(self) -> TestConfig:
+        if self.stages and self.users is not None:
+            raise ValueError("stages already say how many users there are; leave out users, or the stages")
+        if len({stage.rate is None for stage in self.stages}) > 1:
+            raise ValueError("stages mix users and arrivals per second; write all users, or all rates")
+        if (self.profile or self.stages) and (self.spawn_rate is not None or self.run_time is not None):
+            raise ValueError(
+                "a profile or stages already say how fast and how long; leave out spawn_rate and run_time"
+            )
+        return self
+
+
+class Config(_Section):
+    """The whole file."""
+
+    target: str | None = Field(
+        None, description="Base URL of the system under test. Default: what the scenario itself says."
+    )
+    scenarios: dict[Name, Annotated[ScenarioConfig, BeforeValidator(_scenario)]] = Field(
+        default_factory=dict, description="Scenarios by name; a file's name alone will do."
+    )
+    tests: dict[Name, TestConfig] = Field(default_factory=dict, description="Tests by name.")
+    requirements: Any = Field(
+        None,
+        description="A requirement file, a list of them, or the requirements themselves (requirements.md).",
+    )

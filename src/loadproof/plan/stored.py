@@ -1,0 +1,137 @@
+"""A Plan as JSON for the run file, and back: enough to judge again, offline, without any secret."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loadproof.model import Operator, Plan, Profile, ProfileKind, Requirement, Stage, Statistic, Subject, Unit
+from loadproof.plan.redact import (
+    Redactor,
+    redact_args,
+    redact_env,
+    redact_text,
+    redact_url,
+    redact_value,
+    secrets_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """JSON values only. Passwords in the target, secret variables and arguments are `***`."""
+    redactor = Redactor(secrets_of(dict(plan.env), (plan.target, *plan.engine_args)))
+    target = None if plan.target is None else redact_url(plan.target)
+    return {
+        "name": plan.name,
+        "scenario": str(plan.scenario),
+        "engine": plan.engine,
+        "target": target,
+        "profile": profile_to_json(plan.profile),
+        "requirements": [requirement_to_json(requirement) for requirement in plan.requirements],
+        "engine_args": [redactor.text(arg) for arg in redact_args(plan.engine_args)],
+        "env": redact_env(dict(plan.env)),
+        "time_scale": plan.time_scale,
+        "options": _clean("", plan.options),
+    }
+
+
+def plan_from_json(stored: Mapping[str, Any]) -> Plan:
+    """The plan that `plan_to_json` stored; keys that this version does not know are left alone.
+
+    Raises:
+        ValueError: something is missing or is not what it should be.
+    """
+    try:
+        return Plan(
+            name=str(stored["name"]),
+            scenario=Path(stored["scenario"]),
+            engine=str(stored["engine"]),
+            target=None if stored["target"] is None else str(stored["target"]),
+            profile=profile_from_json(stored["profile"]),
+            requirements=tuple(requirement_from_json(item) for item in stored["requirements"]),
+            engine_args=tuple(str(arg) for arg in stored["engine_args"]),
+            env=tuple((str(name), str(value)) for name, value in stored["env"].items()),
+            time_scale=float(stored["time_scale"]),
+            options=dict(stored["options"]),
+        )
+    except KeyError as error:
+        raise ValueError(f"the stored plan has no {error}") from None
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"the stored plan is damaged: {error}") from None
+
+
+def profile_to_json(profile: Profile) -> dict[str, Any]:
+    """Durations in seconds; levels in users, or per second in the open model."""
+    return {
+        "kind": profile.kind.value,
+        "stages": [{"duration_s": stage.duration_s, "target": stage.target} for stage in profile.stages],
+        "open_model": profile.open_model,
+        "start": profile.start,
+    }
+
+
+def profile_from_json(stored: Mapping[str, Any]) -> Profile:
+    """Raises KeyError, TypeError or ValueError when it is no stored profile."""
+    return Profile(
+        kind=ProfileKind(stored["kind"]),
+        stages=tuple(Stage(float(s["duration_s"]), float(s["target"])) for s in stored["stages"]),
+        open_model=bool(stored["open_model"]),
+        start=float(stored["start"]),
+    )
+
+
+def requirement_to_json(requirement: Requirement) -> dict[str, Any]:
+    """The limit is a number, or the text NaN, Infinity or -Infinity, which JSON has no numbers for."""
+    limit: float | str = requirement.limit
+    if not math.isfinite(requirement.limit):
+        limit = "NaN" if math.isnan(requirement.limit) else f"{'-' if requirement.limit < 0 else ''}Infinity"
+    return {
+        # A name may hold a query with a token in it; what was measured is kept under the redacted name too.
+        "id": redact_text(requirement.id),
+        "text": redact_text(requirement.text),
+        "source": requirement.source,
+        "subject": requirement.subject.value,
+        "statistic": requirement.statistic.value,
+        "operator": requirement.operator.value,
+        "limit": limit,
+        "unit": requirement.unit.value,
+        "quantile": requirement.quantile,
+        "endpoint": None if requirement.endpoint is None else redact_text(requirement.endpoint),
+        "metric": requirement.metric,
+    }
+
+
+def requirement_from_json(stored: Mapping[str, Any]) -> Requirement:
+    """Raises KeyError, TypeError or ValueError when it is no stored requirement."""
+    quantile = stored["quantile"]
+    endpoint = stored["endpoint"]
+    return Requirement(
+        id=str(stored["id"]),
+        text=str(stored["text"]),
+        source=str(stored["source"]),
+        subject=Subject(stored["subject"]),
+        statistic=Statistic(stored["statistic"]),
+        operator=Operator(stored["operator"]),
+        limit=float(stored["limit"]),
+        unit=Unit(stored["unit"]),
+        quantile=None if quantile is None else float(quantile),
+        endpoint=None if endpoint is None else str(endpoint),
+        metric=str(stored["metric"]),
+    )
+
+
+def _clean(name: str, value: Any) -> Any:
+    """An engine's options as JSON values, texts redacted by their key and their look."""
+    if isinstance(value, dict):
+        return {str(key): _clean(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(name, inner) for inner in value]
+    if isinstance(value, str):
+        return redact_value(name, value)
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return redact_value(name, str(value))

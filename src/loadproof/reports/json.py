@@ -1,0 +1,22 @@
+"""The report as JSON, for programs. `format` rises when a key changes its meaning or goes away."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, TextIO
+
+from loadproof.analysis.judge import exit_code
+
+if TYPE_CHECKING:
+    from loadproof.model import Report
+
+FORMAT = 1
+
+
+def write_json(report: Report, stream: TextIO) -> None:
+    """One object; durations in seconds, shares as fractions of 1, times since the epoch."""
+    document = {"format": FORMAT, "exit_code": int(exit_code(report)), **asdict(report)}
+    document["errors"] = [{"error": text, "count": count} for text, count in report.errors]
+    json.dump(document, stream, indent=2, sort_keys=True, allow_nan=False)
+    stream.write("\n")

@@ -1,0 +1,19 @@
+"""The checksum that each commit of a run file carries."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+
+class Checksum:
+    """CRC-32 over the rows of one commit, in the order of writing; the reader computes it again."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.value = 0
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        """Include one row, as SQLite gives it back: int, float, str, bytes and None."""
+        self.rows += 1
+        self.value = zlib.crc32(repr(row).encode(), self.value)

@@ -1,0 +1,148 @@
+"""The conductor: drives one engine, watches, and commits what they say to the run file once a second."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from loadproof.errors import EngineError, RunFileError
+from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
+from loadproof.plan.redact import Redactor, redact_url, secrets_of
+from loadproof.run.progress import Progress
+from loadproof.run.writer import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadproof.engines import Engine
+    from loadproof.model import Plan
+    from loadproof.run.clock import Clock
+    from loadproof.run.writer import RunWriter
+
+_COMMIT_EVERY_S = 1.0
+_ENDPOINT_LIMIT = 1000
+"""Distinct endpoints kept; a scenario that puts ids into names would fill the disk with them."""
+OTHER_ENDPOINTS = Endpoint("", "(other endpoints)")
+
+
+class Conductor:
+    """One run, from the first process to the last commit. Implements the engines' Sink.
+
+    Everything that goes to the file or the screen passes here, so here secrets are taken out.
+    """
+
+    def __init__(self, plan: Plan, engine: Engine, writer: RunWriter, clock: Clock) -> None:
+        self.progress = Progress(plan)
+        self._plan = plan
+        self._engine = engine
+        self._writer = writer
+        self._clock = clock
+        self._batch = Batch()
+        self._names: dict[Endpoint, Endpoint] = {}
+        self._stops = 0
+        self._disk_error: RunFileError | None = None
+        self._redact = Redactor(secrets_of(dict(plan.env), (plan.target, *plan.engine_args))).text
+
+    async def run(self, on_second: Callable[[Progress, float], None]) -> Outcome:
+        """Drive the load to its end; `on_second` is called after each commit.
+
+        Raises:
+            EngineError: the engine could not start; the run file says so too.
+            RunFileError: the disk refused a commit; the load was stopped.
+        """
+        self.event(Event(self.now(), EventKind.RUN_STARTED, f"run {self._plan.name}"))
+        with ThreadPoolExecutor(1, "run-file") as disk:
+            committing = asyncio.create_task(self._commit_for_ever(disk, on_second))
+            try:
+                outcome = await self._engine.run(self._plan, self)
+            except EngineError as error:
+                self.event(Event(self.now(), EventKind.ENGINE_DIED, str(error)))
+                raise
+            finally:
+                committing.cancel()
+                await asyncio.gather(committing, return_exceptions=True)
+                if self._disk_error is None:
+                    # Behind a commit that may still be under way in the same thread.
+                    await asyncio.get_running_loop().run_in_executor(disk, self._commit_now)
+        if self._disk_error is not None:
+            raise self._disk_error
+        on_second(self.progress, self.now())
+        return outcome
+
+    def stop(self) -> None:
+        """Ask the engine to end: gently the first time, at once the second."""
+        self._stops += 1
+        if self._stops == 1:
+            self.event(Event(self.now(), EventKind.INTERRUPTED, "interrupted: the load ends"))
+        self._engine.stop()
+
+    # --- the sink ------------------------------------------------------------------------------------
+
+    def slice(self, part: Slice) -> None:
+        part = replace(part, endpoint=self._known(part.endpoint))
+        self._batch.slices.append(part)
+        self.progress.add_slice(part)
+
+    def reading(self, reading: Reading) -> None:
+        self._batch.readings.append(reading)
+        self.progress.add_reading(reading)
+
+    def event(self, event: Event) -> None:
+        data = {key: self._redact(v) if isinstance(v, str) else v for key, v in event.data.items()}
+        event = replace(event, message=self._redact(event.message), data=data)
+        self._batch.events.append(event)
+        self.progress.add_event(event)
+
+    def log(self, line: str) -> None:
+        line = self._redact(line)
+        self._batch.events.append(Event(self.now(), EventKind.ENGINE_LOG, line))
+        self.progress.log.append(line)
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def _known(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint with secrets taken out of its name; beyond the limit, one name for all the rest."""
+        known = self._names.get(endpoint)
+        if known is None:
+            if len(self._names) < _ENDPOINT_LIMIT:
+                known = Endpoint(endpoint.method, redact_url(endpoint.name))
+                self._names[endpoint] = known
+            else:
+                known = OTHER_ENDPOINTS
+                if OTHER_ENDPOINTS not in self._names:
+                    self._names[OTHER_ENDPOINTS] = OTHER_ENDPOINTS
+                    message = (
+                        f"more than {_ENDPOINT_LIMIT} endpoints: the rest is counted as {OTHER_ENDPOINTS}"
+                    )
+                    self.event(Event(self.now(), EventKind.ENGINE_LOG, message))
+        return known
+
+    # --- the file ------------------------------------------------------------------------------------
+
+    async def _commit_for_ever(
+        self, disk: ThreadPoolExecutor, on_second: Callable[[Progress, float], None]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
+        while True:
+            due_s += _COMMIT_EVERY_S
+            await asyncio.sleep(max(0.0, due_s - loop.time()))
+            batch, self._batch = self._batch, Batch()
+            try:
+                # In a thread: a slow disk must not stop the reading of the engine's pipe.
+                await asyncio.shield(loop.run_in_executor(disk, self._writer.commit, batch, self.now()))
+            except RunFileError as error:
+                self._disk_error = error
+                self._engine.stop()
+                return
+            on_second(self.progress, self.now())
+
+    def _commit_now(self) -> None:
+        batch, self._batch = self._batch, Batch()
+        try:
+            self._writer.commit(batch, self.now())
+        except RunFileError as error:
+            self._disk_error = error

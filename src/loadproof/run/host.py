@@ -1,0 +1,24 @@
+"""Facts of the machine that drives the load, for the run file."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import sys
+from typing import Any
+
+import psutil
+
+
+def host_facts() -> dict[str, Any]:
+    """What somebody needs to know to judge or repeat the run on another machine."""
+    return {
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+    }

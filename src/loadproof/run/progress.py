@@ -1,0 +1,87 @@
+"""What is known of a run while it goes on: the numbers behind the live view."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from loadproof.histogram import Histogram
+from loadproof.model import Endpoint, EventKind
+
+if TYPE_CHECKING:
+    from loadproof.model import Event, Plan, Reading, Slice
+
+RECENT_SECONDS = 10
+"""Throughput "now" is the mean of this many finished seconds."""
+
+
+@dataclass(slots=True)
+class EndpointProgress:
+    """One endpoint's totals so far."""
+
+    requests: int = 0
+    failed: int = 0
+    response: Histogram = field(default_factory=Histogram)
+
+    def add(self, part: Slice) -> None:
+        self.requests += part.requests
+        self.failed += part.failed
+        self.response.merge(part.response)
+
+
+class Progress:
+    """Totals since the load started, per endpoint and overall, and the last seconds' throughput."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.total = EndpointProgress()
+        self.endpoints: dict[Endpoint, EndpointProgress] = {}
+        self.load_started_s: float | None = None
+        self.load_ended_s: float | None = None
+        self.users: float | None = None
+        self.log: deque[str] = deque(maxlen=200)
+        self.notices: deque[str] = deque(maxlen=20)
+        self.throughput: dict[int, int] = {}
+        """Requests by second, for every second so far."""
+
+    def add_slice(self, part: Slice) -> None:
+        self.total.add(part)
+        self.endpoints.setdefault(part.endpoint, EndpointProgress()).add(part)
+        self.throughput[part.second] = self.throughput.get(part.second, 0) + part.requests
+
+    def add_reading(self, reading: Reading) -> None:
+        if (reading.source, reading.series) == ("load", "users"):
+            self.users = reading.value
+
+    def add_event(self, event: Event) -> None:
+        match event.kind:
+            case EventKind.LOAD_STARTED:
+                self.load_started_s = event.time_s
+            case EventKind.LOAD_ENDED:
+                self.load_ended_s = event.time_s
+            case EventKind.ERROR_SAMPLE | EventKind.ENGINE_LOG | EventKind.ENGINE_THRESHOLD:
+                return
+        if event.kind not in (EventKind.RUN_STARTED, EventKind.STAGE_STARTED, EventKind.ENGINE_SUMMARY):
+            self.notices.append(event.message)
+
+    def throughput_now(self) -> float | None:
+        """Requests per second over the last finished seconds; None before the first one is over."""
+        if not self.throughput:
+            return None
+        last = max(self.throughput)
+        seconds = range(max(min(self.throughput), last - RECENT_SECONDS + 1), last + 1)
+        return sum(self.throughput.get(second, 0) for second in seconds) / len(seconds)
+
+    def elapsed_s(self, now_s: float) -> float:
+        """Seconds since the load started."""
+        if self.load_started_s is None:
+            return 0.0
+        return (self.load_ended_s or now_s) - self.load_started_s
+
+    def remaining_s(self, now_s: float) -> float | None:
+        """Seconds until the planned end; None when nothing says when that is."""
+        profile = self.plan.played_profile
+        if not profile.stages:
+            return None
+        return max(0.0, profile.duration_s - self.elapsed_s(now_s))

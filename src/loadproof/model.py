@@ -227,7 +227,8 @@ class Slice:
     endpoint: Endpoint
     requests: int
     failures: dict[FailureKind, int]
-    received_bytes: int
+    received_bytes: int | None
+    """None where the engine does not tell it per request."""
     response: Histogram
     """From the intended start to the end of the answer."""
     service: Histogram | None = None
@@ -248,7 +249,10 @@ class Slice:
         self.requests += other.requests
         for kind, count in other.failures.items():
             self.failures[kind] = self.failures.get(kind, 0) + count
-        self.received_bytes += other.received_bytes
+        if self.received_bytes is not None and other.received_bytes is not None:
+            self.received_bytes += other.received_bytes
+        else:
+            self.received_bytes = None
         self.response.merge(other.response)
 
 

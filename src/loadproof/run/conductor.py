@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadproof.errors import EngineError, Problem, RunFileError
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
-from loadproof.plan.redact import Redactor, secrets_of
+from loadproof.plan.redact import Redactor, redact_url, secrets_of
 from loadproof.run.progress import Progress
 from loadproof.run.writer import Batch
 

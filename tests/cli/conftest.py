@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from loadproof.cli.app import run_app
 from tests.demo.concurrency import wait_until
 from tests.demo.processes import all_gone
 from tests.servers import StubServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    Here = Callable[..., "Done"]
 
 LOCUSTFILE = """
 from locust import HttpUser, constant, task
@@ -126,6 +129,19 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
         shell.write("pass.yaml", REQUIREMENTS % ("2s", "50%"))
         shell.write("fail.yaml", REQUIREMENTS % ("0.001ms", "50%"))
         yield shell
+
+
+@pytest.fixture
+def here(shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """The command in this process, a tenth of the time; an exception that escapes is a failure."""
+    monkeypatch.chdir(shell.folder)
+
+    def run(*args: str) -> Done:
+        code = run_app(list(args))
+        said = capsys.readouterr()
+        return Done(code, said.out, said.err)
+
+    return run
 
 
 def engine_processes(pid: int, part: str) -> list[psutil.Process]:

@@ -7,31 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.cli.app import run_app
-from tests.cli.conftest import Done
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.cli.conftest import Shell
-
-    Here = Callable[..., Done]
+    from tests.cli.conftest import Here, Shell
 
 R = ("run", "locustfile.py", "--requirements", "r.yaml", "-u", "1")
 U = ("-u", "1", "-t", "1s")
-
-
-@pytest.fixture
-def here(shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """The command in this process, a tenth of the time; an exception that escapes is a failure."""
-    monkeypatch.chdir(shell.folder)
-
-    def run(*args: str) -> Done:
-        code = run_app(list(args))
-        said = capsys.readouterr()
-        return Done(code, said.out, said.err)
-
-    return run
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Shell
+    from tests.cli.conftest import Here, Shell
 
 SECRETS = ("hunter2pass", "s3cr3t-of-env", "tok-in-query", "bearer-in-text", "p4ss-in-name")
 LOCUSTFILE = """
@@ -27,12 +27,12 @@ class Borrower(HttpUser):
 """
 
 
-def test_no_secret_is_kept_or_shown(shell: Shell) -> None:
+def test_no_secret_is_kept_or_shown(shell: Shell, here: Here) -> None:
     """Passwords in URLs, tokens in names and queries, variables, what the scenario prints."""
     shell.write("locustfile.py", LOCUSTFILE)
     target = shell.stub.url.replace("http://", "http://me:hunter2pass@")
-    done = shell.load("--env", "API_TOKEN=s3cr3t-of-env", "--target", target, "--json", "r.json", seconds=3)
-    judged = shell("judge", "run.db", "--log")
+    done = shell.load("--env", "API_TOKEN=s3cr3t-of-env", "--target", target, "--json", "r.json", seconds=2)
+    judged = here("judge", "run.db", "--log")
     assert done.code == 4, done.text
     assert shell.stub.arrived["GET", "/loans?access_token=tok-in-query"] > 0
     kept = (shell.folder / "run.db").read_bytes().decode("latin-1") + (shell.folder / "r.json").read_text()
@@ -43,7 +43,7 @@ def test_no_secret_is_kept_or_shown(shell: Shell) -> None:
     assert "/loans?access_token=***" in done.out
 
 
-def test_no_secret_is_in_an_error(shell: Shell) -> None:
+def test_no_secret_is_in_an_error(shell: Shell, here: Here) -> None:
     """Neither what a locustfile raises when it is imported, nor a target that is not there."""
     shell.write(
         "bad.py",
@@ -51,8 +51,8 @@ def test_no_secret_is_in_an_error(shell: Shell) -> None:
     )
     args = ("bad.py", "-u", "1", "--env", "API_TOKEN=s3cr3t-of-env")
     for done in (
-        shell("check", *args),
-        shell("run", "locustfile.py", "-u", "1", "--target", "http://me:hunter2pass@127.0.0.1:1"),
+        here("check", *args),
+        here("run", "locustfile.py", "-u", "1", "--target", "http://me:hunter2pass@127.0.0.1:1"),
     ):
         assert done.errors()
         assert not [secret for secret in SECRETS if secret in done.text], done.text

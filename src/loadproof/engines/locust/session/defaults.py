@@ -1,0 +1,90 @@
+"""What a session is before anybody changed it, and which changes need python-requests."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+from urllib.parse import unquote, urlparse, urlunparse
+
+from requests import Session
+from requests.auth import HTTPBasicAuth
+from requests.cookies import cookiejar_from_dict
+from requests.hooks import default_hooks
+from requests.utils import default_headers
+
+from loadproof.engines.locust.session.handover import SessionAdapter
+from loadproof.engines.locust.session.jar import SessionHeaders, SessionJar
+
+SEND = Session.send
+HEADERS: tuple[tuple[str, Any], ...] = tuple(default_headers().items())
+
+# Arguments that are python-requests' business unless they are empty.
+RARE = frozenset(("files", "proxies", "hooks", "cert"))
+
+# Attributes whose content can change what a request means.
+TOUCHY = frozenset(("proxies", "hooks", "params", "adapters"))
+
+# Methods that stand between a call and the wire: a subclass that overrides one wants it to be called.
+INNER = (
+    "send",
+    "prepare_request",
+    "merge_environment_settings",
+    "get_adapter",
+    "mount",
+    "resolve_redirects",
+    "rebuild_auth",
+    "rebuild_method",
+    "rebuild_proxies",
+    "get_redirect_target",
+    "should_strip_auth",
+    "_send_request_safe_mode",
+)
+
+
+def _adapters(session: Any) -> OrderedDict[str, Any]:
+    adapters: OrderedDict[str, Any] = OrderedDict()
+    for prefix in ("https://", "http://"):
+        adapters[prefix] = SessionAdapter(session)
+    return adapters
+
+
+_MAKERS: dict[str, Any] = {
+    "headers": lambda _session: SessionHeaders(default_headers()),
+    "cookies": lambda _session: cookiejar_from_dict({}, SessionJar()),
+    "proxies": lambda _session: {},
+    "hooks": lambda _session: default_hooks(),
+    "params": lambda _session: {},
+    "adapters": _adapters,
+}
+
+
+def made(session: Any, name: str) -> Any:
+    """Return a session's attribute as python-requests would have made it; AttributeError if it has none such."""
+    make = _MAKERS.get(name)
+    if make is None:
+        raise AttributeError(f"{type(session).__name__!r} object has no attribute {name!r}")
+    return make(session)
+
+
+def touched(session: Any) -> str:
+    """Return the feature that a changed attribute switches on, "" for none."""
+    attributes = session.__dict__
+    for name in ("proxies", "params"):
+        if attributes.get(name):
+            return f"session.{name}"
+    hooks = attributes.get("hooks")
+    if hooks and any(hooks.values()):
+        return "session.hooks"
+    adapters = attributes.get("adapters")
+    if adapters is not None and (len(adapters) != 2 or any(type(a) is not SessionAdapter for a in adapters.values())):
+        return "mount"
+    return ""
+
+
+def split_base_url(base_url: Any) -> tuple[Any, HTTPBasicAuth | None]:
+    """Take the credentials out of a host URL, percent-decoded, as Locust does."""
+    parts = urlparse(base_url)
+    if not (parts.username and parts.password):
+        return base_url, None
+    netloc = parts.netloc.rpartition("@")[2]
+    return urlunparse(parts._replace(netloc=netloc)), HTTPBasicAuth(unquote(parts.username), unquote(parts.password))

@@ -1,0 +1,18 @@
+"""The seam: put the sessions of this package where Locust makes its own."""
+
+from __future__ import annotations
+
+
+def install() -> None:
+    """Make Locust's users create the fast sessions; call it before the locustfile is imported.
+
+    It replaces `locust.clients.HttpSession` and `locust.user.users.HttpSession`, so that subclasses written in
+    a locustfile inherit the fast session, too. Calling it again changes nothing.
+    """
+    import locust.clients
+    import locust.user.users
+
+    from loadproof.engines.locust.session.http_session import HttpSession
+
+    locust.clients.HttpSession = HttpSession  # type: ignore[misc]  # that is the seam
+    locust.user.users.HttpSession = HttpSession  # type: ignore[misc]  # that is the seam

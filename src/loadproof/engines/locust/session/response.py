@@ -1,0 +1,139 @@
+"""The response of the fast path: python-requests' and Locust's response, its costly parts made when asked for."""
+
+from __future__ import annotations
+
+import json as stdlib_json
+import re
+from datetime import timedelta
+from http.client import parse_headers
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from requests.compat import json as requests_json
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
+from urllib3 import HTTPHeaderDict, HTTPResponse
+
+from loadproof.engines.locust.session.jar import Answered
+from loadproof.engines.locust.session.report import CountedResponse
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest
+
+    from loadproof.engines.locust.session.call import Call
+    from loadproof.engines.locust.session.head import Head
+    from loadproof.engines.locust.session.target import Target
+
+# orjson reads integers beyond 64 bits as floats, json exactly; json must read texts that may hold one.
+_LONG_NUMBER = re.compile(rb"[0-9]{18}").search
+_STDLIB = requests_json is stdlib_json
+
+
+# What was sent, kept in case somebody asks for `response.request`: session, call, target, head, Cookie header,
+# body, its length in bytes, explicit name, seconds until the head was here.
+Sent = tuple[Any, "Call", "Target", "Head", str | None, Any, int, str | None, float]
+
+
+class LazyResponse(CountedResponse):
+    """A response whose body is here and whose other attributes are made from the received bytes on demand."""
+
+    _content_consumed = True
+    _next = None
+    _entered = False
+    _manual_result = None
+
+    def __init__(self, sent: Sent, content: bytes, status: int, request_event: Any, catch_response: bool) -> None:
+        self._sent = sent
+        self._content = content
+        self.status_code = status
+        self._request_event = request_event
+        self._catch_response = catch_response
+
+    def __getattr__(self, name: str) -> Any:
+        make = _MAKERS.get(name)
+        if make is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        value = make(self._sent)
+        self.__dict__[name] = value
+        return value
+
+    def json(self, **kwargs: Any) -> Any:
+        """Return the body parsed as JSON, exactly as python-requests parses it, sooner."""
+        content = self._content
+        if not kwargs and _STDLIB and content and not _LONG_NUMBER(content) and self._speaks_utf8():
+            try:
+                return orjson.loads(content)
+            except orjson.JSONDecodeError:
+                pass  # NaN, lone surrogates, bad UTF-8 and bad JSON: json decides, and words the error
+        return super().json(**kwargs)
+
+    def _speaks_utf8(self) -> bool:
+        encoding = self.__dict__.get("encoding", "")
+        if encoding == "":
+            return "application/json" in self._sent[3].content_type and "=" not in self._sent[3].content_type
+        return encoding is not None and encoding.lower() == "utf-8"
+
+
+def _headers(sent: Sent) -> CaseInsensitiveDict[str]:
+    return CaseInsensitiveDict(_header_dict(sent))
+
+
+def _header_dict(sent: Sent) -> HTTPHeaderDict:
+    return HTTPHeaderDict(sent[3].fields())
+
+
+def _raw(sent: Sent) -> HTTPResponse:
+    """Return a urllib3 response that was read to its end, as `.raw` is after a call without `stream`."""
+    raw = HTTPResponse(
+        body=BytesIO(),
+        headers=_header_dict(sent),
+        status=sent[3].status,
+        version=11,
+        version_string="HTTP/1.1",
+        reason=sent[3].reason,
+        preload_content=False,
+        decode_content=False,
+        original_response=answered(sent[3]),  # type: ignore[arg-type]  # cookies are all that is asked of it
+        request_method=sent[1].method,
+        request_url=sent[2].path,
+    )
+    raw.read()
+    return raw
+
+
+def _cookies(sent: Sent) -> RequestsCookieJar:
+    jar = RequestsCookieJar()
+    if sent[3].cookies:
+        extract_cookies_to_jar(jar, _request(sent), answered(sent[3]))  # type: ignore[no-untyped-call]
+    return jar
+
+
+def _request(sent: Sent) -> PreparedRequest:
+    _, call, target, _, cookie, body, length, explicit_name, _ = sent
+    request = call.prepared(target, cookie, body, length)
+    request._cookies = RequestsCookieJar()
+    if explicit_name:
+        request._explicit_name = explicit_name  # type: ignore[attr-defined]  # Locust's own attribute
+    return request
+
+
+def answered(head: Head) -> Answered:
+    """Return the headers in the form in which a cookie jar reads them."""
+    lines = head.raw.partition(b"\r\n")[2]
+    return Answered(parse_headers(BytesIO(lines + b"\r\n")))
+
+
+_MAKERS: dict[str, Any] = {
+    "headers": _headers,
+    "raw": _raw,
+    "url": lambda sent: sent[2].url,
+    "encoding": lambda sent: get_encoding_from_headers(_headers(sent)),
+    "history": lambda _sent: [],
+    "reason": lambda sent: sent[3].reason,
+    "cookies": _cookies,
+    "elapsed": lambda sent: timedelta(seconds=sent[8]),
+    "request": _request,
+    "connection": lambda sent: sent[0].get_adapter(sent[2].url),
+}

@@ -22,11 +22,15 @@ class Unplain(Exception):  # noqa: N818  # a decision, not an error: another cli
         self.error = error
 
 
-def receive(wire: Wire, received: bytes, head_only: bool, timeout_s: float | None) -> tuple[Head, bytes, bool]:
+def receive(
+    wire: Wire, received: bytes, head_only: bool, timeout_s: float | None, trim: bool = True
+) -> tuple[Head, bytes, bool]:
     """Read the rest of a response whose first bytes are `received`.
 
     Returns the head, the body in the bytes of the wire, and whether the connection may be used again.
     `head_only` is true for the answer to HEAD; `timeout_s` is the longest silence between two arrivals.
+    Bytes beyond the body end the connection when `trim` is true (http.client drops them), else they are not
+    plain (llhttp reads them as a broken second response).
     Raises `Unplain` for everything but a plain, complete response.
     """
     end = received.find(b"\r\n\r\n")
@@ -48,6 +52,8 @@ def receive(wire: Wire, received: bytes, head_only: bool, timeout_s: float | Non
     if missing > 0:
         return head, _rest(wire, received, body, missing, timeout_s), head.keep
     if missing < 0:
+        if not trim:
+            raise Unplain(received)
         return head, body[:length], False
     return head, body, head.keep
 

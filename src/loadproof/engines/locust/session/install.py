@@ -6,13 +6,17 @@ from __future__ import annotations
 def install() -> None:
     """Make Locust's users create the fast sessions; call it before the locustfile is imported.
 
-    It replaces `locust.clients.HttpSession` and `locust.user.users.HttpSession`, so that subclasses written in
-    a locustfile inherit the fast session, too. Calling it again changes nothing.
+    It replaces `locust.clients.HttpSession`, `locust.user.users.HttpSession` and
+    `locust.contrib.fasthttp.FastHttpSession`, so that subclasses written in a locustfile inherit the fast
+    sessions, too. Calling it again changes nothing.
     """
     import locust.clients
+    import locust.contrib.fasthttp
     import locust.user.users
 
+    from loadproof.engines.locust.session.fast_session import FastHttpSession
     from loadproof.engines.locust.session.http_session import HttpSession
 
     locust.clients.HttpSession = HttpSession  # type: ignore[misc]  # that is the seam
     locust.user.users.HttpSession = HttpSession  # type: ignore[misc]  # that is the seam
+    locust.contrib.fasthttp.FastHttpSession = FastHttpSession  # type: ignore[misc]  # that is the seam

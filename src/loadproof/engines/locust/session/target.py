@@ -69,11 +69,18 @@ def target_of(url: str, query: str) -> Target:
     return target
 
 
+def plain_target(url: str) -> Target | None:
+    """Return the target of a URL that every client leaves as it is, None for any other."""
+    match = _UNCHANGED(url) if len(url) < 2000 else None
+    if match is None:
+        return None
+    scheme, host, port, path = match.groups()
+    return Target(url, scheme, host, int(port) if port else None, path)
+
+
 def _read(url: str, query: str) -> Target:
-    match = _UNCHANGED(url)
-    if match is not None and not query and len(url) < 2000:
-        scheme, host, port, path = match.groups()
-        return Target(url, scheme, host, int(port) if port else None, path)
+    if not query and (known := plain_target(url)) is not None:
+        return known
     prepared = PreparedRequest()
     prepared.prepare_url(url, query or None)
     full = str(prepared.url)

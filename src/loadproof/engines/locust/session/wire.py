@@ -5,12 +5,14 @@ from __future__ import annotations
 import _socket
 import contextlib
 import ssl
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import gevent.socket
 from gevent import get_hub
 from greenlet import getcurrent, greenlet
 
+from loadproof.engines.locust.session.alarm import ALARM, EXPIRED
 from loadproof.engines.locust.session.tower import TOWER
 
 if TYPE_CHECKING:
@@ -30,14 +32,13 @@ class Wire:
     """
 
     __slots__ = (
-        *("_fileno", "_hub", "_recv", "_send", "_sock", "_timer", "_tls", "_watcher"),
-        *("__weakref__", "idle", "idle_since", "stale"),
+        *("_fileno", "_hub", "_recv", "_send", "_sock", "_tls", "_watcher"),
+        *("__weakref__", "alarm_at", "deadline", "idle", "idle_since", "stale", "waiter"),
     )
 
     def __init__(self, sock: Any) -> None:
         """Take over `sock`, a connected gevent socket or gevent TLS socket; the caller must forget it."""
         self._hub = get_hub()
-        self._timer: Any = None
         self._tls: Any = None
         self._recv: Callable[[int], bytes]
         self._send: Callable[[bytes], int]
@@ -56,6 +57,10 @@ class Wire:
         self.idle = False
         self.idle_since = 0.0
         self.stale = False
+        # For the alarm: who waits, until when, and the deadline under which this connection is known there.
+        self.waiter: Any = None
+        self.deadline = 0.0
+        self.alarm_at = float("inf")
         TOWER.watch(self._fileno, self)
 
     def rest(self, now: float) -> None:
@@ -93,14 +98,19 @@ class Wire:
         """Wait for readiness and return what arrived, b"" at the end of the stream."""
         watcher = self._watcher
         while True:
-            watcher.start(getcurrent().switch)
+            current = getcurrent()
+            if timeout_s is not None:
+                self.waiter = current
+                self.deadline = perf_counter() + timeout_s
+                if self.deadline < self.alarm_at:
+                    ALARM.enter(self, self.deadline)
+            watcher.start(current.switch)
             try:
-                if timeout_s is None:
-                    _switch(self._hub)
-                else:
-                    self._wait(timeout_s)
+                if _switch(self._hub) is EXPIRED:
+                    raise TimeoutError("timed out")
             finally:
                 watcher.stop()
+                self.waiter = None
             try:
                 return self._recv(RECEIVE_SIZE)
             except (BlockingIOError, ssl.SSLWantReadError):
@@ -116,22 +126,6 @@ class Wire:
             return self.more(timeout_s)
         except ssl.SSLEOFError:
             return b""
-
-    def _wait(self, timeout_s: float) -> None:
-        timer = self._timer
-        if timer is None:
-            timer = self._timer = self._hub.loop.timer(timeout_s)
-        elif timer.after != timeout_s:
-            timer.close()
-            timer = self._timer = self._hub.loop.timer(timeout_s)
-        # libev counts from its cached clock, which lags behind while tasks compute: bring it up to date, or
-        # the wait would end early by as much.
-        timer.start(getcurrent().switch, timer, update=True)
-        try:
-            if _switch(self._hub) is timer:
-                raise TimeoutError("timed out")
-        finally:
-            timer.stop()
 
     def _send_rest(self, rest: memoryview, timeout_s: float | None) -> None:
         watcher = self._hub.loop.io(self._fileno, 2)
@@ -177,10 +171,6 @@ class Wire:
         TOWER.forget(self._fileno)
         self._watcher.stop()
         self._watcher.close()
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer.close()
-            self._timer = None
 
     def __del__(self) -> None:
         # A watcher that outlives its descriptor could wake a stranger who got the same number.

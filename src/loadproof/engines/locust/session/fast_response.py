@@ -1,0 +1,138 @@
+"""The response of a FastHttpUser's fast path: Locust's classes, their costly parts made when asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from geventhttpclient.header import Headers
+from geventhttpclient.response import HTTPSocketPoolResponse
+from locust.contrib.fasthttp import FastResponse, ResponseContextManager
+
+from loadproof.engines.locust.session.fast_call import agentless_request
+from loadproof.engines.locust.session.ledger import LEDGER
+
+if TYPE_CHECKING:
+    from loadproof.engines.locust.session.fast_call import FastCall
+    from loadproof.engines.locust.session.head import Head
+    from loadproof.engines.locust.session.target import Target
+
+# What was sent: call, target, head, Cookie header, payload as the caller gave it, its bytes, the body received.
+FastSent = tuple["FastCall", "Target", "Head", str | None, Any, bytes | None, bytes]
+
+
+class _Lazy:
+    """The attributes that Locust's response sets at once, made here from the received bytes on demand."""
+
+    _sent: FastSent
+    _cached_content: bytes
+
+    @property
+    def status_code(self) -> int:
+        return self._sent[2].status
+
+    @property
+    def headers(self) -> Any:
+        known = self.__dict__.get("headers")
+        if known is None:
+            known = Headers()
+            for name, value in self._sent[2].fields():
+                known.add(name, value.strip(" \t"))
+            self.__dict__["headers"] = known
+        return known
+
+    @headers.setter
+    def headers(self, value: Any) -> None:
+        self.__dict__["headers"] = value
+
+    @property
+    def request(self) -> Any:
+        known = self.__dict__.get("request")
+        if known is None:
+            call, target, _, cookie, payload, _, _ = self._sent
+            headers = call.headers.copy()
+            headers.discard("content-length")
+            had_type = "content-type" in headers
+            known = agentless_request(target, call.method, headers, payload)
+            if not had_type and "content-type" in known.headers and "content-type" not in call.headers:
+                known.headers.discard("content-type")
+            if call.cookie:
+                known.headers.discard("cookie")
+                if cookie is not None:
+                    known.headers.add("Cookie", cookie)
+            self.__dict__["request"] = known
+        return known
+
+    @request.setter
+    def request(self, value: Any) -> None:
+        self.__dict__["request"] = value
+
+    @property
+    def _request(self) -> Any:
+        return self.request
+
+    @property
+    def _sent_request(self) -> str:
+        call, target, _, cookie, _, body, _ = self._sent
+        written = call.written(target.path, cookie, body)
+        return written[: len(written) - len(body or b"")].decode("latin-1")
+
+    @property
+    def _response(self) -> Any:
+        """geventhttpclient's response, read to its end as after any call without `stream`."""
+        known = self.__dict__.get("_response")
+        if known is None:
+            call, _, head, _, _, _, body = self._sent
+            known = HTTPSocketPoolResponse(
+                *(_NoSocket(), _NoPool()), method=call.method, pre_buffered=head.raw + b"\r\n" + body
+            )
+            known._sent_request = self._sent_request
+            known.read()
+            self.__dict__["_response"] = known
+        return known
+
+    @property
+    def _history(self) -> list[Any]:
+        return []
+
+
+class LazyFastResponse(_Lazy, FastResponse):  # type: ignore[misc]  # properties stand for Locust's attributes
+    """What a call without `catch_response` returns."""
+
+    def __init__(self, sent: FastSent, content: bytes, elapsed_s: float) -> None:
+        self._sent = sent
+        self._cached_content = content
+        self._elapsed = elapsed_s
+
+
+class CountedFastResponse(ResponseContextManager):
+    """Locust's response of a `catch_response` block, which counts in the ledger that it was reported."""
+
+    def _report_request(self) -> None:
+        LEDGER.reported += 1
+        super()._report_request()  # type: ignore[no-untyped-call]  # Locust has no types here
+
+
+class LazyManagedResponse(_Lazy, CountedFastResponse):  # type: ignore[misc]  # see LazyFastResponse
+    """What a call with `catch_response=True` returns."""
+
+    def __init__(self, sent: FastSent, content: bytes, elapsed_s: float, request_event: Any) -> None:
+        self._sent = sent
+        self._cached_content = content
+        self._elapsed = elapsed_s
+        self._request_event = request_event
+        self._catch_response = True
+
+
+class _NoSocket:
+    def recv(self, _size: int) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _NoPool:
+    def return_socket(self, _sock: Any) -> None:
+        """The connection went back to the session long ago."""
+
+    release_socket = return_socket

@@ -1,0 +1,388 @@
+"""`FastHttpSession`: what `FastHttpUser.client` is. Locust's class, its common calls served by the fast path."""
+
+from __future__ import annotations
+
+import json as stdlib_json
+import weakref
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gevent.ssl
+from geventhttpclient.client import HTTPClient
+from geventhttpclient.connectionpool import ConnectionPool
+from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, _construct_basic_auth_str, insecure_ssl_context_factory
+from locust.contrib.fasthttp import FastHttpSession as LocustFastHttpSession
+
+from loadproof.engines.locust.session import defaults
+from loadproof.engines.locust.session.body import NotDecoded, NotEncoded, decoded
+from loadproof.engines.locust.session.exchange import Unplain, receive
+from loadproof.engines.locust.session.fast_call import FastCall, agentless_request, fast_body, fast_call, fast_target
+from loadproof.engines.locust.session.fast_handover import SessionAgent
+from loadproof.engines.locust.session.fast_response import CountedFastResponse, LazyFastResponse, LazyManagedResponse
+from loadproof.engines.locust.session.handover import Pending
+from loadproof.engines.locust.session.jar import FastJar
+from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.engines.locust.session.wire import SendError, Wire
+
+if TYPE_CHECKING:
+    from loadproof.engines.locust.session.target import Origin, Target
+
+_BASE_HEADERS: tuple[tuple[str, Any], ...] = tuple(HTTPClient.DEFAULT_HEADERS.items())
+_encode_json = stdlib_json.JSONEncoder().encode
+_KEYED = frozenset((dict, type(None)))
+_INNER = ("_send_request_safe_mode",)
+# geventhttpclient's pools keep as many idle sockets as they have slots.
+_MAX_IDLE = 10
+_MAX_PLANS = 4096
+
+
+class _Plan(NamedTuple):
+    """A kind of call that the fast path can serve, without the body."""
+
+    target: Target
+    call: FastCall
+
+
+_plans: dict[tuple[Any, ...], _Plan | None] = {}
+
+
+class FastHttpSession(LocustFastHttpSession):
+    """A drop-in for `locust.contrib.fasthttp.FastHttpSession`; see there for the arguments of its methods."""
+
+    pending: Pending | None = None
+    _overridden = False
+    _busy = 0
+
+    def __init__(
+        self,
+        base_url: str | None,
+        request_event: Any,
+        user: Any,
+        insecure: bool = True,
+        client_pool: Any = None,
+        ssl_context_factory: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self._wires: dict[Origin, list[Wire]] = {}
+        self._pools: dict[Origin, Any] = {}
+        if client_pool is not None or kwargs.get("proxy_host"):
+            self._overridden = True
+            super().__init__(base_url, request_event, user, insecure, client_pool, ssl_context_factory, **kwargs)
+            return
+        if not ssl_context_factory:
+            ssl_context_factory = insecure_ssl_context_factory if insecure else gevent.ssl.create_default_context
+        self.request_event = request_event
+        self.user = user
+        self.request_name: str | None = None
+        self._agent_args = {"ssl_context_factory": ssl_context_factory, "insecure": insecure, **kwargs}
+        self._network_s = kwargs.get("network_timeout", ConnectionPool.DEFAULT_NETWORK_TIMEOUT)
+        headers = kwargs.get("headers")
+        self._default_key = _merged(headers) if headers else _BASE_HEADERS
+        self.base_url = base_url
+        if base_url:
+            self.base_url, auth = defaults.split_base_url(base_url)
+            if auth is not None:
+                self.auth_header = _construct_basic_auth_str(auth.username, auth.password)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._overridden = any(getattr(cls, name) is not getattr(FastHttpSession, name) for name in _INNER)
+
+    def __getattr__(self, name: str) -> Any:
+        value: Any
+        if name == "cookiejar":
+            value = FastJar()
+        elif name == "client":
+            value = SessionAgent(weakref.ref(self), cookiejar=self.cookiejar, **self._agent_args)
+        else:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self.__dict__[name] = value
+        return value
+
+    def idle_wire(self, origin: Origin, now: float) -> Wire | None:
+        """Return an open idle connection, which is the caller's from now on, or None."""
+        wires = self._wires.get(origin)
+        while wires:
+            wire = wires.pop()
+            if wire.wake(now):
+                return wire
+            wire.close()
+        return None
+
+    def keep_wire(self, origin: Origin, wire: Wire) -> None:
+        """Take back a connection whose response was read to its end."""
+        wire.rest(perf_counter())
+        wires = self._wires.get(origin)
+        if wires is None:
+            self._wires[origin] = [wire]
+        elif len(wires) < _MAX_IDLE:
+            wires.append(wire)
+        else:
+            wire.close()
+
+    def joined(self, pool: Any) -> None:
+        """Let a new pool of the agent count the fast path's request, if one is under way, among its own."""
+        self._pools[pool.origin] = pool
+        for _ in range(self._busy):
+            pool._semaphore.acquire()
+
+    def request(  # type: ignore[override]  # the return type is Locust's, in its own words
+        self,
+        method: str,
+        url: str,
+        name: str | None = None,
+        data: Any = None,
+        catch_response: bool = False,
+        stream: bool = False,
+        headers: Any = None,
+        auth: Any = None,
+        json: Any = None,
+        allow_redirects: bool = True,
+        context: dict[str, Any] = {},  # noqa: B006  # Locust's signature; never written to
+        **kwargs: Any,
+    ) -> Any:
+        """Send a request and report it to Locust; arguments, result and errors are Locust's."""
+        LEDGER.issued += 1
+        try:
+            if self.request_name and not name:
+                name = self.request_name
+            built_url = self._build_url(url)
+            start_time = time()
+            if self.user:
+                context = {**self.user.context(), **context}
+            payload = data
+            if not data and json is not None:
+                payload = _encode_json(json)
+            response: Any = None
+            plan = body = None
+            if not stream and not self._overridden:
+                try:
+                    kind, body = fast_body(payload)
+                    plan = self._plan(method, built_url, headers, auth, kind, payload is not data, kwargs)
+                except (NotEncoded, ValueError, TypeError, AttributeError):
+                    plan = None  # geventhttpclient refuses the same in its own words, or knows better
+            start = perf_counter()
+            if plan is not None and (not self._busy or self._pools):
+                response = self._serve(plan, payload, body, start, allow_redirects, catch_response)
+            failure = None
+            if response is None:
+                if plan is None:
+                    LEDGER.fell_back(_feature(stream, self._overridden, kwargs))
+                options = dict(kwargs, headers=self._call_headers(headers, auth, payload is not data))
+                response, failure = self._fall_back(method, built_url, payload, options, allow_redirects, stream)
+            now = perf_counter()
+            LEDGER.answered += 1
+        except BaseException:
+            LEDGER.raised += 1
+            raise
+        meta = {
+            "request_type": method,
+            "name": name or url,
+            "context": context,
+            "response": response,
+            "exception": failure,
+            "start_time": start_time,
+            "url": built_url,
+            "response_length": 0,
+            "response_time": (now - start) * 1000,
+        }
+        return self._reported(response, meta, catch_response, stream)
+
+    def _reported(self, response: Any, meta: dict[str, Any], catch_response: bool, stream: bool) -> Any:
+        """Complete the event's fields and fire it, unless a `catch_response` block will."""
+        kind = type(response)
+        if kind is LazyFastResponse or kind is LazyManagedResponse:
+            meta["response_length"] = len(response._cached_content)
+            if catch_response:
+                response.request_meta = meta
+                return response
+        else:
+            if meta["exception"] is None:
+                if stream:
+                    if response.headers and "content-length" in response.headers:
+                        meta["response_length"] = int(response.headers["content-length"])
+                else:
+                    meta["response_length"] = len(response.content) if response.content else 0
+                try:
+                    response.raise_for_status()
+                except FAILURE_EXCEPTIONS as error:
+                    meta["exception"] = error
+            if catch_response:
+                return CountedFastResponse(response, self.request_event, meta, catch_response)  # type: ignore[no-untyped-call]
+        LEDGER.reported += 1
+        self.request_event.fire(**meta)
+        return response
+
+    def _plan(
+        self, method: str, url: str, headers: Any, auth: Any, kind: int, is_json: bool, kwargs: dict[str, Any]
+    ) -> _Plan | None:
+        params = kwargs.get("params")
+        if kwargs and (len(kwargs) > 1 or "params" not in kwargs):
+            if any(value for name, value in kwargs.items() if name == "files") or set(kwargs) - {"params", "files"}:
+                return None
+        state = self.__dict__
+        common = tuple(state["client"].default_headers.items()) if "client" in state else self._default_key
+        jar = state.get("cookiejar")
+        cookie = jar is not None and bool(jar._cookies)
+        key = None
+        if params is None and type(headers) in _KEYED:
+            key = (
+                *(method, url, common, tuple(headers.items()) if headers else None, auth, self.auth_header),
+                *(kind, is_json, cookie),
+            )
+            try:
+                return _plans[key]
+            except KeyError:
+                pass
+        plan = None
+        target = fast_target(url, params)
+        if target is not None:
+            items = _merged(self._call_headers(headers, auth, is_json), common)
+            call = fast_call(method, target, items, kind, cookie)
+            plan = None if call is None else _Plan(target, call)
+        if key is not None:
+            if len(_plans) >= _MAX_PLANS:
+                _plans.clear()
+            _plans[key] = plan
+        return plan
+
+    def _call_headers(self, headers: Any, auth: Any, is_json: bool) -> dict[str, Any]:
+        """Return the call's headers with those that Locust adds to every call."""
+        headers = dict(headers) if headers else {}
+        if auth:
+            headers["Authorization"] = _construct_basic_auth_str(auth[0], auth[1])
+        elif self.auth_header:
+            headers["Authorization"] = self.auth_header
+        if "Accept-Encoding" not in headers and "accept-encoding" not in headers:
+            headers["Accept-Encoding"] = "gzip, deflate, br"
+        if is_json:
+            if "Content-Type" not in headers and "content-type" not in headers:
+                headers["Content-Type"] = "application/json"
+            if "Accept" not in headers and "accept" not in headers:
+                headers["Accept"] = "application/json"
+        return headers
+
+    def _serve(
+        self, plan: _Plan, payload: Any, body: bytes | None, start: float, allow_redirects: bool, catch_response: bool
+    ) -> Any:
+        """Send the request and read the response; None, with `pending` set, leaves the rest to Locust's agent."""
+        target, call = plan
+        origin = target.origin
+        pool = self._pools.get(origin)
+        if pool is not None:
+            pool._semaphore.acquire()
+        self._busy += 1
+        try:
+            return self._exchange(target, call, payload, body, start, allow_redirects, catch_response)
+        finally:
+            self._busy -= 1
+            pool = self._pools.get(origin)
+            if pool is not None:
+                pool._semaphore.release()
+
+    def _exchange(
+        self,
+        target: Target,
+        call: FastCall,
+        payload: Any,
+        body: bytes | None,
+        start: float,
+        allow_redirects: bool,
+        catch_response: bool,
+    ) -> Any:
+        origin = target.origin
+        cookie = self.cookiejar.header_for(self._asked(target, call), target) if call.cookie else None
+        wire = self.idle_wire(origin, start)
+        if wire is None:
+            if origin[0] != "http":
+                return None
+            try:
+                wire = Wire(self._connected(target))
+            except OSError as error:
+                self.pending = Pending(None, connect_error=error)
+                return None
+        limit = self._network_s
+        try:
+            first = wire.ask(call.written(target.path, cookie, body), limit, limit)
+            head, raw, keep = receive(wire, first, call.method == "HEAD", limit, trim=False)
+            if (head.redirect and allow_redirects) or head.status not in SessionAgent.valid_response_codes:
+                raise Unplain(b"%b\r\n%b" % (head.raw, raw))
+            content = decoded(head.coding, raw) if head.coding and head.coding != b"identity" else raw
+        except SendError as error:
+            self.pending = Pending(wire, send_error=error.cause)
+            return None
+        except Unplain as answer:
+            self.pending = Pending(wire, answer.received, read_error=answer.error)
+            return None
+        except NotDecoded:
+            self.pending = Pending(wire, b"%b\r\n%b" % (head.raw, raw))
+            return None
+        except OSError as error:
+            self.pending = Pending(wire, read_error=error)
+            return None
+        except BaseException:
+            wire.close()  # the user was stopped: the answer that is under way must not meet the next request
+            raise
+        if keep:
+            self.keep_wire(origin, wire)
+        else:
+            wire.close()
+        sent = (call, target, head, cookie, payload, body, raw)
+        elapsed = perf_counter() - start
+        response: Any
+        if catch_response:
+            response = LazyManagedResponse(sent, content, elapsed, self.request_event)
+        else:
+            response = LazyFastResponse(sent, content, elapsed)
+        if head.cookies:
+            self.cookiejar.extract_cookies(response, response.request)
+        return response
+
+    def _asked(self, target: Target, call: FastCall) -> Any:
+        headers = call.headers.copy()
+        headers.discard("cookie")
+        return agentless_request(target, call.method, headers, None)
+
+    def _connected(self, target: Target) -> Any:
+        """Open a connection as geventhttpclient does. Raises its errors."""
+        _, host, port = target.origin
+        timeout_s = self._agent_args.get("connection_timeout", ConnectionPool.DEFAULT_CONNECTION_TIMEOUT)
+        pool = ConnectionPool(host, port, host, port, 1, connection_timeout=timeout_s, network_timeout=self._network_s)
+        return pool._create_socket()
+
+    def _fall_back(
+        self, method: str, url: str, payload: Any, options: dict[str, Any], allow_redirects: bool, stream: bool
+    ) -> tuple[Any, BaseException | None]:
+        """Let Locust's agent finish what `_serve` began, or do it all. Returns the response and a body's failure."""
+        agent = self.client
+        codes = agent.redirect_response_codes
+        if not allow_redirects:
+            agent.redirect_response_codes = frozenset()
+        try:
+            response = self._send_request_safe_mode(method, url, payload=payload, **options)  # type: ignore[no-untyped-call]
+        finally:
+            if not allow_redirects:
+                agent.redirect_response_codes = codes
+            pending, self.pending = self.pending, None
+            if pending is not None and pending.wire is not None:
+                pending.wire.close()
+        if not stream:
+            try:
+                _ = response.content
+            except FAILURE_EXCEPTIONS as error:
+                return response, error
+        return response, None
+
+
+def _merged(headers: Any, common: tuple[tuple[str, Any], ...] = _BASE_HEADERS) -> tuple[tuple[Any, Any], ...]:
+    """Return headers in the order in which the agent merges them: a repeated name keeps its first place."""
+    merged: dict[str, tuple[Any, Any]] = {name.lower(): (name, value) for name, value in common}
+    for name, value in headers.items():
+        merged[name.lower()] = (name, value)
+    return tuple(merged.values())
+
+
+def _feature(stream: bool, overridden: bool, kwargs: dict[str, Any]) -> str:
+    if overridden:
+        return "client_pool, proxy or overridden session"
+    return "stream" if stream else next(iter(kwargs), "unusual request")

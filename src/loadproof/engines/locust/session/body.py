@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as stdlib_json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from requests import PreparedRequest
@@ -15,8 +15,22 @@ from loadproof.engines.locust.session.call import FORM_BODY, JSON_BODY, NO_BODY,
 # Beyond this, urllib3 decodes in pieces and SessionAdapter bounds the sum.
 _QUICK_LIMIT = 8 * 2**20
 
-# json.dumps with an argument makes an encoder for every call; this is that encoder, made once.
-_encode_strictly = stdlib_json.JSONEncoder(allow_nan=False).encode
+
+def json_encoder(*, allow_nan: bool) -> Callable[[Any], str]:
+    """Return `json.dumps` without its costs per call: it makes an encoder object and a C encoder each time.
+
+    What json.dumps refuses raises ValueError, TypeError or RecursionError here (a circular object the last).
+    """
+    pattern = stdlib_json.JSONEncoder(allow_nan=allow_nan)
+    make: Any = stdlib_json.encoder.c_make_encoder
+    if make is None:  # no C accelerator in this Python
+        return pattern.encode
+    escape: Any = stdlib_json.encoder.encode_basestring_ascii
+    encode = make(None, pattern.default, escape, None, ": ", ", ", False, False, allow_nan)
+    return lambda value: "".join(encode(value, 0))
+
+
+_encode_strictly = json_encoder(allow_nan=False)
 
 
 class NotDecoded(Exception):  # noqa: N818  # a decision, not an error: urllib3 decodes it then

@@ -21,6 +21,9 @@ HEADERS: tuple[tuple[str, Any], ...] = tuple(default_headers().items())
 # Arguments that are python-requests' business unless they are empty.
 RARE = frozenset(("files", "proxies", "hooks", "cert"))
 
+# Options that the fast path serves.
+SERVED = frozenset(("params", "cookies", "auth", "verify", "stream"))
+
 # Attributes whose content can change what a request means.
 TOUCHY = frozenset(("proxies", "hooks", "params", "adapters"))
 

@@ -62,7 +62,7 @@ class _Borrowed:
             if plain is None:
                 sock.close()
             else:
-                session.keep_wire(self.origin, Wire(plain))
+                session.keep_wire(self.origin, Wire(plain), perf_counter())
         self._semaphore.release()  # type: ignore[attr-defined]  # mixed into a geventhttpclient pool
 
 

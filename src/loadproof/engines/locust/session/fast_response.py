@@ -10,6 +10,7 @@ from locust.contrib.fasthttp import FastResponse, ResponseContextManager
 
 from loadproof.engines.locust.session.fast_call import agentless_request
 from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quick_json
 
 if TYPE_CHECKING:
     from loadproof.engines.locust.session.fast_call import FastCall
@@ -25,10 +26,26 @@ class _Lazy:
 
     _sent: FastSent
     _cached_content: bytes
+    encoding: str | None
 
     @property
     def status_code(self) -> int:
         return self._sent[2].status
+
+    @property
+    def text(self) -> str | None:
+        """The decoded body; see Locust's FastResponse."""
+        if self.encoding is None and self._sent[2].charset is not None:
+            self.encoding = self._sent[2].charset
+        return super().text  # type: ignore[misc, no-any-return]  # mixed into Locust's response
+
+    def json(self) -> Any:
+        """Return the body parsed as JSON, exactly as Locust parses it, sooner."""
+        if is_utf8(self._sent[2].charset if self.encoding is None else self.encoding):
+            value = quick_json(self._cached_content)
+            if value is not NOT_QUICK:
+                return value
+        return super().json()  # type: ignore[misc]  # mixed into Locust's response
 
     @property
     def headers(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as stdlib_json
 import weakref
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +13,7 @@ from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, _construct_basic_auth_st
 from locust.contrib.fasthttp import FastHttpSession as LocustFastHttpSession
 
 from loadproof.engines.locust.session import defaults
-from loadproof.engines.locust.session.body import NotDecoded, NotEncoded, decoded
+from loadproof.engines.locust.session.body import NotDecoded, NotEncoded, decoded, json_encoder
 from loadproof.engines.locust.session.exchange import Unplain, receive
 from loadproof.engines.locust.session.fast_call import FastCall, agentless_request, fast_body, fast_call, fast_target
 from loadproof.engines.locust.session.fast_handover import SessionAgent
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.session.target import Origin, Target
 
 _BASE_HEADERS: tuple[tuple[str, Any], ...] = tuple(HTTPClient.DEFAULT_HEADERS.items())
-_encode_json = stdlib_json.JSONEncoder().encode
+_encode_json = json_encoder(allow_nan=True)
 _KEYED = frozenset((dict, type(None)))
 _INNER = ("_send_request_safe_mode",)
 # geventhttpclient's pools keep as many idle sockets as they have slots.
@@ -109,9 +108,9 @@ class FastHttpSession(LocustFastHttpSession):
             wire.close()
         return None
 
-    def keep_wire(self, origin: Origin, wire: Wire) -> None:
-        """Take back a connection whose response was read to its end."""
-        wire.rest(perf_counter())
+    def keep_wire(self, origin: Origin, wire: Wire, now: float) -> None:
+        """Take back a connection whose response was read to its end at `now` (`perf_counter` seconds)."""
+        wire.rest(now)
         wires = self._wires.get(origin)
         if wires is None:
             self._wires[origin] = [wire]
@@ -323,12 +322,13 @@ class FastHttpSession(LocustFastHttpSession):
         except BaseException:
             wire.close()  # the user was stopped: the answer that is under way must not meet the next request
             raise
+        now = perf_counter()
         if keep:
-            self.keep_wire(origin, wire)
+            self.keep_wire(origin, wire, now)
         else:
             wire.close()
         sent = (call, target, head, cookie, payload, body, raw)
-        elapsed = perf_counter() - start
+        elapsed = now - start
         response: Any
         if catch_response:
             response = LazyManagedResponse(sent, content, elapsed, self.request_event)

@@ -99,7 +99,7 @@ class _Borrowed:
         conn.sock = None
         sock = replayed(sock)
         if sock is not None:
-            session.keep_wire(self.origin, Wire(sock))
+            session.keep_wire(self.origin, Wire(sock), perf_counter())
 
 
 class HTTPConnectionPool(_Borrowed, urllib3.connectionpool.HTTPConnectionPool):

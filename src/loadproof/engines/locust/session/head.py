@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from requests.utils import get_encoding_from_headers
+
 # Responses that follow one another differ in little or nothing (a server's Date changes once a second), so
 # most heads are found here by their bytes. 512 heads of about 500 bytes bound the memory for a server whose
 # heads are all different.
@@ -31,7 +33,7 @@ class Head:
     Content-Encoding in lower case, b"" for none; `keep` says whether the connection stays open.
     """
 
-    __slots__ = ("chunked", "coding", "content_type", "cookies", "keep", "length", "raw", "reason", "redirect", "status")
+    __slots__ = ("status", "_charset", "chunked", "coding", "content_type", "cookies", "keep", "length", "raw", "reason", "redirect")
 
     def __init__(self, raw: bytes, status: int, reason: str) -> None:
         self.raw = raw
@@ -44,6 +46,14 @@ class Head:
         self.cookies = False
         self.redirect = False
         self.content_type = ""
+        self._charset: str | None = ""
+
+    @property
+    def charset(self) -> str | None:
+        """The encoding of the text, as python-requests reads it from Content-Type; None when it does not say."""
+        if self._charset == "":
+            self._charset = get_encoding_from_headers({"content-type": self.content_type})  # type: ignore[arg-type]
+        return self._charset
 
     def fields(self) -> list[tuple[str, str]]:
         """Header names and values in the order in which they were received."""

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from loadproof.engines.locust.session import defaults
 from loadproof.engines.locust.session.body import NotDecoded, NotEncoded, decoded, encoded
-from loadproof.engines.locust.session.call import Call, call_for
+from loadproof.engines.locust.session.call import NO_BODY, Call, call_for
 from loadproof.engines.locust.session.eligible import basic_auth, environment_free, header_key, timeouts
 from loadproof.engines.locust.session.exchange import Unplain, receive
 from loadproof.engines.locust.session.handover import Pending
@@ -36,22 +36,19 @@ _MAX_IDLE = 10
 
 
 class _Plan(NamedTuple):
-    """A call that the fast path can serve; `data` and `body` are the request's body in bytes and as it was made."""
+    """A kind of call that the fast path can serve."""
 
     target: Target
     origin: Origin
     call: Call
-    cookie: str | None = None
-    body: Any = None
-    data: bytes | None = None
-    connect_timeout_s: float | None = None
-    read_timeout_s: float | None = None
 
 
-# Plans of calls without cookies, body, time limits or other options: most of a load test's are equal.
+# Plans of calls without rare options: most calls of a load test are of few kinds.
 _plans: dict[tuple[Any, ...], _Plan] = {}
 _MAX_PLANS = 4096
 _KEYED = frozenset((dict, type(None)))
+_ONCE: tuple[None, None] = (None, None)
+_NO_BODY = (NO_BODY, None, None)
 
 
 class _NotPlain(Exception):  # noqa: N818  # a decision, not an error
@@ -112,9 +109,9 @@ class HttpSession(LocustHttpSession):
             wire.close()
         return None
 
-    def keep_wire(self, origin: Origin, wire: Wire) -> None:
-        """Take back a connection whose response was read to its end."""
-        wire.rest(perf_counter())
+    def keep_wire(self, origin: Origin, wire: Wire, now: float) -> None:
+        """Take back a connection whose response was read to its end at `now` (`perf_counter` seconds)."""
+        wire.rest(now)
         wires = self._wires.get(origin)
         if wires is None:
             self._wires[origin] = [wire]
@@ -151,6 +148,7 @@ class HttpSession(LocustHttpSession):
         json: Any = None,
         headers: Any = None,
         allow_redirects: bool = True,
+        timeout: Any = None,
         **options: Any,
     ) -> ResponseContextManager:
         """Send a request and report it to Locust; arguments, result and errors are Locust's."""
@@ -163,14 +161,15 @@ class HttpSession(LocustHttpSession):
             start_time = time()
             start = perf_counter()
             try:
-                plan = self._plan(method, complete_url, data, json, headers, options)
-                response = self._serve(plan, start, catch_response)
+                response: Any = self._respond(
+                    method, complete_url, data, json, headers, timeout, options, start, catch_response
+                )
             except _NotPlain as reason:
                 if reason.args[0]:
                     LEDGER.fell_back(reason.args[0])
                 response = None
             if response is None:
-                options.update(headers=headers, allow_redirects=allow_redirects)
+                options.update(headers=headers, allow_redirects=allow_redirects, timeout=timeout)
                 response = self._replay(start, method, complete_url, data=data, json=json, **options)
             now = perf_counter()
             LEDGER.answered += 1
@@ -189,86 +188,88 @@ class HttpSession(LocustHttpSession):
         }
         if type(response) is not LazyResponse:
             return conclude(self, response, meta, url, catch_response, options.get("stream", False))
+        target = response._sent[2]
         if not name:
-            meta["name"] = plan.target.path
+            meta["name"] = target.path
         if self.user:
             meta["context"] = {**self.user.context(), **context}
-        meta["url"] = plan.target.url
+        meta["url"] = target.url
         meta["response_length"] = len(response._content)
         response.request_meta = meta
         if not catch_response:
-            if response.status_code < 400:
-                LEDGER.reported += 1
-                self.request_event.fire(**meta)
-            else:
-                response.__exit__(None, None, None)
+            response.__exit__(None, None, None)
         return response
 
-    def _plan(self, method: str, url: str, data: Any, json: Any, headers: Any, options: dict[str, Any]) -> _Plan:
-        """Gather what the fast path needs, or find it gathered; raise `_NotPlain` if the call is not for it."""
+    def _respond(
+        self,
+        method: str,
+        url: str,
+        data: Any,
+        json: Any,
+        headers: Any,
+        timeout: Any,
+        options: dict[str, Any],
+        start: float,
+        catch_response: bool,
+    ) -> ResponseContextManager | None:
+        """Plan the call and serve it; None leaves it to python-requests, `_NotPlain` says why from the start."""
         state = self.__dict__
-        key = None
-        if not options and json is None and not data and "cookies" not in state and type(headers) in _KEYED:
-            common = state["headers"] if "headers" in state else None
+        try:
+            kind, body, sent = encoded(data, json) if data or json is not None else _NO_BODY
+            limits = _ONCE if timeout is None else timeouts(timeout)
+        except (NotEncoded, ValueError, TypeError) as error:
+            raise _NotPlain("unusual body or timeout") from error
+        jar = state.get("cookies")
+        plan = key = None
+        if not options and type(headers) in _KEYED:
+            common = state.get("headers")
             if common is None or type(common) is SessionHeaders:
                 key = (
-                    *(method, url, self.auth, self.verify, self.trust_env or self._touched or self._overridden),
-                    *((common.key or common.items_key()) if common is not None else None, tuple(headers.items()) if headers else None),
-                    *(self.stream, self.cert),
+                    *(method, url, kind, jar is None, self.auth, self.verify, self.stream, self.cert),
+                    self.trust_env or self._touched or self._overridden,
+                    None if common is None else common.key or common.items_key(),
+                    tuple(headers.items()) if headers else None,
                 )
                 try:
                     plan = _plans.get(key)
                 except TypeError:
                     key = None
-                else:
-                    if plan is not None:
-                        return plan
-        plan = self._new_plan(method, url, data, json, headers, options)
-        if key is not None and not key[4] and plan.cookie is None:
-            if len(_plans) >= _MAX_PLANS:
-                _plans.clear()
-            _plans[key] = plan
-        return plan
+        if plan is None:
+            plan = self._new_plan(method, url, kind, headers, options)
+            if key is not None and not key[8]:
+                if len(_plans) >= _MAX_PLANS:
+                    _plans.clear()
+                _plans[key] = plan
+        cookie = None
+        if plan.call.cookie:
+            cookie = self._cookie_header(jar, options.get("cookies"), plan.target, plan.call)
+        return self._serve(plan, cookie, body, sent, limits, start, catch_response)
 
-    def _new_plan(self, method: str, url: str, data: Any, json: Any, headers: Any, options: dict[str, Any]) -> _Plan:
+    def _new_plan(self, method: str, url: str, kind: int, headers: Any, options: dict[str, Any]) -> _Plan:
         if self._overridden:
             raise _NotPlain("overridden session")
         if self._touched and (feature := defaults.touched(self)):
             raise _NotPlain(feature)
-        params = cookies = auth = timeout = verify = None
-        stream = self.stream
         for option, value in options.items():
-            if value is None:
-                continue
-            if option == "params":
-                params = value
-            elif option == "timeout":
-                timeout = value
-            elif option == "auth":
-                auth = value
-            elif option == "cookies":
-                cookies = value
-            elif option == "verify":
-                verify = value
-            elif option == "stream":
-                stream = value
-            elif value or option not in defaults.RARE:
+            if value is not None and option not in defaults.SERVED and (value or option not in defaults.RARE):
                 raise _NotPlain(option)
-        if stream:
+        stream = options.get("stream")
+        if self.stream if stream is None else stream:
             raise _NotPlain("stream")
         if self.cert is not None:
             raise _NotPlain("cert")
+        params, cookies = options.get("params"), options.get("cookies")
+        auth, verify = options.get("auth"), options.get("verify")
+        state = self.__dict__
         try:
-            kind, body, sent = encoded(data, json)
             query = "" if not params else PreparedRequest._encode_params(params)
             target = target_of(url, query)
             key = header_key(headers)
-            session_key = header_key(self.__dict__["headers"]) if "headers" in self.__dict__ else defaults.HEADERS
+            session_key = header_key(state["headers"]) if "headers" in state else defaults.HEADERS
             credentials = basic_auth(self.auth if auth is None else auth)
-            connect_s, read_s = (None, None) if timeout is None else timeouts(timeout)
-            jar = self.__dict__.get("cookies")
-            call = call_for(method, target, session_key, key, credentials, kind, cookie=bool(jar is not None or cookies))
-        except (NotEncoded, ValueError, TypeError, AttributeError, UnicodeError, RequestException, HTTPError) as error:
+            cookie = "cookies" in state or bool(cookies)
+            call = call_for(method, target, session_key, key, credentials, kind, cookie=cookie)
+        except (ValueError, TypeError, AttributeError, UnicodeError, RequestException, HTTPError) as error:
             # python-requests refuses the same in its own words, or knows better.
             raise _NotPlain("") from error
         if call is None or not target.plain:
@@ -281,8 +282,7 @@ class HttpSession(LocustHttpSession):
             origin = target.wire
         else:
             origin = target.wire_unverified if verify is False else (tls_scheme(verify), *target.wire[1:])
-        cookie = self._cookie_header(jar, cookies, target, call) if call.cookie else None
-        return _Plan(target, origin, call, cookie, body, sent, connect_s, read_s)
+        return _Plan(target, origin, call)
 
     def _cookie_header(self, jar: Any, cookies: Any, target: Target, call: Call) -> str | None:
         if type(jar) is SessionJar and not cookies:
@@ -295,9 +295,19 @@ class HttpSession(LocustHttpSession):
         del headers["Cookie"]
         return get_cookie_header(merged, Asked(target.url, headers))  # type: ignore[arg-type]  # reads these two
 
-    def _serve(self, plan: _Plan, start: float, catch_response: bool) -> ResponseContextManager | None:
+    def _serve(
+        self,
+        plan: _Plan,
+        cookie: str | None,
+        body: Any,
+        sent: bytes | None,
+        limits: tuple[float | None, float | None],
+        start: float,
+        catch_response: bool,
+    ) -> ResponseContextManager | None:
         """Send the request and read the response; None, with `pending` set, leaves the rest to python-requests."""
-        target, origin, call, cookie, body, sent, connect_s, read_s = plan
+        target, origin, call = plan
+        connect_s, read_s = limits
         wire = self.idle_wire(origin, start)
         if wire is None:
             if origin[0] != "http":
@@ -329,14 +339,13 @@ class HttpSession(LocustHttpSession):
         except BaseException:
             wire.close()  # the user was stopped: the answer that is under way must not meet the next request
             raise
+        now = perf_counter()
         if keep:
-            self.keep_wire(origin, wire)
+            self.keep_wire(origin, wire, now)
         else:
             wire.close()
-        made: Any = (
-            *(self, call, target, head, cookie, body, 0 if sent is None else len(sent), self.explicit_name),
-            perf_counter() - start,
-        )
+        length = 0 if sent is None else len(sent)
+        made: Any = (self, call, target, head, cookie, body, length, self.explicit_name, now - start)
         response = LazyResponse(made, raw, head.status, self.request_event, catch_response)
         if head.cookies:
             extract_cookies_to_jar(self.cookies, response.request, answered(head))  # type: ignore[no-untyped-call]

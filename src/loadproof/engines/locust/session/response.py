@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json as stdlib_json
-import re
 from datetime import timedelta
 from http.client import parse_headers
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from requests.compat import json as requests_json
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
-from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from loadproof.engines.locust.session.jar import Answered
+from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quick_json
 from loadproof.engines.locust.session.report import CountedResponse
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.session.head import Head
     from loadproof.engines.locust.session.target import Target
 
-# orjson reads integers beyond 64 bits as floats, json exactly; json must read texts that may hold one.
-_LONG_NUMBER = re.compile(rb"[0-9]{18}").search
 _STDLIB = requests_json is stdlib_json
 
 
@@ -61,19 +58,19 @@ class LazyResponse(CountedResponse):
 
     def json(self, **kwargs: Any) -> Any:
         """Return the body parsed as JSON, exactly as python-requests parses it, sooner."""
-        content = self._content
-        if not kwargs and _STDLIB and content and not _LONG_NUMBER(content) and self._speaks_utf8():
-            try:
-                return orjson.loads(content)
-            except orjson.JSONDecodeError:
-                pass  # NaN, lone surrogates, bad UTF-8 and bad JSON: json decides, and words the error
+        if not kwargs and _STDLIB and is_utf8(self.__dict__.get("encoding", self._sent[3].charset)):
+            value = quick_json(self._content)
+            if value is not NOT_QUICK:
+                return value
         return super().json(**kwargs)
 
-    def _speaks_utf8(self) -> bool:
-        encoding = self.__dict__.get("encoding", "")
-        if encoding == "":
-            return "application/json" in self._sent[3].content_type and "=" not in self._sent[3].content_type
-        return encoding is not None and encoding.lower() == "utf-8"
+    def __exit__(self, exc: Any, value: Any, traceback: Any) -> Any:
+        """Report the request when its block is left, as Locust does."""
+        if exc is None and self._manual_result is None and self.status_code < 400:
+            LEDGER.reported += 1
+            self._request_event.fire(**self.request_meta)
+            return True
+        return super().__exit__(exc, value, traceback)  # type: ignore[no-untyped-call]  # Locust has no types here
 
 
 def _headers(sent: Sent) -> CaseInsensitiveDict[str]:
@@ -129,7 +126,7 @@ _MAKERS: dict[str, Any] = {
     "headers": _headers,
     "raw": _raw,
     "url": lambda sent: sent[2].url,
-    "encoding": lambda sent: get_encoding_from_headers(_headers(sent)),
+    "encoding": lambda sent: sent[3].charset,
     "history": lambda _sent: [],
     "reason": lambda sent: sent[3].reason,
     "cookies": _cookies,

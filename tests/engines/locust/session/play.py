@@ -1,0 +1,45 @@
+"""The child process: Locust patches the standard library on import, which no other test should inherit.
+
+It plays every row with Locust's session and with ours and prints the two outcomes, one JSON line for a row.
+"""
+
+from __future__ import annotations
+
+import locust  # first of all, because it patches
+
+# ruff: isort: split
+import json
+import sys
+import warnings
+from typing import Any
+
+import gevent
+import locust.clients
+import locust.contrib.fasthttp
+from loadproof.engines.locust.session.fast_session import FastHttpSession
+from loadproof.engines.locust.session.http_session import HttpSession
+
+from tests.engines.locust.session.outcome import outcome_of
+from tests.engines.locust.session.rows import ROWS, Row
+
+_ROW_LIMIT_S = 20
+
+
+def main(wanted: list[str]) -> None:
+    """Play the rows whose names contain a word of `wanted`, or all."""
+    assert locust.clients.HttpSession is not HttpSession
+    warnings.simplefilter("ignore")
+    for row in ROWS:
+        if not wanted or any(word in row.name for word in wanted):
+            theirs = locust.contrib.fasthttp.FastHttpSession if row.fast else locust.clients.HttpSession
+            pair = [_played(row, theirs), _played(row, FastHttpSession if row.fast else HttpSession)]
+            print(json.dumps([row.name, *pair]), flush=True)
+
+
+def _played(row: Row, session_class: Any) -> Any:
+    with gevent.Timeout(_ROW_LIMIT_S, TimeoutError(f"{row.name} hangs")):
+        return outcome_of(row, session_class)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

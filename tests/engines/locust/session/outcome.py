@@ -50,6 +50,8 @@ def outcome_of(row: Row, session_class: Any) -> dict[str, Any]:
             "wire": [normal.text(bytes(tape).decode("latin-1")) for tape in server.received],
             "cookies": _cookies(client, normal),
         }
+        if not row.one_connection:
+            seen["wire"] = "".join(seen["wire"])  # type: ignore[arg-type]  # a list of text, built above
         runner.quit()
         return seen
 
@@ -104,7 +106,9 @@ def _described(value: Any, normal: _Normal, row: Row) -> Any:
         seen["next"] = value.next is not None and normal.text(str(value.next.url))
         seen["raw"] = _attribute(value.raw, "status", normal), _attribute(value.raw, "reason", normal)
     if fast and value.request is not None:
-        seen["request.headers"] = [[k, normal.text(_str(v))] for k, v in (value.request.headers or {}).items()]
+        seen["request.headers"] = [
+            [k, normal.text(_str(v))] for k, v in (value.request.headers or {}).items()
+        ]
         seen["request.method"] = value.request.method
         seen["request.body"] = normal.text(_str(value.request.body))
         seen["history"] = [r.status_code for r in getattr(value, "_history", [])]
@@ -118,7 +122,18 @@ def _described(value: Any, normal: _Normal, row: Row) -> Any:
 
 
 _SLOW = (
-    *("status_code", "ok", "reason", "headers", "content", "text", "encoding", "url", "cookies", "is_redirect"),
+    *(
+        "status_code",
+        "ok",
+        "reason",
+        "headers",
+        "content",
+        "text",
+        "encoding",
+        "url",
+        "cookies",
+        "is_redirect",
+    ),
     *("is_permanent_redirect", "apparent_encoding", "links", "__bool__", "__repr__"),
 )
 _FAST = ("status_code", "ok", "headers", "content", "text", "encoding", "url", "status", "data", "history")
@@ -157,4 +172,6 @@ def _cookies(client: Any, normal: _Normal) -> Any:
 
 
 def _str(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else repr(value) if value is None else str(value)
+    return (
+        value.decode("latin-1") if isinstance(value, bytes) else repr(value) if value is None else str(value)
+    )

@@ -10,19 +10,21 @@ import locust  # first of all, because it patches
 # ruff: isort: split
 import json
 import sys
+import time
 import warnings
 from typing import Any
 
 import gevent
 import locust.clients
 import locust.contrib.fasthttp
+
 from loadproof.engines.locust.session.fast_session import FastHttpSession
 from loadproof.engines.locust.session.http_session import HttpSession
-
 from tests.engines.locust.session.outcome import outcome_of
 from tests.engines.locust.session.rows import ROWS, Row
 
 _ROW_LIMIT_S = 20
+_SLOW_S = 1.0
 
 
 def main(wanted: list[str]) -> None:
@@ -32,8 +34,11 @@ def main(wanted: list[str]) -> None:
     for row in ROWS:
         if not wanted or any(word in row.name for word in wanted):
             theirs = locust.contrib.fasthttp.FastHttpSession if row.fast else locust.clients.HttpSession
+            began = time.perf_counter()
             pair = [_played(row, theirs), _played(row, FastHttpSession if row.fast else HttpSession)]
             print(json.dumps([row.name, *pair]), flush=True)
+            if time.perf_counter() - began > _SLOW_S:
+                print(f"slow: {row.name}: {time.perf_counter() - began:.1f} s", file=sys.stderr)
 
 
 def _played(row: Row, session_class: Any) -> Any:

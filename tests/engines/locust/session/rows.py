@@ -21,6 +21,8 @@ class Row:
     tls: bool = False
     host: str = "http://127.0.0.1:{port}"
     options: dict[str, Any] = field(default_factory=dict)
+    # False where ours closes a connection that Locust goes on to use; the bytes are compared all the same.
+    one_connection: bool = True
 
     def script(self) -> list[list[Reply]]:
         """Return what the server does."""

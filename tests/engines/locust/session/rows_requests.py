@@ -12,6 +12,7 @@ from tests.engines.locust.session.answers import answer
 from tests.engines.locust.session.rows import Row
 
 _OK = [[[answer()]] * 4]
+_HEAD = [[[answer()[:-5]]] * 4]
 
 # name, method, keyword arguments
 _CALLS: list[tuple[str, str, dict[str, Any]]] = [
@@ -110,7 +111,11 @@ _CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("post json bytes", "post", {"json": b"x"}),
     ("post json and data", "post", {"json": {"a": 1}, "data": {"b": 2}}),
     ("post json and empty data", "post", {"json": {"a": 1}, "data": {}}),
-    ("post json own content type", "post", {"json": {"a": 1}, "headers": {"content-type": "application/vnd.x"}}),
+    (
+        "post json own content type",
+        "post",
+        {"json": {"a": 1}, "headers": {"content-type": "application/vnd.x"}},
+    ),
     ("post json surrogate", "post", {"json": "\ud800"}),
     ("post json with params", "post", {"json": {"a": 1}, "params": {"q": "1"}}),
     ("put json", "put", {"json": {"a": 1}}),
@@ -121,15 +126,54 @@ _CALLS: list[tuple[str, str, dict[str, Any]]] = [
 
 _PATHS = [
     *("/", "", "/a/b", "/a?b=c", "/a?b=c&d=%20", "/a b", "/\xe9", "/%7Euser", "/a%2fb", "/a/../b", "/a/./b"),
-    *("//double", "/a//b", "/?q=[1]", "/a#fragment", "/a?b#f", "/a;p=1?q=2", "/a?b=c d", "/%zz", "/a|b", "/a'b"),
-    *("/a?x=1&x=2", "/a?", "/a/", "/.hidden", "/a..b", "/caf\xe9?q=\xfc", "/@me", "/a:b", "/a,b", '/"q"', "/a{b}"),
+    *(
+        "//double",
+        "/a//b",
+        "/?q=[1]",
+        "/a#fragment",
+        "/a?b#f",
+        "/a;p=1?q=2",
+        "/a?b=c d",
+        "/%zz",
+        "/a|b",
+        "/a'b",
+    ),
+    *(
+        "/a?x=1&x=2",
+        "/a?",
+        "/a/",
+        "/.hidden",
+        "/a..b",
+        "/caf\xe9?q=\xfc",
+        "/@me",
+        "/a:b",
+        "/a,b",
+        '/"q"',
+        "/a{b}",
+    ),
     *("/~x/-y/_z", "relative", "?only=query", "/a%", "/\u4e2d\u6587", "/a\tb", "/a\nb", "/x?y=http://z/"),
 ]
 
 _URLS = [
-    *("http://127.0.0.1:{port}/absolute", "HTTP://127.0.0.1:{port}/upper", "http://localhost:{port}/other-name"),
-    *("http://u:p@127.0.0.1:{port}/user", "http://127.0.0.1:{port}", "http://127.0.0.1:{port}?q=1", "ftp://x/y"),
-    *("http://", "http:///nohost", "http://[::bad/", "mailto:someone", "http://*.x/", "http://127.0.0.1:99999/"),
+    *(
+        "http://127.0.0.1:{port}/absolute",
+        "HTTP://127.0.0.1:{port}/upper",
+        "http://localhost:{port}/other-name",
+    ),
+    *(
+        "http://u:p@127.0.0.1:{port}/user",
+        "http://127.0.0.1:{port}",
+        "http://127.0.0.1:{port}?q=1",
+        "ftp://x/y",
+    ),
+    *(
+        "http://",
+        "http:///nohost",
+        "http://[::bad/",
+        "mailto:someone",
+        "http://*.x/",
+        "http://127.0.0.1:99999/",
+    ),
     *("http://127.0.0.1:1/refused", "http://a b/"),
 ]
 
@@ -149,13 +193,18 @@ def _absolute(url: str) -> Any:
 
 def rows() -> list[Row]:
     """Return the rows."""
-    made = [Row(name, _calling(method, options), _OK) for name, method, options in _CALLS]
+    made = [
+        Row(name, _calling(method, options), _OK if method != "head" else _HEAD)
+        for name, method, options in _CALLS
+    ]
     made += [Row(f"path {path!r}", _getting(path), _OK) for path in _PATHS]
     made += [Row(f"url {url!r}", _absolute(url), _OK) for url in _URLS]
     odd: dict[str, Any] = {
         "generator body": lambda c: [c.post("/", data=(part for part in (b"ab", b"c")))],
         "file body": lambda c: [c.post("/", data=io.BytesIO(b"content"))],
-        "files": lambda c: [c.post("/", files={"f": ("name.txt", b"content", "text/plain")}, data={"a": "b"})],
+        "files": lambda c: [
+            c.post("/", files={"f": ("name.txt", b"content", "text/plain")}, data={"a": "b"})
+        ],
         "empty files": lambda c: [c.post("/", files={}, data={"a": "b"})],
         "method in lower case": lambda c: [c.request("get", "/x"), c.request("post", "/x", json=1)],
         "unusual method": lambda c: [c.request("PROPFIND", "/x"), c.request("PURGE", "/x", data="a")],
@@ -170,7 +219,9 @@ def rows() -> list[Row]:
         "headers of one dict changed": lambda c: _changed_headers(c),
     }
     made += [Row(f"odd: {name}", run, _OK) for name, run in odd.items()]
-    made.append(Row("host with credentials", _getting("/x"), _OK, host="http://us%40er:p%3Aw@127.0.0.1:{port}"))
+    made.append(
+        Row("host with credentials", _getting("/x"), _OK, host="http://us%40er:p%3Aw@127.0.0.1:{port}")
+    )
     made.append(Row("host with user only", _getting("/x"), _OK, host="http://user@127.0.0.1:{port}"))
     made.append(Row("host with path", _getting("/x"), _OK, host="http://127.0.0.1:{port}/base"))
     made.append(Row("host with slash", _getting("/x"), _OK, host="http://127.0.0.1:{port}/"))

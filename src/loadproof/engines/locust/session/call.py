@@ -42,11 +42,15 @@ class Call:
     rest; a piece that does not occur is joined to the one before.
     """
 
-    __slots__ = ("bare", "cookie", "headers", "length", "method", "pieces")
+    __slots__ = ("asked_headers", "bare", "cookie", "headers", "length", "method", "pieces")
 
     def __init__(self, method: str, headers: CaseInsensitiveDict[Any], tape: bytes, *, cookie: bool) -> None:
         self.method = method
         self.headers = headers
+        # What a cookie policy may see: with a Cookie header in it, it would add none.
+        self.asked_headers = headers.copy()
+        if cookie:
+            del self.asked_headers["Cookie"]
         _, _, rest = tape.partition(b"\r\n")
         line = b"Cookie: " + _COOKIE.encode() + b"\r\n"
         self.cookie = cookie and line in rest
@@ -110,8 +114,11 @@ def _prepare(
 ) -> Call | None:
     request = PreparedRequest()
     request.prepare_method(method)
+    method = str(request.method)
     request.url = target.url
-    merged = merge_setting(dict(headers), CaseInsensitiveDict(session_headers), dict_class=CaseInsensitiveDict)
+    merged = merge_setting(
+        dict(headers), CaseInsensitiveDict(session_headers), dict_class=CaseInsensitiveDict
+    )
     request.prepare_headers(merged)
     if any(name in _FRAMING for name, _ in request.headers.lower_items()):
         return None

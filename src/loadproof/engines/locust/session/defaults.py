@@ -24,8 +24,26 @@ RARE = frozenset(("files", "proxies", "hooks", "cert"))
 # Options that the fast path serves.
 SERVED = frozenset(("params", "cookies", "auth", "verify", "stream"))
 
-# Attributes whose content can change what a request means.
-TOUCHY = frozenset(("proxies", "hooks", "params", "adapters"))
+
+class Touchy:
+    """An attribute whose content can change what a request means: from the first look at it, it is checked."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, session: Any, owner: type | None = None) -> Any:
+        if session is None:
+            return self
+        state = session.__dict__
+        if self._name not in state:
+            state[self._name] = made(session, self._name)
+            state["_touched"] = True
+        return state[self._name]
+
+    def __set__(self, session: Any, value: Any) -> None:
+        session.__dict__[self._name] = value
+        session.__dict__["_touched"] = True
+
 
 # Methods that stand between a call and the wire: a subclass that overrides one wants it to be called.
 INNER = (
@@ -79,7 +97,9 @@ def touched(session: Any) -> str:
     if hooks and any(hooks.values()):
         return "session.hooks"
     adapters = attributes.get("adapters")
-    if adapters is not None and (len(adapters) != 2 or any(type(a) is not SessionAdapter for a in adapters.values())):
+    if adapters is not None and (
+        len(adapters) != 2 or any(type(a) is not SessionAdapter for a in adapters.values())
+    ):
         return "mount"
     return ""
 
@@ -90,4 +110,6 @@ def split_base_url(base_url: Any) -> tuple[Any, HTTPBasicAuth | None]:
     if not (parts.username and parts.password):
         return base_url, None
     netloc = parts.netloc.rpartition("@")[2]
-    return urlunparse(parts._replace(netloc=netloc)), HTTPBasicAuth(unquote(parts.username), unquote(parts.password))
+    return urlunparse(parts._replace(netloc=netloc)), HTTPBasicAuth(
+        unquote(parts.username), unquote(parts.password)
+    )

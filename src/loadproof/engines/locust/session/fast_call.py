@@ -25,7 +25,9 @@ _LENGTH = 918273645546372819
 NO_BODY, TEXT_BODY, BYTES_BODY, FORM_BODY = range(4)
 _SAMPLE: dict[int, Any] = {NO_BODY: None, TEXT_BODY: "x", BYTES_BODY: b"x", FORM_BODY: {"x": "x"}}
 
-_SPECIAL = frozenset(("transfer-encoding", "expect", "content-length", "upgrade", "te", "connection", "trailer"))
+_SPECIAL = frozenset(
+    ("transfer-encoding", "expect", "content-length", "upgrade", "te", "connection", "trailer")
+)
 
 
 class _Long:
@@ -123,7 +125,9 @@ def _read(url: str, params: Any) -> Target | None:
     return Target(url, parsed.scheme, parsed.host, port, path)
 
 
-def fast_call(method: str, target: Target, headers: tuple[tuple[Any, Any], ...], kind: int, cookie: bool) -> Any:
+def fast_call(
+    method: str, target: Target, headers: tuple[tuple[Any, Any], ...], kind: int, cookie: bool
+) -> Any:
     """Return the kind of request, None for one that geventhttpclient frames in its own way.
 
     Raises ValueError for headers that geventhttpclient refuses.

@@ -13,8 +13,7 @@ from geventhttpclient.url import URL
 from locust.contrib.fasthttp import FastResponse, LocustUserAgent
 
 from loadproof.engines.locust.session.handover import DECODED_LIMIT
-from loadproof.engines.locust.session.replay import replay_of, replayed
-from loadproof.engines.locust.session.wire import Wire
+from loadproof.engines.locust.session.replay import replay_of
 
 if TYPE_CHECKING:
     import weakref
@@ -58,11 +57,7 @@ class _Borrowed:
         if session is None:
             sock.close()
         else:
-            plain = replayed(sock)
-            if plain is None:
-                sock.close()
-            else:
-                session.keep_wire(self.origin, Wire(plain), perf_counter())
+            session.keep_socket(self.origin, sock)
         self._semaphore.release()  # type: ignore[attr-defined]  # mixed into a geventhttpclient pool
 
 

@@ -53,7 +53,7 @@ class _Lazy:
         if known is None:
             known = Headers()
             for name, value in self._sent[2].fields():
-                known.add(name, value.strip(" \t"))
+                known.add(name, value)
             self.__dict__["headers"] = known
         return known
 
@@ -65,17 +65,18 @@ class _Lazy:
     def request(self) -> Any:
         known = self.__dict__.get("request")
         if known is None:
-            call, target, _, cookie, payload, _, _ = self._sent
+            call, target, _, cookie, payload, body, _ = self._sent
             headers = call.headers.copy()
-            headers.discard("content-length")
-            had_type = "content-type" in headers
-            known = agentless_request(target, call.method, headers, payload)
-            if not had_type and "content-type" in known.headers and "content-type" not in call.headers:
-                known.headers.discard("content-type")
+            if "content-length" in headers:
+                # The agent encodes text and forms while it prepares them, and notes their length.
+                headers["content-length"] = str(len(body or b""))
+                payload = body
             if call.cookie:
-                known.headers.discard("cookie")
+                headers.discard("cookie")
                 if cookie is not None:
-                    known.headers.add("Cookie", cookie)
+                    headers.add("Cookie", cookie)
+            known = agentless_request(target, call.method, headers, None)
+            known.payload = payload
             self.__dict__["request"] = known
         return known
 

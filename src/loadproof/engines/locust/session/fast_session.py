@@ -9,18 +9,33 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import gevent.ssl
 from geventhttpclient.client import HTTPClient
 from geventhttpclient.connectionpool import ConnectionPool
-from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, _construct_basic_auth_str, insecure_ssl_context_factory
+from locust.contrib.fasthttp import (
+    FAILURE_EXCEPTIONS,
+    _construct_basic_auth_str,
+    insecure_ssl_context_factory,
+)
 from locust.contrib.fasthttp import FastHttpSession as LocustFastHttpSession
 
 from loadproof.engines.locust.session import defaults
 from loadproof.engines.locust.session.body import NotDecoded, NotEncoded, decoded, json_encoder
 from loadproof.engines.locust.session.exchange import Unplain, receive
-from loadproof.engines.locust.session.fast_call import FastCall, agentless_request, fast_body, fast_call, fast_target
+from loadproof.engines.locust.session.fast_call import (
+    FastCall,
+    agentless_request,
+    fast_body,
+    fast_call,
+    fast_target,
+)
 from loadproof.engines.locust.session.fast_handover import SessionAgent
-from loadproof.engines.locust.session.fast_response import CountedFastResponse, LazyFastResponse, LazyManagedResponse
+from loadproof.engines.locust.session.fast_response import (
+    CountedFastResponse,
+    LazyFastResponse,
+    LazyManagedResponse,
+)
 from loadproof.engines.locust.session.handover import Pending
 from loadproof.engines.locust.session.jar import FastJar
 from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.engines.locust.session.replay import replayed
 from loadproof.engines.locust.session.wire import SendError, Wire
 
 if TYPE_CHECKING:
@@ -62,14 +77,18 @@ class FastHttpSession(LocustFastHttpSession):
         ssl_context_factory: Any = None,
         **kwargs: Any,
     ) -> None:
-        self._wires: dict[Origin, list[Wire]] = {}
+        self._wires: dict[Origin, list[Any]] = {}
         self._pools: dict[Origin, Any] = {}
         if client_pool is not None or kwargs.get("proxy_host"):
             self._overridden = True
-            super().__init__(base_url, request_event, user, insecure, client_pool, ssl_context_factory, **kwargs)
+            super().__init__(
+                base_url, request_event, user, insecure, client_pool, ssl_context_factory, **kwargs
+            )
             return
         if not ssl_context_factory:
-            ssl_context_factory = insecure_ssl_context_factory if insecure else gevent.ssl.create_default_context
+            ssl_context_factory = (
+                insecure_ssl_context_factory if insecure else gevent.ssl.create_default_context
+            )
         self.request_event = request_event
         self.user = user
         self.request_name: str | None = None
@@ -103,10 +122,21 @@ class FastHttpSession(LocustFastHttpSession):
         wires = self._wires.get(origin)
         while wires:
             wire = wires.pop()
+            if type(wire) is not Wire:
+                sock = replayed(wire)
+                if sock is None:
+                    wire.close()
+                    continue
+                wire = Wire(sock)
+                wire.rest(now)
             if wire.wake(now):
                 return wire
             wire.close()
         return None
+
+    def keep_socket(self, origin: Origin, sock: Any) -> None:
+        """Take back a socket from a pool of the agent, which may read from it yet (after an interim answer)."""
+        self._wires.setdefault(origin, []).append(sock)
 
     def keep_wire(self, origin: Origin, wire: Wire, now: float) -> None:
         """Take back a connection whose response was read to its end at `now` (`perf_counter` seconds)."""
@@ -168,7 +198,9 @@ class FastHttpSession(LocustFastHttpSession):
                 if plan is None:
                     LEDGER.fell_back(_feature(stream, self._overridden, kwargs))
                 options = dict(kwargs, headers=self._call_headers(headers, auth, payload is not data))
-                response, failure = self._fall_back(method, built_url, payload, options, allow_redirects, stream)
+                response, failure = self._fall_back(
+                    method, built_url, payload, options, allow_redirects, stream
+                )
             now = perf_counter()
             LEDGER.answered += 1
         except BaseException:
@@ -217,7 +249,10 @@ class FastHttpSession(LocustFastHttpSession):
     ) -> _Plan | None:
         params = kwargs.get("params")
         if kwargs and (len(kwargs) > 1 or "params" not in kwargs):
-            if any(value for name, value in kwargs.items() if name == "files") or set(kwargs) - {"params", "files"}:
+            if any(value for name, value in kwargs.items() if name == "files") or set(kwargs) - {
+                "params",
+                "files",
+            }:
                 return None
         state = self.__dict__
         common = tuple(state["client"].default_headers.items()) if "client" in state else self._default_key
@@ -262,7 +297,13 @@ class FastHttpSession(LocustFastHttpSession):
         return headers
 
     def _serve(
-        self, plan: _Plan, payload: Any, body: bytes | None, start: float, allow_redirects: bool, catch_response: bool
+        self,
+        plan: _Plan,
+        payload: Any,
+        body: bytes | None,
+        start: float,
+        allow_redirects: bool,
+        catch_response: bool,
     ) -> Any:
         """Send the request and read the response; None, with `pending` set, leaves the rest to Locust's agent."""
         target, call = plan
@@ -347,11 +388,19 @@ class FastHttpSession(LocustFastHttpSession):
         """Open a connection as geventhttpclient does. Raises its errors."""
         _, host, port = target.origin
         timeout_s = self._agent_args.get("connection_timeout", ConnectionPool.DEFAULT_CONNECTION_TIMEOUT)
-        pool = ConnectionPool(host, port, host, port, 1, connection_timeout=timeout_s, network_timeout=self._network_s)
+        pool = ConnectionPool(
+            host, port, host, port, 1, connection_timeout=timeout_s, network_timeout=self._network_s
+        )
         return pool._create_socket()
 
     def _fall_back(
-        self, method: str, url: str, payload: Any, options: dict[str, Any], allow_redirects: bool, stream: bool
+        self,
+        method: str,
+        url: str,
+        payload: Any,
+        options: dict[str, Any],
+        allow_redirects: bool,
+        stream: bool,
     ) -> tuple[Any, BaseException | None]:
         """Let Locust's agent finish what `_serve` began, or do it all. Returns the response and a body's failure."""
         agent = self.client

@@ -33,7 +33,19 @@ class Head:
     Content-Encoding in lower case, b"" for none; `keep` says whether the connection stays open.
     """
 
-    __slots__ = ("status", "_charset", "chunked", "coding", "content_type", "cookies", "keep", "length", "raw", "reason", "redirect")
+    __slots__ = (
+        "_charset",
+        "chunked",
+        "coding",
+        "content_type",
+        "cookies",
+        "keep",
+        "length",
+        "raw",
+        "reason",
+        "redirect",
+        "status",
+    )
 
     def __init__(self, raw: bytes, status: int, reason: str) -> None:
         self.raw = raw

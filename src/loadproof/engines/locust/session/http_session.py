@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from http.cookiejar import CookieJar
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,11 +69,21 @@ class HttpSession(LocustHttpSession):
     max_redirects: int = 30
     explicit_name: str | None = None
     pending: Pending | None = None
+    proxies = defaults.Touchy()
+    hooks = defaults.Touchy()
+    params = defaults.Touchy()
+    adapters = defaults.Touchy()
     _touched = False
     _overridden = False
 
     def __init__(
-        self, base_url: Any, request_event: Any, user: Any, *args: Any, pool_manager: Any = None, **kwargs: Any
+        self,
+        base_url: Any,
+        request_event: Any,
+        user: Any,
+        *args: Any,
+        pool_manager: Any = None,
+        **kwargs: Any,
     ) -> None:
         self._wires: dict[Origin, list[Wire]] = {}
         if pool_manager is not None or args or kwargs:
@@ -95,8 +106,6 @@ class HttpSession(LocustHttpSession):
     def __getattr__(self, name: str) -> Any:
         value = defaults.made(self, name)
         self.__dict__[name] = value
-        if name in defaults.TOUCHY:
-            self._touched = True
         return value
 
     def idle_wire(self, origin: Origin, now: float) -> Wire | None:
@@ -225,7 +234,7 @@ class HttpSession(LocustHttpSession):
             common = state.get("headers")
             if common is None or type(common) is SessionHeaders:
                 key = (
-                    *(method, url, kind, jar is None, self.auth, self.verify, self.stream, self.cert),
+                    *(method, url, kind, "cookies" in state, self.auth, self.verify, self.stream, self.cert),
                     self.trust_env or self._touched or self._overridden,
                     None if common is None else common.key or common.items_key(),
                     tuple(headers.items()) if headers else None,
@@ -240,6 +249,8 @@ class HttpSession(LocustHttpSession):
                 if len(_plans) >= _MAX_PLANS:
                     _plans.clear()
                 _plans[key] = plan
+        if "cookies" in state and not isinstance(jar, CookieJar):
+            raise _NotPlain("cookies of another kind")
         cookie = None
         if plan.call.cookie:
             cookie = self._cookie_header(jar, options.get("cookies"), plan.target, plan.call)
@@ -286,14 +297,12 @@ class HttpSession(LocustHttpSession):
 
     def _cookie_header(self, jar: Any, cookies: Any, target: Target, call: Call) -> str | None:
         if type(jar) is SessionJar and not cookies:
-            return jar.header_for(target.url, target.origin, target.path, call.headers)
+            return jar.header_for(target.url, target.origin, target.path, call.asked_headers)
         merged = RequestsCookieJar()
         for source in (jar, cookies):
             if source:
                 merge_cookies(merged, source)
-        headers = call.headers.copy()
-        del headers["Cookie"]
-        return get_cookie_header(merged, Asked(target.url, headers))  # type: ignore[arg-type]  # reads these two
+        return get_cookie_header(merged, Asked(target.url, call.asked_headers))  # type: ignore[arg-type]  # reads these two
 
     def _serve(
         self,

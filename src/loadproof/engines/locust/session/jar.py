@@ -143,3 +143,10 @@ class Answered:
     def __init__(self, msg: Any) -> None:
         self.msg = msg
         self._original_response = self
+
+    def isclosed(self) -> bool:
+        """Say that the response was read (urllib3 asks)."""
+        return True
+
+    def close(self) -> None:
+        """Nothing is open (urllib3 closes)."""

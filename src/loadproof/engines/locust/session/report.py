@@ -17,7 +17,9 @@ class CountedResponse(ResponseContextManager):
         super()._report_request(exc)
 
 
-def conclude(session: Any, response: Any, meta: dict[str, Any], url: str, catch_response: bool, stream: Any) -> Any:
+def conclude(
+    session: Any, response: Any, meta: dict[str, Any], url: str, catch_response: bool, stream: Any
+) -> Any:
     """Complete the event's fields of a response of python-requests, and fire it unless a block will.
 
     `meta` has the fields that do not depend on the response; `url` is the caller's argument.

@@ -41,7 +41,9 @@ class LazyResponse(CountedResponse):
     _entered = False
     _manual_result = None
 
-    def __init__(self, sent: Sent, content: bytes, status: int, request_event: Any, catch_response: bool) -> None:
+    def __init__(
+        self, sent: Sent, content: bytes, status: int, request_event: Any, catch_response: bool
+    ) -> None:
         self._sent = sent
         self._content = content
         self.status_code = status

@@ -9,7 +9,9 @@ import locust.stats
 from locust.stats import RequestStats, StatsEntry
 
 _original_log_request = RequestStats.log_request
-_PARTS = {name: getattr(StatsEntry, name, None) for name in ("log", "_log_time_of_request", "_log_response_time")}
+_PARTS = {
+    name: getattr(StatsEntry, name, None) for name in ("log", "_log_time_of_request", "_log_response_time")
+}
 
 
 def _log_request(self: RequestStats, method: str, name: str, response_time: Any, content_length: int) -> None:
@@ -32,8 +34,7 @@ def _log_request(self: RequestStats, method: str, name: str, response_time: Any,
         shortest = entry.min_response_time
         if shortest is None or response_time < shortest:
             entry.min_response_time = response_time
-        if response_time > entry.max_response_time:
-            entry.max_response_time = response_time
+        entry.max_response_time = max(entry.max_response_time, response_time)
         entry.response_times[rounded] += 1
         entry.total_content_length += content_length
 

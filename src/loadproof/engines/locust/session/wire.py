@@ -74,7 +74,9 @@ class Wire:
         It is urllib3's and geventhttpclient's own test; without it a request sent after the server's close
         would fail although Locust would have opened a new connection.
         """
-        quiet = TOWER.quiet(self, self.idle_since, now) and not (self._tls is not None and self._tls.pending())
+        quiet = TOWER.quiet(self, self.idle_since, now) and not (
+            self._tls is not None and self._tls.pending()
+        )
         self.idle = False
         return quiet
 

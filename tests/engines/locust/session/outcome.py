@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from locust.env import Environment
 from locust.exception import CatchResponseError
 
-from tests.engines.locust.session.rows import Row
 from tests.engines.locust.session.scripted_server import ScriptedServer
 from tests.engines.locust.session.tls import client_ca, server_context
+
+if TYPE_CHECKING:
+    from tests.engines.locust.session.rows import Row
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 _BOUNDARY = re.compile(r"[0-9a-f]{32}")
@@ -19,7 +21,7 @@ _BOUNDARY = re.compile(r"[0-9a-f]{32}")
 def outcome_of(row: Row, session_class: Any) -> dict[str, Any]:
     """Play `row` with a session of `session_class` and return all that can be seen of it."""
     with ScriptedServer(row.script(), server_context() if row.tls else None, row.family()) as server:
-        environment = Environment(user_classes=[])
+        environment: Any = Environment(user_classes=[])
         runner = environment.create_local_runner()
         events: list[dict[str, Any]] = []
         environment.events.request.add_listener(lambda **fields: events.append(fields))
@@ -37,13 +39,15 @@ def outcome_of(row: Row, session_class: Any) -> dict[str, Any]:
             raised = None
         except Exception as error:  # noqa: BLE001  # whatever the caller would see is the result
             raised = normal.error(error)
-        seen = {
+        seen: dict[str, Any] = {
             "raised": raised,
             "results": results,
             "events": [_event(fields, normal) for fields in events],
             "stats": sorted(
-                [name.replace(str(server.port), "PORT"), method, entry.num_requests, entry.num_failures]
-                + [entry.total_content_length]
+                [
+                    *(name.replace(str(server.port), "PORT"), method, entry.num_requests),
+                    *(entry.num_failures, entry.total_content_length),
+                ]
                 for (name, method), entry in environment.stats.entries.items()
             ),
             "errors": sorted(normal.text(str(error.error)) for error in environment.stats.errors.values()),
@@ -51,7 +55,7 @@ def outcome_of(row: Row, session_class: Any) -> dict[str, Any]:
             "cookies": _cookies(client, normal),
         }
         if not row.one_connection:
-            seen["wire"] = "".join(seen["wire"])  # type: ignore[arg-type]  # a list of text, built above
+            seen["wire"] = "".join(seen["wire"])
         runner.quit()
         return seen
 
@@ -165,7 +169,7 @@ def _json(value: Any, normal: _Normal) -> Any:
 
 
 def _cookies(client: Any, normal: _Normal) -> Any:
-    jar = getattr(client, "cookiejar", None) if hasattr(client, "cookiejar") else client.cookies
+    jar: Any = getattr(client, "cookiejar", None) if hasattr(client, "cookiejar") else client.cookies
     if isinstance(jar, dict):
         return jar
     return sorted([c.name, c.value, normal.text(c.domain), c.path, c.secure, c.expires is None] for c in jar)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.engines.locust.session.scripted_server import Reply
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tests.engines.locust.session.scripted_server import Reply
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,15 @@ class Row:
 
 
 def _all() -> list[Row]:
-    from tests.engines.locust.session import rows_fast, rows_replies, rows_requests, rows_sessions
+    from tests.engines.locust.session import rows_fast, rows_fuzz, rows_replies, rows_requests, rows_sessions
 
-    rows = [*rows_requests.rows(), *rows_replies.rows(), *rows_sessions.rows(), *rows_fast.rows()]
+    rows = [
+        *rows_requests.rows(),
+        *rows_replies.rows(),
+        *rows_sessions.rows(),
+        *rows_fast.rows(),
+        *rows_fuzz.rows(),
+    ]
     assert len({row.name for row in rows}) == len(rows), "row names must differ"
     return rows
 

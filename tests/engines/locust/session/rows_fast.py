@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.engines.locust.session.answers import answer
 from tests.engines.locust.session.rows import Row
@@ -17,6 +17,9 @@ from tests.engines.locust.session.rows_requests import (
     _calling,
     _getting,
 )
+
+if TYPE_CHECKING:
+    from tests.engines.locust.session.scripted_server import Reply
 
 # What python-requests knows and geventhttpclient takes for parameters of the query, or refuses.
 _NOT_FAST = ("get, auth object", "get, auth callable", "post bytearray", "get, hooks", "get, headers as list")
@@ -64,7 +67,7 @@ def rows() -> list[Row]:
         *("http://127.0.0.1:{port}/", "http://LOCALHOST:{port}", "http://[::1]:{port}"),
     ):
         made.append(Row(f"fast: host {host}", _getting("/x"), _OK, fast=True, host=host))
-    two = [[[answer()]] * 3]
+    two: list[list[Reply]] = [[[answer()]] * 3]
     made.append(Row("fast: insecure off", _getting("/x"), two, fast=True, **_options(insecure=False)))
     made.append(Row("fast: retries", _getting("/x"), two, fast=True, **_options(max_retries=2)))
     return made

@@ -1,5 +1,7 @@
 """What a session remembers and what a block decides: cookies, redirects, headers, names, results, TLS."""
 
+# ruff: noqa: ARG005  # a row is a function of the client or the response, whether it needs it or not
+
 from __future__ import annotations
 
 from typing import Any
@@ -9,17 +11,19 @@ from requests.adapters import HTTPAdapter
 from tests.engines.locust.session.answers import GZIPPED, answer, json_answer
 from tests.engines.locust.session.rows import Row
 from tests.engines.locust.session.rows_replies import both
-from tests.engines.locust.session.scripted_server import CLOSE
+from tests.engines.locust.session.scripted_server import CLOSE, Action, Reply
 
-_OK = answer()
-_MANY = [[[_OK]] * 8]
+_OK: Action = answer()
+_MANY: list[list[Reply]] = [[[_OK]] * 8]
+
+Script = list[list[Reply]]
 
 
-def _redirect(code: int, location: str, *lines: str) -> bytes:
+def _redirect(code: int, location: str, *lines: str) -> Action:
     return answer(b"moved", f"{code} Moved", f"Location: {location}", *lines)
 
 
-def _cookie(*cookies: str) -> bytes:
+def _cookie(*cookies: str) -> Action:
     return answer(b"hello", "200 OK", *[f"Set-Cookie: {cookie}" for cookie in cookies])
 
 
@@ -68,7 +72,7 @@ def rows() -> list[Row]:
     """Return the rows."""
     made: list[Row] = []
     for cookie in _COOKIES:
-        script = [[[_cookie(cookie)], *[[_OK]] * 3]]
+        script: Script = [[[_cookie(cookie)], *[[_OK]] * 3]]
         made += both(f"cookie {cookie!r}", _gets("/x/1", "/x/2", "/other/3", "/"), script)
     made += both(
         "two cookies", _gets("/", "/", "/"), [[[_cookie("a=1; Path=/", "b=2; Path=/")], [_OK], [_OK]]]
@@ -104,12 +108,12 @@ def rows() -> list[Row]:
         made += both(
             f"redirect to {place!r}", _gets("/from/here#f", "/y"), [[[_redirect(302, place)], [_OK], [_OK]]]
         )
-    loop = [[[_redirect(302, "/x")]] * 40]
+    loop: Script = [[[_redirect(302, "/x")]] * 40]
     made += both("redirect loop", _gets("/x"), loop)
     made.append(Row("redirect limit of two", _with_limit_of_two, loop))
     made.append(Row("fast: redirect limit", _gets("/x"), loop, fast=True, options={"max_redirects": 2}))
     made.append(Row("fast: no redirects", _gets("/x"), loop, fast=True, options={"max_redirects": 0}))
-    hop = [[[_redirect(302, "/to", "Set-Cookie: a=b; Path=/")], [_OK], [_OK]]]
+    hop: Script = [[[_redirect(302, "/to", "Set-Cookie: a=b; Path=/")], [_OK], [_OK]]]
     made += both("cookie of a redirect", _gets("/x", "/y"), hop)
     gone = [[[_redirect(302, "/to", "Connection: close"), CLOSE], [_OK]], [[_OK], [_OK]]]
     made += both("redirect and close", _gets("/x", "/y"), gone)
@@ -120,7 +124,7 @@ def rows() -> list[Row]:
     return made
 
 
-def _gzipped_redirect() -> bytes:
+def _gzipped_redirect() -> Action:
     return answer(GZIPPED, "302 Found", "Location: /to", "Content-Encoding: gzip")
 
 
@@ -249,7 +253,8 @@ def _block_rows() -> list[Row]:
     }
     made: list[Row] = []
     for reply_name, reply in {**replies, **broken}.items():
-        script = [[[reply, CLOSE] if reply_name in broken else [reply], [_OK], [_OK]], [[_OK]] * 3]
+        first: Reply = [reply, CLOSE] if reply_name in broken else [reply]
+        script: Script = [[first, [_OK], [_OK]], [[_OK]] * 3]
         for name, block in blocks.items():
             made += both(f"block on {reply_name}: {name}", _in_block(block), script)
     made += both("success outside", lambda c: [c.get("/x").success()], _MANY)
@@ -284,11 +289,11 @@ def _json_block(client: Any) -> list[Any]:
     return [response]
 
 
-def _raise(error: Exception) -> None:
+def _raise(error: Exception) -> Any:
     raise error
 
 
-def _raise_response_error() -> None:
+def _raise_response_error() -> Any:
     from locust.exception import ResponseError
 
     raise ResponseError("in the block")
@@ -296,7 +301,7 @@ def _raise_response_error() -> None:
 
 def _tls_rows() -> list[Row]:
     tls: dict[str, Any] = {"tls": True, "host": "https://localhost:{port}"}
-    closing = [[[answer(b"hello", "200 OK", "Connection: close"), CLOSE]], [[_OK]] * 3]
+    closing: Script = [[[answer(b"hello", "200 OK", "Connection: close"), CLOSE]], [[_OK]] * 3]
     made = both("tls", _gets("/1", "/2", "/3"), _MANY, **tls)
     made += both("tls, closing", _gets("/1", "/2", "/3"), closing, **tls)
     made += both("tls, large", _gets("/1", "/2"), [[[answer(b"x" * 200_000)]] * 2], **tls)

@@ -36,6 +36,6 @@ def played() -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", _names())
 def test_the_outcome_is_locusts(name: str, played: dict[str, Any]) -> None:
-    """A call's wire bytes, result, event, statistics, cookies and errors are what Locust's own session gives."""
+    """A call's wire bytes, result, event, statistics, cookies and errors are what Locust gives."""
     theirs, ours = played[name]
     assert ours == theirs

@@ -2,7 +2,7 @@
 
 Starting and stopping a timer of its own costs every request about a microsecond, and nearly every limit (60
 seconds for each FastHttpUser request) is cancelled. Here a wait only notes its deadline. A connection stands
-at most once per deadline in the heap; when the timer comes to it and it has been answered meanwhile, it is put
+at most once per deadline in the heap; when the timer comes to it and it has been answered meanwhile, it goes
 back for its present deadline or dropped.
 """
 

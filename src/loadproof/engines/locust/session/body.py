@@ -7,10 +7,12 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from requests import PreparedRequest
-from requests.compat import json as requests_json
+from requests import PreparedRequest, compat
 
 from loadproof.engines.locust.session.call import FORM_BODY, JSON_BODY, NO_BODY, RAW_BODY
+
+# simplejson, where that is installed.
+_requests_json: Any = getattr(compat, "json", None)
 
 # Beyond this, urllib3 decodes in pieces and SessionAdapter bounds the sum.
 _QUICK_LIMIT = 8 * 2**20
@@ -22,10 +24,10 @@ def json_encoder(*, allow_nan: bool) -> Callable[[Any], str]:
     What json.dumps refuses raises ValueError, TypeError or RecursionError here (a circular object the last).
     """
     pattern = stdlib_json.JSONEncoder(allow_nan=allow_nan)
-    make: Any = stdlib_json.encoder.c_make_encoder
+    make: Any = getattr(stdlib_json.encoder, "c_make_encoder", None)
     if make is None:  # no C accelerator in this Python
         return pattern.encode
-    escape: Any = stdlib_json.encoder.encode_basestring_ascii
+    escape: Any = getattr(stdlib_json.encoder, "encode_basestring_ascii", None)
     encode = make(None, pattern.default, escape, None, ": ", ", ", False, False, allow_nan)
     return lambda value: "".join(encode(value, 0))
 
@@ -49,7 +51,7 @@ def encoded(data: Any, json: Any) -> tuple[int, Any, bytes | None]:
     if not data:
         if json is None:
             return NO_BODY, None, None
-        if requests_json is not stdlib_json:
+        if _requests_json is not stdlib_json:
             raise NotEncoded
         try:
             body = _encode_strictly(json).encode("ascii")
@@ -80,7 +82,7 @@ def _utf8(text: str) -> bytes:
 
 
 def decoded(coding: bytes, body: bytes) -> bytes:
-    """Return the decoded body of a response with this Content-Encoding; raise `NotDecoded` for urllib3's cases."""
+    """Return the decoded body of a response with this coding; raise `NotDecoded` for urllib3's cases."""
     if coding != b"gzip" or not body:
         raise NotDecoded
     unzip = zlib.decompressobj(16 + zlib.MAX_WBITS)

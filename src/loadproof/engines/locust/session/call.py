@@ -7,7 +7,7 @@ Content-Length), and later requests of that kind are put together from the piece
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from requests import PreparedRequest
 from requests.auth import HTTPBasicAuth
@@ -15,7 +15,8 @@ from requests.sessions import merge_setting
 from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection
 
-from loadproof.engines.locust.session.target import Target
+if TYPE_CHECKING:
+    from loadproof.engines.locust.session.target import Target
 
 # One entry is about 1 KB. Locustfiles with a new header value in every request (a correlation id, a token per
 # user) would fill it: it is emptied then, which costs one preparation per user.
@@ -90,13 +91,13 @@ class Call:
         return request
 
 
-def call_for(
+def call_for(  # noqa: PLR0917  # keywords cost time in every request
     method: str, target: Target, session_headers: Any, headers: Any, auth: Any, kind: int, *, cookie: bool
 ) -> Call | None:
     """Return the kind of request, or None when urllib3 would frame it in a way that only it can serve.
 
-    `session_headers` and `headers` are tuples of items, `auth` is a (user, password) tuple or None. Raises what
-    python-requests raises for headers that it refuses.
+    `session_headers` and `headers` are tuples of items, `auth` is a (user, password) tuple or None. Raises
+    what python-requests raises for headers that it refuses.
     """
     key = (method, target.origin, session_headers, headers, auth, kind, cookie)
     call = _cache.get(key)
@@ -109,7 +110,7 @@ def call_for(
     return call
 
 
-def _prepare(
+def _prepare(  # noqa: PLR0917  # keywords cost time in every request
     method: str, target: Target, session_headers: Any, headers: Any, auth: Any, kind: int, *, cookie: bool
 ) -> Call | None:
     request = PreparedRequest()
@@ -143,10 +144,10 @@ def _prepare(
 def _taped(target: Target, method: str, headers: Any) -> bytes:
     """Let urllib3 write the request's head and return the bytes."""
     scheme, host, port = target.origin
-    connection = HTTPConnection(host, port)
+    connection: Any = HTTPConnection(host, port)
     connection.default_port = 443 if scheme == "https" else 80
     tape = _Tape()
-    connection.sock = tape  # type: ignore[assignment]  # all that a request without a body needs of a socket
+    connection.sock = tape
     connection.request(method, "/", body=None, headers=headers)
     connection.sock = None
     return bytes(tape.written)

@@ -26,7 +26,7 @@ SERVED = frozenset(("params", "cookies", "auth", "verify", "stream"))
 
 
 class Touchy:
-    """An attribute whose content can change what a request means: from the first look at it, it is checked."""
+    """An attribute whose content can change what a request means: once looked at, it is checked."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -80,7 +80,7 @@ _MAKERS: dict[str, Any] = {
 
 
 def made(session: Any, name: str) -> Any:
-    """Return a session's attribute as python-requests would have made it; AttributeError if it has none such."""
+    """Return a session's attribute as python-requests would have made it, or raise AttributeError."""
     make = _MAKERS.get(name)
     if make is None:
         raise AttributeError(f"{type(session).__name__!r} object has no attribute {name!r}")

@@ -14,7 +14,7 @@ _HEAD_LIMIT = 65536
 
 
 class Unplain(Exception):  # noqa: N818  # a decision, not an error: another client reads the answer then
-    """The answer is not plain: `received` are its bytes so far, `error` what receiving ended with, if it did."""
+    """The answer is not plain: `received` are its bytes so far, `error` what receiving ended with."""
 
     def __init__(self, received: bytes, error: OSError | None = None) -> None:
         super().__init__()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from geventhttpclient.client import HTTPClient
 from geventhttpclient.header import Headers
 from geventhttpclient.url import URL
-from geventhttpclient.useragent import CompatRequest
 from locust.contrib.fasthttp import LocustUserAgent
 
 from loadproof.engines.locust.session.body import NotEncoded
 from loadproof.engines.locust.session.target import Target, plain_target
+
+if TYPE_CHECKING:
+    from geventhttpclient.useragent import CompatRequest
 
 _CACHE_SIZE = 2048
 _calls: dict[tuple[Any, ...], FastCall] = {}
@@ -50,7 +52,7 @@ class FastCall:
         self.cookie = line in rest
         before, _, after = rest.partition(line) if self.cookie else (b"", b"", rest)
         middle, found, end = after.partition(b"%d" % _LENGTH)
-        # Content-Length can stand before the Cookie: geventhttpclient sets it while it prepares text and forms.
+        # Content-Length can stand before the Cookie: text and forms get theirs while they are prepared.
         if not found and self.cookie and b"%d" % _LENGTH in before:
             self.pieces: tuple[bytes, ...] = (*before.partition(b"%d" % _LENGTH)[::2], after)
             return
@@ -154,7 +156,7 @@ def _prepare(method: str, target: Target, items: tuple[tuple[Any, Any], ...], ki
         request.headers["content-length"] = str(_LENGTH)
     if cookie and "Cookie" not in request.headers:
         request.headers.add("Cookie", _COOKIE)
-    client = HTTPClient(target.host, target.origin[2])
+    client: Any = HTTPClient(target.host, target.origin[2])
     tape = client._build_request(
         request.method, "/", body=None if kind == NO_BODY else _Long(), headers=request.headers, chunked=False
     )

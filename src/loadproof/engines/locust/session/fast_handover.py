@@ -1,4 +1,4 @@
-"""The same connections for geventhttpclient: what falls back to Locust's agent uses the session's own sockets."""
+"""The same connections for geventhttpclient: what falls back to it uses the session's own sockets."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import zlib
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import brotli
+import brotli  # type: ignore[import-untyped]  # it has no types
 from geventhttpclient.client import HTTPClient, HTTPClientPool
 from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
-from geventhttpclient.url import URL
 from locust.contrib.fasthttp import FastResponse, LocustUserAgent
 
 from loadproof.engines.locust.session.handover import DECODED_LIMIT
@@ -17,6 +16,8 @@ from loadproof.engines.locust.session.replay import replay_of
 
 if TYPE_CHECKING:
     import weakref
+
+    from geventhttpclient.url import URL
 
     from loadproof.engines.locust.session.fast_session import FastHttpSession
     from loadproof.engines.locust.session.target import Origin
@@ -36,9 +37,9 @@ class _Borrowed:
         pool._semaphore.acquire()
         try:
             pending, session.pending = session.pending, None
-            if pending is not None and pending.wire is None:
-                raise pending.connect_error or OSError("no connection")
             if pending is not None:
+                if pending.wire is None:
+                    raise pending.connect_error or OSError("no connection")
                 sock = pending.wire.release()
                 sock.settimeout(pool.network_timeout)
                 return replay_of(sock, pending.prefix, pending.send_error, pending.read_error)
@@ -138,5 +139,5 @@ class SessionAgent(LocustUserAgent):
     response_type = BoundedResponse
 
     def __init__(self, session: weakref.ref[FastHttpSession], **kwargs: Any) -> None:
-        super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Locust has no types here
+        super().__init__(**kwargs)
         self.clientpool = SessionClientPool(session, **self.clientpool.client_args)

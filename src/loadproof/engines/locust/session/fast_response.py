@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.session.head import Head
     from loadproof.engines.locust.session.target import Target
 
-# What was sent: call, target, head, Cookie header, payload as the caller gave it, its bytes, the body received.
+# What was sent: call, target, head, Cookie header, payload, its bytes, the body that was received.
 FastSent = tuple["FastCall", "Target", "Head", str | None, Any, bytes | None, bytes]
 
 
@@ -100,7 +100,8 @@ class _Lazy:
         known = self.__dict__.get("_response")
         if known is None:
             call, _, head, _, _, _, body = self._sent
-            known = HTTPSocketPoolResponse(
+            make: Any = HTTPSocketPoolResponse
+            known = make(
                 *(_NoSocket(), _NoPool()), method=call.method, pre_buffered=head.raw + b"\r\n" + body
             )
             known._sent_request = self._sent_request
@@ -113,7 +114,7 @@ class _Lazy:
         return []
 
 
-class LazyFastResponse(_Lazy, FastResponse):  # type: ignore[misc]  # properties stand for Locust's attributes
+class LazyFastResponse(_Lazy, FastResponse):  # type: ignore[misc, override]  # properties stand for Locust's attributes
     """What a call without `catch_response` returns."""
 
     def __init__(self, sent: FastSent, content: bytes, elapsed_s: float) -> None:
@@ -130,7 +131,7 @@ class CountedFastResponse(ResponseContextManager):
         super()._report_request()  # type: ignore[no-untyped-call]  # Locust has no types here
 
 
-class LazyManagedResponse(_Lazy, CountedFastResponse):  # type: ignore[misc]  # see LazyFastResponse
+class LazyManagedResponse(_Lazy, CountedFastResponse):  # type: ignore[misc, override]  # see LazyFastResponse
     """What a call with `catch_response=True` returns."""
 
     def __init__(self, sent: FastSent, content: bytes, elapsed_s: float, request_event: Any) -> None:

@@ -1,17 +1,15 @@
-"""`FastHttpSession`: what `FastHttpUser.client` is. Locust's class, its common calls served by the fast path."""
+"""`FastHttpSession`: what `FastHttpUser.client` is: Locust's class, common calls on the fast path."""
 
 from __future__ import annotations
 
 import weakref
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import gevent.ssl
-from geventhttpclient.client import HTTPClient
 from geventhttpclient.connectionpool import ConnectionPool
 from locust.contrib.fasthttp import (
     FAILURE_EXCEPTIONS,
-    _construct_basic_auth_str,
     insecure_ssl_context_factory,
 )
 from locust.contrib.fasthttp import FastHttpSession as LocustFastHttpSession
@@ -23,10 +21,17 @@ from loadproof.engines.locust.session.fast_call import (
     FastCall,
     agentless_request,
     fast_body,
-    fast_call,
-    fast_target,
 )
 from loadproof.engines.locust.session.fast_handover import SessionAgent
+from loadproof.engines.locust.session.fast_plan import (
+    BASE_HEADERS,
+    FastPlan,
+    basic,
+    call_headers,
+    feature,
+    merged,
+    plan_of,
+)
 from loadproof.engines.locust.session.fast_response import (
     CountedFastResponse,
     LazyFastResponse,
@@ -41,33 +46,22 @@ from loadproof.engines.locust.session.wire import SendError, Wire
 if TYPE_CHECKING:
     from loadproof.engines.locust.session.target import Origin, Target
 
-_BASE_HEADERS: tuple[tuple[str, Any], ...] = tuple(HTTPClient.DEFAULT_HEADERS.items())
 _encode_json = json_encoder(allow_nan=True)
-_KEYED = frozenset((dict, type(None)))
+_SERVED = frozenset(("params", "files"))
 _INNER = ("_send_request_safe_mode",)
 # geventhttpclient's pools keep as many idle sockets as they have slots.
 _MAX_IDLE = 10
-_MAX_PLANS = 4096
-
-
-class _Plan(NamedTuple):
-    """A kind of call that the fast path can serve, without the body."""
-
-    target: Target
-    call: FastCall
-
-
-_plans: dict[tuple[Any, ...], _Plan | None] = {}
 
 
 class FastHttpSession(LocustFastHttpSession):
     """A drop-in for `locust.contrib.fasthttp.FastHttpSession`; see there for the arguments of its methods."""
 
     pending: Pending | None = None
+    cookiejar: Any
     _overridden = False
     _busy = 0
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # keywords cost time in every request
         self,
         base_url: str | None,
         request_event: Any,
@@ -95,12 +89,12 @@ class FastHttpSession(LocustFastHttpSession):
         self._agent_args = {"ssl_context_factory": ssl_context_factory, "insecure": insecure, **kwargs}
         self._network_s = kwargs.get("network_timeout", ConnectionPool.DEFAULT_NETWORK_TIMEOUT)
         headers = kwargs.get("headers")
-        self._default_key = _merged(headers) if headers else _BASE_HEADERS
+        self._default_key = merged(headers) if headers else BASE_HEADERS
         self.base_url = base_url
         if base_url:
             self.base_url, auth = defaults.split_base_url(base_url)
             if auth is not None:
-                self.auth_header = _construct_basic_auth_str(auth.username, auth.password)
+                self.auth_header = basic((auth.username, auth.password))
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -135,7 +129,7 @@ class FastHttpSession(LocustFastHttpSession):
         return None
 
     def keep_socket(self, origin: Origin, sock: Any) -> None:
-        """Take back a socket from a pool of the agent, which may read from it yet (after an interim answer)."""
+        """Take back a socket of the agent's pool, which may read from it yet (after an interim answer)."""
         self._wires.setdefault(origin, []).append(sock)
 
     def keep_wire(self, origin: Origin, wire: Wire, now: float) -> None:
@@ -155,7 +149,7 @@ class FastHttpSession(LocustFastHttpSession):
         for _ in range(self._busy):
             pool._semaphore.acquire()
 
-    def request(  # type: ignore[override]  # the return type is Locust's, in its own words
+    def request(  # noqa: PLR0917  # Locust's signature
         self,
         method: str,
         url: str,
@@ -196,8 +190,13 @@ class FastHttpSession(LocustFastHttpSession):
             failure = None
             if response is None:
                 if plan is None:
-                    LEDGER.fell_back(_feature(stream, self._overridden, kwargs))
-                options = dict(kwargs, headers=self._call_headers(headers, auth, payload is not data))
+                    LEDGER.fell_back(feature(stream, self._overridden, kwargs))
+                options = dict(
+                    kwargs,
+                    headers=call_headers(
+                        headers, basic(auth) if auth else self.auth_header, payload is not data
+                    ),
+                )
                 response, failure = self._fall_back(
                     method, built_url, payload, options, allow_redirects, stream
                 )
@@ -239,73 +238,42 @@ class FastHttpSession(LocustFastHttpSession):
                 except FAILURE_EXCEPTIONS as error:
                     meta["exception"] = error
             if catch_response:
-                return CountedFastResponse(response, self.request_event, meta, catch_response)  # type: ignore[no-untyped-call]
+                return CountedFastResponse(response, self.request_event, meta, catch_response)
         LEDGER.reported += 1
         self.request_event.fire(**meta)
         return response
 
-    def _plan(
-        self, method: str, url: str, headers: Any, auth: Any, kind: int, is_json: bool, kwargs: dict[str, Any]
-    ) -> _Plan | None:
-        params = kwargs.get("params")
-        if kwargs and (len(kwargs) > 1 or "params" not in kwargs):
-            if any(value for name, value in kwargs.items() if name == "files") or set(kwargs) - {
-                "params",
-                "files",
-            }:
-                return None
+    def _plan(  # noqa: PLR0917  # keywords cost time in every request
+        self,
+        method: str,
+        url: str,
+        headers: Any,
+        auth: Any,
+        kind: int,
+        is_json: bool,
+        options: dict[str, Any],
+    ) -> FastPlan | None:
+        if options and not (set(options) <= _SERVED and not options.get("files")):
+            return None
         state = self.__dict__
         common = tuple(state["client"].default_headers.items()) if "client" in state else self._default_key
         jar = state.get("cookiejar")
         cookie = jar is not None and bool(jar._cookies)
-        key = None
-        if params is None and type(headers) in _KEYED:
-            key = (
-                *(method, url, common, tuple(headers.items()) if headers else None, auth, self.auth_header),
-                *(kind, is_json, cookie),
-            )
-            try:
-                return _plans[key]
-            except KeyError:
-                pass
-        plan = None
-        target = fast_target(url, params)
-        if target is not None:
-            items = _merged(self._call_headers(headers, auth, is_json), common)
-            call = fast_call(method, target, items, kind, cookie)
-            plan = None if call is None else _Plan(target, call)
-        if key is not None:
-            if len(_plans) >= _MAX_PLANS:
-                _plans.clear()
-            _plans[key] = plan
-        return plan
+        auth_header = basic(auth) if auth else self.auth_header
+        return plan_of(
+            method, url, options.get("params"), common, headers, auth_header, kind, is_json, cookie
+        )
 
-    def _call_headers(self, headers: Any, auth: Any, is_json: bool) -> dict[str, Any]:
-        """Return the call's headers with those that Locust adds to every call."""
-        headers = dict(headers) if headers else {}
-        if auth:
-            headers["Authorization"] = _construct_basic_auth_str(auth[0], auth[1])
-        elif self.auth_header:
-            headers["Authorization"] = self.auth_header
-        if "Accept-Encoding" not in headers and "accept-encoding" not in headers:
-            headers["Accept-Encoding"] = "gzip, deflate, br"
-        if is_json:
-            if "Content-Type" not in headers and "content-type" not in headers:
-                headers["Content-Type"] = "application/json"
-            if "Accept" not in headers and "accept" not in headers:
-                headers["Accept"] = "application/json"
-        return headers
-
-    def _serve(
+    def _serve(  # noqa: PLR0917  # keywords cost time in every request
         self,
-        plan: _Plan,
+        plan: FastPlan,
         payload: Any,
         body: bytes | None,
         start: float,
         allow_redirects: bool,
         catch_response: bool,
     ) -> Any:
-        """Send the request and read the response; None, with `pending` set, leaves the rest to Locust's agent."""
+        """Send and receive; None, with `pending` set, leaves the rest to Locust's agent."""
         target, call = plan
         origin = target.origin
         pool = self._pools.get(origin)
@@ -320,7 +288,7 @@ class FastHttpSession(LocustFastHttpSession):
             if pool is not None:
                 pool._semaphore.release()
 
-    def _exchange(
+    def _exchange(  # noqa: PLR0911, PLR0912, PLR0917  # one return for each way in which an exchange ends
         self,
         target: Target,
         call: FastCall,
@@ -393,7 +361,7 @@ class FastHttpSession(LocustFastHttpSession):
         )
         return pool._create_socket()
 
-    def _fall_back(
+    def _fall_back(  # noqa: PLR0917  # keywords cost time in every request
         self,
         method: str,
         url: str,
@@ -402,13 +370,13 @@ class FastHttpSession(LocustFastHttpSession):
         allow_redirects: bool,
         stream: bool,
     ) -> tuple[Any, BaseException | None]:
-        """Let Locust's agent finish what `_serve` began, or do it all. Returns the response and a body's failure."""
-        agent = self.client
+        """Let the agent finish what `_serve` began, or do it all; return response and body's failure."""
+        agent: Any = self.client
         codes = agent.redirect_response_codes
         if not allow_redirects:
             agent.redirect_response_codes = frozenset()
         try:
-            response = self._send_request_safe_mode(method, url, payload=payload, **options)  # type: ignore[no-untyped-call]
+            response = self._send_request_safe_mode(method, url, payload=payload, **options)
         finally:
             if not allow_redirects:
                 agent.redirect_response_codes = codes
@@ -421,17 +389,3 @@ class FastHttpSession(LocustFastHttpSession):
             except FAILURE_EXCEPTIONS as error:
                 return response, error
         return response, None
-
-
-def _merged(headers: Any, common: tuple[tuple[str, Any], ...] = _BASE_HEADERS) -> tuple[tuple[Any, Any], ...]:
-    """Return headers in the order in which the agent merges them: a repeated name keeps its first place."""
-    merged: dict[str, tuple[Any, Any]] = {name.lower(): (name, value) for name, value in common}
-    for name, value in headers.items():
-        merged[name.lower()] = (name, value)
-    return tuple(merged.values())
-
-
-def _feature(stream: bool, overridden: bool, kwargs: dict[str, Any]) -> str:
-    if overridden:
-        return "client_pool, proxy or overridden session"
-    return "stream" if stream else next(iter(kwargs), "unusual request")

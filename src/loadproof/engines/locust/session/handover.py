@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.session.http_session import HttpSession
     from loadproof.engines.locust.session.target import Origin
 
-# Decoded bytes of one compressed answer. A bomb of 1 MB decodes to 1 GB; a load test that needs more than this
-# from one answer measures its own decompression.
+# Decoded bytes of one compressed answer. A bomb of 1 MB decodes to 1 GB; a load test that needs more than
+# this from one answer measures its own decompression.
 DECODED_LIMIT = 128 * 2**20
 
 

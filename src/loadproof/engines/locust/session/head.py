@@ -19,8 +19,17 @@ _PLAIN = re.compile(
     rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\xa0-\xff]*\r\n)*)"
 ).fullmatch
 _DECIDES = frozenset(
-    (b"content-length", b"transfer-encoding", b"content-encoding", b"connection", b"set-cookie", b"location")
-    + (b"set-cookie2", b"upgrade", b"proxy-connection", b"keep-alive", b"content-type")
+    (
+        *(
+            b"content-length",
+            b"transfer-encoding",
+            b"content-encoding",
+            b"connection",
+            b"set-cookie",
+            b"location",
+        ),
+        *(b"set-cookie2", b"upgrade", b"proxy-connection", b"keep-alive", b"content-type"),
+    )
 )
 _MAX_LINES = 100
 _MAX_BYTES = 65536
@@ -62,7 +71,7 @@ class Head:
 
     @property
     def charset(self) -> str | None:
-        """The encoding of the text, as python-requests reads it from Content-Type; None when it does not say."""
+        """The text's encoding, as python-requests reads it from Content-Type; None when that says none."""
         if self._charset == "":
             self._charset = get_encoding_from_headers({"content-type": self.content_type})  # type: ignore[arg-type]
         return self._charset
@@ -111,7 +120,7 @@ def _parse(raw: bytes) -> Head | None:
     return head
 
 
-def _decide(head: Head, name: bytes, value: bytes) -> bool:
+def _decide(head: Head, name: bytes, value: bytes) -> bool:  # noqa: PLR0911  # one return for each header
     """Note what one header decides; False when its value is not a plain one."""
     if name == b"content-length":
         if head.length >= 0 or not value.isdigit() or len(value) > 18:

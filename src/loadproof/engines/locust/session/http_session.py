@@ -137,7 +137,9 @@ class HttpSession(LocustHttpSession):
         for adapter in self.__dict__.get("adapters", {}).values():
             adapter.close()
 
-    def get(self, url: Any, *, data: Any = None, json: Any = None, **kwargs: Any) -> ResponseContextManager:
+    def get(  # type: ignore[override]  # Locust's signature
+        self, url: Any, *, data: Any = None, json: Any = None, **kwargs: Any
+    ) -> ResponseContextManager:
         """Send a GET request."""
         return self.request("GET", url, data=data, json=json, **kwargs)
 
@@ -196,20 +198,22 @@ class HttpSession(LocustHttpSession):
             "url": complete_url,
         }
         if type(response) is not LazyResponse:
-            return conclude(self, response, meta, url, catch_response, options.get("stream", False))
+            return conclude(  # type: ignore[no-any-return]  # it is Locust's, made by Locust
+                self, response, meta, url, catch_response, options.get("stream", False)
+            )
         target = response._sent[2]
         if not name:
             meta["name"] = target.path
         if self.user:
             meta["context"] = {**self.user.context(), **context}
         meta["url"] = target.url
-        meta["response_length"] = len(response._content)
+        meta["response_length"] = len(response._content)  # type: ignore[arg-type]  # bytes from the start
         response.request_meta = meta
         if not catch_response:
             response.__exit__(None, None, None)
         return response
 
-    def _respond(
+    def _respond(  # noqa: PLR0917  # keywords cost time in every request
         self,
         method: str,
         url: str,
@@ -221,7 +225,7 @@ class HttpSession(LocustHttpSession):
         start: float,
         catch_response: bool,
     ) -> ResponseContextManager | None:
-        """Plan the call and serve it; None leaves it to python-requests, `_NotPlain` says why from the start."""
+        """Plan the call and serve it; None leaves the rest to python-requests, `_NotPlain` all of it."""
         state = self.__dict__
         try:
             kind, body, sent = encoded(data, json) if data or json is not None else _NO_BODY
@@ -304,7 +308,7 @@ class HttpSession(LocustHttpSession):
                 merge_cookies(merged, source)
         return get_cookie_header(merged, Asked(target.url, call.asked_headers))  # type: ignore[arg-type]  # reads these two
 
-    def _serve(
+    def _serve(  # noqa: PLR0911, PLR0912, PLR0917  # one return for each way in which an exchange ends
         self,
         plan: _Plan,
         cookie: str | None,
@@ -314,7 +318,7 @@ class HttpSession(LocustHttpSession):
         start: float,
         catch_response: bool,
     ) -> ResponseContextManager | None:
-        """Send the request and read the response; None, with `pending` set, leaves the rest to python-requests."""
+        """Send and receive; None, with `pending` set, leaves the rest to python-requests."""
         target, origin, call = plan
         connect_s, read_s = limits
         wire = self.idle_wire(origin, start)
@@ -357,7 +361,7 @@ class HttpSession(LocustHttpSession):
         made: Any = (self, call, target, head, cookie, body, length, self.explicit_name, now - start)
         response = LazyResponse(made, raw, head.status, self.request_event, catch_response)
         if head.cookies:
-            extract_cookies_to_jar(self.cookies, response.request, answered(head))  # type: ignore[no-untyped-call]
+            extract_cookies_to_jar(self.cookies, response.request, answered(head))
         return response
 
     def _replay(self, start: float, method: str, url: str, **kwargs: Any) -> Any:

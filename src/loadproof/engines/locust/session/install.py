@@ -10,15 +10,15 @@ def install() -> None:
     `locust.contrib.fasthttp.FastHttpSession`, so that subclasses written in a locustfile inherit the fast
     sessions, too. Locust's statistics get a quicker `log_request`. Calling it again changes nothing.
     """
-    import locust.clients
-    import locust.contrib.fasthttp
-    import locust.user.users
+    import locust.clients  # noqa: PLC0415  # importing Locust patches the process: only when asked to
+    import locust.contrib.fasthttp  # noqa: PLC0415  # importing Locust patches the process: only when asked to
+    import locust.user.users  # noqa: PLC0415  # importing Locust patches the process: only when asked to
 
-    from loadproof.engines.locust.session.fast_session import FastHttpSession
-    from loadproof.engines.locust.session.http_session import HttpSession
-    from loadproof.engines.locust.session.statistics import install_statistics
+    from loadproof.engines.locust.session.fast_session import FastHttpSession  # noqa: PLC0415  # importing Locust patches the process: only when asked to
+    from loadproof.engines.locust.session.http_session import HttpSession  # noqa: PLC0415  # importing Locust patches the process: only when asked to
+    from loadproof.engines.locust.session.statistics import install_statistics  # noqa: PLC0415  # importing Locust patches the process: only when asked to
 
     install_statistics()
     locust.clients.HttpSession = HttpSession  # type: ignore[misc]  # that is the seam
-    locust.user.users.HttpSession = HttpSession  # type: ignore[misc]  # that is the seam
+    locust.user.users.HttpSession = HttpSession  # type: ignore[attr-defined]  # that is the seam
     locust.contrib.fasthttp.FastHttpSession = FastHttpSession  # type: ignore[misc]  # that is the seam

@@ -1,4 +1,4 @@
-"""The session's cookies and headers, which know when they were changed, so that what follows from them is kept."""
+"""Cookies and headers that know when they were changed, so that what follows from them is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CACHE_SIZE = 64
 
 
 class SessionHeaders(CaseInsensitiveDict[Any]):
-    """`client.headers`: a case-insensitive dictionary that keeps its items as a hashable key until it changes."""
+    """`client.headers`: a case-insensitive dictionary that knows its items as a hashable key."""
 
     key: tuple[tuple[str, Any], ...] | None = None
 
@@ -68,7 +68,7 @@ class SessionJar(RequestsCookieJar):
         now = time.time()
         if known is not None and now < known[1]:
             return known[0]
-        # As python-requests does: asked of a copy, so that sending removes no expired cookie from the session.
+        # Asked of a copy, as python-requests does: sending removes no expired cookie from the session.
         merged = merge_cookies(RequestsCookieJar(), self)
         value = get_cookie_header(merged, Asked(url, headers))  # type: ignore[arg-type]  # reads these two only
         if len(self._headers) >= _CACHE_SIZE:
@@ -103,7 +103,7 @@ class FastJar(CookieJar):
     def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
         """Remove cookies."""
         self._headers.clear()
-        super().clear(domain, path, name)  # type: ignore[arg-type]  # None means all, for each of them
+        super().clear(domain, path, name)
 
     def header_for(self, request: Any, target: Target) -> str | None:
         """Return the Cookie header for `request`, None when no cookie belongs there."""

@@ -6,7 +6,10 @@ A recorder reads it at the end of a run and asserts that nothing was lost on the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Ledger:
@@ -36,7 +39,7 @@ class Ledger:
 
     @property
     def unreported(self) -> int:
-        """Calls that ended without an event: they raised, or their `catch_response` block is open or raised."""
+        """Calls without an event: they raised, or their `catch_response` block is open or raised."""
         return self.answered + self.raised - self.reported
 
     def on_fallback(self, listener: Callable[[str], None]) -> None:

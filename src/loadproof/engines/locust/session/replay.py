@@ -90,9 +90,10 @@ def replayed(sock: Any) -> Any:
     """Return the gevent socket that `sock` is when its replay is over, None if bytes were left unread."""
     if not isinstance(sock, _Replay):
         return sock
+    replay: Any = sock
     if sock._replay_prefix or sock._replay_sending:
         return None
     if isinstance(sock, _ReplayTLS):
         sock.__class__ = gevent.ssl.SSLSocket
         return sock
-    return gevent.socket.socket(sock.family, sock.type, sock.proto, fileno=sock.detach())
+    return gevent.socket.socket(replay.family, replay.type, replay.proto, fileno=replay.detach())

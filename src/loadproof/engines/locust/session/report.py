@@ -14,10 +14,10 @@ class CountedResponse(ResponseContextManager):
 
     def _report_request(self, exc: Any = None) -> None:
         LEDGER.reported += 1
-        super()._report_request(exc)
+        super()._report_request(exc)  # type: ignore[no-untyped-call]  # Locust has no types here
 
 
-def conclude(
+def conclude(  # noqa: PLR0917  # keywords cost time in every request
     session: Any, response: Any, meta: dict[str, Any], url: str, catch_response: bool, stream: Any
 ) -> Any:
     """Complete the event's fields of a response of python-requests, and fire it unless a block will.

@@ -1,4 +1,4 @@
-"""The response of the fast path: python-requests' and Locust's response, its costly parts made when asked for."""
+"""The fast path's response: python-requests' and Locust's, its costly parts made when asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from http.client import parse_headers
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from requests.compat import json as requests_json
+from requests import compat
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.session.head import Head
     from loadproof.engines.locust.session.target import Target
 
-_STDLIB = requests_json is stdlib_json
+_STDLIB = getattr(compat, "json", None) is stdlib_json
 
 
-# What was sent, kept in case somebody asks for `response.request`: session, call, target, head, Cookie header,
+# What was sent, kept in case somebody asks for `response.request`: session, call, target, head, Cookie,
 # body, its length in bytes, explicit name, seconds until the head was here.
 Sent = tuple[Any, "Call", "Target", "Head", str | None, Any, int, str | None, float]
 
@@ -61,7 +61,7 @@ class LazyResponse(CountedResponse):
     def json(self, **kwargs: Any) -> Any:
         """Return the body parsed as JSON, exactly as python-requests parses it, sooner."""
         if not kwargs and _STDLIB and is_utf8(self.__dict__.get("encoding", self._sent[3].charset)):
-            value = quick_json(self._content)
+            value = quick_json(self.content)
             if value is not NOT_QUICK:
                 return value
         return super().json(**kwargs)
@@ -70,7 +70,7 @@ class LazyResponse(CountedResponse):
         """Report the request when its block is left, as Locust does."""
         if exc is None and self._manual_result is None and self.status_code < 400:
             LEDGER.reported += 1
-            self._request_event.fire(**self.request_meta)
+            self._request_event.fire(**self.request_meta)  # type: ignore[no-untyped-call]  # see above
             return True
         return super().__exit__(exc, value, traceback)  # type: ignore[no-untyped-call]  # Locust has no types here
 
@@ -105,7 +105,7 @@ def _raw(sent: Sent) -> HTTPResponse:
 def _cookies(sent: Sent) -> RequestsCookieJar:
     jar = RequestsCookieJar()
     if sent[3].cookies:
-        extract_cookies_to_jar(jar, _request(sent), answered(sent[3]))  # type: ignore[no-untyped-call]
+        extract_cookies_to_jar(jar, _request(sent), answered(sent[3]))
     return jar
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import locust.stats
 from locust.stats import RequestStats, StatsEntry
 
-_original_log_request = RequestStats.log_request
+_original_log_request: Any = RequestStats.log_request
 _PARTS = {
     name: getattr(StatsEntry, name, None) for name in ("log", "_log_time_of_request", "_log_response_time")
 }
@@ -40,7 +40,7 @@ def _log_request(self: RequestStats, method: str, name: str, response_time: Any,
 
 
 def install_statistics() -> None:
-    """Replace `RequestStats.log_request`, unless something else replaced it or its parts, or Locust changed them."""
+    """Replace `RequestStats.log_request`, unless something else did, or Locust changed its parts."""
     unchanged = RequestStats.log_request is _original_log_request and all(
         part is not None and getattr(StatsEntry, name, None) is part for name, part in _PARTS.items()
     )

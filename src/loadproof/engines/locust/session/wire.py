@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent.socket
 from gevent import get_hub
-from greenlet import getcurrent, greenlet
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]  # it has no types
 
 from loadproof.engines.locust.session.alarm import ALARM, EXPIRED
 from loadproof.engines.locust.session.tower import TOWER

@@ -35,6 +35,8 @@ class Peer:
         """Run the scenario once."""
         if self.name == "k6":
             return self._k6(scenario, url, certificate, users, seconds)
+        if self.name == "k9":
+            return self._k9(url, users, seconds)
         argv = [
             self.python,
             str(_HERE / "locust_load.py"),
@@ -83,8 +85,30 @@ class Peer:
         failed = int(metrics["http_req_failed"]["passes"]) if "http_req_failed" in metrics else 0
         return Measured(metrics["http_reqs"]["rate"], failed, resident)
 
+    def _k9(self, url: str, users: int, seconds: float) -> Measured:
+        with tempfile.TemporaryDirectory() as folder:
+            summary = Path(folder) / "summary.json"
+            argv = [
+                *(str(_k9_folder() / "bin" / "k9"), "run", str(_HERE / "k9_load.py"), "-u", str(users)),
+                *("-d", f"{seconds + 1.5}s", "--summary-export", str(summary)),
+            ]
+            environment = {**os.environ, "URL": url}
+            subprocess.run(self._pinned(argv), env=environment, capture_output=True, check=True)
+            found = json.loads(summary.read_text())
+        failed = sum(int(check["fails"]) for check in found["root_group"]["checks"])
+        return Measured(found["metrics"]["http_reqs"]["rate"], failed)
+
     def _pinned(self, argv: list[str]) -> list[str]:
         return ["taskset", "-c", str(self.core), *argv]
+
+
+def _k9_folder() -> Path:
+    """Return K9's own environment, made on first use: its Python API shadows nothing of ours there."""
+    folder = Path(sys.prefix) / "peers" / "k9"
+    if not (folder / "bin" / "k9").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(folder / "bin" / "pip"), "install", "--quiet", "k9-load"], check=True)
+    return folder
 
 
 def _resident_bytes(pid: int) -> int:

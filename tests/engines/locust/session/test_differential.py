@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,14 @@ import pytest
 
 _ROOT = Path(__file__).parents[4]
 _LIMIT_S = 240
+_PARTS = 3
+
+
+def _output(module: str, part: str) -> str:
+    argv = [sys.executable, "-m", module, part]
+    done = subprocess.run(argv, cwd=_ROOT, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
 
 
 def _names() -> list[str]:
@@ -26,11 +35,11 @@ def _names() -> list[str]:
 
 @pytest.fixture(scope="module")
 def played() -> dict[str, Any]:
-    """The outcomes of all rows, from one child process."""
-    argv = [sys.executable, "-m", "tests.engines.locust.session.play"]
-    done = subprocess.run(argv, cwd=_ROOT, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
-    assert done.returncode == 0, done.stderr[-4000:]
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    """The outcomes of all rows, from a few child processes."""
+    module = "tests.engines.locust.session.play"
+    with ThreadPoolExecutor(_PARTS) as pool:
+        parts = pool.map(lambda part: _output(module, f"{part + 1}/{_PARTS}"), range(_PARTS))
+        rows = [json.loads(line) for part in parts for line in part.splitlines()]
     return {ascii(name): (theirs, ours) for name, theirs, ours in rows}
 
 

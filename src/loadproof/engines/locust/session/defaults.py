@@ -8,7 +8,6 @@ from urllib.parse import unquote, urlparse, urlunparse
 
 from requests import Session
 from requests.auth import HTTPBasicAuth
-from requests.cookies import cookiejar_from_dict
 from requests.hooks import default_hooks
 from requests.utils import default_headers
 
@@ -36,7 +35,7 @@ class Touchy:
             return self
         state = session.__dict__
         if self._name not in state:
-            state[self._name] = made(session, self._name)
+            state[self._name] = _MAKERS[self._name](session)
             state["_touched"] = True
         return state[self._name]
 
@@ -69,22 +68,22 @@ def _adapters(session: Any) -> OrderedDict[str, Any]:
     return adapters
 
 
+def headers(_session: Any) -> SessionHeaders:
+    """Return `client.headers` as python-requests begins with them."""
+    return SessionHeaders(default_headers())
+
+
+def cookies(_session: Any) -> SessionJar:
+    """Return an empty `client.cookies`."""
+    return SessionJar()
+
+
 _MAKERS: dict[str, Any] = {
-    "headers": lambda _session: SessionHeaders(default_headers()),
-    "cookies": lambda _session: cookiejar_from_dict({}, SessionJar()),
     "proxies": lambda _session: {},
     "hooks": lambda _session: default_hooks(),
     "params": lambda _session: {},
     "adapters": _adapters,
 }
-
-
-def made(session: Any, name: str) -> Any:
-    """Return a session's attribute as python-requests would have made it, or raise AttributeError."""
-    make = _MAKERS.get(name)
-    if make is None:
-        raise AttributeError(f"{type(session).__name__!r} object has no attribute {name!r}")
-    return make(session)
 
 
 def touched(session: Any) -> str:

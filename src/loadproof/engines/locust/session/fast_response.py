@@ -9,6 +9,7 @@ from geventhttpclient.response import HTTPSocketPoolResponse
 from locust.contrib.fasthttp import FastResponse, ResponseContextManager
 
 from loadproof.engines.locust.session.fast_call import agentless_request
+from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quick_json
 
@@ -133,6 +134,18 @@ class CountedFastResponse(ResponseContextManager):
 
 class LazyManagedResponse(_Lazy, CountedFastResponse):  # type: ignore[misc, override]  # see LazyFastResponse
     """What a call with `catch_response=True` returns."""
+
+    # A dictionary that names its response is a cycle, which only the garbage collector can free.
+    request_meta: Any = Lazy(lambda response: {**response.meta, "response": response})
+    meta: dict[str, Any]
+
+    def __exit__(self, *raised: Any) -> Any:
+        """Report the request when its block is left, as Locust does."""
+        if raised[0] is None and self._manual_result is None and "request_meta" not in self.__dict__:
+            LEDGER.reported += 1
+            self._request_event.fire(response=self, **self.meta)
+            return True
+        return super().__exit__(*raised)  # type: ignore[no-untyped-call]  # Locust has no types here
 
     def __init__(self, sent: FastSent, content: bytes, elapsed_s: float, request_event: Any) -> None:
         self._sent = sent

@@ -39,6 +39,7 @@ from loadproof.engines.locust.session.fast_response import (
 )
 from loadproof.engines.locust.session.handover import Pending
 from loadproof.engines.locust.session.jar import FastJar
+from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.replay import replayed
 from loadproof.engines.locust.session.wire import SendError, Wire
@@ -57,7 +58,8 @@ class FastHttpSession(LocustFastHttpSession):
     """A drop-in for `locust.contrib.fasthttp.FastHttpSession`; see there for the arguments of its methods."""
 
     pending: Pending | None = None
-    cookiejar: Any
+    cookiejar: Any = Lazy(lambda _session: FastJar())
+    client: Any = Lazy(lambda session: session._new_agent())
     _overridden = False
     _busy = 0
 
@@ -100,16 +102,13 @@ class FastHttpSession(LocustFastHttpSession):
         super().__init_subclass__(**kwargs)
         cls._overridden = any(getattr(cls, name) is not getattr(FastHttpSession, name) for name in _INNER)
 
-    def __getattr__(self, name: str) -> Any:
-        value: Any
-        if name == "cookiejar":
-            value = FastJar()
-        elif name == "client":
-            value = SessionAgent(weakref.ref(self), cookiejar=self.cookiejar, **self._agent_args)
-        else:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self.__dict__[name] = value
-        return value
+    def _new_agent(self) -> SessionAgent:
+        return SessionAgent(weakref.ref(self), cookiejar=self.cookiejar, **self._agent_args)
+
+    def _build_url(self, path: Any) -> str:
+        if type(path) is str and path[:1] == "/":
+            return f"{self.base_url}{path}"
+        return super()._build_url(path)
 
     def idle_wire(self, origin: Origin, now: float) -> Wire | None:
         """Return an open idle connection, which is the caller's from now on, or None."""
@@ -209,7 +208,6 @@ class FastHttpSession(LocustFastHttpSession):
             "request_type": method,
             "name": name or url,
             "context": context,
-            "response": response,
             "exception": failure,
             "start_time": start_time,
             "url": built_url,
@@ -224,7 +222,7 @@ class FastHttpSession(LocustFastHttpSession):
         if kind is LazyFastResponse or kind is LazyManagedResponse:
             meta["response_length"] = len(response._cached_content)
             if catch_response:
-                response.request_meta = meta
+                response.meta = meta
                 return response
         else:
             if meta["exception"] is None:
@@ -238,9 +236,10 @@ class FastHttpSession(LocustFastHttpSession):
                 except FAILURE_EXCEPTIONS as error:
                     meta["exception"] = error
             if catch_response:
+                meta["response"] = response
                 return CountedFastResponse(response, self.request_event, meta, catch_response)
         LEDGER.reported += 1
-        self.request_event.fire(**meta)
+        self.request_event.fire(response=response, **meta)
         return response
 
     def _plan(  # noqa: PLR0917  # keywords cost time in every request

@@ -21,6 +21,7 @@ from loadproof.engines.locust.session.eligible import basic_auth, environment_fr
 from loadproof.engines.locust.session.exchange import Unplain, receive
 from loadproof.engines.locust.session.handover import Pending
 from loadproof.engines.locust.session.jar import Asked, SessionHeaders, SessionJar
+from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.report import conclude
 from loadproof.engines.locust.session.response import LazyResponse, answered
@@ -59,8 +60,8 @@ class _NotPlain(Exception):  # noqa: N818  # a decision, not an error
 class HttpSession(LocustHttpSession):
     """A drop-in for `locust.clients.HttpSession`; see there for the arguments of its methods."""
 
-    # What python-requests sets on every session, and hardly a session changes. The mutable ones are made by
-    # __getattr__ when somebody looks at them: a user costs a tenth of the memory so.
+    # What python-requests sets on every session, and hardly a session changes. The mutable ones are made
+    # when somebody looks at them: a user costs a tenth of the memory so.
     auth: Any = None
     verify: Any = True
     cert: Any = None
@@ -69,6 +70,8 @@ class HttpSession(LocustHttpSession):
     max_redirects: int = 30
     explicit_name: str | None = None
     pending: Pending | None = None
+    headers: Any = Lazy(defaults.headers)
+    cookies: Any = Lazy(defaults.cookies)
     proxies = defaults.Touchy()
     hooks = defaults.Touchy()
     params = defaults.Touchy()
@@ -103,11 +106,6 @@ class HttpSession(LocustHttpSession):
         super().__init_subclass__(**kwargs)
         cls._overridden = any(getattr(cls, name) is not getattr(HttpSession, name) for name in defaults.INNER)
 
-    def __getattr__(self, name: str) -> Any:
-        value = defaults.made(self, name)
-        self.__dict__[name] = value
-        return value
-
     def idle_wire(self, origin: Origin, now: float) -> Wire | None:
         """Return an open idle connection, which is the caller's from now on, or None."""
         wires = self._wires.get(origin)
@@ -136,6 +134,11 @@ class HttpSession(LocustHttpSession):
                 wires.pop().close()
         for adapter in self.__dict__.get("adapters", {}).values():
             adapter.close()
+
+    def _build_url(self, path: Any) -> str:
+        if type(path) is str and path[:1] == "/":
+            return f"{self.base_url}{path}"
+        return super()._build_url(path)
 
     def get(  # type: ignore[override]  # Locust's signature
         self, url: Any, *, data: Any = None, json: Any = None, **kwargs: Any
@@ -192,7 +195,6 @@ class HttpSession(LocustHttpSession):
             "response_time": (now - start) * 1000,
             "name": name,
             "context": context,
-            "response": response,
             "exception": None,
             "start_time": start_time,
             "url": complete_url,
@@ -208,7 +210,7 @@ class HttpSession(LocustHttpSession):
             meta["context"] = {**self.user.context(), **context}
         meta["url"] = target.url
         meta["response_length"] = len(response._content)  # type: ignore[arg-type]  # bytes from the start
-        response.request_meta = meta
+        response.meta = meta
         if not catch_response:
             response.__exit__(None, None, None)
         return response

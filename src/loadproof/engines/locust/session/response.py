@@ -14,6 +14,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from loadproof.engines.locust.session.jar import Answered
+from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quick_json
 from loadproof.engines.locust.session.report import CountedResponse
@@ -36,6 +37,20 @@ Sent = tuple[Any, "Call", "Target", "Head", str | None, Any, int, str | None, fl
 class LazyResponse(CountedResponse):
     """A response whose body is here and whose other attributes are made from the received bytes on demand."""
 
+    headers: Any = Lazy(lambda response: _headers(response._sent))
+    raw: Any = Lazy(lambda response: _raw(response._sent))
+    url: Any = Lazy(lambda response: response._sent[2].url)
+    encoding: Any = Lazy(lambda response: response._sent[3].charset)
+    history: Any = Lazy(lambda _response: [])
+    reason: Any = Lazy(lambda response: response._sent[3].reason)
+    cookies: Any = Lazy(lambda response: _cookies(response._sent))
+    elapsed: Any = Lazy(lambda response: timedelta(seconds=response._sent[8]))
+    request: Any = Lazy(lambda response: _request(response._sent))
+    connection: Any = Lazy(lambda response: response._sent[0].get_adapter(response._sent[2].url))
+    # A dictionary that names its response is a cycle, which only the garbage collector can free: so the two
+    # meet when somebody asks, or for the time of the event.
+    request_meta: Any = Lazy(lambda response: {**response.meta, "response": response})
+    meta: dict[str, Any]
     _content_consumed = True
     _next = None
     _entered = False
@@ -50,14 +65,6 @@ class LazyResponse(CountedResponse):
         self._request_event = request_event
         self._catch_response = catch_response
 
-    def __getattr__(self, name: str) -> Any:
-        make = _MAKERS.get(name)
-        if make is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        value = make(self._sent)
-        self.__dict__[name] = value
-        return value
-
     def json(self, **kwargs: Any) -> Any:
         """Return the body parsed as JSON, exactly as python-requests parses it, sooner."""
         if not kwargs and _STDLIB and is_utf8(self.__dict__.get("encoding", self._sent[3].charset)):
@@ -70,7 +77,10 @@ class LazyResponse(CountedResponse):
         """Report the request when its block is left, as Locust does."""
         if exc is None and self._manual_result is None and self.status_code < 400:
             LEDGER.reported += 1
-            self._request_event.fire(**self.request_meta)  # type: ignore[no-untyped-call]  # see above
+            if "request_meta" in self.__dict__:
+                self._request_event.fire(**self.request_meta)  # type: ignore[no-untyped-call]  # see below
+            else:
+                self._request_event.fire(response=self, **self.meta)  # type: ignore[no-untyped-call]  # see below
             return True
         return super().__exit__(exc, value, traceback)  # type: ignore[no-untyped-call]  # Locust has no types here
 
@@ -122,17 +132,3 @@ def answered(head: Head) -> Answered:
     """Return the headers in the form in which a cookie jar reads them."""
     lines = head.raw.partition(b"\r\n")[2]
     return Answered(parse_headers(BytesIO(lines + b"\r\n")))
-
-
-_MAKERS: dict[str, Any] = {
-    "headers": _headers,
-    "raw": _raw,
-    "url": lambda sent: sent[2].url,
-    "encoding": lambda sent: sent[3].charset,
-    "history": lambda _sent: [],
-    "reason": lambda sent: sent[3].reason,
-    "cookies": _cookies,
-    "elapsed": lambda sent: timedelta(seconds=sent[8]),
-    "request": _request,
-    "connection": lambda sent: sent[0].get_adapter(sent[2].url),
-}

@@ -234,8 +234,12 @@ def _both_cookies(client: Any) -> list[Any]:
 
 
 def _block_rows() -> list[Row]:
-    replies = {"200": answer(b"hello"), "404": answer(b"none", "404 Not Found"), "302": _redirect(302, "/to")}
-    broken = {"closed": CLOSE, "garbage": b"garbage\r\n\r\n"}
+    replies: dict[str, Action] = {
+        "200": answer(b"hello"),
+        "404": answer(b"none", "404 Not Found"),
+        "302": _redirect(302, "/to"),
+    }
+    broken: dict[str, Action] = {"closed": CLOSE, "garbage": b"garbage\r\n\r\n"}
     blocks: dict[str, Any] = {
         "nothing": lambda r: None,
         "success": lambda r: r.success(),

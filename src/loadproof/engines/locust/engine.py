@@ -33,7 +33,7 @@ from loadproof.model import (
 from loadproof.plan.profiles import profile_from_locust_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from loadproof.engines import Sink
 
@@ -140,6 +140,10 @@ class LocustEngine:
                     sink.event(Event(second, EventKind.ERROR_SAMPLE, text, data))
             case "users":
                 sink.reading(Reading(message["time"], "load", "users", message["users"], Unit.COUNT))
+            case "arrivals":
+                for row in message["rows"]:
+                    for reading in _arrivals(row):
+                        sink.reading(reading)
             case "event":
                 kind = EventKind(message["kind"])
                 sink.event(Event(message["time"], kind, message["message"], message["data"]))
@@ -170,15 +174,26 @@ class LocustEngine:
 
 
 def _slice(row: Sequence[Any]) -> Slice:
-    second, method, name, requests, failures, received_bytes, histogram = row
+    second, method, name, requests, failures, received_bytes, response, service = row
     return Slice(
         second=second,
         endpoint=Endpoint(method, name),
         requests=requests,
         failures={FailureKind(kind): count for kind, count in failures.items()},
         received_bytes=received_bytes,
-        response=Histogram.from_bytes(histogram),
+        response=Histogram.from_bytes(response),
+        service=None if service is None else Histogram.from_bytes(service),
     )
+
+
+def _arrivals(row: Sequence[Any]) -> Iterator[Reading]:
+    """One second of the open model. Counts of the same second add up; what is 0 is told once."""
+    second, planned, started, late, dropped, lag_p99_s = row
+    for series, count in (("planned", planned), ("started", started), ("late", late), ("dropped", dropped)):
+        if planned or started or count:
+            yield Reading(float(second), "load", series, float(count), Unit.COUNT)
+    if lag_p99_s is not None:
+        yield Reading(float(second), "load", "schedule_lag_p99", lag_p99_s, Unit.SECONDS)
 
 
 def _own_load(plan: Plan) -> bool:
@@ -190,6 +205,8 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         channel_fd=channel_fd,
         profile=None if _own_load(plan) else plan.played_profile,
         time_scale=plan.time_scale,
+        arrivals=plan.options.get("arrivals", "constant"),
+        max_users=plan.options.get("max_users"),
         quiet_stats="--print-stats" not in plan.engine_args,
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),
     )

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class StubServer:
     """A small HTTP/1.1 server on loopback, in a thread of its own.
 
-    Every request is answered with `status(path)` after `delay_s(path)` seconds. `counts` has the answered
-    requests by (method, path), `took_s` how long each took from its last byte in to its first byte out.
+    Every request is answered with `status(path)` after `delay_s(path)` seconds; a status of 0 breaks the
+    connection off instead. `arrived` has the requests by (method, path) as they came in, `counts` those
+    answered, `took_s` how long each took from its last byte in to its first byte out.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class StubServer:
         delay_s: Callable[[str], float] = lambda _path: 0.0,
         status: Callable[[str], int] = lambda _path: 200,
     ) -> None:
+        self.arrived: Counter[tuple[str, str]] = Counter()
         self.counts: Counter[tuple[str, str]] = Counter()
         self.took_s: list[float] = []
         self.url = ""
@@ -74,11 +76,14 @@ class StubServer:
         headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
         await reader.readexactly(int(headers.get("content-length", "0")))
         began_s = time.perf_counter()
+        self.arrived[method, path] += 1
         delay_s = self._delay_s(path)
         if delay_s:
             await asyncio.sleep(delay_s)
         body = b"" if method == "HEAD" else b'{"id": 1, "token": "t", "loans": []}'
         status = self._status(path)
+        if status == 0:
+            return False
         self.counts[method, path] += 1
         self.took_s.append(time.perf_counter() - began_s)
         writer.write(

@@ -307,6 +307,8 @@ class Outcome(StrEnum):
     ENGINE_FAILED = "engine failed"
     ABORTED = "aborted"
     """The conductor itself died: nobody could write how it ended."""
+    RUNNING = "running"
+    """Not over yet: what a run file says that is judged while it is written. Never stored."""
 
 
 class Verdict(StrEnum):

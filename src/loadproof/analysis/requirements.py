@@ -38,7 +38,9 @@ def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window:
         return _finding(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
     chosen = [part for part in slices if matches(requirement.endpoint, part)]
     measured = sample(chosen)
-    if measured.requests == 0 and requirement.subject is not Subject.THROUGHPUT:
+    # No request at all is a throughput of 0; an endpoint that never showed may just be spelt otherwise.
+    counts = requirement.subject is Subject.THROUGHPUT and requirement.endpoint is None
+    if measured.requests == 0 and not counts:
         advice = "no request of this endpoint was made" if requirement.endpoint else "no request was made"
         known = sorted({str(part.endpoint) for part in slices})
         if requirement.endpoint and known:
@@ -64,7 +66,7 @@ def quantile_interval(measured: Sample, quantile: float) -> tuple[float, float] 
     Order statistics at the binomial ranks (Hahn and Meeker, "Statistical Intervals", section 5.2). It speaks
     of these requests as independent draws; what differs from run to run is not in it.
     """
-    count = measured.requests
+    count = measured.response.count
     if count < samples_needed(quantile):
         return None
     tail = (1 - CONFIDENCE) / 2
@@ -86,6 +88,9 @@ def samples_needed(quantile: float) -> int:
 def _judge_response_time(requirement: Requirement, measured: Sample, window: Window) -> Finding:
     histogram = measured.response
     interval = None
+    if histogram.count == 0:
+        advice = "its requests came without a response time"
+        return _finding(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
     match requirement.statistic:
         case Statistic.PERCENTILE:
             quantile = requirement.quantile or 0.0
@@ -101,7 +106,7 @@ def _judge_response_time(requirement: Requirement, measured: Sample, window: Win
         case _:
             value, needed = histogram.maximum_s, 1
     assert value is not None  # noqa: S101  # the caller has seen that there are samples
-    return _compare(requirement, value, measured.requests, needed, window, interval)
+    return _compare(requirement, value, histogram.count, needed, window, interval)
 
 
 def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window) -> Finding:
@@ -135,7 +140,11 @@ def _compare(
     holds = requirement.operator.holds(value, requirement.limit)
     verdict = Verdict.PASS if holds else Verdict.FAIL
     advice = ""
-    if samples < needed:
+    # Few samples can prove a failure: when every value that the interval leaves possible is one.
+    proved = interval is not None and not any(
+        requirement.operator.holds(bound, requirement.limit) for bound in interval
+    )
+    if samples < needed and not (verdict is Verdict.FAIL and proved):
         verdict = Verdict.INCONCLUSIVE
         advice = f"{format_count(samples)} samples are too few, {format_count(needed)} are needed: run longer"
     shown = format_value(value, requirement.unit)

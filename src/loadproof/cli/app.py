@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from rich.text import Text
 from loadproof import __version__
 from loadproof.cli import check, demo, doctor, judge, run, runs
 from loadproof.errors import ExitCode, LoadproofError
+from loadproof.plan.redact import redact_text
 
 app = typer.Typer(
     name="loadproof",
@@ -51,6 +53,10 @@ def _root(
 
 def run_app(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit code; every LoadproofError becomes one message on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        # A verdict must not be lost because the terminal has no letter for its mark.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = app(argv, standalone_mode=False)
     except LoadproofError as error:
@@ -68,6 +74,7 @@ def _print_error(error: LoadproofError) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for problem in error.problems:
         where = f"{problem.where}: " if problem.where else ""
-        console.print(Text.assemble(("error: ", "bold red"), where, problem.message))
+        # What a scenario or a server says in an error may hold a secret.
+        console.print(Text.assemble(("error: ", "bold red"), redact_text(where + problem.message)))
         if problem.hint:
-            console.print(Text.assemble("       ", problem.hint))
+            console.print(Text.assemble("       ", redact_text(problem.hint)))

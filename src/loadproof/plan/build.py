@@ -284,7 +284,7 @@ def _engine(
 
 
 def _load(request: PlanRequest, chosen: _Chosen | None, config: LoadedConfig | None) -> _Load:
-    """The command line's profile, stages or rate replace the test's whole load; its numbers replace one by one."""
+    """The command line's profile, stages or rate replace the test's load; its numbers replace one by one."""
     test = chosen.test if chosen else TestConfig.model_validate({})
     where = (
         ""

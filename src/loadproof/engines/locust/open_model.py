@@ -2,8 +2,9 @@
 
 A local runner or a worker has an `ArrivalPool` and a `Dispenser`. Who leads (the local runner, or the master)
 waits until the first users are idle, names the moment at which the load begins, and grows the pool by
-Locust's own spawning, a tick of the load shape each second. The moment is a whole second of Loadproof's clock,
-so that seconds of the schedule are seconds of the run file. A worker's numbers travel inside Locust's reports.
+Locust's own spawning, a tick of the load shape each second. The moment is a whole second of Loadproof's
+clock, so that seconds of the schedule are seconds of the run file. A worker's numbers travel inside Locust's
+reports.
 """
 
 from __future__ import annotations
@@ -147,8 +148,8 @@ class OpenModel:
         return min(self.max_users, max(_LEAST_USERS, math.ceil(max(rates))))
 
     def users_wanted(self) -> int:
-        """The pool's size now: never smaller than it is, ahead of the schedule and of the users' being busy."""
-        now = self._runner.user_count
+        """The pool's size now: it never shrinks, and is ahead of the schedule and of how busy users are."""
+        now = int(self._runner.user_count)
         if self.begin_s is None:
             return max(now, self.users_at(0.0))
         utilisation = self._utilisation()
@@ -172,7 +173,7 @@ class OpenModel:
         self._worker_states[client_id] = report
 
     def rows(self, *, everything: bool = False) -> list[list[Any]]:
-        """Seconds for the conductor: [second, planned, started, late, dropped, lag p99 in seconds or None]."""
+        """Seconds for the conductor: [second, planned, started, late, dropped, lag p99 (s) or None]."""
         if not self._leads_workers:
             self._totals.add(self._pool.rows(everything=everything))
         before_s = math.inf if everything else self._clock() - _SETTLE_S[self._leads_workers]

@@ -28,6 +28,8 @@ from loadproof.engines.supervisor import die_with_parent
 from loadproof.model import EventKind
 
 if TYPE_CHECKING:
+    from locust import LoadTestShape
+
     from loadproof.engines.locust.settings import Settings
 
 _REPORT_KEY = "loadproof"
@@ -48,7 +50,8 @@ class Plugin:
         self._channel_lock = BoundedSemaphore(1)
         self._runner: Any = None
         self._worker_final: set[str] = set()
-        self._worker_counts: dict[str, tuple[int, int]] = {}
+        self._worker_counts: dict[str, tuple[int, int, int]] = {}
+        """Requests recorded, in flight at the stop, and without a usable time, by worker."""
         self._lost: set[str] = set()
         self._scenario_errors: set[str] = set()
         self._open: OpenModel | None = None
@@ -81,6 +84,8 @@ class Plugin:
             environment.shape_class.runner = runner
         scale = self._settings.time_scale
         if scale != 1.0:
+            if self._settings.profile is None and environment.shape_class is not None:
+                _hurry(environment.shape_class, scale)
             options.run_time = options.run_time * scale if options.run_time else options.run_time
             options.spawn_rate = (options.spawn_rate or 1) / scale
         if isinstance(runner, MasterRunner):
@@ -119,6 +124,7 @@ class Plugin:
             "final": final,
             "recorded": self._recorder.recorded,
             "in_flight": self._in_flight.count,
+            "not_durations": self._recorder.not_durations,
         }
         if self._open is not None:
             data[_REPORT_KEY]["arrivals"] = self._open.report(final=final)
@@ -127,7 +133,7 @@ class Plugin:
         report = data.get(_REPORT_KEY)
         if report is None:
             return
-        self._worker_counts[client_id] = (report["recorded"], report["in_flight"])
+        self._worker_counts[client_id] = (report["recorded"], report["in_flight"], report["not_durations"])
         if report["final"]:
             self._worker_final.add(client_id)
         self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
@@ -198,11 +204,18 @@ class Plugin:
         self._report(everything=True)
         if self._open is not None:
             self._open.tell_dropped()
-        recorded = self._recorder.recorded + sum(count for count, _ in self._worker_counts.values())
-        in_flight = self._in_flight.count + sum(count for _, count in self._worker_counts.values())
+        own = (self._recorder.recorded, self._in_flight.count, self._recorder.not_durations)
+        recorded, in_flight, not_durations = (
+            sum(n) for n in zip(own, *self._worker_counts.values(), strict=True)
+        )
         if in_flight:
             message = f"{in_flight} requests had no answer yet when their users were stopped"
             self._event(EventKind.IN_FLIGHT, message, count=in_flight)
+        if not_durations:
+            message = (
+                f"{not_durations} requests came with a response time that is no duration: counted, not timed"
+            )
+            self._event(EventKind.SCENARIO_ERROR, message, count=not_durations)
         total = self._runner.stats.total.num_requests
         if total > recorded:
             message = f"Locust counted {total} requests, Loadproof recorded {recorded}"
@@ -222,3 +235,15 @@ class Plugin:
                 self._channel.sendall(encode(message))
             except OSError:
                 return  # the conductor is gone: the supervisor ends this process
+
+
+def _hurry(shape: LoadTestShape, scale: float) -> None:
+    """Let a locustfile's own shape see its time pass faster: it is played in `scale` of its time."""
+    run_time_s, tick = shape.get_run_time, shape.tick
+    shape.get_run_time = lambda: run_time_s() / scale  # type: ignore[method-assign, no-untyped-call]
+
+    def scaled_tick() -> Any:
+        wanted = tick()
+        return wanted and (wanted[0], wanted[1] / scale, *wanted[2:])
+
+    shape.tick = scaled_tick  # type: ignore[method-assign]

@@ -26,17 +26,20 @@ histogram or None where it is the same]"""
 _ERRORS_PER_SECOND = 20
 """Distinct error texts kept per second; the rest counts as one: an outage must not flood the run."""
 OTHER_ERRORS = "other errors"
+_LONGEST_MS = 1e12
+"""31 years: what is longer is no time that somebody measured, and would not fit into a histogram's sum."""
 
 
 class _Tally:
     """One endpoint during one second."""
 
-    __slots__ = ("failures", "late", "received_bytes", "times_s")
+    __slots__ = ("failures", "late", "received_bytes", "times_s", "untimed")
 
     def __init__(self) -> None:
         self.times_s: list[float] = []
         self.late: list[tuple[int, float]] | None = None
         """Position in `times_s` and lateness in seconds of requests of the open model."""
+        self.untimed = 0
         self.received_bytes = 0
         self.failures: dict[str, int] = {}
 
@@ -53,8 +56,8 @@ class Recorder:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.recorded = 0
-        self.dropped = 0
-        """Events with a response time that is no duration: reported, never silently lost."""
+        self.not_durations = 0
+        """Requests with a response time that is no duration (negative, NaN): counted, but not timed."""
         self._clock = clock
         self._second = int(clock())
         self._tallies: dict[tuple[str, str], _Tally] = {}
@@ -71,7 +74,12 @@ class Recorder:
         tally = self._tallies.get(key)
         if tally is None:
             tally = self._tallies[key] = _Tally()
-        tally.times_s.append(0.0 if response_time_ms is None else response_time_ms / 1000)
+        if response_time_ms is not None and 0 <= response_time_ms < _LONGEST_MS:
+            tally.times_s.append(response_time_ms / 1000)
+        else:
+            # A request without a time is a request; a time of 0 would be invented.
+            tally.untimed += 1
+            self.not_durations += response_time_ms is not None
         if length:
             tally.received_bytes += length
         self.recorded += 1
@@ -101,12 +109,9 @@ class Recorder:
     def _rotate(self, second: int) -> None:
         for (method, name), tally in self._tallies.items():
             response, service = _histograms(tally)
-            self._rows.append(
-                [
-                    self._second, method, name, len(tally.times_s), tally.failures, tally.received_bytes,
-                    response.to_bytes(), None if service is None else service.to_bytes(),
-                ]
-            )  # fmt: skip
+            counts = [len(tally.times_s) + tally.untimed, tally.failures, tally.received_bytes]
+            times = [response.to_bytes(), None if service is None else service.to_bytes()]
+            self._rows.append([self._second, method, name, *counts, *times])
         self._error_rows += [[self._second, *key, count] for key, count in self._errors.items()]
         self._tallies, self._errors = {}, {}
         self._second = max(second, self._second)
@@ -127,7 +132,7 @@ class LateRecorder(Recorder):
     def request(self, method: str, name: str, response_time_ms: float | None, length: int | None) -> _Tally:
         tally = super().request(method, name, response_time_ms, length)
         lateness_s = self._lateness_s()
-        if lateness_s:
+        if lateness_s and response_time_ms is not None and 0 <= response_time_ms < _LONGEST_MS:
             if tally.late is None:
                 tally.late = []
             tally.late.append((len(tally.times_s) - 1, lateness_s))

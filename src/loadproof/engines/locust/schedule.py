@@ -88,7 +88,8 @@ class Schedule:
         generator = np.random.default_rng(_SEED)
         reached = 0.0
         while reached < self.expected:
-            chunk = reached + np.cumsum(generator.exponential(size=_CHUNK))
+            steps: NDArray[np.float64] = generator.exponential(size=_CHUNK)
+            chunk = np.cumsum(steps) + reached
             reached = float(chunk[-1])
             yield chunk[chunk < self.expected]
 

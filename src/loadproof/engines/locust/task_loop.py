@@ -20,6 +20,8 @@ from locust.user.task import LOCUST_STATE_STOPPING
 from loadproof.engines.locust.arrivals import LOCAL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from loadproof.engines.locust.arrivals import ArrivalPool, Seat
 
 _BETWEEN = "loadproof_between"
@@ -32,8 +34,8 @@ def serve_arrivals(pool: ArrivalPool) -> None:
     _skip_wait_between_tasks()
     _yield_between_spawns()
     # Users are started at once and ahead of need: Locust's advice against it is not the user's to heed.
-    for name in ("locust.runners",):
-        logging.getLogger(name).addFilter(lambda record: "spawn rate is very high" not in record.getMessage())
+    log = logging.getLogger("locust.runners")
+    log.addFilter(lambda record: "spawn rate is very high" not in record.getMessage())
 
 
 def current_lateness_s() -> float:
@@ -47,7 +49,7 @@ def current_lateness_s() -> float:
 
 
 def _gate_tasks(pool: ArrivalPool) -> None:
-    execute = TaskSet.execute_next_task
+    execute: Callable[[Any], None] = TaskSet.execute_next_task
 
     @functools.wraps(execute)
     def gated(self: Any) -> None:
@@ -69,11 +71,11 @@ def _gate_tasks(pool: ArrivalPool) -> None:
             seat.lateness_s = 0.0
             self.__dict__[_BETWEEN] = True
 
-    TaskSet.execute_next_task = gated
+    TaskSet.execute_next_task = gated  # type: ignore[method-assign]
 
 
 def _skip_wait_between_tasks() -> None:
-    wait = TaskSet.wait
+    wait: Callable[[Any], None] = TaskSet.wait
 
     @functools.wraps(wait)
     def waited(self: Any) -> None:
@@ -82,12 +84,12 @@ def _skip_wait_between_tasks() -> None:
         elif self.user._state == LOCUST_STATE_STOPPING:
             raise StopUser
 
-    TaskSet.wait = waited
+    TaskSet.wait = waited  # type: ignore[method-assign]
 
 
 def _yield_between_spawns() -> None:
     """Locust makes all users of a step in one go, 0.4 ms each: arrivals must not be late for that."""
-    start = User.start
+    start: Callable[[Any, Any], Any] = User.start
 
     @functools.wraps(start)
     def started(self: Any, group: Any) -> Any:

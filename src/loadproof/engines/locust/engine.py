@@ -141,6 +141,10 @@ class LocustEngine:
                 for row in message["rows"]:
                     for reading in _arrivals(row):
                         sink.reading(reading)
+            case "paced":
+                for row in message["rows"]:
+                    for reading in _paced(row, message["pace_s"]):
+                        sink.reading(reading)
             case "event":
                 kind = EventKind(message["kind"])
                 sink.event(Event(message["time"], kind, message["message"], message["data"]))
@@ -193,6 +197,15 @@ def _arrivals(row: Sequence[Any]) -> Iterator[Reading]:
         yield Reading(float(second), "load", "schedule_lag_p99", lag_p99_s, Unit.SECONDS)
 
 
+def _paced(row: Sequence[Any], pace_s: float) -> Iterator[Reading]:
+    """One second of closed users that keep a pace: starts that it meant (fractional), and starts."""
+    second, planned, started, _late, _dropped, lag_p99_s = row
+    yield Reading(float(second), "load", "pace", pace_s, Unit.SECONDS)
+    yield Reading(float(second), "load", "planned", float(planned), Unit.COUNT)
+    yield Reading(float(second), "load", "started", float(started), Unit.COUNT)
+    yield Reading(float(second), "load", "schedule_lag_p99", lag_p99_s, Unit.SECONDS)
+
+
 def _own_load(plan: Plan) -> bool:
     return plan.profile.kind is ProfileKind.SCENARIO
 
@@ -237,6 +250,10 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     for name in facts["missing_users"]:
         hint = "user classes are: " + ", ".join(facts["users"])
         problems.append(Problem(f"no user class is called '{name}'", str(plan.scenario), hint))
+    for name in facts["own_loops"] if plan.profile.open_model else ():
+        hint = "load it with --users, or leave it out: give the names of the classes to run"
+        message = f"'{name}' has a run() of its own instead of tasks: nobody can time its arrivals"
+        problems.append(Problem(message, str(plan.scenario), hint))
     hosts = [plan.target or facts["host"]] if plan.target or facts["host"] else list(facts["users"].values())
     targets = tuple(dict.fromkeys(host for host in hosts if host))
     if not targets and facts["needs_host"]:

@@ -103,3 +103,9 @@ class Totals:
         """The seconds that ended before `before_s`, whole as far as they are known, since the last call."""
         over = sorted(second for second in self._rows if second + 1 <= before_s)
         return [self._rows.pop(second) for second in over]
+
+
+def readable(row: ArrivalRow) -> list[Any]:
+    """The same for the conductor: [..., lag p99 in seconds or None]."""
+    *counts, lag = row
+    return [*counts, None if lag is None else Histogram.from_bytes(lag).quantile(0.99)]

@@ -9,6 +9,7 @@ reports.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -18,10 +19,9 @@ from locust import LoadTestShape
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadproof.engines.locust.arrivals import LATE_LIMIT_S, ArrivalPool, Dispenser
-from loadproof.engines.locust.ledger import ArrivalRow, Totals
+from loadproof.engines.locust.ledger import Totals, readable
 from loadproof.engines.locust.schedule import Schedule
 from loadproof.engines.locust.task_loop import serve_arrivals
-from loadproof.histogram import Histogram
 from loadproof.model import EventKind
 from loadproof.units import format_count, format_duration, format_percent
 
@@ -83,6 +83,9 @@ class OpenModel:
         """Take part as what `runner` is, before users exist."""
         self._runner = runner
         self._leads_workers = isinstance(runner, MasterRunner)
+        # Users are started at once and ahead of need: Locust's advice against it is not the user's to heed.
+        log = logging.getLogger("locust.runners")
+        log.addFilter(lambda record: "spawn rate is very high" not in record.getMessage())
         if not self._leads_workers:
             serve_arrivals(self._pool)
             environment.events.test_stopping.add_listener(self._stop_arrivals)
@@ -177,7 +180,7 @@ class OpenModel:
         if not self._leads_workers:
             self._totals.add(self._pool.rows(everything=everything))
         before_s = math.inf if everything else self._clock() - _SETTLE_S[self._leads_workers]
-        return [_readable(row) for row in self._totals.take(before_s)]
+        return [readable(row) for row in self._totals.take(before_s)]
 
     def tell_dropped(self) -> None:
         """At the end: the number of arrivals that never started, if there are any."""
@@ -240,8 +243,3 @@ class ArrivalShape(LoadTestShape):
             left_s = model.begin_s + model.profile.duration_s - model._clock()
             if left_s < 1.0:
                 gevent.sleep(max(_POLL_S, left_s))
-
-
-def _readable(row: ArrivalRow) -> list[Any]:
-    *counts, lag = row
-    return [*counts, None if lag is None else Histogram.from_bytes(lag).quantile(0.99)]

@@ -21,6 +21,7 @@ from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.failures import classify
 from loadproof.engines.locust.in_flight import InFlight
 from loadproof.engines.locust.open_model import OpenModel
+from loadproof.engines.locust.pacing import PacedUsers
 from loadproof.engines.locust.recorder import LateRecorder, Recorder, wall_clock
 from loadproof.engines.locust.shape import ProfileShape
 from loadproof.engines.locust.task_loop import current_lateness_s
@@ -55,6 +56,7 @@ class Plugin:
         self._lost: set[str] = set()
         self._scenario_errors: set[str] = set()
         self._open: OpenModel | None = None
+        self._paced = PacedUsers(self._clock)
         if settings.profile is not None and settings.profile.open_model:
             self._open = OpenModel(settings, self._clock, self._event)
             self._recorder = LateRecorder(self._clock, current_lateness_s)
@@ -71,6 +73,8 @@ class Plugin:
         options = environment.parsed_options
         if self._open is not None:
             self._open.attach(environment, runner)
+        elif not isinstance(runner, MasterRunner):
+            self._paced.watch(environment.user_classes)
         if isinstance(runner, WorkerRunner):
             if options.processes:
                 die_with_parent(os.getppid())
@@ -128,6 +132,8 @@ class Plugin:
         }
         if self._open is not None:
             data[_REPORT_KEY]["arrivals"] = self._open.report(final=final)
+        elif self._paced.pace_s is not None:
+            data[_REPORT_KEY]["paced"] = self._paced.report()
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
         report = data.get(_REPORT_KEY)
@@ -139,6 +145,8 @@ class Plugin:
         self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
         if self._open is not None:
             self._open.add_report(client_id, report["arrivals"])
+        elif "paced" in report:
+            self._paced.add_report(report["paced"])
 
     def _report_for_ever(self) -> None:
         while True:
@@ -152,6 +160,8 @@ class Plugin:
             self._send({"t": "rows", "slices": slices, "errors": errors})
         if self._open is not None and (rows := self._open.rows(everything=everything)):
             self._send({"t": "arrivals", "rows": rows})
+        elif self._paced.pace_s is not None:
+            self._send({"t": "paced", "rows": self._paced.rows(), "pace_s": self._paced.pace_s})
         self._send({"t": "users", "time": self._clock(), "users": self._runner.user_count})
         if isinstance(self._runner, MasterRunner):
             self._watch_workers(self._runner)

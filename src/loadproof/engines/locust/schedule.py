@@ -83,7 +83,8 @@ class Schedule:
         if self._kind == CONSTANT:
             count = self.count()
             for first in range(0, count, _CHUNK):
-                yield np.arange(first, min(first + _CHUNK, count)) + 0.5
+                whole: NDArray[np.float64] = np.arange(first, min(first + _CHUNK, count), dtype=np.float64)
+                yield whole + 0.5
             return
         generator = np.random.default_rng(_SEED)
         reached = 0.0
@@ -91,7 +92,8 @@ class Schedule:
             steps: NDArray[np.float64] = generator.exponential(size=_CHUNK)
             chunk = np.cumsum(steps) + reached
             reached = float(chunk[-1])
-            yield chunk[chunk < self.expected]
+            due: NDArray[np.float64] = chunk[chunk < self.expected]
+            yield due
 
     def _moments(self, areas: NDArray[np.float64]) -> NDArray[np.float64]:
         """The inverse of A: within a stage from a to b over D seconds, area x is reached after

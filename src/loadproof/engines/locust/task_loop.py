@@ -9,7 +9,6 @@ task itself calls is think time within the arrival and keeps its meaning.
 from __future__ import annotations
 
 import functools
-import logging
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -33,9 +32,6 @@ def serve_arrivals(pool: ArrivalPool) -> None:
     _gate_tasks(pool)
     _skip_wait_between_tasks()
     _yield_between_spawns()
-    # Users are started at once and ahead of need: Locust's advice against it is not the user's to heed.
-    log = logging.getLogger("locust.runners")
-    log.addFilter(lambda record: "spawn rate is very high" not in record.getMessage())
 
 
 def current_lateness_s() -> float:

@@ -111,19 +111,22 @@ def _omission_note(load: AppliedLoad, judged: Sequence[Slice]) -> list[Finding]:
     corrected_s = Corrected(histogram, load.interval_s).quantile(0.99) or raw_s
     achieved = load.starts.achieved if load.starts else None
     missed = achieved is not None and achieved < LEAST_ACHIEVED
-    if corrected_s / raw_s <= GREATEST_RATIO and not missed:
+    hidden = corrected_s / raw_s > GREATEST_RATIO
+    if not hidden and not missed:
         return []
     evidence: dict[str, object] = {
         NOTE: True, "raw_p99_s": raw_s, "corrected_p99_s": corrected_s, "interval_s": load.interval_s,
     }  # fmt: skip
-    pace = format_duration(load.interval_s)
-    sentence = (
-        f"users waited for slow answers instead of sending: p99 is {format_duration(raw_s)} as measured, "
-        f"about {format_duration(corrected_s)} had each user started every {pace}"
-    )
+    said = []
+    if hidden:
+        said.append(
+            f"p99 is {format_duration(raw_s)} as measured, about {format_duration(corrected_s)} "
+            f"had each user started every {format_duration(load.interval_s)}"
+        )
     if missed and load.starts is not None:
         evidence.update(_evidence(load.starts))
-        sentence += f"; {format_percent(1 - (achieved or 0.0))} of the starts that they meant never happened"
+        said.append(f"{format_percent(1 - (achieved or 0.0))} of the starts that they meant never happened")
+    sentence = f"users waited for slow answers instead of sending: {'; '.join(said)}"
     # No verdict of its own: the corrected value is an estimate, and nothing was required of it.
     return [Finding("load.coordinated_omission", Verdict.PASS, sentence, evidence, _USE_RATE)]
 

@@ -86,7 +86,7 @@ class Progress:
         planned = self.arrivals.get("planned")
         if not planned:
             return None
-        seconds = sorted(planned)[-RECENT_SECONDS:]
+        seconds = [second for second, count in sorted(planned.items()) if count][-RECENT_SECONDS:]
         return sum(self.arrivals.get(series, {}).get(second, 0.0) for second in seconds) / len(seconds)
 
     def arrivals_total(self, series: str) -> float:

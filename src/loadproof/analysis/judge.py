@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from loadproof.analysis.integrity import judge_integrity
-from loadproof.analysis.requirements import judge_requirement
+from loadproof.analysis.load import NOTE, applied_load, judge_load, judge_under_load
 from loadproof.analysis.thresholds import judge_thresholds
 from loadproof.analysis.windows import Window, judged_window, load_span, sample
 from loadproof.errors import ExitCode
@@ -38,14 +38,17 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
     window = judged_window(run)
     judged = [part for part in run.slices if part.second in window.seconds]
     invalid = judge_integrity(run, window)
+    load = applied_load(run, judged, window)
+    of_load = judge_load(load, judged)
     findings = [
         *invalid,
-        *(judge_requirement(requirement, judged, window) for requirement in requirements),
+        *(judge_under_load(requirement, judged, window, load) for requirement in requirements),
         *judge_thresholds(run),
     ]
     if len(findings) == len(invalid):
         advice = "give a requirements file: --requirements FILE"
         findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
+    findings = [*of_load, *findings]
     verdict = overall_verdict(findings)
     span = load_span(run)
     return Report(
@@ -70,7 +73,7 @@ def overall_verdict(findings: Sequence[Finding]) -> Verdict:
     """A measurement that cannot be trusted beats all; then any FAIL, then any INCONCLUSIVE."""
     if any(finding.evidence.get("measurement") == "invalid" for finding in findings):
         return Verdict.INCONCLUSIVE
-    verdicts = {finding.verdict for finding in findings}
+    verdicts = {finding.verdict for finding in findings if NOTE not in finding.evidence}
     if Verdict.FAIL in verdicts:
         return Verdict.FAIL
     return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts or not verdicts else Verdict.PASS
@@ -95,7 +98,7 @@ def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
     unknown = [finding for finding in findings if finding.verdict is Verdict.INCONCLUSIVE]
     match verdict:
         case Verdict.PASS:
-            number = len(findings)
+            number = sum(NOTE not in finding.evidence for finding in findings)
             said = f"all {number} requirements hold" if number > 1 else "the requirement holds"
         case Verdict.FAIL:
             said = failed[0].sentence

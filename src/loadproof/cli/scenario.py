@@ -59,7 +59,10 @@ def _request(
     ] = None,
     stage: Annotated[
         list[str] | None,
-        typer.Option("--stage", help="A stage of your own, such as 2m:50 (users); repeat for more."),
+        typer.Option(
+            "--stage",
+            help="A stage of your own, such as 2m:50 (users) or 2m:50/s (arrivals); repeat for more.",
+        ),
     ] = None,
     users: Annotated[
         int | None, typer.Option("--users", "-u", help="Virtual users; with --profile, the most of them.")
@@ -69,6 +72,20 @@ def _request(
     ] = None,
     run_time: Annotated[
         str | None, typer.Option("--run-time", "-t", help="How long, such as 5m or 1h30m.")
+    ] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option("--rate", help="The open model: arrivals per time, such as 200/s; with --run-time."),
+    ] = None,
+    max_users: Annotated[
+        int | None,
+        typer.Option(
+            "--max-users", help="Of the open model: users at most; by default 10 for each per second."
+        ),
+    ] = None,
+    arrivals: Annotated[
+        str | None,
+        typer.Option("--arrivals", help="Of the open model: constant (the default) or poisson."),
     ] = None,
     requirements: Annotated[
         list[Path] | None,
@@ -102,6 +119,9 @@ def _request(
         users=users,
         spawn_rate=spawn_rate,
         run_time=run_time,
+        rate=rate,
+        max_users=max_users,
+        arrivals=arrivals,
         requirements=tuple(requirements or ()),
         engine_args=engine_args,
         env=tuple(env or ()),

@@ -2,6 +2,8 @@
 
 {"t": "rows", "slices": [...], "errors": [...]}       finished seconds (see recorder.py)
 {"t": "users", "time": s, "users": n}                 virtual users now
+{"t": "arrivals", "rows": [...]}                      seconds of the open model (see open_model.py)
+{"t": "paced", "rows": [...], "pace_s": s}            starts of paced users (see pacing.py)
 {"t": "event", "kind": k, "message": m, "data": {}}   something happened
 {"t": "end", "recorded": n, "exit_code": c}           the last message of a Locust that ended by itself
 """

@@ -19,7 +19,7 @@ import sys
 import traceback
 from typing import Any
 
-from locust import FastHttpUser, HttpUser, argument_parser, events
+from locust import FastHttpUser, HttpUser, User, argument_parser, events
 from locust.argument_parser import get_parser, parse_locustfile_option
 
 from loadproof.engines.locust.plugin import Plugin
@@ -67,6 +67,7 @@ def inspect() -> dict[str, Any]:
         "users": {name: user.host for name, user in chosen.items()},
         "needs_host": any(issubclass(user, (HttpUser, FastHttpUser)) for user in chosen.values()),
         "missing_users": missing,
+        "own_loops": [name for name, user in chosen.items() if user.run is not User.run],
         "shape": type(shape).__name__ if shape else None,
         "host": parsed.host,
         "num_users": parsed.num_users,

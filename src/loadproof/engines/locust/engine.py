@@ -33,7 +33,7 @@ from loadproof.model import (
 from loadproof.plan.profiles import profile_from_locust_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from loadproof.engines import Sink
 
@@ -137,6 +137,14 @@ class LocustEngine:
                     sink.event(Event(second, EventKind.ERROR_SAMPLE, text, data))
             case "users":
                 sink.reading(Reading(message["time"], "load", "users", message["users"], Unit.COUNT))
+            case "arrivals":
+                for row in message["rows"]:
+                    for reading in _arrivals(row):
+                        sink.reading(reading)
+            case "paced":
+                for row in message["rows"]:
+                    for reading in _paced(row, message["pace_s"]):
+                        sink.reading(reading)
             case "event":
                 kind = EventKind(message["kind"])
                 sink.event(Event(message["time"], kind, message["message"], message["data"]))
@@ -167,15 +175,35 @@ class LocustEngine:
 
 
 def _slice(row: Sequence[Any]) -> Slice:
-    second, method, name, requests, failures, received_bytes, histogram = row
+    second, method, name, requests, failures, received_bytes, response, service = row
     return Slice(
         second=second,
         endpoint=Endpoint(method, name),
         requests=requests,
         failures={FailureKind(kind): count for kind, count in failures.items()},
         received_bytes=received_bytes,
-        response=Histogram.from_bytes(histogram),
+        response=Histogram.from_bytes(response),
+        service=None if service is None else Histogram.from_bytes(service),
     )
+
+
+def _arrivals(row: Sequence[Any]) -> Iterator[Reading]:
+    """One second of the open model. Counts of the same second add up; what is 0 is told once."""
+    second, planned, started, late, dropped, lag_p99_s = row
+    for series, count in (("planned", planned), ("started", started), ("late", late), ("dropped", dropped)):
+        if planned or started or count:
+            yield Reading(float(second), "load", series, float(count), Unit.COUNT)
+    if lag_p99_s is not None:
+        yield Reading(float(second), "load", "schedule_lag_p99", lag_p99_s, Unit.SECONDS)
+
+
+def _paced(row: Sequence[Any], pace_s: float) -> Iterator[Reading]:
+    """One second of closed users that keep a pace: starts that it meant (fractional), and starts."""
+    second, planned, started, _late, _dropped, lag_p99_s = row
+    yield Reading(float(second), "load", "pace", pace_s, Unit.SECONDS)
+    yield Reading(float(second), "load", "planned", float(planned), Unit.COUNT)
+    yield Reading(float(second), "load", "started", float(started), Unit.COUNT)
+    yield Reading(float(second), "load", "schedule_lag_p99", lag_p99_s, Unit.SECONDS)
 
 
 def _own_load(plan: Plan) -> bool:
@@ -187,6 +215,8 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         channel_fd=channel_fd,
         profile=None if _own_load(plan) else plan.played_profile,
         time_scale=plan.time_scale,
+        arrivals=plan.options.get("arrivals", "constant"),
+        max_users=plan.options.get("max_users"),
         quiet_stats="--print-stats" not in plan.engine_args,
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),
     )
@@ -220,6 +250,10 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     for name in facts["missing_users"]:
         hint = "user classes are: " + ", ".join(facts["users"])
         problems.append(Problem(f"no user class is called '{name}'", str(plan.scenario), hint))
+    for name in facts["own_loops"] if plan.profile.open_model else ():
+        hint = "load it with --users, or leave it out: give the names of the classes to run"
+        message = f"'{name}' has a run() of its own instead of tasks: nobody can time its arrivals"
+        problems.append(Problem(message, str(plan.scenario), hint))
     hosts = [plan.target or facts["host"]] if plan.target or facts["host"] else list(facts["users"].values())
     targets = tuple(dict.fromkeys(host for host in hosts if host))
     if not targets and facts["needs_host"]:

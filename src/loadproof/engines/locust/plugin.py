@@ -20,8 +20,11 @@ from locust.stats import StatsError
 from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.failures import classify
 from loadproof.engines.locust.in_flight import InFlight
-from loadproof.engines.locust.recorder import Recorder, wall_clock
+from loadproof.engines.locust.open_model import OpenModel
+from loadproof.engines.locust.pacing import PacedUsers
+from loadproof.engines.locust.recorder import LateRecorder, Recorder, wall_clock
 from loadproof.engines.locust.shape import ProfileShape
+from loadproof.engines.locust.task_loop import current_lateness_s
 from loadproof.engines.supervisor import die_with_parent
 from loadproof.model import EventKind
 
@@ -52,6 +55,11 @@ class Plugin:
         """Requests recorded, in flight at the stop, and without a usable time, by worker."""
         self._lost: set[str] = set()
         self._scenario_errors: set[str] = set()
+        self._open: OpenModel | None = None
+        self._paced = PacedUsers(self._clock)
+        if settings.profile is not None and settings.profile.open_model:
+            self._open = OpenModel(settings, self._clock, self._event)
+            self._recorder = LateRecorder(self._clock, current_lateness_s)
 
     def install(self) -> None:
         """Add the listeners, before the locustfile is imported."""
@@ -63,6 +71,10 @@ class Plugin:
     def _on_init(self, environment: Any, runner: Any, **_: Any) -> None:
         self._runner = runner
         options = environment.parsed_options
+        if self._open is not None:
+            self._open.attach(environment, runner)
+        elif not isinstance(runner, MasterRunner):
+            self._paced.watch(environment.user_classes)
         if isinstance(runner, WorkerRunner):
             if options.processes:
                 die_with_parent(os.getppid())
@@ -71,7 +83,7 @@ class Plugin:
             # Locust's own last report waits for `quit`; a report at the stop makes its last second complete.
             events.test_stop.add_listener(lambda **_: runner._send_stats())
             return
-        if self._settings.profile is not None:
+        if self._settings.profile is not None and self._open is None:
             environment.shape_class = ProfileShape(self._settings.profile)
             environment.shape_class.runner = runner
         scale = self._settings.time_scale
@@ -121,6 +133,10 @@ class Plugin:
             "in_flight": self._in_flight.count,
             "not_durations": self._recorder.not_durations,
         }
+        if self._open is not None:
+            data[_REPORT_KEY]["arrivals"] = self._open.report(final=final)
+        elif self._paced.pace_s is not None:
+            data[_REPORT_KEY]["paced"] = self._paced.report()
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
         report = data.get(_REPORT_KEY)
@@ -130,6 +146,10 @@ class Plugin:
         if report["final"]:
             self._worker_final.add(client_id)
         self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
+        if self._open is not None:
+            self._open.add_report(client_id, report["arrivals"])
+        elif "paced" in report:
+            self._paced.add_report(report["paced"])
 
     def _report_for_ever(self) -> None:
         while True:
@@ -141,6 +161,10 @@ class Plugin:
         slices, errors = self._recorder.take(everything=everything)
         if slices or errors:
             self._send({"t": "rows", "slices": slices, "errors": errors})
+        if self._open is not None and (rows := self._open.rows(everything=everything)):
+            self._send({"t": "arrivals", "rows": rows})
+        elif self._paced.pace_s is not None:
+            self._send({"t": "paced", "rows": self._paced.rows(), "pace_s": self._paced.pace_s})
         self._send({"t": "users", "time": self._clock(), "users": self._runner.user_count})
         if isinstance(self._runner, MasterRunner):
             self._watch_workers(self._runner)
@@ -156,10 +180,15 @@ class Plugin:
 
     def _on_test_start(self, **_: Any) -> None:
         self._worker_final.clear()
-        self._event(EventKind.LOAD_STARTED, "the load started")
+        if self._open is not None:
+            self._open.test_started()
+        else:
+            self._event(EventKind.LOAD_STARTED, "the load started")
 
     def _on_test_stopping(self, **_: Any) -> None:
-        self._event(EventKind.LOAD_ENDED, "the load ended; users finish what they are doing")
+        ended_s = self._clock() if self._open is None else self._open.ended_s()
+        message = "the load ended; users finish what they are doing"
+        self._event(EventKind.LOAD_ENDED, message, ended_s)
 
     def _on_user_error(self, exception: BaseException, **_: Any) -> None:
         text = f"{type(exception).__name__}: {exception}"[:_TEXT_LIMIT]
@@ -186,6 +215,8 @@ class Plugin:
 
     def _on_quit(self, exit_code: int, **_: Any) -> None:
         self._report(everything=True)
+        if self._open is not None:
+            self._open.tell_dropped()
         own = (self._recorder.recorded, self._in_flight.count, self._recorder.not_durations)
         recorded, in_flight, not_durations = (
             sum(n) for n in zip(own, *self._worker_counts.values(), strict=True)
@@ -205,10 +236,9 @@ class Plugin:
         self._send({"t": "end", "recorded": recorded, "exit_code": exit_code})
         self._channel.shutdown(socket.SHUT_WR)
 
-    def _event(self, kind: EventKind, message: str, **data: Any) -> None:
-        self._send(
-            {"t": "event", "time": self._clock(), "kind": kind.value, "message": message, "data": data}
-        )
+    def _event(self, kind: EventKind, message: str, time_s: float | None = None, **data: Any) -> None:
+        when_s = self._clock() if time_s is None else time_s
+        self._send({"t": "event", "time": when_s, "kind": kind.value, "message": message, "data": data})
 
     def _send(self, message: dict[str, Any]) -> None:
         # The socket is gevent's: a slow conductor makes this greenlet wait, never a user. The lock keeps

@@ -21,6 +21,10 @@ class Settings:
     time_scale: float
     quiet_stats: bool
     """Leave out Locust's own tables: Loadproof prints one."""
+    arrivals: str
+    """Of the open model: one of `schedule.KINDS`."""
+    max_users: int | None
+    """Of the open model: the greatest size of its pool; None for the default."""
     quiet_log: bool
     """Leave out what Locust itself says at level INFO; what the locustfile logs stays."""
 

@@ -7,12 +7,13 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, Profile, ProfileKind, Stage
 from loadproof.plan.config import FILE_NAME, LoadedConfig, load_config
 from loadproof.plan.document import did_you_mean, near_files
+from loadproof.plan.machines import machine_options
 from loadproof.plan.profiles import (
     ParsedStage,
     parse_run_time,
@@ -51,6 +52,8 @@ class PlanRequest:
     env: tuple[str, ...] = ()
     """NAME=VALUE each."""
     time_scale: float | None = None
+    expect_workers: int | None = None
+    bind: str | None = None
     name: str | None = None
     config: Path | None = None
     folder: Path = field(default_factory=Path)
@@ -122,6 +125,9 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
     with problems.collected():
         requirements = _requirements(request, config, chosen)
     engine = _engine(request, chosen, suffixes, problems)
+    options: dict[str, Any] = {}
+    with problems.collected():
+        options = machine_options(request.expect_workers, request.bind, engine)
     profile = Profile(ProfileKind.SCENARIO)
     flags: tuple[str, ...] = ()
     with problems.collected():
@@ -140,6 +146,7 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
         engine_args=(*chosen.scenario.args, *chosen.test.args, *flags, *request.engine_args),
         env=tuple({**chosen.scenario.env, **chosen.test.env, **env}.items()),
         time_scale=request.time_scale if request.time_scale is not None else chosen.test.time_scale,
+        options=options,
     )
 
 

@@ -3,7 +3,14 @@
 {"t": "rows", "slices": [...], "errors": [...]}       finished seconds (see recorder.py)
 {"t": "users", "time": s, "users": n}                 virtual users now
 {"t": "event", "kind": k, "message": m, "data": {}}   something happened
+{"t": "reading", "time": s, "source": w, "series": n, "value": v}   one value of a worker's own, in seconds
+{"t": "failed", "message": m, "hint": h}              why the load will not begin
 {"t": "end", "recorded": n, "exit_code": c}           the last message of a Locust that ended by itself
+
+A worker of `loadproof worker` says less, for people:
+
+{"t": "note", "message": m}                           something that happened
+{"t": "end", "message": m, "exit_code": c}            how one of its processes ended
 """
 
 from __future__ import annotations

@@ -195,6 +195,8 @@ class Inspection:
     """Base URLs that the load will go to, as far as they can be known beforehand."""
     profile: Profile | None = None
     """The scenario's own load over time, when it has one that can be read."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """What the engine decided before the run, such as how many processes it takes: becomes `Plan.options`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +279,8 @@ class EventKind(StrEnum):
     LOAD_ENDED = "load ended"
     ENGINE_LOG = "engine log"
     ENGINE_DIED = "engine died"
+    WORKER_JOINED = "worker joined"
+    WORKER_REFUSED = "worker refused"
     WORKER_LOST = "worker lost"
     IN_FLIGHT = "requests in flight at the stop"
     RECORDER_MISMATCH = "recorder mismatch"

@@ -149,7 +149,13 @@ def _errors(run: Run) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-_NOTED = (EventKind.SCENARIO_ERROR, EventKind.IN_FLIGHT, EventKind.DROPPED, EventKind.INTERRUPTED)
+_NOTED = (
+    EventKind.SCENARIO_ERROR,
+    EventKind.IN_FLIGHT,
+    EventKind.DROPPED,
+    EventKind.INTERRUPTED,
+    EventKind.WORKER_REFUSED,
+)
 
 
 def _notes(run: Run) -> list[str]:

@@ -101,6 +101,14 @@ def _request(
             "--time-scale", help="Play the profile in this fraction of its time: 0.05 is a rehearsal."
         ),
     ] = None,
+    expect_workers: Annotated[
+        int | None,
+        typer.Option("--expect-workers", help="Other machines drive the load: wait for so many workers."),
+    ] = None,
+    bind: Annotated[
+        str | None,
+        typer.Option("--bind", help="HOST[:PORT] where they connect; by default any interface, port 5557."),
+    ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the run; by default the scenario's file name.")
     ] = None,
@@ -126,6 +134,8 @@ def _request(
         engine_args=engine_args,
         env=tuple(env or ()),
         time_scale=time_scale,
+        expect_workers=expect_workers,
+        bind=bind,
         name=name,
         config=config,
     )

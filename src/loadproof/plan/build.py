@@ -14,6 +14,7 @@ from loadproof.model import Plan, Profile, ProfileKind, Stage
 from loadproof.plan.arrivals import arrival_options, steady_rate
 from loadproof.plan.config import FILE_NAME, LoadedConfig, load_config
 from loadproof.plan.document import did_you_mean, near_files
+from loadproof.plan.machines import machine_options
 from loadproof.plan.profiles import (
     ParsedStage,
     parse_run_time,
@@ -55,6 +56,8 @@ class PlanRequest:
     env: tuple[str, ...] = ()
     """NAME=VALUE each."""
     time_scale: float | None = None
+    expect_workers: int | None = None
+    bind: str | None = None
     name: str | None = None
     config: Path | None = None
     folder: Path = field(default_factory=Path)
@@ -129,6 +132,9 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
     with problems.collected():
         requirements = _requirements(request, config, chosen)
     engine = _engine(request, chosen, suffixes, problems)
+    options: dict[str, Any] = {}
+    with problems.collected():
+        options = machine_options(request.expect_workers, request.bind, engine)
     profile = Profile(ProfileKind.SCENARIO)
     flags: tuple[str, ...] = ()
     options: dict[str, Any] = {}

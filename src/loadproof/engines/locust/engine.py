@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from loadproof.engines.locust.channel import Decoder
-from loadproof.engines.locust.settings import VARIABLE, Settings
-from loadproof.engines.process import Process
-from loadproof.errors import Problem
+from loadproof.engines.locust.distribution import distribution_args, usable_cores
+from loadproof.engines.locust.processes import decide
+from loadproof.engines.locust.running import LocustChild
+from loadproof.engines.locust.settings import Settings, fingerprint
+from loadproof.errors import EngineError, Problem
 from loadproof.histogram import Histogram
 from loadproof.model import (
     Endpoint,
@@ -45,8 +44,9 @@ class LocustEngine:
     """Runs one plan. See `Engine` for the contract."""
 
     def __init__(self) -> None:
-        self._process: Process | None = None
-        self._stops = 0
+        self._child = LocustChild()
+        self._failed: Problem | None = None
+        """Why the load did not begin."""
         self._ended: dict[str, Any] | None = None
         self._log_lines = 0
         self._last_lines: list[str] = []
@@ -79,53 +79,19 @@ class LocustEngine:
         return _inspection(plan, facts)
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
-                environment = _environment(plan)
-                environment[VARIABLE] = _settings(plan, theirs.fileno()).to_text()
-                self._process = await Process.start(
-                    [
-                        sys.executable,
-                        "-u",
-                        "-m",
-                        "loadproof.engines.locust.child",
-                        "run",
-                        *_locust_args(plan),
-                    ],
-                    env=environment,
-                    on_line=lambda line: self._on_line(line, sink),
-                    pass_fds=[theirs.fileno()],
-                )
-            if self._stops:  # while it was being started
-                self._process.kill()
-            reading = asyncio.create_task(self._read(ours, sink))
-            try:
-                code = await self._process.wait()
-            finally:
-                # The child is gone: what is left in the socket is all there is, then comes its end.
-                await reading
+        code = await self._child.run(
+            ["run", *_locust_args(plan), *distribution_args(plan.options)],
+            env=_environment(plan),
+            settings=lambda channel_fd: _settings(plan, channel_fd).to_text(),
+            on_message=lambda message: self._on_message(message, sink),
+            on_line=lambda line: self._on_line(line, sink),
+        )
+        if self._failed is not None and not self._child.stops:
+            raise EngineError(self._failed)
         return self._outcome(code, sink)
 
     def stop(self) -> None:
-        self._stops += 1
-        if self._process is not None:
-            if self._stops == 1:
-                self._process.interrupt()
-            else:
-                self._process.kill()
-
-    async def _read(self, ours: socket.socket, sink: Sink) -> None:
-        reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
-        decoder = Decoder()
-        try:
-            while data := await reader.read(1 << 18):
-                for message in decoder.feed(data):
-                    self._on_message(message, sink)
-        except ConnectionResetError:
-            pass  # a killed child; its exit status tells
-        finally:
-            writer.close()
+        self._child.stop()
 
     def _on_message(self, message: dict[str, Any], sink: Sink) -> None:
         match message["t"]:
@@ -148,6 +114,13 @@ class LocustEngine:
             case "event":
                 kind = EventKind(message["kind"])
                 sink.event(Event(message["time"], kind, message["message"], message["data"]))
+            case "reading":
+                value = Reading(
+                    message["time"], message["source"], message["series"], message["value"], Unit.SECONDS
+                )
+                sink.reading(value)
+            case "failed":
+                self._failed = Problem(message["message"], hint=message["hint"])
             case "end":
                 self._ended = message
 
@@ -163,8 +136,8 @@ class LocustEngine:
 
     def _outcome(self, code: int, sink: Sink) -> Outcome:
         if self._ended is not None:
-            return Outcome.INTERRUPTED if self._stops else Outcome.COMPLETED
-        if self._stops:
+            return Outcome.INTERRUPTED if self._child.stops else Outcome.COMPLETED
+        if self._child.stops:
             return Outcome.INTERRUPTED
         if code > 128:
             message = f"Locust was killed by signal {code - 128}"
@@ -219,6 +192,7 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         max_users=plan.options.get("max_users"),
         quiet_stats="--print-stats" not in plan.engine_args,
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),
+        scenario=fingerprint(plan.scenario.read_bytes()),
     )
 
 
@@ -263,7 +237,12 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     if _own_load(plan) and problem:
         problems.append(Problem(problem, str(plan.scenario), "add --profile load, --stage 2m:50, or Locust's "
                                 "own flags: --users 50 --spawn-rate 10 --run-time 5m"))  # fmt: skip
-    return Inspection(tuple(problems), targets, profile if _own_load(plan) else None)
+    if facts["processes"] is not None and "expect_workers" in plan.options:
+        hint = "give --processes to `loadproof worker`; each of its processes is a worker"
+        problems.append(Problem("--processes has no place where other machines drive the load", "", hint))
+    load = plan.played_profile if not _own_load(plan) else profile or plan.profile
+    options = {"processes": decide(plan, load, facts, usable_cores()).to_options()}
+    return Inspection(tuple(problems), targets, profile if _own_load(plan) else None, options)
 
 
 def _own_profile(facts: dict[str, Any]) -> tuple[Profile | None, str]:

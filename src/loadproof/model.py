@@ -291,6 +291,7 @@ class EventKind(StrEnum):
     MONITOR_LOST = "monitor lost"
     INTERRUPTED = "interrupted"
     DROPPED = "requests dropped"
+    SESSION_FALLBACK = "session fell back"
 
 
 @dataclass(frozen=True, slots=True)

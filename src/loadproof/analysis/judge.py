@@ -155,6 +155,7 @@ _NOTED = (
     EventKind.DROPPED,
     EventKind.INTERRUPTED,
     EventKind.WORKER_REFUSED,
+    EventKind.SESSION_FALLBACK,
 )
 
 

@@ -105,6 +105,10 @@ def _request(
         int | None,
         typer.Option("--expect-workers", help="Other machines drive the load: wait for so many workers."),
     ] = None,
+    session: Annotated[
+        str | None,
+        typer.Option("--session", help="HTTP client of a locustfile: loadproof (the default) or locust."),
+    ] = None,
     bind: Annotated[
         str | None,
         typer.Option("--bind", help="HOST[:PORT] where they connect; by default any interface, port 5557."),
@@ -136,6 +140,7 @@ def _request(
         time_scale=time_scale,
         expect_workers=expect_workers,
         bind=bind,
+        session=session,
         name=name,
         config=config,
     )

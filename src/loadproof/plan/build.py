@@ -24,6 +24,7 @@ from loadproof.plan.profiles import (
 )
 from loadproof.plan.requirements import read_requirements
 from loadproof.plan.schema import MAX_USERS, ScenarioConfig, TestConfig, check_name
+from loadproof.plan.session import session_options
 from loadproof.plan.target import normalise_target
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class PlanRequest:
     time_scale: float | None = None
     expect_workers: int | None = None
     bind: str | None = None
+    session: str | None = None
     name: str | None = None
     config: Path | None = None
     folder: Path = field(default_factory=Path)
@@ -135,14 +137,15 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
     options: dict[str, Any] = {}
     with problems.collected():
         options = machine_options(request.expect_workers, request.bind, engine)
+    with problems.collected():
+        options |= session_options(request.session or (chosen.scenario.session if chosen else None), engine)
     profile = Profile(ProfileKind.SCENARIO)
     flags: tuple[str, ...] = ()
-    options: dict[str, Any] = {}
     with problems.collected():
         load = _load(request, chosen, config)
         if not problems:  # numbers that are wrong by themselves make no profile
             profile, flags = _profile(load, engine)
-            options = arrival_options(profile, engine, load.max_users, load.arrivals, load.where)
+            options |= arrival_options(profile, engine, load.max_users, load.arrivals, load.where)
     if problems or chosen is None:
         raise ConfigError(*problems)
     return Plan(
@@ -216,7 +219,7 @@ def _choose(request: PlanRequest, config: LoadedConfig | None) -> _Chosen:
         )
         return _Chosen(file, wanted, scenarios[wanted])
     file = _existing(request.folder / wanted, "", (*tests, *scenarios))
-    return _Chosen(file, _safe_name(file.stem), ScenarioConfig(file=wanted, engine=None))
+    return _Chosen(file, _safe_name(file.stem), ScenarioConfig(file=wanted, engine=None, session=None))
 
 
 def _existing(file: Path, where: str, names: tuple[str, ...] = ()) -> Path:

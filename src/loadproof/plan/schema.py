@@ -115,6 +115,10 @@ class ScenarioConfig(_Section):
     engine: str | None = Field(
         None, description="`locust` or `k6`. Default: by the file's ending, `.py` Locust, `.js` and `.ts` k6."
     )
+    session: str | None = Field(
+        None,
+        description="A locustfile's HTTP client: `loadproof` (the default, fast) or `locust`.",
+    )
     args: list[str] = Field(
         default_factory=list, description="Further arguments for the engine, as they are."
     )

@@ -101,28 +101,16 @@ class LocustEngine:
                 for second, method, name, kind, text, count in message["errors"]:
                     data = {"endpoint": str(Endpoint(method, name)), "kind": kind, "count": count}
                     sink.event(Event(second, EventKind.ERROR_SAMPLE, text, data))
-            case "users":
-                sink.reading(Reading(message["time"], "load", "users", message["users"], Unit.COUNT))
-            case "arrivals":
-                for row in message["rows"]:
-                    for reading in _arrivals(row):
-                        sink.reading(reading)
-            case "paced":
-                for row in message["rows"]:
-                    for reading in _paced(row, message["pace_s"]):
-                        sink.reading(reading)
             case "event":
                 kind = EventKind(message["kind"])
                 sink.event(Event(message["time"], kind, message["message"], message["data"]))
-            case "reading":
-                value = Reading(
-                    message["time"], message["source"], message["series"], message["value"], Unit.SECONDS
-                )
-                sink.reading(value)
             case "failed":
                 self._failed = Problem(message["message"], hint=message["hint"])
             case "end":
                 self._ended = message
+            case _:
+                for reading in _readings(message):
+                    sink.reading(reading)
 
     def _on_line(self, line: str, sink: Sink) -> None:
         if not line.strip():
@@ -145,6 +133,21 @@ class LocustEngine:
             message = f"Locust ended with exit code {code} before the test was over"
         sink.event(Event(sink.now(), EventKind.ENGINE_DIED, message, {"last_lines": self._last_lines[-3:]}))
         return Outcome.ENGINE_FAILED
+
+
+def _readings(message: dict[str, Any]) -> Iterator[Reading]:
+    match message["t"]:
+        case "users":
+            yield Reading(message["time"], "load", "users", message["users"], Unit.COUNT)
+        case "arrivals":
+            for row in message["rows"]:
+                yield from _arrivals(row)
+        case "paced":
+            for row in message["rows"]:
+                yield from _paced(row, message["pace_s"])
+        case "reading":
+            source, series = message["source"], message["series"]
+            yield Reading(message["time"], source, series, message["value"], Unit.SECONDS)
 
 
 def _slice(row: Sequence[Any]) -> Slice:
@@ -189,6 +192,7 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         profile=None if _own_load(plan) else plan.played_profile,
         time_scale=plan.time_scale,
         arrivals=plan.options.get("arrivals", "constant"),
+        session=plan.options.get("session", "loadproof"),
         max_users=plan.options.get("max_users"),
         quiet_stats="--print-stats" not in plan.engine_args,
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),

@@ -17,6 +17,7 @@ from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 from locust.stats import StatsError
 
+from loadproof.engines.locust import session
 from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.failures import classify
 from loadproof.engines.locust.in_flight import InFlight
@@ -31,6 +32,8 @@ from loadproof.engines.supervisor import die_with_parent
 from loadproof.model import EventKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from locust import LoadTestShape
 
     from loadproof.engines.locust.clock_offset import MasterClock
@@ -49,7 +52,7 @@ class Plugin:
         self._settings = settings
         self._clock = clock or wall_clock()
         self._recorder = Recorder(self._clock)
-        self._in_flight = InFlight()
+        self._in_flight = InFlight(settings.session)
         self._channel = socket.socket(fileno=settings.channel_fd)
         self._channel_lock = BoundedSemaphore(1)
         self._runner: Any = None
@@ -57,6 +60,8 @@ class Plugin:
         self._worker = WorkerSide(settings, clock, self._send)
         self._workers = Workers(settings, self._clock, self._event, self._send)
         self._scenario_errors: set[str] = set()
+        self._fallbacks: set[str] = set()
+        """Features that Loadproof's HTTP client left to Locust's, told once each."""
         self._open: OpenModel | None = None
         self._paced = PacedUsers(self._clock)
         if settings.profile is not None and settings.profile.open_model:
@@ -67,6 +72,8 @@ class Plugin:
         """Add the listeners, before the locustfile is imported."""
         runners.WORKER_REPORT_INTERVAL = 1.0
         self._in_flight.install(self._on_request)
+        if self._settings.session == "loadproof":
+            session.install()
         self._worker.install()
         events.init.add_listener(self._on_init)
         events.request.add_listener(self._on_request)
@@ -140,6 +147,7 @@ class Plugin:
             "recorded": self._recorder.recorded,
             "in_flight": self._in_flight.count,
             "not_durations": self._recorder.not_durations,
+            "fallbacks": list(session.LEDGER.fallbacks),
             **self._worker.report(sum(row[3] for row in slices)),
         }
         if self._open is not None:
@@ -152,6 +160,7 @@ class Plugin:
         if report is None or not self._workers.accept(client_id, data["user_count"], report):
             return
         self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
+        self._tell_fallbacks(report["fallbacks"])
         if self._open is not None:
             self._open.add_report(client_id, report["arrivals"])
         elif "paced" in report:
@@ -171,9 +180,16 @@ class Plugin:
             self._send({"t": "arrivals", "rows": rows})
         elif self._paced.pace_s is not None:
             self._send({"t": "paced", "rows": self._paced.rows(), "pace_s": self._paced.pace_s})
+        self._tell_fallbacks(session.LEDGER.fallbacks)
         self._send({"t": "users", "time": self._clock(), "users": self._runner.user_count})
         if isinstance(self._runner, MasterRunner):
             self._workers.watch()
+
+    def _tell_fallbacks(self, features: Iterable[str]) -> None:
+        for feature in sorted(set(features) - self._fallbacks):
+            self._fallbacks.add(feature)
+            message = f"{feature}: such requests go through Locust's own HTTP client, which is slower"
+            self._event(EventKind.SESSION_FALLBACK, message, feature=feature)
 
     # --- the course of the test ----------------------------------------------------------------------
 

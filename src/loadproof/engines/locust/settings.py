@@ -29,6 +29,8 @@ class Settings:
     profile: Profile | None
     """None: Locust's own flags or the locustfile's shape drive the load."""
     time_scale: float
+    session: str
+    """The HTTP client of users: "loadproof" or "locust"."""
     quiet_stats: bool
     """Leave out Locust's own tables: Loadproof prints one."""
     arrivals: str

@@ -91,7 +91,7 @@ class Call:
         return request
 
 
-def call_for(  # noqa: PLR0917  # keywords cost time in every request
+def call_for(  # keywords cost time in every request
     method: str, target: Target, session_headers: Any, headers: Any, auth: Any, kind: int, *, cookie: bool
 ) -> Call | None:
     """Return the kind of request, or None when urllib3 would frame it in a way that only it can serve.
@@ -110,7 +110,7 @@ def call_for(  # noqa: PLR0917  # keywords cost time in every request
     return call
 
 
-def _prepare(  # noqa: PLR0917  # keywords cost time in every request
+def _prepare(  # keywords cost time in every request
     method: str, target: Target, session_headers: Any, headers: Any, auth: Any, kind: int, *, cookie: bool
 ) -> Call | None:
     request = PreparedRequest()

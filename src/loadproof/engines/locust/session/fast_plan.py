@@ -34,7 +34,7 @@ class FastPlan(NamedTuple):
 _plans: dict[tuple[Any, ...], FastPlan | None] = {}
 
 
-def plan_of(  # noqa: PLR0917  # keywords cost time in every request
+def plan_of(  # keywords cost time in every request
     method: str,
     url: str,
     params: Any,

@@ -63,7 +63,7 @@ class FastHttpSession(LocustFastHttpSession):
     _overridden = False
     _busy = 0
 
-    def __init__(  # noqa: PLR0917  # keywords cost time in every request
+    def __init__(  # keywords cost time in every request
         self,
         base_url: str | None,
         request_event: Any,
@@ -148,7 +148,7 @@ class FastHttpSession(LocustFastHttpSession):
         for _ in range(self._busy):
             pool._semaphore.acquire()
 
-    def request(  # noqa: PLR0917  # Locust's signature
+    def request(  # Locust's signature
         self,
         method: str,
         url: str,
@@ -201,8 +201,8 @@ class FastHttpSession(LocustFastHttpSession):
                 )
             now = perf_counter()
             LEDGER.answered += 1
-        except BaseException:
-            LEDGER.raised += 1
+        except BaseException as error:
+            LEDGER.raised_with(error)
             raise
         meta = {
             "request_type": method,
@@ -242,7 +242,7 @@ class FastHttpSession(LocustFastHttpSession):
         self.request_event.fire(response=response, **meta)
         return response
 
-    def _plan(  # noqa: PLR0917  # keywords cost time in every request
+    def _plan(  # keywords cost time in every request
         self,
         method: str,
         url: str,
@@ -263,7 +263,7 @@ class FastHttpSession(LocustFastHttpSession):
             method, url, options.get("params"), common, headers, auth_header, kind, is_json, cookie
         )
 
-    def _serve(  # noqa: PLR0917  # keywords cost time in every request
+    def _serve(  # keywords cost time in every request
         self,
         plan: FastPlan,
         payload: Any,
@@ -287,7 +287,7 @@ class FastHttpSession(LocustFastHttpSession):
             if pool is not None:
                 pool._semaphore.release()
 
-    def _exchange(  # noqa: PLR0911, PLR0912, PLR0917  # one return for each way in which an exchange ends
+    def _exchange(  # noqa: PLR0911, PLR0912  # one return for each way in which an exchange ends
         self,
         target: Target,
         call: FastCall,
@@ -360,7 +360,7 @@ class FastHttpSession(LocustFastHttpSession):
         )
         return pool._create_socket()
 
-    def _fall_back(  # noqa: PLR0917  # keywords cost time in every request
+    def _fall_back(  # keywords cost time in every request
         self,
         method: str,
         url: str,

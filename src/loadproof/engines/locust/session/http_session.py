@@ -187,8 +187,8 @@ class HttpSession(LocustHttpSession):
                 response = self._replay(start, method, complete_url, data=data, json=json, **options)
             now = perf_counter()
             LEDGER.answered += 1
-        except BaseException:
-            LEDGER.raised += 1
+        except BaseException as error:
+            LEDGER.raised_with(error)
             raise
         meta = {
             "request_type": method,
@@ -215,7 +215,7 @@ class HttpSession(LocustHttpSession):
             response.__exit__(None, None, None)
         return response
 
-    def _respond(  # noqa: PLR0917  # keywords cost time in every request
+    def _respond(  # keywords cost time in every request
         self,
         method: str,
         url: str,
@@ -310,7 +310,7 @@ class HttpSession(LocustHttpSession):
                 merge_cookies(merged, source)
         return get_cookie_header(merged, Asked(target.url, call.asked_headers))  # type: ignore[arg-type]  # reads these two
 
-    def _serve(  # noqa: PLR0911, PLR0912, PLR0917  # one return for each way in which an exchange ends
+    def _serve(  # noqa: PLR0911, PLR0912  # one return for each way in which an exchange ends
         self,
         plan: _Plan,
         cookie: str | None,

@@ -10,13 +10,19 @@ def install() -> None:
     `locust.contrib.fasthttp.FastHttpSession`, so that subclasses written in a locustfile inherit the fast
     sessions, too. Locust's statistics get a quicker `log_request`. Calling it again changes nothing.
     """
-    import locust.clients  # noqa: PLC0415  # importing Locust patches the process: only when asked to
-    import locust.contrib.fasthttp  # noqa: PLC0415  # importing Locust patches the process: only when asked to
-    import locust.user.users  # noqa: PLC0415  # importing Locust patches the process: only when asked to
+    import locust.clients  # importing Locust patches the process: only when asked to
+    import locust.contrib.fasthttp  # importing Locust patches the process: only when asked to
+    import locust.user.users  # importing Locust patches the process: only when asked to
 
-    from loadproof.engines.locust.session.fast_session import FastHttpSession  # noqa: PLC0415  # importing Locust patches the process: only when asked to
-    from loadproof.engines.locust.session.http_session import HttpSession  # noqa: PLC0415  # importing Locust patches the process: only when asked to
-    from loadproof.engines.locust.session.statistics import install_statistics  # noqa: PLC0415  # importing Locust patches the process: only when asked to
+    from loadproof.engines.locust.session.fast_session import (
+        FastHttpSession,  # importing Locust patches the process: only when asked to
+    )
+    from loadproof.engines.locust.session.http_session import (
+        HttpSession,  # importing Locust patches the process: only when asked to
+    )
+    from loadproof.engines.locust.session.statistics import (
+        install_statistics,  # importing Locust patches the process: only when asked to
+    )
 
     install_statistics()
     locust.clients.HttpSession = HttpSession  # type: ignore[misc]  # that is the seam

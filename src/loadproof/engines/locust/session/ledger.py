@@ -18,16 +18,18 @@ class Ledger:
     * ``issued``: calls that were begun.
     * ``answered``: calls that came back, with a response or with a failure that Locust turns into one.
     * ``raised``: calls that ended in an exception of the caller's (a bad URL, a user stopped while waiting).
+    * ``interrupted``: of those, the ones whose user was stopped while waiting for the answer.
     * ``reported``: `request` events fired by a session. A call with ``catch_response=True`` is reported when
       its block is left, and never if the block raises: that is Locust's rule, and ``unreported`` shows it.
     """
 
-    __slots__ = ("_listeners", "answered", "fallbacks", "issued", "raised", "reported")
+    __slots__ = ("_listeners", "answered", "fallbacks", "interrupted", "issued", "raised", "reported")
 
     def __init__(self) -> None:
         self.issued = 0
         self.answered = 0
         self.raised = 0
+        self.interrupted = 0
         self.reported = 0
         self.fallbacks: dict[str, int] = {}
         self._listeners: list[Callable[[str], None]] = []
@@ -41,6 +43,11 @@ class Ledger:
     def unreported(self) -> int:
         """Calls without an event: they raised, or their `catch_response` block is open or raised."""
         return self.answered + self.raised - self.reported
+
+    def raised_with(self, error: BaseException) -> None:
+        """Count one call that raised; GreenletExit and its like are a user that was stopped."""
+        self.raised += 1
+        self.interrupted += not isinstance(error, Exception)
 
     def on_fallback(self, listener: Callable[[str], None]) -> None:
         """Call `listener(feature)` the first time that each feature falls back to Locust's own client."""

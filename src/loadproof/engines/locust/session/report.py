@@ -17,7 +17,7 @@ class CountedResponse(ResponseContextManager):
         super()._report_request(exc)  # type: ignore[no-untyped-call]  # Locust has no types here
 
 
-def conclude(  # noqa: PLR0917  # keywords cost time in every request
+def conclude(  # keywords cost time in every request
     session: Any, response: Any, meta: dict[str, Any], url: str, catch_response: bool, stream: Any
 ) -> Any:
     """Complete the event's fields of a response of python-requests, and fire it unless a block will.

@@ -78,9 +78,9 @@ class LazyResponse(CountedResponse):
         if exc is None and self._manual_result is None and self.status_code < 400:
             LEDGER.reported += 1
             if "request_meta" in self.__dict__:
-                self._request_event.fire(**self.request_meta)  # type: ignore[no-untyped-call]  # see below
+                self._request_event.fire(**self.request_meta)
             else:
-                self._request_event.fire(response=self, **self.meta)  # type: ignore[no-untyped-call]  # see below
+                self._request_event.fire(response=self, **self.meta)
             return True
         return super().__exit__(exc, value, traceback)  # type: ignore[no-untyped-call]  # Locust has no types here
 

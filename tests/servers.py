@@ -64,8 +64,8 @@ class StubServer:
         try:
             while await self._answer_one(reader, writer):
                 pass
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client left
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the client left, or the server ends
         finally:
             writer.close()
 

@@ -64,7 +64,7 @@ class Plugin:
     def install(self) -> None:
         """Add the listeners, before the locustfile is imported."""
         runners.WORKER_REPORT_INTERVAL = 1.0
-        self._in_flight.install()
+        self._in_flight.install(self._on_request)
         events.init.add_listener(self._on_init)
         events.request.add_listener(self._on_request)
 

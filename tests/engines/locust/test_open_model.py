@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from loadproof.engines.locust.schedule import Schedule
-from loadproof.model import EventKind, Outcome
+from loadproof.model import EventKind, Outcome, Profile, ProfileKind, Stage
 from tests.engines.locust.open_load import BARE, FULL, SIMPLE, Played, play, rates, steady, truth_server
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def test_an_interrupted_run_forgets_no_arrival(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not FULL, reason="waits for the bound of lateness; LOADPROOF_FULL=1 runs it")
 def test_what_waits_for_too_long_is_dropped(tmp_path: Path) -> None:
-    """2 users of 0.2 s serve 10/s: of 200 arrivals those that started within 10 s of their time are served."""
+    """2 users of 0.2 s serve 10/s: of 200 arrivals those are served that start within 10 s."""
     with truth_server(median_s=0.2) as server:
         played = play(tmp_path, server.url, steady(100, 2), max_users=2)
         sent = len(server.rows())
@@ -154,31 +154,33 @@ def test_latencies_are_the_servers(tmp_path: Path) -> None:
     """Seeded delays (median 20 ms, p99 120 ms) and stalls of 0.5 s every 10 s, 50 users at most.
 
     Service-time p50, p95 and p99 are the server's own within 1 % or 1 ms; response-time p99 is the schedule's
-    truth (answered, minus when that arrival was due) within 2 %.
+    truth (answered, minus when that arrival was due) within 2 %. That is asked of a quiet machine (full); a
+    busy one may add a time slice to the few requests that a tail is made of.
     """
+    within, within_s = (0.01, 0.001) if FULL else (0.10, 0.010)
     profile = steady(200, 40 if FULL else 11)
     with truth_server(0.020, 0.77, 0.5) as server:
         played = play(tmp_path, server.url, profile, BARE, max_users=50)
         rows = sorted(server.rows(), key=lambda row: row[1])
     assert played.total("started") == len(rows) == played.total("planned")
-    assert played.total("late") > 0
+    assert played.total("late") > 0  # the stall is longer than 50 users bridge
     took_s = np.array([answered - arrived for _, arrived, answered in rows])
     for q in (0.50, 0.95, 0.99):
         truth_s = float(np.quantile(took_s, q, method="inverted_cdf"))
-        assert played.service.quantile(q) == pytest.approx(truth_s, rel=0.01, abs=0.001), q
+        assert played.service.quantile(q) == pytest.approx(truth_s, rel=within, abs=within_s), q
     # Arrivals wait in the order in which they were due, so the k-th to come is the k-th that was planned.
     intended_s = played.begin_monotonic_s + np.array(list(Schedule(profile).offsets_s()))
     waited_s = np.array([answered for _, _, answered in rows]) - intended_s
     truth_s = float(np.quantile(waited_s, 0.99, method="inverted_cdf"))
-    assert played.response.quantile(0.99) == pytest.approx(truth_s, rel=0.02)
+    assert played.response.quantile(0.99) == pytest.approx(truth_s, rel=0.02 if FULL else 0.05)
 
 
 def test_a_stopped_server_shows_in_response_time_only(tmp_path: Path) -> None:
-    """G3: SIGSTOP for 1.4 s of 30 s (full: as in wrk2's test; else 0.7 s of 12 s) with 4 connections.
+    """G3: SIGSTOP for 1.4 s of 30 s (full: as in wrk2's test; else 1 s of 12 s) with 2 connections.
 
-    Only 4 requests feel it in their service time; response-time p99 is at least 100 times its p99.
+    Only 2 requests feel it in their service time; response-time p99 is at least 100 times its p99.
     """
-    duration_s, stop_s = (30, 1.4) if FULL else (12, 0.7)
+    duration_s, stop_s = (30, 1.4) if FULL else (12, 1.0)
     with truth_server() as server:
 
         def freeze(_engine: LocustEngine) -> None:
@@ -186,10 +188,28 @@ def test_a_stopped_server_shows_in_response_time_only(tmp_path: Path) -> None:
             loop.call_later(duration_s / 2, server.process.send_signal, signal.SIGSTOP)
             loop.call_later(duration_s / 2 + stop_s, server.process.send_signal, signal.SIGCONT)
 
-        played = play(tmp_path, server.url, steady(300, duration_s), on_start=freeze, max_users=4)
+        played = play(tmp_path, server.url, steady(200, duration_s), BARE, on_start=freeze, max_users=2)
     response_s, service_s = played.response.quantile(0.99), played.service.quantile(0.99)
     assert response_s is not None
     assert service_s is not None
-    assert played.total("planned") == played.total("started") == 300 * duration_s
+    assert played.total("planned") == played.total("started") == 200 * duration_s
     assert response_s > 0.6 * stop_s
     assert response_s >= 100 * service_s
+
+
+def test_paced_closed_users_tell_what_they_omitted(tmp_path: Path) -> None:
+    """A pace of 50 ms over a service of 100 ms: half of the meant starts happen, each 50 ms late."""
+    locustfile = SIMPLE.replace("constant(60)", "constant_throughput(20)").replace(
+        "import FastHttpUser, constant,", "import FastHttpUser, constant_throughput,"
+    )
+    profile = Profile(ProfileKind.LOAD, (Stage(3.0, 4.0),), start=4.0)
+    with truth_server(median_s=0.1) as server:
+        played = play(tmp_path, server.url, profile, locustfile)
+    readings = [r for r in played.recording.readings if r.source == "load"]
+    planned = sum(r.value for r in readings if r.series == "planned")
+    started = sum(r.value for r in readings if r.series == "started")
+    lags_s = [r.value for r in readings if r.series == "schedule_lag_p99"]
+    assert {r.value for r in readings if r.series == "pace"} == {0.05}
+    assert started / planned == pytest.approx(0.5, abs=0.04)
+    assert np.median(lags_s) == pytest.approx(0.05, abs=0.01)
+    assert all(part.service is None for part in played.recording.slices)

@@ -1,8 +1,8 @@
 """A server whose truth is known, in a process of its own: `python -m ...truth_server MEDIAN_S SIGMA STALL_S`.
 
-Answers after log-normal, seeded delays, but never during the stalls: the last STALL_S before each tenth second
-of the monotonic clock, or never when it is 0. Its first line is its port. `GET /truth` answers [path, arrived,
-answered] of each request so far, on time.monotonic, which all processes of a machine share.
+Answers after log-normal, seeded delays, but never during the stalls: the last STALL_S before each tenth
+second of the monotonic clock, or never when it is 0. Its first line is its port. `GET /truth` answers [path,
+arrived, answered] of each request so far, on time.monotonic, which all processes of a machine share.
 """
 
 from __future__ import annotations

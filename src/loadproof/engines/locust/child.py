@@ -16,6 +16,7 @@ import io
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -63,6 +64,8 @@ def work() -> None:
 
 
 def _drive(settings: Settings, clock: MasterClock | None) -> None:
+    # Until Locust can end by itself (see the plug-in) an interrupt just ends it, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     Plugin(settings, clock).install()
     if settings.quiet_stats:
         logging.getLogger(_STATS_LOGGER).addFilter(lambda _record: False)

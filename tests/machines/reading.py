@@ -30,7 +30,9 @@ def requests(run: Run) -> Counter[str]:
 
 def in_flight(run: Run) -> int:
     """Requests that were sent and had no answer at the stop."""
-    return sum(int(event.data["count"]) for event in run.events if event.kind == "requests in flight at the stop")
+    return sum(
+        int(event.data["count"]) for event in run.events if event.kind == "requests in flight at the stop"
+    )
 
 
 def of(run: Run, kind: EventKind) -> list[Event]:

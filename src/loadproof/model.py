@@ -282,6 +282,7 @@ class EventKind(StrEnum):
     WORKER_JOINED = "worker joined"
     WORKER_REFUSED = "worker refused"
     WORKER_LOST = "worker lost"
+    UNREPORTED = "requests unreported"
     IN_FLIGHT = "requests in flight at the stop"
     RECORDER_MISMATCH = "recorder mismatch"
     SCENARIO_ERROR = "scenario error"

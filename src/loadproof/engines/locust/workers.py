@@ -249,8 +249,11 @@ class Workers:
         for worker in self._workers.values():
             if worker.recorded > worker.received:
                 lacking = format_count(worker.recorded - worker.received)
-                message = f"{lacking} requests that {worker.label} recorded never arrived"
-                self._tell(EventKind.WORKER_LOST, message, worker=worker.label)
+                message = (
+                    f"at least {lacking} requests of {worker.label} are in no count: it had recorded them"
+                )
+                count = worker.recorded - worker.received
+                self._tell(EventKind.UNREPORTED, message, worker=worker.label, count=count)
 
     def _on_leaving(self, worker: _Worker) -> None:
         if self._runner.state in (runners.STATE_RUNNING, runners.STATE_SPAWNING):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
@@ -26,7 +26,7 @@ app = typer.Typer(
 
 # Typer brings a copy of Click of its own since 0.16 or so, and names this class nowhere: what Click raises is
 # not what Typer raises.
-_CommandLineError = typer.BadParameter.__mro__[2]
+_CommandLineError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
 PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Options that are not Loadproof's own go to the engine as they are."""

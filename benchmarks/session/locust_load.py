@@ -25,10 +25,10 @@ _WARM_UP_S = 1.5
 def main(session: str, scenario: str, url: str, users: int, seconds: float) -> None:
     """Measure and print requests/s, CPU microseconds a request, failures and grown memory."""
     if session.startswith("loadproof"):
-        from loadproof.engines.locust.session import install  # noqa: PLC0415  # only when it is measured
+        from loadproof.engines.locust.session import install  # only when it is measured
 
         install()
-    from locust import FastHttpUser, HttpUser, task  # noqa: PLC0415  # after install, as in a locustfile
+    from locust import FastHttpUser, HttpUser, task  # after install, as in a locustfile
 
     base: Any = FastHttpUser if session in ("FastHttpUser", "loadproof-fast") else HttpUser
 

@@ -12,7 +12,7 @@ from loadproof.model import Finding, Requirement, Statistic, Subject, Unit, Verd
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from loadproof.model import Slice
 
@@ -174,19 +174,18 @@ def describe(requirement: Requirement) -> str:
 
 def format_value(value: float, unit: Unit) -> str:
     """A measured value or limit as a person writes it."""
-    match unit:
-        case Unit.SECONDS:
-            return format_duration(value)
-        case Unit.SHARE:
-            return format_percent(value)
-        case Unit.PER_SECOND:
-            return format_rate(value)
-        case Unit.BYTES:
-            return format_size(value)
-        case Unit.COUNT:
-            return format_count(value)
-        case _:
-            return f"{value:g}"
+    return _FORMATS.get(unit, "{:g}".format)(value)
+
+
+_FORMATS: dict[Unit, Callable[[float], str]] = {
+    Unit.SECONDS: format_duration,
+    Unit.SHARE: format_percent,
+    Unit.PER_SECOND: format_rate,
+    Unit.BYTES: format_size,
+    Unit.COUNT: format_count,
+    Unit.CORES: lambda value: f"{value:.3g} cores",
+    Unit.BYTES_PER_SECOND: lambda value: f"{format_size(value)}/s",
+}
 
 
 def _finding(

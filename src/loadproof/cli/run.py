@@ -18,9 +18,10 @@ from loadproof.cli import options as o
 from loadproof.cli.planning import check_targets, plan_and_engine
 from loadproof.cli.scenario import with_plan_request
 from loadproof.errors import EngineError
-from loadproof.model import Outcome, Plan, Report, Slice
+from loadproof.model import Event, EventKind, Outcome, Plan, Report, Slice
+from loadproof.monitors.selection import Selection, select
 from loadproof.plan import PlanRequest
-from loadproof.plan.stored import plan_to_json
+from loadproof.plan.stored import clean_settings, plan_to_json
 from loadproof.run.clock import Clock
 from loadproof.run.conductor import Conductor
 from loadproof.run.host import host_facts
@@ -58,10 +59,13 @@ def drive(plan: Plan, engine: Engine, run_file: Path | None, make_view: Callable
     from loadproof.analysis.judge import judge
 
     clock = Clock()
+    selection = select(plan)
     started_at_s = clock.now()
     path = run_file or o.RUNS_FOLDER / f"{_stamp(started_at_s)}-{plan.name}.db"
-    writer = RunWriter(path, _facts(plan, engine, started_at_s))
-    conductor = Conductor(plan, engine, writer, clock)
+    writer = RunWriter(path, _facts(plan, engine, selection, started_at_s))
+    conductor = Conductor(plan, engine, writer, clock, selection.watches)
+    for event in watching_events(selection, started_at_s):
+        conductor.event(event)
     try:
         outcome = asyncio.run(_conduct(conductor, make_view()))
     except EngineError:
@@ -129,13 +133,29 @@ def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement
     return states
 
 
-def _facts(plan: Plan, engine: Engine, started_at_s: float) -> dict[str, object]:
+def watching_events(selection: Selection, now_s: float) -> list[Event]:
+    """What is watched and what is not, a sentence each."""
+    kind = EventKind.WATCHING
+    watched = [
+        Event(
+            now_s, kind, f"watching {f.watch.name}: {f.why}", {"monitor": f.watch.name, "kind": f.watch.kind}
+        )
+        for f in selection.found
+    ]
+    return watched + [Event(now_s, kind, f"not watched: {text}", {}) for text in selection.missing]
+
+
+def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float) -> dict[str, object]:
     process = psutil.Process()
     return {
         "name": plan.name,
         "plan": plan_to_json(plan),
         "versions": {"loadproof": __version__, **engine.versions()},
         "host": host_facts(),
+        "monitors": [
+            {"name": watch.name, "kind": watch.kind, "settings": clean_settings(watch.settings)}
+            for watch in selection.watches
+        ],
         "started_at_s": started_at_s,
         "writer": {"pid": os.getpid(), "started_at_s": process.create_time()},
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import Plan, Profile, ProfileKind, Stage
+from loadproof.model import ConsistencyCheck, Plan, Profile, ProfileKind, Stage
 from loadproof.plan.config import FILE_NAME, LoadedConfig, load_config
 from loadproof.plan.document import did_you_mean, near_files
 from loadproof.plan.profiles import (
@@ -140,6 +140,17 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
         engine_args=(*chosen.scenario.args, *chosen.test.args, *flags, *request.engine_args),
         env=tuple({**chosen.scenario.env, **chosen.test.env, **env}.items()),
         time_scale=request.time_scale if request.time_scale is not None else chosen.test.time_scale,
+        monitors=config.config.monitors.model_dump() if config else {},
+        consistency=_consistency(config),
+    )
+
+
+def _consistency(config: LoadedConfig | None) -> tuple[ConsistencyCheck, ...]:
+    if config is None:
+        return ()
+    return tuple(
+        ConsistencyCheck(name, config.where("consistency", name), check.model_dump())
+        for name, check in config.config.consistency.items()
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.requirements import judge_requirement
+from loadproof.analysis.resources import Watched, judge_resource
 from loadproof.analysis.thresholds import judge_thresholds
 from loadproof.analysis.windows import Window, judged_window, load_span, sample
 from loadproof.errors import ExitCode
@@ -18,6 +19,7 @@ from loadproof.model import (
     Report,
     Requirement,
     Slice,
+    Subject,
     Verdict,
 )
 from loadproof.units import format_count
@@ -38,9 +40,15 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
     window = judged_window(run)
     judged = [part for part in run.slices if part.second in window.seconds]
     invalid = judge_integrity(run, window)
+    watched = Watched(run)
     findings = [
         *invalid,
-        *(judge_requirement(requirement, judged, window) for requirement in requirements),
+        *(
+            judge_resource(requirement, watched, window)
+            if requirement.subject is Subject.RESOURCE
+            else judge_requirement(requirement, judged, window)
+            for requirement in requirements
+        ),
         *judge_thresholds(run),
     ]
     if len(findings) == len(invalid):
@@ -146,7 +154,13 @@ def _errors(run: Run) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-_NOTED = (EventKind.SCENARIO_ERROR, EventKind.IN_FLIGHT, EventKind.DROPPED, EventKind.INTERRUPTED)
+_NOTED = (
+    EventKind.MONITOR_LOST,
+    EventKind.SCENARIO_ERROR,
+    EventKind.IN_FLIGHT,
+    EventKind.DROPPED,
+    EventKind.INTERRUPTED,
+)
 
 
 def _notes(run: Run) -> list[str]:

@@ -19,23 +19,15 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 """Of every interval shown beside a measured value."""
 
-_MONITOR_ADVICE = {
-    "cpu": "no monitor measures CPU yet: add one for the host or process of the service",
-    "memory": "no monitor measures memory yet: add one for the host or process of the service",
-    "database_connections": "no monitor measures database connections yet: add one for the database",
-}
-
 
 def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window: Window) -> Finding:
     """One requirement's finding over the slices of the judged window."""
     if requirement.subject is Subject.RESOURCE:
-        advice = _MONITOR_ADVICE.get(
-            requirement.metric, f"no monitor measures {requirement.metric} yet: add one"
-        )
-        return _finding(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+        # From readings alone, once the run is over: see resources.py.
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "is judged at the end", window)
     if requirement.subject is Subject.ENGINE_METRIC:
         advice = f"the engine reports no metric called {requirement.metric} that can be judged afterwards"
-        return _finding(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
     chosen = [part for part in slices if matches(requirement.endpoint, part)]
     measured = sample(chosen)
     if measured.requests == 0 and requirement.subject is not Subject.THROUGHPUT:
@@ -43,7 +35,7 @@ def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window:
         known = sorted({str(part.endpoint) for part in slices})
         if requirement.endpoint and known:
             advice += "; endpoints are: " + ", ".join(known[:8])
-        return _finding(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
     match requirement.subject:
         case Subject.RESPONSE_TIME:
             return _judge_response_time(requirement, measured, window)
@@ -101,7 +93,7 @@ def _judge_response_time(requirement: Requirement, measured: Sample, window: Win
         case _:
             value, needed = histogram.maximum_s, 1
     assert value is not None  # noqa: S101  # the caller has seen that there are samples
-    return _compare(requirement, value, measured.requests, needed, window, interval)
+    return compare(requirement, value, measured.requests, needed, window, interval)
 
 
 def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window) -> Finding:
@@ -110,7 +102,7 @@ def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window
     # With no failure in n requests the true rate may still be 3/n (the rule of three).
     needed = math.ceil(3 / requirement.limit) if 0 < requirement.limit < 1 else 1
     interval = (float(bounds.low), float(bounds.high))
-    finding = _compare(requirement, rate, measured.requests, needed, window, interval)
+    finding = compare(requirement, rate, measured.requests, needed, window, interval)
     finding.evidence["failed"] = measured.failed
     return finding
 
@@ -118,13 +110,13 @@ def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window
 def _judge_throughput(requirement: Requirement, measured: Sample, window: Window) -> Finding:
     if window.duration_s == 0:
         advice = "the load was too short to hold a whole second"
-        return _finding(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
     if requirement.statistic is Statistic.COUNT:
-        return _compare(requirement, float(measured.requests), measured.requests, 0, window, None)
-    return _compare(requirement, measured.requests / window.duration_s, measured.requests, 0, window, None)
+        return compare(requirement, float(measured.requests), measured.requests, 0, window, None)
+    return compare(requirement, measured.requests / window.duration_s, measured.requests, 0, window, None)
 
 
-def _compare(
+def compare(
     requirement: Requirement,
     value: float,
     samples: int,
@@ -132,6 +124,7 @@ def _compare(
     window: Window,
     interval: tuple[float, float] | None,
 ) -> Finding:
+    """The finding of a measured value, INCONCLUSIVE when it comes from fewer samples than needed."""
     holds = requirement.operator.holds(value, requirement.limit)
     verdict = Verdict.PASS if holds else Verdict.FAIL
     advice = ""
@@ -139,7 +132,7 @@ def _compare(
         verdict = Verdict.INCONCLUSIVE
         advice = f"{format_count(samples)} samples are too few, {format_count(needed)} are needed: run longer"
     shown = format_value(value, requirement.unit)
-    finding = _finding(requirement, verdict, f"is {shown}", window, samples=samples, advice=advice)
+    finding = finding_of(requirement, verdict, f"is {shown}", window, samples=samples, advice=advice)
     finding.evidence.update(value=value, margin=_margin(requirement, value))
     if interval is not None:
         finding.evidence["interval"] = list(interval)
@@ -167,6 +160,8 @@ def describe(requirement: Requirement) -> str:
             what = "throughput" if requirement.statistic is not Statistic.COUNT else "requests"
         case Subject.ERROR_RATE:
             what = "error rate"
+        case Subject.RESOURCE if "." in requirement.metric or ":" in requirement.metric:
+            what = requirement.metric
         case _:
             what = requirement.metric.replace("_", " ")
     return f"{what} of {requirement.endpoint}" if requirement.endpoint else what
@@ -188,7 +183,7 @@ _FORMATS: dict[Unit, Callable[[float], str]] = {
 }
 
 
-def _finding(
+def finding_of(
     requirement: Requirement,
     verdict: Verdict,
     what: str,
@@ -197,6 +192,7 @@ def _finding(
     samples: int | None = None,
     advice: str = "",
 ) -> Finding:
+    """A finding that says `what` of the requirement's subject, with the evidence that all of them have."""
     limit = format_value(requirement.limit, requirement.unit)
     sentence = f"{describe(requirement)} {what}, required {requirement.operator} {limit}"
     evidence: dict[str, Any] = {

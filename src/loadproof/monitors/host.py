@@ -58,12 +58,15 @@ class HostMonitor:
         sums: dict[str, float] = {}
         complete = True
         for number, times in enumerate(per_core):
-            kinds = {kind: float(getattr(times, kind, 0.0)) for kind in (*_BUSY, "iowait")}
+            kinds = {kind: float(getattr(times, kind, 0.0)) for kind in (*_BUSY, "iowait", "idle")}
             rates = {k: self._rates.per_second(f"cpu.{number}.{k}", time_s, v) for k, v in kinds.items()}
             known = {kind: rate for kind, rate in rates.items() if rate is not None}
             complete = complete and len(known) == len(rates)
-            if len(known) < len(rates):
+            # Of what the core's own clock counted: ours began and ended a few milliseconds elsewhere.
+            counted = sum(known.values())
+            if len(known) < len(rates) or counted == 0:
                 continue
+            known = {kind: rate / counted for kind, rate in known.items()}
             busy = sum(known[kind] for kind in _BUSY)
             if len(per_core) <= _MOST_CORES:
                 yield f"cpu.{number}", busy, Unit.CORES, 1.0
@@ -71,7 +74,7 @@ class HostMonitor:
                     yield f"cpu.{number}.{kind}", known[kind], Unit.CORES, 1.0
             for kind, rate in (*known.items(), ("busy", busy)):
                 sums[kind] = sums.get(kind, 0.0) + rate
-        if complete:
+        if complete and sums:
             limit = float(len(per_core))
             yield "cpu", sums["busy"], Unit.CORES, limit
             for kind in _SHOWN:

@@ -28,6 +28,7 @@ _OPTIONS = (
 )
 _MOST_BLOCKED = 20
 """Of who waits for whom: told once each, and no more."""
+_MOST_WAITS = 100
 Row = tuple[str, float, Unit, float | None]
 _STATES: Final = {
     "active": "connections.active",
@@ -52,6 +53,7 @@ class PostgresMonitor:
         self._db: psycopg.Connection[tuple[Any, ...]] | None = None
         self._rates = Rates()
         self._statements = sql.Statements(self.remarks)
+        self._waits: set[str] = set()
         self._blocked: set[tuple[str, str]] = set()
         self._told_rights = False
 
@@ -118,7 +120,8 @@ class PostgresMonitor:
     def _activity(self, db: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Row]:
         (limit,) = _one(db, sql.MAX_CONNECTIONS)
         counts: dict[str, float] = dict.fromkeys(_STATES.values(), 0.0)
-        waits: dict[str, float] = {}
+        # A wait that was seen before and is not there now is known to be 0.
+        waits: dict[str, float] = dict.fromkeys(self._waits, 0.0)
         used = active = hidden = 0.0
         for state, wait_type, wait_event, number in db.execute(sql.SESSIONS).fetchall():
             used += number
@@ -141,6 +144,7 @@ class PostgresMonitor:
         for series, number in counts.items():
             yield series, number, Unit.COUNT, float(limit)
         yield "sessions.active", active, Unit.COUNT, float(limit)
+        self._waits.update(list(waits)[:_MOST_WAITS])
         for series, number in waits.items():
             yield series, number, Unit.COUNT, None
 

@@ -68,6 +68,8 @@ class PrometheusMonitor:
         self._page.close()
 
     def _rows(self, family: Metric, time_s: float) -> Iterator[Row]:
+        if family.name.endswith("_created"):  # when a counter was made: no measurement
+            return
         match family.type:
             case "counter":
                 yield from self._counters(family, time_s)

@@ -10,12 +10,11 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, Watch
 from loadproof.monitors.discovery import Discovery, Found, discover
 from loadproof.plan.redact import redact_url
+from loadproof.plan.resources import PROMQL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PROMQL: Final = "promql:"
-"""How the metric of a requirement begins that a Prometheus server must answer."""
 _KINDS: Final = ("host", "process", "prometheus", "promql", "postgres", "redis", "mysql")
 _SOURCES: Final = {"prometheus": "metrics"}
 

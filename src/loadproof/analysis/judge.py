@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.requirements import judge_requirement
 from loadproof.analysis.resources import Watched, judge_resource
@@ -50,6 +51,7 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
             for requirement in requirements
         ),
         *judge_thresholds(run),
+        *judge_consistency(run),
     ]
     if len(findings) == len(invalid):
         advice = "give a requirements file: --requirements FILE"

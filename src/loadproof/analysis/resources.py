@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -148,9 +149,10 @@ def _judge_one(requirement: Requirement, watched: Watched, name: str, window: Wi
     finding.evidence.update(series=name, mean=float(np.mean(values)))
     limits = [r.limit for r in readings if r.limit is not None]
     if limits:
-        finding.evidence["series_limit"] = limits[-1]
-        finding.evidence["series_maximum"] = max(r.value for r in readings)
-        finding.evidence["series_unit"] = str(readings[0].unit)
+        maximum, unit = max(r.value for r in readings), readings[0].unit
+        finding.evidence.update(series_limit=limits[-1], series_maximum=maximum, series_unit=str(unit))
+        shown = f"{format_value(maximum, unit)} of {format_value(limits[-1], unit)}"
+        finding = replace(finding, sentence=f"{finding.sentence} ({name} was at most {shown})")
     if silence and not _proved(requirement, finding):
         return finding_of(
             requirement,
@@ -256,6 +258,6 @@ def _longest_gap_s(times_s: Sequence[float], seconds: frozenset[int]) -> float:
         first_s, last_s = ordered[start], second + 1
         inside = [time_s for time_s in times_s if first_s <= time_s < last_s]
         edges = [float(first_s), *inside, float(last_s)]
-        longest_s = max(longest_s, *(b - a for a, b in zip(edges, edges[1:], strict=False)))
+        longest_s = max(longest_s, *(b - a for a, b in pairwise(edges)))
         start = index + 1
     return longest_s

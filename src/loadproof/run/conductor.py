@@ -11,6 +11,7 @@ from loadproof.errors import EngineError, RunFileError
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
 from loadproof.plan.redact import Redactor, redact_url, secrets_of
 from loadproof.plan.watching import secrets_in
+from loadproof.run.consistency import Consistency
 from loadproof.run.progress import Progress
 from loadproof.run.watch import Watcher
 from loadproof.run.writer import Batch
@@ -53,6 +54,7 @@ class Conductor:
         self._redact = Redactor((*secrets, *secrets_in(settings))).text
         self._series: dict[str, str] = {}
         self._watcher = Watcher(watches, self)
+        self._consistency = Consistency(plan, watches, self)
 
     async def run(self, on_second: Callable[[Progress, float], None]) -> Outcome:
         """Drive the load to its end; `on_second` is called after each commit.
@@ -66,7 +68,9 @@ class Conductor:
             committing = asyncio.create_task(self._commit_for_ever(disk, on_second))
             try:
                 await self._watcher.start()
+                await self._consistency.ask("before")
                 outcome = await self._engine.run(self._plan, self)
+                await self._consistency.ask("after")
             except EngineError as error:
                 self.event(Event(self.now(), EventKind.ENGINE_DIED, str(error)))
                 raise

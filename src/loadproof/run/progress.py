@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 
 RECENT_SECONDS = 10
 """Throughput "now" is the mean of this many finished seconds."""
+_MOST_SERIES = 2_000
+_NO_NOTICE = frozenset(
+    {
+        EventKind.RUN_STARTED,
+        EventKind.STAGE_STARTED,
+        EventKind.ENGINE_SUMMARY,
+        EventKind.CONSISTENCY,
+        EventKind.SLOW_REQUEST,
+    }
+)
 
 
 @dataclass(slots=True)
@@ -40,6 +50,8 @@ class Progress:
         self.load_started_s: float | None = None
         self.load_ended_s: float | None = None
         self.users: float | None = None
+        self.latest: dict[tuple[str, str], Reading] = {}
+        """The last reading of each series, of as many series as anybody may want to see live."""
         self.log: deque[str] = deque(maxlen=200)
         self.notices: deque[str] = deque(maxlen=20)
         self.throughput: dict[int, int] = {}
@@ -53,6 +65,9 @@ class Progress:
     def add_reading(self, reading: Reading) -> None:
         if (reading.source, reading.series) == ("load", "users"):
             self.users = reading.value
+        key = (reading.source, reading.series)
+        if key in self.latest or len(self.latest) < _MOST_SERIES:
+            self.latest[key] = reading
 
     def add_event(self, event: Event) -> None:
         match event.kind:
@@ -62,7 +77,7 @@ class Progress:
                 self.load_ended_s = event.time_s
             case EventKind.ERROR_SAMPLE | EventKind.ENGINE_LOG | EventKind.ENGINE_THRESHOLD:
                 return
-        if event.kind not in (EventKind.RUN_STARTED, EventKind.STAGE_STARTED, EventKind.ENGINE_SUMMARY):
+        if event.kind not in _NO_NOTICE:
             self.notices.append(event.message)
 
     def throughput_now(self) -> float | None:

@@ -2,6 +2,7 @@
 
 {"t": "rows", "slices": [...], "errors": [...]}       finished seconds (see recorder.py)
 {"t": "users", "time": s, "users": n}                 virtual users now
+{"t": "exemplars", "rows": [...]}                     slow requests (see exemplars.py)
 {"t": "event", "kind": k, "message": m, "data": {}}   something happened
 {"t": "end", "recorded": n, "exit_code": c}           the last message of a Locust that ended by itself
 """

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from loadproof.engines.locust.channel import Decoder
+from loadproof.engines.locust.exemplars import slow_request
 from loadproof.engines.locust.settings import VARIABLE, Settings
 from loadproof.engines.process import Process
 from loadproof.errors import Problem
@@ -138,6 +139,9 @@ class LocustEngine:
                 for second, method, name, kind, text, count in message["errors"]:
                     data = {"endpoint": str(Endpoint(method, name)), "kind": kind, "count": count}
                     sink.event(Event(second, EventKind.ERROR_SAMPLE, text, data))
+            case "exemplars":
+                for row in message["rows"]:
+                    sink.event(slow_request(row))
             case "users":
                 sink.reading(Reading(message["time"], "load", "users", message["users"], Unit.COUNT))
             case "event":
@@ -192,6 +196,7 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         time_scale=plan.time_scale,
         quiet_stats="--print-stats" not in plan.engine_args,
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),
+        slow_s=plan.options.get("slow_s"),
     )
 
 

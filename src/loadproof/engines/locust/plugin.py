@@ -18,6 +18,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from locust.stats import StatsError
 
 from loadproof.engines.locust.channel import encode
+from loadproof.engines.locust.exemplars import Exemplars
 from loadproof.engines.locust.failures import classify
 from loadproof.engines.locust.in_flight import InFlight
 from loadproof.engines.locust.recorder import Recorder, wall_clock
@@ -41,6 +42,7 @@ class Plugin:
         self._settings = settings
         self._clock = wall_clock()
         self._recorder = Recorder(self._clock)
+        self._exemplars = Exemplars(self._clock, settings.slow_s)
         self._in_flight = InFlight()
         self._channel = socket.socket(fileno=settings.channel_fd)
         self._channel_lock = BoundedSemaphore(1)
@@ -99,6 +101,8 @@ class Plugin:
             kind = classify(exception, getattr(response, "status_code", None))
             text = StatsError.parse_error(exception)[:_TEXT_LIMIT]
             self._recorder.failure(tally, request_type, name, kind, text)
+        if response_time is not None and response_time >= self._exemplars.floor_ms((request_type, name)):
+            self._exemplars.keep((request_type, name), response_time, response_length, response, exception)
 
     # --- reports -------------------------------------------------------------------------------------
 
@@ -108,6 +112,7 @@ class Plugin:
         data[_REPORT_KEY] = {
             "slices": slices,
             "errors": errors,
+            "exemplars": self._exemplars.take(everything=final),
             "final": final,
             "recorded": self._recorder.recorded,
             "in_flight": self._in_flight.count,
@@ -121,6 +126,7 @@ class Plugin:
         if report["final"]:
             self._worker_final.add(client_id)
         self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
+        self._send_exemplars(report["exemplars"])
 
     def _report_for_ever(self) -> None:
         while True:
@@ -132,9 +138,14 @@ class Plugin:
         slices, errors = self._recorder.take(everything=everything)
         if slices or errors:
             self._send({"t": "rows", "slices": slices, "errors": errors})
+        self._send_exemplars(self._exemplars.take(everything=everything))
         self._send({"t": "users", "time": self._clock(), "users": self._runner.user_count})
         if isinstance(self._runner, MasterRunner):
             self._watch_workers(self._runner)
+
+    def _send_exemplars(self, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._send({"t": "exemplars", "rows": rows})
 
     def _watch_workers(self, runner: MasterRunner) -> None:
         for client in runner.clients.all:

@@ -23,6 +23,8 @@ class Settings:
     """Leave out Locust's own tables: Loadproof prints one."""
     quiet_log: bool
     """Leave out what Locust itself says at level INFO; what the locustfile logs stays."""
+    slow_s: float | None = None
+    """Requests that take at least so long are kept, not only the slowest few."""
 
     def to_text(self) -> str:
         return json.dumps(asdict(self))

@@ -72,6 +72,7 @@ class Watcher:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._guard: asyncio.Task[None] | None = None
+        self._over = False
 
     async def start(self, patience_s: float = SILENT_AFTER_S) -> None:
         """Start every monitor; returns when each has answered or failed once, or after `patience_s`.
@@ -93,7 +94,10 @@ class Watcher:
         self._guard = asyncio.create_task(self._watch_the_watchers())
 
     async def stop(self) -> None:
-        """End sampling. A thread that hangs in a read is left behind: it ends with the process."""
+        """Take one last sample of everything, the state after the load, and end.
+
+        A thread that hangs in a read is left behind: it ends with the process.
+        """
         self._stop.set()
         if self._guard is not None:
             self._guard.cancel()
@@ -102,6 +106,8 @@ class Watcher:
         deadline_s = loop.time() + _STOP_LIMIT_S
         while any(thread.is_alive() for thread in self._threads) and loop.time() < deadline_s:
             await asyncio.sleep(_POLL_S)
+        await asyncio.sleep(0)  # what they handed over last is taken before
+        self._over = True
 
     async def _watch_the_watchers(self) -> None:
         while True:
@@ -115,7 +121,7 @@ class Watcher:
 
     def sampled(self, health: Health, readings: list[Reading]) -> None:
         """One answer, with the sampler's own readings about it."""
-        if self._stop.is_set():
+        if self._over:
             return
         now_s = self._sink.now()
         if health.lost and health.losses < MOST_LOSSES:
@@ -217,9 +223,10 @@ class _Sampler:
             monitor.close()
 
     def _sample_until_stopped(self, monitor: Monitor) -> None:
-        opened = False
+        opened = last = False
         due_s = self._now()  # the first at once: the state before the load
-        while not self._stop.is_set():
+        while not last:
+            last = self._stop.is_set()
             started_s = self._now()
             try:
                 if not opened:
@@ -236,7 +243,8 @@ class _Sampler:
             monitor.remarks.clear()
             # The next whole second that is not over yet: missed ones are not made up for.
             due_s = math.floor(self._now() / INTERVAL_S + 1) * INTERVAL_S
-            self._stop.wait(max(0.0, due_s - self._now()))
+            if self._stop.wait(max(0.0, due_s - self._now())):
+                due_s = self._now()
 
     def _own(self, due_s: float, started_s: float) -> list[Reading]:
         """How late this sample was taken, and how long it took: what its other readings are worth."""

@@ -166,7 +166,7 @@ def _own_postgres(process: psutil.Process) -> str | None:
         return None
     port, folder, address = lines[3].strip(), lines[4].strip(), lines[5].strip()
     if folder:
-        return f"postgresql://postgres@/postgres?host={quote(folder, safe='')}&port={port}"
+        return f"postgresql://postgres@/postgres?host={quote(folder)}&port={port}"
     return f"postgresql://postgres@{address or 'localhost'}:{port}/postgres"
 
 

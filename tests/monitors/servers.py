@@ -41,6 +41,14 @@ def program(*names: str) -> str:
     pytest.skip(reason)
 
 
+def packaged_postgres() -> Path:
+    """The folder of a PostgreSQL of the distribution, which has the extensions that the wheel lacks."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if folders:
+        return folders[-1]
+    return Path(program("postgres")).parent
+
+
 def free_port() -> int:
     """A TCP port that was free a moment ago."""
     with socket.socket() as probe:
@@ -105,12 +113,12 @@ def open_folder() -> Iterator[Path]:
 class Postgres:
     """A PostgreSQL that can be stopped and started again under the same URL."""
 
-    def __init__(self, folder: Path, settings: str = "") -> None:
+    def __init__(self, folder: Path, settings: str = "", programs: Path | None = None) -> None:
         self._account = demo_postgres._account()
         self._folder = folder
         if self._account is not None:
             os.chown(folder, self._account.pw_uid, self._account.pw_gid)
-        self._programs = demo_postgres._reachable(demo_postgres.binaries(), folder, self._account)
+        self._programs = demo_postgres._reachable(programs or demo_postgres.binaries(), folder, self._account)
         demo_postgres._make_cluster(self._programs, folder / "data", self._account)
         self.port = free_port()
         with (folder / "data" / "postgresql.conf").open("a") as configuration:
@@ -151,10 +159,10 @@ class Postgres:
 
 
 @contextmanager
-def postgres(settings: str = "") -> Iterator[Postgres]:
-    """A PostgreSQL of the test's own, from the wheel that the demo uses."""
+def postgres(settings: str = "", programs: Path | None = None) -> Iterator[Postgres]:
+    """A PostgreSQL of the test's own, from the wheel that the demo uses unless told otherwise."""
     with open_folder() as folder:
-        server = Postgres(folder, settings)
+        server = Postgres(folder, settings, programs)
         server.start()
         try:
             yield server

@@ -16,9 +16,10 @@ RIGHTS: Final = "SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')"
 MAX_CONNECTIONS: Final = "SELECT current_setting('max_connections')::int"
 SESSIONS: Final = b"""
 SELECT state, wait_event_type, wait_event, count(*) FROM pg_stat_activity
-WHERE backend_type = 'client backend' OR backend_type IS NULL GROUP BY 1, 2, 3
+WHERE backend_type = 'client backend' OR (backend_type IS NULL AND datid IS NOT NULL) GROUP BY 1, 2, 3
 """
-"""`backend_type` is hidden from users without the right to see it: those rows count as clients, too."""
+"""`backend_type` is hidden from users without the right to see it. The server's own processes, hidden as
+well, are in no database; an autovacuum worker at work is, and then counts as a client."""
 DATABASE: Final = """
 SELECT xact_commit, xact_rollback, blks_hit, blks_read, deadlocks, temp_files, temp_bytes,
     (SELECT sum(n_dead_tup) FROM pg_stat_user_tables)

@@ -1,7 +1,7 @@
 """The slowest requests, kept one by one: what a percentile cannot say of itself.
 
-In the generator's hot path a request costs one dictionary look-up and one comparison; only the few that are
-kept are looked at. Bounded: the slowest three of each endpoint and ten seconds, and at most a hundred of
+In the generator's hot path a request costs one comparison, with a floor that its tally of the second carries;
+only the few that are kept are looked at. Bounded: the slowest three of each endpoint and ten seconds, and at most a hundred of
 those over `--slow`; how many more there were is said.
 """
 
@@ -43,14 +43,10 @@ class Exemplars:
         self._number = 0
         """Breaks ties in the heap, where rows cannot be compared."""
 
-    def floor_ms(self, key: Key) -> float:
-        """The response time in ms from which on `keep` has to be called."""
-        return self._floors.get(key, 0.0)
-
     def keep(
         self, key: Key, response_time_ms: float, length: int | None, response: Any, exception: object
-    ) -> None:
-        """One request that is slow enough, as far as `floor_ms` knows."""
+    ) -> float:
+        """Keep one request if it is slow enough; returns the ms below which no further one would be."""
         kept = self._slowest.get(key)
         if kept is None:
             if len(self._slowest) >= MOST_ENDPOINTS:
@@ -72,6 +68,7 @@ class Exemplars:
                 self._slow.append(row)
             else:
                 self._more += 1
+        return self._floors.get(key, 0.0)
 
     def take(self, *, everything: bool = False) -> list[Row]:
         """What was kept, once the interval is over, or at the end; each request once."""

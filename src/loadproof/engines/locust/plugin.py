@@ -101,8 +101,9 @@ class Plugin:
             kind = classify(exception, getattr(response, "status_code", None))
             text = StatsError.parse_error(exception)[:_TEXT_LIMIT]
             self._recorder.failure(tally, request_type, name, kind, text)
-        if response_time is not None and response_time >= self._exemplars.floor_ms((request_type, name)):
-            self._exemplars.keep((request_type, name), response_time, response_length, response, exception)
+        if response_time is not None and response_time >= tally.floor_ms:
+            key = (request_type, name)
+            tally.floor_ms = self._exemplars.keep(key, response_time, response_length, response, exception)
 
     # --- reports -------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ OTHER_ERRORS = "other errors"
 class _Tally:
     """One endpoint during one second."""
 
-    __slots__ = ("failures", "received_bytes", "times_s")
+    __slots__ = ("failures", "floor_ms", "received_bytes", "times_s")
 
     def __init__(self) -> None:
         self.times_s: list[float] = []

@@ -40,6 +40,7 @@ imports: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/k6_outputs.py
+	$(BIN)/python benchmarks/monitors.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.load import NOTE, applied_load, judge_load, judge_under_load
+from loadproof.analysis.resources import Watched, judge_resource
 from loadproof.analysis.thresholds import judge_thresholds
 from loadproof.analysis.windows import Window, judged_window, load_span, sample
 from loadproof.errors import ExitCode
@@ -18,6 +20,7 @@ from loadproof.model import (
     Report,
     Requirement,
     Slice,
+    Subject,
     Verdict,
 )
 from loadproof.units import format_count
@@ -40,10 +43,17 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
     invalid = judge_integrity(run, window)
     load = applied_load(run, judged, window)
     of_load = judge_load(load, judged)
+    watched = Watched(run)
     findings = [
         *invalid,
-        *(judge_under_load(requirement, judged, window, load) for requirement in requirements),
+        *(
+            judge_resource(requirement, watched, window)
+            if requirement.subject is Subject.RESOURCE
+            else judge_under_load(requirement, judged, window, load)
+            for requirement in requirements
+        ),
         *judge_thresholds(run),
+        *judge_consistency(run),
     ]
     if len(findings) == len(invalid):
         advice = "give a requirements file: --requirements FILE"
@@ -150,6 +160,7 @@ def _errors(run: Run) -> list[tuple[str, int]]:
 
 
 _NOTED = (
+    EventKind.MONITOR_LOST,
     EventKind.SCENARIO_ERROR,
     EventKind.IN_FLIGHT,
     EventKind.DROPPED,

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from loadproof.plan.profiles import ParsedStage, parse_run_time, parse_stage
+from loadproof.plan.watching import CheckConfig, MonitorsConfig
 from loadproof.units import parse_rate
 
 MAX_USERS: Final = 10_000_000
@@ -201,4 +202,11 @@ class Config(_Section):
     requirements: Any = Field(
         None,
         description="A requirement file, a list of them, or the requirements themselves (requirements.md).",
+    )
+    monitors: MonitorsConfig = Field(
+        default_factory=lambda: MonitorsConfig.model_validate({}),
+        description="What to watch beside the load (monitors.md). Default: what is found on this machine.",
+    )
+    consistency: dict[Name, CheckConfig] = Field(
+        default_factory=dict, description="Checks of the data before and after the load (consistency.md)."
     )

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 
 RECENT_SECONDS = 10
 """Throughput "now" is the mean of this many finished seconds."""
+_MOST_SERIES = 2_000
+_NO_NOTICE = frozenset(
+    {
+        EventKind.RUN_STARTED,
+        EventKind.STAGE_STARTED,
+        EventKind.ENGINE_SUMMARY,
+        EventKind.CONSISTENCY,
+        EventKind.SLOW_REQUEST,
+    }
+)
 
 _ARRIVALS = frozenset({"planned", "started", "late", "dropped"})
 
@@ -44,6 +54,8 @@ class Progress:
         self.users: float | None = None
         self.arrivals: dict[str, dict[int, float]] = {}
         """Of the open model: planned, started, late and dropped arrivals by second."""
+        self.latest: dict[tuple[str, str], Reading] = {}
+        """The last reading of each series, of as many series as anybody may want to see live."""
         self.log: deque[str] = deque(maxlen=200)
         self.notices: deque[str] = deque(maxlen=20)
         self.throughput: dict[int, int] = {}
@@ -61,6 +73,9 @@ class Progress:
             counts = self.arrivals.setdefault(reading.series, {})
             second = int(reading.time_s)
             counts[second] = counts.get(second, 0.0) + reading.value
+        key = (reading.source, reading.series)
+        if key in self.latest or len(self.latest) < _MOST_SERIES:
+            self.latest[key] = reading
 
     def add_event(self, event: Event) -> None:
         match event.kind:
@@ -70,7 +85,7 @@ class Progress:
                 self.load_ended_s = event.time_s
             case EventKind.ERROR_SAMPLE | EventKind.ENGINE_LOG | EventKind.ENGINE_THRESHOLD:
                 return
-        if event.kind not in (EventKind.RUN_STARTED, EventKind.STAGE_STARTED, EventKind.ENGINE_SUMMARY):
+        if event.kind not in _NO_NOTICE:
             self.notices.append(event.message)
 
     def throughput_now(self) -> float | None:

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from loadproof.engines.locust.distribution import distribution_args, usable_cores
+from loadproof.engines.locust.exemplars import slow_request
 from loadproof.engines.locust.processes import decide
 from loadproof.engines.locust.running import LocustChild
 from loadproof.engines.locust.settings import Settings, fingerprint
@@ -101,6 +102,9 @@ class LocustEngine:
                 for second, method, name, kind, text, count in message["errors"]:
                     data = {"endpoint": str(Endpoint(method, name)), "kind": kind, "count": count}
                     sink.event(Event(second, EventKind.ERROR_SAMPLE, text, data))
+            case "exemplars":
+                for row in message["rows"]:
+                    sink.event(slow_request(row))
             case "event":
                 kind = EventKind(message["kind"])
                 sink.event(Event(message["time"], kind, message["message"], message["data"]))
@@ -197,6 +201,7 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         quiet_stats="--print-stats" not in plan.engine_args,
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),
         scenario=fingerprint(plan.scenario.read_bytes()),
+        slow_s=plan.options.get("slow_s"),
     )
 
 

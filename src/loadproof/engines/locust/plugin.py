@@ -20,6 +20,7 @@ from locust.stats import StatsError
 
 from loadproof.engines.locust import session
 from loadproof.engines.locust.channel import encode
+from loadproof.engines.locust.exemplars import Exemplars
 from loadproof.engines.locust.failures import classify
 from loadproof.engines.locust.in_flight import InFlight
 from loadproof.engines.locust.open_model import OpenModel
@@ -53,6 +54,7 @@ class Plugin:
         self._settings = settings
         self._clock = clock or wall_clock()
         self._recorder = Recorder(self._clock)
+        self._exemplars = Exemplars(self._clock, settings.slow_s)
         self._in_flight = InFlight(settings.session)
         self._channel = socket.socket(fileno=settings.channel_fd)
         self._channel_lock = BoundedSemaphore(1)
@@ -136,6 +138,9 @@ class Plugin:
             kind = classify(exception, getattr(response, "status_code", None))
             text = StatsError.parse_error(exception)[:_TEXT_LIMIT]
             self._recorder.failure(tally, request_type, name, kind, text)
+        if response_time is not None and response_time >= tally.floor_ms:
+            key = (request_type, name)
+            tally.floor_ms = self._exemplars.keep(key, response_time, response_length, response, exception)
 
     # --- reports -------------------------------------------------------------------------------------
 
@@ -145,6 +150,7 @@ class Plugin:
         data[_REPORT_KEY] = {
             "slices": slices,
             "errors": errors,
+            "exemplars": self._exemplars.take(everything=final),
             "final": final,
             "recorded": self._recorder.recorded,
             "in_flight": self._in_flight.count,
@@ -167,6 +173,7 @@ class Plugin:
             self._open.add_report(client_id, report["arrivals"])
         elif "paced" in report:
             self._paced.add_report(report["paced"])
+        self._send_exemplars(report["exemplars"])
 
     def _report_for_ever(self) -> None:
         while True:
@@ -183,6 +190,7 @@ class Plugin:
         elif self._paced.pace_s is not None:
             self._send({"t": "paced", "rows": self._paced.rows(), "pace_s": self._paced.pace_s})
         self._tell_fallbacks(session.LEDGER.fallbacks)
+        self._send_exemplars(self._exemplars.take(everything=everything))
         self._send({"t": "users", "time": self._clock(), "users": self._runner.user_count})
         if isinstance(self._runner, MasterRunner):
             self._workers.watch()
@@ -192,6 +200,10 @@ class Plugin:
             self._fallbacks.add(feature)
             message = f"{feature}: such requests go through Locust's own HTTP client, which is slower"
             self._event(EventKind.SESSION_FALLBACK, message, feature=feature)
+
+    def _send_exemplars(self, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._send({"t": "exemplars", "rows": rows})
 
     # --- the course of the test ----------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ _LONGEST_MS = 1e12
 class _Tally:
     """One endpoint during one second."""
 
-    __slots__ = ("failures", "late", "received_bytes", "times_s", "untimed")
+    __slots__ = ("failures", "floor_ms", "late", "received_bytes", "times_s", "untimed")
 
     def __init__(self) -> None:
         self.times_s: list[float] = []
@@ -42,6 +42,8 @@ class _Tally:
         self.untimed = 0
         self.received_bytes = 0
         self.failures: dict[str, int] = {}
+        self.floor_ms = 0.0
+        """Requests that took at least so long may be exemplars (see exemplars.py)."""
 
 
 def wall_clock() -> Callable[[], float]:

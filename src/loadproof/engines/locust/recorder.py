@@ -34,6 +34,8 @@ class _Tally:
         self.times_s: list[float] = []
         self.received_bytes = 0
         self.failures: dict[str, int] = {}
+        self.floor_ms = 0.0
+        """Requests that took at least so long may be exemplars (see exemplars.py)."""
 
 
 def wall_clock() -> Callable[[], float]:

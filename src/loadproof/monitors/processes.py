@@ -65,6 +65,8 @@ def with_command(part: str) -> list[int]:
 
 def in_container(name: str, socket: str = _DOCKER_SOCKET) -> list[int]:
     """The first process of a Docker container. Raises MonitorError."""
+    if not Path(socket).is_socket():
+        raise MonitorError(f"Docker does not answer: there is no {socket}", "is Docker running?")
     transport = httpx.HTTPTransport(uds=socket)
     try:
         with httpx.Client(transport=transport, timeout=_DOCKER_TIMEOUT_S) as client:

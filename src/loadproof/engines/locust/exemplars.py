@@ -1,8 +1,8 @@
 """The slowest requests, kept one by one: what a percentile cannot say of itself.
 
-In the generator's hot path a request costs one comparison, with a floor that its tally of the second carries;
-only the few that are kept are looked at. Bounded: the slowest three of each endpoint and ten seconds, and at
-most a hundred of those over `--slow`; how many more there were is said.
+In the generator's hot path a request costs one comparison, with a floor that its tally of the second
+carries; only the few that are kept are looked at. Bounded: the slowest three of each endpoint and ten
+seconds, and at most a hundred of those over `--slow`; how many more there were is said.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def test_a_worker_may_have_several_processes(folder: Path, port: int, server: St
 
 
 def test_a_clock_that_is_off_is_measured_and_corrected(folder: Path, port: int, server: StubServer) -> None:
-    """A worker whose clock is 1,000.25 s ahead reports in the master's seconds, and the run file has the offset."""
+    """A worker whose clock is 1,000.25 s ahead counts in the master's seconds; the offset is kept."""
     ahead = customised(folder, "import time\n_time = time.time\ntime.time = lambda: _time() + 1000.25\n")
     with (
         master(folder, port, server.url, workers=1) as run,
@@ -166,8 +166,10 @@ def test_a_worker_that_leaves_makes_the_run_inconclusive(folder: Path, port: int
         assert two.ended() == 130
         assert (run.ended(), one.ended()) == (4, 0), run.text
         run.wait_for("left before the load was over; its users are started again on the others")
-    answered = {path: n for (_, path), n in server.counts.items() if path != "/"}
-    assert sum(requests(run_in(folder)).values()) + in_flight(run_in(folder)) == sum(answered.values())
+    # Locust cuts off a user whose wait ends just when it is stopped: the server may have heard of it, or not.
+    answered = sum(server.counts.values()) - server.counts["GET", "/"]
+    recorded = sum(requests(run_in(folder)).values())
+    assert recorded <= answered <= recorded + in_flight(run_in(folder))
 
 
 @pytest.mark.parametrize(

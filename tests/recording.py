@@ -72,5 +72,6 @@ class Recording:
 
     @property
     def in_flight(self) -> int:
-        """How many requests had no answer at the stop, as far as was told."""
-        return sum(int(event.data["count"]) for event in self.of(EventKind.IN_FLIGHT))
+        """How many requests had no answer at the stop, or at most so many, as far as was told."""
+        told = [event.data for event in self.of(EventKind.IN_FLIGHT)]
+        return sum(int(data["count"] if "count" in data else data["at_most"]) for data in told)

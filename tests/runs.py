@@ -120,7 +120,7 @@ def batch(second: int, requests: int = 10) -> Batch:
     """What one second brings: two endpoints, a reading, an event."""
     times_s = [0.001 * (n + 1) for n in range(requests)]
     users = Reading(START + second, "load", "users", float(second), Unit.COUNT)
-    log = event(second, EventKind.ENGINE_LOG, f"line {second}", second=second)
+    log = event(second, EventKind.ENGINE_LOG, f"line {second}", number=second)
     slices = [part(second, LOANS, times_s, failed=second % 3), part(second, LOGIN, times_s[:3])]
     return Batch(slices, [users], [log])
 

@@ -172,6 +172,21 @@ def test_a_worker_that_leaves_makes_the_run_inconclusive(folder: Path, port: int
     assert recorded <= answered <= recorded + in_flight(run_in(folder))
 
 
+def test_all_processes_of_a_worker_leave_together(folder: Path, port: int, server: StubServer) -> None:
+    """Ctrl-C reaches each of them, and the load ends with the last."""
+    with (
+        master(folder, port, server.url, time="600s") as run,
+        worker(folder, port, "loans.py", "--processes", 2) as both,
+    ):
+        run.wait_for("6 users")
+        both.send(signal.SIGINT)
+        assert (both.ended(), run.ended()) == (130, 4), both.text + run.text
+        both.wait_for("left before the run was over", times=2)
+    answered = sum(server.counts.values()) - server.counts["GET", "/"]
+    recorded = sum(requests(run_in(folder)).values())
+    assert recorded <= answered <= recorded + in_flight(run_in(folder))
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

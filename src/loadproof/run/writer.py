@@ -52,6 +52,14 @@ class RunWriter:
             # "x" refuses an existing file: a run is never written over.
             path.open("xb").close()
         except FileExistsError:
+            if not path.parent.is_dir():  # it was the folder's place that was taken
+                raise RunFileError(
+                    Problem(
+                        "cannot create the run file: its folder is a file",
+                        str(path),
+                        "name another place with --run-file",
+                    )
+                ) from None
             hint = "choose another name with --run-file, or remove it first"
             raise RunFileError(Problem("this run file exists already", str(path), hint)) from None
         except OSError as error:

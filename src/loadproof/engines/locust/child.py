@@ -16,6 +16,7 @@ import io
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -56,13 +57,15 @@ def work() -> None:
     try:
         welcome = greet(own.master_host, own.master_port, hello(own.scenario), wall_clock(), own.wait_s)
     except NotWelcomeError as error:
-        end = {"t": "end", "message": str(error), "exit_code": error.exit_code}
+        end = {"t": "end", "message": str(error), "exit_code": error.exit_code, "pid": os.getpid()}
         socket.socket(fileno=own.channel_fd).sendall(encode(end))
         sys.exit(error.exit_code)
     _drive(replace(Settings.from_text(welcome.settings), channel_fd=own.channel_fd), welcome.clock)
 
 
 def _drive(settings: Settings, clock: MasterClock | None) -> None:
+    # Until Locust can end by itself (see the plug-in) an interrupt just ends it, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     Plugin(settings, clock).install()
     if settings.quiet_stats:
         logging.getLogger(_STATS_LOGGER).addFilter(lambda _record: False)

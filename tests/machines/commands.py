@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 

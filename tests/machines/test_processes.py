@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +12,16 @@ from loadproof.engines.locust.processes import decide
 from tests.machines.commands import Command
 from tests.runs import plan, staged
 
-PLAIN = "from locust import HttpUser, task\nclass U(HttpUser):\n    @task\n    def t(self): self.client.get('/')\n"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAIN = """
+from locust import HttpUser, task
+
+class U(HttpUser):
+    @task
+    def t(self): self.client.get('/')
+"""
 
 
 def facts(wait_s: float = 0.0, *, fast: bool = False, **changes: Any) -> dict[str, Any]:
@@ -78,8 +86,7 @@ def test_the_users_own_number_wins(given: int, count: int) -> None:
         ("def f(environment): environment.events.request.add_listener(f)",
          "it listens to events.request (line 1)"),
         ("from locust import events\n@events.init_command_line_parser.add_listener\ndef f(parser): pass", ""),
-        ("from locust import events\nfrom locust.runners import MasterRunner\n"
-         "@events.test_start.add_listener\ndef f(**k): pass", ""),
+        ("from locust import events, runners\nruns = runners.LocalRunner\nevents.init.add_listener(runs)", ""),
         ("this is no Python", ""),
     ],
 )  # fmt: skip
@@ -98,9 +105,15 @@ def test_a_locustfile_that_hands_out_its_data_stays_alone(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("wait", "wait_s"),
-    [("constant(2)", 2.0), ("between(1, 3)", 2.0), ("constant_pacing(5)", 5.0), ("constant_throughput(4)", 0.25),
-     ("poisson(2)", 0.5), ("lambda self: 1 / 0", 0.0)],
-)  # fmt: skip
+    [
+        ("constant(2)", 2.0),
+        ("between(1, 3)", 2.0),
+        ("constant_pacing(5)", 5.0),
+        ("constant_throughput(4)", 0.25),
+        ("poisson(2)", 0.5),
+        ("lambda self: 1 / 0", 0.0),
+    ],
+)
 def test_waits_are_read_from_the_user_class(wait: str, wait_s: float, tmp_path: Path) -> None:
     """Locust's own waits are sampled; a function of the locustfile's own is not called and counts as none."""
     source = f"from locust import *\nfrom locust.user.wait_time import *\n{PLAIN}    wait_time = {wait}\n"

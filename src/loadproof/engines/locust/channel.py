@@ -12,8 +12,8 @@
 
 A worker of `loadproof worker` says less, for people:
 
-{"t": "note", "message": m}                           something that happened
-{"t": "end", "message": m, "exit_code": c}            how one of its processes ended
+{"t": "joined", "message": m, "pid": p}               one of its processes takes part
+{"t": "end", "message": m, "exit_code": c, "pid": p}  how it ended
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def work() -> None:
     try:
         welcome = greet(own.master_host, own.master_port, hello(own.scenario), wall_clock(), own.wait_s)
     except NotWelcomeError as error:
-        end = {"t": "end", "message": str(error), "exit_code": error.exit_code}
+        end = {"t": "end", "message": str(error), "exit_code": error.exit_code, "pid": os.getpid()}
         socket.socket(fileno=own.channel_fd).sendall(encode(end))
         sys.exit(error.exit_code)
     _drive(replace(Settings.from_text(welcome.settings), channel_fd=own.channel_fd), welcome.clock)

@@ -43,7 +43,7 @@ def _mean_wait_s(user: type[User]) -> float:
 
 
 def _wait_s(user: type[User], wait: Callable[[User], float]) -> float:
-    """One wait of a user that was just made, as far as its wait needs it: a real one needs the scenario."""
+    """One wait of a user that has just been made, as far as its wait needs it."""
     bare = object.__new__(user)
     bare._cp_last_run, bare._cp_last_wait_time = perf_counter(), 0  # what constant_pacing remembers
     return float(wait(bare))

@@ -94,6 +94,7 @@ class Plugin:
             self._worker.attach(runner)
             if self._far:
                 events.quit.add_listener(self._on_worker_quit)
+                gevent.signal_handler(signal.SIGINT, _interrupt)
             else:
                 self._channel.close()
             events.report_to_master.add_listener(self._on_report_to_master)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,8 @@ class LocustWorker:
         self._say = say
         self._child = LocustChild()
         self._ends: list[int] = []
+        self._joined: set[int] = set()
+        """Processes that take part now."""
 
     async def run(self) -> int:
         """Work until the master's run is over; returns the exit code of `loadproof worker`."""
@@ -70,7 +73,13 @@ class LocustWorker:
 
     def stop(self) -> None:
         """Leave the run: gently the first time (what users did is reported), at once the second."""
-        self._child.stop()
+        if self._joined and not self._child.stops:
+            # With --processes Locust's parent of them ignores the first interrupt and expects them to get it.
+            self._child.stops += 1
+            for pid in self._joined:
+                os.kill(pid, signal.SIGINT)
+        else:
+            self._child.stop()
 
     def _args(self) -> list[str]:
         request = self._request
@@ -88,8 +97,10 @@ class LocustWorker:
 
     def _on_message(self, message: dict[str, Any]) -> None:
         match message["t"]:
-            case "note":
+            case "joined":
                 self._say(message["message"])
+                self._joined.add(message["pid"])
             case "end":
                 self._say(message["message"])
+                self._joined.discard(message["pid"])
                 self._ends.append(int(message["exit_code"]))

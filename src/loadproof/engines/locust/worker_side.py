@@ -70,7 +70,7 @@ class WorkerSide:
                 f"; the master's clock is {offset.offset_s * 1000:+.1f} ms from this one's"
                 f" (to {offset.round_trip_s * 500:.1f} ms)"
             )
-        self._send({"t": "note", "message": said})
+        self._send({"t": "joined", "message": said, "pid": os.getpid()})
         runner.register_message(CLOCK, self._on_clock)
         handle = runner.handle_message
 
@@ -107,7 +107,7 @@ class WorkerSide:
             )
         if in_flight:
             message += f", and {format_count(in_flight)} without an answer at the stop"
-        self._send({"t": "end", "message": message, "exit_code": int(exit_code)})
+        self._send({"t": "end", "message": message, "exit_code": int(exit_code), "pid": os.getpid()})
 
     # --- messages --------------------------------------------------------------------------------------
 
@@ -125,7 +125,7 @@ class WorkerSide:
 
     def _on_over(self, msg: Message, **_: Any) -> None:
         if self._clock is not None:
-            self._send({"t": "end", "message": msg.data["message"], "exit_code": msg.data["exit_code"]})
+            self._send({"t": "end", **msg.data, "pid": os.getpid()})
         os._exit(msg.data["exit_code"])  # there was no load: nothing is lost
 
     def _on_clock(self, msg: Message, **_: Any) -> None:

@@ -204,7 +204,7 @@ class Workers:
         """Requests recorded, in flight at the stop, and without a usable time, over all workers."""
         workers = self._workers.values()
         return (
-            sum(worker.received for worker in workers),
+            sum(worker.recorded for worker in workers),
             sum(worker.in_flight for worker in workers),
             sum(worker.not_durations for worker in workers),
         )

@@ -18,7 +18,7 @@ class StubServer:
 
     Every request is answered with `status(path)` after `delay_s(path)` seconds; a status of 0 breaks the
     connection off instead. `arrived` has the requests by (method, path) as they came in, `counts` those
-    answered, `took_s` how long each took from its last byte in to its first byte out.
+    answered, `took_s` how long each took from its last byte in to its first byte out, `answered` their paths.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class StubServer:
         self.arrived: Counter[tuple[str, str]] = Counter()
         self.counts: Counter[tuple[str, str]] = Counter()
         self.took_s: list[float] = []
+        self.answered: list[str] = []
         self.url = ""
         self._delay_s = delay_s
         self._status = status
@@ -85,9 +86,11 @@ class StubServer:
         if status == 0:
             return False
         self.counts[method, path] += 1
+        self.answered.append(path)
         self.took_s.append(time.perf_counter() - began_s)
         writer.write(
-            f"HTTP/1.1 {status} Stub\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            f"HTTP/1.1 {status} Stub\r\nContent-Type: application/json\r\n".encode()
+            + f"Content-Length: {len(body)}\r\n\r\n".encode()
             + body
         )
         await writer.drain()

@@ -106,7 +106,21 @@ def _judge_response_time(requirement: Requirement, measured: Sample, window: Win
         case _:
             value, needed = histogram.maximum_s, 1
     assert value is not None  # noqa: S101  # the caller has seen that there are samples
-    return _compare(requirement, value, histogram.count, needed, window, interval)
+    proved = _above_too_often(requirement, measured)
+    return _compare(requirement, value, histogram.count, needed, window, interval, proved=proved)
+
+
+def _above_too_often(requirement: Requirement, measured: Sample) -> bool:
+    """Whether so many samples are above an upper limit of a percentile that chance cannot explain it.
+
+    If the true quantile q met the limit, the samples above it would be binomial with 1 - q at most.
+    """
+    above = measured.response.share_above(requirement.limit)
+    if requirement.quantile is None or above is None or not requirement.operator.value.startswith("<"):
+        return False
+    count = measured.response.count
+    odds = stats.binom.sf(round(above * count) - 1, count, 1 - requirement.quantile)
+    return bool(odds < (1 - CONFIDENCE) / 2)
 
 
 def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window) -> Finding:
@@ -115,7 +129,9 @@ def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window
     # With no failure in n requests the true rate may still be 3/n (the rule of three).
     needed = math.ceil(3 / requirement.limit) if 0 < requirement.limit < 1 else 1
     interval = (float(bounds.low), float(bounds.high))
-    finding = _compare(requirement, rate, measured.requests, needed, window, interval)
+    # Few requests can prove a failure: when every rate that the interval leaves possible is one.
+    proved = not any(requirement.operator.holds(bound, requirement.limit) for bound in interval)
+    finding = _compare(requirement, rate, measured.requests, needed, window, interval, proved=proved)
     finding.evidence["failed"] = measured.failed
     return finding
 
@@ -136,14 +152,13 @@ def _compare(
     needed: int,
     window: Window,
     interval: tuple[float, float] | None,
+    *,
+    proved: bool = False,
 ) -> Finding:
+    """`proved`: a FAIL stands even with fewer samples than are needed for a PASS."""
     holds = requirement.operator.holds(value, requirement.limit)
     verdict = Verdict.PASS if holds else Verdict.FAIL
     advice = ""
-    # Few samples can prove a failure: when every value that the interval leaves possible is one.
-    proved = interval is not None and not any(
-        requirement.operator.holds(bound, requirement.limit) for bound in interval
-    )
     if samples < needed and not (verdict is Verdict.FAIL and proved):
         verdict = Verdict.INCONCLUSIVE
         advice = f"{format_count(samples)} samples are too few, {format_count(needed)} are needed: run longer"

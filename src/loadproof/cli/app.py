@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Annotated
+from typing import Annotated, cast
 
-import click
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -24,6 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+# Typer brings a copy of Click of its own since 0.16 or so, and names this class nowhere: what Click raises is
+# not what Typer raises.
+_CommandLineError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
 PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Options that are not Loadproof's own go to the engine as they are."""
@@ -62,10 +65,10 @@ def run_app(argv: list[str] | None = None) -> int:
     except LoadproofError as error:
         _print_error(error)
         return int(error.exit_code)
-    except click.ClickException as error:
+    except _CommandLineError as error:
         error.show(sys.stderr)
         return int(ExitCode.USAGE)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return int(ExitCode.INTERRUPTED)
     return int(code or 0)
 

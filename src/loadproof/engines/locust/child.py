@@ -15,6 +15,7 @@ import io
 import json
 import logging
 import os
+import signal
 import sys
 import traceback
 from typing import Any
@@ -37,6 +38,8 @@ _TALKATIVE_LOGGERS = ("locust.main", "locust.runners")
 
 def run() -> None:
     """Never returns: Locust ends the process."""
+    # Until Locust can end by itself (see the plug-in) an interrupt just ends it, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     settings = Settings.from_text(os.environ.pop(VARIABLE))
     Plugin(settings).install()
     if settings.quiet_stats:

@@ -7,6 +7,7 @@ master and in each worker: a worker's rows travel to the master inside Locust's 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,7 @@ class Plugin:
         events.user_error.add_listener(self._on_user_error)
         events.quit.add_listener(self._on_quit)
         gevent.spawn(self._report_for_ever)
+        gevent.signal_handler(signal.SIGINT, _interrupt)
         # gevent's timers count from the loop's last turn, and importing kept it from turning: without this,
         # --run-time would be short by as long as the locustfile took to load (0.8 s of 2 s, seen).
         gevent.get_hub().loop.update_now()
@@ -248,6 +250,14 @@ class Plugin:
                 self._channel.sendall(encode(message))
             except OSError:
                 return  # the conductor is gone: the supervisor ends this process
+
+
+def _interrupt() -> None:
+    """SIGINT for Locust's main greenlet, which waits for it; Python would raise it in whichever runs.
+
+    A user in the middle of its Python code would lose its request, and print a traceback.
+    """
+    gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
 
 def _hurry(shape: LoadTestShape, scale: float) -> None:

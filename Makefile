@@ -39,6 +39,7 @@ imports: $(VENV)/installed
 	$(BIN)/lint-imports
 
 bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks.session
 	$(BIN)/python benchmarks/k6_outputs.py
 	$(BIN)/python benchmarks/monitors.py
 

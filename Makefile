@@ -39,7 +39,9 @@ imports: $(VENV)/installed
 	$(BIN)/lint-imports
 
 bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks.session
 	$(BIN)/python benchmarks/k6_outputs.py
+	$(BIN)/python benchmarks/monitors.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

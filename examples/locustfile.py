@@ -1,6 +1,6 @@
 """An ordinary locustfile. Try it: `loadproof demo serve` in one terminal, and in another
 
-    loadproof run examples/locustfile.py --requirements examples/requirements.yaml --stage 10s:20 --stage 30s:20
+loadproof run examples/locustfile.py --requirements examples/requirements.yaml --stage 10s:20 --stage 30s:20
 """
 
 import random

@@ -25,7 +25,9 @@ class StubServer:
         self,
         delay_s: Callable[[str], float] = lambda _path: 0.0,
         status: Callable[[str], int] = lambda _path: 200,
+        address: str = "127.0.0.1",
     ) -> None:
+        self._address = address
         self.arrived: Counter[tuple[str, str]] = Counter()
         self.counts: Counter[tuple[str, str]] = Counter()
         self.took_s: list[float] = []
@@ -49,8 +51,8 @@ class StubServer:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._connection, "127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = self._loop.run_until_complete(asyncio.start_server(self._connection, self._address, 0))
+        self.url = f"http://{self._address}:{server.sockets[0].getsockname()[1]}"
         self._ready.set()
         self._loop.run_forever()
         server.close()

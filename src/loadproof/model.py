@@ -117,6 +117,9 @@ class Unit(StrEnum):
     SHARE = "share"
     BYTES = "B"
     COUNT = "count"
+    CORES = "cores"
+    """Processor time per time: seconds of one core in each second."""
+    BYTES_PER_SECOND = "B/s"
     NONE = ""
 
 
@@ -153,6 +156,31 @@ class Requirement:
     """The endpoint's name, "GET /api/loans" or "/api/loans"; None is all requests together."""
     metric: str = ""
     """The series or engine metric it speaks of, if it is not one of the subjects above."""
+    window: str = ""
+    """Of a resource: "whole", "steady", "stage", "any 30s"; empty is the judged window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One monitor of a run, not opened yet."""
+
+    kind: str
+    """A row of MONITORS."""
+    name: str
+    """The source of its readings: "postgres"."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Of its kind (plan/watching.py), validated; may hold a password."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyCheck:
+    """One question about the data, asked before and after the load."""
+
+    name: str
+    source: str
+    """Where it was written: "loadproof.yaml:12"."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """See plan/watching.py, validated; may hold a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +202,9 @@ class Plan:
     """Below 1 the run is a rehearsal."""
     options: dict[str, Any] = field(default_factory=dict)
     """Typed options of one engine (see the engine), after validation."""
+    monitors: dict[str, Any] = field(default_factory=dict)
+    """What to watch beside what is found by itself (see plan/watching.py), after validation."""
+    consistency: tuple[ConsistencyCheck, ...] = ()
 
     @property
     def rehearsal(self) -> bool:
@@ -195,6 +226,8 @@ class Inspection:
     """Base URLs that the load will go to, as far as they can be known beforehand."""
     profile: Profile | None = None
     """The scenario's own load over time, when it has one that can be read."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """What the engine decided before the run, such as how many processes it takes: becomes `Plan.options`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,16 +310,25 @@ class EventKind(StrEnum):
     LOAD_ENDED = "load ended"
     ENGINE_LOG = "engine log"
     ENGINE_DIED = "engine died"
+    WORKER_JOINED = "worker joined"
+    WORKER_REFUSED = "worker refused"
     WORKER_LOST = "worker lost"
+    UNREPORTED = "requests unreported"
     IN_FLIGHT = "requests in flight at the stop"
     RECORDER_MISMATCH = "recorder mismatch"
     SCENARIO_ERROR = "scenario error"
     ERROR_SAMPLE = "error sample"
     ENGINE_THRESHOLD = "engine threshold"
     ENGINE_SUMMARY = "engine summary"
+    WATCHING = "watching"
     MONITOR_LOST = "monitor lost"
+    MONITOR_RECOVERED = "monitor recovered"
+    MONITOR_REMARK = "monitor remark"
+    CONSISTENCY = "consistency"
+    SLOW_REQUEST = "slow request"
     INTERRUPTED = "interrupted"
     DROPPED = "requests dropped"
+    SESSION_FALLBACK = "session fell back"
 
 
 @dataclass(frozen=True, slots=True)

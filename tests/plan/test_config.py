@@ -60,7 +60,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     loaded = _load(tmp_path, FULL)
     config = loaded.config
     assert config.target == "http://127.0.0.1:8000"
-    assert config.scenarios["browse"] == ScenarioConfig(file="tests/locustfile.py", engine=None)
+    assert config.scenarios["browse"] == ScenarioConfig(file="tests/locustfile.py", engine=None, session=None)
     assert config.scenarios["shop"].env == {"PIN": "0042"}
     assert (config.tests["quick"].profile, config.tests["quick"].users) == ("smoke", 2)
     assert [stage.parsed().stage.target for stage in config.tests["rates"].stages] == [50, 50]

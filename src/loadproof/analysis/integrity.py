@@ -44,6 +44,7 @@ def judge_integrity(run: Run, window: Window) -> list[Finding]:
 
 _DISTRUST = (
     (EventKind.WORKER_LOST, "generator.workers", "the load was not the one that was asked for: run it again"),
+    (EventKind.UNREPORTED, "generator.reports", "some of the load was not measured: run it again"),
     (EventKind.RECORDER_MISMATCH, "generator.count", "this is a bug of Loadproof: please report it"),
 )
 

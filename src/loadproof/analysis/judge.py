@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.integrity import judge_integrity
-from loadproof.analysis.requirements import judge_requirement
+from loadproof.analysis.load import NOTE, applied_load, judge_load, judge_under_load
+from loadproof.analysis.resources import Watched, judge_resource
 from loadproof.analysis.thresholds import judge_thresholds
 from loadproof.analysis.windows import Window, judged_window, load_span, sample
 from loadproof.errors import ExitCode
@@ -18,6 +20,7 @@ from loadproof.model import (
     Report,
     Requirement,
     Slice,
+    Subject,
     Verdict,
 )
 from loadproof.units import format_count
@@ -38,14 +41,24 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
     window = judged_window(run)
     judged = [part for part in run.slices if part.second in window.seconds]
     invalid = judge_integrity(run, window)
+    load = applied_load(run, judged, window)
+    of_load = judge_load(load, judged)
+    watched = Watched(run)
     findings = [
         *invalid,
-        *(judge_requirement(requirement, judged, window) for requirement in requirements),
+        *(
+            judge_resource(requirement, watched, window)
+            if requirement.subject is Subject.RESOURCE
+            else judge_under_load(requirement, judged, window, load)
+            for requirement in requirements
+        ),
         *judge_thresholds(run),
+        *judge_consistency(run),
     ]
     if len(findings) == len(invalid):
         advice = "give a requirements file: --requirements FILE"
         findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
+    findings = [*of_load, *findings]
     verdict = overall_verdict(findings)
     span = load_span(run)
     return Report(
@@ -70,7 +83,7 @@ def overall_verdict(findings: Sequence[Finding]) -> Verdict:
     """A measurement that cannot be trusted beats all; then any FAIL, then any INCONCLUSIVE."""
     if any(finding.evidence.get("measurement") == "invalid" for finding in findings):
         return Verdict.INCONCLUSIVE
-    verdicts = {finding.verdict for finding in findings}
+    verdicts = {finding.verdict for finding in findings if NOTE not in finding.evidence}
     if Verdict.FAIL in verdicts:
         return Verdict.FAIL
     return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts or not verdicts else Verdict.PASS
@@ -95,7 +108,7 @@ def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
     unknown = [finding for finding in findings if finding.verdict is Verdict.INCONCLUSIVE]
     match verdict:
         case Verdict.PASS:
-            number = len(findings)
+            number = sum(NOTE not in finding.evidence for finding in findings)
             said = f"all {number} requirements hold" if number > 1 else "the requirement holds"
         case Verdict.FAIL:
             said = failed[0].sentence
@@ -146,7 +159,15 @@ def _errors(run: Run) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-_NOTED = (EventKind.SCENARIO_ERROR, EventKind.IN_FLIGHT, EventKind.DROPPED, EventKind.INTERRUPTED)
+_NOTED = (
+    EventKind.MONITOR_LOST,
+    EventKind.SCENARIO_ERROR,
+    EventKind.IN_FLIGHT,
+    EventKind.DROPPED,
+    EventKind.INTERRUPTED,
+    EventKind.WORKER_REFUSED,
+    EventKind.SESSION_FALLBACK,
+)
 
 
 def _notes(run: Run) -> list[str]:

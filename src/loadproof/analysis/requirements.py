@@ -12,30 +12,22 @@ from loadproof.model import Finding, Requirement, Statistic, Subject, Unit, Verd
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from loadproof.model import Slice
 
 CONFIDENCE = 0.95
 """Of every interval shown beside a measured value."""
 
-_MONITOR_ADVICE = {
-    "cpu": "no monitor measures CPU yet: add one for the host or process of the service",
-    "memory": "no monitor measures memory yet: add one for the host or process of the service",
-    "database_connections": "no monitor measures database connections yet: add one for the database",
-}
-
 
 def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window: Window) -> Finding:
     """One requirement's finding over the slices of the judged window."""
     if requirement.subject is Subject.RESOURCE:
-        advice = _MONITOR_ADVICE.get(
-            requirement.metric, f"no monitor measures {requirement.metric} yet: add one"
-        )
-        return _finding(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+        # From readings alone, once the run is over: see resources.py.
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "is judged at the end", window)
     if requirement.subject is Subject.ENGINE_METRIC:
         advice = f"the engine reports no metric called {requirement.metric} that can be judged afterwards"
-        return _finding(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
     chosen = [part for part in slices if matches(requirement.endpoint, part)]
     measured = sample(chosen)
     # No request at all is a throughput of 0; an endpoint that never showed may just be spelt otherwise.
@@ -45,7 +37,7 @@ def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window:
         known = sorted({str(part.endpoint) for part in slices})
         if requirement.endpoint and known:
             advice += "; endpoints are: " + ", ".join(known[:8])
-        return _finding(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
     match requirement.subject:
         case Subject.RESPONSE_TIME:
             return _judge_response_time(requirement, measured, window)
@@ -90,7 +82,7 @@ def _judge_response_time(requirement: Requirement, measured: Sample, window: Win
     interval = None
     if histogram.count == 0:
         advice = "its requests came without a response time"
-        return _finding(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
     match requirement.statistic:
         case Statistic.PERCENTILE:
             quantile = requirement.quantile or 0.0
@@ -107,7 +99,7 @@ def _judge_response_time(requirement: Requirement, measured: Sample, window: Win
             value, needed = histogram.maximum_s, 1
     assert value is not None  # noqa: S101  # the caller has seen that there are samples
     proved = _above_too_often(requirement, measured)
-    return _compare(requirement, value, histogram.count, needed, window, interval, proved=proved)
+    return compare(requirement, value, histogram.count, needed, window, interval, proved=proved)
 
 
 def _above_too_often(requirement: Requirement, measured: Sample) -> bool:
@@ -131,7 +123,7 @@ def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window
     interval = (float(bounds.low), float(bounds.high))
     # Few requests can prove a failure: when every rate that the interval leaves possible is one.
     proved = not any(requirement.operator.holds(bound, requirement.limit) for bound in interval)
-    finding = _compare(requirement, rate, measured.requests, needed, window, interval, proved=proved)
+    finding = compare(requirement, rate, measured.requests, needed, window, interval, proved=proved)
     finding.evidence["failed"] = measured.failed
     return finding
 
@@ -139,13 +131,13 @@ def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window
 def _judge_throughput(requirement: Requirement, measured: Sample, window: Window) -> Finding:
     if window.duration_s == 0:
         advice = "the load was too short to hold a whole second"
-        return _finding(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
     if requirement.statistic is Statistic.COUNT:
-        return _compare(requirement, float(measured.requests), measured.requests, 0, window, None)
-    return _compare(requirement, measured.requests / window.duration_s, measured.requests, 0, window, None)
+        return compare(requirement, float(measured.requests), measured.requests, 0, window, None)
+    return compare(requirement, measured.requests / window.duration_s, measured.requests, 0, window, None)
 
 
-def _compare(
+def compare(
     requirement: Requirement,
     value: float,
     samples: int,
@@ -155,7 +147,10 @@ def _compare(
     *,
     proved: bool = False,
 ) -> Finding:
-    """`proved`: a FAIL stands even with fewer samples than are needed for a PASS."""
+    """The finding of a measured value, INCONCLUSIVE when it comes from fewer samples than needed.
+
+    `proved`: a FAIL stands even with fewer samples than are needed for a PASS.
+    """
     holds = requirement.operator.holds(value, requirement.limit)
     verdict = Verdict.PASS if holds else Verdict.FAIL
     advice = ""
@@ -163,7 +158,7 @@ def _compare(
         verdict = Verdict.INCONCLUSIVE
         advice = f"{format_count(samples)} samples are too few, {format_count(needed)} are needed: run longer"
     shown = format_value(value, requirement.unit)
-    finding = _finding(requirement, verdict, f"is {shown}", window, samples=samples, advice=advice)
+    finding = finding_of(requirement, verdict, f"is {shown}", window, samples=samples, advice=advice)
     finding.evidence.update(value=value, margin=_margin(requirement, value))
     if interval is not None:
         finding.evidence["interval"] = list(interval)
@@ -191,6 +186,8 @@ def describe(requirement: Requirement) -> str:
             what = "throughput" if requirement.statistic is not Statistic.COUNT else "requests"
         case Subject.ERROR_RATE:
             what = "error rate"
+        case Subject.RESOURCE if "." in requirement.metric or ":" in requirement.metric:
+            what = requirement.metric
         case _:
             what = requirement.metric.replace("_", " ")
     return f"{what} of {requirement.endpoint}" if requirement.endpoint else what
@@ -198,22 +195,21 @@ def describe(requirement: Requirement) -> str:
 
 def format_value(value: float, unit: Unit) -> str:
     """A measured value or limit as a person writes it."""
-    match unit:
-        case Unit.SECONDS:
-            return format_duration(value)
-        case Unit.SHARE:
-            return format_percent(value)
-        case Unit.PER_SECOND:
-            return format_rate(value)
-        case Unit.BYTES:
-            return format_size(value)
-        case Unit.COUNT:
-            return format_count(value)
-        case _:
-            return f"{value:g}"
+    return _FORMATS.get(unit, "{:g}".format)(value)
 
 
-def _finding(
+_FORMATS: dict[Unit, Callable[[float], str]] = {
+    Unit.SECONDS: format_duration,
+    Unit.SHARE: format_percent,
+    Unit.PER_SECOND: format_rate,
+    Unit.BYTES: format_size,
+    Unit.COUNT: format_count,
+    Unit.CORES: lambda value: f"{value:.3g} cores",
+    Unit.BYTES_PER_SECOND: lambda value: f"{format_size(value)}/s",
+}
+
+
+def finding_of(
     requirement: Requirement,
     verdict: Verdict,
     what: str,
@@ -222,6 +218,7 @@ def _finding(
     samples: int | None = None,
     advice: str = "",
 ) -> Finding:
+    """A finding that says `what` of the requirement's subject, with the evidence that all of them have."""
     limit = format_value(requirement.limit, requirement.unit)
     sentence = f"{describe(requirement)} {what}, required {requirement.operator} {limit}"
     evidence: dict[str, Any] = {

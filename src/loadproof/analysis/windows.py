@@ -70,7 +70,7 @@ def judged_window(run: Run) -> Window:
     for hold_start_s, hold_end_s, _level in holds:
         held |= _whole_seconds(start_s + hold_start_s, min(start_s + hold_end_s, end_s))
     profile = run.plan.played_profile
-    if profile.stages and profile.stages[-1].target > 0:
+    if profile.stages and profile.stages[-1].target > 0 and not profile.open_model:
         # Without a planned end (Locust without --run-time) the load stays at its last level.
         held |= _whole_seconds(start_s + profile.duration_s + 1.0, end_s)
     if held:

@@ -9,6 +9,7 @@ import typer
 from loadproof.cli.planning import plan_and_engine
 from loadproof.cli.scenario import with_plan_request
 from loadproof.plan import PlanRequest
+from loadproof.plan.machines import ANY_INTERFACE
 from loadproof.plan.redact import redact_url
 from loadproof.units import format_duration
 
@@ -38,7 +39,17 @@ def describe(plan: Plan) -> list[str]:
         f"  {requirement.id:<28} {requirement.text:<16} {requirement.source}"
         for requirement in plan.requirements
     ]
-    return [*lines, "ok"]
+    return [*lines, *_generators(plan), "ok"]
+
+
+def _generators(plan: Plan) -> list[str]:
+    """Which processes drive the load, if the engine says so."""
+    if "expect_workers" in plan.options:
+        host, port = plan.options["bind"]
+        where = f"any interface, port {port}" if host == ANY_INTERFACE else f"{host}:{port}"
+        return [f"workers       {plan.options['expect_workers']} from other machines, at {where}"]
+    processes = plan.options.get("processes")
+    return [f"processes     {processes['count']}: {processes['why']}"] if processes else []
 
 
 def _load(plan: Plan) -> str:

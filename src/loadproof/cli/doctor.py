@@ -8,11 +8,13 @@ import socket
 import sqlite3
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loadproof import __version__
+from loadproof.cli.watching import watching_findings
 from loadproof.engines import ENGINES, load_engine
 from loadproof.errors import LoadproofError
 from loadproof.run.host import host_facts
@@ -28,10 +30,19 @@ _CLOCK_SAMPLE_S = 0.2
 _CLOCK_TOLERANCE = 0.01
 
 
-def command() -> int:
-    """Show engines, versions, limits, ports and clock, and what to mend."""
+def command(
+    target: Annotated[
+        str | None, typer.Argument(metavar="TARGET", help="Base URL: also show what of it would be watched.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="By default loadproof.yaml in this folder, if there is one."),
+    ] = None,
+) -> int:
+    """Show engines, versions, limits, ports and clock, what would be watched, and what to mend."""
     missing = 0
-    for mark, topic, text in _findings():
+    watching = watching_findings(target, config) if target is not None else ()
+    for mark, topic, text in (*_findings(), *watching):
         missing += mark == "!"
         typer.echo(f"{mark} {topic:<12} {text}")
     typer.echo("ready" if not missing else f"{missing} things to look at")

@@ -7,26 +7,31 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import psutil
+import typer
 from rich.console import Console
 
 from loadproof import __version__
 from loadproof.cli import options as o
 from loadproof.cli.planning import check_targets, plan_and_engine
 from loadproof.cli.scenario import with_plan_request
-from loadproof.errors import EngineError
-from loadproof.model import Outcome, Plan, Report, Slice
+from loadproof.errors import ConfigError, EngineError, Problem
+from loadproof.model import Event, EventKind, Outcome, Plan, Report, Slice
+from loadproof.monitors.selection import Selection, select
 from loadproof.plan import PlanRequest
-from loadproof.plan.stored import plan_to_json
+from loadproof.plan.stored import clean_settings, plan_to_json
 from loadproof.run.clock import Clock
 from loadproof.run.conductor import Conductor
 from loadproof.run.host import host_facts
 from loadproof.run.live import LiveView, PlainView, QuietView, View
+from loadproof.run.outputs import LiveOutputs
 from loadproof.run.reader import read_run
 from loadproof.run.writer import RunWriter
+from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,28 +47,60 @@ def command(
     run_file: o.RunFile = None,
     json_file: o.JsonFile = None,
     quiet: o.Quiet = False,
+    slow: Annotated[
+        str | None, typer.Option("--slow", help="Keep every request that takes so long, such as 1s.")
+    ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option("--metrics-port", help="Serve live figures for Prometheus on this port.")
+    ] = None,
+    otlp: Annotated[
+        str | None, typer.Option("--otlp", help="Send live figures to this OpenTelemetry (OTLP/HTTP) URL.")
+    ] = None,
 ) -> int:
     """Drive a scenario against a service and answer with a verdict."""
     plan, driver = plan_and_engine(request)
+    if slow is not None:
+        plan = replace(plan, options={**plan.options, "slow_s": slow_limit_s(slow)})
+    live = LiveOutputs(metrics_port, otlp)
     check_targets(plan)
-    report = drive(plan, driver, run_file, make_view=lambda: choose_view(plan, quiet=quiet))
+    report = drive(plan, driver, run_file, make_view=lambda: choose_view(plan, quiet=quiet), live=live)
     return finish(report, json_file)
 
 
-def drive(plan: Plan, engine: Engine, run_file: Path | None, make_view: Callable[[], View]) -> Report:
-    """Run `plan` to its end, write its run file and judge it.
+def slow_limit_s(text: str) -> float:
+    """The duration of `--slow`. Raises ConfigError."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        message, _, hint = str(error).partition("; ")
+        raise ConfigError(Problem(message, "--slow", hint)) from None
+
+
+def drive(
+    plan: Plan,
+    engine: Engine,
+    run_file: Path | None,
+    make_view: Callable[[], View],
+    live: LiveOutputs | None = None,
+) -> Report:
+    """Run `plan` to its end, write its run file and judge it; `live` also gets its figures.
 
     Raises EngineError or RunFileError; the run file then holds what there was.
     """
     from loadproof.analysis.judge import judge
 
     clock = Clock()
+    live = live or LiveOutputs()
+    selection = select(plan)
+    live.open()
     started_at_s = clock.now()
     path = run_file or o.RUNS_FOLDER / f"{_stamp(started_at_s)}-{plan.name}.db"
-    writer = RunWriter(path, _facts(plan, engine, started_at_s))
-    conductor = Conductor(plan, engine, writer, clock)
+    writer = RunWriter(path, _facts(plan, engine, selection, started_at_s))
+    conductor = Conductor(plan, engine, writer, clock, selection.watches)
+    for event in watching_events(selection, started_at_s):
+        conductor.event(event)
     try:
-        outcome = asyncio.run(_conduct(conductor, make_view()))
+        outcome = asyncio.run(_conduct(conductor, make_view(), live))
     except EngineError:
         writer.finish({"outcome": Outcome.ENGINE_FAILED, "ended_at_s": clock.now()})
         writer.close()
@@ -71,6 +108,8 @@ def drive(plan: Plan, engine: Engine, run_file: Path | None, make_view: Callable
     except BaseException:
         writer.abandon()
         raise
+    finally:
+        live.close()
     writer.finish({"outcome": outcome, "ended_at_s": clock.now()})
     report = judge(read_run(path))
     writer.save_findings(report.verdict, report.findings)
@@ -90,12 +129,20 @@ def finish(report: Report, json_file: Path | None) -> int:
     return int(exit_code(report))
 
 
-async def _conduct(conductor: Conductor, view: View) -> Outcome:
+async def _conduct(conductor: Conductor, view: View, live: LiveOutputs) -> Outcome:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, conductor.stop)
+    if live.url:
+        conductor.event(Event(conductor.now(), EventKind.WATCHING, f"live figures at {live.url}"))
+
+    def on_second(progress: Progress, now_s: float) -> None:
+        view.update(progress, now_s)
+        for remark in live.update(progress, now_s):
+            conductor.event(Event(now_s, EventKind.MONITOR_REMARK, remark))
+
     with view:
-        return await conductor.run(view.update)
+        return await conductor.run(on_second)
 
 
 def choose_view(plan: Plan, *, quiet: bool) -> View:
@@ -129,13 +176,29 @@ def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement
     return states
 
 
-def _facts(plan: Plan, engine: Engine, started_at_s: float) -> dict[str, object]:
+def watching_events(selection: Selection, now_s: float) -> list[Event]:
+    """What is watched and what is not, a sentence each."""
+    kind = EventKind.WATCHING
+    watched = [
+        Event(
+            now_s, kind, f"watching {f.watch.name}: {f.why}", {"monitor": f.watch.name, "kind": f.watch.kind}
+        )
+        for f in selection.found
+    ]
+    return watched + [Event(now_s, kind, f"not watched: {text}", {}) for text in selection.missing]
+
+
+def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float) -> dict[str, object]:
     process = psutil.Process()
     return {
         "name": plan.name,
         "plan": plan_to_json(plan),
         "versions": {"loadproof": __version__, **engine.versions()},
         "host": host_facts(),
+        "monitors": [
+            {"name": watch.name, "kind": watch.kind, "settings": clean_settings(watch.settings)}
+            for watch in selection.watches
+        ],
         "started_at_s": started_at_s,
         "writer": {"pid": os.getpid(), "started_at_s": process.create_time()},
     }

@@ -59,7 +59,10 @@ def _request(
     ] = None,
     stage: Annotated[
         list[str] | None,
-        typer.Option("--stage", help="A stage of your own, such as 2m:50 (users); repeat for more."),
+        typer.Option(
+            "--stage",
+            help="A stage of your own, such as 2m:50 (users) or 2m:50/s (arrivals); repeat for more.",
+        ),
     ] = None,
     users: Annotated[
         int | None, typer.Option("--users", "-u", help="Virtual users; with --profile, the most of them.")
@@ -69,6 +72,20 @@ def _request(
     ] = None,
     run_time: Annotated[
         str | None, typer.Option("--run-time", "-t", help="How long, such as 5m or 1h30m.")
+    ] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option("--rate", help="The open model: arrivals per time, such as 200/s; with --run-time."),
+    ] = None,
+    max_users: Annotated[
+        int | None,
+        typer.Option(
+            "--max-users", help="Of the open model: users at most; by default 10 for each per second."
+        ),
+    ] = None,
+    arrivals: Annotated[
+        str | None,
+        typer.Option("--arrivals", help="Of the open model: constant (the default) or poisson."),
     ] = None,
     requirements: Annotated[
         list[Path] | None,
@@ -83,6 +100,18 @@ def _request(
         typer.Option(
             "--time-scale", help="Play the profile in this fraction of its time: 0.05 is a rehearsal."
         ),
+    ] = None,
+    expect_workers: Annotated[
+        int | None,
+        typer.Option("--expect-workers", help="Other machines drive the load: wait for so many workers."),
+    ] = None,
+    session: Annotated[
+        str | None,
+        typer.Option("--session", help="HTTP client of a locustfile: loadproof (the default) or locust."),
+    ] = None,
+    bind: Annotated[
+        str | None,
+        typer.Option("--bind", help="HOST[:PORT] where they connect; by default any interface, port 5557."),
     ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the run; by default the scenario's file name.")
@@ -102,10 +131,16 @@ def _request(
         users=users,
         spawn_rate=spawn_rate,
         run_time=run_time,
+        rate=rate,
+        max_users=max_users,
+        arrivals=arrivals,
         requirements=tuple(requirements or ()),
         engine_args=engine_args,
         env=tuple(env or ()),
         time_scale=time_scale,
+        expect_workers=expect_workers,
+        bind=bind,
+        session=session,
         name=name,
         config=config,
     )

@@ -1,0 +1,70 @@
+"""Monitors watch the system under test. One file each, one row in MONITORS."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadproof.model import Reading, Watch
+
+
+class MonitorError(Exception):
+    """A monitor cannot read: what failed, in one line without a secret, and what to do about it.
+
+    It ends no run. Whoever samples the monitor writes it down and tries again.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Monitor(Protocol):
+    """Reads the state of one thing. Used by one thread, never by two at once.
+
+    `open` and `read` end by themselves within a few seconds, whatever the other side does. After an error
+    `read` may be called again; it makes a lost connection anew. The first `read` has no rates: a rate
+    needs two samples, and one that is missing is left out, never 0.
+    """
+
+    remarks: list[str]
+    """What a person should know: rights it lacks, what it left out. Whoever reads them empties the list."""
+
+    def open(self) -> None:
+        """Find out that, and what, it can read. Raises MonitorError."""
+
+    def read(self) -> list[Reading]:
+        """The values now, each with the moment it was taken. Raises MonitorError."""
+
+    def close(self) -> None:
+        """Let everything go. Never raises, also when `open` failed or was never called."""
+
+
+MONITORS: dict[str, str] = {
+    "host": "loadproof.monitors.host:HostMonitor",
+    "node_exporter": "loadproof.monitors.node_exporter:NodeExporterMonitor",
+    "process": "loadproof.monitors.process:ProcessMonitor",
+    "prometheus": "loadproof.monitors.prometheus:PrometheusMonitor",
+    "promql": "loadproof.monitors.promql:PromqlMonitor",
+    "postgres": "loadproof.monitors.postgres:PostgresMonitor",
+    "redis": "loadproof.monitors.redis:RedisMonitor",
+    "mysql": "loadproof.monitors.mysql:MysqlMonitor",
+}
+"""Kind to where the class is; imported when used: only who watches a MySQL needs its library."""
+
+
+def load_monitor(watch: Watch, now: Callable[[], float]) -> Monitor:
+    """The monitor of that watch, not yet opened; `now` is the run's clock.
+
+    Raises MonitorError when the library that it needs is not installed.
+    """
+    module, _, attribute = MONITORS[watch.kind].partition(":")
+    try:
+        monitor: Monitor = getattr(import_module(module), attribute)(watch, now)
+    except ModuleNotFoundError as error:
+        hint = f"pip install 'loadproof[{watch.kind}]'"
+        raise MonitorError(f"the monitor {watch.kind} needs the package {error.name}", hint) from None
+    return monitor

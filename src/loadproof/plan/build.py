@@ -7,12 +7,14 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import Plan, Profile, ProfileKind, Stage
+from loadproof.model import ConsistencyCheck, Plan, Profile, ProfileKind, Stage
+from loadproof.plan.arrivals import arrival_options, steady_rate
 from loadproof.plan.config import FILE_NAME, LoadedConfig, load_config
 from loadproof.plan.document import did_you_mean, near_files
+from loadproof.plan.machines import machine_options
 from loadproof.plan.profiles import (
     ParsedStage,
     parse_run_time,
@@ -22,6 +24,7 @@ from loadproof.plan.profiles import (
 )
 from loadproof.plan.requirements import read_requirements
 from loadproof.plan.schema import MAX_USERS, ScenarioConfig, TestConfig, check_name
+from loadproof.plan.session import session_options
 from loadproof.plan.target import normalise_target
 
 if TYPE_CHECKING:
@@ -46,11 +49,17 @@ class PlanRequest:
     users: int | None = None
     spawn_rate: float | None = None
     run_time: str | None = None
+    rate: str | None = None
+    max_users: int | None = None
+    arrivals: str | None = None
     requirements: tuple[Path, ...] = ()
     engine_args: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     """NAME=VALUE each."""
     time_scale: float | None = None
+    expect_workers: int | None = None
+    bind: str | None = None
+    session: str | None = None
     name: str | None = None
     config: Path | None = None
     folder: Path = field(default_factory=Path)
@@ -77,6 +86,9 @@ class _Load:
     users: int | None
     spawn_rate: float | None
     run_time_s: float | None
+    rate: str | None
+    max_users: int | None
+    arrivals: str | None
     where: str
 
 
@@ -122,12 +134,18 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
     with problems.collected():
         requirements = _requirements(request, config, chosen)
     engine = _engine(request, chosen, suffixes, problems)
+    options: dict[str, Any] = {}
+    with problems.collected():
+        options = machine_options(request.expect_workers, request.bind, engine)
+    with problems.collected():
+        options |= session_options(request.session or (chosen.scenario.session if chosen else None), engine)
     profile = Profile(ProfileKind.SCENARIO)
     flags: tuple[str, ...] = ()
     with problems.collected():
         load = _load(request, chosen, config)
         if not problems:  # numbers that are wrong by themselves make no profile
             profile, flags = _profile(load, engine)
+            options |= arrival_options(profile, engine, load.max_users, load.arrivals, load.where)
     if problems or chosen is None:
         raise ConfigError(*problems)
     return Plan(
@@ -140,6 +158,18 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
         engine_args=(*chosen.scenario.args, *chosen.test.args, *flags, *request.engine_args),
         env=tuple({**chosen.scenario.env, **chosen.test.env, **env}.items()),
         time_scale=request.time_scale if request.time_scale is not None else chosen.test.time_scale,
+        options=options,
+        monitors=config.config.monitors.model_dump() if config else {},
+        consistency=_consistency(config),
+    )
+
+
+def _consistency(config: LoadedConfig | None) -> tuple[ConsistencyCheck, ...]:
+    if config is None:
+        return ()
+    return tuple(
+        ConsistencyCheck(name, config.where("consistency", name), check.model_dump())
+        for name, check in config.config.consistency.items()
     )
 
 
@@ -200,7 +230,7 @@ def _choose(request: PlanRequest, config: LoadedConfig | None) -> _Chosen:
         )
         return _Chosen(file, wanted, scenarios[wanted])
     file = _existing(request.folder / wanted, "", (*tests, *scenarios))
-    return _Chosen(file, _safe_name(file.stem), ScenarioConfig(file=wanted, engine=None))
+    return _Chosen(file, _safe_name(file.stem), ScenarioConfig(file=wanted, engine=None, session=None))
 
 
 def _existing(file: Path, where: str, names: tuple[str, ...] = ()) -> Path:
@@ -274,18 +304,18 @@ def _engine(
 
 
 def _load(request: PlanRequest, chosen: _Chosen | None, config: LoadedConfig | None) -> _Load:
-    """The command line's profile or stages replace the test's whole load; its numbers replace one by one."""
+    """The command line's profile, stages or rate replace the test's load; its numbers replace one by one."""
     test = chosen.test if chosen else TestConfig.model_validate({})
     where = (
         ""
         if config is None or not chosen or not chosen.test_name
         else config.where("tests", chosen.test_name)
     )
-    own = bool(request.profile or request.stages)
+    own = bool(request.profile or request.stages or request.rate)
     if own:
         test = TestConfig.model_validate({})
     problems = _Problems()
-    kind = request.profile or (None if request.stages else test.profile)
+    kind = request.profile or (None if request.stages or request.rate else test.profile)
     known = [str(kind) for kind in ProfileKind if kind is not ProfileKind.SCENARIO]
     if kind is not None and kind not in known:
         problems.append(Problem(f"unknown profile '{kind}'", "--profile", did_you_mean(kind, known)))
@@ -307,12 +337,21 @@ def _load(request: PlanRequest, chosen: _Chosen | None, config: LoadedConfig | N
         users=request.users if request.users is not None else test.users,
         spawn_rate=request.spawn_rate if request.spawn_rate is not None else test.spawn_rate,
         run_time_s=run_time_s,
+        rate=request.rate if request.rate is not None else test.rate,
+        max_users=request.max_users if request.max_users is not None else test.max_users,
+        arrivals=request.arrivals if request.arrivals is not None else test.arrivals,
         where=where if not own else "",
     )
 
 
 def _profile(load: _Load, engine: str) -> tuple[Profile, tuple[str, ...]]:
     """The profile, and the flags by which Locust drives itself."""
+    if load.rate is not None:
+        others = {
+            "--profile": load.profile, "--stage": load.stages, "--users": load.users,
+            "--spawn-rate": load.spawn_rate,
+        }  # fmt: skip
+        return steady_rate(load.rate, load.run_time_s, others, load.where), ()
     if load.profile is not None or load.stages:
         problems = _Problems()
         for given, name in ((load.spawn_rate, "spawn rate"), (load.run_time_s, "run time")):

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from loadproof.errors import Problem
 from loadproof.plan.document import did_you_mean, line_of
 from loadproof.plan.redact import HIDDEN, is_secret_name, redact_url
-from loadproof.plan.schema import Config, ProfileName
+from loadproof.plan.schema import Arrivals, Config, ProfileName
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def _value_problem(details: ErrorDetails, at: tuple[str | int, ...], where: str)
     kind, context = details["type"], details.get("ctx", {})
     key, shown = _key_name(at), _shown(details["input"], at)
     if kind == "literal_error":
-        known = get_args(ProfileName)
+        known = get_args(Arrivals if key == "arrivals" else ProfileName)
         return Problem(f"'{key}' is none of {', '.join(known)}: {shown}", where, did_you_mean(shown, known))
     limits = {"greater_than": "above", "greater_than_equal": "at least", "less_than_equal": "at most"}
     if kind in limits:

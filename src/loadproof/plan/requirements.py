@@ -23,6 +23,7 @@ from loadproof.plan.document import (
 )
 from loadproof.plan.expressions import BUILTIN_METRICS, requirement_id, split_metric, threshold_requirement
 from loadproof.plan.limits import Direction, LimitError, LimitKind, parse_limit
+from loadproof.plan.resources import parse_resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,7 +94,7 @@ BLOCKS: Final[dict[str, dict[str, Key]]] = {
 }
 """Every key of every block; `response_time` also takes any percentile, p50 or p99.9 (see `_key`)."""
 
-SECTIONS: Final = ("endpoints", "thresholds")
+SECTIONS: Final = ("endpoints", "resources", "thresholds")
 _PERCENTILE = re.compile(r"[pP]\s*\(?([0-9]+(?:\.[0-9]+)?)\)?")
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"})
 _OF_ENDPOINTS = (Subject.RESPONSE_TIME, Subject.THROUGHPUT, Subject.ERROR_RATE)
@@ -142,7 +143,7 @@ def conflicts(requirements: Iterable[Requirement]) -> list[Problem]:
     problems = []
     seen: dict[tuple[object, ...], list[Requirement]] = {}
     for new in requirements:
-        key = (new.endpoint, new.subject, new.metric, new.statistic, new.quantile)
+        key = (new.endpoint, new.subject, new.metric, new.statistic, new.quantile, new.window)
         for old in seen.setdefault(key, []):
             trouble = _conflict(old, new)
             if trouble:
@@ -219,6 +220,8 @@ class _Reader:
             self.plain_block(entry, endpoint)
         elif entry.key == "endpoints" and endpoint is None:
             self.endpoints(entry)
+        elif entry.key == "resources" and endpoint is None:
+            self.resources(entry)
         elif entry.key == "thresholds":
             for inner in self.entries(entry, "metric names, each with its k6 expressions"):
                 self.thresholds(inner, endpoint)
@@ -235,6 +238,25 @@ class _Reader:
                 continue
             for block in self.entries(inner, "blocks such as response_time"):
                 self.block(block, endpoint_name(inner.key))
+
+    def resources(self, entry: Entry) -> None:
+        """Sentences on monitored series: a list of them, or a mapping of series to limits."""
+        many: list[Entry] = []
+        if isinstance(entry.value, Mapping):
+            many = list(entry.value.entries)
+        elif isinstance(entry.value, Sequence):
+            for item in entry.value.items:
+                # YAML reads `- promql: up < 1` as a mapping.
+                many += item.entries if isinstance(item, Mapping) else [Entry("", item.line, item)]
+        if not many:
+            self.problem("'resources' must hold sentences such as process.rss < 1GiB", entry.line)
+        for one in many:
+            text = one.value.raw if isinstance(one.value, Scalar) else ""
+            name = "promql: " if one.key == "promql" else f"{one.key} "
+            try:
+                self.found.append(parse_resource(f"{name}{text}".strip(), f"{self.name}:{one.line}"))
+            except LimitError as error:
+                self.problem(f"resources: {error}", one.line, error.hint)
 
     def plain_block(self, entry: Entry, endpoint: str | None) -> None:
         example = next(iter(BLOCKS[entry.key])) if entry.key != "response_time" else "p95"

@@ -18,9 +18,14 @@ from pydantic import (
 )
 
 from loadproof.plan.profiles import ParsedStage, parse_run_time, parse_stage
+from loadproof.plan.watching import CheckConfig, MonitorsConfig
+from loadproof.units import parse_rate
 
 MAX_USERS: Final = 10_000_000
 """More is a slip of the finger: no machine drives it, and the numbers around it stop making sense."""
+
+Arrivals = Literal["constant", "poisson"]
+"""How arrivals of the open model are spread: at equal distances, or at random."""
 
 ProfileName = Literal["smoke", "load", "stress", "spike", "soak"]
 
@@ -54,6 +59,12 @@ def _run_time(value: object) -> object:
     return (
         parse_run_time(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else value
     )
+
+
+def _rate(text: str) -> str:
+    if parse_rate(text) <= 0:
+        raise ValueError(f"'{text}' is no load at all; write arrivals per time, such as 200/s")
+    return text
 
 
 def _variable(name: str) -> str:
@@ -105,6 +116,10 @@ class ScenarioConfig(_Section):
     engine: str | None = Field(
         None, description="`locust` or `k6`. Default: by the file's ending, `.py` Locust, `.js` and `.ts` k6."
     )
+    session: str | None = Field(
+        None,
+        description="A locustfile's HTTP client: `loadproof` (the default, fast) or `locust`.",
+    )
     args: list[str] = Field(
         default_factory=list, description="Further arguments for the engine, as they are."
     )
@@ -139,6 +154,15 @@ class TestConfig(_Section):
         description="How long to run, without `profile` or `stages`: `5m`, or a number of seconds. "
         "Locust's `--run-time`.",
     )
+    rate: Annotated[str, AfterValidator(_rate)] | None = Field(
+        None, description="Instead of users: arrivals per time, as `200/s`, for `run_time`."
+    )
+    max_users: Users | None = Field(
+        None, description="With arrivals: users at most. Default: 10 for each arrival per second."
+    )
+    arrivals: Arrivals | None = Field(
+        None, description="With arrivals: `constant` distances, or `poisson`. Default: constant."
+    )
     requirements: Any = Field(
         None, description="Replaces the top-level `requirements` for this test; the same forms."
     )
@@ -154,6 +178,10 @@ class TestConfig(_Section):
             raise ValueError("stages already say how many users there are; leave out users, or the stages")
         if len({stage.rate is None for stage in self.stages}) > 1:
             raise ValueError("stages mix users and arrivals per second; write all users, or all rates")
+        if self.rate is not None and (self.profile or self.stages or self.users or self.spawn_rate):
+            raise ValueError(
+                "a rate is the whole load, with run_time; leave out profile, stages, users and spawn_rate"
+            )
         if (self.profile or self.stages) and (self.spawn_rate is not None or self.run_time is not None):
             raise ValueError(
                 "a profile or stages already say how fast and how long; leave out spawn_rate and run_time"
@@ -174,4 +202,11 @@ class Config(_Section):
     requirements: Any = Field(
         None,
         description="A requirement file, a list of them, or the requirements themselves (requirements.md).",
+    )
+    monitors: MonitorsConfig = Field(
+        default_factory=lambda: MonitorsConfig.model_validate({}),
+        description="What to watch beside the load (monitors.md). Default: what is found on this machine.",
+    )
+    consistency: dict[Name, CheckConfig] = Field(
+        default_factory=dict, description="Checks of the data before and after the load (consistency.md)."
     )

@@ -6,7 +6,18 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loadproof.model import Operator, Plan, Profile, ProfileKind, Requirement, Stage, Statistic, Subject, Unit
+from loadproof.model import (
+    ConsistencyCheck,
+    Operator,
+    Plan,
+    Profile,
+    ProfileKind,
+    Requirement,
+    Stage,
+    Statistic,
+    Subject,
+    Unit,
+)
 from loadproof.plan.redact import (
     Redactor,
     redact_args,
@@ -16,9 +27,10 @@ from loadproof.plan.redact import (
     redact_value,
     secrets_of,
 )
+from loadproof.plan.watching import secrets_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -36,7 +48,27 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "env": redact_env(dict(plan.env)),
         "time_scale": plan.time_scale,
         "options": _clean("", plan.options),
+        "monitors": clean_settings(plan.monitors),
+        "consistency": [
+            {"name": check.name, "source": check.source, "settings": clean_settings(check.settings)}
+            for check in plan.consistency
+        ],
     }
+
+
+def clean_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A monitor's or a check's settings as JSON values, passwords in URLs and in keyword strings hidden."""
+    hide = Redactor(secrets_in(settings)).text
+    cleaned = {str(key): _clean(str(key), value) for key, value in settings.items()}
+    return {key: _in_texts(hide, value) for key, value in cleaned.items()}
+
+
+def _in_texts(change: Callable[[str], str], value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _in_texts(change, inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_in_texts(change, inner) for inner in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def plan_from_json(stored: Mapping[str, Any]) -> Plan:
@@ -57,6 +89,12 @@ def plan_from_json(stored: Mapping[str, Any]) -> Plan:
             env=tuple((str(name), str(value)) for name, value in stored["env"].items()),
             time_scale=float(stored["time_scale"]),
             options=dict(stored["options"]),
+            # Runs of earlier versions had neither.
+            monitors=dict(stored.get("monitors", {})),
+            consistency=tuple(
+                ConsistencyCheck(str(c["name"]), str(c["source"]), dict(c["settings"]))
+                for c in stored.get("consistency", ())
+            ),
         )
     except KeyError as error:
         raise ValueError(f"the stored plan has no {error}") from None
@@ -102,6 +140,7 @@ def requirement_to_json(requirement: Requirement) -> dict[str, Any]:
         "quantile": requirement.quantile,
         "endpoint": None if requirement.endpoint is None else redact_text(requirement.endpoint),
         "metric": requirement.metric,
+        "window": requirement.window,
     }
 
 
@@ -121,6 +160,7 @@ def requirement_from_json(stored: Mapping[str, Any]) -> Requirement:
         quantile=None if quantile is None else float(quantile),
         endpoint=None if endpoint is None else str(endpoint),
         metric=str(stored["metric"]),
+        window=str(stored.get("window", "")),
     )
 
 

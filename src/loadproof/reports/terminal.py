@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from loadproof.analysis.load import NOTE
 from loadproof.analysis.requirements import format_value
 from loadproof.model import Finding, Outcome, Report, Unit, Verdict
 from loadproof.units import format_count, format_duration, format_percent, format_rate
@@ -106,7 +107,7 @@ def _advice(findings: Sequence[Finding]) -> list[Text]:
     """What to do about findings that are no pass, each advice once."""
     advised: dict[str, list[str]] = {}
     for finding in findings:
-        if finding.advice and finding.verdict is not Verdict.PASS:
+        if finding.advice and (finding.verdict is not Verdict.PASS or NOTE in finding.evidence):
             subject = str(finding.evidence.get("subject", finding.id))
             advised.setdefault(finding.advice, []).append(subject)
     return [
@@ -118,6 +119,8 @@ def _advice(findings: Sequence[Finding]) -> list[Text]:
 def _finding_row(finding: Finding) -> list[Text]:
     evidence = finding.evidence
     mark = Text(_MARKS[finding.verdict], style=STYLES[finding.verdict])
+    if NOTE in evidence:
+        mark = Text("!", style="bold yellow")
     if "requirement" not in evidence:
         return [mark, Text(finding.sentence)]
     unit = Unit(evidence.get("unit") or "") if evidence.get("unit") in set(Unit) else Unit.NONE

@@ -10,20 +10,24 @@ from typing import TYPE_CHECKING, Any
 from loadproof.errors import EngineError, Problem, RunFileError
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
 from loadproof.plan.redact import Redactor, redact_url, secrets_of
+from loadproof.plan.watching import secrets_in
+from loadproof.run.consistency import Consistency
 from loadproof.run.progress import Progress
+from loadproof.run.watch import Watcher
 from loadproof.run.writer import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from loadproof.engines import Engine
-    from loadproof.model import Plan
+    from loadproof.model import Plan, Watch
     from loadproof.run.clock import Clock
     from loadproof.run.writer import RunWriter
 
 _COMMIT_EVERY_S = 1.0
 _ENDPOINT_LIMIT = 1000
 """Distinct endpoints kept; a scenario that puts ids into names would fill the disk with them."""
+_SERIES_REMEMBERED = 20_000
 OTHER_ENDPOINTS = Endpoint("", "(other endpoints)")
 
 
@@ -33,7 +37,9 @@ class Conductor:
     Everything that goes to the file or the screen passes here, so here secrets are taken out.
     """
 
-    def __init__(self, plan: Plan, engine: Engine, writer: RunWriter, clock: Clock) -> None:
+    def __init__(
+        self, plan: Plan, engine: Engine, writer: RunWriter, clock: Clock, watches: Sequence[Watch] = ()
+    ) -> None:
         self.progress = Progress(plan)
         self._plan = plan
         self._engine = engine
@@ -44,7 +50,12 @@ class Conductor:
         self._stops = 0
         self._broken: Exception | None = None
         """What ended the run from our own side: a disk that refuses, a view that fails."""
-        self._redact = Redactor(secrets_of(dict(plan.env), (plan.target, *plan.engine_args))).text
+        settings = [watch.settings for watch in watches] + [check.settings for check in plan.consistency]
+        secrets = secrets_of(dict(plan.env), (plan.target, *plan.engine_args))
+        self._redact = Redactor((*secrets, *secrets_in(settings))).text
+        self._series: dict[str, str] = {}
+        self._watcher = Watcher(watches, self)
+        self._consistency = Consistency(plan, watches, self)
 
     async def run(self, on_second: Callable[[Progress, float], None]) -> Outcome:
         """Drive the load to its end; `on_second` is called after each commit.
@@ -57,11 +68,15 @@ class Conductor:
         with ThreadPoolExecutor(1, "run-file") as disk:
             committing = asyncio.create_task(self._commit_for_ever(disk, on_second))
             try:
+                await self._watcher.start()
+                await self._consistency.ask("before")
                 outcome = await self._engine.run(self._plan, self)
+                await self._consistency.ask("after")
             except EngineError as error:
                 self.event(Event(self.now(), EventKind.ENGINE_DIED, str(error)))
                 raise EngineError(*(self._clean(problem) for problem in error.problems)) from error
             finally:
+                await self._watcher.stop()
                 committing.cancel()
                 await asyncio.gather(committing, return_exceptions=True)
                 # Behind a commit that may still be under way in the same thread.
@@ -86,6 +101,7 @@ class Conductor:
         self.progress.add_slice(part)
 
     def reading(self, reading: Reading) -> None:
+        reading = replace(reading, series=self._known_series(reading.series))
         self._batch.readings.append(reading)
         self.progress.add_reading(reading)
 
@@ -131,6 +147,15 @@ class Conductor:
                         f"more than {_ENDPOINT_LIMIT} endpoints: the rest is counted as {OTHER_ENDPOINTS}"
                     )
                     self.event(Event(self.now(), EventKind.ENGINE_LOG, message))
+        return known
+
+    def _known_series(self, name: str) -> str:
+        """The name without secrets: a label of somebody's metrics may hold a URL or a token."""
+        known = self._series.get(name)
+        if known is None:
+            known = self._redact(name)
+            if len(self._series) < _SERIES_REMEMBERED:
+                self._series[name] = known
         return known
 
     # --- the file ------------------------------------------------------------------------------------

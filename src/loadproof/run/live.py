@@ -104,6 +104,8 @@ def render(
 ) -> Group:
     """The whole screen, as one renderable."""
     parts: list[Text | Table] = [_title(progress), _bar(progress, now_s, width), _load_line(progress)]
+    if progress.arrivals:
+        parts.append(_arrivals_line(progress))
     if progress.endpoints:
         parts += [Text(), _endpoints(progress)]
     if states:
@@ -144,6 +146,20 @@ def _load_line(progress: Progress) -> Text:
         ("   throughput ", "dim"), ("—" if rate is None else format_rate(rate), "bold"),
         ("  ", ""), (sparkline(progress), "cyan"),
         ("   failed ", "dim"), _failed(progress.total),
+    )  # fmt: skip
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
+
+
+def _arrivals_line(progress: Progress) -> Text:
+    """The open model: what was promised, what was kept, and what became of the rest."""
+    late, dropped = progress.arrivals_total("late"), progress.arrivals_total("dropped")
+    planned, started = progress.arrivals_now("planned"), progress.arrivals_now("started")
+    text = Text.assemble(
+        (" arrivals ", "dim"), ("—" if planned is None else format_rate(planned), "bold"),
+        (" planned  ", "dim"), ("—" if started is None else format_rate(started), "bold"),
+        (" started   late ", "dim"), (format_count(late), "yellow" if late else ""),
+        ("   dropped ", "dim"), (format_count(dropped), "red" if dropped else ""),
     )  # fmt: skip
     text.no_wrap, text.overflow = True, "ellipsis"
     return text
@@ -225,6 +241,11 @@ def _plain_line(progress: Progress, now_s: float) -> str:
         ),
         f"{format_count(progress.total.failed)} failed",
     ]
+    if progress.arrivals:
+        planned = progress.arrivals_now("planned") or 0.0
+        parts.append(f"{format_rate(planned)} planned")
+        parts.append(f"{format_count(progress.arrivals_total('late'))} late")
+        parts.append(f"{format_count(progress.arrivals_total('dropped'))} dropped")
     if remaining_s is not None:
         parts.append(f"{format_duration(float(math.ceil(remaining_s)))} left")
     return "  ".join(parts)

@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 
 RECENT_SECONDS = 10
 """Throughput "now" is the mean of this many finished seconds."""
+_MOST_SERIES = 2_000
+_NO_NOTICE = frozenset(
+    {
+        EventKind.RUN_STARTED,
+        EventKind.STAGE_STARTED,
+        EventKind.ENGINE_SUMMARY,
+        EventKind.CONSISTENCY,
+        EventKind.SLOW_REQUEST,
+    }
+)
+
+_ARRIVALS = frozenset({"planned", "started", "late", "dropped"})
 
 
 @dataclass(slots=True)
@@ -40,6 +52,10 @@ class Progress:
         self.load_started_s: float | None = None
         self.load_ended_s: float | None = None
         self.users: float | None = None
+        self.arrivals: dict[str, dict[int, float]] = {}
+        """Of the open model: planned, started, late and dropped arrivals by second."""
+        self.latest: dict[tuple[str, str], Reading] = {}
+        """The last reading of each series, of as many series as anybody may want to see live."""
         self.log: deque[str] = deque(maxlen=200)
         self.notices: deque[str] = deque(maxlen=20)
         self.throughput: dict[int, int] = {}
@@ -53,6 +69,13 @@ class Progress:
     def add_reading(self, reading: Reading) -> None:
         if (reading.source, reading.series) == ("load", "users"):
             self.users = reading.value
+        elif reading.source == "load" and reading.series in _ARRIVALS and self.plan.profile.open_model:
+            counts = self.arrivals.setdefault(reading.series, {})
+            second = int(reading.time_s)
+            counts[second] = counts.get(second, 0.0) + reading.value
+        key = (reading.source, reading.series)
+        if key in self.latest or len(self.latest) < _MOST_SERIES:
+            self.latest[key] = reading
 
     def add_event(self, event: Event) -> None:
         match event.kind:
@@ -62,7 +85,7 @@ class Progress:
                 self.load_ended_s = event.time_s
             case EventKind.ERROR_SAMPLE | EventKind.ENGINE_LOG | EventKind.ENGINE_THRESHOLD:
                 return
-        if event.kind not in (EventKind.RUN_STARTED, EventKind.STAGE_STARTED, EventKind.ENGINE_SUMMARY):
+        if event.kind not in _NO_NOTICE:
             self.notices.append(event.message)
 
     def throughput_now(self) -> float | None:
@@ -72,6 +95,18 @@ class Progress:
         last = max(self.throughput)
         seconds = range(max(min(self.throughput), last - RECENT_SECONDS + 1), last + 1)
         return sum(self.throughput.get(second, 0) for second in seconds) / len(seconds)
+
+    def arrivals_now(self, series: str) -> float | None:
+        """Arrivals per second over the last finished seconds with planned ones; None before there are any."""
+        planned = self.arrivals.get("planned")
+        if not planned:
+            return None
+        seconds = [second for second, count in sorted(planned.items()) if count][-RECENT_SECONDS:]
+        return sum(self.arrivals.get(series, {}).get(second, 0.0) for second in seconds) / len(seconds)
+
+    def arrivals_total(self, series: str) -> float:
+        """All arrivals so far of one kind."""
+        return sum(self.arrivals.get(series, {}).values())
 
     def elapsed_s(self, now_s: float) -> float:
         """Seconds since the load started."""

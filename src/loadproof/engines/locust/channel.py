@@ -2,8 +2,18 @@
 
 {"t": "rows", "slices": [...], "errors": [...]}       finished seconds (see recorder.py)
 {"t": "users", "time": s, "users": n}                 virtual users now
+{"t": "arrivals", "rows": [...]}                      seconds of the open model (see open_model.py)
+{"t": "paced", "rows": [...], "pace_s": s}            starts of paced users (see pacing.py)
+{"t": "exemplars", "rows": [...]}                     slow requests (see exemplars.py)
 {"t": "event", "kind": k, "message": m, "data": {}}   something happened
+{"t": "reading", "time": s, "source": w, "series": n, "value": v}   one value of a worker's own, in seconds
+{"t": "failed", "message": m, "hint": h}              why the load will not begin
 {"t": "end", "recorded": n, "exit_code": c}           the last message of a Locust that ended by itself
+
+A worker of `loadproof worker` says less, for people:
+
+{"t": "joined", "message": m, "pid": p}               one of its processes takes part
+{"t": "end", "message": m, "exit_code": c, "pid": p}  how it ended
 """
 
 from __future__ import annotations

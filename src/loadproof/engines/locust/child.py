@@ -1,6 +1,7 @@
 """The program that the Locust engine starts: Loadproof's plug-in, then Locust's own command line.
 
     python -m loadproof.engines.locust.child run LOCUST_ARGS...       drives the load
+    python -m loadproof.engines.locust.child worker LOCUST_ARGS...    drives a share of it for another machine
     python -m loadproof.engines.locust.child inspect LOCUST_ARGS...   says what the locustfile holds, as JSON
 
 Locust is imported first of all, so that gevent patches the standard library before anything else uses it.
@@ -16,15 +17,24 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import traceback
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from locust import FastHttpUser, HttpUser, argument_parser, events
+from locust import FastHttpUser, HttpUser, User, argument_parser, events
 from locust.argument_parser import get_parser, parse_locustfile_option
 
+from loadproof.engines.locust.channel import encode
+from loadproof.engines.locust.handshake import NotWelcomeError, greet, hello
+from loadproof.engines.locust.pace import paces
 from loadproof.engines.locust.plugin import Plugin
-from loadproof.engines.locust.settings import VARIABLE, Settings
+from loadproof.engines.locust.recorder import wall_clock
+from loadproof.engines.locust.settings import VARIABLE, Settings, WorkerSettings
+
+if TYPE_CHECKING:
+    from loadproof.engines.locust.clock_offset import MasterClock
 
 _STOP_TIMEOUT = "5s"
 """Users get this long to finish their task when the load ends, unless --stop-timeout, LOCUST_STOP_TIMEOUT or
@@ -38,10 +48,25 @@ _TALKATIVE_LOGGERS = ("locust.main", "locust.runners")
 
 def run() -> None:
     """Never returns: Locust ends the process."""
+    _drive(Settings.from_text(os.environ.pop(VARIABLE)), None)
+
+
+def work() -> None:
+    """Drive a share of another machine's run, with its settings. Never returns."""
+    own = WorkerSettings.from_text(os.environ.pop(VARIABLE))
+    try:
+        welcome = greet(own.master_host, own.master_port, hello(own.scenario), wall_clock(), own.wait_s)
+    except NotWelcomeError as error:
+        end = {"t": "end", "message": str(error), "exit_code": error.exit_code, "pid": os.getpid()}
+        socket.socket(fileno=own.channel_fd).sendall(encode(end))
+        sys.exit(error.exit_code)
+    _drive(replace(Settings.from_text(welcome.settings), channel_fd=own.channel_fd), welcome.clock)
+
+
+def _drive(settings: Settings, clock: MasterClock | None) -> None:
     # Until Locust can end by itself (see the plug-in) an interrupt just ends it, without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    settings = Settings.from_text(os.environ.pop(VARIABLE))
-    Plugin(settings).install()
+    Plugin(settings, clock).install()
     if settings.quiet_stats:
         logging.getLogger(_STATS_LOGGER).addFilter(lambda _record: False)
     if settings.quiet_log:
@@ -70,6 +95,7 @@ def inspect() -> dict[str, Any]:
         "users": {name: user.host for name, user in chosen.items()},
         "needs_host": any(issubclass(user, (HttpUser, FastHttpUser)) for user in chosen.values()),
         "missing_users": missing,
+        "own_loops": [name for name, user in chosen.items() if user.run is not User.run],
         "shape": type(shape).__name__ if shape else None,
         "host": parsed.host,
         "num_users": parsed.num_users,
@@ -77,6 +103,10 @@ def inspect() -> dict[str, Any]:
         "run_time_s": parsed.run_time,
         "headless": not (parsed.headful or parsed.autostart),
         "stop_timeout_s": parsed.stop_timeout,
+        "processes": parsed.processes,
+        "master": parsed.master or parsed.worker,
+        "master_bind": [parsed.master_bind_host, parsed.master_bind_port],
+        "paces": paces(chosen.values()),
     }
 
 
@@ -105,6 +135,8 @@ def main() -> None:
     )
     if verb == "run":
         run()
+    if verb == "worker":
+        work()
     answer = inspect()
     sys.__stdout__.write(json.dumps(answer) + "\n")  # type: ignore[union-attr]
     sys.__stdout__.flush()  # type: ignore[union-attr]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from loadproof.engines.locust.channel import Decoder
-from loadproof.engines.locust.settings import VARIABLE, Settings
-from loadproof.engines.process import Process
-from loadproof.errors import Problem
+from loadproof.engines.locust.distribution import distribution_args, usable_cores
+from loadproof.engines.locust.exemplars import slow_request
+from loadproof.engines.locust.processes import decide
+from loadproof.engines.locust.running import LocustChild
+from loadproof.engines.locust.settings import Settings, fingerprint
+from loadproof.errors import EngineError, Problem
 from loadproof.histogram import Histogram
 from loadproof.model import (
     Endpoint,
@@ -33,7 +33,7 @@ from loadproof.model import (
 from loadproof.plan.profiles import profile_from_locust_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from loadproof.engines import Sink
 
@@ -45,8 +45,9 @@ class LocustEngine:
     """Runs one plan. See `Engine` for the contract."""
 
     def __init__(self) -> None:
-        self._process: Process | None = None
-        self._stops = 0
+        self._child = LocustChild()
+        self._failed: Problem | None = None
+        """Why the load did not begin."""
         self._ended: dict[str, Any] | None = None
         self._log_lines = 0
         self._last_lines: list[str] = []
@@ -79,53 +80,19 @@ class LocustEngine:
         return _inspection(plan, facts)
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
-                environment = _environment(plan)
-                environment[VARIABLE] = _settings(plan, theirs.fileno()).to_text()
-                self._process = await Process.start(
-                    [
-                        sys.executable,
-                        "-u",
-                        "-m",
-                        "loadproof.engines.locust.child",
-                        "run",
-                        *_locust_args(plan),
-                    ],
-                    env=environment,
-                    on_line=lambda line: self._on_line(line, sink),
-                    pass_fds=[theirs.fileno()],
-                )
-            if self._stops:  # while it was being started
-                self._process.kill()
-            reading = asyncio.create_task(self._read(ours, sink))
-            try:
-                code = await self._process.wait()
-            finally:
-                # The child is gone: what is left in the socket is all there is, then comes its end.
-                await reading
+        code = await self._child.run(
+            ["run", *_locust_args(plan), *distribution_args(plan.options)],
+            env=_environment(plan),
+            settings=lambda channel_fd: _settings(plan, channel_fd).to_text(),
+            on_message=lambda message: self._on_message(message, sink),
+            on_line=lambda line: self._on_line(line, sink),
+        )
+        if self._failed is not None and not self._child.stops:
+            raise EngineError(self._failed)
         return self._outcome(code, sink)
 
     def stop(self) -> None:
-        self._stops += 1
-        if self._process is not None:
-            if self._stops == 1:
-                self._process.interrupt()
-            else:
-                self._process.kill()
-
-    async def _read(self, ours: socket.socket, sink: Sink) -> None:
-        reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
-        decoder = Decoder()
-        try:
-            while data := await reader.read(1 << 18):
-                for message in decoder.feed(data):
-                    self._on_message(message, sink)
-        except ConnectionResetError:
-            pass  # a killed child; its exit status tells
-        finally:
-            writer.close()
+        self._child.stop()
 
     def _on_message(self, message: dict[str, Any], sink: Sink) -> None:
         match message["t"]:
@@ -135,13 +102,19 @@ class LocustEngine:
                 for second, method, name, kind, text, count in message["errors"]:
                     data = {"endpoint": str(Endpoint(method, name)), "kind": kind, "count": count}
                     sink.event(Event(second, EventKind.ERROR_SAMPLE, text, data))
-            case "users":
-                sink.reading(Reading(message["time"], "load", "users", message["users"], Unit.COUNT))
+            case "exemplars":
+                for row in message["rows"]:
+                    sink.event(slow_request(row))
             case "event":
                 kind = EventKind(message["kind"])
                 sink.event(Event(message["time"], kind, message["message"], message["data"]))
+            case "failed":
+                self._failed = Problem(message["message"], hint=message["hint"])
             case "end":
                 self._ended = message
+            case _:
+                for reading in _readings(message):
+                    sink.reading(reading)
 
     def _on_line(self, line: str, sink: Sink) -> None:
         if not line.strip():
@@ -155,8 +128,8 @@ class LocustEngine:
 
     def _outcome(self, code: int, sink: Sink) -> Outcome:
         if self._ended is not None:
-            return Outcome.INTERRUPTED if self._stops else Outcome.COMPLETED
-        if self._stops:
+            return Outcome.INTERRUPTED if self._child.stops else Outcome.COMPLETED
+        if self._child.stops:
             return Outcome.INTERRUPTED
         if code > 128:
             message = f"Locust was killed by signal {code - 128}"
@@ -166,16 +139,51 @@ class LocustEngine:
         return Outcome.ENGINE_FAILED
 
 
+def _readings(message: dict[str, Any]) -> Iterator[Reading]:
+    match message["t"]:
+        case "users":
+            yield Reading(message["time"], "load", "users", message["users"], Unit.COUNT)
+        case "arrivals":
+            for row in message["rows"]:
+                yield from _arrivals(row)
+        case "paced":
+            for row in message["rows"]:
+                yield from _paced(row, message["pace_s"])
+        case "reading":
+            source, series = message["source"], message["series"]
+            yield Reading(message["time"], source, series, message["value"], Unit.SECONDS)
+
+
 def _slice(row: Sequence[Any]) -> Slice:
-    second, method, name, requests, failures, received_bytes, histogram = row
+    second, method, name, requests, failures, received_bytes, response, service = row
     return Slice(
         second=second,
         endpoint=Endpoint(method, name),
         requests=requests,
         failures={FailureKind(kind): count for kind, count in failures.items()},
         received_bytes=received_bytes,
-        response=Histogram.from_bytes(histogram),
+        response=Histogram.from_bytes(response),
+        service=None if service is None else Histogram.from_bytes(service),
     )
+
+
+def _arrivals(row: Sequence[Any]) -> Iterator[Reading]:
+    """One second of the open model. Counts of the same second add up; what is 0 is told once."""
+    second, planned, started, late, dropped, lag_p99_s = row
+    for series, count in (("planned", planned), ("started", started), ("late", late), ("dropped", dropped)):
+        if planned or started or count:
+            yield Reading(float(second), "load", series, float(count), Unit.COUNT)
+    if lag_p99_s is not None:
+        yield Reading(float(second), "load", "schedule_lag_p99", lag_p99_s, Unit.SECONDS)
+
+
+def _paced(row: Sequence[Any], pace_s: float) -> Iterator[Reading]:
+    """One second of closed users that keep a pace: starts that it meant (fractional), and starts."""
+    second, planned, started, _late, _dropped, lag_p99_s = row
+    yield Reading(float(second), "load", "pace", pace_s, Unit.SECONDS)
+    yield Reading(float(second), "load", "planned", float(planned), Unit.COUNT)
+    yield Reading(float(second), "load", "started", float(started), Unit.COUNT)
+    yield Reading(float(second), "load", "schedule_lag_p99", lag_p99_s, Unit.SECONDS)
 
 
 def _own_load(plan: Plan) -> bool:
@@ -187,8 +195,13 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         channel_fd=channel_fd,
         profile=None if _own_load(plan) else plan.played_profile,
         time_scale=plan.time_scale,
+        arrivals=plan.options.get("arrivals", "constant"),
+        session=plan.options.get("session", "loadproof"),
+        max_users=plan.options.get("max_users"),
         quiet_stats="--print-stats" not in plan.engine_args,
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),
+        scenario=fingerprint(plan.scenario.read_bytes()),
+        slow_s=plan.options.get("slow_s"),
     )
 
 
@@ -220,6 +233,10 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     for name in facts["missing_users"]:
         hint = "user classes are: " + ", ".join(facts["users"])
         problems.append(Problem(f"no user class is called '{name}'", str(plan.scenario), hint))
+    for name in facts["own_loops"] if plan.profile.open_model else ():
+        hint = "load it with --users, or leave it out: give the names of the classes to run"
+        message = f"'{name}' has a run() of its own instead of tasks: nobody can time its arrivals"
+        problems.append(Problem(message, str(plan.scenario), hint))
     hosts = [plan.target or facts["host"]] if plan.target or facts["host"] else list(facts["users"].values())
     targets = tuple(dict.fromkeys(host for host in hosts if host))
     if not targets and facts["needs_host"]:
@@ -229,7 +246,12 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     if _own_load(plan) and problem:
         problems.append(Problem(problem, str(plan.scenario), "add --profile load, --stage 2m:50, or Locust's "
                                 "own flags: --users 50 --spawn-rate 10 --run-time 5m"))  # fmt: skip
-    return Inspection(tuple(problems), targets, profile if _own_load(plan) else None)
+    if facts["processes"] is not None and "expect_workers" in plan.options:
+        hint = "give --processes to `loadproof worker`; each of its processes is a worker"
+        problems.append(Problem("--processes has no place where other machines drive the load", "", hint))
+    load = plan.played_profile if not _own_load(plan) else profile or plan.profile
+    options = {"processes": decide(plan, load, facts, usable_cores()).to_options()}
+    return Inspection(tuple(problems), targets, profile if _own_load(plan) else None, options)
 
 
 def _own_profile(facts: dict[str, Any]) -> tuple[Profile | None, str]:

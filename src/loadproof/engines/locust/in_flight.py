@@ -15,6 +15,8 @@ from locust.contrib import fasthttp
 from locust.contrib.fasthttp import FastHttpSession
 from locust.exception import ResponseError
 
+from loadproof.engines.locust.session import LEDGER
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,16 +27,24 @@ _SENDER = "_send_request_safe_mode"
 class InFlight:
     """Counts them, in this process."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, session: str) -> None:
+        self._session = session
+        self._stopped = 0
+
+    @property
+    def count(self) -> int:
+        """Requests of this process that were sent and never reported, since it started."""
+        return self._stopped + LEDGER.interrupted
 
     def install(self, on_raised: Callable[..., None]) -> None:
-        """Wrap the sending method of both HTTP clients, and the end of their `with` blocks.
+        """Watch the sending of the HTTP clients, and the end of their `with` blocks.
 
         `on_raised` gets what Locust's request event would have had, `exception` being what was raised.
+        Loadproof's own client counts in its ledger what was stopped, so only Locust's needs to be wrapped.
         """
-        for session in (HttpSession, FastHttpSession):
-            setattr(session, _SENDER, self._counted(getattr(session, _SENDER)))
+        if self._session == "locust":
+            for session in (HttpSession, FastHttpSession):
+                setattr(session, _SENDER, self._counted(getattr(session, _SENDER)))
         for response in (ResponseContextManager, fasthttp.ResponseContextManager):
             leave = self._reported(response.__exit__, on_raised)
             response.__exit__ = leave  # type: ignore[method-assign]
@@ -47,7 +57,7 @@ class InFlight:
             except Exception:
                 raise
             except BaseException:  # GreenletExit: the user was stopped in the middle
-                self.count += 1
+                self._stopped += 1
                 raise
 
         return counted
@@ -60,7 +70,7 @@ class InFlight:
                 if isinstance(error, Exception):
                     on_raised(**{**response.request_meta, "exception": error})
                 else:
-                    self.count += 1
+                    self._stopped += 1
             return leave(response, kind, error, trace)
 
         return reported

@@ -18,17 +18,27 @@ from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 from locust.stats import StatsError
 
+from loadproof.engines.locust import session
 from loadproof.engines.locust.channel import encode
+from loadproof.engines.locust.exemplars import Exemplars
 from loadproof.engines.locust.failures import classify
 from loadproof.engines.locust.in_flight import InFlight
-from loadproof.engines.locust.recorder import Recorder, wall_clock
+from loadproof.engines.locust.open_model import OpenModel
+from loadproof.engines.locust.pacing import PacedUsers
+from loadproof.engines.locust.recorder import LateRecorder, Recorder, wall_clock
 from loadproof.engines.locust.shape import ProfileShape
+from loadproof.engines.locust.task_loop import current_lateness_s
+from loadproof.engines.locust.worker_side import WorkerSide
+from loadproof.engines.locust.workers import Workers
 from loadproof.engines.supervisor import die_with_parent
 from loadproof.model import EventKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from locust import LoadTestShape
 
+    from loadproof.engines.locust.clock_offset import MasterClock
     from loadproof.engines.locust.settings import Settings
 
 _REPORT_KEY = "loadproof"
@@ -38,41 +48,60 @@ _SCENARIO_ERRORS = 20
 
 
 class Plugin:
-    """The state of one Locust process."""
+    """The state of one Locust process. `clock` is the master's, in a worker on another machine."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: MasterClock | None = None) -> None:
         self._settings = settings
-        self._clock = wall_clock()
+        self._clock = clock or wall_clock()
         self._recorder = Recorder(self._clock)
-        self._in_flight = InFlight()
+        self._exemplars = Exemplars(self._clock, settings.slow_s)
+        self._in_flight = InFlight(settings.session)
         self._channel = socket.socket(fileno=settings.channel_fd)
         self._channel_lock = BoundedSemaphore(1)
         self._runner: Any = None
-        self._worker_final: set[str] = set()
-        self._worker_counts: dict[str, tuple[int, int, int]] = {}
-        """Requests recorded, in flight at the stop, and without a usable time, by worker."""
-        self._lost: set[str] = set()
+        self._far = clock is not None
+        self._worker = WorkerSide(settings, clock, self._send)
+        self._workers = Workers(settings, self._clock, self._event, self._send)
         self._scenario_errors: set[str] = set()
+        self._fallbacks: set[str] = set()
+        """Features that Loadproof's HTTP client left to Locust's, told once each."""
+        self._open: OpenModel | None = None
+        self._paced = PacedUsers(self._clock)
+        if settings.profile is not None and settings.profile.open_model:
+            self._open = OpenModel(settings, self._clock, self._event)
+            self._recorder = LateRecorder(self._clock, current_lateness_s)
 
     def install(self) -> None:
         """Add the listeners, before the locustfile is imported."""
         runners.WORKER_REPORT_INTERVAL = 1.0
         self._in_flight.install(self._on_request)
+        if self._settings.session == "loadproof":
+            session.install()
+        self._worker.install()
         events.init.add_listener(self._on_init)
         events.request.add_listener(self._on_request)
 
     def _on_init(self, environment: Any, runner: Any, **_: Any) -> None:
         self._runner = runner
         options = environment.parsed_options
+        if self._open is not None:
+            self._open.attach(environment, runner)
+        elif not isinstance(runner, MasterRunner):
+            self._paced.watch(environment.user_classes)
         if isinstance(runner, WorkerRunner):
             if options.processes:
                 die_with_parent(os.getppid())
-            self._channel.close()
+            self._worker.attach(runner)
+            if self._far:
+                events.quit.add_listener(self._on_worker_quit)
+                gevent.signal_handler(signal.SIGINT, _interrupt)
+            else:
+                self._channel.close()
             events.report_to_master.add_listener(self._on_report_to_master)
             # Locust's own last report waits for `quit`; a report at the stop makes its last second complete.
             events.test_stop.add_listener(lambda **_: runner._send_stats())
             return
-        if self._settings.profile is not None:
+        if self._settings.profile is not None and self._open is None:
             environment.shape_class = ProfileShape(self._settings.profile)
             environment.shape_class.runner = runner
         scale = self._settings.time_scale
@@ -82,6 +111,7 @@ class Plugin:
             options.run_time = options.run_time * scale if options.run_time else options.run_time
             options.spawn_rate = (options.spawn_rate or 1) / scale
         if isinstance(runner, MasterRunner):
+            self._workers.attach(runner)
             events.worker_report.add_listener(self._on_worker_report)
             runner.quit = self._quit_patiently  # type: ignore[method-assign]
         events.test_start.add_listener(self._on_test_start)
@@ -109,6 +139,9 @@ class Plugin:
             kind = classify(exception, getattr(response, "status_code", None))
             text = StatsError.parse_error(exception)[:_TEXT_LIMIT]
             self._recorder.failure(tally, request_type, name, kind, text)
+        if response_time is not None and response_time >= tally.floor_ms:
+            key = (request_type, name)
+            tally.floor_ms = self._exemplars.keep(key, response_time, response_length, response, exception)
 
     # --- reports -------------------------------------------------------------------------------------
 
@@ -118,20 +151,30 @@ class Plugin:
         data[_REPORT_KEY] = {
             "slices": slices,
             "errors": errors,
+            "exemplars": self._exemplars.take(everything=final),
             "final": final,
             "recorded": self._recorder.recorded,
             "in_flight": self._in_flight.count,
             "not_durations": self._recorder.not_durations,
+            "fallbacks": list(session.LEDGER.fallbacks),
+            **self._worker.report(sum(row[3] for row in slices)),
         }
+        if self._open is not None:
+            data[_REPORT_KEY]["arrivals"] = self._open.report(final=final)
+        elif self._paced.pace_s is not None:
+            data[_REPORT_KEY]["paced"] = self._paced.report()
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
         report = data.get(_REPORT_KEY)
-        if report is None:
+        if report is None or not self._workers.accept(client_id, data["user_count"], report):
             return
-        self._worker_counts[client_id] = (report["recorded"], report["in_flight"], report["not_durations"])
-        if report["final"]:
-            self._worker_final.add(client_id)
         self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
+        self._tell_fallbacks(report["fallbacks"])
+        if self._open is not None:
+            self._open.add_report(client_id, report["arrivals"])
+        elif "paced" in report:
+            self._paced.add_report(report["paced"])
+        self._send_exemplars(report["exemplars"])
 
     def _report_for_ever(self) -> None:
         while True:
@@ -143,25 +186,39 @@ class Plugin:
         slices, errors = self._recorder.take(everything=everything)
         if slices or errors:
             self._send({"t": "rows", "slices": slices, "errors": errors})
+        if self._open is not None and (rows := self._open.rows(everything=everything)):
+            self._send({"t": "arrivals", "rows": rows})
+        elif self._paced.pace_s is not None:
+            self._send({"t": "paced", "rows": self._paced.rows(), "pace_s": self._paced.pace_s})
+        self._tell_fallbacks(session.LEDGER.fallbacks)
+        self._send_exemplars(self._exemplars.take(everything=everything))
         self._send({"t": "users", "time": self._clock(), "users": self._runner.user_count})
         if isinstance(self._runner, MasterRunner):
-            self._watch_workers(self._runner)
+            self._workers.watch()
 
-    def _watch_workers(self, runner: MasterRunner) -> None:
-        for client in runner.clients.all:
-            if client.state == runners.STATE_MISSING and client.id not in self._lost:
-                self._lost.add(client.id)
-                message = "a Locust worker stopped answering; its users are started again on the others"
-                self._event(EventKind.WORKER_LOST, message, worker=client.id)
+    def _tell_fallbacks(self, features: Iterable[str]) -> None:
+        for feature in sorted(set(features) - self._fallbacks):
+            self._fallbacks.add(feature)
+            message = f"{feature}: such requests go through Locust's own HTTP client, which is slower"
+            self._event(EventKind.SESSION_FALLBACK, message, feature=feature)
+
+    def _send_exemplars(self, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._send({"t": "exemplars", "rows": rows})
 
     # --- the course of the test ----------------------------------------------------------------------
 
     def _on_test_start(self, **_: Any) -> None:
-        self._worker_final.clear()
-        self._event(EventKind.LOAD_STARTED, "the load started")
+        self._workers.start()
+        if self._open is not None:
+            self._open.test_started()
+        else:
+            self._event(EventKind.LOAD_STARTED, "the load started")
 
     def _on_test_stopping(self, **_: Any) -> None:
-        self._event(EventKind.LOAD_ENDED, "the load ended; users finish what they are doing")
+        ended_s = self._clock() if self._open is None else self._open.ended_s()
+        message = "the load ended; users finish what they are doing"
+        self._event(EventKind.LOAD_ENDED, message, ended_s)
 
     def _on_user_error(self, exception: BaseException, **_: Any) -> None:
         text = f"{type(exception).__name__}: {exception}"[:_TEXT_LIMIT]
@@ -176,22 +233,22 @@ class Plugin:
         """
         runner = self._runner
         runner.stop(send_stop_to_client=False)
-        waiting_for = {client.id for client in runner.clients.all} - self._lost
         for client in runner.clients.all:
             runner.server.send_to_client(Message("quit", None, client.id))
         limit_s = self._clock() + runner.environment.stop_timeout + 5.0
-        while waiting_for - self._worker_final and self._clock() < limit_s:
+        while self._workers.unreported() and self._clock() < limit_s:
             gevent.sleep(0.05)
-            self._watch_workers(runner)
-            waiting_for -= self._lost
+            self._workers.watch()
+        self._workers.give_up_waiting()
         runner.greenlet.kill(block=True)
 
     def _on_quit(self, exit_code: int, **_: Any) -> None:
         self._report(everything=True)
+        if self._open is not None:
+            self._open.tell_dropped()
+        self._workers.tell_incomplete()
         own = (self._recorder.recorded, self._in_flight.count, self._recorder.not_durations)
-        recorded, in_flight, not_durations = (
-            sum(n) for n in zip(own, *self._worker_counts.values(), strict=True)
-        )
+        recorded, in_flight, not_durations = (sum(n) for n in zip(own, self._workers.counts(), strict=True))
         if in_flight:
             message = f"{in_flight} requests had no answer yet when their users were stopped"
             self._event(EventKind.IN_FLIGHT, message, count=in_flight)
@@ -207,10 +264,12 @@ class Plugin:
         self._send({"t": "end", "recorded": recorded, "exit_code": exit_code})
         self._channel.shutdown(socket.SHUT_WR)
 
-    def _event(self, kind: EventKind, message: str, **data: Any) -> None:
-        self._send(
-            {"t": "event", "time": self._clock(), "kind": kind.value, "message": message, "data": data}
-        )
+    def _on_worker_quit(self, **_: Any) -> None:
+        self._worker.end(self._recorder.recorded, self._in_flight.count)
+
+    def _event(self, kind: EventKind, message: str, time_s: float | None = None, **data: Any) -> None:
+        when_s = self._clock() if time_s is None else time_s
+        self._send({"t": "event", "time": when_s, "kind": kind.value, "message": message, "data": data})
 
     def _send(self, message: dict[str, Any]) -> None:
         # The socket is gevent's: a slow conductor makes this greenlet wait, never a user. The lock keeps

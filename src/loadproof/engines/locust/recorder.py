@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from loadproof.histogram import Histogram
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from loadproof.model import FailureKind
 
 Row = list[Any]
-"""[second, method, name, requests, {failure kind: count}, received bytes, response histogram]"""
+"""[second, method, name, requests, {failure kind: count}, received bytes, response histogram, service
+histogram or None where it is the same]"""
 
 _ERRORS_PER_SECOND = 20
 """Distinct error texts kept per second; the rest counts as one: an outage must not flood the run."""
@@ -30,13 +33,17 @@ _LONGEST_MS = 1e12
 class _Tally:
     """One endpoint during one second."""
 
-    __slots__ = ("failures", "received_bytes", "times_s", "untimed")
+    __slots__ = ("failures", "floor_ms", "late", "received_bytes", "times_s", "untimed")
 
     def __init__(self) -> None:
         self.times_s: list[float] = []
+        self.late: list[tuple[int, float]] | None = None
+        """Position in `times_s` and lateness in seconds of requests of the open model."""
         self.untimed = 0
         self.received_bytes = 0
         self.failures: dict[str, int] = {}
+        self.floor_ms = 0.0
+        """Requests that took at least so long may be exemplars (see exemplars.py)."""
 
 
 def wall_clock() -> Callable[[], float]:
@@ -103,14 +110,46 @@ class Recorder:
 
     def _rotate(self, second: int) -> None:
         for (method, name), tally in self._tallies.items():
-            histogram = Histogram()
-            histogram.record_all(tally.times_s)
-            self._rows.append(
-                [
-                    self._second, method, name, len(tally.times_s) + tally.untimed, tally.failures,
-                    tally.received_bytes, histogram.to_bytes(),
-                ]
-            )  # fmt: skip
+            response, service = _histograms(tally)
+            counts = [len(tally.times_s) + tally.untimed, tally.failures, tally.received_bytes]
+            times = [response.to_bytes(), None if service is None else service.to_bytes()]
+            self._rows.append([self._second, method, name, *counts, *times])
         self._error_rows += [[self._second, *key, count] for key, count in self._errors.items()]
         self._tallies, self._errors = {}, {}
         self._second = max(second, self._second)
+
+
+class LateRecorder(Recorder):
+    """The same in the open model, where response time counts from the intended start.
+
+    All requests of an arrival are later than intended by what the arrival was: had it started when it was
+    due, its first request would have been sent that much earlier, and so would each that follows an answer.
+    (wrk2 corrects each request so, because there each is an arrival; k6 and Gatling correct none.)
+    """
+
+    def __init__(self, clock: Callable[[], float], lateness_s: Callable[[], float]) -> None:
+        super().__init__(clock)
+        self._lateness_s = lateness_s
+
+    def request(self, method: str, name: str, response_time_ms: float | None, length: int | None) -> _Tally:
+        tally = super().request(method, name, response_time_ms, length)
+        lateness_s = self._lateness_s()
+        if lateness_s and response_time_ms is not None and 0 <= response_time_ms < _LONGEST_MS:
+            if tally.late is None:
+                tally.late = []
+            tally.late.append((len(tally.times_s) - 1, lateness_s))
+        return tally
+
+
+def _histograms(tally: _Tally) -> tuple[Histogram, Histogram | None]:
+    """Response time, and service time where it differs."""
+    service = Histogram()
+    service.record_all(tally.times_s)
+    if not tally.late:
+        return service, None
+    times_s = np.array(tally.times_s)
+    positions, lateness_s = zip(*tally.late, strict=True)
+    times_s[list(positions)] += lateness_s
+    response = Histogram()
+    response.record_all(times_s)
+    return response, service

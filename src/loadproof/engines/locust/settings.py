@@ -1,13 +1,23 @@
-"""What the conductor asks of the plug-in, and how it travels: as JSON in one environment variable."""
+"""What the conductor asks of the plug-in, and how it travels: as JSON in one environment variable.
+
+To workers on other machines the master passes its own settings on (see handshake.py).
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from secrets import token_hex
 
 from loadproof.model import Profile, ProfileKind, Stage
 
 VARIABLE = "LOADPROOF_LOCUST"
+
+
+def fingerprint(content: bytes) -> str:
+    """Of a scenario file's content; how its lines end does not matter."""
+    return hashlib.sha256(b"\n".join(content.splitlines())).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +29,22 @@ class Settings:
     profile: Profile | None
     """None: Locust's own flags or the locustfile's shape drive the load."""
     time_scale: float
+    session: str
+    """The HTTP client of users: "loadproof" or "locust"."""
     quiet_stats: bool
     """Leave out Locust's own tables: Loadproof prints one."""
+    arrivals: str
+    """Of the open model: one of `schedule.KINDS`."""
+    max_users: int | None
+    """Of the open model: the greatest size of its pool; None for the default."""
     quiet_log: bool
     """Leave out what Locust itself says at level INFO; what the locustfile logs stays."""
+    scenario: str = ""
+    """Fingerprint of the locustfile, which workers on other machines must share."""
+    token: str = field(default_factory=token_hex)
+    """Of this run: a worker that does not know it belongs to another one."""
+    slow_s: float | None = None
+    """Requests that take at least so long are kept, not only the slowest few."""
 
     def to_text(self) -> str:
         return json.dumps(asdict(self))
@@ -36,3 +58,28 @@ class Settings:
             kind = ProfileKind(profile["kind"])
             profile = Profile(kind, stages, open_model=profile["open_model"], start=profile["start"])
         return cls(**{**data, "profile": profile})
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """For the child that `loadproof worker` starts: where its master is, who has all other settings."""
+
+    channel_fd: int
+    """The socket to `loadproof worker`."""
+    master_host: str
+    master_port: int
+    wait_s: float
+    """How long to try to reach the master."""
+    scenario: str
+    """Fingerprint of the locustfile; "" when the master is to send it."""
+
+    def on(self, channel_fd: int) -> WorkerSettings:
+        """The same with that channel."""
+        return replace(self, channel_fd=channel_fd)
+
+    def to_text(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> WorkerSettings:
+        return cls(**json.loads(text))

@@ -1,0 +1,56 @@
+"""The part of `loadproof doctor TARGET` that tries every monitor once."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadproof.monitors import MonitorError, load_monitor
+from loadproof.monitors.selection import select_for
+from loadproof.plan.config import FILE_NAME, load_config
+from loadproof.plan.redact import Redactor
+from loadproof.plan.target import normalise_target
+from loadproof.plan.watching import secrets_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadproof.monitors.discovery import Found
+
+
+def watching_findings(target: str, config: Path | None) -> Iterator[tuple[str, str, str]]:
+    """(mark, topic, text) for each monitor that a run against `target` would have, and for what is missing.
+
+    Raises ConfigError for a bad target or a bad file.
+    """
+    target = normalise_target(target, "TARGET")
+    file = config if config is not None else Path(FILE_NAME)
+    monitors = load_config(file).config.monitors.model_dump() if config or file.exists() else {}
+    selection = select_for(target, monitors, [])
+    for found in selection.found:
+        yield from _tried(found)
+    for text in selection.missing:
+        yield "!", "not watched", text
+
+
+def _tried(found: Found) -> Iterator[tuple[str, str, str]]:
+    hide = Redactor(secrets_in(found.watch.settings)).text
+    name = found.watch.name
+    try:
+        monitor = load_monitor(found.watch, time.time)
+    except MonitorError as error:
+        yield "!", name, f"{found.why}; {error}; {error.hint}"
+        return
+    try:
+        monitor.open()
+        readings = monitor.read()
+    except MonitorError as error:
+        hint = f"; {error.hint}" if error.hint else ""
+        yield "!", name, hide(f"{found.why}; but: {error}{hint}")
+    else:
+        yield "✓", name, hide(f"{found.why}; {len(readings)} series at once, rates from the second sample on")
+    finally:
+        monitor.close()
+    for remark in monitor.remarks:
+        yield "·", name, hide(remark)

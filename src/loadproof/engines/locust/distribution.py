@@ -1,0 +1,47 @@
+"""Locust's own flags that spread a load over processes and machines."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Any
+
+LOOPBACK = "127.0.0.1"
+
+
+def distribution_args(options: dict[str, Any]) -> list[str]:
+    """From `Plan.options`: those of a master for other machines, of processes on this one, or none."""
+    if "expect_workers" in options:
+        host, port = options["bind"]
+        return [
+            "--master",
+            "--expect-workers",
+            str(options["expect_workers"]),
+            "--master-bind-host",
+            host,
+            "--master-bind-port",
+            str(port),
+        ]
+    processes = options.get("processes", {"count": 1, "given": False, "loopback": False})
+    args: list[str] = []
+    if processes["count"] > 1 and not processes["given"]:
+        args += ["--processes", str(processes["count"])]
+    if processes["loopback"] and (args or processes["given"]):
+        # Locust's own port on all interfaces would let two runs on one machine meet.
+        port = str(_free_port())
+        args += ["--master-bind-host", LOOPBACK, "--master-host", LOOPBACK]
+        args += ["--master-bind-port", port, "--master-port", port]
+    return args
+
+
+def usable_cores() -> int:
+    """Those that this process may use, which taskset and containers make fewer than there are."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,111 @@
+"""Counts arrivals by second. What was planned equals what was started plus what was dropped, at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from loadproof.histogram import Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ArrivalRow = list[Any]
+"""[second, planned, started, late, dropped, lag histogram or None]; rows of one second add up.
+
+`planned` and `dropped` stand in the second in which they were due, `started` and `late` in the second in
+which they started. `late` are those of `started` that had found no free user. The lag is the generator's
+own: from due to started, in seconds, of those that had found one.
+"""
+
+
+class _Second:
+    __slots__ = ("dropped", "lags_s", "late", "planned", "started")
+
+    def __init__(self) -> None:
+        self.planned = 0
+        self.started = 0
+        self.late = 0
+        self.dropped = 0
+        self.lags_s: list[float] = []
+
+    def row(self, second: int) -> ArrivalRow:
+        lag = None
+        if self.lags_s:
+            histogram = Histogram()
+            histogram.record_all(self.lags_s)
+            lag = histogram.to_bytes()
+        return [second, self.planned, self.started, self.late, self.dropped, lag]
+
+
+class Ledger:
+    """One process's arrivals. Times are seconds since the epoch."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, _Second] = {}
+
+    def planned(self, due_s: float) -> None:
+        """An arrival came due."""
+        self._second(due_s).planned += 1
+
+    def started(self, now_s: float, due_s: float, *, late: bool) -> None:
+        """An arrival due at `due_s` started now; `late` when it had to wait for a free user."""
+        second = self._second(now_s)
+        second.started += 1
+        if late:
+            second.late += 1
+        else:
+            second.lags_s.append(max(0.0, now_s - due_s))
+
+    def dropped(self, due_s: float) -> None:
+        """An arrival due at `due_s` will never start."""
+        self._second(due_s).dropped += 1
+
+    def take(self, before_s: float) -> list[ArrivalRow]:
+        """What was counted of the seconds that ended before `before_s`, since the last call."""
+        over = sorted(second for second in self._seconds if second + 1 <= before_s)
+        return [self._seconds.pop(second).row(second) for second in over]
+
+    def _second(self, time_s: float) -> _Second:
+        second = int(time_s)
+        found = self._seconds.get(second)
+        if found is None:
+            found = self._seconds[second] = _Second()
+        return found
+
+
+class Totals:
+    """Rows of all processes, added up."""
+
+    def __init__(self) -> None:
+        self.planned = 0
+        self.started = 0
+        self.late = 0
+        self.dropped = 0
+        self._rows: dict[int, ArrivalRow] = {}
+
+    def add(self, rows: Iterable[ArrivalRow]) -> None:
+        """Rows of one process."""
+        for second, planned, started, late, dropped, lag in rows:
+            self.planned += planned
+            self.started += started
+            self.late += late
+            self.dropped += dropped
+            known = self._rows.setdefault(second, [second, 0, 0, 0, 0, None])
+            for column, value in enumerate((planned, started, late, dropped), start=1):
+                known[column] += value
+            if lag is not None:
+                merged = Histogram.from_bytes(lag)
+                if known[5] is not None:
+                    merged.merge(Histogram.from_bytes(known[5]))
+                known[5] = merged.to_bytes()
+
+    def take(self, before_s: float) -> list[ArrivalRow]:
+        """The seconds that ended before `before_s`, whole as far as they are known, since the last call."""
+        over = sorted(second for second in self._rows if second + 1 <= before_s)
+        return [self._rows.pop(second) for second in over]
+
+
+def readable(row: ArrivalRow) -> list[Any]:
+    """The same for the conductor: [..., lag p99 in seconds or None]."""
+    *counts, lag = row
+    return [*counts, None if lag is None else Histogram.from_bytes(lag).quantile(0.99)]

@@ -1,0 +1,78 @@
+"""The Locust child: started under the supervisor, its messages read until it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from loadproof.engines.locust.channel import Decoder
+from loadproof.engines.locust.settings import VARIABLE
+from loadproof.engines.process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+class LocustChild:
+    """One child, from its start to its exit code; `stop` it at any moment, also before it is started."""
+
+    def __init__(self) -> None:
+        self.stops = 0
+        """How often it was asked to stop."""
+        self._process: Process | None = None
+
+    async def run(
+        self,
+        args: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        settings: Callable[[int], str],
+        on_message: Callable[[dict[str, Any]], None],
+        on_line: Callable[[str], None],
+    ) -> int:
+        """Run child.py with `args`; `settings` gets the channel's descriptor. Returns the exit code.
+
+        `on_message` gets the messages of the channel, `on_line` the lines of stdout and stderr; both have
+        been called for the last time when this returns.
+        """
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                self._process = await Process.start(
+                    [sys.executable, "-u", "-m", "loadproof.engines.locust.child", *args],
+                    env={**env, VARIABLE: settings(theirs.fileno())},
+                    on_line=on_line,
+                    pass_fds=[theirs.fileno()],
+                )
+            if self.stops:  # while it was being started
+                self._process.kill()
+            reading = asyncio.create_task(_read(ours, on_message))
+            try:
+                return await self._process.wait()
+            finally:
+                # The child is gone: what is left in the socket is all there is, then comes its end.
+                await reading
+
+    def stop(self) -> None:
+        """Ask for the end: gently the first time, at once the second."""
+        self.stops += 1
+        if self._process is not None:
+            if self.stops == 1:
+                self._process.interrupt()
+            else:
+                self._process.kill()
+
+
+async def _read(ours: socket.socket, on_message: Callable[[dict[str, Any]], None]) -> None:
+    reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
+    decoder = Decoder()
+    try:
+        while data := await reader.read(1 << 18):
+            for message in decoder.feed(data):
+                on_message(message)
+    except ConnectionResetError:
+        pass  # a killed child; its exit status tells
+    finally:
+        writer.close()

@@ -1,0 +1,82 @@
+"""Receiving one response: the plain ones are read here, the others are left to Locust's own client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadproof.engines.locust.session.head import Head, head_of
+
+if TYPE_CHECKING:
+    from loadproof.engines.locust.session.wire import Wire
+
+# http.client's limit for one line. A head that is longer may be legal, but it is not common.
+_HEAD_LIMIT = 65536
+
+
+class Unplain(Exception):  # noqa: N818  # a decision, not an error: another client reads the answer then
+    """The answer is not plain: `received` are its bytes so far, `error` what receiving ended with."""
+
+    def __init__(self, received: bytes, error: OSError | None = None) -> None:
+        super().__init__()
+        self.received = received
+        self.error = error
+
+
+def receive(
+    wire: Wire, received: bytes, head_only: bool, timeout_s: float | None, trim: bool = True
+) -> tuple[Head, bytes, bool]:
+    """Read the rest of a response whose first bytes are `received`.
+
+    Returns the head, the body in the bytes of the wire, and whether the connection may be used again.
+    `head_only` is true for the answer to HEAD; `timeout_s` is the longest silence between two arrivals.
+    Bytes beyond the body end the connection when `trim` is true (http.client drops them), else they are not
+    plain (llhttp reads them as a broken second response).
+    Raises `Unplain` for everything but a plain, complete response.
+    """
+    end = received.find(b"\r\n\r\n")
+    while end < 0:
+        if not received or len(received) > _HEAD_LIMIT:
+            raise Unplain(received)
+        received += _more(wire, received, timeout_s)
+        end = received.find(b"\r\n\r\n")
+    head = head_of(received[: end + 2])
+    if head is None:
+        raise Unplain(received)
+    length = head.length
+    if head_only or head.status in (204, 304):
+        length = 0
+    elif length < 0:
+        raise Unplain(received)
+    body = received[end + 4 :]
+    missing = length - len(body)
+    if missing > 0:
+        return head, _rest(wire, received, body, missing, timeout_s), head.keep
+    if missing < 0:
+        if not trim:
+            raise Unplain(received)
+        return head, body[:length], False
+    return head, body, head.keep
+
+
+def _rest(wire: Wire, received: bytes, body: bytes, missing: int, timeout_s: float | None) -> bytes:
+    pieces = [body]
+    while missing > 0:
+        try:
+            piece = wire.next(timeout_s)
+        except OSError as error:
+            raise Unplain(received + b"".join(pieces[1:]), error) from error
+        if not piece or len(piece) > missing:
+            raise Unplain(received + b"".join(pieces[1:]) + piece)
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces)
+
+
+def _more(wire: Wire, received: bytes, timeout_s: float | None) -> bytes:
+    try:
+        piece = wire.more(timeout_s)
+    except OSError as error:
+        raise Unplain(received, error) from error
+    if not piece:
+        raise Unplain(received)
+    return piece

@@ -1,0 +1,143 @@
+"""The same connections for geventhttpclient: what falls back to it uses the session's own sockets."""
+
+from __future__ import annotations
+
+import zlib
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import brotli  # type: ignore[import-untyped]  # it has no types
+from geventhttpclient.client import HTTPClient, HTTPClientPool
+from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
+from locust.contrib.fasthttp import FastResponse, LocustUserAgent
+
+from loadproof.engines.locust.session.handover import DECODED_LIMIT
+from loadproof.engines.locust.session.replay import replay_of
+
+if TYPE_CHECKING:
+    import weakref
+
+    from geventhttpclient.url import URL
+
+    from loadproof.engines.locust.session.fast_session import FastHttpSession
+    from loadproof.engines.locust.session.target import Origin
+
+
+class _Borrowed:
+    """What both kinds of pool do differently from geventhttpclient's: whose sockets they use."""
+
+    lender: weakref.ref[FastHttpSession]
+    origin: Origin
+
+    def get_socket(self) -> Any:
+        session = self.lender()
+        if session is None:
+            return super().get_socket()  # type: ignore[misc]  # mixed into a geventhttpclient pool
+        pool: Any = self
+        pool._semaphore.acquire()
+        try:
+            pending, session.pending = session.pending, None
+            if pending is not None:
+                if pending.wire is None:
+                    raise pending.connect_error or OSError("no connection")
+                sock = pending.wire.release()
+                sock.settimeout(pool.network_timeout)
+                return replay_of(sock, pending.prefix, pending.send_error, pending.read_error)
+            wire = session.idle_wire(self.origin, perf_counter())
+            if wire is None:
+                return pool._create_socket()
+            sock = wire.release()
+            sock.settimeout(pool.network_timeout)
+        except BaseException:
+            pool._semaphore.release()
+            raise
+        return sock
+
+    def return_socket(self, sock: Any) -> None:
+        session = self.lender()
+        if session is None:
+            sock.close()
+        else:
+            session.keep_socket(self.origin, sock)
+        self._semaphore.release()  # type: ignore[attr-defined]  # mixed into a geventhttpclient pool
+
+
+class _PlainPool(_Borrowed, ConnectionPool):
+    pass
+
+
+class _TLSPool(_Borrowed, SSLConnectionPool):
+    pass
+
+
+class SessionClientPool(HTTPClientPool):
+    """geventhttpclient's clients, their pools borrowing the session's connections."""
+
+    def __init__(self, session: weakref.ref[FastHttpSession], **kw: Any) -> None:
+        super().__init__(**kw)
+        self._session = session
+
+    def get_client(self, url: str | URL) -> HTTPClient:
+        """Return the client for the host of `url` (called by the agent)."""
+        client = super().get_client(url)
+        pool: Any = client._connection_pool
+        if not isinstance(pool, _Borrowed):
+            pool.__class__ = _TLSPool if isinstance(pool, SSLConnectionPool) else _PlainPool
+            pool.lender = self._session
+            pool.origin = ("https" if client.ssl else "http", client.host, client.port)
+            session = self._session()
+            if session is not None:
+                session.joined(pool)
+        return client
+
+
+class BoundedResponse(FastResponse):
+    """Locust's response, the decoded size of a compressed one bounded."""
+
+    def unzipped(self, gzip: bool = True, br: bool = False) -> bytes:
+        """Return the decoded body (called by geventhttpclient); zlib.error if it is broken or a bomb."""
+        if br:
+            return _bounded_brotli(self._response.read())  # type: ignore[union-attr]  # set on every response
+        body = self._response.read()  # type: ignore[union-attr]  # set on every response
+        if gzip:
+            return _bounded_zlib(body, 16 + zlib.MAX_WBITS)
+        try:
+            return _bounded_zlib(body, -zlib.MAX_WBITS)
+        except zlib.error:
+            return _bounded_zlib(body, zlib.MAX_WBITS)
+
+
+def _bounded_zlib(body: bytes, wbits: int) -> bytes:
+    unzip = zlib.decompressobj(wbits)
+    content = unzip.decompress(body, DECODED_LIMIT)
+    if unzip.unconsumed_tail:
+        raise zlib.error(f"compressed response decodes to more than {DECODED_LIMIT} bytes")
+    if not unzip.eof:
+        return zlib.decompress(body, wbits)  # raises what Locust reports of an incomplete stream
+    return content
+
+
+def _bounded_brotli(body: bytes) -> bytes:
+    if len(body) < 2**16:
+        return bytes(brotli.decompress(body))
+    decoder = brotli.Decompressor()
+    pieces = []
+    total = 0
+    for start in range(0, len(body), 4096):
+        pieces.append(decoder.process(body[start : start + 4096]))
+        total += len(pieces[-1])
+        if total > DECODED_LIMIT:
+            raise zlib.error(f"compressed response decodes to more than {DECODED_LIMIT} bytes")
+    if not decoder.is_finished():
+        return bytes(brotli.decompress(body))  # raises what Locust reports of an incomplete stream
+    return b"".join(pieces)
+
+
+class SessionAgent(LocustUserAgent):
+    """Locust's agent over the session's connections."""
+
+    response_type = BoundedResponse
+
+    def __init__(self, session: weakref.ref[FastHttpSession], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.clientpool = SessionClientPool(session, **self.clientpool.client_args)

@@ -1,0 +1,390 @@
+"""`FastHttpSession`: what `FastHttpUser.client` is: Locust's class, common calls on the fast path."""
+
+from __future__ import annotations
+
+import weakref
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Any
+
+import gevent.ssl
+from geventhttpclient.connectionpool import ConnectionPool
+from locust.contrib.fasthttp import (
+    FAILURE_EXCEPTIONS,
+    insecure_ssl_context_factory,
+)
+from locust.contrib.fasthttp import FastHttpSession as LocustFastHttpSession
+
+from loadproof.engines.locust.session import defaults
+from loadproof.engines.locust.session.body import NotDecoded, NotEncoded, decoded, json_encoder
+from loadproof.engines.locust.session.exchange import Unplain, receive
+from loadproof.engines.locust.session.fast_call import (
+    FastCall,
+    agentless_request,
+    fast_body,
+)
+from loadproof.engines.locust.session.fast_handover import SessionAgent
+from loadproof.engines.locust.session.fast_plan import (
+    BASE_HEADERS,
+    FastPlan,
+    basic,
+    call_headers,
+    feature,
+    merged,
+    plan_of,
+)
+from loadproof.engines.locust.session.fast_response import (
+    CountedFastResponse,
+    LazyFastResponse,
+    LazyManagedResponse,
+)
+from loadproof.engines.locust.session.handover import Pending
+from loadproof.engines.locust.session.jar import FastJar
+from loadproof.engines.locust.session.lazy import Lazy
+from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.engines.locust.session.replay import replayed
+from loadproof.engines.locust.session.wire import SendError, Wire
+
+if TYPE_CHECKING:
+    from loadproof.engines.locust.session.target import Origin, Target
+
+_encode_json = json_encoder(allow_nan=True)
+_SERVED = frozenset(("params", "files"))
+_INNER = ("_send_request_safe_mode",)
+# geventhttpclient's pools keep as many idle sockets as they have slots.
+_MAX_IDLE = 10
+
+
+class FastHttpSession(LocustFastHttpSession):
+    """A drop-in for `locust.contrib.fasthttp.FastHttpSession`; see there for the arguments of its methods."""
+
+    pending: Pending | None = None
+    cookiejar: Any = Lazy(lambda _session: FastJar())
+    client: Any = Lazy(lambda session: session._new_agent())
+    _overridden = False
+    _busy = 0
+
+    def __init__(  # keywords cost time in every request
+        self,
+        base_url: str | None,
+        request_event: Any,
+        user: Any,
+        insecure: bool = True,
+        client_pool: Any = None,
+        ssl_context_factory: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self._wires: dict[Origin, list[Any]] = {}
+        self._pools: dict[Origin, Any] = {}
+        if client_pool is not None or kwargs.get("proxy_host"):
+            self._overridden = True
+            super().__init__(
+                base_url, request_event, user, insecure, client_pool, ssl_context_factory, **kwargs
+            )
+            return
+        if not ssl_context_factory:
+            ssl_context_factory = (
+                insecure_ssl_context_factory if insecure else gevent.ssl.create_default_context
+            )
+        self.request_event = request_event
+        self.user = user
+        self.request_name: str | None = None
+        self._agent_args = {"ssl_context_factory": ssl_context_factory, "insecure": insecure, **kwargs}
+        self._network_s = kwargs.get("network_timeout", ConnectionPool.DEFAULT_NETWORK_TIMEOUT)
+        headers = kwargs.get("headers")
+        self._default_key = merged(headers) if headers else BASE_HEADERS
+        self.base_url = base_url
+        if base_url:
+            self.base_url, auth = defaults.split_base_url(base_url)
+            if auth is not None:
+                self.auth_header = basic((auth.username, auth.password))
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._overridden = any(getattr(cls, name) is not getattr(FastHttpSession, name) for name in _INNER)
+
+    def _new_agent(self) -> SessionAgent:
+        return SessionAgent(weakref.ref(self), cookiejar=self.cookiejar, **self._agent_args)
+
+    def _build_url(self, path: Any) -> str:
+        if type(path) is str and path[:1] == "/":
+            return f"{self.base_url}{path}"
+        return super()._build_url(path)
+
+    def idle_wire(self, origin: Origin, now: float) -> Wire | None:
+        """Return an open idle connection, which is the caller's from now on, or None."""
+        wires = self._wires.get(origin)
+        while wires:
+            wire = wires.pop()
+            if type(wire) is not Wire:
+                sock = replayed(wire)
+                if sock is None:
+                    wire.close()
+                    continue
+                wire = Wire(sock)
+                wire.rest(now)
+            if wire.wake(now):
+                return wire
+            wire.close()
+        return None
+
+    def keep_socket(self, origin: Origin, sock: Any) -> None:
+        """Take back a socket of the agent's pool, which may read from it yet (after an interim answer)."""
+        self._wires.setdefault(origin, []).append(sock)
+
+    def keep_wire(self, origin: Origin, wire: Wire, now: float) -> None:
+        """Take back a connection whose response was read to its end at `now` (`perf_counter` seconds)."""
+        wire.rest(now)
+        wires = self._wires.get(origin)
+        if wires is None:
+            self._wires[origin] = [wire]
+        elif len(wires) < _MAX_IDLE:
+            wires.append(wire)
+        else:
+            wire.close()
+
+    def joined(self, pool: Any) -> None:
+        """Let a new pool of the agent count the fast path's request, if one is under way, among its own."""
+        self._pools[pool.origin] = pool
+        for _ in range(self._busy):
+            pool._semaphore.acquire()
+
+    def request(  # Locust's signature
+        self,
+        method: str,
+        url: str,
+        name: str | None = None,
+        data: Any = None,
+        catch_response: bool = False,
+        stream: bool = False,
+        headers: Any = None,
+        auth: Any = None,
+        json: Any = None,
+        allow_redirects: bool = True,
+        context: dict[str, Any] = {},  # noqa: B006  # Locust's signature; never written to
+        **kwargs: Any,
+    ) -> Any:
+        """Send a request and report it to Locust; arguments, result and errors are Locust's."""
+        LEDGER.issued += 1
+        try:
+            if self.request_name and not name:
+                name = self.request_name
+            built_url = self._build_url(url)
+            start_time = time()
+            if self.user:
+                context = {**self.user.context(), **context}
+            payload = data
+            if not data and json is not None:
+                payload = _encode_json(json)
+            response: Any = None
+            plan = body = None
+            if not stream and not self._overridden:
+                try:
+                    kind, body = fast_body(payload)
+                    plan = self._plan(method, built_url, headers, auth, kind, payload is not data, kwargs)
+                except (NotEncoded, ValueError, TypeError, AttributeError):
+                    plan = None  # geventhttpclient refuses the same in its own words, or knows better
+            start = perf_counter()
+            if plan is not None and (not self._busy or self._pools):
+                response = self._serve(plan, payload, body, start, allow_redirects, catch_response)
+            failure = None
+            if response is None:
+                if plan is None:
+                    LEDGER.fell_back(feature(stream, self._overridden, kwargs))
+                options = dict(
+                    kwargs,
+                    headers=call_headers(
+                        headers, basic(auth) if auth else self.auth_header, payload is not data
+                    ),
+                )
+                response, failure = self._fall_back(
+                    method, built_url, payload, options, allow_redirects, stream
+                )
+            now = perf_counter()
+            LEDGER.answered += 1
+        except BaseException as error:
+            LEDGER.raised_with(error)
+            raise
+        meta = {
+            "request_type": method,
+            "name": name or url,
+            "context": context,
+            "exception": failure,
+            "start_time": start_time,
+            "url": built_url,
+            "response_length": 0,
+            "response_time": (now - start) * 1000,
+        }
+        return self._reported(response, meta, catch_response, stream)
+
+    def _reported(self, response: Any, meta: dict[str, Any], catch_response: bool, stream: bool) -> Any:
+        """Complete the event's fields and fire it, unless a `catch_response` block will."""
+        kind = type(response)
+        if kind is LazyFastResponse or kind is LazyManagedResponse:
+            meta["response_length"] = len(response._cached_content)
+            if catch_response:
+                response.meta = meta
+                return response
+        else:
+            if meta["exception"] is None:
+                if stream:
+                    if response.headers and "content-length" in response.headers:
+                        meta["response_length"] = int(response.headers["content-length"])
+                else:
+                    meta["response_length"] = len(response.content) if response.content else 0
+                try:
+                    response.raise_for_status()
+                except FAILURE_EXCEPTIONS as error:
+                    meta["exception"] = error
+            if catch_response:
+                meta["response"] = response
+                return CountedFastResponse(response, self.request_event, meta, catch_response)
+        LEDGER.reported += 1
+        self.request_event.fire(response=response, **meta)
+        return response
+
+    def _plan(  # keywords cost time in every request
+        self,
+        method: str,
+        url: str,
+        headers: Any,
+        auth: Any,
+        kind: int,
+        is_json: bool,
+        options: dict[str, Any],
+    ) -> FastPlan | None:
+        if options and not (set(options) <= _SERVED and not options.get("files")):
+            return None
+        state = self.__dict__
+        common = tuple(state["client"].default_headers.items()) if "client" in state else self._default_key
+        jar = state.get("cookiejar")
+        cookie = jar is not None and bool(jar._cookies)
+        auth_header = basic(auth) if auth else self.auth_header
+        return plan_of(
+            method, url, options.get("params"), common, headers, auth_header, kind, is_json, cookie
+        )
+
+    def _serve(  # keywords cost time in every request
+        self,
+        plan: FastPlan,
+        payload: Any,
+        body: bytes | None,
+        start: float,
+        allow_redirects: bool,
+        catch_response: bool,
+    ) -> Any:
+        """Send and receive; None, with `pending` set, leaves the rest to Locust's agent."""
+        target, call = plan
+        origin = target.origin
+        pool = self._pools.get(origin)
+        if pool is not None:
+            pool._semaphore.acquire()
+        self._busy += 1
+        try:
+            return self._exchange(target, call, payload, body, start, allow_redirects, catch_response)
+        finally:
+            self._busy -= 1
+            pool = self._pools.get(origin)
+            if pool is not None:
+                pool._semaphore.release()
+
+    def _exchange(  # noqa: PLR0911, PLR0912  # one return for each way in which an exchange ends
+        self,
+        target: Target,
+        call: FastCall,
+        payload: Any,
+        body: bytes | None,
+        start: float,
+        allow_redirects: bool,
+        catch_response: bool,
+    ) -> Any:
+        origin = target.origin
+        cookie = self.cookiejar.header_for(self._asked(target, call), target) if call.cookie else None
+        wire = self.idle_wire(origin, start)
+        if wire is None:
+            if origin[0] != "http":
+                return None
+            try:
+                wire = Wire(self._connected(target))
+            except OSError as error:
+                self.pending = Pending(None, connect_error=error)
+                return None
+        limit = self._network_s
+        try:
+            first = wire.ask(call.written(target.path, cookie, body), limit, limit)
+            head, raw, keep = receive(wire, first, call.method == "HEAD", limit, trim=False)
+            if (head.redirect and allow_redirects) or head.status not in SessionAgent.valid_response_codes:
+                raise Unplain(b"%b\r\n%b" % (head.raw, raw))
+            content = decoded(head.coding, raw) if head.coding and head.coding != b"identity" else raw
+        except SendError as error:
+            self.pending = Pending(wire, send_error=error.cause)
+            return None
+        except Unplain as answer:
+            self.pending = Pending(wire, answer.received, read_error=answer.error)
+            return None
+        except NotDecoded:
+            self.pending = Pending(wire, b"%b\r\n%b" % (head.raw, raw))
+            return None
+        except OSError as error:
+            self.pending = Pending(wire, read_error=error)
+            return None
+        except BaseException:
+            wire.close()  # the user was stopped: the answer that is under way must not meet the next request
+            raise
+        now = perf_counter()
+        if keep:
+            self.keep_wire(origin, wire, now)
+        else:
+            wire.close()
+        sent = (call, target, head, cookie, payload, body, raw)
+        elapsed = now - start
+        response: Any
+        if catch_response:
+            response = LazyManagedResponse(sent, content, elapsed, self.request_event)
+        else:
+            response = LazyFastResponse(sent, content, elapsed)
+        if head.cookies:
+            self.cookiejar.extract_cookies(response, response.request)
+        return response
+
+    def _asked(self, target: Target, call: FastCall) -> Any:
+        headers = call.headers.copy()
+        headers.discard("cookie")
+        return agentless_request(target, call.method, headers, None)
+
+    def _connected(self, target: Target) -> Any:
+        """Open a connection as geventhttpclient does. Raises its errors."""
+        _, host, port = target.origin
+        timeout_s = self._agent_args.get("connection_timeout", ConnectionPool.DEFAULT_CONNECTION_TIMEOUT)
+        pool = ConnectionPool(
+            host, port, host, port, 1, connection_timeout=timeout_s, network_timeout=self._network_s
+        )
+        return pool._create_socket()
+
+    def _fall_back(  # keywords cost time in every request
+        self,
+        method: str,
+        url: str,
+        payload: Any,
+        options: dict[str, Any],
+        allow_redirects: bool,
+        stream: bool,
+    ) -> tuple[Any, BaseException | None]:
+        """Let the agent finish what `_serve` began, or do it all; return response and body's failure."""
+        agent: Any = self.client
+        codes = agent.redirect_response_codes
+        if not allow_redirects:
+            agent.redirect_response_codes = frozenset()
+        try:
+            response = self._send_request_safe_mode(method, url, payload=payload, **options)
+        finally:
+            if not allow_redirects:
+                agent.redirect_response_codes = codes
+            pending, self.pending = self.pending, None
+            if pending is not None and pending.wire is not None:
+                pending.wire.close()
+        if not stream:
+            try:
+                _ = response.content
+            except FAILURE_EXCEPTIONS as error:
+                return response, error
+        return response, None

@@ -1,0 +1,156 @@
+"""The same connections for urllib3: what falls back to python-requests uses the session's own sockets.
+
+Pools of this module hold no connection of their own. They take the session's idle one, and what urllib3 puts
+back becomes the session's again. So a user has one connection per host, whichever code served it last.
+The classes bear urllib3's names because these stand in its error messages.
+"""
+
+from __future__ import annotations
+
+import weakref
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import urllib3.connectionpool
+from locust.clients import LocustHttpAdapter
+from urllib3.exceptions import DecodeError
+
+from loadproof.engines.locust.session.replay import replay_of, replayed
+from loadproof.engines.locust.session.target import tls_scheme
+from loadproof.engines.locust.session.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadproof.engines.locust.session.http_session import HttpSession
+    from loadproof.engines.locust.session.target import Origin
+
+# Decoded bytes of one compressed answer. A bomb of 1 MB decodes to 1 GB; a load test that needs more than
+# this from one answer measures its own decompression.
+DECODED_LIMIT = 128 * 2**20
+
+
+class Pending:
+    """A request that the fast path has sent and could not finish: the wire, the bytes, the errors."""
+
+    __slots__ = ("connect_error", "prefix", "read_error", "send_error", "wire")
+
+    def __init__(
+        self,
+        wire: Wire | None,
+        prefix: bytes = b"",
+        *,
+        send_error: OSError | None = None,
+        read_error: OSError | None = None,
+        connect_error: Exception | None = None,
+    ) -> None:
+        self.wire = wire
+        self.prefix = prefix
+        self.send_error = send_error
+        self.read_error = read_error
+        self.connect_error = connect_error
+
+
+class _Borrowed:
+    """What both kinds of pool do differently from urllib3's: whose connections they use."""
+
+    lender: weakref.ref[HttpSession]
+    origin: Origin
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        session = self.lender()
+        if session is None:
+            return super()._get_conn(timeout)  # type: ignore[misc]  # mixed into a urllib3 pool
+        pending, session.pending = session.pending, None
+        if pending is not None:
+            return self._pending_conn(pending)
+        wire = session.idle_wire(self.origin, perf_counter())
+        if wire is None:
+            return super()._get_conn(timeout)  # type: ignore[misc]  # mixed into a urllib3 pool
+        return self._conn_with(wire.release())
+
+    def _conn_with(self, sock: Any) -> Any:
+        connection = self._new_conn()  # type: ignore[attr-defined]  # mixed into a urllib3 pool
+        connection.sock = sock
+        if self.origin[0] != "http":
+            connection.is_verified = self.cert_reqs == "CERT_REQUIRED"  # type: ignore[attr-defined]  # mixed in
+        return connection
+
+    def _pending_conn(self, pending: Pending) -> Any:
+        if pending.wire is None:
+            connection = self._new_conn()  # type: ignore[attr-defined]  # mixed into a urllib3 pool
+            error = pending.connect_error
+
+            def fail() -> None:
+                raise error or OSError("no connection")
+
+            connection.connect = fail
+            return connection
+        sock = replay_of(pending.wire.release(), pending.prefix, pending.send_error, pending.read_error)
+        return self._conn_with(sock)
+
+    def _put_conn(self, conn: Any) -> None:
+        session = self.lender()
+        sock = getattr(conn, "sock", None)
+        if session is None or sock is None:
+            if conn is not None:
+                conn.close()
+            return
+        conn.sock = None
+        sock = replayed(sock)
+        if sock is not None:
+            session.keep_wire(self.origin, Wire(sock), perf_counter())
+
+
+class HTTPConnectionPool(_Borrowed, urllib3.connectionpool.HTTPConnectionPool):
+    """urllib3's pool of plain connections, over the session's own."""
+
+
+class HTTPSConnectionPool(_Borrowed, urllib3.connectionpool.HTTPSConnectionPool):
+    """urllib3's pool of TLS connections, over the session's own."""
+
+
+class SessionAdapter(LocustHttpAdapter):
+    """Locust's transport adapter, its pools borrowing the session's connections."""
+
+    def __init__(self, session: HttpSession) -> None:
+        self._session = weakref.ref(session)
+        super().__init__(None)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools (called by python-requests)."""
+        super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call]  # Locust has no types here
+        manager: Any = self.poolmanager
+        manager.pool_classes_by_scheme = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
+
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """Return the pool for `request` (called by python-requests)."""
+        pool: Any = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        pool.lender = self._session
+        # Connections that were made under different rules of verification are never mixed.
+        scheme = pool.scheme if pool.scheme == "http" else tls_scheme(verify, cert, pool.proxy)
+        pool.origin = (scheme, pool.host, pool.port)
+        return pool
+
+    def build_response(self, req: Any, resp: Any) -> Any:
+        """Return python-requests' response (called by it), the decoded size of a compressed one bounded."""
+        response = super().build_response(req, resp)
+        if resp.headers.get("content-encoding"):
+            resp.stream = _bounded(resp.stream)
+        return response
+
+
+def _bounded(stream: Any) -> Any:
+    """Limit what `stream`, a urllib3 response's method, may decode."""
+
+    def limited(*args: Any, **kwargs: Any) -> Iterator[bytes]:
+        total = 0
+        for chunk in stream(*args, **kwargs):
+            total += len(chunk)
+            if total > DECODED_LIMIT:
+                raise DecodeError(f"compressed response decodes to more than {DECODED_LIMIT} bytes")
+            yield chunk
+
+    return limited

@@ -1,0 +1,389 @@
+"""`HttpSession`: what `HttpUser.client` is. Locust's class, its common calls served by the fast path."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http.cookiejar import CookieJar
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from locust.clients import HttpSession as LocustHttpSession
+from requests import PreparedRequest, Session
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cookie_header, merge_cookies
+from requests.exceptions import RequestException
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError
+
+from loadproof.engines.locust.session import defaults
+from loadproof.engines.locust.session.body import NotDecoded, NotEncoded, decoded, encoded
+from loadproof.engines.locust.session.call import NO_BODY, Call, call_for
+from loadproof.engines.locust.session.eligible import basic_auth, environment_free, header_key, timeouts
+from loadproof.engines.locust.session.exchange import Unplain, receive
+from loadproof.engines.locust.session.handover import Pending
+from loadproof.engines.locust.session.jar import Asked, SessionHeaders, SessionJar
+from loadproof.engines.locust.session.lazy import Lazy
+from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.engines.locust.session.report import conclude
+from loadproof.engines.locust.session.response import LazyResponse, answered
+from loadproof.engines.locust.session.target import Target, target_of, tls_scheme
+from loadproof.engines.locust.session.wire import SendError, Wire
+
+if TYPE_CHECKING:
+    from locust.clients import ResponseContextManager
+
+    from loadproof.engines.locust.session.target import Origin
+
+# urllib3's pools keep ten idle connections for a host and drop the eleventh.
+_MAX_IDLE = 10
+
+
+class _Plan(NamedTuple):
+    """A kind of call that the fast path can serve."""
+
+    target: Target
+    origin: Origin
+    call: Call
+
+
+# Plans of calls without rare options: most calls of a load test are of few kinds.
+_plans: dict[tuple[Any, ...], _Plan] = {}
+_MAX_PLANS = 4096
+_KEYED = frozenset((dict, type(None)))
+_ONCE: tuple[None, None] = (None, None)
+_NO_BODY = (NO_BODY, None, None)
+
+
+class _NotPlain(Exception):  # noqa: N818  # a decision, not an error
+    """The call needs python-requests; the argument names the feature."""
+
+
+class HttpSession(LocustHttpSession):
+    """A drop-in for `locust.clients.HttpSession`; see there for the arguments of its methods."""
+
+    # What python-requests sets on every session, and hardly a session changes. The mutable ones are made
+    # when somebody looks at them: a user costs a tenth of the memory so.
+    auth: Any = None
+    verify: Any = True
+    cert: Any = None
+    stream: bool = False
+    trust_env: bool = True
+    max_redirects: int = 30
+    explicit_name: str | None = None
+    pending: Pending | None = None
+    headers: Any = Lazy(defaults.headers)
+    cookies: Any = Lazy(defaults.cookies)
+    proxies = defaults.Touchy()
+    hooks = defaults.Touchy()
+    params = defaults.Touchy()
+    adapters = defaults.Touchy()
+    _touched = False
+    _overridden = False
+
+    def __init__(
+        self,
+        base_url: Any,
+        request_event: Any,
+        user: Any,
+        *args: Any,
+        pool_manager: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self._wires: dict[Origin, list[Wire]] = {}
+        if pool_manager is not None or args or kwargs:
+            self._overridden = True
+            super().__init__(base_url, request_event, user, *args, pool_manager=pool_manager, **kwargs)
+            return
+        self.request_event = request_event
+        self.user = user
+        self.request_name: str | None = None
+        self.base_url, auth = defaults.split_base_url(base_url)
+        if auth is not None:
+            self.auth = auth
+        if Session.send is not defaults.SEND:
+            self._overridden = True  # an instrumentation wants to see every request
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._overridden = any(getattr(cls, name) is not getattr(HttpSession, name) for name in defaults.INNER)
+
+    def idle_wire(self, origin: Origin, now: float) -> Wire | None:
+        """Return an open idle connection, which is the caller's from now on, or None."""
+        wires = self._wires.get(origin)
+        while wires:
+            wire = wires.pop()
+            if wire.wake(now):
+                return wire
+            wire.close()
+        return None
+
+    def keep_wire(self, origin: Origin, wire: Wire, now: float) -> None:
+        """Take back a connection whose response was read to its end at `now` (`perf_counter` seconds)."""
+        wire.rest(now)
+        wires = self._wires.get(origin)
+        if wires is None:
+            self._wires[origin] = [wire]
+        elif len(wires) < _MAX_IDLE:
+            wires.append(wire)
+        else:
+            wire.close()
+
+    def close(self) -> None:
+        """Close the idle connections; the session can be used again afterwards."""
+        for wires in self._wires.values():
+            while wires:
+                wires.pop().close()
+        for adapter in self.__dict__.get("adapters", {}).values():
+            adapter.close()
+
+    def _build_url(self, path: Any) -> str:
+        if type(path) is str and path[:1] == "/":
+            return f"{self.base_url}{path}"
+        return super()._build_url(path)
+
+    def get(  # type: ignore[override]  # Locust's signature
+        self, url: Any, *, data: Any = None, json: Any = None, **kwargs: Any
+    ) -> ResponseContextManager:
+        """Send a GET request."""
+        return self.request("GET", url, data=data, json=json, **kwargs)
+
+    def post(self, url: Any, data: Any = None, json: Any = None, **kwargs: Any) -> ResponseContextManager:
+        """Send a POST request."""
+        return self.request("POST", url, data=data, json=json, **kwargs)
+
+    def request(  # type: ignore[override]  # python-requests' keywords, spelt out where they are common
+        self,
+        method: str,
+        url: str,
+        name: str | None = None,
+        catch_response: bool = False,
+        context: dict[str, Any] = {},  # noqa: B006  # Locust's signature; never written to
+        *,
+        data: Any = None,
+        json: Any = None,
+        headers: Any = None,
+        allow_redirects: bool = True,
+        timeout: Any = None,
+        **options: Any,
+    ) -> ResponseContextManager:
+        """Send a request and report it to Locust; arguments, result and errors are Locust's."""
+        LEDGER.issued += 1
+        if self.request_name and not name:
+            name = self.request_name
+        self.explicit_name = name
+        try:
+            complete_url = self._build_url(url)
+            start_time = time()
+            start = perf_counter()
+            try:
+                response: Any = self._respond(
+                    method, complete_url, data, json, headers, timeout, options, start, catch_response
+                )
+            except _NotPlain as reason:
+                if reason.args[0]:
+                    LEDGER.fell_back(reason.args[0])
+                response = None
+            if response is None:
+                options.update(headers=headers, allow_redirects=allow_redirects, timeout=timeout)
+                response = self._replay(start, method, complete_url, data=data, json=json, **options)
+            now = perf_counter()
+            LEDGER.answered += 1
+        except BaseException as error:
+            LEDGER.raised_with(error)
+            raise
+        meta = {
+            "request_type": method,
+            "response_time": (now - start) * 1000,
+            "name": name,
+            "context": context,
+            "exception": None,
+            "start_time": start_time,
+            "url": complete_url,
+        }
+        if type(response) is not LazyResponse:
+            return conclude(  # type: ignore[no-any-return]  # it is Locust's, made by Locust
+                self, response, meta, url, catch_response, options.get("stream", False)
+            )
+        target = response._sent[2]
+        if not name:
+            meta["name"] = target.path
+        if self.user:
+            meta["context"] = {**self.user.context(), **context}
+        meta["url"] = target.url
+        meta["response_length"] = len(response._content)  # type: ignore[arg-type]  # bytes from the start
+        response.meta = meta
+        if not catch_response:
+            response.__exit__(None, None, None)
+        return response
+
+    def _respond(  # keywords cost time in every request
+        self,
+        method: str,
+        url: str,
+        data: Any,
+        json: Any,
+        headers: Any,
+        timeout: Any,
+        options: dict[str, Any],
+        start: float,
+        catch_response: bool,
+    ) -> ResponseContextManager | None:
+        """Plan the call and serve it; None leaves the rest to python-requests, `_NotPlain` all of it."""
+        state = self.__dict__
+        try:
+            kind, body, sent = encoded(data, json) if data or json is not None else _NO_BODY
+            limits = _ONCE if timeout is None else timeouts(timeout)
+        except (NotEncoded, ValueError, TypeError) as error:
+            raise _NotPlain("unusual body or timeout") from error
+        jar = state.get("cookies")
+        plan = key = None
+        if not options and type(headers) in _KEYED:
+            common = state.get("headers")
+            if common is None or type(common) is SessionHeaders:
+                key = (
+                    *(method, url, kind, "cookies" in state, self.auth, self.verify, self.stream, self.cert),
+                    self.trust_env or self._touched or self._overridden,
+                    None if common is None else common.key or common.items_key(),
+                    tuple(headers.items()) if headers else None,
+                )
+                try:
+                    plan = _plans.get(key)
+                except TypeError:
+                    key = None
+        if plan is None:
+            plan = self._new_plan(method, url, kind, headers, options)
+            if key is not None and not key[8]:
+                if len(_plans) >= _MAX_PLANS:
+                    _plans.clear()
+                _plans[key] = plan
+        if "cookies" in state and not isinstance(jar, CookieJar):
+            raise _NotPlain("cookies of another kind")
+        cookie = None
+        if plan.call.cookie:
+            cookie = self._cookie_header(jar, options.get("cookies"), plan.target, plan.call)
+        return self._serve(plan, cookie, body, sent, limits, start, catch_response)
+
+    def _new_plan(self, method: str, url: str, kind: int, headers: Any, options: dict[str, Any]) -> _Plan:
+        if self._overridden:
+            raise _NotPlain("overridden session")
+        if self._touched and (feature := defaults.touched(self)):
+            raise _NotPlain(feature)
+        for option, value in options.items():
+            if value is not None and option not in defaults.SERVED and (value or option not in defaults.RARE):
+                raise _NotPlain(option)
+        stream = options.get("stream")
+        if self.stream if stream is None else stream:
+            raise _NotPlain("stream")
+        if self.cert is not None:
+            raise _NotPlain("cert")
+        params, cookies = options.get("params"), options.get("cookies")
+        auth, verify = options.get("auth"), options.get("verify")
+        state = self.__dict__
+        try:
+            query = "" if not params else PreparedRequest._encode_params(params)
+            target = target_of(url, query)
+            key = header_key(headers)
+            session_key = header_key(state["headers"]) if "headers" in state else defaults.HEADERS
+            credentials = basic_auth(self.auth if auth is None else auth)
+            cookie = "cookies" in state or bool(cookies)
+            call = call_for(method, target, session_key, key, credentials, kind, cookie=cookie)
+        except (ValueError, TypeError, AttributeError, UnicodeError, RequestException, HTTPError) as error:
+            # python-requests refuses the same in its own words, or knows better.
+            raise _NotPlain("") from error
+        if call is None or not target.plain:
+            raise _NotPlain("framing headers" if call is None else "unusual URL")
+        if self.trust_env and not environment_free(target.url):
+            raise _NotPlain("environment")
+        if verify is None:
+            verify = self.verify
+        if verify is True:
+            origin = target.wire
+        else:
+            origin = target.wire_unverified if verify is False else (tls_scheme(verify), *target.wire[1:])
+        return _Plan(target, origin, call)
+
+    def _cookie_header(self, jar: Any, cookies: Any, target: Target, call: Call) -> str | None:
+        if type(jar) is SessionJar and not cookies:
+            return jar.header_for(target.url, target.origin, target.path, call.asked_headers)
+        merged = RequestsCookieJar()
+        for source in (jar, cookies):
+            if source:
+                merge_cookies(merged, source)
+        return get_cookie_header(merged, Asked(target.url, call.asked_headers))  # type: ignore[arg-type]  # reads these two
+
+    def _serve(  # noqa: PLR0911, PLR0912  # one return for each way in which an exchange ends
+        self,
+        plan: _Plan,
+        cookie: str | None,
+        body: Any,
+        sent: bytes | None,
+        limits: tuple[float | None, float | None],
+        start: float,
+        catch_response: bool,
+    ) -> ResponseContextManager | None:
+        """Send and receive; None, with `pending` set, leaves the rest to python-requests."""
+        target, origin, call = plan
+        connect_s, read_s = limits
+        wire = self.idle_wire(origin, start)
+        if wire is None:
+            if origin[0] != "http":
+                return None
+            try:
+                wire = _connect(target, connect_s)
+            except (HTTPError, OSError) as error:
+                self.pending = Pending(None, connect_error=error)
+                return None
+        try:
+            first = wire.ask(call.written(target.path, cookie, sent), connect_s, read_s)
+            head, raw, keep = receive(wire, first, call.method == "HEAD", read_s)
+            if head.redirect:
+                raise Unplain(b"%b\r\n%b" % (head.raw, raw))
+            if head.coding and raw:
+                raw = decoded(head.coding, raw)
+        except SendError as error:
+            self.pending = Pending(wire, send_error=error.cause)
+            return None
+        except Unplain as answer:
+            self.pending = Pending(wire, answer.received, read_error=answer.error)
+            return None
+        except NotDecoded:
+            self.pending = Pending(wire, b"%b\r\n%b" % (head.raw, raw))
+            return None
+        except OSError as error:
+            self.pending = Pending(wire, read_error=error)
+            return None
+        except BaseException:
+            wire.close()  # the user was stopped: the answer that is under way must not meet the next request
+            raise
+        now = perf_counter()
+        if keep:
+            self.keep_wire(origin, wire, now)
+        else:
+            wire.close()
+        length = 0 if sent is None else len(sent)
+        made: Any = (self, call, target, head, cookie, body, length, self.explicit_name, now - start)
+        response = LazyResponse(made, raw, head.status, self.request_event, catch_response)
+        if head.cookies:
+            extract_cookies_to_jar(self.cookies, response.request, answered(head))
+        return response
+
+    def _replay(self, start: float, method: str, url: str, **kwargs: Any) -> Any:
+        """Let python-requests finish what `_serve` began (or begin it, when there was no connection)."""
+        before = perf_counter() - start if self.pending is not None else 0.0
+        try:
+            response = self._send_request_safe_mode(method, url, **kwargs)
+        finally:
+            pending, self.pending = self.pending, None
+            if pending is not None and pending.wire is not None:
+                pending.wire.close()
+        if before:
+            first = response.history[0] if response.history else response
+            first.elapsed += timedelta(seconds=before)
+        return response
+
+
+def _connect(target: Target, timeout_s: float | None) -> Wire:
+    """Open a connection as urllib3 does. Raises urllib3's errors."""
+    connection = HTTPConnection(target.host, target.origin[2], timeout=timeout_s)
+    connection.connect()
+    sock, connection.sock = connection.sock, None
+    return Wire(sock)

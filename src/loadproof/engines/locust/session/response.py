@@ -1,0 +1,134 @@
+"""The fast path's response: python-requests' and Locust's, its costly parts made when asked for."""
+
+from __future__ import annotations
+
+import json as stdlib_json
+from datetime import timedelta
+from http.client import parse_headers
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from requests import compat
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
+from urllib3 import HTTPHeaderDict, HTTPResponse
+
+from loadproof.engines.locust.session.jar import Answered
+from loadproof.engines.locust.session.lazy import Lazy
+from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quick_json
+from loadproof.engines.locust.session.report import CountedResponse
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest
+
+    from loadproof.engines.locust.session.call import Call
+    from loadproof.engines.locust.session.head import Head
+    from loadproof.engines.locust.session.target import Target
+
+_STDLIB = getattr(compat, "json", None) is stdlib_json
+
+
+# What was sent, kept in case somebody asks for `response.request`: session, call, target, head, Cookie,
+# body, its length in bytes, explicit name, seconds until the head was here.
+Sent = tuple[Any, "Call", "Target", "Head", str | None, Any, int, str | None, float]
+
+
+class LazyResponse(CountedResponse):
+    """A response whose body is here and whose other attributes are made from the received bytes on demand."""
+
+    headers: Any = Lazy(lambda response: _headers(response._sent))
+    raw: Any = Lazy(lambda response: _raw(response._sent))
+    url: Any = Lazy(lambda response: response._sent[2].url)
+    encoding: Any = Lazy(lambda response: response._sent[3].charset)
+    history: Any = Lazy(lambda _response: [])
+    reason: Any = Lazy(lambda response: response._sent[3].reason)
+    cookies: Any = Lazy(lambda response: _cookies(response._sent))
+    elapsed: Any = Lazy(lambda response: timedelta(seconds=response._sent[8]))
+    request: Any = Lazy(lambda response: _request(response._sent))
+    connection: Any = Lazy(lambda response: response._sent[0].get_adapter(response._sent[2].url))
+    # A dictionary that names its response is a cycle, which only the garbage collector can free: so the two
+    # meet when somebody asks, or for the time of the event.
+    request_meta: Any = Lazy(lambda response: {**response.meta, "response": response})
+    meta: dict[str, Any]
+    _content_consumed = True
+    _next = None
+    _entered = False
+    _manual_result = None
+
+    def __init__(
+        self, sent: Sent, content: bytes, status: int, request_event: Any, catch_response: bool
+    ) -> None:
+        self._sent = sent
+        self._content = content
+        self.status_code = status
+        self._request_event = request_event
+        self._catch_response = catch_response
+
+    def json(self, **kwargs: Any) -> Any:
+        """Return the body parsed as JSON, exactly as python-requests parses it, sooner."""
+        if not kwargs and _STDLIB and is_utf8(self.__dict__.get("encoding", self._sent[3].charset)):
+            value = quick_json(self.content)
+            if value is not NOT_QUICK:
+                return value
+        return super().json(**kwargs)
+
+    def __exit__(self, exc: Any, value: Any, traceback: Any) -> Any:
+        """Report the request when its block is left, as Locust does."""
+        if exc is None and self._manual_result is None and self.status_code < 400:
+            LEDGER.reported += 1
+            if "request_meta" in self.__dict__:
+                self._request_event.fire(**self.request_meta)
+            else:
+                self._request_event.fire(response=self, **self.meta)
+            return True
+        return super().__exit__(exc, value, traceback)  # type: ignore[no-untyped-call]  # Locust has no types here
+
+
+def _headers(sent: Sent) -> CaseInsensitiveDict[str]:
+    return CaseInsensitiveDict(_header_dict(sent))
+
+
+def _header_dict(sent: Sent) -> HTTPHeaderDict:
+    return HTTPHeaderDict(sent[3].fields())
+
+
+def _raw(sent: Sent) -> HTTPResponse:
+    """Return a urllib3 response that was read to its end, as `.raw` is after a call without `stream`."""
+    raw = HTTPResponse(
+        body=BytesIO(),
+        headers=_header_dict(sent),
+        status=sent[3].status,
+        version=11,
+        version_string="HTTP/1.1",
+        reason=sent[3].reason,
+        preload_content=False,
+        decode_content=False,
+        original_response=answered(sent[3]),  # type: ignore[arg-type]  # cookies are all that is asked of it
+        request_method=sent[1].method,
+        request_url=sent[2].path,
+    )
+    raw.read()
+    return raw
+
+
+def _cookies(sent: Sent) -> RequestsCookieJar:
+    jar = RequestsCookieJar()
+    if sent[3].cookies:
+        extract_cookies_to_jar(jar, _request(sent), answered(sent[3]))
+    return jar
+
+
+def _request(sent: Sent) -> PreparedRequest:
+    _, call, target, _, cookie, body, length, explicit_name, _ = sent
+    request = call.prepared(target, cookie, body, length)
+    request._cookies = RequestsCookieJar()
+    if explicit_name:
+        request._explicit_name = explicit_name  # type: ignore[attr-defined]  # Locust's own attribute
+    return request
+
+
+def answered(head: Head) -> Answered:
+    """Return the headers in the form in which a cookie jar reads them."""
+    lines = head.raw.partition(b"\r\n")[2]
+    return Answered(parse_headers(BytesIO(lines + b"\r\n")))

@@ -1,0 +1,183 @@
+"""What there is to watch for a target, found without being told: its process, /metrics, databases.
+
+Only what is on this machine is looked into. A connection URL is taken from the environment of the
+service's own process, where the system allows to read it, and shown without its password.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlsplit
+
+import psutil
+
+from loadproof.model import Watch
+from loadproof.monitors import MonitorError, processes
+from loadproof.monitors.scrape import Page, parse_page
+from loadproof.plan.redact import redact_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PORTS: Final = {"http": 80, "https": 443}
+_KINDS: Final = {
+    "postgres": "postgres", "postgresql": "postgres", "pgsql": "postgres",
+    "redis": "redis", "rediss": "redis", "valkey": "redis",
+    "mysql": "mysql", "mariadb": "mysql",
+}  # fmt: skip
+_SPELLINGS: Final = {"postgres": "postgresql", "redis": "redis", "mysql": "mysql"}
+_FIRST: Final = ("DATABASE_URL", "POSTGRES_URL", "DB_URL", "REDIS_URL", "MYSQL_URL")
+"""Variables that win over others which name a database of the same kind."""
+_NO_DATABASE = "no database: the process's environment names none (such as DATABASE_URL)"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing to watch, and how it was found."""
+
+    watch: Watch
+    why: str
+
+
+@dataclass(slots=True)
+class Discovery:
+    """What was found, and what was looked for in vain: one sentence each."""
+
+    found: list[Found] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def add(self, kind: str, settings: dict[str, object], why: str) -> None:
+        """One more; the second of a kind gets a number."""
+        name = {"prometheus": "metrics"}.get(kind, kind)
+        taken = sum(found.watch.kind == kind for found in self.found)
+        self.found.append(Found(Watch(kind, name if not taken else f"{name}-{taken + 1}", settings), why))
+
+
+def discover(target: str | None) -> Discovery:
+    """Look for what serves `target`, a base URL; never raises for what it does not find."""
+    discovery = Discovery()
+    if target is None:
+        discovery.missing.append("the target is known only to the scenario: give --target to have it watched")
+        return discovery
+    parts = urlsplit(target)
+    port = parts.port or _PORTS.get(parts.scheme, 80)
+    if is_local(parts.hostname or ""):
+        discovery.add("host", {}, "the target is on this machine")
+        _find_process(discovery, port)
+    else:
+        discovery.missing.append(
+            f"{parts.hostname} is another machine: name its node_exporter and database below monitors:"
+        )
+    _find_metrics(discovery, target)
+    return discovery
+
+
+def is_local(host: str) -> bool:
+    """Whether a name or address is this machine's own."""
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError):
+        return False
+    own = {a.address for addresses in psutil.net_if_addrs().values() for a in addresses}
+    return any(ipaddress.ip_address(a.partition("%")[0]).is_loopback or a in own for a in found)
+
+
+def _find_process(discovery: Discovery, port: int) -> None:
+    try:
+        pids = processes.listening(port)
+        members, stores = processes.family(pids)
+    except MonitorError as error:
+        discovery.missing.append(f"no process: {error}" + (f"; {error.hint}" if error.hint else ""))
+        return
+    with contextlib.suppress(psutil.NoSuchProcess):
+        name = psutil.Process(pids[0]).name()
+        discovery.add("process", {"port": port}, f"process {pids[0]} ({name}) listens on port {port}")
+    environment: dict[str, str] = {}
+    readable = False
+    for member in members:
+        with contextlib.suppress(psutil.Error, OSError):
+            environment = {**member.environ(), **environment}
+            readable = True
+    if not readable:
+        discovery.missing.append(
+            "no database: the process's environment may be read by its user and by root only"
+        )
+    before = len(discovery.found)
+    for kind, variable, url in databases(environment):
+        discovery.add(kind, {"url": url}, f"{variable} of process {pids[0]}: {redact_url(url)}")
+    for store in stores:
+        own = _own_postgres(store)
+        if own is not None:
+            why = f"process {store.pid} (postgres), which process {pids[0]} started"
+            discovery.add("postgres", {"url": own}, why)
+    if readable and len(discovery.found) == before:
+        discovery.missing.append(_NO_DATABASE)
+
+
+def databases(environment: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """(kind, variable, URL) of every database that an environment names, each place once."""
+    found: dict[tuple[str, object], tuple[str, str, str]] = {}
+    order = sorted(environment, key=lambda name: (name not in _FIRST, name))
+    for variable in order:
+        scheme, separator, rest = environment[variable].partition("://")
+        kind = _KINDS.get(scheme.partition("+")[0].lower())  # postgresql+psycopg:// is SQLAlchemy's
+        if kind is None or not separator:
+            continue
+        spelling = "rediss" if scheme.startswith("rediss") else _SPELLINGS[kind]
+        url = f"{spelling}://{rest}"
+        try:
+            parts = urlsplit(url)
+            place = (
+                kind,
+                (parts.hostname, parts.port, parts.path if kind == "postgres" else "", parts.query),
+            )
+        except ValueError:
+            continue
+        found.setdefault(place, (kind, variable, url))
+    if "PGHOST" in environment and not any(kind == "postgres" for kind, _, _ in found.values()):
+        user, password = environment.get("PGUSER", ""), environment.get("PGPASSWORD", "")
+        login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
+        server = f"{quote(environment['PGHOST'], safe='')}:{environment.get('PGPORT', '5432')}"
+        url = f"postgresql://{login}{server}/{quote(environment.get('PGDATABASE', ''), safe='')}"
+        found["postgres", "PGHOST"] = ("postgres", "PGHOST", url)
+    return list(found.values())
+
+
+def _own_postgres(process: psutil.Process) -> str | None:
+    """How to reach a PostgreSQL that the service started, from its postmaster.pid.
+
+    https://www.postgresql.org/docs/current/storage-file-layout.html: line 4 is the port, 5 the folder of
+    its socket, 6 the address that it listens on.
+    """
+    try:
+        command = process.cmdline()
+        if "-D" not in command[:-1]:
+            return None
+        state = Path(command[command.index("-D") + 1]) / "postmaster.pid"
+        lines = state.read_text().splitlines()
+    except (psutil.Error, OSError):
+        return None
+    if len(lines) < 6:
+        return None
+    port, folder, address = lines[3].strip(), lines[4].strip(), lines[5].strip()
+    if folder:
+        return f"postgresql://postgres@/postgres?host={quote(folder)}&port={port}"
+    return f"postgresql://postgres@{address or 'localhost'}:{port}/postgres"
+
+
+def _find_metrics(discovery: Discovery, target: str) -> None:
+    page = Page(target.rstrip("/") + "/metrics")
+    try:
+        parse_page(page.text(), page.shown)
+    except MonitorError as error:
+        discovery.missing.append(f"no metrics of the service: {error}")
+    else:
+        url = target.rstrip("/") + "/metrics"
+        discovery.add("prometheus", {"url": url}, f"{page.shown} is a page of Prometheus metrics")
+    finally:
+        page.close()

@@ -1,0 +1,85 @@
+"""Well-known metrics under the names that Loadproof has for the same things, so that requirements find them.
+
+`pool.connections.used` of whatever pool library, `postgres.connections.used` of postgres_exporter,
+`process.cpu` and `process.rss` of every client library for a process on another machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from loadproof.model import Reading, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prometheus_client.metrics_core import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class _Gauge:
+    """Metrics that mean one of our series: `used`, all its samples added up, of `limit`."""
+
+    exporter: str
+    used: str
+    limit: str | None
+    source: str
+    series: str
+    unit: Unit
+
+
+_GAUGES: Final = tuple(
+    _Gauge(exporter, used, limit, source, "connections.used", Unit.COUNT)
+    for exporter, used, limit, source in (
+        ("a connection pool", "db_pool_used", "db_pool_max", "pool"),
+        ("HikariCP", "hikaricp_connections_active", "hikaricp_connections_max", "pool"),
+        ("Go's database/sql", "go_sql_in_use_connections", "go_sql_max_open_connections", "pool"),
+        ("Tomcat's JDBC pool", "jdbc_connections_active", "jdbc_connections_max", "pool"),
+        ("postgres_exporter", "pg_stat_activity_count", "pg_settings_max_connections", "postgres"),
+        (
+            "mysqld_exporter",
+            "mysql_global_status_threads_connected",
+            "mysql_global_variables_max_connections",
+            "mysql",
+        ),
+        ("redis_exporter", "redis_connected_clients", "redis_config_maxclients", "redis"),
+    )
+)
+_NAMES_ONLY: Final = {
+    "node_cpu_seconds_total": "node_exporter (name it below monitors: host: to read it as the host)",
+    "process_cpu_seconds_total": "a process (Prometheus client library)",
+    "http_server_requests_seconds": "Micrometer's HTTP server",
+    "http_server_request_duration_seconds": "OpenTelemetry's HTTP server",
+}
+
+
+@dataclass(slots=True)
+class Recognised:
+    """What a page holds beside its own series."""
+
+    readings: list[Reading] = field(default_factory=list)
+    exporters: set[str] = field(default_factory=set)
+
+
+def recognised(families: Sequence[Metric], time_s: float) -> Recognised:
+    """The known metrics of a page."""
+    found = Recognised()
+    by_name = {family.name: family for family in families}
+    for gauge in _GAUGES:
+        used = _sum(by_name.get(gauge.used))
+        if used is None:
+            continue
+        limit = _sum(by_name.get(gauge.limit)) if gauge.limit else None
+        found.exporters.add(gauge.exporter)
+        # A limit of 0 or below is how some pools write "none".
+        limit = limit if limit is not None and limit > 0 else None
+        found.readings.append(Reading(time_s, gauge.source, gauge.series, used, gauge.unit, limit))
+    for name, exporter in _NAMES_ONLY.items():
+        if name in by_name or name.removesuffix("_total") in by_name:
+            found.exporters.add(exporter)
+    return found
+
+
+def _sum(family: Metric | None) -> float | None:
+    return sum(sample.value for sample in family.samples) if family and family.samples else None

@@ -1,0 +1,83 @@
+"""What a run watches: what `monitors:` names, and of the rest what is found."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from loadproof.errors import ConfigError, Problem
+from loadproof.model import Plan, Watch
+from loadproof.monitors.discovery import Discovery, Found, discover
+from loadproof.plan.redact import redact_url
+from loadproof.plan.resources import PROMQL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_KINDS: Final = ("host", "process", "prometheus", "promql", "postgres", "redis", "mysql")
+_SOURCES: Final = {"prometheus": "metrics"}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The monitors of a run, why each, and what will not be known."""
+
+    found: tuple[Found, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def watches(self) -> tuple[Watch, ...]:
+        return tuple(found.watch for found in self.found)
+
+
+def select(plan: Plan) -> Selection:
+    """What to watch for a plan.
+
+    Raises ConfigError when `monitors:` names a variable that is not set.
+    """
+    targets = plan.options.get("targets") or [plan.options.get("scenario_target")]
+    target = plan.target or targets[0]
+    queries = [
+        r.metric.removeprefix(PROMQL).strip() for r in plan.requirements if r.metric.startswith(PROMQL)
+    ]
+    return select_for(target, plan.monitors, queries)
+
+
+def select_for(target: str | None, monitors: Mapping[str, Any], queries: list[str]) -> Selection:
+    """The same for a target, the key `monitors` as plan/watching.py has it, and PromQL to be asked."""
+    named = {kind: monitors.get(kind) for kind in _KINDS}
+    undecided = [kind for kind in _KINDS if named[kind] is None and kind != "promql"]
+    looked = discover(target) if monitors.get("discover", True) and undecided else Discovery()
+    found: list[Found] = []
+    for kind in _KINDS:
+        settings = named[kind]
+        if settings is None:
+            found += [item for item in looked.found if item.watch.kind == kind]
+        else:
+            found += [_named(kind, number, item) for number, item in enumerate(settings)]
+    missing = list(looked.missing)
+    if queries:
+        asked = [item.watch for item in found if item.watch.kind == "promql"]
+        if asked:
+            asked[0].settings["queries"] = {**asked[0].settings["queries"], **{q: q for q in queries}}
+        else:
+            missing.append("no Prometheus server to ask: name it with monitors: promql: {url: ...}")
+    return Selection(tuple(found), tuple(missing))
+
+
+def _named(kind: str, number: int, settings: Mapping[str, Any]) -> Found:
+    name = _SOURCES.get(kind, kind) + (f"-{number + 1}" if number else "")
+    values = {key: value for key, value in settings.items() if value is not None}
+    if kind == "host" and "node_exporter" in values:
+        kind = "node_exporter"
+    if "url_env" in values:
+        variable = values.pop("url_env")
+        url = os.environ.get(variable)
+        if not url:
+            hint = f"set it, or switch this off with monitors: {kind}: false"
+            raise ConfigError(Problem(f"the variable {variable} of monitors: {kind} is not set", hint=hint))
+        values["url"] = url
+    values = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    about = ", ".join(f"{key} {redact_url(str(value))}" for key, value in values.items() if value)
+    return Found(Watch(kind, name, values), f"named in loadproof.yaml{f': {about}' if about else ''}")

@@ -1,0 +1,118 @@
+"""Requirements on any monitored series, as one sentence: `postgres.connections.used < 80% over any 30s`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from loadproof.model import Operator, Requirement, Statistic, Subject, Unit
+from loadproof.plan.limits import LimitError
+from loadproof.units import parse_duration, parse_percent, parse_rate, parse_size
+
+PROMQL: Final = "promql:"
+"""How the metric begins that a Prometheus server has to be asked for."""
+_WINDOW = re.compile(
+    r"^(.*?)\s+over\s+(?:the\s+)?(whole(?: load)?|steady(?: state)?|(?:each )?stage|any\s+\S+)$", re.DOTALL
+)
+# Greedy: PromQL has comparisons of its own, and ours is the last one.
+_COMPARISON = re.compile(r"^(.+)(?<![<>=!])(<=|>=|<|>)\s*([^<>=]+)$", re.DOTALL)
+_STATISTIC = re.compile(r"^(max|min|mean|avg|p[0-9]+(?:\.[0-9]+)?)\s+of\s+(.+)$", re.DOTALL)
+_STATISTICS: Final = {
+    "max": Statistic.MAXIMUM, "min": Statistic.MINIMUM, "mean": Statistic.MEAN, "avg": Statistic.MEAN,
+}  # fmt: skip
+_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(connections?|cores?)?")
+_EXAMPLE: Final = (
+    "write postgres.connections.used < 80%, process.rss < 1GiB or process.cpu < 80% over any 30s"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    statistic: Statistic
+    quantile: float | None
+    series: str
+
+
+def parse_resource(text: str, source: str) -> Requirement:
+    """The requirement that a sentence states; `source` is its file:line.
+
+    Without a statistic, every sample must hold: the maximum for `<`, the minimum for `>`. `over any 30s`
+    compares the mean of each 30 seconds. Raises LimitError.
+    """
+    sentence, window = _window(text.strip())
+    match = _COMPARISON.match(sentence)
+    if match is None:
+        raise LimitError(f"'{text}' compares nothing", _EXAMPLE)
+    operator = Operator(match[2])
+    chosen = _chosen(match[1].strip(), operator)
+    limit, unit = _limit(match[3].strip())
+    if not re.fullmatch(r"promql:.+|[A-Za-z_][\w.:-]*(?:\{.*\})?", chosen.series, re.DOTALL):
+        raise LimitError(f"'{chosen.series}' is no series' name", _EXAMPLE)
+    shown = chosen.statistic if chosen.quantile is None else f"p{chosen.quantile * 100:g}"
+    return Requirement(
+        id=":".join(part for part in (chosen.series, shown, window) if part),
+        text=text.strip(),
+        source=source,
+        subject=Subject.RESOURCE,
+        statistic=chosen.statistic,
+        operator=operator,
+        limit=limit,
+        unit=unit,
+        quantile=chosen.quantile,
+        metric=chosen.series,
+        window=window,
+    )
+
+
+def _window(text: str) -> tuple[str, str]:
+    match = _WINDOW.match(text)
+    if match is None:
+        return text, ""
+    words = match[2].split()
+    if words[0] == "any":
+        try:
+            seconds = parse_duration(words[1])
+        except ValueError as error:
+            raise LimitError(str(error).partition(";")[0], "write over any 30s") from None
+        if seconds < 1 or seconds != int(seconds):
+            raise LimitError(f"'{words[1]}' is no whole number of seconds", "write over any 30s")
+        return match[1], f"any {int(seconds)}s"
+    return match[1], "stage" if words[-1] == "stage" else words[0]
+
+
+def _chosen(text: str, operator: Operator) -> _Chosen:
+    match = _STATISTIC.match(text)
+    upper = operator in (Operator.LESS, Operator.LESS_EQUAL)
+    if match is None:
+        return _Chosen(Statistic.MAXIMUM if upper else Statistic.MINIMUM, None, _series(text))
+    word, series = match[1], _series(match[2].strip())
+    if word in _STATISTICS:
+        return _Chosen(_STATISTICS[word], None, series)
+    percent = float(word[1:])
+    if not 0 < percent < 100:
+        raise LimitError(f"'{word}' is no percentile", "write p95 of, max of, mean of or min of")
+    return _Chosen(Statistic.PERCENTILE, round(percent / 100, 12), series)
+
+
+def _series(text: str) -> str:
+    return f"{PROMQL} {text.removeprefix(PROMQL).strip()}" if text.startswith(PROMQL) else text
+
+
+def _limit(text: str) -> tuple[float, Unit]:
+    number = _NUMBER.fullmatch(text)
+    if number is not None:
+        word = number[2] or ""
+        unit = Unit.COUNT if word.startswith("conn") else Unit.CORES if word else Unit.NONE
+        return float(number[1]), unit
+    for parse, unit in (
+        (parse_percent, Unit.SHARE),
+        (parse_size, Unit.BYTES),
+        (parse_duration, Unit.SECONDS),
+        (parse_rate, Unit.PER_SECOND),
+    ):
+        try:
+            return parse(text), unit
+        except ValueError:
+            continue
+    raise LimitError(f"'{text}' is no limit", "write 80%, 1GiB, 200ms, 50/s, 20 connections or a number")

@@ -1,0 +1,173 @@
+"""The child process: checks of the session as a part of a program, each a function."""
+
+from __future__ import annotations
+
+import locust  # first of all, because it patches
+
+# ruff: isort: split
+import gc
+import sys
+import weakref
+from typing import Any
+
+import gevent
+from locust.env import Environment
+
+from loadproof.engines.locust.session import LEDGER, install
+from tests.engines.locust.session.answers import answer
+from tests.engines.locust.session.scripted_server import CLOSE, HOLD, ScriptedServer
+
+
+def _user(base: type[Any], server: ScriptedServer) -> Any:
+    class One(base):  # type: ignore[misc]  # either of Locust's classes
+        host = f"http://127.0.0.1:{server.port}"
+
+    environment: Any = Environment(user_classes=[One])
+    environment.create_local_runner()
+    return One(environment)
+
+
+def installed() -> None:
+    """Users of both kinds get our sessions, and a subclass of HttpSession in a locustfile inherits ours."""
+    from locust.clients import HttpSession  # what a locustfile sees after install
+
+    from loadproof.engines.locust.session.fast_session import FastHttpSession  # after install
+
+    with ScriptedServer([[[answer()]]]) as server:
+        assert type(_user(locust.HttpUser, server).client) is HttpSession
+        assert type(_user(locust.FastHttpUser, server).client) is FastHttpSession
+    assert HttpSession.__module__.startswith("loadproof.")
+
+
+def ledger_balances() -> None:
+    """What was issued is what was reported, what was not reported, and what is in flight."""
+    before = LEDGER.issued, LEDGER.reported, LEDGER.unreported
+    with ScriptedServer([[[answer()], [answer()], [answer()], [HOLD]]]) as server:
+        client = _user(locust.HttpUser, server).client
+        client.get("/")
+        client.get("/", catch_response=True)
+        with client.get("/", catch_response=True) as response:
+            response.failure("bad")
+        waiting = gevent.spawn(client.get, "/never")
+        while b"/never" not in server.received[0]:
+            gevent.sleep(0.001)
+        assert LEDGER.in_flight == 1
+        waiting.kill()
+        assert LEDGER.in_flight == 0
+    after = LEDGER.issued, LEDGER.reported, LEDGER.unreported
+    assert [b - a for a, b in zip(before, after, strict=True)] == [4, 2, 2]
+
+
+def stopped_user_leaves_no_answer_behind() -> None:
+    """When a user is stopped while waiting, the connection is closed; the next call gets its own answer."""
+    with ScriptedServer([[[HOLD]], [[answer(b"second")]]]) as server:
+        client = _user(locust.HttpUser, server).client
+        waiting = gevent.spawn(client.get, "/first")
+        while not (server.received and server.received[0]):
+            gevent.sleep(0.001)
+        waiting.kill()
+        assert client.get("/second").text == "second"
+        assert len(server.received) == 2
+
+
+def greenlets_share_a_session() -> None:
+    """Calls of several greenlets at once use a connection each, and every one gets its own answer."""
+    bodies = [b"one", b"two", b"three"]
+    for base in (locust.HttpUser, locust.FastHttpUser):
+        with ScriptedServer([[[answer(body)]] * 3 for body in bodies]) as server:
+            client = _user(base, server).client
+            calls = [gevent.spawn(client.get, f"/{number}") for number in range(3)]
+            gevent.joinall(calls)
+            assert sorted(call.value.content for call in calls) == sorted(bodies)
+            assert len(server.received) == 3
+
+
+def idle_connection_closed_by_the_server() -> None:
+    """A connection that the server closed while it was idle is not used again: no call fails."""
+    for base in (locust.HttpUser, locust.FastHttpUser):
+        with ScriptedServer([[[answer(), CLOSE]]]) as server:
+            client = _user(base, server).client
+            for count in range(1, 4):
+                assert client.get("/").status_code == 200
+                while len(server.received) < count or not _closed(client):
+                    gevent.sleep(0.001)
+            assert len(server.received) == 3
+
+
+def _closed(client: Any) -> bool:
+    import select  # only here
+
+    wires = [wire for stack in client._wires.values() for wire in stack]
+    return all(select.select([wire._fileno], [], [], 0)[0] for wire in wires)
+
+
+def no_cycle_per_request() -> None:
+    """A response that nobody kept is freed at once, without the garbage collector."""
+    with ScriptedServer([[[answer()]] * 4]) as server:
+        client = _user(locust.HttpUser, server).client
+        client.get("/")
+        gc.collect()
+        gc.disable()
+        known = weakref.ref(client.get("/"))
+        gone = known() is None
+        gc.enable()
+        assert gone
+
+
+def session_frees_its_connection() -> None:
+    """A session that nobody keeps closes its connection."""
+    with ScriptedServer([[[answer()]]]) as server:
+        user = _user(locust.HttpUser, server)
+        user.client.get("/")
+        wire = weakref.ref(next(iter(user.client._wires.values()))[0])
+        user.client = None
+        gc.collect()
+        assert wire() is None
+
+
+def statistics_are_locusts() -> None:
+    """The quicker `log_request` leaves every field of both entries as Locust's own leaves it."""
+    from locust.stats import RequestStats  # after install
+
+    from loadproof.engines.locust.session import statistics  # after install
+
+    ours, theirs = RequestStats(), RequestStats()
+    for number, time_ms in enumerate([0.4, 5.5, 99.6, 147, 3432, 58760, None, 12.5, 12.5]):
+        ours.log_request("GET", f"/{number % 2}", time_ms, number)  # type: ignore[arg-type]  # Locust takes None
+        statistics._original_log_request(theirs, "GET", f"/{number % 2}", time_ms, number)
+    for name in (
+        "num_requests",
+        "num_none_requests",
+        "total_response_time",
+        "min_response_time",
+        "response_times",
+    ):
+        for key in ours.entries:
+            assert getattr(ours.entries[key], name) == getattr(theirs.entries[key], name), name
+        assert getattr(ours.total, name) == getattr(theirs.total, name), name
+    assert ours.total.total_content_length == theirs.total.total_content_length
+
+
+def fallbacks_are_told_once() -> None:
+    """A listener hears of each feature that fell back once, however often it is used."""
+    heard: list[str] = []
+    LEDGER.on_fallback(heard.append)
+    with ScriptedServer([[[answer()]] * 4]) as server:
+        client = _user(locust.HttpUser, server).client
+        for _ in range(2):
+            client.get("/", hooks={"response": lambda *_, **__: None})
+    assert heard.count("hooks") == 1
+    assert LEDGER.fallbacks["hooks"] >= 2
+
+
+CHECKS = (
+    *(installed, ledger_balances, stopped_user_leaves_no_answer_behind, greenlets_share_a_session),
+    *(idle_connection_closed_by_the_server, no_cycle_per_request, session_frees_its_connection),
+    *(statistics_are_locusts, fallbacks_are_told_once),
+)
+
+
+if __name__ == "__main__":
+    install()
+    with gevent.Timeout(20):
+        {check.__name__: check for check in CHECKS}[sys.argv[1]]()

@@ -1,0 +1,45 @@
+"""The session as a part of a program: its seam, its counts, its connections."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[4]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "installed",
+            "ledger_balances",
+            "stopped_user_leaves_no_answer_behind",
+            "greenlets_share_a_session",
+        ),
+        *("idle_connection_closed_by_the_server", "no_cycle_per_request", "session_frees_its_connection"),
+        *("statistics_are_locusts", "fallbacks_are_told_once"),
+    ],
+)
+def test_the_check_holds(name: str) -> None:
+    """Each check of `checks.py`, in a process of its own, holds."""
+    argv = [sys.executable, "-m", "tests.engines.locust.session.checks", name]
+    done = subprocess.run(argv, cwd=_ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_locust_module_stands_in_for_locusts() -> None:
+    """`loadproof.locust` gives Locust's names, its users over our sessions, without our command line."""
+    program = (
+        "from loadproof.locust import HttpUser, FastHttpUser, task, between, events, SequentialTaskSet\n"
+        "import locust, locust.clients\n"
+        "assert HttpUser is locust.HttpUser\n"
+        "assert locust.clients.HttpSession.__module__.startswith('loadproof.')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=_ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]

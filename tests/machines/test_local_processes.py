@@ -1,0 +1,83 @@
+"""A run on several processes of this machine: Locust's own master and workers on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from loadproof.model import EventKind, Verdict
+from tests.machines.commands import Command
+from tests.machines.reading import RUN_FILE, in_flight, of, requests, run_in, users
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.servers import StubServer
+
+
+def run(folder: Path, url: str, *args: object, time: str = "4s") -> Command:
+    common = ("--host", url, "-u", 6, "-r", 6, "-t", time, "--requirements", "requirements.yaml")
+    return Command.loadproof("run", "loans.py", *common, "--run-file", RUN_FILE, *args, folder=folder)
+
+
+def test_processes_count_every_request_once(folder: Path, server: StubServer) -> None:
+    """Two processes, one number: exactly what the server answered."""
+    with run(folder, server.url, "--processes", 2) as command:
+        assert command.ended() == 0, command.text
+    recorded = run_in(folder)
+    assert requests(recorded) == {path: n for (_, path), n in server.counts.items() if path != "/"}
+    assert set(requests(recorded)) == {"/worker-1", "/worker-2"}
+    assert recorded.plan.options["processes"]["why"] == "--processes says so"
+    assert [r for r in recorded.readings if r.series == "clock_offset"] == []
+
+
+def test_two_runs_on_one_machine_do_not_meet(folder: Path, server: StubServer) -> None:
+    """Each has a port of its own: neither gets the other's workers or requests."""
+    other = folder / "other"
+    other.mkdir()
+    for name in ("loans.py", "requirements.yaml"):
+        (other / name).write_text((folder / name).read_text())
+    with (
+        run(folder, server.url, "--processes", 2) as one,
+        run(other, server.url, "--processes", 2) as two,
+    ):
+        assert (one.ended(), two.ended()) == (0, 0), one.text + two.text
+    both = requests(run_in(folder)) + requests(run_in(other))
+    assert both == {path: n for (_, path), n in server.counts.items() if path != "/"}
+
+
+def test_a_worker_that_is_killed_is_told_and_its_users_run_elsewhere(
+    folder: Path, server: StubServer
+) -> None:
+    """kill -9: an event, all users again, every request of the other worker counted, INCONCLUSIVE."""
+    with run(folder, server.url, "--processes", 2, time="14s") as command:
+        command.wait_for("6 users")
+        killed, survivor = of(run_in(folder), EventKind.WORKER_JOINED)
+        os.kill(killed.data["pid"], signal.SIGKILL)
+        command.wait_for("its users are started again on the others")
+        assert command.ended() == 4, command.text
+    recorded = run_in(folder)
+    (lost,) = of(recorded, EventKind.WORKER_LOST)
+    assert lost.data["worker"] == killed.data["worker"]
+    assert lost.data["users"] == 3
+    assert 3 in users(recorded)
+    assert users(recorded)[-2] == 6
+    answered = {path: n for (_, path), n in server.counts.items()}
+    path = "/" + survivor.data["worker"].replace(" ", "-")
+    assert requests(recorded)[path] + in_flight(recorded) == answered[path]
+    path = "/" + killed.data["worker"].replace(" ", "-")
+    known = sum(event.data["count"] for event in of(recorded, EventKind.UNREPORTED))
+    assert requests(recorded)[path] + known <= answered[path]
+    assert recorded.findings[0].id == "generator.workers"
+    assert recorded.findings[0].verdict is Verdict.INCONCLUSIVE
+
+
+def test_the_load_ends_with_its_last_worker(folder: Path, server: StubServer) -> None:
+    """When all workers are killed nobody waits for the run time."""
+    with run(folder, server.url, "--processes", 2, time="600s") as command:
+        command.wait_for("6 users")
+        for joined in of(run_in(folder), EventKind.WORKER_JOINED):
+            os.kill(joined.data["pid"], signal.SIGKILL)
+        assert command.ended() == 4, command.text
+    assert len(of(run_in(folder), EventKind.WORKER_LOST)) == 2

@@ -1,0 +1,193 @@
+"""One run of 50 users against the demo, and what the test itself has seen meanwhile: they must agree."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psutil
+import psycopg
+import pytest
+
+from loadproof.analysis.judge import judge
+from loadproof.demo import DemoOptions, running
+from loadproof.model import EventKind, Verdict
+from tests.monitors.runs import Loadproof
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadproof.model import Reading
+    from loadproof.run.reader import Run
+
+POOL = 5
+REQUIREMENTS = """
+resource_usage:
+  cpu_max: 100%
+  database_connections_max: 80%
+resources:
+  - process.rss < 4GiB over the whole load
+  - process.rss < 1MiB
+  - host.cpu < 100.1% over any 3s
+"""
+
+
+@dataclass
+class Witness:
+    """Looks at the same things as the monitors, by other means, five times a second."""
+
+    pid: int
+    database_url: str
+    cpu_s: list[tuple[float, float]] = field(default_factory=list)
+    rss_bytes: list[tuple[float, float]] = field(default_factory=list)
+    connections: list[tuple[float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Witness:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(20)
+
+    def _look(self) -> None:
+        process = psutil.Process(self.pid)
+        with psycopg.connect(self.database_url, autocommit=True) as db:
+            while not self._stop.wait(0.2):
+                times = process.cpu_times()
+                self.cpu_s.append((time.time(), times.user + times.system))
+                ps = subprocess.run(
+                    ["ps", "-o", "rss=", "-p", str(self.pid)], capture_output=True, check=True
+                )
+                self.rss_bytes.append((time.time(), float(ps.stdout) * 1024))
+                query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+                row = db.execute(query).fetchone()
+                assert row is not None
+                self.connections.append((time.time(), float(row[0])))
+
+
+@dataclass
+class Seen:
+    """The run, the witness and the service's own counts at the end."""
+
+    run: Run
+    witness: Witness
+    counts: dict[tuple[str, str], int]
+    screen: str
+
+    def series(self, name: str) -> list[Reading]:
+        """The readings of one series, by its full name."""
+        return [r for r in self.run.readings if f"{r.source}.{r.series}" == name]
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    folder = tmp_path_factory.mktemp("accuracy")
+    with running(DemoOptions(port=0, rows=20_000, pool_size=POOL)) as demo:
+        assert demo.ready.database_url is not None
+        with (
+            Witness(demo.ready.pid, demo.ready.database_url) as witness,
+            Loadproof(folder, demo.base_url, REQUIREMENTS, seconds=12) as loadproof,
+        ):
+            run = loadproof.finish()
+        yield Seen(run, witness, demo.request_counts(), loadproof.screen)
+
+
+def test_everything_was_found_without_being_named(seen: Seen) -> None:
+    """Host, process, /metrics and the database that the service started."""
+    names = {event.data["monitor"] for event in seen.run.events_of(EventKind.WATCHING) if event.data}
+    assert names == {"host", "process", "metrics", "postgres"}
+    assert seen.run.events_of(EventKind.MONITOR_LOST) == []
+
+
+def test_cpu_is_within_five_percent_of_psutil(seen: Seen) -> None:
+    """CPU seconds added up from the readings equal those that the process was given."""
+    readings = seen.series("process.cpu")
+    first = seen.series("process.rss")[0].time_s
+    times = [first, *(reading.time_s for reading in readings)]
+    used_s = sum(r.value * (b - a) for r, a, b in zip(readings, times, times[1:], strict=False))
+    at = np.array(seen.witness.cpu_s)
+    begin, end = np.interp([times[0], times[-1]], at[:, 0], at[:, 1])
+    assert end - begin > 0.5, "the load did not make the process work"
+    assert used_s == pytest.approx(end - begin, rel=0.05)
+
+
+def test_rss_is_within_five_percent_of_ps(seen: Seen) -> None:
+    """Each reading of the memory equals what `ps` says at that time."""
+    at = np.array(seen.witness.rss_bytes)
+    for reading in seen.series("process.rss"):
+        assert reading.value == pytest.approx(np.interp(reading.time_s, at[:, 0], at[:, 1]), rel=0.05)
+
+
+def test_connections_equal_pg_stat_activity(seen: Seen) -> None:
+    """Where the test's own look before and after a reading agree, the reading agrees with them."""
+    times = [time_s for time_s, _ in seen.witness.connections]
+    compared = 0
+    for reading in seen.series("postgres.connections.used"):
+        assert reading.limit == 100
+        place = bisect_right(times, reading.time_s)
+        around = {count for _, count in seen.witness.connections[max(0, place - 2) : place + 2]}
+        if len(around) == 1 and 2 <= place < len(times) - 2:
+            assert reading.value == around.pop()
+            compared += 1
+    assert compared >= 6
+
+
+def test_metrics_rates_equal_the_requests_of_the_run_file(seen: Seen) -> None:
+    """By endpoint: what /metrics grew by is what the service counted, and what the engine recorded."""
+    recorded: dict[str, int] = defaultdict(int)
+    for part in seen.run.slices:
+        recorded[str(part.endpoint)] += part.requests
+    in_flight = sum(event.data["count"] for event in seen.run.events_of(EventKind.IN_FLIGHT))
+    scrapes = sorted(
+        {r.time_s for r in seen.run.readings if r.source == "metrics" and "sample" not in r.series}
+    )
+    before = dict(zip(scrapes[1:], scrapes, strict=False))
+    grown: dict[str, float] = defaultdict(float)
+    for method, path in (("GET", "/api/loans"), ("POST", "/api/transactions")):
+        for reading in seen.run.readings:
+            if reading.series.startswith(f'http_requests_total{{method="{method}",route="{path}"'):
+                grown[f"{method} {path}"] += reading.value * (reading.time_s - before[reading.time_s])
+    assert recorded.keys() == grown.keys()
+    for endpoint, count in recorded.items():
+        method, _, path = endpoint.partition(" ")
+        assert grown[endpoint] == pytest.approx(seen.counts[method, path])
+        assert 0 <= seen.counts[method, path] - count <= in_flight
+
+
+def test_a_pool_of_five_fails_the_database_requirement_with_its_measured_maximum(seen: Seen) -> None:
+    """50 users wait for 5 connections: the requirement says which series, how many of how many."""
+    report = judge(seen.run)
+    (finding,) = [f for f in report.findings if f.evidence.get("subject") == "database connections"]
+    assert finding.verdict is Verdict.FAIL
+    assert finding.evidence["series"] == "pool.connections.used"
+    assert (finding.evidence["series_maximum"], finding.evidence["series_limit"]) == (POOL, POOL)
+    assert "5 of 5" in finding.sentence
+
+
+def test_series_by_name_are_judged(seen: Seen) -> None:
+    """Sizes, shares and windows of named series: what holds passes, what does not fails."""
+    verdicts = {f.evidence["requirement"]: f.verdict for f in judge(seen.run).findings}
+    assert verdicts["process.rss < 4GiB over the whole load"] is Verdict.PASS
+    assert verdicts["process.rss < 1MiB"] is Verdict.FAIL
+    assert verdicts["host.cpu < 100.1% over any 3s"] is Verdict.PASS
+
+
+def test_slow_requests_are_kept(seen: Seen) -> None:
+    """The slowest few of each endpoint and interval, the slowest of all among them."""
+    events = seen.run.events_of(EventKind.SLOW_REQUEST)
+    assert {event.data["endpoint"] for event in events} == {"GET /api/loans", "POST /api/transactions"}
+    assert len(events) <= 3 * 2 * 3
+    slowest = max(part.response.maximum_s for part in seen.run.slices)
+    assert max(event.data["response_time_s"] for event in events) == pytest.approx(slowest)
+    assert all(event.data["status"] in {200, 201} for event in events)

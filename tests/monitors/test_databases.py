@@ -1,0 +1,140 @@
+"""PostgreSQL, Redis and MySQL: what they are asked to do is what the monitors say they did."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+import redis
+
+from loadproof.model import Reading, Watch
+from loadproof.monitors import load_monitor
+from loadproof.monitors.mysql import connect
+from loadproof.monitors.postgres_queries import without_values
+from tests.monitors import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _clock(step_s: float = 1.0) -> Callable[[], float]:
+    """Moves on by `step_s` at each look: rates are then counts."""
+    seconds = itertools.count(1000.0, step_s)
+    return lambda: next(seconds)
+
+
+def _values(readings: list[Reading]) -> dict[str, float]:
+    return {reading.series: reading.value for reading in readings}
+
+
+def test_time_by_query_is_known_with_pg_stat_statements() -> None:
+    """Calls are exact, the text has no values, and a statement that was not called is not there."""
+    settings = "shared_preload_libraries = 'pg_stat_statements'"
+    programs = servers.packaged_postgres()
+    with servers.postgres(settings, programs) as server, psycopg.connect(server.url, autocommit=True) as db:
+        db.execute("CREATE EXTENSION pg_stat_statements")
+        db.execute("CREATE TABLE t (name text)")
+        monitor = load_monitor(Watch("postgres", "postgres", {"url": server.url}), _clock(10.0))
+        monitor.open()
+        monitor.read()
+        for _ in range(40):
+            db.execute("INSERT INTO t VALUES ('Ada Lovelace')")
+        db.execute("SELECT pg_sleep(0.5)")
+        found = _values(monitor.read())
+        monitor.close()
+    texts = {remark.split()[1]: remark for remark in monitor.remarks if remark.startswith("query ")}
+    (insert,) = [queryid for queryid, remark in texts.items() if "INSERT INTO t" in remark]
+    (sleep,) = [queryid for queryid, remark in texts.items() if "pg_sleep" in remark]
+    assert found[f"query.{insert}.calls"] * 10 == 40
+    assert 0.5 <= found[f"query.{sleep}.time"] * 10 < 5
+    assert "Ada" not in str(monitor.remarks)
+
+
+def test_rights_that_are_lacking_are_said() -> None:
+    """A user who may not see others' sessions knows how many there are, and not in which state."""
+    with servers.postgres() as server, psycopg.connect(server.url, autocommit=True) as db:
+        db.execute("CREATE USER plain")
+        url = server.url.replace("postgres@", "plain@")
+        monitor = load_monitor(Watch("postgres", "postgres", {"url": url}), _clock())
+        monitor.open()
+        found = _values(monitor.read())
+        monitor.close()
+    assert any("GRANT pg_monitor" in remark for remark in monitor.remarks)
+    assert found["connections.used"] == 2
+
+
+def test_transactions_of_postgresql_are_counted() -> None:
+    """Commits and rollbacks, as many as were made."""
+    with servers.postgres() as server, psycopg.connect(server.url) as db:
+        monitor = load_monitor(Watch("postgres", "postgres", {"url": server.url}), _clock())
+        monitor.open()
+        first = _values(monitor.read())
+        assert "transactions.committed" not in first, "a first sample has no rate"
+        for _ in range(30):
+            db.execute("SELECT 1")
+            db.rollback()
+        # A session tells its counts at most once a second; this makes it tell them now.
+        db.execute("SELECT pg_stat_force_next_flush()")
+        db.commit()
+        found = _values(monitor.read())
+        monitor.close()
+    assert found["transactions.rolled_back"] == 30
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("SELECT * FROM t WHERE id = 17 AND name = 'O''Hara'", "SELECT * FROM t WHERE id = ? AND name = ?"),
+        ("SELECT  $tag$secret$tag$,\n 1.5", "SELECT ?, ?"),
+        ("UPDATE t1 SET a = $1", "UPDATE t1 SET a = $?"),
+        (None, "(not visible)"),
+    ],
+)
+def test_statements_are_shown_without_values(query: str | None, shown: str) -> None:
+    """What was in a statement may be somebody's data."""
+    assert without_values(query) == shown
+
+
+def test_redis_is_counted() -> None:
+    """Connections of maxclients, commands and hits as many as were made."""
+    with servers.redis_server("--maxclients", "100", "--maxmemory", "50mb") as port:
+        url = f"redis://127.0.0.1:{port}/0"
+        monitor = load_monitor(Watch("redis", "redis", {"url": url}), _clock())
+        monitor.open()
+        monitor.read()
+        with redis.Redis.from_url(url, single_connection_client=True) as client:
+            before = _values(monitor.read())
+            client.set("a", "1")
+            for _ in range(30):
+                client.get("a")
+            for _ in range(10):
+                client.get("missing")
+            readings = monitor.read()
+        monitor.close()
+    found = _values(readings)
+    assert found["connections.used"] == before["connections.used"] == 2
+    assert found["hits"] == 0.75
+    assert found["commands"] == 42, "40 reads, one write, and the monitor's own INFO"
+    limits = {reading.series: reading.limit for reading in readings}
+    assert limits["connections.used"] == 100
+    assert limits["memory.used"] == 50 * 1024**2
+
+
+def test_mysql_is_counted() -> None:
+    """Connections of max_connections, and queries as many as were made."""
+    with servers.mysql_server() as url:
+        monitor = load_monitor(Watch("mysql", "mysql", {"url": url}), _clock())
+        monitor.open()
+        monitor.read()
+        with connect(url) as db, db.cursor() as cursor:
+            monitor.read()
+            for _ in range(30):
+                cursor.execute("SELECT 1")
+            readings = monitor.read()
+        monitor.close()
+    found = _values(readings)
+    assert found["connections.used"] == 2
+    assert found["queries"] == 31, "30 and the monitor's own"
+    assert {r.limit for r in readings if r.series == "connections.used"} == {50.0}

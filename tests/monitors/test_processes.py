@@ -1,0 +1,128 @@
+"""Processes: found by name, command, port and container; what belongs to them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingUnixStreamServer
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from loadproof.model import Watch
+from loadproof.monitors import MonitorError, load_monitor, processes
+from tests.monitors.servers import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()  # %s"], stdin=subprocess.PIPE)
+sys.stdin.read()
+child.stdin.close()
+child.wait()
+"""
+
+
+@contextmanager
+def _parent_and_child(mark: str) -> Iterator[psutil.Popen]:
+    process = psutil.Popen([sys.executable, "-c", PARENT % mark], stdin=subprocess.PIPE)
+    try:
+        wait_until(lambda: bool(process.children()), what="the child")
+        yield process
+    finally:
+        process.stdin.close()
+        process.wait(10)
+
+
+def test_children_belong_to_their_parent() -> None:
+    """Memory, threads and descriptors are sums over both."""
+    with _parent_and_child("mark-1") as process:
+        monitor = load_monitor(Watch("process", "process", {"command": "mark-1"}), time.time)
+        monitor.open()
+        found = {reading.series: reading.value for reading in monitor.read()}
+        monitor.close()
+        both = [process, *process.children()]
+        rss = sum(p.memory_info().rss for p in both)
+    assert found["processes"] == 2
+    assert found["rss"] == pytest.approx(rss, rel=0.05)
+
+
+def test_the_cpu_of_a_child_that_ended_is_not_lost() -> None:
+    """A process that works through short-lived children uses what they use."""
+    work = "sum(range(3_000_000))"
+    script = (
+        "import subprocess, sys\n"
+        "for line in sys.stdin:\n"
+        f"    subprocess.run([sys.executable, '-c', '{work}'])\n"
+        "    print('done', flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        monitor = load_monitor(Watch("process", "process", {"pid": process.pid}), time.time)
+        monitor.open()
+        first_s = monitor.read()[0].time_s
+        for _ in range(4):
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            process.stdout.readline()
+        times = psutil.Process(process.pid).cpu_times()
+        readings = {reading.series: reading for reading in monitor.read()}
+        monitor.close()
+        process.stdin.close()
+    used_s = readings["cpu"].value * (readings["cpu"].time_s - first_s)
+    assert used_s == pytest.approx(times.children_user + times.children_system, abs=0.05)
+    assert used_s > 0.1
+
+
+def test_a_process_that_is_not_there_is_said() -> None:
+    """Each way of naming one."""
+    with pytest.raises(MonitorError, match="no process is called"):
+        processes.named("no-such-program")
+    with pytest.raises(MonitorError, match="in its command line"):
+        processes.with_command("no-such-" + "command-line")
+    with pytest.raises(MonitorError, match="Docker does not answer"):
+        processes.in_container("web", "/nonexistent/docker.sock")
+
+
+def test_a_container_is_found_by_its_name(tmp_path: Path) -> None:
+    """Docker's socket is asked for the container's first process."""
+    asked: list[str] = []
+
+    class Docker(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = b'{"State": {"Pid": %d}}' % os.getpid() if "web" in self.path else b"{}"
+            self.send_response(200 if "web" in self.path else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def address_string(self) -> str:
+            return "unix"
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingUnixStreamServer(str(tmp_path / "s"), Docker) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            assert processes.in_container("web", str(tmp_path / "s")) == [os.getpid()]
+            with pytest.raises(MonitorError, match="no container called 'other'"):
+                processes.in_container("other", str(tmp_path / "s"))
+        finally:
+            server.shutdown()
+            thread.join()
+    assert asked == ["/containers/web/json", "/containers/other/json"]

@@ -1,0 +1,197 @@
+"""Scraping directly, and a real Prometheus server that scrapes the same: the same series, the same rates."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from loadproof.demo import DemoOptions, running
+from loadproof.model import Reading, Unit, Watch
+from loadproof.monitors import MonitorError, load_monitor
+from loadproof.monitors.prometheus import PrometheusMonitor, bucket_quantile
+from tests.monitors import servers
+from tests.monitors.pages import PageServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Clock:
+    """Moves on by one second at each look."""
+
+    def __init__(self) -> None:
+        self._seconds: Iterator[int] = itertools.count(1000)
+
+    def __call__(self) -> float:
+        return float(next(self._seconds))
+
+
+def _values(readings: list[Reading]) -> dict[str, float]:
+    return {reading.series: reading.value for reading in readings}
+
+
+def _monitor(page: PageServer, **settings: object) -> PrometheusMonitor:
+    watch = Watch("prometheus", "metrics", {"url": f"{page.url}/metrics", **settings})
+    return PrometheusMonitor(watch, Clock())
+
+
+def test_counters_are_rates_and_gauges_are_values() -> None:
+    """A counter's first value has no rate: it is left out, not 0."""
+    text = '# TYPE hits_total counter\nhits_total{a="x"} %d\n# TYPE depth gauge\ndepth 7\n'
+    with PageServer(text % 100) as page:
+        monitor = _monitor(page)
+        assert _values(monitor.read()) == {"depth": 7.0}
+        page.text = text % 130
+        assert _values(monitor.read()) == {"depth": 7.0, 'hits_total{a="x"}': 30.0}
+        monitor.close()
+
+
+def test_a_counter_that_is_born_between_two_samples_began_at_zero() -> None:
+    """Client libraries make a counter with its first use: its first requests are not lost."""
+    head = '# TYPE hits_total counter\nhits_total{a="x"} 1\n'
+    with PageServer(head) as page:
+        monitor = _monitor(page)
+        monitor.read()
+        page.text = head + 'hits_total{a="new"} 4\n'
+        assert _values(monitor.read())['hits_total{a="new"}'] == 4.0
+        monitor.close()
+
+
+def test_a_counter_that_shrank_was_started_anew() -> None:
+    """As PromQL's rate: what it counts now has come since the restart."""
+    with PageServer("# TYPE hits_total counter\nhits_total 100\n") as page:
+        monitor = _monitor(page)
+        monitor.read()
+        page.text = "# TYPE hits_total counter\nhits_total 6\n"
+        assert _values(monitor.read()) == {"hits_total": 6.0}
+        monitor.close()
+
+
+def test_histograms_give_quantiles_of_what_came_since_the_last_sample() -> None:
+    """The past does not weigh on the present: ten slow requests after a thousand fast ones are seen."""
+    text = (
+        "# TYPE took_seconds histogram\n"
+        'took_seconds_bucket{le="0.1"} 1000\ntook_seconds_bucket{le="1"} %d\n'
+        'took_seconds_bucket{le="+Inf"} %d\ntook_seconds_count %d\ntook_seconds_sum 1\n'
+    )
+    with PageServer(text % (1000, 1000, 1000)) as page:
+        monitor = _monitor(page)
+        monitor.read()
+        page.text = text % (1010, 1010, 1010)
+        found = _values(monitor.read())
+        monitor.close()
+    assert found["took_seconds_count"] == 10.0
+    assert found["took_seconds_p50"] == pytest.approx(0.55)
+    assert found["took_seconds_p99"] == pytest.approx(0.991)
+
+
+@pytest.mark.parametrize(
+    ("buckets", "quantile", "value", "why"),
+    [
+        ([(0.1, 50.0), (1.0, 100.0), (math.inf, 100.0)], 0.5, 0.1, "exactly at a bound"),
+        ([(0.1, 0.0), (1.0, 100.0), (math.inf, 100.0)], 0.5, 0.55, "half-way in a bucket"),
+        ([(0.1, 10.0), (math.inf, 100.0)], 0.99, 0.1, "beyond the last bound: the bound"),
+        ([(0.1, 0.0), (math.inf, 0.0)], 0.5, None, "nothing came"),
+        ([(0.1, 5.0)], 0.5, None, "no +Inf bucket: not a whole histogram"),
+    ],
+)
+def test_quantiles_are_those_of_histogram_quantile(
+    buckets: list[tuple[float, float]], quantile: float, value: float | None, why: str
+) -> None:
+    """The rules are PromQL's."""
+    assert bucket_quantile(buckets, quantile) == (None if value is None else pytest.approx(value)), why
+
+
+def test_pools_are_recognised_with_their_limit() -> None:
+    """Whatever a pool's library calls them, its connections have one name here."""
+    with PageServer(
+        'hikaricp_connections_active{pool="a"} 3\nhikaricp_connections_max{pool="a"} 10\n'
+    ) as page:
+        monitor = _monitor(page)
+        readings = monitor.read()
+        monitor.close()
+    (pool,) = [reading for reading in readings if reading.source == "pool"]
+    assert (pool.series, pool.value, pool.limit, pool.unit) == ("connections.used", 3.0, 10.0, Unit.COUNT)
+    assert any("HikariCP" in remark for remark in monitor.remarks)
+
+
+def test_series_beyond_the_most_are_left_out_and_said_so() -> None:
+    """A page of many series cannot fill the run file."""
+    with PageServer("".join(f'x{{n="{n}"}} 1\n' for n in range(50))) as page:
+        monitor = _monitor(page, most_series=20)
+        assert len(monitor.read()) == 20
+        monitor.close()
+    assert any("50 series" in remark for remark in monitor.remarks)
+
+
+def test_a_query_that_cannot_be_read_is_said_before_the_load() -> None:
+    """PromQL with a mistake fails at `open`, with Prometheus's own words."""
+    with PageServer("a 1\n") as page, servers.prometheus_server(page.place) as url:
+        watch = Watch("promql", "promql", {"url": url, "queries": {"q": "sum(("}})
+        monitor = load_monitor(watch, time.time)
+        with pytest.raises(MonitorError, match="parse error"):
+            monitor.open()
+        monitor.close()
+
+
+def test_a_slow_scrape_interval_is_said() -> None:
+    """Prometheus cannot show what is shorter than its own interval."""
+    with PageServer("a 1\n") as page, servers.prometheus_server(page.place, "3s") as url:
+        monitor = load_monitor(Watch("promql", "promql", {"url": url, "queries": {"a": "a"}}), time.time)
+        monitor.open()
+        found = _values(monitor.read())
+        monitor.close()
+    assert found == {"a": 1.0, "scrape.interval": 3.0}
+    assert monitor.remarks == ["Prometheus scrapes every 3s: it cannot show what lasts less than that"]
+
+
+def test_a_real_prometheus_has_the_series_that_direct_scraping_has() -> None:
+    """Of the demo: every series and label is in both, and after a known load both count the same."""
+    name = 'http_requests_total{method="GET",route="/api/products/{product_id}",status="200"}'
+    with (
+        running(DemoOptions(port=0, rows=2_000)) as demo,
+        servers.prometheus_server(demo.base_url.removeprefix("http://")) as url,
+    ):
+        direct = PrometheusMonitor(Watch("prometheus", "m", {"url": f"{demo.base_url}/metrics"}), time.time)
+        times = {"before": max(reading.time_s for reading in direct.read())}
+        with httpx.Client(base_url=demo.base_url, trust_env=False) as client:
+            for number in range(60):
+                client.get(f"/api/products/{number % 20 + 1}").raise_for_status()
+        (grown,) = [reading for reading in direct.read() if reading.series == name]
+        direct.close()
+        page = text_string_to_metric_families(httpx.get(f"{demo.base_url}/metrics", trust_env=False).text)
+        here = {(s.name, frozenset(s.labels.items())) for family in page for s in family.samples}
+        servers.wait_until(lambda: _counted(url, name) == 60.0, what="the last scrape")
+        there = _series_of(url)
+    assert grown.value * (grown.time_s - times["before"]) == pytest.approx(60.0)
+    assert here <= there
+    added = {name for name, _ in there - here}
+    assert added == {"up", *(name for name in added if name.startswith("scrape_"))}
+
+
+def _query(url: str, query: str) -> list[dict[str, object]]:
+    answer = httpx.get(f"{url}/api/v1/query", params={"query": query}, trust_env=False)
+    rows: list[dict[str, object]] = answer.json()["data"]["result"]
+    return rows
+
+
+def _counted(url: str, series: str) -> float:
+    rows = _query(url, series)
+    return float(rows[0]["value"][1]) if rows else 0.0  # type: ignore[index]
+
+
+def _series_of(url: str) -> set[tuple[str, frozenset[tuple[str, str]]]]:
+    found = set()
+    for row in _query(url, '{job="demo"}'):
+        labels: dict[str, str] = dict(row["metric"])  # type: ignore[call-overload]
+        name = labels.pop("__name__")
+        labels.pop("job")
+        labels.pop("instance")
+        found.add((name, frozenset(labels.items())))
+    return found

@@ -1,0 +1,153 @@
+"""The watcher: one clock, no monitor delays anything, none falls silent unseen."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.model import EventKind, Watch
+from loadproof.monitors import MonitorError
+from loadproof.run import watch as watching
+from loadproof.run.watch import Watcher
+from tests.run.fakes import FakeMonitor, ListSink, loader, one
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadproof.model import Reading
+
+LIMIT_S = 15.0
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Until a condition holds; fails when it does not in time."""
+    async with asyncio.timeout(LIMIT_S):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+def _watch(sink: ListSink, until: Callable[[], bool], *monitors: FakeMonitor) -> Watcher:
+    """Watch until a condition holds, and stop."""
+    watcher = Watcher([Watch("fake", m.name) for m in monitors], sink, loader(*monitors))
+
+    async def go() -> None:
+        await watcher.start()
+        await _until(until)
+        await watcher.stop()
+
+    asyncio.run(go())
+    return watcher
+
+
+def test_samples_fall_on_the_whole_seconds_of_one_clock() -> None:
+    """After the first, every monitor's samples begin at the same whole seconds, and say how late they are."""
+    sink = ListSink()
+    a, b = FakeMonitor("a", lambda _: one(source="a")), FakeMonitor("b", lambda _: one(source="b"))
+    _watch(sink, lambda: a.reads >= 4 and b.reads >= 4, a, b)
+    for source in ("a", "b"):
+        every = [r for r in sink.readings if (r.source, r.series) == (source, "sample.lateness")]
+        lateness = every[1:-1]  # the first and the last are taken at once
+        assert len(lateness) >= 2
+        for reading in lateness:
+            assert reading.time_s % 1.0 == pytest.approx(reading.value, abs=0.002)
+
+
+def test_the_state_before_the_load_is_known() -> None:
+    """`start` returns once every monitor has answered."""
+    sink = ListSink()
+    slow = FakeMonitor("slow", lambda _: time.sleep(0.3) or one())  # type: ignore[func-returns-value]
+
+    async def go() -> None:
+        watcher = Watcher([Watch("fake", "slow")], sink, loader(slow))
+        await watcher.start()
+        assert [r.series for r in sink.readings] == ["value", "sample.lateness", "sample.duration"]
+        await watcher.stop()
+
+    asyncio.run(go())
+
+
+def test_a_monitor_that_hangs_delays_nobody_and_is_lost() -> None:
+    """The others go on, `start` and `stop` return in time, and the silence is an event."""
+    sink, gate = ListSink(), threading.Event()
+    hanging = FakeMonitor("hanging", lambda _: (gate.wait(60) and one()) or one())
+    good = FakeMonitor("good", lambda _: one(source="good"))
+    began_s = time.monotonic()
+    _watch(sink, lambda: EventKind.MONITOR_LOST in sink.kinds(), hanging, good)
+    gate.set()
+    assert time.monotonic() - began_s < 12
+    assert good.reads >= 3
+    (lost,) = [event for event in sink.events if event.kind is EventKind.MONITOR_LOST]
+    assert lost.data["monitor"] == "hanging"
+    assert "has not answered" in lost.message
+
+
+def test_an_error_is_one_event_and_so_is_the_recovery() -> None:
+    """Failing seconds do not flood the run: lost once, with the reason, and recovered once."""
+    sink = ListSink()
+
+    def behave(read: int) -> list[Reading]:
+        if 2 <= read <= 3:
+            raise MonitorError("the server is away", "start it")
+        return one()
+
+    _watch(sink, lambda: EventKind.MONITOR_RECOVERED in sink.kinds(), FakeMonitor("m", behave))
+    assert sink.kinds() == [EventKind.MONITOR_LOST, EventKind.MONITOR_RECOVERED]
+    assert "the server is away" in sink.events[0].message
+    assert sink.events[0].data["sources"] == ["fake", "m"]
+
+
+def test_a_monitor_that_fails_from_the_start_is_lost() -> None:
+    """Never having answered is silence, too."""
+    sink = ListSink()
+
+    def behave(_: int) -> list[Reading]:
+        raise MonitorError("no such server")
+
+    _watch(sink, lambda: bool(sink.events), FakeMonitor("m", behave))
+    assert sink.kinds() == [EventKind.MONITOR_LOST]
+    assert sink.readings == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is the point
+def test_a_bug_in_a_monitor_is_not_silent() -> None:
+    """An exception that no monitor may raise ends its thread, and the run says so."""
+    sink = ListSink()
+
+    def behave(read: int) -> list[Reading]:
+        return {1: one()}[read]
+
+    monitor = FakeMonitor("m", behave)
+    _watch(sink, lambda: bool(sink.events), monitor)
+    assert sink.kinds() == [EventKind.MONITOR_LOST]
+    assert monitor.closed.is_set()
+
+
+def test_what_is_no_number_is_missing() -> None:
+    """NaN and infinity are left out: a run file holds measurements."""
+    sink = ListSink()
+    monitor = FakeMonitor("m", lambda _: [*one(math.nan, "a"), *one(math.inf, "b"), *one(3.0, "c")])
+    _watch(sink, lambda: monitor.reads >= 1, monitor)
+    assert {r.series for r in sink.readings if r.source == "fake"} == {"c"}
+
+
+def test_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A monitor with endless series cannot fill the disk; that some are left out is said."""
+    monkeypatch.setattr(watching, "MOST_READINGS", 10)
+    sink = ListSink()
+    monitor = FakeMonitor("m", lambda _: [r for n in range(50) for r in one(series=f"s{n}")])
+    _watch(sink, lambda: bool(sink.events), monitor)
+    assert sum(r.source == "fake" for r in sink.readings) <= 10 * monitor.reads
+    assert sink.kinds()[0] is EventKind.MONITOR_REMARK
+
+
+def test_stopping_closes_every_monitor() -> None:
+    """No connection is left open."""
+    sink = ListSink()
+    monitors = [FakeMonitor(name, lambda _: one()) for name in "abc"]
+    _watch(sink, lambda: all(m.reads for m in monitors), *monitors)
+    assert all(monitor.closed.is_set() for monitor in monitors)

@@ -113,9 +113,10 @@ class Played:
         return int(sum(values))
 
     def by_second(self, series: str) -> list[int]:
-        """The same, for each second from the begin of the load."""
+        """The same, for each second from the begin of the load to the last with any."""
         begin_s = int(self.begin_s)
-        found = [r for r in self.recording.readings if (r.source, r.series) == ("load", series)]
+        # The last arrival may start in the second after the schedule's end, where none is planned.
+        found = [r for r in self.recording.readings if (r.source, r.series) == ("load", series) and r.value]
         sums = [0] * (max(int(r.time_s) for r in found) - begin_s + 1)
         for reading in found:
             sums[int(reading.time_s) - begin_s] += int(reading.value)

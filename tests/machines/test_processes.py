@@ -85,8 +85,8 @@ def test_the_users_own_number_wins(given: int, count: int) -> None:
          "it listens to events.test_start (line 2)"),
         ("def f(environment): environment.events.request.add_listener(f)",
          "it listens to events.request (line 1)"),
-        ("from locust import events\n@events.init_command_line_parser.add_listener\ndef f(p): pass", ""),
-        ("from locust import events, runners\nruns = runners.LocalRunner\nevents.init.add_listener(runs)", ""),
+        ("from locust import events\n@events.init_command_line_parser.add_listener\ndef f(parser): pass", ""),
+        ("from locust import events, runners\nr = runners.LocalRunner\nevents.init.add_listener(r)", ""),
         ("this is no Python", ""),
     ],
 )  # fmt: skip

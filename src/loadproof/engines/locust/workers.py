@@ -51,6 +51,8 @@ class _Worker:
     """The number of its newest report; they count from 1."""
     sequences: set[int] = field(default_factory=set)
     final: bool = False
+    leaving: bool = False
+    """It has said that it ends; its last report follows."""
     lost: bool = False
 
 
@@ -113,9 +115,11 @@ class Workers:
             case "client_ready" if not known:
                 # Locust's own worker: there is no message that it would understand and show.
                 self._refuse(client_id, client_id, "it is not one of `loadproof worker`")
+            case "quit" if known:
+                self._on_leaving(self._workers[client_id])
+                # Locust ends the load with its last worker, in here, where the last report is still to come.
+                gevent.spawn(self._pass_on, client_id, message)
             case _ if known or message.type == _ASK_FOR_FILE:
-                if message.type == "quit":
-                    self._on_leaving(self._workers[client_id])
                 self._pass_on(client_id, message)
 
     def _on_hello(self, client_id: str, data: dict[str, Any]) -> None:
@@ -236,12 +240,13 @@ class Workers:
         return {
             client_id
             for client_id, worker in self._workers.items()
-            if client_id in clients and not worker.final and not worker.lost
+            if not worker.final and (worker.leaving or (client_id in clients and not worker.lost))
         }
 
     def give_up_waiting(self) -> None:
         """The last reports that are still to come will not be waited for any longer."""
         for client_id in self.unreported():
+            self._workers[client_id].leaving = False
             self._lose(self._workers[client_id], "did not send its last report")
 
     def tell_incomplete(self) -> None:
@@ -257,6 +262,7 @@ class Workers:
 
     def _on_leaving(self, worker: _Worker) -> None:
         if self._runner.state in (runners.STATE_RUNNING, runners.STATE_SPAWNING):
+            worker.leaving = True
             self._lose(worker, "left before the load was over", reports=True)
 
     def _lose(self, worker: _Worker, how: str, *, reports: bool = False) -> None:

@@ -5,7 +5,8 @@
     ├── EngineError           5    Locust, k6 or JMeter could not start or died
     ├── TargetError           6    the target refuses, does not resolve, or speaks no HTTP
     ├── RefusedError          7    the target guard says no
-    └── RunFileError          2    a run file that is missing, foreign, damaged or cannot be written
+    ├── RunFileError          2    a run file that is missing, foreign, damaged or cannot be written
+    └── DemoError             2    the demo cannot start (in loadproof.demo)
 
 Every error is printed as one message and, where there is one, the way out. None prints a traceback.
 """

@@ -162,14 +162,11 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """One monitor of a run, not opened yet."""
+    """One monitor of a run, not opened yet; settings are those of its kind (plan/watching.py)."""
 
-    kind: str
-    """A row of MONITORS."""
-    name: str
-    """The source of its readings: "postgres"."""
-    settings: dict[str, Any] = field(default_factory=dict)
-    """Of its kind (plan/watching.py), validated; may hold a password."""
+    kind: str  # a row of MONITORS
+    name: str  # the source of its readings
+    settings: dict[str, Any] = field(default_factory=dict)  # validated; may hold a password
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +176,7 @@ class ConsistencyCheck:
     name: str
     source: str
     """Where it was written: "loadproof.yaml:12"."""
-    settings: dict[str, Any] = field(default_factory=dict)
-    """See plan/watching.py, validated; may hold a password."""
+    settings: dict[str, Any] = field(default_factory=dict)  # validated; may hold a password
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +254,8 @@ class Slice:
     endpoint: Endpoint
     requests: int
     failures: dict[FailureKind, int]
-    received_bytes: int
+    received_bytes: int | None
+    """None where the engine does not tell it per request."""
     response: Histogram
     """From the intended start to the end of the answer."""
     service: Histogram | None = None
@@ -279,7 +276,10 @@ class Slice:
         self.requests += other.requests
         for kind, count in other.failures.items():
             self.failures[kind] = self.failures.get(kind, 0) + count
-        self.received_bytes += other.received_bytes
+        if self.received_bytes is not None and other.received_bytes is not None:
+            self.received_bytes += other.received_bytes
+        else:
+            self.received_bytes = None
         self.response.merge(other.response)
 
 
@@ -339,6 +339,8 @@ class Outcome(StrEnum):
     ENGINE_FAILED = "engine failed"
     ABORTED = "aborted"
     """The conductor itself died: nobody could write how it ended."""
+    RUNNING = "running"
+    """Not over yet: what a run file says that is judged while it is written. Never stored."""
 
 
 class Verdict(StrEnum):

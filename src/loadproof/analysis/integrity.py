@@ -21,6 +21,9 @@ def judge_integrity(run: Run, window: Window) -> list[Finding]:
         findings.append(
             _invalid("engine", sentence, "look at the engine's own lines: loadproof judge RUN --log")
         )
+    if outcome is None:
+        sentence = "the run is not over: what is judged is what was written until now"
+        findings.append(_invalid("run", sentence, "judge it again when it has ended"))
     if outcome is Outcome.ABORTED:
         sentence = "Loadproof itself was killed during the run; what is judged is what was written until then"
         findings.append(_invalid("run", sentence, "run it again"))

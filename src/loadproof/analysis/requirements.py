@@ -30,7 +30,9 @@ def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window:
         return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
     chosen = [part for part in slices if matches(requirement.endpoint, part)]
     measured = sample(chosen)
-    if measured.requests == 0 and requirement.subject is not Subject.THROUGHPUT:
+    # No request at all is a throughput of 0; an endpoint that never showed may just be spelt otherwise.
+    counts = requirement.subject is Subject.THROUGHPUT and requirement.endpoint is None
+    if measured.requests == 0 and not counts:
         advice = "no request of this endpoint was made" if requirement.endpoint else "no request was made"
         known = sorted({str(part.endpoint) for part in slices})
         if requirement.endpoint and known:
@@ -56,7 +58,7 @@ def quantile_interval(measured: Sample, quantile: float) -> tuple[float, float] 
     Order statistics at the binomial ranks (Hahn and Meeker, "Statistical Intervals", section 5.2). It speaks
     of these requests as independent draws; what differs from run to run is not in it.
     """
-    count = measured.requests
+    count = measured.response.count
     if count < samples_needed(quantile):
         return None
     tail = (1 - CONFIDENCE) / 2
@@ -78,6 +80,9 @@ def samples_needed(quantile: float) -> int:
 def _judge_response_time(requirement: Requirement, measured: Sample, window: Window) -> Finding:
     histogram = measured.response
     interval = None
+    if histogram.count == 0:
+        advice = "its requests came without a response time"
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
     match requirement.statistic:
         case Statistic.PERCENTILE:
             quantile = requirement.quantile or 0.0
@@ -93,7 +98,21 @@ def _judge_response_time(requirement: Requirement, measured: Sample, window: Win
         case _:
             value, needed = histogram.maximum_s, 1
     assert value is not None  # noqa: S101  # the caller has seen that there are samples
-    return compare(requirement, value, measured.requests, needed, window, interval)
+    proved = _above_too_often(requirement, measured)
+    return compare(requirement, value, histogram.count, needed, window, interval, proved=proved)
+
+
+def _above_too_often(requirement: Requirement, measured: Sample) -> bool:
+    """Whether so many samples are above an upper limit of a percentile that chance cannot explain it.
+
+    If the true quantile q met the limit, the samples above it would be binomial with 1 - q at most.
+    """
+    above = measured.response.share_above(requirement.limit)
+    if requirement.quantile is None or above is None or not requirement.operator.value.startswith("<"):
+        return False
+    count = measured.response.count
+    odds = stats.binom.sf(round(above * count) - 1, count, 1 - requirement.quantile)
+    return bool(odds < (1 - CONFIDENCE) / 2)
 
 
 def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window) -> Finding:
@@ -102,7 +121,9 @@ def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window
     # With no failure in n requests the true rate may still be 3/n (the rule of three).
     needed = math.ceil(3 / requirement.limit) if 0 < requirement.limit < 1 else 1
     interval = (float(bounds.low), float(bounds.high))
-    finding = compare(requirement, rate, measured.requests, needed, window, interval)
+    # Few requests can prove a failure: when every rate that the interval leaves possible is one.
+    proved = not any(requirement.operator.holds(bound, requirement.limit) for bound in interval)
+    finding = compare(requirement, rate, measured.requests, needed, window, interval, proved=proved)
     finding.evidence["failed"] = measured.failed
     return finding
 
@@ -123,12 +144,17 @@ def compare(
     needed: int,
     window: Window,
     interval: tuple[float, float] | None,
+    *,
+    proved: bool = False,
 ) -> Finding:
-    """The finding of a measured value, INCONCLUSIVE when it comes from fewer samples than needed."""
+    """The finding of a measured value, INCONCLUSIVE when it comes from fewer samples than needed.
+
+    `proved`: a FAIL stands even with fewer samples than are needed for a PASS.
+    """
     holds = requirement.operator.holds(value, requirement.limit)
     verdict = Verdict.PASS if holds else Verdict.FAIL
     advice = ""
-    if samples < needed:
+    if samples < needed and not (verdict is Verdict.FAIL and proved):
         verdict = Verdict.INCONCLUSIVE
         advice = f"{format_count(samples)} samples are too few, {format_count(needed)} are needed: run longer"
     shown = format_value(value, requirement.unit)

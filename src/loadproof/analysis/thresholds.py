@@ -26,8 +26,8 @@ def _finding(data: dict[str, object], source: str, text: str) -> Finding:
     evidence["subject"] = data["metric"]
     identity = f"{data['metric']}:{data['expression']}"
     if data["ok"] is None:
-        sentence = f"{text} has no data: the metric has no samples"
-        advice = "k6 calls this a pass; check the metric's name and tags"
+        sentence = f"{text}: {data.get('reason') or 'the metric has no samples'}"
+        advice = "" if data.get("samples") else "k6 lets it pass; check the metric's name and tags"
         return Finding(identity, Verdict.INCONCLUSIVE, sentence, evidence, advice)
     word = "holds" if data["ok"] else "does not hold"
     return Finding(identity, Verdict.PASS if data["ok"] else Verdict.FAIL, f"{text} {word}", evidence)

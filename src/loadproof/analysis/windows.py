@@ -36,7 +36,6 @@ class Sample:
 
     requests: int
     failed: int
-    received_bytes: int
     response: Histogram
 
 
@@ -84,14 +83,13 @@ def judged_window(run: Run) -> Window:
 
 def sample(slices: Iterable[Slice]) -> Sample:
     """The slices' sum."""
-    requests = failed = received_bytes = 0
+    requests = failed = 0
     response = Histogram()
     for part in slices:
         requests += part.requests
         failed += part.failed
-        received_bytes += part.received_bytes
         response.merge(part.response)
-    return Sample(requests, failed, received_bytes, response)
+    return Sample(requests, failed, response)
 
 
 def _whole_seconds(start_s: float, end_s: float) -> set[int]:

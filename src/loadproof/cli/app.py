@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
-from typing import Annotated
+from typing import Annotated, cast
 
-import click
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -13,6 +13,7 @@ from rich.text import Text
 from loadproof import __version__
 from loadproof.cli import check, demo, doctor, judge, run, runs
 from loadproof.errors import ExitCode, LoadproofError
+from loadproof.plan.redact import redact_text
 
 app = typer.Typer(
     name="loadproof",
@@ -22,6 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+# Typer brings a copy of Click of its own since 0.16 or so, and names this class nowhere: what Click raises is
+# not what Typer raises.
+_CommandLineError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
 PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Options that are not Loadproof's own go to the engine as they are."""
@@ -51,15 +56,19 @@ def _root(
 
 def run_app(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit code; every LoadproofError becomes one message on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        # A verdict must not be lost because the terminal has no letter for its mark.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = app(argv, standalone_mode=False)
     except LoadproofError as error:
         _print_error(error)
         return int(error.exit_code)
-    except click.ClickException as error:
+    except _CommandLineError as error:
         error.show(sys.stderr)
         return int(ExitCode.USAGE)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return int(ExitCode.INTERRUPTED)
     return int(code or 0)
 
@@ -68,6 +77,7 @@ def _print_error(error: LoadproofError) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for problem in error.problems:
         where = f"{problem.where}: " if problem.where else ""
-        console.print(Text.assemble(("error: ", "bold red"), where, problem.message))
+        # What a scenario or a server says in an error may hold a secret.
+        console.print(Text.assemble(("error: ", "bold red"), redact_text(where + problem.message)))
         if problem.hint:
-            console.print(Text.assemble("       ", problem.hint))
+            console.print(Text.assemble("       ", redact_text(problem.hint)))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loadproof.engines import SUFFIXES, Engine, load_engine
-from loadproof.errors import ConfigError
+from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, ProfileKind
 from loadproof.plan import PlanRequest, build_plan
+from loadproof.plan.redact import Redactor, secrets_of
 from loadproof.plan.target import normalise_target, preflight
 
 _PREFLIGHT_TIMEOUT_S = 5.0
@@ -23,7 +24,8 @@ def plan_and_engine(request: PlanRequest) -> tuple[Plan, Engine]:
     engine = load_engine(plan.engine)
     inspection = engine.inspect(plan)
     if inspection.problems:
-        raise ConfigError(*inspection.problems)
+        hide = Redactor(secrets_of(dict(plan.env), (plan.target, *plan.engine_args))).text
+        raise ConfigError(*(Problem(hide(p.message), p.where, hide(p.hint)) for p in inspection.problems))
     if plan.profile.kind is ProfileKind.SCENARIO and inspection.profile is not None:
         plan = replace(plan, profile=inspection.profile)
     if plan.target is None and len(inspection.targets) == 1:

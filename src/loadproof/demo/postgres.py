@@ -36,6 +36,8 @@ _LOCK = "owner.lock"
 _PORT = 5432  # names the socket only; written out so that PGPORT in the environment changes nothing
 _START_LIMIT_S = 30.0
 _STOP_LIMIT_S = 10.0
+_NEWBORN_S = 60.0
+_REMOVALS = 50
 #: sockaddr_un.sun_path holds 104 bytes on macOS and 108 on Linux.
 _SOCKET_PATH_LIMIT = 103
 #: Throw-away data needs no durability; one backend per query makes the report's cost the same anywhere.
@@ -122,7 +124,7 @@ def temporary_postgres() -> Iterator[TemporaryPostgres]:
             finally:
                 _stop(process, watch)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
 
 
 def _account() -> pwd.struct_passwd | None:
@@ -158,18 +160,36 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _remove_orphans() -> None:
     """Remove the folders of demos that were killed: those whose lock nobody holds."""
-    for lock_path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
-        with suppress(OSError), lock_path.open("r+") as lock:  # another user's, or removed meanwhile
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(lock_path.parent, ignore_errors=True)
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # another user's, or removed meanwhile
+            # One without a lock was being removed when its owner was killed, or was made this moment.
+            if not (folder / _LOCK).exists() and time.time() - folder.stat().st_mtime < _NEWBORN_S:
+                continue
+            with (folder / _LOCK).open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder in which a killed process may be ending its last write."""
+    for _ in range(_REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.02)
 
 
 def _reachable(programs: Path, folder: Path, account: pwd.struct_passwd | None) -> Path:
     """`programs`, or a copy in `folder` when `account` cannot enter where they are (say, /root)."""
     if account is None or _can_run(programs, account):
         return programs
-    copy = folder / "pginstall"
-    shutil.copytree(programs.parent, copy, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+    installation, package = programs.parent, programs.parent.parent
+    copy = folder / "programs" / package.name / installation.name
+    shutil.copytree(installation, copy, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+    # The wheel's shared libraries, which the programs look for beside their package.
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / "programs" / libraries.name)
     if not _can_run(copy / "bin", account):
         raise DemoError(
             f"PostgreSQL cannot run as {account.pw_name} from {folder.parent}",
@@ -180,7 +200,7 @@ def _reachable(programs: Path, folder: Path, account: pwd.struct_passwd | None) 
 
 def _can_run(programs: Path, account: pwd.struct_passwd) -> bool:
     try:
-        _run([str(programs / "postgres"), "--version"], account)
+        _run([str(programs / "initdb"), "--version"], account)
     except (OSError, subprocess.SubprocessError):
         return False
     return True
@@ -200,18 +220,26 @@ def _make_cluster(programs: Path, data: Path, account: pwd.struct_passwd | None)
 
 
 def _run(command: list[str], account: pwd.struct_passwd | None) -> None:
-    subprocess.run(
+    """Run a program to its end; if that is cut short, it and what it started are killed."""
+    process = subprocess.Popen(
         command,
-        check=True,
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         cwd="/",  # a folder that every account may enter
-        timeout=_START_LIMIT_S,
         process_group=0,  # a Ctrl-C is ours to handle
         user=account.pw_uid if account else None,
         group=account.pw_gid if account else None,
         extra_groups=[] if account else None,
     )
+    try:
+        _, said = process.communicate(timeout=_START_LIMIT_S)
+    except BaseException:  # also a signal that stops the start: initdb's children would go on writing
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, stderr=said)
 
 
 def _start(

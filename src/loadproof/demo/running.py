@@ -29,6 +29,7 @@ class RunningDemo:
 
     ready: Ready
     process: subprocess.Popen[str] = field(repr=False)
+    _client: httpx.Client = field(repr=False)
 
     @property
     def base_url(self) -> str:
@@ -82,9 +83,7 @@ class RunningDemo:
         self._call("DELETE", "/admin/faults")
 
     def _call(self, method: str, path: str, content: object = None) -> httpx.Response:
-        # No environment: a proxy set there is not for this machine's own loopback.
-        with httpx.Client(timeout=_ADMIN_TIMEOUT_S, trust_env=False) as client:
-            response = client.request(method, self.base_url + path, json=content)
+        response = self._client.request(method, self.base_url + path, json=content)
         if response.is_error:
             raise DemoError(f"{method} {path} is answered {response.status_code}", response.text)
         return response
@@ -105,7 +104,10 @@ def running(options: DemoOptions | None = None) -> Iterator[RunningDemo]:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
-        yield RunningDemo(_await_ready(process), process)
+        ready = _await_ready(process)
+        # No environment: a proxy set there is not for this machine's own loopback.
+        with httpx.Client(timeout=_ADMIN_TIMEOUT_S, trust_env=False) as client:
+            yield RunningDemo(ready, process, client)
     finally:
         _stop(process)
 

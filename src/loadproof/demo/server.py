@@ -96,7 +96,8 @@ def serve(options: DemoOptions, on_ready: Callable[[Ready], None], *, while_stdi
     """See `loadproof.demo.serve`."""
     began_s = time.monotonic()
     faults = parse_faults(options.faults)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # the faults make it warn, as they should
+    # Its warnings are about what the faults and an early stop are meant to do.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     stop = _Stop()
     with (
         _signals(stop),
@@ -239,7 +240,7 @@ def _stop_when_stdin_ends(server: uvicorn.Server) -> None:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """uvloop's when it is installed, which serves a third more requests."""
+    """uvloop's when it is installed."""
     if importlib.util.find_spec("uvloop") is None:
         return asyncio.new_event_loop
     factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop

@@ -48,14 +48,22 @@ def _kill_group(pid: int) -> None:
 
 def _start(argv: list[str]) -> int:
     supervisor = os.getpid()
+    # An order may come at once. A SIGINT that is sent before the child stopped ignoring it waits.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     pid = os.fork()
     if pid:
+        # Here as well as in the child: whoever is first, the group is there before it can be killed.
+        try:  # noqa: SIM105  (importing contextlib takes 8 ms)
+            os.setpgid(pid, pid)
+        except OSError:
+            pass  # the child was first, or has ended already
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return pid
-    os.setsid()
+    os.setpgid(0, 0)
     die_with_parent(supervisor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, signal.SIGINT})
     try:
         os.execvpe(argv[0], argv, os.environ)  # noqa: S606 (an argument list, never a shell string)
     except OSError as error:

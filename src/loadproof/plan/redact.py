@@ -39,7 +39,7 @@ _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 # Shapes that are secrets by themselves: makers' prefixes, and JWTs (base64 of '{"').
 _SHAPES = re.compile(
     r"""
-      eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*
+      (?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{6,4000}+\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*
     | \b(?:AKIA|ASIA|AGPA|AROA)[0-9A-Z]{16}\b
     | \bgh[pousr]_[A-Za-z0-9]{16,}
     | \bgithub_pat_[A-Za-z0-9_]{20,}
@@ -78,27 +78,29 @@ _BEARER_PROSE = frozenset(
 _USERINFO = re.compile(
     r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#@:\[\]\"'<>]*):([^\s/?#\"'<>]*)@"
 )
-# The same with a '/', '?' or '#' that should have been encoded; a port there is no password.
+# The same with a '/', '?' or '#' that should have been encoded; a port there is no password. Its length is
+# bounded: without an '@' the rest of a long text would be searched from every "://".
 _USERINFO_RAW = re.compile(
-    r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#@:\[\]\"'<>]*):(?![0-9]*[/?#])([^\s\"'<>@]*)@"
+    r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#@:\[\]\"'<>]*):(?![0-9]*[/?#]|\*{3}@)([^\s\"'<>]{0,300})@"
 )
 _PARAMETER = re.compile(r"([?&;#])([^=&;#?\s\"'<>]{1,80})=([^&;#\s\"'<>]*)")
+# The end of a name that is secret in any text. What stands before it in the name is not matched on purpose:
+# a pattern for it would be tried from every letter of a long word.
 _STRONG = (
-    r"[\w.-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|credentials?|private[_-]?key|access[_-]?key)"
-    r"|pwd|pgpass"
+    r"(?:password|passwd|passphrase|secret|token|api[_-]?key|credentials?|private[_-]?key|access[_-]?key"
+    r"|(?<![A-Za-z0-9])(?:pwd|pgpass))"
 )
 _ASSIGNED = re.compile(
-    rf"""(?<![\w.-])((?:{_STRONG})=)("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[^\s&;,"'<>)\]}}]+)""",
-    re.IGNORECASE,
+    rf"""({_STRONG}=)("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[^\s&;,"'<>)\]}}]+)""", re.IGNORECASE
 )
 _QUOTED_PAIR = re.compile(
-    rf"""((?<!\w)(["'])(?:{_STRONG}|pass|auth|jwt)\2\s*[:=]\s*)("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[0-9]+)""",
+    rf"""((?:{_STRONG}|(?<=["'])(?:pass|auth|jwt))(["'])\s*[:=]\s*)"""
+    r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[0-9]+)""",
     re.IGNORECASE,
 )
-_YAML_PAIR = re.compile(
-    rf"^([ \t-]*(?:{_STRONG}):[ \t]+)([^\s\"'|>&*{{\[]\S*)[ \t]*$", re.IGNORECASE | re.MULTILINE
-)
-_OPTION = re.compile(rf"((?<!\S)--(?:{_STRONG})[ \t]+)(?!-)(\S+)", re.IGNORECASE)
+_YAML_PAIR = re.compile(rf"({_STRONG}:[ \t]+)([^\s\"'|>&*{{\[][^\s]*)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_YAML_KEY = re.compile(r"[ \t-]*[A-Za-z0-9_.-]*")
+_OPTION = re.compile(rf"({_STRONG}[ \t]+)(?!-)(\S+)", re.IGNORECASE)
 
 _TOKEN_LIKE = re.compile(r"[A-Za-z0-9+/=_.-]{24,}")
 _HOST_LIKE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+){2,}")
@@ -139,8 +141,8 @@ def redact_text(text: str) -> str:
     text = _PARAMETER.sub(_hide_parameter, text)
     text = _QUOTED_PAIR.sub(lambda m: m[1] + _keep_quotes(m[3]), text)
     text = _ASSIGNED.sub(lambda m: m[1] + _keep_quotes(m[2]), text)
-    text = _YAML_PAIR.sub(rf"\1{HIDDEN}", text)
-    return _OPTION.sub(rf"\1{HIDDEN}", text)
+    text = _YAML_PAIR.sub(_hide_yaml_value, text)
+    return _OPTION.sub(_hide_option_value, text)
 
 
 def redact_url(url: str) -> str:
@@ -244,6 +246,20 @@ def _hide_parameter(match: re.Match[str]) -> str:
     if not match[3] or not secret:
         return match[0]
     return f"{match[1]}{match[2]}={HIDDEN}"
+
+
+def _hide_yaml_value(match: re.Match[str]) -> str:
+    """A line that is a key and one word; in a longer line "the token: abc" is a sentence."""
+    line_start = match.string.rfind("\n", 0, match.start()) + 1
+    key = _YAML_KEY.fullmatch(match.string, line_start, match.start())
+    return match[0] if key is None else match[1] + HIDDEN
+
+
+def _hide_option_value(match: re.Match[str]) -> str:
+    """`--db-password x`: the word that the name ends begins with two dashes."""
+    before = match.string[max(0, match.start() - 80) : match.start()]
+    word = re.split(r"\s", before)[-1]
+    return match[1] + HIDDEN if word.startswith("--") else match[0]
 
 
 def _hide_bearer(match: re.Match[str]) -> str:

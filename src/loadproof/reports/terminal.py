@@ -23,6 +23,10 @@ STYLES = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.INCONCLU
 _MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?"}
 _MOST_ENDPOINTS = 12
 _MOST_ERRORS = 5
+_WIDE = 100
+"""Columns from which on a finding's row has its interval and its margin as well."""
+_SHORT, _LONG = 3, 5
+"""Where these two are in it."""
 _PLAIN_WIDTH = 120
 """Columns when the output is not a terminal: log viewers do not wrap well."""
 
@@ -40,7 +44,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print(_subline(report))
     if report.findings:
         console.print()
-        console.print(Padding(_findings_table(report.findings), (0, 0, 0, 1)))
+        console.print(Padding(_findings_table(report.findings, console.width), (0, 0, 0, 1)))
         for line in _advice(report.findings):
             console.print(line)
     if any(row.requests for row in report.endpoints):
@@ -78,18 +82,23 @@ def _subline(report: Report) -> Text:
     return Text("  " + " · ".join(parts), style="dim")
 
 
-def _findings_table(findings: Sequence[Finding]) -> Table:
+def _findings_table(findings: Sequence[Finding], width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     table.add_column("", no_wrap=True, min_width=1)
     table.add_column("requirement", overflow="fold")
     table.add_column("required", no_wrap=True)
     table.add_column("measured", no_wrap=True, justify="right")
-    table.add_column("95 % interval", no_wrap=True)
-    table.add_column("margin", no_wrap=True, justify="right")
+    wide = width >= _WIDE
+    if wide:
+        table.add_column("95 % interval", no_wrap=True)
+        table.add_column("margin", no_wrap=True, justify="right")
     table.add_column("samples", no_wrap=True, justify="right")
     table.add_column("written in", style="dim", overflow="fold")
     for finding in findings:
-        table.add_row(*_finding_row(finding))
+        mark, *row = _finding_row(finding)
+        if not wide:
+            del row[_SHORT:_LONG]
+        table.add_row(mark, *row)
     return table
 
 

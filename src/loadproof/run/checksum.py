@@ -1,4 +1,4 @@
-"""The checksum that each commit of a run file carries."""
+"""The checksums in a run file: one for each commit, one for each row that belongs to no commit."""
 
 from __future__ import annotations
 
@@ -17,3 +17,10 @@ class Checksum:
         """Include one row, as SQLite gives it back: int, float, str, bytes and None."""
         self.rows += 1
         self.value = zlib.crc32(repr(row).encode(), self.value)
+
+
+def with_checksum(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row of a table that no commit's checksum covers, with a checksum of its own behind it."""
+    checksum = Checksum()
+    checksum.add(row)
+    return (*row, checksum.value)

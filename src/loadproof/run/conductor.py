@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from loadproof.errors import EngineError, RunFileError
+from loadproof.errors import EngineError, Problem, RunFileError
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
 from loadproof.plan.redact import Redactor, redact_url, secrets_of
 from loadproof.plan.watching import secrets_in
@@ -48,7 +48,8 @@ class Conductor:
         self._batch = Batch()
         self._names: dict[Endpoint, Endpoint] = {}
         self._stops = 0
-        self._disk_error: RunFileError | None = None
+        self._broken: Exception | None = None
+        """What ended the run from our own side: a disk that refuses, a view that fails."""
         settings = [watch.settings for watch in watches] + [check.settings for check in plan.consistency]
         secrets = secrets_of(dict(plan.env), (plan.target, *plan.engine_args))
         self._redact = Redactor((*secrets, *secrets_in(settings))).text
@@ -73,16 +74,15 @@ class Conductor:
                 await self._consistency.ask("after")
             except EngineError as error:
                 self.event(Event(self.now(), EventKind.ENGINE_DIED, str(error)))
-                raise
+                raise EngineError(*(self._clean(problem) for problem in error.problems)) from error
             finally:
                 await self._watcher.stop()
                 committing.cancel()
                 await asyncio.gather(committing, return_exceptions=True)
-                if self._disk_error is None:
-                    # Behind a commit that may still be under way in the same thread.
-                    await asyncio.get_running_loop().run_in_executor(disk, self._commit_now)
-        if self._disk_error is not None:
-            raise self._disk_error
+                # Behind a commit that may still be under way in the same thread.
+                await asyncio.get_running_loop().run_in_executor(disk, self._commit, self._taken())
+        if self._broken is not None:
+            raise self._broken
         on_second(self.progress, self.now())
         return outcome
 
@@ -106,8 +106,7 @@ class Conductor:
         self.progress.add_reading(reading)
 
     def event(self, event: Event) -> None:
-        data = {key: self._redact(v) if isinstance(v, str) else v for key, v in event.data.items()}
-        event = replace(event, message=self._redact(event.message), data=data)
+        event = replace(event, message=self._redact(event.message), data=self._clean_data(event.data))
         self._batch.events.append(event)
         self.progress.add_event(event)
 
@@ -119,12 +118,26 @@ class Conductor:
     def now(self) -> float:
         return self._clock.now()
 
+    def _clean_data(self, value: Any) -> Any:
+        match value:
+            case str():
+                return self._redact(value)
+            case dict():
+                return {key: self._clean_data(inner) for key, inner in value.items()}
+            case list() | tuple():
+                return [self._clean_data(inner) for inner in value]
+            case _:
+                return value
+
+    def _clean(self, problem: Problem) -> Problem:
+        return Problem(self._redact(problem.message), problem.where, self._redact(problem.hint))
+
     def _known(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint with secrets taken out of its name; beyond the limit, one name for all the rest."""
         known = self._names.get(endpoint)
         if known is None:
             if len(self._names) < _ENDPOINT_LIMIT:
-                known = Endpoint(endpoint.method, redact_url(endpoint.name))
+                known = Endpoint(endpoint.method, self._redact(redact_url(endpoint.name)))
                 self._names[endpoint] = known
             else:
                 known = OTHER_ENDPOINTS
@@ -155,19 +168,26 @@ class Conductor:
         while True:
             due_s += _COMMIT_EVERY_S
             await asyncio.sleep(max(0.0, due_s - loop.time()))
-            batch, self._batch = self._batch, Batch()
+            # In a thread: a slow disk must not stop the reading of the engine's pipe.
+            await asyncio.shield(loop.run_in_executor(disk, self._commit, self._taken()))
             try:
-                # In a thread: a slow disk must not stop the reading of the engine's pipe.
-                await asyncio.shield(loop.run_in_executor(disk, self._writer.commit, batch, self.now()))
-            except RunFileError as error:
-                self._disk_error = error
+                if self._broken is None:
+                    on_second(self.progress, self.now())
+            except Exception as error:  # noqa: BLE001  # raised again by `run`, when the engine has ended
+                self._broken = error
+            if self._broken is not None:
                 self._engine.stop()
                 return
-            on_second(self.progress, self.now())
 
-    def _commit_now(self) -> None:
+    def _taken(self) -> Batch:
         batch, self._batch = self._batch, Batch()
+        return batch
+
+    def _commit(self, batch: Batch) -> None:
+        """In the disk's thread. Never raises: nobody may be left who waits for it."""
+        if isinstance(self._broken, RunFileError):
+            return
         try:
             self._writer.commit(batch, self.now())
-        except RunFileError as error:
-            self._disk_error = error
+        except Exception as error:  # noqa: BLE001  # raised again by `run`, when the engine has ended
+            self._broken = error

@@ -167,7 +167,7 @@ def _endpoints(progress: Progress) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     busiest = sorted(progress.endpoints.items(), key=lambda item: (-item[1].requests, str(item[0])))
     for endpoint, numbers in busiest[:_MOST_ENDPOINTS]:
-        table.add_row(f" {endpoint}", *_times(numbers))
+        table.add_row(Text(f" {endpoint}"), *_times(numbers))
     if len(busiest) > _MOST_ENDPOINTS:
         table.add_row(Text(f" and {len(busiest) - _MOST_ENDPOINTS} more", style="dim"))
     if len(busiest) > 1:
@@ -198,7 +198,7 @@ def _requirements(states: list[tuple[Requirement, Verdict, str]]) -> Table:
         mark, style = _STATE[verdict]
         endpoint = f"{requirement.endpoint} " if requirement.endpoint else ""
         table.add_row(
-            Text(f" {mark}", style=style), f"{endpoint}{requirement.text}", Text(value, style="bold")
+            Text(f" {mark}", style=style), Text(f"{endpoint}{requirement.text}"), Text(value, style="bold")
         )
     return table
 

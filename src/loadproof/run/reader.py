@@ -26,11 +26,13 @@ from loadproof.model import (
 )
 from loadproof.plan.stored import plan_from_json
 from loadproof.run import schema
-from loadproof.run.checksum import Checksum
+from loadproof.run.checksum import Checksum, with_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_EMPTY = "this run was cut off before anything was written to it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,9 @@ def read_run(path: Path) -> Run:
     Raises:
         RunFileError: it is missing, not a run file, of a newer Loadproof, or damaged.
     """
-    with _open(path) as db:
+    with _open(path, verify=True) as db:
         try:
-            facts = _facts(db)
-            _verify(db, path)
+            facts = _known_facts(db, path)
             return Run(
                 path=path,
                 facts=facts,
@@ -87,8 +88,8 @@ def read_facts(path: Path) -> dict[str, Any]:
     """Only the facts of a run: name, plan, outcome, times. Raises RunFileError as `read_run` does."""
     with _open(path) as db:
         try:
-            facts = _facts(db)
-        except (sqlite3.DatabaseError, ValueError) as error:
+            facts = _known_facts(db, path)
+        except (sqlite3.DatabaseError, ValueError, KeyError) as error:
             raise _damaged(path, str(error)) from error
     if facts.get("state") != "FINISHED":
         facts["outcome"] = None if _writer_lives(facts) else str(Outcome.ABORTED)
@@ -98,33 +99,43 @@ def read_facts(path: Path) -> dict[str, Any]:
 class _open:  # noqa: N801  # reads as the function it replaces
     """A read-only connection to a run file of a schema that we know, inside one read transaction."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, verify: bool = False) -> None:
+        self._verify = verify
         if not path.is_file():
             raise RunFileError(Problem("there is no such run file", str(path), "`loadproof runs` lists them"))
         self._path = path
 
     def __enter__(self) -> sqlite3.Connection:
+        self._db = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
         try:
-            self._db = sqlite3.connect(
-                f"{self._path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None
-            )
+            version = self._version()
+            if self._verify:
+                # As it was written: a migration may change what the checksums were computed over.
+                _verify(self._db, self._path)
+            if version < schema.SCHEMA_VERSION:
+                self._db = _migrated_copy(self._db, version)
+        except BaseException:
+            self._db.close()
+            raise
+        return self._db
+
+    def _version(self) -> int:
+        """Begin to read. Raises RunFileError for a file that is not a run which this Loadproof can read."""
+        where = str(self._path)
+        try:
             self._db.execute("BEGIN")
             (application,) = self._db.execute("PRAGMA application_id").fetchone()
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
         except sqlite3.DatabaseError as error:
-            raise RunFileError(Problem(f"this is not a run file ({error})", str(self._path))) from error
+            raise RunFileError(Problem(f"this is not a run file ({error})", where)) from error
         if application != schema.APPLICATION_ID:
-            self._db.close()
-            raise RunFileError(Problem("this SQLite file is not one of Loadproof's runs", str(self._path)))
+            raise RunFileError(Problem("this SQLite file is not one of Loadproof's runs", where))
         if version > schema.SCHEMA_VERSION:
-            self._db.close()
             message = f"this run was written by a newer Loadproof (schema {version}, known here: "
-            raise RunFileError(
-                Problem(f"{message}{schema.SCHEMA_VERSION})", str(self._path), "upgrade loadproof")
-            )
-        if version < schema.SCHEMA_VERSION:
-            self._db = _migrated_copy(self._db, version)
-        return self._db
+            raise RunFileError(Problem(f"{message}{schema.SCHEMA_VERSION})", where, "upgrade loadproof"))
+        if version < 1:
+            raise RunFileError(Problem(_EMPTY, where))
+        return int(version)
 
     def __exit__(self, *_: object) -> None:
         self._db.close()
@@ -148,19 +159,47 @@ def _facts(db: sqlite3.Connection) -> dict[str, Any]:
     return {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM facts")}
 
 
+def _known_facts(db: sqlite3.Connection, path: Path) -> dict[str, Any]:
+    """The facts, when those that every run has are there."""
+    facts = _facts(db)
+    if not facts:
+        raise RunFileError(Problem(_EMPTY, str(path)))
+    missing = {"name", "plan", "state", "started_at_s"} - facts.keys()
+    if missing:
+        raise _damaged(path, f"it has no {' and no '.join(sorted(missing))}")
+    return facts
+
+
 def _writer_lives(facts: dict[str, Any]) -> bool:
     writer = facts.get("writer", {})
     try:
-        started_s = psutil.Process(writer["pid"]).create_time()
+        process = psutil.Process(writer["pid"])
+        started_s, status = process.create_time(), process.status()
     except (psutil.NoSuchProcess, KeyError):
         return False
-    return abs(started_s - float(writer["started_at_s"])) < 2.0
+    # One that nobody has reaped yet, as in a container without an init, writes no more.
+    return status != psutil.STATUS_ZOMBIE and abs(started_s - float(writer["started_at_s"])) < 2.0
 
 
 def _verify(db: sqlite3.Connection, path: Path) -> None:
-    """Compute every commit's checksum again: a flipped byte is found, never judged."""
+    """Compute every checksum again: a flipped byte is found, never judged."""
+    try:
+        # Rows that a damaged tree hides have no checksum that could tell.
+        (sound,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+        if sound != "ok":
+            raise _damaged(path, sound)
+        _verify_commits(db, path)
+        for table in schema.CHECKED_TABLES:
+            for row in db.execute(f"SELECT * FROM {table}"):  # noqa: S608  # our own names
+                if with_checksum(row[:-1]) != row:
+                    raise _damaged(path, f"the checksum of a row in {table} does not fit it")
+    except (sqlite3.DatabaseError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _verify_commits(db: sqlite3.Connection, path: Path) -> None:
     crcs: dict[int, Checksum] = {}
-    for table in ("slices", "readings", "events"):
+    for table in schema.COMMITTED_TABLES:
         for row in db.execute(f"SELECT * FROM {table} ORDER BY commit_id, rowid"):  # noqa: S608  # our own names
             crcs.setdefault(row[0], Checksum()).add(row)
     empty = Checksum()

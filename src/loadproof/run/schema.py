@@ -24,26 +24,32 @@ class Migration:
     script: str
 
 
+COMMITTED_TABLES = ("slices", "readings", "events")
+"""Their rows belong to a commit, whose row in `commits` has their checksum."""
+CHECKED_TABLES = ("facts", "endpoints", "series", "findings")
+"""Each row's last column is the checksum of the columns before it."""
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         "first schema",
         """
-        CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, crc32 INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE commits (id INTEGER PRIMARY KEY, time_s REAL NOT NULL, row_count INTEGER NOT NULL,
                               crc32 INTEGER NOT NULL);
         CREATE TABLE endpoints (id INTEGER PRIMARY KEY, method TEXT NOT NULL, name TEXT NOT NULL,
-                                UNIQUE (method, name));
+                                crc32 INTEGER NOT NULL, UNIQUE (method, name));
         CREATE TABLE slices (commit_id INTEGER NOT NULL, second INTEGER NOT NULL,
                              endpoint_id INTEGER NOT NULL, requests INTEGER NOT NULL, failures TEXT NOT NULL,
-                             received_bytes INTEGER NOT NULL, response BLOB NOT NULL, service BLOB);
+                             received_bytes INTEGER, response BLOB NOT NULL, service BLOB);
         CREATE TABLE series (id INTEGER PRIMARY KEY, source TEXT NOT NULL, name TEXT NOT NULL,
-                             unit TEXT NOT NULL, UNIQUE (source, name));
+                             unit TEXT NOT NULL, crc32 INTEGER NOT NULL, UNIQUE (source, name));
         CREATE TABLE readings (commit_id INTEGER NOT NULL, time_s REAL NOT NULL, series_id INTEGER NOT NULL,
                                value REAL NOT NULL, upper_limit REAL);
         CREATE TABLE events (commit_id INTEGER NOT NULL, time_s REAL NOT NULL, kind TEXT NOT NULL,
                              message TEXT NOT NULL, data TEXT NOT NULL);
         CREATE TABLE findings (position INTEGER PRIMARY KEY, id TEXT NOT NULL, verdict TEXT NOT NULL,
-                               sentence TEXT NOT NULL, evidence TEXT NOT NULL, advice TEXT NOT NULL);
+                               sentence TEXT NOT NULL, evidence TEXT NOT NULL, advice TEXT NOT NULL,
+                               crc32 INTEGER NOT NULL);
         """,
     ),
 )

@@ -6,6 +6,7 @@ the last ones. At the end the log is folded in, so that a finished run is one si
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from dataclasses import dataclass, field
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from loadproof.errors import Problem, RunFileError
 from loadproof.run import schema
-from loadproof.run.checksum import Checksum
+from loadproof.run.checksum import Checksum, with_checksum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from loadproof.model import Event, Finding, Reading, Slice, Verdict
@@ -45,11 +46,20 @@ class RunWriter:
         self._endpoint_ids: dict[tuple[str, str], int] = {}
         self._series_ids: dict[tuple[str, str], int] = {}
         self._commits = 0
+        self._closed = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # "x" refuses an existing file: a run is never written over.
             path.open("xb").close()
         except FileExistsError:
+            if not path.parent.is_dir():  # it was the folder's place that was taken
+                raise RunFileError(
+                    Problem(
+                        "cannot create the run file: its folder is a file",
+                        str(path),
+                        "name another place with --run-file",
+                    )
+                ) from None
             hint = "choose another name with --run-file, or remove it first"
             raise RunFileError(Problem("this run file exists already", str(path), hint)) from None
         except OSError as error:
@@ -60,65 +70,83 @@ class RunWriter:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             schema.create(self._db)
-            self._put_facts({**facts, "state": "RUNNING"})
+            self._write(lambda: self._put_facts({**facts, "state": "RUNNING"}))
 
     def commit(self, batch: Batch, time_s: float) -> None:
         """Write what one second brought, in one transaction, with a checksum over its rows."""
         if not batch:
             return
+
+        def insert() -> None:
+            commit_id = self._commits + 1
+            crc = Checksum()
+            self._insert_slices(commit_id, batch.slices, crc)
+            self._insert_readings(commit_id, batch.readings, crc)
+            self._insert_events(commit_id, batch.events, crc)
+            row = (commit_id, time_s, crc.rows, crc.value)
+            self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", row)
+
         with self._disk():
-            self._db.execute("BEGIN")
-            try:
-                commit_id = self._commits + 1
-                crc = Checksum()
-                self._insert_slices(commit_id, batch.slices, crc)
-                self._insert_readings(commit_id, batch.readings, crc)
-                self._insert_events(commit_id, batch.events, crc)
-                row = (commit_id, time_s, crc.rows, crc.value)
-                self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", row)
-                self._db.execute("COMMIT")
-            except sqlite3.Error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                # Ids given out inside the transaction are gone with it.
-                self._endpoint_ids.clear()
-                self._series_ids.clear()
-                raise
-            self._commits = commit_id
+            self._write(insert)
+        self._commits += 1
 
     def finish(self, facts: dict[str, Any]) -> None:
         """Write the end of the run: its outcome and its end time."""
         with self._disk():
             self._db.execute("PRAGMA synchronous = FULL")
-            self._put_facts({**facts, "state": "FINISHED"})
+            self._write(lambda: self._put_facts({**facts, "state": "FINISHED"}))
 
     def save_findings(self, verdict: Verdict, findings: Iterable[Finding]) -> None:
         """Keep what was found at the end of the run beside the evidence."""
-        with self._disk():
-            self._db.execute("BEGIN")
+
+        def insert() -> None:
             self._put_facts({"verdict": verdict})
             for position, finding in enumerate(findings):
                 row = (
-                    position, finding.id, finding.verdict, finding.sentence,
+                    position, finding.id, str(finding.verdict), finding.sentence,
                     json.dumps(finding.evidence, sort_keys=True), finding.advice,
                 )  # fmt: skip
-                self._db.execute("INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?)", row)
-            self._db.execute("COMMIT")
+                self._db.execute("INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?)", with_checksum(row))
+
+        with self._disk():
+            self._write(insert)
 
     def close(self) -> None:
         """Fold the log into the file, which then stands alone. Closing twice does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         with self._disk():
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._db.execute("PRAGMA journal_mode = DELETE")
-            self._db.close()
+            try:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                # While somebody reads, this is refused: the log then stays beside the file, as readable.
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self._db.execute("PRAGMA journal_mode = DELETE")
+            finally:
+                self._db.close()
 
     def abandon(self) -> None:
         """Close what cannot be written any more; what was committed stays readable."""
+        self._closed = True
         self._db.close()
 
+    def _write(self, insert: Callable[[], None]) -> None:
+        """Everything that `insert` writes in one transaction, or nothing of it, whatever it raises."""
+        self._db.execute("BEGIN")
+        try:
+            insert()
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            # Ids given out inside the transaction are gone with it.
+            self._endpoint_ids.clear()
+            self._series_ids.clear()
+            raise
+
     def _put_facts(self, facts: dict[str, Any]) -> None:
-        rows = [(key, json.dumps(value, sort_keys=True)) for key, value in facts.items()]
-        self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
+        rows = [with_checksum((key, json.dumps(value, sort_keys=True))) for key, value in facts.items()]
+        self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", rows)
 
     def _insert_slices(self, commit_id: int, slices: list[Slice], crc: Checksum) -> None:
         for part in slices:
@@ -149,17 +177,20 @@ class RunWriter:
 
     def _endpoint_id(self, method: str, name: str) -> int:
         if (method, name) not in self._endpoint_ids:
-            self._db.execute("INSERT OR IGNORE INTO endpoints (method, name) VALUES (?, ?)", (method, name))
-            query = "SELECT id FROM endpoints WHERE method = ? AND name = ?"
-            self._endpoint_ids[method, name] = self._db.execute(query, (method, name)).fetchone()[0]
+            found = self._db.execute("SELECT id FROM endpoints WHERE method = ? AND name = ?", (method, name))
+            known = found.fetchone() or self._db.execute("SELECT count(*) + 1 FROM endpoints").fetchone()
+            row = with_checksum((known[0], method, name))
+            self._db.execute("INSERT OR IGNORE INTO endpoints VALUES (?, ?, ?, ?)", row)
+            self._endpoint_ids[method, name] = known[0]
         return self._endpoint_ids[method, name]
 
     def _series_id(self, source: str, name: str, unit: str) -> int:
         if (source, name) not in self._series_ids:
-            row = (source, name, unit)
-            self._db.execute("INSERT OR IGNORE INTO series (source, name, unit) VALUES (?, ?, ?)", row)
-            query = "SELECT id FROM series WHERE source = ? AND name = ?"
-            self._series_ids[source, name] = self._db.execute(query, (source, name)).fetchone()[0]
+            found = self._db.execute("SELECT id FROM series WHERE source = ? AND name = ?", (source, name))
+            known = found.fetchone() or self._db.execute("SELECT count(*) + 1 FROM series").fetchone()
+            row = with_checksum((known[0], source, name, str(unit)))
+            self._db.execute("INSERT OR IGNORE INTO series VALUES (?, ?, ?, ?, ?)", row)
+            self._series_ids[source, name] = known[0]
         return self._series_ids[source, name]
 
     def _disk(self) -> _DiskErrors:

@@ -21,7 +21,8 @@ MAXIMUM_MESSAGE_BYTES = 64 << 20
 
 def encode(message: dict[str, Any]) -> bytes:
     """One message as bytes for the wire."""
-    body: bytes = msgpack.packb(message)
+    # A name may hold what UTF-8 cannot: one odd character must not cost the whole second.
+    body: bytes = msgpack.packb(message, unicode_errors="backslashreplace")
     return _LENGTH.pack(len(body)) + body
 
 

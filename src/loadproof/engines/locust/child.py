@@ -15,22 +15,31 @@ import io
 import json
 import logging
 import os
+import signal
 import sys
 import traceback
 from typing import Any
 
-from locust import FastHttpUser, HttpUser, argument_parser
+from locust import FastHttpUser, HttpUser, argument_parser, events
 from locust.argument_parser import get_parser, parse_locustfile_option
 
 from loadproof.engines.locust.plugin import Plugin
 from loadproof.engines.locust.settings import VARIABLE, Settings
 
+_STOP_TIMEOUT = "5s"
+"""Users get this long to finish their task when the load ends, unless --stop-timeout, LOCUST_STOP_TIMEOUT or
+a configuration file says otherwise.
+
+Locust's own default of 0 cuts requests off in the middle: the server counts them, the client cannot.
+"""
 _STATS_LOGGER = "locust.stats_logger"
 _TALKATIVE_LOGGERS = ("locust.main", "locust.runners")
 
 
 def run() -> None:
     """Never returns: Locust ends the process."""
+    # Until Locust can end by itself (see the plug-in) an interrupt just ends it, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     settings = Settings.from_text(os.environ.pop(VARIABLE))
     Plugin(settings).install()
     if settings.quiet_stats:
@@ -50,8 +59,9 @@ def inspect() -> dict[str, Any]:
             files = argument_parser.get_locustfiles_locally(options)
             users, _, _, shape = locust.main.merge_locustfiles_content(files)
             parsed = get_parser().parse_args()
-    except SystemExit:
-        return {"error": usage.getvalue().strip().splitlines()[-1:] or ["Locust refuses its arguments"]}
+    except SystemExit as error:
+        said = [error.code] if isinstance(error.code, str) else usage.getvalue().strip().splitlines()[-1:]
+        return {"error": said or [f"the locustfile ended the process with exit code {error.code}"]}
     except BaseException as error:  # noqa: BLE001  # whatever a user's module raises is what is reported
         return {"error": [_explain(error)], "where": _where(error)}
     chosen = {name: users[name] for name in parsed.user_classes if name in users} or users
@@ -90,6 +100,9 @@ def main() -> None:
     """Entry point."""
     verb = sys.argv.pop(1)
     sys.argv[0] = "locust"
+    events.init_command_line_parser.add_listener(
+        lambda parser: parser.set_defaults(stop_timeout=_STOP_TIMEOUT)
+    )
     if verb == "run":
         run()
     answer = inspect()

@@ -39,11 +39,6 @@ if TYPE_CHECKING:
     from loadproof.engines import Sink
 
 _INSPECT_TIMEOUT_S = 60.0
-_STOP_TIMEOUT = "5s"
-"""Users get this long to finish their task when the load ends, unless --stop-timeout says otherwise.
-
-Locust's own default of 0 cuts requests off in the middle: the server counts them, the client cannot.
-"""
 _LOG_LINES = 500
 
 
@@ -103,6 +98,8 @@ class LocustEngine:
                     on_line=lambda line: self._on_line(line, sink),
                     pass_fds=[theirs.fileno()],
                 )
+            if self._stops:  # while it was being started
+                self._process.kill()
             reading = asyncio.create_task(self._read(ours, sink))
             try:
                 code = await self._process.wait()
@@ -212,8 +209,6 @@ def _locust_args(plan: Plan) -> list[str]:
         args.append("--headless")
     if plan.target is not None:
         args += ["--host", plan.target]
-    if not any(arg.startswith(("--stop-timeout", "-s")) for arg in given):
-        args += ["--stop-timeout", _STOP_TIMEOUT]
     if not given & {"--print-stats", "--only-summary"}:
         args.append("--only-summary")
     return [*args, *plan.engine_args]

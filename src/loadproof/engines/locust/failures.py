@@ -16,6 +16,8 @@ def classify(exception: BaseException | str, status: int | None) -> FailureKind:
         return FailureKind.STATUS
     if isinstance(exception, (CatchResponseError, ResponseError)):
         return FailureKind.CHECK
+    # FastHttpUser's client wraps what happened in a RetriesExceeded.
+    exception = getattr(exception, "original", exception)
     if isinstance(exception, (requests.Timeout, TimeoutError, socket.timeout)):
         return FailureKind.TIMEOUT
     if status:

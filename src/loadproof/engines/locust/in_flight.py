@@ -1,7 +1,8 @@
-"""Requests that were sent and whose user was stopped before the answer came.
+"""Requests that were sent and for which Locust fires no event, while the server may well count them.
 
-Locust fires no event for those, while the server may well count them: without this number, what was
-issued could not equal what was recorded plus what was lost.
+Those whose user was stopped before the answer came, and those whose answer made the scenario raise inside
+`with self.client.get(..., catch_response=True)`: an error page that is no JSON, say, just what must not be
+missing. Without them, what was issued could not equal what was recorded plus what was lost.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from locust.clients import HttpSession
+from locust.clients import HttpSession, ResponseContextManager
+from locust.contrib import fasthttp
 from locust.contrib.fasthttp import FastHttpSession
+from locust.exception import ResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +28,16 @@ class InFlight:
     def __init__(self) -> None:
         self.count = 0
 
-    def install(self) -> None:
-        """Wrap the sending method of both HTTP clients."""
+    def install(self, on_raised: Callable[..., None]) -> None:
+        """Wrap the sending method of both HTTP clients, and the end of their `with` blocks.
+
+        `on_raised` gets what Locust's request event would have had, `exception` being what was raised.
+        """
         for session in (HttpSession, FastHttpSession):
             setattr(session, _SENDER, self._counted(getattr(session, _SENDER)))
+        for response in (ResponseContextManager, fasthttp.ResponseContextManager):
+            leave = self._reported(response.__exit__, on_raised)
+            response.__exit__ = leave  # type: ignore[method-assign]
 
     def _counted(self, send: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(send)
@@ -42,3 +51,16 @@ class InFlight:
                 raise
 
         return counted
+
+    def _reported(self, leave: Callable[..., Any], on_raised: Callable[..., None]) -> Callable[..., Any]:
+        @functools.wraps(leave)
+        def reported(response: Any, kind: object, error: BaseException | None, trace: object) -> Any:
+            # Otherwise Locust has, or makes, an event of it.
+            if error is not None and response._manual_result is None and not isinstance(error, ResponseError):
+                if isinstance(error, Exception):
+                    on_raised(**{**response.request_meta, "exception": error})
+                else:
+                    self.count += 1
+            return leave(response, kind, error, trace)
+
+        return reported

@@ -7,6 +7,7 @@ master and in each worker: a worker's rows travel to the master inside Locust's 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ from loadproof.engines.supervisor import die_with_parent
 from loadproof.model import EventKind
 
 if TYPE_CHECKING:
+    from locust import LoadTestShape
+
     from loadproof.engines.locust.settings import Settings
 
 _REPORT_KEY = "loadproof"
@@ -48,14 +51,15 @@ class Plugin:
         self._channel_lock = BoundedSemaphore(1)
         self._runner: Any = None
         self._worker_final: set[str] = set()
-        self._worker_counts: dict[str, tuple[int, int]] = {}
+        self._worker_counts: dict[str, tuple[int, int, int]] = {}
+        """Requests recorded, in flight at the stop, and without a usable time, by worker."""
         self._lost: set[str] = set()
         self._scenario_errors: set[str] = set()
 
     def install(self) -> None:
         """Add the listeners, before the locustfile is imported."""
         runners.WORKER_REPORT_INTERVAL = 1.0
-        self._in_flight.install()
+        self._in_flight.install(self._on_request)
         events.init.add_listener(self._on_init)
         events.request.add_listener(self._on_request)
 
@@ -75,6 +79,8 @@ class Plugin:
             environment.shape_class.runner = runner
         scale = self._settings.time_scale
         if scale != 1.0:
+            if self._settings.profile is None and environment.shape_class is not None:
+                _hurry(environment.shape_class, scale)
             options.run_time = options.run_time * scale if options.run_time else options.run_time
             options.spawn_rate = (options.spawn_rate or 1) / scale
         if isinstance(runner, MasterRunner):
@@ -85,6 +91,10 @@ class Plugin:
         events.user_error.add_listener(self._on_user_error)
         events.quit.add_listener(self._on_quit)
         gevent.spawn(self._report_for_ever)
+        gevent.signal_handler(signal.SIGINT, _interrupt)
+        # gevent's timers count from the loop's last turn, and importing kept it from turning: without this,
+        # --run-time would be short by as long as the locustfile took to load (0.8 s of 2 s, seen).
+        gevent.get_hub().loop.update_now()
 
     def _on_request(
         self,
@@ -117,13 +127,14 @@ class Plugin:
             "final": final,
             "recorded": self._recorder.recorded,
             "in_flight": self._in_flight.count,
+            "not_durations": self._recorder.not_durations,
         }
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
         report = data.get(_REPORT_KEY)
         if report is None:
             return
-        self._worker_counts[client_id] = (report["recorded"], report["in_flight"])
+        self._worker_counts[client_id] = (report["recorded"], report["in_flight"], report["not_durations"])
         if report["final"]:
             self._worker_final.add(client_id)
         self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
@@ -189,11 +200,18 @@ class Plugin:
 
     def _on_quit(self, exit_code: int, **_: Any) -> None:
         self._report(everything=True)
-        recorded = self._recorder.recorded + sum(count for count, _ in self._worker_counts.values())
-        in_flight = self._in_flight.count + sum(count for _, count in self._worker_counts.values())
+        own = (self._recorder.recorded, self._in_flight.count, self._recorder.not_durations)
+        recorded, in_flight, not_durations = (
+            sum(n) for n in zip(own, *self._worker_counts.values(), strict=True)
+        )
         if in_flight:
             message = f"{in_flight} requests had no answer yet when their users were stopped"
             self._event(EventKind.IN_FLIGHT, message, count=in_flight)
+        if not_durations:
+            message = (
+                f"{not_durations} requests came with a response time that is no duration: counted, not timed"
+            )
+            self._event(EventKind.SCENARIO_ERROR, message, count=not_durations)
         total = self._runner.stats.total.num_requests
         if total > recorded:
             message = f"Locust counted {total} requests, Loadproof recorded {recorded}"
@@ -214,3 +232,23 @@ class Plugin:
                 self._channel.sendall(encode(message))
             except OSError:
                 return  # the conductor is gone: the supervisor ends this process
+
+
+def _interrupt() -> None:
+    """SIGINT for Locust's main greenlet, which waits for it; Python would raise it in whichever runs.
+
+    A user in the middle of its Python code would lose its request, and print a traceback.
+    """
+    gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
+
+
+def _hurry(shape: LoadTestShape, scale: float) -> None:
+    """Let a locustfile's own shape see its time pass faster: it is played in `scale` of its time."""
+    run_time_s, tick = shape.get_run_time, shape.tick
+    shape.get_run_time = lambda: run_time_s() / scale  # type: ignore[method-assign, no-untyped-call]
+
+    def scaled_tick() -> Any:
+        wanted = tick()
+        return wanted and (wanted[0], wanted[1] / scale, *wanted[2:])
+
+    shape.tick = scaled_tick  # type: ignore[method-assign]

@@ -23,15 +23,18 @@ Row = list[Any]
 _ERRORS_PER_SECOND = 20
 """Distinct error texts kept per second; the rest counts as one: an outage must not flood the run."""
 OTHER_ERRORS = "other errors"
+_LONGEST_MS = 1e12
+"""31 years: what is longer is no time that somebody measured, and would not fit into a histogram's sum."""
 
 
 class _Tally:
     """One endpoint during one second."""
 
-    __slots__ = ("failures", "floor_ms", "received_bytes", "times_s")
+    __slots__ = ("failures", "floor_ms", "received_bytes", "times_s", "untimed")
 
     def __init__(self) -> None:
         self.times_s: list[float] = []
+        self.untimed = 0
         self.received_bytes = 0
         self.failures: dict[str, int] = {}
         self.floor_ms = 0.0
@@ -50,8 +53,8 @@ class Recorder:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.recorded = 0
-        self.dropped = 0
-        """Events with a response time that is no duration: reported, never silently lost."""
+        self.not_durations = 0
+        """Requests with a response time that is no duration (negative, NaN): counted, but not timed."""
         self._clock = clock
         self._second = int(clock())
         self._tallies: dict[tuple[str, str], _Tally] = {}
@@ -68,7 +71,12 @@ class Recorder:
         tally = self._tallies.get(key)
         if tally is None:
             tally = self._tallies[key] = _Tally()
-        tally.times_s.append(0.0 if response_time_ms is None else response_time_ms / 1000)
+        if response_time_ms is not None and 0 <= response_time_ms < _LONGEST_MS:
+            tally.times_s.append(response_time_ms / 1000)
+        else:
+            # A request without a time is a request; a time of 0 would be invented.
+            tally.untimed += 1
+            self.not_durations += response_time_ms is not None
         if length:
             tally.received_bytes += length
         self.recorded += 1
@@ -101,8 +109,8 @@ class Recorder:
             histogram.record_all(tally.times_s)
             self._rows.append(
                 [
-                    self._second, method, name, len(tally.times_s), tally.failures, tally.received_bytes,
-                    histogram.to_bytes(),
+                    self._second, method, name, len(tally.times_s) + tally.untimed, tally.failures,
+                    tally.received_bytes, histogram.to_bytes(),
                 ]
             )  # fmt: skip
         self._error_rows += [[self._second, *key, count] for key, count in self._errors.items()]

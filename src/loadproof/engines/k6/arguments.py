@@ -1,0 +1,174 @@
+"""The command line and the environment that k6 gets, and what the user's own arguments say.
+
+k6 takes the last of a repeated flag, and adds `--out` up, so that ours stand before the user's. What both
+of us need (the statistics of trends, system tags) is merged and stands last.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loadproof.engines.k6.inspection import TARGET_VARIABLES
+from loadproof.engines.k6.options import split_metric, trend_statistics
+from loadproof.engines.k6.requests import NEEDED_TAGS
+from loadproof.errors import Problem
+from loadproof.model import ProfileKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from loadproof.engines.k6.options import Options
+    from loadproof.model import Plan
+
+_EXECUTION_FLAGS = {
+    "-u": 1, "--vus": 1, "-d": 1, "--duration": 1, "-i": 1, "--iterations": 1, "-s": 1, "--stage": 1,
+}  # fmt: skip
+"""Flags that replace the script's own scenarios, with the number of words that follow."""
+_EXECUTION_VARIABLES = ("K6_VUS", "K6_DURATION", "K6_ITERATIONS", "K6_STAGES")
+_INIT_FLAGS = {"-e": 1, "--env": 1, "--compatibility-mode": 1}
+"""Flags that the script's init code may depend on: `inspect` and `archive` get them too."""
+_OWN_NETWORK = {
+    "K6_NO_USAGE_REPORT": "true",
+    "K6_AUTO_EXTENSION_RESOLUTION": "false",
+    "K6_BINARY_PROVISIONING": "false",
+}
+"""k6 sends usage reports, and fetches a k6 with the extensions that a script imports, unless told not to."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserArguments:
+    """The user's arguments for `k6 run`, sorted by what Loadproof does with them."""
+
+    run: tuple[str, ...]
+    """For `k6 run` whatever the load is."""
+    execution: tuple[str, ...]
+    """--vus, --duration, --iterations, --stage."""
+    init: tuple[str, ...]
+    """--env and others that init code may read; also in `run`."""
+    outs: tuple[str, ...]
+    summary_export: str | None
+    trend_stats: str | None
+    system_tags: str | None
+
+
+def sort_arguments(args: Sequence[str]) -> UserArguments:
+    """Sort the user's arguments: `--flag value`, `--flag=value`, and `-fVALUE` for short ones."""
+    sorted_: dict[str, list[str]] = {"run": [], "execution": [], "init": [], "outs": []}
+    values: dict[str, str] = {}
+    words = list(args)
+    while words:
+        word = words.pop(0)
+        flag, equals, value = word.partition("=")
+        if not word.startswith("--") and word.startswith("-") and len(word) > 2:
+            flag, equals, value = word[:2], "=", word[2:].removeprefix("=")
+        given = [word]
+        takes = flag in _EXECUTION_FLAGS or flag in _INIT_FLAGS or flag in _VALUED
+        if takes and not equals and words:
+            value = words.pop(0)
+            given.append(value)
+        sorted_["execution" if flag in _EXECUTION_FLAGS else "run"] += given
+        if flag in _INIT_FLAGS:
+            sorted_["init"] += given
+        if flag in {"-o", "--out"}:
+            sorted_["outs"].append(value)
+        values[flag] = value
+    return UserArguments(
+        tuple(sorted_["run"]), tuple(sorted_["execution"]), tuple(sorted_["init"]), tuple(sorted_["outs"]),
+        values.get("--summary-export"), values.get("--summary-trend-stats"), values.get("--system-tags"),
+    )  # fmt: skip
+
+
+_VALUED = frozenset({"-o", "--out", "--summary-export", "--summary-trend-stats", "--system-tags"})
+
+
+def argument_problems(plan: Plan, user: UserArguments) -> list[Problem]:
+    """What is wrong with the user's arguments."""
+    problems = []
+    if plan.profile.stages and user.execution and _has_profile(plan):
+        hint = "leave one of them out"
+        problems.append(Problem(f"{user.execution[0]} and the profile both say what the load is", hint=hint))
+    for out in user.outs:
+        if out in {"json", "json=", "json=-", "csv", "csv=-", "csv="}:
+            kind = out.partition("=")[0]
+            hint = f"write to a file: --out {kind}=results.{kind}"
+            problems.append(Problem(f"--out {out} writes to the terminal, which Loadproof uses", hint=hint))
+    return problems
+
+
+def _has_profile(plan: Plan) -> bool:
+    return plan.profile.kind is not ProfileKind.SCENARIO
+
+
+def environment(plan: Plan) -> dict[str, str]:
+    """The process environment, from which the script's `__ENV` comes.
+
+    The plan's variables go this way and not through `--env`: arguments are visible to every user of the
+    machine. Those named K6_... would set k6's own options: `init_arguments` passes them as `--env`.
+    """
+    env = {**_OWN_NETWORK, **os.environ, "K6_NO_USAGE_REPORT": "true"}
+    if plan.target is not None:
+        env |= dict.fromkeys(TARGET_VARIABLES, plan.target)
+    return env | {name: value for name, value in plan.env if not name.startswith("K6_")}
+
+
+def without_execution(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the variables that replace a script's scenarios."""
+    return {name: value for name, value in env.items() if name not in _EXECUTION_VARIABLES}
+
+
+def init_arguments(plan: Plan, user: UserArguments) -> list[str]:
+    """Arguments that decide what the script's init code sees."""
+    return [*_k6_named(plan), *user.init]
+
+
+def _k6_named(plan: Plan) -> list[str]:
+    return [f"--env={name}={value}" for name, value in plan.env if name.startswith("K6_")]
+
+
+def run_arguments(
+    k6: str, plan: Plan, user: UserArguments, options: Options, *, samples: Path, summary: Path, script: Path,
+    execution: Sequence[str] = (),
+) -> list[str]:  # fmt: skip
+    """The whole argv of `k6 run`: samples to the named pipe, summary to the file."""
+    ours = [
+        "--address=", "--no-usage-report", "--no-color", "--log-format=json", "--include-system-env-vars",
+        f"--out=json={samples}", *(f"--out={out}" for out in os.environ.get("K6_OUT", "").split(",") if out),
+        *_k6_named(plan),
+    ]  # fmt: skip
+    merged = [f"--summary-trend-stats={','.join(_statistics(user, options))}"]
+    merged += [f"--system-tags={','.join(system_tags(user, options))}"]
+    if user.summary_export is None:
+        merged.append(f"--summary-export={summary}")
+    return [k6, "run", *ours, *user.run, *execution, *merged, str(script)]
+
+
+def _statistics(user: UserArguments, options: Options) -> list[str]:
+    own = [stat.strip() for stat in (user.trend_stats or "").split(",") if stat.strip()]
+    return list(dict.fromkeys([*own, *trend_statistics(options)]))
+
+
+def system_tags(user: UserArguments, options: Options) -> list[str]:
+    """The system tags k6 shall write: fewer cost k6 less, `url` above all, which repeats the name.
+
+    Where an output of the user's receives them, all of the script's own stay; a threshold keeps the tags
+    that it speaks of.
+    """
+    own = (
+        [tag.strip() for tag in user.system_tags.split(",")]
+        if user.system_tags
+        else options.get("systemTags") or []
+    )
+    if user.outs or os.environ.get("K6_OUT"):
+        return sorted({*own, *NEEDED_TAGS})
+    spoken_of = {part for metric in options.get("thresholds") or {} for part in _tag_names(metric)}
+    return sorted({*NEEDED_TAGS, *(tag for tag in own if tag in spoken_of or tag not in _DROPPED)})
+
+
+_DROPPED = frozenset({"proto", "subproto", "tls_version", "service", "url"})
+
+
+def _tag_names(metric: str) -> list[str]:
+    return [name for name, _ in split_metric(metric)[1]]

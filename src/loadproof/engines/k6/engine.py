@@ -1,0 +1,208 @@
+"""The k6 engine: the real binary as a supervised child, its samples read from a named pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadproof.engines.k6.archive import needs_rewriting, rewrite
+from loadproof.engines.k6.arguments import (
+    UserArguments,
+    argument_problems,
+    environment,
+    init_arguments,
+    run_arguments,
+    sort_arguments,
+    without_execution,
+)
+from loadproof.engines.k6.binary import MISSING, Binary, find_k6
+from loadproof.engines.k6.exits import CUT_SHORT, JUDGEABLE, SCRIPT_ABORTED, meaning
+from loadproof.engines.k6.inspection import inspect_script, problem_in, targets_of
+from loadproof.engines.k6.log import Log
+from loadproof.engines.k6.options import Options, profile_of, thresholds
+from loadproof.engines.k6.pipe import SamplePipe
+from loadproof.engines.k6.reader import Reader
+from loadproof.engines.k6.report import Reporting
+from loadproof.engines.process import Process
+from loadproof.errors import EngineError, Problem
+from loadproof.model import Event, EventKind, Inspection, Outcome, Profile, ProfileKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from loadproof.engines import Sink
+    from loadproof.model import Plan
+
+_DRAIN_EVERY_S = 0.5
+
+
+class K6Engine:
+    """Runs one plan. See `Engine` for the contract.
+
+    `plan.options["max_users"]` bounds the virtual users of a profile in arrivals per second.
+    """
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+        self._stops = 0
+
+    def versions(self) -> dict[str, str]:
+        """The version of the k6 that would run; empty without one."""
+        binary = find_k6()
+        return {"k6": str(binary)} if binary else {}
+
+    def check(self, plan: Plan) -> list[Problem]:
+        """Why this plan cannot run."""
+        return list(self.inspect(plan).problems)
+
+    def inspect(self, plan: Plan) -> Inspection:
+        """Load the script in k6 without running it: its problems, the hosts it names, its own load."""
+        binary = find_k6()
+        if binary is None:
+            return Inspection((MISSING,))
+        try:
+            source = plan.scenario.read_text(errors="replace")
+        except OSError as error:
+            return Inspection((Problem(f"cannot read the script: {error.strerror}", str(plan.scenario)),))
+        user = sort_arguments(plan.engine_args)
+        problems = argument_problems(plan, user)
+        if problems:
+            return Inspection(tuple(problems))
+        options, _, problem = _resolve(binary, plan, user, None)
+        if problem is not None:
+            return Inspection((problem,))
+        targets, ignored = targets_of(source, plan.target)
+        if ignored:
+            hint = "read it in the script: const base = __ENV.BASE_URL || '...'; or leave the target out"
+            message = f"the script names {', '.join(targets)} and would not load the target {plan.target}"
+            problems.append(Problem(message, str(plan.scenario), hint))
+        own = _own_profile(binary, plan, user, options) if plan.profile.kind is ProfileKind.SCENARIO else None
+        return Inspection(tuple(problems), tuple(targets), own)
+
+    async def run(self, plan: Plan, sink: Sink) -> Outcome:
+        """Drive the load. Raises EngineError when no load could begin."""
+        binary = find_k6()
+        if binary is None:
+            raise EngineError(MISSING)
+        with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
+            folder = Path(name)
+            user = sort_arguments(plan.engine_args)
+            options, script, problem = await asyncio.to_thread(_resolve, binary, plan, user, folder)
+            if problem is not None:
+                raise EngineError(problem)
+            if self._stops:
+                return Outcome.INTERRUPTED
+            rules = thresholds(options)
+            reader = Reader((rule.base, rule.tags) for rule in rules)
+            reporting = Reporting(plan, sink, reader, rules)
+            argv = run_arguments(
+                binary.path, plan, user, options, samples=folder / "samples", summary=folder / "summary.json",
+                script=script, execution=() if needs_rewriting(plan) else user.execution,
+            )  # fmt: skip
+            log = Log(sink.log)
+            code = await self._drive(argv, _run_environment(plan), folder / "samples", reporting, log)
+            summary = Path(user.summary_export) if user.summary_export else folder / "summary.json"
+            reporting.finish(code, summary, log)
+            return self._outcome(code, plan, log, sink, began=reader.first_s is not None)
+
+    def stop(self) -> None:
+        """SIGINT the first time: k6 cuts its iterations off and still reports; SIGKILL the second time."""
+        self._stops += 1
+        if self._process is not None:
+            if self._stops == 1:
+                self._process.interrupt()
+            else:
+                self._process.kill()
+
+    async def _drive(
+        self, argv: list[str], env: Mapping[str, str], path: Path, reporting: Reporting, log: Log
+    ) -> int:
+        """Run k6 to its end and pass on what it measures; returns its exit code."""
+        with SamplePipe(path, reporting.reader) as pipe:
+            self._process = await Process.start(argv, env=env, on_line=log.line)
+            if self._stops:
+                self._process.kill()
+            passing = asyncio.create_task(_pass_on_for_ever(reporting))
+            try:
+                return await self._process.wait()
+            finally:
+                passing.cancel()
+                (ended,) = await asyncio.gather(passing, return_exceptions=True)
+                # k6 is gone: what is left in the pipe, 1 MiB at most, is all there is.
+                pipe.finish()
+                if isinstance(ended, Exception):
+                    raise ended  # the sink refused something: nothing more can be passed on
+                reporting.pass_on()
+
+    def _outcome(self, code: int, plan: Plan, log: Log, sink: Sink, *, began: bool) -> Outcome:
+        if self._stops:
+            return Outcome.INTERRUPTED
+        if code in JUDGEABLE:
+            return Outcome.COMPLETED
+        if code in CUT_SHORT:
+            reason = log.errors[-1] if log.errors else meaning(code)
+            kind = EventKind.SCENARIO_ERROR if code == SCRIPT_ABORTED else EventKind.INTERRUPTED
+            sink.event(Event(sink.now(), kind, f"{meaning(code)}: {reason}", {"exit_code": code}))
+            return Outcome.INTERRUPTED
+        problem = problem_in(log.raw, code, plan.scenario)
+        if not began and (code <= 128 or code == 255):
+            raise EngineError(problem)
+        message = meaning(code) if code > 128 and code != 255 else f"{meaning(code)}: {problem.message}"
+        data = {"exit_code": code, "where": problem.where, "last_lines": log.errors[-3:]}
+        sink.event(Event(sink.now(), EventKind.ENGINE_DIED, message, data))
+        return Outcome.ENGINE_FAILED
+
+
+def scenario_profile(script: Path, env: Mapping[str, str]) -> Profile | None:
+    """The load over time of a script with one simple scenario; None for any other, or one that does not load.
+
+    `env` is the process environment that the script's init code sees.
+    """
+    binary = find_k6()
+    if binary is None:
+        return None
+    options, problem = inspect_script(binary.path, script, env, ())
+    return None if problem is not None else profile_of(options)
+
+
+def _own_profile(binary: Binary, plan: Plan, user: UserArguments, options: Options) -> Profile | None:
+    """The load at its own speed, whatever the plan's time scale, the user's --vus and --stage included."""
+    if not user.execution and not needs_rewriting(plan):
+        return profile_of(options)
+    with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
+        args = [*init_arguments(plan, user), *user.execution]
+        slow = replace(plan, time_scale=1.0)
+        _, whole, problem = rewrite(binary.path, slow, environment(plan), args, Path(name))
+    return None if problem is not None else profile_of(whole)
+
+
+def _resolve(
+    binary: Binary, plan: Plan, user: UserArguments, folder: Path | None
+) -> tuple[Options, Path, Problem | None]:
+    """The options that the run will have and what to give to `k6 run`; without `folder` only the former."""
+    env, init = environment(plan), init_arguments(plan, user)
+    if not needs_rewriting(plan):
+        options, problem = inspect_script(binary.path, plan.scenario, env, init)
+        return options, plan.scenario, problem
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
+            return _resolve(binary, plan, user, Path(name))
+    archive, options, problem = rewrite(binary.path, plan, env, [*init, *user.execution], folder)
+    if problem is None:
+        # k6 refuses here what it would refuse at the start of the run.
+        options, problem = inspect_script(binary.path, archive, without_execution(env), init)
+    return options, archive, problem
+
+
+def _run_environment(plan: Plan) -> dict[str, str]:
+    env = environment(plan)
+    return without_execution(env) if needs_rewriting(plan) else env
+
+
+async def _pass_on_for_ever(reporting: Reporting) -> None:
+    while True:
+        await asyncio.sleep(_DRAIN_EVERY_S)
+        reporting.pass_on()

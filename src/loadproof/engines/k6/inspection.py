@@ -1,0 +1,143 @@
+"""What `k6 inspect` says of a script: its resolved options, or in one problem why it cannot run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from loadproof.engines.k6.exits import meaning
+from loadproof.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from loadproof.engines.k6.options import Options
+
+_TIMEOUT_S = 60
+_PLACE = re.compile(r"file://(?P<file>/[^\s():]+):(?:\s*Line\s*)?(?P<line>\d+)(?::\d+)?")
+_NOISE = re.compile(r"^(?:GoError: |could not initialize '[^']*': |could not load JS test '[^']*': )+")
+_URL = re.compile(r"https?://[^/'\"`\s$?#]+")
+_NOT_A_TARGET = re.compile(r"^\s*(//|\*|/\*)|\bimport\b|\bfrom\s+['\"]|\brequire\s*\(")
+"""Comments, and the addresses that modules are loaded from."""
+TARGET_VARIABLES = ("BASE_URL", "LOADPROOF_TARGET")
+"""A script reads the plan's target as `__ENV.BASE_URL` or `__ENV.LOADPROOF_TARGET`."""
+
+
+def ask_k6(argv: Sequence[str], env: Mapping[str, str], script: Path) -> tuple[bytes, Problem | None]:
+    """Run a k6 command that sends no load; its standard output, or the problem it reports with `script`."""
+    try:
+        done = subprocess.run(
+            argv,
+            env=dict(env),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        hint = "does its init code loop, or load modules from an address that does not answer?"
+        return b"", Problem(f"k6 did not finish loading the script within {_TIMEOUT_S}s", str(script), hint)
+    except OSError as error:
+        return b"", Problem(f"cannot start {argv[0]}: {error.strerror}")
+    if done.returncode == 0:
+        return done.stdout, None
+    return b"", problem_in(done.stderr.decode(errors="replace").splitlines(), done.returncode, script)
+
+
+def inspect_script(
+    k6: str, script: Path, env: Mapping[str, str], args: Sequence[str]
+) -> tuple[Options, Problem | None]:
+    """The resolved options of a script or archive. `args` are such as `--env` that its init code may need."""
+    argv = [k6, "inspect", "--execution-requirements", "--address=", "--log-format=json"]
+    argv += ["--include-system-env-vars", *args, str(script)]
+    printed, problem = ask_k6(argv, env, script)
+    if problem is not None:
+        return {}, problem
+    try:
+        # A console.log in init code goes to stderr, so that the whole of stdout is the answer.
+        options: Any = orjson.loads(printed)
+    except orjson.JSONDecodeError:
+        return {}, Problem("k6 inspect printed no JSON", str(script))
+    if not isinstance(options, dict):
+        return {}, Problem("k6 inspect printed no object", str(script))
+    return options, None
+
+
+def problem_in(lines: Sequence[str], code: int, script: Path) -> Problem:
+    """The one problem that k6's error lines report, with file and line where k6 names them."""
+    texts = [text for line in lines if (text := _error_text(line))]
+    message = texts[-1] if texts else meaning(code)
+    place = _PLACE.search(message)
+    where = f"{place['file']}:{place['line']}" if place else str(script)
+    first, *rest = message.strip().splitlines() or [""]
+    if first.endswith(":"):
+        # "There were problems with the specified script configuration:", then one line for each.
+        first += " " + "; ".join(line.strip().removeprefix("- ") for line in rest)
+    first = _NOISE.sub("", first)
+    first = _PLACE.sub("", first).lstrip(": ").split(" Make sure that you've specified")[0]
+    return Problem(first or meaning(code), where, _hint(message, code))
+
+
+def _error_text(line: str) -> str:
+    """The message of an error line in k6's JSON log format; a line of any other format as it is."""
+    if not line.startswith("{"):
+        return line.strip()
+    try:
+        entry = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return line.strip()
+    if not isinstance(entry, dict) or entry.get("level") not in {"error", "fatal", "panic"}:
+        return ""
+    return str(entry.get("msg", ""))
+
+
+def _hint(message: str, code: int) -> str:
+    if "moduleSpecifier" in message and "k6/x/" not in message:
+        return "the path is relative to the file that imports it"
+    if "k6/x/" in message or "unknown module" in message:
+        return "this k6 lacks the extension: build a k6 with it and put it first on PATH"
+    if "no exported functions" in message:
+        return "a k6 script exports a default function: export default function () { ... }"
+    return "" if code == 107 else meaning(code)
+
+
+def hosts_in(source: str) -> list[str]:
+    """The base URLs written in a script, in order, without those in comments and of imported modules."""
+    lines = [line for line in source.splitlines() if not _NOT_A_TARGET.search(line)]
+    return list(dict.fromkeys(url for line in lines for url in _URL.findall(line) if urlsplit(url).hostname))
+
+
+def targets_of(source: str, target: str | None) -> tuple[list[str], bool]:
+    """Base URLs that the script will load, and whether it ignores `target`.
+
+    A script whose own text reads no variable at all and names only other hosts ignores it for sure.
+    """
+    hosts = hosts_in(source)
+    if target is None:
+        return hosts, False
+    if any(same_host(host, target) for host in hosts):
+        return [target], False
+    if any(name in source for name in TARGET_VARIABLES) or not hosts:
+        return [target], False
+    return hosts, "__ENV" not in source
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two URLs mean the same host and port; the names of this machine's loopback are one."""
+    return _host(one) == _host(other)
+
+
+def _host(url: str) -> tuple[str, int | None]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    name = (parts.hostname or "").lower()
+    name = "localhost" if name in {"127.0.0.1", "::1"} else name
+    return name, port or {"http": 80, "https": 443}.get(parts.scheme)

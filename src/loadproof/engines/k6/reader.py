@@ -1,0 +1,269 @@
+"""Reads k6's JSON output as it is written and adds it up: slices per endpoint, series per metric.
+
+k6 writes nine lines for a request. All but `http_req_duration` are counted by their name and never parsed,
+and the tags of a request, the greater part of its line, are parsed once for each distinct text. That takes
+100 MB of lines with about 0.7 s of one core (tests hold it to less than a second).
+
+The response time is k6's `http_req_duration`: from the first byte sent to the last byte received. It holds
+neither the wait for a connection nor DNS, TCP and TLS, and failed requests are in it, a refused connection
+with 0: so k6's own summary does, and the run file must agree with it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from loadproof.engines.k6.requests import RequestKind, RequestKinds
+from loadproof.engines.k6.series import SeriesTable
+from loadproof.histogram import Histogram
+from loadproof.model import Endpoint, FailureKind, Reading, Slice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_POINT = '{"metric":"%s","type":"Point","data":{"time":"'
+_REQUEST = (_POINT % "http_req_duration").encode()
+_VALUE, _TAGS = b'"value":', b',"tags":'
+_OF_A_REQUEST = frozenset(
+    {"http_reqs", "http_req_blocked", "http_req_connecting", "http_req_tls_handshaking", "http_req_sending",
+     "http_req_waiting", "http_req_receiving", "http_req_failed"}
+)  # fmt: skip
+"""Parsed only if a threshold of the script speaks of a sub-metric of one of them."""
+_HEAD_LENGTH = 37
+"""Bytes of a line that tell these metrics apart: as long as the longest of their names needs."""
+_head_of = itemgetter(slice(0, _HEAD_LENGTH))
+_LONGEST_MS = 1e12
+_LONGEST_LINE = 1 << 20
+_FOLD_AT = 8192
+"""Durations kept as numbers until they go into the histogram: enough for numpy to be worth its call."""
+_SECONDS_KEPT = 4096
+_ERROR_TEXTS = 200
+OTHER_ERRORS = "(other errors)"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSample:
+    endpoint: Endpoint
+    kind: FailureKind
+    text: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """What was read since the last batch."""
+
+    slices: list[Slice] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    errors: Counter[ErrorSample] = field(default_factory=Counter)
+    hosts: Counter[str] = field(default_factory=Counter)
+    """Requests by "scheme://host:port", for those whose name is their address."""
+
+
+@dataclass(slots=True)
+class _Cell:
+    """One second of one endpoint while it is being read."""
+
+    requests: int = 0
+    durations_ms: list[float] = field(default_factory=list)
+    failures: Counter[FailureKind] = field(default_factory=Counter)
+    response: Histogram = field(default_factory=Histogram)
+
+    def fold(self) -> None:
+        self.response.record_all(np.array(self.durations_ms) / 1e3)
+        self.durations_ms.clear()
+
+
+class Reader:
+    """`feed` bytes in one thread, `drain` in another. Memory is bounded by the endpoints in use."""
+
+    def __init__(self, sub_metrics: Iterable[tuple[str, tuple[tuple[str, str], ...]]] = ()) -> None:
+        self.samples: Counter[str] = Counter()
+        """Samples by metric; by sub-metric ("m" with its tags) for those asked for."""
+        self.sub_samples: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+        self.garbage = 0
+        """Lines that were no sample: cut off, not JSON, not finite."""
+        self.first_s: float | None = None
+        """When the load began: the start of the first request or iteration outside setup()."""
+        self.checks: dict[str, list[int]] = {}
+        """Check to its passes and fails."""
+        self._last = b""
+        self._tail = b""
+        self._overlong = False
+        self._lock = threading.Lock()
+        self._cells: dict[tuple[int, Endpoint], _Cell] = {}
+        self._batch = Batch()
+        self._seconds: dict[bytes, int] = {}
+        self._kinds = RequestKinds()
+        self._series = SeriesTable()
+        self._subs: dict[str, list[tuple[tuple[str, str], ...]]] = {}
+        for base, tags in sub_metrics:
+            if tags:
+                self._subs.setdefault(base, []).append(tags)
+        unparsed = _OF_A_REQUEST - set(self._subs)
+        self._unparsed = {(_POINT % metric).encode()[:_HEAD_LENGTH]: metric for metric in unparsed}
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes, which may begin and end in the middle of a line."""
+        block, newline, tail = (self._tail + data).rpartition(b"\n")
+        if newline and self._overlong:
+            _, _, block = block.partition(b"\n")
+            self._overlong = False
+        self._tail = tail
+        with self._lock:
+            if len(tail) > _LONGEST_LINE:
+                self.garbage += not self._overlong
+                self._tail, self._overlong = b"", True
+            if newline and block:
+                self._lines(block.split(b"\n"))
+
+    def close(self) -> None:
+        """The output has ended; what is left is a line that k6 did not finish."""
+        with self._lock:
+            self.garbage += bool(self._tail)
+            self._tail = b""
+            self._series.finish()
+
+    def drain(self) -> Batch:
+        """All that was read since the last call; slices of a second may come in several batches."""
+        with self._lock:
+            cells, self._cells = self._cells, {}
+            batch, self._batch = self._batch, Batch()
+            batch.readings = self._series.take()
+        for (second, endpoint), cell in cells.items():
+            cell.fold()
+            failures = dict(cell.failures)
+            batch.slices.append(Slice(second, endpoint, cell.requests, failures, 0, cell.response))
+        return batch
+
+    @property
+    def last_s(self) -> float | None:
+        """When the last request outside setup() and teardown() ended."""
+        try:
+            return _moment(self._last)
+        except ValueError:
+            return None
+
+    @property
+    def dropped_series(self) -> int:
+        """Metrics beyond those that are kept as readings."""
+        return self._series.dropped
+
+    def metric_contains(self, metric: str) -> str:
+        """k6's word for what a metric holds: "time", "data" or "default"."""
+        return self._series.contains(metric)
+
+    def _lines(self, lines: list[bytes]) -> None:
+        # Whole-list steps, because a step of Python for each of the nine lines would take most of the time:
+        # 100 MB took 1.2 s that way.
+        heads = list(map(_head_of, lines))
+        unparsed = self._unparsed
+        for head, count in Counter(heads).items():
+            if (metric := unparsed.get(head)) is not None:
+                self.samples[metric] += count
+        for line in [line for head, line in zip(heads, lines, strict=True) if head not in unparsed]:
+            if line.startswith(_REQUEST):
+                self._request(line)
+            elif line:
+                self._other(line)
+
+    def _request(self, line: bytes) -> None:
+        """The fast way for a request's line; anything unexpected in it goes the slow way."""
+        try:
+            start = len(_REQUEST)
+            end = line.index(b'"', start)
+            written = line.index(_TAGS, end)
+            duration_ms = float(line[line.index(_VALUE, end) + len(_VALUE) : written])
+            if not 0 <= duration_ms < _LONGEST_MS:
+                raise ValueError("no duration")
+            second = self._second(line[start:end])
+            kind = self._kinds.of(line[written + len(_TAGS) :])
+            if self.first_s is None and not kind.outside_load:
+                self._began(_moment(line[start:end]), duration_ms)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            self.garbage += 1
+            return
+        cell = self._cells.get((second, kind.endpoint))
+        if cell is None:
+            cell = self._cells[second, kind.endpoint] = _Cell()
+        cell.requests += 1
+        cell.durations_ms.append(duration_ms)
+        if len(cell.durations_ms) >= _FOLD_AT:
+            cell.fold()
+        self.samples["http_req_duration"] += 1
+        self._batch.hosts[kind.host] += 1
+        if kind.failure is not None:
+            cell.failures[kind.failure] += 1
+            self._error(kind)
+        if not kind.outside_load:
+            self._last = line[start:end]
+        if self._subs:
+            self._count_subs("http_req_duration", kind.tags)
+
+    def _error(self, kind: RequestKind) -> None:
+        assert kind.failure is not None  # noqa: S101 (for mypy)
+        sample = ErrorSample(kind.endpoint, kind.failure, kind.error)
+        if sample not in self._batch.errors and len(self._batch.errors) >= _ERROR_TEXTS:
+            sample = ErrorSample(Endpoint("", OTHER_ERRORS), kind.failure, OTHER_ERRORS)
+        self._batch.errors[sample] += 1
+
+    def _other(self, line: bytes) -> None:
+        try:
+            entry = orjson.loads(line)
+            metric, data = entry["metric"], entry["data"]
+            if entry["type"] == "Metric":
+                self._series.define(metric, data["type"], data["contains"])
+                return
+            tags, value, time_s = data["tags"] or {}, float(data["value"]), _moment(data["time"].encode())
+            group = str(tags.get("group", ""))
+            self._sample(metric, tags, value, time_s)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            self.garbage += 1
+            return
+        if metric == "iteration_duration" and self.first_s is None and not group.startswith("::setup"):
+            self._began(time_s, value)
+
+    def _sample(self, metric: str, tags: dict[str, Any], value: float, time_s: float) -> None:
+        self.samples[metric] += 1
+        if metric in self._subs:
+            self._count_subs(metric, tags)
+        if metric in _OF_A_REQUEST:
+            return
+        if metric == "checks":
+            name = f"{tags.get('group', '')}::{tags.get('check', '')}".removeprefix("::")
+            if name in self.checks or len(self.checks) < _ERROR_TEXTS:
+                self.checks.setdefault(name, [0, 0])[value == 0] += 1
+        self._series.add(metric, value, time_s)
+
+    def _count_subs(self, metric: str, tags: dict[str, Any]) -> None:
+        for wanted in self._subs.get(metric, ()):
+            if all(tags.get(key) == value for key, value in wanted):
+                self.sub_samples[metric, wanted] += 1
+
+    def _began(self, ended_s: float, duration_ms: float) -> None:
+        self.first_s = ended_s - duration_ms / 1e3
+
+    def _second(self, written: bytes) -> int:
+        """The whole second of a time such as 2026-11-22T15:39:50.554963052Z or with +01:00 at the end."""
+        key = written[:19] if written.endswith(b"Z") else written[:19] + written[-6:]
+        second = self._seconds.get(key)
+        if second is None:
+            if len(self._seconds) >= _SECONDS_KEPT:
+                self._seconds.clear()
+            second = self._seconds[key] = int(_moment(written) // 1)
+        return second
+
+
+def _moment(written: bytes) -> float:
+    """Seconds since the epoch. Raises ValueError for what is no time with a zone."""
+    moment = datetime.fromisoformat(written.decode("ascii"))
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment.timestamp()

@@ -1,0 +1,154 @@
+"""Passes on what the reader has added up, and at the end what k6 itself says of the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from loadproof.engines.k6.exits import MARKED_AS_FAILED, THRESHOLDS_FAILED, meaning
+from loadproof.engines.k6.inspection import same_host
+from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
+from loadproof.model import Event, EventKind
+from loadproof.plan.redact import redact_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from loadproof.engines import Sink
+    from loadproof.engines.k6.log import Log
+    from loadproof.engines.k6.options import Threshold
+    from loadproof.engines.k6.reader import Reader
+    from loadproof.model import Plan
+
+_HOSTS_AFTER_S = 1.0
+_DISTINCT_ERRORS = 500
+"""Distinct error samples passed on in a run; further ones are counted as one."""
+
+
+class Reporting:
+    """One run's way from the reader to the sink."""
+
+    def __init__(self, plan: Plan, sink: Sink, reader: Reader, rules: Sequence[Threshold]) -> None:
+        self._plan = plan
+        self._sink = sink
+        self.reader = reader
+        self._rules = rules
+        self._began = False
+        self._users = 0
+        self._hosts: Counter[str] = Counter()
+        self._hosts_checked = plan.target is None
+        self._errors: set[object] = set()
+
+    def pass_on(self) -> None:
+        """Everything that was read since the last call."""
+        batch = self.reader.drain()
+        for part in batch.slices:
+            self._sink.slice(part)
+        for reading in batch.readings:
+            self._sink.reading(reading)
+            if reading.series == "users":
+                self._users = round(reading.value)
+        now_s = self._sink.now()
+        for sample, count in batch.errors.items():
+            data = {"endpoint": str(sample.endpoint), "kind": str(sample.kind), "count": count}
+            text = sample.text
+            if sample not in self._errors and len(self._errors) >= _DISTINCT_ERRORS:
+                text, data["endpoint"] = "(other errors)", ""
+            else:
+                self._errors.add(sample)
+            self._sink.event(Event(now_s, EventKind.ERROR_SAMPLE, text, data))
+        self._hosts.update(batch.hosts)
+        if not self._began and self.reader.first_s is not None:
+            self._began = True
+            self._sink.event(Event(self.reader.first_s, EventKind.LOAD_STARTED, "the load began"))
+        if (
+            not self._hosts_checked
+            and self._began
+            and now_s > (self.reader.first_s or now_s) + _HOSTS_AFTER_S
+        ):
+            self._check_hosts()
+
+    def finish(self, code: int, summary_file: Path, log: Log) -> None:
+        """What k6 says at its end, and what it does not."""
+        if not self._hosts_checked:
+            self._check_hosts()
+        now_s = self._sink.now()
+        summary = read_summary(summary_file)
+        if self._began:
+            ended_s = self.reader.last_s or now_s
+            self._sink.event(
+                Event(ended_s, EventKind.LOAD_ENDED, meaning(code) if code else "the load ended")
+            )
+        self._in_flight(code, log, now_s)
+        self._mismatches(summary, now_s)
+        ending = Ending(code, summary, crossed_metrics(log.errors))
+        for event in threshold_events(self._rules, ending, self.reader, now_s):
+            self._sink.event(event)
+        if log.exceptions:
+            message = (
+                f"iterations that ended in an exception: {log.exceptions}; the first: {log.first_exception}"
+            )
+            self._sink.event(
+                Event(now_s, EventKind.SCENARIO_ERROR, redact_text(message), {"count": log.exceptions})
+            )
+        for text, count in log.repeated():
+            self._sink.log(f"{count} times: {text}")
+        checks = [{"name": name, "passes": p, "fails": f} for name, (p, f) in self.reader.checks.items()]
+        self._sink.event(
+            Event(now_s, EventKind.ENGINE_SUMMARY, "k6's end-of-test summary", {
+                "exit_code": code, "checks": checks, "samples": dict(self.reader.samples),
+                "metrics": {name: values for name, values in summary.metrics.items() if name in _SUMMARISED},
+            })
+        )  # fmt: skip
+
+    def _in_flight(self, code: int, log: Log, now_s: float) -> None:
+        """k6 tells of no request that it cut off, and its last count of iterations may be a second old.
+
+        When the load was ended from outside, each user may have been in an iteration: that is the bound.
+        """
+        users = self._users if self._began and code not in {0, MARKED_AS_FAILED} else 0
+        at_most = max(users, log.interrupted)
+        if code == THRESHOLDS_FAILED and not any(rule.abort_on_fail for rule in self._rules):
+            at_most = log.interrupted
+        if at_most:
+            message = (
+                f"k6 cut off up to {at_most} iterations: requests they were in may have reached the target, "
+                "and are not counted"
+            )
+            self._sink.event(Event(now_s, EventKind.IN_FLIGHT, message, {"at_most": at_most}))
+
+    def _mismatches(self, summary: Summary, now_s: float) -> None:
+        issued = summary.value("http_reqs", "count")
+        recorded = self.reader.samples["http_req_duration"]
+        if issued is not None and issued != recorded:
+            message = f"k6 counted {issued:.0f} requests, {recorded} were recorded"
+            data = {"issued": issued, "recorded": recorded}
+            self._sink.event(Event(now_s, EventKind.RECORDER_MISMATCH, message, data))
+        if self.reader.garbage:
+            message = f"{self.reader.garbage} lines of k6's output could not be read"
+            self._sink.event(
+                Event(now_s, EventKind.RECORDER_MISMATCH, message, {"lines": self.reader.garbage})
+            )
+        if self.reader.dropped_series:
+            message = f"{self.reader.dropped_series} of k6's metrics are not kept as series: too many"
+            self._sink.log(message)
+
+    def _check_hosts(self) -> None:
+        self._hosts_checked = True
+        target = self._plan.target or ""
+        named = {host: count for host, count in self._hosts.items() if host}
+        if named and not any(same_host(host, target) for host in named):
+            others = ", ".join(sorted(named))
+            message = (
+                f"the script sends its requests to {others} and none to the target: "
+                "read __ENV.BASE_URL in it, or leave the target out"
+            )
+            data = {"target": redact_text(target), "hosts": sorted(named)}
+            self._sink.event(Event(self._sink.now(), EventKind.SCENARIO_ERROR, message, data))
+
+
+_SUMMARISED = frozenset(
+    {"http_req_duration", "http_req_failed", "http_reqs", "iterations", "dropped_iterations",
+     "iteration_duration", "checks", "data_received", "data_sent"}
+)  # fmt: skip

@@ -1,0 +1,175 @@
+"""The window that is judged, the verdict over all findings, and the exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.analysis.judge import exit_code, judge, overall_verdict
+from loadproof.analysis.windows import judged_window
+from loadproof.errors import ExitCode
+from loadproof.model import Event, EventKind, Finding, Outcome, Profile, ProfileKind, Stage, Verdict
+from tests.runs import LOANS, START, event, part, plan, required, run, staged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+RAMPED = staged((3, 10), (4, 10), (3, 0))
+
+
+@pytest.mark.parametrize(
+    ("profile", "seconds", "judged", "description"),
+    [
+        (Profile(ProfileKind.SCENARIO), 5, range(5), "the whole load (5s)"),
+        (Profile(ProfileKind.SCENARIO), 5.7, range(5), "the whole load (5s)"),
+        (RAMPED, 10, range(3, 7), "4s of steady load, ramps left out"),
+        (RAMPED, 5, range(3, 5), "2s of steady load, ramps left out"),
+        (RAMPED, 2, range(2), "the whole load (2s)"),
+        (staged((5, 10)), 5, range(5), "the whole load (5s)"),
+        (staged((5, 10), start=10), 5, range(5), "the whole load (5s)"),
+        (
+            staged((2, 5), (2, 5), (1, 9), (2, 9), (1, 0)),
+            8,
+            [2, 3, 5, 6],
+            "4s of steady load, ramps left out",
+        ),
+        (Profile(ProfileKind.SCENARIO, (Stage(2, 10),)), 8, range(3, 8), "5s of steady load, ramps left out"),
+        (Profile(ProfileKind.SCENARIO), 0.5, (), "the whole load (0s)"),
+    ],
+)
+def test_ramps_are_left_out(
+    profile: Profile, seconds: float, judged: Sequence[int], description: str
+) -> None:
+    """Whole seconds of steady load; without a steady part, the whole load."""
+    slices = [part(second) for second in range(int(seconds) + 1)]
+    window = judged_window(run(*slices, of=plan(profile=profile), seconds=seconds))
+    assert {second - START for second in window.seconds} == set(judged)
+    assert window.description == description
+
+
+def test_a_rehearsal_is_judged_over_its_own_time() -> None:
+    """The profile as it was played."""
+    hurried = plan(profile=staged((30, 10), (40, 10), (30, 0)), time_scale=0.1)
+    window = judged_window(run(*[part(n) for n in range(10)], of=hurried))
+    assert {second - START for second in window.seconds} == {3, 4, 5, 6}
+
+
+def test_a_run_that_was_cut_off_is_judged_to_its_last_second() -> None:
+    """There is no LOAD_ENDED in it."""
+    whole = run(part(0), part(4))
+    cut = [e for e in whole.events if e.kind is not EventKind.LOAD_ENDED]
+    object.__setattr__(whole, "events", tuple(cut))
+    assert judged_window(whole).duration_s == 5
+
+
+def finding(verdict: Verdict, *, invalid: bool = False) -> Finding:
+    return Finding("x", verdict, "x", {"measurement": "invalid"} if invalid else {})
+
+
+@pytest.mark.parametrize(
+    ("findings", "verdict"),
+    [
+        ([], UNKNOWN),
+        ([finding(PASS)], PASS),
+        ([finding(PASS), finding(UNKNOWN)], UNKNOWN),
+        ([finding(PASS), finding(UNKNOWN), finding(FAIL)], FAIL),
+        ([finding(FAIL), finding(UNKNOWN, invalid=True)], UNKNOWN),
+        ([finding(PASS), finding(UNKNOWN, invalid=True)], UNKNOWN),
+    ],
+)
+def test_a_measurement_that_cannot_be_trusted_beats_all(findings: list[Finding], verdict: Verdict) -> None:
+    """Then a FAIL, then an INCONCLUSIVE; only PASS alone is a PASS."""
+    assert overall_verdict(findings) is verdict
+
+
+GOOD = [part(n, LOANS, [0.1] * 100) for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "outcome", "events", "verdict", "code"),
+    [
+        (0.5, Outcome.COMPLETED, [], PASS, ExitCode.PASS),
+        (0.01, Outcome.COMPLETED, [], FAIL, ExitCode.FAIL),
+        (0.5, Outcome.INTERRUPTED, [], PASS, ExitCode.INTERRUPTED),
+        (0.01, Outcome.INTERRUPTED, [], FAIL, ExitCode.INTERRUPTED),
+        (0.5, Outcome.ENGINE_FAILED, [], UNKNOWN, ExitCode.ENGINE),
+        (0.01, Outcome.ENGINE_FAILED, [], UNKNOWN, ExitCode.ENGINE),
+        (0.5, Outcome.ABORTED, [], UNKNOWN, ExitCode.INCONCLUSIVE),
+        (0.5, Outcome.COMPLETED, [event(1, EventKind.WORKER_LOST)], UNKNOWN, ExitCode.INCONCLUSIVE),
+        (0.01, Outcome.COMPLETED, [event(1, EventKind.RECORDER_MISMATCH)], UNKNOWN, ExitCode.INCONCLUSIVE),
+        (0.5, Outcome.COMPLETED, [event(1, EventKind.IN_FLIGHT, count=2)], PASS, ExitCode.PASS),
+    ],
+)
+def test_the_exit_code_says_how_it_ended(
+    limit_s: float, outcome: Outcome, events: list[Event], verdict: Verdict, code: ExitCode
+) -> None:
+    """The outcome first, then the verdict; a failed engine is never a verdict on the service."""
+    report = judge(run(*GOOD, of=plan(required(limit_s)), outcome=outcome, events=events))
+    assert (report.verdict, exit_code(report)) == (verdict, code)
+
+
+def test_a_run_that_goes_on_is_no_pass() -> None:
+    """Its writer lives: what it says now may not hold in a minute."""
+    import psutil
+
+    own = {"pid": psutil.Process().pid, "started_at_s": psutil.Process().create_time()}
+    report = judge(run(*GOOD, of=plan(required(0.5)), state="RUNNING", writer=own))
+    assert (report.verdict, report.outcome, exit_code(report)) == (
+        UNKNOWN,
+        Outcome.RUNNING,
+        ExitCode.INCONCLUSIVE,
+    )
+    assert "the run is not over" in report.sentence
+
+
+@pytest.mark.parametrize(
+    ("slices", "seconds", "sentence"),
+    [((), 5, "no request was made"), ((part(0),), 0.5, "the load was too short")],
+)
+def test_a_load_that_was_none_is_no_pass(slices: tuple[object, ...], seconds: float, sentence: str) -> None:
+    """Nothing to judge is INCONCLUSIVE, whatever was required."""
+    report = judge(run(*slices, of=plan(required(0.5)), seconds=seconds))  # type: ignore[arg-type]
+    assert report.verdict is UNKNOWN
+    assert sentence in report.sentence
+
+
+def test_nothing_required_is_no_pass() -> None:
+    """And the advice says how to require something."""
+    report = judge(run(*GOOD))
+    assert (report.verdict, report.findings[0].sentence) == (UNKNOWN, "nothing was required")
+
+
+def test_other_requirements_replace_those_of_the_plan() -> None:
+    """The run is judged again by what is asked now."""
+    made = run(*GOOD, of=plan(required(0.5)))
+    assert judge(made, [required(0.01)]).verdict is FAIL
+    assert judge(made).verdict is PASS
+
+
+@pytest.mark.parametrize(("ok", "verdict"), [(True, PASS), (False, FAIL), (None, UNKNOWN)])
+def test_the_engines_own_thresholds_are_findings(ok: bool | None, verdict: Verdict) -> None:
+    """A threshold over an empty metric is no pass."""
+    threshold = event(
+        3, EventKind.ENGINE_THRESHOLD, "checks rate>0.9", metric="checks", expression="rate>0.9", ok=ok
+    )
+    assert judge(run(*GOOD, events=[threshold])).verdict is verdict
+
+
+def test_a_rehearsal_says_that_it_is_one() -> None:
+    """In the sentence, in a note and in the report."""
+    report = judge(run(*GOOD, of=plan(required(0.5), time_scale=0.1)))
+    assert report.rehearsal
+    assert "a rehearsal in 0.1 of the time, not a proof" in report.sentence
+    assert report.notes == ("rehearsal: the profile was played in 0.1 of its time",)
+
+
+def test_errors_are_added_up_by_their_text() -> None:
+    """Most frequent first."""
+    samples = [
+        event(0, EventKind.ERROR_SAMPLE, "500", endpoint="GET /a", count=2),
+        event(1, EventKind.ERROR_SAMPLE, "reset", endpoint="GET /a", count=4),
+        event(2, EventKind.ERROR_SAMPLE, "500", endpoint="GET /a", count=3),
+    ]
+    assert judge(run(*GOOD, events=samples)).errors == (("GET /a: 500", 5), ("GET /a: reset", 4))

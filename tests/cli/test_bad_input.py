@@ -1,0 +1,100 @@
+"""Bad input: one clear error for each problem, no traceback, and the right exit code."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.cli.app import run_app
+from tests.cli.conftest import Done
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cli.conftest import Shell
+
+    Here = Callable[..., Done]
+
+R = ("run", "locustfile.py", "--requirements", "r.yaml", "-u", "1")
+U = ("-u", "1", "-t", "1s")
+
+
+@pytest.fixture
+def here(shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """The command in this process, a tenth of the time; an exception that escapes is a failure."""
+    monkeypatch.chdir(shell.folder)
+
+    def run(*args: str) -> Done:
+        code = run_app(list(args))
+        said = capsys.readouterr()
+        return Done(code, said.out, said.err)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("files", "args", "message"),
+    [
+        ({}, ("run", "missing.py", *U), "missing.py"),
+        ({"a.py": "class U(:"}, ("run", "a.py", *U), "SyntaxError"),
+        ({"a.py": "raise OSError('no database')"}, ("run", "a.py", *U), "OSError: no database"),
+        ({"a.py": "x = 1"}, ("run", "a.py", *U), "no user class found"),
+        ({}, ("run", "locustfile.py", "--engine", "jmetre", *U), "jmetre"),
+        ({}, ("run", "locustfile.py", "--no-such-option", *U), "--no-such-option"),
+        ({"loadproof.yaml": "target: [unclosed"}, ("run", "locustfile.py", *U), "loadproof.yaml:"),
+        ({"loadproof.yaml": "targets: http://x"}, ("run", "locustfile.py", *U), "targets"),
+        ({"r.yaml": "response_time:\n  p95: fast"}, R, "r.yaml:2"),
+        ({"r.yaml": "response_time:\n  p101: <1s"}, R, "p101"),
+        ({"r.yaml": "http_req_duration: ['p(101)<500']"}, R, "101"),
+        ({}, ("run", "locustfile.py", "--target", "ftp://x", *U), "ftp"),
+        ({}, ("run", "locustfile.py", "-u", "0", "-t", "1s"), "--users"),
+        ({}, ("run", "locustfile.py", "--time-scale", "7", *U), "--time-scale"),
+        ({}, ("run", *U), ""),
+        ({}, ("judge", "missing.db"), "missing.db: there is no such run file"),
+        ({"x.db": "not a database"}, ("judge", "x.db"), "x.db"),
+        ({}, ("run", "locustfile.py", "--run-file", "/proc/run.db", "--target", "STUB", *U), "/proc/run.db"),
+        ({"init.js": "throw new Error('no data');"}, ("run", "init.js"), "no data"),
+    ],
+)  # fmt: skip
+def test_it_is_told_in_one_error(
+    files: dict[str, str], args: tuple[str, ...], message: str, shell: Shell, here: Here
+) -> None:
+    """Exit code 2, one problem, the word that is wrong, and no request to anybody."""
+    for name, text in files.items():
+        shell.write(name, text)
+    done = here(*(arg.replace("STUB", shell.stub.url) for arg in args))
+    assert done.code == 2, done.text
+    (error,) = done.errors()
+    assert message in error
+    assert shell.stub.arrived.keys() <= {("GET", "/")}  # the preflight
+
+
+@pytest.mark.parametrize(
+    "args", [("run", "--users", "many"), ("judge",), ("nothing",), ("judge", "a", "--nope")]
+)
+def test_wrong_usage_is_2(args: tuple[str, ...], here: Here) -> None:
+    """As the command line itself tells it."""
+    done = here(*args)
+    assert done.code == 2
+    assert "Error: " in done.err
+
+
+def test_a_port_in_use_is_told(shell: Shell) -> None:
+    """The demo names the port, before it has started a database."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = shell("demo", "serve", "--port", port, "--rows", "1000")
+    (error,) = done.errors()
+    assert port in error
+    assert done.code == 2
+
+
+def test_all_problems_are_told_at_once(shell: Shell, here: Here) -> None:
+    """Not one after the other, run for run."""
+    shell.write("r.yaml", "response_time:\n  p95: fast\n  p101: <1s\nthroughput:\n  target_rps: many\n")
+    done = here("check", "locustfile.py", "--requirements", "r.yaml", "--time-scale", "9", *U)
+    assert (done.code, len(done.errors())) == (2, 4)

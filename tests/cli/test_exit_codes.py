@@ -1,0 +1,105 @@
+"""What the command answers to the shell, from one end to the other."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.model import EventKind
+from loadproof.run.reader import read_run
+from tests.cli.conftest import LOCUSTFILE
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Shell
+
+
+def test_a_requirement_that_holds_is_0(shell: Shell) -> None:
+    """PASS, the report as JSON, plain lines, one run file, judged again to the same bytes."""
+    done = shell.load("--requirements", "pass.yaml", "--json", "out/report.json", seconds=5)
+    assert done.code == 0, done.text
+    assert "PASS" in done.out
+    assert "loadproof: the load started" in done.out
+    assert " users " in done.out  # a plain line: the output is no terminal
+    assert "\x1b" not in done.out
+    report = json.loads((shell.folder / "out/report.json").read_text())
+    assert (report["verdict"], report["exit_code"], report["outcome"]) == ("PASS", 0, "completed")
+    run = read_run(shell.folder / "run.db")
+    recorded = sum(part.requests for part in run.slices)
+    told = sum(event.data["count"] for event in run.events_of(EventKind.IN_FLIGHT))
+    assert 0 <= shell.stub.arrived["GET", "/loans"] - recorded <= told
+    _judged_again(shell, report)
+
+
+def _judged_again(shell: Shell, report: dict[str, object]) -> None:
+    before = (shell.folder / "run.db").read_bytes()
+    for name in ("1.json", "2.json"):
+        assert shell("judge", "run.db", "--json", name).code == 0
+    assert (shell.folder / "1.json").read_bytes() == (shell.folder / "2.json").read_bytes()
+    assert json.loads((shell.folder / "1.json").read_text()) == report
+    failed = shell("judge", "run.db", "--requirements", "fail.yaml")
+    assert (failed.code, "FAIL" in failed.out) == (3, True)
+    assert (shell.folder / "run.db").read_bytes() == before
+    exists = shell.load()
+    assert (exists.code, exists.errors()) == (2, ["run.db: this run file exists already"])
+
+
+def test_a_requirement_that_does_not_hold_is_3(shell: Shell) -> None:
+    """FAIL, and --quiet prints the verdict only; `runs` lists it."""
+    done = shell.load("--requirements", "fail.yaml", "--quiet", name=".loadproof/runs/a.db", seconds=4)
+    assert done.code == 3, done.text
+    assert done.out.split()[0] == "FAIL"
+    assert "the load started" not in done.out
+    listed = shell("runs")
+    assert (listed.code, "FAIL" in listed.out, "completed" in listed.out) == (0, True, True)
+
+
+def test_nothing_required_is_4_and_a_rehearsal_says_so(shell: Shell) -> None:
+    """No data and no requirement is never a pass; a rehearsal is marked wherever its verdict is."""
+    done = shell(
+        "run", "locustfile.py", "--target", shell.stub.url, "--stage", "20s:3", "--time-scale", "0.1",
+        "--run-file", "run.db",
+    )  # fmt: skip
+    assert done.code == 4, done.text
+    assert "REHEARSAL" in done.out
+    assert "nothing was required" in done.out
+
+
+def test_an_engine_that_dies_by_itself_is_5(shell: Shell) -> None:
+    """The run file is readable and says why."""
+    shell.write("locustfile.py", LOCUSTFILE + "        __import__('os')._exit(9)\n")
+    done = shell.load()
+    assert done.code == 5, done.text
+    assert "Locust ended with exit code 9 before the test was over" in done.out
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("http://127.0.0.1:1", "refuses"), ("http://no-such-host.invalid", "resolve")],
+)
+def test_a_target_that_is_not_there_is_6(target: str, message: str, shell: Shell) -> None:
+    """Told before any load, and before there is a run file."""
+    done = shell("run", "locustfile.py", "--target", target, "-u", "1", "-t", "1s", "--run-file", "run.db")
+    assert done.code == 6
+    (error,) = done.errors()
+    assert message in error
+    assert not (shell.folder / "run.db").exists()
+
+
+def test_check_sends_nothing(shell: Shell) -> None:
+    """It prints what would be done."""
+    done = shell("check", "locustfile.py", "--target", shell.stub.url, "-u", "3", "-t", "1m",
+                 "--requirements", "pass.yaml")  # fmt: skip
+    assert done.code == 0
+    assert shell.stub.url in done.out
+    assert done.out.splitlines()[-1] == "ok"
+    assert not shell.stub.arrived
+
+
+def test_a_terminal_without_our_letters_still_gets_the_verdict(shell: Shell) -> None:
+    """The marks are replaced; the exit code and the words are there."""
+    shell.env["PYTHONIOENCODING"] = "ascii"
+    done = shell.load("--requirements", "fail.yaml", seconds=4)
+    assert done.code == 3
+    assert "FAIL" in done.out

@@ -1,0 +1,160 @@
+"""The counter in Locust's hot path: by second and endpoint, nothing invented, nothing lost."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadproof.engines.locust.channel import MAXIMUM_MESSAGE_BYTES, Decoder, encode
+from loadproof.engines.locust.recorder import OTHER_ERRORS, Recorder
+from loadproof.histogram import Histogram
+from loadproof.model import FailureKind
+
+
+class Time:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def recorder() -> tuple[Recorder, Time]:
+    clock = Time()
+    return Recorder(clock), clock
+
+
+def test_a_second_is_handed_over_when_it_is_over() -> None:
+    """Not before, and once."""
+    counter, clock = recorder()
+    counter.request("GET", "/a", 10.0, 5)
+    clock.now_s = 1000.9
+    counter.request("GET", "/a", 20.0, 7)
+    assert counter.take() == ([], [])
+    clock.now_s = 1001.0
+    ((row,), errors) = counter.take()
+    assert row[:6] == [1000, "GET", "/a", 2, {}, 12]
+    assert Histogram.from_bytes(row[6]).count == 2
+    assert errors == []
+    assert counter.take() == ([], [])
+
+
+def test_at_the_end_the_running_second_is_handed_over_too() -> None:
+    """And what still comes in the same second is a further row of it."""
+    counter, _ = recorder()
+    for _ in range(2):
+        counter.request("GET", "/a", 1.0, 0)
+        assert [row[:4] for row in counter.take(everything=True)[0]] == [[1000, "GET", "/a", 1]]
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "not_durations"),
+    [(None, 0), (-1.0, 1), (math.nan, 1), (math.inf, 1), (-math.inf, 1), (1e300, 1), (1e12, 1)],
+)
+def test_a_request_without_a_usable_time_is_counted_and_not_timed(
+    time_ms: float | None, not_durations: int
+) -> None:
+    """No time is no 0; what is no duration is told; the second's other requests are unharmed."""
+    counter, clock = recorder()
+    counter.request("GET", "/a", time_ms, None)
+    counter.request("GET", "/a", 10.0, None)
+    clock.now_s = 1001.5
+    ((row,), _) = counter.take()
+    histogram = Histogram.from_bytes(row[6])
+    assert (row[3], histogram.count, histogram.minimum_s) == (2, 1, 0.01)
+    assert (counter.recorded, counter.not_durations) == (2, not_durations)
+
+
+@pytest.mark.parametrize("time_ms", [0.0, 1e-6, 0.5, 1e9, 1e12 - 1])
+def test_the_shortest_and_the_longest_times_are_kept(time_ms: float) -> None:
+    """From nothing to 31 years, in seconds."""
+    counter, _ = recorder()
+    counter.request("GET", "/a", time_ms, None)
+    ((row,), _) = counter.take(everything=True)
+    assert Histogram.from_bytes(row[6]).maximum_s == pytest.approx(time_ms / 1000)
+
+
+def test_failures_are_counted_by_kind_and_text() -> None:
+    """Beside the request that failed."""
+    counter, _ = recorder()
+    for kind, text in [
+        (FailureKind.STATUS, "500"),
+        (FailureKind.STATUS, "500"),
+        (FailureKind.TIMEOUT, "slow"),
+    ]:
+        counter.failure(counter.request("GET", "/a", 1.0, 0), "GET", "/a", kind, text)
+    ((row,), errors) = counter.take(everything=True)
+    assert row[4] == {"status": 2, "timeout": 1}
+    assert errors == [[1000, "GET", "/a", "status", "500", 2], [1000, "GET", "/a", "timeout", "slow", 1]]
+
+
+def test_an_outage_with_a_thousand_texts_is_kept_short() -> None:
+    """Twenty texts a second, the rest counted together: the counts still add up."""
+    counter, _ = recorder()
+    for number in range(1000):
+        tally = counter.request("GET", "/a", 1.0, 0)
+        counter.failure(tally, "GET", "/a", FailureKind.STATUS, f"id {number}")
+    _, errors = counter.take(everything=True)
+    assert len(errors) == 21
+    assert sum(row[5] for row in errors) == 1000
+    assert errors[-1] == [1000, "", "", "status", OTHER_ERRORS, 980]
+
+
+names = st.sampled_from(["/a", "/b", "/c"])
+steps = st.tuples(st.floats(0, 3), names, st.none() | st.floats(allow_nan=True), st.booleans())
+
+
+@given(st.lists(steps, max_size=60))
+def test_whatever_comes_is_conserved(course: list[tuple[float, str, float | None, bool]]) -> None:
+    """Any requests at any times, taken at any moments: each is in exactly one row of its own second."""
+    counter, clock = recorder()
+    expected: Counter[tuple[int, str]] = Counter()
+    rows = []
+    for wait_s, name, time_ms, take in course:
+        clock.now_s += wait_s
+        counter.request("GET", name, time_ms, 1)
+        expected[int(clock.now_s), name] += 1
+        if take:
+            rows += counter.take()[0]
+    rows += counter.take(everything=True)[0]
+    found: Counter[tuple[int, str]] = Counter()
+    for row in rows:
+        found[row[0], row[2]] += row[3]
+    assert found == expected
+    assert counter.recorded == len(course)
+
+
+messages = st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text() | st.none(), max_size=4))
+
+
+@given(
+    messages.filter(lambda m: all(abs(v) < 2**63 for d in m for v in d.values() if isinstance(v, int))),
+    st.data(),
+)
+def test_messages_arrive_in_whatever_pieces(sent: list[dict[str, object]], data: st.DataObject) -> None:
+    """The pipe may cut anywhere: the messages are the same, in order."""
+    stream = b"".join(encode(message) for message in sent)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
+    decoder = Decoder()
+    received = []
+    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        received += decoder.feed(stream[start:end])
+    assert received == sent
+
+
+def test_a_name_that_utf8_cannot_hold_does_not_stop_the_pipe() -> None:
+    """Half of a surrogate pair, as a faulty decoder leaves behind, is written out."""
+    assert Decoder().feed(encode({"name": "/a\ud800"})) == [{"name": "/a\\ud800"}]
+
+
+@pytest.mark.parametrize("length", [MAXIMUM_MESSAGE_BYTES + 1, 2**32 - 1])
+def test_a_stream_out_of_step_is_refused(length: int) -> None:
+    """Rather than waited for, four gigabytes long."""
+    with pytest.raises(ValueError, match="not one of Loadproof's"):
+        Decoder().feed(length.to_bytes(4, "little"))

@@ -1,0 +1,143 @@
+"""What people and programs read at the end of a run."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from loadproof.analysis.judge import judge
+from loadproof.model import Endpoint, EventKind, Outcome, Report
+from loadproof.reports import REPORTERS
+from loadproof.reports.terminal import print_report
+from tests.runs import (
+    LOANS,
+    LOGIN,
+    error_rate,
+    event,
+    part,
+    plan,
+    required,
+    run,
+    staged,
+    throughput,
+)
+
+LONG = Endpoint("GET", "/api/reports/user-analytics/by-region/and-by-month/with-all-the-details")
+
+
+def full() -> Report:
+    """A run with some of everything: many endpoints, failures, errors, notes, an interrupted rehearsal."""
+    many = [Endpoint("GET", f"/api/products/{number}") for number in range(14)]
+    slices = [
+        part(second, endpoint, [0.01 * (n + 1) for n in range(40)], failed=second % 2)
+        for second in range(10)
+        for endpoint in (LOANS, LOGIN, LONG, *many)
+    ]
+    errors = [
+        event(n, EventKind.ERROR_SAMPLE, f"HTTPError('50{n} Server Error')", endpoint=str(LOANS), count=n + 1)
+        for n in range(7)
+    ]
+    requirements = (
+        required(0.5),
+        required(0.05, quantile=0.99, endpoint="/api/loans"),
+        error_rate(0.05),
+        throughput(100),
+        required(1, endpoint="/typo"),
+    )
+    chosen = plan(*requirements, profile=staged((20, 10), (80, 10)), time_scale=0.1)
+    notes = [event(9, EventKind.IN_FLIGHT, "3 requests had no answer yet", count=3)]
+    return judge(run(*slices, of=chosen, events=[*errors, *notes], outcome=Outcome.INTERRUPTED))
+
+
+def printed(report: Report, width: int) -> list[str]:
+    stream = io.StringIO()
+    print_report(report, Console(file=stream, width=width, highlight=False))
+    return stream.getvalue().rstrip("\n").split("\n")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_summary_is_one_screen(width: int) -> None:
+    """Of 24 to 60 lines, none wider than the terminal but the path of the run file."""
+    lines = printed(full(), width)
+    assert 24 <= len(lines) <= 60
+    assert max(len(line) for line in lines[:-1]) <= width
+    assert "run file  runs/loans.db" in lines[-1]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize(
+    "said",
+    ["FAIL", "REHEARSAL", "INTERRUPTED", "8s of steady load", "and 5 more endpoints",
+     "and 2 more kinds of error", "3 requests had no answer yet", "all requests",
+     "p99", "/typo", "requirements.yaml:3"],
+)  # fmt: skip
+def test_the_summary_says(said: str, width: int) -> None:
+    """The verdict, what kind of run it was, the window, and what was left out for room."""
+    assert said in " ".join(" ".join(line.split()) for line in printed(full(), width))
+
+
+def test_a_small_pass_is_a_small_summary() -> None:
+    """The verdict, the requirement, the endpoint, the file: line by line."""
+    report = judge(run(part(0, LOANS, [0.1] * 100), part(1, LOANS, [0.1] * 100), of=plan(required(0.5))))
+    assert [" ".join(line.split()) for line in printed(report, 120)] == [
+        "",
+        "PASS the requirement holds",
+        "loans: locust, 2s · 200 requests, 0 failed · judged over the whole load (2s)",
+        "",
+        "requirement required measured 95 % interval margin samples written in",
+        "✓ p95 < 500ms 100ms 100ms … 100ms +80% 200 requirements.yaml:3",
+        "",
+        "endpoint requests req/s p50 p95 p99 max failed",
+        "GET /api/loans 200 100 100ms 100ms 100ms 100ms 0",
+        "",
+        "run file runs/loans.db",
+    ]
+
+
+def test_a_run_without_any_request_has_no_table() -> None:
+    """Missing is missing: no row of zeros."""
+    text = "\n".join(printed(judge(run(of=plan(required(0.5)), seconds=5)), 120))
+    assert "no request was made" in text
+    assert "req/s" not in text
+
+
+def test_a_stream_that_is_no_terminal_has_no_colour() -> None:
+    """Logs of pipelines hold text."""
+    stream = io.StringIO()
+    REPORTERS["terminal"](full(), stream)
+    assert "\x1b" not in stream.getvalue()
+    assert " FAIL " in stream.getvalue()
+
+
+def test_markup_in_names_is_text() -> None:
+    """A name with brackets is printed as it is, not read as a style."""
+    odd = Endpoint("GET", "/api/[red]items[/red]")
+    report = judge(run(part(0, odd, [0.1] * 100), of=plan(required(0.5))))
+    assert "/api/[red]items[/red]" in "\n".join(printed(report, 120))
+
+
+def test_json_holds_the_whole_report() -> None:
+    """Seconds and fractions as numbers, the exit code, errors as objects, the same bytes each time."""
+    streams = [io.StringIO(), io.StringIO()]
+    for stream in streams:
+        REPORTERS["json"](full(), stream)
+    text = streams[0].getvalue()
+    assert text == streams[1].getvalue()
+    document = json.loads(text)
+    assert (document["format"], document["exit_code"], document["verdict"]) == (1, 130, "FAIL")
+    assert document["outcome"] == "interrupted"
+    assert document["errors"][0] == {"error": "GET /api/loans: HTTPError('506 Server Error')", "count": 7}
+    assert [row["endpoint"] for row in document["endpoints"]][-1] == "all requests"
+    assert document["endpoints"][0]["p50_s"] == pytest.approx(0.2, rel=0.01)
+    assert {finding["verdict"] for finding in document["findings"]} == {"PASS", "FAIL", "INCONCLUSIVE"}
+
+
+def test_json_of_an_empty_run_has_nulls() -> None:
+    """Not zeros for what was not measured."""
+    stream = io.StringIO()
+    REPORTERS["json"](judge(run(of=plan(required(0.5)), seconds=5)), stream)
+    (total,) = json.loads(stream.getvalue())["endpoints"]
+    assert [total[key] for key in ("p50_s", "p95_s", "p99_s", "mean_s", "max_s")] == [None] * 5

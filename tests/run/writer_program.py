@@ -1,0 +1,37 @@
+"""Writes a run for ever: it is killed by the test that starts it, or stopped by a full disk.
+
+    python -m tests.run.writer_program FILE [ROWS_PER_COMMIT]
+
+After each commit it prints how many there are, so that the test knows what was acknowledged.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import psutil
+
+from loadproof.errors import RunFileError
+from loadproof.run.writer import RunWriter
+from tests.runs import START, batch, plan, required, run_facts
+
+
+def main() -> int:
+    """Returns 3 when the disk refuses."""
+    process = psutil.Process()
+    own = {"pid": process.pid, "started_at_s": process.create_time()}
+    try:
+        writer = RunWriter(Path(sys.argv[1]), {**run_facts(plan(required(0.5))), "writer": own})
+        second = 0
+        while True:
+            writer.commit(batch(second, requests=int(sys.argv[2])), START + second + 1.0)
+            second += 1
+            print(second, flush=True)
+    except RunFileError as error:
+        print(error, file=sys.stderr)
+        return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

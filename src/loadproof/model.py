@@ -162,14 +162,11 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """One monitor of a run, not opened yet."""
+    """One monitor of a run, not opened yet; settings are those of its kind (plan/watching.py)."""
 
-    kind: str
-    """A row of MONITORS."""
-    name: str
-    """The source of its readings: "postgres"."""
-    settings: dict[str, Any] = field(default_factory=dict)
-    """Of its kind (plan/watching.py), validated; may hold a password."""
+    kind: str  # a row of MONITORS
+    name: str  # the source of its readings
+    settings: dict[str, Any] = field(default_factory=dict)  # validated; may hold a password
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +176,7 @@ class ConsistencyCheck:
     name: str
     source: str
     """Where it was written: "loadproof.yaml:12"."""
-    settings: dict[str, Any] = field(default_factory=dict)
-    """See plan/watching.py, validated; may hold a password."""
+    settings: dict[str, Any] = field(default_factory=dict)  # validated; may hold a password
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def test_too_few_samples_prove_nothing(
         (error_rate(0.5, endpoint="/api/typo"), "no request of this endpoint was made"),
         (throughput(1, endpoint="/api/typo"), "no request of this endpoint was made"),
         (throughput(1, Operator.LESS, endpoint="/api/typo"), "no request of this endpoint was made"),
-        (required(0.8, Subject.RESOURCE, Statistic.MAXIMUM, metric="cpu"), "no monitor measures CPU yet"),
+        (required(0.8, Subject.RESOURCE, Statistic.MAXIMUM, metric="cpu"), "no monitor measures CPU"),
         (required(9, Subject.ENGINE_METRIC, Statistic.VALUE, metric="carts"), "no metric called carts"),
     ],
 )

@@ -48,7 +48,8 @@ def test_it_is_told_in_one_error(
     assert done.code == 2, done.text
     (error,) = done.errors()
     assert message in error
-    assert shell.stub.arrived.keys() <= {("GET", "/")}  # the preflight
+    # The preflight, and the look for something to watch.
+    assert shell.stub.arrived.keys() <= {("GET", "/"), ("GET", "/metrics")}
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_a_killed_worker_makes_it_inconclusive(shell: Shell) -> None:
         engine_processes(process.pid, CHILD)[-1].kill()
         code, said = ended(process)
     assert code == 4, said
-    assert "a Locust worker stopped answering" in said
+    assert " stopped answering" in said
     assert recorded(run_of(shell)) > 0
 
 

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 RATE_PER_PROCESS = 1000.0
 RATE_PER_FAST_PROCESS = 4000.0
-"""Requests per second that one process is given, with HttpUser and with FastHttpUser: four fifths of the
+"""Requests per second that one process is given, with Locust's HttpUser and FastHttpUser: four fifths of the
 1,270 and 5,070 that one core made (GET with a header, 50 users, medians of five). Above that times are the
 generator's own, not the service's."""
+RATE_PER_SESSION_PROCESS = 8000.0
+"""The same with Loadproof's own HTTP client, for both classes: about half of what one core made, because tasks
+that do more than one GET cost more."""
 _ANSWER_S = 0.05
 """How long an answer is assumed to take where the user's speed depends on it. A slower service means fewer
 requests, and a process too many, which costs some memory."""
@@ -59,7 +62,7 @@ def _enough(plan: Plan, profile: Profile, facts: dict[str, Any], cores: int) -> 
     peak = max([profile.start, *(stage.target for stage in profile.stages)])
     if peak == 0:
         return 1, "only during the run it shows how many users there are"
-    rate_per_s, capacity_per_s, said = _need(peak, profile, facts["paces"])
+    rate_per_s, capacity_per_s, said = _need(peak, profile, facts["paces"], plan.options.get("session"))
     needed = min(math.ceil(rate_per_s / capacity_per_s), math.floor(peak / _LEAST_USERS), cores)
     if needed <= 1:
         core = " and there is one core" if cores == 1 else ""
@@ -71,12 +74,16 @@ def _enough(plan: Plan, profile: Profile, facts: dict[str, Any], cores: int) -> 
     return needed, why
 
 
-def _need(peak: float, profile: Profile, paces: list[dict[str, Any]]) -> tuple[float, float, str]:
+def _need(
+    peak: float, profile: Profile, paces: list[dict[str, Any]], session: str | None
+) -> tuple[float, float, str]:
     """Requests per second at the peak, what one process makes, and the first in words."""
     weights = [pace["weight"] for pace in paces] or [1.0]
     total = sum(weights) or 1.0
     fast = bool(paces) and all(pace["fast"] for pace in paces)
     capacity_per_s = RATE_PER_FAST_PROCESS if fast else RATE_PER_PROCESS
+    if session == "loadproof":
+        capacity_per_s = RATE_PER_SESSION_PROCESS
     if profile.open_model:
         return peak, capacity_per_s, f"{format_count(round(peak))} arrivals/s"
     each_per_s = sum(p["weight"] / (p["wait_s"] + _ANSWER_S) for p in paces) / total

@@ -18,8 +18,8 @@ RATE_PER_FAST_PROCESS = 4000.0
 1,270 and 5,070 that one core made (GET with a header, 50 users, medians of five). Above that times are the
 generator's own, not the service's."""
 RATE_PER_SESSION_PROCESS = 8000.0
-"""The same with Loadproof's own HTTP client, for both classes: about half of what one core made, because tasks
-that do more than one GET cost more."""
+"""The same with Loadproof's own HTTP client, for both classes: about half of what one core made, because a
+task that does more than one GET costs more."""
 _ANSWER_S = 0.05
 """How long an answer is assumed to take where the user's speed depends on it. A slower service means fewer
 requests, and a process too many, which costs some memory."""

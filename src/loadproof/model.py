@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from operator import eq, ge, gt, le, lt, ne
 from typing import TYPE_CHECKING, Any
 
 from loadproof.histogram import Histogram
@@ -94,19 +95,8 @@ class Operator(StrEnum):
 
     def holds(self, value: float, limit: float) -> bool:
         """Whether `value operator limit` is true."""
-        match self:
-            case Operator.LESS:
-                return value < limit
-            case Operator.LESS_EQUAL:
-                return value <= limit
-            case Operator.GREATER:
-                return value > limit
-            case Operator.GREATER_EQUAL:
-                return value >= limit
-            case Operator.EQUAL:
-                return value == limit
-            case Operator.NOT_EQUAL:
-                return value != limit
+        compare = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}[self.value]
+        return bool(compare(value, limit))
 
 
 class Unit(StrEnum):

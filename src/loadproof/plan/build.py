@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import ConsistencyCheck, Plan, Profile, ProfileKind, Stage
+from loadproof.model import Plan, Profile, ProfileKind, Stage
 from loadproof.plan.arrivals import arrival_options, steady_rate
 from loadproof.plan.config import FILE_NAME, LoadedConfig, load_config
 from loadproof.plan.document import did_you_mean, near_files
@@ -160,16 +160,7 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
         time_scale=request.time_scale if request.time_scale is not None else chosen.test.time_scale,
         options=options,
         monitors=config.config.monitors.model_dump() if config else {},
-        consistency=_consistency(config),
-    )
-
-
-def _consistency(config: LoadedConfig | None) -> tuple[ConsistencyCheck, ...]:
-    if config is None:
-        return ()
-    return tuple(
-        ConsistencyCheck(name, config.where("consistency", name), check.model_dump())
-        for name, check in config.config.consistency.items()
+        consistency=config.consistency_checks() if config else (),
     )
 
 

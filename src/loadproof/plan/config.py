@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.model import ConsistencyCheck
 from loadproof.plan.document import Entry, Mapping, Scalar, Tree, did_you_mean, line_of, plain, read_document
 from loadproof.plan.explain import explain
 from loadproof.plan.requirements import conflicts, requirements_of
@@ -36,6 +37,13 @@ class LoadedConfig:
     def requirements_for(self, test: str | None) -> tuple[Requirement, ...]:
         """A test's own requirements, or else the file's."""
         return self.test_requirements.get(test or "", self.requirements)
+
+    def consistency_checks(self) -> tuple[ConsistencyCheck, ...]:
+        """The checks before and after the load, each with the place where it is written."""
+        return tuple(
+            ConsistencyCheck(name, self.where("consistency", name), check.model_dump())
+            for name, check in self.config.consistency.items()
+        )
 
     def where(self, *path: str | int) -> str:
         """file:line of a key."""

@@ -130,4 +130,4 @@ def test_check_shows_how_many_and_why(folder: Path) -> None:
     with Command.loadproof(*args, folder=folder) as check:
         line = check.wait_for("processes")
         assert check.ended() == 0
-    assert line == "processes     1: 5 users make up to 71 requests/s; one process makes 1,000/s"
+    assert line == "processes     1: 5 users make up to 71 requests/s; one process makes 8,000/s"

@@ -52,7 +52,9 @@ def test_as_many_processes_as_the_load_needs(
 ) -> None:
     """Users, their waits and their client say how many requests to expect; cores are the limit."""
     (tmp_path / "loans.py").write_text(PLAIN)
-    made = decide(plan(scenario=tmp_path / "loans.py"), staged((60, users)), found, cores)
+    made = decide(
+        plan(scenario=tmp_path / "loans.py", options={"session": "locust"}), staged((60, users)), found, cores
+    )
     assert (made.count, made.given) == (count, False), reason
 
 
@@ -60,7 +62,12 @@ def test_arrivals_per_second_are_the_need_themselves(tmp_path: Path) -> None:
     """In the open model the rate counts, whatever users wait."""
     (tmp_path / "loans.py").write_text(PLAIN)
     profile = staged((60, 2500), open_model=True)
-    assert decide(plan(scenario=tmp_path / "loans.py"), profile, facts(9.0), 8).count == 3
+    assert (
+        decide(
+            plan(scenario=tmp_path / "loans.py", options={"session": "locust"}), profile, facts(9.0), 8
+        ).count
+        == 3
+    )
 
 
 @pytest.mark.parametrize(("given", "count"), [(3, 3), (1, 1), (-1, 8)])
@@ -98,7 +105,9 @@ def test_what_wants_one_process_is_seen(code: str, clause: str) -> None:
 def test_a_locustfile_that_hands_out_its_data_stays_alone(tmp_path: Path) -> None:
     """However great the load, and the plan says why."""
     (tmp_path / "loans.py").write_text("A = [1]\ndef f(): return A.pop()\n")
-    made = decide(plan(scenario=tmp_path / "loans.py"), staged((60, 5000)), facts(), 8)
+    made = decide(
+        plan(scenario=tmp_path / "loans.py", options={"session": "locust"}), staged((60, 5000)), facts(), 8
+    )
     assert made.count == 1
     assert "hands out A (line 2); --processes N to insist" in made.why
 
@@ -118,7 +127,11 @@ def test_waits_are_read_from_the_user_class(wait: str, wait_s: float, tmp_path: 
     """Locust's own waits are sampled; a function of the locustfile's own is not called and counts as none."""
     source = f"from locust import *\nfrom locust.user.wait_time import *\n{PLAIN}    wait_time = {wait}\n"
     (tmp_path / "loans.py").write_text(source)
-    of = plan(scenario=tmp_path / "loans.py", engine_args=("-u", "1000", "-r", "1000", "-t", "9"))
+    of = plan(
+        scenario=tmp_path / "loans.py",
+        options={"session": "locust"},
+        engine_args=("-u", "1000", "-r", "1000", "-t", "9"),
+    )
     why = LocustEngine().inspect(of).options["processes"]["why"]
     rate_per_s = float(why.split("make up to ")[1].split(" requests")[0].replace(",", ""))
     assert 1000 / rate_per_s - 0.05 == pytest.approx(wait_s, rel=0.15, abs=1e-6)

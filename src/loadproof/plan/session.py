@@ -11,16 +11,16 @@ SESSIONS: Final = ("loadproof", "locust")
 
 
 def session_options(session: str | None, engine: str) -> dict[str, Any]:
-    """The plan's option `session`, "loadproof" by default; empty for an engine that has no such choice.
+    """The plan's option `session` when somebody chose; without it a locustfile gets "loadproof".
 
     Raises ConfigError for a client that does not exist, or with another engine than Locust.
     """
+    if session is None:
+        return {}
     if engine != "locust":
-        if session is None:
-            return {}
         hint = "leave it out: k6 has an HTTP client of its own"
         raise ConfigError(Problem("--session is for locustfiles", "--session", hint))
-    if session is not None and session not in SESSIONS:
+    if session not in SESSIONS:
         hint = "write --session loadproof (the default) or --session locust"
         raise ConfigError(Problem(f"there is no session '{session}'", "--session", hint))
-    return {"session": session or SESSIONS[0]}
+    return {"session": session}

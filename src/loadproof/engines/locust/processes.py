@@ -62,7 +62,9 @@ def _enough(plan: Plan, profile: Profile, facts: dict[str, Any], cores: int) -> 
     peak = max([profile.start, *(stage.target for stage in profile.stages)])
     if peak == 0:
         return 1, "only during the run it shows how many users there are"
-    rate_per_s, capacity_per_s, said = _need(peak, profile, facts["paces"], plan.options.get("session"))
+    rate_per_s, capacity_per_s, said = _need(
+        peak, profile, facts["paces"], plan.options.get("session", "loadproof")
+    )
     needed = min(math.ceil(rate_per_s / capacity_per_s), math.floor(peak / _LEAST_USERS), cores)
     if needed <= 1:
         core = " and there is one core" if cores == 1 else ""
@@ -75,7 +77,7 @@ def _enough(plan: Plan, profile: Profile, facts: dict[str, Any], cores: int) -> 
 
 
 def _need(
-    peak: float, profile: Profile, paces: list[dict[str, Any]], session: str | None
+    peak: float, profile: Profile, paces: list[dict[str, Any]], session: str
 ) -> tuple[float, float, str]:
     """Requests per second at the peak, what one process makes, and the first in words."""
     weights = [pace["weight"] for pace in paces] or [1.0]

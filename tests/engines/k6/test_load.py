@@ -10,7 +10,8 @@ import pytest
 
 from loadproof.engines.k6.engine import K6Engine, scenario_profile
 from loadproof.model import EventKind, Outcome, Plan, Profile, ProfileKind, Stage
-from tests.engines.k6.conftest import Sunk, require_k6
+from tests.binaries import require_k6
+from tests.engines.k6.conftest import Sunk
 
 if TYPE_CHECKING:
     from tests.engines.k6.conftest import Lab

@@ -54,10 +54,6 @@ class K6Engine:
         binary = find_k6()
         return {"k6": str(binary)} if binary else {}
 
-    def check(self, plan: Plan) -> list[Problem]:
-        """Why this plan cannot run."""
-        return list(self.inspect(plan).problems)
-
     def inspect(self, plan: Plan) -> Inspection:
         """Load the script in k6 without running it: its problems, the hosts it names, its own load."""
         binary = find_k6()

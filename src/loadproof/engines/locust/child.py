@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Any
 from locust import FastHttpUser, HttpUser, User, argument_parser, events
 from locust.argument_parser import get_parser, parse_locustfile_option
 
+from loadproof.clock import wall_clock
 from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.handshake import NotWelcomeError, greet, hello
 from loadproof.engines.locust.pace import paces
 from loadproof.engines.locust.plugin import Plugin
-from loadproof.engines.locust.recorder import wall_clock
 from loadproof.engines.locust.settings import VARIABLE, Settings, WorkerSettings
 
 if TYPE_CHECKING:

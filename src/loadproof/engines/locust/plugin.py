@@ -18,6 +18,7 @@ from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 from locust.stats import StatsError
 
+from loadproof.clock import wall_clock
 from loadproof.engines.locust import session
 from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.exemplars import Exemplars
@@ -25,7 +26,7 @@ from loadproof.engines.locust.failures import classify
 from loadproof.engines.locust.in_flight import InFlight
 from loadproof.engines.locust.open_model import OpenModel
 from loadproof.engines.locust.pacing import PacedUsers
-from loadproof.engines.locust.recorder import LateRecorder, Recorder, wall_clock
+from loadproof.engines.locust.recorder import LateRecorder, Recorder
 from loadproof.engines.locust.shape import ProfileShape
 from loadproof.engines.locust.task_loop import current_lateness_s
 from loadproof.engines.locust.worker_side import WorkerSide

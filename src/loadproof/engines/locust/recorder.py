@@ -7,7 +7,6 @@ inside Locust's own reports from worker to master (msgpack) and then to the cond
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,13 +43,6 @@ class _Tally:
         self.failures: dict[str, int] = {}
         self.floor_ms = 0.0
         """Requests that took at least so long may be exemplars (see exemplars.py)."""
-
-
-def wall_clock() -> Callable[[], float]:
-    """A clock in seconds since the epoch that never jumps: the wall clock now, then the monotonic one."""
-    anchor = time.time() - time.monotonic()
-    monotonic = time.monotonic
-    return lambda: monotonic() + anchor
 
 
 class Recorder:

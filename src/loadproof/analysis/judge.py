@@ -26,9 +26,16 @@ from loadproof.model import (
 from loadproof.units import format_count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from loadproof.run.reader import Run
+
+ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = ()
+"""What is found in a run beside its requirements: each a pure function of the run and its judged window.
+
+A finding with NOTE in its evidence is worth knowing and is no verdict; one with "measurement": "invalid"
+makes the whole run INCONCLUSIVE. "rows" in the evidence, a list of flat objects, is printed as a table.
+"""
 
 
 def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report:
@@ -58,7 +65,8 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
     if len(findings) == len(invalid):
         advice = "give a requirements file: --requirements FILE"
         findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
-    findings = [*of_load, *findings]
+    found = [finding for analysis in ANALYSES for finding in analysis(run, window)]
+    findings = [*of_load, *findings, *found]
     verdict = overall_verdict(findings)
     span = load_span(run)
     return Report(

@@ -315,6 +315,8 @@ class EventKind(StrEnum):
     INTERRUPTED = "interrupted"
     DROPPED = "requests dropped"
     SESSION_FALLBACK = "session fell back"
+    TARGET_REFUSED = "target refused"
+    """The scenario reached for a host that may not be loaded: the load ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ class PageServer:
     def __init__(self, text: str | bytes = "") -> None:
         self.text = text
         self.status = 200
+        self.location = ""
+        """Where a redirect leads, if `status` is one."""
         self.open = threading.Event()
         self.open.set()
         self.asked = 0
@@ -28,6 +30,8 @@ class PageServer:
                 try:
                     self.send_response(owner.status)
                     self.send_header("Content-Type", "text/plain")
+                    if owner.location:
+                        self.send_header("Location", owner.location)
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
                     self.wfile.write(body)

@@ -140,6 +140,20 @@ def test_a_query_that_cannot_be_read_is_said_before_the_load() -> None:
         monitor.close()
 
 
+def test_a_page_that_sends_its_readers_to_another_host_is_not_followed() -> None:
+    """Nobody said that the other one may be asked; on the same host a redirect is followed."""
+    with PageServer("made 1\n") as elsewhere, PageServer() as page:
+        page.status, page.location = 307, f"http://localhost:{elsewhere.place.rpartition(':')[2]}/metrics"
+        monitor = _monitor(page)
+        with pytest.raises(MonitorError, match="sends its readers to localhost"):
+            monitor.read()
+        assert elsewhere.asked == 0
+        page.location = f"{elsewhere.url}/metrics"
+        assert monitor.read()
+        monitor.close()
+        assert elsewhere.asked == 1
+
+
 def test_a_slow_scrape_interval_is_said() -> None:
     """Prometheus cannot show what is shorter than its own interval."""
     with PageServer("a 1\n") as page, servers.prometheus_server(page.place, "3s") as url:

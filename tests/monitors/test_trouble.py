@@ -152,7 +152,7 @@ def test_a_blocked_statement_is_told_without_its_values() -> None:
 
             def waits() -> bool:
                 found.update({reading.series: reading.value for reading in monitor.read()})
-                return found["locks.waiting"] == 1
+                return found["locks.waiting"] == 1 and "wait.Lock" in found
 
             servers.wait_until(waits, what="the lock")
             holder.rollback()

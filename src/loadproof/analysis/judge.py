@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from loadproof.analysis.consistency import judge_consistency
+from loadproof.analysis.guard import REFUSED, guard_note, judge_guard
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.load import NOTE, applied_load, judge_load, judge_under_load
 from loadproof.analysis.resources import Watched, judge_resource
@@ -47,7 +48,7 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
         requirements = run.plan.requirements
     window = judged_window(run)
     judged = [part for part in run.slices if part.second in window.seconds]
-    invalid = judge_integrity(run, window)
+    invalid = [*judge_guard(run), *judge_integrity(run, window)]
     load = applied_load(run, judged, window)
     of_load = judge_load(load, judged)
     watched = Watched(run)
@@ -99,6 +100,8 @@ def overall_verdict(findings: Sequence[Finding]) -> Verdict:
 
 def exit_code(report: Report) -> ExitCode:
     """What the process should answer for this report."""
+    if any(finding.id == REFUSED for finding in report.findings):
+        return ExitCode.REFUSED
     if report.outcome is Outcome.INTERRUPTED:
         return ExitCode.INTERRUPTED
     if report.outcome is Outcome.ENGINE_FAILED:
@@ -180,7 +183,7 @@ _NOTED = (
 
 def _notes(run: Run) -> list[str]:
     """What a reader should know beside the findings."""
-    notes = [event.message for event in run.events if event.kind in _NOTED]
+    notes = guard_note(run) + [event.message for event in run.events if event.kind in _NOTED]
     if run.plan.rehearsal:
         notes.append(f"rehearsal: the profile was played in {run.plan.time_scale:g} of its time")
     return list(dict.fromkeys(notes))
@@ -192,6 +195,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "engine": run.plan.engine,
         "scenario": str(run.plan.scenario),
         "target": run.plan.target,
+        "environment": run.plan.options.get("guard", {}).get("environment") or None,
         "profile": str(run.plan.profile.kind),
         "versions": run.facts.get("versions", {}),
         "host": run.facts.get("host", {}),

@@ -8,6 +8,8 @@ from loadproof.engines import SUFFIXES, Engine, load_engine
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, ProfileKind
 from loadproof.plan import PlanRequest, build_plan
+from loadproof.plan.build import guard_rules
+from loadproof.plan.guard import admit
 from loadproof.plan.redact import Redactor, secrets_of
 from loadproof.plan.target import normalise_target, preflight
 
@@ -19,6 +21,7 @@ def plan_and_engine(request: PlanRequest) -> tuple[Plan, Engine]:
 
     Raises:
         ConfigError: with every problem that the request, the files or the scenario have.
+        RefusedError: a target is production, or neither local nor listed.
     """
     plan = build_plan(request, SUFFIXES)
     engine = load_engine(plan.engine)
@@ -34,7 +37,9 @@ def plan_and_engine(request: PlanRequest) -> tuple[Plan, Engine]:
     plan = replace(plan, options={**plan.options, **inspection.options})
     for target in inspection.targets:
         normalise_target(target)
-    return replace(plan, options={**plan.options, "targets": list(inspection.targets)}), engine
+    policy = admit(guard_rules(request), inspection.targets, plan.played_profile)
+    guarded = {"targets": list(inspection.targets), "guard": policy.to_json()}
+    return replace(plan, options={**plan.options, **guarded}), engine
 
 
 def check_targets(plan: Plan) -> None:

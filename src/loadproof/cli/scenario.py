@@ -113,6 +113,14 @@ def _request(
         str | None,
         typer.Option("--bind", help="HOST[:PORT] where they connect; by default any interface, port 5557."),
     ] = None,
+    environment: Annotated[
+        str | None,
+        typer.Option("--environment", help="What the target is, such as staging; production is refused."),
+    ] = None,
+    allow_production: Annotated[
+        str | None,
+        typer.Option("--allow-production", help="Type the host of production to load it, within a cap."),
+    ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the run; by default the scenario's file name.")
     ] = None,
@@ -141,6 +149,8 @@ def _request(
         expect_workers=expect_workers,
         bind=bind,
         session=session,
+        environment=environment,
+        allow_production=allow_production,
         name=name,
         config=config,
     )

@@ -27,7 +27,12 @@ class Page:
         self._url = url
         self.shown = redact_url(url)
         # No environment: a proxy set there is not for the service under test.
-        self._client = httpx.Client(timeout=TIMEOUT_S, trust_env=False, follow_redirects=True)
+        self._client = httpx.Client(
+            timeout=TIMEOUT_S,
+            trust_env=False,
+            follow_redirects=True,
+            event_hooks={"request": [self._stay]},
+        )
 
     def text(self) -> str:
         """The page. Raises MonitorError: no answer, not 200, too long, too slow."""
@@ -51,6 +56,11 @@ class Page:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise MonitorError(f"{self.shown} does not answer: {error or type(error).__name__}") from None
         return b"".join(parts).decode(errors="replace")
+
+    def _stay(self, request: httpx.Request) -> None:
+        """To `/metrics/` a redirect may lead, to another host not: nobody said that it may be asked."""
+        if request.url.host != httpx.URL(self._url).host:
+            raise MonitorError(f"{self.shown} sends its readers to {request.url.host}")
 
     def close(self) -> None:
         """End the connection."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, Profile, ProfileKind, Stage
 from loadproof.plan.arrivals import arrival_options, steady_rate
-from loadproof.plan.config import FILE_NAME, LoadedConfig, load_config
+from loadproof.plan.config import LoadedConfig, find_config
 from loadproof.plan.document import did_you_mean, near_files
+from loadproof.plan.guard import Rules
 from loadproof.plan.machines import machine_options
 from loadproof.plan.profiles import (
     ParsedStage,
@@ -60,6 +61,8 @@ class PlanRequest:
     expect_workers: int | None = None
     bind: str | None = None
     session: str | None = None
+    environment: str | None = None
+    allow_production: str | None = None
     name: str | None = None
     config: Path | None = None
     folder: Path = field(default_factory=Path)
@@ -115,7 +118,7 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
     problems = _Problems()
     config: LoadedConfig | None = None
     with problems.collected():
-        config = _find_config(request)
+        config = find_config(request.folder, request.config)
     if problems:
         # Without a sound file it is unknown what the names on the command line mean: check the rest.
         _check_numbers(request, problems)
@@ -164,6 +167,17 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
     )
 
 
+def guard_rules(request: PlanRequest) -> Rules:
+    """Which hosts may be loaded: what loadproof.yaml says, then the command line. Raises ConfigError."""
+    config = find_config(request.folder, request.config)
+    rules = config.guard_rules() if config else Rules()
+    return replace(
+        rules,
+        environment=request.environment or rules.environment,
+        allow_production=request.allow_production or "",
+    )
+
+
 def parse_env(items: Iterable[str]) -> dict[str, str]:
     """Variables from NAME=VALUE texts; the last of one name counts.
 
@@ -187,18 +201,6 @@ def parse_env(items: Iterable[str]) -> dict[str, str]:
     if problems:
         raise ConfigError(*problems)
     return env
-
-
-def _find_config(request: PlanRequest) -> LoadedConfig | None:
-    if request.config is not None:
-        return load_config(request.folder / request.config)
-    found = request.folder / FILE_NAME
-    if found.exists():
-        return load_config(found)
-    other = found.with_suffix(".yml")
-    if other.exists():
-        raise ConfigError(Problem("is not read under this name", str(other), f"call it {FILE_NAME}"))
-    return None
 
 
 def _choose(request: PlanRequest, config: LoadedConfig | None) -> _Chosen:

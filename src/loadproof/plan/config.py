@@ -9,8 +9,20 @@ from pydantic import ValidationError
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import ConsistencyCheck
-from loadproof.plan.document import Entry, Mapping, Scalar, Tree, did_you_mean, line_of, plain, read_document
+from loadproof.plan.document import (
+    Entry,
+    Mapping,
+    Scalar,
+    Sequence,
+    Tree,
+    did_you_mean,
+    line_of,
+    plain,
+    read_document,
+)
 from loadproof.plan.explain import explain
+from loadproof.plan.guard import Rule, Rules
+from loadproof.plan.hosts import host_key
 from loadproof.plan.requirements import conflicts, requirements_of
 from loadproof.plan.schema import Config
 from loadproof.plan.target import normalise_target
@@ -45,9 +57,31 @@ class LoadedConfig:
             for name, check in self.config.consistency.items()
         )
 
+    def guard_rules(self) -> Rules:
+        """What the file says of the hosts that may be loaded."""
+        hosts, closed = self.config.targets, self.config.production
+        return Rules(
+            environment=self.config.environment or "",
+            targets=tuple(Rule(text, self.where("targets", at)) for at, text in enumerate(hosts)),
+            production=tuple(Rule(text, self.where("production", at)) for at, text in enumerate(closed)),
+        )
+
     def where(self, *path: str | int) -> str:
         """file:line of a key."""
         return f"{self.path}:{line_of(self.tree, path)}"
+
+
+def find_config(folder: Path, named: Path | None) -> LoadedConfig | None:
+    """The file that is named, or loadproof.yaml in `folder`; None without one. Raises ConfigError."""
+    if named is not None:
+        return load_config(folder / named)
+    found = folder / FILE_NAME
+    if found.exists():
+        return load_config(found)
+    other = found.with_suffix(".yml")
+    if other.exists():
+        raise ConfigError(Problem("is not read under this name", str(other), f"call it {FILE_NAME}"))
+    return None
 
 
 def load_config(path: Path) -> LoadedConfig:
@@ -129,6 +163,11 @@ def _cross_checks(path: Path, tree: Mapping) -> list[Problem]:
                 normalise_target(target.raw, f"{path}:{target.line}")
             except ConfigError as error:
                 problems.extend(error.problems)
+    closed = {host_key(item.raw) for item in _texts(tree, "production")}
+    for item in _texts(tree, "targets"):
+        if host_key(item.raw) in closed:
+            hint = "production is never loaded: take it out of one of the lists"
+            problems.append(Problem(f"'{item.value}' is also under production", f"{path}:{item.line}", hint))
     for test in _entries(tree, "tests"):
         named = _text(test.value, "scenario")
         if named is not None and named.raw not in scenarios:
@@ -150,6 +189,12 @@ def _entries(tree: Tree, key: str) -> tuple[Entry, ...]:
 def _text(tree: Tree, key: str) -> Scalar | None:
     inner = tree.get(key) if isinstance(tree, Mapping) else None
     return inner if isinstance(inner, Scalar) and isinstance(inner.value, str) else None
+
+
+def _texts(tree: Tree, key: str) -> list[Scalar]:
+    inner = tree.get(key) if isinstance(tree, Mapping) else None
+    items = inner.items if isinstance(inner, Sequence) else ()
+    return [item for item in items if isinstance(item, Scalar) and isinstance(item.value, str)]
 
 
 def _reading_order(problem: Problem) -> tuple[str, int]:

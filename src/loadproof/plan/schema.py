@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from loadproof.plan.guard import read_rule
 from loadproof.plan.profiles import ParsedStage, parse_run_time, parse_stage
 from loadproof.plan.watching import CheckConfig, MonitorsConfig
 from loadproof.units import parse_rate
@@ -74,6 +75,8 @@ def _variable(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(check_name)]
+Host = Annotated[str, AfterValidator(read_rule)]
+"""A host, `*.domain`, an address or a network."""
 Env = dict[Annotated[str, AfterValidator(_variable)], str]
 Users = Annotated[int, Field(ge=1, le=MAX_USERS)]
 RunTime = Annotated[float, BeforeValidator(_run_time)]
@@ -194,6 +197,17 @@ class Config(_Section):
 
     target: str | None = Field(
         None, description="Base URL of the system under test. Default: what the scenario itself says."
+    )
+    environment: str | None = Field(
+        None, description="What the target is, as `staging`. `production` is never loaded (target-guard.md)."
+    )
+    targets: list[Host] = Field(
+        default_factory=list,
+        description="Hosts that may be loaded beside this machine and private networks: names, `*.domain`, "
+        "addresses, networks.",
+    )
+    production: list[Host] = Field(
+        default_factory=list, description="Hosts that are never loaded, under whatever name or address."
     )
     scenarios: dict[Name, Annotated[ScenarioConfig, BeforeValidator(_scenario)]] = Field(
         default_factory=dict, description="Scenarios by name; a file's name alone will do."

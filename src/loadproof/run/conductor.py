@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadproof.errors import EngineError, Problem, RunFileError
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
+from loadproof.plan.guard import PRODUCTION_MOST_PER_S
 from loadproof.plan.redact import Redactor, redact_url, secrets_of
 from loadproof.plan.watching import secrets_in
 from loadproof.run.consistency import Consistency
@@ -109,6 +110,9 @@ class Conductor:
         event = replace(event, message=self._redact(event.message), data=self._clean_data(event.data))
         self._batch.events.append(event)
         self.progress.add_event(event)
+        if event.kind is EventKind.TARGET_REFUSED and not self._stops:
+            self._stops = 1
+            self._engine.stop()
 
     def log(self, line: str) -> None:
         line = self._redact(line)
@@ -170,6 +174,7 @@ class Conductor:
             await asyncio.sleep(max(0.0, due_s - loop.time()))
             # In a thread: a slow disk must not stop the reading of the engine's pipe.
             await asyncio.shield(loop.run_in_executor(disk, self._commit, self._taken()))
+            self._hold_production_cap()
             try:
                 if self._broken is None:
                     on_second(self.progress, self.now())
@@ -178,6 +183,18 @@ class Conductor:
             if self._broken is not None:
                 self._engine.stop()
                 return
+
+    def _hold_production_cap(self) -> None:
+        """A run that may load production ends when a second had more requests than the cap."""
+        host = self._plan.options.get("guard", {}).get("allowed_production")
+        most = max(self.progress.throughput.values(), default=0) if host else 0
+        if most > PRODUCTION_MOST_PER_S and not self._stops:
+            message = f"{most} requests in a second are too much for production; the cap is "
+            self.event(
+                Event(
+                    self.now(), EventKind.TARGET_REFUSED, f"{message}{PRODUCTION_MOST_PER_S}", {"host": host}
+                )
+            )
 
     def _taken(self) -> Batch:
         batch, self._batch = self._batch, Batch()

@@ -10,11 +10,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from loadproof.engines.k6.guard import guard_arguments
 from loadproof.engines.k6.inspection import TARGET_VARIABLES
 from loadproof.engines.k6.options import split_metric, trend_statistics
 from loadproof.engines.k6.requests import NEEDED_TAGS
 from loadproof.errors import Problem
 from loadproof.model import ProfileKind
+from loadproof.plan.guard import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,6 +144,8 @@ def run_arguments(
     merged += [f"--system-tags={','.join(system_tags(user, options))}"]
     if user.summary_export is None:
         merged.append(f"--summary-export={summary}")
+    if "guard" in plan.options:
+        merged += guard_arguments(Policy.from_json(plan.options["guard"]), options)
     return [k6, "run", *ours, *user.run, *execution, *merged, str(script)]
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from loadproof.engines.k6.exits import MARKED_AS_FAILED, THRESHOLDS_FAILED, meaning
+from loadproof.engines.k6.guard import REFUSED_TEXTS
 from loadproof.engines.k6.inspection import same_host
 from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
 from loadproof.model import Event, EventKind
@@ -58,6 +59,9 @@ class Reporting:
             else:
                 self._errors.add(sample)
             self._sink.event(Event(now_s, EventKind.ERROR_SAMPLE, text, data))
+            if "guard" in self._plan.options and sample.text in REFUSED_TEXTS:
+                message = f"the script reached for '{sample.endpoint}' where it may not: {sample.text}"
+                self._sink.event(Event(now_s, EventKind.TARGET_REFUSED, message))
         self._hosts.update(batch.hosts)
         if not self._began and self.reader.first_s is not None:
             self._began = True

@@ -202,6 +202,7 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),
         scenario=fingerprint(plan.scenario.read_bytes()),
         slow_s=plan.options.get("slow_s"),
+        guard=plan.options.get("guard", {}),
     )
 
 

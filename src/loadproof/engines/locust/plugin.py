@@ -19,7 +19,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from locust.stats import StatsError
 
 from loadproof.clock import wall_clock
-from loadproof.engines.locust import session
+from loadproof.engines.locust import guard, session
 from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.exemplars import Exemplars
 from loadproof.engines.locust.failures import classify
@@ -33,6 +33,7 @@ from loadproof.engines.locust.worker_side import WorkerSide
 from loadproof.engines.locust.workers import Workers
 from loadproof.engines.supervisor import die_with_parent
 from loadproof.model import EventKind
+from loadproof.plan.guard import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,6 +67,9 @@ class Plugin:
         self._scenario_errors: set[str] = set()
         self._fallbacks: set[str] = set()
         """Features that Loadproof's HTTP client left to Locust's, told once each."""
+        self._refusals: list[str] = []
+        """Why the target guard refused connections in this process; grows by itself."""
+        self._refusals_told: set[str] = set()
         self._open: OpenModel | None = None
         self._paced = PacedUsers(self._clock)
         if settings.profile is not None and settings.profile.open_model:
@@ -75,6 +79,8 @@ class Plugin:
     def install(self) -> None:
         """Add the listeners, before the locustfile is imported."""
         runners.WORKER_REPORT_INTERVAL = 1.0
+        if self._settings.guard:
+            self._refusals = guard.install(Policy.from_json(self._settings.guard))
         self._in_flight.install(self._on_request)
         if self._settings.session == "loadproof":
             session.install()
@@ -158,6 +164,7 @@ class Plugin:
             "in_flight": self._in_flight.count,
             "not_durations": self._recorder.not_durations,
             "fallbacks": list(session.LEDGER.fallbacks),
+            "refusals": self._refusals,
             **self._worker.report(sum(row[3] for row in slices)),
         }
         if self._open is not None:
@@ -171,6 +178,7 @@ class Plugin:
             return
         self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
         self._tell_fallbacks(report["fallbacks"])
+        self._tell_refusals(report["refusals"])
         if self._open is not None:
             self._open.add_report(client_id, report["arrivals"])
         elif "paced" in report:
@@ -192,6 +200,7 @@ class Plugin:
         elif self._paced.pace_s is not None:
             self._send({"t": "paced", "rows": self._paced.rows(), "pace_s": self._paced.pace_s})
         self._tell_fallbacks(session.LEDGER.fallbacks)
+        self._tell_refusals(self._refusals)
         self._send_exemplars(self._exemplars.take(everything=everything))
         self._send({"t": "users", "time": self._clock(), "users": self._runner.user_count})
         if isinstance(self._runner, MasterRunner):
@@ -202,6 +211,11 @@ class Plugin:
             self._fallbacks.add(feature)
             message = f"{feature}: such requests go through Locust's own HTTP client, which is slower"
             self._event(EventKind.SESSION_FALLBACK, message, feature=feature)
+
+    def _tell_refusals(self, reasons: Iterable[str]) -> None:
+        for reason in sorted(set(reasons) - self._refusals_told):
+            self._refusals_told.add(reason)
+            self._event(EventKind.TARGET_REFUSED, reason)
 
     def _send_exemplars(self, rows: list[dict[str, Any]]) -> None:
         if rows:

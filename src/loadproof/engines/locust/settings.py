@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from secrets import token_hex
+from typing import Any
 
 from loadproof.model import Profile, ProfileKind, Stage
 
@@ -45,6 +46,8 @@ class Settings:
     """Of this run: a worker that does not know it belongs to another one."""
     slow_s: float | None = None
     """Requests that take at least so long are kept, not only the slowest few."""
+    guard: dict[str, Any] = field(default_factory=dict)
+    """The target guard's policy (plan/guard.py) as JSON; empty for none."""
 
     def to_text(self) -> str:
         return json.dumps(asdict(self))

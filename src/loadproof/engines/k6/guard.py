@@ -1,0 +1,57 @@
+"""The target guard as k6's own flags: host names and address ranges that it never connects to."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from loadproof.plan.guard import Policy, Rule
+from loadproof.plan.hosts import LOCAL, Network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from loadproof.engines.k6.options import Options
+
+REFUSED_TEXTS = ("ip is blacklisted", "hostname is blocked")
+"""k6's error tag of a request that it did not send (its `lib/netext/httpext/error_codes.go`)."""
+
+
+def guard_arguments(policy: Policy, options: Options) -> list[str]:
+    """`--block-hostnames` and `--blacklist-ip`; the lists of the script's own options stay in force.
+
+    Where `targets` has a `*.domain`, whose addresses nobody knows beforehand, only production is refused.
+    """
+    # k6 knows no exception from a pattern: the host of production that was typed must not fall under one.
+    names = [name for name in policy.production if not Rule(name).names(policy.allowed_production)]
+    names += options.get("blockHostnames") or []
+    networks = [*policy.production_networks, *(options.get("blacklistIPs") or [])]
+    if not any(name.startswith("*.") for name in policy.targets):
+        opened = (*policy.target_networks, *policy.allowed_networks)
+        networks += map(str, _all_but([*LOCAL, *map(ipaddress.ip_network, opened)]))
+    allowed = list(map(ipaddress.ip_network, policy.allowed_networks))
+    closed = [n for text in dict.fromkeys(networks) for n in _without(ipaddress.ip_network(text), allowed)]
+    flags = [f"--block-hostnames={','.join(dict.fromkeys(names))}"] if names else []
+    return flags + ([f"--blacklist-ip={','.join(map(str, closed))}"] if closed else [])
+
+
+def _all_but(opened: Iterable[Network]) -> list[Network]:
+    """The addresses outside of the given networks, as few networks as that takes."""
+    everything: list[Network] = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
+    opened = list(opened)
+    return [part for whole in everything for part in _without(whole, opened)]
+
+
+def _without(whole: Network, opened: Iterable[Network]) -> list[Network]:
+    parts = [whole]
+    for hole in opened:
+        parts = [rest for part in parts for rest in _cut(part, hole)]
+    return sorted(parts)
+
+
+def _cut(part: Network, hole: Network) -> list[Network]:
+    if part.version != hole.version or not part.overlaps(hole):
+        return [part]
+    if part.subnet_of(hole):  # type: ignore[arg-type]  # of one version
+        return []
+    return list(part.address_exclude(hole))  # type: ignore[arg-type]

@@ -1,0 +1,122 @@
+"""Hosts: one spelling for a name, what addresses it has, and which addresses are our own or private."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LOCAL: Final[tuple[Network, ...]] = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "0.0.0.0/32",  # "this host" (RFC 1122): it connects to loopback
+        "127.0.0.0/8",
+        "10.0.0.0/8",  # RFC 1918
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",  # link-local
+        "100.64.0.0/10",  # shared address space (RFC 6598): overlay networks
+        "198.18.0.0/15",  # for benchmarks of networks (RFC 2544)
+        "::/128",
+        "::1/128",
+        "fc00::/7",  # unique local (RFC 4193)
+        "fe80::/10",
+    )
+)
+"""Networks that nobody reaches from outside. Python's `is_private` also has documentation networks."""
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+
+
+def host_key(host: str) -> str:
+    """One spelling of a host: lower case, IDNA, no brackets, no trailing dot; of an address its shortest."""
+    text = host.strip().removeprefix("[").removesuffix("]").rstrip(".").lower()
+    found = as_address(text)
+    if found is not None:
+        return str(found)
+    try:
+        return text.encode("idna").decode("ascii")
+    except UnicodeError:
+        return text
+
+
+def as_address(text: str) -> Address | None:
+    """The address that a text is, an IPv4 address inside an IPv6 one (mapped, 6to4, NAT64) as itself."""
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return plain(found)
+
+
+def plain(address: Address) -> Address:
+    """An IPv4 address that is written inside an IPv6 one, or the address itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def is_local(address: Address) -> bool:
+    """Whether an address is this machine's own or private."""
+    return within(address, LOCAL)
+
+
+def within(address: Address, networks: Iterable[Network]) -> bool:
+    """Whether an address lies in one of the networks."""
+    return any(address.version == network.version and address in network for network in networks)
+
+
+def is_host_name(text: str) -> bool:
+    """Whether a text, as `host_key` spells it, can be a host's name."""
+    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in text.split("."))
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What the resolver says of one host; no address when it does not resolve."""
+
+    host: str
+    addresses: frozenset[Address] = frozenset()
+    names: frozenset[str] = frozenset()
+    """Its own name and the one that its aliases (CNAME) end in."""
+
+
+def resolve(hosts: Iterable[str], timeout_s: float) -> dict[str, Resolved]:
+    """Each host's addresses, asked for all at once; one without an answer in `timeout_s` has none."""
+    found: dict[str, Resolved] = {}
+
+    def look_up(host: str) -> None:
+        found[host] = _look_up(host)
+
+    # Daemons: the resolver has no time-out of its own, and a late answer is of no use.
+    wanted = dict.fromkeys(hosts)
+    threads = [threading.Thread(target=look_up, args=(host,), daemon=True) for host in wanted]
+    deadline_s = time.monotonic() + timeout_s
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline_s - time.monotonic()))
+    return {host: found.get(host) or Resolved(host, names=frozenset({host_key(host)})) for host in wanted}
+
+
+def _look_up(host: str) -> Resolved:
+    names = {host_key(host)}
+    try:
+        infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
+    except (OSError, UnicodeError):
+        return Resolved(host, names=frozenset(names))
+    names |= {host_key(info[3]) for info in infos if info[3]}
+    addresses = (as_address(str(info[4][0])) for info in infos)
+    return Resolved(host, frozenset(a for a in addresses if a is not None), frozenset(names))

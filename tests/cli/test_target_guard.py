@@ -1,0 +1,168 @@
+"""The target guard, through the real command: what is refused gets no byte, and the exit code is 7."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.model import EventKind
+from loadproof.run.reader import read_run
+from tests.binaries import require_k6
+from tests.servers import StubServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cli.conftest import Here, Shell
+
+LOCUSTFILE = """
+from locust import {base}, constant, task
+
+class {user}({base}):
+    wait_time = constant(0.05)
+
+    @task
+    def visit(self):
+        self.client.get("/loans")
+        self.client.get("{elsewhere}/stolen", name="elsewhere")
+"""
+SCRIPT = """
+import http from 'k6/http';
+import {{ sleep }} from 'k6';
+export const options = {{ vus: 1, duration: '60s' }};
+const base = __ENV.BASE_URL;
+export default function () {{ http.get(`${{base}}/loans`); http.get('{elsewhere}/stolen'); sleep(0.05); }}
+"""
+
+
+class _Redirect(BaseHTTPRequestHandler):
+    elsewhere = ""
+
+    def do_GET(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", f"{self.elsewhere}{self.path}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def _redirecting_to(url: str) -> Iterator[str]:
+    handler = type("Handler", (_Redirect,), {"elsewhere": url})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def production() -> Iterator[StubServer]:
+    """A server that nobody may load, at another loopback address."""
+    with StubServer(address="127.0.0.2") as stub:
+        yield stub
+
+
+def test_production_gets_no_byte(shell: Shell, here: Here) -> None:
+    """Under another name of its address; `check` says the same; nothing is written."""
+    shell.write("loadproof.yaml", "production: [127.0.0.1]\n")
+    port = shell.stub.url.rpartition(":")[2]
+    for verb in ("check", "run"):
+        done = here(verb, "locustfile.py", "--target", f"http://localhost:{port}", "-u", "1", "-t", "2s")
+        assert done.code == 7, done.text
+        assert "its address 127.0.0.1 is that of '127.0.0.1', listed under production" in done.err
+        assert "loadproof.yaml:1" in done.err
+        assert "--allow-production localhost" in done.err
+    assert shell.stub.arrived.total() == 0
+    assert list(shell.folder.rglob("*.db")) == []
+
+
+def test_a_public_host_that_is_not_listed_is_refused(here: Here) -> None:
+    """With how to allow it."""
+    done = here("run", "locustfile.py", "--target", "http://203.0.113.7", "-u", "1", "-t", "2s")
+    assert done.code == 7, done.text
+    assert "targets: [203.0.113.7]" in done.err
+
+
+@pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
+@pytest.mark.parametrize("session", ["loadproof", "locust"])
+def test_a_locustfile_cannot_reach_production(
+    shell: Shell, production: StubServer, base: str, session: str
+) -> None:
+    """By an absolute URL: nothing arrives, the load ends long before its time, exit code 7."""
+    shell.write("loadproof.yaml", "production: [127.0.0.2]\n")
+    shell.write("locustfile.py", LOCUSTFILE.format(user="Thief", base=base, elsewhere=production.url))
+    done = shell.load("--session", session, seconds=50)
+    assert done.code == 7, done.text
+    assert "the target guard ended the load: '127.0.0.2' is an address of production" in done.out
+    assert production.arrived.total() == 0
+    assert shell.stub.arrived["GET", "/loans"] > 0
+    run = read_run(shell.folder / "run.db")
+    assert run.events_of(EventKind.TARGET_REFUSED)
+    failed = {str(part.endpoint): part.failed for part in run.slices if part.failed}
+    assert list(failed) == ["GET elsewhere"]
+
+
+@pytest.mark.parametrize("session", ["loadproof", "locust"])
+def test_redirects_are_not_followed_to_production(shell: Shell, production: StubServer, session: str) -> None:
+    """The service sends its visitors there; nothing arrives."""
+    shell.write("loadproof.yaml", "production: [127.0.0.2]\n")
+    with _redirecting_to(production.url) as url:
+        done = shell(
+            "run", "locustfile.py", "--target", url, "-u", "1", "-t", "50s", "--session", session,
+            "--run-file", "run.db",
+        )  # fmt: skip
+    assert done.code == 7, done.text
+    assert production.arrived.total() == 0
+
+
+def test_an_unlisted_host_in_the_scenario_ends_the_load(shell: Shell) -> None:
+    """It says what to list."""
+    text = LOCUSTFILE.format(user="Stranger", base="HttpUser", elsewhere="http://203.0.113.7")
+    shell.write("locustfile.py", text)
+    done = shell.load(seconds=50)
+    assert done.code == 7, done.text
+    assert "'203.0.113.7' is neither local nor listed under targets" in done.out
+
+
+def test_worker_processes_are_guarded_too(shell: Shell, production: StubServer) -> None:
+    """With --processes the master tells what its workers refused."""
+    shell.write("loadproof.yaml", "production: [127.0.0.2]\n")
+    shell.write("locustfile.py", LOCUSTFILE.format(user="Thief", base="HttpUser", elsewhere=production.url))
+    done = shell.load("--processes", "2", seconds=50)
+    assert done.code == 7, done.text
+    assert production.arrived.total() == 0
+
+
+@pytest.mark.parametrize("elsewhere", ["production", "http://203.0.113.7"])
+def test_a_k6_script_cannot_reach_it_either(shell: Shell, production: StubServer, elsewhere: str) -> None:
+    """k6 itself refuses, and the load ends."""
+    require_k6()
+    shell.write("loadproof.yaml", "production: [127.0.0.2]\n")
+    url = production.url if elsewhere == "production" else elsewhere
+    shell.write("script.js", SCRIPT.format(elsewhere=url))
+    done = shell("run", "script.js", "--target", shell.stub.url, "--run-file", "run.db")
+    assert done.code == 7, done.text
+    assert "the target guard ended the load" in done.out
+    assert production.arrived.total() == 0
+    assert shell.stub.arrived["GET", "/loans"] > 0
+
+
+def test_typed_production_is_loaded_a_little(shell: Shell) -> None:
+    """The run and its report say so; more than the cap of requests per second ends it."""
+    shell.write("loadproof.yaml", "production: [127.0.0.1]\nrequirements: {error_rate: {max_rate: 50%}}\n")
+    little = shell.load("--allow-production", "127.0.0.1", seconds=3)
+    assert little.code == 0, little.text
+    assert "production was loaded: somebody typed --allow-production 127.0.0.1" in little.out
+    shell.write("locustfile.py", LOCUSTFILE.format(user="Hammer", base="HttpUser", elsewhere="").replace(
+        "constant(0.05)", "constant(0)"))  # fmt: skip
+    much = shell.load("--allow-production", "127.0.0.1", seconds=50, name="much.db")
+    assert much.code == 7, much.text
+    assert "are too much for production; the cap is 100" in much.out

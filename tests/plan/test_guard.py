@@ -1,0 +1,260 @@
+"""Load goes to this machine, private networks and listed hosts; production is refused under every name."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.engines.k6.guard import guard_arguments
+from loadproof.errors import ConfigError, ExitCode, LoadproofError, RefusedError
+from loadproof.model import Profile, ProfileKind, Stage
+from loadproof.plan.config import load_config
+from loadproof.plan.guard import Gate, Policy, Rule, Rules, admit, read_rule
+from loadproof.plan.hosts import host_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LITTLE = Profile(ProfileKind.LOAD, (Stage(10.0, 5.0),), start=5.0)
+
+NAMES = {
+    "shop.test": ("shop.test", ["203.0.113.10"]),
+    "api.shop.test": ("edge.shop.test", ["203.0.113.20", "203.0.113.21"]),
+    "edge.shop.test": ("edge.shop.test", ["203.0.113.20"]),
+    "old-name.test": ("api.shop.test", ["203.0.113.99"]),
+    "same-address.test": ("same-address.test", ["203.0.113.21"]),
+    "six.test": ("six.test", ["2001:db8::1"]),
+    "mapped.test": ("mapped.test", ["::ffff:203.0.113.20"]),
+    "db.internal.test": ("db.internal.test", ["10.1.2.3"]),
+    "staging.test": ("staging.test", ["203.0.113.30"]),
+    "localhost": ("localhost", ["127.0.0.1", "::1"]),
+}
+
+
+@pytest.fixture(autouse=True)
+def resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that knows NAMES and numeric addresses, with their canonical names."""
+
+    def getaddrinfo(host: str, _port: object, **_: object) -> list[tuple[object, ...]]:
+        try:
+            name, addresses = "", [str(ipaddress.ip_address(host))]
+        except ValueError:
+            if host not in NAMES:
+                raise socket.gaierror(-2, "Name or service not known") from None
+            name, addresses = NAMES[host]
+        return [(0, 1, 6, name if at == 0 else "", (address, 0)) for at, address in enumerate(addresses)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def rules(targets: tuple[str, ...] = (), production: tuple[str, ...] = (), **more: str) -> Rules:
+    """As loadproof.yaml would give them, one in each line."""
+    return Rules(
+        targets=tuple(
+            Rule(read_rule(text), f"loadproof.yaml:{line}") for line, text in enumerate(targets, 1)
+        ),
+        production=tuple(
+            Rule(read_rule(text), f"loadproof.yaml:{n}") for n, text in enumerate(production, 1)
+        ),
+        **more,
+    )
+
+
+LOADED = [
+    ("http://127.0.0.1:8000", (), "loopback"),
+    ("http://[::1]:8000", (), "loopback, IPv6"),
+    ("http://localhost:8000", (), "a name of it"),
+    ("http://192.168.7.7", (), "a private network"),
+    ("http://db.internal.test", (), "a name whose address is private"),
+    ("http://[fd00::7]", (), "a private network, IPv6"),
+    ("https://staging.test", ("staging.test",), "a listed name"),
+    ("https://staging.test.", ("STAGING.test",), "in another spelling"),
+    ("https://staging.test", ("*.test",), "a listed domain"),
+    ("https://staging.test", ("203.0.113.0/24",), "a listed network"),
+    ("https://203.0.113.30", ("staging.test",), "the address of a listed name"),
+    ("http://no-such-host.test", (), "what does not resolve is told by the preflight"),
+]
+
+
+@pytest.mark.parametrize(("url", "targets", "reason"), LOADED)
+def test_hosts_that_may_be_loaded(url: str, targets: tuple[str, ...], reason: str) -> None:
+    """Local or listed."""
+    assert isinstance(admit(rules(targets), [url], LITTLE), Policy), reason
+
+
+UNLISTED = [
+    ("https://shop.test", (), "'shop.test' (203.0.113.10)", "targets: [shop.test]"),
+    ("http://203.0.113.10", (), "'203.0.113.10'", "targets: [203.0.113.10]"),
+    ("http://[2001:db8::1]", (), "'2001:db8::1'", "targets: [2001:db8::1]"),
+    ("https://shop.test", ("*.shop.test",), "'shop.test'", "targets: [shop.test]"),
+    ("https://notshop.test.evil.test", ("shop.test",), None, ""),
+]
+
+
+@pytest.mark.parametrize(("url", "targets", "message", "hint"), UNLISTED)
+def test_any_other_host_is_refused(
+    url: str, targets: tuple[str, ...], message: str | None, hint: str
+) -> None:
+    """Exit code 7, and how to allow it; a name that only ends like a listed one is another name."""
+    if message is None:
+        assert not any(Rule(text).names("notshop.test.evil.test") for text in targets)
+        return
+    with pytest.raises(RefusedError) as caught:
+        admit(rules(targets), [url], LITTLE)
+    assert caught.value.exit_code is ExitCode.REFUSED
+    (problem,) = caught.value.problems
+    assert message in problem.message
+    assert hint in problem.hint
+
+
+PRODUCTION = [
+    ("https://api.shop.test", ("api.shop.test",), "listed under production"),
+    ("https://API.shop.test.", ("api.shop.test",), "another spelling"),
+    ("https://api.shop.test", ("*.shop.test",), "a domain"),
+    ("https://203.0.113.20", ("api.shop.test",), "its address"),
+    ("https://same-address.test", ("api.shop.test",), "another name of one of its addresses"),
+    ("https://mapped.test", ("api.shop.test",), "its address inside an IPv6 one"),
+    ("https://old-name.test", ("api.shop.test",), "an alias (CNAME) with another address"),
+    ("https://edge.shop.test", ("api.shop.test",), "what it is an alias of"),
+    ("https://shop.test", ("203.0.113.0/24",), "its network"),
+    ("http://localhost:8000", ("127.0.0.1",), "even this machine"),
+]
+
+
+@pytest.mark.parametrize(("url", "production", "reason"), PRODUCTION)
+@pytest.mark.parametrize("listed", [False, True])
+def test_production_is_refused_under_every_name(
+    url: str, production: tuple[str, ...], reason: str, listed: bool
+) -> None:
+    """Also when the host stands under targets."""
+    targets = (host_key(url.partition("//")[2].partition(":")[0]),) if listed else ()
+    with pytest.raises(RefusedError) as caught:
+        admit(rules(targets, production), [url], LITTLE)
+    assert "is production" in caught.value.problems[0].message, reason
+    assert caught.value.problems[0].where == "loadproof.yaml:1"
+
+
+def test_an_environment_called_production_makes_every_target_production() -> None:
+    """This machine excepted; a listed host as well."""
+    with pytest.raises(RefusedError, match="environment is production"):
+        admit(rules(("staging.test",), environment="production"), ["https://staging.test"], LITTLE)
+    admit(rules(environment="production"), ["http://127.0.0.1:1"], LITTLE)
+
+
+def test_every_refused_target_is_told_at_once() -> None:
+    """Two targets, two problems."""
+    with pytest.raises(RefusedError) as caught:
+        admit(rules((), ("api.shop.test",)), ["https://shop.test", "https://api.shop.test"], LITTLE)
+    assert len(caught.value.problems) == 2
+
+
+def test_the_typed_name_allows_a_little_load() -> None:
+    """Only that host; its siblings in production stay closed."""
+    found = admit(
+        rules((), ("*.shop.test", "203.0.113.0/24"), allow_production="api.shop.test"),
+        ["https://api.shop.test"],
+        LITTLE,
+    )
+    gate = Gate(found)
+    assert found.allowed_production == "api.shop.test"
+    assert gate.refuses_name("api.shop.test") == ""
+    assert gate.refuses_address("203.0.113.21", "api.shop.test") == ""
+    assert gate.refuses_name("pay.shop.test") == "'pay.shop.test' is production"
+    assert gate.refuses_address("203.0.113.40") == "'203.0.113.40' is an address of production"
+
+
+ELEVEN = Profile(ProfileKind.LOAD, (Stage(1.0, 11.0),))
+FIFTY = Profile(ProfileKind.LOAD, (Stage(1.0, 50.0),), open_model=True)
+UNKNOWN = Profile(ProfileKind.SCENARIO)
+API = "https://api.shop.test"
+OVERRIDES: list[tuple[str, str, Profile, type[LoadproofError], str]] = [
+    (API, "shop.test", LITTLE, RefusedError, "'api.shop.test' is production"),
+    ("http://127.0.0.1", "127.0.0.1", LITTLE, ConfigError, "no target of production"),
+    (API, "api.shop.test", ELEVEN, RefusedError, "11 users are too much"),
+    (API, "api.shop.test", FIFTY, RefusedError, "50 arrivals/s are too much"),
+    (API, "api.shop.test", UNKNOWN, RefusedError, "how much load"),
+]
+
+
+@pytest.mark.parametrize(("url", "typed", "profile", "error", "message"), OVERRIDES)
+def test_the_override_is_exact_and_capped(
+    url: str, typed: str, profile: Profile, error: type[LoadproofError], message: str
+) -> None:
+    """Another name, a host that needs none, too much load and unknown load are refused."""
+    with pytest.raises(error) as caught:
+        admit(rules((), ("api.shop.test",), allow_production=typed), [url], profile)
+    assert message in str(caught.value)
+
+
+REACHED = [
+    ("127.0.0.1", "", True, "local"),
+    ("203.0.113.30", "staging.test", True, "the address that the listed name had"),
+    ("203.0.113.77", "x.perf.test", True, "a new address of a listed domain"),
+    ("203.0.113.77", "elsewhere.test", False, "an unlisted name"),
+    ("203.0.113.88", "", False, "an unlisted address"),
+    ("203.0.113.20", "x.perf.test", False, "production, though the name is listed"),
+    ("::ffff:203.0.113.20", "", False, "production inside an IPv6 address"),
+    ("64:ff9b::cb00:7114", "", False, "production through NAT64"),
+]
+
+
+@pytest.mark.parametrize(("address", "host", "open_", "reason"), REACHED)
+def test_during_the_run_addresses_decide(address: str, host: str, open_: bool, reason: str) -> None:
+    """What a scenario reaches for by redirects and absolute URLs, after the policy travelled as JSON."""
+    found = admit(
+        rules(("staging.test", "*.perf.test"), ("api.shop.test",)), ["https://staging.test"], LITTLE
+    )
+    gate = Gate(Policy.from_json(found.to_json()))
+    assert (gate.refuses_address(address, host) == "") is open_, reason
+
+
+def test_k6_gets_the_same_as_flags() -> None:
+    """Production by name and address; all that is neither local nor listed; the script's own lists."""
+    found = admit(rules(("staging.test",), ("api.shop.test",)), ["https://staging.test"], LITTLE)
+    names, ranges = guard_arguments(
+        found, {"blockHostnames": ["*.own.test"], "blacklistIPs": ["10.9.0.0/16"]}
+    )
+    assert names == "--block-hostnames=api.shop.test,*.own.test"
+    closed = [ipaddress.ip_network(text) for text in ranges.removeprefix("--blacklist-ip=").split(",")]
+
+    def refused(text: str) -> bool:
+        address = ipaddress.ip_address(text)
+        return any(address.version == network.version and address in network for network in closed)
+
+    assert [
+        text for text in ("127.0.0.1", "10.1.2.3", "203.0.113.30", "::1", "fd00::1") if refused(text)
+    ] == []
+    assert all(
+        refused(text) for text in ("203.0.113.20", "203.0.113.31", "8.8.8.8", "2001:db8::1", "10.9.1.1")
+    )
+
+
+def test_k6_may_reach_the_typed_host_of_production() -> None:
+    """A network of production is cut open at its addresses."""
+    typed = rules((), ("203.0.113.0/24",), allow_production="api.shop.test")
+    (ranges,) = guard_arguments(admit(typed, ["https://api.shop.test"], LITTLE), {})
+    closed = [ipaddress.ip_network(text) for text in ranges.removeprefix("--blacklist-ip=").split(",")]
+    inside = [str(a) for a in ipaddress.ip_network("203.0.113.0/24") if not any(a in n for n in closed)]
+    assert inside == ["203.0.113.20", "203.0.113.21"]
+
+
+BAD = [
+    ("targets: [https://a.test/x]", "loadproof.yaml:1", "is a URLwrite only its host: a.test"),
+    ("production:\n  - ok.test\n  - 'a b'", "loadproof.yaml:3", "is not a host"),
+    ("targets: ['*']", "loadproof.yaml:1", "is not a host"),
+    ("targets: [a.test]\nproduction: [a.test]", "loadproof.yaml:1", "also under production"),
+]
+
+
+@pytest.mark.parametrize(("text", "where", "message"), BAD)
+def test_a_list_that_makes_no_sense_is_an_error(tmp_path: Path, text: str, where: str, message: str) -> None:
+    """With file and line."""
+    (tmp_path / "loadproof.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "loadproof.yaml")
+    (problem,) = caught.value.problems
+    assert problem.where == str(tmp_path / where)
+    assert message in problem.message + problem.hint

@@ -63,6 +63,12 @@ def command(
         plan = replace(plan, options={**plan.options, "slow_s": slow_limit_s(slow)})
     live = LiveOutputs(metrics_port, otlp)
     check_targets(plan)
+    if plan.options["advice"] and not quiet:
+        number = len(plan.options["advice"])
+        things = "1 thing makes" if number == 1 else f"{number} things make"
+        typer.echo(
+            f"loadproof: {things} this load unlike that of real users: see `loadproof check`", err=True
+        )
     report = drive(plan, driver, run_file, make_view=lambda: choose_view(plan, quiet=quiet), live=live)
     return finish(report, json_file)
 

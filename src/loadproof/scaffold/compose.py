@@ -41,6 +41,6 @@ def _ports(service: Tree) -> Iterator[tuple[int, int]]:
                 yield int(match[1]), int(match[2])
         elif isinstance(item, Mapping):
             published, inside = item.get("published"), item.get("target")
-            if isinstance(published, Scalar) and isinstance(inside, Scalar):
-                if published.raw.isdecimal() and inside.raw.isdecimal():
-                    yield int(published.raw), int(inside.raw)
+            numbers = [n.raw for n in (published, inside) if isinstance(n, Scalar) and n.raw.isdecimal()]
+            if len(numbers) == 2:
+                yield int(numbers[0]), int(numbers[1])

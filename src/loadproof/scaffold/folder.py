@@ -28,8 +28,12 @@ _MAX_DEPTH: Final = 4
 _MAX_FILES: Final = 5_000
 _MAX_SCENARIOS: Final = 20
 _MAX_SOURCE_BYTES: Final = 512_000
-_SKIPPED: Final = frozenset({"node_modules", "venv", "env", "dist", "build", "target", "vendor", "__pycache__"})
-_IMPORTS_LOCUST = re.compile(r"^\s*(?:from\s+locust\b|import\s+locust\b|from\s+loadproof\.locust\b)", re.MULTILINE)
+_SKIPPED: Final = frozenset(
+    {"node_modules", "venv", "env", "dist", "build", "target", "vendor", "__pycache__"}
+)
+_IMPORTS_LOCUST = re.compile(
+    r"^\s*(?:from\s+locust\b|import\s+locust\b|from\s+loadproof\.locust\b)", re.MULTILINE
+)
 _USER_CLASS = re.compile(r"^class\s+\w+\(\s*[\w.]*User\b", re.MULTILINE)
 _LOCUST_HOST = re.compile(r"""^\s+host\s*(?::\s*\w+\s*)?=\s*["'](https?://[^"'\s]+)["']""", re.MULTILINE)
 _IMPORTS_K6 = re.compile(r"""(?:from\s+|require\(\s*)["']k6(?:/[\w./-]+)?["']""")
@@ -149,4 +153,6 @@ def _holds_requirements(file: Path) -> bool:
 
 
 def _is_description(file: Path) -> bool:
-    return bool(_DESCRIPTION_NAME.fullmatch(file.name)) and bool(_DESCRIPTION_HEAD.search(_source(file)[:2_000]))
+    return bool(_DESCRIPTION_NAME.fullmatch(file.name)) and bool(
+        _DESCRIPTION_HEAD.search(_source(file)[:2_000])
+    )

@@ -40,9 +40,11 @@ def scenario_from(file: Path) -> MadeScenario:
 
     document = _read(file)
     if isinstance(document, dict) and isinstance(document.get("log"), dict):
-        source, target, notes = locustfile_of_recording(document, str(file))
-    else:
-        source, target, notes = locustfile_of(document, str(file))
+        return _made(*locustfile_of_recording(document, str(file)))
+    return _made(*locustfile_of(document, str(file)))
+
+
+def _made(source: str, target: str | None, notes: list[str]) -> MadeScenario:
     return MadeScenario(source, target, tuple(f"scenario: {note}" for note in notes))
 
 

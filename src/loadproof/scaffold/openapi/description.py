@@ -86,7 +86,9 @@ class Description:
     def target(self) -> str | None:
         """Base URL without its path; None when the description does not say."""
         parts = urlsplit(self.server)
-        return f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"http", "https"} and parts.netloc else None
+        return (
+            f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"http", "https"} and parts.netloc else None
+        )
 
     @property
     def schemes(self) -> dict[str, Schema]:
@@ -135,7 +137,10 @@ class Description:
         own = {key: value for key, value in found.items() if key not in {"allOf", "oneOf", "anyOf"}}
         for part in [*(self.flat(part, depth + 1) for part in parts), own]:
             properties = {**_mapping(merged.get("properties")), **_mapping(part.get("properties"))}
-            required = [*merged.get("required", ()), *(r for r in part.get("required") or () if isinstance(r, str))]
+            required = [
+                *merged.get("required", ()),
+                *(r for r in part.get("required") or () if isinstance(r, str)),
+            ]
             merged = {**merged, **part}
             merged |= {"properties": properties} if properties else {}
             merged |= {"required": required} if required else {}
@@ -166,9 +171,7 @@ class Description:
                 return {}
         return node
 
-    def _operation(
-        self, method: str, path: str, base: str, item: Schema, operation: Schema
-    ) -> Operation:
+    def _operation(self, method: str, path: str, base: str, item: Schema, operation: Schema) -> Operation:
         responses = _mapping(operation.get("responses"))
         good = {str(code): self.follow(r) for code, r in responses.items() if _good(str(code))}
         first = next(iter(good.values()), {})
@@ -224,7 +227,9 @@ def read_description(document: object, where: str) -> Description:
     if not isinstance(document, dict):
         raise ConfigError(Problem("is no OpenAPI description", where))
     if "swagger" in document:
-        hint = "convert it to OpenAPI 3 first: npx swagger2openapi FILE, or the converter of editor.swagger.io"
+        hint = (
+            "convert it to OpenAPI 3 first: npx swagger2openapi FILE, or the converter of editor.swagger.io"
+        )
         raise ConfigError(Problem("is Swagger 2.0", where, hint))
     if not str(document.get("openapi", "")).startswith("3."):
         raise ConfigError(Problem("is no OpenAPI 3 description: `openapi: 3.x` is missing", where))
@@ -235,7 +240,11 @@ def read_description(document: object, where: str) -> Description:
 
 def _examples(value: object) -> object:
     """The values of OpenAPI's named examples ({name: {value: ...}}); anything else as it is."""
-    if isinstance(value, dict) and value and all(isinstance(v, dict) and "value" in v for v in value.values()):
+    if (
+        isinstance(value, dict)
+        and value
+        and all(isinstance(v, dict) and "value" in v for v in value.values())
+    ):
         return [example["value"] for example in value.values()]
     return value
 

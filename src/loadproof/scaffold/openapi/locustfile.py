@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+
 from loadproof.errors import ConfigError, Problem
 from loadproof.scaffold.openapi.description import Description, Operation, read_description
 from loadproof.scaffold.openapi.login import TOKEN_NAMES, Key, Login, find_key, find_login
@@ -87,4 +88,3 @@ def _imports(body: str) -> list[str]:
 
 def _plain(text: str) -> str:
     return " ".join(text.replace("\\", "/").replace('"', "'").split())[:80]
-

@@ -95,10 +95,12 @@ def _examples(schema: Schema) -> tuple[str, ...]:
 
 
 def _token(description: Description, answer: Schema) -> str:
-    """Where the answer holds the token, one level deep; looked for by its usual names if it is not described."""
+    """Where the answer holds the token, one level deep; by its usual names if that is not described."""
     fields = answer.get("properties") or {}
     named = [name for name in TOKEN_NAMES if name in fields]
-    named += [str(name) for name in fields if is_secret_name(str(name)) and "refresh" not in str(name).lower()]
+    named += [
+        str(name) for name in fields if is_secret_name(str(name)) and "refresh" not in str(name).lower()
+    ]
     if named:
         return f"found.get({literal(named[0])})"
     for outer, inner in fields.items():

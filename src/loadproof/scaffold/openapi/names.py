@@ -11,7 +11,17 @@ if TYPE_CHECKING:
     from loadproof.scaffold.openapi.description import Operation
 
 TAKEN: Final = frozenset(
-    {*dir(builtins), *keyword.kwlist, "client", "context", "environment", "host", "log_in", "on_start", "on_stop"}
+    {
+        *dir(builtins),
+        *keyword.kwlist,
+        "client",
+        "context",
+        "environment",
+        "host",
+        "log_in",
+        "on_start",
+        "on_stop",
+    }
     | {"some", "start", "stop", "run", "schedule_task", "tasks", "user_count", "wait", "wait_time", "weight"}
 )
 """What a method or variable of a user class must not be called."""

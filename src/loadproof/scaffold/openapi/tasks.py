@@ -108,7 +108,9 @@ class Planner:
                 self._description.note(f"{shown} would change what this test did not make: left out")
                 return False
             elif not {"enum", "example", "examples"} & parameter.schema.keys():
-                text = f"{shown}: no list gives a '{parameter.name}': replace its made-up values by real ones"
+                text = (
+                    f"{shown}: no list gives a '{parameter.name}': its values are made up, put in real ones"
+                )
                 self._description.note(text)
         task.url, named = self._url(task)
         if operation.method == "DELETE" and task.draws:
@@ -156,7 +158,9 @@ class Planner:
             name = match[1]
             if _variable(name) in drawn:
                 return f"{{{_variable(name)}}}"
-            made = self._values.expression(schemas.get(name, {}), name, f"{operation.method} {operation.path}")
+            made = self._values.expression(
+                schemas.get(name, {}), name, f"{operation.method} {operation.path}"
+            )
             task.made.append((_variable(name), made))
             return f"{{{_variable(name)}}}"
 
@@ -172,7 +176,9 @@ class Planner:
             sent = [p for p in operation.in_place(place) if _is_sent(p)]
             if sent:
                 fields = {parameter.name: parameter.schema for parameter in sent}
-                arguments.append(f"{keyword}={self._dictionary(task, fields, where, as_text=place != 'query')}")
+                arguments.append(
+                    f"{keyword}={self._dictionary(task, fields, where, as_text=place != 'query')}"
+                )
         return arguments + (self._body(task, operation.body, where) if operation.body else [])
 
     def _body(self, task: Task, body: Body, where: str) -> list[str]:
@@ -181,7 +187,7 @@ class Planner:
         if body.content_type == "application/x-www-form-urlencoded":
             return [f"data={self._dictionary(task, self._values.properties(body.schema), where)}"]
         if not body.content_type.endswith("json"):
-            headers = f"headers={{\"Content-Type\": {literal(body.content_type)}}}"
+            headers = f'headers={{"Content-Type": {literal(body.content_type)}}}'
             return ['data="replace this by what the service takes"', headers]
         schema = self._description.flat(body.schema)
         if "properties" in schema and not {"example", "examples"} & schema.keys():
@@ -205,7 +211,9 @@ class Planner:
         """A dictionary's source. A field that is the id of something that a list gives is drawn from it."""
         items = []
         for name, schema in fields.items():
-            pool = self._listed(name) if not {"enum", "const", "example", "examples"} & schema.keys() else None
+            pool = (
+                self._listed(name) if not {"enum", "const", "example", "examples"} & schema.keys() else None
+            )
             if pool is not None and pool.filled_by != task.function:
                 variable = _variable(name)
                 if all(draw.variable != variable for draw in task.draws):
@@ -230,7 +238,9 @@ class Planner:
 def _variable(name: str) -> str:
     """Of a task; the underscore keeps it apart from modules such as `uuid` and `date`."""
     made = identifier(name)
-    return f"{made}_" if made in {"uuid", "date", "datetime", "timezone", "timedelta", "random", "os"} else made
+    return (
+        f"{made}_" if made in {"uuid", "date", "datetime", "timezone", "timedelta", "random", "os"} else made
+    )
 
 
 def _is_sent(parameter: Parameter) -> bool:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from loadproof.plan.redact import is_secret_name, is_secret_value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from loadproof.scaffold.openapi.description import Description, Schema
 
 _MAX_DEPTH: Final = 6
@@ -42,21 +44,13 @@ class Values:
         given = self._given(flat, name)
         if given is not None:
             return given
-        match self._type(flat):
-            case "object":
-                return self._object(flat, where, depth)
-            case "array":
-                return self._array(flat, name, where, depth)
-            case "integer":
-                return _integer(flat)
-            case "number":
-                low, high = _bounds(flat)
-                return f"round(random.uniform({low:g}, {high:g}), 2)"
-            case "boolean":
-                return "random.choice([True, False])"
-            case "null":
-                return "None"
-        return self._string(flat, name, where)
+        kind = self._type(flat)
+        if kind == "object":
+            return self._object(flat, where, depth)
+        if kind == "array":
+            return self._array(flat, name, where, depth)
+        make = _SIMPLE.get(kind)
+        return make(flat) if make else self._string(flat, name, where)
 
     def properties(self, schema: object) -> dict[str, Schema]:
         """The fields that a request sends: required ones, and those for which there is an example."""
@@ -129,7 +123,7 @@ class Values:
             return _FORMATS[kind]
         if "pattern" in schema:
             self._description.note(
-                f"{where}: '{name}' must match {str(schema['pattern'])[:60]}: replace its value by one that does"
+                f"{where}: '{name}' must match {str(schema['pattern'])[:60]}: put in a value that does"
             )
         least, most = schema.get("minLength"), schema.get("maxLength")
         text = f"{name or 'text'} "
@@ -194,6 +188,19 @@ def _bounds(schema: Schema) -> tuple[float, float]:
     if low <= _USUAL[1] and high >= _USUAL[0]:
         return max(low, _USUAL[0]), max(low, min(high, _USUAL[1]))
     return (low, max(low, min(high, low + _USUAL[1]))) if math.isfinite(low) else (high - _USUAL[1], high)
+
+
+def _decimal(schema: Schema) -> str:
+    low, high = _bounds(schema)
+    return f"round(random.uniform({low:g}, {high:g}), 2)"
+
+
+_SIMPLE: Final[dict[str, Callable[[Schema], str]]] = {
+    "integer": _integer,
+    "number": _decimal,
+    "boolean": lambda _: "random.choice([True, False])",
+    "null": lambda _: "None",
+}
 
 
 def _number(value: object) -> float | None:

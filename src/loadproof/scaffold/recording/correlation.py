@@ -87,9 +87,9 @@ class Correlation:
                     self.environment.setdefault(bare, self.environment[value])
         for steps, value in sent_values(exchange):
             name = str(steps[-1]) if steps else ""
-            if isinstance(value, str | int) and not isinstance(value, bool) and value not in {"", 0}:
-                if str(value) not in self._answered and (is_secret_name(name) or is_secret_value(str(value))):
-                    self._remember(f"API_{identifier(name).upper()}" if name else "API_SECRET", str(value))
+            text = "" if value is None or isinstance(value, bool) else str(value)
+            if text and text not in self._answered and (is_secret_name(name) or is_secret_value(text)):
+                self._remember(f"API_{identifier(name).upper()}" if name else "API_SECRET", text)
 
     def _remember(self, name: str, value: str) -> str:
         if value not in self.environment:
@@ -123,10 +123,17 @@ def is_person(key: str, siblings: Sequence[str]) -> bool:
 def is_reference(key: str, value: object) -> bool:
     """Whether a field of a request refers to something: a quantity of 1 is not the id 1."""
     text = str(value)
-    return bool(_ID.fullmatch(key)) or is_secret_name(key) or bool(_UUID.fullmatch(text)) or is_secret_value(text)
+    return (
+        bool(_ID.fullmatch(key))
+        or is_secret_name(key)
+        or bool(_UUID.fullmatch(text))
+        or is_secret_value(text)
+    )
 
 
-def leaves(value: Any, steps: tuple[Step, ...] = (), depth: int = 0) -> Iterator[tuple[tuple[Step, ...], Any]]:
+def leaves(
+    value: Any, steps: tuple[Step, ...] = (), depth: int = 0
+) -> Iterator[tuple[tuple[Step, ...], Any]]:
     """Every value in a JSON document that is no container, with the way to it."""
     if depth > 30:
         return

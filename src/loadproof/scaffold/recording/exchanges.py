@@ -21,7 +21,9 @@ _STATIC_TYPES = re.compile(
     r"image/|font/|audio/|video/|text/css|application/(?:x-)?javascript|text/javascript|application/wasm"
     r"|application/font|application/vnd\.ms-fontobject|application/manifest"
 )
-_STATIC_PATHS = re.compile(r"\.(?:png|jpe?g|gif|svg|ico|webp|css|js|mjs|map|woff2?|ttf|eot|mp4|webm|wasm)$", re.IGNORECASE)
+_STATIC_PATHS = re.compile(
+    r"\.(?:png|jpe?g|gif|svg|ico|webp|css|js|mjs|map|woff2?|ttf|eot|mp4|webm|wasm)$", re.IGNORECASE
+)
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -77,14 +79,18 @@ def read_recording(document: Mapping[str, Any], where: str) -> Recording:
     notes: list[str] = []
     static = sum(url.scheme in {"http", "https"} for url in urls) - len(kept)
     if static:
-        notes.append(f"{_requests(static)} for images, styles and scripts left out: they load a cache, not a service")
+        notes.append(
+            f"{_requests(static)} for images, styles and scripts left out: they load a cache, not a service"
+        )
     origins = Counter(origin for _, origin in kept)
     if not origins:
         raise ConfigError(Problem("holds no request that could be load on a service", where))
     origin = max(origins, key=lambda o: (origins[o], -list(origins).index(o)))
     for other, count in origins.items():
         if other != origin:
-            notes.append(f"{_requests(count)} to {urlsplit(other).hostname} left out: a scenario loads one service")
+            notes.append(
+                f"{_requests(count)} to {urlsplit(other).hostname} left out: a scenario loads one service"
+            )
     exchanges = sorted(
         (_exchange(entry) for entry, own in kept if own == origin), key=lambda exchange: exchange.began_s
     )
@@ -168,7 +174,8 @@ def _is_static(entry: Mapping[str, Any], path: str) -> bool:
     return bool(
         _STATIC_TYPES.match(kind)
         or _STATIC_PATHS.search(path)
-        or entry.get("_resourceType") in {"image", "font", "stylesheet", "script", "media", "websocket", "ping"}
+        or entry.get("_resourceType")
+        in {"image", "font", "stylesheet", "script", "media", "websocket", "ping"}
     )
 
 

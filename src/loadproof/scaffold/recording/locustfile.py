@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -22,8 +23,26 @@ _THINKING_S: Final = 1.0
 """A pause that is longer was a person's: what follows is a task of its own."""
 _LONGEST_TEXT: Final = 2_000
 _OWN_HEADERS: Final = frozenset(
-    {"accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "baggage", "cache-control"}
-    | {"connection", "content-length", "content-type", "cookie", "dnt", "expect", "host", "keep-alive", "origin"}
+    {
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "authorization",
+        "baggage",
+        "cache-control",
+    }
+    | {
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "dnt",
+        "expect",
+        "host",
+        "keep-alive",
+        "origin",
+    }
     | {"pragma", "priority", "range", "referer", "sentry-trace", "te", "traceparent", "tracestate"}
     | {"transfer-encoding", "upgrade", "upgrade-insecure-requests", "user-agent", "via"}
 )
@@ -154,7 +173,9 @@ class _Writer:
         variable = self.correlation.variable_for(value, number) if is_reference(key, value) else None
         if variable is not None:
             return self._use(variable)
-        secret = self.correlation.secret_name(value) if isinstance(value, str) or is_secret_name(key) else None
+        secret = (
+            self.correlation.secret_name(value) if isinstance(value, str) or is_secret_name(key) else None
+        )
         return secret or literal(value)
 
     def _header(self, key: str, value: str, number: int) -> str:
@@ -165,7 +186,10 @@ class _Writer:
     def _json(self, value: Any, number: int, key: str = "", siblings: Sequence[str] = ()) -> str:
         if isinstance(value, dict):
             names = [str(name) for name in value]
-            items = (f"{literal(n)}: {self._json(v, number, n, names)}" for n, v in zip(names, value.values(), strict=True))
+            items = (
+                f"{literal(n)}: {self._json(v, number, n, names)}"
+                for n, v in zip(names, value.values(), strict=True)
+            )
             return "{" + ", ".join(items) + "}"
         if isinstance(value, list):
             return "[" + ", ".join(self._json(inner, number, key) for inner in value) + "]"
@@ -181,13 +205,19 @@ class _Writer:
         if content.kind == "form":
             return [f"data={self._json(dict(content.value), number)}"]
         if content.kind == "multipart":
-            self._recording.notes.append(f"{where} sent a form with files: they are a few bytes here, put in yours")
-            parts = ", ".join(f'{literal(name)}: ("{identifier(name)}.bin", b"loadproof")' for name in content.value)
+            self._recording.notes.append(
+                f"{where} sent a form with files: they are a few bytes here, put in yours"
+            )
+            parts = ", ".join(
+                f'{literal(name)}: ("{identifier(name)}.bin", b"loadproof")' for name in content.value
+            )
             return [f"files={{{parts}}}"]
         text = str(content.value)
         hidden = redact_text(text) != text or self.correlation.secret_name(text) is not None
         if hidden or len(text) > _LONGEST_TEXT:
-            self._recording.notes.append(f"{where} sent {content.content_type}: its body is left out, put in yours")
+            self._recording.notes.append(
+                f"{where} sent {content.content_type}: its body is left out, put in yours"
+            )
             text = "replace this by what the service takes"
         return [f"data={literal(text)}", f'headers={{"Content-Type": {literal(content.content_type)}}}']
 
@@ -235,9 +265,7 @@ def _uses(source: str, name: str) -> bool:
 
 def _think_time_s(exchanges: Sequence[Exchange]) -> tuple[float, float]:
     """From the pauses in the recording: their tenth and ninetieth percentile, within 1 to 30 s."""
-    pauses = sorted(
-        later.began_s - earlier.ended_s for earlier, later in zip(exchanges, exchanges[1:], strict=False)
-    )
+    pauses = sorted(later.began_s - earlier.ended_s for earlier, later in pairwise(exchanges))
     pauses = [min(pause, 30.0) for pause in pauses if pause >= _THINKING_S]
     if not pauses:
         return 1.0, 3.0

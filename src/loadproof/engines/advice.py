@@ -63,7 +63,7 @@ def too_few_for_arrivals(plan: Plan, profile: Profile, max_users: float | None) 
         return None
     message = (
         f"{format_count(round(max_users))} users cannot serve {rate_per_s:g} arrivals/s: each must "
-        f"be done in {format_duration(max_users / rate_per_s)}, and answers may take {format_duration(limit_s)}"
+        f"be done in {format_duration(max_users / rate_per_s)}; answers may take {format_duration(limit_s)}"
     )
     return Problem(message, str(plan.scenario), f"--max-users {math.ceil(needed)} or more")
 

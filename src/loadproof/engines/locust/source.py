@@ -136,8 +136,8 @@ def text_of(node: ast.expr) -> str | None:
             parts = text_of(left), text_of(right)
             return None if parts == (None, None) else "".join(part or "{}" for part in parts)
         case ast.BinOp(left=left, op=ast.Mod()):
-            text = text_of(left)
-            return None if text is None else re.sub(r"%[sdifr]", "{}", text)
+            form = text_of(left)
+            return None if form is None else re.sub(r"%[sdifr]", "{}", form)
         case ast.Call(func=ast.Attribute(value=inner, attr="format")):
             return text_of(inner)
     return None

@@ -182,15 +182,15 @@ class Description:
             path=base + path,
             name=name,
             summary=_sentence(operation.get("description") or operation.get("summary")),
-            parameters=tuple(self._parameters(item, operation)),
+            parameters=tuple(self._parameters(path, item, operation)),
             body=self._body(operation, f"{method.upper()} {path}"),
             statuses=tuple(sorted(int(code) for code in good if code.isdecimal())),
             answer=self.flat(answer),
         )
 
-    def _parameters(self, item: Schema, operation: Schema) -> Iterator[Parameter]:
-        """The operation's, over those of its path."""
-        found: dict[tuple[str, str], Parameter] = {}
+    def _parameters(self, path: str, item: Schema, operation: Schema) -> Iterator[Parameter]:
+        """The operation's, over those of its path, over those that stand in the path only."""
+        found = {(name, "path"): Parameter(name, "path", True, {}) for name in re.findall(r"\{([^{}/]+)\}", path)}
         for listed in (item.get("parameters"), operation.get("parameters")):
             for node in listed if isinstance(listed, list) else ():
                 parameter = self.follow(node)

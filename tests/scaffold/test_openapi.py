@@ -49,7 +49,8 @@ def source_of(document: dict[str, Any]) -> str:
         ({"type": "array", "items": {"type": "boolean"}, "minItems": 2},
          "[random.choice([True, False]) for _ in range(2)]"),
         ({"oneOf": [{"type": "null"}, {"type": "integer", "maximum": 1, "minimum": 1}]}, "1"),
-        ({"allOf": [{"$ref": "#/components/schemas/Base"}, {"properties": {"b": {"const": 2}}, "required": ["b"]}]},
+        ({"allOf": [{"$ref": "#/components/schemas/Base"},
+                    {"properties": {"b": {"const": 2}}, "required": ["b"]}]},
          '{"a": 1, "b": 2}'),
         ({"type": "object", "properties": {"x": {"type": "integer"}, "id": {"readOnly": True}}}, "{}"),
         ({}, 'f"text {random.randint(100, 9999)}"'),
@@ -179,7 +180,8 @@ def test_odd_descriptions_are_read_and_what_is_not_is_said() -> None:
         "def get_base_class(",
     ):
         assert part in source
-    for part in ("other.yaml", "leads nowhere", "application/xml", "must match ^[A-Z]{3}$", "logout", "deprecated",
+    for part in ("other.yaml", "leads nowhere", "application/xml", "must match ^[A-Z]{3}$", "logout",
+                 "is deprecated",
                  "nested deeper", "9 bytes", "no list gives a 'year'"):  # fmt: skip
         assert any(part in note for note in notes), part
     assert "/old" not in source.split("class ApiUser")[1]

@@ -43,7 +43,8 @@ WAY = (
     entry(0.1, "GET", f"{SHOP}/app.js", mime="application/javascript"),
     entry(3, "POST", f"{SHOP}/login", sent={"email": "jane@corp.example", "password": "hunter2hunter"},
           answer={"token": TOKEN, "user": {"id": 77}}),
-    entry(3.2, "GET", f"{SHOP}/loans?status=pending", headers=SIGNED, answer={"loans": [{"id": 5512}, {"id": 5513}]}),
+    entry(3.2, "GET", f"{SHOP}/loans?status=pending", headers=SIGNED,
+          answer={"loans": [{"id": 5512}, {"id": 5513}]}),
     entry(3.3, "GET", "https://tracker.example.net/p?uid=1", mime="text/plain"),
     entry(9, "GET", f"{SHOP}/loans/5513", headers=SIGNED, answer={"id": 5513}),
     entry(9.2, "POST", f"{SHOP}/loans/5513/approve?sid=s3cr3tcookie99", headers=SIGNED, status=201,
@@ -111,8 +112,8 @@ def test_a_redirect_is_followed_once() -> None:
     )
     assert '"/saved"' not in source
     assert (
-        'self.client.post("/save", data={"a": "1"}, catch_response=True) as answer:\n            checked(answer)\n'
-        in source
+        'self.client.post("/save", data={"a": "1"}, catch_response=True) as answer:\n'
+        "            checked(answer)\n" in source
     )
     assert "API_COOKIE" not in source
 

@@ -12,7 +12,7 @@ import typer
 from loadproof.errors import ConfigError, LoadproofError, Problem
 from loadproof.plan.config import FILE_NAME, load_config
 from loadproof.plan.document import did_you_mean
-from loadproof.plan.redact import redact_url
+from loadproof.plan.redact import redact_text
 from loadproof.plan.target import normalise_target
 from loadproof.scaffold.folder import Folder, FoundScenario, look_into
 from loadproof.scaffold.pipelines import PIPELINES, pipeline_file
@@ -132,7 +132,7 @@ def _allow(folder: Path, files: Mapping[str, str], *, force: bool) -> None:
     taken = [] if force else existing(folder, files)
     if not taken:
         return
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    if _is_terminal():
         if typer.confirm(f"Overwrite {', '.join(taken)}?"):
             return
         raise ConfigError(Problem("nothing was written"))
@@ -140,24 +140,22 @@ def _allow(folder: Path, files: Mapping[str, str], *, force: bool) -> None:
     raise ConfigError(*(Problem("exists, with another content", str(folder / name), hint) for name in taken))
 
 
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def _check_written(folder: Path) -> int:
-    """Say of every test whether `loadproof check` has something against it."""
+    """Say whether `loadproof check` has something against a test of each scenario: another takes as long."""
     from loadproof.cli.planning import plan_and_engine
     from loadproof.plan import PlanRequest
 
-    config = load_config(folder / FILE_NAME)
-    wrong = 0
-    for test in config.config.tests:
+    tests = load_config(folder / FILE_NAME).config.tests
+    wrong = []
+    for name in {test.scenario: name for name, test in tests.items()}.values():
         try:
-            plan_and_engine(PlanRequest(scenario=test, folder=folder))
+            plan_and_engine(PlanRequest(scenario=name, folder=folder))
         except LoadproofError as error:
-            wrong += 1
-            first = error.problems[0]
-            typer.echo(f"check  {test}: {redact_url(first.message)} ({first.where})" if first.where else
-                       f"check  {test}: {redact_url(first.message)}")  # fmt: skip
-            if first.hint:
-                typer.echo(f"       {redact_url(first.hint)}")
-    if not wrong:
-        shown = ", ".join(config.config.tests)
-        typer.echo(f"check  ok: {shown}; try: loadproof run {next(iter(config.config.tests), '')}".rstrip())
+            wrong += [f"check  {name}: {redact_text(str(problem))}" for problem in error.problems]
+    for line in wrong or [f"check  ok: {', '.join(tests)}; try: loadproof run {next(iter(tests), '')}"]:
+        typer.echo(line)
     return 0

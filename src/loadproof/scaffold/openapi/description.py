@@ -190,7 +190,9 @@ class Description:
 
     def _parameters(self, path: str, item: Schema, operation: Schema) -> Iterator[Parameter]:
         """The operation's, over those of its path, over those that stand in the path only."""
-        found = {(name, "path"): Parameter(name, "path", True, {}) for name in re.findall(r"\{([^{}/]+)\}", path)}
+        found = {
+            (name, "path"): Parameter(name, "path", True, {}) for name in re.findall(r"\{([^{}/]+)\}", path)
+        }
         for listed in (item.get("parameters"), operation.get("parameters")):
             for node in listed if isinstance(listed, list) else ():
                 parameter = self.follow(node)

@@ -115,7 +115,10 @@ class Planner:
         task.url, named = self._url(task)
         if operation.method == "DELETE" and task.draws:
             task.removes = task.draws[-1]
-        task.arguments = [*named, *self._arguments(task)]
+        arguments = self._arguments(task)
+        if not named and any(argument.startswith("params=") for argument in arguments):
+            named = [f"name={task.url}"]  # without one, each query would be an endpoint of its own
+        task.arguments = [*named, *arguments]
         return True
 
     def _pool_of(self, operation: Operation, parameter: Parameter, *, own: bool) -> Pool | None:

@@ -130,7 +130,8 @@ class _Writer:
     def _request(self, number: int, exchange: Exchange) -> Request:
         self._needs = []
         url, name = self._url(number, exchange)
-        arguments = [url, *([f"name={literal(name)}"] if url.startswith("f") else [])]
+        # Without a name, each value and each query would be an endpoint of its own.
+        arguments = [url, *([f"name={literal(name)}"] if url.startswith("f") or exchange.query else [])]
         if exchange.query:
             pairs = [f"{literal(key)}: {self._value(key, value, number)}" for key, value in exchange.query]
             arguments.append(f"params={{{', '.join(pairs)}}}")

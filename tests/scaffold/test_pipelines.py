@@ -190,7 +190,7 @@ def options_of(verb: str) -> set[str]:
     reason="the reports and the baselines are not in this version",
 )
 def test_the_steps_of_the_workflow_run_by_hand_give_a_report(shell: Shell, here: Here) -> None:
-    """Fresh repository, init --ci github: every step passes; the second run is compared, its comment updated."""
+    """Fresh repository, init --ci github: every step passes; the second run updates its comment."""
     for file in shell.folder.iterdir():
         if file.name != "locustfile.py":
             file.unlink()

@@ -46,6 +46,16 @@ def advice_lines(advice: list[list[str]]) -> list[str]:
     return lines
 
 
+def mention_advice(plan: Plan) -> None:
+    """That there is advice, in one line on stderr: it is no part of a verdict."""
+    number = len(plan.options["advice"])
+    if number:
+        things = "1 thing makes" if number == 1 else f"{number} things make"
+        typer.echo(
+            f"loadproof: {things} this load unlike that of real users: see `loadproof check`", err=True
+        )
+
+
 def describe(plan: Plan) -> list[str]:
     """What the plan would do, a line each."""
     targets = [redact_url(target) for target in plan.options.get("targets", [])]

@@ -14,6 +14,7 @@ from loadproof.scaffold.folder import look_into
 from loadproof.scaffold.pipelines import PIPELINES
 from tests.cli.conftest import LOCUSTFILE
 from tests.engines.test_advice import SEED
+from tests.scaffold.test_recording import WAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +79,18 @@ def test_what_is_written_passes_check(
     config = load_config(folder / "loadproof.yaml").config
     assert set(config.tests) == tests
     assert config.target == target
+
+
+def test_a_recording_becomes_a_test_that_passes_check(tmp_path: Path, here: Here) -> None:
+    """And what was left out of it is told."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (tmp_path / "way.har").write_text(json.dumps({"log": {"entries": list(WAY)}}))
+    done = here("init", str(folder), "--from", str(tmp_path / "way.har"), "--scenario", "perf/shop.py")
+    assert done.code == 0, done.text
+    assert "check  ok: smoke, nightly" in done.out
+    assert "note   scenario: 1 request to tracker.example.net left out" in done.out
+    assert load_config(folder / "loadproof.yaml").config.scenarios["shop"].file == "perf/shop.py"
 
 
 @pytest.mark.skipif(not SEED.is_dir(), reason="the seed is not beside this repository")

@@ -188,6 +188,31 @@ def test_odd_descriptions_are_read_and_what_is_not_is_said() -> None:
     assert locustfile_of(document, "api.json")[0] == source
 
 
+HOSTILE = """x" + __import__("os").system("id") + '{}\\n\n\"""\u2028"""
+
+
+def test_a_description_cannot_put_code_into_the_file() -> None:
+    """Whatever names, paths, titles and notes are: they stay text, and the file compiles."""
+    field = {"type": "string", "minLength": 1}
+    body = {
+        "type": "object",
+        "required": [HOSTILE],
+        "properties": {HOSTILE: field, "p": {"pattern": HOSTILE}},
+    }
+    operation = {
+        "operationId": HOSTILE, "summary": HOSTILE, **post(body, HOSTILE + "json"),
+        "parameters": [{"in": "header", "name": HOSTILE, "required": True}],
+    }  # fmt: skip
+    key = {"type": "apiKey", "in": "query", "name": HOSTILE}
+    paths = {f"/{HOSTILE}/{{{HOSTILE}}}": {"get": operation}, f"/{HOSTILE}": {"post": operation}}
+    document = described(paths, components={"securitySchemes": {"k": key}})
+    document["info"]["title"] = HOSTILE
+    tree = ast.parse(locustfile_of(document, f"{HOSTILE}.json")[0])
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert "__import__" not in names
+    assert "os" in names  # the variable is read: the check above sees names
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [

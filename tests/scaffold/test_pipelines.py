@@ -141,7 +141,7 @@ REQUIREMENTS = "performance_requirements:\n  response_time: {p50: <2s}\n  error_
 LOADPROOF = """target: %s
 scenarios: {visit: locustfile.py}
 tests:
-  nightly: {scenario: visit, stages: [1s:3, 6s:3]}
+  nightly: {scenario: visit, stages: [1s:3, 3s:3]}
 requirements: performance_requirements.yaml
 """
 GH = """#!/bin/sh

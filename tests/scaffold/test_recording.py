@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from typing import Any
 
@@ -123,6 +124,21 @@ def test_a_credential_that_no_answer_gave_comes_from_the_environment() -> None:
     source, _, _ = made(entry(0, "GET", f"{SHOP}/a", headers={"Authorization": f"Bearer {TOKEN}"}))
     assert 'self.client.headers["Authorization"] = API_AUTHORIZATION' in source
     assert TOKEN not in source
+
+
+HOSTILE = """x" + __import__("os").system("id") + '{}\\n\n\"""\u2028"""
+
+
+def test_a_recording_cannot_put_code_into_the_file() -> None:
+    """Whatever is in a path, a query, a header or a body stays text, and the file compiles."""
+    source, _, _ = made(
+        entry(0, "GET", f"{SHOP}/list", answer={"rows": [{"id": HOSTILE, HOSTILE: {"id": "abc-1"}}]}),
+        entry(1, "POST", f"{SHOP}/a%22%7B%7D/abc-1?{HOSTILE}=1", sent={HOSTILE: HOSTILE, "id": HOSTILE},
+              headers={HOSTILE: HOSTILE}),
+    )  # fmt: skip
+    names = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    assert "__import__" not in names
+    assert {"random", "pick"} <= names
 
 
 @pytest.mark.parametrize("entries", [(), (entry(0, "GET", f"{SHOP}/a.png", mime="image/png"),)])

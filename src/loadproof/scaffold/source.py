@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import datetime
+import json
+import math
 import re
 import textwrap
-from typing import Final
+from typing import Any, Final
 
 WIDTH: Final = 100
 _INDENT: Final = "    "
@@ -17,8 +20,8 @@ def formatted(head: str, body: str) -> str:
 
     Raises SyntaxError when it is no Python, which would be a mistake of the code that made it.
     """
-    lines = head.splitlines()
-    for line in body.splitlines():
+    lines = head.split("\n")
+    for line in body.split("\n"):
         lines += _broken(line.rstrip())
     text = re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).strip() + "\n"
     ast.parse(text)
@@ -31,6 +34,33 @@ def wrapped_comment(text: str) -> str:
     return textwrap.fill(
         f"NOTE: {plain}", WIDTH, initial_indent="# ", subsequent_indent="#   ", break_long_words=False
     )
+
+
+def literal(value: Any) -> str:
+    """A JSON value as Python source; dates, which YAML makes of text, as the text."""
+    if isinstance(value, datetime.date | datetime.datetime):
+        return literal(value.isoformat())
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(str(key))}: {literal(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(literal(inner) for inner in value) + "]"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "None"
+    return repr(value)
+
+
+def _text(value: str) -> str:
+    """With double quotes where that needs no escapes, as formatters write it."""
+    shown = repr(value)
+    return f'"{shown[1:-1]}"' if shown[0] == "'" and '"' not in shown else shown
+
+
+def in_f_string(text: str) -> str:
+    """Text to stand in an f-string with double quotes, as it is."""
+    # What JSON escapes, Python reads back; there is no backslash in an f-string's expressions.
+    return json.dumps(text, ensure_ascii=False)[1:-1].replace("{", "{{").replace("}", "}}")
 
 
 def _broken(line: str) -> list[str]:

@@ -8,8 +8,8 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.scaffold.openapi.description import Description, Operation, read_description
 from loadproof.scaffold.openapi.login import TOKEN_NAMES, Key, Login, find_key, find_login
 from loadproof.scaffold.openapi.tasks import Planner, Task
-from loadproof.scaffold.openapi.values import Values, literal
-from loadproof.scaffold.source import formatted, wrapped_comment
+from loadproof.scaffold.openapi.values import Values
+from loadproof.scaffold.source import formatted, literal, wrapped_comment
 from loadproof.scaffold.template import render
 
 _MODULES = {"os": r"\bos\.", "random": r"\brandom\.", "uuid": r"\buuid\."}
@@ -77,7 +77,7 @@ def _variables(login: Login | None, key: Key | None) -> list[tuple[str, str]]:
         return []
     if key.place == "basic":
         return [("API_USERS", "who calls (needed)"), ("API_PASSWORD", "the password (needed)")]
-    return [("API_KEY", f"what is sent as {key.name} (needed)")]
+    return [("API_KEY", f"what is sent as {_plain(key.name)} (needed)")]
 
 
 def _imports(body: str) -> list[str]:

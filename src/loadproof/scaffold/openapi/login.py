@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from loadproof.plan.redact import is_secret_name, is_secret_value
-from loadproof.scaffold.openapi.values import literal
+from loadproof.scaffold.source import literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

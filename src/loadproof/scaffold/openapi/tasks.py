@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from loadproof.scaffold.openapi.names import identifier, plural_matches, stem_of_id, task_name
-from loadproof.scaffold.openapi.values import Values, literal
+from loadproof.scaffold.names import identifier, plural_matches, stem_of_id, task_name
+from loadproof.scaffold.openapi.values import Values
+from loadproof.scaffold.source import in_f_string, literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,20 +157,15 @@ class Planner:
             return literal(operation.path), []
         drawn = {draw.variable for draw in task.draws}
         schemas = {parameter.name: parameter.schema for parameter in operation.in_place("path")}
-
-        def value(match: re.Match[str]) -> str:
-            name = match[1]
-            if _variable(name) in drawn:
-                return f"{{{_variable(name)}}}"
-            made = self._values.expression(
-                schemas.get(name, {}), name, f"{operation.method} {operation.path}"
-            )
-            task.made.append((_variable(name), made))
-            return f"{{{_variable(name)}}}"
-
-        url = _PARAMETER.sub(value, operation.path)
+        where = f"{operation.method} {operation.path}"
+        # Text and names take turns.
+        parts = _PARAMETER.split(operation.path)
+        for name in parts[1::2]:
+            if _variable(name) not in drawn:
+                task.made.append((_variable(name), self._values.expression(schemas[name], name, where)))
+        shown = [f"{{{_variable(part)}}}" if i % 2 else in_f_string(part) for i, part in enumerate(parts)]
         grouped = _PARAMETER.sub(lambda match: f"[{match[1]}]", operation.path)
-        return f'f"{url}"', [f"name={literal(grouped)}"]
+        return f'f"{"".join(shown)}"', [f"name={literal(grouped)}"]
 
     def _arguments(self, task: Task) -> list[str]:
         operation = task.operation

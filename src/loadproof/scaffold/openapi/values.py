@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from loadproof.plan.redact import is_secret_name, is_secret_value
+from loadproof.scaffold.source import in_f_string, literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,32 +131,7 @@ class Values:
             text = (text * least)[: max(least - 3, 1)]
         if isinstance(most, int) and most < len(text) + 4:
             return literal("abcdefghijklmnopqrstuvwxyz"[: min(max(most, 0), 26)])
-        return f'f"{_in_f_string(text)}{{random.randint(100, 9999)}}"'
-
-
-def literal(value: Any) -> str:
-    """A JSON value as Python source; dates, which YAML makes of text, as the text."""
-    if isinstance(value, datetime.date | datetime.datetime):
-        return literal(value.isoformat())
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{literal(str(key))}: {literal(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(literal(inner) for inner in value) + "]"
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return "None"
-    return repr(value)
-
-
-def _text(value: str) -> str:
-    """With double quotes where that needs no escapes, as formatters write it."""
-    shown = repr(value)
-    return f'"{shown[1:-1]}"' if shown[0] == "'" and '"' not in shown else shown
-
-
-def _in_f_string(text: str) -> str:
-    return text.replace("\\", "").replace('"', "'").replace("{", "(").replace("}", ")")
+        return f'f"{in_f_string(text)}{{random.randint(100, 9999)}}"'
 
 
 def _is_secret(name: str, value: object) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.plan.redact import is_secret_name, is_secret_value
-from loadproof.scaffold.openapi.names import TAKEN, identifier
+from loadproof.scaffold.names import TAKEN, identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

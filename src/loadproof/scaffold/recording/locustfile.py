@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from loadproof.plan.redact import is_secret_name, redact_text
-from loadproof.scaffold.openapi.names import TAKEN, identifier
-from loadproof.scaffold.openapi.values import literal
+from loadproof.scaffold.names import TAKEN, identifier
 from loadproof.scaffold.recording.correlation import Correlation, Variable, is_person, is_reference
 from loadproof.scaffold.recording.exchanges import Content, Exchange, Recording, read_recording
-from loadproof.scaffold.source import formatted, wrapped_comment
+from loadproof.scaffold.source import formatted, literal, wrapped_comment
 from loadproof.scaffold.template import render
 
 if TYPE_CHECKING:

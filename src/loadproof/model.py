@@ -214,6 +214,8 @@ class Inspection:
     """The scenario's own load over time, when it has one that can be read."""
     options: dict[str, Any] = field(default_factory=dict)
     """What the engine decided before the run, such as how many processes it takes: becomes `Plan.options`."""
+    advice: tuple[Problem, ...] = ()
+    """What makes the load unrealistic; nothing that keeps it from running."""
 
 
 @dataclass(frozen=True, slots=True)

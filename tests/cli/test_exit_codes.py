@@ -96,3 +96,13 @@ def test_check_sends_nothing(shell: Shell, here: Here) -> None:
     assert shell.stub.url in done.out
     assert done.out.splitlines()[-1] == "ok"
     assert not shell.stub.arrived
+
+
+def test_advice_changes_no_exit_code_unless_it_is_strict(shell: Shell, here: Here) -> None:
+    """It is told with file and line, and the way out; --strict makes it count."""
+    args = ("check", "locustfile.py", "--target", shell.stub.url, "-u", "3", "-t", "1m")
+    done = here(*args)
+    assert done.code == 0
+    assert "locustfile.py:9: the whole load is GET /loans: one user class, one endpoint" in done.out
+    strict = here(*args, "--strict")
+    assert (strict.code, strict.out.splitlines()[-1] == "ok") == (2, False)

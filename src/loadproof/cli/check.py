@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loadproof.cli.planning import plan_and_engine
 from loadproof.cli.scenario import with_plan_request
+from loadproof.errors import ExitCode
 from loadproof.plan import PlanRequest
 from loadproof.plan.machines import ANY_INTERFACE
-from loadproof.plan.redact import redact_url
+from loadproof.plan.redact import redact_text, redact_url
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
@@ -18,12 +19,41 @@ if TYPE_CHECKING:
 
 
 @with_plan_request
-def command(request: PlanRequest) -> int:
+def command(
+    request: PlanRequest,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with code 2 when something makes the load unrealistic.")
+    ] = False,
+) -> int:
     """Check a scenario, its requirements and loadproof.yaml; sends nothing."""
     plan, _ = plan_and_engine(request)
     for line in describe(plan):
         typer.echo(line)
-    return 0
+    advice = plan.options["advice"]
+    for line in advice_lines(advice):
+        typer.echo(line)
+    if advice and strict:
+        return int(ExitCode.USAGE)
+    typer.echo("ok")
+    return int(ExitCode.PASS)
+
+
+def advice_lines(advice: list[list[str]]) -> list[str]:
+    """What makes the load unrealistic, each with its place and the way out."""
+    lines = ["advice        what makes this load unlike that of real users:"] if advice else []
+    for message, where, hint in advice:
+        lines += [f"  {redact_text(f'{where}: {message}')}", f"    {redact_text(hint)}"]
+    return lines
+
+
+def mention_advice(plan: Plan) -> None:
+    """That there is advice, in one line on stderr: it is no part of a verdict."""
+    number = len(plan.options["advice"])
+    if number:
+        things = "1 thing makes" if number == 1 else f"{number} things make"
+        typer.echo(
+            f"loadproof: {things} this load unlike that of real users: see `loadproof check`", err=True
+        )
 
 
 def describe(plan: Plan) -> list[str]:
@@ -39,7 +69,7 @@ def describe(plan: Plan) -> list[str]:
         f"  {requirement.id:<28} {requirement.text:<16} {requirement.source}"
         for requirement in plan.requirements
     ]
-    return [*lines, *_generators(plan), "ok"]
+    return [*lines, *_generators(plan)]
 
 
 def _generators(plan: Plan) -> list[str]:

@@ -34,7 +34,8 @@ def plan_and_engine(request: PlanRequest) -> tuple[Plan, Engine]:
     if plan.target is None and len(inspection.targets) == 1:
         # Known from the scenario: shown, kept in the run file, and asked whether it is there.
         plan = replace(plan, options={**plan.options, "scenario_target": inspection.targets[0]})
-    plan = replace(plan, options={**plan.options, **inspection.options})
+    advice = [[problem.message, problem.where, problem.hint] for problem in inspection.advice]
+    plan = replace(plan, options={**plan.options, **inspection.options, "advice": advice})
     for target in inspection.targets:
         normalise_target(target)
     policy = admit(guard_rules(request), inspection.targets, plan.played_profile)

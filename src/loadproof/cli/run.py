@@ -17,6 +17,7 @@ from rich.console import Console
 
 from loadproof import __version__
 from loadproof.cli import options as o
+from loadproof.cli.check import mention_advice
 from loadproof.cli.planning import check_targets, plan_and_engine
 from loadproof.cli.scenario import with_plan_request
 from loadproof.errors import ConfigError, EngineError, Problem
@@ -59,6 +60,8 @@ def command(
 ) -> int:
     """Drive a scenario against a service and answer with a verdict."""
     plan, driver = plan_and_engine(request)
+    if not quiet:
+        mention_advice(plan)
     if slow is not None:
         plan = replace(plan, options={**plan.options, "slow_s": slow_limit_s(slow)})
     live = LiveOutputs(metrics_port, otlp)

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from psycopg import OperationalError
 
 from loadproof.demo.database import Database
+from loadproof.demo.description import described, status_of
 from loadproof.demo.exchange import Caller, answer
 from loadproof.demo.injection import InjectedError, Injector
 from loadproof.demo.metrics import CountedService, Metrics
@@ -70,7 +71,13 @@ def make_service(database_url: str, *, pool_size: int, admin: bool = False) -> S
     application.add_exception_handler(OperationalError, _database_unavailable)
     application.router.route_class = _faulty_route(injector)
     for method, path, handler in _endpoints(database, tokens, caller, injector):
-        application.add_api_route(path, handler, methods=[method])
+        application.add_api_route(
+            path,
+            handler,
+            methods=[method],
+            status_code=status_of(method, path),
+            openapi_extra=described(method, path),
+        )
     application.router.route_class = APIRoute
     for method, path, handler in _operations(metrics, injector, admin=admin):
         application.add_api_route(path, handler, methods=[method], include_in_schema=False)

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import HTTPException, Query, Request, Response
+from pydantic import Field
 
 from loadproof.demo.database import Database
 from loadproof.demo.exchange import (
@@ -43,8 +44,8 @@ WHERE u.id = %s
 class Login(RequestBody):
     """Who wants a token."""
 
-    email: str
-    password: str
+    email: str = Field(examples=[f"user{number}@test.com" for number in range(1, 11)])
+    password: str = Field(examples=["testpass"])
 
 
 class Accounts:

@@ -120,8 +120,8 @@ class Ledger:
     async def user_analytics(
         self,
         request: Request,
-        start_date: date,
-        end_date: date,
+        start_date: Annotated[date, Query(examples=["2025-01-01"])],
+        end_date: Annotated[date, Query(examples=["2025-01-31"])],
         group_by: Literal["day", "week", "month"] = "day",
     ) -> Response:
         """Activity per period from `start_date` to `end_date`, both included; expensive on purpose."""

@@ -46,7 +46,7 @@ class Application(RequestBody):
     """A loan that someone asks for, and the amount of money."""
 
     amount: Decimal = Field(gt=0, le=1_000_000, decimal_places=2)
-    purpose: str = Field(min_length=1, max_length=100)
+    purpose: str = Field(min_length=1, max_length=100, examples=["business", "personal", "education"])
     term_months: int = Field(ge=1, le=480)
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loadproof.engines.advice import too_few_for_arrivals
+from loadproof.engines.k6.advice import k6_advice, max_users
 from loadproof.engines.k6.archive import needs_rewriting, rewrite
 from loadproof.engines.k6.arguments import (
     UserArguments,
@@ -76,7 +78,11 @@ class K6Engine:
             message = f"the script names {', '.join(targets)} and would not load the target {plan.target}"
             problems.append(Problem(message, str(plan.scenario), hint))
         own = _own_profile(binary, plan, user, options) if plan.profile.kind is ProfileKind.SCENARIO else None
-        return Inspection(tuple(problems), tuple(targets), own)
+        load = own or plan.played_profile
+        most = plan.options.get("max_users") if own is None else max_users(options)
+        few = too_few_for_arrivals(plan, load, most)
+        advice = (*k6_advice(source, options, plan.scenario), *([few] if few else []))
+        return Inspection(tuple(problems), tuple(targets), own, advice=advice)
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
         """Drive the load. Raises EngineError when no load could begin."""

@@ -9,6 +9,8 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from loadproof.engines.advice import too_few_for_arrivals, too_few_for_throughput
+from loadproof.engines.locust.advice import locust_advice, requests_per_task
 from loadproof.engines.locust.distribution import distribution_args, usable_cores
 from loadproof.engines.locust.exemplars import slow_request
 from loadproof.engines.locust.processes import decide
@@ -252,7 +254,19 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
         problems.append(Problem("--processes has no place where other machines drive the load", "", hint))
     load = plan.played_profile if not _own_load(plan) else profile or plan.profile
     options = {"processes": decide(plan, load, facts, usable_cores()).to_options()}
-    return Inspection(tuple(problems), targets, profile if _own_load(plan) else None, options)
+    own = profile if _own_load(plan) else None
+    return Inspection(tuple(problems), targets, own, options, _advice(plan, load, facts))
+
+
+def _advice(plan: Plan, load: Profile, facts: dict[str, Any]) -> tuple[Problem, ...]:
+    """What makes the load unrealistic, from the source and from the numbers."""
+    source = plan.scenario.read_text(encoding="utf-8", errors="replace")
+    numbers = (
+        too_few_for_arrivals(plan, load, plan.options.get("max_users")),
+        too_few_for_throughput(plan, load, facts["paces"], requests_per_task(source)),
+    )
+    found = locust_advice(source, plan.scenario, open_model=load.open_model)
+    return (*found, *(problem for problem in numbers if problem is not None))
 
 
 def _own_profile(facts: dict[str, Any]) -> tuple[Profile | None, str]:

@@ -1,0 +1,1 @@
+"""From an OpenAPI description to a locustfile."""

@@ -1,0 +1,57 @@
+"""The pipelines that `loadproof init --ci` writes: one row for each CI system."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from loadproof.scaffold.template import render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BASELINES: Final = ".loadproof/baselines"
+"""Where `loadproof baseline` keeps what it is given; CI restores and saves this folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    template: str
+    file: str
+    """Where the CI system looks for it."""
+    next_step: str
+
+
+PIPELINES: Final[dict[str, Pipeline]] = {
+    "github": Pipeline(
+        "github.yml",
+        ".github/workflows/performance-tests.yml",
+        "commit it; it runs every night, by hand, and for pull requests with the label `performance`",
+    ),
+    "gitlab": Pipeline(
+        "gitlab.yml",
+        ".gitlab/performance-tests.yml",
+        "add `include: .gitlab/performance-tests.yml` to .gitlab-ci.yml, and a pipeline schedule",
+    ),
+    "jenkins": Pipeline(
+        "Jenkinsfile",
+        "Jenkinsfile.performance",
+        "make a (multibranch) pipeline job with the script path Jenkinsfile.performance",
+    ),
+}
+
+
+def pipeline_file(name: str, tests: Sequence[str], compose: str | None, target: str | None) -> dict[str, str]:
+    """The one file of a pipeline, by path. `name` is one of PIPELINES, `tests` at least one."""
+    if compose is not None and not re.fullmatch(r"[A-Za-z0-9._/-]+", compose):
+        raise ValueError(f"not a plain file name for a shell: {compose!r}")
+    pipeline = PIPELINES[name]
+    parts = urlsplit(target or "http://127.0.0.1:8000")
+    port = f":{parts.port}" if parts.port else ""
+    text = render(
+        pipeline.template, tests=list(tests), compose=compose, baselines=BASELINES,
+        dind_target=f"{parts.scheme}://docker{port}{parts.path}",
+    )  # fmt: skip
+    return {pipeline.file: text}

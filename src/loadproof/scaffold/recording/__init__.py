@@ -1,0 +1,1 @@
+"""From a browser's recording (HAR) to a locustfile."""

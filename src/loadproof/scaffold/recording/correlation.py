@@ -1,0 +1,174 @@
+"""What a request took from an earlier answer: ids and tokens become variables of the user.
+
+And what it must not repeat: secrets that no answer gave become environment variables.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from loadproof.plan.redact import is_secret_name, is_secret_value
+from loadproof.scaffold.names import TAKEN, identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from loadproof.scaffold.recording.exchanges import Exchange
+
+Step = str | int
+_ID = re.compile(r"(?:.*[_-])?(?:id|uuid|guid|slug|sku|ref|number|cursor)|.+(?:Id|ID|Uuid|Ref)")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_PERSON = re.compile(r"user|e?-?mail|login|name|account", re.IGNORECASE)
+_SHORTEST_INSIDE: Final = 6
+"""A secret that is shorter is not looked for within longer texts: it could be there by chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A value of an answer that a later request sends again."""
+
+    name: str
+    source: int
+    """Number of the exchange that answered it."""
+    steps: tuple[Step, ...]
+
+
+@dataclass(slots=True)
+class Correlation:
+    """All exchanges' answered values and secrets. Ask `value_of` in the order of the exchanges."""
+
+    exchanges: Sequence[Exchange]
+    variables: dict[tuple[int, tuple[Step, ...]], Variable] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    """Names of environment variables, by the secret that each stands for."""
+    _answered: dict[str, list[tuple[int, tuple[Step, ...]]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for number, exchange in enumerate(self.exchanges):
+            for steps, value in leaves(exchange.answer):
+                if _worth_following(steps, value):
+                    self._answered.setdefault(str(value), []).append((number, steps))
+        for exchange in self.exchanges:
+            self._collect_secrets(exchange)
+
+    def variable_for(self, value: object, number: int) -> Variable | None:
+        """The variable that gives exchange `number` this value, if an earlier answer did."""
+        places = [place for place in self._answered.get(str(value), ()) if place[0] < number]
+        if not places:
+            return None
+        place = next((p for p in reversed(places) if p in self.variables), places[-1])
+        if place not in self.variables:
+            self.variables[place] = Variable(self._name(*place), *place)
+        return self.variables[place]
+
+    def secret_name(self, value: object) -> str | None:
+        """The environment variable for a value that is, or holds, a secret."""
+        text = str(value)
+        if text in self.environment:
+            return self.environment[text]
+        inside = (s for s in self.environment if len(s) >= _SHORTEST_INSIDE and s in text)
+        held = next(inside, None)
+        if held is not None:
+            return self.environment[held]
+        return self._remember("API_SECRET", text) if is_secret_value(text) else None
+
+    def _collect_secrets(self, exchange: Exchange) -> None:
+        for name, value in exchange.headers:
+            if name == "cookie":
+                for cookie, _, content in (part.strip().partition("=") for part in value.split(";")):
+                    if len(content) >= _SHORTEST_INSIDE and content not in self._answered:
+                        self._remember(f"API_COOKIE_{identifier(cookie).upper()}", content)
+            elif is_secret_name(name):
+                bare = value.partition(" ")[2] or value
+                if bare not in self._answered:
+                    self._remember(f"API_{identifier(name).upper()}", value)
+                    self.environment.setdefault(bare, self.environment[value])
+        for steps, value in sent_values(exchange):
+            name = str(steps[-1]) if steps else ""
+            text = "" if value is None or isinstance(value, bool) else str(value)
+            if text and text not in self._answered and (is_secret_name(name) or is_secret_value(text)):
+                self._remember(f"API_{identifier(name).upper()}" if name else "API_SECRET", text)
+
+    def _remember(self, name: str, value: str) -> str:
+        if value not in self.environment:
+            taken = set(self.environment.values())
+            numbers = (f"{name}_{number}" for number in range(2, 1_000))
+            self.environment[value] = next(n for n in (name, *numbers) if n not in taken)
+        return self.environment[value]
+
+    def remember_person(self, value: str) -> str:
+        """Who logged in is nobody else's business either."""
+        return self._remember("API_USER", value)
+
+    def _name(self, source: int, steps: tuple[Step, ...]) -> str:
+        """loan_id for loans[0].id, and for id in the answer to POST /loans."""
+        words = [step for step in steps if isinstance(step, str)]
+        last = identifier(words[-1]) if words else "value"
+        if last in {"id", "uuid", "slug", "number", "ref"}:
+            parent = words[-2] if len(words) > 1 else next(
+                (s for s in reversed(self.exchanges[source].segments) if s and not s.isdigit()), ""
+            )  # fmt: skip
+            last = f"{_singular(identifier(parent))}_{last}" if parent else last
+        taken = {variable.name for variable in self.variables.values()} | TAKEN
+        return next(n for n in (last, *(f"{last}_{i}" for i in range(2, 1_000))) if n not in taken)
+
+
+def is_person(key: str, siblings: Sequence[str]) -> bool:
+    """Whether a field says who logs in: one beside a password."""
+    return bool(_PERSON.search(key)) and any(re.search(r"passw|pwd", s, re.IGNORECASE) for s in siblings)
+
+
+def is_reference(key: str, value: object) -> bool:
+    """Whether a field of a request refers to something: a quantity of 1 is not the id 1."""
+    text = str(value)
+    return (
+        bool(_ID.fullmatch(key))
+        or is_secret_name(key)
+        or bool(_UUID.fullmatch(text))
+        or is_secret_value(text)
+    )
+
+
+def leaves(
+    value: Any, steps: tuple[Step, ...] = (), depth: int = 0
+) -> Iterator[tuple[tuple[Step, ...], Any]]:
+    """Every value in a JSON document that is no container, with the way to it."""
+    if depth > 30:
+        return
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, (*steps, str(key)), depth + 1)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from leaves(inner, (*steps, index), depth + 1)
+    else:
+        yield steps, value
+
+
+def sent_values(exchange: Exchange) -> Iterator[tuple[tuple[Step, ...], Any]]:
+    """Query and body of a request, value by value."""
+    for name, value in exchange.query:
+        yield (name,), value
+    if exchange.content is not None and exchange.content.kind == "json":
+        yield from leaves(exchange.content.value)
+    elif exchange.content is not None and exchange.content.kind == "form":
+        for name, value in exchange.content.value:
+            yield (name,), value
+    for segment in exchange.segments:
+        if is_secret_value(segment):
+            yield (), segment
+
+
+def _worth_following(steps: tuple[Step, ...], value: object) -> bool:
+    if value is None or isinstance(value, bool | float) or value in {"", 0}:
+        return False
+    name = next((step for step in reversed(steps) if isinstance(step, str)), "")
+    return is_reference(name, value)
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word

@@ -1,0 +1,273 @@
+"""The locustfile of a recording: its requests in their order, think time where there was some."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from loadproof.plan.redact import is_secret_name, redact_text
+from loadproof.scaffold.names import TAKEN, identifier
+from loadproof.scaffold.recording.correlation import Correlation, Variable, is_person, is_reference
+from loadproof.scaffold.recording.exchanges import Content, Exchange, Recording, read_recording
+from loadproof.scaffold.source import formatted, literal, wrapped_comment
+from loadproof.scaffold.template import render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_THINKING_S: Final = 1.0
+"""A pause that is longer was a person's: what follows is a task of its own."""
+_LONGEST_TEXT: Final = 2_000
+_OWN_HEADERS: Final = frozenset(
+    {
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "authorization",
+        "baggage",
+        "cache-control",
+    }
+    | {
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "dnt",
+        "expect",
+        "host",
+        "keep-alive",
+        "origin",
+    }
+    | {"pragma", "priority", "range", "referer", "sentry-trace", "te", "traceparent", "tracestate"}
+    | {"transfer-encoding", "upgrade", "upgrade-insecure-requests", "user-agent", "via"}
+)
+"""Sent by the browser or by Locust itself, not by the application."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One request as source."""
+
+    call: str
+    status: str
+    saves: list[tuple[str, str]] = field(default_factory=list)
+    """Variables that its answer gives, and how."""
+    needs: list[str] = field(default_factory=list)
+    sets_token: str = ""
+
+
+@dataclass(slots=True)
+class Click:
+    """What was sent after one pause: a task."""
+
+    function: str
+    about: str
+    requests: list[Request] = field(default_factory=list)
+
+
+def locustfile_of_recording(document: Mapping[str, Any], file: str) -> tuple[str, str, list[str]]:
+    """Source, base URL, and what was left out. Raises ConfigError."""
+    recording = read_recording(document, file)
+    writer = _Writer(recording)
+    clicks = writer.clicks()
+    low_s, high_s = _think_time_s(recording.exchanges)
+    body = render(
+        "recording_locustfile.py",
+        clicks=clicks, environment=writer.environment(), authorization=writer.authorization,
+        cookie=writer.cookie, low=f"{low_s:g}", high=f"{high_s:g}", quoted=literal,
+        variables=sorted(variable.name for variable in writer.correlation.variables.values()),
+    )  # fmt: skip
+    head = render(
+        "recording_head.py",
+        file=file.replace("\\", "/").rsplit("/", 1)[-1].replace('"', "'"),
+        environment=writer.environment(),
+        notes=[wrapped_comment(note) for note in recording.notes],
+        modules=[name for name in ("os", "random") if f"{name}." in body],
+    )
+    return formatted(head, body), recording.origin, recording.notes
+
+
+class _Writer:
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self.correlation = Correlation(recording.exchanges)
+        self.authorization: str | None = None
+        """The environment variable for a credential that no answer gave."""
+        self.cookie = False
+        self._needs: list[str] = []
+        self._calls: list[str] = []
+
+    def clicks(self) -> list[Click]:
+        """The tasks, in order."""
+        exchanges = self._recording.exchanges
+        requests = [self._request(number, exchange) for number, exchange in enumerate(exchanges)]
+        for variable in self.correlation.variables.values():
+            steps = ", ".join("ANY" if isinstance(step, int) else literal(step) for step in variable.steps)
+            requests[variable.source].saves.append((variable.name, f"pick(found, {steps})"))
+        self._give_tokens(requests)
+        clicks: list[Click] = []
+        used: set[str] = set(TAKEN)
+        for number, (exchange, request) in enumerate(zip(exchanges, requests, strict=True)):
+            pause_s = exchange.began_s - exchanges[number - 1].ended_s if number else _THINKING_S
+            if not clicks or pause_s >= _THINKING_S:
+                clicks.append(Click(self._function(number, exchange, used), self._about(number, exchange)))
+            clicks[-1].requests.append(request)
+        sent_cookies = any(exchange.header("cookie") for exchange in exchanges)
+        self.cookie = sent_cookies and not any(exchange.sets_cookie for exchange in exchanges)
+        return clicks
+
+    def environment(self) -> list[str]:
+        """Names of the variables to set: those that the source uses."""
+        names = sorted(set(self.correlation.environment.values()))
+        used = [n for n in names if n == self.authorization or any(_uses(call, n) for call in self._calls)]
+        return used + (["API_COOKIE"] if self.cookie else [])
+
+    def _request(self, number: int, exchange: Exchange) -> Request:
+        self._needs = []
+        url, name = self._url(number, exchange)
+        # Without a name, each value and each query would be an endpoint of its own.
+        arguments = [url, *([f"name={literal(name)}"] if url.startswith("f") or exchange.query else [])]
+        if exchange.query:
+            pairs = [f"{literal(key)}: {self._value(key, value, number)}" for key, value in exchange.query]
+            arguments.append(f"params={{{', '.join(pairs)}}}")
+        headers = [
+            f"{literal(key)}: {self._header(key, value, number)}"
+            for key, value in exchange.headers
+            if not (key in _OWN_HEADERS or key.startswith((":", "sec-", "if-", "x-forwarded")))
+        ]
+        arguments += [f"headers={{{', '.join(headers)}}}"] if headers else []
+        arguments += self._body(exchange.content, number, f"{exchange.method} {name}")
+        call = f"self.client.{exchange.method.lower()}({', '.join(arguments)}, catch_response=True)"
+        self._authorize(exchange, number)
+        self._calls.append(call)
+        return Request(call, "" if exchange.redirects else f", {exchange.status}", needs=list(self._needs))
+
+    def _url(self, number: int, exchange: Exchange) -> tuple[str, str]:
+        """Source of the path, and the name that all its values share."""
+        shown, named, changes = [], [], False
+        for segment in exchange.segments:
+            variable = self.correlation.variable_for(segment, number)
+            secret = None if variable else self.correlation.secret_name(segment)
+            if variable is not None:
+                shown.append(f"{{{self._use(variable)}}}")
+                named.append(f"[{variable.name}]")
+            elif secret is not None:
+                shown.append(f"{{{secret}}}")
+                named.append(f"[{secret}]")
+            else:
+                plain = quote(segment, safe="@!$&'()*+,;=:~-._")
+                shown.append(plain.replace("{", "{{").replace("}", "}}"))
+                named.append(plain)
+            changes = changes or variable is not None or secret is not None
+        path = "/" + "/".join(named)
+        return (f'f"/{"/".join(shown)}"' if changes else literal(path)), path
+
+    def _value(self, key: str, value: Any, number: int) -> str:
+        """Source of one value of a query or body."""
+        if isinstance(value, bool) or value is None:
+            return literal(value)
+        variable = self.correlation.variable_for(value, number) if is_reference(key, value) else None
+        if variable is not None:
+            return self._use(variable)
+        secret = (
+            self.correlation.secret_name(value) if isinstance(value, str) or is_secret_name(key) else None
+        )
+        return secret or literal(value)
+
+    def _header(self, key: str, value: str, number: int) -> str:
+        """Headers are text, whatever the answer had."""
+        source = self._value(key, value, number)
+        return f"str({source})" if source.startswith("self.") else source
+
+    def _json(self, value: Any, number: int, key: str = "", siblings: Sequence[str] = ()) -> str:
+        if isinstance(value, dict):
+            names = [str(name) for name in value]
+            items = (
+                f"{literal(n)}: {self._json(v, number, n, names)}"
+                for n, v in zip(names, value.values(), strict=True)
+            )
+            return "{" + ", ".join(items) + "}"
+        if isinstance(value, list):
+            return "[" + ", ".join(self._json(inner, number, key) for inner in value) + "]"
+        if isinstance(value, str) and is_person(key, siblings):
+            return self.correlation.remember_person(value)
+        return self._value(key, value, number)
+
+    def _body(self, content: Content | None, number: int, where: str) -> list[str]:
+        if content is None:
+            return []
+        if content.kind == "json":
+            return [f"json={self._json(content.value, number)}"]
+        if content.kind == "form":
+            return [f"data={self._json(dict(content.value), number)}"]
+        if content.kind == "multipart":
+            self._recording.notes.append(
+                f"{where} sent a form with files: they are a few bytes here, put in yours"
+            )
+            parts = ", ".join(
+                f'{literal(name)}: ("{identifier(name)}.bin", b"loadproof")' for name in content.value
+            )
+            return [f"files={{{parts}}}"]
+        text = str(content.value)
+        hidden = redact_text(text) != text or self.correlation.secret_name(text) is not None
+        if hidden or len(text) > _LONGEST_TEXT:
+            self._recording.notes.append(
+                f"{where} sent {content.content_type}: its body is left out, put in yours"
+            )
+            text = "replace this by what the service takes"
+        return [f"data={literal(text)}", f'headers={{"Content-Type": {literal(content.content_type)}}}']
+
+    def _authorize(self, exchange: Exchange, number: int) -> None:
+        """Remember where the credential came from: an earlier answer, or the environment."""
+        value = exchange.header("authorization")
+        if not value:
+            return
+        bare = value.partition(" ")[2] or value
+        if self.correlation.variable_for(bare, number) is None and self.authorization is None:
+            self.authorization = self.correlation.secret_name(value)
+
+    def _give_tokens(self, requests: list[Request]) -> None:
+        """After the answer that gave it, a token goes with every request."""
+        for number, exchange in enumerate(self._recording.exchanges):
+            value = exchange.header("authorization")
+            scheme, _, bare = value.partition(" ")
+            variable = self.correlation.variable_for(bare or value, number) if value else None
+            if variable is not None:
+                name = f"self.{variable.name}"
+                shown = f'f"{scheme} {{{name}}}"' if bare else name
+                requests[variable.source].sets_token = shown
+
+    def _use(self, variable: Variable) -> str:
+        name = f"self.{variable.name}"
+        if name not in self._needs:
+            self._needs.append(name)
+        return name
+
+    def _function(self, number: int, exchange: Exchange, used: set[str]) -> str:
+        _, name = self._url(number, exchange)
+        plain = "_".join(p for p in name.split("/") if p and not p.startswith("[")) or "start"
+        base = identifier(f"{exchange.method.lower()}_{plain}")
+        unique = next(n for n in (base, *(f"{base}_{i}" for i in range(2, 10_000))) if n not in used)
+        used.add(unique)
+        return unique
+
+    def _about(self, number: int, exchange: Exchange) -> str:
+        return f"{exchange.method} {self._url(number, exchange)[1]}".replace("\\", "/").replace('"', "'")[:90]
+
+
+def _uses(source: str, name: str) -> bool:
+    return re.search(rf"\b{name}\b", source) is not None
+
+
+def _think_time_s(exchanges: Sequence[Exchange]) -> tuple[float, float]:
+    """From the pauses in the recording: their tenth and ninetieth percentile, within 1 to 30 s."""
+    pauses = sorted(later.began_s - earlier.ended_s for earlier, later in pairwise(exchanges))
+    pauses = [min(pause, 30.0) for pause in pauses if pause >= _THINKING_S]
+    if not pauses:
+        return 1.0, 3.0
+    low, high = pauses[int(0.1 * (len(pauses) - 1))], pauses[-1 - int(0.1 * (len(pauses) - 1))]
+    return round(low, 1), round(max(high, low + 1.0), 1)

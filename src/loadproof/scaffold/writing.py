@@ -1,0 +1,50 @@
+"""Write the files of a proposal: all of them, or none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadproof.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def existing(folder: Path, files: Mapping[str, str]) -> list[str]:
+    """Those that exist with another content: writing them would lose something."""
+    return [name for name, text in files.items() if _differs(folder / name, text)]
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Raises ConfigError for what cannot be written, before anything is where that can be known."""
+    blocked = [name for name in files if not _can_hold(folder, name)]
+    if blocked:
+        raise ConfigError(*(Problem("cannot be written: something else is in its place", n) for n in blocked))
+    for name, text in files.items():
+        file = folder / name
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(Problem(f"cannot be written: {error.strerror}", str(file))) from None
+
+
+def _differs(file: Path, text: str) -> bool:
+    if not file.exists():
+        return False
+    try:
+        return file.read_bytes() != text.encode()
+    except OSError:
+        return True
+
+
+def _can_hold(folder: Path, name: str) -> bool:
+    """Whether the way to the file is folders, and no folder has its name."""
+    file = folder / name
+    if file.is_dir():
+        return False
+    above = file.parent
+    while not above.exists():
+        above = above.parent
+    return above.is_dir()

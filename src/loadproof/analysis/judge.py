@@ -9,6 +9,7 @@ from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.load import NOTE, applied_load, judge_load, judge_under_load
 from loadproof.analysis.resources import Watched, judge_resource
+from loadproof.analysis.steady import judge_steady
 from loadproof.analysis.thresholds import judge_thresholds
 from loadproof.analysis.windows import Window, judged_window, load_span, sample
 from loadproof.errors import ExitCode
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from loadproof.run.reader import Run
 
-ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = ()
+ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (judge_steady,)
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 
 A finding with NOTE in its evidence is worth knowing and is no verdict; one with "measurement": "invalid"
@@ -112,11 +113,12 @@ def exit_code(report: Report) -> ExitCode:
 
 
 def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
-    failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
-    unknown = [finding for finding in findings if finding.verdict is Verdict.INCONCLUSIVE]
+    counted = [finding for finding in findings if NOTE not in finding.evidence]
+    failed = [finding for finding in counted if finding.verdict is Verdict.FAIL]
+    unknown = [finding for finding in counted if finding.verdict is Verdict.INCONCLUSIVE]
     match verdict:
         case Verdict.PASS:
-            number = sum(NOTE not in finding.evidence for finding in findings)
+            number = len(counted)
             said = f"all {number} requirements hold" if number > 1 else "the requirement holds"
         case Verdict.FAIL:
             said = failed[0].sentence

@@ -231,4 +231,6 @@ def finding_of(
         "window": window.description,
         "samples": samples,
     }
+    if window.warm_up_s:
+        evidence["warm_up_s"] = window.warm_up_s
     return Finding(requirement.id, verdict, sentence, evidence, advice)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.accuracy import steady
+from tests.accuracy import spike, steady
 
 if TYPE_CHECKING:
     from tests.accuracy.cases import Measure, Rate
 
 TOPICS: dict[str, tuple[Rate | Measure, ...]] = {
     "Warm-up and steady state": steady.CASES,
+    "Recovery from a spike": spike.CASES,
 }
 """By the heading that docs/accuracy.md gives them."""

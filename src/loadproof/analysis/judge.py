@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.integrity import judge_integrity
-from loadproof.analysis.load import NOTE, applied_load, judge_load, judge_under_load
+from loadproof.analysis.load import NOTE, AppliedLoad, applied_load, judge_load, judge_under_load
 from loadproof.analysis.resources import Watched, judge_resource
+from loadproof.analysis.spike_verdicts import judge_spike, judge_spike_requirement
 from loadproof.analysis.steady import judge_steady
 from loadproof.analysis.thresholds import judge_thresholds
 from loadproof.analysis.windows import Window, judged_window, load_span, sample
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from loadproof.run.reader import Run
 
-ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (judge_steady,)
+ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (judge_steady, judge_spike)
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 
 A finding with NOTE in its evidence is worth knowing and is no verdict; one with "measurement": "invalid"
@@ -44,8 +46,8 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
 
     `requirements` replace those of the run's plan, if given.
     """
-    if requirements is None:
-        requirements = run.plan.requirements
+    if requirements is not None:
+        run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
     window = judged_window(run)
     judged = [part for part in run.slices if part.second in window.seconds]
     invalid = judge_integrity(run, window)
@@ -55,10 +57,8 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
     findings = [
         *invalid,
         *(
-            judge_resource(requirement, watched, window)
-            if requirement.subject is Subject.RESOURCE
-            else judge_under_load(requirement, judged, window, load)
-            for requirement in requirements
+            _judge_requirement(requirement, run, judged, window, load, watched)
+            for requirement in run.plan.requirements
         ),
         *judge_thresholds(run),
         *judge_consistency(run),
@@ -86,6 +86,23 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
         notes=tuple(_notes(run)),
         facts=_facts(run),
     )
+
+
+def _judge_requirement(
+    requirement: Requirement,
+    run: Run,
+    judged: Sequence[Slice],
+    window: Window,
+    load: AppliedLoad,
+    watched: Watched,
+) -> Finding:
+    match requirement.subject:
+        case Subject.RESOURCE:
+            return judge_resource(requirement, watched, window)
+        case Subject.RECOVERY_TIME | Subject.PEAK_ERROR_RATE:
+            return judge_spike_requirement(requirement, run, window)
+        case _:
+            return judge_under_load(requirement, judged, window, load)
 
 
 def overall_verdict(findings: Sequence[Finding]) -> Verdict:

@@ -10,6 +10,7 @@ from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.load import NOTE, AppliedLoad, applied_load, judge_load, judge_under_load
 from loadproof.analysis.resources import Watched, judge_resource
+from loadproof.analysis.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.spike_verdicts import judge_spike, judge_spike_requirement
 from loadproof.analysis.steady import judge_steady
 from loadproof.analysis.thresholds import judge_thresholds
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from loadproof.run.reader import Run
 
-ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (judge_steady, judge_spike)
+ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (judge_steady, judge_spike, judge_soak)
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 
 A finding with NOTE in its evidence is worth knowing and is no verdict; one with "measurement": "invalid"
@@ -101,6 +102,8 @@ def _judge_requirement(
             return judge_resource(requirement, watched, window)
         case Subject.RECOVERY_TIME | Subject.PEAK_ERROR_RATE:
             return judge_spike_requirement(requirement, run, window)
+        case Subject.GROWTH:
+            return judge_growth(requirement, run, window)
         case _:
             return judge_under_load(requirement, judged, window, load)
 

@@ -129,6 +129,17 @@ def _constant(run: Run, start_s: float, end_s: float) -> list[range]:
     return [part for part in parts if part]
 
 
+def contiguous(seconds: Iterable[int]) -> list[range]:
+    """The seconds as runs without a gap, in order of time."""
+    runs: list[range] = []
+    for second in sorted(seconds):
+        if runs and runs[-1].stop == second:
+            runs[-1] = range(runs[-1].start, second + 1)
+        else:
+            runs.append(range(second, second + 1))
+    return runs
+
+
 def sample(slices: Iterable[Slice]) -> Sample:
     """The slices' sum."""
     requests = failed = 0

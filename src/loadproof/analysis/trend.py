@@ -124,12 +124,12 @@ def trend_of(
 def _judged(
     at: NDArray[np.float64], levels: NDArray[np.float64], span_s: float, least_growth: float | None
 ) -> Trend:
-    slope, base, low, high = _line(at - (at[0] - span_s / at.size / 2), levels)
+    slope, base, low, high = sen_line(at - (at[0] - span_s / at.size / 2), levels)
     inflation = _inflation(levels - slope * at)
-    z = mann_kendall_z(levels) / inflation
-    p = float(2 * stats.norm.sf(abs(z)))
+    z = mann_kendall_z(levels)
+    p = _two_sided(z / inflation)
     half = at.size // 2
-    late_slope, _, late_low, late_high = _line(at[half:], levels[half:])
+    late_slope, _, late_low, late_high = sen_line(at[half:], levels[half:])
     low, high = slope - (slope - low) * inflation, slope + (high - slope) * inflation
     late = (
         late_slope - (late_slope - late_low) * inflation, late_slope + (late_high - late_slope) * inflation
@@ -139,15 +139,19 @@ def _judged(
         growth = Growth.NOT_PROVEN
     elif is_one_step(at, levels):
         growth = Growth.STEP
+    elif late_slope < _LEAST_SECOND_HALF * slope and _two_sided(z) < _SIGNIFICANCE:
+        growth = Growth.LEVELS_OFF  # no accusation, so the plain test will do
     elif p >= _SIGNIFICANCE:
         growth = Growth.NOT_PROVEN
-    elif late_slope < _LEAST_SECOND_HALF * slope:
-        growth = Growth.LEVELS_OFF
     else:
         growth = Growth.GROWS
     error = (high - low) / 2 / _STANDARD_NORMAL_95
     smallest = max(_DETECTION * error, least / span_s)
     return Trend(growth, base, slope, low, high, late, p, smallest, at.size, span_s)
+
+
+def _two_sided(z: float) -> float:
+    return float(2 * stats.norm.sf(abs(z)))
 
 
 def window_levels(
@@ -180,14 +184,8 @@ def mann_kendall_z(values: NDArray[np.float64]) -> float:
     return 0.0 if variance == 0 else float((s - np.sign(s)) / np.sqrt(variance))
 
 
-def sen_slope(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and intercept of Theil and Sen: the median of all pairs' slopes, through the medians."""
-    slope, intercept, _, _ = stats.theilslopes(values, times)
-    return float(slope), float(intercept)
-
-
-def _line(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Slope, level at time 0, and the slope's interval of 95 %, all of Sen (1968)."""
+def sen_line(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Slope, level at time 0, and the slope's interval of 95 %: Theil's, with Sen's interval (JASA 1968)."""
     slope, intercept, low, high = stats.theilslopes(values, times, alpha=0.95)
     return float(slope), float(intercept), float(low), float(high)
 

@@ -30,17 +30,17 @@ def _ar(random: np.random.Generator, phi: float, deviation: float = 0.03) -> np.
 def _saw(random: np.random.Generator, minutes: float) -> np.ndarray:
     length_s = 60 * minutes
     phase = np.asarray(((_T + random.uniform(0, length_s)) % length_s) / length_s)
-    return 0.3 * phase + 0.01 * random.standard_normal(_T.size)
+    return np.asarray(0.3 * phase + 0.01 * random.standard_normal(_T.size))
 
 
 def _plateau(random: np.random.Generator) -> np.ndarray:
     """A cache that fills, 20 % of all, with a time constant of ten minutes."""
-    return 0.2 * (1 - np.exp(-_T / 600)) + _ar(random, 0.5, 0.02)
+    return np.asarray(0.2 * (1 - np.exp(-_T / 600)) + _ar(random, 0.5, 0.02))
 
 
 def _step(random: np.random.Generator) -> np.ndarray:
     """10 %, at some time between 20 and 80 % of the run."""
-    return 0.1 * (random.uniform(0.2, 0.8) * SPAN_S < _T) + _ar(random, 0.5, 0.02)
+    return np.asarray(0.1 * (random.uniform(0.2, 0.8) * SPAN_S < _T) + _ar(random, 0.5, 0.02))
 
 
 def _wave(random: np.random.Generator) -> np.ndarray:

@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from loadproof.analysis.by_window import judge_by_window
 from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.integrity import judge_integrity
-from loadproof.analysis.load import NOTE, AppliedLoad, applied_load, judge_load, judge_under_load
+from loadproof.analysis.load import NOTE, AppliedLoad, applied_load, judge_omission, judge_under_load
+from loadproof.analysis.promise import DEFAULT, judge_promise
 from loadproof.analysis.resources import Watched, judge_resource
 from loadproof.analysis.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.spike_verdicts import judge_spike, judge_spike_requirement
@@ -53,7 +55,7 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
     judged = [part for part in run.slices if part.second in window.seconds]
     invalid = judge_integrity(run, window)
     load = applied_load(run, judged, window)
-    of_load = judge_load(load, judged)
+    of_load = [*judge_promise(run, window, load), *judge_omission(load, judged)]
     watched = Watched(run)
     findings = [
         *invalid,
@@ -104,8 +106,10 @@ def _judge_requirement(
             return judge_spike_requirement(requirement, run, window)
         case Subject.GROWTH:
             return judge_growth(requirement, run, window)
-        case _:
+        case _ if requirement.window in ("", "steady"):
             return judge_under_load(requirement, judged, window, load)
+        case _:
+            return judge_by_window(requirement, run, window)
 
 
 def overall_verdict(findings: Sequence[Finding]) -> Verdict:
@@ -138,7 +142,7 @@ def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
     unknown = [finding for finding in counted if finding.verdict is Verdict.INCONCLUSIVE]
     match verdict:
         case Verdict.PASS:
-            number = len(counted)
+            number = sum(DEFAULT not in finding.evidence for finding in counted)
             said = f"all {number} requirements hold" if number > 1 else "the requirement holds"
         case Verdict.FAIL:
             said = failed[0].sentence

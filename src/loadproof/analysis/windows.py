@@ -31,6 +31,8 @@ class Window:
     description: str
     holds: tuple[Hold, ...] = ()
     """The holds that were searched for warm-up; what was cut from them is not in `seconds`."""
+    level: float | None = None
+    """Users, or arrivals per second, where that is one number."""
 
     @property
     def warm_up_s(self) -> int:
@@ -85,7 +87,8 @@ def stage_windows(run: Run) -> list[Window]:
         seconds = _seconds(span[0] + start_s, min(span[0] + end_s, span[1]))
         if seconds:
             length = format_duration(len(seconds))
-            windows.append(Window(frozenset(seconds), f"stage {number}, at {level:g} ({length})"))
+            name = f"stage {number}, at {level:g} ({length})"
+            windows.append(Window(frozenset(seconds), name, level=level))
     return windows
 
 

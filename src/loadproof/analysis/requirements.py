@@ -197,7 +197,14 @@ def describe(requirement: Requirement) -> str:
             what = requirement.metric
         case _:
             what = requirement.metric.replace("_", " ")
-    return f"{what} of {requirement.endpoint}" if requirement.endpoint else what
+    if requirement.endpoint:
+        what = f"{what} of {requirement.endpoint}"
+    if requirement.window and requirement.subject is not Subject.RESOURCE:
+        what = f"{what} over {_WINDOWS.get(requirement.window, requirement.window)}"
+    return what
+
+
+_WINDOWS: dict[str, str] = {"whole": "the whole load", "stage": "each stage", "steady": "steady state"}
 
 
 def format_value(value: float, unit: Unit) -> str:

@@ -287,6 +287,10 @@ class _Reader:
             source = f"{self.name}:{expression.line}"
             made = threshold_requirement(entry.key, expression.raw, source)
         except ValueError as error:
+            near = did_you_mean(entry.key, SINGLES)
+            if near.startswith("did you mean"):
+                self.problem(f"unknown key '{entry.key}'", entry.line, near)
+                return
             message, _, hint = str(error).partition("; ")
             self.problem(f"{entry.key}: {message}", expression.line, hint)
             return

@@ -45,7 +45,8 @@ def _step(random: np.random.Generator) -> np.ndarray:
 
 def _wave(random: np.random.Generator) -> np.ndarray:
     """Two cycles of 10 %, as of a day."""
-    return 0.1 * np.sin(4 * np.pi * _T / SPAN_S + random.uniform(0, 2 * np.pi)) + _ar(random, 0.5, 0.02)
+    cycles = np.sin(4 * np.pi * _T / SPAN_S + random.uniform(0, 2 * np.pi))
+    return np.asarray(0.1 * cycles + _ar(random, 0.5, 0.02))
 
 
 def _walk(random: np.random.Generator) -> np.ndarray:

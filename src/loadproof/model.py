@@ -110,6 +110,9 @@ class Unit(StrEnum):
     CORES = "cores"
     """Processor time per time: seconds of one core in each second."""
     BYTES_PER_SECOND = "B/s"
+    SHARE_PER_HOUR = "share/h"  # growth, as a fraction of what there was in the beginning
+    BYTES_PER_HOUR = "B/h"
+    PER_HOUR = "/h"
     NONE = ""
 
 
@@ -119,6 +122,9 @@ class Subject(StrEnum):
     RESPONSE_TIME = "response_time"
     THROUGHPUT = "throughput"
     ERROR_RATE = "error_rate"
+    RECOVERY_TIME = "recovery_time"  # from a spike's end until all is as it was before
+    PEAK_ERROR_RATE = "peak_error_rate"  # the greatest of any 5 s from a spike's begin on
+    GROWTH = "growth"  # per hour; `Requirement.metric` says of what: "memory", "latency"
     RESOURCE = "resource"
     """A monitored series; `Requirement.metric` names it."""
     ENGINE_METRIC = "engine_metric"
@@ -147,7 +153,7 @@ class Requirement:
     metric: str = ""
     """The series or engine metric it speaks of, if it is not one of the subjects above."""
     window: str = ""
-    """Of a resource: "whole", "steady", "stage", "any 30s"; empty is the judged window."""
+    """"whole", "steady", "stage", "any 30s"; empty is the judged window, that is "steady"."""
 
 
 @dataclass(frozen=True, slots=True)

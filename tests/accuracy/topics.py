@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.accuracy import soak, spike, steady
+
 if TYPE_CHECKING:
     from tests.accuracy.cases import Measure, Rate
 
-TOPICS: dict[str, tuple[Rate | Measure, ...]] = {}
+TOPICS: dict[str, tuple[Rate | Measure, ...]] = {
+    "Warm-up and steady state": steady.CASES,
+    "Recovery from a spike": spike.CASES,
+    "Leaks and drift": soak.CASES,
+}
 """By the heading that docs/accuracy.md gives them."""

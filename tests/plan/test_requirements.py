@@ -8,7 +8,9 @@ import pytest
 
 from loadproof.errors import ConfigError
 from loadproof.model import Operator, Requirement, Statistic, Subject, Unit
-from loadproof.plan.requirements import BLOCKS, SECTIONS, parse_requirements, read_requirements
+from loadproof.plan.keys import BLOCKS, SINGLES
+from loadproof.plan.requirements import SECTIONS, parse_requirements, read_requirements
+from loadproof.plan.stored import requirement_from_json, requirement_to_json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SEED = REPOSITORY.parent / "shared" / "seed" / "performance_requirements.yaml"
@@ -203,12 +205,54 @@ REFUSED = [
     ("endpoints: {/x: {errors: rate<1}}", "'errors' cannot be told apart by endpoint", "http_req_duration"),
     ("endpoints: {/x: 5}", "'/x' must hold blocks such as response_time", ""),
     ("endpoints: {'': {error_rate: {max_rate: 1%}}}", "an endpoint has no name", ""),
+    ("recovery_time: 30", "recovery_time: '30' has no unit", "write <30ms"),
+    ("recovery_time: '>30s'", "recovery_time: '>30s' limits from below", "write < or <="),
+    ("recovery_time: <30s over any 5s", "recovery_time: '30s over any 5s' is not a duration", "<500ms"),
+    ("recovery_time: {p95: <30s}", "'recovery_time' takes one limit", ""),
+    ("recovry_time: <30s", "unknown key 'recovry_time'", "did you mean 'recovery_time'?"),
+    ("memory_growth: <5%", "memory_growth: '<5%' is no growth per time", "write a percentage per hour"),
+    ("memory_growth: <5MiB/s", "memory_growth: '<5MiB/s' is no growth per time", "<10MiB/h"),
+    ("memory_growth: <5/h", "memory_growth: '5' is not a size", "<10MiB/h"),
+    ("latency_growth: <5ms/h", "latency_growth: '5ms' is not a percentage", "<5%/h"),
+    ("endpoints: {/x: {memory_growth: <5%/h}}", "'memory_growth' cannot be told apart", "to the top"),
+    ("response_time: {p95: <1s over any 1.5s}", "p95: '1.5s' is no whole number of seconds", "any 30s"),
+    ("response_time: {p95: over any 30s}", "p95: 'over any 30s' is not a duration", "<500ms"),
     ("- p95: <1s", "requirements are a mapping", "write response_time:"),
     ("performance_requirements:", "'performance_requirements' holds no requirement", ""),
     ("# nothing", "holds no requirement", ""),
     ("{}", "holds no requirement", ""),
     ("response_time: {min: >1ms}", "", ""),
 ]
+
+
+# a key beside the blocks: its id, limit, unit, and of what
+SINGLE_LIMITS = [
+    ("recovery_time: <30s", "recovery_time.max", 30.0, Unit.SECONDS, Subject.RECOVERY_TIME),
+    ("peak_error_rate: 5%", "peak_error_rate.max", 0.05, Unit.SHARE, Subject.PEAK_ERROR_RATE),
+    ("memory_growth: <5%/h", "memory_growth.rate", 0.05, Unit.SHARE_PER_HOUR, Subject.GROWTH),
+    ("memory_growth: <10MiB/h", "memory_growth.rate", 10 * 2.0**20, Unit.BYTES_PER_HOUR, Subject.GROWTH),
+    ("memory_growth: <24MiB / day", "memory_growth.rate", 2.0**20, Unit.BYTES_PER_HOUR, Subject.GROWTH),
+    ("connection_growth: <2/h", "connection_growth.rate", 2.0, Unit.PER_HOUR, Subject.GROWTH),
+    ("descriptor_growth: <12/d", "descriptor_growth.rate", 0.5, Unit.PER_HOUR, Subject.GROWTH),
+    ("thread_growth: <1%/hour", "thread_growth.rate", 0.01, Unit.SHARE_PER_HOUR, Subject.GROWTH),
+    ("latency_growth: <150%/h", "latency_growth.rate", 1.5, Unit.SHARE_PER_HOUR, Subject.GROWTH),
+]
+
+
+@pytest.mark.parametrize(("written", "identity", "limit", "unit", "subject"), SINGLE_LIMITS)
+def test_questions_to_a_spike_and_a_soak(
+    written: str, identity: str, limit: float, unit: Unit, subject: Subject
+) -> None:
+    """One limit each, beside the blocks, also below the wrapping key; it survives the run file."""
+    (found,) = parse_requirements(f"performance_requirements:\n  {written}\n", "r.yaml")
+    assert (found.id, found.limit, found.unit, found.subject) == (
+        identity,
+        pytest.approx(limit),
+        unit,
+        subject,
+    )
+    assert (found.text, found.source) == (written, "r.yaml:2")
+    assert requirement_from_json(requirement_to_json(found)) == found
 
 
 @pytest.mark.parametrize(("document", "message", "hint"), REFUSED[:-1])
@@ -279,7 +323,7 @@ def test_all_problems_of_all_files_at_once(tmp_path: Path) -> None:
 def test_every_key_is_documented() -> None:
     """docs/requirements.md names every block and every key."""
     text = (REPOSITORY / "docs" / "requirements.md").read_text()
-    for key in [*SECTIONS, *BLOCKS, *(key for block in BLOCKS.values() for key in block)]:
+    for key in [*SECTIONS, *BLOCKS, *SINGLES, *(key for block in BLOCKS.values() for key in block)]:
         assert f"`{key}`" in text, key
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from loadproof.analysis.by_window import judge_by_window
 from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.guard import REFUSED, guard_note, judge_guard
 from loadproof.analysis.integrity import judge_integrity
-from loadproof.analysis.load import NOTE, applied_load, judge_load, judge_under_load
+from loadproof.analysis.load import NOTE, AppliedLoad, applied_load, judge_omission, judge_under_load
+from loadproof.analysis.promise import DEFAULT, judge_promise
 from loadproof.analysis.resources import Watched, judge_resource
+from loadproof.analysis.soak_verdicts import judge_growth, judge_soak
+from loadproof.analysis.spike_verdicts import judge_spike, judge_spike_requirement
+from loadproof.analysis.steady import judge_steady
 from loadproof.analysis.thresholds import judge_thresholds
 from loadproof.analysis.windows import Window, judged_window, load_span, sample
 from loadproof.errors import ExitCode
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
 
     from loadproof.run.reader import Run
 
-ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = ()
+ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (judge_steady, judge_spike, judge_soak)
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 
 A finding with NOTE in its evidence is worth knowing and is no verdict; one with "measurement": "invalid"
@@ -44,21 +50,19 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
 
     `requirements` replace those of the run's plan, if given.
     """
-    if requirements is None:
-        requirements = run.plan.requirements
+    if requirements is not None:
+        run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
     window = judged_window(run)
     judged = [part for part in run.slices if part.second in window.seconds]
     invalid = [*judge_guard(run), *judge_integrity(run, window)]
     load = applied_load(run, judged, window)
-    of_load = judge_load(load, judged)
+    of_load = [*judge_promise(run, window, load), *judge_omission(load, judged)]
     watched = Watched(run)
     findings = [
         *invalid,
         *(
-            judge_resource(requirement, watched, window)
-            if requirement.subject is Subject.RESOURCE
-            else judge_under_load(requirement, judged, window, load)
-            for requirement in requirements
+            _judge_requirement(requirement, run, judged, window, load, watched)
+            for requirement in run.plan.requirements
         ),
         *judge_thresholds(run),
         *judge_consistency(run),
@@ -88,6 +92,27 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
     )
 
 
+def _judge_requirement(
+    requirement: Requirement,
+    run: Run,
+    judged: Sequence[Slice],
+    window: Window,
+    load: AppliedLoad,
+    watched: Watched,
+) -> Finding:
+    match requirement.subject:
+        case Subject.RESOURCE:
+            return judge_resource(requirement, watched, window)
+        case Subject.RECOVERY_TIME | Subject.PEAK_ERROR_RATE:
+            return judge_spike_requirement(requirement, run, window)
+        case Subject.GROWTH:
+            return judge_growth(requirement, run, window)
+        case _ if requirement.window in ("", "steady"):
+            return judge_under_load(requirement, judged, window, load)
+        case _:
+            return judge_by_window(requirement, run, window)
+
+
 def overall_verdict(findings: Sequence[Finding]) -> Verdict:
     """A measurement that cannot be trusted beats all; then any FAIL, then any INCONCLUSIVE."""
     if any(finding.evidence.get("measurement") == "invalid" for finding in findings):
@@ -115,11 +140,12 @@ def exit_code(report: Report) -> ExitCode:
 
 
 def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
-    failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
-    unknown = [finding for finding in findings if finding.verdict is Verdict.INCONCLUSIVE]
+    counted = [finding for finding in findings if NOTE not in finding.evidence]
+    failed = [finding for finding in counted if finding.verdict is Verdict.FAIL]
+    unknown = [finding for finding in counted if finding.verdict is Verdict.INCONCLUSIVE]
     match verdict:
         case Verdict.PASS:
-            number = sum(NOTE not in finding.evidence for finding in findings)
+            number = sum(DEFAULT not in finding.evidence for finding in counted)
             said = f"all {number} requirements hold" if number > 1 else "the requirement holds"
         case Verdict.FAIL:
             said = failed[0].sentence

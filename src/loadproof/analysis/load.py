@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NOTE = "note"
 """Key in the evidence of a finding that is worth knowing and is no verdict."""
-_MORE_LOAD = "raise --max-users, or add --processes when the generator itself was late"
+MORE_LOAD = "raise --max-users, or add --processes when the generator itself was late"
 _USE_RATE = "use --rate: arrivals that do not wait for answers measure slow moments in full"
 
 
@@ -70,8 +70,8 @@ def judge_under_load(
     never_sent = load.starts.never_sent
     if load.short and requirement.subject in (Subject.RESPONSE_TIME, Subject.THROUGHPUT):
         finding = judge_requirement(requirement, judged, window)
-        sentence = f"{finding.sentence}, but {_shortfall(load.starts)}"
-        return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence, advice=_MORE_LOAD)
+        sentence = f"{finding.sentence}, but {shortfall(load.starts)}"
+        return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence, advice=MORE_LOAD)
     quantile = _quantile(requirement)
     if quantile is None or never_sent == 0:
         return judge_requirement(requirement, judged, window)
@@ -83,7 +83,7 @@ def judge_under_load(
         evidence = {**finding.evidence, "value": None, "margin": None, "never_sent": never_sent}
         evidence.pop("interval", None)
         what = f"{describe(requirement)} unknown: {format_percent(never_sent)} never sent"
-        return Finding(finding.id, Verdict.INCONCLUSIVE, what, evidence, _MORE_LOAD)
+        return Finding(finding.id, Verdict.INCONCLUSIVE, what, evidence, MORE_LOAD)
     # Read further out among what was sent; every limit and number of samples goes with it.
     further = replace(requirement, statistic=Statistic.PERCENTILE, quantile=read_at)
     finding = judge_requirement(further, judged, window)
@@ -92,15 +92,9 @@ def judge_under_load(
     return replace(finding, sentence=finding.sentence.replace(further_name, name, 1), evidence=evidence)
 
 
-def judge_load(load: AppliedLoad, judged: Sequence[Slice]) -> list[Finding]:
-    """One finding when the load fell short of the promise (open) or omitted slow moments (closed, a note)."""
-    if load.open_model:
-        if load.starts is None or not load.short:
-            return []
-        evidence = _evidence(load.starts)
-        sentence = f"the promised load was not applied: {_shortfall(load.starts)}"
-        return [Finding("load.arrivals", Verdict.INCONCLUSIVE, sentence, evidence, _MORE_LOAD)]
-    return _omission_note(load, judged)
+def judge_omission(load: AppliedLoad, judged: Sequence[Slice]) -> list[Finding]:
+    """A note when a closed load omitted slow moments; an open one has none to omit."""
+    return [] if load.open_model else _omission_note(load, judged)
 
 
 def _omission_note(load: AppliedLoad, judged: Sequence[Slice]) -> list[Finding]:
@@ -167,7 +161,7 @@ def _quantile(requirement: Requirement) -> float | None:
     return requirement.quantile if requirement.statistic is Statistic.PERCENTILE else None
 
 
-def _shortfall(counted: Starts) -> str:
+def shortfall(counted: Starts) -> str:
     """How far the starts fell short, in words."""
     share = format_percent(counted.achieved or 0.0)
     numbers = f"{format_count(counted.started)} of {format_count(counted.planned)}"

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 
     from loadproof.model import Slice
 
+AT_THE_END = frozenset(
+    {Subject.RESOURCE, Subject.RECOVERY_TIME, Subject.PEAK_ERROR_RATE, Subject.GROWTH}
+)  # fmt: skip
+"""Judged from the course of the whole run, once it is over: see resources.py, spike.py and soak.py."""
 CONFIDENCE = 0.95
 """Of every interval shown beside a measured value."""
 
 
 def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window: Window) -> Finding:
     """One requirement's finding over the slices of the judged window."""
-    if requirement.subject is Subject.RESOURCE:
-        # From readings alone, once the run is over: see resources.py.
+    if requirement.subject in AT_THE_END:
         return finding_of(requirement, Verdict.INCONCLUSIVE, "is judged at the end", window)
     if requirement.subject is Subject.ENGINE_METRIC:
         advice = f"the engine reports no metric called {requirement.metric} that can be judged afterwards"
@@ -186,11 +189,22 @@ def describe(requirement: Requirement) -> str:
             what = "throughput" if requirement.statistic is not Statistic.COUNT else "requests"
         case Subject.ERROR_RATE:
             what = "error rate"
+        case Subject.RECOVERY_TIME | Subject.PEAK_ERROR_RATE:
+            what = requirement.subject.replace("_", " ")
+        case Subject.GROWTH:
+            what = f"growth of {requirement.metric}"
         case Subject.RESOURCE if "." in requirement.metric or ":" in requirement.metric:
             what = requirement.metric
         case _:
             what = requirement.metric.replace("_", " ")
-    return f"{what} of {requirement.endpoint}" if requirement.endpoint else what
+    if requirement.endpoint:
+        what = f"{what} of {requirement.endpoint}"
+    if requirement.window and requirement.subject is not Subject.RESOURCE:
+        what = f"{what} over {_WINDOWS.get(requirement.window, requirement.window)}"
+    return what
+
+
+_WINDOWS: dict[str, str] = {"whole": "the whole load", "stage": "each stage", "steady": "steady state"}
 
 
 def format_value(value: float, unit: Unit) -> str:
@@ -206,6 +220,9 @@ _FORMATS: dict[Unit, Callable[[float], str]] = {
     Unit.COUNT: format_count,
     Unit.CORES: lambda value: f"{value:.3g} cores",
     Unit.BYTES_PER_SECOND: lambda value: f"{format_size(value)}/s",
+    Unit.SHARE_PER_HOUR: lambda value: f"{format_percent(value)}/h",
+    Unit.BYTES_PER_HOUR: lambda value: f"{format_size(value)}/h",
+    Unit.PER_HOUR: "{:.3g}/h".format,
 }
 
 
@@ -231,4 +248,6 @@ def finding_of(
         "window": window.description,
         "samples": samples,
     }
+    if window.warm_up_s:
+        evidence["warm_up_s"] = window.warm_up_s
     return Finding(requirement.id, verdict, sentence, evidence, advice)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.requirements import compare, finding_of, format_value
-from loadproof.analysis.windows import Window, load_span
+from loadproof.analysis.windows import Window, stage_windows, whole_window
 from loadproof.model import EventKind, Finding, Operator, Requirement, Statistic, Unit, Verdict
-from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
@@ -58,8 +57,8 @@ class Watched:
         self.series: dict[str, list[Reading]] = defaultdict(list)
         for reading in run.readings:
             self.series[f"{reading.source}.{reading.series}"].append(reading)
-        self.span = load_span(run)
-        self.stages = hold_windows(run.plan.played_profile)
+        self.whole = whole_window(run)
+        self.stages = stage_windows(run)
         self._silences = _silences(run)
 
     def find(self, metric: str) -> list[str]:
@@ -100,10 +99,10 @@ def judge_resource(requirement: Requirement, watched: Watched, window: Window) -
         return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
     parts = _windows(requirement, watched, window)
     found = [_judge_one(requirement, watched, name, part) for name in names for part in parts]
-    return min(found, key=_worst_first)
+    return min(found, key=worst_first)
 
 
-def _worst_first(finding: Finding) -> tuple[int, float]:
+def worst_first(finding: Finding) -> tuple[int, float]:
     """FAIL before INCONCLUSIVE before PASS, then the one nearest to its limit.
 
     A limit that was passed is passed, whatever else is not known.
@@ -114,19 +113,9 @@ def _worst_first(finding: Finding) -> tuple[int, float]:
 
 
 def _windows(requirement: Requirement, watched: Watched, window: Window) -> list[Window]:
-    if watched.span is None or requirement.window not in {"whole", "stage"}:
-        return [window]
-    start_s, end_s = watched.span
     if requirement.window == "whole":
-        seconds = frozenset(range(math.ceil(start_s), math.floor(end_s)))
-        return [Window(seconds, f"the whole load ({format_duration(len(seconds))})")]
-    stages = []
-    for number, (hold_start_s, hold_end_s, level) in enumerate(watched.stages, start=1):
-        first, last = start_s + hold_start_s, min(start_s + hold_end_s, end_s)
-        seconds = frozenset(range(math.ceil(first), math.floor(last)))
-        if seconds:
-            stages.append(Window(seconds, f"stage {number}, at {level:g} ({format_duration(len(seconds))})"))
-    return stages or [window]
+        return [watched.whole]
+    return watched.stages or [window] if requirement.window == "stage" else [window]
 
 
 def _judge_one(requirement: Requirement, watched: Watched, name: str, window: Window) -> Finding:

@@ -162,7 +162,7 @@ def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement
     """Each requirement as it would be judged now, over everything so far."""
     from loadproof.analysis.requirements import format_value, judge_requirement
     from loadproof.analysis.windows import Window
-    from loadproof.model import FailureKind
+    from loadproof.model import FailureKind, Verdict
 
     seconds = frozenset(progress.throughput)
     window = Window(seconds - {max(seconds, default=0)} if len(seconds) > 1 else seconds, "so far")
@@ -172,6 +172,10 @@ def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement
     ]
     states = []
     for requirement in plan.requirements:
+        if requirement.window.startswith(("stage", "any")):
+            # The worst of many windows: what is so far in all of them says nothing of it.
+            states.append((requirement, Verdict.INCONCLUSIVE, ""))
+            continue
         finding = judge_requirement(requirement, parts, window)
         value = finding.evidence.get("value")
         shown = "" if value is None else format_value(value, requirement.unit)

@@ -29,6 +29,7 @@ _UPPER = frozenset({Operator.LESS, Operator.LESS_EQUAL})
 _NUMBER = re.compile(r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _CONNECTIONS = re.compile(r"([0-9]+)\s*connections?")
 _PER_SECOND = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:rps|req(?:uest)?s?/s)")
+_PER_HOUR = {"h": 1.0, "hour": 1.0, "d": 1 / 24, "day": 1 / 24}
 
 
 class LimitKind(StrEnum):
@@ -39,6 +40,9 @@ class LimitKind(StrEnum):
     SHARE = "share"
     SHARE_OR_SIZE = "share or size"
     SHARE_OR_CONNECTIONS = "share or connections"
+    GROWTH = "growth"
+    GROWTH_OR_SIZE = "growth or size per hour"
+    GROWTH_OR_COUNT = "growth or number per hour"
 
 
 class Direction(StrEnum):
@@ -147,12 +151,42 @@ def _share_or_connections(amount: str, sign: str) -> tuple[float, Unit]:
     return _share(amount, sign)
 
 
+def _growth(amount: str, sign: str) -> tuple[float, Unit]:
+    value, per_hour = _per_hour(amount, sign, LimitKind.GROWTH)
+    return _read(parse_percent, value, LimitKind.GROWTH) * per_hour, Unit.SHARE_PER_HOUR
+
+
+def _growth_or_size(amount: str, sign: str) -> tuple[float, Unit]:
+    value, per_hour = _per_hour(amount, sign, LimitKind.GROWTH_OR_SIZE)
+    if value.endswith("%"):
+        return _growth(amount, sign)
+    return _read(parse_size, value, LimitKind.GROWTH_OR_SIZE) * per_hour, Unit.BYTES_PER_HOUR
+
+
+def _growth_or_count(amount: str, sign: str) -> tuple[float, Unit]:
+    value, per_hour = _per_hour(amount, sign, LimitKind.GROWTH_OR_COUNT)
+    if not _NUMBER.fullmatch(value):
+        return _growth(amount, sign)
+    return float(value) * per_hour, Unit.PER_HOUR
+
+
+def _per_hour(amount: str, sign: str, kind: LimitKind) -> tuple[str, float]:
+    """What grows in which time, and the factor to an hour."""
+    value, slash, time = (part.strip() for part in amount.partition("/"))
+    if not slash or time not in _PER_HOUR:
+        raise LimitError(f"'{sign}{amount}' is no growth per time", f"write {_example(kind)}")
+    return value, _PER_HOUR[time]
+
+
 _READERS: dict[LimitKind, Callable[[str, str], tuple[float, Unit]]] = {
     LimitKind.DURATION: _duration,
     LimitKind.RATE: _rate,
     LimitKind.SHARE: _share,
     LimitKind.SHARE_OR_SIZE: _share_or_size,
     LimitKind.SHARE_OR_CONNECTIONS: _share_or_connections,
+    LimitKind.GROWTH: _growth,
+    LimitKind.GROWTH_OR_SIZE: _growth_or_size,
+    LimitKind.GROWTH_OR_COUNT: _growth_or_count,
 }
 
 _EXAMPLES = {
@@ -161,6 +195,9 @@ _EXAMPLES = {
     LimitKind.SHARE: "a percentage such as 1%",
     LimitKind.SHARE_OR_SIZE: "a percentage such as 80%, or a size such as 1GiB",
     LimitKind.SHARE_OR_CONNECTIONS: "a percentage such as 80%, or '50 connections'",
+    LimitKind.GROWTH: "a percentage per hour such as <5%/h",
+    LimitKind.GROWTH_OR_SIZE: "a percentage per hour such as <5%/h, or a size such as <10MiB/h",
+    LimitKind.GROWTH_OR_COUNT: "a percentage per hour such as <5%/h, or a number such as <2/h",
 }
 
 

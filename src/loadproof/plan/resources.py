@@ -40,7 +40,7 @@ def parse_resource(text: str, source: str) -> Requirement:
     Without a statistic, every sample must hold: the maximum for `<`, the minimum for `>`. `over any 30s`
     compares the mean of each 30 seconds. Raises LimitError.
     """
-    sentence, window = _window(text.strip())
+    sentence, window = split_window(text.strip())
     match = _COMPARISON.match(sentence)
     if match is None:
         raise LimitError(f"'{text}' compares nothing", _EXAMPLE)
@@ -65,7 +65,11 @@ def parse_resource(text: str, source: str) -> Requirement:
     )
 
 
-def _window(text: str) -> tuple[str, str]:
+def split_window(text: str) -> tuple[str, str]:
+    """What stands before `over any 30s`, and the window: "any 30s", "whole", "steady", "stage", or empty.
+
+    Raises LimitError.
+    """
     match = _WINDOW.match(text)
     if match is None:
         return text, ""

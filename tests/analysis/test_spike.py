@@ -1,0 +1,201 @@
+"""A spike's recovery, from runs whose queue is known: capacity 100/s; 70/s, 150/s for 10 s, 70/s again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from loadproof.analysis.judge import judge
+from loadproof.model import Profile, ProfileKind, Reading, Stage, Unit, Verdict
+from loadproof.plan.requirements import parse_requirements
+from loadproof.plan.surge import find_surge
+from tests.runs import START, part, plan, required, run, staged
+
+if TYPE_CHECKING:
+    from loadproof.model import Finding, Requirement
+    from loadproof.run.reader import Run
+
+CAPACITY, BASE, PEAK, SPIKE_S, BEFORE_S = 100, 70, 150, 10, 60
+DRAIN_S = (PEAK - CAPACITY) * SPIKE_S / (CAPACITY - BASE)
+
+
+def _profile(after_s: float) -> Profile:
+    stages = ((BEFORE_S, BASE), (0, PEAK), (SPIKE_S, PEAK), (0, BASE), (after_s, BASE))
+    return Profile(ProfileKind.SPIKE, staged(*stages).stages, open_model=True, start=BASE)
+
+
+def _queue(*requirements: Requirement, after_s: int = 60, stays: float = 1.0, failing: int = 0) -> Run:
+    """A run of the queue: 20 ms and the wait; `failing` requests fail in each second of the spike.
+
+    `stays`: how many times as slow it is from the spike on, for ever.
+    """
+    slices, backlog = [], 0.0
+    for second in range(BEFORE_S + SPIKE_S + after_s):
+        spiking = BEFORE_S <= second < BEFORE_S + SPIKE_S
+        offered = PEAK if spiking else BASE
+        served = min(CAPACITY, offered + backlog)
+        backlog += offered - served
+        wobble = (1.0, 1.02, 0.98, 1.01, 0.99)[second % 5]
+        time_s = 0.02 * wobble * (stays if second >= BEFORE_S else 1.0) + backlog / CAPACITY
+        slices.append(part(second, times_s=[time_s] * int(served), failed=failing if spiking else 0))
+    return run(*slices, of=plan(*requirements, profile=_profile(after_s)))
+
+
+def _written(text: str) -> Requirement:
+    (requirement,) = parse_requirements(text, "requirements.yaml")
+    return requirement
+
+
+def _finding(made: Run, identity: str) -> Finding:
+    return next(finding for finding in judge(made).findings if finding.id == identity)
+
+
+def test_recovery_is_when_the_queue_is_empty() -> None:
+    """500 requests of backlog drain at 30/s: 16.7 s."""
+    note = _finding(_queue(), "spike")
+    assert note.evidence["status"] == "recovered"
+    assert note.evidence["recovery_s"] == pytest.approx(DRAIN_S, abs=1)
+    assert note.evidence["worst_p95_s"] == pytest.approx(5, rel=0.05)
+    assert note.evidence["baseline_p95_s"] == pytest.approx(0.02, rel=0.05)
+    assert note.sentence.startswith("the service recovered from the spike after 1")
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "after_s", "verdict", "reason"),
+    [
+        (30, 60, Verdict.PASS, "17 s"),
+        (10, 60, Verdict.FAIL, "17 s"),
+        (5, 12, Verdict.FAIL, "12 s are watched, and it is not back: more than 5 s already"),
+        (30, 12, Verdict.INCONCLUSIVE, "the run ends before it could be known"),
+        (20, 35, Verdict.INCONCLUSIVE, "back, as it seems, and not watched for 30 s more"),
+        (10, 35, Verdict.FAIL, "whatever came later, it was not back after 10 s"),
+    ],
+)
+def test_a_recovery_time_that_was_not_seen_fails_only_when_proven(
+    limit_s: float, after_s: int, verdict: Verdict, reason: str
+) -> None:
+    """Censored: a FAIL when it is already too late, INCONCLUSIVE otherwise."""
+    finding = _finding(_queue(_written(f"recovery_time: <{limit_s}s"), after_s=after_s), "recovery_time.max")
+    assert finding.verdict is verdict, reason
+
+
+def test_a_service_that_stays_slower_has_not_recovered() -> None:
+    """Twice as slow for ever: inside no band, and not getting better."""
+    made = _queue(_written("recovery_time: <30s"), after_s=120, stays=2.0)
+    assert _finding(made, "spike").evidence["status"] == "not recovered"
+    finding = _finding(made, "recovery_time.max")
+    assert finding.verdict is Verdict.FAIL
+    assert finding.sentence == "recovery time is more than 2m (not recovered), required < 30s"
+
+
+def test_without_a_spike_the_requirement_is_not_measured() -> None:
+    """The advice says what load would show it."""
+    made = run(
+        *[part(n) for n in range(20)],
+        of=plan(_written("recovery_time: <30s"), profile=staged((20, 10), start=10)),
+    )
+    finding = _finding(made, "recovery_time.max")
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert "--stage" in finding.advice
+
+
+def test_the_default_spike_profile_says_what_it_cannot_show() -> None:
+    """It ends with the spike: nothing shows whether the service recovers."""
+    profile = staged((10, 50), (5, 500), (10, 500), (10, 50))
+    made = run(
+        *[part(n, times_s=[0.1] * 20) for n in range(35)],
+        of=plan(_written("recovery_time: <30s"), profile=profile),
+    )
+    finding = _finding(made, "recovery_time.max")
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.advice == "the load ended with the spike: add a last stage such as 3m:50"
+
+
+@pytest.mark.parametrize(
+    ("failing", "limit", "verdict"),
+    [
+        (30, 0.05, Verdict.FAIL), (3, 0.05, Verdict.PASS), (0, 0.05, Verdict.PASS),
+        (0, 0.001, Verdict.INCONCLUSIVE),
+    ],
+)  # fmt: skip
+def test_the_peak_error_rate_is_that_of_the_worst_five_seconds(
+    failing: int, limit: float, verdict: Verdict
+) -> None:
+    """30 of 100 fail, 3 of 100, none; with 350 requests in 5 s nobody can tell 0.1 %."""
+    finding = _finding(
+        _queue(_written(f"peak_error_rate: <{limit:.1%}"), failing=failing), "peak_error_rate.max"
+    )
+    assert finding.verdict is verdict
+    assert finding.evidence["value"] == pytest.approx(failing / CAPACITY)
+
+
+def test_breaches_are_told_with_their_first_second_and_area() -> None:
+    """p95 above 1 s from 100 requests of backlog on, which is 2 s into the spike."""
+    note = _finding(_queue(required(1.0)), "spike")
+    (breach,) = note.evidence["breaches"]
+    assert (breach["requirement"], breach["after_s"]) == ("p95", pytest.approx(2, abs=1))
+    waits_s = np.array([min(t + 1, 10) * 0.5 - max(t - 9, 0) * 0.3 for t in range(30)])
+    assert breach["area_request_s"] == pytest.approx(100 * np.clip(waits_s - 0.98, 0, None).sum(), rel=0.05)
+
+
+def test_what_was_never_sent_is_told() -> None:
+    """Dropped arrivals of the spike, and requests that failed in it."""
+    made = _queue(failing=5)
+    readings = [
+        Reading(START + second, "load", series, value, Unit.COUNT)
+        for second in range(BEFORE_S + SPIKE_S + 60)
+        for series, value in (
+            ("planned", 70.0),
+            ("started", 70.0),
+            ("dropped", float(second == BEFORE_S + 1)),
+        )
+    ]
+    note = _finding(replace(made, readings=tuple(readings)), "spike")
+    assert (note.evidence["failed"], note.evidence["dropped"]) == (50, 1.0)
+    assert note.sentence.endswith("50 requests failed, 1 were never sent")
+
+
+def test_a_short_baseline_is_told() -> None:
+    """Under a minute of normal load is used, and said."""
+    made = _queue()
+    profile = made.plan.profile
+    short = replace(profile, stages=(replace(profile.stages[0], duration_s=30.0), *profile.stages[1:]))
+    cut = tuple(replace(s, second=s.second - 30) for s in made.slices if s.second >= START + 30)
+    note = _finding(replace(made, plan=plan(profile=short), slices=cut), "spike")
+    assert note.evidence["baseline_s"] == 30
+    assert "only 30s before the spike" in note.advice
+
+
+SURGES = [
+    ([(60, 50), (30, 500), (60, 500), (60, 50), (120, 50)], 0, (60, 210, 330), "ramps up and down"),
+    ([(60, 50), (30, 500), (60, 500), (60, 50)], 0, (60, 210, 210), "it ends when the load is back"),
+    ([(60, 10), (0, 50), (10, 50), (0, 10), (60, 10), (5, 0)], 10, (60, 70, 130), "steps"),
+    ([(60, 10), (10, 50), (10, 9), (60, 11)], 10, (60, 80, 140), "nearly the same level"),
+]
+
+
+@pytest.mark.parametrize(("stages", "start", "times", "reason"), SURGES)
+def test_the_spike_is_found_in_the_profile(
+    stages: list[tuple[float, float]], start: float, times: tuple[float, ...], reason: str
+) -> None:
+    """Begin, end, and until when the load stays."""
+    surge = find_surge(staged(*stages, start=start))
+    assert surge is not None
+    assert (surge.start_s, surge.end_s, surge.until_s) == times, reason
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [(60, 50), (60, 50), (60, 0)],
+        [(60, 100), (60, 200), (60, 300), (60, 0)],
+        [(60, 50), (60, 60), (60, 50)],
+    ],
+    ids=["a hold", "stairs up", "a small step"],
+)  # fmt: skip
+def test_other_loads_have_no_spike(stages: list[tuple[float, float]]) -> None:
+    """No step up and back down to the load before it."""
+    assert find_surge(Profile(ProfileKind.LOAD, tuple(Stage(*stage) for stage in stages))) is None

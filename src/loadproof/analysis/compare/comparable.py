@@ -61,7 +61,7 @@ def _scenario(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> str |
     digests = {run.conditions.scenario_sha256 for run in (*base, *head)} - {None}
     if len(digests) < 2:
         return None
-    name = base[0].conditions.scenario or "the scenario"
+    name = next((run.conditions.scenario for run in base if run.conditions.scenario), "the scenario")
     return f"{name} was changed between these runs: what was loaded may differ"
 
 
@@ -120,7 +120,8 @@ def _differs(
     ]
     if len({*found[0], *found[1]}) < 2:
         return None
-    return f"the {what} differ: base {' and '.join(found[0])}, head {' and '.join(found[1])}"
+    sides = [f"{side} {' and '.join(v)}" for side, v in zip(("base", "head"), found, strict=True) if v]
+    return f"the {what} differ: {', '.join(sides)}"
 
 
 def _far_apart(

@@ -81,7 +81,7 @@ def compare(
     _moderate(found, estimates, settings.blocks)
     gates = [(quantity.subject, quantity.statistic) in deciding for quantity in found]
     adjusted = _adjusted(found, estimates, gates)
-    within, too_short = within_run_intervals(base, head) if len(base) == len(head) == 1 else ({}, "")
+    within, too_short = within_run_intervals(base, head) if len(base) == len(head) == 1 else ({}, [])
     rows = [
         _row(quantity, estimate, gate, p, settings, sum(gates), within)
         for quantity, estimate, gate, p in zip(found, estimates, gates, adjusted, strict=True)
@@ -97,7 +97,7 @@ def compare(
         error_tolerance=settings.error_tolerance,
         confidence=1 - settings.alpha,
         obstacles=tuple(grave),
-        notes=tuple(dict.fromkeys([*notes, too_short, *_notes(base, head, change)])),
+        notes=tuple(dict.fromkeys([*notes, *too_short, *_notes(base, head, change)])),
         rows=tuple(rows),
         shifts=tuple(_shifts(base, head)),
     )
@@ -220,10 +220,11 @@ def _open(
     base, head = quantity.base.size, quantity.head.size
     sd = estimate.error / math.sqrt(1 / base + 1 / head)
     harm = estimate.difference if quantity.worse_when_greater else -estimate.difference
-    needed = runs_needed(harm, sd, tolerance, alpha, min(base, head))
+    now = min(base, head)
+    needed = runs_needed(harm, sd, tolerance, alpha, now)
     if needed is None:
-        return None, reason or f"more than {MOST_RUNS} runs a side would be needed"
-    return needed, reason or f"about {needed} runs a side would settle it"
+        return None, reason or f"even {MOST_RUNS} runs a side would hardly settle it"
+    return needed, reason or f"about {needed - now} more runs a side would settle it"
 
 
 def _overall(rows: Sequence[Row], grave: Sequence[str]) -> Change:

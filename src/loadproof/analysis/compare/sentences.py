@@ -30,8 +30,8 @@ def sentence_of(
         case Change.REGRESSED | Change.IMPROVED:
             found = [row for row in gated if row.change is change]
             found.sort(key=lambda row: -abs((row.ratio or 1.0) - 1))
-            runs = f"{base_runs} against {head_runs} runs"
-            return f"{_moved(found[0])} ({runs})" + _more(len(found) - 1)
+            runs = f"{base_runs} runs against {head_runs}"
+            return f"{_moved(found[0])}, {runs}" + _more(len(found) - 1)
         case Change.SAME:
             return f"no meaningful change: {_those(len(gated))} below {format_percent(tolerance)}"
         case _:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def within_run_intervals(
     base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]
-) -> tuple[dict[tuple[str, str], tuple[float, float]], str]:
-    """95 % intervals of the ratio by (endpoint, statistic), where seconds are known; and a warning or "".
+) -> tuple[dict[tuple[str, str], tuple[float, float]], list[str]]:
+    """95 % intervals of the ratio by (endpoint, statistic), where seconds are known; and warnings about them.
 
-    The warning: a run has too few blocks for them to be as sure as they look.
+    A warning: a run has too few blocks for them to be as sure as they look.
     """
     intervals: dict[tuple[str, str], tuple[float, float]] = {}
     short: list[tuple[str, Resampled]] = []
@@ -39,12 +39,13 @@ def within_run_intervals(
             low, high = interval(differences[:, column], blocks)
             intervals[name, statistic] = (math.exp(low), math.exp(high))
     if not short:
-        return intervals, ""
+        return intervals, []
     label, worst = min(short, key=lambda pair: pair[1].blocks)
-    return intervals, (
+    warning = (
         f"within-run intervals are too narrow: {label} has {worst.blocks:.0f} independent stretches of "
         f"{format_duration(worst.block_s)}, {LEAST_BLOCKS} are needed: run longer"
     )
+    return intervals, [warning]
 
 
 def _resampled(run: MeasuredRun, name: str) -> Resampled | None:

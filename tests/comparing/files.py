@@ -50,14 +50,18 @@ def run_file(
                 part(began - START + second, endpoint, list(times_s), wrong, FailureKind.STATUS)
             )
         if cores is not None:
-            batch.readings.append(Reading(began + second, "host", "cpu.used", cores * slower, Unit.CORES, 2.0))
+            batch.readings.append(
+                Reading(began + second, "host", "cpu.used", cores * slower, Unit.CORES, 2.0)
+            )
     writer.commit(batch, began + seconds)
     writer.finish({"outcome": Outcome.COMPLETED, "ended_at_s": began + seconds})
     writer.close()
     return path
 
 
-def build(folder: Path, name: str, runs: int, slower: float = 1.0, first_seed: int = 0, **how: Any) -> list[str]:
+def build(
+    folder: Path, name: str, runs: int, slower: float = 1.0, first_seed: int = 0, **how: Any
+) -> list[str]:
     """`runs` run files of one build, by their names in `folder`."""
     names = [f"{name}{number}.db" for number in range(runs)]
     for number, file in enumerate(names):

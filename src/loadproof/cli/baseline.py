@@ -37,12 +37,12 @@ def set_(
     from loadproof.analysis.compare.baseline import read_baseline_file, write_baseline
     from loadproof.analysis.compare.baselines import baseline_file
     from loadproof.analysis.compare.estimate import BASE_FOR_ONE
-    from loadproof.cli.comparing import open_side
+    from loadproof.cli.comparing import open_sides
 
     branch = branch or current_branch()
     path = baseline_file(name, branch)
     kept = read_baseline_file(path) if add and path.exists() else ()
-    every = [*kept, *open_side([str(run) for run in runs])]
+    every = [*kept, *open_sides([str(run) for run in runs])[0]]
     write_baseline(path, name, branch, every)
     on = f" of branch {branch}" if branch else ""
     typer.echo(f"baseline {name}{on}: {len(every)} run{'' if len(every) == 1 else 's'}")

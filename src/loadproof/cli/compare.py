@@ -41,7 +41,8 @@ def command(
 
     base, head = sides(runs)
     settings = c.comparison_settings(gate, tolerance, error_tolerance, accept)
-    return c.show_comparison(compare(c.open_side(base), c.open_side(head), settings), json_file)
+    opened = c.open_sides(base, head)
+    return c.show_comparison(compare(opened[0], opened[1], settings), json_file)
 
 
 def sides(words: Sequence[str]) -> tuple[list[str], list[str]]:

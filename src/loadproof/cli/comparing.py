@@ -90,23 +90,25 @@ def _share(text: str | None, default: float, where: str, problems: list[Problem]
     return share
 
 
-def open_side(words: Sequence[str]) -> list[MeasuredRun]:
-    """The runs that these words name: files, or names of baselines. Raises ConfigError with all problems."""
+def open_sides(*sides: Sequence[str]) -> list[list[MeasuredRun]]:
+    """The runs that each side's words name: files, or baselines. Raises ConfigError with all problems."""
     from loadproof.analysis.compare.baselines import baselines
     from loadproof.analysis.sources import open_measured
 
     names = {baseline.name for baseline in baselines()}
-    runs: list[MeasuredRun] = []
+    opened: list[list[MeasuredRun]] = []
     problems: list[Problem] = []
-    for word in words:
-        try:
-            named = word in names and not Path(word).exists()
-            runs.extend(open_baseline(word) if named else open_measured(Path(word)))
-        except (ConfigError, RunFileError) as error:
-            problems.extend(error.problems)
+    for words in sides:
+        opened.append([])
+        for word in words:
+            try:
+                named = word in names and not Path(word).exists()
+                opened[-1].extend(open_baseline(word) if named else open_measured(Path(word)))
+            except (ConfigError, RunFileError) as error:
+                problems.extend(error.problems)
     if problems:
         raise ConfigError(*problems)
-    return runs
+    return opened
 
 
 def open_baseline(word: str) -> tuple[MeasuredRun, ...]:
@@ -129,9 +131,13 @@ def against_baseline(
         from loadproof.analysis.compare.compare import compare
         from loadproof.analysis.compare.findings import baseline_findings
         from loadproof.analysis.measured import measured
+        from loadproof.model import EventKind
 
         comparison = compare(runs, [measured(run)], labels=(f"baseline {word}", "this run"))
-        return baseline_findings(comparison, must_settle=must_settle)
+        nothing_else = not (
+            run.plan.requirements or run.plan.consistency or run.events_of(EventKind.ENGINE_THRESHOLD)
+        )
+        return baseline_findings(comparison, must_settle=must_settle or nothing_else)
 
     return find
 

@@ -42,7 +42,7 @@ def write_comparison(comparison: Comparison, stream: TextIO) -> None:
     shown, hidden = _shown(comparison)
     console.print(Padding(_table(shown, comparison), (0, 0, 0, 1)))
     if hidden:
-        console.print(f"   and {hidden} more that did not change meaningfully: --json FILE has them all")
+        console.print(f"   and {hidden} more rows: --json FILE has them all")
     for line in _remarks(comparison):
         console.print(Text.assemble(("  note  ", "dim"), line))
     console.print()

@@ -46,7 +46,8 @@ def ar1(random: Random, seconds: int, phi: float, sd: float = AR_SD) -> Values:
     """An AR(1) series in its stationary state."""
     steps = random.standard_normal(seconds) * sd * np.sqrt(1 - phi**2)
     steps[0] = random.standard_normal() * sd
-    return signal.lfilter([1.0], [1.0, -phi], steps)
+    series: Values = signal.lfilter([1.0], [1.0, -phi], steps)
+    return series
 
 
 def lp1(random: Random, seconds: int, phi: float = 0.8, level: float = 0.0) -> tuple[Values, Values]:
@@ -105,7 +106,9 @@ def a_run(label: str, endpoints: Sequence[MeasuredEndpoint], number: int = 0) ->
     return MeasuredRun(f"{label}{number}", label, float(number), 300.0, (*endpoints, total))
 
 
-def drawn(random: Random, label: str, levels: Sequence[float], within: float = WITHIN) -> list[MeasuredRun]:
+def drawn(
+    random: Random, label: str, levels: Sequence[float] | Values, within: float = WITHIN
+) -> list[MeasuredRun]:
     """Runs of one endpoint whose b_run + shift are `levels`, in order."""
     runs = []
     for number, level in enumerate(levels):

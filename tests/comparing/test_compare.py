@@ -142,7 +142,7 @@ def test_error_rates(base: int, head: int, change: Change) -> None:
     """None on either side has its bound; one failure more is neither proof nor its absence."""
     settings = Settings(gates=parse_gates(["all:errors"]))
     sides = [side("a", failed=base, requests=3000), side("b", failed=head, requests=3000, seed=1)]
-    found = compare(*sides, settings)
+    found = compare(sides[0], sides[1], settings)
     assert found.change is change
     if not base + head:
         assert found.gated[0].reason == "no failure on either side: below 0.01%"
@@ -216,7 +216,7 @@ def test_an_unsound_run_on_either_side_beats_all(which: int) -> None:
     """Its reason is the sentence, and no acceptance helps."""
     sides = [side("a"), side("b", slower=2.0, seed=1)]
     sides[which][3] = replace(sides[which][3], invalid=("a worker was lost",))
-    found = compare(*sides, Settings(accepted=frozenset(Difference)))
+    found = compare(sides[0], sides[1], Settings(accepted=frozenset(Difference)))
     assert found.change is Change.INVALID
     assert found.obstacles == (f"{sides[which][3].label}: a worker was lost",)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def test_a_run_file_says_all_that_comparisons_need(tmp_path: Path) -> None:
     """Endpoints by name, then all requests; quantiles, throughput, failures, resources, conditions."""
-    facts = {"git": {"commit": "abc", "branch": "main"}, "scenario_sha256": "d1"}
+    facts: dict[str, Any] = {"git": {"commit": "abc", "branch": "main"}, "scenario_sha256": "d1"}
     (found,) = open_measured(run_file(tmp_path / "a.db", 3, failed=2, **facts))
     assert [e.name for e in found.endpoints] == [str(LOANS), str(LOGIN), ALL_REQUESTS]
     loans = found.endpoint(str(LOANS))

@@ -132,7 +132,7 @@ def take_turns(
         comparison = compare(runs["base"], runs["head"], look)
         if comparison.change is not Change.INCONCLUSIVE:
             break
-    note = f"{number} of at most {rounds} rounds, in turns; looking more than once is accounted for"
+    note = f"{number} of {rounds} rounds, in turns: base, head, head, base; looks in between are accounted for"
     return replace(comparison, notes=(note, *comparison.notes))
 
 

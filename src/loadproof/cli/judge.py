@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -29,9 +30,10 @@ def command(
     from loadproof.model import EventKind
 
     run = read_run(run_file)
-    other = read_requirements(requirements) if requirements else None
+    if requirements:
+        run = replace(run, plan=replace(run.plan, requirements=read_requirements(requirements)))
     if log:
         for event in run.events_of(EventKind.ENGINE_LOG):
             typer.echo(event.message)
     further = against_baseline(baseline, open_baseline(baseline), must_settle)(run) if baseline else ()
-    return finish(judge(run, other, further), json_file)
+    return finish(judge(run, further=further), json_file)

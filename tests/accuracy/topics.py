@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.accuracy import soak, spike, steady
+from tests.accuracy import comparison, soak, spike, steady
 
 if TYPE_CHECKING:
     from tests.accuracy.cases import Measure, Rate
 
 TOPICS: dict[str, tuple[Rate | Measure, ...]] = {
+    "Comparison": comparison.CASES,
     "Warm-up and steady state": steady.CASES,
     "Recovery from a spike": spike.CASES,
     "Leaks and drift": soak.CASES,

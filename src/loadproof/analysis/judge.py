@@ -45,10 +45,13 @@ makes the whole run INCONCLUSIVE. "rows" in the evidence, a list of flat objects
 """
 
 
-def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report:
+def judge(
+    run: Run, requirements: Sequence[Requirement] | None = None, further: Sequence[Finding] = ()
+) -> Report:
     """Everything that can be said of a run; pure, and the same bytes each time.
 
-    `requirements` replace those of the run's plan, if given.
+    `requirements` replace those of the run's plan, if given. `further` findings, such as those against a
+    baseline, join the verdict.
     """
     if requirements is not None:
         run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
@@ -66,8 +69,9 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
         ),
         *judge_thresholds(run),
         *judge_consistency(run),
+        *further,
     ]
-    if len(findings) == len(invalid):
+    if all(NOTE in finding.evidence for finding in findings[len(invalid) :]):
         advice = "give a requirements file: --requirements FILE"
         findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
     found = [finding for analysis in ANALYSES for finding in analysis(run, window)]

@@ -177,5 +177,7 @@ def judge_steady(_run: Run, window: Window) -> list[Finding]:
     if window.warm_up_s:
         sentence += f", after {format_duration(window.warm_up_s)} cut as warm-up"
     advice = "hold the load longer, or find what keeps changing; not fit for a comparison with another run"
-    evidence = {"note": True, "steady": False, "warm_up_s": window.warm_up_s, "rows": rows}
+    evidence = {
+        "note": True, "comparison": "invalid", "steady": False, "warm_up_s": window.warm_up_s, "rows": rows,
+    }  # fmt: skip
     return [Finding("steady", Verdict.INCONCLUSIVE, sentence, evidence, advice)]

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from loadproof import __version__
-from loadproof.cli import check, demo, doctor, init, judge, run, runs, worker
+from loadproof.cli import ab, baseline, check, compare, demo, doctor, init, judge, run, runs, worker
 from loadproof.errors import ExitCode, LoadproofError
 from loadproof.plan.redact import redact_text
 
@@ -37,6 +37,9 @@ app.command("worker", context_settings=PASS_THROUGH)(worker.command)
 app.command("judge")(judge.command)
 app.command("runs")(runs.command)
 app.command("init")(init.command)
+app.command("compare", cls=compare.SidesCommand)(compare.command)
+app.command("ab", context_settings=PASS_THROUGH)(ab.command)
+app.add_typer(baseline.app, name="baseline")
 app.command("doctor")(doctor.command)
 app.add_typer(demo.app, name="demo")
 

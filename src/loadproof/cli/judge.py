@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from loadproof.cli import options as o
+from loadproof.cli.comparing import against_baseline, open_baseline
 from loadproof.cli.run import finish
 from loadproof.plan.requirements import read_requirements
 from loadproof.run.reader import read_run
@@ -16,6 +18,8 @@ from loadproof.run.reader import read_run
 def command(
     run_file: Annotated[Path, typer.Argument(metavar="RUN", help="A run file.")],
     requirements: o.Requirements = None,
+    baseline: o.Baseline = None,
+    must_settle: o.MustSettle = False,
     json_file: o.JsonFile = None,
     log: Annotated[
         bool, typer.Option("--log", help="Print what the engine and the scenario printed.")
@@ -26,8 +30,10 @@ def command(
     from loadproof.model import EventKind
 
     run = read_run(run_file)
-    other = read_requirements(requirements) if requirements else None
+    if requirements:
+        run = replace(run, plan=replace(run.plan, requirements=read_requirements(requirements)))
     if log:
         for event in run.events_of(EventKind.ENGINE_LOG):
             typer.echo(event.message)
-    return finish(judge(run, other), json_file)
+    further = against_baseline(baseline, open_baseline(baseline), must_settle)(run) if baseline else ()
+    return finish(judge(run, further=further), json_file)

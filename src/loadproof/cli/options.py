@@ -15,6 +15,12 @@ RunFile = Annotated[
     Path | None, typer.Option("--run-file", help="Where to write the run; by default .loadproof/runs/.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")]
+Baseline = Annotated[
+    str | None, typer.Option("--baseline", help="Judge against this baseline too: its name, or its file.")
+]
+MustSettle = Annotated[
+    bool, typer.Option("--baseline-must-settle", help="What that leaves open makes the run INCONCLUSIVE.")
+]
 
 RUNS_FOLDER = Path(".loadproof/runs")
 """Where run files go unless told otherwise."""

@@ -18,6 +18,7 @@ from rich.console import Console
 from loadproof import __version__
 from loadproof.cli import options as o
 from loadproof.cli.check import mention_advice
+from loadproof.cli.comparing import against_baseline, open_baseline
 from loadproof.cli.planning import check_targets, plan_and_engine
 from loadproof.cli.scenario import with_plan_request
 from loadproof.errors import ConfigError, EngineError, Problem
@@ -30,6 +31,7 @@ from loadproof.run.conductor import Conductor
 from loadproof.run.host import host_facts
 from loadproof.run.live import LiveView, PlainView, QuietView, View
 from loadproof.run.outputs import LiveOutputs
+from loadproof.run.provenance import git_facts, scenario_sha256
 from loadproof.run.reader import read_run
 from loadproof.run.writer import RunWriter
 from loadproof.units import parse_duration
@@ -38,14 +40,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loadproof.engines import Engine
-    from loadproof.model import Requirement, Verdict
+    from loadproof.model import Finding, Requirement, Verdict
     from loadproof.run.progress import Progress
+    from loadproof.run.reader import Run
 
 
 @with_plan_request
 def command(
     request: PlanRequest,
     run_file: o.RunFile = None,
+    baseline: o.Baseline = None,
+    must_settle: o.MustSettle = False,
     json_file: o.JsonFile = None,
     quiet: o.Quiet = False,
     slow: Annotated[
@@ -65,8 +70,12 @@ def command(
     if slow is not None:
         plan = replace(plan, options={**plan.options, "slow_s": slow_limit_s(slow)})
     live = LiveOutputs(metrics_port, otlp)
+    # A baseline that is not there is told before the load, not after it.
+    further = against_baseline(baseline, open_baseline(baseline), must_settle) if baseline else None
     check_targets(plan)
-    report = drive(plan, driver, run_file, make_view=lambda: choose_view(plan, quiet=quiet), live=live)
+    report = drive(
+        plan, driver, run_file, make_view=lambda: choose_view(plan, quiet=quiet), live=live, further=further
+    )
     return finish(report, json_file)
 
 
@@ -85,8 +94,11 @@ def drive(
     run_file: Path | None,
     make_view: Callable[[], View],
     live: LiveOutputs | None = None,
+    further: Callable[[Run], list[Finding]] | None = None,
 ) -> Report:
-    """Run `plan` to its end, write its run file and judge it; `live` also gets its figures.
+    """Run `plan` to its end, write its run file and judge it, with `further` findings of the whole run.
+
+    `live` also gets its figures.
 
     Raises EngineError or RunFileError; the run file then holds what there was.
     """
@@ -114,7 +126,8 @@ def drive(
     finally:
         live.close()
     writer.finish({"outcome": outcome, "ended_at_s": clock.now()})
-    report = judge(read_run(path))
+    run = read_run(path)
+    report = judge(run, further=further(run) if further else ())
     writer.save_findings(report.verdict, report.findings)
     writer.close()
     return report
@@ -202,6 +215,8 @@ def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float
         "plan": plan_to_json(plan),
         "versions": {"loadproof": __version__, **engine.versions()},
         "host": host_facts(),
+        "scenario_sha256": scenario_sha256(plan.scenario),
+        "git": git_facts(plan.scenario.resolve().parent),
         "monitors": [
             {"name": watch.name, "kind": watch.kind, "settings": clean_settings(watch.settings)}
             for watch in selection.watches

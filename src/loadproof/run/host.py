@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sqlite3
 import sys
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -17,8 +19,18 @@ def host_facts() -> dict[str, Any]:
         "system": platform.system(),
         "release": platform.release(),
         "machine": platform.machine(),
+        "processor": _processor(),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
     }
+
+
+def _processor() -> str | None:
+    """The model's name; None where the system does not tell."""
+    try:
+        named = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        named = None
+    return named[1].strip() if named else platform.processor() or None

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from loadproof.engines.k6.inspection import hosts_in
 from loadproof.plan.config import FILE_NAME
 from loadproof.plan.document import Mapping, read_document
-from loadproof.plan.requirements import BLOCKS, ROOT
+from loadproof.plan.keys import BLOCKS
+from loadproof.plan.requirements import ROOT
 from loadproof.scaffold.compose import published_url
 
 if TYPE_CHECKING:

@@ -1,0 +1,145 @@
+"""Whether runs may be compared at all: what is said before anything else."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from loadproof.units import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from loadproof.analysis.measured import MeasuredRun
+
+
+class Difference(StrEnum):
+    """What may differ between runs; one that is accepted is a note instead of an obstacle."""
+
+    SCENARIO = "scenario"
+    ENGINE = "engine"
+    PROFILE = "profile"
+    HOST = "host"
+    DATA = "data"
+
+
+_CLOSE: Final = 0.1
+"""By so much memory and data may differ: a kernel keeps some, a test writes some."""
+
+
+def obstacles(
+    base: Sequence[MeasuredRun], head: Sequence[MeasuredRun], accepted: frozenset[Difference] = frozenset()
+) -> tuple[list[str], list[str]]:
+    """(why these runs cannot be compared, what differs and was accepted), a sentence each.
+
+    What a source does not tell is not held against it.
+    """
+    runs = [*base, *head]
+    grave = [f"{run.label}: {sentence}" for run in runs for sentence in run.invalid]
+    grave += _twice(runs)
+    notes: list[str] = []
+    for kind, find in _CHECKS:
+        said = find(base, head)
+        if said is not None:
+            (notes if kind in accepted else grave).append(said)
+    return list(dict.fromkeys(grave)), notes
+
+
+def _twice(runs: Sequence[MeasuredRun]) -> list[str]:
+    """A run that is compared with itself, or counted twice, makes chance look smaller than it is."""
+    counts = Counter((run.source, run.label) for run in runs)
+    return [f"{label} is given {count} times" for (_, label), count in counts.items() if count > 1]
+
+
+def _scenario(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> str | None:
+    said = _differs("scenarios", base, head, lambda run: run.conditions.scenario)
+    if said is not None:
+        return said
+    digests = {run.conditions.scenario_sha256 for run in (*base, *head)} - {None}
+    if len(digests) < 2:
+        return None
+    name = next((run.conditions.scenario for run in base if run.conditions.scenario), "the scenario")
+    return f"{name} was changed between these runs: what was loaded may differ"
+
+
+def _engine(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> str | None:
+    return _differs("engines", base, head, lambda run: run.conditions.engine)
+
+
+def _profile(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> str | None:
+    profiles = {
+        json.dumps(run.conditions.profile, sort_keys=True): run
+        for run in (*base, *head)
+        if run.conditions.profile is not None
+    }
+    if len(profiles) < 2:
+        return None
+    first, second = list(profiles.values())[:2]
+    return (
+        f"the load differs: {first.label} {_load(first.conditions.profile)}, "
+        f"{second.label} {_load(second.conditions.profile)}"
+    )
+
+
+def _load(profile: Any) -> str:
+    unit = "/s" if profile.get("open_model") else ""
+    stages = [f"{stage['duration_s']:g}s:{stage['target']:g}{unit}" for stage in profile.get("stages") or ()]
+    parts = [str(profile.get("kind", "load")), ", ".join(stages), " ".join(profile.get("arguments") or ())]
+    if profile.get("time_scale", 1.0) != 1.0:
+        parts.append(f"in {profile['time_scale']:g} of its time")
+    return " ".join(part for part in parts if part)
+
+
+def _host(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> str | None:
+    for fact in ("system", "machine", "processor", "cores"):
+        said = _differs(f"machines ({fact})", base, head, partial(_fact, fact))
+        if said is not None:
+            return said
+    return _far_apart("memory of the machine", [*base, *head], partial(_fact, "memory_bytes"))
+
+
+def _fact(name: str, run: MeasuredRun) -> Any:
+    return run.conditions.host.get(name)
+
+
+def _data(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> str | None:
+    return _far_apart("database", [*base, *head], lambda run: run.conditions.data_bytes)
+
+
+def _differs(
+    what: str,
+    base: Sequence[MeasuredRun],
+    head: Sequence[MeasuredRun],
+    value: Callable[[MeasuredRun], Any],
+) -> str | None:
+    found = [
+        list(dict.fromkeys(str(v) for r in side if (v := value(r)) is not None)) for side in (base, head)
+    ]
+    if len({*found[0], *found[1]}) < 2:
+        return None
+    sides = [f"{side} {' and '.join(v)}" for side, v in zip(("base", "head"), found, strict=True) if v]
+    return f"the {what} differ: {', '.join(sides)}"
+
+
+def _far_apart(
+    what: str, runs: Sequence[MeasuredRun], value: Callable[[MeasuredRun], float | None]
+) -> str | None:
+    known = [(float(v), run.label) for run in runs if (v := value(run)) is not None]
+    if not known:
+        return None
+    (least, small), (most, large) = min(known), max(known)
+    if most - least <= _CLOSE * most:
+        return None
+    return f"the {what} differs: {format_size(least)} in {small}, {format_size(most)} in {large}"
+
+
+_CHECKS: Final = (
+    (Difference.SCENARIO, _scenario),
+    (Difference.ENGINE, _engine),
+    (Difference.PROFILE, _profile),
+    (Difference.HOST, _host),
+    (Difference.DATA, _data),
+)

@@ -1,0 +1,54 @@
+"""A run against its baseline, as findings that join its verdict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadproof.analysis.compare.comparison import Change
+from loadproof.analysis.load import NOTE
+from loadproof.model import Finding, Verdict
+
+if TYPE_CHECKING:
+    from loadproof.analysis.compare.comparison import Comparison, Row
+
+
+def baseline_findings(comparison: Comparison, *, must_settle: bool = False) -> list[Finding]:
+    """One finding: a FAIL when a gate regressed, a PASS when all gates are settled, else a note.
+
+    `must_settle`: what the comparison leaves open is INCONCLUSIVE instead of a note.
+    """
+    settled = comparison.verdict is not Verdict.INCONCLUSIVE
+    evidence: dict[str, object] = {
+        "change": str(comparison.change),
+        "tolerance": comparison.tolerance,
+        "base_runs": len(comparison.base.runs),
+        "commits": list(comparison.base.commits),
+        "rows": [_evidence(row) for row in comparison.gated],
+    }
+    if comparison.obstacles:
+        evidence["obstacles"] = list(comparison.obstacles)
+    if not settled and not must_settle:
+        evidence[NOTE] = True
+    verdict = comparison.verdict if settled or must_settle else Verdict.PASS
+    sentence = f"against {comparison.base.label}: {comparison.sentence}"
+    advice = {
+        Change.INCONCLUSIVE: "compare several runs: loadproof compare BASE... -- HEAD...",
+        Change.INVALID: "make the baseline anew, or accept the difference in `loadproof compare --accept`",
+        Change.REGRESSED: "loadproof compare shows every endpoint",
+    }.get(comparison.change, "")
+    return [Finding("baseline", verdict, sentence, evidence, advice)]
+
+
+def _evidence(row: Row) -> dict[str, object]:
+    return {
+        "endpoint": row.subject,
+        "statistic": row.statistic,
+        "unit": str(row.unit),
+        "base": row.base,
+        "head": row.head,
+        "ratio": row.ratio,
+        "ratio_low": row.interval[0] if row.interval else None,
+        "ratio_high": row.interval[1] if row.interval else None,
+        "change": str(row.change),
+        "reason": row.reason,
+    }

@@ -1,0 +1,179 @@
+"""What is compared: each statistic of each endpoint and resource as one number a run, on the log scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.compare.estimate import BUCKET_VARIANCE
+from loadproof.analysis.measured import ALL_REQUESTS
+from loadproof.analysis.requirements import samples_needed
+from loadproof.model import Unit
+from loadproof.units import format_count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from loadproof.analysis.measured import MeasuredEndpoint, MeasuredRun
+
+    Values = NDArray[np.float64]
+    _Endpoints = Sequence[MeasuredEndpoint | None]
+
+LATENCIES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+THROUGHPUT: Final = "throughput"
+ERROR_RATE: Final = "error rate"
+MEAN: Final = "mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One row to be: natural logarithms of one value for each run that has it."""
+
+    subject: str
+    statistic: str
+    unit: Unit
+    base: Values
+    head: Values
+    shown_base: float | None
+    shown_head: float | None
+    worse_when_greater: bool = True
+    least: tuple[float, float] = (BUCKET_VARIANCE, BUCKET_VARIANCE)
+    """What the variance of one run's value is at least, of base and head."""
+    missing: str = ""
+    """Why there is nothing to compare."""
+    failed: int | None = None
+    """Of error rates: failures on both sides together."""
+    requests: int = 0
+    """Of error rates: the fewer of both sides'."""
+
+    @property
+    def latency(self) -> bool:
+        return self.statistic in LATENCIES
+
+
+def endpoint_names(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[str]:
+    """Endpoints of either side, busiest in base first, then all requests; not beside a single one."""
+    requests: dict[str, int] = {}
+    for run in base:
+        for endpoint in run.endpoints:
+            requests[endpoint.name] = requests.get(endpoint.name, 0) + endpoint.requests
+    for run in head:
+        for endpoint in run.endpoints:
+            requests.setdefault(endpoint.name, 0)
+    requests.pop(ALL_REQUESTS, None)
+    names = sorted(requests, key=lambda name: (-requests[name], name))
+    return names if len(names) == 1 else [*names, ALL_REQUESTS]
+
+
+def quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
+    """Everything that can be compared, endpoints first."""
+    found = []
+    for name in endpoint_names(base, head):
+        sides = [[run.endpoint(name) for run in side] for side in (base, head)]
+        found += [_latency(name, statistic, *sides) for statistic in LATENCIES]
+        found += [_throughput(name, *sides), _error_rate(name, *sides)]
+    return [*found, *_resources(base, head)]
+
+
+def _latency(name: str, statistic: str, base: _Endpoints, head: _Endpoints) -> Quantity:
+    quantile = LATENCIES[statistic]
+    needed = samples_needed(quantile)
+
+    def value(endpoint: MeasuredEndpoint) -> float | None:
+        return endpoint.quantiles_s.get(quantile) if endpoint.requests >= needed else None
+
+    few = f"fewer than {format_count(needed)} requests a run: too few for {statistic}"
+    return _quantity(name, statistic, Unit.SECONDS, base, head, value, few)
+
+
+def _throughput(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
+    found = _quantity(
+        name, THROUGHPUT, Unit.PER_SECOND, base, head, lambda endpoint: endpoint.throughput_per_s
+    )
+    return replace(found, worse_when_greater=False)
+
+
+def _error_rate(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
+    """log((failed + 0.5) / requests) of each run: bursts of errors make runs differ, not requests."""
+    sides = [
+        [e for e in side if e is not None and e.failed is not None and e.requests] for side in (base, head)
+    ]
+    logs, least, shown = [], [], []
+    for side in sides:
+        failed = np.array([e.failed for e in side], dtype=np.float64)
+        requests = np.array([e.requests for e in side], dtype=np.float64)
+        logs.append(np.log((failed + 0.5) / requests))
+        # Of a count k, its logarithm has a variance of 1/k by chance alone (delta method).
+        least.append(float((1 / (failed + 0.5)).mean()) if side else 0.0)
+        shown.append(float(failed.sum() / requests.sum()) if side else None)
+    return Quantity(
+        subject=name,
+        statistic=ERROR_RATE,
+        unit=Unit.SHARE,
+        base=logs[0],
+        head=logs[1],
+        shown_base=shown[0],
+        shown_head=shown[1],
+        least=(least[0], least[1]),
+        missing=_missing(logs, "no request with a known outcome"),
+        failed=sum(e.failed or 0 for side in sides for e in side),
+        requests=min(sum(e.requests for e in side) for side in sides),
+    )
+
+
+def _resources(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
+    units = {series.name: series.unit for run in (*base, *head) for series in run.series}
+    found = []
+    for name in sorted(units):
+        means = [
+            np.array([s.mean for run in side for s in run.series if s.name == name]) for side in (base, head)
+        ]
+        missing = _missing(means, "it was not watched")
+        if not missing and min(side.min() for side in means) <= 0:
+            missing = "it was 0 at times: a change has no ratio"
+        logs = [np.log(side) if not missing else np.empty(0) for side in means]
+        shown = [float(np.exp(side.mean())) if side.size else None for side in logs]
+        found.append(_of(name, MEAN, units[name], logs, shown, missing, (0.0, 0.0)))
+    return found
+
+
+def _quantity(
+    name: str,
+    statistic: str,
+    unit: Unit,
+    base: _Endpoints,
+    head: _Endpoints,
+    value: Callable[[MeasuredEndpoint], float | None],
+    few: str = "",
+) -> Quantity:
+    logs = []
+    for side in (base, head):
+        values = [v for endpoint in side if endpoint is not None and (v := value(endpoint))]
+        logs.append(np.log(np.array(values, dtype=np.float64)))
+    present = all(any(endpoint is not None for endpoint in side) for side in (base, head))
+    missing = _missing(logs, few if few and present else "no request of it")
+    shown = [float(np.exp(side.mean())) if side.size else None for side in logs]
+    return _of(name, statistic, unit, logs, shown, missing)
+
+
+def _of(
+    subject: str,
+    statistic: str,
+    unit: Unit,
+    logs: Sequence[Values],
+    shown: Sequence[float | None],
+    missing: str,
+    least: tuple[float, float] = (BUCKET_VARIANCE, BUCKET_VARIANCE),
+) -> Quantity:
+    return Quantity(
+        subject, statistic, unit, logs[0], logs[1], shown[0], shown[1], missing=missing, least=least
+    )
+
+
+def _missing(logs: Sequence[Values], what: str) -> str:
+    empty = [side for side, values in zip(("base", "head"), logs, strict=True) if not values.size]
+    return f"{what} in {' and '.join(empty)}" if empty else ""

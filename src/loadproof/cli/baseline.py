@@ -1,0 +1,154 @@
+"""`loadproof baseline`: the runs that others are compared against."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from loadproof.errors import ConfigError, Problem
+from loadproof.units import format_count, format_duration
+
+if TYPE_CHECKING:
+    from loadproof.analysis.measured import MeasuredRun
+
+app = typer.Typer(no_args_is_help=True, help="Runs to compare against, by name and git branch.")
+
+_PLAIN_WIDTH = 120
+Branch = Annotated[
+    str | None, typer.Option("--branch", help="By default the branch that is checked out, if there is one.")
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, '.', '_' and '-'.")]
+
+
+@app.command("set")
+def set_(
+    name: Name,
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run files; five or more.")],
+    add: Annotated[bool, typer.Option("--add", help="Keep the runs that it has.")] = False,
+    branch: Branch = None,
+) -> int:
+    """Make runs the baseline NAME of this branch."""
+    from loadproof.analysis.compare.baseline import read_baseline_file, write_baseline
+    from loadproof.analysis.compare.baselines import baseline_file
+    from loadproof.analysis.compare.estimate import BASE_FOR_ONE
+    from loadproof.cli.comparing import open_sides
+
+    branch = branch or current_branch()
+    path = baseline_file(name, branch)
+    kept = read_baseline_file(path) if add and path.exists() else ()
+    every = [*kept, *open_sides([str(run) for run in runs])[0]]
+    write_baseline(path, name, branch, every)
+    on = f" of branch {branch}" if branch else ""
+    typer.echo(f"baseline {name}{on}: {len(every)} run{'' if len(every) == 1 else 's'}")
+    if len(every) < BASE_FOR_ONE:
+        typer.echo(
+            f"a single run can be judged against {BASE_FOR_ONE} or more: add {BASE_FOR_ONE - len(every)}"
+        )
+    return 0
+
+
+@app.command("show")
+def show(name: Name, branch: Branch = None) -> int:
+    """Print the runs of a baseline."""
+    from loadproof.analysis.compare.baselines import find_baseline
+
+    found = find_baseline(name, branch or current_branch())
+    runs = found.runs()
+    console = _console()
+    console.print(f"baseline {name}" + (f" of branch {found.branch}" if found.branch else ""))
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("run", "started", "commit", "requests", "p50", "p95", "p99", "run file"):
+        table.add_column(title, no_wrap=True)
+    for run in runs:
+        table.add_row(*_row(run))
+    console.print(table)
+    return 0
+
+
+@app.command("list")
+def list_() -> int:
+    """List the baselines, with their branches."""
+    from loadproof.analysis.compare.baselines import FOLDER, baselines
+
+    found = baselines()
+    if not found:
+        typer.echo(f"no baselines in {FOLDER}")
+        return 0
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("baseline", "branch", "runs", "file"):
+        table.add_column(title, no_wrap=True)
+    for baseline in found:
+        try:
+            number = str(len(baseline.runs()))
+        except ConfigError as error:
+            number = error.problems[0].message
+        table.add_row(baseline.name, baseline.branch or "", number, str(baseline.path))
+    _console().print(table)
+    return 0
+
+
+@app.command("remove")
+def remove(name: Name, branch: Branch = None) -> int:
+    """Remove a baseline; its run files stay."""
+    from loadproof.analysis.compare.baselines import baseline_file
+
+    branch = branch or current_branch()
+    path = baseline_file(name, branch)
+    if not path.exists():
+        on = f" on branch {branch}" if branch else ""
+        hint = "`loadproof baseline list` lists them; --branch names another branch"
+        raise ConfigError(Problem(f"there is no baseline '{name}'{on}", hint=hint))
+    path.unlink()
+    return 0
+
+
+@app.command("export")
+def export(
+    name: Name,
+    to: Annotated[Path, typer.Option("--to", help="The file to write.")] = Path("loadproof-baseline.json"),
+    branch: Branch = None,
+) -> int:
+    """Write a baseline as one small JSON file to keep in the repository and compare against."""
+    from dataclasses import replace
+
+    from loadproof.analysis.compare.baseline import write_baseline
+    from loadproof.analysis.compare.baselines import find_baseline
+
+    found = find_baseline(name, branch or current_branch())
+    # Where the runs lie on this machine is nobody else's business.
+    runs = [replace(run, source=to.name) for run in found.runs()]
+    write_baseline(to, name, found.branch, runs)
+    typer.echo(f"{to}: {len(runs)} runs of baseline {name}")
+    return 0
+
+
+def current_branch() -> str | None:
+    """The branch of this folder's work tree; None outside of git."""
+    from loadproof.run.provenance import git_facts
+
+    branch: str | None = git_facts(Path()).get("branch")
+    return branch
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+
+
+def _row(run: MeasuredRun) -> list[str]:
+    total = run.endpoints[-1]
+    times = [total.quantiles_s.get(quantile) for quantile in (0.5, 0.95, 0.99)]
+    started = run.started_at_s
+    return [
+        run.label,
+        "" if started is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(started)),
+        (run.commit or "")[:9],
+        format_count(total.requests),
+        *("—" if value is None else format_duration(value) for value in times),
+        run.source,
+    ]

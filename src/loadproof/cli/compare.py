@@ -1,0 +1,65 @@
+"""`loadproof compare`: runs of one build against runs of another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from loadproof.cli import comparing as c
+from loadproof.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BETWEEN = "\0"
+"""Stands for the "--" between the sides, which the parser swallows; no argument can be it."""
+_HINT = "write: loadproof compare BASE... -- HEAD..."
+
+
+class SidesCommand(TyperCommand):
+    """A command that is told where "--" stood; options may stand behind it too."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [_BETWEEN if word == "--" else word for word in args])
+
+
+def command(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="BASE... -- HEAD...", help="Run files, or baselines by name or file."),
+    ],
+    gate: c.Gates = None,
+    tolerance: c.Tolerance = None,
+    error_tolerance: c.ErrorTolerance = None,
+    accept: c.Accept = None,
+    json_file: c.ComparisonFile = None,
+) -> int:
+    """Say what changed between runs of two builds, and how sure that is."""
+    from loadproof.analysis.compare.compare import compare
+
+    base, head = sides(runs)
+    settings = c.comparison_settings(gate, tolerance, error_tolerance, accept)
+    opened = c.open_sides(base, head)
+    return c.show_comparison(compare(opened[0], opened[1], settings), json_file)
+
+
+def sides(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words on both sides of "--"; two alone are one each. Raises ConfigError."""
+    parts: list[list[str]] = [[]]
+    for word in words:
+        if word == _BETWEEN:
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    if len(parts) == 1 and len(words) == 2:
+        return [words[0]], [words[1]]
+    if len(parts) == 1:
+        raise ConfigError(Problem("where does head begin? There is no -- between the sides", hint=_HINT))
+    if len(parts) > 2:
+        raise ConfigError(Problem("there is more than one --", hint=_HINT))
+    base, head = parts
+    if not base or not head:
+        raise ConfigError(Problem(f"{'head' if base else 'base'} has no run", hint=_HINT))
+    return base, head

@@ -1,0 +1,111 @@
+"""A comparison in the terminal: what decides first, then everything else, on one screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TextIO
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from loadproof.analysis.compare.comparison import VERDICTS, Change
+from loadproof.analysis.compare.sentences import interval_text, percent_change
+from loadproof.analysis.requirements import format_value
+from loadproof.reports.terminal import STYLES
+from loadproof.units import format_count, format_percent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.analysis.compare.comparison import Comparison, Row, Side
+
+_PLAIN_WIDTH: Final = 120
+_MOST_ROWS: Final = 30
+"""Shown that do not decide; beyond, only those that changed."""
+_MOST_OBSTACLES: Final = 6
+
+
+def write_comparison(comparison: Comparison, stream: TextIO) -> None:
+    """Print `comparison` to `stream`, in colour when it is a terminal."""
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    console = Console(file=stream, width=width, highlight=False)
+    console.print()
+    badge = Text(f" {comparison.change} ", style=f"{STYLES[comparison.verdict]} reverse")
+    console.print(Text.assemble(badge, "  ", (comparison.sentence, "bold")))
+    console.print(Text(f"  {_described(comparison.base)} · {_described(comparison.head)}", style="dim"))
+    for obstacle in comparison.obstacles[:_MOST_OBSTACLES]:
+        console.print(Text.assemble(("  ! ", "bold yellow"), obstacle))
+    if len(comparison.obstacles) > _MOST_OBSTACLES:
+        console.print(f"    and {len(comparison.obstacles) - _MOST_OBSTACLES} more reasons")
+    console.print()
+    shown, hidden = _shown(comparison)
+    console.print(Padding(_table(shown, comparison), (0, 0, 0, 1)))
+    if hidden:
+        console.print(f"   and {hidden} more rows: --json FILE has them all")
+    for line in _remarks(comparison):
+        console.print(Text.assemble(("  note  ", "dim"), line))
+    console.print()
+
+
+def _described(side: Side) -> str:
+    runs = "1 run" if len(side.runs) == 1 else f"{len(side.runs)} runs"
+    commits = f" of {', '.join(commit[:9] for commit in side.commits[:3])}" if side.commits else ""
+    return f"{side.label}: {runs}{commits}, {format_count(side.requests)} requests"
+
+
+def _shown(comparison: Comparison) -> tuple[list[Row], int]:
+    """The rows to print, and how many are left out; resources only when they changed."""
+    rest = [row for row in comparison.rows if not row.gate]
+    changed = [row for row in rest if row.change in (Change.REGRESSED, Change.IMPROVED)]
+    told = [row for row in rest if row.statistic != "mean" or row in changed]
+    chosen = told if len(told) <= _MOST_ROWS else changed[:_MOST_ROWS]
+    return [*comparison.gated, *chosen], len(rest) - len(chosen)
+
+
+def _table(rows: Sequence[Row], comparison: Comparison) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    table.add_column("", no_wrap=True, min_width=1)
+    table.add_column("endpoint", no_wrap=True, overflow="ellipsis", max_width=36)
+    table.add_column("", no_wrap=True)
+    for title in (comparison.base.label, comparison.head.label):
+        table.add_column(title, no_wrap=True, justify="right", max_width=16, overflow="ellipsis")
+    table.add_column("change", no_wrap=True, justify="right")
+    within = any(row.within_run for row in rows)
+    confidence = "95 % within the runs" if within else f"{format_percent(comparison.confidence)} interval"
+    table.add_column(confidence.replace("%", " %").replace("  ", " "), no_wrap=True)
+    table.add_column("", overflow="fold")
+    for row in rows:
+        table.add_row(*_cells(row))
+    return table
+
+
+def _cells(row: Row) -> list[Text]:
+    interval = row.interval or row.within_run
+    style = STYLES[VERDICTS[row.change]] if row.gate else "dim"
+    said = "no meaningful change" if row.change is Change.SAME else str(row.change)
+    if not row.gate:
+        said = said.lower()
+    elif (row.reason and interval is None) or row.runs_needed:
+        said = f"{said}: {row.reason}"
+    return [
+        Text("●" if row.gate else "", style=style),
+        Text(row.subject),
+        Text(row.statistic),
+        *(Text("—" if v is None else format_value(v, row.unit)) for v in (row.base, row.head)),
+        Text("" if row.ratio is None else percent_change(row.ratio), style="bold" if row.gate else ""),
+        Text("" if interval is None else interval_text(interval), style="dim"),
+        Text(said, style=style),
+    ]
+
+
+def _remarks(comparison: Comparison) -> list[str]:
+    """What the table needs to be read rightly, then the comparison's own notes."""
+    remarks = [*comparison.notes]
+    if any(row.within_run for row in comparison.rows):
+        remarks.insert(0, "intervals within the runs say nothing of how runs differ by themselves")
+    gates = len(comparison.gated)
+    decide = f"● decides, by {format_percent(comparison.tolerance)} or more"
+    if gates > 1:
+        decide += f"; proof is corrected for {gates} gates (Holm), the intervals are each row's own"
+    return [decide, *remarks]

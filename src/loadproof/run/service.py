@@ -1,0 +1,110 @@
+"""A service that a run starts and ends: the two builds that `loadproof ab` takes turns with."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+import httpx
+
+from loadproof.engines import supervisor
+from loadproof.errors import ConfigError, Problem, TargetError
+from loadproof.plan.redact import redact_text, redact_url
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_STOP_S: Final = 10.0
+"""How long a service may take to end after SIGINT, before it is killed."""
+_POLL_S: Final = 0.1
+_LAST_LINES: Final = 3
+_BROKEN: Final = 500
+"""From this status on an answer means "not ready yet"."""
+
+
+class Service:
+    """One command, in a process group of its own. Leaving the context ends the whole group, whatever happens.
+
+    It runs under the engines' supervisor: when Loadproof itself is killed, it ends too.
+    """
+
+    def __init__(self, command: str, log: Path, where: str) -> None:
+        """`command`: words as in a shell, run without one. Raises ConfigError when they cannot be read."""
+        try:
+            self._argv = shlex.split(command)
+        except ValueError as error:
+            raise ConfigError(Problem(f"this command cannot be read: {error}", where)) from None
+        if not self._argv:
+            raise ConfigError(Problem("there is no command", where))
+        self._log = log
+        self._where = where
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), *self._argv],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                bufsize=0,  # an order that nobody reads any more must not wait in a buffer until the close
+            )
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        process, self._process = self._process, None
+        if process is None or process.stdin is None:
+            return
+        try:
+            _order(process, b"i")
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            _order(process, b"k")
+            process.stdin.close()
+            process.wait()
+
+    def wait_until_ready(self, url: str, timeout_s: float) -> None:
+        """Return when `url` answers with a status below 500. Raises TargetError when that never happens."""
+        deadline_s = time.monotonic() + timeout_s
+        while not answers(url):
+            if self._process is None or self._process.poll() is not None:
+                raise TargetError(
+                    Problem(f"the service ended before it was ready{self._said()}", self._where)
+                )
+            if time.monotonic() > deadline_s:
+                message = (
+                    f"the service did not answer at {redact_url(url)} within {timeout_s:g} s{self._said()}"
+                )
+                raise TargetError(Problem(message, self._where, "--ready-timeout gives it longer"))
+            time.sleep(_POLL_S)
+
+    def _said(self) -> str:
+        with contextlib.suppress(OSError):
+            lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            if lines:
+                return ": " + redact_text(" / ".join(lines[-_LAST_LINES:]))
+        return ""
+
+
+def answers(url: str) -> bool:
+    """Whether anything answers there, with a status below 500."""
+    try:
+        return httpx.get(url, timeout=2.0).status_code < _BROKEN
+    except httpx.HTTPError:
+        return False
+
+
+def _order(process: subprocess.Popen[bytes], order: bytes) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):  # it has ended: nobody reads
+            process.stdin.write(order)

@@ -1,0 +1,436 @@
+"""How often comparisons of runs are right: A1 to A8, and the looks of `loadproof ab`.
+
+The data-generating process LP-1: response time = exp(ln 100 ms + b_run + a_t + shift + 0.5 z), 1 % of the
+requests five times as long; a_t is AR(1) over seconds with phi 0.8 and a standard deviation of 0.08; 50
+requests a second, Poisson; 300 s; b_run ~ N(0, s_run). Where only the runs' quantiles matter they are drawn
+directly: ln(true quantile) + b_run + N(0, WITHIN), with WITHIN the spread that whole LP-1 runs have. Where a
+case says "s" instead of "s_run", that is the spread of the runs' p95 with WITHIN already in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import optimize, signal, stats
+
+from loadproof.analysis.compare.compare import Settings, compare
+from loadproof.analysis.compare.comparison import Change
+from loadproof.analysis.compare.gates import parse_gates
+from loadproof.analysis.compare.looks import look_levels, look_rounds
+from loadproof.analysis.compare.within_run import Seconds, interval, resample
+from loadproof.analysis.measured import ALL_REQUESTS, MeasuredEndpoint, MeasuredRun
+from loadproof.histogram import INVERSE_LOG_GROWTH, LEAST_S, LOG_LEAST, Histogram, merged
+from tests.accuracy.cases import Measure, Rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from loadproof.analysis.compare.comparison import Comparison
+
+    Random = np.random.Generator
+    Values = np.ndarray
+
+SPREAD, SLOW_SHARE, SLOW_TIMES = 0.5, 0.01, 5.0
+AR_SD = 0.08
+RATE_PER_S = 50
+MEDIAN_S = 0.1
+WITHIN = 0.0163
+"""Of ln p95 of one 300 s run: 0.08 sqrt((1 + 0.8) / (1 - 0.8) / 300) of a_t, 0.0086 of the requests."""
+ENDPOINT = "GET /loans"
+
+
+def ar1(random: Random, seconds: int, phi: float, sd: float = AR_SD) -> Values:
+    """An AR(1) series in its stationary state."""
+    steps = random.standard_normal(seconds) * sd * np.sqrt(1 - phi**2)
+    steps[0] = random.standard_normal() * sd
+    series: Values = signal.lfilter([1.0], [1.0, -phi], steps)
+    return series
+
+
+def lp1(random: Random, seconds: int, phi: float = 0.8, level: float = 0.0) -> tuple[Values, Values]:
+    """(second, response time in s) of each request of one run whose b_run + shift is `level`."""
+    counts = random.poisson(RATE_PER_S, seconds)
+    second = np.repeat(np.arange(seconds), counts)
+    logs = (
+        np.log(MEDIAN_S)
+        + level
+        + ar1(random, seconds, phi)[second]
+        + SPREAD * random.standard_normal(second.size)
+    )
+    logs[random.random(second.size) < SLOW_SHARE] += np.log(SLOW_TIMES)
+    return second, np.exp(logs)
+
+
+def true_log_quantile(quantile: float) -> float:
+    """Of LP-1 without b_run and shift."""
+    sd = np.hypot(SPREAD, AR_SD)
+
+    def excess(log_s: float) -> float:
+        parts = stats.norm.cdf(np.array([log_s, log_s - np.log(SLOW_TIMES)]) - np.log(MEDIAN_S), scale=sd)
+        return float(parts @ np.array([1 - SLOW_SHARE, SLOW_SHARE]) - quantile)
+
+    return float(optimize.brentq(excess, -6, 3))
+
+
+LOG_QUANTILES = {quantile: true_log_quantile(quantile) for quantile in (0.5, 0.95, 0.99)}
+
+# --- A1: within-run intervals ---------------------------------------------------------------------------
+
+
+def covers(random: Random, quantile: float, phi: float, seconds: int) -> bool:
+    """Whether the within-run interval of one run holds the truth."""
+    second, times_s = lp1(random, seconds, phi)
+    index = ((np.log(times_s) - LOG_LEAST) * INVERSE_LOG_GROWTH).astype(np.int64)
+    used, column = np.unique(index, return_inverse=True)
+    counts = np.zeros((seconds, used.size))
+    np.add.at(counts, (second, column), 1.0)
+    compared = tuple(LOG_QUANTILES)
+    found = resample(Seconds(counts, used.astype(float)), compared, f"run {random.integers(10**9)}", 300)
+    assert found is not None
+    low, high = interval(found.log_quantiles[:, compared.index(quantile)], found.blocks)
+    return bool(low <= LOG_QUANTILES[quantile] <= high)
+
+
+# --- runs -----------------------------------------------------------------------------------------------
+
+
+def a_run(label: str, endpoints: Sequence[MeasuredEndpoint], number: int = 0) -> MeasuredRun:
+    """One run of these endpoints."""
+    total = MeasuredEndpoint(
+        ALL_REQUESTS, sum(e.requests for e in endpoints), sum(e.failed or 0 for e in endpoints),
+        quantiles_s=endpoints[0].quantiles_s,
+    )  # fmt: skip
+    return MeasuredRun(f"{label}{number}", label, float(number), 300.0, (*endpoints, total))
+
+
+def drawn(
+    random: Random, label: str, levels: Sequence[float] | Values, within: float = WITHIN
+) -> list[MeasuredRun]:
+    """Runs of one endpoint whose b_run + shift are `levels`, in order."""
+    runs = []
+    for number, level in enumerate(levels):
+        noise = random.normal(0, within)
+        quantiles_s = {q: float(np.exp(log + level + noise)) for q, log in LOG_QUANTILES.items()}
+        runs.append(a_run(label, [MeasuredEndpoint(ENDPOINT, 15_000, 0, 50.0, quantiles_s)], number))
+    return runs
+
+
+def versus(random: Random, runs: int, s_run: float, shift: float = 0.0, within: float = WITHIN,
+           candidates: int | None = None) -> Comparison:  # fmt: skip
+    """`runs` of base against as many, or `candidates`, of a head that is slower by `shift`."""
+    base = drawn(random, "base", random.normal(0, s_run, runs), within)
+    head = drawn(random, "head", np.log1p(shift) + random.normal(0, s_run, candidates or runs), within)
+    return compare(base, head)
+
+
+def regressed(random: Random, **process: float) -> bool:
+    """Whether `versus` says REGRESSED."""
+    return versus(random, **process).change is Change.REGRESSED  # type: ignore[arg-type]
+
+
+def measured_by_histograms(random: Random, label: str, number: int, level: float) -> MeasuredRun:
+    """A whole LP-1 run of 60 s through the histograms that a run file has."""
+    second, times_s = lp1(random, 60, level=level)
+    seconds = {}
+    for number_of, part in enumerate(np.split(times_s, np.searchsorted(second, np.arange(1, 60)))):
+        histogram = Histogram()
+        histogram.record_all(part)
+        seconds[number_of] = histogram
+    total = merged(seconds.values())
+    quantiles_s = {q: s for q in (0.5, 0.95, 0.99) if (s := total.quantile(q)) is not None}
+    endpoint = MeasuredEndpoint(ENDPOINT, total.count, 0, total.count / 60, quantiles_s, None, seconds)
+    return replace(a_run(label, [endpoint], number), window=tuple(range(60)))
+
+
+def regressed_by_histograms(random: Random, shift: float, s_run: float = 0.03) -> bool:
+    """Whether five whole runs a side say REGRESSED."""
+    sides = [
+        [measured_by_histograms(random, label, n, move + random.normal(0, s_run)) for n in range(5)]
+        for label, move in (("base", 0.0), ("head", np.log1p(shift)))
+    ]
+    return compare(sides[0], sides[1]).change is Change.REGRESSED
+
+
+# --- A4: many endpoints ---------------------------------------------------------------------------------
+
+NAMES = [f"GET /{number:02}" for number in range(20)]
+GATES = parse_gates(NAMES)
+
+
+def many(random: Random, runs: int) -> Comparison:
+    """20 gated endpoints, the first of them 10 % slower; run sd 3 % on average, and 1.5 % that all share."""
+    sd = 0.03 * np.exp(random.normal(0, 0.3, len(NAMES)))
+    sides = []
+    for label, shift in (("base", 0.0), ("head", np.log(1.1))):
+        side = []
+        for number in range(runs):
+            logs = np.log(MEDIAN_S) + random.normal(0, 0.015) + random.normal(0, sd)
+            logs[0] += shift
+            endpoints = [
+                MeasuredEndpoint(name, 15_000, 0, 50.0, {0.95: float(np.exp(log))})
+                for name, log in zip(NAMES, logs, strict=True)
+            ]
+            side.append(a_run(label, endpoints, number))
+        sides.append(side)
+    return compare(sides[0], sides[1], Settings(gates=GATES))
+
+
+def wrong_endpoint(random: Random, runs: int) -> bool:
+    """Whether any difference is claimed, of whatever size, where there is none."""
+    return any((row.p_adjusted or 0.0) <= 0.05 for row in many(random, runs).gated if row.subject != NAMES[0])
+
+
+def right_endpoint(random: Random, runs: int) -> bool:
+    """Whether the one that is slower is found."""
+    (row,) = (row for row in many(random, runs).gated if row.subject == NAMES[0])
+    return row.change is Change.REGRESSED
+
+
+# --- A5: an environment that drifts ---------------------------------------------------------------------
+
+
+def taking_turns(random: Random, order: str, drift: float, s_run: float, shift: float = 0.0) -> Comparison:
+    """Runs in `order`, "ABBA": each is slower by `drift` than the one before, whatever it runs."""
+    levels = drift * np.arange(len(order)) + random.normal(0, s_run, len(order))
+    heads = np.array([letter == "B" for letter in order])
+    base = drawn(random, "base", levels[~heads])
+    head = drawn(random, "head", levels[heads] + np.log1p(shift))
+    return compare(base, head)
+
+
+def drifted(random: Random, order: str) -> bool:
+    """Whether a drift of 0.5 % a run is taken for a change."""
+    return taking_turns(random, order, 0.005, 0.01).change is Change.REGRESSED
+
+
+# --- ab: rounds until settled ---------------------------------------------------------------------------
+
+
+ROUNDS = 6
+LEVELS = look_levels(look_rounds(ROUNDS), 0.05)
+
+
+@dataclass(frozen=True)
+class Turns:
+    """`loadproof ab` over drawn runs: looks at its own rounds, stops when settled."""
+
+    s_run: float
+    drift: float = 0.0
+    shift: float = 0.0
+
+    def looks(self, random: Random) -> Iterator[Comparison]:
+        """What each look finds."""
+        levels = self.drift * np.arange(4 * ROUNDS) + random.normal(0, self.s_run, 4 * ROUNDS)
+        heads = np.array([letter == "B" for letter in "ABBA" * ROUNDS])
+        base = drawn(random, "base", levels[~heads])
+        head = drawn(random, "head", levels[heads] + np.log1p(self.shift))
+        for rounds, level in LEVELS.items():
+            yield compare(base[: 2 * rounds], head[: 2 * rounds], Settings(alpha=level, blocks=rounds))
+
+
+def ab_says(random: Random, turns: Turns, change: Change) -> bool:
+    """Whether the look that settles it says so."""
+    settled = (found.change for found in turns.looks(random) if found.change is not Change.INCONCLUSIVE)
+    return next(settled, Change.INCONCLUSIVE) is change
+
+
+def ab_claims(random: Random, turns: Turns) -> bool:
+    """Whether any look claims a difference, of whatever size and to whichever side."""
+    return any(
+        row.p_adjusted is not None and row.p_adjusted <= 1 - found.confidence
+        for found in turns.looks(random)
+        for row in found.gated
+    )
+
+
+# --- A7: errors in bursts -------------------------------------------------------------------------------
+
+
+def bursty(random: Random, label: str, runs: int, times: float = 1.0) -> list[MeasuredRun]:
+    """15,000 requests a run; 0.1 % fail, and in Poisson(8 `times`) bursts of 5 s on average 30 %."""
+    found = []
+    for number in range(runs):
+        burst_s = random.geometric(1 / 5, random.poisson(8 * times)).sum()
+        failed = random.binomial(15_000, 0.001 * times) + random.binomial(RATE_PER_S * int(burst_s), 0.3)
+        quantiles_s = {0.95: 0.1}
+        found.append(
+            a_run(label, [MeasuredEndpoint(ENDPOINT, 15_000, int(failed), 50.0, quantiles_s)], number)
+        )
+    return found
+
+
+def errors_differ(random: Random, runs: int, times: float = 1.0) -> bool:
+    """Whether error rates are claimed to differ, by whatever size and to whichever side."""
+    base, head = bursty(random, "base", runs), bursty(random, "head", runs, times)
+    (row,) = compare(base, head, Settings(gates=parse_gates(["all:errors"]))).gated
+    return (row.p_adjusted or 0.0) <= 0.05
+
+
+def visible_shift(random: Random) -> float:
+    """The ratio of two p50 read from histograms when 103 ms became 3 % more."""
+    medians = []
+    for shift in (1.0, 1.03):
+        histogram = Histogram()
+        histogram.record_all(0.103 * shift * np.exp(0.05 * random.standard_normal(20_000)) + LEAST_S)
+        medians.append(histogram.quantile(0.5) or 0.0)
+    return medians[1] / medians[0]
+
+
+def _power(s_run: float, runs: int, shift: float, at_least: float) -> Rate:
+    return Rate(
+        id=f"A3 s {s_run:.0%} {runs} runs a side",
+        claim=f"a {shift:+.0%} change is REGRESSED",
+        trial=partial(regressed, runs=runs, s_run=s_run, shift=shift, within=0.0),
+        at_least=at_least,
+    )
+
+
+def _candidate(s: float, at_least: float) -> Rate:
+    return Rate(
+        id=f"A6 one run against 10, s {s:.0%}",
+        claim="a +10% change is REGRESSED",
+        trial=partial(regressed, runs=10, s_run=s, shift=0.1, within=0.0, candidates=1),
+        at_least=at_least,
+    )
+
+
+CASES: tuple[Rate | Measure, ...] = (
+    *(
+        Rate(
+            id=f"A1 p{quantile * 100:g} phi {phi} {seconds} s",
+            claim="the within-run 95 % interval holds the truth",
+            trial=partial(covers, quantile=quantile, phi=phi, seconds=seconds),
+            at_least=at_least,
+            smoke=20,
+            full=400,
+        )
+        for phi, seconds, at_least in ((0.8, 600, 0.90), (0.9, 300, 0.82))
+        for quantile in (0.5, 0.95, 0.99)
+    ),
+    *(
+        Rate(
+            id=f"A2 5 against 5, s_run {s_run:.0%}",
+            claim="equal builds are REGRESSED",
+            trial=partial(regressed, runs=5, s_run=s_run),
+            at_most=0.025,
+        )
+        for s_run in (0.02, 0.03, 0.05, 0.08)
+    ),
+    Rate(
+        id="A2 5 against 5, s_run 3%, whole runs",
+        claim="equal builds are REGRESSED, per-second histograms and all",
+        trial=partial(regressed_by_histograms, shift=0.0),
+        at_most=0.025,
+        smoke=15,
+        full=1000,
+    ),
+    _power(0.02, 3, 0.10, 0.90),
+    _power(0.03, 5, 0.10, 0.95),
+    _power(0.05, 8, 0.10, 0.90),
+    _power(0.08, 8, 0.20, 0.95),
+    Rate(
+        id="A3 s_run 3% 5 whole runs a side",
+        claim="a +15% change is REGRESSED, per-second histograms and all",
+        trial=partial(regressed_by_histograms, shift=0.15),
+        at_least=0.95,
+        smoke=15,
+        full=1000,
+    ),
+    Rate(
+        id="A4 20 endpoints, 5 runs a side",
+        claim="a difference is claimed for any of the 19 equal ones",
+        trial=partial(wrong_endpoint, runs=5),
+        at_most=0.06,
+        smoke=40,
+    ),
+    Rate(
+        id="A4 20 endpoints, 8 runs a side",
+        claim="a difference is claimed for any of the 19 equal ones",
+        trial=partial(wrong_endpoint, runs=8),
+        at_most=0.06,
+        smoke=40,
+    ),
+    Rate(
+        id="A4 power, 5 runs a side",
+        claim="the one of 20 that is 10 % slower is REGRESSED",
+        trial=partial(right_endpoint, runs=5),
+        at_least=0.60,
+        smoke=40,
+    ),
+    Rate(
+        id="A4 power, 8 runs a side",
+        claim="the one of 20 that is 10 % slower is REGRESSED",
+        trial=partial(right_endpoint, runs=8),
+        at_least=0.93,
+        smoke=40,
+    ),
+    Rate(
+        id="A5 ABBA",
+        claim="a drift of 0.5 % a run is REGRESSED",
+        trial=partial(drifted, order="ABBAABBABA"),
+        at_most=0.05,
+    ),
+    Rate(
+        id="A6 one run against 10, s 3%",
+        claim="an equal build is REGRESSED",
+        trial=partial(regressed, runs=10, s_run=0.03, candidates=1),
+        at_most=0.05,
+    ),
+    _candidate(0.02, 0.96),
+    _candidate(0.03, 0.75),
+    _candidate(0.05, 0.35),
+    Rate(
+        id="A7 bursty errors, 5 runs a side",
+        claim="equal error rates are claimed to differ",
+        trial=partial(errors_differ, runs=5),
+        at_most=0.07,
+    ),
+    Rate(
+        id="A7 bursty errors, 10 runs a side",
+        claim="three times the errors is claimed to differ",
+        trial=partial(errors_differ, runs=10, times=3.0),
+        at_least=0.95,
+    ),
+    Measure(
+        id="A8 +3% at 103 ms",
+        claim="the ratio of two p50 from stored histograms",
+        trial=visible_shift,
+        summary=np.median,
+        low=1.02,
+        high=1.04,
+        smoke=20,
+    ),
+    Rate(
+        id="ab equal builds, 6 rounds",
+        claim="any look says REGRESSED",
+        trial=partial(ab_says, turns=Turns(0.05), change=Change.REGRESSED),
+        at_most=0.025,
+    ),
+    Rate(
+        id="ab equal builds, 6 rounds, any difference",
+        claim="any look claims a difference, of whatever size",
+        trial=partial(ab_claims, turns=Turns(0.03)),
+        at_most=0.05,
+    ),
+    Rate(
+        id="ab equal builds, 6 rounds, drift",
+        claim="any look says REGRESSED while the environment drifts by 0.5 % a run",
+        trial=partial(ab_says, turns=Turns(0.02, drift=0.005), change=Change.REGRESSED),
+        at_most=0.025,
+    ),
+    Rate(
+        id="ab +10%, 6 rounds",
+        claim="a +10 % change is REGRESSED at any look, s_run 3 %",
+        trial=partial(ab_says, turns=Turns(0.03, shift=0.10), change=Change.REGRESSED),
+        at_least=0.95,
+    ),
+    Rate(
+        id="ab +5%, 6 rounds",
+        claim="a change of just the tolerance is called NO MEANINGFUL CHANGE at any look",
+        trial=partial(ab_says, turns=Turns(0.03, shift=0.05), change=Change.SAME),
+        at_most=0.025,
+    ),
+)

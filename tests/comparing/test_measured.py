@@ -1,0 +1,162 @@
+"""What is taken from a run file, and from a baseline made of it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from loadproof.analysis import measured as module
+from loadproof.analysis.compare.baseline import read_baseline_file, run_from_json, run_to_json, write_baseline
+from loadproof.analysis.compare.baselines import baseline_file, baselines, find_baseline
+from loadproof.analysis.compare.compare import compare
+from loadproof.analysis.compare.comparison import Change
+from loadproof.analysis.measured import ALL_REQUESTS, measured
+from loadproof.analysis.sources import open_measured
+from loadproof.errors import ConfigError, RunFileError
+from loadproof.model import EventKind, Finding, Verdict
+from tests.comparing.files import SECONDS, build, run_file
+from tests.runs import LOANS, LOGIN, START, event, part, plan, run, staged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from loadproof.analysis.windows import Window
+    from loadproof.run.reader import Run
+
+
+def test_a_run_file_says_all_that_comparisons_need(tmp_path: Path) -> None:
+    """Endpoints by name, then all requests; quantiles, throughput, failures, resources, conditions."""
+    facts: dict[str, Any] = {"git": {"commit": "abc", "branch": "main"}, "scenario_sha256": "d1"}
+    (found,) = open_measured(run_file(tmp_path / "a.db", 3, failed=2, **facts))
+    assert [e.name for e in found.endpoints] == [str(LOANS), str(LOGIN), ALL_REQUESTS]
+    loans = found.endpoint(str(LOANS))
+    assert loans is not None
+    assert (loans.requests, loans.failed, loans.throughput_per_s) == (40 * SECONDS, 2 * SECONDS, 40.0)
+    assert loans.quantiles_s[0.5] == pytest.approx(0.1, rel=0.05)
+    assert loans.seconds is not None
+    assert len(loans.seconds) == len(found.window) == SECONDS
+    assert [(s.name, s.mean, s.limit) for s in found.series] == [("host.cpu.used", 0.5, 2.0)]
+    assert (found.label, found.commit, found.branch, found.duration_s) == ("a", "abc", "main", SECONDS)
+    assert found.conditions.scenario == "locustfile.py"
+    assert found.conditions.scenario_sha256 == "d1"
+    assert (found.invalid, found.limits) == ((), ())
+
+
+def test_slices_of_one_second_are_added_up_and_left_as_they_are() -> None:
+    """All requests of a second are one histogram; the run's own are not changed by that."""
+    made = run(part(0, LOANS, [0.1] * 3), part(0, LOGIN, [0.2] * 2), part(1, LOANS, [0.1]))
+    total = measured(made).endpoints[-1]
+    assert total.seconds is not None
+    assert [histogram.count for histogram in total.seconds.values()] == [5, 1]
+    assert [s.response.count for s in made.slices] == [3, 2, 1]
+
+
+def test_only_the_judged_window_counts() -> None:
+    """Ramps are left out, as for requirements."""
+    made = run(
+        *[part(n, LOANS, [0.1] * 5) for n in range(10)], of=plan(profile=staged((3, 10), (4, 10), (3, 0)))
+    )
+    found = measured(made)
+    assert (found.window[0], found.window[-1], found.endpoints[-1].requests) == (START + 3, START + 6, 20)
+
+
+def test_what_forbids_a_conclusion_goes_with_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost worker, and what any analysis calls invalid for the run or for comparisons."""
+    slices = [part(n, LOANS, [0.1] * 5) for n in range(3)]
+    lost = measured(run(*slices, events=[event(1, EventKind.WORKER_LOST, "a worker was lost")]))
+    assert lost.invalid == ("a worker was lost",)
+
+    def unsteady(_run: Run, _window: Window) -> list[Finding]:
+        return [
+            Finding("steady", Verdict.PASS, "no steady state", {"comparison": "invalid", "note": True}),
+            Finding("other", Verdict.FAIL, "a leak", {}),
+        ]
+
+    monkeypatch.setattr(module, "ANALYSES", (unsteady,))
+    assert measured(run(*slices)).invalid == ("no steady state",)
+
+
+def test_arguments_that_only_show_results_are_no_load() -> None:
+    """A k6 tag with the build's number does not make another profile of it."""
+    arguments = [
+        ("--tag", "build=1", "--vus", "3"),
+        ("--tag=build=2", "--vus", "3"),
+        ("--vus", "4", "--html", "x"),
+    ]
+    profiles = [measured(run(part(0), of=plan(engine_args=words))).conditions.profile for words in arguments]
+    assert profiles[0] == profiles[1] != profiles[2]
+
+
+def test_a_baseline_is_the_runs_without_their_seconds(tmp_path: Path) -> None:
+    """Read back they compare to the same bytes; written twice they are the same bytes."""
+    base = [run for name in build(tmp_path, "a", 5) for run in open_measured(tmp_path / name)]
+    head = [run for name in build(tmp_path, "b", 5, 1.1, 50) for run in open_measured(tmp_path / name)]
+    files = [tmp_path / "1.json", tmp_path / "2.json"]
+    for file in files:
+        write_baseline(file, "main", None, base)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    again = read_baseline_file(files[0])
+    assert open_measured(files[0]) == again
+    assert compare(again, head) == compare(base, head)
+    assert compare(base, head).change is Change.REGRESSED
+    assert [run_from_json(json.loads(json.dumps(run_to_json(run)))) for run in again] == list(again)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"loadproof_baseline": 2, "runs": []}', "a newer Loadproof"),
+        ('{"loadproof_baseline": 1, "runs": []}', "has no run"),
+        ('{"loadproof_baseline": 1, "runs": [{}]}', "is damaged"),
+        ('{"loadproof_baseline": 1', "is damaged"),
+        ('{"something": "else"}', "no file that runs can be read from"),
+        ("", "no file that runs can be read from"),
+    ],
+)
+def test_files_that_are_no_baseline_are_told_apart(tmp_path: Path, text: str, said: str) -> None:
+    """One clear error each."""
+    file = tmp_path / "x.json"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        open_measured(file)
+
+
+def test_a_damaged_run_file_is_refused(tmp_path: Path) -> None:
+    """As everywhere."""
+    file = run_file(tmp_path / "a.db", 1)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    file.write_bytes(bytes(data))
+    with pytest.raises(RunFileError):
+        open_measured(file)
+
+
+def test_a_baseline_is_sound_and_of_one_kind(tmp_path: Path) -> None:
+    """An unsound run, or one of another scenario, makes none."""
+    names = [*build(tmp_path, "a", 2), *build(tmp_path, "k", 1, of=plan(engine="k6"), first_seed=9)]
+    runs = [run for name in names for run in open_measured(tmp_path / name)]
+    with pytest.raises(ConfigError, match=r"the engines differ: base locust \(loadproof session\) and k6"):
+        write_baseline(tmp_path / "x.json", "main", None, runs)
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_a_branch_has_its_own_baseline_or_the_trunks(tmp_path: Path) -> None:
+    """A branch's name may hold a slash; without any trunk several must be told apart."""
+    folder = tmp_path / "baselines"
+    (run,) = open_measured(run_file(tmp_path / "a.db", 1))
+    for branch in ("feature/x", "main", None):
+        write_baseline(baseline_file("api", branch, folder), "api", branch, [run])
+    assert [baseline.branch for baseline in baselines(folder)] == [None, "feature/x", "main"]
+    found = [find_baseline("api", branch, folder).branch for branch in ("feature/x", "other", None)]
+    assert found == ["feature/x", "main", None]
+    write_baseline(baseline_file("two", "b1", folder), "two", "b1", [run])
+    assert find_baseline("two", "b9", folder).branch == "b1"
+    write_baseline(baseline_file("two", "b2", folder), "two", "b2", [run])
+    with pytest.raises(ConfigError, match="several branches"):
+        find_baseline("two", "b9", folder)
+    with pytest.raises(ConfigError, match="no baseline 'apo'"):
+        find_baseline("apo", None, folder)
+    with pytest.raises(ConfigError):
+        baseline_file("../x", None, folder)

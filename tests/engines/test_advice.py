@@ -111,6 +111,7 @@ def test_locust(source: str, said: set[str]) -> None:
 def test_in_the_open_model_nobody_needs_think_time() -> None:
     """Arrivals wait for nobody."""
     assert locust(user('self.client.get("/a")', wait="weight = 1"), open_model=True) == set()
+    assert k6_advice(K6 % TWO, CLOSED, Path("s.js"), open_model=True) == ()
 
 
 def test_further_places_of_a_kind_are_named_with_the_first() -> None:

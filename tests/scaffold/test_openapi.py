@@ -127,7 +127,10 @@ def test_a_real_secret_in_an_example_is_not_copied() -> None:
     ("scheme", "line"),
     [
         ({"type": "apiKey", "in": "header", "name": "X-Key"}, 'self.client.headers["X-Key"] = KEY'),
-        ({"type": "apiKey", "in": "query", "name": "key"}, 'self.client.params = {"key": KEY}'),
+        (
+            {"type": "apiKey", "in": "query", "name": "key"},
+            'self.client.get("/a", name="/a", params={"key": KEY}, catch_response=True)',
+        ),
         ({"type": "apiKey", "in": "cookie", "name": "sid"}, 'self.client.cookies.set("sid", KEY)'),
         ({"type": "http", "scheme": "bearer"}, 'self.client.headers["Authorization"] = f"Bearer {KEY}"'),
         ({"type": "http", "scheme": "basic"}, "self.client.auth = (random.choice(USERS), PASSWORD)"),

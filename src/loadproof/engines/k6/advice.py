@@ -30,12 +30,17 @@ _YEAR_OR_VERSION = re.compile(r"/(?:(?:19|20)\d\d)$|/api/\d+$")
 _LEAST_LOOP: Final = 10
 
 
-def k6_advice(source: str, options: dict[str, Any], file: Path) -> tuple[Problem, ...]:
-    """Each kind once, with file:line and the way out. `options` are those that k6 resolved."""
+def k6_advice(
+    source: str, options: dict[str, Any], file: Path, *, open_model: bool = False
+) -> tuple[Problem, ...]:
+    """Each kind once, with file:line and the way out. `options` are those that k6 resolved.
+
+    `open_model`: the load is one of arrivals, whatever the script's own would be.
+    """
     text = without_comments(source)
     seen = not _LOCAL_IMPORT.search(text)
     found = [
-        list(_no_think_time(text, options)) if seen else [],
+        list(_no_think_time(text, options)) if seen and not open_model else [],
         list(_hammering_loop(text)) if seen else [],
         list(_one_endpoint(text, options)) if seen else [],
         list(_fixed_ids(text)),

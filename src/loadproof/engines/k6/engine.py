@@ -81,7 +81,10 @@ class K6Engine:
         load = own or plan.played_profile
         most = plan.options.get("max_users") if own is None else max_users(options)
         few = too_few_for_arrivals(plan, load, most)
-        advice = (*k6_advice(source, options, plan.scenario), *([few] if few else []))
+        advice = (
+            *k6_advice(source, options, plan.scenario, open_model=load.open_model),
+            *([few] if few else []),
+        )
         return Inspection(tuple(problems), tuple(targets), own, advice=advice)
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:

@@ -22,7 +22,9 @@ def locustfile_of(document: object, file: str) -> tuple[str, str | None, list[st
     operations = list(description.operations())
     login = find_login(description, operations)
     key = None if login else find_key(description)
-    planner = Planner(description, [op for op in operations if login is None or op is not login.operation])
+    query_key = key.name if key is not None and key.place == "query" else None
+    others = [operation for operation in operations if login is None or operation is not login.operation]
+    planner = Planner(description, others, query_key)
     tasks = planner.tasks()
     if not tasks:
         raise ConfigError(Problem("describes no operation that a user could do", file))

@@ -65,7 +65,11 @@ class Task:
 class Planner:
     """Makes the tasks of a description."""
 
-    def __init__(self, description: Description, operations: Sequence[Operation]) -> None:
+    def __init__(
+        self, description: Description, operations: Sequence[Operation], query_key: str | None = None
+    ) -> None:
+        """`query_key`: the parameter in which every request sends the key."""
+        self._query_key = query_key
         self._description = description
         self._values = Values(description)
         self._used: set[str] = set()
@@ -172,12 +176,11 @@ class Planner:
         where = f"{operation.method} {operation.path}"
         arguments = []
         for place, keyword in (("query", "params"), ("header", "headers"), ("cookie", "cookies")):
-            sent = [p for p in operation.in_place(place) if _is_sent(p)]
-            if sent:
-                fields = {parameter.name: parameter.schema for parameter in sent}
-                arguments.append(
-                    f"{keyword}={self._dictionary(task, fields, where, as_text=place != 'query')}"
-                )
+            sent = {p.name: p.schema for p in operation.in_place(place) if _is_sent(p)}
+            items = self._items(task, sent, where, as_text=place != "query")
+            if place == "query" and self._query_key is not None:
+                items.append(f"{literal(self._query_key)}: KEY")
+            arguments += [f"{keyword}={{{', '.join(items)}}}"] if items else []
         return arguments + (self._body(task, operation.body, where) if operation.body else [])
 
     def _body(self, task: Task, body: Body, where: str) -> list[str]:
@@ -206,8 +209,13 @@ class Planner:
         arguments = [f"files={{{shown}}}"] if files else []
         return arguments + ([f"data={self._dictionary(task, rest, where)}"] if rest else [])
 
-    def _dictionary(self, task: Task, fields: dict[str, Schema], where: str, *, as_text: bool = False) -> str:
-        """A dictionary's source. A field that is the id of something that a list gives is drawn from it."""
+    def _dictionary(self, task: Task, fields: dict[str, Schema], where: str) -> str:
+        return "{" + ", ".join(self._items(task, fields, where)) + "}"
+
+    def _items(
+        self, task: Task, fields: dict[str, Schema], where: str, *, as_text: bool = False
+    ) -> list[str]:
+        """A dictionary's items. A field that is the id of something that a list gives is drawn from it."""
         items = []
         for name, schema in fields.items():
             pool = (
@@ -222,7 +230,7 @@ class Planner:
                 value = self._values.expression(schema, name, where)
             value = f"str({value})" if as_text and not value.startswith(('"', "'", 'f"', "PASS")) else value
             items.append(f"{literal(name)}: {value}")
-        return "{" + ", ".join(items) + "}"
+        return items
 
     def _listed(self, name: str) -> Pool | None:
         """The list that gives the ids for a field such as product_id: one whose path ends in `products`."""

@@ -91,17 +91,17 @@ CASES: Final[tuple[Rate | Measure, ...]] = (
     *(
         Rate(id=f"E1 {shape}", claim="a leak is claimed where there is none",
              trial=partial(_found, shape=shape), at_most=0.12 if shape == "random walk" else 0.02,
-             smoke=100, full=1000)
+             smoke=60, full=1000)
         for shape in SHAPES
     ),
     *(
         Rate(id=f"E2 +10 %, {shape}", claim="the leak is found",
-             trial=partial(_found, shape=shape, leak=0.1), at_least=0.95, smoke=100, full=1000)
+             trial=partial(_found, shape=shape, leak=0.1), at_least=0.95, smoke=60, full=1000)
         for shape in _STEADY
     ),
     *(
         Rate(id=f"E2 +20 %, {shape}", claim="the leak is found",
-             trial=partial(_found, shape=shape, leak=0.2), at_least=0.9, smoke=100, full=1000)
+             trial=partial(_found, shape=shape, leak=0.2), at_least=0.9, smoke=60, full=1000)
         for shape in ("AR 0.95", "saw-tooth of 15 min")
     ),
     *(

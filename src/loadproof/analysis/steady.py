@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy import stats
 
 from loadproof.model import Finding, Verdict
 from loadproof.units import format_duration, format_percent
@@ -84,31 +85,39 @@ def find_hold(seconds: range, slices: Iterable[Slice]) -> Hold:
             if name not in medians:
                 medians[name] = np.full(len(read), np.nan)
             medians[name][(part.second - seconds.start) // step] = part.response.quantile(0.5) or 0.0
-    levels = [level_of(name, values, step) for name, values in sorted(medians.items())]
+    levels = [level_of(name, values, step, len(medians)) for name, values in sorted(medians.items())]
     return Hold(seconds.start, len(seconds), tuple(level for level in levels if level is not None))
 
 
-def level_of(endpoint: str, medians_s: NDArray[np.float64], step_s: int = 1) -> Level | None:
+def level_of(endpoint: str, medians_s: NDArray[np.float64], step_s: int = 1, among: int = 1) -> Level | None:
     """One endpoint's warm-up and steadiness from its medians, one every `step_s` seconds, nan where none.
 
-    None when there are too few of them.
+    `among`: how many endpoints are looked at together; the more, the surer each has to be. None when there
+    are too few medians.
     """
     at = np.flatnonzero(np.isfinite(medians_s))
     if at.size < max(_LEAST_POINTS, _LEAST_SHARE * medians_s.size):
         return None
     values = rolling_median(medians_s[at], _SMOOTH)
-    cut = mser_cut(values)
-    change, steady = residual(values[cut:])
+    errors = standard_errors(among)
+    cut = mser_cut(values, errors)
+    change, steady = residual(values[cut:], errors)
     cut_s = int(at[cut]) * step_s if cut else 0
     return Level(endpoint, cut_s, change, steady)
 
 
-def mser_cut(values: NDArray[np.float64]) -> int:
+def standard_errors(among: int) -> float:
+    """How many standard errors a difference must have when it is the greatest of so many (Bonferroni)."""
+    freedom = 2 * (_BATCHES_OF_THIRD - 1)
+    return float(stats.t.isf(stats.t.sf(_STANDARD_ERRORS, freedom) / among, freedom))
+
+
+def mser_cut(values: NDArray[np.float64], least_errors: float = _STANDARD_ERRORS) -> int:
     """How many values MSER-5 cuts from the beginning: a multiple of 5, at most half of them.
 
     The cut with the least marginal standard error of the mean of what is kept, over means of batches of 5.
-    MSER also cuts where there is no warm-up, to take away chance: a beginning that is within 3 % of the rest
-    stays.
+    MSER also cuts where there is no warm-up, to take away chance: a beginning that is within 3 %, or
+    `least_errors` standard errors, of the rest stays.
     """
     number = values.size // BATCH
     means = values[: number * BATCH].reshape(number, BATCH).mean(axis=1)
@@ -120,11 +129,15 @@ def mser_cut(values: NDArray[np.float64]) -> int:
     # What differs by rounding alone is the same, and the shortest cut is taken.
     allowed = errors[: number // 2 + 1]
     cut = int(np.flatnonzero(allowed <= allowed.min() + 1e-12 * squares[0] / number**2)[0]) * BATCH
-    rest = float(values[cut:].mean())
-    return cut if cut and abs(float(values[:cut].mean()) - rest) > _LEAST_DIFFERENCE * rest else 0
+    if not cut:
+        return 0
+    warm_up, rest = means[: cut // BATCH], means[cut // BATCH :]
+    error = float(np.sqrt(rest.var(ddof=1) / warm_up.size))
+    least = max(least_errors * error, _LEAST_DIFFERENCE * abs(float(values[cut:].mean())))
+    return cut if abs(float(warm_up.mean() - rest.mean())) > least else 0
 
 
-def residual(kept: NDArray[np.float64]) -> tuple[float, bool]:
+def residual(kept: NDArray[np.float64], least_errors: float = _STANDARD_ERRORS) -> tuple[float, bool]:
     """Change from the first to the last third, as a fraction, and whether it is within chance or 3 %.
 
     Its standard error comes from the means of eight batches in each third.
@@ -138,7 +151,7 @@ def residual(kept: NDArray[np.float64]) -> tuple[float, bool]:
     first, last = (float(part.mean()) for part in batches)
     error = float(np.sqrt(sum(part.var(ddof=1) / part.size for part in batches)))
     difference = last - first
-    steady = abs(difference) <= max(_STANDARD_ERRORS * error, _LEAST_DIFFERENCE * abs(first))
+    steady = abs(difference) <= max(least_errors * error, _LEAST_DIFFERENCE * abs(first))
     return (difference / first if first else 0.0), bool(steady)
 
 

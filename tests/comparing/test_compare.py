@@ -184,7 +184,7 @@ OTHER = replace(CONDITIONS, host={**HOST, "cores": 4})
         (replace(CONDITIONS, scenario_sha256="b"), "scenario", "locustfile.py was changed"),
         (replace(CONDITIONS, engine="k6"), "engine", "the engines differ"),
         (replace(CONDITIONS, profile={"kind": "soak"}), "profile", "the load differs"),
-        (replace(CONDITIONS, data_bytes=2e9), "data", "the database differs"),
+        (replace(CONDITIONS, data_bytes=3e9), "data", "the database differs"),
         (OTHER, "host", "the machines (cores) differ: base 2, head 4"),
         (
             replace(CONDITIONS, host={**HOST, "memory_bytes": 4e9}),

@@ -132,7 +132,9 @@ def take_turns(
         comparison = compare(runs["base"], runs["head"], look)
         if comparison.change is not Change.INCONCLUSIVE:
             break
-    note = f"{number} of {rounds} rounds, in turns: base, head, head, base; looks in between are accounted for"
+    note = (
+        f"{number} of {rounds} rounds, in turns: base, head, head, base; looks in between are accounted for"
+    )
     return replace(comparison, notes=(note, *comparison.notes))
 
 

@@ -56,18 +56,20 @@ class PostgresMonitor:
         self._waits: set[str] = set()
         self._blocked: set[tuple[str, str]] = set()
         self._told_rights = False
+        self._sized = False
 
     def open(self) -> None:
         """Connect, and find out what this user may see."""
         self._connect()
 
     def read(self) -> list[Reading]:
-        """One sample: four small queries, and every tenth second the statements."""
+        """One sample: four small queries, every tenth second the statements, and once the size."""
         db = self._connect()
         try:
             time_s = self._now()
             rows = [*self._activity(db), *self._database(db, time_s), *self._locks(db)]
             rows += self._statements.read(db, time_s)
+            rows += self._size(db)
         except psycopg.Error as error:
             self.close()
             self._rates.forget()
@@ -175,6 +177,18 @@ class PostgresMonitor:
         if hits is not None and reads is not None and hits + reads > 0:
             yield "cache_hits", hits / (hits + reads), Unit.SHARE, 1.0
         yield "rows.dead", values["dead_rows"], Unit.COUNT, None
+
+    def _size(self, db: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Row]:
+        """Once a run: it tells runs on little data from runs on much, and looks at every file."""
+        if self._sized:
+            return
+        self._sized = True
+        try:
+            (size_bytes,) = _one(db, sql.SIZE)
+        except (psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege) as error:
+            self.remarks.append(self._said("the size of the database is not known", error))
+            return
+        yield "database.size", float(size_bytes), Unit.BYTES, None
 
     def _locks(self, db: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Row]:
         waiting = db.execute(sql.BLOCKED).fetchall()

@@ -25,6 +25,7 @@ SELECT xact_commit, xact_rollback, blks_hit, blks_read, deadlocks, temp_files, t
     (SELECT sum(n_dead_tup) FROM pg_stat_user_tables)
 FROM pg_stat_database WHERE datname = current_database()
 """
+SIZE: Final = "SELECT pg_database_size(current_database())"
 BLOCKED: Final = b"""
 SELECT extract(epoch FROM clock_timestamp() - waiting.state_change), waiting.query, blocker.state,
     blocker.query

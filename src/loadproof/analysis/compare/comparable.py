@@ -26,8 +26,10 @@ class Difference(StrEnum):
     DATA = "data"
 
 
-_CLOSE: Final = 0.1
-"""By so much memory and data may differ: a kernel keeps some, a test writes some."""
+_CLOSE_MEMORY: Final = 0.1
+"""By so much of the larger it may differ: a kernel keeps some for itself."""
+_CLOSE_DATA: Final = 0.5
+"""Runs write some; what is twice as much may not fit where the rest did."""
 
 
 def obstacles(
@@ -98,7 +100,7 @@ def _host(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> str | Non
         said = _differs(f"machines ({fact})", base, head, partial(_fact, fact))
         if said is not None:
             return said
-    return _far_apart("memory of the machine", [*base, *head], partial(_fact, "memory_bytes"))
+    return _far_apart("memory of the machine", [*base, *head], partial(_fact, "memory_bytes"), _CLOSE_MEMORY)
 
 
 def _fact(name: str, run: MeasuredRun) -> Any:
@@ -106,7 +108,7 @@ def _fact(name: str, run: MeasuredRun) -> Any:
 
 
 def _data(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> str | None:
-    return _far_apart("database", [*base, *head], lambda run: run.conditions.data_bytes)
+    return _far_apart("database", [*base, *head], lambda run: run.conditions.data_bytes, _CLOSE_DATA)
 
 
 def _differs(
@@ -125,13 +127,13 @@ def _differs(
 
 
 def _far_apart(
-    what: str, runs: Sequence[MeasuredRun], value: Callable[[MeasuredRun], float | None]
+    what: str, runs: Sequence[MeasuredRun], value: Callable[[MeasuredRun], float | None], close: float
 ) -> str | None:
     known = [(float(v), run.label) for run in runs if (v := value(run)) is not None]
     if not known:
         return None
     (least, small), (most, large) = min(known), max(known)
-    if most - least <= _CLOSE * most:
+    if most - least <= close * most:
         return None
     return f"the {what} differs: {format_size(least)} in {small}, {format_size(most)} in {large}"
 

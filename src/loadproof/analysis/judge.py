@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from loadproof.analysis.breach import breach_note
+from loadproof.analysis.charts import charts_of
 from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.load import NOTE, applied_load, judge_load, judge_under_load
@@ -38,10 +40,10 @@ makes the whole run INCONCLUSIVE. "rows" in the evidence, a list of flat objects
 """
 
 
-def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report:
+def judge(run: Run, requirements: Sequence[Requirement] | None = None, *, draw: bool = False) -> Report:
     """Everything that can be said of a run; pure, and the same bytes each time.
 
-    `requirements` replace those of the run's plan, if given.
+    `requirements` replace those of the run's plan, if given. `draw`: with the charts, which take a while.
     """
     if requirements is None:
         requirements = run.plan.requirements
@@ -51,14 +53,20 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
     load = applied_load(run, judged, window)
     of_load = judge_load(load, judged)
     watched = Watched(run)
+    of_requirements = [
+        judge_resource(requirement, watched, window)
+        if requirement.subject is Subject.RESOURCE
+        else judge_under_load(requirement, judged, window, load)
+        for requirement in requirements
+    ]
+    broken = [
+        requirement
+        for requirement, finding in zip(requirements, of_requirements, strict=True)
+        if finding.verdict is Verdict.FAIL
+    ]
     findings = [
         *invalid,
-        *(
-            judge_resource(requirement, watched, window)
-            if requirement.subject is Subject.RESOURCE
-            else judge_under_load(requirement, judged, window, load)
-            for requirement in requirements
-        ),
+        *of_requirements,
         *judge_thresholds(run),
         *judge_consistency(run),
     ]
@@ -66,7 +74,7 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
         advice = "give a requirements file: --requirements FILE"
         findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
     found = [finding for analysis in ANALYSES for finding in analysis(run, window)]
-    findings = [*of_load, *findings, *found]
+    findings = [*of_load, *findings, *found, *breach_note(run, window, broken)]
     verdict = overall_verdict(findings)
     span = load_span(run)
     return Report(
@@ -84,6 +92,7 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
         errors=tuple(_errors(run)),
         notes=tuple(_notes(run)),
         facts=_facts(run),
+        charts=charts_of(run, window) if draw else None,
     )
 
 
@@ -197,4 +206,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "host": run.facts.get("host", {}),
         "requests": format_count(total.requests),
         "failed": format_count(total.failed),
+        # Without secrets already: as the run file has it.
+        "plan": run.facts.get("plan", {}),
+        "monitors": [monitor["name"] for monitor in run.facts.get("monitors", ())],
     }

@@ -8,18 +8,21 @@ from typing import Annotated
 import typer
 
 from loadproof.cli import options as o
+from loadproof.cli.output import Outputs, with_outputs
 from loadproof.cli.run import finish
 from loadproof.plan.requirements import read_requirements
 from loadproof.run.reader import read_run
 
 
+@with_outputs
 def command(
     run_file: Annotated[Path, typer.Argument(metavar="RUN", help="A run file.")],
     requirements: o.Requirements = None,
-    json_file: o.JsonFile = None,
     log: Annotated[
         bool, typer.Option("--log", help="Print what the engine and the scenario printed.")
     ] = False,
+    *,
+    outputs: Outputs,
 ) -> int:
     """Judge a run again, also against other requirements."""
     from loadproof.analysis.judge import judge
@@ -30,4 +33,4 @@ def command(
     if log:
         for event in run.events_of(EventKind.ENGINE_LOG):
             typer.echo(event.message)
-    return finish(judge(run, other), json_file)
+    return finish(judge(run, other, draw=outputs.draws), outputs)

@@ -50,8 +50,8 @@ def print_report(report: Report, console: Console) -> None:
     if len(required) < len(report.findings):
         console.print()
         console.print(Padding(_sentences(report.findings), (0, 0, 0, 1)))
-    for line in _advice(report.findings):
-        console.print(line)
+    for advice in _advice(report.findings):
+        console.print(advice)
     if any(row.requests for row in report.endpoints):
         console.print()
         console.print(Padding(_endpoints_table(report.endpoints, console.width), (0, 0, 0, 1)))

@@ -37,14 +37,14 @@ def write_html(report: Report, stream: TextIO) -> None:
     folder = files("loadproof.reports.html")
     draws = report.charts is not None
     template = environment.get_template("report.html.j2")
-    rendered = template.stream(
+    for part in template.stream(
         page=page(report),
         style=(folder / "style.css").read_text(encoding="utf-8"),
         script="\n".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS),
         data=script_json(chart_data(report)) if draws else "null",
         plotly=_plotly() if draws else "",
-    )
-    rendered.dump(stream)
+    ):
+        stream.write(part)
 
 
 def _plotly() -> str:

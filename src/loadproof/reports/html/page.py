@@ -101,7 +101,7 @@ def page(report: Report) -> Page:
     topics = by_topic(finding for finding in report.findings if not is_requirement(finding))
     first = next((f.sentence for f in report.findings if f.id == "breach.first"), "")
     drawn = {course.endpoint for course in report.charts.endpoints} if report.charts else set()
-    *single, total = [_endpoint(row, drawn) for row in report.endpoints] or [None]
+    lines = [_endpoint(row, drawn) for row in report.endpoints]
     return Page(
         report=report,
         verdict=str(report.verdict).lower(),
@@ -113,8 +113,8 @@ def page(report: Report) -> Page:
         advice=[(text, named(subjects)) for text, subjects in advice_of(report.findings)],
         topics=[TopicBlock(t.name, t.title, [_finding(f) for f in t.findings]) for t in topics],
         # The busiest first; the same number of requests, by name.
-        endpoints=sorted((line for line in single if line), key=lambda line: -(line.cells[0][1] or 0)),
-        total=total,
+        endpoints=sorted(lines[:-1], key=lambda line: -(line.cells[0][1] or 0)),
+        total=lines[-1] if lines else None,
         marks=[(clock_text(m.offset_s), m.text) for m in report.charts.marks] if report.charts else [],
         slow=[_slow(slow) for slow in report.charts.slow_requests] if report.charts else [],
         summaries=_summaries(report),

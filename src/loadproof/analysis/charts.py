@@ -8,11 +8,12 @@ not smoothed away.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.columns import Columns, StepHistograms
+from loadproof.analysis.columns import Columns, HistogramRows
 from loadproof.analysis.resource_charts import resource_courses
 from loadproof.analysis.windows import Window, load_span
 from loadproof.charts import (
@@ -26,7 +27,7 @@ from loadproof.charts import (
     TimeAxis,
     Values,
 )
-from loadproof.histogram import GROWTH, LEAST_S, Histogram, merged
+from loadproof.histogram import GROWTH, LEAST_S
 from loadproof.model import EventKind
 from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_rate
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from loadproof.model import Slice
     from loadproof.run.reader import Run
 
 MOST_STEPS: Final = 600
@@ -64,12 +64,11 @@ def charts_of(run: Run, window: Window) -> Charts | None:
     if axis is None:
         return None
     columns = Columns(run.slices, axis)
-    total = columns.histograms()
-    counts = np.bincount(columns.endpoint, weights=columns.requests, minlength=len(columns.names))
-    order = [int(n) for n in np.argsort(-counts, kind="stable")] if len(columns.names) > 1 else []
+    total = columns.by_step()
+    counts = np.bincount(columns.endpoint, weights=columns.requests, minlength=len(columns.endpoints))
+    order = [int(n) for n in np.argsort(-counts, kind="stable")] if len(columns.endpoints) > 1 else []
     shown = order[:MOST_ENDPOINTS]
     resources, left_out = resource_courses(run, axis)
-    judged = [part for part in run.slices if part.second in window.seconds]
     return Charts(
         axis=axis,
         judged=_judged(axis, window),
@@ -80,7 +79,7 @@ def charts_of(run: Run, window: Window) -> Charts | None:
         endpoints_left_out=len(order) - len(shown),
         resources=resources,
         resources_left_out=left_out,
-        distributions=_distributions(judged, [str(columns.names[number]) for number in shown]),
+        distributions=_distributions(run, window, columns, shown),
         heat_map=_heat_map(total, axis),
         slow_requests=_slow_requests(run, axis),
     )
@@ -114,12 +113,12 @@ def _judged(axis: TimeAxis, window: Window) -> tuple[tuple[int, int], ...]:
 
 
 def _endpoint(columns: Columns, number: int) -> EndpointCourse:
-    rows = columns.rows_of(number)
-    return _course(str(columns.names[number]), columns, columns.histograms(rows), rows)
+    rows = columns.of_endpoint(number)
+    return _course(str(columns.endpoints[number]), columns, columns.by_step(rows), rows)
 
 
 def _course(
-    name: str, columns: Columns, histograms: StepHistograms, rows: NDArray[np.int64] | None
+    name: str, columns: Columns, histograms: HistogramRows, rows: NDArray[np.int64] | None
 ) -> EndpointCourse:
     failures = {str(kind): columns.per_step(values, rows) for kind, values in columns.failures.items()}
     return EndpointCourse(
@@ -186,30 +185,34 @@ def _marks(run: Run, axis: TimeAxis) -> tuple[Mark, ...]:
     return tuple(sorted(marks[:MOST_MARKS], key=lambda mark: mark.offset_s))
 
 
-def _distributions(judged: Sequence[Slice], names: Sequence[str]) -> tuple[Distribution, ...]:
-    by_name: dict[str, list[Histogram]] = {}
-    for part in judged:
-        by_name.setdefault(str(part.endpoint), []).append(part.response)
-    found = {name: merged(histograms) for name, histograms in by_name.items()}
-    rows = [_distribution("all requests", merged(found.values()))]
+def _distributions(
+    run: Run, window: Window, columns: Columns, shown: Sequence[int]
+) -> tuple[Distribution, ...]:
+    histograms = columns.by_endpoint(columns.within(window.seconds))
+    rows = [_distribution("all requests", histograms.total())]
+    judged = [part for part in run.slices if part.second in window.seconds]
     if any(part.service is not None for part in judged):
-        service = merged(part.service or part.response for part in judged)
-        rows.append(_distribution("all requests, from the actual send", service))
-    rows += [_distribution(name, found[name]) for name in names if name in found]
+        sent = [replace(part, response=part.service or part.response) for part in judged]
+        service = Columns(sent, columns.axis)
+        rows.append(_distribution("all requests, from the actual send", service.by_step().total()))
+    rows += [_distribution(str(columns.endpoints[number]), histograms.row(number)) for number in shown]
     return tuple(row for row in rows if row is not None)
 
 
-def _distribution(name: str, histogram: Histogram) -> Distribution | None:
-    if not histogram.count:
+def _distribution(name: str, histogram: HistogramRows) -> Distribution | None:
+    """The one row of `histogram`, from its least value as far out as there are samples; None when empty."""
+    count = int(histogram.counts[0])
+    if not count:
         return None
-    decades = math.log10(histogram.count)
-    quantiles = [1 - 10 ** (-n / _PER_DECADE) for n in range(int(decades * _PER_DECADE) + 1)]
-    quantiles = [*quantiles, 1 - 1 / histogram.count]
-    values_s = [histogram.quantile(q) or 0.0 for q in quantiles[:-1]]
-    return Distribution(name, histogram.count, tuple(quantiles), (*values_s, histogram.maximum_s))
+    steps = range(int(math.log10(count) * _PER_DECADE) + 1)
+    # The greatest stands where the last sample begins: beyond it nothing was measured.
+    quantiles = [*(1 - 10 ** (-n / _PER_DECADE) for n in steps), 1 - 1 / count]
+    read_at = [*quantiles[:-1], 1.0]
+    values_s = [value for q in read_at if (value := histogram.quantile(q)[0]) is not None]
+    return Distribution(name, count, tuple(quantiles), tuple(values_s))
 
 
-def _heat_map(histograms: StepHistograms, axis: TimeAxis) -> HeatMap | None:
+def _heat_map(histograms: HistogramRows, axis: TimeAxis) -> HeatMap | None:
     matrix = histograms.matrix
     if not matrix.any():
         return None

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from loadproof.histogram import Histogram
+from loadproof.histogram import merged
 from loadproof.model import EventKind
 from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_duration
@@ -14,6 +14,7 @@ from loadproof.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from loadproof.histogram import Histogram
     from loadproof.model import Slice
     from loadproof.run.reader import Run
 
@@ -84,12 +85,13 @@ def judged_window(run: Run) -> Window:
 def sample(slices: Iterable[Slice]) -> Sample:
     """The slices' sum."""
     requests = failed = 0
-    response = Histogram()
+    responses = []
     for part in slices:
         requests += part.requests
-        failed += part.failed
-        response.merge(part.response)
-    return Sample(requests, failed, response)
+        if part.failures:
+            failed += part.failed
+        responses.append(part.response)
+    return Sample(requests, failed, merged(responses))
 
 
 def _whole_seconds(start_s: float, end_s: float) -> set[int]:

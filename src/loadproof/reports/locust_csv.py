@@ -122,12 +122,16 @@ def _history(run: Run) -> list[list[Cell]]:
     users = {int(r.time_s): r.value for r in run.readings if (r.source, r.series) == ("load", "users")}
     rows: list[list[Cell]] = []
     total, all_requests, all_failed = Histogram(), 0, 0
-    size_bytes = _mean_size(run.slices)
+    received: int | None = 0
     for second, parts in sorted(by_second.items()):
         now = merged(part.response for part in parts)
         total.merge(now)
         requests, failed = sum(part.requests for part in parts), sum(part.failed for part in parts)
         all_requests, all_failed = all_requests + requests, all_failed + failed
+        for part in parts:
+            if received is not None:
+                received = None if part.received_bytes is None else received + part.received_bytes
+        size_bytes = received / all_requests if received is not None and all_requests else None
         user_count: Cell = int(users[second]) if second in users else _MISSING
         rows.append([
             second, user_count, _AGGREGATED.method, _AGGREGATED.name, requests, failed, *_percentiles(now),

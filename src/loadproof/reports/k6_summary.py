@@ -10,8 +10,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from loadproof.analysis.judge import judge
+from loadproof.analysis.requirements import describe
 from loadproof.analysis.windows import load_span, sample
 from loadproof.model import Requirement, Statistic, Subject, Verdict
+from loadproof.reports.topics import is_requirement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,12 +68,16 @@ def _add_thresholds(run: Run, metrics: dict[str, Any]) -> None:
 
     One that is INCONCLUSIVE counts as crossed: no data is never a pass.
     """
-    verdicts = {finding.id: finding.verdict for finding in judge(run).findings}
+    verdicts = {
+        (finding.id, finding.evidence["requirement"], finding.evidence["subject"]): finding.verdict
+        for finding in judge(run).findings
+        if is_requirement(finding)
+    }
     for requirement in run.plan.requirements:
         metric, expression = _threshold(requirement)
-        if metric in metrics and requirement.id in verdicts:
-            crossed = verdicts[requirement.id] is not Verdict.PASS
-            metrics[metric].setdefault("thresholds", {})[expression] = crossed
+        key = (requirement.id, requirement.text, describe(requirement))
+        if metric in metrics and key in verdicts:
+            metrics[metric].setdefault("thresholds", {})[expression] = verdicts[key] is not Verdict.PASS
 
 
 def _threshold(requirement: Requirement) -> tuple[str, str]:

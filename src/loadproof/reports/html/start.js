@@ -79,7 +79,7 @@ function controls(course) {
     cell.append(link);
   }
   const part = $("part");
-  const parts = [["Whole run", course.whole], ...course.data.judged.map(([from, to]) => [`Judged ${clock(from)}–${clock(to)}`, [from, to]])];
+  const parts = [["Whole run", course.whole], ...course.data.judged.map(([from, to]) => [`Judged: ${clock(from)} to ${clock(to)}`, [from, to]])];
   part.append(...parts.map(([text], n) => option(text, n)), option("Own", "own"));
   part.addEventListener("change", () => { if (part.value !== "own") course.zoom(parts[part.value][1]); });
   course.zoomed = () => {

@@ -53,7 +53,9 @@ def test_percentiles_are_those_of_the_merged_histograms(seconds: int) -> None:
         for course, chosen in ((charts.total, parts), (loans, [p for p in parts if p.endpoint == LOANS])):
             histogram = merged(p.response for p in chosen)
             got = (course.p50_s[step], course.p95_s[step], course.p99_s[step])
-            assert got == pytest.approx([histogram.quantile(q) for q in (0.5, 0.95, 0.99)], rel=1e-12)
+            for value, q in zip(got, (0.5, 0.95, 0.99), strict=True):
+                known = histogram.quantile(q)
+                assert value == (None if known is None else pytest.approx(known, rel=1e-12))
 
 
 def test_a_second_without_answers_has_a_rate_and_no_percentile() -> None:
@@ -95,7 +97,8 @@ def test_peaks_of_a_resource_survive() -> None:
         for n in range(600)
     ]
     (cpu,) = drawn(replace(made, readings=tuple(readings))).resources
-    assert (cpu.mean[50], cpu.greatest[50]) == (pytest.approx(0.6), 1.0)
+    assert cpu.mean[50] == pytest.approx(0.6)
+    assert cpu.greatest[50] == 1.0
     assert cpu.mean[400] is None
     assert cpu.greatest[400] is None
     assert (cpu.limit, cpu.headline) == (2.0, True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
     from loadproof.model import Report
 
@@ -56,10 +56,14 @@ class Opened:
         self.complaints: list[str] = []
         page.on("console", lambda message: self.complaints.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (self.complaints.append("dialog"), dialog.dismiss()))
+        page.on("dialog", self._asked)
         page.on("request", lambda request: self._requested(request.url))
         page.goto(path.as_uri())
         page.wait_for_selector("html[data-charts=drawn]")
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.complaints.append("dialog")
+        dialog.dismiss()
 
     def _requested(self, url: str) -> None:
         if not url.startswith(("file:", "data:", "blob:")):

@@ -13,10 +13,11 @@ function colour(name) {
   return found;
 }
 
-function baseLayout() {
+// The size is told each time: Plotly itself keeps the one that it measured first.
+function baseLayout(plot) {
   const font = { family: getComputedStyle(document.body).fontFamily, size: 11, color: colour("quiet") };
   return {
-    margin: { ...MARGIN }, font, showlegend: false, hovermode: false, paper_bgcolor: "rgba(0,0,0,0)",
+    width: plot.clientWidth, height: plot.clientHeight, margin: { ...MARGIN }, font, showlegend: false, hovermode: false, paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)", dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
     hoverlabel: {
       bgcolor: colour("surface"), bordercolor: colour("line"), font: { ...font, size: 12, color: colour("ink") },
@@ -93,7 +94,7 @@ class TimeFigure {
     const values = log ? logTicks(low, top) : ticks(low, top, unit, this.plot.clientHeight > 180 ? 6 : 4);
     const along = ticks(from, to, "time", this.width / 70);
     const layout = {
-      ...baseLayout(),
+      ...baseLayout(this.plot),
       xaxis: axis({ range: [from, to], tickvals: along, ticktext: along.map(clock), showgrid: false }),
       yaxis: axis({
         range: log ? [Math.log10(low), Math.log10(top)] : [low, top], type: log ? "log" : "linear", fixedrange: true,

@@ -19,7 +19,7 @@ function drawDistribution(figure, data, selected) {
   const names = [0, 0.5, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999, 0.999999].filter((q) => 1 / (1 - q) <= far * 1.01);
   const up = logTicks(low, high);
   const layout = {
-    ...baseLayout(), hovermode: "x unified", dragmode: false,
+    ...baseLayout(figure.querySelector(".plot")), hovermode: "x unified", dragmode: false,
     xaxis: axis({
       type: "log", range: [0, Math.log10(far)], fixedrange: true, hoverformat: ".4~g",
       tickvals: names.map((q) => 1 / (1 - q)), ticktext: names.map((q) => `p${Number((q * 100).toPrecision(8))}`), tickangle: 0,
@@ -53,7 +53,7 @@ class HeatFigure extends TimeFigure {
     const along = ticks(from, to, "time", this.width / 70);
     const columns = heat.rows[0].length;
     const layout = {
-      ...baseLayout(), hovermode: "closest",
+      ...baseLayout(this.plot), hovermode: "closest",
       xaxis: axis({ range: [from, to], tickvals: along, ticktext: along.map(clock), showgrid: false }),
       yaxis: axis({
         type: "log", range: [Math.log10(low), Math.log10(high)], fixedrange: true, tickvals: up, ticktext: up.map(duration),

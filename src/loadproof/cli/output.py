@@ -54,10 +54,10 @@ def with_outputs(verb: Callable[..., int]) -> Callable[..., int]:
     shared = inspect.signature(_outputs, eval_str=True)
 
     @functools.wraps(verb)
-    def command(**values: object) -> int:
+    def command(*arguments: object, **values: object) -> int:
         outputs = _outputs(**{name: values.pop(name) for name in shared.parameters})  # type: ignore[arg-type]
         outputs.check()
-        return verb(**values, outputs=outputs)
+        return verb(*arguments, **values, outputs=outputs)
 
     kept = [parameter for name, parameter in own.parameters.items() if name != "outputs"]
     parameters = [*kept, *shared.parameters.values()]

@@ -16,7 +16,13 @@ function drawDistribution(figure, data, selected) {
   const low = Math.min(...values) / 1.3;
   const high = Math.max(...values) * 1.3;
   const far = Math.max(...entries.map(({ row }) => row.count), 100);
-  const names = [0, 0.5, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999, 0.999999].filter((q) => 1 / (1 - q) <= far * 1.01);
+  const width = Math.max(40, figure.querySelector(".plot").clientWidth - MARGIN.l - MARGIN.r);
+  const place = (q) => (Math.log10(1 / (1 - q)) / Math.log10(far)) * width;
+  // The nines first; what lies between them only where there is room for its name.
+  const names = [];
+  for (const q of [0, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999, 0.5, 0.95, 0.995]) {
+    if (1 / (1 - q) <= far * 1.01 && names.every((other) => Math.abs(place(other) - place(q)) > 34)) names.push(q);
+  }
   const up = logTicks(low, high);
   const layout = {
     ...baseLayout(figure.querySelector(".plot")), hovermode: "x unified", dragmode: false,

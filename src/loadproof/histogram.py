@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import struct
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,8 @@ INVERSE_LOG_GROWTH = 1 / math.log(GROWTH)
 LOG_LEAST = math.log(LEAST_S)
 _HALF_BUCKET = math.sqrt(GROWTH)
 _HEAD = struct.Struct("<qdd")
+_MANY = 64
+"""So many histograms are merged as arrays, five times as fast; fewer are not worth the arrays."""
 
 
 class Histogram:
@@ -150,8 +153,25 @@ class Histogram:
 def merged(histograms: Iterable[Histogram]) -> Histogram:
     """One histogram with the samples of all."""
     total = Histogram()
-    for histogram in histograms:
-        total.merge(histogram)
+    every = histograms if isinstance(histograms, list) else list(histograms)
+    if len(every) < _MANY:
+        for histogram in every:
+            total.merge(histogram)
+        return total
+    size = sum(len(histogram.buckets) for histogram in every)
+    indices = np.fromiter(chain.from_iterable(h.buckets for h in every), np.int64, size)
+    counts = np.fromiter(chain.from_iterable(h.buckets.values() for h in every), np.int64, size)
+    if size:
+        # Counts are whole and far below 2**53: adding them as floats is exact.
+        sums = np.bincount(indices - indices.min(), weights=counts)
+        found = np.flatnonzero(sums)
+        total.buckets = dict(
+            zip((found + indices.min()).tolist(), sums[found].astype(np.int64).tolist(), strict=True)
+        )
+    total.count = int(counts.sum())
+    total.sum_ns = sum(histogram.sum_ns for histogram in every)
+    total.minimum_s = min(histogram.minimum_s for histogram in every)
+    total.maximum_s = max(histogram.maximum_s for histogram in every)
     return total
 
 

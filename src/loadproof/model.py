@@ -16,6 +16,7 @@ from loadproof.histogram import Histogram
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from loadproof.charts import Charts
     from loadproof.errors import Problem
 
 
@@ -402,4 +403,6 @@ class Report:
     """Error texts with their counts, most frequent first."""
     notes: tuple[str, ...]
     facts: dict[str, Any]
-    """Engine, versions, target, host: what is needed to repeat the run."""
+    """Engine, versions, target, host, plan: what is needed to repeat the run."""
+    charts: Charts | None = None
+    """What is drawn; made only for reports that draw."""

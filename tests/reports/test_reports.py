@@ -12,6 +12,7 @@ from loadproof.analysis.judge import judge
 from loadproof.model import Endpoint, EventKind, Outcome, Report
 from loadproof.reports import REPORTERS
 from loadproof.reports.terminal import print_report
+from tests.reports.some_of_everything import finding_with_rows, with_findings
 from tests.runs import (
     LOANS,
     LOGIN,
@@ -141,3 +142,27 @@ def test_json_of_an_empty_run_has_nulls() -> None:
     REPORTERS["json"](judge(run(of=plan(required(0.5)), seconds=5)), stream)
     (total,) = json.loads(stream.getvalue())["endpoints"]
     assert [total[key] for key in ("p50_s", "p95_s", "p99_s", "mean_s", "max_s")] == [None] * 5
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_long_sentences_of_analyses_wrap_and_are_whole(width: int) -> None:
+    """By topic, beside their mark; no word is cut, and a small run is still one screen."""
+    findings = [finding_with_rows(name) for name in ("generator.cpu", "spike.recovery", "bottleneck.cpu")]
+    report = judge(run(part(0, LOANS, [0.1] * 100), part(1, LOANS, [0.1] * 100), of=plan(required(0.5))))
+    lines = printed(with_findings(report, *findings), width)
+    text = " ".join(" ".join(line.split()) for line in lines)
+    assert max(len(line) for line in lines[:-1]) <= width
+    assert len(lines) <= 40
+    spoken = [text.index(f"! {name} says") for name in ("spike.recovery", "bottleneck.cpu", "generator.cpu")]
+    assert spoken == sorted(spoken)
+    assert text.count("word " * 40 + "end") == 3
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_no_number_is_cut(width: int) -> None:
+    """Where room is short the name of an endpoint is, or a column less important is left out."""
+    rows = [
+        line for line in printed(full(), width) if line.lstrip().startswith(("GET", "POST", "all requests"))
+    ]
+    assert rows
+    assert [row for row in rows if "…" in row[50:]] == []

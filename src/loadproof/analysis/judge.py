@@ -6,7 +6,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from loadproof.analysis.breach import breach_note
 from loadproof.analysis.by_window import judge_by_window
+from loadproof.analysis.charts import charts_of
 from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.guard import REFUSED, guard_note, judge_guard
 from loadproof.analysis.integrity import judge_integrity
@@ -46,12 +48,16 @@ makes the whole run INCONCLUSIVE. "rows" in the evidence, a list of flat objects
 
 
 def judge(
-    run: Run, requirements: Sequence[Requirement] | None = None, further: Sequence[Finding] = ()
+    run: Run,
+    requirements: Sequence[Requirement] | None = None,
+    further: Sequence[Finding] = (),
+    *,
+    draw: bool = False,
 ) -> Report:
     """Everything that can be said of a run; pure, and the same bytes each time.
 
     `requirements` replace those of the run's plan, if given. `further` findings, such as those against a
-    baseline, join the verdict.
+    baseline, join the verdict. `draw`: with the charts, which take a while.
     """
     if requirements is not None:
         run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
@@ -61,12 +67,18 @@ def judge(
     load = applied_load(run, judged, window)
     of_load = [*judge_promise(run, window, load), *judge_omission(load, judged)]
     watched = Watched(run)
+    of_requirements = [
+        _judge_requirement(requirement, run, judged, window, load, watched)
+        for requirement in run.plan.requirements
+    ]
+    broken = [
+        requirement
+        for requirement, finding in zip(run.plan.requirements, of_requirements, strict=True)
+        if finding.verdict is Verdict.FAIL
+    ]
     findings = [
         *invalid,
-        *(
-            _judge_requirement(requirement, run, judged, window, load, watched)
-            for requirement in run.plan.requirements
-        ),
+        *of_requirements,
         *judge_thresholds(run),
         *judge_consistency(run),
         *further,
@@ -75,7 +87,7 @@ def judge(
         advice = "give a requirements file: --requirements FILE"
         findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
     found = [finding for analysis in ANALYSES for finding in analysis(run, window)]
-    findings = [*of_load, *findings, *found]
+    findings = [*of_load, *findings, *found, *breach_note(run, window, broken)]
     verdict = overall_verdict(findings)
     span = load_span(run)
     return Report(
@@ -93,6 +105,7 @@ def judge(
         errors=tuple(_errors(run)),
         notes=tuple(_notes(run)),
         facts=_facts(run),
+        charts=charts_of(run, window) if draw else None,
     )
 
 
@@ -231,4 +244,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "host": run.facts.get("host", {}),
         "requests": format_count(total.requests),
         "failed": format_count(total.failed),
+        # Without secrets already: as the run file has it.
+        "plan": run.facts.get("plan", {}),
+        "monitors": [monitor["name"] for monitor in run.facts.get("monitors", ())],
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadproof.analysis.steady import LEAST_HOLD_S, Hold, find_hold
-from loadproof.histogram import Histogram
+from loadproof.histogram import Histogram, merged
 from loadproof.model import EventKind, ProfileKind
 from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_duration
@@ -15,6 +15,7 @@ from loadproof.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from loadproof.histogram import Histogram
     from loadproof.model import Slice
     from loadproof.run.reader import Run
 
@@ -146,12 +147,13 @@ def contiguous(seconds: Iterable[int]) -> list[range]:
 def sample(slices: Iterable[Slice]) -> Sample:
     """The slices' sum."""
     requests = failed = 0
-    response = Histogram()
+    responses = []
     for part in slices:
         requests += part.requests
-        failed += part.failed
-        response.merge(part.response)
-    return Sample(requests, failed, response)
+        if part.failures:
+            failed += part.failed
+        responses.append(part.response)
+    return Sample(requests, failed, merged(responses))
 
 
 def _seconds(start_s: float, end_s: float) -> range:

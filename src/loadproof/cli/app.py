@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from loadproof import __version__
-from loadproof.cli import ab, baseline, check, compare, demo, doctor, init, judge, run, runs, worker
+from loadproof.cli import ab, baseline, check, compare, demo, doctor, init, judge, report, run, runs, worker
 from loadproof.errors import ExitCode, LoadproofError
 from loadproof.plan.redact import redact_text
 
@@ -35,6 +35,7 @@ app.command("run", context_settings=PASS_THROUGH)(run.command)
 app.command("check", context_settings=PASS_THROUGH)(check.command)
 app.command("worker", context_settings=PASS_THROUGH)(worker.command)
 app.command("judge")(judge.command)
+app.command("report")(report.command)
 app.command("runs")(runs.command)
 app.command("init")(init.command)
 app.command("compare", cls=compare.SidesCommand)(compare.command)

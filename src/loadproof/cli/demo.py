@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from loadproof.cli import options as o
+from loadproof.cli.output import Outputs, with_outputs
 from loadproof.cli.run import choose_view, drive, finish
 from loadproof.demo import DEFAULT_ROWS, DemoOptions, running, serve
 
@@ -30,13 +31,15 @@ Faults = Annotated[
 
 
 @app.callback()
+@with_outputs
 def demo(
     context: typer.Context,
     rows: Rows = DEFAULT_ROWS,
     faults: Faults = None,
     run_file: o.RunFile = None,
-    json_file: o.JsonFile = None,
     quiet: o.Quiet = False,
+    *,
+    outputs: Outputs,
 ) -> int:
     """Serve the demo, load it for a minute with a locustfile, print the verdict."""
     if context.invoked_subcommand is not None:
@@ -57,8 +60,10 @@ def demo(
         )  # fmt: skip
         plan, engine = plan_and_engine(request)
         check_targets(plan)
-        report = drive(plan, engine, run_file, make_view=lambda: choose_view(plan, quiet=quiet))
-    return finish(report, json_file)
+        report = drive(
+            plan, engine, run_file, make_view=lambda: choose_view(plan, quiet=quiet), draw=outputs.draws
+        )
+    return finish(report, outputs)
 
 
 @app.command("serve")

@@ -10,20 +10,23 @@ import typer
 
 from loadproof.cli import options as o
 from loadproof.cli.comparing import against_baseline, open_baseline
+from loadproof.cli.output import Outputs, with_outputs
 from loadproof.cli.run import finish
 from loadproof.plan.requirements import read_requirements
 from loadproof.run.reader import read_run
 
 
+@with_outputs
 def command(
     run_file: Annotated[Path, typer.Argument(metavar="RUN", help="A run file.")],
     requirements: o.Requirements = None,
     baseline: o.Baseline = None,
     must_settle: o.MustSettle = False,
-    json_file: o.JsonFile = None,
     log: Annotated[
         bool, typer.Option("--log", help="Print what the engine and the scenario printed.")
     ] = False,
+    *,
+    outputs: Outputs,
 ) -> int:
     """Judge a run again, also against other requirements."""
     from loadproof.analysis.judge import judge
@@ -36,4 +39,4 @@ def command(
         for event in run.events_of(EventKind.ENGINE_LOG):
             typer.echo(event.message)
     further = against_baseline(baseline, open_baseline(baseline), must_settle)(run) if baseline else ()
-    return finish(judge(run, further=further), json_file)
+    return finish(judge(run, further=further, draw=outputs.draws), outputs)

@@ -10,7 +10,6 @@ import typer
 Requirements = Annotated[
     list[Path] | None, typer.Option("--requirements", help="A YAML file of requirements; repeat for more.")
 ]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report there as JSON.")]
 RunFile = Annotated[
     Path | None, typer.Option("--run-file", help="Where to write the run; by default .loadproof/runs/.")
 ]

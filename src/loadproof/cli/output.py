@@ -1,23 +1,116 @@
-"""Files that a verb writes."""
+"""What a verb writes beside the terminal: report files, and GitHub's annotations and step summary."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+import inspect
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.reports import REPORTERS
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from loadproof.model import Report
 
 
-def write_report_file(report: Report, kind: str, path: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Which reports are wanted, and where."""
+
+    html: Path | None = None
+    junit: Path | None = None
+    markdown: Path | None = None
+    json: Path | None = None
+    github: bool = False
+
+    @property
+    def draws(self) -> bool:
+        """Whether one of them has charts, which take a while to make."""
+        return self.html is not None
+
+    def files(self) -> dict[str, Path]:
+        """The files to write, by the name of their reporter."""
+        given = {"html": self.html, "junit": self.junit, "markdown": self.markdown, "json": self.json}
+        return {kind: path for kind, path in given.items() if path is not None}
+
+    def check(self) -> None:
+        """Raises ConfigError when two reports would go to one file."""
+        paths = [path.resolve() for path in self.files().values()]
+        twice = sorted({str(path) for path in paths if paths.count(path) > 1})
+        if twice:
+            raise ConfigError(*(Problem("two reports would be written to one file", path) for path in twice))
+
+
+def with_outputs(verb: Callable[..., int]) -> Callable[..., int]:
+    """Give `verb(..., outputs)` the options of all reports on the command line, in place of `outputs`."""
+    own = inspect.signature(verb, eval_str=True)
+    shared = inspect.signature(_outputs, eval_str=True)
+
+    @functools.wraps(verb)
+    def command(*arguments: object, **values: object) -> int:
+        outputs = _outputs(**{name: values.pop(name) for name in shared.parameters})  # type: ignore[arg-type]
+        outputs.check()
+        return verb(*arguments, **values, outputs=outputs)
+
+    kept = [parameter for name, parameter in own.parameters.items() if name != "outputs"]
+    parameters = [*kept, *shared.parameters.values()]
+    command.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def _outputs(
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write the report there as one HTML file.")
+    ] = None,
+    junit_file: Annotated[
+        Path | None, typer.Option("--junit", help="Write the report there as JUnit XML.")
+    ] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", help="Write the report there as Markdown.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there as JSON.")] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="Annotate the workflow run and write the step's summary.")
+    ] = False,
+) -> Outputs:
+    return Outputs(html_file, junit_file, markdown_file, json_file, github)
+
+
+def write_outputs(report: Report, outputs: Outputs) -> None:
+    """Write every report that was asked for. Raises ConfigError when a file cannot be written."""
+    for kind, path in outputs.files().items():
+        write_report_file(report, kind, path)
+    if outputs.github:
+        _write_github(report)
+
+
+def write_report_file(report: Report, kind: str, path: Path, *, append: bool = False) -> None:
     """Write one report to a file. Raises ConfigError when the file cannot be written."""
+    from loadproof.reports import REPORTERS
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as stream:
+        with path.open("a" if append else "w", encoding="utf-8", newline="\n") as stream:
             REPORTERS[kind](report, stream)
     except OSError as error:
         raise ConfigError(Problem(f"cannot write the report: {error.strerror}", str(path))) from error
+
+
+def _write_github(report: Report) -> None:
+    from loadproof.reports import REPORTERS
+
+    REPORTERS["annotations"](report, sys.stdout)
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        # Other commands of the same step may have written to it.
+        write_report_file(report, "markdown", Path(summary), append=True)
+    else:
+        typer.echo("GITHUB_STEP_SUMMARY is not set: there is no step summary to write to", err=True)

@@ -19,6 +19,8 @@ from loadproof import __version__
 from loadproof.cli import options as o
 from loadproof.cli.check import mention_advice
 from loadproof.cli.comparing import against_baseline, open_baseline
+from loadproof.cli.habits import Habits
+from loadproof.cli.output import Outputs, with_outputs, write_outputs
 from loadproof.cli.planning import check_targets, plan_and_engine
 from loadproof.cli.scenario import with_plan_request
 from loadproof.errors import ConfigError, EngineError, Problem
@@ -46,12 +48,12 @@ if TYPE_CHECKING:
 
 
 @with_plan_request
+@with_outputs
 def command(
     request: PlanRequest,
     run_file: o.RunFile = None,
     baseline: o.Baseline = None,
     must_settle: o.MustSettle = False,
-    json_file: o.JsonFile = None,
     quiet: o.Quiet = False,
     slow: Annotated[
         str | None, typer.Option("--slow", help="Keep every request that takes so long, such as 1s.")
@@ -62,6 +64,14 @@ def command(
     otlp: Annotated[
         str | None, typer.Option("--otlp", help="Send live figures to this OpenTelemetry (OTLP/HTTP) URL.")
     ] = None,
+    csv: Annotated[
+        str | None, typer.Option("--csv", help="Write PREFIX_stats.csv and the others that Locust writes.")
+    ] = None,
+    summary_export: Annotated[
+        Path | None, typer.Option("--summary-export", help="Write k6's end-of-test summary there as JSON.")
+    ] = None,
+    *,
+    outputs: Outputs,
 ) -> int:
     """Drive a scenario against a service and answer with a verdict."""
     plan, driver = plan_and_engine(request)
@@ -73,10 +83,19 @@ def command(
     # A baseline that is not there is told before the load, not after it.
     further = against_baseline(baseline, open_baseline(baseline), must_settle) if baseline else None
     check_targets(plan)
+    habits = Habits(csv, summary_export)
+    plan = habits.left_to_engine(plan)
     report = drive(
-        plan, driver, run_file, make_view=lambda: choose_view(plan, quiet=quiet), live=live, further=further
+        plan,
+        driver,
+        run_file,
+        make_view=lambda: choose_view(plan, quiet=quiet),
+        live=live,
+        further=further,
+        draw=outputs.draws,
     )
-    return finish(report, json_file)
+    habits.write(plan, Path(report.run_file))
+    return finish(report, outputs)
 
 
 def slow_limit_s(text: str) -> float:
@@ -94,11 +113,13 @@ def drive(
     run_file: Path | None,
     make_view: Callable[[], View],
     live: LiveOutputs | None = None,
+    *,
     further: Callable[[Run], list[Finding]] | None = None,
+    draw: bool = False,
 ) -> Report:
     """Run `plan` to its end, write its run file and judge it, with `further` findings of the whole run.
 
-    `live` also gets its figures.
+    `live` also gets its figures. `draw`: the report has charts.
 
     Raises EngineError or RunFileError; the run file then holds what there was.
     """
@@ -127,21 +148,19 @@ def drive(
         live.close()
     writer.finish({"outcome": outcome, "ended_at_s": clock.now()})
     run = read_run(path)
-    report = judge(run, further=further(run) if further else ())
+    report = judge(run, further=further(run) if further else (), draw=draw)
     writer.save_findings(report.verdict, report.findings)
     writer.close()
     return report
 
 
-def finish(report: Report, json_file: Path | None) -> int:
+def finish(report: Report, outputs: Outputs) -> int:
     """Print the verdict, write the files that were asked for; returns the exit code."""
     from loadproof.analysis.judge import exit_code
-    from loadproof.cli.output import write_report_file
     from loadproof.reports import REPORTERS
 
-    if json_file is not None:
-        write_report_file(report, "json", json_file)
     REPORTERS["terminal"](report, sys.stdout)
+    write_outputs(report, outputs)
     return int(exit_code(report))
 
 

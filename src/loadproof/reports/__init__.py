@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
+from loadproof.reports.github import write_annotations
+from loadproof.reports.html import write_html
 from loadproof.reports.json import write_json
+from loadproof.reports.junit import write_junit
+from loadproof.reports.markdown import write_markdown
 from loadproof.reports.terminal import write_terminal
 
 if TYPE_CHECKING:
@@ -15,4 +19,8 @@ if TYPE_CHECKING:
 REPORTERS: dict[str, Callable[[Report, TextIO], None]] = {
     "terminal": write_terminal,
     "json": write_json,
+    "html": write_html,
+    "junit": write_junit,
+    "markdown": write_markdown,
+    "annotations": write_annotations,
 }

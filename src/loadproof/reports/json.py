@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, TextIO
 
 from loadproof.analysis.judge import exit_code
@@ -16,7 +16,10 @@ FORMAT = 1
 
 def write_json(report: Report, stream: TextIO) -> None:
     """One object; durations in seconds, shares as fractions of 1, times since the epoch."""
-    document = {"format": FORMAT, "exit_code": int(exit_code(report)), **asdict(report)}
+    # Series stay in the run file, from which they can be drawn again: this is for gates and dashboards.
+    facts = asdict(replace(report, charts=None))
+    del facts["charts"]
+    document = {"format": FORMAT, "exit_code": int(exit_code(report)), **facts}
     document["errors"] = [{"error": text, "count": count} for text, count in report.errors]
     json.dump(document, stream, indent=2, sort_keys=True, allow_nan=False)
     stream.write("\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
@@ -10,9 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loadproof.analysis.load import NOTE
-from loadproof.analysis.requirements import format_value
-from loadproof.model import Finding, Outcome, Report, Unit, Verdict
+from loadproof.model import Finding, Outcome, Report, Verdict
+from loadproof.reports.evidence import MISSING, requirement_row
+from loadproof.reports.topics import advice_of, is_note, is_requirement, named, other_topics
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ _WIDE = 100
 """Columns from which on a finding's row has its interval and its margin as well."""
 _SHORT, _LONG = 3, 5
 """Where these two are in it."""
+_WIDE_ONLY = {"req/s", "max"}
 _PLAIN_WIDTH = 120
 """Columns when the output is not a terminal: log viewers do not wrap well."""
 
@@ -42,24 +42,29 @@ def print_report(report: Report, console: Console) -> None:
     """The same on a console that exists already."""
     console.print()
     console.print(_headline(report))
-    console.print(_subline(report))
-    if report.findings:
+    console.print(Padding(_subline(report), (0, 0, 0, 2)))
+    required = [finding for finding in report.findings if is_requirement(finding)]
+    if required:
         console.print()
-        console.print(Padding(_findings_table(report.findings, console.width), (0, 0, 0, 1)))
-        for line in _advice(report.findings):
-            console.print(line)
+        console.print(Padding(_requirements_table(required, console.width), (0, 0, 0, 1)))
+    if len(required) < len(report.findings):
+        console.print()
+        console.print(Padding(_sentences(report.findings), (0, 0, 0, 1)))
+    for advice in _advice(report.findings):
+        console.print(advice)
     if any(row.requests for row in report.endpoints):
         console.print()
-        console.print(Padding(_endpoints_table(report.endpoints), (0, 0, 0, 1)))
+        console.print(Padding(_endpoints_table(report.endpoints, console.width), (0, 0, 0, 1)))
     if report.errors:
         console.print()
         for text, count in report.errors[:_MOST_ERRORS]:
             line = Text.assemble("  ", (f"{format_count(count):>8}", "red"), "  ", text)
             console.print(line, overflow="ellipsis", no_wrap=True)
         if len(report.errors) > _MOST_ERRORS:
-            console.print(f"            and {len(report.errors) - _MOST_ERRORS} more kinds of error")
+            more = len(report.errors) - _MOST_ERRORS
+            console.print(f"            and {more} more {'kinds' if more > 1 else 'kind'} of error")
     for note in report.notes:
-        console.print(Text.assemble(("  note  ", "dim"), note))
+        console.print(_hanging(Text("note", style="dim"), Text(note)))
     console.print()
     console.print(Text.assemble(("  run file  ", "dim"), report.run_file), soft_wrap=True)
 
@@ -80,10 +85,10 @@ def _subline(report: Report) -> Text:
         f"{facts['requests']} requests, {facts['failed']} failed",
         f"judged over {report.window}",
     ]
-    return Text("  " + " · ".join(parts), style="dim")
+    return Text(" · ".join(parts), style="dim")
 
 
-def _findings_table(findings: Sequence[Finding], width: int) -> Table:
+def _requirements_table(findings: Sequence[Finding], width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     table.add_column("", no_wrap=True, min_width=1)
     table.add_column("requirement", overflow="fold")
@@ -96,77 +101,87 @@ def _findings_table(findings: Sequence[Finding], width: int) -> Table:
     table.add_column("samples", no_wrap=True, justify="right")
     table.add_column("written in", style="dim", overflow="fold")
     for finding in findings:
-        mark, *row = _finding_row(finding)
+        mark, *row = _requirement_row(finding)
         if not wide:
             del row[_SHORT:_LONG]
         table.add_row(mark, *row)
     return table
 
 
-def _advice(findings: Sequence[Finding]) -> list[Text]:
+def _advice(findings: Sequence[Finding]) -> list[Table]:
     """What to do about findings that are no pass, each advice once."""
-    advised: dict[str, list[str]] = {}
-    for finding in findings:
-        if finding.advice and (finding.verdict is not Verdict.PASS or NOTE in finding.evidence):
-            subject = str(finding.evidence.get("subject", finding.id))
-            advised.setdefault(finding.advice, []).append(subject)
+    mark = Text("?", style=STYLES[Verdict.INCONCLUSIVE])
     return [
-        Text.assemble(("  ? ", STYLES[Verdict.INCONCLUSIVE]), (f"{', '.join(subjects)}: ", "bold"), advice)
-        for advice, subjects in advised.items()
+        _hanging(mark, Text.assemble((f"{named(subjects)}: ", "bold"), advice))
+        for advice, subjects in advice_of(findings)
     ]
 
 
-def _finding_row(finding: Finding) -> list[Text]:
-    evidence = finding.evidence
-    mark = Text(_MARKS[finding.verdict], style=STYLES[finding.verdict])
-    if NOTE in evidence:
-        mark = Text("!", style="bold yellow")
-    if "requirement" not in evidence:
-        return [mark, Text(finding.sentence)]
-    unit = Unit(evidence.get("unit") or "") if evidence.get("unit") in set(Unit) else Unit.NONE
-    value, limit, samples = evidence.get("value"), evidence.get("limit"), evidence.get("samples")
-    interval, margin = evidence.get("interval"), evidence.get("margin")
-    required = (
-        f"{evidence['operator']} {format_value(limit, unit)}"
-        if limit is not None
-        else evidence["requirement"]
-    )
+def _hanging(mark: Text, text: Text) -> Table:
+    """A mark and a text that wraps beside it, never below it."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(Text.assemble("  ", mark), text)
+    return table
+
+
+def _requirement_row(finding: Finding) -> list[Text]:
+    row = requirement_row(finding)
     return [
-        mark,
-        Text(str(evidence["subject"])),
-        Text(required),
-        Text("—" if value is None else format_value(value, unit), style="bold"),
-        Text(
-            "" if interval is None else " … ".join(format_value(bound, unit) for bound in interval),
-            style="dim",
-        ),
-        Text("" if margin is None else f"{margin:+.0%}", style="dim"),
-        Text("" if samples is None else format_count(samples)),
-        Text(PurePath(str(evidence.get("source", ""))).name),
+        Text(_MARKS[finding.verdict], style=STYLES[finding.verdict]),
+        Text(row.subject),
+        Text(row.required),
+        Text(row.measured, style="bold"),
+        Text(row.interval, style="dim"),
+        Text(row.margin, style="dim"),
+        Text(row.samples),
+        Text(row.source),
     ]
 
 
-def _endpoints_table(rows: Sequence[EndpointSummary]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
-    table.add_column("endpoint", no_wrap=True, overflow="ellipsis", max_width=48)
-    for title in ("requests", "req/s", "p50", "p95", "p99", "max", "failed"):
-        table.add_column(title, justify="right", no_wrap=True)
+def _sentences(findings: Sequence[Finding]) -> Table:
+    """Findings that are no requirement: a sentence each, as wide as the terminal, by topic."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, show_header=False)
+    table.add_column(no_wrap=True, min_width=1)
+    table.add_column(overflow="fold")
+    for topic in other_topics(findings):
+        for finding in topic.findings:
+            mark = Text(_MARKS[finding.verdict], style=STYLES[finding.verdict])
+            if is_note(finding):
+                mark = Text("!", style="bold yellow")
+            table.add_row(mark, Text(finding.sentence))
+    return table
+
+
+def _endpoints_table(rows: Sequence[EndpointSummary], width: int) -> Table:
+    titles = ["requests", "req/s", "p50", "p95", "p99", "max", "failed"]
+    shown = titles if width >= _WIDE else [title for title in titles if title not in _WIDE_ONLY]
     *single, total = rows
     busiest = sorted(single, key=lambda row: -row.requests)[:_MOST_ENDPOINTS]
-    for row in [*busiest, total]:
-        table.add_row(*_endpoint_row(row), style="bold" if row is total and single else None)
+    cells = [(row, _endpoint_cells(row)) for row in [*busiest, total]]
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    table.add_column("endpoint", no_wrap=True, overflow="ellipsis", max_width=48)
+    for title in shown:
+        # Where room is short it is the name that is cut, never a number.
+        longest = max(len(title), *(len(found[title]) for _, found in cells))
+        table.add_column(title, justify="right", no_wrap=True, min_width=longest)
+    for row, found in cells:
+        style = "bold" if row is total and single else None
+        table.add_row(Text(row.endpoint), *(found[title] for title in shown), style=style)
     if len(single) > _MOST_ENDPOINTS:
         table.add_row(Text(f"and {len(single) - _MOST_ENDPOINTS} more endpoints", style="dim"))
     return table
 
 
-def _endpoint_row(row: EndpointSummary) -> list[Text]:
-    times = [row.p50_s, row.p95_s, row.p99_s, row.max_s]
+def _endpoint_cells(row: EndpointSummary) -> dict[str, Text]:
+    """The cells by the titles of their columns."""
+    times = {"p50": row.p50_s, "p95": row.p95_s, "p99": row.p99_s, "max": row.max_s}
     share = f" ({format_percent(row.failed / row.requests)})" if row.failed else ""
-    return [
-        Text(row.endpoint),
-        Text(format_count(row.requests)),
-        Text("—" if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")),
-        *(Text("—" if value is None else format_duration(value)) for value in times),
-        Text(format_count(row.failed) + share, style="red" if row.failed else ""),
-    ]
+    rate = None if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
+    return {
+        "requests": Text(format_count(row.requests)),
+        "req/s": Text(rate or MISSING),
+        **{title: Text(MISSING if t is None else format_duration(t)) for title, t in times.items()},
+        "failed": Text(format_count(row.failed) + share, style="red" if row.failed else ""),
+    }

@@ -1,0 +1,85 @@
+"""Which of the watched series a report draws, and their course over time."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.resources import Watched
+from loadproof.charts import ResourceCourse, TimeAxis
+from loadproof.model import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.model import Reading
+    from loadproof.run.reader import Run
+
+MOST_SERIES: Final = 72
+_HEADLINES: Final = re.compile(
+    r"(cpu|rss|memory\.used|connections\.used|disk\.busy|pressure\.(cpu|io|memory)|locks\.waiting"
+    r"|sessions\.active|throttled.*|schedule_lag_p99)"
+)
+"""What saturates first, by the monitors' own names (docs/monitors.md)."""
+_OWN: Final = re.compile(r"sample\..*|cpu\.\d+\..+")
+"""What monitors say of themselves, and the parts of one core."""
+_OF_THE_LOAD: Final = frozenset({"users", "planned", "started", "late", "dropped", "pace"})
+
+
+def resource_courses(run: Run, axis: TimeAxis) -> tuple[tuple[ResourceCourse, ...], int]:
+    """The series to draw, those to look at first first, and how many were left out.
+
+    First come the ones that a requirement names, then what saturates first; a series that never changed and
+    has no limit says nothing and is left out uncounted.
+    """
+    watched = Watched(run)
+    required = {
+        name
+        for requirement in run.plan.requirements
+        if requirement.subject is Subject.RESOURCE
+        for name in watched.find(requirement.metric)
+    }
+    found = []
+    for name, readings in watched.series.items():
+        first = readings[0]
+        if _OWN.fullmatch(first.series) or (first.source == "load" and first.series in _OF_THE_LOAD):
+            continue
+        limit = next((r.limit for r in reversed(readings) if r.limit is not None), None)
+        if name not in required and limit is None and len({r.value for r in readings}) == 1:
+            continue
+        headline = name in required or bool(_HEADLINES.fullmatch(first.series))
+        order = (name not in required, not headline, limit is None)
+        found.append((order, name, headline, limit, readings))
+    found.sort(key=lambda row: row[:2])
+    courses = tuple(
+        _course(readings, axis, limit=limit, headline=headline)
+        for _, _, headline, limit, readings in found[:MOST_SERIES]
+    )
+    return courses, max(0, len(found) - MOST_SERIES)
+
+
+def _course(
+    readings: Sequence[Reading], axis: TimeAxis, *, limit: float | None, headline: bool
+) -> ResourceCourse:
+    times = np.fromiter((r.time_s for r in readings), np.float64, len(readings))
+    values = np.fromiter((r.value for r in readings), np.float64, len(readings))
+    steps = np.floor((times - axis.start_s) / axis.step_s).astype(np.int64)
+    inside = (steps >= 0) & (steps < axis.count)
+    steps, values = steps[inside], values[inside]
+    counts = np.bincount(steps, minlength=axis.count)
+    sums = np.bincount(steps, weights=values, minlength=axis.count)
+    greatest = np.full(axis.count, -np.inf)
+    np.maximum.at(greatest, steps, values)
+    measured = counts.tolist()
+    means = (sums / np.maximum(counts, 1)).tolist()
+    return ResourceCourse(
+        source=readings[0].source,
+        series=readings[0].series,
+        unit=str(readings[0].unit),
+        limit=limit,
+        mean=tuple(value if n else None for value, n in zip(means, measured, strict=True)),
+        greatest=tuple(v if n else None for v, n in zip(greatest.tolist(), measured, strict=True)),
+        headline=headline,
+    )

@@ -1,0 +1,54 @@
+"""`loadproof report`: a run in any form, from its file alone."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loadproof.cli import options as o
+from loadproof.cli.habits import write_habits
+from loadproof.cli.output import Outputs, with_outputs, write_outputs, write_report_file
+from loadproof.errors import ConfigError, Problem
+from loadproof.plan.requirements import read_requirements
+from loadproof.run.reader import read_run
+
+
+@with_outputs
+def command(
+    run_file: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run file.")] = None,
+    requirements: o.Requirements = None,
+    csv: Annotated[
+        str | None, typer.Option("--csv", help="Write PREFIX_stats.csv and the others that Locust writes.")
+    ] = None,
+    summary_export: Annotated[
+        Path | None, typer.Option("--summary-export", help="Write a summary there in the form of k6's.")
+    ] = None,
+    json_schema: Annotated[
+        bool, typer.Option("--json-schema", help="Print the JSON Schema of --json, and end.")
+    ] = False,
+    *,
+    outputs: Outputs,
+) -> int:
+    """Write reports of a run; without an option, RUN.html beside it. Exits with 0 whatever the verdict."""
+    from loadproof.analysis.judge import judge
+
+    if json_schema:
+        schema = files("loadproof.reports") / "report.schema.json"
+        typer.echo(schema.read_text(encoding="utf-8"), nl=False)
+        return 0
+    if run_file is None:
+        raise ConfigError(Problem("there is no run to report on", hint="`loadproof runs` lists them"))
+    run = read_run(run_file)
+    other = read_requirements(requirements) if requirements else None
+    asked = bool(outputs.files()) or outputs.github or csv is not None or summary_export is not None
+    report = judge(run, other, draw=outputs.draws or not asked)
+    write_outputs(report, outputs)
+    write_habits(run, csv, summary_export)
+    if not asked:
+        beside = run_file.with_suffix(".html")
+        write_report_file(report, "html", beside)
+        typer.echo(beside)
+    return 0

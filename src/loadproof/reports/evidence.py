@@ -1,0 +1,131 @@
+"""Evidence as people read it: a requirement's row, and the tables that analyses bring along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+from loadproof.analysis.load import NOTE
+from loadproof.analysis.requirements import format_value
+from loadproof.model import Finding, Unit
+from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MISSING: Final = "—"
+_KEPT_APART: Final = frozenset({NOTE, "rows", "measurement"})
+_SUFFIXES: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
+    # The longer suffix first: a rate ends in seconds as well.
+    ("_bytes_per_s", lambda value: f"{format_size(value)}/s"),
+    ("_per_s", format_rate),
+    ("_s", format_duration),
+    ("_bytes", format_size),
+    ("_share", format_percent),
+)
+"""Units are in the names of evidence, as everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementRow:
+    """A requirement's finding as texts; empty where there is nothing to say."""
+
+    subject: str
+    required: str
+    measured: str
+    interval: str
+    margin: str
+    samples: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceTable:
+    """Texts in rows, and which columns hold numbers."""
+
+    titles: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def requirement_row(finding: Finding) -> RequirementRow:
+    """The row of a finding that has a requirement in its evidence."""
+    evidence = finding.evidence
+    unit = Unit(evidence.get("unit") or "") if evidence.get("unit") in set(Unit) else Unit.NONE
+    value, limit, samples = evidence.get("value"), evidence.get("limit"), evidence.get("samples")
+    interval, margin = evidence.get("interval"), evidence.get("margin")
+    return RequirementRow(
+        subject=str(evidence.get("subject", finding.id)),
+        required=str(evidence["requirement"])
+        if limit is None
+        else f"{evidence['operator']} {format_value(limit, unit)}",
+        measured=MISSING if value is None else format_value(value, unit),
+        interval="" if interval is None else " … ".join(format_value(bound, unit) for bound in interval),
+        margin="" if margin is None else f"{margin:+.0%}",
+        samples="" if samples is None else format_count(samples),
+        source=PurePath(str(evidence.get("source", ""))).name,
+    )
+
+
+def evidence_table(finding: Finding) -> EvidenceTable | None:
+    """The finding's `rows` as texts; None when it has none."""
+    rows = [row for row in finding.evidence.get("rows") or [] if isinstance(row, dict)]
+    keys = list(dict.fromkeys(key for row in rows for key in row if key != NOTE))
+    if not rows or not keys:
+        return None
+    return EvidenceTable(
+        titles=tuple(title_of(key) for key in keys),
+        numeric=tuple(_all_numbers(row.get(key) for row in rows) for key in keys),
+        rows=tuple(tuple(format_evidence(key, row.get(key)) for key in keys) for row in rows),
+    )
+
+
+def evidence_facts(finding: Finding) -> list[tuple[str, str]]:
+    """The rest of the evidence: a title and a text for each value that is one."""
+    return [
+        (title_of(key), format_evidence(key, value))
+        for key, value in sorted(finding.evidence.items())
+        if key not in _KEPT_APART and value not in (None, "", [])
+    ]
+
+
+def title_of(key: str) -> str:
+    """ "p95_s" is "p95": the unit stands with the values."""
+    for suffix, _ in _SUFFIXES:
+        if key.endswith(suffix) and key != suffix:
+            key = key.removesuffix(suffix)
+            break
+    return key.replace("_", " ").strip()
+
+
+def format_evidence(key: str, value: Any) -> str:
+    """A value of evidence as text, in the unit that its key names."""
+    match value:
+        case None:
+            return MISSING
+        case bool():
+            return "yes" if value else "no"
+        case int() | float():
+            return _number(key, value)
+        case list() | tuple():
+            joint = " … " if len(value) == 2 and _all_numbers(value) else ", "
+            return joint.join(format_evidence(key, item) for item in value)
+        case dict():
+            return ", ".join(f"{title_of(str(k))} {format_evidence(str(k), v)}" for k, v in value.items())
+        case _:
+            return str(value)
+
+
+def _number(key: str, value: float) -> str:
+    for suffix, form in _SUFFIXES:
+        if key.endswith(suffix) or key == suffix.removeprefix("_"):
+            return form(value)
+    if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
+        return format_count(value)
+    return f"{value:.4g}"
+
+
+def _all_numbers(values: Iterable[Any]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)

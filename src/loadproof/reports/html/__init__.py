@@ -1,0 +1,57 @@
+"""The report as one HTML file that opens offline: nothing in it is fetched, now or later.
+
+Tables and sentences stand in the page itself and need no script. Charts are drawn by Plotly, whose script
+comes from its package, compressed: the page unpacks it in place. A content security policy in the page
+forbids every connection, so that no name in a run, however odd, can make it leave the machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from loadproof.reports.html.data import chart_data, script_json
+from loadproof.reports.html.page import page
+
+if TYPE_CHECKING:
+    from loadproof.model import Report
+
+_SCRIPTS = ("format.js", "tables.js", "figure.js", "timeline.js", "latency.js", "start.js")
+
+
+def write_html(report: Report, stream: TextIO) -> None:
+    """Write the page. Without charts in the report (see `judge`), it has its tables only."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("loadproof.reports.html", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    folder = files("loadproof.reports.html")
+    draws = report.charts is not None
+    template = environment.get_template("report.html.j2")
+    for part in template.stream(
+        page=page(report),
+        style=(folder / "style.css").read_text(encoding="utf-8"),
+        script="\n".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+        data=script_json(chart_data(report)) if draws else "null",
+        plotly=_plotly() if draws else "",
+    ):
+        stream.write(part)
+
+
+def _plotly() -> str:
+    """Plotly's own script, deflated, as text."""
+    spec = find_spec("plotly")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("plotly is not installed, although loadproof depends on it", name="plotly")
+    # Found, not imported: the package is large and only its script is wanted.
+    script = Path(spec.submodule_search_locations[0], "package_data", "plotly.min.js").read_bytes()
+    return base64.b64encode(zlib.compress(script, 9)).decode("ascii")

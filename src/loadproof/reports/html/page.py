@@ -1,0 +1,266 @@
+"""What the page says, as texts: the template only lays it out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from loadproof.model import EndpointSummary, Finding, Outcome, Report, Verdict
+from loadproof.reports.evidence import (
+    MISSING,
+    EvidenceTable,
+    RequirementRow,
+    evidence_facts,
+    evidence_table,
+    requirement_row,
+)
+from loadproof.reports.reproduction import Reproduction, reproduction
+from loadproof.reports.topics import advice_of, by_topic, is_note, is_requirement, named
+from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from loadproof.charts import SlowRequest, Values
+
+MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?"}
+_GREATEST_METER = 2.0
+"""The meter of a requirement ends at twice its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementLine:
+    """One requirement in the table of the first screen."""
+
+    verdict: str
+    mark: str
+    row: RequirementRow
+    sentence: str
+    meter: float | None
+    """Value as a share of the limit, 0 to 2; None where there is no such share."""
+    lower_is_better: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FindingBlock:
+    """One finding below its topic."""
+
+    mark: str
+    kind: str
+    """A verdict in small letters, or "note"."""
+    sentence: str
+    advice: str
+    table: EvidenceTable | None
+    facts: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicBlock:
+    name: str
+    title: str
+    findings: list[FindingBlock]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointLine:
+    """An endpoint's row: each cell as text, and as the number that it is sorted by."""
+
+    name: str
+    cells: list[tuple[str, float | None]]
+    failed: bool
+    drawn: bool
+    """Whether the charts can show it alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All of it."""
+
+    report: Report
+    verdict: str
+    mark: str
+    flags: list[str]
+    meta: list[tuple[str, str]]
+    requirements: list[RequirementLine]
+    broke_first: str
+    advice: list[tuple[str, str]]
+    topics: list[TopicBlock]
+    endpoints: list[EndpointLine]
+    total: EndpointLine | None
+    marks: list[tuple[str, str]]
+    slow: list[list[str]]
+    summaries: dict[str, str]
+    """Each chart in words."""
+    unknown: list[str]
+    reproduction: Reproduction
+
+
+def page(report: Report) -> Page:
+    """The page of a report."""
+    topics = by_topic(finding for finding in report.findings if not is_requirement(finding))
+    first = next((f.sentence for f in report.findings if f.id == "breach.first"), "")
+    drawn = {course.endpoint for course in report.charts.endpoints} if report.charts else set()
+    lines = [_endpoint(row, drawn) for row in report.endpoints]
+    return Page(
+        report=report,
+        verdict=str(report.verdict).lower(),
+        mark=MARKS[report.verdict],
+        flags=_flags(report),
+        meta=_meta(report),
+        requirements=[_requirement(f) for f in report.findings if is_requirement(f)],
+        broke_first=first.removeprefix("broke first: "),
+        advice=[(text, named(subjects)) for text, subjects in advice_of(report.findings)],
+        topics=[TopicBlock(t.name, t.title, [_finding(f) for f in t.findings]) for t in topics],
+        # The busiest first; the same number of requests, by name.
+        endpoints=sorted(lines[:-1], key=lambda line: -(line.cells[0][1] or 0)),
+        total=lines[-1] if lines else None,
+        marks=[(clock_text(m.offset_s), m.text) for m in report.charts.marks] if report.charts else [],
+        slow=[_slow(slow) for slow in report.charts.slow_requests] if report.charts else [],
+        summaries=_summaries(report),
+        unknown=_unknown(report),
+        reproduction=reproduction(report),
+    )
+
+
+def _flags(report: Report) -> list[str]:
+    flags = ["rehearsal"] if report.rehearsal else []
+    return flags if report.outcome is Outcome.COMPLETED else [*flags, str(report.outcome)]
+
+
+def _meta(report: Report) -> list[tuple[str, str]]:
+    facts = report.facts
+    return [
+        ("Run", report.name),
+        ("Engine", str(facts["engine"])),
+        ("Target", str(facts["target"] or "the scenario's own")),
+        ("Started", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.started_at_s))),
+        ("Took", format_duration(report.duration_s)),
+        ("Requests", f"{facts['requests']}, {facts['failed']} failed"),
+        ("Judged over", report.window),
+    ]
+
+
+def _requirement(finding: Finding) -> RequirementLine:
+    evidence = finding.evidence
+    value, limit = evidence.get("value"), evidence.get("limit")
+    operator = str(evidence.get("operator", ""))
+    meter = None
+    if (
+        isinstance(value, int | float)
+        and isinstance(limit, int | float)
+        and limit > 0
+        and operator[:1] in "<>"
+    ):
+        meter = min(max(value / limit, 0.0), _GREATEST_METER)
+    return RequirementLine(
+        verdict=str(finding.verdict).lower(),
+        mark=MARKS[finding.verdict],
+        row=requirement_row(finding),
+        sentence=finding.sentence,
+        meter=meter,
+        lower_is_better=operator.startswith("<"),
+    )
+
+
+def _finding(finding: Finding) -> FindingBlock:
+    note = is_note(finding)
+    return FindingBlock(
+        mark="!" if note else MARKS[finding.verdict],
+        kind="note" if note else str(finding.verdict).lower(),
+        sentence=finding.sentence,
+        advice=finding.advice,
+        table=evidence_table(finding),
+        facts=evidence_facts(finding),
+    )
+
+
+def _endpoint(row: EndpointSummary, drawn: set[str]) -> EndpointLine:
+    share = f" ({format_percent(row.failed / row.requests)})" if row.failed else ""
+    rate = None if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
+    times = [row.mean_s, row.p50_s, row.p95_s, row.p99_s, row.max_s]
+    cells: list[tuple[str, float | None]] = [
+        (format_count(row.requests), row.requests),
+        (rate or MISSING, row.throughput_per_s),
+        *((MISSING if value is None else format_duration(value), value) for value in times),
+        (format_count(row.failed) + share, row.failed),
+    ]
+    return EndpointLine(row.endpoint, cells, bool(row.failed), row.endpoint in drawn)
+
+
+def _slow(slow: SlowRequest) -> list[str]:
+    data = slow.data
+    sizes = [
+        f"{word} {format_size(data[key])}"
+        for word, key in (("sent", "sent_bytes"), ("received", "received_bytes"))
+        if data.get(key) is not None
+    ]
+    return [
+        format_duration(slow.response_time_s),
+        clock_text(slow.offset_s),
+        slow.endpoint,
+        str(data.get("status") or MISSING),
+        ", ".join(sizes),
+        "; ".join(str(data[key]) for key in ("error", "server_timing", "trace_id") if data.get(key)),
+    ]
+
+
+def clock_text(offset_s: float) -> str:
+    """Time since the load began as a clock shows it: "1:02:03"."""
+    whole = max(0, int(offset_s))
+    hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _summaries(report: Report) -> dict[str, str]:
+    charts = report.charts
+    if charts is None:
+        return {}
+    total = charts.total
+    unit = "" if charts.load.unit == "users" else "/s"
+    failed: Any = [sum(v or 0.0 for v in step) for step in zip(*total.failures_per_s.values(), strict=True)]
+    return {
+        "load": _range("achieved load", charts.load.achieved, lambda v: f"{v:.4g}{unit}"),
+        "throughput": _range("throughput", total.requests_per_s, format_rate),
+        "response": _range("p95", total.p95_s, format_duration),
+        "errors": _range("failures", failed, format_rate) if failed else "no request failed",
+    }
+
+
+def _range(name: str, values: Values, form: Any) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return f"{name} was not measured"
+    middle = sorted(known)[len(known) // 2]
+    return f"{name} from {form(min(known))} to {form(max(known))}, {form(middle)} at the median"
+
+
+def _unknown(report: Report) -> list[str]:
+    """Everything that a reader must not take for granted."""
+    undecided = [
+        finding.sentence + (f" — {finding.advice}" if finding.advice else "")
+        for finding in report.findings
+        if finding.verdict is Verdict.INCONCLUSIVE and not is_note(finding)
+    ]
+    return list(dict.fromkeys([*undecided, *report.notes, *_left_out(report)]))
+
+
+def _left_out(report: Report) -> Iterable[str]:
+    charts = report.charts
+    if charts is None:
+        yield "there are no charts: the load never started, or none were asked for"
+        return
+    if charts.axis.step_s > 1:
+        step = format_duration(charts.axis.step_s)
+        yield (
+            f"each point of a chart stands for {step}: percentiles are those of all its requests, resources "
+            "show the mean and the greatest reading"
+        )
+    if charts.endpoints_left_out:
+        number = format_count(charts.endpoints_left_out)
+        yield f"{number} endpoints with the fewest requests have no chart of their own"
+    if charts.resources_left_out:
+        number = format_count(charts.resources_left_out)
+        yield f"{number} watched series are not drawn; they are in the run file"
+    if not charts.resources:
+        yield "no resource of the system under test was watched"

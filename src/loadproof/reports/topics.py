@@ -1,0 +1,107 @@
+"""Findings by the question that they answer, in the order in which every report tells them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from loadproof.analysis.load import NOTE
+from loadproof.model import Finding, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A question, and the findings that answer it."""
+
+    name: str
+    """For programs and links: "load"."""
+    title: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest of its findings' verdicts, notes left out; PASS when all are notes."""
+        verdicts = {finding.verdict for finding in self.findings if not is_note(finding)}
+        return next((v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE) if v in verdicts), Verdict.PASS)
+
+
+REQUIREMENTS: Final = "requirements"
+_TITLES: Final = {
+    REQUIREMENTS: "Requirements",
+    "breach": "What broke first",
+    "load": "Load",
+    "behaviour": "Behaviour under this load",
+    "bottleneck": "Bottleneck",
+    "comparison": "Against the baseline",
+    "consistency": "Data consistency",
+    "generator": "Load generator",
+}
+_TOPICS: Final = {
+    "requirements": REQUIREMENTS,
+    "load": "load", "run": "load", "engine": "load",
+    "steady": "behaviour", "stress": "behaviour", "spike": "behaviour", "soak": "behaviour",
+    "capacity": "behaviour",
+    "breach": "breach",
+    "bottleneck": "bottleneck", "resources": "bottleneck",
+    "comparison": "comparison", "compare": "comparison", "baseline": "comparison", "history": "comparison",
+    "consistency": "consistency",
+    "generator": "generator",
+}  # fmt: skip
+"""Which first word of a finding's id belongs to which topic; any other is a topic of its own."""
+
+_MOST_NAMED: Final = 4
+
+
+def is_note(finding: Finding) -> bool:
+    """Whether it is worth knowing and no verdict."""
+    return NOTE in finding.evidence
+
+
+def is_requirement(finding: Finding) -> bool:
+    """Whether somebody wrote it down as something that must hold."""
+    return "requirement" in finding.evidence
+
+
+def topic_of(finding: Finding) -> str:
+    """The name of the topic that a finding belongs to."""
+    if is_requirement(finding):
+        return REQUIREMENTS
+    first = finding.id.partition(".")[0].partition(":")[0]
+    return _TOPICS.get(first, first)
+
+
+def by_topic(findings: Iterable[Finding]) -> list[Topic]:
+    """Topics that have findings, in the order of reports; topics nobody knows come last, by name."""
+    grouped: dict[str, list[Finding]] = {}
+    for finding in findings:
+        grouped.setdefault(topic_of(finding), []).append(finding)
+    known = [name for name in _TITLES if name in grouped]
+    others = sorted(grouped.keys() - _TITLES.keys())
+    return [
+        Topic(name, _TITLES.get(name, name.replace("_", " ").capitalize()), tuple(grouped[name]))
+        for name in [*known, *others]
+    ]
+
+
+def other_topics(findings: Iterable[Finding]) -> list[Topic]:
+    """All but the requirements."""
+    return [topic for topic in by_topic(findings) if topic.name != REQUIREMENTS]
+
+
+def advice_of(findings: Sequence[Finding]) -> list[tuple[str, list[str]]]:
+    """What to do about findings that are no pass, each advice once, with what it is about."""
+    advised: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.advice and (finding.verdict is not Verdict.PASS or is_note(finding)):
+            subject = str(finding.evidence.get("subject", finding.id))
+            advised.setdefault(finding.advice, []).append(subject)
+    return list(advised.items())
+
+
+def named(subjects: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    shown = ", ".join(subjects[:_MOST_NAMED])
+    return shown if len(subjects) <= _MOST_NAMED else f"{shown} and {len(subjects) - _MOST_NAMED} more"

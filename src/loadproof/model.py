@@ -315,6 +315,8 @@ class EventKind(StrEnum):
     INTERRUPTED = "interrupted"
     DROPPED = "requests dropped"
     SESSION_FALLBACK = "session fell back"
+    IMPORTED = "imported"
+    """What a file of another program cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +366,8 @@ class EndpointSummary:
 
     endpoint: str
     requests: int
-    failed: int
+    failed: int | None
+    """None where an imported file does not tell."""
     throughput_per_s: float | None
     mean_s: float | None
     p50_s: float | None

@@ -36,8 +36,9 @@ def _t3(random: Generator, n: int) -> np.ndarray:
 
 
 def _spiky(random: Generator, n: int) -> np.ndarray:
-    spikes = random.choice([10.0, 20.0], n) * (random.random(n) < 0.05)
-    return random.normal(size=n) + spikes
+    values = random.normal(size=n)
+    values += random.choice([10.0, 20.0], n) * (random.random(n) < 0.05)
+    return values
 
 
 def _ar4(random: Generator, n: int) -> np.ndarray:

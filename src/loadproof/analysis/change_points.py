@@ -144,8 +144,8 @@ def _rank_autocorrelation(residuals: Floats) -> float:
     if not total:
         return 0.0
     rho = float(ranks[:-1] @ ranks[1:]) / total
-    # Taking two levels away at the best split makes rho too small. Without this, an AR(0.4) history of 20 runs
-    # is reported as changed in 15 % of cases (tests/accuracy/history.py has what it is with it).
+    # Taking two levels away at the best split makes rho too small. Without this, an AR(0.4) history of 20
+    # runs has a false alarm in 15 % of cases (tests/accuracy/history.py has the figures with it).
     rho += 1.5 * (1 + 2 * rho) / max(residuals.size - 10, residuals.size / 2)
     return min(max(rho, 0.0), _GREATEST_RHO)
 

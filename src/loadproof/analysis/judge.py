@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from loadproof.analysis.consistency import judge_consistency
+from loadproof.analysis.dropped import judge_dropped
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.load import NOTE, applied_load, judge_load, judge_under_load
 from loadproof.analysis.resources import Watched, judge_resource
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from loadproof.run.reader import Run
 
-ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = ()
+ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (judge_dropped,)
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 
 A finding with NOTE in its evidence is worth knowing and is no verdict; one with "measurement": "invalid"
@@ -74,7 +75,7 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
         run_file=str(run.path),
         verdict=verdict,
         outcome=run.outcome or Outcome.RUNNING,
-        sentence=_sentence(run, verdict, findings),
+        sentence=verdict_sentence(verdict, findings) + _rehearsed(run),
         rehearsal=run.plan.rehearsal,
         started_at_s=run.facts["started_at_s"],
         duration_s=span[1] - span[0] if span else 0.0,
@@ -111,7 +112,8 @@ def exit_code(report: Report) -> ExitCode:
     return codes[report.verdict]
 
 
-def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
+def verdict_sentence(verdict: Verdict, findings: Sequence[Finding]) -> str:
+    """The verdict's reason in one sentence."""
     failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
     unknown = [finding for finding in findings if finding.verdict is Verdict.INCONCLUSIVE]
     match verdict:
@@ -126,9 +128,11 @@ def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
             said = unknown[0].sentence
             if len(unknown) > 1:
                 said += f" (and {len(unknown) - 1} more)"
-    if run.plan.rehearsal:
-        said += f"; a rehearsal in {run.plan.time_scale:g} of the time, not a proof"
     return said
+
+
+def _rehearsed(run: Run) -> str:
+    return f"; a rehearsal in {run.plan.time_scale:g} of the time, not a proof" if run.plan.rehearsal else ""
 
 
 def _endpoints(judged: Sequence[Slice], window: Window) -> list[EndpointSummary]:
@@ -175,6 +179,7 @@ _NOTED = (
     EventKind.INTERRUPTED,
     EventKind.WORKER_REFUSED,
     EventKind.SESSION_FALLBACK,
+    EventKind.IMPORTED,
 )
 
 

@@ -25,6 +25,7 @@ from loadproof.monitors.selection import Selection, select
 from loadproof.plan import PlanRequest
 from loadproof.plan.stored import clean_settings, plan_to_json
 from loadproof.run.clock import Clock
+from loadproof.run.commit import git_facts
 from loadproof.run.conductor import Conductor
 from loadproof.run.host import host_facts
 from loadproof.run.live import LiveView, PlainView, QuietView, View
@@ -195,6 +196,7 @@ def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float
         "plan": plan_to_json(plan),
         "versions": {"loadproof": __version__, **engine.versions()},
         "host": host_facts(),
+        "git": git_facts(Path.cwd()),
         "monitors": [
             {"name": watch.name, "kind": watch.kind, "settings": clean_settings(watch.settings)}
             for watch in selection.watches

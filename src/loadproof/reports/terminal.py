@@ -162,11 +162,13 @@ def _endpoints_table(rows: Sequence[EndpointSummary]) -> Table:
 
 def _endpoint_row(row: EndpointSummary) -> list[Text]:
     times = [row.p50_s, row.p95_s, row.p99_s, row.max_s]
-    share = f" ({format_percent(row.failed / row.requests)})" if row.failed else ""
+    failed = "—" if row.failed is None else format_count(row.failed)
+    if row.failed:
+        failed += f" ({format_percent(row.failed / row.requests)})"
     return [
         Text(row.endpoint),
         Text(format_count(row.requests)),
         Text("—" if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")),
         *(Text("—" if value is None else format_duration(value)) for value in times),
-        Text(format_count(row.failed) + share, style="red" if row.failed else ""),
+        Text(failed, style="red" if row.failed else ""),
     ]

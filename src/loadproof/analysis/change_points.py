@@ -64,6 +64,12 @@ def scan(values: Floats) -> Scan | None:
     return Scan(index, (1 + exceeding) / (1 + null.size), rho)
 
 
+def scan_p(values: Sequence[float]) -> float | None:
+    """The p of the most likely single change; None when there is nothing to test."""
+    best = scan(np.asarray(values, dtype=np.float64))
+    return None if best is None else best.p
+
+
 def change_points(values: Sequence[float], alpha: float = ALPHA) -> list[Scan]:
     """All changes of level whose p is at most `alpha`, each within its own segment, in order of index."""
     series = np.asarray(values, dtype=np.float64)

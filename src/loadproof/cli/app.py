@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from loadproof import __version__
-from loadproof.cli import check, demo, doctor, judge, run, runs, worker
+from loadproof.cli import check, demo, doctor, export, history, judge, run, runs, worker
 from loadproof.errors import ExitCode, LoadproofError
 from loadproof.plan.redact import redact_text
 
@@ -36,6 +36,8 @@ app.command("check", context_settings=PASS_THROUGH)(check.command)
 app.command("worker", context_settings=PASS_THROUGH)(worker.command)
 app.command("judge")(judge.command)
 app.command("runs")(runs.command)
+app.command("history")(history.command)
+app.command("export")(export.command)
 app.command("doctor")(doctor.command)
 app.add_typer(demo.app, name="demo")
 

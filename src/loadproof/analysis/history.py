@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TOLERANCE: Final = 0.05
 """Least relative change that is worth telling."""
 SHARE_TOLERANCE: Final = 0.001
-"""Least change of an error rate that is worth telling, in percentage points 0.1: a ratio to 0 says nothing."""
+"""Least change of an error rate that is worth telling, 0.1 points: a ratio to 0 says nothing."""
 CONFIRMED_AFTER: Final = 5
 """Runs of the new level from which on a change is no longer provisional: three may be three bad days."""
 _DRIFTS: Final = 0.3
@@ -126,7 +126,7 @@ class History:
 
 
 def comparable(runs: Sequence[MeasuredRun]) -> tuple[list[MeasuredRun], list[tuple[str, str]]]:
-    """The healthy runs with the newest one's scenario, engine, load and target, oldest first; others with why."""
+    """The healthy runs with the newest one's scenario, load and target, oldest first; the others with why."""
     ordered = sorted(runs, key=lambda run: (run.started_at_s or 0.0, run.label))
     kept: list[MeasuredRun] = []
     left_out: list[tuple[str, str]] = []

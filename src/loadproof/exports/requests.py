@@ -1,8 +1,8 @@
 """A row for each request, for programs that know only such: k6's JSON lines and JMeter's JTL.
 
-A run file holds each second's response times as a histogram, not the requests one by one. What is made of it is
-true for every count and percentile (within 0.5 %). It is not true for the moment of a request within its second,
-nor for which of the second's requests failed. docs/imports.md says so to users.
+A run file holds each second's response times as a histogram, not the requests one by one. What is made of it
+is true for every count and percentile (within 0.5 %). It is not true for the moment of a request within its
+second, nor for which of the second's requests failed. docs/imports.md says so to users.
 """
 
 from __future__ import annotations

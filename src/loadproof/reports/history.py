@@ -129,8 +129,8 @@ def _remarks(history: History) -> list[str]:
     drifting = sum(series.drifts for series in history.series)
     if drifting * 4 > len(history.series):
         said.append(
-            f"{drifting} of {len(history.series)} series drift: runs resemble their neighbours, small changes "
-            "are found late or not at all; a quieter machine helps"
+            f"{drifting} of {len(history.series)} series drift: runs resemble their neighbours, so that "
+            "small changes are found late or not at all; a quieter machine helps"
         )
     return said
 

@@ -106,6 +106,7 @@ _NO_CHANGE = tuple(
         claim=_FALSE_ALARM,
         trial=partial(_changed, noise=noise, n=n),
         at_most=0.10 if noise == "AR(.4)" else 0.07,
+        smoke=100 if noise == "lognormal" else 200,  # the same ranks as normal: only the place differs
     )
     for noise in _NOISES
     for n in (20, 30, 60, 100)

@@ -79,7 +79,7 @@ def test_a_history_without_a_change_says_so() -> None:
 
 
 def test_only_comparable_healthy_runs_make_a_series() -> None:
-    """Runs with another load, and runs whose measurement is invalid, are left out, counted, with the reason."""
+    """Runs with another load, and runs whose measurement is invalid, are left out and counted, with why."""
     runs = _runs((0.1, 20))
     other = replace(runs[3], conditions=Conditions(scenario="locustfile.py", profile={"stages": [[60, 9]]}))
     ill = replace(runs[5], invalid=("the generator was saturated",))

@@ -173,8 +173,8 @@ def _difference_autocorrelation(values: Floats) -> float:
     """An upper bound of the autocorrelation that levels do not raise: from the differences of neighbours.
 
     Those of an AR(1) series have a lag-1 autocorrelation of -(1 - rho) / 2; a change of level is in one of
-    them only. Coarser than that of residuals (0.2 is about one standard error at 40 runs), but several changes
-    in a series would otherwise hide each other: what is left of the others looks like a series that drifts.
+    them only. Coarser than that of residuals (0.2 is about one standard error at 40 runs), but several
+    changes would otherwise hide each other: what is left of the others looks like a series that drifts.
     """
     differences = np.diff(values)
     reach = _WINSOR_MAD * np.median(np.abs(differences))

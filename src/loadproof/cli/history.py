@@ -34,7 +34,7 @@ def command(
     ] = None,
     statistic: Annotated[
         list[str] | None,
-        typer.Option("--statistic", help="p50, p95, p99, mean, throughput or error rate; repeat for more."),
+        typer.Option("--statistic", help="p50, p95, p99, mean, throughput or error-rate; repeat for more."),
     ] = None,
     branch: Annotated[str | None, typer.Option("--branch", help="Only runs of this git branch.")] = None,
     last: Annotated[int, typer.Option("--last", min=1, help="So many of the newest runs.")] = 100,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from loadproof.errors import ConfigError, Problem
+from loadproof.imports.stream import HEAD_BYTES
 from loadproof.run.reader import read_run
 
 if TYPE_CHECKING:
@@ -31,21 +33,24 @@ def open_any(path: Path) -> Run | Aggregate:
         RunFileError: there is no such file, or it is a run file that cannot be read.
         ConfigError: it is no result that is known, or a damaged one.
     """
-    if not path.is_file() or _begins(path).startswith(_SQLITE):
+    head = _head(path)
+    if not path.is_file() or head.startswith(_SQLITE):
         return read_run(path)
-    from loadproof.imports.formats import read_import, recognise
+    from loadproof.imports.formats import FORMATS, read_import, recognise
 
-    head = _begins(path)
     if not recognise(head):
-        return read_run(path)  # which says that this is not a run file
+        hint = f"results that are known: {', '.join(known.name for known in FORMATS)}"
+        raise ConfigError(
+            Problem("this is neither a run file nor a result that can be read", str(path), hint)
+        )
     with _progress(path) as on_bytes:
         return read_import(path, on_bytes)
 
 
-def _begins(path: Path) -> bytes:
+def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            return stream.read(4096)
+            return stream.read(HEAD_BYTES)
     except OSError:
         return b""
 

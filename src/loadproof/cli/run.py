@@ -196,7 +196,7 @@ def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float
         "plan": plan_to_json(plan),
         "versions": {"loadproof": __version__, **engine.versions()},
         "host": host_facts(),
-        "git": git_facts(Path.cwd()),
+        "git": git_facts(plan.scenario.resolve().parent),
         "monitors": [
             {"name": watch.name, "kind": watch.kind, "settings": clean_settings(watch.settings)}
             for watch in selection.watches

@@ -1,4 +1,4 @@
-"""Which commit a run was of: facts for the run file, where it is started inside a git work tree."""
+"""Which commit a run was of: facts for the run file, where its scenario lies in a git work tree."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TIMEOUT_S: Final = 5.0
-_BRANCH_VARIABLES: Final = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BUILDKITE_BRANCH")
-"""CI checks out a commit, not a branch, and says here which branch it is of."""
+_BRANCH_VARIABLES: Final = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BUILD_SOURCEBRANCHNAME")
+"""CI checks out a commit, not a branch, and says here which branch it is of: GitHub, GitLab, Azure."""
 
 
 def git_facts(folder: Path, env: Mapping[str, str] = os.environ) -> dict[str, Any]:

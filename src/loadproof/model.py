@@ -326,6 +326,8 @@ class EventKind(StrEnum):
     SESSION_FALLBACK = "session fell back"
     TARGET_REFUSED = "target refused"
     """The scenario reached for a host that may not be loaded: the load ends."""
+    IMPORTED = "imported"
+    """What a file of another program cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +377,8 @@ class EndpointSummary:
 
     endpoint: str
     requests: int
-    failed: int
+    failed: int | None
+    """None where an imported file does not tell."""
     throughput_per_s: float | None
     mean_s: float | None
     p50_s: float | None

@@ -10,6 +10,7 @@ from loadproof.analysis.breach import breach_note
 from loadproof.analysis.by_window import judge_by_window
 from loadproof.analysis.charts import charts_of
 from loadproof.analysis.consistency import judge_consistency
+from loadproof.analysis.dropped import judge_dropped
 from loadproof.analysis.guard import REFUSED, guard_note, judge_guard
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.load import NOTE, AppliedLoad, applied_load, judge_omission, judge_under_load
@@ -39,7 +40,12 @@ if TYPE_CHECKING:
 
     from loadproof.run.reader import Run
 
-ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (judge_steady, judge_spike, judge_soak)
+ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
+    judge_dropped,
+    judge_steady,
+    judge_spike,
+    judge_soak,
+)
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 
 A finding with NOTE in its evidence is worth knowing and is no verdict; one with "measurement": "invalid"
@@ -95,7 +101,7 @@ def judge(
         run_file=str(run.path),
         verdict=verdict,
         outcome=run.outcome or Outcome.RUNNING,
-        sentence=_sentence(run, verdict, findings),
+        sentence=verdict_sentence(verdict, findings) + _rehearsed(run),
         rehearsal=run.plan.rehearsal,
         started_at_s=run.facts["started_at_s"],
         duration_s=span[1] - span[0] if span else 0.0,
@@ -156,7 +162,8 @@ def exit_code(report: Report) -> ExitCode:
     return codes[report.verdict]
 
 
-def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
+def verdict_sentence(verdict: Verdict, findings: Sequence[Finding]) -> str:
+    """The verdict's reason in one sentence."""
     counted = [finding for finding in findings if NOTE not in finding.evidence]
     failed = [finding for finding in counted if finding.verdict is Verdict.FAIL]
     unknown = [finding for finding in counted if finding.verdict is Verdict.INCONCLUSIVE]
@@ -172,9 +179,11 @@ def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
             said = unknown[0].sentence
             if len(unknown) > 1:
                 said += f" (and {len(unknown) - 1} more)"
-    if run.plan.rehearsal:
-        said += f"; a rehearsal in {run.plan.time_scale:g} of the time, not a proof"
     return said
+
+
+def _rehearsed(run: Run) -> str:
+    return f"; a rehearsal in {run.plan.time_scale:g} of the time, not a proof" if run.plan.rehearsal else ""
 
 
 def _endpoints(judged: Sequence[Slice], window: Window) -> list[EndpointSummary]:
@@ -221,6 +230,7 @@ _NOTED = (
     EventKind.INTERRUPTED,
     EventKind.WORKER_REFUSED,
     EventKind.SESSION_FALLBACK,
+    EventKind.IMPORTED,
 )
 
 

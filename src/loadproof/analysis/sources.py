@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.imports.formats import recognise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,11 @@ READERS: tuple[Reader, ...] = (
         "baseline",
         lambda _path, head: b'"loadproof_baseline"' in head,
         "loadproof.analysis.compare.baseline:read_baseline_file",
+    ),
+    Reader(
+        "result of k6, Locust or JMeter",
+        lambda _path, head: recognise(head),
+        "loadproof.analysis.imported:read_measured",
     ),
 )
 """In order: the first that recognises a file reads it. An import is one row more."""

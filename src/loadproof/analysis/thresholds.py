@@ -16,12 +16,13 @@ def judge_thresholds(run: Run) -> list[Finding]:
     k6 lets a threshold over a metric without samples pass; here no data is never a pass.
     """
     return [
-        _finding(event.data, run.plan.scenario.name, event.message)
+        threshold_finding(event.data, run.plan.scenario.name, event.message)
         for event in run.events_of(EventKind.ENGINE_THRESHOLD)
     ]
 
 
-def _finding(data: dict[str, object], source: str, text: str) -> Finding:
+def threshold_finding(data: dict[str, object], source: str, text: str) -> Finding:
+    """What the engine said of one threshold: `data` as in its event, `text` as it was written in `source`."""
     evidence = {"requirement": data["expression"], "source": source, "window": "the whole run", **data}
     evidence["subject"] = data["metric"]
     identity = f"{data['metric']}:{data['expression']}"

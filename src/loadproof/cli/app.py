@@ -11,7 +11,22 @@ from rich.console import Console
 from rich.text import Text
 
 from loadproof import __version__
-from loadproof.cli import ab, baseline, check, compare, demo, doctor, init, judge, report, run, runs, worker
+from loadproof.cli import (
+    ab,
+    baseline,
+    check,
+    compare,
+    demo,
+    doctor,
+    export,
+    history,
+    init,
+    judge,
+    report,
+    run,
+    runs,
+    worker,
+)
 from loadproof.errors import ExitCode, LoadproofError
 from loadproof.plan.redact import redact_text
 
@@ -41,6 +56,8 @@ app.command("init")(init.command)
 app.command("compare", cls=compare.SidesCommand)(compare.command)
 app.command("ab", context_settings=PASS_THROUGH)(ab.command)
 app.add_typer(baseline.app, name="baseline")
+app.command("history")(history.command)
+app.command("export")(export.command)
 app.command("doctor")(doctor.command)
 app.add_typer(demo.app, name="demo")
 

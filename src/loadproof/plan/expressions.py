@@ -148,7 +148,7 @@ def threshold_requirement(metric: str, expression: str, source: str, *, major: i
         )
     statistic, quantile = _statistic(threshold)
     unit, limit = _unit(threshold, kind, holds)
-    endpoint = _endpoint(tags)
+    endpoint = endpoint_of(tags)
     subject = _SUBJECTS.get(base)
     if subject is None or (tags and endpoint is None):
         subject, endpoint = Subject.ENGINE_METRIC, None
@@ -279,7 +279,8 @@ def _unit(threshold: Threshold, kind: MetricType | None, holds: str) -> tuple[Un
     return (Unit.COUNT if kind is MetricType.GAUGE else Unit.NONE), limit
 
 
-def _endpoint(tags: tuple[tuple[str, str], ...]) -> str | None:
+def endpoint_of(tags: tuple[tuple[str, str], ...]) -> str | None:
+    """The endpoint that a metric's tags select, by name and method alone; None when they select otherwise."""
     given = dict(tags)
     if len(given) != len(tags) or not given.get("name") or given.keys() - {"name", "method"}:
         return None

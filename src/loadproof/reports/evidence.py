@@ -14,6 +14,8 @@ from loadproof.units import format_count, format_duration, format_percent, forma
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from loadproof.model import EndpointSummary
+
 MISSING: Final = "—"
 _KEPT_APART: Final = frozenset({NOTE, "rows", "measurement"})
 _SUFFIXES: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
@@ -25,6 +27,14 @@ _SUFFIXES: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
     ("_share", format_percent),
 )
 """Units are in the names of evidence, as everywhere."""
+
+
+def failed_text(row: EndpointSummary) -> str:
+    """How many of an endpoint's requests failed, and their share; a dash when that is not known."""
+    if row.failed is None:
+        return MISSING
+    share = f" ({format_percent(row.failed / row.requests)})" if row.failed else ""
+    return format_count(row.failed) + share
 
 
 @dataclass(frozen=True, slots=True)

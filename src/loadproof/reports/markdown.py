@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TextIO
 
 from loadproof.model import Report, Verdict
-from loadproof.reports.evidence import MISSING, evidence_table, requirement_row
+from loadproof.reports.evidence import MISSING, evidence_table, failed_text, requirement_row
 from loadproof.reports.reproduction import reproduction
 from loadproof.reports.topics import Topic, advice_of, is_note, is_requirement, named, other_topics
-from loadproof.units import format_count, format_duration, format_percent, format_rate
+from loadproof.units import format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -177,13 +177,12 @@ def _endpoints(page: _Page, report: Report) -> None:
 
 def _endpoint(row: EndpointSummary) -> list[str]:
     times = (row.p50_s, row.p95_s, row.p99_s, row.max_s)
-    share = f" ({format_percent(row.failed / row.requests)})" if row.failed else ""
     return [
         escape(row.endpoint),
         format_count(row.requests),
         MISSING if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s"),
         *(MISSING if value is None else format_duration(value) for value in times),
-        format_count(row.failed) + share,
+        failed_text(row),
     ]
 
 

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from loadproof.model import Finding, Outcome, Report, Verdict
-from loadproof.reports.evidence import MISSING, requirement_row
+from loadproof.reports.evidence import MISSING, failed_text, requirement_row
 from loadproof.reports.topics import advice_of, is_note, is_requirement, named, other_topics
-from loadproof.units import format_count, format_duration, format_percent, format_rate
+from loadproof.units import format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,11 +177,10 @@ def _endpoints_table(rows: Sequence[EndpointSummary], width: int) -> Table:
 def _endpoint_cells(row: EndpointSummary) -> dict[str, Text]:
     """The cells by the titles of their columns."""
     times = {"p50": row.p50_s, "p95": row.p95_s, "p99": row.p99_s, "max": row.max_s}
-    share = f" ({format_percent(row.failed / row.requests)})" if row.failed else ""
     rate = None if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
     return {
         "requests": Text(format_count(row.requests)),
         "req/s": Text(rate or MISSING),
         **{title: Text(MISSING if t is None else format_duration(t)) for title, t in times.items()},
-        "failed": Text(format_count(row.failed) + share, style="red" if row.failed else ""),
+        "failed": Text(failed_text(row), style="red" if row.failed else ""),
     }

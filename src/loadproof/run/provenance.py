@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _TIMEOUT_S: Final = 5.0
@@ -17,7 +18,7 @@ _BRANCH_VARIABLES: Final = (
     "CI_COMMIT_REF_NAME",
     "BUILD_SOURCEBRANCHNAME",
 )
-"""Where CI says the branch, whose checkout has none: GitHub, GitLab, Azure."""
+"""CI checks out a commit, not a branch, and says here which branch it is of: GitHub, GitLab, Azure."""
 
 
 def scenario_sha256(scenario: Path) -> str | None:
@@ -28,22 +29,35 @@ def scenario_sha256(scenario: Path) -> str | None:
         return None
 
 
-def git_facts(folder: Path) -> dict[str, Any]:
-    """`commit`, `branch` and `dirty` of the work tree around `folder`; empty outside of git."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
+def git_facts(folder: Path, env: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """`commit` (full hash), `branch` and `dirty` (uncommitted changes of tracked files) of the work tree.
+
+    Empty without git, outside a work tree, and before the first commit; never an error. `branch` is left out
+    when none is known, `dirty` when git does not say in time.
+    """
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    if not commit:
         return {}
-    branch = _git(folder, "symbolic-ref", "--short", "HEAD")
-    branch = branch or next((os.environ[name] for name in _BRANCH_VARIABLES if os.environ.get(name)), None)
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "branch": branch, "dirty": None if changed is None else bool(changed)}
+    facts: dict[str, Any] = {"commit": commit}
+    branch = _git(folder, "symbolic-ref", "--short", "--quiet", "HEAD")
+    branch = branch or next((env[name] for name in _BRANCH_VARIABLES if env.get(name)), "")
+    if branch:
+        facts["branch"] = branch
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    if changes is not None:
+        facts["dirty"] = bool(changes)
+    return facts
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints; None when it fails, is not there, or takes too long."""
+    argv = ["git", "-C", str(folder), *arguments]
+    # A run must not take a lock in the work tree that somebody's own git waits for.
+    env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+            argv, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, env=env, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None  # no git, or no answer: then it is not known
+        return None
     return done.stdout.strip() if done.returncode == 0 else None

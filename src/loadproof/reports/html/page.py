@@ -13,11 +13,12 @@ from loadproof.reports.evidence import (
     RequirementRow,
     evidence_facts,
     evidence_table,
+    failed_text,
     requirement_row,
 )
 from loadproof.reports.reproduction import Reproduction, reproduction
 from loadproof.reports.topics import advice_of, by_topic, is_note, is_requirement, named
-from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
+from loadproof.units import format_count, format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -176,14 +177,13 @@ def _finding(finding: Finding) -> FindingBlock:
 
 
 def _endpoint(row: EndpointSummary, drawn: set[str]) -> EndpointLine:
-    share = f" ({format_percent(row.failed / row.requests)})" if row.failed else ""
     rate = None if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
     times = [row.mean_s, row.p50_s, row.p95_s, row.p99_s, row.max_s]
     cells: list[tuple[str, float | None]] = [
         (format_count(row.requests), row.requests),
         (rate or MISSING, row.throughput_per_s),
         *((MISSING if value is None else format_duration(value), value) for value in times),
-        (format_count(row.failed) + share, row.failed),
+        (failed_text(row), row.failed),
     ]
     return EndpointLine(row.endpoint, cells, bool(row.failed), row.endpoint in drawn)
 

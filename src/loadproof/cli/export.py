@@ -1,0 +1,65 @@
+"""`loadproof export`: a run's slices and readings for other programs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loadproof.cli.importing import open_any
+from loadproof.errors import ConfigError, Problem
+from loadproof.exports import EXPORTS, TABLES
+from loadproof.plan.document import did_you_mean
+from loadproof.run.reader import Run
+
+if TYPE_CHECKING:
+    from loadproof.exports import Export
+
+
+def command(
+    run_file: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run file, or a result with every request.")
+    ],
+    kind: Annotated[str, typer.Option("--format", help="csv, json, k6-json, jtl or parquet.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to; by default standard output.")
+    ] = None,
+    table: Annotated[str, typer.Option("--table", help="Of csv and parquet: slices or readings.")] = "slices",
+) -> int:
+    """Write a run's slices and readings in a format that other programs read."""
+    problems = []
+    if kind not in EXPORTS:
+        problems.append(Problem(f"there is no format '{kind}'", "--format", did_you_mean(kind, EXPORTS)))
+    if table not in TABLES:
+        problems.append(Problem(f"there is no table '{table}'", "--table", did_you_mean(table, TABLES)))
+    if output is None and kind in EXPORTS and EXPORTS[kind].binary and sys.stdout.isatty():
+        problems.append(
+            Problem(f"{kind} is not for a terminal", "--output", "write it to a file: --output FILE")
+        )
+    if problems:
+        raise ConfigError(*problems)
+    found = open_any(run_file)
+    if not isinstance(found, Run):
+        message = f"this {found.format} file has totals only: there are no slices in it"
+        raise ConfigError(Problem(message, str(run_file), "give a run file, or k6's --out json"))
+    _write(EXPORTS[kind], found, table, output)
+    return 0
+
+
+def _write(export: Export, run: Run, table: str, output: Path | None) -> None:
+    try:
+        if output is None:
+            notes = export.write(run, table, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        else:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            with output.open("wb") as stream:
+                notes = export.write(run, table, stream)
+    except OSError as error:
+        raise ConfigError(
+            Problem(f"cannot write the export: {error.strerror}", str(output or "-"))
+        ) from error
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)

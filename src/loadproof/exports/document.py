@@ -1,0 +1,94 @@
+"""Everything in a run as one JSON document, with the histograms themselves."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import orjson
+
+from loadproof.histogram import GROWTH, LEAST_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from loadproof.histogram import Histogram
+    from loadproof.model import Event, Reading, Slice
+    from loadproof.run.reader import Run
+
+_FACTS: Final = (
+    "name",
+    "plan",
+    "versions",
+    "host",
+    "git",
+    "started_at_s",
+    "ended_at_s",
+    "outcome",
+    "verdict",
+)
+
+
+def write_json(run: Run, _table: str, stream: IO[bytes]) -> list[str]:
+    """Written piece by piece: a long run is not held twice in memory."""
+    head = {
+        "loadproof_export": 1,
+        "run": {name: run.facts[name] for name in _FACTS if name in run.facts},
+        "histogram": {"growth": GROWTH, "least_s": LEAST_S},
+    }
+    stream.write(orjson.dumps(head)[:-1])
+    _list(stream, "slices", (_slice(part) for part in run.slices))
+    _list(stream, "readings", (_reading(reading) for reading in run.readings))
+    _list(stream, "events", (_event(event) for event in run.events))
+    stream.write(b"\n}\n")
+    return []
+
+
+def _list(stream: IO[bytes], name: str, items: Iterable[dict[str, Any]]) -> None:
+    stream.write(b',\n"%b":[' % name.encode())
+    stream.writelines(_separated(items))
+    stream.write(b"\n]")
+
+
+def _separated(items: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    for number, item in enumerate(items):
+        yield (b",\n" if number else b"\n") + orjson.dumps(item)
+
+
+def _slice(part: Slice) -> dict[str, Any]:
+    return {
+        "second": part.second,
+        "method": part.endpoint.method,
+        "endpoint": part.endpoint.name,
+        "requests": part.requests,
+        "failures": {str(kind): count for kind, count in sorted(part.failures.items())},
+        "received_bytes": part.received_bytes,
+        "response": _histogram(part.response),
+        "service": None if part.service is None else _histogram(part.service),
+    }
+
+
+def _histogram(histogram: Histogram) -> dict[str, Any]:
+    """Bucket i holds times from least_s * growth**i up to growth times that."""
+    empty = histogram.count == 0
+    return {
+        "count": histogram.count,
+        "sum_s": histogram.sum_ns / 1e9,
+        "min_s": None if empty else histogram.minimum_s,
+        "max_s": None if empty else histogram.maximum_s,
+        "buckets": sorted(histogram.buckets.items()),
+    }
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    return {
+        "time_s": reading.time_s,
+        "source": reading.source,
+        "series": reading.series,
+        "value": reading.value,
+        "unit": str(reading.unit),
+        "limit": reading.limit,
+    }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {"time_s": event.time_s, "kind": str(event.kind), "message": event.message, "data": event.data}

@@ -1,0 +1,123 @@
+"""k6's `--out json`: one line for each sample, nine samples for each request.
+
+The lines go to the reader that follows k6 while it runs (engines/k6/reader.py), in large blocks, so that an
+imported file and a run of Loadproof's own give the same slices. That reader knows k6's own spelling of a line
+only; lines that went through another program (jq, a log shipper) are brought back to it first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from loadproof.engines.k6.reader import Reader
+from loadproof.imports.recorded import recorded_run
+from loadproof.imports.slices import SliceTable
+from loadproof.imports.stream import blocks_of_lines, open_bytes
+from loadproof.plan.expressions import threshold_requirement
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from loadproof.imports.stream import OnBytes
+    from loadproof.model import Requirement
+    from loadproof.run.reader import Run
+
+FORMAT: Final = "k6 JSON output"
+_POINT, _METRIC = b',"type":"Point","data":{"time":"', b'{"type":"Metric"'
+_DRAIN_EVERY_BYTES: Final = 32 << 20
+LIMITS: Final = (
+    "imported: whether the load generator kept up and how the service's machine was is not in the file",
+)
+
+
+def read_k6_json(path: Path, on_bytes: OnBytes | None = None) -> Run:
+    """The run in a file of `k6 run --out json=FILE`, also packed by gzip.
+
+    Thresholds of the script that speak of requests become the run's requirements. Memory is bounded by the
+    seconds and endpoints of the run, whatever the size of the file.
+
+    Raises:
+        ConfigError: it cannot be read, or holds no request.
+    """
+    reader, table = Reader(), SliceTable()
+    thresholds: dict[str, list[str]] = {}
+    readings = []
+    waiting = 0
+    with open_bytes(path, on_bytes) as stream:
+        for block in blocks_of_lines(stream):
+            _collect_thresholds(block, thresholds)
+            reader.feed(_in_k6_spelling(block))
+            waiting += len(block)
+            if waiting >= _DRAIN_EVERY_BYTES:
+                waiting = 0
+                readings += _take(reader, table)
+    reader.close()
+    readings += _take(reader, table)
+    limits = list(LIMITS)
+    if reader.garbage:
+        limits.append(f"{reader.garbage:,} lines are no samples of k6's: cut off or changed")
+    span = None if reader.first_s is None or reader.last_s is None else (reader.first_s, reader.last_s)
+    requirements = _requirements(thresholds, path.name)
+    return recorded_run(
+        path, "k6", FORMAT, table, span, readings=readings, requirements=requirements, limits=limits
+    )
+
+
+def _take(reader: Reader, table: SliceTable) -> list[Any]:
+    batch = reader.drain()
+    for part in batch.slices:
+        part.received_bytes = None  # k6 tells it for all requests together only
+    table.merge(batch.slices)
+    for sample, count in batch.errors.items():
+        table.error(sample.endpoint, sample.text, count)
+    return batch.readings
+
+
+def _in_k6_spelling(block: bytes) -> bytes:
+    """The same lines, each one as k6 itself writes it."""
+    if not block.endswith(b"\n"):
+        block += b"\n"
+    if block.count(_POINT) + block.startswith(_METRIC) + block.count(b"\n" + _METRIC) == block.count(b"\n"):
+        return block
+    return b"".join(_respelt(line) + b"\n" for line in block.split(b"\n") if line.strip())
+
+
+def _respelt(line: bytes) -> bytes:
+    if line.startswith(b'{"metric":"') and _POINT in line:
+        return line
+    try:
+        entry = orjson.loads(line)
+        if entry["type"] != "Point":
+            return line
+        data = entry["data"]
+        point = {"time": data["time"], "value": data["value"], "tags": data.get("tags") or {}}
+        return orjson.dumps({"metric": entry["metric"], "type": "Point", "data": point})
+    except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError):
+        return line  # the reader counts it as garbage
+
+
+def _collect_thresholds(block: bytes, found: dict[str, list[str]]) -> None:
+    """Each metric's thresholds, from the line that defines it."""
+    at = block.find(_METRIC)
+    while at >= 0:
+        end = block.find(b"\n", at)
+        try:
+            entry = orjson.loads(block[at : end if end >= 0 else None])
+            texts = entry["data"].get("thresholds") or []
+            found[str(entry["metric"])] = [text for text in texts if isinstance(text, str)]
+        except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError):
+            pass  # the reader counts it as garbage
+        at = block.find(_METRIC, at + 1)
+
+
+def _requirements(thresholds: dict[str, list[str]], source: str) -> list[Requirement]:
+    made = []
+    for metric, expressions in thresholds.items():
+        for expression in expressions:
+            try:
+                made.append(threshold_requirement(metric, expression, source))
+            except ValueError:
+                continue  # k6 refuses it as well, and would not have run
+    return made

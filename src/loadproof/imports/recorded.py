@@ -1,0 +1,71 @@
+"""A file with every request, as a run: what can be judged of one of Loadproof's own can be judged of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from loadproof.errors import ConfigError, Problem
+from loadproof.model import Event, EventKind, Plan, Profile, ProfileKind
+from loadproof.run.reader import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.imports.slices import SliceTable
+    from loadproof.model import Reading, Requirement
+
+_ENDPOINTS_MERGED: Final = (
+    "more than 1,000 endpoint names: the later ones are added up as '(other endpoints)'; "
+    "give requests with ids in their address one name"
+)
+
+
+def recorded_run(
+    path: Path,
+    engine: str,
+    format_name: str,
+    table: SliceTable,
+    span: tuple[float, float] | None,
+    *,
+    readings: Sequence[Reading] = (),
+    requirements: Sequence[Requirement] = (),
+    limits: Sequence[str] = (),
+) -> Run:
+    """The run that `table` holds; `span` is when the load began and ended, in seconds since the epoch.
+
+    Raises:
+        ConfigError: there is no request in it.
+    """
+    slices = table.slices()
+    if span is None or not slices:
+        hint = "is it the whole file?"
+        raise ConfigError(Problem(f"there is no request in this {format_name}", str(path), hint))
+    said = [*limits, *([_ENDPOINTS_MERGED] if table.too_many_endpoints else [])]
+    start_s, end_s = span
+    name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    plan = Plan(
+        name=name,
+        scenario=Path(path.name),
+        engine=engine,
+        target=None,
+        profile=Profile(ProfileKind.SCENARIO),
+        requirements=tuple(requirements),
+    )
+    facts = {
+        "name": name,
+        "state": "FINISHED",
+        "outcome": "completed",
+        "started_at_s": start_s,
+        "imported": {"format": format_name, "limits": said},
+    }
+    events = [
+        Event(start_s, EventKind.LOAD_STARTED, "the load started"),
+        *(Event(start_s, EventKind.IMPORTED, limit) for limit in said),
+        *(
+            Event(end_s, EventKind.ERROR_SAMPLE, text, {"endpoint": endpoint, "count": count})
+            for (endpoint, text), count in sorted(table.errors.items())
+        ),
+        Event(end_s, EventKind.LOAD_ENDED, "the load ended"),
+    ]
+    return Run(path, facts, plan, slices, tuple(readings), tuple(events), ())

@@ -1,0 +1,202 @@
+"""A history in the terminal, with sparklines, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from loadproof.analysis.change_points import ALPHA
+from loadproof.analysis.measured import ALL_REQUESTS
+from loadproof.analysis.requirements import format_value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from loadproof.analysis.history import Change, History, Series
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_MISSING: Final = "·"
+_MOST_RUNS_SHOWN: Final = 48
+_MOST_ROWS: Final = 14
+_MOST_CHANGES: Final = 12
+_FEW_RUNS: Final = 15
+_USUAL: Final = frozenset({"p95"})
+_USUAL_OF_ALL: Final = frozenset({"p50", "p95", "p99", "throughput", "error rate"})
+
+
+def print_history(history: History, console: Console, *, everything: bool = False) -> None:
+    """What changed, then the series: the usual ones and those that changed, or `everything`."""
+    console.print()
+    console.print(_headline(history))
+    for line in _remarks(history):
+        console.print(Text.assemble(("  note  ", "dim"), line))
+    changes = _latest_first(history)
+    if changes:
+        console.print()
+    for series, change in changes[:_MOST_CHANGES]:
+        mark = ("  ~ ", "yellow") if change.provisional else ("  ! ", _style(series, change))
+        console.print(Text.assemble(mark, change.sentence))
+    if len(changes) > _MOST_CHANGES:
+        console.print(f"    and {len(changes) - _MOST_CHANGES} more: --json FILE has all")
+    shown = [series for series in history.series if everything or _is_usual(series) or series.changes]
+    if shown:
+        console.print()
+        console.print(Padding(_table(shown if everything else _fewer(shown)), (0, 0, 0, 1)))
+    if len(shown) > _MOST_ROWS and not everything:
+        console.print(f"    and {len(shown) - _MOST_ROWS} more series: --endpoint or --statistic shows them")
+
+
+def write_history_json(history: History, stream: TextIO) -> None:
+    """Everything, for other programs; the same bytes for the same runs."""
+    json.dump(history_json(history), stream, indent=2, ensure_ascii=False)
+    stream.write("\n")
+
+
+def history_json(history: History) -> dict[str, Any]:
+    """JSON values only. Times in seconds, shares as fractions of 1; missing values are null."""
+    return {
+        "name": history.name,
+        "alpha": ALPHA,
+        "tolerance": history.tolerance,
+        "runs": [
+            {
+                "run": run.label,
+                "file": run.source,
+                "started_at_s": run.started_at_s,
+                "commit": run.commit,
+                "branch": run.branch,
+            }
+            for run in history.runs
+        ],
+        "left_out": [{"run": label, "reason": reason} for label, reason in history.left_out],
+        "series": [_series_json(history, series) for series in history.series],
+    }
+
+
+def _series_json(history: History, series: Series) -> dict[str, Any]:
+    return {
+        "endpoint": series.endpoint,
+        "statistic": series.measure.name,
+        "unit": str(series.measure.unit),
+        "values": list(series.values),
+        "changes": [
+            {
+                "run": history.runs[change.run].label,
+                "commit": history.runs[change.run].commit,
+                "index": change.run,
+                "before": change.before,
+                "after": change.after,
+                "p": change.p,
+                "runs_since": change.runs_since,
+                "provisional": change.provisional,
+                "sentence": change.sentence,
+            }
+            for change in series.changes
+        ],
+        "outliers": [history.runs[place].label for place in series.outliers],
+        "autocorrelation": series.autocorrelation,
+    }
+
+
+def _headline(history: History) -> Text:
+    runs = history.runs
+    if not runs:
+        return Text.assemble((history.name, "bold"), "  no run that can be compared")
+    first, last = (_date(run.started_at_s) for run in (runs[0], runs[-1]))
+    number = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+    changed = sum(bool(series.changes) for series in history.series)
+    said = f"{changed} of {len(history.series)} series changed" if changed else "no change of level"
+    return Text.assemble((history.name, "bold"), f"  {number}, {first} to {last}: {said}")
+
+
+def _remarks(history: History) -> list[str]:
+    said = []
+    if history.left_out:
+        reasons: dict[str, int] = {}
+        for _, reason in history.left_out:
+            reasons[reason] = reasons.get(reason, 0) + 1
+        told = "; ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
+        said.append(f"left out: {told}")
+    if 0 < len(history.runs) < _FEW_RUNS:
+        said.append(f"a change is hard to tell before about {_FEW_RUNS} runs")
+    drifting = sum(series.drifts for series in history.series)
+    if drifting * 4 > len(history.series):
+        said.append(
+            f"{drifting} of {len(history.series)} series drift: runs resemble their neighbours, so that "
+            "small changes are found late or not at all; a quieter machine helps"
+        )
+    return said
+
+
+def _latest_first(history: History) -> list[tuple[Series, Change]]:
+    found = [(series, change) for series in history.series for change in series.changes]
+    return sorted(found, key=lambda pair: (-pair[1].run, pair[0].endpoint, pair[0].measure.name))
+
+
+def _is_usual(series: Series) -> bool:
+    names = _USUAL_OF_ALL if series.endpoint == ALL_REQUESTS else _USUAL
+    return series.measure.name in names
+
+
+def _fewer(shown: Sequence[Series]) -> list[Series]:
+    """As many as fit: what changed first, then all requests, in the order that they have."""
+    ranked = sorted(shown, key=lambda series: (not series.changes, series.endpoint != ALL_REQUESTS))
+    chosen = {id(series) for series in ranked[:_MOST_ROWS]}
+    return [series for series in shown if id(series) in chosen]
+
+
+def _table(shown: Sequence[Series]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    table.add_column("endpoint", no_wrap=True, overflow="ellipsis", max_width=36)
+    table.add_column("statistic", no_wrap=True)
+    table.add_column("oldest to newest", no_wrap=True)
+    table.add_column("newest", justify="right", no_wrap=True)
+    table.add_column("least … greatest", justify="right", no_wrap=True, style="dim")
+    for series in shown:
+        known = [value for value in series.values if value is not None]
+        unit = series.measure.unit
+        newest = series.values[-1] if series.values else None
+        table.add_row(
+            series.endpoint,
+            series.measure.name,
+            _sparkline(series),
+            "—" if newest is None else format_value(newest, unit),
+            f"{format_value(min(known), unit)} … {format_value(max(known), unit)}" if known else "",
+        )
+    return table
+
+
+def _sparkline(series: Series) -> Text:
+    """One bar a run, the newest ones; the first run of a new level stands out."""
+    known = [value for value in series.values if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    at = {change.run: _style(series, change) for change in series.changes}
+    line = Text()
+    for place in range(max(0, len(series.values) - _MOST_RUNS_SHOWN), len(series.values)):
+        value = series.values[place]
+        if place in at:
+            line.append("|", style=at[place])
+        line.append(_MISSING if value is None else _bar(value, low, high))
+    return line
+
+
+def _bar(value: float, low: float, high: float) -> str:
+    if high <= low:
+        return _BARS[0]
+    return _BARS[min(int((value - low) / (high - low) * len(_BARS)), len(_BARS) - 1)]
+
+
+def _style(series: Series, change: Change) -> str:
+    worse = (change.after > change.before) == series.measure.higher_is_worse
+    return "bold red" if worse else "bold green"
+
+
+def _date(time_s: float | None) -> str:
+    return "?" if time_s is None else time.strftime("%Y-%m-%d", time.localtime(time_s))

@@ -1,0 +1,161 @@
+"""Runs over time: which make a series, and what is said of it."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from loadproof.analysis.history import History, Series, history
+from loadproof.analysis.measured import ALL_REQUESTS, Conditions, MeasuredEndpoint, MeasuredRun
+from loadproof.reports.history import print_history, write_history_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOANS = "GET /api/loans"
+
+
+def _run(number: int, p95_s: float, failed: int = 0) -> MeasuredRun:
+    endpoints = tuple(
+        MeasuredEndpoint(name, 1000, failed, 50.0, {0.5: p95_s / 2, 0.95: p95_s, 0.99: p95_s * 2}, p95_s / 2)
+        for name in (LOANS, ALL_REQUESTS)
+    )
+    return MeasuredRun(
+        label=f"run{number:02d}",
+        source=f"runs/run{number:02d}.db",
+        started_at_s=1000.0 + number,
+        duration_s=60.0,
+        endpoints=endpoints,
+        conditions=Conditions(scenario="locustfile.py", engine="locust", profile={"stages": []}),
+        commit=f"{number:x}" * 8,
+        branch="main",
+    )
+
+
+def _runs(*levels: tuple[float, int], sd: float = 0.02) -> list[MeasuredRun]:
+    random = np.random.default_rng(11)
+    values = [level * float(np.exp(random.normal(0, sd))) for level, count in levels for _ in range(count)]
+    return [_run(number, value) for number, value in enumerate(values)]
+
+
+def _series(found: History, statistic: str = "p95") -> Series:
+    return next(s for s in found.series if (s.endpoint, s.measure.name) == (LOANS, statistic))
+
+
+def _printed(found: History) -> str:
+    stream = io.StringIO()
+    print_history(found, Console(file=stream, width=200))
+    return stream.getvalue()
+
+
+def test_a_change_is_told_with_its_run_commit_and_size() -> None:
+    """ "Since run R of commit C p95 is 20 % higher", with both levels and the number of runs."""
+    (change,) = _series(history("loans", _runs((0.1, 20), (0.12, 8)))).changes
+    assert change.run == 20
+    assert change.sentence.startswith(f"since run run20 of commit 1414141414 p95 of {LOANS} is ")
+    assert change.after / change.before == pytest.approx(1.2, abs=0.03)
+    assert change.runs_since == 8
+    assert not change.provisional
+
+
+def test_a_young_change_is_provisional() -> None:
+    """Until five runs have the new level."""
+    (change,) = _series(history("loans", _runs((0.1, 30), (0.2, 4)))).changes
+    assert change.provisional
+    assert "provisional: only 4 runs since" in change.sentence
+
+
+def test_a_history_without_a_change_says_so() -> None:
+    """No series changed, and nothing else is claimed."""
+    found = history("loans", _runs((0.1, 30)))
+    assert all(not series.changes for series in found.series)
+    assert "30 runs, 1970-01-01 to 1970-01-01: no change of level" in _printed(found)
+
+
+def test_only_comparable_healthy_runs_make_a_series() -> None:
+    """Runs with another load, and runs whose measurement is invalid, are left out and counted, with why."""
+    runs = _runs((0.1, 20))
+    other = replace(runs[3], conditions=Conditions(scenario="locustfile.py", profile={"stages": [[60, 9]]}))
+    ill = replace(runs[5], invalid=("the generator was saturated",))
+    found = history("loans", [other if r is runs[3] else ill if r is runs[5] else r for r in runs])
+    assert len(found.runs) == 18
+    assert found.left_out == (
+        ("run03", "another scenario, load or target"),
+        ("run05", "the generator was saturated"),
+    )
+    assert "left out: another scenario, load or target (1); the generator was saturated (1)" in _printed(
+        found
+    )
+
+
+def test_runs_are_in_order_of_time_whatever_order_they_come_in() -> None:
+    """The same runs shuffled give the same history."""
+    runs = _runs((0.1, 20), (0.12, 8))
+    assert history("loans", runs[::-1]) == history("loans", runs)
+
+
+def test_a_run_without_an_endpoint_leaves_a_gap() -> None:
+    """Missing is missing: the place stays empty, and changes are placed by the runs that have it."""
+    runs = _runs((0.1, 20), (0.15, 8))
+    runs[2] = replace(runs[2], endpoints=runs[2].endpoints[1:])
+    series = _series(history("loans", runs))
+    assert series.values[2] is None
+    assert [change.run for change in series.changes] == [20]
+
+
+def test_an_error_rate_changes_by_points_not_by_a_ratio() -> None:
+    """From 0 there is no ratio; 2 % of failures are told."""
+    runs = [_run(number, 0.1, failed=0 if number < 20 else 20) for number in range(28)]
+    (change,) = _series(history("loans", runs), "error rate").changes
+    expected = f"since run run20 of commit 1414141414 error rate of {LOANS} is higher: 0%"
+    assert change.sentence.startswith(expected)
+
+
+@pytest.mark.parametrize(("tolerance", "changes"), [(0.05, 1), (0.3, 0)])
+def test_the_tolerance_decides_what_is_told(tolerance: float, changes: int) -> None:
+    """A change of 20 % is told at 5 % and not at 30 %."""
+    found = history("loans", _runs((0.1, 20), (0.12, 8)), tolerance=tolerance)
+    assert len(_series(found).changes) == changes
+
+
+def test_endpoints_and_measures_can_be_chosen() -> None:
+    """Only the wanted ones, in the order of the endpoints."""
+    found = history("loans", _runs((0.1, 10)), endpoints=[ALL_REQUESTS], measures=["p99", "throughput"])
+    assert [(s.endpoint, s.measure.name) for s in found.series] == [
+        (ALL_REQUESTS, "p99"), (ALL_REQUESTS, "throughput"),
+    ]  # fmt: skip
+
+
+def test_the_json_has_everything_and_is_the_same_each_time() -> None:
+    """All values, changes and outliers, as the same bytes."""
+    texts = []
+    for _ in range(2):
+        stream = io.StringIO()
+        write_history_json(history("loans", _runs((0.1, 20), (0.12, 3))), stream)
+        texts.append(stream.getvalue())
+    assert texts[0] == texts[1]
+    written = json.loads(texts[0])
+    assert len(written["runs"]) == 23
+    series = next(s for s in written["series"] if (s["endpoint"], s["statistic"]) == (LOANS, "p95"))
+    assert len(series["values"]) == 23
+    assert all(change["provisional"] for change in series["changes"])
+
+
+def _lines_with(text: str, words: Sequence[str]) -> list[str]:
+    return [line for line in text.splitlines() if all(word in line for word in words)]
+
+
+def test_the_terminal_shows_a_bar_for_each_run() -> None:
+    """A sparkline with a stroke before the first run of the new level."""
+    (line,) = _lines_with(_printed(history("loans", _runs((0.1, 20), (0.2, 8)))), [LOANS, " p95 ", "▁"])
+    bars = line.split("p95")[1].split()[0]
+    before, after = bars.split("|")
+    assert (len(before), len(after)) == (20, 8)
+    assert set(before) <= set("▁▂")
+    assert set(after) <= set("▇█")

@@ -1,0 +1,157 @@
+"""What an imported file supports is judged; what it does not support is INCONCLUSIVE, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from loadproof.analysis.imported import judge_aggregate, measured_aggregate, read_measured
+from loadproof.analysis.judge import judge
+from loadproof.analysis.measured import ALL_REQUESTS
+from loadproof.analysis.sources import open_measured
+from loadproof.errors import ConfigError
+from loadproof.imports.aggregate import ALL, Aggregate, EngineThreshold, Totals
+from loadproof.imports.formats import read_import
+from loadproof.model import Endpoint, Operator, Requirement, Statistic, Subject, Verdict
+from loadproof.run.reader import Run
+from tests.imports.k6_lines import definition, odd_lines, point
+from tests.runs import required
+
+LOANS = Totals(Endpoint("GET", "/loans"), 2000, None, None, {0.5: 0.1, 0.95: 0.25}, 0.12, 0.01, 0.9)
+WHOLE = Totals(ALL, 4000, 8, 50.0, {0.5: 0.1, 0.95: 0.25, 0.99: 0.4}, 0.12, 0.01, 0.9)
+FILE = Aggregate(
+    Path("stats.csv"), "locust", "Locust statistics", (LOANS, WHOLE), rounded=True, limits=("totals only",)
+)
+
+
+def _verdict(requirement: Requirement, aggregate: Aggregate = FILE) -> tuple[Verdict, str]:
+    report = judge_aggregate(aggregate, [requirement])
+    assert report.verdict is report.findings[-1].verdict
+    return report.verdict, f"{report.findings[-1].sentence} {report.findings[-1].advice}"
+
+
+THROUGHPUT = required(40, Subject.THROUGHPUT, Statistic.RATE, Operator.GREATER_EQUAL, quantile=None)
+ERRORS = required(0.01, Subject.ERROR_RATE, Statistic.RATE, Operator.LESS_EQUAL, quantile=None)
+ROWS = [
+    (required(0.3), Verdict.PASS, "p95 is 250ms, required < 300ms", "plain"),
+    (required(0.2), Verdict.FAIL, "p95 is 250ms, required < 200ms", "plain"),
+    (required(0.252), Verdict.INCONCLUSIVE, "rounding moved it by up to 5ms", "within Locust's rounding"),
+    (required(0.3, endpoint="/loans"), Verdict.PASS, "p95 of /loans is 250ms", "an endpoint"),
+    (required(0.5, quantile=0.99, endpoint="/loans"), Verdict.INCONCLUSIVE,
+     "is not in this file, which has p50, p95", "a percentile that is not there"),
+    (required(0.5, quantile=0.97), Verdict.INCONCLUSIVE, "--json-file", "what would have it"),
+    (required(0.3, endpoint="/cart"), Verdict.INCONCLUSIVE, "in it are: GET /loans", "an unknown endpoint"),
+    (required(1.0, statistic=Statistic.MAXIMUM, quantile=None), Verdict.PASS, "max", "the greatest"),
+    (THROUGHPUT, Verdict.PASS, "throughput is 50/s", "throughput"),
+    (ERRORS, Verdict.PASS, "error rate is 0.2%", "errors"),
+    (replace(ERRORS, endpoint="/loans"), Verdict.INCONCLUSIVE, "is not in this file", "failures unknown"),
+    (replace(THROUGHPUT, endpoint="/loans"), Verdict.INCONCLUSIVE, "is not in this file", "nor throughput"),
+    (required(0.8, Subject.RESOURCE, Statistic.MAXIMUM, quantile=None, metric="cpu"), Verdict.INCONCLUSIVE,
+     "is not in this file", "resources"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("requirement", "verdict", "words", "reason"), ROWS, ids=[row[3] for row in ROWS])
+def test_totals_are_judged_as_far_as_they_go(
+    requirement: Requirement, verdict: Verdict, words: str, reason: str
+) -> None:
+    """Each requirement has a verdict, and an INCONCLUSIVE one its reason."""
+    found, said = _verdict(requirement)
+    assert found is verdict, reason
+    assert words in said
+
+
+def test_few_requests_prove_no_percentile() -> None:
+    """The number of samples counts for totals too: 20 requests say nothing of p95."""
+    few = replace(FILE, totals=(replace(WHOLE, requests=20),))
+    assert _verdict(required(0.3), few)[0] is Verdict.INCONCLUSIVE
+
+
+def test_an_unknown_number_of_requests_proves_nothing() -> None:
+    """k6 leaves it out by default."""
+    uncounted = replace(FILE, totals=(replace(LOANS, requests=None), WHOLE))
+    verdict, said = _verdict(required(0.3, endpoint="/loans"), uncounted)
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "of an unknown number of requests" in said
+
+
+def test_two_endpoints_of_one_name_have_no_percentile_together() -> None:
+    """Percentiles cannot be added up."""
+    both = replace(FILE, totals=(LOANS, replace(LOANS, endpoint=Endpoint("POST", "/loans")), WHOLE))
+    verdict, said = _verdict(required(0.3, endpoint="/loans"), both)
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "GET /loans, POST /loans" in said
+
+
+def test_without_requirements_the_engines_thresholds_are_the_verdict() -> None:
+    """k6's own results; one over a metric without samples is none."""
+    held = EngineThreshold("http_req_duration", "p(95)<500", True, 250.0, 4000)
+    empty = EngineThreshold("my_trend", "p(95)<500", True, 0.0, 0)
+    failed = EngineThreshold("checks", "rate>0.99", False, 0.9, 100)
+    verdicts = [
+        judge_aggregate(replace(FILE, thresholds=found)).verdict
+        for found in ((), (held,), (held, empty), (held, empty, failed))
+    ]
+    assert verdicts == [Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL]
+
+
+def test_dropped_iterations_forbid_a_verdict() -> None:
+    """Of totals, and of every request: the slow moments are missing."""
+    report = judge_aggregate(replace(FILE, dropped_share=0.02), [required(0.3)])
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "k6 dropped 2% of its iterations" in report.sentence
+
+
+def test_dropped_iterations_of_samples_forbid_a_verdict(tmp_path: Path) -> None:
+    """The same from k6's JSON output."""
+    lines = [
+        definition("dropped_iterations", "counter", "default"),
+        definition("iterations", "counter", "default"),
+    ]
+    lines += odd_lines()
+    lines += [point("iterations", "2026-11-22T12:00:02.5Z", 1, {}) for _ in range(90)]
+    lines.append(point("dropped_iterations", "2026-11-22T12:00:03.5Z", 10, {}))
+    path = tmp_path / "k6.json"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    run = read_import(path)
+    assert isinstance(run, Run)
+    report = judge(run, [required(100.0)])
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "k6 dropped 10% of its iterations" in report.sentence
+    assert any("k6 dropped 10%" in reason for reason in read_measured(path)[0].invalid)
+
+
+def test_comparisons_get_what_the_file_has_and_what_it_lacks() -> None:
+    """Quantiles that it has, no seconds, its limits; conditions that it does not tell are None."""
+    found = measured_aggregate(FILE)
+    whole = found.endpoint(ALL_REQUESTS)
+    assert whole is not None
+    assert whole.quantiles_s == {0.5: 0.1, 0.95: 0.25, 0.99: 0.4}
+    assert whole.seconds is None
+    assert found.limits == ("totals only",)
+    assert (found.conditions.engine, found.conditions.scenario, found.conditions.profile) == (
+        "locust",
+        None,
+        None,
+    )
+
+
+def test_an_endpoint_without_a_count_is_not_compared() -> None:
+    """No number is made up for it."""
+    found = measured_aggregate(replace(FILE, totals=(replace(LOANS, requests=None), WHOLE)))
+    assert [endpoint.name for endpoint in found.endpoints] == [ALL_REQUESTS]
+
+
+def test_imports_open_where_runs_open(tmp_path: Path) -> None:
+    """`open_measured` takes any of them, and says what it takes when it is given another file."""
+    path = tmp_path / "baseline.json"
+    path.write_text("\n".join(odd_lines()) + "\n", encoding="utf-8")
+    (found,) = open_measured(path)
+    assert found.label == "baseline"
+    assert found.window
+    assert any("load generator" in limit for limit in found.limits)
+    path.write_text("hello")
+    with pytest.raises(ConfigError, match="no file that runs can be read from"):
+        open_measured(path)

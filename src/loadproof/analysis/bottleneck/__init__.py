@@ -1,0 +1,1 @@
+"""Which resource ends the throughput, and on what evidence."""

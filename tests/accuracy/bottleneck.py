@@ -114,7 +114,7 @@ def _f6(_random: np.random.Generator) -> float:
     throughput = mva(demands_s, 0.0, 40)
     stations = [
         Resource(name, throughput * d)
-        for name, d in zip("cpu disk1 disk2 disk3".split(), demands_s, strict=True)
+        for name, d in zip(["cpu", "disk1", "disk2", "disk3"], demands_s, strict=True)
     ]
     found = attribute(levels, throughput, stations)
     if names(found) != ("disk3",):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.load import NOTE, applied_load, judge_load, judge_under_load
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from loadproof.run.reader import Run
 
-ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = ()
+ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (find_bottleneck,)
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 
 A finding with NOTE in its evidence is worth knowing and is no verdict; one with "measurement": "invalid"

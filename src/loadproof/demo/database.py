@@ -73,6 +73,9 @@ class Database:
         """All rows of one statement, which may also be a write that no fault concerns."""
         connection = await self._pool.getconn()
         try:
+            if away_s := self._injector.amount("far-database"):
+                self._injector.took_effect("far-database")
+                await asyncio.sleep(away_s)
             cursor = await connection.execute(statement, values)
             return await cursor.fetchall()
         finally:

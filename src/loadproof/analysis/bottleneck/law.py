@@ -2,8 +2,9 @@
 
 The utilisation law U = X D + U0 (Denning and Buzen, "The operational analysis of queueing network models",
 ACM Computing Surveys 10(3), 1978) is fitted to the levels below saturation; it predicts the throughput
-X* = (1 - U0) / D at which a resource has no more to give. The resource with the smallest X* is the bottleneck,
-if it was seen to saturate: correlation alone names what merely grows with load (connections, memory).
+X* = (1 - U0) / D at which a resource has no more to give. The resource with the smallest X* is the
+bottleneck, if it was seen to saturate: correlation alone names what merely grows with load
+(connections, memory).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 LEAST_LEVELS: Final = 3
 FLAT: Final = 0.4
@@ -93,9 +94,7 @@ class Attribution:
     """Everything else that was measured, by its predicted rate."""
 
 
-def attribute(
-    load: Sequence[float], throughput_per_s: Sequence[float], resources: Sequence[Resource]
-) -> Attribution:
+def attribute(load: ArrayLike, throughput_per_s: ArrayLike, resources: Sequence[Resource]) -> Attribution:
     """Levels in ascending order of load (users, or planned arrivals per second)."""
     level, rate = np.asarray(load, float), np.asarray(throughput_per_s, float)
     if len(level) < LEAST_LEVELS or level[-1] < level[0] * LEAST_STEP:

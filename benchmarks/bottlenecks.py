@@ -68,12 +68,12 @@ class Injection:
 
 
 INJECTIONS = (
-    Injection("cpu", ("cpu=20ms",), _READ, "the service's busiest thread"),
+    Injection("cpu", ("cpu=10ms",), _READ, "the service's busiest thread"),
     Injection("pool", ("pool=2", "far-database=20ms"), _READ, "the connection pool"),
     Injection("lock", ("lock-contention=20ms",), _WRITE, "row locks in PostgreSQL"),
     Injection("index", ("dropped-index",), _STATEMENT, "PostgreSQL's processor time", rows=400_000),
 )
-STAGES = ("20s:70", "4s:70")
+STAGES = ("4s:4", "18s:70", "4s:70")
 
 
 def named(injection: Injection, folder: Path) -> tuple[list[str], str]:

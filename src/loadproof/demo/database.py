@@ -37,6 +37,8 @@ class PoolState:
     size: int
     used: int
     waiting: int
+    usage_s: float
+    """Seconds for which connections were lent, added up over all that came back."""
 
 
 class Database:
@@ -103,7 +105,8 @@ class Database:
         state = self._pool.get_stats()
         size = state["pool_size"] - len(self._withheld)
         limit = state["pool_max"] - len(self._withheld)
-        return PoolState(limit, size, size - state["pool_available"], state["requests_waiting"])
+        used, usage_s = size - state["pool_available"], state.get("usage_ms", 0) / 1e3
+        return PoolState(limit, size, used, state["requests_waiting"], usage_s)
 
     async def _give_back(self, connection: AsyncConnection) -> None:
         if self._injector.keeps_connection():

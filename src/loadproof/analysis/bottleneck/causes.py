@@ -58,9 +58,8 @@ def causes(named: Sequence[Named], plateau: Plateau) -> tuple[Named, ...]:
         return (Named(r.LOCKS_KIND.title, r.LOCKS_KIND),)
     left = _without_symptoms(list(named), plateau)
     kinds = {one.kind.name for one in left}
-    if kinds & {r.HOST_CPU, r.POOL} and _database_is_busy(plateau):
-        cause = Named(r.DATABASE_KIND.title, r.DATABASE_KIND)
-        return (cause, *(one for one in left if one.kind.name not in {r.HOST_CPU, r.POOL}))
+    if not kinds - {r.HOST_CPU, r.POOL} and _database_is_busy(plateau):
+        return (Named(r.DATABASE_KIND.title, r.DATABASE_KIND),)
     if kinds == {r.HOST_CPU} and _greatest_user(plateau) == r.GENERATOR:
         generator = next(kind for kind in r.KINDS if kind.name == r.GENERATOR)
         return (Named("the load generator, on the machine of the service", generator),)
@@ -80,6 +79,8 @@ def _without_symptoms(named: list[Named], plateau: Plateau) -> list[Named]:
     """Of a thread, the process it is in and the machine, the innermost that explains the others."""
     kinds = {one.kind.name for one in named}
     drop: set[str] = set()
+    if kinds & {r.QUOTA, r.THREAD}:
+        drop |= {r.POOL}  # its connections are held while the service waits for its own turn
     if r.QUOTA in kinds:
         drop |= {r.THREAD, r.SERVICE_CPU}
     elif r.THREAD in kinds and r.HOST_CPU in kinds:
@@ -92,11 +93,11 @@ def _without_symptoms(named: list[Named], plateau: Plateau) -> list[Named]:
 
 
 def _database_is_busy(plateau: Plateau) -> bool:
-    """As many sessions on processors as there are processors, and nobody uses more of them."""
+    """As many sessions on processors, or ready to be, as there are processors."""
     if plateau.sessions is None or plateau.cores is None:
         return False
     bound = plateau.sessions.by_wait.get("CPU", 0.0) >= plateau.cores
-    return bound and plateau.sessions.share("CPU") >= _MOSTLY and _greatest_user(plateau) == r.DATABASE_CPU
+    return bound and plateau.sessions.share("CPU") >= _MOSTLY
 
 
 def _greatest_user(plateau: Plateau) -> str | None:

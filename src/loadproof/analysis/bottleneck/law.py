@@ -105,7 +105,7 @@ def attribute(load: ArrayLike, throughput_per_s: ArrayLike, resources: Sequence[
     knee = float(level[plateau][0])
     ranked = _ranked(level, rate, plateau, resources)
     accepted = [candidate for candidate in ranked if not candidate.objections]
-    plateau_per_s = float(rate[plateau].max())
+    plateau_per_s = float(rate[plateau].mean())
     if not accepted:
         return Attribution(Answer.UNEXPLAINED, plateau_per_s, knee, (), ranked)
     first = accepted[0].saturates_at_per_s
@@ -116,8 +116,8 @@ def attribute(load: ArrayLike, throughput_per_s: ArrayLike, resources: Sequence[
 
 def demand(
     throughput_per_s: NDArray[np.float64], used: NDArray[np.float64], fitted: NDArray[np.bool_]
-) -> tuple[float, float]:
-    """(D in seconds, U0) by least squares over the `fitted` levels.
+) -> tuple[float, float, float]:
+    """(D in seconds, U0, D's standard error) by least squares over the `fitted` levels.
 
     U0 is 0 unless it is above 0 by two standard errors: a base that is only noise would tilt the line.
     """
@@ -128,9 +128,13 @@ def demand(
         variance = float(((u - slope * x - base) ** 2).sum()) / (len(x) - 2)
         error = np.sqrt(variance * (1 / len(x) + x.mean() ** 2 / spread))
         if base > max(_SIGNIFICANT * error, _LEAST_BASE):
-            return float(slope), float(base)
+            return float(slope), float(base), float(np.sqrt(variance / spread))
     total = float((x * x).sum())
-    return (float((x * u).sum() / total) if total else 0.0), 0.0
+    if total == 0:
+        return 0.0, 0.0, 0.0
+    slope = float((x * u).sum()) / total
+    variance = float(((u - slope * x) ** 2).sum()) / max(1, len(x) - 1)
+    return slope, 0.0, float(np.sqrt(variance / total))
 
 
 def littles_law_error(
@@ -151,8 +155,7 @@ def _plateau(level: NDArray[np.float64], rate: NDArray[np.float64]) -> NDArray[n
     slope = float(np.polyfit(np.log(level[start:]), np.log(rate[start:]), 1)[0])
     if slope >= FLAT:
         return None
-    top = float(rate[start:].max())
-    near = rate >= NEAR_PLATEAU * top
+    near = rate >= NEAR_PLATEAU * float(rate[start:].mean())
     first = int(np.flatnonzero(near)[0])
     # Also the levels beyond, where throughput may have fallen again.
     return np.asarray(np.arange(len(rate)) >= first, dtype=np.bool_)
@@ -181,7 +184,7 @@ def _candidate(
         return None
     below = known & ~top
     fitted = below if below.sum() >= 2 else known
-    slope, base = demand(rate, resource.used, fitted)
+    slope, base, error = demand(rate, resource.used, fitted)
     used_at_top = float(resource.used[known & top].mean())
     rate_at = (1.0 - base) / slope if slope > 0 and base < 1 else float("inf")
     objections = []
@@ -190,7 +193,8 @@ def _candidate(
     if used_at_top < LEAST_USED:
         objections.append("has room left")
     if plateau is not None:
-        if rate_at > GREATEST_EXCESS * float(rate[plateau].max()):
+        surely_used = base + (slope + _SIGNIFICANT * error) * GREATEST_EXCESS * float(rate[plateau].mean())
+        if surely_used < 1.0:
             objections.append("would allow more throughput")
         if _still_grows(level, rate, resource.used, known & plateau):
             objections.append("still grows when throughput does not")

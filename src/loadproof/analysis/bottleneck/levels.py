@@ -13,7 +13,7 @@ from loadproof.analysis.bottleneck.law import LEAST_LEVELS, littles_law_error
 from loadproof.analysis.windows import load_span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from loadproof.run.reader import Run
 
 MOST_LEVELS: Final = 12
-_LEAST_SECONDS: Final = 2
-"""Of a level: the seconds of a ramp that pass one level are few, but one alone is mostly noise."""
+_LEAST_SECONDS: Final = 3
+_MOST_SECONDS: Final = 20
+_SAME_LEVEL: Final = 1.02
 _LEAST_RANGE: Final = 2.0
 """Between the highest and the lowest load: below it there are no levels to speak of."""
 _AT_THE_TOP: Final = 0.98
@@ -39,6 +40,8 @@ class Levels:
     response_s: NDArray[np.float64]
     """Mean response time."""
     open_model: bool
+    in_progress: float
+    """Requests in progress on average, by Little's law: response times added up, over the time."""
 
     def littles_law_error(self) -> float | None:
         """The greatest error of N = X (R + Z), with the think time Z that fits the levels best.
@@ -64,7 +67,8 @@ def levels_of(run: Run) -> Levels | None:
         return None
     top = max(load.values())
     last = max(second for second, value in load.items() if value >= top * _AT_THE_TOP)
-    groups = _grouped({second: value for second, value in load.items() if second <= last})
+    rising = {second: value for second, value in load.items() if second <= last}
+    groups = _grouped(rising, _least_seconds(run, rising))
     by_second: dict[int, list[Slice]] = defaultdict(list)
     for part in run.slices:
         by_second[part.second].append(part)
@@ -74,7 +78,10 @@ def levels_of(run: Run) -> Levels | None:
         return None
     load_, rate, response_s = np.array([row for _, row in kept]).T
     groups = [group for group, _ in kept]
-    return Levels(tuple(groups), load_, rate, response_s, open_model=run.plan.profile.open_model)
+    lengths = np.array([len(group) for group in groups])
+    in_progress = float((rate * response_s * lengths).sum() / lengths.sum())
+    open_model = run.plan.profile.open_model
+    return Levels(tuple(groups), load_, rate, response_s, open_model, in_progress)
 
 
 def by_level(
@@ -111,24 +118,26 @@ def _load_by_second(run: Run, first: int, end: int) -> dict[int, float]:
     return known
 
 
-def _grouped(load: dict[int, float]) -> list[tuple[int, ...]]:
-    """Seconds of similar load, in bins of equal width; one with too few seconds joins the next one."""
-    count = max(1, min(MOST_LEVELS, len(load) // _LEAST_SECONDS))
-    low, high = min(load.values()), max(load.values())
-    width = (high - low) / count or 1.0
-    bins: list[list[int]] = [[] for _ in range(count)]
-    for second, value in sorted(load.items()):
-        bins[min(count - 1, int((value - low) / width))].append(second)
+def _grouped(load: dict[int, float], least: int) -> list[tuple[int, ...]]:
+    """Groups of at least so many seconds of similar load; groups of one load are one."""
+    ordered = sorted(load, key=lambda second: (load[second], second))
+    count = max(1, min(MOST_LEVELS, len(ordered) // least))
     groups: list[tuple[int, ...]] = []
-    waiting: list[int] = []
-    for members in bins:
-        waiting += members
-        if len(waiting) >= _LEAST_SECONDS:
-            groups.append(tuple(waiting))
-            waiting = []
-    if waiting and groups:
-        groups[-1] += tuple(waiting)
+    for part in np.array_split(np.array(ordered), count):
+        group = tuple(int(second) for second in part)
+        level = load[group[len(group) // 2]]
+        if groups and level <= load[groups[-1][len(groups[-1]) // 2]] * _SAME_LEVEL:
+            groups[-1] += group
+        else:
+            groups.append(group)
     return groups
+
+
+def _least_seconds(run: Run, seconds: Collection[int]) -> int:
+    """Answers of a busy service come in bursts, a response time apart: a level must be longer than that."""
+    responses = [part.response.mean_s or 0.0 for part in run.slices if part.second in seconds]
+    longest_s = float(np.quantile(responses, 0.9)) if responses else 0.0
+    return max(_LEAST_SECONDS, min(_MOST_SECONDS, math.ceil(1.5 * longest_s)))
 
 
 def _row(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -85,6 +85,8 @@ DATABASE_KIND: Final = Kind(
     "EXPLAIN (ANALYZE, BUFFERS) the statement that takes most of it: an index may be missing",
 )  # fmt: skip
 
+_POOL_TIME: Final = ("db_pool_usage_seconds_total", "hikaricp_connections_usage_seconds_sum")
+
 
 class Measured:
     """A run's readings by source and series."""
@@ -121,7 +123,10 @@ def measured_resources(
     for kind in KINDS:
         for source in measured.sources(kind.source):
             readings = measured.of(source, kind.series)
-            used = by_level(readings, groups, lambda r: r.value / r.limit if r.limit else None)
+            used = by_level(readings, groups, _share)
+            if kind.name == POOL and (busy := _pool_time(measured, readings)):
+                # Of the whole time, and not of one moment a second.
+                used = by_level(busy, groups, _share)
             waiting = measured.of(source, kind.waiting) if kind.waiting else ()
             if np.isnan(used).all() or (kind.only_if_waits and not waiting):
                 continue
@@ -129,6 +134,18 @@ def measured_resources(
             title = kind.title if source == kind.source else f"{kind.title} ({source})"
             found[title] = (kind, Resource(title, used, signal, kind.waits_from))
     return found
+
+
+def _share(reading: Reading) -> float | None:
+    return reading.value / reading.limit if reading.limit else None
+
+
+def _pool_time(measured: Measured, used: Sequence[Reading]) -> list[Reading]:
+    """Connections in use over the whole of each second, from a counter of the time that they were lent."""
+    limits = [reading.limit for reading in used if reading.limit]
+    counters = (measured.of("metrics", series) for series in _POOL_TIME)
+    known = next((readings for readings in counters if readings), ())
+    return [replace(reading, limit=limits[-1]) for reading in known] if limits else []
 
 
 NOT_MEASURED: Final = (

@@ -61,9 +61,8 @@ def saturated(
         parts.append(f"{waiting:.1f} requests waited for a connection at any moment")
         if sessions is not None:
             parts.append(f"{sessions.active:.1f} of its sessions were at work in the database")
-    error = levels.littles_law_error()
-    if error is not None and error > _LITTLE_TOLERANCE and levels_overfull(levels):
-        parts.append("more requests were in progress than there were users: one of these numbers is wrong")
+    if _more_requests_than_users(levels):
+        parts.append("more requests were in progress than there were users, who each wait for one")
     return said + "".join(f"; {part}" for part in parts)
 
 
@@ -87,18 +86,18 @@ def one_level(full: Sequence[tuple[str, float]], named: Sequence[Named], session
     return f"{said}; one level of load shows no more: a stress profile tells what ends the throughput"
 
 
-def levels_overfull(levels: Levels) -> bool:
-    """More requests in progress (X R) than users, who each wait for one: a wrong measurement, or parallel
-    requests of one user."""
-    in_progress = levels.throughput_per_s * levels.response_s
-    return bool((in_progress > levels.load * (1 + _LITTLE_TOLERANCE)).any())
+def _more_requests_than_users(levels: Levels) -> bool:
+    """Users wait for one request at a time: more in progress is a wrong number, or parallel requests."""
+    lengths = [len(group) for group in levels.seconds]
+    users = sum(n * s for n, s in zip(levels.load, lengths, strict=True)) / sum(lengths)
+    return not levels.open_model and levels.in_progress > users * (1 + _LITTLE_TOLERANCE)
 
 
 def _law(candidate: Candidate) -> str:
     used = format_percent(candidate.used_at_plateau)
     each = format_duration(candidate.demand_s)
     rate = format_rate(candidate.saturates_at_per_s)
-    return f"it was {used} used, each request takes {each} of it, which allows {rate}"
+    return f"it was {used} used, and with {each} of all of it for each request it allows {rate}"
 
 
 def _database(one: Named, sessions: Sessions | None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.consistency import judge_consistency
+from loadproof.analysis.generator import judge_generator
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.load import NOTE, applied_load, judge_load, judge_under_load
 from loadproof.analysis.resources import Watched, judge_resource
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from loadproof.run.reader import Run
 
-ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (find_bottleneck,)
+ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (judge_generator, find_bottleneck)
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 
 A finding with NOTE in its evidence is worth knowing and is no verdict; one with "measurement": "invalid"

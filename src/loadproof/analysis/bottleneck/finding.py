@@ -95,13 +95,12 @@ def _at_one_level(run: Run, measured: Measured, window: Window) -> list[Finding]
 
 def _plateau(measured: Measured, sessions: database.Sessions | None, seconds: Sequence[int]) -> Plateau:
     limits = [reading.limit for reading in measured.of("host", "cpu") if reading.limit]
-    generator = measured.mean("locust", "cpu.all", seconds)
     return Plateau(
         sessions=sessions,
         cores=limits[-1] if limits else None,
         busy_cores=measured.mean("host", "cpu", seconds),
         service_cores=measured.mean("process", "cpu", seconds),
-        generator_cores=generator if generator is not None else measured.mean("k6", "cpu.all", seconds),
+        generator_cores=measured.sum("locust", "cpu", seconds),
         thread_waited=measured.mean("process", "thread.waited", seconds),
     )
 

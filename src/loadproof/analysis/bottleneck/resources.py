@@ -114,6 +114,14 @@ class Measured:
         (value,) = by_level(self.of(source, series), [tuple(seconds)], lambda reading: reading.value)
         return None if np.isnan(value) else float(value)
 
+    def sum(self, source: str, series: str, seconds: Iterable[int]) -> float | None:
+        """The mean over some seconds of what several processes add up to in each."""
+        totals: dict[int, float] = defaultdict(float)
+        for reading in self.of(source, series):
+            totals[int(reading.time_s)] += reading.value
+        values = [totals[second] for second in seconds if second in totals]
+        return sum(values) / len(values) if values else None
+
 
 def measured_resources(
     measured: Measured, groups: Sequence[Sequence[int]]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from loadproof.model import Finding, Reading
 
-HEALTHY = {second: 0.005 for second in range(runs.SECONDS)}
+HEALTHY = dict.fromkeys(range(runs.SECONDS), 0.005)
 
 
 def found(*readings: Sequence[Reading], events: Sequence[Event] = ()) -> list[Finding]:

@@ -1,9 +1,9 @@
 """Whether the generator kept up: what it measured while it did not is its own slowness, not the service's.
 
 The deciding signal is how late the generator's own heartbeat woke (engines/locust/heartbeat.py): an answer
-that comes meanwhile waits as long to be seen. Processor use alone decides nothing, since a closed load without
-think time rightly uses its core whole; it is told as supporting evidence. A slow service makes none of these
-signals: its users wait, and the heartbeat is on time.
+that comes meanwhile waits as long to be seen. Processor use alone decides nothing, since a closed load
+without think time rightly uses its core whole; it is told as supporting evidence. A slow service makes none
+of these signals: its users wait, and the heartbeat is on time.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def _lag(
         return []
     sentence = (
         f"the generator could not keep up: in {_share(bad)} it woke later than "
-        f"{format_duration(threshold_s)} (at worst {format_duration(bad.worst)}), and response times hold that delay"
+        f"{format_duration(threshold_s)} (at worst {format_duration(bad.worst)}), and response times hold "
+        "that delay"
     )
     cpu = _mean(own["locust", "cpu"])
     waited = _mean(own["locust", "waited"])

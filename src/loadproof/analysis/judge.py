@@ -116,6 +116,7 @@ def exit_code(report: Report) -> ExitCode:
 def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
     failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
     unknown = [finding for finding in findings if finding.verdict is Verdict.INCONCLUSIVE]
+    unknown.sort(key=lambda finding: finding.evidence.get("measurement") != "invalid")
     match verdict:
         case Verdict.PASS:
             number = sum(NOTE not in finding.evidence for finding in findings)

@@ -23,8 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -32,13 +30,16 @@ SECONDS = 12
 _CPU_GROUPS = Path("/sys/fs/cgroup/cpu")
 """Of cgroup v1, where a CPU quota can be set without touching anybody else's group."""
 _SCENARIO = """
-import gevent, time
+import gevent, os, time
 from locust import HttpUser, constant, events, task
 
 BLOCK_S = {block_s}
 
-@events.init.add_listener
-def block(**_):
+@events.test_start.add_listener
+def block(environment, **_):
+    if "Master" not in type(environment.runner).__name__:
+        with open("pids", "a") as file:
+            file.write(f"{{os.getpid()}}\\n")
     def every_second():
         while BLOCK_S:
             gevent.sleep(1 - BLOCK_S)
@@ -115,8 +116,8 @@ def findings(case: Case, folder: Path) -> list[dict[str, object]]:
             command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as run:
             over = threading.Event()
-            find = (lambda: server) if case.of == "server" else lambda: _locust_of(run.pid)
-            hurting = threading.Thread(target=_hurt, args=(case.trouble, find, over))
+            pids = (lambda: [server]) if case.of == "server" else lambda: _users_of(folder)
+            hurting = threading.Thread(target=_hurt, args=(case.trouble, pids, over))
             hurting.start()
             run.wait(120)
             over.set()
@@ -125,30 +126,30 @@ def findings(case: Case, folder: Path) -> list[dict[str, object]]:
     return found
 
 
-def _hurt(trouble: str, find: Callable[[], int | None], over: threading.Event) -> None:
-    pid = None
-    while trouble and pid is None and not over.wait(0.1):
-        pid = find()
-    if pid is None:
-        return
-    if trouble == "quota":
-        with _quota(pid, 0.2):
+def _hurt(trouble: str, pids: Callable[[], list[int]], over: threading.Event) -> None:
+    found: list[int] = []
+    while trouble and not found and not over.wait(0.1):
+        found = pids()
+    if trouble == "quota" and found:
+        with _quota(found, 0.2):
             over.wait()
-    while not over.wait(4.5):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-            over.wait(0.5)
-            os.kill(pid, signal.SIGCONT)
+    while trouble == "stops" and not over.wait(4.5):
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            over.wait(0.5 if number == signal.SIGSTOP else 0)
 
 
 @contextlib.contextmanager
-def _quota(pid: int, cores: float) -> Iterator[None]:
-    group = _CPU_GROUPS / f"loadproof-{os.getpid()}-{pid}"
+def _quota(pids: list[int], cores: float) -> Iterator[None]:
+    group = _CPU_GROUPS / f"loadproof-{os.getpid()}"
     group.mkdir()
     try:
         (group / "cpu.cfs_period_us").write_text("100000")
         (group / "cpu.cfs_quota_us").write_text(str(round(cores * 100_000)))
-        (group / "cgroup.procs").write_text(str(pid))
+        for pid in pids:
+            (group / "cgroup.procs").write_text(str(pid))
         yield
     finally:
         for line in (group / "cgroup.procs").read_text().split():
@@ -157,14 +158,10 @@ def _quota(pid: int, cores: float) -> Iterator[None]:
         group.rmdir()
 
 
-def _locust_of(loadproof: int) -> int | None:
-    """The process that drives the load: the last one below the supervisor, once it has begun to send."""
-    with contextlib.suppress(psutil.Error):
-        for process in psutil.Process(loadproof).children(recursive=True):
-            ours = "loadproof.engines.locust.child" in process.cmdline() and "run" in process.cmdline()
-            if ours and not process.children() and process.net_connections(kind="tcp"):
-                return process.pid
-    return None
+def _users_of(folder: Path) -> list[int]:
+    """The processes that drive the load, as the scenario writes them down."""
+    file = folder / "pids"
+    return [int(pid) for pid in file.read_text().split()] if file.exists() else []
 
 
 def main() -> int:

@@ -37,7 +37,7 @@ def lags(values: dict[int, float]) -> list[Reading]:
     [
         ([], 0.0, False),
         ([5, 20, 40], 0.5, False),  # 5 % of 60 s: hiccups of a machine, not of a generator
-        ([5, 15, 25, 35], 0.5, True),
+        ([5, 15, 25, 35], 0.03, True),
         (list(range(60)), 0.019, False),  # what an idle process on a shared machine has
         (list(range(60)), 0.03, True),
     ],

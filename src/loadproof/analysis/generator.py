@@ -9,7 +9,7 @@ of these signals: its users wait, and the heartbeat is on time.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -52,14 +52,14 @@ class Violation:
     measured: int
     worst: float
     threshold: float
+    lost_s: float = 0.0
+    """Time in which it stood still, where that is known."""
 
     @property
     def counts(self) -> bool:
-        """More than 5 % of the measured seconds, or more than 10 in a row."""
-        return (
-            len(self.seconds) > max(LEAST_SECONDS, LEAST_SHARE * self.measured)
-            or _longest_row(self.seconds) > LONGEST_S
-        )
+        """More than 5 % of the measured seconds, or of the time, or more than 10 seconds in a row."""
+        often = len(self.seconds) > max(LEAST_SECONDS, LEAST_SHARE * self.measured)
+        return often or self.lost_s > LEAST_SHARE * self.measured or _longest_row(self.seconds) > LONGEST_S
 
     def evidence(self) -> dict[str, Any]:
         return {
@@ -88,6 +88,9 @@ def _lag(
     median_s = sample(p for p in run.slices if p.second in window.seconds).response.quantile(0.5) or 0.0
     threshold_s = max(LEAST_LAG_S, LAG_OF_MEDIAN * median_s)
     bad = _beyond(lags, lambda reading: reading.value > threshold_s, threshold_s)
+    # The latest wake-up of a second is about as late as the stall was long.
+    stalls_s = {int(r.time_s): min(1.0, r.value) for r in lags if r.value > threshold_s}
+    bad = replace(bad, lost_s=sum(stalls_s.values()))
     if not bad.counts:
         return []
     sentence = (

@@ -176,6 +176,8 @@ _NOTED = (
     EventKind.IN_FLIGHT,
     EventKind.DROPPED,
     EventKind.INTERRUPTED,
+    EventKind.STOPPED_EARLY,
+    EventKind.CLOCK_SET,
     EventKind.WORKER_REFUSED,
     EventKind.SESSION_FALLBACK,
 )

@@ -36,6 +36,7 @@ from loadproof.units import parse_duration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from loadproof.analysis.early_stop import EarlyStop
     from loadproof.engines import Engine
     from loadproof.model import Requirement, Verdict
     from loadproof.run.progress import Progress
@@ -87,6 +88,7 @@ def drive(
 
     Raises EngineError or RunFileError; the run file then holds what there was.
     """
+    from loadproof.analysis.early_stop import EarlyStop, StopOn
     from loadproof.analysis.judge import judge
 
     clock = Clock()
@@ -96,11 +98,13 @@ def drive(
     started_at_s = clock.now()
     path = run_file or o.RUNS_FOLDER / f"{_stamp(started_at_s)}-{plan.name}.db"
     writer = RunWriter(path, _facts(plan, engine, selection, started_at_s))
-    conductor = Conductor(plan, engine, writer, clock, selection.watches)
+    early = EarlyStop(plan, StopOn(plan.options["stop_on"])) if "stop_on" in plan.options else None
+    observers = () if early is None else (early,)
+    conductor = Conductor(plan, engine, writer, clock, selection.watches, observers)
     for event in watching_events(selection, started_at_s):
         conductor.event(event)
     try:
-        outcome = asyncio.run(_conduct(conductor, make_view(), live))
+        outcome = asyncio.run(_conduct(conductor, make_view(), live, early))
     except EngineError:
         writer.finish({"outcome": Outcome.ENGINE_FAILED, "ended_at_s": clock.now()})
         writer.close()
@@ -129,7 +133,9 @@ def finish(report: Report, json_file: Path | None) -> int:
     return int(exit_code(report))
 
 
-async def _conduct(conductor: Conductor, view: View, live: LiveOutputs) -> Outcome:
+async def _conduct(
+    conductor: Conductor, view: View, live: LiveOutputs, early: EarlyStop | None = None
+) -> Outcome:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, conductor.stop)
@@ -138,6 +144,9 @@ async def _conduct(conductor: Conductor, view: View, live: LiveOutputs) -> Outco
 
     def on_second(progress: Progress, now_s: float) -> None:
         view.update(progress, now_s)
+        why = early.reason(now_s) if early is not None else None
+        if why:
+            conductor.stop_early(why)
         for remark in live.update(progress, now_s):
             conductor.event(Event(now_s, EventKind.MONITOR_REMARK, remark))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from loadproof.errors import EngineError, Problem, RunFileError
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
@@ -31,6 +31,19 @@ _SERIES_REMEMBERED = 20_000
 OTHER_ENDPOINTS = Endpoint("", "(other endpoints)")
 
 
+class Observer(Protocol):
+    """Hears what is recorded, as it is recorded; must return at once."""
+
+    def slice(self, part: Slice, /) -> None:
+        """One second of one endpoint."""
+
+    def reading(self, reading: Reading, /) -> None:
+        """One value of a series."""
+
+    def event(self, event: Event, /) -> None:
+        """Something that happened."""
+
+
 class Conductor:
     """One run, from the first process to the last commit. Implements the engines' Sink.
 
@@ -38,8 +51,16 @@ class Conductor:
     """
 
     def __init__(
-        self, plan: Plan, engine: Engine, writer: RunWriter, clock: Clock, watches: Sequence[Watch] = ()
+        self,
+        plan: Plan,
+        engine: Engine,
+        writer: RunWriter,
+        clock: Clock,
+        watches: Sequence[Watch] = (),
+        observers: Sequence[Observer] = (),
     ) -> None:
+        self._observers = observers
+        self._stopped_early = False
         self.progress = Progress(plan)
         self._plan = plan
         self._engine = engine
@@ -71,6 +92,8 @@ class Conductor:
                 await self._watcher.start()
                 await self._consistency.ask("before")
                 outcome = await self._engine.run(self._plan, self)
+                if outcome is Outcome.INTERRUPTED and self._stopped_early and not self._stops:
+                    outcome = Outcome.STOPPED
                 await self._consistency.ask("after")
             except EngineError as error:
                 self.event(Event(self.now(), EventKind.ENGINE_DIED, str(error)))
@@ -93,22 +116,36 @@ class Conductor:
             self.event(Event(self.now(), EventKind.INTERRUPTED, "interrupted: the load ends"))
         self._engine.stop()
 
+    def stop_early(self, why: str) -> None:
+        """Ask the engine to end gently, because the verdict is certain; asking again does nothing."""
+        if self._stopped_early or self._stops or self.progress.load_ended_s is not None:
+            return
+        self._stopped_early = True
+        self.event(Event(self.now(), EventKind.STOPPED_EARLY, why))
+        self._engine.stop()
+
     # --- the sink ------------------------------------------------------------------------------------
 
     def slice(self, part: Slice) -> None:
         part = replace(part, endpoint=self._known(part.endpoint))
         self._batch.slices.append(part)
         self.progress.add_slice(part)
+        for observer in self._observers:
+            observer.slice(part)
 
     def reading(self, reading: Reading) -> None:
         reading = replace(reading, series=self._known_series(reading.series))
         self._batch.readings.append(reading)
         self.progress.add_reading(reading)
+        for observer in self._observers:
+            observer.reading(reading)
 
     def event(self, event: Event) -> None:
         event = replace(event, message=self._redact(event.message), data=self._clean_data(event.data))
         self._batch.events.append(event)
         self.progress.add_event(event)
+        for observer in self._observers:
+            observer.event(event)
 
     def log(self, line: str) -> None:
         line = self._redact(line)

@@ -9,7 +9,7 @@ from loadproof.model import EventKind, Operator, Plan, Statistic
 from tests import runs
 
 DURATION_S = 100
-SECONDS = range(9, DURATION_S, 3)
+SECONDS = range(9, DURATION_S, 8)
 """Not before five seconds are known."""
 
 

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from loadproof import __version__
 from loadproof.cli import options as o
+from loadproof.cli.calibration import rate_warning
 from loadproof.cli.planning import check_targets, plan_and_engine
 from loadproof.cli.scenario import with_plan_request
 from loadproof.errors import ConfigError, EngineError, Problem
@@ -63,6 +64,9 @@ def command(
     if slow is not None:
         plan = replace(plan, options={**plan.options, "slow_s": slow_limit_s(slow)})
     live = LiveOutputs(metrics_port, otlp)
+    warning = rate_warning(plan, driver)
+    if warning:
+        typer.echo(f"warning: {warning}", err=True)
     check_targets(plan)
     report = drive(plan, driver, run_file, make_view=lambda: choose_view(plan, quiet=quiet), live=live)
     return finish(report, json_file)

@@ -170,7 +170,8 @@ class TestConfig(_Section):
     args: list[str] = Field(default_factory=list, description="Arguments, after those of the scenario.")
     stop_on: Literal["breach", "settled"] | None = Field(
         None,
-        description="End early, when one requirement can no longer pass (`breach`) or no verdict change (`settled`).",
+        description="End early: when one requirement can no longer pass (`breach`), or when no verdict can "
+        "change (`settled`).",
     )
     probe: str | None = Field(
         None, description="Path of the target that an idle process asks 5 times a second beside the load."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +13,7 @@ from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
 from loadproof.plan.redact import Redactor, redact_url, secrets_of
 from loadproof.plan.watching import secrets_in
 from loadproof.run.consistency import Consistency
+from loadproof.run.probing import Probe
 from loadproof.run.progress import Progress
 from loadproof.run.watch import Watcher
 from loadproof.run.writer import Batch
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from loadproof.run.writer import RunWriter
 
 _COMMIT_EVERY_S = 1.0
+_CLOCK_STEP_S = 0.1
+"""In a second; a clock that is only steered moves by half a millisecond."""
 _ENDPOINT_LIMIT = 1000
 """Distinct endpoints kept; a scenario that puts ids into names would fill the disk with them."""
 _SERIES_REMEMBERED = 20_000
@@ -77,6 +81,8 @@ class Conductor:
         self._series: dict[str, str] = {}
         self._watcher = Watcher(watches, self)
         self._consistency = Consistency(plan, watches, self)
+        self._probe = Probe(plan, self)
+        self._wall_offset_s: float | None = None
 
     async def run(self, on_second: Callable[[Progress, float], None]) -> Outcome:
         """Drive the load to its end; `on_second` is called after each commit.
@@ -91,6 +97,7 @@ class Conductor:
             try:
                 await self._watcher.start()
                 await self._consistency.ask("before")
+                await self._probe.start()
                 outcome = await self._engine.run(self._plan, self)
                 if outcome is Outcome.INTERRUPTED and self._stopped_early and not self._stops:
                     outcome = Outcome.STOPPED
@@ -99,6 +106,7 @@ class Conductor:
                 self.event(Event(self.now(), EventKind.ENGINE_DIED, str(error)))
                 raise EngineError(*(self._clean(problem) for problem in error.problems)) from error
             finally:
+                await self._probe.stop()
                 await self._watcher.stop()
                 committing.cancel()
                 await asyncio.gather(committing, return_exceptions=True)
@@ -205,6 +213,7 @@ class Conductor:
         while True:
             due_s += _COMMIT_EVERY_S
             await asyncio.sleep(max(0.0, due_s - loop.time()))
+            self._watch_the_wall_clock()
             # In a thread: a slow disk must not stop the reading of the engine's pipe.
             await asyncio.shield(loop.run_in_executor(disk, self._commit, self._taken()))
             try:
@@ -215,6 +224,17 @@ class Conductor:
             if self._broken is not None:
                 self._engine.stop()
                 return
+
+    def _watch_the_wall_clock(self) -> None:
+        """Our own clock does not jump; that somebody set the machine's is told, for whoever compares logs."""
+        offset_s = time.time() - self.now()
+        before_s, self._wall_offset_s = self._wall_offset_s, offset_s
+        if before_s is not None and abs(offset_s - before_s) > _CLOCK_STEP_S:
+            moved_s = offset_s - before_s
+            message = (
+                f"the machine's clock was set by {moved_s:+.2f} s: durations and this file's times are not"
+            )
+            self.event(Event(self.now(), EventKind.CLOCK_SET, message, {"by_s": moved_s}))
 
     def _taken(self) -> Batch:
         batch, self._batch = self._batch, Batch()

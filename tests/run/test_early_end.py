@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from benchmarks.generator import stub
 
+from loadproof.errors import ExitCode
 from loadproof.model import EventKind, Outcome
 from tests.contracts.fake_engine import FakeEngine
 from tests.run.test_conductor import Course
@@ -16,6 +21,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadproof.run.progress import Progress
+
+SCENARIO = """
+from locust import HttpUser, constant, task
+
+class Reader(HttpUser):
+    wait_time = constant(0.1)
+
+    @task
+    def read(self):
+        self.client.get("/")
+"""
 
 
 def test_a_load_that_is_stopped_early_says_why_and_is_no_interruption(tmp_path: Path) -> None:
@@ -65,3 +81,19 @@ def test_a_clock_that_is_set_is_told_and_changes_no_duration(
     assert event.data["by_s"] == pytest.approx(step_s, abs=0.05)
     # Each is a second after the other: with the step it would be three, or back in time.
     assert all(0 < later - sooner < 2.9 for sooner, later in pairwise(moments))
+
+
+def test_a_real_load_ends_when_its_requirement_is_lost(tmp_path: Path) -> None:
+    """A minute of Locust against answers of 20 ms, none of which may take 1 ms: over long before, and FAIL."""
+    (tmp_path / "locustfile.py").write_text(SCENARIO)
+    (tmp_path / "requirements.yaml").write_text("response_time:\n  p50: <1ms\n")
+    with stub() as (url, _):
+        command = [sys.executable, "-m", "loadproof", "run", "locustfile.py", "--target", url, "--quiet"]
+        command += ["--requirements", "requirements.yaml", "--stop-on", "breach", "--json", "report.json"]
+        command += ["--stage", "1s:5", "--stage", "24s:5"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["outcome"] == Outcome.STOPPED
+    assert report["duration_s"] < 24
+    assert any(note.startswith("stopped early: p50 can no longer be <1ms") for note in report["notes"])
+    assert done.returncode == ExitCode.FAIL, done.stdout

@@ -27,6 +27,8 @@ _SAME_LEVEL: Final = 1.02
 _LEAST_RANGE: Final = 2.0
 """Between the highest and the lowest load: below it there are no levels to speak of."""
 _AT_THE_TOP: Final = 0.98
+_BY_SECOND: Final = ("load", "locust", "k6")
+"""Sources that name the second that they speak of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,20 @@ def by_level(
     for reading in readings:
         number = value(reading)
         if number is not None:
-            found[int(reading.time_s)].append(number)
+            found[_measured_second(reading)].append(number)
     means = []
     for group in groups:
         inside = [number for second in group for number in found.get(second, ())]
         means.append(sum(inside) / len(inside) if inside else math.nan)
     return np.array(means)
+
+
+def _measured_second(reading: Reading) -> int:
+    """Monitors read just after a whole second, and what they read is of the second before.
+
+    On a ramp the difference matters: a use that is told a second late looks smaller than it was.
+    """
+    return int(reading.time_s if reading.source in _BY_SECOND else reading.time_s - 0.5)
 
 
 def _load_by_second(run: Run, first: int, end: int) -> dict[int, float]:

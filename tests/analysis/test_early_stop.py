@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadproof.analysis.early_stop import EarlyStop, StopOn
-from loadproof.model import EventKind, Operator, Plan, Statistic
+from loadproof.model import EventKind, Operator, Plan, Statistic, Subject
 from tests import runs
 
 DURATION_S = 100
@@ -101,5 +101,5 @@ def test_seconds_told_before_the_beginning_count() -> None:
 
 def test_engine_metrics_and_resources_are_never_decided_early() -> None:
     """They are judged at the end, so that `settled` waits for them."""
-    resource = runs.required(0.5, subject=runs.Subject.RESOURCE, metric="cpu", quantile=None)
+    resource = runs.required(0.5, subject=Subject.RESOURCE, metric="cpu", quantile=None)
     assert stopping(steady(resource), StopOn.SETTLED, 99, [0.1] * 20) is None

@@ -10,7 +10,7 @@ from loadproof.analysis.bottleneck import database, words
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.law import Answer, attribute
 from loadproof.analysis.bottleneck.levels import levels_of
-from loadproof.analysis.bottleneck.resources import THREAD, Measured, measured_resources, not_measured
+from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
 from loadproof.analysis.load import NOTE
 from loadproof.model import Finding, ProfileKind, Verdict
 
@@ -74,9 +74,8 @@ def _at_one_level(run: Run, measured: Measured, window: Window) -> list[Finding]
     full = []
     for title, (kind, resource) in measured_resources(measured, [seconds]).items():
         used = float(resource.used[0])
-        # Full is not yet saturated: something must wait. A busy thread is measured with its waiting.
+        # Full is not yet saturated: something must wait.
         waits = resource.waiting is not None and bool(resource.waiting[0] > resource.waits_from)
-        waits = waits or kind.name == THREAD
         if used >= words.FULL and waits:
             full.append((Named(title, kind), used))
     sessions = database.sessions(run, measured, seconds)

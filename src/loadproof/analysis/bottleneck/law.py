@@ -29,6 +29,9 @@ NEAR_PLATEAU: Final = 0.93
 """Levels with at least this share of the plateau's throughput belong to it."""
 LEAST_RISE: Final = 0.2
 LEAST_USED: Final = 0.85
+SURELY_FULL: Final = 0.95
+"""With work waiting for it a resource is then saturated by definition, whatever the law says from below: its
+demand may grow with the load, as that of a lock or of a connection held by a service short of processors."""
 GREATEST_EXCESS: Final = 1.10
 """Of the predicted saturation rate over the plateau: beyond it something else stops the throughput first."""
 TIE: Final = 1.10
@@ -101,6 +104,8 @@ def attribute(load: ArrayLike, throughput_per_s: ArrayLike, resources: Sequence[
         return Attribution(Answer.TOO_FEW_LEVELS, None, None, (), ())
     plateau = _plateau(level, rate)
     if plateau is None:
+        plateau = _full_at_the_top(level, resources)
+    if plateau is None:
         return Attribution(Answer.NO_SATURATION, None, None, (), _ranked(level, rate, None, resources))
     knee = float(level[plateau][0])
     ranked = _ranked(level, rate, plateau, resources)
@@ -161,6 +166,19 @@ def _plateau(level: NDArray[np.float64], rate: NDArray[np.float64]) -> NDArray[n
     return np.asarray(np.arange(len(rate)) >= first, dtype=np.bool_)
 
 
+def _full_at_the_top(level: NDArray[np.float64], resources: Sequence[Resource]) -> NDArray[np.bool_] | None:
+    """The highest levels, when a resource is surely full there: bursts may hide in the throughput that it is."""
+    top = level > level[-1] / LEAST_STEP
+    for resource in resources:
+        used = resource.used
+        if resource.waiting is None or not np.isfinite(used[top]).any() or not np.isfinite(used[0]):
+            continue
+        at_top = float(np.nanmean(used[top]))
+        if at_top >= SURELY_FULL and at_top - used[0] >= LEAST_RISE and _waits(resource, top):
+            return np.asarray(top, dtype=np.bool_)
+    return None
+
+
 def _ranked(
     level: NDArray[np.float64],
     rate: NDArray[np.float64],
@@ -187,6 +205,9 @@ def _candidate(
     slope, base, error = demand(rate, resource.used, fitted)
     used_at_top = float(resource.used[known & top].mean())
     rate_at = (1.0 - base) / slope if slope > 0 and base < 1 else float("inf")
+    full = used_at_top >= SURELY_FULL and resource.waiting is not None and _waits(resource, top)
+    if full:
+        rate_at = min(rate_at, float(rate[known & top].mean()) / used_at_top)
     objections = []
     if used_at_top - float(resource.used[known][0]) < LEAST_RISE:
         objections.append("does not follow the load")
@@ -194,7 +215,7 @@ def _candidate(
         objections.append("has room left")
     if plateau is not None:
         surely_used = base + (slope + _SIGNIFICANT * error) * GREATEST_EXCESS * float(rate[plateau].mean())
-        if surely_used < 1.0:
+        if surely_used < 1.0 and not full:
             objections.append("would allow more throughput")
         if _still_grows(level, rate, resource.used, known & plateau):
             objections.append("still grows when throughput does not")

@@ -47,7 +47,7 @@ GENERATOR: Final = "generator"
 KINDS: Final = (
     Kind(THREAD, "process", "thread.busy", "the service's busiest thread",
          "profile what it does for each request; a service with one event loop or one interpreter lock uses "
-         "one core: run more worker processes"),
+         "one core: run more worker processes", waiting="thread.busy", waits_from=0.9),
     Kind(SERVICE_CPU, "process", "cpu", "the processor time that the service may use",
          "profile what the service computes for each request, or give it more cores"),
     Kind(QUOTA, "process", "cpu", "the service's CPU quota",

@@ -84,7 +84,7 @@ def test_a_clock_that_is_set_is_told_and_changes_no_duration(
 
 
 def test_a_real_load_ends_when_its_requirement_is_lost(tmp_path: Path) -> None:
-    """Locust against answers of 20 ms, of which half may take 1 ms at most: over before its time, and FAIL."""
+    """Locust against answers of 20 ms, half of which may take 1 ms at most: over early, and FAIL."""
     (tmp_path / "locustfile.py").write_text(SCENARIO)
     (tmp_path / "requirements.yaml").write_text("response_time:\n  p50: <1ms\n")
     with stub() as (url, _):

@@ -167,7 +167,7 @@ def _plateau(level: NDArray[np.float64], rate: NDArray[np.float64]) -> NDArray[n
 
 
 def _full_at_the_top(level: NDArray[np.float64], resources: Sequence[Resource]) -> NDArray[np.bool_] | None:
-    """The highest levels, when a resource is surely full there: bursts may hide in the throughput that it is."""
+    """The highest levels, when a resource is surely full there: bursts may hide that in the throughput."""
     top = level > level[-1] / LEAST_STEP
     for resource in resources:
         used = resource.used

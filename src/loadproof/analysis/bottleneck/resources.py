@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.bottleneck.law import Resource
+from loadproof.analysis.bottleneck.law import SURELY_FULL, Resource
 from loadproof.analysis.bottleneck.levels import by_level
 
 if TYPE_CHECKING:
@@ -132,13 +132,19 @@ def measured_resources(
         for source in measured.sources(kind.source):
             readings = measured.of(source, kind.series)
             used = by_level(readings, groups, _share)
-            if kind.name == POOL and (busy := _pool_time(measured, readings)):
-                # Of the whole time, and not of one moment a second.
-                used = by_level(busy, groups, _share)
             waiting = measured.of(source, kind.waiting) if kind.waiting else ()
             if np.isnan(used).all() or (kind.only_if_waits and not waiting):
                 continue
             signal = by_level(waiting, groups, lambda r: r.value) if waiting else None
+            if kind.name == POOL and (lent := _lent(measured, readings)):
+                # One look a second is a poor measure of use, and the time that connections were lent a good
+                # one; but while requests wait, a connection that goes from one to the next is not free.
+                mean = by_level(lent, groups, _share)
+                used = (
+                    mean
+                    if signal is None
+                    else np.where((signal > kind.waits_from) & (used >= SURELY_FULL), used, mean)
+                )
             title = kind.title if source == kind.source else f"{kind.title} ({source})"
             found[title] = (kind, Resource(title, used, signal, kind.waits_from))
     return found
@@ -148,7 +154,7 @@ def _share(reading: Reading) -> float | None:
     return reading.value / reading.limit if reading.limit else None
 
 
-def _pool_time(measured: Measured, used: Sequence[Reading]) -> list[Reading]:
+def _lent(measured: Measured, used: Sequence[Reading]) -> list[Reading]:
     """Connections in use over the whole of each second, from a counter of the time that they were lent."""
     limits = [reading.limit for reading in used if reading.limit]
     counters = (measured.of("metrics", series) for series in _POOL_TIME)

@@ -323,6 +323,8 @@ class EventKind(StrEnum):
     SLOW_REQUEST = "slow request"
     INTERRUPTED = "interrupted"
     DROPPED = "requests dropped"
+    STOPPED_EARLY = "stopped early"
+    CLOCK_SET = "clock set"
     SESSION_FALLBACK = "session fell back"
     TARGET_REFUSED = "target refused"
     """The scenario reached for a host that may not be loaded: the load ends."""
@@ -345,6 +347,8 @@ class Outcome(StrEnum):
 
     COMPLETED = "completed"
     INTERRUPTED = "interrupted"
+    STOPPED = "stopped early"
+    """By its own `--stop-on`, because the verdict was certain."""
     ENGINE_FAILED = "engine failed"
     ABORTED = "aborted"
     """The conductor itself died: nobody could write how it ended."""

@@ -6,11 +6,13 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.breach import breach_note
 from loadproof.analysis.by_window import judge_by_window
 from loadproof.analysis.charts import charts_of
 from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.dropped import judge_dropped
+from loadproof.analysis.generator import judge_generator
 from loadproof.analysis.guard import REFUSED, guard_note, judge_guard
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.load import NOTE, AppliedLoad, applied_load, judge_omission, judge_under_load
@@ -41,10 +43,12 @@ if TYPE_CHECKING:
     from loadproof.run.reader import Run
 
 ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
+    judge_generator,
     judge_dropped,
     judge_steady,
     judge_spike,
     judge_soak,
+    find_bottleneck,
 )
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 
@@ -167,6 +171,7 @@ def verdict_sentence(verdict: Verdict, findings: Sequence[Finding]) -> str:
     counted = [finding for finding in findings if NOTE not in finding.evidence]
     failed = [finding for finding in counted if finding.verdict is Verdict.FAIL]
     unknown = [finding for finding in counted if finding.verdict is Verdict.INCONCLUSIVE]
+    unknown.sort(key=lambda finding: finding.evidence.get("measurement") != "invalid")
     match verdict:
         case Verdict.PASS:
             number = sum(DEFAULT not in finding.evidence for finding in counted)
@@ -228,6 +233,8 @@ _NOTED = (
     EventKind.IN_FLIGHT,
     EventKind.DROPPED,
     EventKind.INTERRUPTED,
+    EventKind.STOPPED_EARLY,
+    EventKind.CLOCK_SET,
     EventKind.WORKER_REFUSED,
     EventKind.SESSION_FALLBACK,
     EventKind.IMPORTED,

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadproof import __version__
+from loadproof.cli import calibration
 from loadproof.cli.watching import watching_findings
 from loadproof.engines import ENGINES, load_engine
 from loadproof.errors import LoadproofError
+from loadproof.run.calibration import known_rate
 from loadproof.run.host import host_facts
-from loadproof.units import format_size
+from loadproof.units import format_rate, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,11 +40,15 @@ def command(
         Path | None,
         typer.Option("--config", help="By default loadproof.yaml in this folder, if there is one."),
     ] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Measure for 5 s what each engine can send from this machine.")
+    ] = False,
 ) -> int:
     """Show engines, versions, limits, ports and clock, what would be watched, and what to mend."""
     missing = 0
     watching = watching_findings(target, config) if target is not None else ()
-    for mark, topic, text in (*_findings(), *watching):
+    measured = calibration.calibrate() if calibrate else ()
+    for mark, topic, text in (*_findings(), *watching, *measured):
         missing += mark == "!"
         typer.echo(f"{mark} {topic:<12} {text}")
     typer.echo("ready" if not missing else f"{missing} things to look at")
@@ -64,7 +70,9 @@ def _findings() -> Iterator[tuple[str, str, str]]:
         except LoadproofError as error:
             yield "!", name, " ".join(f"{p.message}; {p.hint}" for p in error.problems)
         else:
-            yield "✓", name, ", ".join(f"{tool} {version}" for tool, version in versions.items())
+            rate_per_s = known_rate(name, load_engine(name))
+            sends = f"; one process sends about {format_rate(rate_per_s)}" if rate_per_s else ""
+            yield "✓", name, ", ".join(f"{tool} {version}" for tool, version in versions.items()) + sends
     yield _descriptors()
     yield _ports()
     yield _sqlite()

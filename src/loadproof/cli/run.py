@@ -17,6 +17,7 @@ from rich.console import Console
 
 from loadproof import __version__
 from loadproof.cli import options as o
+from loadproof.cli.calibration import rate_warning
 from loadproof.cli.check import mention_advice
 from loadproof.cli.comparing import against_baseline, open_baseline
 from loadproof.cli.habits import Habits
@@ -41,6 +42,7 @@ from loadproof.units import parse_duration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from loadproof.analysis.early_stop import EarlyStop
     from loadproof.engines import Engine
     from loadproof.model import Finding, Requirement, Verdict
     from loadproof.run.progress import Progress
@@ -82,6 +84,9 @@ def command(
     live = LiveOutputs(metrics_port, otlp)
     # A baseline that is not there is told before the load, not after it.
     further = against_baseline(baseline, open_baseline(baseline), must_settle) if baseline else None
+    warning = rate_warning(plan, driver)
+    if warning:
+        typer.echo(f"warning: {warning}", err=True)
     check_targets(plan)
     habits = Habits(csv, summary_export)
     plan = habits.left_to_engine(plan)
@@ -123,6 +128,7 @@ def drive(
 
     Raises EngineError or RunFileError; the run file then holds what there was.
     """
+    from loadproof.analysis.early_stop import EarlyStop, StopOn
     from loadproof.analysis.judge import judge
 
     clock = Clock()
@@ -132,11 +138,13 @@ def drive(
     started_at_s = clock.now()
     path = run_file or o.RUNS_FOLDER / f"{_stamp(started_at_s)}-{plan.name}.db"
     writer = RunWriter(path, _facts(plan, engine, selection, started_at_s))
-    conductor = Conductor(plan, engine, writer, clock, selection.watches)
+    early = EarlyStop(plan, StopOn(plan.options["stop_on"])) if "stop_on" in plan.options else None
+    observers = () if early is None else (early,)
+    conductor = Conductor(plan, engine, writer, clock, selection.watches, observers)
     for event in watching_events(selection, started_at_s):
         conductor.event(event)
     try:
-        outcome = asyncio.run(_conduct(conductor, make_view(), live))
+        outcome = asyncio.run(_conduct(conductor, make_view(), live, early))
     except EngineError:
         writer.finish({"outcome": Outcome.ENGINE_FAILED, "ended_at_s": clock.now()})
         writer.close()
@@ -164,7 +172,9 @@ def finish(report: Report, outputs: Outputs) -> int:
     return int(exit_code(report))
 
 
-async def _conduct(conductor: Conductor, view: View, live: LiveOutputs) -> Outcome:
+async def _conduct(
+    conductor: Conductor, view: View, live: LiveOutputs, early: EarlyStop | None = None
+) -> Outcome:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, conductor.stop)
@@ -173,6 +183,9 @@ async def _conduct(conductor: Conductor, view: View, live: LiveOutputs) -> Outco
 
     def on_second(progress: Progress, now_s: float) -> None:
         view.update(progress, now_s)
+        why = early.reason(now_s) if early is not None else None
+        if why:
+            conductor.stop_early(why)
         for remark in live.update(progress, now_s):
             conductor.event(Event(now_s, EventKind.MONITOR_REMARK, remark))
 

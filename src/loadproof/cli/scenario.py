@@ -109,6 +109,16 @@ def _request(
         str | None,
         typer.Option("--session", help="HTTP client of a locustfile: loadproof (the default) or locust."),
     ] = None,
+    stop_on: Annotated[
+        str | None,
+        typer.Option(
+            "--stop-on", help="End early: breach (one cannot pass any more) or settled (none changes)."
+        ),
+    ] = None,
+    probe: Annotated[
+        str | None,
+        typer.Option("--probe", help="Safe path, such as /healthz, to GET 5 times a second beside the load."),
+    ] = None,
     bind: Annotated[
         str | None,
         typer.Option("--bind", help="HOST[:PORT] where they connect; by default any interface, port 5557."),
@@ -151,6 +161,8 @@ def _request(
         session=session,
         environment=environment,
         allow_production=allow_production,
+        stop_on=stop_on,
+        probe=probe,
         name=name,
         config=config,
     )

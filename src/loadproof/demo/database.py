@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ class PoolState:
     size: int
     used: int
     waiting: int
+    usage_s: float
+    """Seconds for which connections were lent, added up over all that came back."""
 
 
 class Database:
@@ -45,6 +48,7 @@ class Database:
     def __init__(self, url: str, pool_size: int, injector: Injector) -> None:
         self._injector = injector
         self._pool_size = pool_size
+        self._lent_s = 0.0
         self._leaked: list[AsyncConnection] = []
         self._withheld: list[AsyncConnection] = []
         self._pool = AsyncConnectionPool(
@@ -72,11 +76,15 @@ class Database:
     async def read(self, statement: str, values: Values = ()) -> list[Row]:
         """All rows of one statement, which may also be a write that no fault concerns."""
         connection = await self._pool.getconn()
+        lent_s = time.monotonic()
         try:
+            if away_s := self._injector.amount("far-database"):
+                self._injector.took_effect("far-database")
+                await asyncio.sleep(away_s)
             cursor = await connection.execute(statement, values)
             return await cursor.fetchall()
         finally:
-            await self._give_back(connection)
+            await self._give_back(connection, lent_s)
 
     async def write(self, statement: str, values: Values = ()) -> Row | None:
         """The first row that one writing statement returns, if any."""
@@ -86,6 +94,7 @@ class Database:
             return rows[0] if rows else None
         self._injector.took_effect("lock-contention")
         connection = await self._pool.getconn()
+        lent_s = time.monotonic()
         try:
             async with connection.transaction():
                 await connection.execute(_TOUCH_HOT_ROW)
@@ -93,16 +102,19 @@ class Database:
                 cursor = await connection.execute(statement, values)
                 return await cursor.fetchone()
         finally:
-            await self._give_back(connection)
+            await self._give_back(connection, lent_s)
 
     def pool_state(self) -> PoolState:
         """The pool as it is now."""
         state = self._pool.get_stats()
         size = state["pool_size"] - len(self._withheld)
         limit = state["pool_max"] - len(self._withheld)
-        return PoolState(limit, size, size - state["pool_available"], state["requests_waiting"])
+        used = size - state["pool_available"]
+        return PoolState(limit, size, used, state["requests_waiting"], self._lent_s)
 
-    async def _give_back(self, connection: AsyncConnection) -> None:
+    async def _give_back(self, connection: AsyncConnection, lent_s: float) -> None:
+        # The pool's own usage_ms counts only what `connection()` lends.
+        self._lent_s += time.monotonic() - lent_s
         if self._injector.keeps_connection():
             self._leaked.append(connection)
         else:

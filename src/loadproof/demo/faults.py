@@ -122,6 +122,12 @@ FAULTS: tuple[Fault, ...] = (
         "20ms",
     ),
     Fault("pool", "The connection pool has this many connections only.", COUNT, "2"),
+    Fault(
+        "far-database",
+        "Every statement holds its connection this much longer, as if the database were far away.",
+        DURATION,
+        "20ms",
+    ),
     Fault("cpu", "Every request burns this much CPU time in the service's one process.", DURATION, "5ms"),
     Fault(
         "lost-writes",

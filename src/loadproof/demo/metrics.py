@@ -95,6 +95,9 @@ class _State(Collector):
         yield GaugeMetricFamily("db_pool_size", "Connections that the pool has.", pool.size)
         yield GaugeMetricFamily("db_pool_used", "Connections in use, leaked ones included.", pool.used)
         yield GaugeMetricFamily("db_pool_waiting", "Requests that wait for a connection.", pool.waiting)
+        yield CounterMetricFamily(
+            "db_pool_usage_seconds", "Time for which connections were lent, summed over them.", pool.usage_s
+        )
         active = GaugeMetricFamily("fault_active", "1 while the fault is on.", labels=("fault",))
         effects = CounterMetricFamily(
             "fault_effects",

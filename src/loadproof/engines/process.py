@@ -49,6 +49,11 @@ class Process:
         streams = [stream for stream in (child.stdout, child.stderr) if stream is not None]
         return cls(child, [asyncio.create_task(_read_lines(stream, on_line)) for stream in streams])
 
+    @property
+    def pid(self) -> int:
+        """Of the supervisor, whose only child is the program."""
+        return self._child.pid
+
     def interrupt(self) -> None:
         """SIGINT to the child: it should end gently."""
         self._order(b"i")

@@ -46,6 +46,11 @@ _GAUGES: Final = tuple(
         ("redis_exporter", "redis_connected_clients", "redis_config_maxclients", "redis"),
     )
 )
+_WAITING: Final = {
+    "db_pool_waiting": "pool",
+    "hikaricp_connections_pending": "pool",
+}
+"""Callers that wait for a connection: what tells a full pool from one that is just big enough."""
 _NAMES_ONLY: Final = {
     "node_cpu_seconds_total": "node_exporter (name it below monitors: host: to read it as the host)",
     "process_cpu_seconds_total": "a process (Prometheus client library)",
@@ -75,6 +80,10 @@ def recognised(families: Sequence[Metric], time_s: float) -> Recognised:
         # A limit of 0 or below is how some pools write "none".
         limit = limit if limit is not None and limit > 0 else None
         found.readings.append(Reading(time_s, gauge.source, gauge.series, used, gauge.unit, limit))
+    for name, source in _WAITING.items():
+        waiting = _sum(by_name.get(name))
+        if waiting is not None:
+            found.readings.append(Reading(time_s, source, "connections.waiting", waiting, Unit.COUNT))
     for name, exporter in _NAMES_ONLY.items():
         if name in by_name or name.removesuffix("_total") in by_name:
             found.exporters.add(exporter)

@@ -53,6 +53,7 @@ class PostgresMonitor:
         self._db: psycopg.Connection[tuple[Any, ...]] | None = None
         self._rates = Rates()
         self._statements = sql.Statements(self.remarks)
+        self._active = sql.ActiveStatements(self.remarks)
         self._waits: set[str] = set()
         self._blocked: set[tuple[str, str]] = set()
         self._told_rights = False
@@ -68,8 +69,7 @@ class PostgresMonitor:
         try:
             time_s = self._now()
             rows = [*self._activity(db), *self._database(db, time_s), *self._locks(db)]
-            rows += self._statements.read(db, time_s)
-            rows += self._size(db)
+            rows += [*self._active.read(db), *self._statements.read(db, time_s), *self._size(db)]
         except psycopg.Error as error:
             self.close()
             self._rates.forget()

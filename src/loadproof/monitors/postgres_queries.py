@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.model import Unit
@@ -26,6 +27,12 @@ SELECT xact_commit, xact_rollback, blks_hit, blks_read, deadlocks, temp_files, t
 FROM pg_stat_database WHERE datname = current_database()
 """
 SIZE: Final = "SELECT pg_database_size(current_database())"
+ACTIVE: Final = b"""
+SELECT left(query, 1000), count(*) FROM pg_stat_activity
+WHERE state = 'active' AND pid <> pg_backend_pid() AND query <> '' GROUP BY 1 ORDER BY 2 DESC LIMIT 50
+"""
+"""What runs now, without this look itself: over many looks the share of time that each statement takes, also
+without pg_stat_statements."""
 BLOCKED: Final = b"""
 SELECT extract(epoch FROM clock_timestamp() - waiting.state_change), waiting.query, blocker.state,
     blocker.query
@@ -43,6 +50,7 @@ ORDER BY total_exec_time DESC LIMIT 200
 _EVERY_S: Final = 10.0
 """The view is read whole: up to 5,000 statements, whose texts are in a file."""
 _MOST_STATEMENTS: Final = 20
+_MOST_ACTIVE: Final = 50
 _TEXT = 100
 
 _LITERALS = re.compile(r"'(?:[^']|'')*'|\$[A-Za-z_]*\$.*?\$[A-Za-z_]*\$|\b[0-9]+(?:\.[0-9]+)?\b", re.DOTALL)
@@ -99,6 +107,29 @@ class Statements:
         if queryid not in self._named:
             self._named.add(queryid)
             self._remarks.append(f"query {queryid} is '{without_values(text)}'")
+
+
+class ActiveStatements:
+    """Sessions that execute each statement, at one look a second: `statement.HASH`; its text is a remark."""
+
+    def __init__(self, remarks: list[str]) -> None:
+        self._remarks = remarks
+        self._seen: set[str] = set()
+
+    def read(self, db: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Row]:
+        """Those that run now, and 0 for those that were seen before."""
+        now = dict.fromkeys(self._seen, 0.0)
+        for query, number in db.execute(ACTIVE).fetchall():
+            text = without_values(query)
+            name = f"statement.{zlib.crc32(text.encode()):08x}"
+            if name not in self._seen:
+                if len(self._seen) >= _MOST_ACTIVE:
+                    continue
+                self._seen.add(name)
+                self._remarks.append(f"{name} is '{text}'")
+            now[name] = now.get(name, 0.0) + number
+        for name, number in now.items():
+            yield name, number, Unit.COUNT, None
 
 
 def without_values(query: str | None) -> str:

@@ -11,6 +11,7 @@ from loadproof.model import Reading, Unit
 from loadproof.monitors import MonitorError, processes
 from loadproof.monitors.cgroup import Cgroup
 from loadproof.monitors.rates import Rates
+from loadproof.monitors.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ class ProcessMonitor:
         self._settings = watch.settings
         self._now = now
         self._rates = Rates()
+        self._threads = Threads()
         self._members: list[psutil.Process] = []
         self._members_s = 0.0
         self._roots: list[int] = []
@@ -83,6 +85,7 @@ class ProcessMonitor:
         except MonitorError:
             self._members = []  # the next read looks for it anew: it may have been restarted
             self._rates.forget()
+            self._threads.forget()
             raise
         self._members_s = self._now()
         if self._many and known != {process.pid for process in self._members}:
@@ -107,6 +110,7 @@ class ProcessMonitor:
         if self._roots[0] not in {process.pid for process in alive}:
             self._members = []
             self._rates.forget()
+            self._threads.forget()
             raise MonitorError(f"the process {self._roots[0]} has ended")
         self._members = alive
         user, system = (self._rates.per_second(k, time_s, sums[k]) for k in ("user", "system"))
@@ -115,6 +119,10 @@ class ProcessMonitor:
             yield "cpu", user + system, Unit.CORES, limit
             yield "cpu.user", user, Unit.CORES, limit
             yield "cpu.system", system, Unit.CORES, limit
+        busiest = self._threads.busiest([process.pid for process in alive], time_s)
+        if busiest is not None:
+            yield "thread.busy", busiest.busy, Unit.SHARE, 1.0
+            yield "thread.waited", busiest.waited, Unit.SHARE, 1.0
         yield "rss", sums["rss"], Unit.BYTES, self._memory_limit()
         yield "threads", sums["threads"], Unit.COUNT, None
         yield "processes", float(len(alive)), Unit.COUNT, None

@@ -14,6 +14,7 @@ from loadproof.model import Plan, Profile, ProfileKind, Stage
 from loadproof.plan.arrivals import arrival_options, steady_rate
 from loadproof.plan.config import LoadedConfig, find_config
 from loadproof.plan.document import did_you_mean, near_files
+from loadproof.plan.during import during_options
 from loadproof.plan.guard import Rules
 from loadproof.plan.machines import machine_options
 from loadproof.plan.profiles import (
@@ -63,6 +64,8 @@ class PlanRequest:
     session: str | None = None
     environment: str | None = None
     allow_production: str | None = None
+    stop_on: str | None = None
+    probe: str | None = None
     name: str | None = None
     config: Path | None = None
     folder: Path = field(default_factory=Path)
@@ -140,6 +143,9 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
     options: dict[str, Any] = {}
     with problems.collected():
         options = machine_options(request.expect_workers, request.bind, engine)
+    with problems.collected():
+        test = chosen.test if chosen else TestConfig.model_validate({})
+        options |= during_options(request.stop_on or test.stop_on, request.probe or test.probe)
     with problems.collected():
         options |= session_options(request.session or (chosen.scenario.session if chosen else None), engine)
     profile = Profile(ProfileKind.SCENARIO)

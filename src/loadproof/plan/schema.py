@@ -171,6 +171,14 @@ class TestConfig(_Section):
     )
     env: Env = Field(default_factory=dict, description="Variables, over those of the scenario.")
     args: list[str] = Field(default_factory=list, description="Arguments, after those of the scenario.")
+    stop_on: Literal["breach", "settled"] | None = Field(
+        None,
+        description="End early: when one requirement can no longer pass (`breach`), or when no verdict can "
+        "change (`settled`).",
+    )
+    probe: str | None = Field(
+        None, description="Path of the target that an idle process asks 5 times a second beside the load."
+    )
     time_scale: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="Below 1 the load plays in that fraction of its time: a rehearsal."
     )

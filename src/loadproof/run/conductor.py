@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from loadproof.errors import EngineError, Problem, RunFileError
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
@@ -13,6 +14,7 @@ from loadproof.plan.guard import PRODUCTION_MOST_PER_S
 from loadproof.plan.redact import Redactor, redact_url, secrets_of
 from loadproof.plan.watching import secrets_in
 from loadproof.run.consistency import Consistency
+from loadproof.run.probing import Probe
 from loadproof.run.progress import Progress
 from loadproof.run.watch import Watcher
 from loadproof.run.writer import Batch
@@ -26,10 +28,25 @@ if TYPE_CHECKING:
     from loadproof.run.writer import RunWriter
 
 _COMMIT_EVERY_S = 1.0
+_CLOCK_STEP_S = 0.1
+"""In a second; a clock that is only steered moves by half a millisecond."""
 _ENDPOINT_LIMIT = 1000
 """Distinct endpoints kept; a scenario that puts ids into names would fill the disk with them."""
 _SERIES_REMEMBERED = 20_000
 OTHER_ENDPOINTS = Endpoint("", "(other endpoints)")
+
+
+class Observer(Protocol):
+    """Hears what is recorded, as it is recorded; must return at once."""
+
+    def slice(self, part: Slice, /) -> None:
+        """One second of one endpoint."""
+
+    def reading(self, reading: Reading, /) -> None:
+        """One value of a series."""
+
+    def event(self, event: Event, /) -> None:
+        """Something that happened."""
 
 
 class Conductor:
@@ -39,8 +56,16 @@ class Conductor:
     """
 
     def __init__(
-        self, plan: Plan, engine: Engine, writer: RunWriter, clock: Clock, watches: Sequence[Watch] = ()
+        self,
+        plan: Plan,
+        engine: Engine,
+        writer: RunWriter,
+        clock: Clock,
+        watches: Sequence[Watch] = (),
+        observers: Sequence[Observer] = (),
     ) -> None:
+        self._observers = observers
+        self._stopped_early = False
         self.progress = Progress(plan)
         self._plan = plan
         self._engine = engine
@@ -57,6 +82,8 @@ class Conductor:
         self._series: dict[str, str] = {}
         self._watcher = Watcher(watches, self)
         self._consistency = Consistency(plan, watches, self)
+        self._probe = Probe(plan, self)
+        self._wall_offset_s: float | None = None
 
     async def run(self, on_second: Callable[[Progress, float], None]) -> Outcome:
         """Drive the load to its end; `on_second` is called after each commit.
@@ -71,12 +98,16 @@ class Conductor:
             try:
                 await self._watcher.start()
                 await self._consistency.ask("before")
+                await self._probe.start()
                 outcome = await self._engine.run(self._plan, self)
+                if outcome is Outcome.INTERRUPTED and self._stopped_early and not self._stops:
+                    outcome = Outcome.STOPPED
                 await self._consistency.ask("after")
             except EngineError as error:
                 self.event(Event(self.now(), EventKind.ENGINE_DIED, str(error)))
                 raise EngineError(*(self._clean(problem) for problem in error.problems)) from error
             finally:
+                await self._probe.stop()
                 await self._watcher.stop()
                 committing.cancel()
                 await asyncio.gather(committing, return_exceptions=True)
@@ -94,17 +125,29 @@ class Conductor:
             self.event(Event(self.now(), EventKind.INTERRUPTED, "interrupted: the load ends"))
         self._engine.stop()
 
+    def stop_early(self, why: str) -> None:
+        """Ask the engine to end gently, because the verdict is certain; asking again does nothing."""
+        if self._stopped_early or self._stops or self.progress.load_ended_s is not None:
+            return
+        self._stopped_early = True
+        self.event(Event(self.now(), EventKind.STOPPED_EARLY, why))
+        self._engine.stop()
+
     # --- the sink ------------------------------------------------------------------------------------
 
     def slice(self, part: Slice) -> None:
         part = replace(part, endpoint=self._known(part.endpoint))
         self._batch.slices.append(part)
         self.progress.add_slice(part)
+        for observer in self._observers:
+            observer.slice(part)
 
     def reading(self, reading: Reading) -> None:
         reading = replace(reading, series=self._known_series(reading.series))
         self._batch.readings.append(reading)
         self.progress.add_reading(reading)
+        for observer in self._observers:
+            observer.reading(reading)
 
     def event(self, event: Event) -> None:
         event = replace(event, message=self._redact(event.message), data=self._clean_data(event.data))
@@ -113,6 +156,8 @@ class Conductor:
         if event.kind is EventKind.TARGET_REFUSED and not self._stops:
             self._stops = 1
             self._engine.stop()
+        for observer in self._observers:
+            observer.event(event)
 
     def log(self, line: str) -> None:
         line = self._redact(line)
@@ -172,6 +217,7 @@ class Conductor:
         while True:
             due_s += _COMMIT_EVERY_S
             await asyncio.sleep(max(0.0, due_s - loop.time()))
+            self._watch_the_wall_clock()
             # In a thread: a slow disk must not stop the reading of the engine's pipe.
             await asyncio.shield(loop.run_in_executor(disk, self._commit, self._taken()))
             self._hold_production_cap()
@@ -195,6 +241,17 @@ class Conductor:
                     self.now(), EventKind.TARGET_REFUSED, f"{message}{PRODUCTION_MOST_PER_S}", {"host": host}
                 )
             )
+
+    def _watch_the_wall_clock(self) -> None:
+        """Our own clock does not jump; that somebody set the machine's is told, for whoever compares logs."""
+        offset_s = time.time() - self.now()
+        before_s, self._wall_offset_s = self._wall_offset_s, offset_s
+        if before_s is not None and abs(offset_s - before_s) > _CLOCK_STEP_S:
+            moved_s = offset_s - before_s
+            message = (
+                f"the machine's clock was set by {moved_s:+.2f} s: durations and this file's times are not"
+            )
+            self.event(Event(self.now(), EventKind.CLOCK_SET, message, {"by_s": moved_s}))
 
     def _taken(self) -> Batch:
         batch, self._batch = self._batch, Batch()

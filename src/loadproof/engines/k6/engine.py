@@ -22,6 +22,7 @@ from loadproof.engines.k6.arguments import (
 )
 from loadproof.engines.k6.binary import MISSING, Binary, find_k6
 from loadproof.engines.k6.exits import CUT_SHORT, JUDGEABLE, SCRIPT_ABORTED, meaning
+from loadproof.engines.k6.health import watch_for_ever
 from loadproof.engines.k6.inspection import inspect_script, problem_in, targets_of
 from loadproof.engines.k6.log import Log
 from loadproof.engines.k6.options import Options, profile_of, thresholds
@@ -131,11 +132,13 @@ class K6Engine:
             if self._stops:
                 self._process.kill()
             passing = asyncio.create_task(_pass_on_for_ever(reporting))
+            watching = asyncio.create_task(watch_for_ever(self._process.pid, reporting.sink))
             try:
                 return await self._process.wait()
             finally:
                 passing.cancel()
-                (ended,) = await asyncio.gather(passing, return_exceptions=True)
+                watching.cancel()
+                ended, _ = await asyncio.gather(passing, watching, return_exceptions=True)
                 # k6 is gone: what is left in the pipe, 1 MiB at most, is all there is.
                 pipe.finish()
                 if isinstance(ended, Exception):

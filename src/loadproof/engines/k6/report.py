@@ -32,7 +32,7 @@ class Reporting:
 
     def __init__(self, plan: Plan, sink: Sink, reader: Reader, rules: Sequence[Threshold]) -> None:
         self._plan = plan
-        self._sink = sink
+        self.sink = sink
         self.reader = reader
         self._rules = rules
         self._began = False
@@ -45,12 +45,12 @@ class Reporting:
         """Everything that was read since the last call."""
         batch = self.reader.drain()
         for part in batch.slices:
-            self._sink.slice(part)
+            self.sink.slice(part)
         for reading in batch.readings:
-            self._sink.reading(reading)
+            self.sink.reading(reading)
             if reading.series == "users":
                 self._users = round(reading.value)
-        now_s = self._sink.now()
+        now_s = self.sink.now()
         for sample, count in batch.errors.items():
             data = {"endpoint": str(sample.endpoint), "kind": str(sample.kind), "count": count}
             text = sample.text
@@ -58,14 +58,14 @@ class Reporting:
                 text, data["endpoint"] = "(other errors)", ""
             else:
                 self._errors.add(sample)
-            self._sink.event(Event(now_s, EventKind.ERROR_SAMPLE, text, data))
+            self.sink.event(Event(now_s, EventKind.ERROR_SAMPLE, text, data))
             if "guard" in self._plan.options and sample.text in REFUSED_TEXTS:
                 message = f"the script reached for '{sample.endpoint}' where it may not: {sample.text}"
-                self._sink.event(Event(now_s, EventKind.TARGET_REFUSED, message))
+                self.sink.event(Event(now_s, EventKind.TARGET_REFUSED, message))
         self._hosts.update(batch.hosts)
         if not self._began and self.reader.first_s is not None:
             self._began = True
-            self._sink.event(Event(self.reader.first_s, EventKind.LOAD_STARTED, "the load began"))
+            self.sink.event(Event(self.reader.first_s, EventKind.LOAD_STARTED, "the load began"))
         if (
             not self._hosts_checked
             and self._began
@@ -77,29 +77,27 @@ class Reporting:
         """What k6 says at its end, and what it does not."""
         if not self._hosts_checked:
             self._check_hosts()
-        now_s = self._sink.now()
+        now_s = self.sink.now()
         summary = read_summary(summary_file)
         if self._began:
             ended_s = self.reader.last_s or now_s
-            self._sink.event(
-                Event(ended_s, EventKind.LOAD_ENDED, meaning(code) if code else "the load ended")
-            )
+            self.sink.event(Event(ended_s, EventKind.LOAD_ENDED, meaning(code) if code else "the load ended"))
         self._in_flight(code, log, now_s)
         self._mismatches(summary, now_s)
         ending = Ending(code, summary, crossed_metrics(log.errors))
         for event in threshold_events(self._rules, ending, self.reader, now_s):
-            self._sink.event(event)
+            self.sink.event(event)
         if log.exceptions:
             message = (
                 f"iterations that ended in an exception: {log.exceptions}; the first: {log.first_exception}"
             )
-            self._sink.event(
+            self.sink.event(
                 Event(now_s, EventKind.SCENARIO_ERROR, redact_text(message), {"count": log.exceptions})
             )
         for text, count in log.repeated():
-            self._sink.log(f"{count} times: {text}")
+            self.sink.log(f"{count} times: {text}")
         checks = [{"name": name, "passes": p, "fails": f} for name, (p, f) in self.reader.checks.items()]
-        self._sink.event(
+        self.sink.event(
             Event(now_s, EventKind.ENGINE_SUMMARY, "k6's end-of-test summary", {
                 "exit_code": code, "checks": checks, "samples": dict(self.reader.samples),
                 "metrics": {name: values for name, values in summary.metrics.items() if name in _SUMMARISED},
@@ -120,7 +118,7 @@ class Reporting:
                 f"k6 cut off up to {at_most} iterations: requests they were in may have reached the target, "
                 "and are not counted"
             )
-            self._sink.event(Event(now_s, EventKind.IN_FLIGHT, message, {"at_most": at_most}))
+            self.sink.event(Event(now_s, EventKind.IN_FLIGHT, message, {"at_most": at_most}))
 
     def _mismatches(self, summary: Summary, now_s: float) -> None:
         issued = summary.value("http_reqs", "count")
@@ -128,15 +126,15 @@ class Reporting:
         if issued is not None and issued != recorded:
             message = f"k6 counted {issued:.0f} requests, {recorded} were recorded"
             data = {"issued": issued, "recorded": recorded}
-            self._sink.event(Event(now_s, EventKind.RECORDER_MISMATCH, message, data))
+            self.sink.event(Event(now_s, EventKind.RECORDER_MISMATCH, message, data))
         if self.reader.garbage:
             message = f"{self.reader.garbage} lines of k6's output could not be read"
-            self._sink.event(
+            self.sink.event(
                 Event(now_s, EventKind.RECORDER_MISMATCH, message, {"lines": self.reader.garbage})
             )
         if self.reader.dropped_series:
             message = f"{self.reader.dropped_series} of k6's metrics are not kept as series: too many"
-            self._sink.log(message)
+            self.sink.log(message)
 
     def _check_hosts(self) -> None:
         self._hosts_checked = True
@@ -149,7 +147,7 @@ class Reporting:
                 "read __ENV.BASE_URL in it, or leave the target out"
             )
             data = {"target": redact_text(target), "hosts": sorted(named)}
-            self._sink.event(Event(self._sink.now(), EventKind.SCENARIO_ERROR, message, data))
+            self.sink.event(Event(self.sink.now(), EventKind.SCENARIO_ERROR, message, data))
 
 
 _SUMMARISED = frozenset(

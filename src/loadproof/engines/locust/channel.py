@@ -4,6 +4,7 @@
 {"t": "users", "time": s, "users": n}                 virtual users now
 {"t": "arrivals", "rows": [...]}                      seconds of the open model (see open_model.py)
 {"t": "paced", "rows": [...], "pace_s": s}            starts of paced users (see pacing.py)
+{"t": "health", "rows": [...]}                       seconds of one process (see heartbeat.py)
 {"t": "exemplars", "rows": [...]}                     slow requests (see exemplars.py)
 {"t": "event", "kind": k, "message": m, "data": {}}   something happened
 {"t": "reading", "time": s, "source": w, "series": n, "value": v}   one value of a worker's own, in seconds

@@ -151,6 +151,9 @@ def _readings(message: dict[str, Any]) -> Iterator[Reading]:
         case "paced":
             for row in message["rows"]:
                 yield from _paced(row, message["pace_s"])
+        case "health":
+            for row in message["rows"]:
+                yield from _health(row)
         case "reading":
             source, series = message["source"], message["series"]
             yield Reading(message["time"], source, series, message["value"], Unit.SECONDS)
@@ -186,6 +189,19 @@ def _paced(row: Sequence[Any], pace_s: float) -> Iterator[Reading]:
     yield Reading(float(second), "load", "planned", float(planned), Unit.COUNT)
     yield Reading(float(second), "load", "started", float(started), Unit.COUNT)
     yield Reading(float(second), "load", "schedule_lag_p99", lag_p99_s, Unit.SECONDS)
+
+
+def _health(row: Sequence[Any]) -> Iterator[Reading]:
+    """One second of one Locust process; with several of them each has its own readings of a second."""
+    second, lag_s, cores, waited, gc_s, descriptors, limit = row
+    yield Reading(float(second), "locust", "scheduler_lag", lag_s, Unit.SECONDS)
+    # Python computes on one core at a time, whatever the machine has.
+    yield Reading(float(second), "locust", "cpu", cores, Unit.CORES, 1.0)
+    if waited is not None:
+        yield Reading(float(second), "locust", "waited", min(1.0, waited), Unit.SHARE, 1.0)
+    yield Reading(float(second), "locust", "gc_pause", gc_s, Unit.SECONDS)
+    if descriptors is not None:
+        yield Reading(float(second), "locust", "fds", float(descriptors), Unit.COUNT, float(limit))
 
 
 def _own_load(plan: Plan) -> bool:

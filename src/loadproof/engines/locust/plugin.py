@@ -23,6 +23,7 @@ from loadproof.engines.locust import guard, session
 from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.exemplars import Exemplars
 from loadproof.engines.locust.failures import classify
+from loadproof.engines.locust.heartbeat import Heartbeat
 from loadproof.engines.locust.in_flight import InFlight
 from loadproof.engines.locust.open_model import OpenModel
 from loadproof.engines.locust.pacing import PacedUsers
@@ -58,6 +59,7 @@ class Plugin:
         self._recorder = Recorder(self._clock)
         self._exemplars = Exemplars(self._clock, settings.slow_s)
         self._in_flight = InFlight(settings.session)
+        self._heartbeat = Heartbeat(self._clock)
         self._channel = socket.socket(fileno=settings.channel_fd)
         self._channel_lock = BoundedSemaphore(1)
         self._runner: Any = None
@@ -91,6 +93,8 @@ class Plugin:
     def _on_init(self, environment: Any, runner: Any, **_: Any) -> None:
         self._runner = runner
         options = environment.parsed_options
+        if not isinstance(runner, MasterRunner):
+            self._heartbeat.start()
         if self._open is not None:
             self._open.attach(environment, runner)
         elif not isinstance(runner, MasterRunner):
@@ -165,6 +169,7 @@ class Plugin:
             "not_durations": self._recorder.not_durations,
             "fallbacks": list(session.LEDGER.fallbacks),
             "refusals": self._refusals,
+            "health": self._heartbeat.take(),
             **self._worker.report(sum(row[3] for row in slices)),
         }
         if self._open is not None:
@@ -179,6 +184,7 @@ class Plugin:
         self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
         self._tell_fallbacks(report["fallbacks"])
         self._tell_refusals(report["refusals"])
+        self._send({"t": "health", "rows": report["health"]})
         if self._open is not None:
             self._open.add_report(client_id, report["arrivals"])
         elif "paced" in report:
@@ -201,6 +207,8 @@ class Plugin:
             self._send({"t": "paced", "rows": self._paced.rows(), "pace_s": self._paced.pace_s})
         self._tell_fallbacks(session.LEDGER.fallbacks)
         self._tell_refusals(self._refusals)
+        if health := self._heartbeat.take():
+            self._send({"t": "health", "rows": health})
         self._send_exemplars(self._exemplars.take(everything=everything))
         self._send({"t": "users", "time": self._clock(), "users": self._runner.user_count})
         if isinstance(self._runner, MasterRunner):

@@ -1,0 +1,111 @@
+"""From what saturated to what is to be mended: a full pool or a busy machine may be a symptom.
+
+A pool is full when its connections are held for long, and what they are held for says why. A machine's
+processors are used by somebody. Only measurements on the plateau decide, and each rule is told in words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from loadproof.analysis.bottleneck import resources as r
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.analysis.bottleneck.database import Sessions
+    from loadproof.analysis.bottleneck.resources import Kind
+
+_MOSTLY: Final = 0.5
+_ALWAYS: Final = 0.85
+"""Of the samples: a lock that somebody waits for so often is never free."""
+_STARVED: Final = 0.25
+"""Of the time: a thread that waits so long for a processor is held back by others, not by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One saturated resource: its title, and its row in the table."""
+
+    title: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """What else was seen while throughput no longer grew."""
+
+    sessions: Sessions | None
+    cores: float | None
+    """Of the machine, when it is watched."""
+    busy_cores: float | None
+    service_cores: float | None
+    generator_cores: float | None
+    thread_waited: float | None
+
+    @property
+    def database_cores(self) -> float | None:
+        """What neither the service nor the generator used: an upper bound of the database's share."""
+        if self.busy_cores is None or self.service_cores is None:
+            return None
+        return max(0.0, self.busy_cores - self.service_cores - (self.generator_cores or 0.0))
+
+
+def causes(named: Sequence[Named], plateau: Plateau) -> tuple[Named, ...]:
+    """What stands behind the saturated resources; `named` may be empty, when none was."""
+    if _locks_are_never_free(plateau.sessions):
+        return (Named(r.LOCKS_KIND.title, r.LOCKS_KIND),)
+    left = _without_symptoms(list(named), plateau)
+    kinds = {one.kind.name for one in left}
+    if not kinds - {r.HOST_CPU, r.POOL} and _database_is_busy(plateau):
+        return (Named(r.DATABASE_KIND.title, r.DATABASE_KIND),)
+    if kinds == {r.HOST_CPU} and _greatest_user(plateau) == r.GENERATOR:
+        generator = next(kind for kind in r.KINDS if kind.name == r.GENERATOR)
+        return (Named("the load generator, on the machine of the service", generator),)
+    return tuple(left)
+
+
+def _locks_are_never_free(sessions: Sessions | None) -> bool:
+    return (
+        sessions is not None
+        and sessions.share("Lock") >= _MOSTLY
+        and sessions.by_wait.get("Lock", 0.0) >= 1.0
+        and (sessions.lock_share or 0.0) >= _ALWAYS
+    )
+
+
+def _without_symptoms(named: list[Named], plateau: Plateau) -> list[Named]:
+    """Of a thread, the process it is in and the machine, the innermost that explains the others."""
+    kinds = {one.kind.name for one in named}
+    drop: set[str] = set()
+    if kinds & {r.QUOTA, r.THREAD}:
+        drop |= {r.POOL}  # its connections are held while the service waits for its own turn
+    if r.QUOTA in kinds:
+        drop |= {r.THREAD, r.SERVICE_CPU}
+    elif r.THREAD in kinds and r.HOST_CPU in kinds:
+        drop |= {r.THREAD} if (plateau.thread_waited or 0.0) >= _STARVED else {r.HOST_CPU, r.SERVICE_CPU}
+    elif r.THREAD in kinds and r.SERVICE_CPU in kinds:
+        drop |= {r.SERVICE_CPU}
+    elif r.SERVICE_CPU in kinds and r.HOST_CPU in kinds:
+        drop |= {r.HOST_CPU}
+    return [one for one in named if one.kind.name not in drop]
+
+
+def _database_is_busy(plateau: Plateau) -> bool:
+    """As many sessions on processors, or ready to be, as there are processors."""
+    if plateau.sessions is None or plateau.cores is None:
+        return False
+    bound = plateau.sessions.by_wait.get("CPU", 0.0) >= plateau.cores
+    return bound and plateau.sessions.share("CPU") >= _MOSTLY
+
+
+def _greatest_user(plateau: Plateau) -> str | None:
+    """Who used most of the machine's processors."""
+    used = {
+        r.SERVICE_CPU: plateau.service_cores,
+        r.GENERATOR: plateau.generator_cores,
+        r.DATABASE_CPU: plateau.database_cores,
+    }
+    known = {name: cores for name, cores in used.items() if cores is not None}
+    return max(known, key=lambda name: known[name]) if known else None

@@ -1,0 +1,80 @@
+"""What PostgreSQL's sessions did on the plateau: average active sessions by what they waited for.
+
+A session that waits for nothing runs on a processor, or is ready to (Oracle's and AWS's "average active
+sessions"): as many of them as there are processors, and the database is bound by processor time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from loadproof.model import EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.analysis.bottleneck.resources import Measured
+    from loadproof.run.reader import Run
+
+SOURCE: Final = "postgres"
+_KINDS: Final = ("Lock", "LWLock", "IO", "BufferPin", "IPC", "Extension")
+"""Not Client, which is a session that waits for its service, nor Timeout and Activity, which are idle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Averages over some seconds; the monitor's own session is not in them."""
+
+    by_wait: dict[str, float]
+    """"CPU", "Lock", "LWLock", "IO", ...: sessions at any moment."""
+    lock_share: float | None
+    """Of the samples in which at least one session waited for a lock."""
+    statements: tuple[tuple[str, float], ...]
+    """Text and sessions that executed it at any moment, the greatest first."""
+
+    @property
+    def active(self) -> float:
+        return sum(self.by_wait.values())
+
+    def share(self, wait: str) -> float:
+        """Of all active sessions."""
+        return self.by_wait.get(wait, 0.0) / self.active if self.active else 0.0
+
+
+def sessions(run: Run, measured: Measured, seconds: Sequence[int]) -> Sessions | None:
+    """None when no PostgreSQL was watched, or its sessions could not be seen."""
+    cpu = measured.mean(SOURCE, "wait.CPU", seconds)
+    if cpu is None:
+        return None
+    # The session that looks is itself active, and waits for nothing.
+    by_wait = {"CPU": max(0.0, cpu - 1.0)}
+    for kind in _KINDS:
+        value = measured.mean(SOURCE, f"wait.{kind}", seconds)
+        if value:
+            by_wait[kind] = value
+    inside = frozenset(seconds)
+    waits = [r.value for r in measured.of(SOURCE, "locks.waiting") if int(r.time_s) in inside]
+    share = sum(value > 0 for value in waits) / len(waits) if waits else None
+    return Sessions(by_wait, share, _statements(run, measured, seconds))
+
+
+def _statements(run: Run, measured: Measured, seconds: Sequence[int]) -> tuple[tuple[str, float], ...]:
+    """By pg_stat_statements where there is one, or else by sampling who is active."""
+    found = []
+    for series in measured.names(SOURCE, "query."):
+        if series.endswith(".time") and (value := measured.mean(SOURCE, series, seconds)):
+            found.append((_text(run, f"query {series.split('.')[1]} is "), value))
+    if not found:
+        for series in measured.names(SOURCE, "statement."):
+            if value := measured.mean(SOURCE, series, seconds):
+                found.append((_text(run, f"{series} is "), value))
+    return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0])))
+
+
+def _text(run: Run, beginning: str) -> str:
+    for event in run.events_of(EventKind.MONITOR_REMARK):
+        _, found, text = event.message.partition(beginning)
+        if found:
+            return text.strip("'")
+    return beginning.removesuffix(" is ")

@@ -1,0 +1,142 @@
+"""The finding: over several levels of load by the laws, at one level by use and saturation alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from loadproof.analysis.bottleneck import database, words
+from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
+from loadproof.analysis.bottleneck.law import Answer, attribute
+from loadproof.analysis.bottleneck.levels import levels_of
+from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
+from loadproof.analysis.load import NOTE
+from loadproof.model import Finding, ProfileKind, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.analysis.bottleneck.law import Attribution, Candidate
+    from loadproof.analysis.bottleneck.levels import Levels
+    from loadproof.analysis.windows import Window
+    from loadproof.run.reader import Run
+
+ID: Final = "bottleneck"
+_ASKS_FOR_LIMITS: Final = (ProfileKind.STRESS, ProfileKind.SPIKE)
+"""Profiles whose reader wants to know also that nothing saturated."""
+
+
+def find_bottleneck(run: Run, window: Window) -> list[Finding]:
+    """One note at most: over the levels of load where there are several, or else what was full."""
+    measured = Measured(run.readings)
+    levels = levels_of(run)
+    if levels is None:
+        return _at_one_level(run, measured, window)
+    found = attribute(
+        levels.load.tolist(), levels.throughput_per_s.tolist(),
+        [resource for _, resource in measured_resources(measured, levels.seconds).values()],
+    )  # fmt: skip
+    if found.answer is Answer.TOO_FEW_LEVELS:
+        return _at_one_level(run, measured, window)
+    if found.answer is Answer.NO_SATURATION:
+        if run.plan.profile.kind not in _ASKS_FOR_LIMITS:
+            return []
+        sentence = words.no_saturation(levels, found)
+        return [Finding(ID, Verdict.PASS, sentence, _evidence(levels, found, (), measured))]
+    return [_saturated(run, measured, levels, found)]
+
+
+def _saturated(run: Run, measured: Measured, levels: Levels, found: Attribution) -> Finding:
+    assert found.knee_load is not None  # noqa: S101  # it saturated
+    seconds = _plateau_seconds(levels, found.knee_load)
+    table = measured_resources(measured, levels.seconds)
+    sessions = database.sessions(run, measured, seconds)
+    full = [Named(candidate.name, table[candidate.name][0]) for candidate in found.named]
+    named = causes(full, _plateau(measured, sessions, seconds))
+    evidence = _evidence(levels, found, named, measured)
+    if sessions is not None:
+        evidence["sessions"] = {kind: round(value, 2) for kind, value in sessions.by_wait.items()}
+        evidence["statements"] = [[text, round(value, 2)] for text, value in sessions.statements[:5]]
+    sentence = words.saturated(levels, found, named, sessions, measured, seconds)
+    advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
+    if not named:
+        sentence += words.unexplained(found, evidence["not_measured"])
+        advice = "watch what was not measured (docs/monitors.md), and run it again"
+    return Finding(ID, Verdict.PASS, sentence, evidence, advice)
+
+
+def _at_one_level(run: Run, measured: Measured, window: Window) -> list[Finding]:
+    """Without levels no law: only what was full and had something waiting for it."""
+    seconds = tuple(sorted(window.seconds))
+    if not seconds:
+        return []
+    full = []
+    for title, (kind, resource) in measured_resources(measured, [seconds]).items():
+        used = float(resource.used[0])
+        # Full is not yet saturated: something must wait.
+        waits = resource.waiting is not None and bool(resource.waiting[0] > resource.waits_from)
+        if used >= words.FULL and waits:
+            full.append((Named(title, kind), used))
+    sessions = database.sessions(run, measured, seconds)
+    named = causes([one for one, _ in full], _plateau(measured, sessions, seconds))
+    if not named:
+        return []
+    evidence: dict[str, Any] = {
+        NOTE: True, "subject": "bottleneck", "basis": "use and saturation at one level of load",
+        "named": [one.title for one in named],
+        "rows": [{"resource": one.title, "used": used} for one, used in full],
+    }  # fmt: skip
+    sentence = words.one_level([(one.title, used) for one, used in full], named, sessions)
+    advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
+    return [Finding(ID, Verdict.PASS, sentence, evidence, advice)]
+
+
+def _plateau(measured: Measured, sessions: database.Sessions | None, seconds: Sequence[int]) -> Plateau:
+    limits = [reading.limit for reading in measured.of("host", "cpu") if reading.limit]
+    return Plateau(
+        sessions=sessions,
+        cores=limits[-1] if limits else None,
+        busy_cores=measured.mean("host", "cpu", seconds),
+        service_cores=measured.mean("process", "cpu", seconds),
+        generator_cores=measured.sum("locust", "cpu", seconds),
+        thread_waited=measured.mean("process", "thread.waited", seconds),
+    )
+
+
+def _plateau_seconds(levels: Levels, knee: float) -> list[int]:
+    groups = [g for g, load in zip(levels.seconds, levels.load, strict=True) if load >= knee]
+    return sorted(second for group in groups for second in group)
+
+
+def _evidence(
+    levels: Levels, found: Attribution, named: Sequence[Named], measured: Measured
+) -> dict[str, Any]:
+    return {
+        NOTE: True,
+        "subject": "bottleneck",
+        "basis": f"utilisation law over {len(levels.load)} levels of load",
+        "answer": str(found.answer if not named else Answer.NAMED),
+        "named": [one.title for one in named],
+        "saturated": [candidate.name for candidate in found.named],
+        "plateau_per_s": found.plateau_per_s,
+        "knee_load": found.knee_load,
+        "littles_law_error": levels.littles_law_error(),
+        "not_measured": not_measured(measured),
+        "rows": [_row(candidate) for candidate in (*found.named, *found.others)],
+        "levels": [
+            {"load": float(n), "throughput_per_s": float(x), "response_s": float(r)}
+            for n, x, r in zip(levels.load, levels.throughput_per_s, levels.response_s, strict=True)
+        ],
+    }
+
+
+def _row(candidate: Candidate) -> dict[str, Any]:
+    rate = candidate.saturates_at_per_s
+    return {
+        "resource": candidate.name,
+        "used": round(candidate.used_at_plateau, 3),
+        "demand_s": candidate.demand_s,
+        "saturates_at_per_s": float(rate) if np.isfinite(rate) else None,
+        "why_not": ", ".join(candidate.objections),
+    }

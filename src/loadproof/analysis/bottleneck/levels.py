@@ -1,0 +1,163 @@
+"""A run's seconds, sorted into levels of load: what the laws are fitted to."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.bottleneck.law import LEAST_LEVELS, littles_law_error
+from loadproof.analysis.windows import load_span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from numpy.typing import NDArray
+
+    from loadproof.model import Reading, Slice
+    from loadproof.run.reader import Run
+
+MOST_LEVELS: Final = 12
+_LEAST_SECONDS: Final = 3
+_MOST_SECONDS: Final = 20
+_SAME_LEVEL: Final = 1.02
+_LEAST_RANGE: Final = 2.0
+"""Between the highest and the lowest load: below it there are no levels to speak of."""
+_AT_THE_TOP: Final = 0.98
+_BY_SECOND: Final = ("load", "locust", "k6")
+"""Sources that name the second that they speak of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Ascending; the seconds after the highest load are left out, where a backlog may still be served."""
+
+    seconds: tuple[tuple[int, ...], ...]
+    load: NDArray[np.float64]
+    """Virtual users, or planned arrivals per second in the open model."""
+    throughput_per_s: NDArray[np.float64]
+    response_s: NDArray[np.float64]
+    """Mean response time."""
+    open_model: bool
+    in_progress: float
+    """Requests in progress on average, by Little's law: response times added up, over the time."""
+
+    def littles_law_error(self) -> float | None:
+        """The greatest error of N = X (R + Z), with the think time Z that fits the levels best.
+
+        None in the open model, whose users wait for arrivals.
+        """
+        if self.open_model:
+            return None
+        cycle_s = self.load / self.throughput_per_s
+        think_s = max(0.0, float(np.median(cycle_s - self.response_s)))
+        errors = littles_law_error(self.load, self.throughput_per_s, self.response_s, think_s)
+        return float(np.abs(errors).max())
+
+
+def levels_of(run: Run) -> Levels | None:
+    """None when the load had fewer than three levels, or never changed much."""
+    span = load_span(run)
+    if span is None:
+        return None
+    load = _load_by_second(run, math.ceil(span[0]), math.floor(span[1]))
+    load = {second: value for second, value in load.items() if value > 0}
+    if not load or max(load.values()) < min(load.values()) * _LEAST_RANGE:
+        return None
+    top = max(load.values())
+    last = max(second for second, value in load.items() if value >= top * _AT_THE_TOP)
+    rising = {second: value for second, value in load.items() if second <= last}
+    groups = _grouped(rising, _least_seconds(run, rising))
+    by_second: dict[int, list[Slice]] = defaultdict(list)
+    for part in run.slices:
+        by_second[part.second].append(part)
+    rows = [_row(group, load, by_second) for group in groups]
+    kept = [(group, row) for group, row in zip(groups, rows, strict=True) if row is not None]
+    if len(kept) < LEAST_LEVELS:
+        return None
+    load_, rate, response_s = np.array([row for _, row in kept]).T
+    groups = [group for group, _ in kept]
+    lengths = np.array([len(group) for group in groups])
+    in_progress = float((rate * response_s * lengths).sum() / lengths.sum())
+    open_model = run.plan.profile.open_model
+    return Levels(tuple(groups), load_, rate, response_s, open_model, in_progress)
+
+
+def by_level(
+    readings: Sequence[Reading],
+    groups: Sequence[Sequence[int]],
+    value: Callable[[Reading], float | None],
+) -> NDArray[np.float64]:
+    """The mean of `value` in each group of seconds; NaN where there is none."""
+    found: dict[int, list[float]] = defaultdict(list)
+    for reading in readings:
+        number = value(reading)
+        if number is not None:
+            found[_measured_second(reading)].append(number)
+    means = []
+    for group in groups:
+        inside = [number for second in group for number in found.get(second, ())]
+        means.append(sum(inside) / len(inside) if inside else math.nan)
+    return np.array(means)
+
+
+def _measured_second(reading: Reading) -> int:
+    """Monitors read just after a whole second, and what they read is of the second before.
+
+    On a ramp the difference matters: a use that is told a second late looks smaller than it was.
+    """
+    return int(reading.time_s if reading.source in _BY_SECOND else reading.time_s - 0.5)
+
+
+def _load_by_second(run: Run, first: int, end: int) -> dict[int, float]:
+    if run.plan.profile.open_model:
+        profile, start_s = run.plan.played_profile, first
+        return {second: profile.level_at(second - start_s + 0.5) for second in range(first, end)}
+    users: dict[int, float] = {}
+    for reading in run.readings:
+        if reading.source == "load" and reading.series == "users":
+            users[int(reading.time_s)] = reading.value
+    known: dict[int, float] = {}
+    for second in range(first, end):
+        value = users.get(second, known.get(second - 1))
+        if value is not None:
+            known[second] = value
+    return known
+
+
+def _grouped(load: dict[int, float], least: int) -> list[tuple[int, ...]]:
+    """Groups of at least so many seconds of similar load; groups of one load are one."""
+    ordered = sorted(load, key=lambda second: (load[second], second))
+    count = max(1, min(MOST_LEVELS, len(ordered) // least))
+    groups: list[tuple[int, ...]] = []
+    for part in np.array_split(np.array(ordered), count):
+        group = tuple(int(second) for second in part)
+        level = load[group[len(group) // 2]]
+        if groups and level <= load[groups[-1][len(groups[-1]) // 2]] * _SAME_LEVEL:
+            groups[-1] += group
+        else:
+            groups.append(group)
+    return groups
+
+
+def _least_seconds(run: Run, seconds: Collection[int]) -> int:
+    """Answers of a busy service come in bursts, a response time apart: a level must be longer than that."""
+    responses = [part.response.mean_s or 0.0 for part in run.slices if part.second in seconds]
+    longest_s = float(np.quantile(responses, 0.9)) if responses else 0.0
+    return max(_LEAST_SECONDS, min(_MOST_SECONDS, math.ceil(1.5 * longest_s)))
+
+
+def _row(
+    group: Sequence[int], load: dict[int, float], by_second: dict[int, list[Slice]]
+) -> tuple[float, float, float] | None:
+    """Load, throughput and mean response time; None when nothing was answered."""
+    parts = [part for second in group for part in by_second.get(second, ())]
+    requests = sum(part.requests for part in parts)
+    timed = sum(part.response.count for part in parts)
+    if not timed:
+        return None
+    total_s = sum((part.response.mean_s or 0.0) * part.response.count for part in parts)
+    return sum(load[second] for second in group) / len(group), requests / len(group), total_s / timed

@@ -1,0 +1,178 @@
+"""The resources that are looked at, hard and soft: which series say how full each is, and what waits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.bottleneck.law import SURELY_FULL, Resource
+from loadproof.analysis.bottleneck.levels import by_level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from loadproof.model import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of the table."""
+
+    name: str
+    source: str
+    """Of the readings; further ones of a kind, `process-2`, are resources of their own."""
+    series: str
+    """With a limit: its share of that is how full the resource is."""
+    title: str
+    advice: str
+    waiting: str | None = None
+    """The series of the same source that says how much waits for it; None when nothing tells."""
+    waits_from: float = 0.0
+    only_if_waits: bool = False
+    """Without its saturation signal there is no such resource."""
+
+
+THREAD: Final = "thread"
+HOST_CPU: Final = "host.cpu"
+SERVICE_CPU: Final = "cpu"
+QUOTA: Final = "quota"
+POOL: Final = "pool"
+LOCKS: Final = "locks"
+DATABASE_CPU: Final = "database.cpu"
+GENERATOR: Final = "generator"
+
+KINDS: Final = (
+    Kind(THREAD, "process", "thread.busy", "the service's busiest thread",
+         "profile what it does for each request; a service with one event loop or one interpreter lock uses "
+         "one core: run more worker processes", waiting="thread.busy", waits_from=0.9),
+    Kind(SERVICE_CPU, "process", "cpu", "the processor time that the service may use",
+         "profile what the service computes for each request, or give it more cores"),
+    Kind(QUOTA, "process", "cpu", "the service's CPU quota",
+         "raise the CPU limit of its container or control group (cpu.max): cores are free, it is held back",
+         waiting="throttled", waits_from=0.05, only_if_waits=True),
+    Kind(HOST_CPU, "host", "cpu", "the machine's processors",
+         "find which process uses them; move the others, the load generator first, or take more cores",
+         waiting="pressure.cpu", waits_from=0.1),
+    Kind("disk", "host", "disk.busy", "the disk",
+         "see what reads and writes: missing indexes, sorts that spill, logs, commits",
+         waiting="pressure.io", waits_from=0.05),
+    Kind("memory", "host", "memory.used", "the machine's memory",
+         "give it more memory, or have less cached in the processes",
+         waiting="pressure.memory", waits_from=0.05),
+    Kind("descriptors", "process", "fds", "the service's file descriptors", "raise its limit (ulimit -n)"),
+    Kind(POOL, "pool", "connections.used", "the connection pool",
+         "hold each connection for a shorter time (nothing else inside the transaction), or enlarge the pool",
+         waiting="connections.waiting", waits_from=0.5),
+    Kind("connections", "postgres", "connections.used", "PostgreSQL's connections",
+         "use a pooler, or raise max_connections"),
+    Kind("connections", "mysql", "connections.used", "MySQL's connections",
+         "use a pooler, or raise max_connections"),
+    Kind("connections", "redis", "connections.used", "Redis's connections", "raise maxclients"),
+    Kind(GENERATOR, "locust", "cpu", "the load generator (Locust)",
+         "the service may have room left: add --processes, or more machines (--expect-workers)"),
+    Kind(GENERATOR, "k6", "cpu", "the load generator (k6)",
+         "the service may have room left: drive the load from a larger machine"),
+)  # fmt: skip
+LOCKS_KIND: Final = Kind(
+    LOCKS, "postgres", "locks.waiting", "row locks in PostgreSQL",
+    "shorten the transactions that hold the lock, or have them update different rows",
+)  # fmt: skip
+DATABASE_KIND: Final = Kind(
+    DATABASE_CPU, "postgres", "wait.CPU", "PostgreSQL's processor time",
+    "EXPLAIN (ANALYZE, BUFFERS) the statement that takes most of it: an index may be missing",
+)  # fmt: skip
+
+_POOL_TIME: Final = ("db_pool_usage_seconds_total", "hikaricp_connections_usage_seconds_sum")
+
+
+class Measured:
+    """A run's readings by source and series."""
+
+    def __init__(self, readings: Iterable[Reading]) -> None:
+        self._series: dict[tuple[str, str], list[Reading]] = defaultdict(list)
+        for reading in readings:
+            self._series[reading.source, reading.series].append(reading)
+
+    def sources(self, kind: str) -> list[str]:
+        """Sources of a kind in the order of their names: `process`, `process-2`."""
+        names = {source for source, _ in self._series}
+        return sorted(n for n in names if n == kind or n.rpartition("-")[0] == kind)
+
+    def of(self, source: str, series: str) -> Sequence[Reading]:
+        """The readings of one series; none when it was not measured."""
+        return self._series.get((source, series), ())
+
+    def names(self, source: str, beginning: str) -> list[str]:
+        """A source's series that begin so."""
+        return sorted(s for of, s in self._series if of == source and s.startswith(beginning))
+
+    def mean(self, source: str, series: str, seconds: Iterable[int]) -> float | None:
+        """Over some seconds; None when there is no reading in them."""
+        (value,) = by_level(self.of(source, series), [tuple(seconds)], lambda reading: reading.value)
+        return None if np.isnan(value) else float(value)
+
+    def sum(self, source: str, series: str, seconds: Iterable[int]) -> float | None:
+        """The mean over some seconds of what several processes add up to in each."""
+        totals: dict[int, float] = defaultdict(float)
+        for reading in self.of(source, series):
+            totals[int(reading.time_s)] += reading.value
+        values = [totals[second] for second in seconds if second in totals]
+        return sum(values) / len(values) if values else None
+
+
+def measured_resources(
+    measured: Measured, groups: Sequence[Sequence[int]]
+) -> Mapping[str, tuple[Kind, Resource]]:
+    """Everything of the table that was measured, over groups of seconds, by title."""
+    found: dict[str, tuple[Kind, Resource]] = {}
+    for kind in KINDS:
+        for source in measured.sources(kind.source):
+            readings = measured.of(source, kind.series)
+            used = by_level(readings, groups, _share)
+            waiting = measured.of(source, kind.waiting) if kind.waiting else ()
+            if np.isnan(used).all() or (kind.only_if_waits and not waiting):
+                continue
+            signal = by_level(waiting, groups, lambda r: r.value) if waiting else None
+            if kind.name == POOL and (lent := _lent(measured, readings)):
+                # One look a second is a poor measure of use, and the time that connections were lent a good
+                # one; but while requests wait, a connection that goes from one to the next is not free.
+                mean = by_level(lent, groups, _share)
+                used = (
+                    mean
+                    if signal is None
+                    else np.where((signal > kind.waits_from) & (used >= SURELY_FULL), used, mean)
+                )
+            title = kind.title if source == kind.source else f"{kind.title} ({source})"
+            found[title] = (kind, Resource(title, used, signal, kind.waits_from))
+    return found
+
+
+def _share(reading: Reading) -> float | None:
+    return reading.value / reading.limit if reading.limit else None
+
+
+def _lent(measured: Measured, used: Sequence[Reading]) -> list[Reading]:
+    """Connections in use over the whole of each second, from a counter of the time that they were lent."""
+    limits = [reading.limit for reading in used if reading.limit]
+    counters = (measured.of("metrics", series) for series in _POOL_TIME)
+    known = next((readings for readings in counters if readings), ())
+    return [replace(reading, limit=limits[-1]) for reading in known] if limits else []
+
+
+NOT_MEASURED: Final = (
+    ("process", "the service's process (monitors: process:)"),
+    ("host", "the service's machine (monitors: host: node_exporter:)"),
+    ("pool", "its connection pool (no known pool metrics at /metrics)"),
+    ("postgres mysql redis", "its database (monitors: postgres:)"),
+)
+
+
+def not_measured(measured: Measured) -> list[str]:
+    """What else may be the bottleneck, and nothing watched."""
+    missing = [
+        text for kinds, text in NOT_MEASURED if not any(measured.sources(kind) for kind in kinds.split())
+    ]
+    return [*missing, "worker limits and locks inside the service", "services that it calls", "the network"]

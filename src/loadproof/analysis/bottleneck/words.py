@@ -1,0 +1,116 @@
+"""The bottleneck in words: a paragraph that somebody can act on."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from loadproof.analysis.bottleneck import resources as r
+from loadproof.analysis.bottleneck.law import LEAST_USED
+from loadproof.units import format_count, format_duration, format_percent, format_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.analysis.bottleneck.causes import Named
+    from loadproof.analysis.bottleneck.database import Sessions
+    from loadproof.analysis.bottleneck.law import Attribution, Candidate
+    from loadproof.analysis.bottleneck.levels import Levels
+    from loadproof.analysis.bottleneck.resources import Measured
+
+FULL: Final = LEAST_USED
+_LITTLE_TOLERANCE: Final = 0.05
+
+
+def no_saturation(levels: Levels, found: Attribution) -> str:
+    """Nothing ended the throughput; what would be next, by the law."""
+    top = f"{format_rate(levels.throughput_per_s[-1])} at {_load(levels, levels.load[-1])}"
+    said = f"nothing saturated: throughput still followed the load at {top}"
+    following = [c for c in found.others if "does not follow the load" not in c.objections]
+    near = [c for c in following if math.isfinite(c.saturates_at_per_s)]
+    if near:
+        first = near[0]
+        rate = format_rate(first.saturates_at_per_s)
+        said += (
+            f"; {first.name} would be first, at about {rate} ({format_percent(first.used_at_plateau)} used)"
+        )
+    return said
+
+
+def saturated(
+    levels: Levels,
+    found: Attribution,
+    named: Sequence[Named],
+    sessions: Sessions | None,
+    measured: Measured,
+    seconds: Sequence[int],
+) -> str:
+    """Where throughput ended, what is behind it, and the numbers that say so."""
+    assert found.plateau_per_s is not None  # noqa: S101  # it saturated
+    assert found.knee_load is not None  # noqa: S101
+    said = f"throughput ended at {format_rate(found.plateau_per_s)}, from {_load(levels, found.knee_load)} on"
+    if named:
+        said += f": {' and '.join(one.title for one in named)} saturated first"
+    by_name = {candidate.name: candidate for candidate in found.named}
+    parts = [_law(by_name[one.title]) for one in named if one.title in by_name]
+    parts += [text for one in named if (text := _database(one, sessions))]
+    symptoms = [c for c in found.named if c.name not in {one.title for one in named}]
+    parts += [f"{c.name} ({format_percent(c.used_at_plateau)} used) is a symptom of it" for c in symptoms]
+    waiting = measured.mean("pool", "connections.waiting", seconds)
+    if waiting and any(one.kind.name == r.POOL for one in named):
+        parts.append(f"{waiting:.1f} requests waited for a connection at any moment")
+        if sessions is not None:
+            parts.append(f"{sessions.active:.1f} of its sessions were at work in the database")
+    if _more_requests_than_users(levels):
+        parts.append("more requests were in progress than there were users, who each wait for one")
+    return said + "".join(f"; {part}" for part in parts)
+
+
+def unexplained(found: Attribution, missing: Sequence[str]) -> str:
+    """What was looked at in vain, and what nobody looked at."""
+    fullest = max(found.others, key=lambda c: c.used_at_plateau, default=None)
+    said = "; none of the measured resources explains it"
+    if fullest is not None:
+        objections = ", ".join(fullest.objections)
+        said += f" (the fullest, {fullest.name} with {format_percent(fullest.used_at_plateau)}, {objections})"
+    return f"{said}. Not measured: {', '.join(missing)}"
+
+
+def one_level(full: Sequence[tuple[str, float]], named: Sequence[Named], sessions: Sessions | None) -> str:
+    """Only what was full, and that one level of load does not prove more."""
+    said = f"{' and '.join(one.title for one in named)} was saturated"
+    known = dict(full)
+    parts = [f"{format_percent(known[one.title])} used" for one in named if one.title in known]
+    parts += [text for one in named if (text := _database(one, sessions))]
+    said += f" ({'; '.join(parts)})" if parts else ""
+    return f"{said}; one level of load shows no more: a stress profile tells what ends the throughput"
+
+
+def _more_requests_than_users(levels: Levels) -> bool:
+    """Users wait for one request at a time: more in progress is a wrong number, or parallel requests."""
+    lengths = [len(group) for group in levels.seconds]
+    users = sum(n * s for n, s in zip(levels.load, lengths, strict=True)) / sum(lengths)
+    return not levels.open_model and levels.in_progress > users * (1 + _LITTLE_TOLERANCE)
+
+
+def _law(candidate: Candidate) -> str:
+    used = format_percent(candidate.used_at_plateau)
+    each = format_duration(candidate.demand_s)
+    rate = format_rate(candidate.saturates_at_per_s)
+    return f"it was {used} used, and with {each} of all of it for each request it allows {rate}"
+
+
+def _database(one: Named, sessions: Sessions | None) -> str:
+    if sessions is None or one.kind.name not in {r.LOCKS, r.DATABASE_CPU}:
+        return ""
+    wait = "Lock" if one.kind.name == r.LOCKS else "CPU"
+    doing = "waited for locks" if wait == "Lock" else "computed or waited for a processor"
+    said = f"of {sessions.active:.1f} active sessions {sessions.by_wait[wait]:.1f} {doing}"
+    if sessions.statements:
+        text, busy = sessions.statements[0]
+        said += f", {busy:.1f} in '{text}'"
+    return said
+
+
+def _load(levels: Levels, load: float) -> str:
+    return f"{format_rate(load)} planned" if levels.open_model else f"{format_count(round(load))} users"

@@ -1,0 +1,48 @@
+"""What the k6 process uses, once a second, read from outside of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from loadproof.model import Reading, Unit
+
+if TYPE_CHECKING:
+    from loadproof.engines import Sink
+
+
+async def watch_for_ever(supervisor: int, sink: Sink) -> None:
+    """Series of k6, the supervisor's child: `cpu` in cores of those that it may use, `fds` of its limit."""
+    last: tuple[float, float] | None = None
+    while True:
+        await asyncio.sleep(1.0 - sink.now() % 1.0)
+        with contextlib.suppress(psutil.Error, OSError):  # it has not begun, or has ended
+            used_s, descriptors, limit = _usage(supervisor)
+            time_s = sink.now()
+            if last is not None and time_s > last[0]:
+                cores = (used_s - last[1]) / (time_s - last[0])
+                # Of the second that has just ended.
+                second = float(math.ceil(time_s) - 2)
+                usable = len(os.sched_getaffinity(0)) if psutil.LINUX else psutil.cpu_count() or 1
+                sink.reading(Reading(second, "k6", "cpu", cores, Unit.CORES, float(usable)))
+                if descriptors is not None:
+                    sink.reading(Reading(second, "k6", "fds", float(descriptors), Unit.COUNT, limit))
+            last = (time_s, used_s)
+
+
+def _usage(supervisor: int) -> tuple[float, int | None, float | None]:
+    """Seconds of processor time so far, open descriptors and how many there may be."""
+    child = next(iter(psutil.Process(supervisor).children()), None)
+    if child is None:
+        raise psutil.NoSuchProcess(supervisor)
+    times = child.cpu_times()
+    if not psutil.LINUX:
+        return times.user + times.system, None, None
+    descriptors = len(list(Path(f"/proc/{child.pid}/fd").iterdir()))
+    return times.user + times.system, descriptors, float(child.rlimit(psutil.RLIMIT_NOFILE)[0])

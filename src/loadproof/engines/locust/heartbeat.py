@@ -1,0 +1,105 @@
+"""How well a Locust process keeps up: a greenlet that should wake every 10 ms, and what the process uses.
+
+A greenlet that wakes late was kept waiting: by users' own computing, by garbage collection, by a machine that
+gave the process no processor or stopped it. An answer that came meanwhile waited as long to be seen, which no
+response time can tell from a slow service (the idea of Gil Tene's jHiccup). A wake-up that is late by several
+intervals stands for all those that were due in it, or one long stall would count as one sample.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import gevent
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INTERVAL_S: Final = 0.01
+_LONGEST_STALL_S: Final = 60.0
+_DESCRIPTORS_EVERY_S: Final = 5
+"""Counting them takes as long as there are many."""
+_SCHEDSTAT = Path("/proc/self/schedstat")
+_DESCRIPTORS = Path("/proc/self/fd")
+
+Row = list[Any]
+"""[second, lag p99 (s), cores used, share of the time ready but without a processor or None, longest garbage
+collection (s), descriptors or None, their limit]"""
+
+
+class Heartbeat:
+    """One process's. `clock` counts seconds since the epoch."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lags: dict[int, list[float]] = {}
+        self._rows: list[Row] = []
+        self._usage = (clock(), time.process_time(), _waited_s())
+        self._collecting_s = 0.0
+        self._longest_gc_s = 0.0
+
+    def start(self) -> None:
+        """Beat until the process ends."""
+        gc.callbacks.append(self._on_gc)
+        gevent.spawn(self._beat_for_ever)
+
+    def take(self) -> list[Row]:
+        """The seconds that are over, since the last call."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    def _beat_for_ever(self) -> None:
+        due_s = self._clock() + INTERVAL_S
+        second = int(due_s)
+        while True:
+            gevent.sleep(max(0.0, due_s - self._clock()))
+            now_s = self._clock()
+            first = max(due_s, now_s - _LONGEST_STALL_S)
+            missed = max(0, int((now_s - first) / INTERVAL_S))
+            for number in range(missed + 1):
+                beat_s = first + number * INTERVAL_S
+                self._lags.setdefault(int(beat_s), []).append(max(0.0, now_s - beat_s))
+            due_s = first + (missed + 1) * INTERVAL_S
+            if int(now_s) > second:
+                second = int(now_s)
+                self._rotate(second, now_s)
+
+    def _rotate(self, second: int, now_s: float) -> None:
+        """Close the seconds before `second`; what the process used is spread evenly over a long stall."""
+        before_s, cpu_before_s, waited_before_s = self._usage
+        cpu_s, waited_s = time.process_time(), _waited_s()
+        self._usage = (now_s, cpu_s, waited_s)
+        span_s = now_s - before_s
+        cores = (cpu_s - cpu_before_s) / span_s
+        waited = None
+        if waited_s is not None and waited_before_s is not None:
+            waited = (waited_s - waited_before_s) / span_s
+        gc_s, self._longest_gc_s = self._longest_gc_s, 0.0
+        for over in sorted(key for key in self._lags if key < second):
+            lag_s = float(np.quantile(self._lags.pop(over), 0.99))
+            descriptors = len(os.listdir(_DESCRIPTORS)) if self._counts_descriptors(over) else None  # noqa: PTH208
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            self._rows.append([over, lag_s, cores, waited, gc_s, descriptors, limit])
+
+    def _counts_descriptors(self, second: int) -> bool:
+        return second % _DESCRIPTORS_EVERY_S == 0 and _DESCRIPTORS.is_dir()
+
+    def _on_gc(self, phase: str, _info: dict[str, int]) -> None:
+        if phase == "start":
+            self._collecting_s = time.monotonic()
+        else:
+            self._longest_gc_s = max(self._longest_gc_s, time.monotonic() - self._collecting_s)
+
+
+def _waited_s() -> float | None:
+    """How long this process's main thread was ready and had no processor; None where nobody counts it."""
+    try:
+        return int(_SCHEDSTAT.read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return None

@@ -1,0 +1,138 @@
+"""How many requests a second this machine's generator can send: measured against the built-in stub, and kept.
+
+The stub answers at once and does nothing else, so that what ends the throughput is the generator (and the
+stub, on a machine with one core). Kept for each machine, engine and version, in the user's cache folder; only
+`loadproof doctor --calibrate` measures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from loadproof.model import Plan, Profile, ProfileKind, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadproof.engines import Engine
+    from loadproof.model import Event, Reading, Slice
+
+SECONDS: Final = 5
+_USERS: Final = 20.0
+_WARM_UP_S: Final = 1
+_SCENARIOS: Final = {
+    "locust": (
+        "locustfile.py",
+        (
+            "from locust import HttpUser, constant, task\n\n\n"
+            "class Reader(HttpUser):\n    wait_time = constant(0)\n\n"
+            "    @task\n    def read(self):\n        self.client.get('/')\n"
+        ),
+    ),
+    "k6": (
+        "script.js",
+        "import http from 'k6/http';\nexport default function () { http.get(`${__ENV.BASE_URL}/`); }\n",
+    ),
+}
+
+
+class _Counting:
+    """A sink that counts requests by second."""
+
+    def __init__(self) -> None:
+        self.by_second: Counter[int] = Counter()
+
+    def slice(self, part: Slice, /) -> None:
+        self.by_second[part.second] += part.requests
+
+    def reading(self, reading: Reading, /) -> None:
+        """Of no interest here."""
+
+    def event(self, event: Event, /) -> None:
+        """Of no interest here."""
+
+    def log(self, line: str, /) -> None:
+        """Of no interest here."""
+
+    def now(self) -> float:
+        return time.time()
+
+
+def measure(name: str, engine: Engine) -> float | None:
+    """Requests per second of one process of the engine over five seconds; None when it sent too little.
+
+    Raises EngineError when it cannot start.
+    """
+    file, text = _SCENARIOS[name]
+    with tempfile.TemporaryDirectory(prefix="loadproof-calibrate-") as folder, _stub() as url:
+        scenario = Path(folder) / file
+        scenario.write_text(text)
+        profile = Profile(ProfileKind.LOAD, (Stage(_WARM_UP_S + SECONDS + 1.0, _USERS),), start=_USERS)
+        plan = Plan("calibration", scenario, name, url, profile, env=(("BASE_URL", url),))
+        sink = _Counting()
+        asyncio.run(engine.run(plan, sink))
+    # The first and the last second are not whole.
+    whole = [sink.by_second[second] for second in sorted(sink.by_second)][_WARM_UP_S:-1]
+    return statistics.median(whole) if len(whole) >= SECONDS - 1 else None
+
+
+def keep(name: str, engine: Engine, rate_per_s: float) -> Path:
+    """Write a measured rate down; returns where. Raises OSError when the folder refuses."""
+    file = _file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    known = _read(file)
+    known[_key(name, engine)] = rate_per_s
+    fresh = file.with_suffix(f".{os.getpid()}")
+    fresh.write_text(json.dumps(known, indent=1, sort_keys=True))
+    fresh.replace(file)
+    return file
+
+
+def known_rate(name: str, engine: Engine) -> float | None:
+    """Requests per second of one process on this machine with this version; None when nobody measured it."""
+    return _read(_file()).get(_key(name, engine))
+
+
+def _key(name: str, engine: Engine) -> str:
+    versions = " ".join(f"{tool} {version}" for tool, version in sorted(engine.versions().items()))
+    return f"{platform.node()}, {os.cpu_count()} cores, {platform.python_version()}: {name}, {versions}"
+
+
+def _file() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(cache) / "loadproof" / "calibration.json"
+
+
+def _read(file: Path) -> dict[str, float]:
+    """What is known; nothing when the file is not there or is no longer what was written."""
+    try:
+        known = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(known, dict):
+        return {}
+    return {str(key): float(value) for key, value in known.items() if isinstance(value, int | float)}
+
+
+@contextlib.contextmanager
+def _stub() -> Iterator[str]:
+    command = [sys.executable, "-m", "loadproof.run.stub"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None  # noqa: S101  # they are pipes
+        assert process.stdout is not None  # noqa: S101
+        try:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        finally:
+            process.stdin.close()

@@ -1,0 +1,157 @@
+"""What is said of a run's bottleneck, on runs whose bottleneck is written into them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.analysis.bottleneck import find_bottleneck
+from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
+from loadproof.analysis.bottleneck.database import Sessions
+from loadproof.analysis.bottleneck.resources import KINDS
+from loadproof.analysis.load import NOTE
+from loadproof.analysis.windows import judged_window
+from loadproof.histogram import Histogram
+from loadproof.model import Endpoint, Profile, ProfileKind, Slice, Stage, Unit
+from tests.analysis import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from loadproof.model import Finding, Reading
+
+USERS = {second: 1.0 + second for second in range(runs.SECONDS)}
+THINK_S, SERVICE_S = 0.5, 0.05
+CAPACITY = 40.0
+
+
+def throughput(users: float, capacity: float = CAPACITY) -> float:
+    """By the asymptotes: users who wait for nobody, until the capacity is reached."""
+    return min(users / (THINK_S + SERVICE_S), capacity)
+
+
+def part(second: int, rate: float, users: float) -> Slice:
+    """One second of requests, whose response time Little's law gives."""
+    histogram = Histogram()
+    histogram.record_all([max(SERVICE_S, users / rate - THINK_S)] * round(rate))
+    return Slice(runs.START + second, Endpoint("GET", "/read"), round(rate), {}, 0, histogram)
+
+
+def use(series: str, share: Callable[[float], float], limit: float, unit: Unit = Unit.COUNT) -> list[Reading]:
+    """A use that follows throughput; a monitor reads it at the end of each second."""
+    values = {second + 1: share(throughput(users)) * limit for second, users in USERS.items()}
+    return runs.series(series, values, unit, limit)
+
+
+def stress(*readings: Sequence[Reading], capacity: float = CAPACITY) -> list[Finding]:
+    """A stress test from 1 to 60 users in a minute."""
+    users = list(runs.series("load.users", USERS, Unit.COUNT, looks=False))
+    slices = [part(second, throughput(n, capacity), n) for second, n in USERS.items()]
+    run = runs.load(readings=[*users, *(r for rs in readings for r in rs)], slices=slices)
+    profile = Profile(ProfileKind.STRESS, (Stage(float(runs.SECONDS), 60.0),), start=1.0)
+    run = replace(run, plan=replace(run.plan, profile=profile))
+    return find_bottleneck(run, judged_window(run))
+
+
+POOL = use("pool.connections.used", lambda rate: rate / CAPACITY, 4)
+WAITING = runs.series("pool.connections.waiting", {s: max(0.0, u - 22) for s, u in USERS.items()}, Unit.COUNT)
+
+
+def test_a_full_pool_is_named_with_its_demand() -> None:
+    """Four connections, 100 ms of one for each request: full at 40/s, and the sentence says so."""
+    (finding,) = stress(POOL, WAITING, use("process.cpu", lambda rate: rate / 100, 2, Unit.CORES))
+    assert finding.evidence["named"] == ["the connection pool"]
+    assert finding.evidence[NOTE]
+    assert finding.sentence.startswith("throughput ended at 40/s, from ")
+    assert "25ms of all of it for each request it allows 40/s" in finding.sentence
+    assert "requests waited for a connection" in finding.sentence
+
+
+def test_a_full_pool_that_nobody_waits_for_is_not_named() -> None:
+    """Just big enough is no bottleneck."""
+    (finding,) = stress(POOL, runs.series("pool.connections.waiting", 0.0, Unit.COUNT))
+    assert finding.evidence["named"] == []
+    assert "none of the measured resources explains it" in finding.sentence
+    assert "nothing waits for it" in finding.sentence
+
+
+def test_what_was_not_measured_is_told() -> None:
+    """Without monitors nothing can be named, and the run says what to watch."""
+    (finding,) = stress()
+    assert "its database (monitors: postgres:)" in finding.evidence["not_measured"]
+    assert finding.advice.startswith("watch what was not measured")
+
+
+def test_locks_stand_behind_a_full_pool() -> None:
+    """Sessions that wait for a row lock hold the pool: the lock is named, the pool is a symptom."""
+    blocked = {s: 3.0 if u > 20 else 0.0 for s, u in USERS.items()}
+    (finding,) = stress(
+        POOL, WAITING, runs.series("postgres.wait.Lock", blocked, Unit.COUNT),
+        runs.series("postgres.wait.CPU", 1.0, Unit.COUNT),
+        runs.series("postgres.locks.waiting", blocked, Unit.COUNT),
+    )  # fmt: skip
+    assert finding.evidence["named"] == ["row locks in PostgreSQL"]
+    assert "of 3.0 active sessions 3.0 waited for locks" in finding.sentence
+    assert "the connection pool (99.89% used) is a symptom of it" in finding.sentence
+
+
+def test_a_load_that_nothing_ends_names_what_would_be_next() -> None:
+    """Below saturation the law predicts where the first resource is full."""
+    (finding,) = stress(use("process.cpu", lambda rate: rate / 200, 2, Unit.CORES), capacity=1e9)
+    assert finding.sentence.startswith("nothing saturated: throughput still followed the load")
+
+
+def test_one_level_of_load_is_told_as_such() -> None:
+    """A load test has no levels: what was full and waited for is told, and that this proves no more."""
+    run = runs.load(
+        slices=[part(s, 40.0, 10.0) for s in range(runs.SECONDS)],
+        readings=[
+            *runs.series("load.users", 10.0, Unit.COUNT, looks=False),
+            *runs.series("pool.connections.used", 4.0, Unit.COUNT, 4.0),
+            *runs.series("pool.connections.waiting", 3.0, Unit.COUNT),
+        ],
+    )
+    (finding,) = find_bottleneck(run, judged_window(run))
+    assert finding.evidence["basis"] == "use and saturation at one level of load"
+    assert "a stress profile tells what ends the throughput" in finding.sentence
+
+
+def test_a_load_test_without_anything_full_says_nothing() -> None:
+    """The summary has one screen."""
+    run = runs.load(slices=[part(s, 40.0, 10.0) for s in range(runs.SECONDS)])
+    assert find_bottleneck(run, judged_window(run)) == []
+
+
+def named(*kinds: str) -> list[Named]:
+    return [Named(kind.title, kind) for name in kinds for kind in KINDS[:-1] if kind.name == name][
+        : len(kinds)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("full", "seen", "expected"),
+    [
+        (("thread", "host.cpu"), {"thread_waited": 0.05}, ["the service's busiest thread"]),
+        (("thread", "host.cpu"), {"thread_waited": 0.5}, ["the machine's processors"]),
+        (("thread", "pool"), {}, ["the service's busiest thread"]),
+        (("quota", "thread"), {}, ["the service's CPU quota"]),
+        (("host.cpu",), {"sessions": Sessions({"CPU": 4.0}, 0.0, ())}, ["PostgreSQL's processor time"]),
+        (("pool",), {"sessions": Sessions({"CPU": 0.5}, 0.0, ())}, ["the connection pool"]),
+        ((), {"sessions": Sessions({"Lock": 4.0, "CPU": 1.0}, 1.0, ())}, ["row locks in PostgreSQL"]),
+        (
+            ("host.cpu",),
+            {"generator_cores": 1.2, "service_cores": 0.4, "busy_cores": 2.0},
+            ["the load generator, on the machine of the service"],
+        ),
+    ],
+)
+def test_symptoms_give_way_to_their_cause(
+    full: tuple[str, ...], seen: dict[str, object], expected: list[str]
+) -> None:
+    """What is measured on the plateau decides between resources that are all full."""
+    known = {"sessions": None, "cores": 2.0, "busy_cores": None, "service_cores": None,
+             "generator_cores": None, "thread_waited": None}  # fmt: skip
+    plateau = Plateau(**{**known, **seen})  # type: ignore[arg-type]
+    assert [one.title for one in causes(named(*full), plateau)] == expected

@@ -1,0 +1,105 @@
+"""A run ends early only when nothing that can still come would change what it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadproof.analysis.early_stop import EarlyStop, StopOn
+from loadproof.model import EventKind, Operator, Plan, Statistic, Subject
+from tests import runs
+
+DURATION_S = 100
+SECONDS = range(9, DURATION_S, 8)
+"""Not before five seconds are known."""
+
+
+def stopping(plan: Plan, mode: StopOn, seconds: int, times_s: list[float], failed: int = 0) -> str | None:
+    """What it says after `seconds` equal seconds of a load of 100 s at one level."""
+    early = EarlyStop(plan, mode)
+    early.event(runs.event(0, EventKind.LOAD_STARTED))
+    for second in range(seconds):
+        early.slice(runs.part(second, times_s=times_s, failed=failed))
+    return early.reason(runs.START + seconds)
+
+
+def steady(*requirements: object) -> Plan:
+    profile = runs.staged((DURATION_S, 10.0), start=10.0)
+    return runs.plan(*requirements, profile=profile)  # type: ignore[arg-type]
+
+
+def bound(seconds: int, each: int) -> int:
+    """The most requests that are still to come: the busiest second twice, for all that may be unsettled."""
+    return (DURATION_S - (seconds - 4)) * each * 2
+
+
+@pytest.mark.parametrize("limit", [0.01, 0.1, 0.3])
+def test_error_rate_stops_exactly_when_it_cannot_recover(limit: float) -> None:
+    """With half of all requests failed the run ends in the first second from which on no rest can mend it."""
+    plan = steady(runs.error_rate(limit))
+    ends = [s for s in SECONDS if stopping(plan, StopOn.BREACH, s, [0.1] * 10, failed=5)]
+    certain = [s for s in SECONDS if 5 * s / (10 * s + max(0, bound(s, 10))) >= limit]
+    assert ends == certain
+
+
+def test_a_rate_that_may_recover_does_not_stop() -> None:
+    """Failing now is not failing in the end."""
+    assert stopping(steady(runs.error_rate(0.4)), StopOn.BREACH, 20, [0.1] * 10, failed=5) is None
+
+
+def test_percentile_stops_when_too_many_are_slow() -> None:
+    """All requests above the limit of p95: certain once they are a twentieth of all that can be."""
+    plan = steady(runs.required(0.5))
+    ends = [s for s in range(9, 40) if stopping(plan, StopOn.BREACH, s, [1.0] * 20)]
+    assert ends == [s for s in range(9, 40) if 20 * s > 0.05 * (20 * s + bound(s, 20)) + 1]
+    assert stopping(plan, StopOn.BREACH, 30, [0.1] * 20) is None
+
+
+def test_one_slow_request_breaks_a_maximum() -> None:
+    """A maximum can only grow."""
+    plan = steady(runs.required(0.5, statistic=Statistic.MAXIMUM, quantile=None))
+    why = stopping(plan, StopOn.BREACH, 6, [0.1] * 20 + [0.6])
+    assert why is not None
+    assert why.startswith("stopped early: max response time can no longer be <0.5")
+
+
+def test_throughput_that_cannot_be_reached_stops() -> None:
+    """Even twice the busiest second for all that is left would not make the mean."""
+    plan = steady(runs.throughput(100.0))
+    assert stopping(plan, StopOn.BREACH, 20, [0.1] * 10) is not None
+    assert stopping(steady(runs.throughput(15.0)), StopOn.BREACH, 20, [0.1] * 10) is None
+
+
+def test_settled_needs_every_requirement() -> None:
+    """Enough requests for the throughput settle that one; the error rate may still change for long."""
+    enough = runs.throughput(1.0)
+    assert stopping(steady(enough), StopOn.SETTLED, 30, [0.1] * 10) is not None
+    both = steady(enough, runs.error_rate(0.01, Operator.LESS))
+    assert stopping(both, StopOn.SETTLED, 30, [0.1] * 10) is None
+
+
+def test_a_maximum_never_settles_before_the_end() -> None:
+    """The last request may still be the slowest."""
+    plan = steady(runs.required(0.5, statistic=Statistic.MAXIMUM, quantile=None))
+    assert stopping(plan, StopOn.SETTLED, 99, [0.1] * 20) is None
+
+
+def test_without_a_planned_end_nothing_is_certain_of_a_rate() -> None:
+    """Who does not know how much is to come cannot know what it may mend."""
+    plan = runs.plan(runs.error_rate(0.01))
+    assert stopping(plan, StopOn.BREACH, 50, [0.1] * 10, failed=10) is None
+
+
+def test_seconds_told_before_the_beginning_count() -> None:
+    """k6's first second comes before the word that the load began."""
+    early = EarlyStop(steady(runs.error_rate(0.01)), StopOn.BREACH)
+    early.slice(runs.part(0, times_s=[0.1] * 10, failed=10))
+    early.event(runs.event(0, EventKind.LOAD_STARTED))
+    for second in range(1, 30):
+        early.slice(runs.part(second, times_s=[0.1] * 10, failed=10))
+    assert early.reason(runs.START + 30) is not None
+
+
+def test_engine_metrics_and_resources_are_never_decided_early() -> None:
+    """They are judged at the end, so that `settled` waits for them."""
+    resource = runs.required(0.5, subject=Subject.RESOURCE, metric="cpu", quantile=None)
+    assert stopping(steady(resource), StopOn.SETTLED, 99, [0.1] * 20) is None

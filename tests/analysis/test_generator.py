@@ -1,0 +1,111 @@
+"""When the generator's own trouble spoils a run, and when it does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.analysis.generator import judge_generator
+from loadproof.analysis.judge import judge
+from loadproof.analysis.windows import judged_window
+from loadproof.model import Event, EventKind, Unit, Verdict
+from tests.analysis import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.model import Finding, Reading
+
+HEALTHY = dict.fromkeys(range(runs.SECONDS), 0.005)
+
+
+def found(*readings: Sequence[Reading], events: Sequence[Event] = ()) -> list[Finding]:
+    """Of a run of 60 s with requests of 10 ms."""
+    run = runs.load(
+        readings=[r for part in readings for r in part], slices=[runs.requests("/pay", 100)], events=events
+    )
+    return judge_generator(run, judged_window(run))
+
+
+def lags(values: dict[int, float]) -> list[Reading]:
+    return runs.series("locust.scheduler_lag", {**HEALTHY, **values}, Unit.SECONDS, looks=False)
+
+
+@pytest.mark.parametrize(
+    ("bad", "lag_s", "invalid"),
+    [
+        ([], 0.0, False),
+        ([5, 20, 40], 0.5, False),  # 5 % of 60 s: hiccups of a machine, not of a generator
+        ([5, 15, 25, 35], 0.03, True),
+        (list(range(60)), 0.019, False),  # what an idle process on a shared machine has
+        (list(range(60)), 0.03, True),
+    ],
+)
+def test_a_late_heartbeat_spoils_the_run_when_it_is_late_often(
+    bad: list[int], lag_s: float, invalid: bool
+) -> None:
+    """More than 5 % of the seconds beyond the threshold make the measurement invalid; fewer do not."""
+    ids = [finding.id for finding in found(lags(dict.fromkeys(bad, lag_s)))]
+    assert ids == (["generator.lag"] if invalid else [])
+
+
+def test_an_invalid_generator_beats_every_other_verdict() -> None:
+    """A run whose generator was late is INCONCLUSIVE, whatever was required."""
+    run = runs.load(readings=lags(dict.fromkeys(range(30), 0.2)), slices=[runs.requests("/pay", 100)])
+    report = judge(run)
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert report.sentence.startswith("the generator could not keep up: in 30 of 60 s")
+
+
+def test_the_worst_process_of_several_counts() -> None:
+    """One late process of two spoils its seconds."""
+    assert [f.id for f in found(lags({}), lags(dict.fromkeys(range(10), 0.1)))] == ["generator.lag"]
+
+
+def test_a_busy_core_without_lag_is_a_note() -> None:
+    """A closed load without think time uses its core whole: worth knowing, no verdict."""
+    cpu = runs.series("locust.cpu", 0.97, Unit.CORES, 1.0, looks=False)
+    (finding,) = found(lags({}), cpu)
+    assert (finding.id, finding.evidence["note"]) == ("generator.cpu", True)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "waited", "says"),
+    [
+        (0.98, 0.01, "this machine ends at about"),
+        (0.20, 0.85, "others had the processors"),
+        (0.05, 0.01, "something held it back"),
+    ],
+)
+def test_lag_is_told_with_its_cause(cpu: float, waited: float, says: str) -> None:
+    """The processor's use tells a full generator from a starved one and from a blocked one."""
+    (finding,) = found(
+        lags(dict.fromkeys(range(60), 0.2)),
+        runs.series("locust.cpu", cpu, Unit.CORES, 1.0, looks=False),
+        runs.series("locust.waited", waited, Unit.SHARE, 1.0, looks=False),
+    )
+    assert says in finding.sentence
+
+
+def test_descriptors_near_their_limit_spoil_the_run() -> None:
+    """What cannot be opened cannot be sent."""
+    (finding,) = found(runs.series("locust.fds", {9: 950.0}, Unit.COUNT, 1000.0, looks=False))
+    assert finding.sentence == "the generator was out of file descriptors: 950 of 1,000"
+
+
+def test_dropped_iterations_are_told_with_their_share() -> None:
+    """k6 drops what no user is free for: the share of the planned iterations is the measure."""
+    warning = Event(runs.START + 2.0, EventKind.ENGINE_LOG, "warning: Insufficient VUs, reached 2 active VUs")
+    dropped = runs.series("k6.dropped_iterations", dict.fromkeys(range(10, 40), 5.0), Unit.COUNT, looks=False)
+    done = runs.series("k6.iterations", 15.0, Unit.COUNT, looks=False)
+    (finding,) = found(dropped, done, events=[warning])
+    assert finding.id == "load.dropped"
+    assert finding.evidence["share"] == pytest.approx(150 / (150 + 900))
+    assert "14.29%" in finding.sentence
+    assert "maxVUs" in finding.sentence
+
+
+def test_without_readings_there_is_nothing_to_say() -> None:
+    """A run of an engine that tells nothing of itself has no finding on it."""
+    assert found() == []

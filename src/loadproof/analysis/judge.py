@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from loadproof.analysis.capacity import capacity_window, find_capacity, narrowed
 from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.integrity import judge_integrity
-from loadproof.analysis.load import NOTE, applied_load, judge_load, judge_under_load
+from loadproof.analysis.load import HEADLINE, NOTE, applied_load, judge_load, judge_under_load
 from loadproof.analysis.resources import Watched, judge_resource
 from loadproof.analysis.thresholds import judge_thresholds
 from loadproof.analysis.windows import Window, judged_window, load_span, sample
@@ -17,6 +19,7 @@ from loadproof.model import (
     EventKind,
     Finding,
     Outcome,
+    ProfileKind,
     Report,
     Requirement,
     Slice,
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
     from loadproof.run.reader import Run
 
-ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = ()
+ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (find_capacity,)
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 
 A finding with NOTE in its evidence is worth knowing and is no verdict; one with "measurement": "invalid"
@@ -45,7 +48,11 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
     """
     if requirements is None:
         requirements = run.plan.requirements
+    else:
+        run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
     window = judged_window(run)
+    if run.plan.profile.kind is ProfileKind.CAPACITY:
+        window, run = capacity_window(run), narrowed(run)
     judged = [part for part in run.slices if part.second in window.seconds]
     invalid = judge_integrity(run, window)
     load = applied_load(run, judged, window)
@@ -112,9 +119,14 @@ def exit_code(report: Report) -> ExitCode:
 
 
 def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
+    headline = next((finding for finding in findings if HEADLINE in finding.evidence), None)
     failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
     unknown = [finding for finding in findings if finding.verdict is Verdict.INCONCLUSIVE]
     match verdict:
+        case Verdict.PASS | Verdict.FAIL if headline is not None:
+            said = headline.sentence
+            if verdict is Verdict.FAIL and headline.verdict is Verdict.PASS:
+                said = f"{failed[0].sentence}; {said}"
         case Verdict.PASS:
             number = sum(NOTE not in finding.evidence for finding in findings)
             said = f"all {number} requirements hold" if number > 1 else "the requirement holds"

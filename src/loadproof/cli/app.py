@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from loadproof import __version__
-from loadproof.cli import check, demo, doctor, judge, run, runs, worker
+from loadproof.cli import capacity, check, demo, doctor, judge, run, runs, worker
 from loadproof.errors import ExitCode, LoadproofError
 from loadproof.plan.redact import redact_text
 
@@ -32,6 +32,7 @@ PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Options that are not Loadproof's own go to the engine as they are."""
 
 app.command("run", context_settings=PASS_THROUGH)(run.command)
+app.command("capacity", context_settings=PASS_THROUGH)(capacity.command)
 app.command("check", context_settings=PASS_THROUGH)(check.command)
 app.command("worker", context_settings=PASS_THROUGH)(worker.command)
 app.command("judge")(judge.command)

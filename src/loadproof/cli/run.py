@@ -25,7 +25,7 @@ from loadproof.monitors.selection import Selection, select
 from loadproof.plan import PlanRequest
 from loadproof.plan.stored import clean_settings, plan_to_json
 from loadproof.run.clock import Clock
-from loadproof.run.conductor import Conductor
+from loadproof.run.conductor import Conductor, Follower
 from loadproof.run.host import host_facts
 from loadproof.run.live import LiveView, PlainView, QuietView, View
 from loadproof.run.outputs import LiveOutputs
@@ -82,8 +82,10 @@ def drive(
     run_file: Path | None,
     make_view: Callable[[], View],
     live: LiveOutputs | None = None,
+    follower: Follower | None = None,
 ) -> Report:
-    """Run `plan` to its end, write its run file and judge it; `live` also gets its figures.
+    """Run `plan` to its end, write its run file and judge it; `live` also gets its figures, `follower` all
+    that is written.
 
     Raises EngineError or RunFileError; the run file then holds what there was.
     """
@@ -96,7 +98,7 @@ def drive(
     started_at_s = clock.now()
     path = run_file or o.RUNS_FOLDER / f"{_stamp(started_at_s)}-{plan.name}.db"
     writer = RunWriter(path, _facts(plan, engine, selection, started_at_s))
-    conductor = Conductor(plan, engine, writer, clock, selection.watches)
+    conductor = Conductor(plan, engine, writer, clock, selection.watches, follower)
     for event in watching_events(selection, started_at_s):
         conductor.event(event)
     try:

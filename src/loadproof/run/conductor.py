@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from loadproof.errors import EngineError, Problem, RunFileError
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
@@ -31,6 +31,14 @@ _SERIES_REMEMBERED = 20_000
 OTHER_ENDPOINTS = Endpoint("", "(other endpoints)")
 
 
+class Follower(Protocol):
+    """Sees what goes to the run file."""
+
+    def slice(self, part: Slice, /) -> None: ...
+    def reading(self, reading: Reading, /) -> None: ...
+    def event(self, event: Event, /) -> None: ...
+
+
 class Conductor:
     """One run, from the first process to the last commit. Implements the engines' Sink.
 
@@ -38,14 +46,22 @@ class Conductor:
     """
 
     def __init__(
-        self, plan: Plan, engine: Engine, writer: RunWriter, clock: Clock, watches: Sequence[Watch] = ()
+        self,
+        plan: Plan,
+        engine: Engine,
+        writer: RunWriter,
+        clock: Clock,
+        watches: Sequence[Watch] = (),
+        follower: Follower | None = None,
     ) -> None:
+        """`follower` gets all that goes to the file, at once."""
         self.progress = Progress(plan)
         self._plan = plan
         self._engine = engine
         self._writer = writer
         self._clock = clock
         self._batch = Batch()
+        self._follower = follower
         self._names: dict[Endpoint, Endpoint] = {}
         self._stops = 0
         self._broken: Exception | None = None
@@ -99,16 +115,22 @@ class Conductor:
         part = replace(part, endpoint=self._known(part.endpoint))
         self._batch.slices.append(part)
         self.progress.add_slice(part)
+        if self._follower is not None:
+            self._follower.slice(part)
 
     def reading(self, reading: Reading) -> None:
         reading = replace(reading, series=self._known_series(reading.series))
         self._batch.readings.append(reading)
         self.progress.add_reading(reading)
+        if self._follower is not None:
+            self._follower.reading(reading)
 
     def event(self, event: Event) -> None:
         event = replace(event, message=self._redact(event.message), data=self._clean_data(event.data))
         self._batch.events.append(event)
         self.progress.add_event(event)
+        if self._follower is not None:
+            self._follower.event(event)
 
     def log(self, line: str) -> None:
         line = self._redact(line)

@@ -1,7 +1,7 @@
 """A service of known capacity: one server, one queue, service times of its own, in an HTTP answer.
 
-A request that comes at t is answered at max(t, when the one before it is done) + its service time: the queue is
-computed, nothing is burnt, so that its truth is queueing theory's on any machine that is quick enough.
+A request that comes at t is answered at max(t, when the one before it is done) + its service time: the queue
+is computed, nothing is burnt, so that its truth is queueing theory's on any machine that is quick enough.
 
     python -m tests.queue_server RATE_PER_S exponential|constant [SEED]      prints its port
 """

@@ -11,6 +11,7 @@ from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.integrity import judge_integrity
 from loadproof.analysis.load import HEADLINE, NOTE, applied_load, judge_load, judge_under_load
 from loadproof.analysis.resources import Watched, judge_resource
+from loadproof.analysis.stress import find_breaking_point
 from loadproof.analysis.thresholds import judge_thresholds
 from loadproof.analysis.windows import Window, judged_window, load_span, sample
 from loadproof.errors import ExitCode
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from loadproof.run.reader import Run
 
-ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (find_capacity,)
+ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (find_capacity, find_breaking_point)
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 
 A finding with NOTE in its evidence is worth knowing and is no verdict; one with "measurement": "invalid"
@@ -125,8 +126,8 @@ def _sentence(run: Run, verdict: Verdict, findings: Sequence[Finding]) -> str:
     match verdict:
         case Verdict.PASS | Verdict.FAIL if headline is not None:
             said = headline.sentence
-            if verdict is Verdict.FAIL and headline.verdict is Verdict.PASS:
-                said = f"{failed[0].sentence}; {said}"
+            if verdict is Verdict.FAIL and headline.verdict is Verdict.PASS and NOTE not in headline.evidence:
+                said = f"{said}; {failed[0].sentence}"
         case Verdict.PASS:
             number = sum(NOTE not in finding.evidence for finding in findings)
             said = f"all {number} requirements hold" if number > 1 else "the requirement holds"

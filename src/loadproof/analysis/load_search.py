@@ -137,24 +137,10 @@ def next_step(goal: CapacityGoal, attempts: Sequence[Attempt]) -> NextTrial | Se
     if tried and tried[-1].outcome is TrialOutcome.VOID:
         return NextTrial(tried[-1].load, tried[-1].duration_s, tried[-1].role)
     levels = _levels(tried, _MOST_WEIGHT * goal.trial_s)
-    if not levels:
-        return NextTrial(goal.least, goal.trial_s, TrialRole.SEARCH)
-    for level in levels:
-        if level.undecided:
-            return NextTrial(level.load, goal.trial_s, TrialRole.SEARCH)
-    lower, upper = _relevant(levels)
-    if upper is not None and not upper.is_final(goal.trial_s):
-        # At once: halving below a load that broke by chance is the costliest mistake of a search.
-        return NextTrial(upper.load, goal.trial_s, TrialRole.SEARCH)
-    load = _next_load(goal, levels, lower, upper, _tolerance(goal, tried))
+    load = _load_to_try(goal, levels, _tolerance(goal, tried))
     if load is not None:
         return NextTrial(load, goal.trial_s, TrialRole.SEARCH)
-    if lower is not None and not lower.is_final(goal.trial_s):
-        return NextTrial(lower.load, goal.trial_s, TrialRole.SEARCH)
-    if upper is levels[-1] and not upper.is_final(goal.trial_s, times=3):
-        # Nothing was tried above it since the load first broke: once more, now that all below it held.
-        return NextTrial(upper.load, goal.trial_s, TrialRole.SEARCH)
-    return _end(goal, tried, lower, upper)
+    return _end(goal, tried, *_relevant(levels))
 
 
 def bounds_of(goal: CapacityGoal, attempts: Sequence[Attempt]) -> Bounds:
@@ -203,34 +189,65 @@ def _relevant(levels: Sequence[_Level]) -> tuple[_Level | None, _Level | None]:
     return (below[-1] if below else None), upper
 
 
-def _next_load(
+def _load_to_try(goal: CapacityGoal, levels: Sequence[_Level], tolerance: float) -> float | None:
+    """The load of the next trial; None when both bounds are final and near enough to each other."""
+    if not levels:
+        return goal.least
+    undecided = next((level.load for level in levels if level.undecided), None)
+    if undecided is not None:
+        return undecided
+    lower, upper = _relevant(levels)
+    if upper is not None and not upper.is_final(goal.trial_s):
+        # At once: halving below a load that broke by chance is the costliest mistake of a search.
+        return upper.load
+    load = _new_load(goal, levels, lower, upper, tolerance)
+    if load is None and lower is not None and not lower.is_final(goal.trial_s):
+        load = lower.load
+    if load is None and upper is levels[-1] and not upper.is_final(goal.trial_s, times=3):
+        # Nothing was tried above it since the load first broke: once more, now that all below it held.
+        load = upper.load
+    return load
+
+
+def _new_load(
     goal: CapacityGoal,
     levels: Sequence[_Level],
     lower: _Level | None,
     upper: _Level | None,
     tolerance: float,
 ) -> float | None:
-    """A load that was not tried yet and would narrow the interval; None when it is narrow enough."""
-    if upper is None:
-        assert lower is not None  # noqa: S101  # there are levels, and none broke
-        if lower.load >= goal.greatest:
-            return None
-        step = _step(goal, [level.load for level in levels[-2:]])
-        wanted = lower.load * step
-        if goal.at_least is not None and lower.load < goal.at_least < wanted:
-            wanted = goal.at_least
-        return min(goal.greatest, _rounded(goal, wanted, lower.load))
-    if lower is None:
-        if upper.load <= goal.least:
-            return None
-        step = _step(goal, [level.load for level in levels[:2]])
-        return max(goal.least, _rounded(goal, upper.load / step, upper.load))
-    if goal.at_least is not None and lower.load < goal.at_least < upper.load:
-        return goal.at_least
-    if (upper.load - lower.load) / upper.load <= tolerance * (1 + 1e-9):
+    """A load that was not tried yet and would narrow the interval; None when there is none."""
+    if lower is not None and upper is not None:
+        return _between(goal, lower.load, upper.load, tolerance)
+    if lower is not None:
+        return _above(goal, lower.load, levels)
+    return _below(goal, levels)
+
+
+def _above(goal: CapacityGoal, held: float, levels: Sequence[_Level]) -> float | None:
+    if held >= goal.greatest:
         return None
-    middle = _rounded(goal, math.sqrt(lower.load * upper.load), lower.load)
-    return middle if lower.load < middle < upper.load else None
+    wanted = held * _step(goal, [level.load for level in levels[-2:]])
+    if goal.at_least is not None and held < goal.at_least < wanted:
+        return goal.at_least
+    return min(goal.greatest, _rounded(goal, wanted, held))
+
+
+def _below(goal: CapacityGoal, levels: Sequence[_Level]) -> float | None:
+    broke = levels[0].load
+    if broke <= goal.least:
+        return None
+    wanted = broke / _step(goal, [level.load for level in levels[:2]])
+    return max(goal.least, _rounded(goal, wanted, broke))
+
+
+def _between(goal: CapacityGoal, held: float, broke: float, tolerance: float) -> float | None:
+    if goal.at_least is not None and held < goal.at_least < broke:
+        return goal.at_least
+    if (broke - held) / broke <= tolerance * (1 + 1e-9):
+        return None
+    middle = _rounded(goal, math.sqrt(held * broke), held)
+    return middle if held < middle < broke else None
 
 
 def _step(goal: CapacityGoal, neighbours: Sequence[float]) -> float:
@@ -245,7 +262,7 @@ def _step(goal: CapacityGoal, neighbours: Sequence[float]) -> float:
 
 
 def _tolerance(goal: CapacityGoal, tried: Sequence[Attempt]) -> float:
-    """The width that ends the search: where confirmations broke, trials scatter by more than the precision."""
+    """The width that ends the search: where confirmations broke, trials scatter more than the precision."""
     return goal.precision * max(1, len(_broken_confirmations(tried)))
 
 

@@ -35,7 +35,7 @@ _SCATTER: Final = 4.0
 _LEAST_POINTS: Final = 4
 _ANSWERS_BEHIND: Final = 2.0
 _LEAST_KEPT_UP: Final = 0.9
-"""Of the answers per second in a trial's first third, those in its last: fewer means that answers stay out."""
+"""Of the answers per second in a trial's first third, those in its last: with fewer, answers stay out."""
 _BY_TRIAL: Final = frozenset({Subject.RESPONSE_TIME, Subject.ERROR_RATE, Subject.RESOURCE})
 
 
@@ -163,24 +163,19 @@ class TrialJudge:
             return _void(trial, "nothing was sent", "does the scenario send any request?")
         load = AppliedLoad(self._open_model, counted)
         findings = [self._judge(requirement, judged, window, load) for requirement in self._requirements]
-        missing = [finding for finding in findings if finding.evidence.get("value") is None]
-        if missing:
-            return _void(trial, missing[0].sentence, missing[0].advice)
         margin = _margin(self._requirements, findings)
         broken = self._broken(findings)
-        threshold = self._broken_threshold(trial)
+        missing = next((finding for finding in findings if finding.evidence.get("value") is None), None)
         short = counted is not None and (counted.achieved or 0.0) < LEAST_ACHIEVED
         if (broken or short) and self._holds_from_the_send(judged, window):
             return _void(trial, *_generator_late(counted))
-        if broken:
-            return TrialResult(trial, TrialOutcome.BROKE, broken.sentence, margin, broken=broken.id)
-        if threshold:
-            return TrialResult(trial, TrialOutcome.BROKE, threshold, margin)
-        if self._open_model:
+        if broken is None and missing is not None:
+            return _void(trial, missing.sentence, missing.advice)
+        reason = broken.sentence if broken else self._broken_threshold(trial)
+        if not reason and self._open_model:
             reason = _unsustained(trial, judged, counted if short else None)
-            if reason:
-                return TrialResult(trial, TrialOutcome.BROKE, reason, margin)
-        return TrialResult(trial, TrialOutcome.HELD, "", margin)
+        outcome = TrialOutcome.BROKE if reason else TrialOutcome.HELD
+        return TrialResult(trial, outcome, reason, margin, broken=broken.id if broken else "")
 
     def _judge(
         self, requirement: Requirement, judged: Sequence[Slice], window: Window, load: AppliedLoad
@@ -193,7 +188,8 @@ class TrialJudge:
     def _broken(self, findings: Sequence[Finding]) -> Finding | None:
         """The first requirement whose measured value does not meet it, however few samples there were."""
         for requirement, finding in zip(self._requirements, findings, strict=True):
-            if not requirement.operator.holds(finding.evidence["value"], requirement.limit):
+            value = finding.evidence.get("value")
+            if value is not None and not requirement.operator.holds(value, requirement.limit):
                 return finding
         return None
 
@@ -245,7 +241,9 @@ def is_hopeless(run: Run) -> bool:
     trial = trials[-1]
     if trial.role is TrialRole.COOL_DOWN:
         return False
-    judged = [part for part in run.slices if part.second in trial.seconds]
+    # Only seconds that are over: an engine may tell of one in parts.
+    now = max((part.second for part in run.slices), default=0)
+    judged = [part for part in run.slices if part.second in trial.seconds and part.second < now]
     elapsed = len({part.second for part in judged})
     if not elapsed:
         return False
@@ -280,23 +278,20 @@ def _generator_late(counted: Starts | None) -> tuple[str, str]:
         0.0 if counted is None or not counted.planned else (counted.late + counted.dropped) / counted.planned
     )
     if waited > 1 - LEAST_ACHIEVED:
-        return (
-            f"{format_percent(waited)} of the arrivals found no free user, while what was sent was answered "
-            "in time",
-            "raise --max-users",
-        )
+        reason = f"{format_percent(waited)} of the arrivals found no free user; what was sent was in time"
+        return reason, "raise --max-users"
     return "the generator itself was late, not the service", "use a faster machine, or add --processes"
 
 
 def _margin(requirements: Sequence[Requirement], findings: Sequence[Finding]) -> float | None:
     """How far the response time that is nearest to its limit is from it, as a logarithm."""
     margins = [
-        math.log(requirement.limit / finding.evidence["value"])
+        math.log(requirement.limit / value)
         for requirement, finding in zip(requirements, findings, strict=True)
         if requirement.subject is Subject.RESPONSE_TIME
         and requirement.operator.value.startswith("<")
         and requirement.limit > 0
-        and finding.evidence["value"] > 0
+        and (value := finding.evidence.get("value"))
     ]
     return min(margins, default=None)
 

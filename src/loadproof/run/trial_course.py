@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from loadproof.engines.trials import TrialEngine
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import EventKind
 from loadproof.run.reader import Run
 
 if TYPE_CHECKING:
     from loadproof.engines import Engine, Sink
-    from loadproof.engines.trials import TrialOrder
+    from loadproof.engines.trials import TrialEngine, TrialOrder
     from loadproof.model import Event, Inspection, Outcome, Plan, Reading, Slice
 
 

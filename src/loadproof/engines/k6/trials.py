@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from loadproof.model import Plan, Reading, Slice
 
 _HOPELESS_EVERY_S = 1.0
+_SUMMARY = "TOTAL RESULTS"
+_INTERRUPTED = "k6 received a 'interrupt' signal"
 
 
 class K6Trials:
@@ -81,8 +83,14 @@ class _TrialSink:
         self._tell_start = tell_start
         self.slice: Callable[[Slice], None] = sink.slice
         self.reading: Callable[[Reading], None] = sink.reading
-        self.log: Callable[[str], None] = sink.log
+        self._summing_up = False
         self.now: Callable[[], float] = sink.now
+
+    def log(self, line: str) -> None:
+        """What the script prints; k6's own summary of each trial is left out, and that it was cut short."""
+        self._summing_up = self._summing_up or _SUMMARY in line
+        if not self._summing_up and not (self.cut and _INTERRUPTED in line):
+            self._sink.log(line)
 
     def event(self, event: Event) -> None:
         match event.kind:

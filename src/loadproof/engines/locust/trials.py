@@ -200,7 +200,8 @@ class UserTrials(LoadTestShape):
         """All the trial's users at once; None when there are no more trials."""
         if self.desk.finished:
             return None
-        return self._users, float(self._users)
+        running = self.runner.user_count if self.runner is not None else 0
+        return self._users, float(max(self._users, running))
 
     def _begin(self, order: TrialOrder) -> float:
         self._users = round(order.load)

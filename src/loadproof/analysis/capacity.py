@@ -32,7 +32,7 @@ from loadproof.plan.capacity import OPTION, CapacityGoal
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from loadproof.model import Requirement
     from loadproof.run.reader import Run
@@ -256,20 +256,26 @@ def _broken_by(course: Course, load: float) -> str:
     return broken[-1].reason if broken else ""
 
 
-def _interval(course: Course) -> list[float] | None:
-    """Where the limit lies: the bounds, and what the scatter of trials near the limit adds to them."""
-    held, broke = course.bounds.held, course.bounds.broke
-    if held is None or broke is None:
+def limit_interval(bounds: Bounds, timed: Sequence[tuple[float, float, float]]) -> list[float] | None:
+    """Where the limit lies: the bounds, and what the scatter of trials near the limit adds to them.
+
+    `timed` are (load, seconds, margin) as `crossing_interval` takes them.
+    """
+    if bounds.held is None or bounds.broke is None:
         return None
+    crossing = crossing_interval(timed)
+    if crossing is None:
+        return [bounds.held, bounds.broke]
+    return [min(bounds.held, crossing[0]), max(bounds.broke, crossing[1])]
+
+
+def _interval(course: Course) -> list[float] | None:
     timed = [
         (r.trial.load, r.trial.duration_s, r.margin)
         for r in course.results
         if r.margin is not None and r.outcome is not TrialOutcome.VOID
     ]
-    crossing = crossing_interval(timed)
-    if crossing is None:
-        return [held, broke]
-    return [min(held, crossing[0]), max(broke, crossing[1])]
+    return limit_interval(course.bounds, timed)
 
 
 def _scatter(course: Course) -> str:

@@ -1,8 +1,8 @@
 """Gunther's Universal Scalability Law, fitted to a sweep over concurrency in the closed model.
 
-X(N) = lambda N / (1 + sigma (N - 1) + kappa N (N - 1)): lambda is what one user makes, sigma the share that is
-serial (contention), kappa what each pair costs (coherency). Source: Gunther, "Guerrilla Capacity Planning",
-2007, chapter 4.
+X(N) = lambda N / (1 + sigma (N - 1) + kappa N (N - 1)): lambda is what one user makes, sigma the share
+that is serial (contention), kappa what each pair costs (coherency). Source: Gunther, "Guerrilla Capacity
+Planning", 2007, chapter 4.
 """
 
 from __future__ import annotations

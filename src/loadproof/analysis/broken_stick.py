@@ -45,9 +45,8 @@ def fit_broken_stick(load: ArrayLike, throughput_per_s: ArrayLike) -> BrokenStic
     x, y = np.asarray(load, dtype=np.float64), np.asarray(throughput_per_s, dtype=np.float64)
     if x.size < _LEAST_POINTS or np.unique(x).size < _LEAST_POINTS or not x.max() > 0:
         return None
-    # A break has points on both sides: two of the loads at least are before it, one behind.
-    known = np.unique(x)
-    breaks = np.linspace(known[1], known[-2] + (known[-1] - known[-2]) * 0.5, _CANDIDATES)
+    # Two of the loads at least are before it; one at the greatest load is none.
+    breaks = np.linspace(np.unique(x)[1], x.max(), _CANDIDATES)
     before = np.minimum(x, breaks[:, None])
     behind = np.maximum(x - breaks[:, None], 0.0)
     (slope,), (collapse,), (at,) = _best(before, behind, y[:, None])

@@ -62,12 +62,19 @@ _ADVICE: Final = {
 class Course:
     """The trials of a run so far, judged, and where the search stands."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, known: dict[int, TrialResult] | None = None) -> None:
+        """`known` are results by number that need not be found again; new ones are added."""
         self.goal = CapacityGoal.from_option(run.plan.options[OPTION])
         self._run = run
         self._judge = TrialJudge(run)
         trials = trials_of(run)
-        self.results = [self._judge.judge(trial) for trial in trials if trial.role is not TrialRole.COOL_DOWN]
+        known = {} if known is None else known
+        self.results = []
+        for trial in trials:
+            if trial.role is not TrialRole.COOL_DOWN:
+                if trial.number not in known:
+                    known[trial.number] = self._judge.judge(trial)
+                self.results.append(known[trial.number])
         self.cool_downs = [trial for trial in trials if trial.role is TrialRole.COOL_DOWN]
         self._last = trials[-1] if trials else None
         self._count = len(trials)
@@ -154,10 +161,11 @@ class SearchDecision:
 
     def __init__(self, tell: Callable[[Course, TrialOrder | None], None]) -> None:
         self._tell = tell
+        self._known: dict[int, TrialResult] = {}
 
     def next(self, run: Run) -> TrialOrder | None:
         """What to play next."""
-        course = Course(run)
+        course = Course(run, self._known)
         order = course.order()
         self._tell(course, order)
         return order
@@ -188,7 +196,9 @@ def capacity_window(run: Run) -> Window:
 
 
 def narrowed(run: Run) -> Run:
-    """The run with only those thresholds of a k6 script that were found at the load found."""
+    """A capacity run with only those thresholds of a k6 script that were found at the load found."""
+    if run.plan.profile.kind is not ProfileKind.CAPACITY or not run.events_of(EventKind.ENGINE_THRESHOLD):
+        return run
     numbers = {result.trial.number for result in judged_trials(Course(run))}
     kept, playing = [], 0
     for event in run.events:

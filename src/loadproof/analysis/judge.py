@@ -53,7 +53,7 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
         run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
     window = judged_window(run)
     if run.plan.profile.kind is ProfileKind.CAPACITY:
-        window, run = capacity_window(run), narrowed(run)
+        window = capacity_window(run)
     judged = [part for part in run.slices if part.second in window.seconds]
     invalid = judge_integrity(run, window)
     load = applied_load(run, judged, window)
@@ -67,7 +67,7 @@ def judge(run: Run, requirements: Sequence[Requirement] | None = None) -> Report
             else judge_under_load(requirement, judged, window, load)
             for requirement in requirements
         ),
-        *judge_thresholds(run),
+        *judge_thresholds(narrowed(run)),
         *judge_consistency(run),
     ]
     if len(findings) == len(invalid):

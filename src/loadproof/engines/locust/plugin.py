@@ -72,7 +72,7 @@ class Plugin:
         self._user_trials: UserTrials | None = None
         if settings.profile is not None and settings.profile.open_model:
             if settings.trials:
-                self._open = OpenTrials(settings, self._clock, self._event, self._send)
+                self._open = OpenTrials(settings, self._clock, self._event, self._send, self._report)
             else:
                 self._open = OpenModel(settings, self._clock, self._event)
             self._recorder = LateRecorder(self._clock, current_lateness_s)
@@ -220,7 +220,7 @@ class Plugin:
         if isinstance(self._open, OpenTrials):
             self._open.desk.listen(self._channel)
             return
-        self._user_trials = UserTrials(self._clock, self._event, self._send)
+        self._user_trials = UserTrials(self._clock, self._event, self._send, self._report)
         self._user_trials.runner = runner
         self._user_trials.desk.listen(self._channel)
         environment.shape_class = self._user_trials

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 CUT: Final = "loadproof_cut"
 """Message to each worker: offer nothing more of this trial."""
-_SETTLE_S: Final = {False: 1.2, True: 2.7}
-"""A trial's last second has been sent on this long after its end; with workers (True) two reports later."""
+_SETTLE_S: Final = {False: 0.05, True: 2.7}
+"""A trial's last second can be reported this long after its end; with workers (True) two of theirs later."""
 _POLL_S: Final = 0.05
 _RECEIVED_BYTES: Final = 1 << 16
 
@@ -50,10 +50,13 @@ class TrialDesk:
         clock: Callable[[], float],
         event: Callable[..., None],
         send: Callable[[dict[str, Any]], None],
+        report: Callable[[], None],
     ) -> None:
+        """`report` sends on what was measured in all seconds that are over."""
         self._clock = clock
         self._event = event
         self._send = send
+        self._report = report
         self._cut = Flag()
         self._orders: Queue[TrialOrder | None] = Queue()
         self.ended_s: float | None = None
@@ -82,6 +85,7 @@ class TrialDesk:
             stop()
             self.ended_s = end_s
             gevent.sleep(max(0.0, end_s + _SETTLE_S[workers] - self._clock()))
+            self._report()
             ended = order.ended(end_s, cut=bool(cut))
             self._event(ended.kind, ended.message, end_s, **ended.data)
         self.finished = True
@@ -113,9 +117,10 @@ class OpenTrials(OpenModel):
         clock: Callable[[], float],
         event: Callable[..., None],
         send: Callable[[dict[str, Any]], None],
+        report: Callable[[], None],
     ) -> None:
         super().__init__(settings, clock, event)
-        self.desk = TrialDesk(clock, event, send)
+        self.desk = TrialDesk(clock, event, send, report)
         self._arrivals = settings.arrivals
         self._users_limit = settings.max_users
 
@@ -181,9 +186,10 @@ class UserTrials(LoadTestShape):
         clock: Callable[[], float],
         event: Callable[..., None],
         send: Callable[[dict[str, Any]], None],
+        report: Callable[[], None],
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.desk = TrialDesk(clock, event, send)
+        self.desk = TrialDesk(clock, event, send, report)
         self._clock = clock
         self._users = 1
 

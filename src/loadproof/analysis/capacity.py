@@ -321,6 +321,6 @@ def format_load(goal: CapacityGoal, load: float) -> str:
 
 def describe(goal: CapacityGoal, result: TrialResult) -> str:
     """One trial in a line, for who watches."""
-    times = "" if result.p95_s is None else f"  p95 {format_duration(result.p95_s)}"
-    reason = f"  {result.reason}" if result.reason else ""
-    return f"{format_load(goal, result.trial.load):>12}  {result.outcome:<5}{times}{reason}"
+    times = "" if result.p95_s is None else f"p95 {format_duration(result.p95_s)}"
+    said = result.reason or times
+    return f"{format_load(goal, result.trial.load):>12}  {result.outcome:<5}  {said}"

@@ -48,6 +48,8 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/monitors.py
 	$(BIN)/python benchmarks/imports.py
 	$(BIN)/python benchmarks/history.py
+	$(BIN)/python -m benchmarks.capacity queue
+	$(BIN)/python -m benchmarks.capacity demo
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -28,6 +28,8 @@ class ProfileKind(StrEnum):
     STRESS = "stress"
     SPIKE = "spike"
     SOAK = "soak"
+    CAPACITY = "capacity"
+    """A search for the greatest load that meets the requirements, trial by trial: no stages."""
     SCENARIO = "scenario"
     """The scenario's own load: its k6 options, its Locust shape or flags."""
 
@@ -303,6 +305,8 @@ class EventKind(StrEnum):
     STAGE_STARTED = "stage started"
     LOAD_STARTED = "load started"
     LOAD_ENDED = "load ended"
+    TRIAL_STARTED = "trial started"
+    TRIAL_ENDED = "trial ended"
     ENGINE_LOG = "engine log"
     ENGINE_DIED = "engine died"
     WORKER_JOINED = "worker joined"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.accuracy import bottleneck, comparison, history, soak, spike, steady
+from tests.accuracy import bottleneck, capacity, comparison, history, soak, spike, steady
 
 if TYPE_CHECKING:
     from tests.accuracy.cases import Measure, Rate
@@ -16,5 +16,6 @@ TOPICS: dict[str, tuple[Rate | Measure, ...]] = {
     "Leaks and drift": soak.CASES,
     "History (change points)": history.CASES,
     "Bottleneck attribution": bottleneck.CASES,
+    "Capacity and stress": capacity.CASES,
 }
 """By the heading that docs/accuracy.md gives them."""

@@ -9,18 +9,27 @@ from typing import TYPE_CHECKING, Any
 from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.breach import breach_note
 from loadproof.analysis.by_window import judge_by_window
+from loadproof.analysis.capacity import capacity_window, find_capacity, narrowed
 from loadproof.analysis.charts import charts_of
 from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.dropped import judge_dropped
 from loadproof.analysis.generator import judge_generator
 from loadproof.analysis.guard import REFUSED, guard_note, judge_guard
 from loadproof.analysis.integrity import judge_integrity
-from loadproof.analysis.load import NOTE, AppliedLoad, applied_load, judge_omission, judge_under_load
+from loadproof.analysis.load import (
+    HEADLINE,
+    NOTE,
+    AppliedLoad,
+    applied_load,
+    judge_omission,
+    judge_under_load,
+)
 from loadproof.analysis.promise import DEFAULT, judge_promise
 from loadproof.analysis.resources import Watched, judge_resource
 from loadproof.analysis.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.spike_verdicts import judge_spike, judge_spike_requirement
 from loadproof.analysis.steady import judge_steady
+from loadproof.analysis.stress import find_breaking_point
 from loadproof.analysis.thresholds import judge_thresholds
 from loadproof.analysis.windows import Window, judged_window, load_span, sample
 from loadproof.errors import ExitCode
@@ -29,6 +38,7 @@ from loadproof.model import (
     EventKind,
     Finding,
     Outcome,
+    ProfileKind,
     Report,
     Requirement,
     Slice,
@@ -46,6 +56,8 @@ ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
     judge_generator,
     judge_dropped,
     judge_steady,
+    find_capacity,
+    find_breaking_point,
     judge_spike,
     judge_soak,
     find_bottleneck,
@@ -72,6 +84,8 @@ def judge(
     if requirements is not None:
         run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
     window = judged_window(run)
+    if run.plan.profile.kind is ProfileKind.CAPACITY:
+        window = capacity_window(run)
     judged = [part for part in run.slices if part.second in window.seconds]
     invalid = [*judge_guard(run), *judge_integrity(run, window)]
     load = applied_load(run, judged, window)
@@ -89,7 +103,7 @@ def judge(
     findings = [
         *invalid,
         *of_requirements,
-        *judge_thresholds(run),
+        *judge_thresholds(narrowed(run)),
         *judge_consistency(run),
         *further,
     ]
@@ -168,11 +182,16 @@ def exit_code(report: Report) -> ExitCode:
 
 def verdict_sentence(verdict: Verdict, findings: Sequence[Finding]) -> str:
     """The verdict's reason in one sentence."""
+    headline = next((finding for finding in findings if HEADLINE in finding.evidence), None)
     counted = [finding for finding in findings if NOTE not in finding.evidence]
     failed = [finding for finding in counted if finding.verdict is Verdict.FAIL]
     unknown = [finding for finding in counted if finding.verdict is Verdict.INCONCLUSIVE]
     unknown.sort(key=lambda finding: finding.evidence.get("measurement") != "invalid")
     match verdict:
+        case Verdict.PASS | Verdict.FAIL if headline is not None:
+            said = headline.sentence
+            if verdict is Verdict.FAIL and headline.verdict is Verdict.PASS and NOTE not in headline.evidence:
+                said = f"{said}; {failed[0].sentence}"
         case Verdict.PASS:
             number = sum(DEFAULT not in finding.evidence for finding in counted)
             said = f"all {number} requirements hold" if number > 1 else "the requirement holds"

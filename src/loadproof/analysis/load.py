@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 NOTE = "note"
 """Key in the evidence of a finding that is worth knowing and is no verdict."""
+HEADLINE = "headline"
+"""Key in the evidence of a finding whose sentence is the answer of the whole run, pass or fail."""
 MORE_LOAD = "raise --max-users, or add --processes when the generator itself was late"
 _USE_RATE = "use --rate: arrivals that do not wait for answers measure slow moments in full"
 

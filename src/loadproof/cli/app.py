@@ -14,6 +14,7 @@ from loadproof import __version__
 from loadproof.cli import (
     ab,
     baseline,
+    capacity,
     check,
     compare,
     demo,
@@ -47,6 +48,7 @@ PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Options that are not Loadproof's own go to the engine as they are."""
 
 app.command("run", context_settings=PASS_THROUGH)(run.command)
+app.command("capacity", context_settings=PASS_THROUGH)(capacity.command)
 app.command("check", context_settings=PASS_THROUGH)(check.command)
 app.command("worker", context_settings=PASS_THROUGH)(worker.command)
 app.command("judge")(judge.command)

@@ -40,11 +40,12 @@ from loadproof.run.writer import RunWriter
 from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from loadproof.analysis.early_stop import EarlyStop
     from loadproof.engines import Engine
     from loadproof.model import Finding, Requirement, Verdict
+    from loadproof.run.conductor import Observer
     from loadproof.run.progress import Progress
     from loadproof.run.reader import Run
 
@@ -120,11 +121,12 @@ def drive(
     live: LiveOutputs | None = None,
     *,
     further: Callable[[Run], list[Finding]] | None = None,
+    observers: Sequence[Observer] = (),
     draw: bool = False,
 ) -> Report:
     """Run `plan` to its end, write its run file and judge it, with `further` findings of the whole run.
 
-    `live` also gets its figures. `draw`: the report has charts.
+    `live` also gets its figures, `observers` all that is written. `draw`: the report has charts.
 
     Raises EngineError or RunFileError; the run file then holds what there was.
     """
@@ -139,8 +141,8 @@ def drive(
     path = run_file or o.RUNS_FOLDER / f"{_stamp(started_at_s)}-{plan.name}.db"
     writer = RunWriter(path, _facts(plan, engine, selection, started_at_s))
     early = EarlyStop(plan, StopOn(plan.options["stop_on"])) if "stop_on" in plan.options else None
-    observers = () if early is None else (early,)
-    conductor = Conductor(plan, engine, writer, clock, selection.watches, observers)
+    heard = observers if early is None else (*observers, early)
+    conductor = Conductor(plan, engine, writer, clock, selection.watches, heard)
     for event in watching_events(selection, started_at_s):
         conductor.event(event)
     try:

@@ -18,6 +18,7 @@ from loadproof.plan.during import during_options
 from loadproof.plan.guard import Rules
 from loadproof.plan.machines import machine_options
 from loadproof.plan.profiles import (
+    DEFAULT_STAGES,
     ParsedStage,
     parse_run_time,
     parse_stages,
@@ -315,7 +316,7 @@ def _load(request: PlanRequest, chosen: _Chosen | None, config: LoadedConfig | N
         test = TestConfig.model_validate({})
     problems = _Problems()
     kind = request.profile or (None if request.stages or request.rate else test.profile)
-    known = [str(kind) for kind in ProfileKind if kind is not ProfileKind.SCENARIO]
+    known = [str(kind) for kind in DEFAULT_STAGES]
     if kind is not None and kind not in known:
         problems.append(Problem(f"unknown profile '{kind}'", "--profile", did_you_mean(kind, known)))
     stages = tuple(stage.parsed() for stage in test.stages)

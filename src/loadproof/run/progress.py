@@ -19,6 +19,8 @@ _NO_NOTICE = frozenset(
     {
         EventKind.RUN_STARTED,
         EventKind.STAGE_STARTED,
+        EventKind.TRIAL_STARTED,
+        EventKind.TRIAL_ENDED,
         EventKind.ENGINE_SUMMARY,
         EventKind.CONSISTENCY,
         EventKind.SLOW_REQUEST,

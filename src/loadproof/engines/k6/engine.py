@@ -29,6 +29,7 @@ from loadproof.engines.k6.options import Options, profile_of, thresholds
 from loadproof.engines.k6.pipe import SamplePipe
 from loadproof.engines.k6.reader import Reader
 from loadproof.engines.k6.report import Reporting
+from loadproof.engines.k6.trials import K6Trials
 from loadproof.engines.process import Process
 from loadproof.errors import EngineError, Problem
 from loadproof.model import Event, EventKind, Inspection, Outcome, Profile, ProfileKind
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from loadproof.engines import Sink
+    from loadproof.engines.trials import Orders
     from loadproof.model import Plan
 
 _DRAIN_EVERY_S = 0.5
@@ -51,6 +53,7 @@ class K6Engine:
     def __init__(self) -> None:
         self._process: Process | None = None
         self._stops = 0
+        self._trials: K6Trials | None = None
 
     def versions(self) -> dict[str, str]:
         """The version of the k6 that would run; empty without one."""
@@ -114,9 +117,18 @@ class K6Engine:
             reporting.finish(code, summary, log)
             return self._outcome(code, plan, log, sink, began=reader.first_s is not None)
 
+    async def run_trials(self, plan: Plan, sink: Sink, orders: Orders) -> Outcome:
+        """See `TrialEngine`."""
+        self._trials = K6Trials(K6Engine)
+        if self._stops:
+            return Outcome.INTERRUPTED
+        return await self._trials.run(plan, sink, orders)
+
     def stop(self) -> None:
         """SIGINT the first time: k6 cuts its iterations off and still reports; SIGKILL the second time."""
         self._stops += 1
+        if self._trials is not None:
+            self._trials.stop()
         if self._process is not None:
             if self._stops == 1:
                 self._process.interrupt()

@@ -188,6 +188,10 @@ class ArrivalPool:
     def close(self) -> None:
         """No arrival will start any more: all that wait are dropped."""
         self._closed = True
+        self.drop_waiting()
+
+    def drop_waiting(self) -> None:
+        """Drop the arrivals that wait for a user."""
         self._drop_until(float("inf"))
 
     # --- reports -------------------------------------------------------------------------------------
@@ -245,6 +249,7 @@ class Dispenser:
         while self._next_s is not None and self._next_s <= now_s:
             self._pool.refuse(self._next_s)
             self._next_s = next(self._due, None)
+        self._next_s = None
 
     def _run(self) -> None:
         alarm = make_alarm()

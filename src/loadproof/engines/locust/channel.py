@@ -8,6 +8,7 @@
 {"t": "exemplars", "rows": [...]}                     slow requests (see exemplars.py)
 {"t": "event", "kind": k, "message": m, "data": {}}   something happened
 {"t": "reading", "time": s, "source": w, "series": n, "value": v}   one value of a worker's own, in seconds
+{"t": "order?"}                                       the next trial, please (see trials.py)
 {"t": "failed", "message": m, "hint": h}              why the load will not begin
 {"t": "end", "recorded": n, "exit_code": c}           the last message of a Locust that ended by itself
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from loadproof.engines.locust.exemplars import slow_request
 from loadproof.engines.locust.processes import decide
 from loadproof.engines.locust.running import LocustChild
 from loadproof.engines.locust.settings import Settings, fingerprint
+from loadproof.engines.locust.trial_giver import TrialGiver
 from loadproof.errors import EngineError, Problem
 from loadproof.histogram import Histogram
 from loadproof.model import (
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from loadproof.engines import Sink
+    from loadproof.engines.trials import Orders
 
 _INSPECT_TIMEOUT_S = 60.0
 _LOG_LINES = 500
@@ -51,6 +54,7 @@ class LocustEngine:
         self._failed: Problem | None = None
         """Why the load did not begin."""
         self._ended: dict[str, Any] | None = None
+        self._giver: TrialGiver | None = None
         self._log_lines = 0
         self._last_lines: list[str] = []
 
@@ -93,6 +97,18 @@ class LocustEngine:
             raise EngineError(self._failed)
         return self._outcome(code, sink)
 
+    async def run_trials(self, plan: Plan, sink: Sink, orders: Orders) -> Outcome:
+        """See `TrialEngine`: one Locust plays all of them."""
+        self._giver = TrialGiver(orders, self._child)
+        cutting = asyncio.create_task(self._giver.cut_when_hopeless())
+        try:
+            outcome = await self.run(plan, sink)
+        finally:
+            cutting.cancel()
+            await asyncio.gather(cutting, return_exceptions=True)
+        self._giver.raise_problem()
+        return outcome
+
     def stop(self) -> None:
         self._child.stop()
 
@@ -110,6 +126,9 @@ class LocustEngine:
             case "event":
                 kind = EventKind(message["kind"])
                 sink.event(Event(message["time"], kind, message["message"], message["data"]))
+            case "order?":
+                if self._giver is not None:
+                    self._giver.give()
             case "failed":
                 self._failed = Problem(message["message"], hint=message["hint"])
             case "end":
@@ -221,6 +240,7 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         scenario=fingerprint(plan.scenario.read_bytes()),
         slow_s=plan.options.get("slow_s"),
         guard=plan.options.get("guard", {}),
+        trials=plan.profile.kind is ProfileKind.CAPACITY,
     )
 
 

@@ -99,9 +99,15 @@ class OpenModel:
 
     def test_started(self) -> None:
         """The leader's users are being spawned: begin when they are ready."""
-        gevent.spawn(self._begin_when_ready)
+        gevent.spawn(self._begin_and_tell)
 
-    def _begin_when_ready(self) -> None:
+    def _begin_and_tell(self) -> None:
+        begin_s = self.begin_when_ready()
+        gevent.sleep(max(0.0, begin_s - self._clock()))
+        self._event(EventKind.LOAD_STARTED, "the load started", begin_s)
+
+    def begin_when_ready(self, **more: Any) -> float:
+        """Name the moment of the begin, when enough users are idle; `more` goes to workers with it."""
         wanted, limit_s = self.users_at(0.0), self._clock() + READY_LIMIT_S
         while self._idle() < wanted and self._clock() < limit_s:
             gevent.sleep(_POLL_S)
@@ -110,12 +116,12 @@ class OpenModel:
             clients = list(self._runner.clients.all)
             for index, client in enumerate(clients):
                 data = {"at_s": begin_s, "in_s": begin_s - self._clock(), "index": index, "of": len(clients)}
+                data |= more
                 self._runner.send_message(START, data, client.id)
         else:
             self._dispenser.start(begin_s, self.schedule.offsets_s())
         self.begin_s = begin_s
-        gevent.sleep(max(0.0, begin_s - self._clock()))
-        self._event(EventKind.LOAD_STARTED, "the load started", begin_s)
+        return begin_s
 
     def _on_start_message(self, msg: Any, **_: Any) -> None:
         relative_s = self._clock() + msg.data["in_s"]
@@ -144,6 +150,13 @@ class OpenModel:
         # Workers tell once a second what waits, so ask them for a time after the end.
         settled = after_s >= _SETTLE_S[self._leads_workers]
         return (settled and self._waiting() == 0) or after_s > LATE_LIMIT_S
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the schedule's end."""
+        if self.begin_s is None:
+            return math.inf
+        return self.begin_s + self.profile.duration_s - self._clock()
 
     def users_at(self, offset_s: float) -> int:
         """Users that the schedule itself asks for: a second of arrivals at the next seconds' highest rate."""
@@ -239,7 +252,5 @@ class ArrivalShape(LoadTestShape):
     def _wait_for_the_end(self) -> None:
         """Within the last second, tick at the end and not up to a second behind it."""
         model = self._model
-        if model.begin_s is not None:
-            left_s = model.begin_s + model.profile.duration_s - model._clock()
-            if left_s < 1.0:
-                gevent.sleep(max(_POLL_S, left_s))
+        if model.left_s < 1.0:
+            gevent.sleep(max(_POLL_S, model.left_s))

@@ -30,6 +30,7 @@ from loadproof.engines.locust.pacing import PacedUsers
 from loadproof.engines.locust.recorder import LateRecorder, Recorder
 from loadproof.engines.locust.shape import ProfileShape
 from loadproof.engines.locust.task_loop import current_lateness_s
+from loadproof.engines.locust.trials import OpenTrials, UserTrials
 from loadproof.engines.locust.worker_side import WorkerSide
 from loadproof.engines.locust.workers import Workers
 from loadproof.engines.supervisor import die_with_parent
@@ -74,8 +75,12 @@ class Plugin:
         self._refusals_told: set[str] = set()
         self._open: OpenModel | None = None
         self._paced = PacedUsers(self._clock)
+        self._user_trials: UserTrials | None = None
         if settings.profile is not None and settings.profile.open_model:
-            self._open = OpenModel(settings, self._clock, self._event)
+            if settings.trials:
+                self._open = OpenTrials(settings, self._clock, self._event, self._send, self._report)
+            else:
+                self._open = OpenModel(settings, self._clock, self._event)
             self._recorder = LateRecorder(self._clock, current_lateness_s)
 
     def install(self) -> None:
@@ -112,7 +117,9 @@ class Plugin:
             # Locust's own last report waits for `quit`; a report at the stop makes its last second complete.
             events.test_stop.add_listener(lambda **_: runner._send_stats())
             return
-        if self._settings.profile is not None and self._open is None:
+        if self._settings.trials:
+            self._take_orders(environment, runner)
+        elif self._settings.profile is not None and self._open is None:
             environment.shape_class = ProfileShape(self._settings.profile)
             environment.shape_class.runner = runner
         scale = self._settings.time_scale
@@ -231,15 +238,27 @@ class Plugin:
 
     # --- the course of the test ----------------------------------------------------------------------
 
+    def _take_orders(self, environment: Any, runner: Any) -> None:
+        if isinstance(self._open, OpenTrials):
+            self._open.desk.listen(self._channel)
+            return
+        self._user_trials = UserTrials(self._clock, self._event, self._send, self._report)
+        self._user_trials.runner = runner
+        self._user_trials.desk.listen(self._channel)
+        environment.shape_class = self._user_trials
+
     def _on_test_start(self, **_: Any) -> None:
         self._workers.start()
         if self._open is not None:
             self._open.test_started()
+        elif self._user_trials is not None:
+            self._user_trials.test_started()
         else:
             self._event(EventKind.LOAD_STARTED, "the load started")
 
     def _on_test_stopping(self, **_: Any) -> None:
-        ended_s = self._clock() if self._open is None else self._open.ended_s()
+        driven = self._open or self._user_trials
+        ended_s = self._clock() if driven is None else driven.ended_s()
         message = "the load ended; users finish what they are doing"
         self._event(EventKind.LOAD_ENDED, message, ended_s)
 

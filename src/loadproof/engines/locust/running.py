@@ -7,7 +7,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from loadproof.engines.locust.channel import Decoder
+from loadproof.engines.locust.channel import Decoder, encode
 from loadproof.engines.locust.settings import VARIABLE
 from loadproof.engines.process import Process
 
@@ -22,6 +22,7 @@ class LocustChild:
         self.stops = 0
         """How often it was asked to stop."""
         self._process: Process | None = None
+        self._writer: asyncio.StreamWriter | None = None
 
     async def run(
         self,
@@ -48,12 +49,18 @@ class LocustChild:
                 )
             if self.stops:  # while it was being started
                 self._process.kill()
-            reading = asyncio.create_task(_read(ours, on_message))
+            reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
+            reading = asyncio.create_task(_read(reader, self._writer, on_message))
             try:
                 return await self._process.wait()
             finally:
                 # The child is gone: what is left in the socket is all there is, then comes its end.
                 await reading
+
+    def send(self, message: dict[str, Any]) -> None:
+        """An order for the child. Lost when it is gone: its exit code tells that."""
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(encode(message))
 
     def stop(self) -> None:
         """Ask for the end: gently the first time, at once the second."""
@@ -65,8 +72,11 @@ class LocustChild:
                 self._process.kill()
 
 
-async def _read(ours: socket.socket, on_message: Callable[[dict[str, Any]], None]) -> None:
-    reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
+async def _read(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    on_message: Callable[[dict[str, Any]], None],
+) -> None:
     decoder = Decoder()
     try:
         while data := await reader.read(1 << 18):

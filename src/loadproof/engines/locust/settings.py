@@ -44,6 +44,8 @@ class Settings:
     """Fingerprint of the locustfile, which workers on other machines must share."""
     token: str = field(default_factory=token_hex)
     """Of this run: a worker that does not know it belongs to another one."""
+    trials: bool = False
+    """The conductor says over the channel what to play (see trials.py); `profile` only tells the model."""
     slow_s: float | None = None
     """Requests that take at least so long are kept, not only the slowest few."""
     guard: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,112 @@
+"""k6 plays trials by one process for each: its executors cannot be told a new rate that the script's
+scenario did not plan."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from loadproof.model import Event, EventKind, Outcome, Profile, ProfileKind, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadproof.engines import Engine, Sink
+    from loadproof.engines.trials import Orders, TrialOrder
+    from loadproof.model import Plan, Reading, Slice
+
+_HOPELESS_EVERY_S = 1.0
+_SUMMARY = "TOTAL RESULTS"
+_INTERRUPTED = "k6 received a 'interrupt' signal"
+
+
+class K6Trials:
+    """A sequence of engines, each of which serves one trial."""
+
+    def __init__(self, make_engine: Callable[[], Engine]) -> None:
+        self._make_engine = make_engine
+        self._engine: Engine | None = None
+        self._stops = 0
+
+    async def run(self, plan: Plan, sink: Sink, orders: Orders) -> Outcome:
+        """Play all trials. Raises EngineError when one could not begin."""
+        began = False
+        ended_s = sink.now()
+        outcome = Outcome.COMPLETED
+        while not self._stops and (order := orders.next()) is not None:
+            trial = _TrialSink(sink, order, tell_start=not began)
+            outcome = await self._play(plan, trial, order, orders)
+            began, ended_s = began or trial.began, trial.ended_s or sink.now()
+            if outcome is not Outcome.COMPLETED:
+                break
+        if began:
+            sink.event(Event(ended_s, EventKind.LOAD_ENDED, "the load ended"))
+        return Outcome.INTERRUPTED if self._stops else outcome
+
+    def stop(self) -> None:
+        """Gently the first time, at once the second."""
+        self._stops += 1
+        if self._engine is not None:
+            self._engine.stop()
+
+    async def _play(self, plan: Plan, sink: _TrialSink, order: TrialOrder, orders: Orders) -> Outcome:
+        self._engine = self._make_engine()
+        running = asyncio.create_task(self._engine.run(replace(plan, profile=_profile(plan, order)), sink))
+        try:
+            while not (await asyncio.wait({running}, timeout=_HOPELESS_EVERY_S))[0]:
+                if sink.began and not sink.cut and not self._stops and orders.hopeless():
+                    sink.cut = True
+                    self._engine.stop()
+            outcome = await running
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        sink.finish()
+        return Outcome.COMPLETED if sink.cut and not self._stops else outcome
+
+
+def _profile(plan: Plan, order: TrialOrder) -> Profile:
+    stages = (Stage(order.duration_s, order.load),)
+    return Profile(ProfileKind.CAPACITY, stages, plan.profile.open_model, start=order.load)
+
+
+class _TrialSink:
+    """Passes on what one k6 measures; its load's begin and end become those of the trial."""
+
+    def __init__(self, sink: Sink, order: TrialOrder, *, tell_start: bool) -> None:
+        self.cut = False
+        self.began = False
+        self.ended_s: float | None = None
+        self._sink = sink
+        self._order = order
+        self._tell_start = tell_start
+        self.slice: Callable[[Slice], None] = sink.slice
+        self.reading: Callable[[Reading], None] = sink.reading
+        self._summing_up = False
+        self.now: Callable[[], float] = sink.now
+
+    def log(self, line: str) -> None:
+        """What the script prints; k6's own summary of each trial is left out, and that it was cut short."""
+        self._summing_up = self._summing_up or _SUMMARY in line
+        if not self._summing_up and not (self.cut and _INTERRUPTED in line):
+            self._sink.log(line)
+
+    def event(self, event: Event) -> None:
+        match event.kind:
+            case EventKind.LOAD_STARTED:
+                self.began = True
+                if self._tell_start:
+                    self._sink.event(event)
+                self._sink.event(self._order.started(event.time_s))
+            case EventKind.LOAD_ENDED:
+                self.ended_s = event.time_s
+            case EventKind.IN_FLIGHT if self.cut:
+                return  # it was cut off on purpose: what was in flight is no surprise
+            case _:
+                self._sink.event(event)
+
+    def finish(self) -> None:
+        """All was passed on."""
+        if self.began:
+            self._sink.event(self._order.ended(self.ended_s or self.now(), cut=self.cut))

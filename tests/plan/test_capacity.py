@@ -1,0 +1,79 @@
+"""The options of a capacity search."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadproof.errors import ConfigError
+from loadproof.plan.build import PlanRequest
+from loadproof.plan.capacity import CapacityGoal, CapacityRequest, capacity_goal, refuse_other_loads
+
+
+def goal(**typed: object) -> CapacityGoal:
+    """From what was typed; 8/s is the least sensible rate."""
+    return capacity_goal(CapacityRequest(**typed), lambda _trial_s: 8.0)  # type: ignore[arg-type]
+
+
+def test_defaults_go_from_the_least_sensible_rate_up() -> None:
+    """Trials of 10 s, 2 %, from what percentiles need to 10,000/s."""
+    found = goal()
+    assert (found.least, found.greatest, found.trial_s, found.precision) == (8.0, 10_000.0, 10.0, 0.02)
+    assert found.at_least is None
+
+
+def test_a_required_load_is_always_within_what_is_searched() -> None:
+    """--at-least widens the defaults, on both sides."""
+    assert goal(at_least="5/s").least == 5.0
+    assert goal(at_least="9000/s").greatest == 18_000.0
+
+
+def test_users_are_searched_from_one_up() -> None:
+    """--users 500 searches whole numbers of users."""
+    found = goal(max_users=500, at_least="200")
+    assert (found.least, found.greatest, found.whole, found.at_least) == (1.0, 500.0, True, 200.0)
+
+
+def test_a_goal_survives_the_run_file() -> None:
+    """What is stored in the plan is the same goal when it is read."""
+    found = goal(at_least="500/s")
+    assert CapacityGoal.from_option(found.to_option()) == found
+
+
+@pytest.mark.parametrize(
+    ("typed", "where"),
+    [
+        ({"trial": "1s"}, "--trial"),
+        ({"trial": "long"}, "--trial"),
+        ({"precision": "0.01%"}, "--precision"),
+        ({"precision": "2"}, "--precision"),
+        ({"min_rate": "100"}, "--min-rate"),
+        ({"min_rate": "0/s"}, "--min-rate"),
+        ({"min_rate": "100/s", "max_rate": "100/s"}, "--max-rate"),
+        ({"min_rate": "100/s", "at_least": "50/s"}, "--at-least"),
+        ({"max_users": 50, "at_least": "60"}, "--at-least"),
+        ({"max_users": 50, "at_least": "60/s"}, "--at-least"),
+        ({"max_users": 1}, "--users"),
+        ({"max_users": 50, "min_rate": "10/s"}, "--users"),
+        ({"duration_limit": "soon"}, "--duration-limit"),
+        ({"cool_down_limit": "5"}, "--cool-down-limit"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(typed: dict[str, object], where: str) -> None:
+    """Each mistake names its option."""
+    with pytest.raises(ConfigError) as caught:
+        goal(**typed)
+    assert [problem.where for problem in caught.value.problems] == [where]
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    """Three wrong options are three problems."""
+    with pytest.raises(ConfigError) as caught:
+        goal(trial="x", precision="y", max_rate="z")
+    assert {problem.where for problem in caught.value.problems} == {"--trial", "--precision", "--max-rate"}
+
+
+def test_a_search_takes_no_other_load() -> None:
+    """A profile, stages or a rate say what the load is; a search does that itself."""
+    refuse_other_loads(PlanRequest(scenario="a.py", users=5))
+    with pytest.raises(ConfigError, match="--profile and --rate"):
+        refuse_other_loads(PlanRequest(scenario="a.py", profile="load", rate="5/s"))

@@ -304,7 +304,7 @@ CASES: tuple[Rate | Measure, ...] = (
             claim="the within-run 95 % interval holds the truth",
             trial=partial(covers, quantile=quantile, phi=phi, seconds=seconds),
             at_least=at_least,
-            smoke=20,
+            smoke=15,
             full=400,
         )
         for phi, seconds, at_least in ((0.8, 600, 0.90), (0.9, 300, 0.82))
@@ -344,28 +344,28 @@ CASES: tuple[Rate | Measure, ...] = (
         claim="a difference is claimed for any of the 19 equal ones",
         trial=partial(wrong_endpoint, runs=5),
         at_most=0.06,
-        smoke=40,
+        smoke=30,
     ),
     Rate(
         id="A4 20 endpoints, 8 runs a side",
         claim="a difference is claimed for any of the 19 equal ones",
         trial=partial(wrong_endpoint, runs=8),
         at_most=0.06,
-        smoke=40,
+        smoke=30,
     ),
     Rate(
         id="A4 power, 5 runs a side",
         claim="the one of 20 that is 10 % slower is REGRESSED",
         trial=partial(right_endpoint, runs=5),
         at_least=0.60,
-        smoke=40,
+        smoke=30,
     ),
     Rate(
         id="A4 power, 8 runs a side",
         claim="the one of 20 that is 10 % slower is REGRESSED",
         trial=partial(right_endpoint, runs=8),
         at_least=0.93,
-        smoke=40,
+        smoke=30,
     ),
     Rate(
         id="A5 ABBA",

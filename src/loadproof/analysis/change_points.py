@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Floats = NDArray[np.float64]
-Statistic = Callable[[Floats], Floats]
+RankStatistic = Callable[[Floats], Floats]
 
 ALPHA = 0.05
 """Share of series without any change that are reported as changed."""
@@ -187,7 +187,7 @@ def _difference_autocorrelation(values: Floats) -> float:
     return min(max(rho + 0.2, 0.0), _GREATEST_RHO)
 
 
-def _p(ranks: Floats, rho: float, statistic: Statistic) -> float:
+def _p(ranks: Floats, rho: float, statistic: RankStatistic) -> float:
     value = float(statistic(ranks)) / np.sqrt((1 + rho) / (1 - rho))
     null = _null_for(ranks, statistic)
     exceeding = null.size - int(np.searchsorted(null, value - 1e-9))
@@ -231,7 +231,7 @@ def _cumulated(ranks: Floats) -> tuple[Floats, Floats]:
     return sums, np.asarray(centred.var(axis=-1, ddof=1, keepdims=True))
 
 
-def _null_for(ranks: Floats, statistic: Statistic) -> Floats:
+def _null_for(ranks: Floats, statistic: RankStatistic) -> Floats:
     count = ranks.size
     _, repeats = np.unique(ranks, return_counts=True)
     if float((repeats.astype(np.float64) ** 3 - repeats).sum()) / (count**3 - count) <= _HEAVY_TIES:
@@ -240,7 +240,7 @@ def _null_for(ranks: Floats, statistic: Statistic) -> Floats:
 
 
 @lru_cache(maxsize=1024)
-def _null(ranks: tuple[float, ...], statistic: Statistic) -> Floats:
+def _null(ranks: tuple[float, ...], statistic: RankStatistic) -> Floats:
     """The statistic of PERMUTATIONS orders of these ranks, ascending: the same ones each time."""
     random = np.random.default_rng(_SEED)
     # In parts: a history of a thousand runs would otherwise take hundreds of MB.

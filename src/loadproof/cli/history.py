@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import track
 
 from loadproof.cli import options as o
 from loadproof.errors import ConfigError, Problem, RunFileError
@@ -37,7 +38,7 @@ def command(
         typer.Option("--statistic", help="p50, p95, p99, mean, throughput or error-rate; repeat for more."),
     ] = None,
     branch: Annotated[str | None, typer.Option("--branch", help="Only runs of this git branch.")] = None,
-    last: Annotated[int, typer.Option("--last", min=1, help="So many of the newest runs.")] = 100,
+    last: Annotated[int, typer.Option("--last", min=1, max=1000, help="So many of the newest runs.")] = 100,
     tolerance: Annotated[str, typer.Option("--tolerance", help="Least change that is told.")] = "5%",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all series there as JSON.")] = None,
 ) -> int:
@@ -96,7 +97,8 @@ def _read(paths: list[Path]) -> tuple[list[MeasuredRun], list[tuple[str, str]]]:
 
     runs: list[MeasuredRun] = []
     left_out: list[tuple[str, str]] = []
-    for path in paths:
+    bar = Console(stderr=True)
+    for path in track(paths, "reading runs", console=bar, transient=True, disable=not bar.is_terminal):
         try:
             run = read_run(path)
         except RunFileError as error:
@@ -105,8 +107,15 @@ def _read(paths: list[Path]) -> tuple[list[MeasuredRun], list[tuple[str, str]]]:
         if run.outcome is not Outcome.COMPLETED:
             left_out.append((path.stem, str(run.outcome or Outcome.RUNNING)))
         else:
-            runs.append(measured(run))
+            runs.append(_slim(measured(run)))
     return runs, left_out
+
+
+def _slim(run: MeasuredRun) -> MeasuredRun:
+    """Without each second's histogram: of a hundred long runs these would fill the memory."""
+    return replace(
+        run, endpoints=tuple(replace(endpoint, seconds=None) for endpoint in run.endpoints), window=()
+    )
 
 
 def _measure(text: str, names: list[str]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from loadproof.engines.k6.reader import Reader
+from loadproof.imports.aggregate import NO_HEALTH
 from loadproof.imports.recorded import recorded_run
 from loadproof.imports.slices import SliceTable
 from loadproof.imports.stream import blocks_of_lines, open_bytes
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 FORMAT: Final = "k6 JSON output"
 _POINT, _METRIC = b',"type":"Point","data":{"time":"', b'{"type":"Metric"'
 _DRAIN_EVERY_BYTES: Final = 32 << 20
-LIMITS: Final = (
-    "imported: whether the load generator kept up and how the service's machine was is not in the file",
-)
 
 
 def read_k6_json(path: Path, on_bytes: OnBytes | None = None) -> Run:
@@ -55,7 +53,7 @@ def read_k6_json(path: Path, on_bytes: OnBytes | None = None) -> Run:
                 readings += _take(reader, table)
     reader.close()
     readings += _take(reader, table)
-    limits = list(LIMITS)
+    limits = [NO_HEALTH]
     if reader.garbage:
         limits.append(f"{reader.garbage:,} lines are no samples of k6's: cut off or changed")
     span = None if reader.first_s is None or reader.last_s is None else (reader.first_s, reader.last_s)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 4096
 BLOCK_BYTES = 4 << 20
+_LONGEST_LINE_BYTES = 64 << 20
 _GZIP = b"\x1f\x8b"
 
 
@@ -80,5 +81,8 @@ def blocks_of_lines(stream: IO[bytes]) -> Iterator[bytes]:
             rest = tail
         else:
             rest += block
+            if len(rest) > _LONGEST_LINE_BYTES:  # no line of any result: it must not fill the memory
+                yield rest + b"\n"
+                rest = b""
     if rest:
         yield rest

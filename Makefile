@@ -46,6 +46,8 @@ bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.session
 	$(BIN)/python benchmarks/k6_outputs.py
 	$(BIN)/python benchmarks/monitors.py
+	$(BIN)/python benchmarks/bottlenecks.py
+	$(BIN)/python benchmarks/generator.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -50,6 +50,8 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/history.py
 	$(BIN)/python -m benchmarks.capacity queue
 	$(BIN)/python -m benchmarks.capacity demo
+	$(BIN)/python benchmarks/bottlenecks.py
+	$(BIN)/python benchmarks/generator.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

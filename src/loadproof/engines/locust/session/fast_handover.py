@@ -13,6 +13,7 @@ from locust.contrib.fasthttp import FastResponse, LocustUserAgent
 
 from loadproof.engines.locust.session.handover import DECODED_LIMIT
 from loadproof.engines.locust.session.replay import replay_of
+from loadproof.engines.locust.session.tickets import ResumingContext
 
 if TYPE_CHECKING:
     import weakref
@@ -67,7 +68,11 @@ class _PlainPool(_Borrowed, ConnectionPool):
 
 
 class _TLSPool(_Borrowed, SSLConnectionPool):
-    pass
+    def release_socket(self, sock: Any) -> None:
+        session = self.lender()
+        if session is not None:
+            session.tickets.keep(self.origin, sock)
+        super().release_socket(sock)
 
 
 class SessionClientPool(HTTPClientPool):
@@ -88,6 +93,8 @@ class SessionClientPool(HTTPClientPool):
             session = self._session()
             if session is not None:
                 session.joined(pool)
+                if client.ssl:
+                    pool.ssl_context = ResumingContext(pool.ssl_context, session.tickets, pool.origin)
         return client
 
 

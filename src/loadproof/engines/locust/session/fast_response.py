@@ -143,7 +143,7 @@ class LazyManagedResponse(_Lazy, CountedFastResponse):  # type: ignore[misc, ove
         """Report the request when its block is left, as Locust does."""
         if raised[0] is None and self._manual_result is None and "request_meta" not in self.__dict__:
             LEDGER.reported += 1
-            self._request_event.fire(response=self, **self.meta)
+            tell(self._request_event, self, self.meta)
             return True
         return super().__exit__(*raised)  # type: ignore[no-untyped-call]  # Locust has no types here
 

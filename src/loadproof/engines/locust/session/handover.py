@@ -11,12 +11,14 @@ import weakref
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import urllib3.connection
 import urllib3.connectionpool
 from locust.clients import LocustHttpAdapter
 from urllib3.exceptions import DecodeError
 
 from loadproof.engines.locust.session.replay import replay_of, replayed
 from loadproof.engines.locust.session.target import tls_scheme
+from loadproof.engines.locust.session.tickets import ResumingContext, shared_context
 from loadproof.engines.locust.session.wire import Wire
 
 if TYPE_CHECKING:
@@ -106,8 +108,39 @@ class HTTPConnectionPool(_Borrowed, urllib3.connectionpool.HTTPConnectionPool):
     """urllib3's pool of plain connections, over the session's own."""
 
 
+class HTTPSConnection(urllib3.connection.HTTPSConnection):
+    """urllib3's TLS connection, which goes on with the TLS session of the user's last one."""
+
+    lender: weakref.ref[HttpSession] | None = None
+    origin: Origin
+
+    def connect(self) -> None:
+        """Connect (called by urllib3)."""
+        session = self.lender() if self.lender is not None else None
+        if session is not None and self.ssl_context is None and not self.cert_file and self.proxy is None:
+            context = shared_context(self.cert_reqs, self.ca_certs, self.ca_cert_dir)
+            if context is not None:
+                self.ssl_context = ResumingContext(context, session.tickets, self.origin)  # type: ignore[assignment]  # it is one in all but name
+                self.ca_certs = self.ca_cert_dir = None  # the context has them
+        super().connect()
+
+    def close(self) -> None:
+        """Close the connection (called by urllib3)."""
+        session = self.lender() if self.lender is not None else None
+        if session is not None:
+            session.tickets.keep(self.origin, self.sock)
+        super().close()
+
+
 class HTTPSConnectionPool(_Borrowed, urllib3.connectionpool.HTTPSConnectionPool):
     """urllib3's pool of TLS connections, over the session's own."""
+
+    ConnectionCls = HTTPSConnection
+
+    def _new_conn(self) -> Any:
+        connection: Any = super()._new_conn()
+        connection.lender, connection.origin = self.lender, self.origin
+        return connection
 
 
 class SessionAdapter(LocustHttpAdapter):

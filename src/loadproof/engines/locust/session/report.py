@@ -2,11 +2,59 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from typing import Any
 
+from locust import log
 from locust.clients import ResponseContextManager
+from locust.event import EventHook
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from locust.runners import Runner
 
 from loadproof.engines.locust.session.ledger import LEDGER
+
+_FIRE: Any = EventHook.fire
+_PLAIN = {"_handlers"}
+_THROUGH = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
+
+
+def _own_listener() -> object:
+    """Return the code of Locust's own listener, if it only passes four fields on to the statistics."""
+    for code in Runner.__init__.__code__.co_consts:
+        if getattr(code, "co_name", "") == "on_request":
+            known = code.co_names == ("stats", "log_request", "log_error") and code.co_freevars == ("self",)
+            return code if known else None
+    return None
+
+
+# Nothing equals the object that stands for "this Locust has another one".
+_COUNTING: Any = _own_listener() or object()
+
+
+def tell(event: Any, response: Any, meta: dict[str, Any]) -> None:
+    """Do what `event.fire(response=response, **meta)` does.
+
+    Every listener is called with all fields, and what it raises ends as in Locust. What is saved is packing
+    the fields anew for `fire`, and for the one listener that uses four of them: 2 of 12 microseconds. An
+    event that is not plainly Locust's is fired as ever.
+    """
+    if type(event) is not EventHook or EventHook.fire is not _FIRE or event.__dict__.keys() != _PLAIN:
+        event.fire(response=response, **meta)
+        return
+    for handler in event._handlers.copy():
+        try:
+            if getattr(handler, "__code__", None) is _COUNTING and not meta["exception"]:
+                handler.__closure__[0].cell_contents.stats.log_request(
+                    meta["request_type"], meta["name"], meta["response_time"], meta["response_length"]
+                )
+            else:
+                handler(response=response, **meta)
+        except _THROUGH:
+            raise
+        except Exception:
+            logging.error("Uncaught exception in event handler: \n%s", traceback.format_exc())
+            log.unhandled_greenlet_exception = True
 
 
 class CountedResponse(ResponseContextManager):

@@ -12,6 +12,7 @@ from loadproof.engines.locust.session.fast_call import agentless_request
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quick_json
+from loadproof.engines.locust.session.report import tell
 
 if TYPE_CHECKING:
     from loadproof.engines.locust.session.fast_call import FastCall

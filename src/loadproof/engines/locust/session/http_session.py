@@ -88,6 +88,7 @@ class HttpSession(LocustHttpSession):
     adapters = defaults.Touchy()
     _touched = False
     _overridden = False
+    _replaying = 0
 
     def __init__(
         self,
@@ -163,6 +164,12 @@ class HttpSession(LocustHttpSession):
             wires.append(wire)
         else:
             wire.close()
+
+    def send(self, request: Any, **kwargs: Any) -> Any:
+        """Send a prepared request; Locust counts none that its user sends so, and neither do we."""
+        if not self._replaying:
+            LEDGER.fell_back("send(PreparedRequest)")
+        return super().send(request, **kwargs)
 
     def close(self) -> None:
         """Close the idle connections; the session can be used again afterwards."""
@@ -301,7 +308,7 @@ class HttpSession(LocustHttpSession):
             jar = state["cookies"]
             if type(jar) is not SessionJar and not isinstance(jar, CookieJar):
                 raise _NotPlain("cookies of another kind")
-            if plan.call.cookie and (options or type(jar) is not SessionJar or jar._cookies):
+            if plan.call.cookie and (options or type(jar) is not SessionJar or jar.holds_any):
                 cookie = self._cookie_header(jar, options.get("cookies"), plan.target, plan.call)
         elif plan.call.cookie:
             cookie = self._cookie_header(None, options.get("cookies"), plan.target, plan.call)
@@ -320,13 +327,16 @@ class HttpSession(LocustHttpSession):
             raise _NotPlain("cert")
         params, cookies = options.get("params"), options.get("cookies")
         auth, verify = options.get("auth"), options.get("verify")
+        try:
+            credentials = basic_auth(self.auth if auth is None else auth)
+        except TypeError as error:
+            raise _NotPlain("auth") from error
         state = self.__dict__
         try:
             query = "" if not params else PreparedRequest._encode_params(params)
             target = target_of(url, query)
             key = header_key(headers)
             session_key = header_key(state["headers"]) if "headers" in state else defaults.HEADERS
-            credentials = basic_auth(self.auth if auth is None else auth)
             cookie = "cookies" in state or bool(cookies)
             call = call_for(method, target, session_key, key, credentials, kind, cookie=cookie)
         except (ValueError, TypeError, AttributeError, UnicodeError, RequestException, HTTPError) as error:
@@ -413,9 +423,11 @@ class HttpSession(LocustHttpSession):
     def _replay(self, start: float, method: str, url: str, **kwargs: Any) -> Any:
         """Let python-requests finish what `_serve` began (or begin it, when there was no connection)."""
         before = perf_counter() - start if self.pending is not None else 0.0
+        self.__dict__["_replaying"] = self._replaying + 1
         try:
             response = self._send_request_safe_mode(method, url, **kwargs)
         finally:
+            self.__dict__["_replaying"] = self._replaying - 1
             pending, self.pending = self.pending, None
             if pending is not None and pending.wire is not None:
                 pending.wire.close()

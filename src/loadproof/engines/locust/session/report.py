@@ -52,7 +52,7 @@ def tell(event: Any, response: Any, meta: dict[str, Any]) -> None:
                 handler(response=response, **meta)
         except _THROUGH:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001  # as Locust does: a listener's mistake is told and ends no user
             logging.error("Uncaught exception in event handler: \n%s", traceback.format_exc())
             log.unhandled_greenlet_exception = True
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
@@ -30,10 +31,9 @@ class Tickets:
         self._known: dict[Origin, tuple[Any, Any]] = {}
 
     def keep(self, origin: Origin, sock: Any) -> None:
-        """Remember the TLS session of `sock`, which is about to be closed; None and plain sockets have none."""
-        session = getattr(sock, "session", None)
-        if session is not None:
-            self._known[origin] = (_bare(sock.context), session)
+        """Remember the TLS session of `sock`, about to be closed, if it is a TLS socket."""
+        if hasattr(type(sock), "session_reused") and sock.session is not None:
+            self._known[origin] = (_bare(sock.context), sock.session)
 
     def of(self, origin: Origin, context: Any) -> Any:
         """Return the TLS session to go on with, None for none: it must have been made in this context."""
@@ -42,7 +42,7 @@ class Tickets:
 
 
 class ResumingContext:
-    """An SSLContext, that is all that it does, whose connections to one origin go on with their TLS session."""
+    """Stands for an SSLContext; its connections to one origin go on with their last one's TLS session."""
 
     def __init__(self, context: Any, tickets: Tickets, origin: Origin) -> None:
         self.__dict__.update(_context=context, _tickets=tickets, _origin=origin)
@@ -69,11 +69,7 @@ def shared_context(cert_reqs: Any, ca_certs: str | None, ca_cert_dir: str | None
     None when the certificates cannot be read: urllib3 has its own words for that.
     """
     try:
-        files = tuple(
-            (path, os.stat(path).st_mtime_ns, os.stat(path).st_size)
-            for path in (ca_certs, ca_cert_dir)
-            if path
-        )
+        files = tuple((path, Path(path).stat().st_mtime_ns) for path in (ca_certs, ca_cert_dir) if path)
         key = (cert_reqs, ca_certs, ca_cert_dir, files, os.environ.get("SSLKEYLOGFILE"))
         context = _contexts.get(key)
         if context is None:

@@ -1,8 +1,8 @@
 """One measurement with Locust's runner: `python locust_load.py SESSION SCENARIO URL USERS SECONDS`.
 
-SESSION is `HttpUser` or `FastHttpUser` (Locust's own), `loadproof`, `loadproof-fast`, `loadproof-recorded`: that
-with Loadproof's plug-in, as in a run. SCENARIO is `get` or `post`. Prints one JSON line. The users
-are those of an unmodified locustfile.
+SESSION is `HttpUser` or `FastHttpUser` (Locust's own), `loadproof`, `loadproof-fast`, `loadproof-recorded`
+(that with Loadproof's plug-in, as in a run). SCENARIO is `get` or `post`. Prints one JSON line. The users are
+those of an unmodified locustfile.
 """
 
 from __future__ import annotations
@@ -95,9 +95,11 @@ def _record() -> None:
     ours, theirs = socket.socketpair()
     subprocess.Popen(["cat"], stdin=theirs.fileno(), stdout=subprocess.DEVNULL)  # ends with this process
     theirs.close()
-    options = {"profile": None, "time_scale": 1.0, "session": "loadproof", "quiet_stats": True}
-    rest = {"arrivals": "constant", "max_users": None, "quiet_log": True}
-    Plugin(Settings(channel_fd=ours.detach(), **options, **rest)).install()
+    settings = Settings(
+        channel_fd=ours.detach(), profile=None, time_scale=1.0, session="loadproof", quiet_stats=True,
+        arrivals="constant", max_users=None, quiet_log=True,
+    )  # fmt: skip
+    Plugin(settings).install()
 
 
 def _resident_bytes() -> int:

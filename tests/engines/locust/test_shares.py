@@ -13,7 +13,7 @@ from tests.engines.locust.open_load import rates
 
 
 def test_a_split_share_is_split_again_and_nothing_is_sent_twice_or_never() -> None:
-    """Of four workers two are lost, one after the other: from then on the two others send the whole schedule."""
+    """Two of four workers are lost, one by one: from then on the others send the whole schedule."""
     schedule = Schedule(rates((10.0, 97.0), (10.0, 13.0), start=31.0))
     shares = Shares()
     held = {name: [share] for name, share in shares.begin(["a", "b", "c", "d"]).items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from loadproof.engines.exemplars import slow_request
 from loadproof.engines.k6.exits import MARKED_AS_FAILED, THRESHOLDS_FAILED, meaning
 from loadproof.engines.k6.inspection import same_host
 from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
@@ -49,6 +50,8 @@ class Reporting:
             self._sink.reading(reading)
             if reading.series == "users":
                 self._users = round(reading.value)
+        for row in batch.slow:
+            self._sink.event(slow_request(row))
         now_s = self._sink.now()
         for sample, count in batch.errors.items():
             data = {"endpoint": str(sample.endpoint), "kind": str(sample.kind), "count": count}

@@ -9,8 +9,8 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from loadproof.engines.exemplars import slow_request
 from loadproof.engines.locust.distribution import distribution_args, usable_cores
-from loadproof.engines.locust.exemplars import slow_request
 from loadproof.engines.locust.processes import decide
 from loadproof.engines.locust.running import LocustChild
 from loadproof.engines.locust.settings import Settings, fingerprint

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -19,9 +20,9 @@ from locust.runners import MasterRunner, WorkerRunner
 from locust.stats import StatsError
 
 from loadproof.clock import wall_clock
+from loadproof.engines.exemplars import Exemplars, described_response
 from loadproof.engines.locust import session
 from loadproof.engines.locust.channel import encode
-from loadproof.engines.locust.exemplars import Exemplars
 from loadproof.engines.locust.failures import classify
 from loadproof.engines.locust.in_flight import InFlight
 from loadproof.engines.locust.open_model import OpenModel
@@ -144,7 +145,11 @@ class Plugin:
             self._recorder.failure(tally, request_type, name, kind, text)
         if response_time is not None and response_time >= tally.floor_ms:
             key = (request_type, name)
-            tally.floor_ms = self._exemplars.keep(key, response_time, response_length, response, exception)
+            described = partial(
+                described_response,
+                *(key, self._clock(), response_time, response_length, response, exception),
+            )
+            tally.floor_ms = self._exemplars.keep(key, response_time, described)
 
     def _on_success(
         self, method: str, name: str, response_time_ms: float, length: int, response: Any
@@ -152,7 +157,10 @@ class Plugin:
         tally = self._recorder.request(method, name, response_time_ms, length)
         if response_time_ms >= tally.floor_ms:
             key = (method, name)
-            tally.floor_ms = self._exemplars.keep(key, response_time_ms, length, response, None)
+            described = partial(
+                described_response, key, self._clock(), response_time_ms, length, response, None
+            )
+            tally.floor_ms = self._exemplars.keep(key, response_time_ms, described)
 
     # --- reports -------------------------------------------------------------------------------------
 

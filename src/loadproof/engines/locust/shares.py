@@ -1,8 +1,8 @@
 """Who sends which arrivals of an open load: a share is every n-th arrival of the one schedule.
 
-The share (i, n) is the arrivals i, i + n, i + 2n ... A lost worker's shares are split among those that remain:
-(i, n) in k parts is (i, nk), (i + n, nk), (i + 2n, nk) ... so the sum stays the schedule, and a part is a
-share that can be split again.
+The share (i, n) is the arrivals i, i + n, i + 2n ... A lost worker's shares are split among those that
+remain: (i, n) in k parts is (i, nk), (i + n, nk), (i + 2n, nk) ... so the sum stays the schedule, and a part
+is a share that can be split again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Shares:
         return given
 
     def hand_over(self, lost: str, others: list[str]) -> dict[str, list[Share]]:
-        """Split all that `lost` has among `others`; returns what each of them gets, {} if there is nothing."""
+        """Split all that `lost` has among `others`; returns what each gets, {} if there is nothing."""
         shares = self._of.pop(lost, []) if others else []
         if not shares:
             return {}

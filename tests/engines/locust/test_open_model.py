@@ -177,6 +177,29 @@ def test_a_lost_workers_arrivals_are_sent_by_the_other(tmp_path: Path) -> None:
     assert 0 <= sent - dropped.data["started"] <= 120
 
 
+def test_a_worker_that_comes_back_sends_nothing_twice(tmp_path: Path) -> None:
+    """Frozen until it is given up for lost: the other has its share, and it sends nothing when it wakes."""
+    frozen: list[psutil.Process] = []
+
+    def freeze_later(_engine: LocustEngine) -> None:
+        asyncio.get_running_loop().call_later(1.0, freeze)
+
+    def freeze() -> None:
+        frozen.append(workers()[0])
+        frozen[0].suspend()
+        asyncio.get_running_loop().call_later(7.0, frozen[0].resume)
+
+    with truth_server() as server:
+        played = play(
+            tmp_path, server.url, steady(100, 14), SIMPLE, "--processes", "2", on_start=freeze_later
+        )
+    (lost,) = played.recording.of(EventKind.WORKER_LOST)
+    (back,) = [e for e in played.recording.of(EventKind.WORKER_JOINED) if "answers again" in e.message]
+    missed, woken = int(lost.time_s - played.begin_s) + 2, int(back.time_s - played.begin_s)
+    assert missed < woken < 13
+    assert played.by_second("planned")[missed:14] == [100] * (14 - missed)
+
+
 def _kill_a_worker() -> psutil.Process:
     worker = workers()[0]
     worker.kill()

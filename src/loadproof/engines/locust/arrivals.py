@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 _YIELD_EVERY: Final = 256
 """A dispenser that is far behind lets users run after this many arrivals."""
+_FROZEN_S: Final = 2.0
+"""Who wakes so late was frozen or cut off, and may have been given up for lost (after three seconds) ..."""
+_HEAR_S: Final = 0.25
+"""... so it listens first whether others send its arrivals now."""
 LOCAL: Final = "loadproof_arrival"
 """Key of a user's `Seat` among its greenlet's locals, shared with the greenlets that its tasks spawn."""
 
@@ -270,6 +274,8 @@ class Dispenser:
             while self._next_s is not None:
                 if self._next_s > self._clock():
                     alarm.sleep_until(self._next_s + self._shift_s)
+                    if self._clock() - self._next_s > _FROZEN_S:
+                        gevent.sleep(_HEAR_S)
                     continue
                 due_s, self._next_s = self._next_s, next(self._due, None)
                 self._pool.offer(due_s)

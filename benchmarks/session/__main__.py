@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.session.peers import Measured, Peer
+from benchmarks.session.processes import scaling, spare_cores
 from benchmarks.session.target import Target, nginx
 
 # what, scenario, our client, the other, at least, aim
@@ -46,6 +47,8 @@ def main() -> int:
             good = good and ratio >= least
             row = f"{what:24} {ours:15} {mine:9,.0f} {theirs:15} {other:9,.0f}"
             print(f"{row} {ratio:6.2f}x {least:5.1f}x {aim:5.1f}x", flush=True)
+        good = _recording(target, wanted) and good
+        good = _processes(target, wanted) and good
         ours_b, k6_b = (_bytes_per_user(target, name, wanted) for name in ("loadproof", "k6"))
         good = good and ours_b / k6_b <= 0.15
         share = ours_b / k6_b
@@ -53,6 +56,32 @@ def main() -> int:
             f"resident bytes per user: loadproof {ours_b:,.0f}, k6 {k6_b:,.0f}: {share:.3f}x (at most 0.15x)"
         )
     return 0 if good else 1
+
+
+def _recording(target: Target, wanted: argparse.Namespace) -> bool:
+    """The same session with and without Loadproof's plug-in."""
+    recorded, bare, ratio = _compared(target, "get", "loadproof-recorded", "loadproof", wanted)
+    row = f"{'GET, recorded':24} {'with plug-in':15} {recorded:9,.0f} {'without':15} {bare:9,.0f}"
+    print(f"{row} {ratio:6.2f}x {0.95:5.2f}x {0.98:5.2f}x", flush=True)
+    return ratio >= 0.95
+
+
+def _processes(target: Target, wanted: argparse.Namespace) -> bool:
+    """Two workers against one; by their CPU where they would have to share their cores with the server."""
+    one, two = [], []
+    for _ in range(wanted.rounds):
+        one.append(scaling(target.url, 1, wanted.users, wanted.seconds))
+        two.append(scaling(target.url, 2, wanted.users, wanted.seconds))
+    if spare_cores(2):
+        how, ratios = "by rate", [b.rate_per_s / a.rate_per_s for a, b in zip(one, two, strict=True)]
+    else:
+        how = "by CPU a request: too few cores for server and both"
+        ratios = [2 * a.cpu_us / b.cpu_us for a, b in zip(one, two, strict=True)]
+    ratio = statistics.median(ratios)
+    rates = [statistics.median(found.rate_per_s for found in each) for each in (two, one)]
+    row = f"{'GET, processes':24} {'2 processes':15} {rates[0]:9,.0f} {'1 process':15} {rates[1]:9,.0f}"
+    print(f"{row} {ratio:6.2f}x {1.8:5.2f}x {1.95:5.2f}x  ({how})", flush=True)
+    return ratio >= 1.8
 
 
 def _compared(

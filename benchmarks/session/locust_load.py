@@ -1,7 +1,8 @@
 """One measurement with Locust's runner: `python locust_load.py SESSION SCENARIO URL USERS SECONDS`.
 
-SESSION is `HttpUser` or `FastHttpUser` (Locust's own), `loadproof` or `loadproof-fast`; SCENARIO is `get`
-or `post`. Prints one JSON line. The users are those of an unmodified locustfile.
+SESSION is `HttpUser` or `FastHttpUser` (Locust's own), `loadproof`, `loadproof-fast`, `loadproof-recorded`
+(that with Loadproof's plug-in, as in a run). SCENARIO is `get` or `post`. Prints one JSON line. The users are
+those of an unmodified locustfile.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ import locust  # first of all, because it patches
 # ruff: isort: split
 import json
 import os
+import socket
+import subprocess
 import sys
 import time
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,8 @@ def main(session: str, scenario: str, url: str, users: int, seconds: float) -> N
         from loadproof.engines.locust.session import install  # only when it is measured
 
         install()
+    if session == "loadproof-recorded":
+        _record()
     from locust import FastHttpUser, HttpUser, task  # after install, as in a locustfile
 
     base: Any = FastHttpUser if session in ("FastHttpUser", "loadproof-fast") else HttpUser
@@ -56,8 +62,13 @@ def main(session: str, scenario: str, url: str, users: int, seconds: float) -> N
                 if response.status_code != 200 or response.json()["id"] != 42:
                     response.failure("wrong answer")
 
-    environment: Any = Environment(user_classes=[Post if scenario == "post" else Get])
+    environment: Any = Environment(
+        user_classes=[Post if scenario == "post" else Get],
+        events=locust.events,
+        parsed_options=Namespace(processes=None, run_time=None, spawn_rate=None),
+    )
     runner = environment.create_local_runner()
+    environment.events.init.fire(environment=environment, runner=runner, web_ui=None)
     before = _resident_bytes()
     runner.start(users, spawn_rate=users)
     gevent.sleep(_WARM_UP_S + users / 1000)
@@ -74,6 +85,21 @@ def main(session: str, scenario: str, url: str, users: int, seconds: float) -> N
     }
     print(json.dumps(result))
     runner.quit()
+
+
+def _record() -> None:
+    """Install Loadproof's plug-in; what it sends is read by a process, as the conductor is one."""
+    from loadproof.engines.locust.plugin import Plugin  # only when it is measured
+    from loadproof.engines.locust.settings import Settings  # only when it is measured
+
+    ours, theirs = socket.socketpair()
+    subprocess.Popen(["cat"], stdin=theirs.fileno(), stdout=subprocess.DEVNULL)  # ends with this process
+    theirs.close()
+    settings = Settings(
+        channel_fd=ours.detach(), profile=None, time_scale=1.0, session="loadproof", quiet_stats=True,
+        arrivals="constant", max_users=None, quiet_log=True,
+    )  # fmt: skip
+    Plugin(settings).install()
 
 
 def _resident_bytes() -> int:

@@ -184,3 +184,39 @@ def test_sentences_that_say_nothing_are_errors(sentence: str, said: str) -> None
         parse_requirements(f"resources:\n  - {sentence}\n", "r.yaml")
     assert said in str(caught.value)
     assert "r.yaml:2" in str(caught.value)
+
+
+STAGES = (
+    Stage(0.0, 10.0),
+    Stage(25.0, 10.0),
+    Stage(0.0, 50.0),
+    Stage(10.0, 50.0),
+    Stage(0.0, 10.0),
+    Stage(25.0, 10.0),
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "interval_s", "stages", "verdict", "why"),
+    [
+        ("mean of promql.x < 80", 60.0, (), PASS, "one scrape in the window"),
+        ("mean of promql.x < 80", 90.0, (), UNKNOWN, "perhaps none in the window"),
+        ("promql.x < 5", 90.0, (), UNKNOWN, "what was too high may have been so before the window"),
+        ("promql.x < 80 over any 30s", 30.0, (), PASS, "one in each 30 s"),
+        ("promql.x < 80 over any 30s", 31.0, (), UNKNOWN, "perhaps none in some 30 s"),
+        ("promql.x < 80", 15.0, STAGES, UNKNOWN, "a spike of 10 s may be between two"),
+        ("promql.x < 80", 10.0, STAGES, PASS, "one in the spike"),
+        ("mean of promql.x < 80", 15.0, STAGES, PASS, "a mean needs no one moment"),
+        ("promql.x < 80", None, (), PASS, "nothing is known against it"),
+    ],
+)
+def test_what_is_scraped_too_seldom_proves_nothing(
+    sentence: str, interval_s: float | None, stages: tuple[Stage, ...], verdict: Verdict, why: str
+) -> None:
+    """A Prometheus server that scrapes less often than the window lasts may not have seen it at all."""
+    readings = series("promql.x", 10.0)
+    if interval_s is not None:
+        readings += series("promql.scrape.interval", interval_s, Unit.SECONDS)
+    finding = _judge(sentence, readings, stages=stages)
+    assert finding.verdict is verdict, (why, finding)
+    assert verdict is PASS or "Prometheus scrapes every" in finding.advice

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,3 +129,34 @@ def test_each_machines_clock_was_compared(story: Story) -> None:
         ]
         assert offsets
         assert all(abs(offset) <= trip / 2 + 1e-4 for offset, trip in zip(offsets, trips, strict=True))
+
+
+def test_an_open_load_is_one_schedule_on_two_machines(tmp_path: Path) -> None:
+    """80/s for 6 s: each second has its 80 arrivals, each machine sends half, all are answered once."""
+    write_scenario(tmp_path)
+    with Network(2) as network:
+        hub = network.inside(network.hub)
+        with Command(["-m", "tests.machines.target", HUB_TARGET], folder=REPOSITORY, inside=hub) as target:
+            url = target.wait_for("http://")
+            load = ("--host", url, "--rate", "80/s", "-t", "6s", "--requirements", "requirements.yaml")
+            where = ("--expect-workers", 2, "--bind", HUB_MASTER, "--run-file", RUN_FILE)
+            with Command.loadproof("run", "loans.py", *load, *where, folder=tmp_path, inside=hub) as run:
+                workers = [
+                    _join(network, name, tmp_path, run, number)
+                    for number, name in enumerate(network.workers, start=1)
+                ]
+                with workers[0] as first, workers[1] as second:
+                    codes = (run.ended(), first.ended(), second.ended())
+            target.close_input()
+            answered = json.loads(target.wait_for("counts").removeprefix("counts "))
+    assert codes == (0, 0, 0)
+    found = run_in(tmp_path)
+    load_readings = [reading for reading in found.readings if reading.source == "load"]
+    planned = Counter[int]()
+    for reading in load_readings:
+        if reading.series == "planned":
+            planned[int(reading.time_s)] += int(reading.value)
+    assert list(planned.values()) == [80] * 6
+    assert sum(reading.value for reading in load_readings if reading.series == "started") == 480
+    assert {path: answered[path] for path in ("/worker-1", "/worker-2")} == dict(requests(found))
+    assert set(requests(found).values()) == {240}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -12,7 +12,7 @@ import redis
 from loadproof.model import Reading, Watch
 from loadproof.monitors import load_monitor
 from loadproof.monitors.mysql import connect
-from loadproof.monitors.postgres_queries import without_values
+from loadproof.monitors.postgres_queries import Statements, without_values
 from tests.monitors import servers
 
 if TYPE_CHECKING:
@@ -50,6 +50,37 @@ def test_time_by_query_is_known_with_pg_stat_statements() -> None:
     assert found[f"query.{insert}.calls"] * 10 == 40
     assert 0.5 <= found[f"query.{sleep}.time"] * 10 < 5
     assert "Ada" not in str(monitor.remarks)
+
+
+class _Views:
+    """A database whose pg_stat_statements has one statement, called once more at each look."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def execute(self, _query: bytes) -> _Views:
+        self.calls += 1
+        return self
+
+    def fetchone(self) -> tuple[str]:
+        return ("1.11",)
+
+    def fetchall(self) -> list[tuple[int, int, float, str]]:
+        return [(7, self.calls, self.calls * 0.5, "SELECT 1")]
+
+
+def test_the_last_look_at_statements_is_not_left_out() -> None:
+    """Without it the time since the last look, up to ten seconds, would be in no reading."""
+    statements = Statements([])
+    views: Any = _Views()
+    statements.open(views)
+    assert list(statements.read(views, 100.0)) == []
+    assert list(statements.read(views, 104.0)) == [], "ten seconds are not over"
+    statements.due = True
+    assert [(row[0], row[1]) for row in statements.read(views, 104.0)] == [
+        ("query.7.calls", 0.25),
+        ("query.7.time", 0.125),
+    ]
 
 
 def test_rights_that_are_lacking_are_said() -> None:

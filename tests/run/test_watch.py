@@ -151,3 +151,22 @@ def test_stopping_closes_every_monitor() -> None:
     monitors = [FakeMonitor(name, lambda _: one()) for name in "abc"]
     _watch(sink, lambda: all(m.reads for m in monitors), *monitors)
     assert all(monitor.closed.is_set() for monitor in monitors)
+
+
+class _Seldom(FakeMonitor):
+    """Looks at some things less often than it is read."""
+
+    def __init__(self) -> None:
+        super().__init__("seldom", lambda _: one(source="seldom"))
+        self.reads_before_last_look: list[int] = []
+
+    def look_at_all(self) -> None:
+        """Remember when."""
+        self.reads_before_last_look.append(self.reads)
+
+
+def test_a_monitor_that_looks_seldom_knows_the_last_look() -> None:
+    """It is told once, before its last sample."""
+    monitor = _Seldom()
+    _watch(ListSink(), lambda: monitor.reads >= 2, monitor)
+    assert monitor.reads_before_last_look == [monitor.reads - 1]

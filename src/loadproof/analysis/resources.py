@@ -90,6 +90,33 @@ class Watched:
             return f"nothing was measured for {format_duration(longest_s)}"
         return ""
 
+    def too_coarse(self, requirement: Requirement, name: str, window: Window) -> str:
+        """Why the series cannot show what it is asked for: it is renewed too seldom; empty when it can.
+
+        A Prometheus server answers each second with its last scrape, which may be older than the window.
+        """
+        intervals = self.series.get(f"{self.series[name][0].source}.scrape.interval", ())
+        interval_s = max((reading.value for reading in intervals), default=0.0)
+        what, shortest_s = "this window", float(len(window.seconds))
+        if requirement.window.startswith("any "):
+            shortest_s = float(requirement.window.removeprefix("any ").removesuffix("s"))
+        if requirement.statistic in (Statistic.MAXIMUM, Statistic.MINIMUM):
+            stage_s = self._shortest_stage_s(window)
+            if stage_s < shortest_s:
+                what, shortest_s = "the shortest stage of the load in it", stage_s
+        if interval_s <= shortest_s:
+            return ""
+        return (
+            f"Prometheus scrapes every {format_duration(interval_s)}, and {what} lasts "
+            f"{format_duration(shortest_s)}: what happens in between it may never see"
+        )
+
+    def _shortest_stage_s(self, window: Window) -> float:
+        """Of the stages that hold a level, by most of their time within the window, the shortest one's seconds."""
+        held = [stage.seconds for stage in self.stages]
+        within = [len(seconds) for seconds in held if 2 * len(seconds & window.seconds) > len(seconds)]
+        return min(within, default=math.inf)
+
 
 def judge_resource(requirement: Requirement, watched: Watched, window: Window) -> Finding:
     """One requirement's finding over its window."""
@@ -134,6 +161,16 @@ def _judge_one(requirement: Requirement, watched: Watched, name: str, window: Wi
                 requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice
             )
     value = _statistic(requirement, values)
+    coarse = watched.too_coarse(requirement, name, window)
+    if coarse:
+        return finding_of(
+            requirement,
+            Verdict.INCONCLUSIVE,
+            f"is {format_value(value, requirement.unit)} as far as it was scraped",
+            window,
+            samples=len(values),
+            advice=f"{coarse}. Let Prometheus scrape more often, or watch the target's own /metrics",
+        )
     finding = compare(requirement, value, len(values), 1, window, None)
     finding.evidence.update(series=name, mean=float(np.mean(values)))
     limits = [r.limit for r in readings if r.limit is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,14 @@ class Monitor(Protocol):
 
     def close(self) -> None:
         """Let everything go. Never raises, also when `open` failed or was never called."""
+
+
+@runtime_checkable
+class LastLook(Protocol):
+    """A monitor that looks at some things less often than it is read."""
+
+    def look_at_all(self) -> None:
+        """The next `read` is the last one: leave nothing out that became due since the last look."""
 
 
 MONITORS: dict[str, str] = {

@@ -78,6 +78,10 @@ class PostgresMonitor:
             Reading(time_s, self._source, series, value, unit, limit) for series, value, unit, limit in rows
         ]
 
+    def look_at_all(self) -> None:
+        """Look at the statements, too, with the next sample: it is the last one."""
+        self._statements.due = True
+
     def close(self) -> None:
         """End the connection."""
         if self._db is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
 from typing import TYPE_CHECKING, Any, Final
@@ -49,6 +50,8 @@ ORDER BY total_exec_time DESC LIMIT 200
 """
 _EVERY_S: Final = 10.0
 """The view is read whole: up to 5,000 statements, whose texts are in a file."""
+_LEAST_S: Final = 0.1
+"""Of a shorter time no rate is told: its calls would be counted by chance."""
 _MOST_STATEMENTS: Final = 20
 _MOST_ACTIVE: Final = 50
 _TEXT = 100
@@ -70,6 +73,8 @@ class Statements:
         self._last_s: float | None = None
         self._named: set[int] = set()
         self._told = False
+        self.due = False
+        """Look with the next sample, however short ago the last look was."""
 
     def open(self, db: psycopg.Connection[tuple[Any, ...]]) -> None:
         """Whether the extension is installed in this database."""
@@ -79,9 +84,11 @@ class Statements:
             self._remarks.append("pg_stat_statements is not installed: time by query is not known")
 
     def read(self, db: psycopg.Connection[tuple[Any, ...]], time_s: float) -> Iterator[Row]:
-        """Nothing until ten seconds after the last look."""
-        if not self._there or (self._last_s is not None and time_s - self._last_s < _EVERY_S):
+        """Nothing until ten seconds after the last look, unless one is due."""
+        since_s = math.inf if self._last_s is None else time_s - self._last_s
+        if not self._there or since_s < (_LEAST_S if self.due else _EVERY_S):
             return
+        self.due = False
         rows = {row[0]: row[1:] for row in db.execute(_STATEMENTS).fetchall() if row[0] is not None}
         now = {queryid: (int(calls), float(total_s)) for queryid, (calls, total_s, _) in rows.items()}
         if self._last_s is not None:

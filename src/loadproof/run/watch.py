@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from loadproof.model import Event, EventKind, Reading, Unit
-from loadproof.monitors import MonitorError, load_monitor
+from loadproof.monitors import LastLook, MonitorError, load_monitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -233,6 +233,8 @@ class _Sampler:
                     monitor.open()
                     opened = True
                     started_s = self._now()
+                if last and isinstance(monitor, LastLook):
+                    monitor.look_at_all()
                 readings = monitor.read()
             except MonitorError as error:
                 self._post.failed(str(error), error.hint)

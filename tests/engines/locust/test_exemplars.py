@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from loadproof.engines.locust import exemplars
-from loadproof.engines.locust.exemplars import Exemplars, slow_request
+from loadproof.engines import exemplars
+from loadproof.engines.exemplars import Exemplars, described_response, slow_request
 from loadproof.model import EventKind
 
 KEY = ("GET", "/x")
@@ -28,7 +29,8 @@ def _offer(kept: Exemplars, *times_ms: float, key: tuple[str, str] = KEY, respon
     for time_ms in times_ms:
         if time_ms >= floor_ms:
             looked += 1
-            floor_ms = kept.keep(key, time_ms, 10, response, None)
+            described = partial(described_response, key, kept._clock(), time_ms, 10, response, None)
+            floor_ms = kept.keep(key, time_ms, described)
     return looked
 
 
@@ -84,7 +86,8 @@ def test_what_is_kept_of_a_request() -> None:
         headers={"traceparent": "00-abc-def-01", "server-timing": "db;dur=53"},
     )
     kept = Exemplars(Clock())
-    kept.keep(KEY, 1234.0, 99, response, ValueError("no"))
+    described = partial(described_response, KEY, 0.0, 1234.0, 99, response, ValueError("no"))
+    kept.keep(KEY, 1234.0, described)
     (row,) = kept.take(everything=True)
     event = slow_request(row)
     assert event.kind is EventKind.SLOW_REQUEST

@@ -13,9 +13,12 @@ import pytest
 from loadproof.engines.locust.schedule import Schedule
 from loadproof.model import EventKind, Outcome, Profile, ProfileKind, Stage
 from tests.engines.locust.open_load import BARE, FULL, SIMPLE, Played, play, rates, steady, truth_server
+from tests.engines.locust.test_processes import workers
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import psutil
 
     from loadproof.engines.locust.engine import LocustEngine
 
@@ -148,6 +151,59 @@ def test_workers_share_one_schedule(tmp_path: Path) -> None:
     assert played.total("dropped") == 0
     intended_s = played.begin_monotonic_s + np.array(list(Schedule(steady(200, 3)).offsets_s()))
     assert np.median(np.abs(np.array(arrived_s) - intended_s)) < 0.004
+
+
+def test_a_lost_workers_arrivals_are_sent_by_the_other(tmp_path: Path) -> None:
+    """Killed after a second: from when it is missed every second has its 100 arrivals again, none twice."""
+    killed: list[psutil.Process] = []
+
+    def kill_later(_engine: LocustEngine) -> None:
+        asyncio.get_running_loop().call_later(1.0, lambda: killed.append(_kill_a_worker()))
+
+    with truth_server() as server:
+        played = play(tmp_path, server.url, steady(100, 12), SIMPLE, "--processes", "2", on_start=kill_later)
+        sent = len(server.rows())
+    assert played.outcome is Outcome.COMPLETED
+    (lost,) = played.recording.of(EventKind.WORKER_LOST)
+    assert "which send its arrivals from now on" in lost.message
+    missed = int(lost.time_s - played.begin_s) + 2
+    assert missed < 10
+    assert played.by_second("planned")[missed:12] == [100] * (12 - missed)
+    (dropped,) = played.recording.of(EventKind.DROPPED)
+    assert "were a lost worker's, until others had its share" in dropped.message
+    assert dropped.data["planned"] == 1200
+    assert dropped.data["unserved"] == 0
+    # What the dead one sent after its last report is in the server's books only: a second's share.
+    assert 0 <= sent - dropped.data["started"] <= 120
+
+
+def test_a_worker_that_comes_back_sends_nothing_twice(tmp_path: Path) -> None:
+    """Frozen until it is given up for lost: the other has its share, and it sends nothing when it wakes."""
+    frozen: list[psutil.Process] = []
+
+    def freeze_later(_engine: LocustEngine) -> None:
+        asyncio.get_running_loop().call_later(1.0, freeze)
+
+    def freeze() -> None:
+        frozen.append(workers()[0])
+        frozen[0].suspend()
+        asyncio.get_running_loop().call_later(7.0, frozen[0].resume)
+
+    with truth_server() as server:
+        played = play(
+            tmp_path, server.url, steady(100, 14), SIMPLE, "--processes", "2", on_start=freeze_later
+        )
+    (lost,) = played.recording.of(EventKind.WORKER_LOST)
+    (back,) = [e for e in played.recording.of(EventKind.WORKER_JOINED) if "answers again" in e.message]
+    missed, woken = int(lost.time_s - played.begin_s) + 2, int(back.time_s - played.begin_s)
+    assert missed < woken < 13
+    assert played.by_second("planned")[missed:14] == [100] * (14 - missed)
+
+
+def _kill_a_worker() -> psutil.Process:
+    worker = workers()[0]
+    worker.kill()
+    return worker
 
 
 def test_latencies_are_the_servers(tmp_path: Path) -> None:

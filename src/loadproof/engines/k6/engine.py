@@ -105,7 +105,8 @@ class K6Engine:
             if self._stops:
                 return Outcome.INTERRUPTED
             rules = thresholds(options)
-            reader = Reader((rule.base, rule.tags) for rule in rules)
+            slow_s = plan.options.get("slow_s")
+            reader = Reader(((rule.base, rule.tags) for rule in rules), options, slow_s)
             reporting = Reporting(plan, sink, reader, rules)
             argv = run_arguments(
                 binary.path, plan, user, options, samples=folder / "samples", summary=folder / "summary.json",

@@ -99,6 +99,16 @@ def profile_of(options: Options) -> Profile | None:
             return None
 
 
+def arrival_profiles(options: Options) -> dict[str, tuple[Profile, bool]]:
+    """The arrivals per second of each scenario that has them, by its name, and whether they ramp."""
+    found = {}
+    for name, scenario in (options.get("scenarios") or {}).items():
+        alone = profile_of({"scenarios": {name: {**scenario, "startTime": None}}})
+        if alone is not None and alone.open_model and alone.stages:
+            found[name] = (alone, scenario.get("executor") == "ramping-arrival-rate")
+    return found
+
+
 def executed_functions(options: Options) -> list[str]:
     """The names of the exported functions that the scenarios run, each once."""
     scenarios = (options.get("scenarios") or {}).values()

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from loadproof.engines.exemplars import Exemplars
+from loadproof.engines.k6.arrivals import Arrivals
 from loadproof.engines.k6.requests import RequestKind, RequestKinds
 from loadproof.engines.k6.series import SeriesTable
 from loadproof.histogram import Histogram
@@ -28,6 +30,8 @@ from loadproof.model import Endpoint, FailureKind, Reading, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from loadproof.engines.k6.options import Options
 
 _POINT = '{"metric":"%s","type":"Point","data":{"time":"'
 _REQUEST = (_POINT % "http_req_duration").encode()
@@ -63,6 +67,8 @@ class Batch:
     slices: list[Slice] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     errors: Counter[ErrorSample] = field(default_factory=Counter)
+    slow: list[dict[str, Any]] = field(default_factory=list)
+    """Requests that are kept one by one, see `Exemplars`."""
     hosts: Counter[str] = field(default_factory=Counter)
     """Requests by "scheme://host:port", for those whose name is their address."""
 
@@ -74,6 +80,8 @@ class _Cell:
     requests: int = 0
     durations_ms: list[float] = field(default_factory=list)
     failures: Counter[FailureKind] = field(default_factory=Counter)
+    floor_ms: float = 0.0
+    """Requests that took at least so long may be kept."""
     response: Histogram = field(default_factory=Histogram)
 
     def fold(self) -> None:
@@ -84,7 +92,13 @@ class _Cell:
 class Reader:
     """`feed` bytes in one thread, `drain` in another. Memory is bounded by the endpoints in use."""
 
-    def __init__(self, sub_metrics: Iterable[tuple[str, tuple[tuple[str, str], ...]]] = ()) -> None:
+    def __init__(
+        self,
+        sub_metrics: Iterable[tuple[str, tuple[tuple[str, str], ...]]] = (),
+        options: Options | None = None,
+        slow_s: float | None = None,
+    ) -> None:
+        """`options` are the script's, resolved; requests that take `slow_s` seconds are all kept."""
         self.samples: Counter[str] = Counter()
         """Samples by metric; by sub-metric ("m" with its tags) for those asked for."""
         self.sub_samples: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
@@ -95,6 +109,7 @@ class Reader:
         self.checks: dict[str, list[int]] = {}
         """Check to its passes and fails."""
         self._last = b""
+        self._closed = False
         self._tail = b""
         self._overlong = False
         self._lock = threading.Lock()
@@ -102,6 +117,12 @@ class Reader:
         self._batch = Batch()
         self._seconds: dict[bytes, int] = {}
         self._kinds = RequestKinds()
+        self._arrivals = Arrivals(options or {})
+        self._latest_s = 0.0
+        # Intervals are k6's own: what is read is as old as its writing.
+        self._exemplars = Exemplars(lambda: self._latest_s, slow_s)
+        self._newest_s = 0.0
+        """Of all samples but requests' own: until when planned arrivals are told, for k6 may be stopped."""
         self._series = SeriesTable()
         self._subs: dict[str, list[tuple[tuple[str, str], ...]]] = {}
         for base, tags in sub_metrics:
@@ -129,6 +150,7 @@ class Reader:
         with self._lock:
             self.garbage += bool(self._tail)
             self._tail = b""
+            self._closed = True
             self._series.finish()
 
     def drain(self) -> Batch:
@@ -137,6 +159,8 @@ class Reader:
             cells, self._cells = self._cells, {}
             batch, self._batch = self._batch, Batch()
             batch.readings = self._series.take()
+            batch.readings += self._arrivals.take(self._newest_s)
+            batch.slow = self._exemplars.take(everything=self._closed)
         for (second, endpoint), cell in cells.items():
             cell.fold()
             failures = dict(cell.failures)
@@ -197,6 +221,8 @@ class Reader:
         cell.durations_ms.append(duration_ms)
         if len(cell.durations_ms) >= _FOLD_AT:
             cell.fold()
+        if duration_ms >= cell.floor_ms:
+            self._keep(cell, kind, line[start:end], duration_ms)
         self.samples["http_req_duration"] += 1
         self._batch.hosts[kind.host] += 1
         if kind.failure is not None:
@@ -206,6 +232,20 @@ class Reader:
             self._last = line[start:end]
         if self._subs:
             self._count_subs("http_req_duration", kind.tags)
+
+    def _keep(self, cell: _Cell, kind: RequestKind, written: bytes, duration_ms: float) -> None:
+        ended_s = _moment(written)
+        self._latest_s = max(self._latest_s, ended_s)
+        key = (kind.endpoint.method, kind.endpoint.name)
+
+        def described() -> dict[str, Any]:
+            # k6 writes neither sizes nor headers of single requests.
+            row = {"time": ended_s, "method": key[0], "name": key[1], "response_time_s": duration_ms / 1e3}
+            status = str(kind.tags.get("status", "0"))
+            row["status"] = int(status) if status.isdigit() else 0
+            return row | ({"error": kind.error} if kind.failure is not None else {})
+
+        cell.floor_ms = self._exemplars.keep(key, duration_ms, described)
 
     def _error(self, kind: RequestKind) -> None:
         assert kind.failure is not None  # noqa: S101 (for mypy)
@@ -227,6 +267,12 @@ class Reader:
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             self.garbage += 1
             return
+        self._newest_s = max(self._newest_s, time_s)
+        scenario = str(tags.get("scenario", ""))
+        if metric == "iteration_duration" and not group.startswith(("::setup", "::teardown")):
+            self._arrivals.ended(scenario, time_s, value)
+        elif metric == "dropped_iterations":
+            self._arrivals.dropped(scenario, time_s, value)
         if metric == "iteration_duration" and self.first_s is None and not group.startswith("::setup"):
             self._began(time_s, value)
 

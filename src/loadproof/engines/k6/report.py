@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from loadproof.engines.exemplars import slow_request
 from loadproof.engines.k6.exits import MARKED_AS_FAILED, THRESHOLDS_FAILED, meaning
 from loadproof.engines.k6.guard import REFUSED_TEXTS
 from loadproof.engines.k6.inspection import same_host
@@ -50,6 +51,8 @@ class Reporting:
             self.sink.reading(reading)
             if reading.series == "users":
                 self._users = round(reading.value)
+        for row in batch.slow:
+            self.sink.event(slow_request(row))
         now_s = self.sink.now()
         for sample, count in batch.errors.items():
             data = {"endpoint": str(sample.endpoint), "kind": str(sample.kind), "count": count}

@@ -10,6 +10,8 @@ and is dropped when none did within LATE_LIMIT_S. Every arrival ends as started 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from heapq import merge
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 import gevent
@@ -18,19 +20,17 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from loadproof.engines.locust.alarm import make_alarm
-from loadproof.engines.locust.ledger import ArrivalRow, Ledger
+from loadproof.engines.locust.ledger import LATE_LIMIT_S, ArrivalRow, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LATE_LIMIT_S: Final = 10.0
-"""An arrival still without a user this long after it was due is dropped.
-
-Long enough for a pool that starts users, or for a service that comes back from a stall, to catch up; short
-enough that the load of one minute is never played in another.
-"""
 _YIELD_EVERY: Final = 256
 """A dispenser that is far behind lets users run after this many arrivals."""
+_FROZEN_S: Final = 2.0
+"""Who wakes so late was frozen or cut off, and may have been given up for lost (after three seconds) ..."""
+_HEAR_S: Final = 0.25
+"""... so it listens first whether others send its arrivals now."""
 LOCAL: Final = "loadproof_arrival"
 """Key of a user's `Seat` among its greenlet's locals, shared with the greenlets that its tasks spawn."""
 
@@ -241,6 +241,27 @@ class Dispenser:
         self._next_s = next(self._due, None)
         self._greenlet = gevent.spawn(self._run)
 
+    def add(self, begin_s: float, offsets_s: Iterator[float]) -> None:
+        """Offer arrivals at these moments, too: those that a lost worker would have offered."""
+        more = (begin_s + offset_s for offset_s in offsets_s)
+        rest = self._due if self._next_s is None else chain([self._next_s], self._due)
+        self._due = merge(rest, more)
+        self._next_s = next(self._due, None)
+        self._wake()
+
+    def give_up(self, from_s: float) -> None:
+        """Offer nothing that is due from `from_s` (on the pool's clock) on: other workers do."""
+        rest = self._due if self._next_s is None else chain([self._next_s], self._due)
+        self._due = takewhile(lambda due_s: due_s < from_s, rest)
+        self._next_s = next(self._due, None)
+        self._wake()
+
+    def _wake(self) -> None:
+        """It sleeps until a moment that may no longer be the next one."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+            self._greenlet = gevent.spawn(self._run)
+
     def stop(self) -> None:
         """Stop; what is due and was not offered yet is refused, not forgotten."""
         if self._greenlet is not None:
@@ -258,6 +279,8 @@ class Dispenser:
             while self._next_s is not None:
                 if self._next_s > self._clock():
                     alarm.sleep_until(self._next_s + self._shift_s)
+                    if self._clock() - self._next_s > _FROZEN_S:
+                        gevent.sleep(_HEAR_S)
                     continue
                 due_s, self._next_s = self._next_s, next(self._due, None)
                 self._pool.offer(due_s)

@@ -11,9 +11,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from loadproof.engines.advice import too_few_for_arrivals, too_few_for_throughput
+from loadproof.engines.exemplars import slow_request
 from loadproof.engines.locust.advice import locust_advice, requests_per_task
 from loadproof.engines.locust.distribution import distribution_args, usable_cores
-from loadproof.engines.locust.exemplars import slow_request
 from loadproof.engines.locust.processes import decide
 from loadproof.engines.locust.running import LocustChild
 from loadproof.engines.locust.settings import Settings, fingerprint

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.histogram import Histogram
+from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +17,15 @@ ArrivalRow = list[Any]
 which they started. `late` are those of `started` that had found no free user. The lag is the generator's
 own: from due to started, in seconds, of those that had found one.
 """
+
+LATE_LIMIT_S: Final = 10.0
+"""An arrival still without a user this long after it was due is dropped.
+
+Long enough for a pool that starts users, or for a service that comes back from a stall, to catch up; short
+enough that the load of one minute is never played in another.
+"""
+_LATE_GENERATOR_S: Final = 0.1
+"""A generator with CPU to spare starts an arrival that has a free user within milliseconds (p99)."""
 
 
 class _Second:
@@ -82,6 +92,11 @@ class Totals:
         self.late = 0
         self.dropped = 0
         self._rows: dict[int, ArrivalRow] = {}
+        self._lags = Histogram()
+
+    def lag_p99_s(self) -> float | None:
+        """Of the generator's own lateness over all seconds, in seconds; None when nothing was measured."""
+        return self._lags.quantile(0.99)
 
     def add(self, rows: Iterable[ArrivalRow]) -> None:
         """Rows of one process."""
@@ -95,6 +110,7 @@ class Totals:
                 known[column] += value
             if lag is not None:
                 merged = Histogram.from_bytes(lag)
+                self._lags.merge(merged)
                 if known[5] is not None:
                     merged.merge(Histogram.from_bytes(known[5]))
                 known[5] = merged.to_bytes()
@@ -109,3 +125,22 @@ def readable(row: ArrivalRow) -> list[Any]:
     """The same for the conductor: [..., lag p99 in seconds or None]."""
     *counts, lag = row
     return [*counts, None if lag is None else Histogram.from_bytes(lag).quantile(0.99)]
+
+
+def why_dropped(facts: dict[str, Any]) -> str:
+    """What is known of why arrivals were never sent, most of them first; `facts` are a DROPPED event's."""
+    reasons = []
+    unserved, lag_s = facts["unserved"], facts["lag_p99_s"]
+    within = f"within {format_duration(LATE_LIMIT_S)}, or before the load ended"
+    if lag_s is not None and lag_s > _LATE_GENERATOR_S:
+        reasons.append((unserved, (
+            f"the generator was late itself (p99 {format_duration(lag_s)} where a user was free): "
+            "it lacks CPU, so give it --processes or more machines"
+        )))  # fmt: skip
+    elif facts["users"] >= facts["max_users"]:
+        reasons.append((unserved, f"none of {facts['max_users']} users (--max-users) got free {within}"))
+    else:
+        reasons.append((unserved, f"no user got free for them {within}"))
+    lost = facts["dropped"] - unserved
+    reasons.append((lost, f"{format_count(lost)} were a lost worker's, until others had its share"))
+    return "; ".join(text for count, text in sorted(reasons, key=lambda r: -r[0]) if count > 0)

@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gevent
 from locust import LoadTestShape
+from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadproof.engines.locust.arrivals import LATE_LIMIT_S, ArrivalPool, Dispenser
-from loadproof.engines.locust.ledger import Totals, readable
+from loadproof.engines.locust.arrivals import ArrivalPool, Dispenser
+from loadproof.engines.locust.ledger import LATE_LIMIT_S, Totals, readable, why_dropped
 from loadproof.engines.locust.schedule import Schedule
+from loadproof.engines.locust.shares import Shares, offsets_from
 from loadproof.engines.locust.task_loop import serve_arrivals
 from loadproof.model import EventKind
-from loadproof.units import format_count, format_duration, format_percent
+from loadproof.units import format_count, format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.settings import Settings
     from loadproof.model import Profile
 
+TAKE_OVER: Final = "loadproof_take_over"
+"""Message to a worker: which shares of a lost one it has from when on."""
+GIVE_UP: Final = "loadproof_give_up"
+"""Message to a worker that was lost, should it hear it: from when on others have its share."""
 START: Final = "loadproof_start"
 """Message to each worker: when to begin, and which share of the schedule is its."""
 READY_LIMIT_S: Final = 15.0
@@ -77,7 +83,9 @@ class OpenModel:
         self._totals = Totals()
         self._runner: Any = None
         self._leads_workers = False
+        self._most_users = 0
         self._worker_states: dict[str, dict[str, Any]] = {}
+        self._shares = Shares()
 
     def attach(self, environment: Any, runner: Any) -> None:
         """Take part as what `runner` is, before users exist."""
@@ -91,6 +99,8 @@ class OpenModel:
             environment.events.test_stopping.add_listener(self._stop_arrivals)
         if isinstance(runner, WorkerRunner):
             runner.register_message(START, self._on_start_message)
+            runner.register_message(TAKE_OVER, self._on_take_over)
+            runner.register_message(GIVE_UP, self._on_give_up)
             return
         environment.shape_class = ArrivalShape(self)
         environment.shape_class.runner = runner
@@ -113,11 +123,10 @@ class OpenModel:
             gevent.sleep(_POLL_S)
         begin_s = float(math.ceil(self._clock() + _LEAD_S[self._leads_workers]))
         if self._leads_workers:
-            clients = list(self._runner.clients.all)
-            for index, client in enumerate(clients):
-                data = {"at_s": begin_s, "in_s": begin_s - self._clock(), "index": index, "of": len(clients)}
-                data |= more
-                self._runner.send_message(START, data, client.id)
+            shares = self._shares.begin([client.id for client in self._runner.clients.all])
+            for client_id, (index, of) in shares.items():
+                data = {"at_s": begin_s, "in_s": begin_s - self._clock(), "index": index, "of": of}
+                self._runner.send_message(START, data | more, client_id)
         else:
             self._dispenser.start(begin_s, self.schedule.offsets_s())
         self.begin_s = begin_s
@@ -129,6 +138,31 @@ class OpenModel:
         same_clock = abs(absolute_s - relative_s) < _CLOCK_TOLERANCE_S
         self.begin_s = absolute_s if same_clock else relative_s
         self._dispenser.start(self.begin_s, self.schedule.offsets_s(msg.data["index"], msg.data["of"]))
+
+    def hand_over(self, lost: str, others: list[str]) -> None:
+        """At the master: the other workers send from now on what the lost one would have sent.
+
+        What was due before, since it was lost, nobody sends: an arrival that comes late by as long as it
+        takes to notice would be no measurement of the service.
+        """
+        if self.begin_s is None:
+            return
+        from_s = self._clock() - self.begin_s + _LEAD_S[True]
+        given = self._shares.hand_over(lost, others)
+        for other, shares in given.items():
+            self._runner.send_message(TAKE_OVER, {"shares": shares, "from_s": from_s}, other)
+        if given:
+            # To one that was only cut off or stopped, and goes on: else two would send one arrival.
+            self._runner.server.send_to_client(Message(GIVE_UP, {"from_s": from_s}, lost))
+
+    def _on_take_over(self, msg: Any, **_: Any) -> None:
+        if self.begin_s is not None:
+            more = offsets_from(self.schedule, msg.data["shares"], msg.data["from_s"])
+            self._dispenser.add(self.begin_s, more)
+
+    def _on_give_up(self, msg: Any, **_: Any) -> None:
+        if self.begin_s is not None:
+            self._dispenser.give_up(self.begin_s + msg.data["from_s"])
 
     def _stop_arrivals(self, **_: Any) -> None:
         self._dispenser.stop()
@@ -168,6 +202,7 @@ class OpenModel:
         now = int(self._runner.user_count)
         if self.begin_s is None:
             return max(now, self.users_at(0.0))
+        self._most_users = max(self._most_users, now)
         utilisation = self._utilisation()
         busy = math.ceil(now * utilisation * _HEADROOM)
         return min(self.max_users, max(now, busy, self.users_at(self._clock() - self.begin_s)))
@@ -201,19 +236,20 @@ class OpenModel:
         planned, dropped = totals.planned, totals.dropped
         over = self.begin_s is not None and self._clock() >= self.begin_s + self.profile.duration_s
         if over and self._leads_workers:
-            # A lost worker's last second, and all of its share from then on, are in nobody's report.
+            # A lost worker's last second, and its share until others had it, are in nobody's report.
             planned = max(planned, self.schedule.count())
             dropped = planned - totals.started
         if dropped:
+            facts = {
+                "planned": planned, "started": totals.started, "late": totals.late, "dropped": dropped,
+                "max_users": self.max_users, "users": self._most_users, "unserved": totals.dropped,
+                "lag_p99_s": totals.lag_p99_s(),
+            }  # fmt: skip
             message = (
                 f"{format_count(dropped)} of {format_count(planned)} arrivals were never sent "
-                f"({format_percent(dropped / planned)}): no user got free for them within "
-                f"{format_duration(LATE_LIMIT_S)}, or before the load ended"
+                f"({format_percent(dropped / planned)}): {why_dropped(facts)}"
             )
-            self._event(
-                EventKind.DROPPED, message, planned=planned, started=totals.started, late=totals.late,
-                dropped=dropped, max_users=self.max_users,
-            )  # fmt: skip
+            self._event(EventKind.DROPPED, message, **facts)
 
     def _states(self) -> Iterable[dict[str, Any]]:
         alive = {client.id for client in self._runner.clients.all if client.user_count}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -19,15 +20,16 @@ from locust.runners import MasterRunner, WorkerRunner
 from locust.stats import StatsError
 
 from loadproof.clock import wall_clock
+from loadproof.engines.exemplars import Exemplars, described_response
 from loadproof.engines.locust import guard, session
 from loadproof.engines.locust.channel import encode
-from loadproof.engines.locust.exemplars import Exemplars
 from loadproof.engines.locust.failures import classify
 from loadproof.engines.locust.heartbeat import Heartbeat
 from loadproof.engines.locust.in_flight import InFlight
 from loadproof.engines.locust.open_model import OpenModel
 from loadproof.engines.locust.pacing import PacedUsers
 from loadproof.engines.locust.recorder import LateRecorder, Recorder
+from loadproof.engines.locust.session.report import Listener
 from loadproof.engines.locust.shape import ProfileShape
 from loadproof.engines.locust.task_loop import current_lateness_s
 from loadproof.engines.locust.trials import OpenTrials, UserTrials
@@ -66,7 +68,6 @@ class Plugin:
         self._runner: Any = None
         self._far = clock is not None
         self._worker = WorkerSide(settings, clock, self._send)
-        self._workers = Workers(settings, self._clock, self._event, self._send)
         self._scenario_errors: set[str] = set()
         self._fallbacks: set[str] = set()
         """Features that Loadproof's HTTP client left to Locust's, told once each."""
@@ -82,6 +83,8 @@ class Plugin:
             else:
                 self._open = OpenModel(settings, self._clock, self._event)
             self._recorder = LateRecorder(self._clock, current_lateness_s)
+        hand_over = self._open.hand_over if self._open is not None else None
+        self._workers = Workers(settings, self._clock, self._event, self._send, hand_over)
 
     def install(self) -> None:
         """Add the listeners, before the locustfile is imported."""
@@ -93,7 +96,7 @@ class Plugin:
             session.install()
         self._worker.install()
         events.init.add_listener(self._on_init)
-        events.request.add_listener(self._on_request)
+        events.request.add_listener(Listener(self._on_request, self._on_success))
 
     def _on_init(self, environment: Any, runner: Any, **_: Any) -> None:
         self._runner = runner
@@ -159,7 +162,22 @@ class Plugin:
             self._recorder.failure(tally, request_type, name, kind, text)
         if response_time is not None and response_time >= tally.floor_ms:
             key = (request_type, name)
-            tally.floor_ms = self._exemplars.keep(key, response_time, response_length, response, exception)
+            described = partial(
+                described_response,
+                *(key, self._clock(), response_time, response_length, response, exception),
+            )
+            tally.floor_ms = self._exemplars.keep(key, response_time, described)
+
+    def _on_success(
+        self, method: str, name: str, response_time_ms: float, length: int, response: Any
+    ) -> None:
+        tally = self._recorder.request(method, name, response_time_ms, length)
+        if response_time_ms >= tally.floor_ms:
+            key = (method, name)
+            described = partial(
+                described_response, key, self._clock(), response_time_ms, length, response, None
+            )
+            tally.floor_ms = self._exemplars.keep(key, response_time_ms, described)
 
     # --- reports -------------------------------------------------------------------------------------
 

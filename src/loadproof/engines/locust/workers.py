@@ -65,11 +65,13 @@ class Workers:
         clock: Callable[[], float],
         tell: Callable[..., None],
         send: Callable[[dict[str, Any]], None],
+        hand_over: Callable[[str, list[str]], None] | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._tell = tell
         self._send = send
+        self._hand_over = hand_over
         self._runner: Any = None
         self._pass_on: Callable[[str, Message], None] = lambda _id, _message: None
         self._workers: dict[str, _Worker] = {}
@@ -116,7 +118,7 @@ class Workers:
                 # Locust's own worker: there is no message that it would understand and show.
                 self._refuse(client_id, client_id, "it is not one of `loadproof worker`")
             case "quit" if known:
-                self._on_leaving(self._workers[client_id])
+                self._on_leaving(client_id, self._workers[client_id])
                 # Locust ends the load with its last worker, in here, where the last report is still to come.
                 gevent.spawn(self._pass_on, client_id, message)
             case _ if known or message.type == _ASK_FOR_FILE:
@@ -221,7 +223,7 @@ class Workers:
         missing = {client.id for client in runner.clients.missing}
         for client_id, worker in self._workers.items():
             if client_id in missing and not worker.lost:
-                self._lose(worker, "stopped answering")
+                self._lose(client_id, worker, "stopped answering")
             elif worker.lost and client_id in runner.clients and client_id not in missing:
                 worker.lost = False
                 self._spread_again = True
@@ -247,7 +249,7 @@ class Workers:
         """The last reports that are still to come will not be waited for any longer."""
         for client_id in self.unreported():
             self._workers[client_id].leaving = False
-            self._lose(self._workers[client_id], "did not send its last report")
+            self._lose(client_id, self._workers[client_id], "did not send its last report")
 
     def tell_incomplete(self) -> None:
         """At the end: what workers say that they recorded and is in no count."""
@@ -260,12 +262,12 @@ class Workers:
                 count = worker.recorded - worker.received
                 self._tell(EventKind.UNREPORTED, message, worker=worker.label, count=count)
 
-    def _on_leaving(self, worker: _Worker) -> None:
+    def _on_leaving(self, client_id: str, worker: _Worker) -> None:
         if self._runner.state in (runners.STATE_RUNNING, runners.STATE_SPAWNING):
             worker.leaving = True
-            self._lose(worker, "left before the load was over", reports=True)
+            self._lose(client_id, worker, "left before the load was over", reports=True)
 
-    def _lose(self, worker: _Worker, how: str, *, reports: bool = False) -> None:
+    def _lose(self, client_id: str, worker: _Worker, how: str, *, reports: bool = False) -> None:
         """`reports`: it can still say what it did."""
         worker.lost = True
         self._spread_again = True
@@ -274,9 +276,12 @@ class Workers:
             ago_s = self._clock() - worker.reported_s
             message += f": what its {worker.users} users did after its last report, {ago_s:.1f}s before,"
             message += " is in no count"
-        others = [other for other in self._workers.values() if not other.lost]
+        others = [other_id for other_id, other in self._workers.items() if not other.lost]
         if others and self._runner.state in (runners.STATE_RUNNING, runners.STATE_SPAWNING):
             message += "; its users are started again on the others"
+            if self._hand_over is not None:
+                self._hand_over(client_id, others)
+                message += ", which send its arrivals from now on"
         facts = {"worker": worker.label, "host": worker.host, "users": worker.users}
         self._tell(EventKind.WORKER_LOST, message, **facts, reported_s=worker.reported_s)
 

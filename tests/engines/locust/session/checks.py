@@ -6,21 +6,32 @@ import locust  # first of all, because it patches
 
 # ruff: isort: split
 import gc
+import gzip
+import os
+import socket
+import ssl
 import sys
+import tracemalloc
 import weakref
+import zlib
 from typing import Any
 
+import brotli  # type: ignore[import-untyped]  # it has no types
 import gevent
+import requests
 from locust.env import Environment
 
-from loadproof.engines.locust.session import LEDGER, install
+from loadproof.engines.locust.session import LEDGER, body, fast_handover, handover, install
+from loadproof.engines.locust.session.tower import TOWER
+from loadproof.engines.locust.session.wire import Wire
 from tests.engines.locust.session.answers import answer
 from tests.engines.locust.session.scripted_server import CLOSE, HOLD, ScriptedServer
+from tests.engines.locust.session.tls import client_ca, server_context
 
 
 def _user(base: type[Any], server: ScriptedServer) -> Any:
     class One(base):  # type: ignore[misc]  # either of Locust's classes
-        host = f"http://127.0.0.1:{server.port}"
+        host = f"{'http' if server.tls is None else 'https'}://127.0.0.1:{server.port}"
 
     environment: Any = Environment(user_classes=[One])
     environment.create_local_runner()
@@ -98,7 +109,8 @@ def _closed(client: Any) -> bool:
     import select  # only here
 
     wires = [wire for stack in client._wires.values() for wire in stack]
-    return all(select.select([wire._fileno], [], [], 0)[0] for wire in wires)
+    numbers = [wire._fileno if type(wire) is Wire else wire.fileno() for wire in wires]
+    return all(select.select([number], [], [], 0)[0] for number in numbers)
 
 
 def no_cycle_per_request() -> None:
@@ -160,10 +172,153 @@ def fallbacks_are_told_once() -> None:
     assert LEDGER.fallbacks["hooks"] >= 2
 
 
+def plans_are_kept_after_a_fallback() -> None:
+    """A chunked answer, which python-requests reads, makes none of the later calls be planned anew."""
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+    with ScriptedServer([[[chunked], [answer()], [answer()], [answer()]]]) as server:
+        client = _user(locust.HttpUser, server).client
+        assert client.get("/").text == "ok"
+        client.get("/")
+        planned: list[str] = []
+        plan = type(client)._new_plan
+
+        def noted(*args: Any) -> Any:
+            planned.append(args[1])
+            return plan(client, *args)
+
+        client._new_plan = noted
+        client.get("/")
+        assert planned == []
+        client.auth = ("user", "secret")
+        client.get("/")
+        assert len(planned) == 1
+        assert b"Authorization: Basic" in server.received[0].split(b"GET /")[-1]
+
+
+def events_are_told_as_fired() -> None:
+    """Listeners get what `fire` gives them, also when one raises, and a `fire` of one's own is called."""
+    seen: list[dict[str, Any]] = []
+
+    def broken(**_: Any) -> None:
+        raise ValueError("a listener's own mistake")
+
+    with ScriptedServer([[[answer()]] * 4]) as server:
+        for base in (locust.HttpUser, locust.FastHttpUser):
+            user = _user(base, server)
+            event = user.environment.events.request
+            event.add_listener(broken)
+            event.add_listener(lambda **fields: seen.append(fields))
+            response = user.client.get("/a")
+            _also_noted(event, seen)
+            user.client.get("/a")
+            told, own, fired = seen
+            assert told.keys() == own.keys() == fired.keys()
+            assert told["response"] is response
+            assert user.environment.stats.get("/a", "GET").num_requests == 2
+            seen.clear()
+
+
+def _also_noted(event: Any, seen: list[dict[str, Any]]) -> None:
+    fire = event.fire
+
+    def noted(**fields: Any) -> None:
+        seen.append(fields)
+        fire(**fields)
+
+    event.fire = noted
+
+
+def tls_goes_on_with_its_session() -> None:
+    """A user's next connection to a TLS server resumes its last one's session; another user's does not."""
+    closing = answer().replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = server_context()
+        context.maximum_version = version
+        for base in (locust.HttpUser, locust.FastHttpUser):
+            for reply in (closing, answer()):
+                with ScriptedServer([[[reply, CLOSE]]], tls=context) as server:
+                    for _ in range(2):
+                        client = _user(base, server).client
+                        client.verify = client_ca()
+                        for count in range(3):
+                            assert client.get("/").status_code == 200
+                            while count < 2 and not _closed(client):
+                                gevent.sleep(0.001)
+                    assert server.resumed == [False, True, True] * 2, (version, base, reply, server.resumed)
+
+
+def strangers_keep_their_descriptor() -> None:
+    """A wire whose socket was closed under it does not end the watch of the connection with its number."""
+    first, other = socket.socketpair()
+    wire = Wire(gevent.socket.socket(fileno=first.detach()))
+    number = wire._fileno
+    os.dup2(other.fileno(), number)
+    stranger = Wire(gevent.socket.socket(fileno=number))
+    wire.close()
+    assert TOWER._wires[number]() is stranger
+
+
+def rare_ways_to_send_are_told() -> None:
+    """A custom auth object and a prepared request are sent by python-requests, and the ledger says so."""
+    with ScriptedServer([[[answer()]] * 4]) as server:
+        client = _user(locust.HttpUser, server).client
+        client.get("/", auth=lambda request: request)
+        assert LEDGER.fallbacks == {"auth": 1}
+        prepared = requests.Request("GET", f"{client.base_url}/prepared").prepare()
+        assert client.send(prepared).status_code == 200
+        assert LEDGER.fallbacks == {"auth": 1, "send(PreparedRequest)": 1}
+
+
+def bombs_are_bounded() -> None:
+    """Of a compressed answer that decodes to 64 MB, little more is held than the limit, here 1 MB."""
+    for module, limit in (
+        *((fast_handover, "DECODED_LIMIT"), (handover, "DECODED_LIMIT"), (body, "_QUICK_LIMIT")),
+    ):
+        setattr(module, limit, 2**20)
+    zeros = bytes(64 * 2**20)
+    gzipped = gzip.compress(zeros, 9)
+    bombs = {"br": brotli.compress(zeros, quality=5), "gzip": gzipped, "deflate": zlib.compress(zeros, 9)}
+    del zeros
+    assert len(bombs["br"]) < 2**16
+    for base in (locust.HttpUser, locust.FastHttpUser):
+        for coding, bomb in bombs.items():
+            with ScriptedServer([[[answer(bomb, "200 OK", f"Content-Encoding: {coding}")]]]) as server:
+                user = _user(base, server)
+                failures: list[Any] = []
+                user.environment.events.request.add_listener(
+                    lambda exception, failures=failures, **_: failures.append(exception)
+                )
+                tracemalloc.start()
+                user.client.get("/")
+                held = tracemalloc.get_traced_memory()[1]
+                tracemalloc.stop()
+                assert "more than 1048576 bytes" in str(failures[0]), (base, coding, failures)
+                assert held < 8 * 2**20, (base, coding, held)
+
+
+def interim_answers_end() -> None:
+    """64 interim answers are read, a server that sends them for ever is one failed request."""
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    for base in (locust.HttpUser, locust.FastHttpUser):
+        for count, status in ((64, 200), (65, 0)):
+            with ScriptedServer([[[interim * count + answer()]]]) as server:
+                user = _user(base, server)
+                told: list[Any] = []
+                user.environment.events.request.add_listener(
+                    lambda exception, told=told, **_: told.append(exception)
+                )
+                assert user.client.get("/").status_code == status, (base, count)
+                assert len(told) == 1
+                assert (told[0] is None) == (status == 200)
+                assert status == 200 or "more than 64 interim responses" in str(told[0])
+
+
 CHECKS = (
     *(installed, ledger_balances, stopped_user_leaves_no_answer_behind, greenlets_share_a_session),
     *(idle_connection_closed_by_the_server, no_cycle_per_request, session_frees_its_connection),
-    *(statistics_are_locusts, fallbacks_are_told_once),
+    *(statistics_are_locusts, fallbacks_are_told_once, plans_are_kept_after_a_fallback),
+    *(rare_ways_to_send_are_told, bombs_are_bounded, interim_answers_end),
+    *(events_are_told_as_fired, tls_goes_on_with_its_session, strangers_keep_their_descriptor),
 )
 
 

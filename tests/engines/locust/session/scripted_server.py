@@ -26,6 +26,8 @@ class ScriptedServer:
     tls: ssl.SSLContext | None = None
     family: int = socket.AF_INET
     received: list[bytearray] = field(default_factory=list)
+    resumed: list[bool] = field(default_factory=list)
+    """Of each TLS connection, whether it went on with an earlier one's session."""
 
     def __enter__(self) -> ScriptedServer:
         self._listener = socket.socket(self.family, socket.SOCK_STREAM)
@@ -59,6 +61,7 @@ class ScriptedServer:
         with contextlib.suppress(OSError, ssl.SSLError):
             if self.tls is not None:
                 connection = self.tls.wrap_socket(connection, server_side=True)
+                self.resumed.append(bool(connection.session_reused))
             self._open.append(connection)
             rest = b""
             for reply in replies:

@@ -21,7 +21,9 @@ _ROOT = Path(__file__).parents[4]
             "greenlets_share_a_session",
         ),
         *("idle_connection_closed_by_the_server", "no_cycle_per_request", "session_frees_its_connection"),
-        *("statistics_are_locusts", "fallbacks_are_told_once"),
+        *("statistics_are_locusts", "fallbacks_are_told_once", "plans_are_kept_after_a_fallback"),
+        *("rare_ways_to_send_are_told", "bombs_are_bounded", "interim_answers_end"),
+        *("events_are_told_as_fired", "tls_goes_on_with_its_session", "strangers_keep_their_descriptor"),
     ],
 )
 def test_the_check_holds(name: str) -> None:

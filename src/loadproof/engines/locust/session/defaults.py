@@ -60,6 +60,9 @@ INNER = (
     "_send_request_safe_mode",
 )
 
+_NO_HOOKS = default_hooks()
+_OWN_ADAPTERS = [SessionAdapter, SessionAdapter]
+
 
 def _adapters(session: Any) -> OrderedDict[str, Any]:
     adapters: OrderedDict[str, Any] = OrderedDict()
@@ -86,20 +89,20 @@ _MAKERS: dict[str, Any] = {
 }
 
 
-def touched(session: Any) -> str:
-    """Return the feature that a changed attribute switches on, "" for none."""
-    attributes = session.__dict__
-    for name in ("proxies", "params"):
-        if attributes.get(name):
-            return f"session.{name}"
+def touched(attributes: dict[str, Any]) -> str:
+    """Return the feature that a changed one of a session's attributes switches on, "" for none."""
+    if attributes.get("proxies"):
+        return "session.proxies"
+    if attributes.get("params"):
+        return "session.params"
     hooks = attributes.get("hooks")
-    if hooks and any(hooks.values()):
+    if hooks and hooks != _NO_HOOKS and any(hooks.values()):
         return "session.hooks"
     adapters = attributes.get("adapters")
-    if adapters is not None and (
-        len(adapters) != 2 or any(type(a) is not SessionAdapter for a in adapters.values())
-    ):
-        return "mount"
+    if adapters is not None:
+        kinds = [type(adapter) for adapter in adapters.values()]
+        if kinds != _OWN_ADAPTERS:
+            return "mount"
     return ""
 
 

@@ -7,12 +7,15 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import brotli  # type: ignore[import-untyped]  # it has no types
+import geventhttpclient.client
 from geventhttpclient.client import HTTPClient, HTTPClientPool
 from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
+from geventhttpclient.response import HTTPProtocolViolationError, HTTPSocketPoolResponse
 from locust.contrib.fasthttp import FastResponse, LocustUserAgent
 
-from loadproof.engines.locust.session.handover import DECODED_LIMIT
+from loadproof.engines.locust.session.handover import DECODED_LIMIT, INTERIM_LIMIT
 from loadproof.engines.locust.session.replay import replay_of
+from loadproof.engines.locust.session.tickets import ResumingContext
 
 if TYPE_CHECKING:
     import weakref
@@ -21,6 +24,26 @@ if TYPE_CHECKING:
 
     from loadproof.engines.locust.session.fast_session import FastHttpSession
     from loadproof.engines.locust.session.target import Origin
+
+
+# Decoded bytes that are taken at once: a few bytes of brotli can stand for 16 MB.
+_BROTLI_STEP = 2**20
+
+
+class PoolResponse(HTTPSocketPoolResponse):
+    """geventhttpclient's response, the number of interim answers before it bounded."""
+
+    _messages = 0
+
+    def _on_message_begin(self) -> None:
+        self._messages += 1
+        if self._messages > INTERIM_LIMIT + 1:
+            raise HTTPProtocolViolationError(f"more than {INTERIM_LIMIT} interim responses")
+        super()._on_message_begin()
+
+
+# The client looks its response up there, and has no other place to name one.
+geventhttpclient.client.HTTPSocketPoolResponse = PoolResponse  # type: ignore[attr-defined]  # that is the seam
 
 
 class _Borrowed:
@@ -67,7 +90,11 @@ class _PlainPool(_Borrowed, ConnectionPool):
 
 
 class _TLSPool(_Borrowed, SSLConnectionPool):
-    pass
+    def release_socket(self, sock: Any) -> None:
+        session = self.lender()
+        if session is not None:
+            session.tickets.keep(self.origin, sock)
+        super().release_socket(sock)
 
 
 class SessionClientPool(HTTPClientPool):
@@ -88,6 +115,8 @@ class SessionClientPool(HTTPClientPool):
             session = self._session()
             if session is not None:
                 session.joined(pool)
+                if client.ssl:
+                    pool.ssl_context = ResumingContext(pool.ssl_context, session.tickets, pool.origin)
         return client
 
 
@@ -118,19 +147,20 @@ def _bounded_zlib(body: bytes, wbits: int) -> bytes:
 
 
 def _bounded_brotli(body: bytes) -> bytes:
-    if len(body) < 2**16:
-        return bytes(brotli.decompress(body))
     decoder = brotli.Decompressor()
     pieces = []
-    total = 0
-    for start in range(0, len(body), 4096):
-        pieces.append(decoder.process(body[start : start + 4096]))
-        total += len(pieces[-1])
-        if total > DECODED_LIMIT:
+    left, fed = DECODED_LIMIT, body
+    while True:
+        piece = decoder.process(fed, output_buffer_limit=_BROTLI_STEP)
+        fed = b""
+        pieces.append(piece)
+        left -= len(piece)
+        if left < 0:
             raise zlib.error(f"compressed response decodes to more than {DECODED_LIMIT} bytes")
-    if not decoder.is_finished():
-        return bytes(brotli.decompress(body))  # raises what Locust reports of an incomplete stream
-    return b"".join(pieces)
+        if decoder.is_finished():
+            return b"".join(pieces)
+        if not piece and decoder.can_accept_more_data():
+            return bytes(brotli.decompress(body))  # raises what Locust reports of an incomplete stream
 
 
 class SessionAgent(LocustUserAgent):

@@ -12,6 +12,7 @@ from loadproof.engines.locust.session.fast_call import agentless_request
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quick_json
+from loadproof.engines.locust.session.report import tell
 
 if TYPE_CHECKING:
     from loadproof.engines.locust.session.fast_call import FastCall
@@ -143,7 +144,7 @@ class LazyManagedResponse(_Lazy, CountedFastResponse):  # type: ignore[misc, ove
         """Report the request when its block is left, as Locust does."""
         if raised[0] is None and self._manual_result is None and "request_meta" not in self.__dict__:
             LEDGER.reported += 1
-            self._request_event.fire(response=self, **self.meta)
+            tell(self._request_event, self, self.meta)
             return True
         return super().__exit__(*raised)  # type: ignore[no-untyped-call]  # Locust has no types here
 

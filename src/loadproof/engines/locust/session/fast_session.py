@@ -42,6 +42,8 @@ from loadproof.engines.locust.session.jar import FastJar
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.replay import replayed
+from loadproof.engines.locust.session.report import tell
+from loadproof.engines.locust.session.tickets import Tickets
 from loadproof.engines.locust.session.wire import SendError, Wire
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class FastHttpSession(LocustFastHttpSession):
 
     pending: Pending | None = None
     cookiejar: Any = Lazy(lambda _session: FastJar())
+    tickets: Any = Lazy(lambda _session: Tickets())
     client: Any = Lazy(lambda session: session._new_agent())
     _overridden = False
     _busy = 0
@@ -124,8 +127,13 @@ class FastHttpSession(LocustFastHttpSession):
                 wire.rest(now)
             if wire.wake(now):
                 return wire
-            wire.close()
+            self._close(origin, wire)
         return None
+
+    def _close(self, origin: Origin, wire: Wire) -> None:
+        if wire.tls is not None:
+            self.tickets.keep(origin, wire.tls)
+        wire.close()
 
     def keep_socket(self, origin: Origin, sock: Any) -> None:
         """Take back a socket of the agent's pool, which may read from it yet (after an interim answer)."""
@@ -239,7 +247,7 @@ class FastHttpSession(LocustFastHttpSession):
                 meta["response"] = response
                 return CountedFastResponse(response, self.request_event, meta, catch_response)
         LEDGER.reported += 1
-        self.request_event.fire(response=response, **meta)
+        tell(self.request_event, response, meta)
         return response
 
     def _plan(  # keywords cost time in every request
@@ -334,7 +342,7 @@ class FastHttpSession(LocustFastHttpSession):
         if keep:
             self.keep_wire(origin, wire, now)
         else:
-            wire.close()
+            self._close(origin, wire)
         sent = (call, target, head, cookie, payload, body, raw)
         elapsed = now - start
         response: Any

@@ -7,16 +7,19 @@ The classes bear urllib3's names because these stand in its error messages.
 
 from __future__ import annotations
 
+import http.client
 import weakref
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import urllib3.connection
 import urllib3.connectionpool
 from locust.clients import LocustHttpAdapter
 from urllib3.exceptions import DecodeError
 
 from loadproof.engines.locust.session.replay import replay_of, replayed
 from loadproof.engines.locust.session.target import tls_scheme
+from loadproof.engines.locust.session.tickets import ResumingContext, shared_context
 from loadproof.engines.locust.session.wire import Wire
 
 if TYPE_CHECKING:
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
 # Decoded bytes of one compressed answer. A bomb of 1 MB decodes to 1 GB; a load test that needs more than
 # this from one answer measures its own decompression.
 DECODED_LIMIT = 128 * 2**20
+
+# Interim answers (100 Continue) that may come before the answer itself. A server that sends them for ever
+# keeps every read within its timeout; neither http.client nor geventhttpclient ever gives up on it.
+INTERIM_LIMIT = 64
 
 
 class Pending:
@@ -102,12 +109,63 @@ class _Borrowed:
             session.keep_wire(self.origin, Wire(sock), perf_counter())
 
 
+class _Answer(http.client.HTTPResponse):
+    _interim = 0
+
+    def _read_status(self) -> Any:
+        status = super()._read_status()  # type: ignore[misc]  # typeshed does not show it
+        self._interim += 1
+        if self._interim > INTERIM_LIMIT + 1:
+            raise http.client.BadStatusLine(f"more than {INTERIM_LIMIT} interim responses")
+        return status
+
+
+class HTTPConnection(urllib3.connection.HTTPConnection):
+    """urllib3's plain connection, the number of interim answers bounded."""
+
+    response_class = _Answer
+
+
 class HTTPConnectionPool(_Borrowed, urllib3.connectionpool.HTTPConnectionPool):
     """urllib3's pool of plain connections, over the session's own."""
+
+    ConnectionCls = HTTPConnection
+
+
+class HTTPSConnection(urllib3.connection.HTTPSConnection):
+    """urllib3's TLS connection, which goes on with the TLS session of the user's last one."""
+
+    response_class = _Answer
+    lender: weakref.ref[HttpSession] | None = None
+    origin: Origin
+
+    def connect(self) -> None:
+        """Connect (called by urllib3)."""
+        session = self.lender() if self.lender is not None else None
+        if session is not None and self.ssl_context is None and not self.cert_file and self.proxy is None:
+            context = shared_context(self.cert_reqs, self.ca_certs, self.ca_cert_dir)
+            if context is not None:
+                self.ssl_context = ResumingContext(context, session.tickets, self.origin)  # type: ignore[assignment]  # it is one in all but name
+                self.ca_certs = self.ca_cert_dir = None  # the context has them
+        super().connect()
+
+    def close(self) -> None:
+        """Close the connection (called by urllib3)."""
+        session = self.lender() if self.lender is not None else None
+        if session is not None:
+            session.tickets.keep(self.origin, self.sock)
+        super().close()
 
 
 class HTTPSConnectionPool(_Borrowed, urllib3.connectionpool.HTTPSConnectionPool):
     """urllib3's pool of TLS connections, over the session's own."""
+
+    ConnectionCls = HTTPSConnection
+
+    def _new_conn(self) -> Any:
+        connection: Any = super()._new_conn()
+        connection.lender, connection.origin = self.lender, self.origin
+        return connection
 
 
 class SessionAdapter(LocustHttpAdapter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from http.cookiejar import CookieJar
 from time import perf_counter, time
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locust.clients import HttpSession as LocustHttpSession
 from requests import PreparedRequest, Session
+from requests.auth import HTTPBasicAuth
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cookie_header, merge_cookies
 from requests.exceptions import RequestException
 from urllib3.connection import HTTPConnection
@@ -26,6 +28,7 @@ from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.report import conclude
 from loadproof.engines.locust.session.response import LazyResponse, answered
 from loadproof.engines.locust.session.target import Target, target_of, tls_scheme
+from loadproof.engines.locust.session.tickets import Tickets
 from loadproof.engines.locust.session.wire import SendError, Wire
 
 if TYPE_CHECKING:
@@ -38,17 +41,23 @@ _MAX_IDLE = 10
 
 
 class _Plan(NamedTuple):
-    """A kind of call that the fast path can serve."""
+    """A kind of call that the fast path can serve; `whole` is the request if all such calls send the same."""
 
     target: Target
     origin: Origin
     call: Call
+    whole: bytes
 
 
 # Plans of calls without rare options: most calls of a load test are of few kinds.
 _plans: dict[tuple[Any, ...], _Plan] = {}
 _MAX_PLANS = 4096
 _KEYED = frozenset((dict, type(None)))
+# What a session's attributes mean for a plan, as one small number: they hardly ever change. Beyond the limit
+# (an Authorization of its own for each user, say) the plans go, too.
+_manners: dict[tuple[Any, ...], int] = {}
+_numbers = itertools.count(1)
+_MANNERS = frozenset(("auth", "verify", "stream", "cert", "trust_env"))
 _ONCE: tuple[None, None] = (None, None)
 _NO_BODY = (NO_BODY, None, None)
 
@@ -72,12 +81,14 @@ class HttpSession(LocustHttpSession):
     pending: Pending | None = None
     headers: Any = Lazy(defaults.headers)
     cookies: Any = Lazy(defaults.cookies)
+    tickets: Any = Lazy(lambda _session: Tickets())
     proxies = defaults.Touchy()
     hooks = defaults.Touchy()
     params = defaults.Touchy()
     adapters = defaults.Touchy()
     _touched = False
     _overridden = False
+    _replaying = 0
 
     def __init__(
         self,
@@ -106,6 +117,28 @@ class HttpSession(LocustHttpSession):
         super().__init_subclass__(**kwargs)
         cls._overridden = any(getattr(cls, name) is not getattr(HttpSession, name) for name in defaults.INNER)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in _MANNERS:
+            self.__dict__["_manner"] = 0
+
+    def _manner_now(self) -> int:
+        """Return the number that stands for the attributes which every call depends on."""
+        auth: Any = self.auth
+        changeable = type(auth) is HTTPBasicAuth
+        if changeable:
+            auth = (HTTPBasicAuth, auth.username, auth.password)
+        manner = (auth, self.verify, self.stream, self.cert, self.trust_env)
+        number = _manners.get(manner)
+        if number is None:
+            if len(_manners) >= _MAX_PLANS:
+                _manners.clear()
+                _plans.clear()
+            number = _manners[manner] = next(_numbers)
+        if not changeable:
+            self.__dict__["_manner"] = number
+        return number
+
     def idle_wire(self, origin: Origin, now: float) -> Wire | None:
         """Return an open idle connection, which is the caller's from now on, or None."""
         wires = self._wires.get(origin)
@@ -113,8 +146,13 @@ class HttpSession(LocustHttpSession):
             wire = wires.pop()
             if wire.wake(now):
                 return wire
-            wire.close()
+            self._close(origin, wire)
         return None
+
+    def _close(self, origin: Origin, wire: Wire) -> None:
+        if wire.tls is not None:
+            self.tickets.keep(origin, wire.tls)
+        wire.close()
 
     def keep_wire(self, origin: Origin, wire: Wire, now: float) -> None:
         """Take back a connection whose response was read to its end at `now` (`perf_counter` seconds)."""
@@ -126,6 +164,12 @@ class HttpSession(LocustHttpSession):
             wires.append(wire)
         else:
             wire.close()
+
+    def send(self, request: Any, **kwargs: Any) -> Any:
+        """Send a prepared request; Locust counts none that its user sends so, and neither do we."""
+        if not self._replaying:
+            LEDGER.fell_back("send(PreparedRequest)")
+        return super().send(request, **kwargs)
 
     def close(self) -> None:
         """Close the idle connections; the session can be used again afterwards."""
@@ -169,7 +213,7 @@ class HttpSession(LocustHttpSession):
         LEDGER.issued += 1
         if self.request_name and not name:
             name = self.request_name
-        self.explicit_name = name
+        self.__dict__["explicit_name"] = name
         try:
             complete_url = self._build_url(url)
             start_time = time()
@@ -234,39 +278,45 @@ class HttpSession(LocustHttpSession):
             limits = _ONCE if timeout is None else timeouts(timeout)
         except (NotEncoded, ValueError, TypeError) as error:
             raise _NotPlain("unusual body or timeout") from error
-        jar = state.get("cookies")
+        if self._touched and (feature := defaults.touched(state)):
+            raise _NotPlain(feature)
         plan = key = None
         if not options and type(headers) in _KEYED:
             common = state.get("headers")
             if common is None or type(common) is SessionHeaders:
-                key = (
-                    *(method, url, kind, "cookies" in state, self.auth, self.verify, self.stream, self.cert),
-                    self.trust_env or self._touched or self._overridden,
-                    None if common is None else common.key or common.items_key(),
-                    tuple(headers.items()) if headers else None,
-                )
                 try:
+                    key = (
+                        method,
+                        url,
+                        kind,
+                        state.get("_manner") or self._manner_now(),
+                        "cookies" in state,
+                        None if common is None else common.key or common.items_key(),
+                        tuple(headers.items()) if headers else None,
+                    )
                     plan = _plans.get(key)
                 except TypeError:
                     key = None
-        if plan is None:
+        if plan is None or self._overridden:
             plan = self._new_plan(method, url, kind, headers, options)
-            if key is not None and not key[8]:
+            if key is not None and not self.trust_env:  # the environment is asked each time
                 if len(_plans) >= _MAX_PLANS:
                     _plans.clear()
                 _plans[key] = plan
-        if "cookies" in state and not isinstance(jar, CookieJar):
-            raise _NotPlain("cookies of another kind")
         cookie = None
-        if plan.call.cookie:
-            cookie = self._cookie_header(jar, options.get("cookies"), plan.target, plan.call)
+        if "cookies" in state:
+            jar = state["cookies"]
+            if type(jar) is not SessionJar and not isinstance(jar, CookieJar):
+                raise _NotPlain("cookies of another kind")
+            if plan.call.cookie and (options or type(jar) is not SessionJar or jar.holds_any):
+                cookie = self._cookie_header(jar, options.get("cookies"), plan.target, plan.call)
+        elif plan.call.cookie:
+            cookie = self._cookie_header(None, options.get("cookies"), plan.target, plan.call)
         return self._serve(plan, cookie, body, sent, limits, start, catch_response)
 
     def _new_plan(self, method: str, url: str, kind: int, headers: Any, options: dict[str, Any]) -> _Plan:
         if self._overridden:
             raise _NotPlain("overridden session")
-        if self._touched and (feature := defaults.touched(self)):
-            raise _NotPlain(feature)
         for option, value in options.items():
             if value is not None and option not in defaults.SERVED and (value or option not in defaults.RARE):
                 raise _NotPlain(option)
@@ -277,13 +327,16 @@ class HttpSession(LocustHttpSession):
             raise _NotPlain("cert")
         params, cookies = options.get("params"), options.get("cookies")
         auth, verify = options.get("auth"), options.get("verify")
+        try:
+            credentials = basic_auth(self.auth if auth is None else auth)
+        except TypeError as error:
+            raise _NotPlain("auth") from error
         state = self.__dict__
         try:
             query = "" if not params else PreparedRequest._encode_params(params)
             target = target_of(url, query)
             key = header_key(headers)
             session_key = header_key(state["headers"]) if "headers" in state else defaults.HEADERS
-            credentials = basic_auth(self.auth if auth is None else auth)
             cookie = "cookies" in state or bool(cookies)
             call = call_for(method, target, session_key, key, credentials, kind, cookie=cookie)
         except (ValueError, TypeError, AttributeError, UnicodeError, RequestException, HTTPError) as error:
@@ -299,7 +352,8 @@ class HttpSession(LocustHttpSession):
             origin = target.wire
         else:
             origin = target.wire_unverified if verify is False else (tls_scheme(verify), *target.wire[1:])
-        return _Plan(target, origin, call)
+        whole = call.written(target.path, None, None) if call.bare else b""
+        return _Plan(target, origin, call, whole)
 
     def _cookie_header(self, jar: Any, cookies: Any, target: Target, call: Call) -> str | None:
         if type(jar) is SessionJar and not cookies:
@@ -321,7 +375,7 @@ class HttpSession(LocustHttpSession):
         catch_response: bool,
     ) -> ResponseContextManager | None:
         """Send and receive; None, with `pending` set, leaves the rest to python-requests."""
-        target, origin, call = plan
+        target, origin, call, whole = plan
         connect_s, read_s = limits
         wire = self.idle_wire(origin, start)
         if wire is None:
@@ -333,7 +387,7 @@ class HttpSession(LocustHttpSession):
                 self.pending = Pending(None, connect_error=error)
                 return None
         try:
-            first = wire.ask(call.written(target.path, cookie, sent), connect_s, read_s)
+            first = wire.ask(whole or call.written(target.path, cookie, sent), connect_s, read_s)
             head, raw, keep = receive(wire, first, call.method == "HEAD", read_s)
             if head.redirect:
                 raise Unplain(b"%b\r\n%b" % (head.raw, raw))
@@ -358,7 +412,7 @@ class HttpSession(LocustHttpSession):
         if keep:
             self.keep_wire(origin, wire, now)
         else:
-            wire.close()
+            self._close(origin, wire)
         length = 0 if sent is None else len(sent)
         made: Any = (self, call, target, head, cookie, body, length, self.explicit_name, now - start)
         response = LazyResponse(made, raw, head.status, self.request_event, catch_response)
@@ -369,9 +423,11 @@ class HttpSession(LocustHttpSession):
     def _replay(self, start: float, method: str, url: str, **kwargs: Any) -> Any:
         """Let python-requests finish what `_serve` began (or begin it, when there was no connection)."""
         before = perf_counter() - start if self.pending is not None else 0.0
+        self.__dict__["_replaying"] = self._replaying + 1
         try:
             response = self._send_request_safe_mode(method, url, **kwargs)
         finally:
+            self.__dict__["_replaying"] = self._replaying - 1
             pending, self.pending = self.pending, None
             if pending is not None and pending.wire is not None:
                 pending.wire.close()

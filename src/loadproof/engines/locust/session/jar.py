@@ -76,6 +76,11 @@ class SessionJar(RequestsCookieJar):
         self._headers[place] = (value, _next_expiry(self, now))
         return value
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether a cookie is in the jar (or was): quicker than counting them."""
+        return bool(self._cookies)  # type: ignore[attr-defined]  # typeshed does not show it
+
     def copy(self) -> RequestsCookieJar:
         """Return a copy, as python-requests does."""
         copied = SessionJar(self.get_policy())

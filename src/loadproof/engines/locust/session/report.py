@@ -2,11 +2,90 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+import traceback
+from typing import TYPE_CHECKING, Any
 
+from locust import log
 from locust.clients import ResponseContextManager
+from locust.event import EventHook
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from locust.runners import Runner
 
 from loadproof.engines.locust.session.ledger import LEDGER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FIRE: Any = EventHook.fire
+_PLAIN = {"_handlers"}
+_THROUGH = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
+
+
+def _own_listener() -> object:
+    """Return the code of Locust's own listener, if it only passes four fields on to the statistics."""
+    for code in Runner.__init__.__code__.co_consts:
+        if getattr(code, "co_name", "") == "on_request":
+            known = code.co_names == ("stats", "log_request", "log_error") and code.co_freevars == ("self",)
+            return code if known else None
+    return None
+
+
+# Nothing equals the object that stands for "this Locust has another one".
+_COUNTING: Any = _own_listener() or object()
+
+
+class Listener:
+    """A listener of Locust's request event that can take a request which did not fail without its names.
+
+    `every` is called as a listener, `success` with (method, name, response time in ms, length in bytes,
+    response). Passing ten fields by name costs more than all that a recorder does with five.
+    """
+
+    __slots__ = ("every", "success")
+
+    def __init__(self, every: Callable[..., None], success: Callable[..., None]) -> None:
+        self.every = every
+        self.success = success
+
+    def __call__(self, **fields: Any) -> None:
+        """Take any request (called by Locust)."""
+        self.every(**fields)
+
+
+def tell(event: Any, response: Any, meta: dict[str, Any]) -> None:
+    """Do what `event.fire(response=response, **meta)` does.
+
+    Every listener is called with all fields, and what it raises ends as in Locust. What is saved is packing
+    the fields anew for `fire`, and for Locust's own listener and ours, which use a few of them: 3 of 14
+    microseconds. An event that is not plainly Locust's is fired as ever.
+    """
+    if type(event) is not EventHook or EventHook.fire is not _FIRE or event.__dict__.keys() != _PLAIN:
+        event.fire(response=response, **meta)
+        return
+    for handler in event._handlers.copy():
+        try:
+            if meta["exception"]:
+                handler(response=response, **meta)
+            elif type(handler) is Listener:
+                handler.success(
+                    meta["request_type"],
+                    meta["name"],
+                    meta["response_time"],
+                    meta["response_length"],
+                    response,
+                )
+            elif getattr(handler, "__code__", None) is _COUNTING:
+                handler.__closure__[0].cell_contents.stats.log_request(
+                    meta["request_type"], meta["name"], meta["response_time"], meta["response_length"]
+                )
+            else:
+                handler(response=response, **meta)
+        except _THROUGH:
+            raise
+        except Exception:  # noqa: BLE001  # as Locust does: a listener's mistake is told and ends no user
+            logging.error("Uncaught exception in event handler: \n%s", traceback.format_exc())
+            log.unhandled_greenlet_exception = True
 
 
 class CountedResponse(ResponseContextManager):

@@ -17,7 +17,7 @@ from loadproof.engines.locust.session.jar import Answered
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quick_json
-from loadproof.engines.locust.session.report import CountedResponse
+from loadproof.engines.locust.session.report import CountedResponse, tell
 
 if TYPE_CHECKING:
     from requests import PreparedRequest
@@ -80,7 +80,7 @@ class LazyResponse(CountedResponse):
             if "request_meta" in self.__dict__:
                 self._request_event.fire(**self.request_meta)
             else:
-                self._request_event.fire(response=self, **self.meta)
+                tell(self._request_event, self, self.meta)
             return True
         return super().__exit__(exc, value, traceback)  # type: ignore[no-untyped-call]  # Locust has no types here
 

@@ -25,7 +25,7 @@ def _log_request(self: RequestStats, method: str, name: str, response_time: Any,
     rounded = locust.stats.bucket_response_time(response_time)
     for entry in (self.total, self.entries[(name, method)]):
         last = entry.last_request_timestamp
-        if last and entry.use_response_times_cache and second > int(last):
+        if last and second > last and entry.use_response_times_cache:
             entry._cache_response_times(second - 1)
         entry.num_requests += 1
         entry.num_reqs_per_sec[second] += 1
@@ -34,7 +34,8 @@ def _log_request(self: RequestStats, method: str, name: str, response_time: Any,
         shortest = entry.min_response_time
         if shortest is None or response_time < shortest:
             entry.min_response_time = response_time
-        entry.max_response_time = max(entry.max_response_time, response_time)
+        if response_time > entry.max_response_time:  # noqa: PLR1730  # a call of `max` costs thrice this
+            entry.max_response_time = response_time
         entry.response_times[rounded] += 1
         entry.total_content_length += content_length
 

@@ -8,6 +8,7 @@ millisecond. A connection whose last answer was read after the question was aske
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import weakref
@@ -53,10 +54,16 @@ class Tower:
         if self._epoll is not None:
             self._epoll.register(fileno, _EPOLLIN)
 
-    def forget(self, fileno: int) -> None:
+    def forget(self, fileno: int, wire: Wire) -> None:
         """Stop watching, before the descriptor is closed or given away."""
-        if self._wires.pop(fileno, None) is not None and self._epoll is not None:
-            self._epoll.unregister(fileno)
+        known = self._wires.get(fileno)
+        # The garbage collector may have closed a socket before its wire: another's may have its number now.
+        if known is None or known() not in (wire, None):
+            return
+        del self._wires[fileno]
+        if self._epoll is not None:
+            with contextlib.suppress(OSError):  # or it closed the epoll set, at the end
+                self._epoll.unregister(fileno)
 
     def quiet(self, wire: Wire, idle_since: float, now: float) -> bool:
         """Tell whether an idle connection is open and silent; times are `perf_counter` seconds."""

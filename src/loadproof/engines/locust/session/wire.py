@@ -63,6 +63,11 @@ class Wire:
         self.alarm_at = float("inf")
         TOWER.watch(self._fileno, self)
 
+    @property
+    def tls(self) -> Any:
+        """The TLS socket, None for a plain connection."""
+        return self._tls
+
     def rest(self, now: float) -> None:
         """Become idle at `now` (`perf_counter` seconds)."""
         self.idle = True
@@ -170,7 +175,7 @@ class Wire:
             self._sock = None
 
     def _close_watchers(self) -> None:
-        TOWER.forget(self._fileno)
+        TOWER.forget(self._fileno, self)
         self._watcher.stop()
         self._watcher.close()
 

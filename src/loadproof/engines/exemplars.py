@@ -43,10 +43,11 @@ class Exemplars:
         self._number = 0
         """Breaks ties in the heap, where rows cannot be compared."""
 
-    def keep(
-        self, key: Key, response_time_ms: float, length: int | None, response: Any, exception: object
-    ) -> float:
-        """Keep one request if it is slow enough; returns the ms below which no further one would be."""
+    def keep(self, key: Key, response_time_ms: float, described: Callable[[], Row]) -> float:
+        """Keep one request if it is slow enough; returns the ms below which no further one would be.
+
+        `described` gives its row (see `slow_request`); it is called only for a request that is kept.
+        """
         kept = self._slowest.get(key)
         if kept is None:
             if len(self._slowest) >= MOST_ENDPOINTS:
@@ -56,7 +57,7 @@ class Exemplars:
                 kept = self._slowest[key] = []
         row: Row | None = None
         if len(kept) < SLOWEST or response_time_ms > kept[0][0]:
-            row = _row(key, self._clock(), response_time_ms, length, response, exception)
+            row = described()
             self._number += 1
             change = heappush if len(kept) < SLOWEST else heapreplace
             change(kept, (response_time_ms, self._number, row))
@@ -64,7 +65,7 @@ class Exemplars:
                 self._floors[key] = kept[0][0] if self._slow_ms is None else min(kept[0][0], self._slow_ms)
         if self._slow_ms is not None and response_time_ms >= self._slow_ms:
             if len(self._slow) < MOST_SLOW:
-                row = row or _row(key, self._clock(), response_time_ms, length, response, exception)
+                row = row or described()
                 self._slow.append(row)
             else:
                 self._more += 1
@@ -95,9 +96,10 @@ def slow_request(row: Row) -> Event:
     return Event(row["time"], EventKind.SLOW_REQUEST, message, {"endpoint": endpoint, **data})
 
 
-def _row(
+def described_response(
     key: Key, time_s: float, response_time_ms: float, length: int | None, response: Any, exception: object
 ) -> Row:
+    """Describe one request of Locust; `time_s` is when it ended, in seconds since the epoch."""
     row: Row = {
         "time": time_s,  # when it ended
         "method": key[0],

@@ -10,7 +10,7 @@ import pytest
 from loadproof.errors import ConfigError
 from loadproof.model import Plan, Profile, ProfileKind, Stage
 from loadproof.plan import PlanRequest, build_plan
-from loadproof.plan.build import parse_env
+from loadproof.plan.variables import parse_env
 
 SUFFIXES = {".py": "locust", ".js": "k6"}
 

@@ -112,7 +112,7 @@ class Watched:
         )
 
     def _shortest_stage_s(self, window: Window) -> float:
-        """Of the stages that hold a level, by most of their time within the window, the shortest one's seconds."""
+        """Of the stages that hold a level, mostly within the window, the shortest one's seconds."""
         held = [stage.seconds for stage in self.stages]
         within = [len(seconds) for seconds in held if 2 * len(seconds & window.seconds) > len(seconds)]
         return min(within, default=math.inf)

@@ -29,9 +29,10 @@ from loadproof.plan.requirements import read_requirements
 from loadproof.plan.schema import MAX_USERS, ScenarioConfig, TestConfig, check_name
 from loadproof.plan.session import session_options
 from loadproof.plan.target import normalise_target
+from loadproof.plan.variables import parse_env
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from loadproof.model import Requirement
 
@@ -183,31 +184,6 @@ def guard_rules(request: PlanRequest) -> Rules:
         environment=request.environment or rules.environment,
         allow_production=request.allow_production or "",
     )
-
-
-def parse_env(items: Iterable[str]) -> dict[str, str]:
-    """Variables from NAME=VALUE texts; the last of one name counts.
-
-    Raises:
-        ConfigError: with every item that has no '=' or no proper name; values are never shown.
-    """
-    env: dict[str, str] = {}
-    problems = []
-    for item in items:
-        name, equals, value = item.partition("=")
-        if not equals:
-            hint = "write NAME=VALUE; NAME= for an empty value"
-            problems.append(Problem("a variable has no '='", "--env", hint))
-        elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
-            hint = "names have letters, digits and '_', and begin with no digit"
-            problems.append(Problem(f"'{name}' is not a variable's name", "--env", hint))
-        elif "\0" in value:
-            problems.append(Problem(f"the value of {name} holds a zero byte", "--env"))
-        else:
-            env[name] = value
-    if problems:
-        raise ConfigError(*problems)
-    return env
 
 
 def _choose(request: PlanRequest, config: LoadedConfig | None) -> _Chosen:

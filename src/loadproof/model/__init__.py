@@ -1,0 +1,50 @@
+"""The nouns, frozen and typed. Every layer speaks of these and of nothing else.
+
+Times are seconds since the epoch on one clock (the conductor's), durations seconds, sizes bytes, shares
+fractions of 1, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from loadproof.model.judged import EndpointSummary, Finding, Report, Verdict
+from loadproof.model.measured import Endpoint, Event, EventKind, FailureKind, Outcome, Reading, Slice
+from loadproof.model.planned import (
+    ConsistencyCheck,
+    Inspection,
+    Operator,
+    Plan,
+    Profile,
+    ProfileKind,
+    Requirement,
+    Stage,
+    Statistic,
+    Subject,
+    Unit,
+    Watch,
+)
+
+__all__ = [
+    "ConsistencyCheck",
+    "Endpoint",
+    "EndpointSummary",
+    "Event",
+    "EventKind",
+    "FailureKind",
+    "Finding",
+    "Inspection",
+    "Operator",
+    "Outcome",
+    "Plan",
+    "Profile",
+    "ProfileKind",
+    "Reading",
+    "Report",
+    "Requirement",
+    "Slice",
+    "Stage",
+    "Statistic",
+    "Subject",
+    "Unit",
+    "Verdict",
+    "Watch",
+]

@@ -1,0 +1,143 @@
+"""What was measured: slices of requests, readings of resources, events, and how the load ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from loadproof.histogram import Histogram
+from loadproof.model.planned import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What requests are grouped by: the method and the name that the scenario gives (by default the path)."""
+
+    method: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.name}".strip()
+
+
+class FailureKind(StrEnum):
+    TRANSPORT = "transport"
+    """No answer: refused, reset, TLS, DNS."""
+    TIMEOUT = "timeout"
+    STATUS = "status"
+    """An answer with a status that the scenario counts as failed."""
+    CHECK = "check"
+    """An answer that the scenario's own check refused."""
+
+
+@dataclass(slots=True)
+class Slice:
+    """One second of one endpoint. Slices of the same second and endpoint add up."""
+
+    second: int
+    """The whole second, since the epoch, in which the requests ended."""
+    endpoint: Endpoint
+    requests: int
+    failures: dict[FailureKind, int]
+    received_bytes: int | None
+    """None where the engine does not tell it per request."""
+    response: Histogram
+    """From the intended start to the end of the answer."""
+    service: Histogram | None = None
+    """From the actual send; None where it is the same as `response`, as in the closed model."""
+
+    @property
+    def failed(self) -> int:
+        return sum(self.failures.values())
+
+    def add(self, other: Slice) -> None:
+        """Merge another part of the same second and endpoint into this one."""
+        if self.service is not None or other.service is not None:
+            # One of them measured both times: for the other they are the same.
+            service = Histogram()
+            service.merge(self.service or self.response)
+            service.merge(other.service or other.response)
+            self.service = service
+        self.requests += other.requests
+        for kind, count in other.failures.items():
+            self.failures[kind] = self.failures.get(kind, 0) + count
+        if self.received_bytes is not None and other.received_bytes is not None:
+            self.received_bytes += other.received_bytes
+        else:
+            self.received_bytes = None
+        self.response.merge(other.response)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value of one series at one moment."""
+
+    time_s: float
+    source: str
+    """Who measured it: "load", "locust", "host", "postgres"."""
+    series: str
+    value: float
+    unit: Unit = Unit.NONE
+    limit: float | None = None
+    """The greatest possible value, where there is one: cores, bytes of memory, max_connections."""
+
+
+class EventKind(StrEnum):
+    RUN_STARTED = "run started"
+    STAGE_STARTED = "stage started"
+    LOAD_STARTED = "load started"
+    LOAD_ENDED = "load ended"
+    TRIAL_STARTED = "trial started"
+    TRIAL_ENDED = "trial ended"
+    ENGINE_LOG = "engine log"
+    ENGINE_DIED = "engine died"
+    WORKER_JOINED = "worker joined"
+    WORKER_REFUSED = "worker refused"
+    WORKER_LOST = "worker lost"
+    UNREPORTED = "requests unreported"
+    IN_FLIGHT = "requests in flight at the stop"
+    RECORDER_MISMATCH = "recorder mismatch"
+    SCENARIO_ERROR = "scenario error"
+    ERROR_SAMPLE = "error sample"
+    ENGINE_THRESHOLD = "engine threshold"
+    ENGINE_SUMMARY = "engine summary"
+    WATCHING = "watching"
+    MONITOR_LOST = "monitor lost"
+    MONITOR_RECOVERED = "monitor recovered"
+    MONITOR_REMARK = "monitor remark"
+    CONSISTENCY = "consistency"
+    SLOW_REQUEST = "slow request"
+    INTERRUPTED = "interrupted"
+    DROPPED = "requests dropped"
+    STOPPED_EARLY = "stopped early"
+    CLOCK_SET = "clock set"
+    SESSION_FALLBACK = "session fell back"
+    TARGET_REFUSED = "target refused"
+    """The scenario reached for a host that may not be loaded: the load ends."""
+    IMPORTED = "imported"
+    """What a file of another program cannot tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened."""
+
+    time_s: float
+    kind: EventKind
+    message: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+class Outcome(StrEnum):
+    """How the load ended, whatever the verdict."""
+
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    STOPPED = "stopped early"
+    """By its own `--stop-on`, because the verdict was certain."""
+    ENGINE_FAILED = "engine failed"
+    ABORTED = "aborted"
+    """The conductor itself died: nobody could write how it ended."""
+    RUNNING = "running"
+    """Not over yet: what a run file says that is judged while it is written. Never stored."""

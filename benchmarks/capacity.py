@@ -103,7 +103,7 @@ def demo(folder: Path, runs: int, trial: str) -> bool:
     files = scenario(folder, DEMO_LOCUSTFILE, DEMO_REQUIREMENTS)
     with running(DemoOptions(port=0)) as service:
         for number in range(1, runs + 1):
-            target = ["--target", service.url]
+            target = ["--target", service.base_url]
             search = [*target, "--trial", trial, "--min-rate", "20/s", "--max-rate", "5000/s"]
             _, report = loadproof(folder, "capacity", *files, *search)
             found = answer(report)

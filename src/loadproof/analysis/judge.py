@@ -200,7 +200,9 @@ def verdict_sentence(verdict: Verdict, findings: Sequence[Finding]) -> str:
             if len(failed) > 1:
                 said += f" (and {len(failed) - 1} more)"
         case Verdict.INCONCLUSIVE:
-            said = unknown[0].sentence
+            invalid = any(finding.evidence.get("measurement") == "invalid" for finding in unknown)
+            first = headline if headline in unknown and not invalid else None
+            said = (first or unknown[0]).sentence
             if len(unknown) > 1:
                 said += f" (and {len(unknown) - 1} more)"
     return said

@@ -135,6 +135,12 @@ def named(*kinds: str) -> list[Named]:
     [
         (("thread", "host.cpu"), {"thread_waited": 0.05}, ["the service's busiest thread"]),
         (("thread", "host.cpu"), {"thread_waited": 0.5}, ["the machine's processors"]),
+        (("thread",), {"thread_waited": 0.5}, ["the machine's processors"]),
+        (
+            ("thread", "pool"),
+            {"thread_waited": 0.5, "sessions": Sessions({"CPU": 4.0}, 0.0, ())},
+            ["PostgreSQL's processor time"],
+        ),
         (("thread", "pool"), {}, ["the service's busiest thread"]),
         (("quota", "thread"), {}, ["the service's CPU quota"]),
         (("host.cpu",), {"sessions": Sessions({"CPU": 4.0}, 0.0, ())}, ["PostgreSQL's processor time"]),

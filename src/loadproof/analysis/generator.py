@@ -32,7 +32,7 @@ LEAST_LAG_S: Final = 0.020
 LAG_OF_MEDIAN: Final = 0.05
 GREATEST_CPU: Final = 0.80
 GREATEST_FILLED: Final = 0.90
-"""Of file descriptors, and of local ports."""
+"""Of file descriptors."""
 LEAST_SHARE: Final = 0.05
 LONGEST_S: Final = 10
 LEAST_SECONDS: Final = 2
@@ -153,19 +153,15 @@ def _k6_starved(own: dict[tuple[str, str], list[Reading]]) -> list[Finding]:
 def _filled(own: dict[tuple[str, str], list[Reading]]) -> list[Finding]:
     found = []
     for engine in ("locust", "k6"):
-        for series, name, advice in (
-            ("fds", "file descriptors", "raise the limit (ulimit -n), or add --processes"),
-            ("ports", "local ports", "keep connections alive, or drive the load from more machines"),
-        ):
-            readings = [r for r in own[engine, series] if r.limit]
-            bad = _beyond(readings, lambda r: r.value / (r.limit or 1.0) >= GREATEST_FILLED, GREATEST_FILLED)
-            if not bad.seconds:
-                continue
-            most, limit = max(r.value for r in readings), readings[-1].limit or 0.0
-            share = f"{format_count(round(most))} of {format_count(round(limit))}"
-            sentence = f"the generator was out of {name}: {share}"
-            evidence = {"measurement": "invalid", **bad.evidence()}
-            found.append(Finding(f"generator.{series}", Verdict.INCONCLUSIVE, sentence, evidence, advice))
+        readings = [r for r in own[engine, "fds"] if r.limit]
+        bad = _beyond(readings, lambda r: r.value / (r.limit or 1.0) >= GREATEST_FILLED, GREATEST_FILLED)
+        if not bad.seconds:
+            continue
+        share = f"{format_count(round(bad.worst))} of {format_count(round(readings[-1].limit or 0.0))}"
+        sentence = f"the generator was out of file descriptors: {share}"
+        evidence = {"measurement": "invalid", **bad.evidence()}
+        advice = "raise the limit (ulimit -n), or add --processes"
+        found.append(Finding("generator.fds", Verdict.INCONCLUSIVE, sentence, evidence, advice))
     return found
 
 

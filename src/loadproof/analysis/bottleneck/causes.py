@@ -61,9 +61,13 @@ def causes(named: Sequence[Named], plateau: Plateau) -> tuple[Named, ...]:
     if not kinds - {r.HOST_CPU, r.POOL} and _database_is_busy(plateau):
         return (Named(r.DATABASE_KIND.title, r.DATABASE_KIND),)
     if kinds == {r.HOST_CPU} and _greatest_user(plateau) == r.GENERATOR:
-        generator = next(kind for kind in r.KINDS if kind.name == r.GENERATOR)
-        return (Named("the load generator, on the machine of the service", generator),)
+        return (Named("the load generator, on the machine of the service", _named(r.GENERATOR).kind),)
     return tuple(left)
+
+
+def _named(name: str) -> Named:
+    kind = next(kind for kind in r.KINDS if kind.name == name)
+    return Named(kind.title, kind)
 
 
 def _locks_are_never_free(sessions: Sessions | None) -> bool:
@@ -83,8 +87,12 @@ def _without_symptoms(named: list[Named], plateau: Plateau) -> list[Named]:
         drop |= {r.POOL}  # its connections are held while the service waits for its own turn
     if r.QUOTA in kinds:
         drop |= {r.THREAD, r.SERVICE_CPU}
+    elif r.THREAD in kinds and (plateau.thread_waited or 0.0) >= _STARVED:
+        # Others have the processors, also where their load is so even that it follows nothing.
+        named = [*named, *([] if r.HOST_CPU in kinds else [_named(r.HOST_CPU)])]
+        drop |= {r.THREAD, r.SERVICE_CPU}
     elif r.THREAD in kinds and r.HOST_CPU in kinds:
-        drop |= {r.THREAD} if (plateau.thread_waited or 0.0) >= _STARVED else {r.HOST_CPU, r.SERVICE_CPU}
+        drop |= {r.HOST_CPU, r.SERVICE_CPU}
     elif r.THREAD in kinds and r.SERVICE_CPU in kinds:
         drop |= {r.SERVICE_CPU}
     elif r.SERVICE_CPU in kinds and r.HOST_CPU in kinds:

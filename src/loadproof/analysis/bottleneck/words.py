@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FULL: Final = LEAST_USED
 _LITTLE_TOLERANCE: Final = 0.05
+_LAW_TOLERANCE: Final = 0.1
 
 
 def no_saturation(levels: Levels, found: Attribution) -> str:
@@ -52,7 +53,7 @@ def saturated(
     if named:
         said += f": {' and '.join(one.title for one in named)} saturated first"
     by_name = {candidate.name: candidate for candidate in found.named}
-    parts = [_law(by_name[one.title]) for one in named if one.title in by_name]
+    parts = [_law(by_name[one.title], found.plateau_per_s) for one in named if one.title in by_name]
     parts += [text for one in named if (text := _database(one, sessions))]
     symptoms = [c for c in found.named if c.name not in {one.title for one in named}]
     parts += [f"{c.name} ({format_percent(c.used_at_plateau)} used) is a symptom of it" for c in symptoms]
@@ -93,8 +94,10 @@ def _more_requests_than_users(levels: Levels) -> bool:
     return not levels.open_model and levels.in_progress > users * (1 + _LITTLE_TOLERANCE)
 
 
-def _law(candidate: Candidate) -> str:
+def _law(candidate: Candidate, plateau_per_s: float) -> str:
     used = format_percent(candidate.used_at_plateau)
+    if candidate.saturates_at_per_s < plateau_per_s * (1 - _LAW_TOLERANCE):
+        return f"it was {used} used"  # full, but not by this law: its demand changes with the load
     each = format_duration(candidate.demand_s)
     rate = format_rate(candidate.saturates_at_per_s)
     return f"it was {used} used, and with {each} of all of it for each request it allows {rate}"

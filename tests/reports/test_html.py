@@ -245,7 +245,7 @@ def test_without_scripts_the_tables_are_complete(browser: Browser, page_file: Pa
     page = context.new_page()
     page.goto(page_file.as_uri())
     assert page.locator("#endpoint-table tbody tr").count() == 4
-    assert page.locator(".requirements tbody tr").count() == 6
+    assert page.locator(".requirements tbody tr").count() == 7
     assert page.locator("#verdict .badge").first.text_content() == "FAIL"
     context.close()
 

@@ -185,10 +185,6 @@ def options_of(verb: str) -> set[str]:
     return {name for parameter in found.params for name in parameter.opts} if found else set()
 
 
-@pytest.mark.skipif(
-    not {"--html", "--baseline", "--github"} <= options_of("run"),
-    reason="the reports and the baselines are not in this version",
-)
 def test_the_steps_of_the_workflow_run_by_hand_give_a_report(shell: Shell, here: Here) -> None:
     """Fresh repository, init --ci github: every step passes; the second run updates its comment."""
     for file in shell.folder.iterdir():

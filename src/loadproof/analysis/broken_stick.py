@@ -30,7 +30,7 @@ class BrokenStick:
     capacity_per_s: float
     """Throughput at the break, in requests per second."""
     interval_per_s: tuple[float, float]
-    """Its 95 % bootstrap interval."""
+    """Bootstrap interval, nominally 95 %: with 16 points and 2 % noise it held the truth in 89 to 93 %."""
     collapse: float
     """Requests per second lost with each further unit of load; 0 for a plateau, never negative."""
 

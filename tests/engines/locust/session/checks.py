@@ -186,7 +186,7 @@ def plans_are_kept_after_a_fallback() -> None:
             planned.append(args[2])
             return plan(*args)
 
-        http_session.new_plan = noted
+        http_session.new_plan = noted  # type: ignore[assignment]  # any arguments
         client.get("/")
         assert planned == []
         client.auth = ("user", "secret")

@@ -21,7 +21,15 @@ import gevent
 import requests
 from locust.env import Environment
 
-from loadproof.engines.locust.session import LEDGER, body, fast_handover, handover, install
+from loadproof.engines.locust.session import (
+    LEDGER,
+    body,
+    fast_handover,
+    handover,
+    http_plan,
+    http_session,
+    install,
+)
 from loadproof.engines.locust.session.tower import TOWER
 from loadproof.engines.locust.session.wire import Wire
 from tests.engines.locust.session.answers import answer
@@ -180,13 +188,13 @@ def plans_are_kept_after_a_fallback() -> None:
         assert client.get("/").text == "ok"
         client.get("/")
         planned: list[str] = []
-        plan = type(client)._new_plan
+        plan = http_plan.new_plan
 
         def noted(*args: Any) -> Any:
-            planned.append(args[1])
-            return plan(client, *args)
+            planned.append(args[2])
+            return plan(*args)
 
-        client._new_plan = noted
+        vars(http_session)["new_plan"] = noted
         client.get("/")
         assert planned == []
         client.auth = ("user", "secret")

@@ -6,51 +6,41 @@ import itertools
 from datetime import timedelta
 from http.cookiejar import CookieJar
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from locust.clients import HttpSession as LocustHttpSession
-from requests import PreparedRequest, Session
+from requests import Session
 from requests.auth import HTTPBasicAuth
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cookie_header, merge_cookies
-from requests.exceptions import RequestException
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
 from loadproof.engines.locust.session import defaults
 from loadproof.engines.locust.session.body import NotDecoded, NotEncoded, decoded, encoded
-from loadproof.engines.locust.session.call import NO_BODY, Call, call_for
-from loadproof.engines.locust.session.eligible import basic_auth, environment_free, header_key, timeouts
+from loadproof.engines.locust.session.call import NO_BODY, Call
+from loadproof.engines.locust.session.eligible import timeouts
 from loadproof.engines.locust.session.exchange import Unplain, receive
 from loadproof.engines.locust.session.handover import Pending
+from loadproof.engines.locust.session.http_plan import NotPlain, Plan, new_plan
 from loadproof.engines.locust.session.jar import Asked, SessionHeaders, SessionJar
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.report import conclude
 from loadproof.engines.locust.session.response import LazyResponse, answered
-from loadproof.engines.locust.session.target import Target, target_of, tls_scheme
 from loadproof.engines.locust.session.tickets import Tickets
 from loadproof.engines.locust.session.wire import SendError, Wire
 
 if TYPE_CHECKING:
     from locust.clients import ResponseContextManager
 
-    from loadproof.engines.locust.session.target import Origin
+    from loadproof.engines.locust.session.target import Origin, Target
 
 # urllib3's pools keep ten idle connections for a host and drop the eleventh.
 _MAX_IDLE = 10
 
 
-class _Plan(NamedTuple):
-    """A kind of call that the fast path can serve; `whole` is the request if all such calls send the same."""
-
-    target: Target
-    origin: Origin
-    call: Call
-    whole: bytes
-
-
 # Plans of calls without rare options: most calls of a load test are of few kinds.
-_plans: dict[tuple[Any, ...], _Plan] = {}
+_plans: dict[tuple[Any, ...], Plan] = {}
 _MAX_PLANS = 4096
 _KEYED = frozenset((dict, type(None)))
 # What a session's attributes mean for a plan, as one small number: they hardly ever change. Beyond the limit
@@ -60,10 +50,6 @@ _numbers = itertools.count(1)
 _MANNERS = frozenset(("auth", "verify", "stream", "cert", "trust_env"))
 _ONCE: tuple[None, None] = (None, None)
 _NO_BODY = (NO_BODY, None, None)
-
-
-class _NotPlain(Exception):  # noqa: N818  # a decision, not an error
-    """The call needs python-requests; the argument names the feature."""
 
 
 class HttpSession(LocustHttpSession):
@@ -222,7 +208,7 @@ class HttpSession(LocustHttpSession):
                 response: Any = self._respond(
                     method, complete_url, data, json, headers, timeout, options, start, catch_response
                 )
-            except _NotPlain as reason:
+            except NotPlain as reason:
                 if reason.args[0]:
                     LEDGER.fell_back(reason.args[0])
                 response = None
@@ -271,15 +257,15 @@ class HttpSession(LocustHttpSession):
         start: float,
         catch_response: bool,
     ) -> ResponseContextManager | None:
-        """Plan the call and serve it; None leaves the rest to python-requests, `_NotPlain` all of it."""
+        """Plan the call and serve it; None leaves the rest to python-requests, `NotPlain` all of it."""
         state = self.__dict__
         try:
             kind, body, sent = encoded(data, json) if data or json is not None else _NO_BODY
             limits = _ONCE if timeout is None else timeouts(timeout)
         except (NotEncoded, ValueError, TypeError) as error:
-            raise _NotPlain("unusual body or timeout") from error
+            raise NotPlain("unusual body or timeout") from error
         if self._touched and (feature := defaults.touched(state)):
-            raise _NotPlain(feature)
+            raise NotPlain(feature)
         plan = key = None
         if not options and type(headers) in _KEYED:
             common = state.get("headers")
@@ -298,7 +284,7 @@ class HttpSession(LocustHttpSession):
                 except TypeError:
                     key = None
         if plan is None or self._overridden:
-            plan = self._new_plan(method, url, kind, headers, options)
+            plan = new_plan(self, method, url, kind, headers, options)
             if key is not None and not self.trust_env:  # the environment is asked each time
                 if len(_plans) >= _MAX_PLANS:
                     _plans.clear()
@@ -307,53 +293,12 @@ class HttpSession(LocustHttpSession):
         if "cookies" in state:
             jar = state["cookies"]
             if type(jar) is not SessionJar and not isinstance(jar, CookieJar):
-                raise _NotPlain("cookies of another kind")
+                raise NotPlain("cookies of another kind")
             if plan.call.cookie and (options or type(jar) is not SessionJar or jar.holds_any):
                 cookie = self._cookie_header(jar, options.get("cookies"), plan.target, plan.call)
         elif plan.call.cookie:
             cookie = self._cookie_header(None, options.get("cookies"), plan.target, plan.call)
         return self._serve(plan, cookie, body, sent, limits, start, catch_response)
-
-    def _new_plan(self, method: str, url: str, kind: int, headers: Any, options: dict[str, Any]) -> _Plan:
-        if self._overridden:
-            raise _NotPlain("overridden session")
-        for option, value in options.items():
-            if value is not None and option not in defaults.SERVED and (value or option not in defaults.RARE):
-                raise _NotPlain(option)
-        stream = options.get("stream")
-        if self.stream if stream is None else stream:
-            raise _NotPlain("stream")
-        if self.cert is not None:
-            raise _NotPlain("cert")
-        params, cookies = options.get("params"), options.get("cookies")
-        auth, verify = options.get("auth"), options.get("verify")
-        try:
-            credentials = basic_auth(self.auth if auth is None else auth)
-        except TypeError as error:
-            raise _NotPlain("auth") from error
-        state = self.__dict__
-        try:
-            query = "" if not params else PreparedRequest._encode_params(params)
-            target = target_of(url, query)
-            key = header_key(headers)
-            session_key = header_key(state["headers"]) if "headers" in state else defaults.HEADERS
-            cookie = "cookies" in state or bool(cookies)
-            call = call_for(method, target, session_key, key, credentials, kind, cookie=cookie)
-        except (ValueError, TypeError, AttributeError, UnicodeError, RequestException, HTTPError) as error:
-            # python-requests refuses the same in its own words, or knows better.
-            raise _NotPlain("") from error
-        if call is None or not target.plain:
-            raise _NotPlain("framing headers" if call is None else "unusual URL")
-        if self.trust_env and not environment_free(target.url):
-            raise _NotPlain("environment")
-        if verify is None:
-            verify = self.verify
-        if verify is True:
-            origin = target.wire
-        else:
-            origin = target.wire_unverified if verify is False else (tls_scheme(verify), *target.wire[1:])
-        whole = call.written(target.path, None, None) if call.bare else b""
-        return _Plan(target, origin, call, whole)
 
     def _cookie_header(self, jar: Any, cookies: Any, target: Target, call: Call) -> str | None:
         if type(jar) is SessionJar and not cookies:
@@ -366,7 +311,7 @@ class HttpSession(LocustHttpSession):
 
     def _serve(  # noqa: PLR0911, PLR0912  # one return for each way in which an exchange ends
         self,
-        plan: _Plan,
+        plan: Plan,
         cookie: str | None,
         body: Any,
         sent: bytes | None,

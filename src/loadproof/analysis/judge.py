@@ -56,7 +56,6 @@ ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
     judge_generator,
     judge_dropped,
     judge_steady,
-    find_capacity,
     find_breaking_point,
     judge_spike,
     judge_soak,
@@ -83,13 +82,12 @@ def judge(
     """
     if requirements is not None:
         run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
-    window = judged_window(run)
-    if run.plan.profile.kind is ProfileKind.CAPACITY:
-        window = capacity_window(run)
+    searched = run.plan.profile.kind is ProfileKind.CAPACITY
+    window = capacity_window(run) if searched else judged_window(run)
     judged = [part for part in run.slices if part.second in window.seconds]
     invalid = [*judge_guard(run), *judge_integrity(run, window)]
     load = applied_load(run, judged, window)
-    of_load = [*judge_promise(run, window, load), *judge_omission(load, judged)]
+    of_load = [] if searched else [*judge_promise(run, window, load), *judge_omission(load, judged)]
     watched = Watched(run)
     of_requirements = [
         _judge_requirement(requirement, run, judged, window, load, watched)
@@ -110,7 +108,9 @@ def judge(
     if all(NOTE in finding.evidence for finding in findings[len(invalid) :]):
         advice = "give a requirements file: --requirements FILE"
         findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
-    found = [finding for analysis in ANALYSES for finding in analysis(run, window)]
+    # Trials of a search break on purpose, and are void by themselves where the generator spoilt them.
+    analyses = (find_capacity,) if searched else ANALYSES
+    found = [finding for analysis in analyses for finding in analysis(run, window)]
     findings = [*of_load, *findings, *found, *breach_note(run, window, broken)]
     verdict = overall_verdict(findings)
     span = load_span(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -43,5 +44,8 @@ def command(
     if log:
         for event in found.events_of(EventKind.ENGINE_LOG):
             typer.echo(event.message)
+    if other is not None:
+        # A baseline must settle where nothing else is required.
+        found = replace(found, plan=replace(found.plan, requirements=tuple(other)))
     further = against_baseline(baseline, open_baseline(baseline), must_settle)(found) if baseline else ()
-    return finish(judge(found, other, further, draw=outputs.draws), outputs)
+    return finish(judge(found, further=further, draw=outputs.draws), outputs)

@@ -6,15 +6,17 @@ import pytest
 
 from loadproof.analysis.early_stop import EarlyStop, StopOn
 from loadproof.model import EventKind, Operator, Plan, Statistic, Subject
+from loadproof.plan.requirements import parse_requirements
 from tests import runs
 
-DURATION_S = 100
+DURATION_S = 59
+"""Of a longer hold the first half may be warm-up."""
 SECONDS = range(9, DURATION_S, 8)
 """Not before five seconds are known."""
 
 
 def stopping(plan: Plan, mode: StopOn, seconds: int, times_s: list[float], failed: int = 0) -> str | None:
-    """What it says after `seconds` equal seconds of a load of 100 s at one level."""
+    """What it says after `seconds` equal seconds of a load at one level."""
     early = EarlyStop(plan, mode)
     early.event(runs.event(0, EventKind.LOAD_STARTED))
     for second in range(seconds):
@@ -80,7 +82,7 @@ def test_settled_needs_every_requirement() -> None:
 def test_a_maximum_never_settles_before_the_end() -> None:
     """The last request may still be the slowest."""
     plan = steady(runs.required(0.5, statistic=Statistic.MAXIMUM, quantile=None))
-    assert stopping(plan, StopOn.SETTLED, 99, [0.1] * 20) is None
+    assert stopping(plan, StopOn.SETTLED, 58, [0.1] * 20) is None
 
 
 def test_without_a_planned_end_nothing_is_certain_of_a_rate() -> None:
@@ -102,4 +104,21 @@ def test_seconds_told_before_the_beginning_count() -> None:
 def test_engine_metrics_and_resources_are_never_decided_early() -> None:
     """They are judged at the end, so that `settled` waits for them."""
     resource = runs.required(0.5, subject=Subject.RESOURCE, metric="cpu", quantile=None)
-    assert stopping(steady(resource), StopOn.SETTLED, 99, [0.1] * 20) is None
+    assert stopping(steady(resource), StopOn.SETTLED, 58, [0.1] * 20) is None
+
+
+def test_what_may_be_warm_up_decides_nothing() -> None:
+    """Of a hold of two minutes the first may be cut: failures there may go with it, later ones not."""
+    plan = runs.plan(runs.error_rate(0.01), profile=runs.staged((120, 10.0), start=10.0))
+    assert stopping(plan, StopOn.BREACH, 60, [0.1] * 10, failed=10) is None
+    early = EarlyStop(plan, StopOn.BREACH)
+    early.event(runs.event(0, EventKind.LOAD_STARTED))
+    for second in range(90):
+        early.slice(runs.part(second, times_s=[0.1] * 10, failed=10 if second >= 60 else 0))
+    assert early.reason(runs.START + 90) is not None
+
+
+def test_a_window_of_its_own_is_judged_at_the_end() -> None:
+    """Any 10 s that are still to come may be the worst."""
+    (own,) = parse_requirements("error_rate: {max_rate: 1% over any 10s}", "x")
+    assert stopping(steady(own), StopOn.BREACH, 50, [0.1] * 10, failed=10) is None

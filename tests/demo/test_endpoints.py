@@ -106,7 +106,14 @@ def test_what_belongs_to_a_user_needs_a_token(client: httpx.Client, method: str,
 
 
 @pytest.mark.parametrize(
-    "header", ["Bearer wrong", "Bearer None", "Bearer", "Basic dXNlcjpwYXNz", f"Bearer {Tokens().issue(1)}"]
+    "header",
+    [
+        "Bearer wrong",
+        "Bearer None",
+        "Bearer",
+        "Basic dXNlcjpwYXNz",
+        pytest.param(f"Bearer {Tokens().issue(1)}", id="of another service"),
+    ],
 )
 @pytest.mark.parametrize(
     ("method", "path", "body"),

@@ -4,7 +4,10 @@ What was counted is known; what is to come is bounded. In the seconds that are l
 requests than `MARGIN` times the busiest one so far, scaled to the highest level that is still planned: a
 bound, not a forecast. All of those requests may still succeed, and may still fail; a verdict that stands
 either way is certain. It is asked of counts only, so that requirements on resources and an engine's own
-thresholds are never decided early.
+thresholds are never decided early, nor those with a window of their own.
+
+How much of a hold is warm-up is known at its end only (steady.py), and is at most its first half: what was
+measured there counts as still to come.
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.requirements import describe, judge_requirement, matches
-from loadproof.analysis.windows import Sample, Window, sample
+from loadproof.analysis.steady import LEAST_HOLD_S
+from loadproof.analysis.windows import WARMED_UP, Sample, Window, sample
 from loadproof.model import EventKind, Operator, Statistic, Subject, Verdict
 from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_count
@@ -51,6 +55,8 @@ class EarlyStop:
         self._start_s: float | None = None
         self._window: frozenset[int] = frozenset()
         """The seconds that will be judged when the load goes on as planned (see windows.py)."""
+        self._sure: frozenset[int] = frozenset()
+        """Those of them that cannot be warm-up."""
         self._before: list[Slice] = []
         """Told before it was told that the load began."""
         self._by_endpoint: dict[Endpoint, Slice] = {}
@@ -62,7 +68,7 @@ class EarlyStop:
             self._before.append(part)
             return
         self._requests[part.second] += part.requests
-        if part.second not in self._window:
+        if part.second not in self._sure:
             return
         known = self._by_endpoint.get(part.endpoint)
         if known is None:
@@ -77,6 +83,7 @@ class EarlyStop:
         if event.kind is EventKind.LOAD_STARTED and self._start_s is None:
             self._start_s = event.time_s
             self._window = _planned_window(self._plan, event.time_s)
+            self._sure = self._window - _maybe_warm_up(self._plan, event.time_s)
             for part in self._before:
                 self.slice(part)
             self._before.clear()
@@ -110,23 +117,32 @@ class EarlyStop:
         if not window or len([second for second in known if second in window]) < _LEAST_SECONDS:
             return None
         if not left:
-            return 0
+            return self._undecided()
         busiest = max(known, key=lambda second: (known[second], second))
         level = profile.level_at(busiest - self._start_s)
         highest = max(profile.level_at(second - self._start_s) for second in left)
         scale = max(1.0, highest / level) if level > 0 else math.inf
-        most = len(left) * known[busiest] * scale * MARGIN
+        most = len(left) * known[busiest] * scale * MARGIN + self._undecided()
         return math.ceil(most) if math.isfinite(most) else None
+
+    def _undecided(self) -> int:
+        """Requests of seconds that may turn out to be warm-up."""
+        return sum(count for second, count in self._requests.items() if second in self._window - self._sure)
 
     def _decided(self, requirement: Requirement, to_come: int) -> Verdict | None:
         """The verdict that stands whatever comes; None while both are possible."""
+        if requirement.window not in ("", "steady"):
+            return None
         parts = list(self._by_endpoint.values())
         measured = sample(part for part in parts if matches(requirement.endpoint, part))
         certain = _certain(requirement, measured, to_come, len(self._window))
-        if certain is None:
+        # A run that ends now has fewer requests than the whole plan: its verdict must stand as well.
+        if certain is None or certain is not _certain(
+            requirement, measured, self._undecided(), len(self._window)
+        ):
             return None
         # What is judged is what was measured until now: there must be enough of it as well.
-        so_far = Window(frozenset(second for second in self._window if second in self._requests), "so far")
+        so_far = Window(frozenset(second for second in self._sure if second in self._requests), "so far")
         judged = judge_requirement(requirement, parts, so_far).verdict
         return certain if judged is certain else None
 
@@ -138,6 +154,18 @@ def _planned_window(plan: Plan, start_s: float) -> frozenset[int]:
         second
         for first_s, end_s, _ in holds
         for second in range(math.ceil(start_s + first_s), math.floor(start_s + end_s))
+    )
+
+
+def _maybe_warm_up(plan: Plan, start_s: float) -> frozenset[int]:
+    """The first half of each hold that is long enough for its warm-up to be cut."""
+    if plan.profile.kind not in WARMED_UP:
+        return frozenset()
+    return frozenset(
+        second
+        for first_s, end_s, _ in hold_windows(plan.played_profile)
+        if end_s - first_s >= LEAST_HOLD_S
+        for second in range(math.ceil(start_s + first_s), math.ceil(start_s + (first_s + end_s) / 2))
     )
 
 

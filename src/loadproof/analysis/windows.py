@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from loadproof.model import Slice
     from loadproof.run.reader import Run
 
-_WARMED_UP = (ProfileKind.LOAD, ProfileKind.SOAK, ProfileKind.SCENARIO)
+WARMED_UP = (ProfileKind.LOAD, ProfileKind.SOAK, ProfileKind.SCENARIO)
 """Kinds of load whose holds begin with a warm-up that is no part of the answer. In a stress or a spike test
 each second after a step is what was asked for."""
 
@@ -108,7 +108,7 @@ def judged_window(run: Run) -> Window:
     if not held:
         return whole
     holds: tuple[Hold, ...] = ()
-    if run.plan.profile.kind in _WARMED_UP:
+    if run.plan.profile.kind in WARMED_UP:
         holds = tuple(find_hold(part, run.slices) for part in constant if len(part) >= LEAST_HOLD_S)
     warm_up = {second for hold in holds for second in range(hold.start, hold.start + hold.cut_s)}
     seconds = frozenset(held - warm_up)

@@ -110,13 +110,14 @@ def test_a_service_ends_with_all_that_it_started(tmp_path: Path, manner: str) ->
     program = tmp_path / "server.py"
     program.write_text(SERVER)
     port = free_port()
-    started: list[psutil.Process] = []
+    started: set[psutil.Process] = set()
+    others = set(psutil.Process().children(recursive=True))
     command = f"sh -c '{sys.executable} {program} {port} 0 {manner} & wait'"
 
     def serve() -> None:
         with Service(command, tmp_path / "log", "--base-start") as service:
             service.wait_until_ready(f"http://127.0.0.1:{port}/", 30)
-            started.extend(psutil.Process().children(recursive=True))
+            started.update(set(psutil.Process().children(recursive=True)) - others)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

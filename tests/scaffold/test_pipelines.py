@@ -170,6 +170,7 @@ def steps_by_hand(workflow: Path, shell: Shell, env: dict[str, str]) -> dict[str
         )  # fmt: skip
         codes[step["name"]] = done.returncode
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
+        assert done.returncode == 0, f"{step['name']}: {done.stdout}{done.stderr}"
     return codes
 
 

@@ -69,8 +69,8 @@ def test_a_worker_that_is_killed_is_told_and_its_users_run_elsewhere(
     path = "/" + killed.data["worker"].replace(" ", "-")
     known = sum(event.data["count"] for event in of(recorded, EventKind.UNREPORTED))
     assert requests(recorded)[path] + known <= answered[path]
-    (lost,) = (finding for finding in recorded.findings if finding.id == "generator.workers")
-    assert lost.verdict is Verdict.INCONCLUSIVE
+    (told,) = (finding for finding in recorded.findings if finding.id == "generator.workers")
+    assert told.verdict is Verdict.INCONCLUSIVE
 
 
 def test_the_load_ends_with_its_last_worker(folder: Path, server: StubServer) -> None:

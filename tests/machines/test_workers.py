@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,7 +83,9 @@ def test_a_clock_that_is_off_is_measured_and_corrected(folder: Path, port: int, 
     assert max(seconds) <= int(ended.time_s) + 1
     offsets = [r.value for r in recorded.readings if (r.source, r.series) == ("worker 1", "clock_offset")]
     assert offsets[0] == pytest.approx(-1000.25, abs=0.02)
-    assert "+1000250" in of(recorded, EventKind.WORKER_JOINED)[0].message
+    told = re.search(r"its clock \+([\d.]+) ms off", of(recorded, EventKind.WORKER_JOINED)[0].message)
+    assert told
+    assert float(told[1]) == pytest.approx(1_000_250, abs=20)
 
 
 def test_a_worker_of_another_scenario_is_refused_on_both_sides(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -96,6 +97,15 @@ def test_a_small_pass_is_a_small_summary() -> None:
         "",
         "run file runs/loans.db",
     ]
+
+
+def test_that_nothing_was_required_is_said_beside_any_other_doubt() -> None:
+    """Even where the verdict's sentence names another finding."""
+    doubted = replace(judge(run(part(0, LOANS, [0.1] * 100))), sentence="the generator is in doubt")
+    assert "nothing was required" in "\n".join(printed(doubted, 80))
+    markdown = io.StringIO()
+    REPORTERS["markdown"](doubted, markdown)
+    assert "nothing was required" in markdown.getvalue()
 
 
 def test_a_run_without_any_request_has_no_table() -> None:

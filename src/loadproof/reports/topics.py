@@ -87,8 +87,8 @@ def by_topic(findings: Iterable[Finding]) -> list[Topic]:
 
 
 def other_topics(findings: Iterable[Finding]) -> list[Topic]:
-    """All but the requirements."""
-    return [topic for topic in by_topic(findings) if topic.name != REQUIREMENTS]
+    """All but the requirements; that there are none is told here."""
+    return by_topic(finding for finding in findings if not is_requirement(finding))
 
 
 def advice_of(findings: Sequence[Finding]) -> list[tuple[str, list[str]]]:

@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.queue_server import QueueServer
+from tests.queue_server import QueueServer
+
 from loadproof.analysis.judge import judge
 from loadproof.analysis.windows import load_span
 from loadproof.plan.surge import find_surge
@@ -61,7 +62,7 @@ def spike(folder: Path, baseline_s: int, spike_s: int, after_s: int) -> bool:
         f"1s:{BASE}/s", f"{baseline_s}s:{BASE}/s", f"0.1s:{PEAK}/s", f"{spike_s}s:{PEAK}/s", f"0.1s:{BASE}/s",
         f"{after_s}s:{BASE}/s",
     ]  # fmt: skip
-    with QueueServer(CAPACITY) as server:
+    with QueueServer(CAPACITY, "constant") as server:
         found = evidence(
             folder, "spike", server.url, "--profile", "spike", *(f"--stage={stage}" for stage in stages)
         )

@@ -12,6 +12,7 @@ import asyncio
 import random
 import sys
 import threading
+import time
 from typing import Self
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
@@ -19,11 +20,14 @@ _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
 class QueueServer:
-    """On loopback, in a thread of its own. `rate_per_s` is the mean number that it can serve in a second."""
+    """On loopback, in a thread of its own. `rate_per_s` is the mean number that it can serve in a second.
+
+    `waits` has (arrival in seconds since the epoch, wait in seconds before it is served) of each request.
+    """
 
     def __init__(self, rate_per_s: float, kind: str = "exponential", seed: int = 1) -> None:
         self.url = ""
-        self.served = 0
+        self.waits: list[tuple[float, float]] = []
         self._rate_per_s = rate_per_s
         self._constant = kind == "constant"
         self._random = random.Random(seed)
@@ -46,9 +50,14 @@ class QueueServer:
         """When a request that comes now is answered, on the loop's clock."""
         mean_s = 1 / self._rate_per_s
         service_s = mean_s if self._constant else self._random.expovariate(self._rate_per_s)
-        self._free_s = max(now_s, self._free_s) + service_s
-        self.served += 1
+        wait_s = max(0.0, self._free_s - now_s)
+        self.waits.append((time.time(), wait_s))
+        self._free_s = now_s + wait_s + service_s
         return self._free_s
+
+    def drained_after_s(self, time_s: float) -> float | None:
+        """Seconds from `time_s` until an arrival first found no queue; None when that never happened."""
+        return next((at - time_s for at, wait_s in self.waits if at >= time_s and wait_s <= 0), None)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)

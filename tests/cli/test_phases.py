@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.queue_server import QueueServer
-
 from loadproof.analysis.judge import judge
 from loadproof.model import Finding, Verdict
 from loadproof.run.reader import read_run
+from tests.queue_server import QueueServer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
@@ -27,7 +26,7 @@ def test_a_queue_that_has_not_drained_fails_its_recovery_time(shell: Shell) -> N
     """400/s for 2 s on a server of 100/s: 600 requests of backlog last 20 s, and 4 s are allowed."""
     shell.write("r.yaml", "recovery_time: <4s\npeak_error_rate: <5%\n")
     stages = ("1s:70/s", "11s:70/s", "0.1s:400/s", "2s:400/s", "0.1s:70/s", "8s:70/s")
-    with QueueServer(100) as server:
+    with QueueServer(100, "constant") as server:
         done = shell(
             "run", "locustfile.py", "--target", server.url, "--profile", "spike", "--requirements", "r.yaml",
             "--max-users", "1200", "--run-file", "run.db", *(f"--stage={stage}" for stage in stages),

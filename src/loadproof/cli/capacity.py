@@ -19,7 +19,7 @@ from loadproof.plan import PlanRequest
 from loadproof.plan.capacity import OPTION, CapacityRequest, capacity_goal, refuse_other_loads
 from loadproof.run.live import QuietView, View
 from loadproof.run.trial_course import RunSoFar, TrialCourse
-from loadproof.run.trial_view import LiveTrialView, PlainTrialView, TrialBoard
+from loadproof.run.trial_view import TrialBoard, trial_view
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
@@ -120,4 +120,4 @@ def _choose_view(board: TrialBoard, *, quiet: bool) -> View:
     console = Console(highlight=False)
     if quiet:
         return QuietView()
-    return LiveTrialView(console, board) if console.is_terminal else PlainTrialView(console, board)
+    return trial_view(console, board)

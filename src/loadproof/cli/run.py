@@ -32,7 +32,7 @@ from loadproof.plan.stored import clean_settings, plan_to_json
 from loadproof.run.clock import Clock
 from loadproof.run.conductor import Conductor
 from loadproof.run.host import host_facts
-from loadproof.run.live import LiveView, PlainView, QuietView, View
+from loadproof.run.live import QuietView, View, run_view
 from loadproof.run.outputs import LiveOutputs
 from loadproof.run.provenance import git_facts, scenario_sha256
 from loadproof.run.reader import read_run
@@ -200,9 +200,7 @@ def choose_view(plan: Plan, *, quiet: bool) -> View:
     console = Console(highlight=False)
     if quiet:
         return QuietView()
-    if not console.is_terminal:
-        return PlainView(console)
-    return LiveView(console, lambda progress: requirement_states(plan, progress))
+    return run_view(console, lambda progress: requirement_states(plan, progress))
 
 
 def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement, Verdict, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Protocol
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -15,7 +15,7 @@ from loadproof.model import Requirement, Verdict
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from loadproof.run.progress import EndpointProgress, Progress
@@ -55,11 +55,11 @@ class QuietView:
 
 
 class PlainView:
-    """A line every five seconds, and each notice once: for logs of CI."""
+    """What the scenario prints, each notice once, and `lines`: for logs of CI."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, lines: Callable[[Progress, float], Iterable[str]]) -> None:
         self._console = console
-        self._next_s = 0.0
+        self._lines = lines
 
     def __enter__(self) -> PlainView:
         return self
@@ -68,20 +68,18 @@ class PlainView:
         return None
 
     def update(self, progress: Progress, now_s: float) -> None:
-        """Print what is new, and the totals when they are due."""
+        """Print what is new."""
         _print_new_lines(progress, self._console)
-        elapsed_s = progress.elapsed_s(now_s)
-        if progress.total.requests and elapsed_s >= self._next_s:
-            self._next_s = elapsed_s + _PLAIN_EVERY_S
-            self._console.print(_plain_line(progress, now_s), highlight=False, soft_wrap=True)
+        for line in self._lines(progress, now_s):
+            self._console.print(Text(line), soft_wrap=True)
 
 
 class LiveView:
     """A screen that follows the run, with what the scenario prints scrolling above it."""
 
-    def __init__(self, console: Console, states: RequirementStates) -> None:
+    def __init__(self, console: Console, draw: Callable[[Progress, float], RenderableType]) -> None:
         self._console = console
-        self._states = states
+        self._draw = draw
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> LiveView:
@@ -96,7 +94,28 @@ class LiveView:
     def update(self, progress: Progress, now_s: float) -> None:
         """Draw again."""
         _print_new_lines(progress, self._console)
-        self._live.update(render(progress, now_s, self._states(progress), self._console.width), refresh=True)
+        self._live.update(self._draw(progress, now_s), refresh=True)
+
+
+def run_view(console: Console, states: RequirementStates) -> View:
+    """What a run does now: a screen in a terminal, a line every five seconds elsewhere."""
+    if not console.is_terminal:
+        return PlainView(console, _TotalsWhenDue())
+    return LiveView(console, lambda progress, now_s: render(progress, now_s, states(progress), console.width))
+
+
+class _TotalsWhenDue:
+    """A line of totals every five seconds, once there are requests."""
+
+    def __init__(self) -> None:
+        self._next_s = 0.0
+
+    def __call__(self, progress: Progress, now_s: float) -> list[str]:
+        elapsed_s = progress.elapsed_s(now_s)
+        if not progress.total.requests or elapsed_s < self._next_s:
+            return []
+        self._next_s = elapsed_s + _PLAIN_EVERY_S
+        return [_plain_line(progress, now_s)]
 
 
 def render(

@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.text import Text
 
+from loadproof.run.live import LiveView, PlainView, View
 from loadproof.units import format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from loadproof.run.progress import Progress
 
 _SHOWN = 14
@@ -30,57 +28,31 @@ class TrialBoard:
     known: str = "nothing is known yet"
 
 
-class PlainTrialView:
-    """A line for each trial, when it begins and when it has ended: for logs of CI."""
+def trial_view(console: Console, board: TrialBoard) -> View:
+    """How a search goes: a screen in a terminal; elsewhere a line when a trial begins and when it ended."""
+    if not console.is_terminal:
+        return PlainView(console, _NewLines(board))
+    return LiveView(console, lambda progress, now_s: render_trials(board, progress, now_s))
 
-    def __init__(self, console: Console, board: TrialBoard) -> None:
-        self._console = console
+
+class _NewLines:
+    """What the board says that it did not say before."""
+
+    def __init__(self, board: TrialBoard) -> None:
         self._board = board
-        self._printed = 0
+        self._told = 0
         self._now = ""
 
-    def __enter__(self) -> PlainTrialView:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def update(self, progress: Progress, now_s: float) -> None:
-        """Print what is new."""
+    def __call__(self, progress: Progress, now_s: float) -> list[str]:
         board = self._board
-        _print_notices(progress, self._console)
-        for line, _ in board.finished[self._printed :]:
-            self._print(f"{line}; {board.known}" if line is board.finished[-1][0] else line)
-        self._printed = len(board.finished)
+        lines = [line for line, _ in board.finished[self._told :]]
+        self._told = len(board.finished)
+        if lines:
+            lines[-1] += f"; {board.known}"
         if board.now != self._now:
             self._now = board.now
-            self._print(f"{format_duration(float(round(progress.elapsed_s(now_s)))):>7}  {board.now}")
-
-    def _print(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
-
-
-class LiveTrialView:
-    """A screen that follows the search."""
-
-    def __init__(self, console: Console, board: TrialBoard) -> None:
-        self._console = console
-        self._board = board
-        self._live = Live(console=console, auto_refresh=False, transient=True)
-
-    def __enter__(self) -> LiveTrialView:
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
-
-    def update(self, progress: Progress, now_s: float) -> None:
-        """Draw again."""
-        _print_notices(progress, self._console)
-        self._live.update(render_trials(self._board, progress, now_s), refresh=True)
+            lines.append(f"{format_duration(float(round(progress.elapsed_s(now_s)))):>7}  {board.now}")
+        return lines
 
 
 def render_trials(board: TrialBoard, progress: Progress, now_s: float) -> Group:
@@ -103,10 +75,3 @@ def render_trials(board: TrialBoard, progress: Progress, now_s: float) -> Group:
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     return Group(*lines)
-
-
-def _print_notices(progress: Progress, console: Console) -> None:
-    while progress.log:
-        console.print(Text(progress.log.popleft(), style="dim"), soft_wrap=True)
-    while progress.notices:
-        console.print(Text.assemble(("loadproof: ", "bold"), progress.notices.popleft()), soft_wrap=True)

@@ -1,11 +1,12 @@
 """Whether the capacity that is found is the truth.
 
-    python -m benchmarks.capacity queue [--runs 5] [--rate 400] [--trial 10s]
+    python -m benchmarks.capacity queue [--runs 5] [--rate 1000] [--limit-ms 30] [--trial 10s]
     python -m benchmarks.capacity demo [--runs 5] [--trial 10s] [--fault pool=4 --fault far-database=20ms]
 
 queue: a stub with one server, exponential service times of known rate and Poisson arrivals (M/M/1). Its 95th
-percentile is ln 20 / (rate - load), so that a limit of 100 ms holds up to rate - 29.96 per second. Required:
-the load found is within 5 % of that in each run.
+percentile is ln 20 / (rate - load), so that a limit of 30 ms holds up to rate - 99.86 per second. Required:
+the load found is within 5 % of that in each run. Near its end a queue forgets slowly, in about 0.4 s here: at
+400 per second and 100 ms it is 1.7 s, and trials of 10 s scatter by as much as the tolerance.
 
 demo: the load found for the loan service passes a fresh run of 60 s, and 1.15 times it fails. A service that
 ends at its processor, on the same machine as its load, ends elsewhere each minute; with the faults above it
@@ -26,7 +27,6 @@ from typing import Any
 
 from loadproof.demo import DemoOptions, running
 
-QUEUE_LIMIT_S = 0.1
 TOLERANCE = 0.05
 TOO_MUCH = 1.15
 LOCUSTFILE = """
@@ -37,7 +37,6 @@ class Visitor(FastHttpUser):
     def visit(self):
         self.client.get("/")
 """
-QUEUE_REQUIREMENTS = "response_time:\n  p95: <100ms\n"
 DEMO_REQUIREMENTS = "response_time:\n  p95: <300ms\nerror_rate:\n  max_rate: 1%\n"
 DEMO_LOCUSTFILE = """
 import random
@@ -74,10 +73,10 @@ def scenario(folder: Path, locustfile: str, requirements: str) -> list[str]:
     return ["locustfile.py", "--requirements", "requirements.yaml"]
 
 
-def queue(folder: Path, runs: int, rate_per_s: float, trial: str) -> bool:
+def queue(folder: Path, runs: int, rate_per_s: float, limit_ms: float, trial: str) -> bool:
     """Five searches against the stub; whether each was within 5 %."""
-    truth_per_s = rate_per_s - math.log(20) / QUEUE_LIMIT_S
-    files = scenario(folder, LOCUSTFILE, QUEUE_REQUIREMENTS)
+    truth_per_s = rate_per_s - math.log(20) / limit_ms * 1000
+    files = scenario(folder, LOCUSTFILE, f"response_time:\n  p95: <{limit_ms:g}ms\n")
     good = True
     print(f"truth: {truth_per_s:.1f}/s")
     for number in range(1, runs + 1):
@@ -126,14 +125,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=("queue", "demo"))
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--rate", type=float, default=400.0)
+    parser.add_argument("--rate", type=float, default=1_000.0, help="that the queue serves in a second")
+    parser.add_argument("--limit-ms", type=float, default=30.0, help="of the queue's p95")
     parser.add_argument("--trial", default="10s")
     parser.add_argument("--fault", action="append", default=[], help="of the demo; repeat for more")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.what == "queue":
-            good = queue(folder, options.runs, options.rate, options.trial)
+            good = queue(folder, options.runs, options.rate, options.limit_ms, options.trial)
         else:
             good = demo(folder, options.runs, options.trial, tuple(options.fault))
     print("as required" if good else "NOT as required")

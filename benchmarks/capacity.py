@@ -5,8 +5,8 @@
 
 queue: a stub with one server, exponential service times of known rate and Poisson arrivals (M/M/1). Its 95th
 percentile is ln 20 / (rate - load), so that a limit of 100 ms holds up to rate - 29.96 per second. Required:
-the load found is within 5 % of that in each run. So near its end a queue forgets in 1.7 s only: trials of 10 s
-scatter by as much as the tolerance. With a limit of 30 ms one stall of the machine breaks a trial.
+the load found is within 5 % of that in each run. So near its end a queue forgets slowly, in 1.7 s: trials of
+10 s scatter by as much as the tolerance. With a limit of 30 ms one stall of the machine breaks a trial.
 
 demo: the load found for the loan service passes a fresh run of 60 s, and 1.15 times it fails. A service that
 ends at its processor, on the same machine as its load, ends elsewhere each minute; with the faults above it

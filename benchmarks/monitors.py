@@ -1,6 +1,6 @@
 """What watching costs: the system under test, and the generator.
 
-    python benchmarks/monitors.py [--blocks 60] [--block 4] [--users 20] [--check]
+    python benchmarks/monitors.py [--pairs 30] [--block 4] [--users 20] [--check]
 
 Printed are, and with `--check` enforced:
 
@@ -110,20 +110,20 @@ def idle_cost(demo: RunningDemo, seconds: float) -> tuple[float, float, float]:
     return (watched - alone) / seconds, own / seconds, sink.readings / seconds
 
 
-def throughput(demo: RunningDemo, folder: Path, users: int, blocks: int, block_s: int) -> list[float]:
+def throughput(demo: RunningDemo, folder: Path, users: int, pairs: int, block_s: int) -> list[float]:
     """The ratios of requests per second watched to not watched, of neighbouring blocks of one run."""
     (folder / "locustfile.py").write_text(LOCUSTFILE)
     kinds = ("host", "process", "prometheus", "postgres", "redis", "mysql")
     off = "".join(f"  {kind}: false\n" for kind in kinds)
     (folder / "loadproof.yaml").write_text(f"monitors:\n  discover: false\n{off}")
-    length_s = START_S + blocks * (block_s + 3)
+    # Watched, not, not, watched: what becomes slower with time hurts both.
+    plan = [number % 4 in {0, 3} for number in range(2 * pairs)]
+    length_s = START_S + len(plan) * (block_s + 3)
     command = [
         sys.executable, "-m", "loadproof", "run", "locustfile.py", "--target", demo.base_url, "--quiet",
         "--users", str(users), "-r", str(users), "--run-time", f"{length_s}s", "--run-file", "run.db",
     ]  # fmt: skip
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
-        # Watched, not, not, watched: what becomes slower with time hurts both.
-        plan = [number % 4 in {0, 3} for number in range(blocks)]
         seconds = asyncio.run(_switching(demo, plan, block_s))
         process.send_signal(signal.SIGINT)
         process.wait(60)
@@ -131,8 +131,8 @@ def throughput(demo: RunningDemo, folder: Path, users: int, blocks: int, block_s
     for part in read_run(folder / "run.db").slices:
         by_second[part.second] += part.requests
     rates = [statistics.mean(by_second[second] for second in block) for block in seconds]
-    pairs = zip(plan[::2], rates[::2], rates[1::2], strict=True)
-    return [one / other if first else other / one for first, one, other in pairs]
+    blocks = zip(plan[::2], rates[::2], rates[1::2], strict=True)
+    return [one / other if first else other / one for first, one, other in blocks]
 
 
 async def _switching(demo: RunningDemo, plan: list[bool], block_s: int) -> list[range]:
@@ -156,7 +156,7 @@ def main() -> int:
     """Measure and print; 1 when `--check` was asked for and a limit does not hold."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--idle", type=int, default=20, help="seconds without load, watched and not")
-    parser.add_argument("--blocks", type=int, default=60)
+    parser.add_argument("--pairs", type=int, default=30, help="of blocks, one watched and one not")
     parser.add_argument("--block", type=int, default=4, help="seconds of a block")
     parser.add_argument("--users", type=int, default=20)
     parser.add_argument("--check", action="store_true")
@@ -167,7 +167,7 @@ def main() -> int:
         print(f"the conductor spends {own:.2%} of a core on {readings:.0f} readings a second")
         share = (watched + own) / (psutil.cpu_count() or 1)
         print(f"which is {share:.2%} of all cores: the most that throughput can lose", flush=True)
-        ratios = throughput(demo, Path(name), options.users, options.blocks, options.block)
+        ratios = throughput(demo, Path(name), options.users, options.pairs, options.block)
     logs = [math.log(ratio) for ratio in ratios]
     mean, error = statistics.mean(logs), statistics.stdev(logs) / math.sqrt(len(logs))
     low, high = math.expm1(mean - 2 * error), math.expm1(mean + 2 * error)

@@ -76,15 +76,13 @@ def test_k6_says_that_the_least_load_breaks(shell: Shell, capacity: Path) -> Non
     with QueueServer(SERVED_PER_S, "constant") as server:
         done = shell(
             "capacity", "visit.js", "--target", server.url, "--requirements", "fast.yaml",
-            "--min-rate", "400/s", "--max-rate", "800/s", "--trial", "3s", "--run-file", "run.db", "--quiet",
+            "--min-rate", "400/s", "--max-rate", "800/s", "--trial", "8s", "--run-file", "run.db", "--quiet",
         )  # fmt: skip
     assert done.code == 3, done.text
     assert "the least load that was tried, 400/s, does not hold: p95 is" in done.out
     run = read_run(capacity / "run.db")
     ended = run.events_of(EventKind.TRIAL_ENDED)
-    assert len(ended) == 3
-    # A busy machine may tell of a trial's first seconds only when it is over.
-    assert any(event.data["cut"] for event in ended)
+    assert [event.data["cut"] for event in ended] == [True, True, True]
 
 
 def test_every_mistake_is_told_at_once(here: Here, capacity: Path) -> None:

@@ -127,7 +127,8 @@ class EarlyStop:
 
     def _undecided(self) -> int:
         """Requests of seconds that may turn out to be warm-up."""
-        return sum(count for second, count in self._requests.items() if second in self._window - self._sure)
+        unsure = self._window - self._sure
+        return sum(count for second, count in self._requests.items() if second in unsure)
 
     def _decided(self, requirement: Requirement, to_come: int) -> Verdict | None:
         """The verdict that stands whatever comes; None while both are possible."""

@@ -18,6 +18,8 @@ class PageServer:
         self.open = threading.Event()
         self.open.set()
         self.asked = 0
+        self.authorizations: list[str | None] = []
+        """What each request had as its header of that name."""
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -25,6 +27,7 @@ class PageServer:
 
             def do_GET(self) -> None:
                 owner.asked += 1
+                owner.authorizations.append(self.headers["Authorization"])
                 owner.open.wait(30)
                 body = owner.text if isinstance(owner.text, bytes) else owner.text.encode()
                 try:

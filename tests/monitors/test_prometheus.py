@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import httpx
@@ -152,6 +153,30 @@ def test_a_page_that_sends_its_readers_to_another_host_is_not_followed() -> None
         assert monitor.read()
         monitor.close()
         assert elsewhere.asked == 1
+
+
+def test_the_password_of_a_page_goes_to_its_own_server_only() -> None:
+    """One server of the host may not read what was written for another one, at another port."""
+    with PageServer("made 1\n") as elsewhere, PageServer("made 2\n") as page:
+        url = f"http://anna:p%40ss@{page.place}/metrics"
+        monitor = load_monitor(Watch("prometheus", "metrics", {"url": url}), time.time)
+        assert [reading.value for reading in monitor.read()] == [2.0]
+        page.status, page.location = 307, f"{elsewhere.url}/metrics"
+        assert [reading.value for reading in monitor.read()] == [1.0]
+        monitor.close()
+    assert page.authorizations == ["Basic " + b64encode(b"anna:p@ss").decode()] * 2
+    assert elsewhere.authorizations == [None]
+
+
+def test_a_page_that_leads_to_itself_is_an_error() -> None:
+    """Not asked for ever."""
+    with PageServer() as page:
+        page.status, page.location = 302, "/metrics"
+        monitor = _monitor(page)
+        with pytest.raises(MonitorError, match="sends its readers in a circle"):
+            monitor.read()
+        monitor.close()
+    assert page.asked < 10
 
 
 def test_a_slow_scrape_interval_is_said() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +34,8 @@ class HostMonitor:
         self._now = now
         self._proc = proc
         self._rates = Rates()
+        # Read for nothing each second otherwise: Linux tells what is used of it among 200 other numbers.
+        self._has_swap = psutil.swap_memory().total > 0
 
     def open(self) -> None:
         """Everybody may read what is read here."""
@@ -44,7 +47,7 @@ class HostMonitor:
     def read(self) -> list[Reading]:
         """The machine's state; rates from the second sample on."""
         time_s = self._now()
-        found = [*self._cpu(time_s), *_memory(), *self._disks(time_s), *self._network(time_s)]
+        found = [*self._cpu(time_s), *self._memory(), *self._disks(time_s), *self._network(time_s)]
         found += self._pressure(time_s)
         return [
             Reading(time_s, self._source, series, value, unit, limit) for series, value, unit, limit in found
@@ -81,16 +84,25 @@ class HostMonitor:
                 yield f"cpu.{kind}", sums[kind], Unit.CORES, limit
         yield "load.1m", os.getloadavg()[0], Unit.NONE, None
 
+    def _memory(self) -> Iterator[Row]:
+        memory = psutil.virtual_memory()
+        yield "memory.used", float(memory.total - memory.available), Unit.BYTES, float(memory.total)
+        if self._has_swap:
+            swap = psutil.swap_memory()
+            yield "swap.used", float(swap.used), Unit.BYTES, float(swap.total)
+
     def _disks(self, time_s: float) -> Iterator[Row]:
-        counters = psutil.disk_io_counters()
-        if counters is None:
+        disks = psutil.disk_io_counters(perdisk=True)
+        whole = [disk for name, disk in disks.items() if _is_whole(name)]
+        if not whole:
             return
-        for series, value in (("disk.read", counters.read_bytes), ("disk.written", counters.write_bytes)):
+        read, written = sum(disk.read_bytes for disk in whole), sum(disk.write_bytes for disk in whole)
+        for series, value in (("disk.read", read), ("disk.written", written)):
             rate = self._rates.per_second(series, time_s, value)
             if rate is not None:
                 yield series, rate, Unit.BYTES_PER_SECOND, None
         shares = []
-        for name, disk in psutil.disk_io_counters(perdisk=True).items():
+        for name, disk in disks.items():
             busy_s = getattr(disk, "busy_time", 0) / 1000
             rate = self._rates.per_second(f"disk.busy {name}", time_s, busy_s)
             shares += [] if rate is None else [rate]
@@ -128,12 +140,10 @@ Row = tuple[str, float, Unit, float | None]
 """Series, value, unit, limit."""
 
 
-def _memory() -> Iterator[Row]:
-    memory = psutil.virtual_memory()
-    yield "memory.used", float(memory.total - memory.available), Unit.BYTES, float(memory.total)
-    swap = psutil.swap_memory()
-    if swap.total:
-        yield "swap.used", float(swap.used), Unit.BYTES, float(swap.total)
+@cache
+def _is_whole(disk: str) -> bool:
+    """A disk, no part of one: what goes through a part is counted for its disk, too."""
+    return not psutil.LINUX or Path("/sys/block", disk.replace("/", "!")).exists()
 
 
 def _retransmits(snmp: Path) -> int | None:

@@ -49,6 +49,7 @@ class ProcessMonitor:
         self._members_s = 0.0
         self._roots: list[int] = []
         self._many = False
+        self._memory_bytes = float(psutil.virtual_memory().total)
         self._cgroup: Cgroup | None = None
         self._told: set[str] = set()
 
@@ -176,9 +177,8 @@ class ProcessMonitor:
         return min([*limits, *([] if allowed is None else [allowed])])
 
     def _memory_limit(self) -> float:
-        total = float(psutil.virtual_memory().total)
         allowed = self._cgroup.memory_limit_bytes() if self._cgroup else None
-        return total if allowed is None else min(total, allowed)
+        return self._memory_bytes if allowed is None else min(self._memory_bytes, allowed)
 
     def _descriptor_limit(self, alive: list[psutil.Process]) -> float | None:
         try:

@@ -94,6 +94,56 @@ def test_descriptors_near_their_limit_spoil_the_run() -> None:
     assert finding.sentence == "the generator was out of file descriptors: 950 of 1,000"
 
 
+def unsent(text: str, count: int) -> Event:
+    """So many requests that failed with `text` in the second in which `found` has its requests."""
+    return Event(
+        float(runs.START + 1), EventKind.ERROR_SAMPLE, text, {"endpoint": "POST /pay", "count": count}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("[Errno 99] Cannot assign requested address", "generator.ports"),
+        ("dial tcp 127.0.0.1:80: connect: cannot assign requested address", "generator.ports"),
+        ("[Errno 49] Can't assign requested address", "generator.ports"),  # macOS
+        ("[Errno 24] Too many open files", "generator.fds"),
+        ("dial tcp 127.0.0.1:80: socket: too many open files", "generator.fds"),
+        ("[Errno 111] Connection refused", None),
+        ("HTTP 500", None),
+    ],
+)
+def test_requests_that_could_not_be_sent_are_the_generators_failures(text: str, finding: str | None) -> None:
+    """Whatever an error rate says then: the service never saw them."""
+    assert [f.id for f in found(events=[unsent(text, 5)])] == ([finding] if finding else [])
+
+
+def test_one_unsent_request_among_many_decides_nothing() -> None:
+    """Below 0.1 % no error rate that anybody requires is touched."""
+    run = runs.load(
+        slices=[runs.requests("/pay", 10_000)], events=[unsent("[Errno 24] Too many open files", 9)]
+    )
+    assert judge_generator(run, judged_window(run)) == []
+
+
+def test_unsent_requests_are_told_with_the_sockets_there_were() -> None:
+    """The machine's sockets alone prove nothing: a server's own take no local port."""
+    sockets = runs.series("locust.sockets", {5: 28_000.0}, Unit.COUNT, 28_232.0, looks=False)
+    assert found(sockets) == []
+    (finding,) = found(sockets, events=[unsent("[Errno 99] Cannot assign requested address", 5)])
+    assert finding.sentence == (
+        "the generator was out of local ports: 5% of the requests could not be sent, "
+        "28,000 TCP sockets for 28,232 ports"
+    )
+
+
+@pytest.mark.parametrize(("per_s", "told"), [(0.5, True), (0.0, False), (0.01, False)])
+def test_segments_sent_again_are_a_note(per_s: float, told: bool) -> None:
+    """They are the network's or the service's, and cost a request more than most services do."""
+    notes = found(runs.series("host.tcp.retransmits", per_s, Unit.PER_SECOND, looks=False))
+    assert [(f.id, f.evidence.get("note")) for f in notes] == ([("network.resent", True)] if told else [])
+
+
 def test_dropped_iterations_are_told_with_their_share() -> None:
     """k6 drops what no user is free for: the share of the planned iterations is the measure."""
     warning = Event(runs.START + 2.0, EventKind.ENGINE_LOG, "warning: Insufficient VUs, reached 2 active VUs")

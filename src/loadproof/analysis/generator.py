@@ -8,6 +8,7 @@ of these signals: its users wait, and the heartbeat is on time.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -34,6 +35,10 @@ GREATEST_CPU: Final = 0.80
 GREATEST_FILLED: Final = 0.90
 """Of file descriptors."""
 LEAST_SHARE: Final = 0.05
+LEAST_UNSENT: Final = 0.001
+"""Of all requests, those that could not be sent: error rates that people require begin there."""
+LEAST_RESENT: Final = 0.01
+"""TCP segments sent again, for each request."""
 LONGEST_S: Final = 10
 LEAST_SECONDS: Final = 2
 """So many seconds may always be bad: in a run of a minute one hiccup of the machine decides nothing."""
@@ -68,6 +73,36 @@ class Violation:
         }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Scarce:
+    """What a generator may run out of."""
+
+    id: str
+    name: str
+    series: str
+    decides: bool
+    """Whether a full `series` says so by itself; if not it is told beside requests that could not be sent."""
+    counted: str
+    """How `used` and `limit` of it are told."""
+    said: re.Pattern[str]
+    """By the operating system, to whoever wanted one more."""
+    advice: str
+
+
+_SCARCE: Final = (
+    Scarce(
+        "generator.fds", "file descriptors", "fds", True, "{used} of {limit}",
+        re.compile("too many open files", re.IGNORECASE),
+        "raise the limit (ulimit -n), or add --processes",
+    ),
+    Scarce(
+        "generator.ports", "local ports", "sockets", False, "{used} TCP sockets for {limit} ports",
+        re.compile("can(no|')t assign requested address", re.IGNORECASE),
+        "keep connections open (keep-alive), widen net.ipv4.ip_local_port_range, or use more machines",
+    ),
+)  # fmt: skip
+
+
 def judge_generator(run: Run, window: Window) -> list[Finding]:
     """One finding for each signal that spoilt the measurement; a note when only its processor was busy."""
     own: dict[tuple[str, str], list[Reading]] = defaultdict(list)
@@ -75,8 +110,8 @@ def judge_generator(run: Run, window: Window) -> list[Finding]:
         if reading.source in ("locust", "k6", "probe") and int(reading.time_s) in window.seconds:
             own[reading.source, reading.series].append(reading)
     late = _lag(run, own["locust", "scheduler_lag"], own, window)
-    findings = [*late, *_k6_starved(own), *_filled(own), *_dropped(run, own, window)]
-    findings += _probe(run, own, window)
+    findings = [*_scarce(run, own, window), *late, *_k6_starved(own), *_dropped(run, own, window)]
+    findings += [*_probe(run, own, window), *_resent(run, window)]
     return findings if late else [*findings, *_busy(run, own, window)]
 
 
@@ -150,19 +185,47 @@ def _k6_starved(own: dict[tuple[str, str], list[Reading]]) -> list[Finding]:
     return [Finding("generator.cpu", Verdict.INCONCLUSIVE, sentence, evidence, advice)]
 
 
-def _filled(own: dict[tuple[str, str], list[Reading]]) -> list[Finding]:
+def _scarce(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
+    """What it ran out of: requests that it could not send are failures of its own, not of the service."""
+    requests = sum(part.requests for part in run.slices if part.second in window.seconds)
+    samples = [e for e in run.events_of(EventKind.ERROR_SAMPLE) if int(e.time_s) in window.seconds]
     found = []
-    for engine in ("locust", "k6"):
-        readings = [r for r in own[engine, "fds"] if r.limit]
-        bad = _beyond(readings, lambda r: r.value / (r.limit or 1.0) >= GREATEST_FILLED, GREATEST_FILLED)
-        if not bad.seconds:
+    for scarce in _SCARCE:
+        unsent = sum(int(e.data.get("count", 1)) for e in samples if scarce.said.search(e.message))
+        filled = [r for engine in ("locust", "k6") for r in own[engine, scarce.series] if r.limit]
+        bad = _beyond(filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_FILLED, GREATEST_FILLED)
+        share = unsent / requests if requests else 0.0
+        if share < LEAST_UNSENT and not (scarce.decides and bad.seconds):
             continue
-        share = f"{format_count(round(bad.worst))} of {format_count(round(readings[-1].limit or 0.0))}"
-        sentence = f"the generator was out of file descriptors: {share}"
-        evidence = {"measurement": "invalid", **bad.evidence()}
-        advice = "raise the limit (ulimit -n), or add --processes"
-        found.append(Finding("generator.fds", Verdict.INCONCLUSIVE, sentence, evidence, advice))
+        parts = [f"{format_percent(share)} of the requests could not be sent"] if unsent else []
+        if filled:
+            limit = format_count(round(filled[-1].limit or 0.0))
+            parts.append(scarce.counted.format(used=format_count(round(bad.worst)), limit=limit))
+        evidence = {"measurement": "invalid", **bad.evidence(), "unsent": unsent, "share": share}
+        sentence = f"the generator was out of {scarce.name}: {', '.join(parts)}"
+        found.append(Finding(scarce.id, Verdict.INCONCLUSIVE, sentence, evidence, scarce.advice))
     return found
+
+
+def _resent(run: Run, window: Window) -> list[Finding]:
+    """Segments that TCP sent again: response times hold what the network, or a full accept queue, lost."""
+    resent = [
+        reading
+        for reading in run.readings
+        if (reading.source, reading.series) == ("host", "tcp.retransmits")
+        and int(reading.time_s) in window.seconds
+    ]
+    rate = _throughput(run, window)
+    mean = _mean(resent) or 0.0
+    if not rate or mean / rate < LEAST_RESENT:
+        return []
+    sentence = (
+        f"TCP sent {mean:.1f} segments a second again, for {format_rate(rate)}: packets were lost, or found "
+        "the service's accept queue full, and each of them costs its request 200 ms or more"
+    )
+    evidence = {NOTE: True, "resent_per_s": mean, "requests_per_s": rate}
+    advice = "look at the path to the service, and at the backlog that it listens with (net.core.somaxconn)"
+    return [Finding("network.resent", Verdict.PASS, sentence, evidence, advice)]
 
 
 def _dropped(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:

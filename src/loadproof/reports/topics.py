@@ -41,7 +41,7 @@ _TITLES: Final = {
 }
 _TOPICS: Final = {
     "requirements": REQUIREMENTS,
-    "load": "load", "run": "load", "engine": "load",
+    "load": "load", "run": "load", "engine": "load", "network": "load",
     "steady": "behaviour", "stress": "behaviour", "spike": "behaviour", "soak": "behaviour",
     "capacity": "behaviour",
     "breach": "breach",

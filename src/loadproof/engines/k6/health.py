@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import math
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
+from loadproof.engines.scarce import sockets_and_ports
 from loadproof.model import Reading, Unit
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 async def watch_for_ever(supervisor: int, sink: Sink) -> None:
-    """Series of k6, the supervisor's child: `cpu` in cores of those that it may use, `fds` of its limit."""
+    """Series of k6, the supervisor's child: `cpu` in cores of those that it may use, `fds` of its limit.
+
+    And `sockets`, of all the machine, beside the local ports that there are for them.
+    """
     last: tuple[float, float] | None = None
     while True:
         await asyncio.sleep(1.0 - sink.now() % 1.0)
@@ -33,6 +36,10 @@ async def watch_for_ever(supervisor: int, sink: Sink) -> None:
                 sink.reading(Reading(second, "k6", "cpu", cores, Unit.CORES, float(usable)))
                 if descriptors is not None:
                     sink.reading(Reading(second, "k6", "fds", float(descriptors), Unit.COUNT, limit))
+                sockets = sockets_and_ports()
+                if sockets is not None:
+                    used, ports = map(float, sockets)
+                    sink.reading(Reading(second, "k6", "sockets", used, Unit.COUNT, ports))
             last = (time_s, used_s)
 
 
@@ -44,5 +51,4 @@ def _usage(supervisor: int) -> tuple[float, int | None, float | None]:
     times = child.cpu_times()
     if not psutil.LINUX:
         return times.user + times.system, None, None
-    descriptors = len(list(Path(f"/proc/{child.pid}/fd").iterdir()))
-    return times.user + times.system, descriptors, float(child.rlimit(psutil.RLIMIT_NOFILE)[0])
+    return times.user + times.system, child.num_fds(), float(child.rlimit(psutil.RLIMIT_NOFILE)[0])

@@ -212,7 +212,7 @@ def _paced(row: Sequence[Any], pace_s: float) -> Iterator[Reading]:
 
 def _health(row: Sequence[Any]) -> Iterator[Reading]:
     """One second of one Locust process; with several of them each has its own readings of a second."""
-    second, lag_s, cores, waited, gc_s, descriptors, limit = row
+    second, lag_s, cores, waited, gc_s, descriptors, limit, sockets = row
     yield Reading(float(second), "locust", "scheduler_lag", lag_s, Unit.SECONDS)
     # Python computes on one core at a time, whatever the machine has.
     yield Reading(float(second), "locust", "cpu", cores, Unit.CORES, 1.0)
@@ -221,6 +221,8 @@ def _health(row: Sequence[Any]) -> Iterator[Reading]:
     yield Reading(float(second), "locust", "gc_pause", gc_s, Unit.SECONDS)
     if descriptors is not None:
         yield Reading(float(second), "locust", "fds", float(descriptors), Unit.COUNT, float(limit))
+    if sockets is not None:
+        yield Reading(float(second), "locust", "sockets", float(sockets[0]), Unit.COUNT, float(sockets[1]))
 
 
 def _own_load(plan: Plan) -> bool:

@@ -9,7 +9,6 @@ intervals stands for all those that were due in it, or one long stall would coun
 from __future__ import annotations
 
 import gc
-import os
 import resource
 import time
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gevent
 import numpy as np
+
+from loadproof.engines.scarce import descriptors_in_use, sockets_and_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +27,10 @@ _LONGEST_STALL_S: Final = 60.0
 _DESCRIPTORS_EVERY_S: Final = 5
 """Counting them takes as long as there are many."""
 _SCHEDSTAT = Path("/proc/self/schedstat")
-_DESCRIPTORS = Path("/proc/self/fd")
 
 Row = list[Any]
 """[second, lag p99 (s), cores used, share of the time ready but without a processor or None, longest garbage
-collection (s), descriptors or None, their limit]"""
+collection (s), descriptors or None, their limit, (TCP sockets of the machine, its local ports) or None]"""
 
 
 class Heartbeat:
@@ -83,12 +83,9 @@ class Heartbeat:
         gc_s, self._longest_gc_s = self._longest_gc_s, 0.0
         for over in sorted(key for key in self._lags if key < second):
             lag_s = float(np.quantile(self._lags.pop(over), 0.99))
-            descriptors = len(os.listdir(_DESCRIPTORS)) if self._counts_descriptors(over) else None  # noqa: PTH208
             limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-            self._rows.append([over, lag_s, cores, waited, gc_s, descriptors, limit])
-
-    def _counts_descriptors(self, second: int) -> bool:
-        return second % _DESCRIPTORS_EVERY_S == 0 and _DESCRIPTORS.is_dir()
+            descriptors = descriptors_in_use(limit) if over % _DESCRIPTORS_EVERY_S == 0 else None
+            self._rows.append([over, lag_s, cores, waited, gc_s, descriptors, limit, sockets_and_ports()])
 
     def _on_gc(self, phase: str, _info: dict[str, int]) -> None:
         if phase == "start":

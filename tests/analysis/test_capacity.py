@@ -10,8 +10,9 @@ import pytest
 from loadproof.analysis.capacity import Course, SearchDecision, capacity_window
 from loadproof.analysis.judge import exit_code, judge
 from loadproof.analysis.load_search import SearchEnd, TrialOutcome, TrialRole
+from loadproof.analysis.trials import trials_of
 from loadproof.errors import ExitCode
-from loadproof.model import Finding, Report, Verdict
+from loadproof.model import Finding, Reading, Report, Unit, Verdict
 from loadproof.plan.capacity import CapacityGoal
 from tests.analysis.searches import Searched, Second, Service, sharp, threshold
 from tests.runs import error_rate, required, throughput
@@ -37,6 +38,34 @@ def test_a_capacity_is_the_headline_with_what_broke_above_it() -> None:
     assert report.sentence.startswith(f"it holds {evidence['held']:.0f}/s and breaks at")
     assert "p95 is 1s, required < 100ms" in report.sentence
     assert (report.verdict, exit_code(report)) == (Verdict.PASS, ExitCode.PASS)
+
+
+def with_pool(load: float, _: int) -> Second:
+    """Four connections that serve 100 requests a second and no more: the others wait."""
+    answered = min(round(load), 100)
+    return Second([0.01 if load <= 100 else 1.0] * answered)
+
+
+def test_a_capacity_is_told_with_what_ends_it() -> None:
+    """The trials are the levels of load: the pool was full where more load brought no more answers."""
+    searched = Searched(with_pool, GOAL)
+    for trial in trials_of(searched.search()):
+        used, waiting = min(trial.load / 100, 1.0) * 4, max(0.0, trial.load - 100)
+        for second in trial.seconds:
+            looked_s = second + 1.004
+            searched.readings += [
+                Reading(looked_s, "pool", "connections.used", used, Unit.COUNT, 4.0),
+                Reading(looked_s, "pool", "connections.waiting", waiting, Unit.COUNT),
+            ]
+    (found,) = [f for f in judge(searched.run()).findings if f.id == "bottleneck"]
+    assert found.evidence["named"] == ["the connection pool"]
+    assert found.evidence["plateau_per_s"] == pytest.approx(100.0, rel=0.02)
+
+
+def test_a_capacity_that_was_not_reached_has_no_bottleneck() -> None:
+    """Throughput followed the load to the greatest that was tried."""
+    (note,) = [f for f in found(sharp(500.0)).findings if f.id == "bottleneck"]
+    assert note.sentence == "nothing saturated: throughput still followed the load at 400/s at 400/s planned"
 
 
 def test_requirements_are_judged_at_the_load_found() -> None:

@@ -195,6 +195,14 @@ def capacity_window(run: Run) -> Window:
     return Window(seconds, f"{format_duration(len(seconds))} at {load}")
 
 
+def broken_window(run: Run) -> Window:
+    """The seconds of the trials at the least load that broke: what ends the service shows there."""
+    course = Course(run)
+    broke = course.bounds.broke
+    trials = [] if broke is None else course.at(broke, TrialOutcome.BROKE)
+    return Window(frozenset[int]().union(*(result.trial.seconds for result in trials)), "the load that broke")
+
+
 def narrowed(run: Run) -> Run:
     """A capacity run with only those thresholds of a k6 script that were found at the load found."""
     if run.plan.profile.kind is not ProfileKind.CAPACITY or not run.events_of(EventKind.ENGINE_THRESHOLD):

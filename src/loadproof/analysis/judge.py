@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.breach import breach_note
 from loadproof.analysis.by_window import judge_by_window
-from loadproof.analysis.capacity import capacity_window, find_capacity, narrowed
+from loadproof.analysis.capacity import broken_window, capacity_window, find_capacity, narrowed
 from loadproof.analysis.charts import charts_of
 from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.dropped import judge_dropped
@@ -109,8 +109,10 @@ def judge(
         advice = "give a requirements file: --requirements FILE"
         findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
     # Trials of a search break on purpose, and are void by themselves where the generator spoilt them.
-    analyses = (find_capacity,) if searched else ANALYSES
-    found = [finding for analysis in analyses for finding in analysis(run, window)]
+    if searched:
+        found = [*find_capacity(run, window), *find_bottleneck(run, broken_window(run))]
+    else:
+        found = [finding for analysis in ANALYSES for finding in analysis(run, window)]
     findings = [*of_load, *findings, *found, *breach_note(run, window, broken)]
     verdict = overall_verdict(findings)
     span = load_span(run)

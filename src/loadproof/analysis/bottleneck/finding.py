@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from loadproof.run.reader import Run
 
 ID: Final = "bottleneck"
-_ASKS_FOR_LIMITS: Final = (ProfileKind.STRESS, ProfileKind.SPIKE)
+_ASKS_FOR_LIMITS: Final = (ProfileKind.STRESS, ProfileKind.SPIKE, ProfileKind.CAPACITY)
 """Profiles whose reader wants to know also that nothing saturated."""
 
 
 def find_bottleneck(run: Run, window: Window) -> list[Finding]:
-    """One note at most: over the levels of load where there are several, or else what was full."""
+    """One note at most: over the levels of load where there are several, else what was full in `window`."""
     measured = Measured(run.readings)
     levels = levels_of(run)
     if levels is None:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.bottleneck.law import LEAST_LEVELS, littles_law_error
+from loadproof.analysis.capacity import Course
+from loadproof.analysis.load_search import TrialOutcome
 from loadproof.analysis.windows import load_span
+from loadproof.model import ProfileKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -33,7 +36,9 @@ _BY_SECOND: Final = ("load", "locust", "k6")
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Ascending; the seconds after the highest load are left out, where a backlog may still be served."""
+    """Ascending. Left out are the seconds after the highest load, where a backlog may still be served, and
+    of a search what lies between its trials.
+    """
 
     seconds: tuple[tuple[int, ...], ...]
     load: NDArray[np.float64]
@@ -60,17 +65,11 @@ class Levels:
 
 def levels_of(run: Run) -> Levels | None:
     """None when the load had fewer than three levels, or never changed much."""
-    span = load_span(run)
-    if span is None:
-        return None
-    load = _load_by_second(run, math.ceil(span[0]), math.floor(span[1]))
-    load = {second: value for second, value in load.items() if value > 0}
+    searched = run.plan.profile.kind is ProfileKind.CAPACITY
+    load = _load_by_trial(run) if searched else _load_by_second(run)
     if not load or max(load.values()) < min(load.values()) * _LEAST_RANGE:
         return None
-    top = max(load.values())
-    last = max(second for second, value in load.items() if value >= top * _AT_THE_TOP)
-    rising = {second: value for second, value in load.items() if second <= last}
-    groups = _grouped(rising, _least_seconds(run, rising))
+    groups = _of_one_load(load) if searched else _rising(run, load)
     by_second: dict[int, list[Slice]] = defaultdict(list)
     for part in run.slices:
         by_second[part.second].append(part)
@@ -112,7 +111,34 @@ def _measured_second(reading: Reading) -> int:
     return int(reading.time_s if reading.source in _BY_SECOND else reading.time_s - 0.5)
 
 
-def _load_by_second(run: Run, first: int, end: int) -> dict[int, float]:
+def _load_by_trial(run: Run) -> dict[int, float]:
+    """Of a search, whose trials go up and down and let the service rest after those that broke."""
+    return {
+        second: result.trial.load
+        for result in Course(run).results
+        if result.outcome is not TrialOutcome.VOID
+        for second in result.trial.seconds
+    }
+
+
+def _of_one_load(load: dict[int, float]) -> list[tuple[int, ...]]:
+    """The seconds of each load, from the least, where there are enough of them."""
+    seconds: dict[float, list[int]] = defaultdict(list)
+    for second, value in sorted(load.items()):
+        seconds[value].append(second)
+    return [tuple(seconds[value]) for value in sorted(seconds) if len(seconds[value]) >= _LEAST_SECONDS]
+
+
+def _load_by_second(run: Run) -> dict[int, float]:
+    """Without the seconds that had none."""
+    span = load_span(run)
+    if span is None:
+        return {}
+    known = _planned_or_counted(run, math.ceil(span[0]), math.floor(span[1]))
+    return {second: value for second, value in known.items() if value > 0}
+
+
+def _planned_or_counted(run: Run, first: int, end: int) -> dict[int, float]:
     if run.plan.profile.open_model:
         profile, start_s = run.plan.played_profile, first
         return {second: profile.level_at(second - start_s + 0.5) for second in range(first, end)}
@@ -126,6 +152,14 @@ def _load_by_second(run: Run, first: int, end: int) -> dict[int, float]:
         if value is not None:
             known[second] = value
     return known
+
+
+def _rising(run: Run, load: dict[int, float]) -> list[tuple[int, ...]]:
+    """Up to the last second of the highest load."""
+    top = max(load.values())
+    last = max(second for second, value in load.items() if value >= top * _AT_THE_TOP)
+    rising = {second: value for second, value in load.items() if second <= last}
+    return _grouped(rising, _least_seconds(run, rising))
 
 
 def _grouped(load: dict[int, float], least: int) -> list[tuple[int, ...]]:

@@ -1,0 +1,158 @@
+"""What the terminal shows while a load goes on: every number is that of the slices it was given."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console, RenderableType
+
+from loadproof.model import Event, EventKind, Reading, Unit, Verdict
+from loadproof.run.live import LiveView, PlainView, render, run_view, sparkline
+from loadproof.run.progress import Progress
+from loadproof.run.trial_view import TrialBoard, render_trials, trial_view
+from tests.runs import LOANS, LOGIN, START, event, part, plan, required, staged
+
+WIDTH = 100
+
+
+def console(*, terminal: bool = False) -> Console:
+    return Console(
+        file=io.StringIO(), width=WIDTH, force_terminal=terminal, color_system=None, legacy_windows=False
+    )
+
+
+def printed(screen: Console) -> str:
+    assert isinstance(screen.file, io.StringIO)
+    return screen.file.getvalue()
+
+
+def drawn(what: RenderableType) -> str:
+    """As text."""
+    screen = console()
+    screen.print(what)
+    return printed(screen)
+
+
+def a_run(seconds: int = 20, *, open_model: bool = False) -> Progress:
+    """Of a minute at 10 users, `seconds` of which are over: 10 loans a second, and one login that fails."""
+    progress = Progress(plan(required(0.5), profile=staged((60.0, 10.0), open_model=open_model)))
+    progress.add_event(event(0.0, EventKind.LOAD_STARTED, "the load started"))
+    for second in range(seconds):
+        progress.add_slice(part(second, LOANS, [0.1] * 10))
+        progress.add_slice(part(second, LOGIN, [0.3], failed=1))
+        progress.add_reading(Reading(START + second, "load", "users", 10.0, Unit.COUNT))
+        if open_model:
+            for series, count in (("planned", 12.0), ("started", 11.0), ("late", 1.0), ("dropped", 1.0)):
+                progress.add_reading(Reading(START + second, "load", series, count, Unit.COUNT))
+    return progress
+
+
+def words(text: str, line_with: str) -> list[str]:
+    return next(line for line in text.splitlines() if line_with in line).split()
+
+
+def test_the_screen_has_the_run_s_numbers() -> None:
+    """Where it is, how much it does, each endpoint, and each requirement as it stands."""
+    progress = a_run()
+    requirement = progress.plan.requirements[0]
+    text = drawn(render(progress, START + 20.0, [(requirement, Verdict.PASS, "300ms")], WIDTH))
+    assert "20s of 1m, 40s left" in text
+    assert words(text, "users")[:5] == ["users", "10", "throughput", "11/s", "█" * 19]
+    assert words(text, "GET /api/loans")[2:] == ["200", "100ms", "100ms", "100ms", "100ms", "0"]
+    assert words(text, "POST /api/auth/login")[2:] == [
+        "20",
+        "300ms",
+        "300ms",
+        "300ms",
+        "300ms",
+        "20",
+        "(100%)",
+    ]
+    assert words(text, "all requests")[2] == "220"
+    assert words(text, "✓")[-1] == "300ms"
+
+
+def test_the_open_model_shows_what_became_of_the_arrivals() -> None:
+    """Planned and started each second, and how many in all were late or never came."""
+    text = drawn(render(a_run(open_model=True), START + 20.0, [], WIDTH))
+    assert "arrivals 12/s planned  11/s started   late 20   dropped 20" in text
+
+
+def test_a_screen_before_the_first_request_has_no_number() -> None:
+    """A dash, not a zero that nobody measured."""
+    progress = Progress(plan(profile=staged((60.0, 10.0))))
+    text = drawn(render(progress, START + 0.0, [], WIDTH))
+    assert "starting" in text
+    assert words(text, "users")[:4] == ["users", "—", "throughput", "—"]
+
+
+def test_no_screen_is_wider_than_the_terminal() -> None:
+    """A sparkline of a minute is cut, and a line of it never becomes two."""
+    progress = a_run(59)
+    assert len(sparkline(progress)) == 58
+    narrow = Console(file=io.StringIO(), width=50, color_system=None)
+    narrow.print(render(progress, START + 59.0, [], 50))
+    assert max(map(len, printed(narrow).splitlines())) <= 50
+    assert sum("throughput" in line for line in printed(narrow).splitlines()) == 1
+
+
+def test_without_a_terminal_there_is_a_line_every_five_seconds() -> None:
+    """Totals so far, and what the scenario printed once."""
+    screen = console()
+    view = run_view(screen, lambda _: [])
+    assert isinstance(view, PlainView)
+    progress = a_run(0)
+    progress.log.append("hello from the scenario")
+    with view:
+        for second in range(11):
+            progress.add_slice(part(second, LOANS, [0.1] * 10))
+            view.update(progress, START + second + 1.0)
+    lines = printed(screen).splitlines()
+    assert lines.count("hello from the scenario") == 1
+    assert lines.count("loadproof: the load started") == 1
+    totals = [line.split() for line in lines if "p95" in line]
+    assert [line[0] for line in totals] == ["1s", "6s", "11s"]
+    assert totals[-1] == ["11s", "—", "users", "10/s", "p50", "100ms", "p95", "100ms", "p99", "100ms",
+                          "0", "failed", "49s", "left"]  # fmt: skip
+
+
+def test_in_a_terminal_the_screen_is_drawn_over() -> None:
+    """A live view that leaves nothing of itself behind."""
+    screen = console(terminal=True)
+    view = run_view(screen, lambda _: [])
+    assert isinstance(view, LiveView)
+    with view:
+        view.update(a_run(), START + 20.0)
+        assert "GET /api/loans" in printed(screen)
+    assert printed(screen).endswith(("\x1b[2K", "\x1b[?25h", "\r"))
+
+
+def test_a_search_shows_what_is_known_and_each_trial() -> None:
+    """On the screen the last trials; without one each line once, and what is known after it."""
+    board = TrialBoard([("50/s for 10s: held", "held")], "100/s for 10s", "it holds 50/s")
+    progress = a_run()
+    text = drawn(render_trials(board, progress, START + 20.0))
+    assert words(text, "known") == ["known", "it", "holds", "50/s"]
+    assert words(text, " now ") == ["now", "100/s", "for", "10s"]
+    assert "50/s for 10s: held" in text
+    screen = console()
+    with trial_view(screen, board) as view:
+        for _ in range(3):
+            view.update(progress, START + 20.0)
+        board.finished.append(("100/s for 10s: broke", "broke"))
+        board.known = "it holds 50/s and breaks at 100/s"
+        view.update(progress, START + 30.0)
+    told = [line for line in printed(screen).splitlines() if "/s" in line]
+    assert told == [
+        "50/s for 10s: held; it holds 50/s",
+        "    20s  100/s for 10s",
+        "100/s for 10s: broke; it holds 50/s and breaks at 100/s",
+    ]
+
+
+def test_an_event_of_each_error_is_no_notice() -> None:
+    """A thousand errors must not scroll a terminal away."""
+    progress = a_run(1)
+    progress.notices.clear()
+    progress.add_event(Event(START + 1.0, EventKind.ERROR_SAMPLE, "HTTP 500"))
+    assert not progress.notices

@@ -228,6 +228,23 @@ def test_narrow_screens_scroll_down_only(opened: Opened, width: int) -> None:
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_on_paper_charts_are_light_and_whole(opened: Opened) -> None:
+    """Drawn for the width between the margins of A4 before a printer asks; afterwards all is as it was."""
+    widths = "[...document.querySelectorAll('.plot')].map(plot => plot.layout ? plot.layout.width : 0)"
+    ground = "getComputedStyle(document.body).backgroundColor"
+    opened.page.locator("#theme").click()
+    before = opened.page.evaluate(widths)
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    drawn = opened.page.evaluate(widths)
+    assert max(before) > 718 >= max(drawn) > 500
+    opened.page.emulate_media(media="print")
+    assert opened.page.evaluate(ground) == "rgb(255, 255, 255)"
+    opened.page.emulate_media(media="screen")
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert opened.page.evaluate(widths) == before
+    assert opened.page.evaluate(ground) == "rgb(19, 20, 22)"
+
+
 def test_everything_has_a_name_for_screen_readers(opened: Opened) -> None:
     """Tables have captions and headings with a scope, charts a description, controls a label."""
     page = opened.page

@@ -22,11 +22,13 @@ function theme() {
   let before;
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;
+    root.dataset.paper = "";  // its width, before charts are drawn for it
     root.dataset.theme = "light";
     for (const details of document.querySelectorAll("details:not(#more)")) details.open = true;
     show();
   });
   addEventListener("afterprint", () => {
+    delete root.dataset.paper;
     if (before === undefined) delete root.dataset.theme;
     else root.dataset.theme = before;
     show();

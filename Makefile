@@ -51,7 +51,10 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/imports.py
 	$(BIN)/python benchmarks/history.py
 	$(BIN)/python -m benchmarks.capacity queue
-	$(BIN)/python -m benchmarks.capacity demo
+	$(BIN)/python -m benchmarks.capacity demo --fault pool=4 --fault far-database=20ms
+	$(BIN)/python -m benchmarks.phases spike
+	$(BIN)/python -m benchmarks.phases soak --seconds 180
+	$(BIN)/python benchmarks/comparisons.py --delay-ms 100
 	$(BIN)/python benchmarks/bottlenecks.py
 	$(BIN)/python benchmarks/generator.py
 

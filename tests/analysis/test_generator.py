@@ -132,7 +132,7 @@ def test_unsent_requests_are_told_with_the_sockets_there_were() -> None:
     assert found(sockets) == []
     (finding,) = found(sockets, events=[unsent("[Errno 99] Cannot assign requested address", 5)])
     assert finding.sentence == (
-        "the generator was out of local ports: 5% of the requests could not be sent, "
+        "the generator was out of local ports, 5% of the requests could not be sent: "
         "28,000 TCP sockets for 28,232 ports"
     )
 

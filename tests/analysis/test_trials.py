@@ -7,10 +7,10 @@ import pytest
 from loadproof.analysis.load_search import TrialOutcome
 from loadproof.analysis.trials import TrialJudge, TrialResult, is_hopeless, trials_of
 from loadproof.engines.trials import TrialOrder
-from loadproof.model import Endpoint, Requirement
+from loadproof.model import Endpoint, EventKind, Requirement
 from loadproof.plan.capacity import CapacityGoal
 from tests.analysis.searches import Searched, Second, Service, sharp, threshold
-from tests.runs import START, error_rate, required
+from tests.runs import START, error_rate, event, required
 
 GOAL = CapacityGoal(least=10.0, greatest=1000.0)
 FAST, SLOW = 0.01, 1.0
@@ -51,6 +51,20 @@ def test_errors_break_it() -> None:
     result = judged(lambda load, _: Second([FAST] * round(load), failed=5))
     assert result.outcome is TrialOutcome.BROKE
     assert "error rate is 5%" in result.reason
+
+
+def test_requests_that_the_generator_could_not_send_make_it_void() -> None:
+    """They failed, and the service never saw them: its capacity is another."""
+    searched = Searched(lambda load, _: Second([FAST] * round(load), failed=5), GOAL)
+    searched.play(TrialOrder(1, 100.0, 10.0, "search"))
+    searched.events.append(
+        event(5.0, EventKind.ERROR_SAMPLE, "[Errno 99] Cannot assign requested address", count=40)
+    )
+    run = searched.run()
+    result = TrialJudge(run).judge(trials_of(run)[0])
+    assert result.outcome is TrialOutcome.VOID
+    assert result.reason.startswith("the generator was out of local ports")
+    assert "keep-alive" in result.advice
 
 
 def test_the_first_second_is_not_judged() -> None:

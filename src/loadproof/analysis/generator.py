@@ -8,7 +8,6 @@ of these signals: its users wait, and the heartbeat is on time.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from loadproof.analysis.load import NOTE
+from loadproof.analysis.scarce import lacks
 from loadproof.analysis.windows import sample
 from loadproof.model import EventKind, Finding, Verdict
 from loadproof.units import format_count, format_duration, format_percent, format_rate
@@ -35,8 +35,6 @@ GREATEST_CPU: Final = 0.80
 GREATEST_FILLED: Final = 0.90
 """Of file descriptors."""
 LEAST_SHARE: Final = 0.05
-LEAST_UNSENT: Final = 0.001
-"""Of all requests, those that could not be sent: error rates that people require begin there."""
 LEAST_RESENT: Final = 0.01
 """TCP segments sent again, for each request."""
 LONGEST_S: Final = 10
@@ -71,36 +69,6 @@ class Violation:
             "bad_seconds": len(self.seconds), "measured_seconds": self.measured, "worst": self.worst,
             "threshold": self.threshold, "longest_s": _longest_row(self.seconds),
         }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Scarce:
-    """What a generator may run out of."""
-
-    id: str
-    name: str
-    series: str
-    decides: bool
-    """Whether a full `series` says so by itself; if not it is told beside requests that could not be sent."""
-    counted: str
-    """How `used` and `limit` of it are told."""
-    said: re.Pattern[str]
-    """By the operating system, to whoever wanted one more."""
-    advice: str
-
-
-_SCARCE: Final = (
-    Scarce(
-        "generator.fds", "file descriptors", "fds", True, "{used} of {limit}",
-        re.compile("too many open files", re.IGNORECASE),
-        "raise the limit (ulimit -n), or add --processes",
-    ),
-    Scarce(
-        "generator.ports", "local ports", "sockets", False, "{used} TCP sockets for {limit} ports",
-        re.compile("can(no|')t assign requested address", re.IGNORECASE),
-        "keep connections open (keep-alive), widen net.ipv4.ip_local_port_range, or use more machines",
-    ),
-)  # fmt: skip
 
 
 def judge_generator(run: Run, window: Window) -> list[Finding]:
@@ -187,22 +155,18 @@ def _k6_starved(own: dict[tuple[str, str], list[Reading]]) -> list[Finding]:
 
 def _scarce(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
     """What it ran out of: requests that it could not send are failures of its own, not of the service."""
-    requests = sum(part.requests for part in run.slices if part.second in window.seconds)
-    samples = [e for e in run.events_of(EventKind.ERROR_SAMPLE) if int(e.time_s) in window.seconds]
     found = []
-    for scarce in _SCARCE:
-        unsent = sum(int(e.data.get("count", 1)) for e in samples if scarce.said.search(e.message))
+    for lack in lacks(run, window):
+        scarce = lack.scarce
         filled = [r for engine in ("locust", "k6") for r in own[engine, scarce.series] if r.limit]
         bad = _beyond(filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_FILLED, GREATEST_FILLED)
-        share = unsent / requests if requests else 0.0
-        if share < LEAST_UNSENT and not (scarce.decides and bad.seconds):
+        if not lack.counts and not (scarce.decides and bad.seconds):
             continue
-        parts = [f"{format_percent(share)} of the requests could not be sent"] if unsent else []
+        sentence = lack.sentence
         if filled:
             limit = format_count(round(filled[-1].limit or 0.0))
-            parts.append(scarce.counted.format(used=format_count(round(bad.worst)), limit=limit))
-        evidence = {"measurement": "invalid", **bad.evidence(), "unsent": unsent, "share": share}
-        sentence = f"the generator was out of {scarce.name}: {', '.join(parts)}"
+            sentence += ": " + scarce.counted.format(used=format_count(round(bad.worst)), limit=limit)
+        evidence = {"measurement": "invalid", **bad.evidence(), "unsent": lack.unsent, "share": lack.share}
         found.append(Finding(scarce.id, Verdict.INCONCLUSIVE, sentence, evidence, scarce.advice))
     return found
 

@@ -14,6 +14,7 @@ from loadproof.analysis.load_search import Attempt, TrialOutcome, TrialRole
 from loadproof.analysis.omission import LEAST_ACHIEVED, Starts, starts
 from loadproof.analysis.requirements import matches
 from loadproof.analysis.resources import Watched, judge_resource
+from loadproof.analysis.scarce import lacks
 from loadproof.analysis.windows import Sample, Window, sample
 from loadproof.model import EventKind, Slice, Statistic, Subject
 from loadproof.units import format_count, format_duration, format_percent, format_rate
@@ -167,8 +168,9 @@ class TrialJudge:
         broken = self._broken(findings)
         missing = next((finding for finding in findings if finding.evidence.get("value") is None), None)
         short = counted is not None and (counted.achieved or 0.0) < LEAST_ACHIEVED
-        if (broken or short) and self._holds_from_the_send(judged, window):
-            return _void(trial, *_generator_late(counted))
+        own = self._generators_own(judged, window, counted) if broken or short else None
+        if own is not None:
+            return _void(trial, *own)
         if broken is None and missing is not None:
             return _void(trial, missing.sentence, missing.advice)
         reason = broken.sentence if broken else self._broken_threshold(trial)
@@ -201,6 +203,15 @@ class TrialJudge:
             if trial.begin_s < event.time_s < until_s and event.data.get("ok") is False:
                 return f"{event.message} does not hold"
         return ""
+
+    def _generators_own(
+        self, judged: Sequence[Slice], window: Window, counted: Starts | None
+    ) -> tuple[str, str] | None:
+        """Why it was the generator and not the service that broke a trial, and what helps; None if not."""
+        for lack in lacks(self._run, window):
+            if lack.counts:
+                return lack.sentence, lack.scarce.advice
+        return _generator_late(counted) if self._holds_from_the_send(judged, window) else None
 
     def _holds_from_the_send(self, judged: Sequence[Slice], window: Window) -> bool:
         """Everything would hold had no arrival been late: then it was the generator, not the service."""

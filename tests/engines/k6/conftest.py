@@ -5,68 +5,38 @@ from __future__ import annotations
 import asyncio
 import re
 import textwrap
-import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from loadproof.engines.k6.engine import K6Engine
-from loadproof.histogram import Histogram, merged
-from loadproof.model import Event, EventKind, Outcome, Plan, Profile, ProfileKind, Reading, Slice
+from loadproof.model import EventKind, Outcome, Plan, Profile, ProfileKind
 from tests.binaries import require_k6
 from tests.engines.k6.stub import Stub
+from tests.recording import Recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
-@dataclass
-class Sunk:
-    """A sink that keeps everything; `on_slice` is called with each slice."""
+class Sunk(Recording):
+    """A recording, read by endpoint and with k6's own series."""
 
-    slices: list[Slice] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    logged: list[str] = field(default_factory=list)
-    on_slice: Callable[[Slice], None] = lambda _part: None
-
-    def slice(self, part: Slice) -> None:
-        self.slices.append(part)
-        self.on_slice(part)
-
-    def reading(self, reading: Reading) -> None:
-        self.readings.append(reading)
-
-    def event(self, event: Event) -> None:
-        self.events.append(event)
-
-    def log(self, line: str) -> None:
-        self.logged.append(line)
-
-    def now(self) -> float:
-        return time.time()
-
-    def requests(self) -> Counter[str]:
+    def by_endpoint(self) -> Counter[str]:
         counts: Counter[str] = Counter()
         for part in self.slices:
             counts[str(part.endpoint)] += part.requests
         return counts
 
-    def failures(self) -> dict[str, dict[str, int]]:
+    def failed_by_endpoint(self) -> dict[str, dict[str, int]]:
         counts: dict[str, Counter[str]] = {}
         for part in self.slices:
             for kind, count in part.failures.items():
                 counts.setdefault(str(part.endpoint), Counter())[str(kind)] += count
         return {endpoint: dict(kinds) for endpoint, kinds in counts.items()}
-
-    def response(self) -> Histogram:
-        return merged(part.response for part in self.slices)
-
-    def of(self, kind: EventKind) -> list[Event]:
-        return [event for event in self.events if event.kind is kind]
 
     def thresholds(self) -> dict[str, Any]:
         return {event.message: event.data for event in self.of(EventKind.ENGINE_THRESHOLD)}

@@ -106,7 +106,7 @@ def test_k6_tells_what_it_planned_started_and_dropped(lab: Lab) -> None:
         sum(by_second(load, series).values()) for series in ("planned", "started", "dropped")
     )
     assert planned == 150
-    assert started == sum(sink.requests().values())
+    assert started == sum(sink.by_endpoint().values())
     assert dropped == sink.total("dropped_iterations")
     assert started + dropped == pytest.approx(150, abs=2)
     slow = sink.of(EventKind.SLOW_REQUEST)

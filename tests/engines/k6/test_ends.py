@@ -48,7 +48,7 @@ def run_until_measured(plan: Plan, then: Callable[[K6Engine], None]) -> tuple[Ou
     async def play() -> tuple[Outcome, Sunk]:
         engine, measured = K6Engine(), asyncio.Event()
         sink = Sunk()
-        sink.on_slice = lambda _part: measured.set() if sink.requests().total() > 50 else None
+        sink.on_slice = lambda _part: measured.set() if sink.requests.total() > 50 else None
         running = asyncio.create_task(engine.run(plan, sink))
         await asyncio.wait_for(measured.wait(), 30)
         then(engine)
@@ -63,7 +63,7 @@ def test_the_first_stop_is_gentle(lab: Lab) -> None:
     assert outcome is Outcome.INTERRUPTED
     assert sunk.thresholds()["http_req_failed: rate<0.5"]["ok"] is True
     (in_flight,) = sunk.of(EventKind.IN_FLIGHT)
-    assert 0 <= lab.stub.count() - sunk.requests().total() <= in_flight.data["at_most"] == 4
+    assert 0 <= lab.stub.count() - sunk.requests.total() <= in_flight.data["at_most"] == 4
     assert k6_processes() == []
 
 
@@ -93,9 +93,9 @@ def test_a_killed_k6_is_told_and_its_measurements_stay(lab: Lab) -> None:
     assert outcome is Outcome.ENGINE_FAILED
     assert died.message == "k6 was killed by signal 9"
     assert sunk.thresholds()["http_req_failed: rate<0.5"]["ok"] is None
-    assert sunk.requests().total() > 50
+    assert sunk.requests.total() > 50
     # k6 flushes five times a second, and four users ask at most 200 times a second.
-    assert lab.stub.count() - sunk.requests().total() < 200
+    assert lab.stub.count() - sunk.requests.total() < 200
     assert k6_processes() == []
 
 

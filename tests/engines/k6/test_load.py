@@ -76,7 +76,7 @@ def test_scenarios_play_in_a_fraction_of_their_time(lab: Lab) -> None:
         time_scale=0.01,
     )
     assert outcome is Outcome.COMPLETED
-    assert sunk.requests() == {f"{m} {p}": n for (m, p), n in lab.stub.counts.items()}
+    assert sunk.by_endpoint() == {f"{m} {p}": n for (m, p), n in lab.stub.counts.items()}
     assert lab.stub.counts["GET", "/first/up"] == pytest.approx(50, abs=2)
     assert lab.stub.counts["GET", "/second"] == 3
     assert sunk.loaded_s() == pytest.approx(1.0, abs=0.5)
@@ -104,7 +104,7 @@ def test_a_profile_of_arrivals_drives_the_default_function(lab: Lab) -> None:
         time_scale=0.1,
         options={"max_users": 30},
     )
-    assert sunk.requests()["GET /"] == pytest.approx(80, abs=3)
+    assert sunk.by_endpoint()["GET /"] == pytest.approx(80, abs=3)
 
 
 def test_the_users_own_flags_are_honoured(lab: Lab) -> None:
@@ -114,7 +114,7 @@ def test_the_users_own_flags_are_honoured(lab: Lab) -> None:
         "export default function () { http.get('BASE/'); }",
         engine_args=("--vus", "2", "--iterations", "6", "--out", f"json={out}", "--tag", "team=loans"),
     )
-    assert sunk.requests() == {"GET /": 6}
+    assert sunk.by_endpoint() == {"GET /": 6}
     assert '"team":"loans"' in out.read_text()
     assert '"proto":"HTTP/1.1"' in out.read_text()
 
@@ -178,7 +178,7 @@ def test_a_commonjs_script_is_scaled_too(lab: Lab) -> None:
     )
     outcome, sunk = lab.run(script, time_scale=0.01)
     assert outcome is Outcome.COMPLETED
-    assert sunk.requests()["GET /"] > 0
+    assert sunk.by_endpoint()["GET /"] > 0
 
 
 def test_an_inspection_tells_the_load_at_its_own_speed(lab: Lab) -> None:

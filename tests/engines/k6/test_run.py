@@ -30,7 +30,7 @@ def test_counts_are_conserved_for_each_endpoint(lab: Lab) -> None:
     """)
     served = {f"{method} {path}": count for (method, path), count in lab.stub.counts.items()}
     assert outcome is Outcome.COMPLETED
-    assert sunk.requests() == served
+    assert sunk.by_endpoint() == served
     assert served["GET /landed"] == served["GET /redirect"] >= 110
     assert not sunk.of(EventKind.RECORDER_MISMATCH)
 
@@ -46,7 +46,7 @@ def test_percentiles_agree_with_k6s_own_summary(lab: Lab) -> None:
         engine_args=("--summary-export", str(export)),
     )
     theirs = json.loads(export.read_text())["metrics"]["http_req_duration"]
-    ours = sunk.response()
+    ours = sunk.response
     assert ours.count == theirs["count"] > 1000
     for statistic, q in (("med", 0.5), ("p(90)", 0.9), ("p(95)", 0.95), ("p(99)", 0.99), ("max", 1.0)):
         assert ours.quantile(q) == pytest.approx(theirs[statistic] / 1e3, rel=0.01), statistic
@@ -68,7 +68,7 @@ def test_failures_have_their_kind(lab: Lab) -> None:
         }
         """
     )
-    assert sunk.failures() == {
+    assert sunk.failed_by_endpoint() == {
         "GET /refused": {"transport": 1},
         "GET /reset": {"transport": 1},
         "GET /delay/3000": {"timeout": 1},
@@ -92,7 +92,7 @@ def test_endpoints_are_named_as_the_script_names_them(lab: Lab) -> None:
         }
         """
     )
-    assert set(sunk.requests()) == {"GET a user", "GET /loans/${}", "GET /me?access_token=***&page=1"}
+    assert set(sunk.by_endpoint()) == {"GET a user", "GET /loans/${}", "GET /me?access_token=***&page=1"}
 
 
 def test_checks_and_custom_metrics_become_readings(lab: Lab) -> None:
@@ -114,7 +114,7 @@ def test_checks_and_custom_metrics_become_readings(lab: Lab) -> None:
     assert sunk.total("iterations") == 4
     assert (last["queue"], last["cached"], units["cached"]) == (7, 1.0, Unit.SHARE)
     assert (last["think.p95"], units["think.p95"]) == (0.25, Unit.SECONDS)
-    assert sunk.failures() == {}
+    assert sunk.failed_by_endpoint() == {}
     checks = sunk.of(EventKind.ENGINE_SUMMARY)[0].data["checks"]
     assert checks == [{"name": "is ok", "passes": 4, "fails": 0}, {"name": "is not", "passes": 0, "fails": 4}]
     assert {r.value for r in sunk.readings if (r.source, r.series) == ("load", "users")} >= {1}
@@ -130,7 +130,7 @@ def test_dropped_iterations_are_told(lab: Lab) -> None:
     dropped = sunk.total("dropped_iterations")
     assert dropped + sunk.total("iterations") == pytest.approx(50, abs=1)
     assert dropped > 40
-    assert any("Insufficient VUs" in line for line in sunk.logged)
+    assert any("Insufficient VUs" in line for line in sunk.lines)
 
 
 def test_thresholds_pass_fail_or_stay_open(lab: Lab) -> None:
@@ -176,7 +176,7 @@ def test_a_threshold_can_stop_the_load(lab: Lab) -> None:
     assert outcome is Outcome.COMPLETED
     assert sunk.thresholds()["http_req_failed: rate<0.1"] == {
         "metric": "http_req_failed", "expression": "rate<0.1", "ok": False, "value": 1.0, "unit": "",
-        "samples": sunk.requests()["GET /status/500"], "abort_on_fail": True, "reason": "",
+        "samples": sunk.by_endpoint()["GET /status/500"], "abort_on_fail": True, "reason": "",
     }  # fmt: skip
     assert sunk.loaded_s() < 30
 
@@ -190,7 +190,7 @@ def test_handle_summary_does_not_hide_the_thresholds(lab: Lab) -> None:
             return { stdout: `requests: ${data.metrics.http_reqs.values.count}\\n` };
         }
     """)
-    assert "requests: 1" in sunk.logged
+    assert "requests: 1" in sunk.lines
     assert sunk.thresholds()["http_reqs: count==1"]["ok"] is True
 
 
@@ -230,5 +230,5 @@ def test_requests_in_setup_do_not_begin_the_load(lab: Lab) -> None:
         export default function () { http.get('BASE/delay/100'); }
         export function teardown() { http.get('BASE/delay/601'); }
     """)
-    assert sunk.requests().total() == 3
+    assert sunk.requests.total() == 3
     assert 0.1 <= sunk.loaded_s() < 0.5

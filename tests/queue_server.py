@@ -13,38 +13,29 @@ import random
 import sys
 import threading
 import time
-from typing import Self
+
+from tests.servers import LoopServer
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
-class QueueServer:
-    """On loopback, in a thread of its own. `rate_per_s` is the mean number that it can serve in a second.
+class QueueServer(LoopServer):
+    """`rate_per_s` is the mean number that it can serve in a second.
 
     `waits` has (arrival in seconds since the epoch, wait in seconds before it is served) of each request.
     """
 
     def __init__(self, rate_per_s: float, kind: str = "exponential", seed: int = 1) -> None:
-        self.url = ""
+        super().__init__()
         self.waits: list[tuple[float, float]] = []
         self._rate_per_s = rate_per_s
         self._constant = kind == "constant"
         self._random = random.Random(seed)
         self._free_s = 0.0
-        self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        assert not self._thread.is_alive()
+    async def _listen(self) -> asyncio.Server:
+        return await self._loop.create_server(lambda: _Connection(self, self._loop), self._address, 0)
 
     def done_s(self, now_s: float) -> float:
         """When a request that comes now is answered, on the loop's clock."""
@@ -58,17 +49,6 @@ class QueueServer:
     def drained_after_s(self, time_s: float) -> float | None:
         """Seconds from `time_s` until an arrival first found no queue; None when that never happened."""
         return next((at - time_s for at, wait_s in self.waits if at >= time_s and wait_s <= 0), None)
-
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        listening = self._loop.create_server(lambda: _Connection(self, self._loop), "127.0.0.1", 0)
-        server = self._loop.run_until_complete(listening)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        self._ready.set()
-        self._loop.run_forever()
-        server.close()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.close()
 
 
 class _Connection(asyncio.Protocol):

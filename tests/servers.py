@@ -13,31 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class StubServer:
-    """A small HTTP/1.1 server on loopback, in a thread of its own.
+class LoopServer:
+    """An asyncio server in a thread of its own, from `with` to its end. Subclasses say how it listens."""
 
-    Every request is answered with `status(path)` after `delay_s(path)` seconds; a status of 0 breaks the
-    connection off instead. `arrived` has the requests by (method, path) as they came in, `counts` those
-    answered, `took_s` how long each took from its last byte in to its first byte out, `answered` their paths.
-    """
-
-    def __init__(
-        self,
-        delay_s: Callable[[str], float] = lambda _path: 0.0,
-        status: Callable[[str], int] = lambda _path: 200,
-        address: str = "127.0.0.1",
-    ) -> None:
-        self._address = address
-        self.arrived: Counter[tuple[str, str]] = Counter()
-        self.counts: Counter[tuple[str, str]] = Counter()
-        self.took_s: list[float] = []
-        self.answered: list[str] = []
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.url = ""
-        self._delay_s = delay_s
-        self._status = status
+        self._address = address
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    async def _listen(self) -> asyncio.Server:
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -51,7 +38,7 @@ class StubServer:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._connection, self._address, 0))
+        server = self._loop.run_until_complete(self._listen())
         self.url = f"http://{self._address}:{server.sockets[0].getsockname()[1]}"
         self._ready.set()
         self._loop.run_forever()
@@ -62,6 +49,32 @@ class StubServer:
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
+
+
+class StubServer(LoopServer):
+    """A small HTTP/1.1 server.
+
+    Every request is answered with `status(path)` after `delay_s(path)` seconds; a status of 0 breaks the
+    connection off instead. `arrived` has the requests by (method, path) as they came in, `counts` those
+    answered, `took_s` how long each took from its last byte in to its first byte out, `answered` their paths.
+    """
+
+    def __init__(
+        self,
+        delay_s: Callable[[str], float] = lambda _path: 0.0,
+        status: Callable[[str], int] = lambda _path: 200,
+        address: str = "127.0.0.1",
+    ) -> None:
+        super().__init__(address)
+        self.arrived: Counter[tuple[str, str]] = Counter()
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.took_s: list[float] = []
+        self.answered: list[str] = []
+        self._delay_s = delay_s
+        self._status = status
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.start_server(self._connection, self._address, 0)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -45,10 +45,12 @@ def use(series: str, share: Callable[[float], float], limit: float, unit: Unit =
     return runs.series(series, values, unit, limit)
 
 
-def stress(*readings: Sequence[Reading], capacity: float = CAPACITY) -> list[Finding]:
+def stress(
+    *readings: Sequence[Reading], capacity: float = CAPACITY, more: Sequence[Slice] = ()
+) -> list[Finding]:
     """A stress test from 1 to 60 users in a minute."""
     users = list(runs.series("load.users", USERS, Unit.COUNT, looks=False))
-    slices = [part(second, throughput(n, capacity), n) for second, n in USERS.items()]
+    slices = [part(second, throughput(n, capacity), n) for second, n in USERS.items()] + list(more)
     run = runs.load(readings=[*users, *(r for rs in readings for r in rs)], slices=slices)
     profile = Profile(ProfileKind.STRESS, (Stage(float(runs.SECONDS), 60.0),), start=1.0)
     run = replace(run, plan=replace(run.plan, profile=profile))
@@ -67,6 +69,21 @@ def test_a_full_pool_is_named_with_its_demand() -> None:
     assert finding.sentence.startswith("throughput ended at 40/s, from ")
     assert "25ms of all of it for each request it allows 40/s" in finding.sentence
     assert "requests waited for a connection" in finding.sentence
+
+
+def test_the_endpoint_that_takes_the_time_is_told() -> None:
+    """A report of 2 s that takes a minute on the plateau, once a second, against 40 reads of a second."""
+    slow = []
+    for second, users in USERS.items():
+        histogram = Histogram()
+        histogram.record_all([2.0 if users <= 22 else 60.0])
+        slow.append(Slice(runs.START + second, Endpoint("GET", "/report"), 1, {}, 0, histogram))
+    (finding,) = stress(POOL, WAITING, more=slow)
+    first, second_ = finding.evidence["endpoints"]
+    assert (first["endpoint"], second_["endpoint"]) == ("GET /report", "GET /read")
+    assert first["share"] + second_["share"] == pytest.approx(1.0)
+    assert (first["below_s"], first["mean_s"]) == (pytest.approx(2.0), pytest.approx(60.0, rel=0.1))
+    assert "was spent in GET /report (2s at the least load, " in finding.sentence
 
 
 def test_a_full_pool_that_nobody_waits_for_is_not_named() -> None:

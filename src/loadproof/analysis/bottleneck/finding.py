@@ -8,6 +8,7 @@ import numpy as np
 
 from loadproof.analysis.bottleneck import database, words
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
+from loadproof.analysis.bottleneck.endpoints import by_endpoint
 from loadproof.analysis.bottleneck.law import Answer, attribute
 from loadproof.analysis.bottleneck.levels import levels_of
 from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from loadproof.run.reader import Run
 
 ID: Final = "bottleneck"
+_MOST_ENDPOINTS: Final = 10
 _ASKS_FOR_LIMITS: Final = (ProfileKind.STRESS, ProfileKind.SPIKE, ProfileKind.CAPACITY)
 """Profiles whose reader wants to know also that nothing saturated."""
 
@@ -58,7 +60,12 @@ def _saturated(run: Run, measured: Measured, levels: Levels, found: Attribution)
     if sessions is not None:
         evidence["sessions"] = {kind: round(value, 2) for kind, value in sessions.by_wait.items()}
         evidence["statements"] = [[text, round(value, 2)] for text, value in sessions.statements[:5]]
-    sentence = words.saturated(levels, found, named, sessions, measured, seconds)
+    times = by_endpoint(run.slices, levels.seconds[0], seconds)
+    evidence["endpoints"] = [
+        {"endpoint": str(t.endpoint), "share": t.share, "below_s": t.below_s, "mean_s": t.mean_s}
+        for t in times[:_MOST_ENDPOINTS]
+    ]
+    sentence = words.saturated(levels, found, named, sessions, measured, seconds) + words.endpoint(times)
     advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
     if not named:
         sentence += words.unexplained(found, evidence["not_measured"])

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.bottleneck.causes import Named
     from loadproof.analysis.bottleneck.database import Sessions
+    from loadproof.analysis.bottleneck.endpoints import EndpointTime
     from loadproof.analysis.bottleneck.law import Attribution, Candidate
     from loadproof.analysis.bottleneck.levels import Levels
     from loadproof.analysis.bottleneck.resources import Measured
@@ -65,6 +66,17 @@ def saturated(
     if _more_requests_than_users(levels):
         parts.append("more requests were in progress than there were users, who each wait for one")
     return said + "".join(f"; {part}" for part in parts)
+
+
+def endpoint(times: Sequence[EndpointTime]) -> str:
+    """Where the time of the plateau goes; nothing when there is but one place."""
+    if len(times) < 2:
+        return ""
+    first = times[0]
+    said = f"; {format_percent(first.share)} of all the time was spent in {first.endpoint}"
+    if first.below_s is not None:
+        said += f" ({format_duration(first.below_s)} at the least load, {format_duration(first.mean_s)} now)"
+    return said
 
 
 def unexplained(found: Attribution, missing: Sequence[str]) -> str:

@@ -49,15 +49,15 @@ def test_a_sharp_limit_is_found_within_the_precision(capacity: float) -> None:
 
 
 def test_the_load_found_is_confirmed_by_a_longer_trial() -> None:
-    """The last trial of a search without noise is three times as long, at the load that held."""
+    """The last trial of a search without noise is six times as long, at the load that held."""
     _, attempts = searched(GOAL, lambda load, _: HELD if load <= 123.0 else BROKE)
     last = attempts[-1]
-    assert (last.role, last.duration_s) == (TrialRole.CONFIRMATION, 30.0)
+    assert (last.role, last.duration_s) == (TrialRole.CONFIRMATION, 60.0)
     assert last.load == bounds_of(GOAL, attempts).held
 
 
 def test_the_confirmation_is_long_enough_for_the_samples_that_are_needed() -> None:
-    """An error rate of 0.1 % needs 3,000 requests: at 20/s that takes 150 s, not 30."""
+    """An error rate of 0.1 % needs 3,000 requests: at 20/s that takes 150 s, not 60."""
     goal = CapacityGoal(least=10.0, greatest=20.0, samples=3000)
     _, attempts = searched(goal, lambda _load, _: HELD)
     assert attempts[-1].duration_s == 151.0

@@ -34,8 +34,9 @@ _VOID_COUNTS_FROM: Final = 9
 _GREATEST_STEP: Final = 2.0
 _MOST_WEIGHT: Final = 2.0
 """A confirmation counts as so many trials at most: no single one outvotes two others."""
-_CONFIRMATION: Final = 3.0
-"""The confirming trial is so many times as long as a trial."""
+_CONFIRMATION: Final = 6.0
+"""The confirming trial is so many times as long as a trial: a minute for one of 10 s. Half a percent beyond
+its capacity a queue takes that long until it shows."""
 LONGEST_CONFIRMATION_S: Final = 300.0
 """It is longer where a requirement needs more requests, up to this."""
 _DIGITS: Final = 4

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Here = Callable[..., "Done"]
 
+_LIMIT_S = 120.0
+"""For one command: a search of some trials with its confirmation takes a minute."""
 LOCUSTFILE = """
 from locust import HttpUser, constant, task
 
@@ -85,7 +87,7 @@ class Shell:
         """Run to the end. Whatever happens, it is no crash."""
         process = self.start(*args)
         try:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=_LIMIT_S)
         finally:
             process.kill()
         assert "Traceback" not in out + err, out + err

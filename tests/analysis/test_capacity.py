@@ -72,9 +72,10 @@ def test_requirements_are_judged_at_the_load_found() -> None:
     """The confirming trial is the judged window: trials that broke on purpose fail nothing."""
     run = Searched(sharp(123.0), GOAL).search()
     (p95,) = [f for f in judge(run).findings if f.id == "response_time.percentile"]
-    confirmation = [r for r in Course(run).results if r.trial.role is TrialRole.CONFIRMATION][-1]
+    course = Course(run)
+    confirmation = [r for r in course.results if r.trial.role is TrialRole.CONFIRMATION][-1]
     assert p95.verdict is Verdict.PASS
-    assert capacity_window(run).seconds == confirmation.trial.seconds
+    assert capacity_window(course).seconds == confirmation.trial.seconds
 
 
 def test_the_same_file_gives_the_same_bytes() -> None:

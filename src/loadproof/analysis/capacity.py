@@ -27,7 +27,7 @@ from loadproof.analysis.requirements import samples_needed
 from loadproof.analysis.trials import TrialJudge, TrialResult, is_hopeless, trials_of
 from loadproof.analysis.windows import Window, sample
 from loadproof.engines.trials import TrialOrder
-from loadproof.model import EventKind, Finding, Outcome, ProfileKind, Subject, Verdict
+from loadproof.model import EventKind, Finding, Outcome, Subject, Verdict
 from loadproof.plan.capacity import OPTION, CapacityGoal
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
@@ -184,9 +184,8 @@ def judged_trials(course: Course) -> list[TrialResult]:
     return [r for r in found if r.trial.role is TrialRole.CONFIRMATION][-1:] or found
 
 
-def capacity_window(run: Run) -> Window:
+def capacity_window(course: Course) -> Window:
     """The seconds that a capacity run's requirements are judged over."""
-    course = Course(run)
     trials = judged_trials(course)
     seconds = frozenset[int]().union(*(result.trial.seconds for result in trials))
     if not trials:
@@ -195,19 +194,16 @@ def capacity_window(run: Run) -> Window:
     return Window(seconds, f"{format_duration(len(seconds))} at {load}")
 
 
-def broken_window(run: Run) -> Window:
+def broken_window(course: Course) -> Window:
     """The seconds of the trials at the least load that broke: what ends the service shows there."""
-    course = Course(run)
     broke = course.bounds.broke
     trials = [] if broke is None else course.at(broke, TrialOutcome.BROKE)
     return Window(frozenset[int]().union(*(result.trial.seconds for result in trials)), "the load that broke")
 
 
-def narrowed(run: Run) -> Run:
+def narrowed(run: Run, course: Course) -> Run:
     """A capacity run with only those thresholds of a k6 script that were found at the load found."""
-    if run.plan.profile.kind is not ProfileKind.CAPACITY or not run.events_of(EventKind.ENGINE_THRESHOLD):
-        return run
-    numbers = {result.trial.number for result in judged_trials(Course(run))}
+    numbers = {result.trial.number for result in judged_trials(course)}
     kept, playing = [], 0
     for event in run.events:
         if event.kind is EventKind.TRIAL_STARTED:
@@ -217,11 +213,8 @@ def narrowed(run: Run) -> Run:
     return replace(run, events=tuple(kept))
 
 
-def find_capacity(run: Run, _window: Window) -> list[Finding]:
-    """The answer of a capacity run; nothing for any other."""
-    if run.plan.profile.kind is not ProfileKind.CAPACITY:
-        return []
-    course = Course(run)
+def find_capacity(run: Run, course: Course) -> Finding:
+    """The answer of a capacity run."""
     verdict, sentence, advice = _answer(run, course)
     bounds = course.bounds
     evidence: dict[str, Any] = {
@@ -232,7 +225,7 @@ def find_capacity(run: Run, _window: Window) -> list[Finding]:
         "void": sum(result.outcome is TrialOutcome.VOID for result in course.results),
         "rows": _rows(course),
     }  # fmt: skip
-    return [Finding("capacity", verdict, sentence, evidence, advice)]
+    return Finding("capacity", verdict, sentence, evidence, advice)
 
 
 def _answer(run: Run, course: Course) -> tuple[Verdict, str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.breach import breach_note
 from loadproof.analysis.by_window import judge_by_window
-from loadproof.analysis.capacity import broken_window, capacity_window, find_capacity, narrowed
+from loadproof.analysis.capacity import Course, broken_window, capacity_window, find_capacity, narrowed
 from loadproof.analysis.charts import charts_of
 from loadproof.analysis.consistency import judge_consistency
 from loadproof.analysis.dropped import judge_dropped
@@ -82,12 +82,12 @@ def judge(
     """
     if requirements is not None:
         run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
-    searched = run.plan.profile.kind is ProfileKind.CAPACITY
-    window = capacity_window(run) if searched else judged_window(run)
+    course = Course(run) if run.plan.profile.kind is ProfileKind.CAPACITY else None
+    window = judged_window(run) if course is None else capacity_window(course)
     judged = [part for part in run.slices if part.second in window.seconds]
     invalid = [*judge_guard(run), *judge_integrity(run, window)]
     load = applied_load(run, judged, window)
-    of_load = [] if searched else [*judge_promise(run, window, load), *judge_omission(load, judged)]
+    of_load = [] if course else [*judge_promise(run, window, load), *judge_omission(load, judged)]
     watched = Watched(run)
     of_requirements = [
         _judge_requirement(requirement, run, judged, window, load, watched)
@@ -101,7 +101,7 @@ def judge(
     findings = [
         *invalid,
         *of_requirements,
-        *judge_thresholds(narrowed(run)),
+        *judge_thresholds(narrowed(run, course) if course else run),
         *judge_consistency(run),
         *further,
     ]
@@ -109,8 +109,8 @@ def judge(
         advice = "give a requirements file: --requirements FILE"
         findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
     # Trials of a search break on purpose, and are void by themselves where the generator spoilt them.
-    if searched:
-        found = [*find_capacity(run, window), *find_bottleneck(run, broken_window(run))]
+    if course:
+        found = [find_capacity(run, course), *find_bottleneck(run, broken_window(course), course)]
     else:
         found = [finding for analysis in ANALYSES for finding in analysis(run, window)]
     findings = [*of_load, *findings, *found, *breach_note(run, window, broken)]

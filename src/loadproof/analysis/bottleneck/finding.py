@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.bottleneck.law import Attribution, Candidate
     from loadproof.analysis.bottleneck.levels import Levels
+    from loadproof.analysis.capacity import Course
     from loadproof.analysis.windows import Window
     from loadproof.run.reader import Run
 
@@ -29,10 +30,13 @@ _ASKS_FOR_LIMITS: Final = (ProfileKind.STRESS, ProfileKind.SPIKE, ProfileKind.CA
 """Profiles whose reader wants to know also that nothing saturated."""
 
 
-def find_bottleneck(run: Run, window: Window) -> list[Finding]:
-    """One note at most: over the levels of load where there are several, else what was full in `window`."""
+def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> list[Finding]:
+    """One note at most: over the levels of load where there are several, else what was full in `window`.
+
+    The levels of a capacity run are the loads of its trials, `course`.
+    """
     measured = Measured(run.readings)
-    levels = levels_of(run)
+    levels = levels_of(run, course)
     if levels is None:
         return _at_one_level(run, measured, window)
     found = attribute(

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.bottleneck.law import LEAST_LEVELS, littles_law_error
-from loadproof.analysis.capacity import Course
 from loadproof.analysis.load_search import TrialOutcome
 from loadproof.analysis.windows import load_span
-from loadproof.model import ProfileKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from numpy.typing import NDArray
 
+    from loadproof.analysis.capacity import Course
     from loadproof.model import Reading, Slice
     from loadproof.run.reader import Run
 
@@ -63,13 +62,15 @@ class Levels:
         return float(np.abs(errors).max())
 
 
-def levels_of(run: Run) -> Levels | None:
-    """None when the load had fewer than three levels, or never changed much."""
-    searched = run.plan.profile.kind is ProfileKind.CAPACITY
-    load = _load_by_trial(run) if searched else _load_by_second(run)
+def levels_of(run: Run, course: Course | None = None) -> Levels | None:
+    """None when the load had fewer than three levels, or never changed much.
+
+    Those of a capacity run are the loads of its trials, `course`.
+    """
+    load = _load_by_trial(course) if course else _load_by_second(run)
     if not load or max(load.values()) < min(load.values()) * _LEAST_RANGE:
         return None
-    groups = _of_one_load(load) if searched else _rising(run, load)
+    groups = _of_one_load(load) if course else _rising(run, load)
     by_second: dict[int, list[Slice]] = defaultdict(list)
     for part in run.slices:
         by_second[part.second].append(part)
@@ -111,11 +112,11 @@ def _measured_second(reading: Reading) -> int:
     return int(reading.time_s if reading.source in _BY_SECOND else reading.time_s - 0.5)
 
 
-def _load_by_trial(run: Run) -> dict[int, float]:
+def _load_by_trial(course: Course) -> dict[int, float]:
     """Of a search, whose trials go up and down and let the service rest after those that broke."""
     return {
         second: result.trial.load
-        for result in Course(run).results
+        for result in course.results
         if result.outcome is not TrialOutcome.VOID
         for second in result.trial.seconds
     }

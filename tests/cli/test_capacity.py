@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.cli.capacity import capacity_plan
 from loadproof.model import EventKind
+from loadproof.plan import PlanRequest
+from loadproof.plan.capacity import CapacityGoal, CapacityRequest
 from loadproof.run.reader import read_run
 from tests.binaries import require_k6
 from tests.queue_server import QueueServer
@@ -34,6 +37,19 @@ response_time:
   p95: <150ms
 error_rate:
   max_rate: 2%
+"""
+FILE = """
+scenarios: {visit: visit.py}
+requirements: fast.yaml
+tests:
+  nightly:
+    stages: ["1m:5"]
+    capacity:
+      min_rate: 50/s
+      trial: 20s
+      at_least: 200/s
+      max_users: 70
+      arrivals: poisson
 """
 SERVED_PER_S = 200.0
 
@@ -93,6 +109,25 @@ def test_every_mistake_is_told_at_once(here: Here, capacity: Path) -> None:
     )  # fmt: skip
     assert done.code == 2
     assert [line.partition(":")[0] for line in done.errors()] == ["--min-rate", "--trial", "--precision"]
+
+
+def test_a_test_of_the_file_says_what_is_searched(capacity: Path) -> None:
+    """Its `capacity`, and not its own load, is what the plan holds."""
+    (capacity / "loadproof.yaml").write_text(FILE)
+    request = PlanRequest(scenario="nightly", target="http://127.0.0.1:9", folder=capacity)
+    plan, _ = capacity_plan(request, CapacityRequest(max_rate="300/s"))
+    goal = CapacityGoal.from_option(plan.options["capacity"])
+    assert (goal.least, goal.greatest, goal.trial_s, goal.at_least) == (50.0, 300.0, 20.0, 200.0)
+    assert (plan.options["max_users"], plan.options["arrivals"]) == (70, "poisson")
+    assert plan.profile.stages == ()
+
+
+def test_a_mistake_in_the_file_names_its_line(here: Here, capacity: Path) -> None:
+    """Not an option that nobody typed."""
+    (capacity / "loadproof.yaml").write_text(FILE.replace("20s", "1s"))
+    done = here("capacity", "nightly", "--target", "http://127.0.0.1:9")
+    assert done.code == 2
+    assert "loadproof.yaml:9: '1s' is too short for a trial" in done.err
 
 
 def test_a_search_needs_something_that_can_break(here: Here, capacity: Path) -> None:

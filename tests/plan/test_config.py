@@ -11,7 +11,7 @@ import pytest
 from loadproof.errors import ConfigError
 from loadproof.plan.config import LoadedConfig, load_config
 from loadproof.plan.profiles import DEFAULT_STAGES
-from loadproof.plan.schema import Config, ScenarioConfig, StageConfig, TestConfig
+from loadproof.plan.schema import CapacityConfig, Config, ScenarioConfig, StageConfig, TestConfig
 from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("Top", Config),
     ("scenarios.NAME", ScenarioConfig),
     ("tests.NAME", TestConfig),
+    ("tests.NAME.capacity", CapacityConfig),
     ("Stages", StageConfig),
 ]
 

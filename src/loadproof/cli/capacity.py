@@ -16,6 +16,7 @@ from loadproof.cli.scenario import with_plan_request
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, Profile, ProfileKind
 from loadproof.plan import PlanRequest
+from loadproof.plan.build import capacity_config
 from loadproof.plan.capacity import OPTION, CapacityRequest, capacity_goal, refuse_other_loads
 from loadproof.run.live import QuietView, View
 from loadproof.run.trial_course import RunSoFar, TrialCourse
@@ -39,18 +40,25 @@ def command(
     max_rate: Annotated[
         str | None, typer.Option("--max-rate", help="The greatest load to try; by default 10000/s.")
     ] = None,
-    trial: Annotated[str, typer.Option("--trial", help="How long each trial lasts.")] = "10s",
+    trial: Annotated[
+        str | None, typer.Option("--trial", help="How long each trial lasts; by default 10s.")
+    ] = None,
     precision: Annotated[
-        str, typer.Option("--precision", help="Width of the answer, as a share of it.")
-    ] = "2%",
+        str | None, typer.Option("--precision", help="Width of the answer, as a share of it; by default 2%.")
+    ] = None,
     at_least: Annotated[
         str | None,
         typer.Option("--at-least", help="Fail when the capacity is less: 500/s, or a number of users."),
     ] = None,
-    duration_limit: Annotated[str, typer.Option("--duration-limit", help="Give up after this long.")] = "20m",
+    duration_limit: Annotated[
+        str | None, typer.Option("--duration-limit", help="Give up after this long; by default 20m.")
+    ] = None,
     cool_down_limit: Annotated[
-        str, typer.Option("--cool-down-limit", help="How long the service may take to recover from a trial.")
-    ] = "1m",
+        str | None,
+        typer.Option(
+            "--cool-down-limit", help="How long the service may take to recover from a trial; by default 1m."
+        ),
+    ] = None,
     run_file: o.RunFile = None,
     quiet: o.Quiet = False,
     *,
@@ -59,7 +67,7 @@ def command(
     """Search the greatest load that meets the requirements."""
     refuse_other_loads(request)
     typed = CapacityRequest(
-        min_rate=min_rate, max_rate=max_rate, max_users=request.users, trial=trial, precision=precision,
+        min_rate=min_rate, max_rate=max_rate, users=request.users, trial=trial, precision=precision,
         at_least=at_least, duration_limit=duration_limit, cool_down_limit=cool_down_limit,
     )  # fmt: skip
     plan, driver = capacity_plan(request, typed)
@@ -79,15 +87,28 @@ def command(
 
 
 def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, Engine]:
-    """The plan of a search and its engine. Sends nothing. Raises ConfigError with every problem."""
+    """The plan of a search and its engine; what is not `typed` comes from the test in loadproof.yaml.
+
+    Sends nothing. Raises ConfigError with every problem.
+    """
     from loadproof.analysis.capacity import least_rate, samples_for
     from loadproof.analysis.trials import is_by_trial
 
+    written, where = capacity_config(request)
+    typed = typed.over(written, where)
     goal = capacity_goal(typed, lambda trial_s: least_rate((), trial_s))
     # What the engine is asked about beforehand: a trial at the greatest load that was named.
     named = goal.greatest if goal.whole or typed.max_rate else goal.least
     stage = f"{goal.trial_s:g}s:{named:.0f}" if goal.whole else f"{goal.trial_s:g}s:{named:.10g}/s"
-    plan, engine = plan_and_engine(replace(request, users=None, stages=(stage,)))
+    plan, engine = plan_and_engine(
+        replace(
+            request,
+            users=None,
+            stages=(stage,),
+            max_users=request.max_users or written.max_users,
+            arrivals=request.arrivals or written.arrivals,
+        )
+    )
     requirements = plan.requirements
     if not any(is_by_trial(requirement) for requirement in requirements) and plan.engine != "k6":
         hint = "require a response time or an error rate: --requirements FILE"

@@ -26,13 +26,13 @@ from loadproof.plan.profiles import (
     profile_from_locust_flags,
 )
 from loadproof.plan.requirements import read_requirements
-from loadproof.plan.schema import MAX_USERS, ScenarioConfig, TestConfig, check_name
+from loadproof.plan.schema import MAX_USERS, CapacityConfig, ScenarioConfig, TestConfig, check_name
 from loadproof.plan.session import session_options
 from loadproof.plan.target import normalise_target
 from loadproof.plan.variables import parse_env
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from loadproof.model import Requirement
 
@@ -184,6 +184,18 @@ def guard_rules(request: PlanRequest) -> Rules:
         environment=request.environment or rules.environment,
         allow_production=request.allow_production or "",
     )
+
+
+def capacity_config(request: PlanRequest) -> tuple[CapacityConfig, Callable[[str], str]]:
+    """The `capacity` of the test that is named, and the file:line of each of its keys. Raises ConfigError."""
+    config = find_config(request.folder, request.config)
+    chosen = _choose(request, config)
+    name = chosen.test_name or ""
+
+    def where(key: str) -> str:
+        return config.where("tests", name, "capacity", key) if config else ""
+
+    return chosen.test.capacity, where
 
 
 def _choose(request: PlanRequest, config: LoadedConfig | None) -> _Chosen:

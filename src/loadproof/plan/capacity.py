@@ -1,8 +1,8 @@
-"""What `loadproof capacity` searches: its options, validated, with every problem told at once."""
+"""What `loadproof capacity` searches: its options and the keys of loadproof.yaml, validated."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.errors import ConfigError, Problem
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from loadproof.plan.build import PlanRequest
+    from loadproof.plan.schema import CapacityConfig
 
 OPTION: Final = "capacity"
 """Key of `Plan.options` that holds the goal of the search."""
@@ -53,50 +54,80 @@ class CapacityGoal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityRequest:
-    """What the command line gives of a search; None means "not given"."""
+    """What is given of a search, by the command line or by a test's `capacity`; None means "not given"."""
 
     min_rate: str | None = None
     max_rate: str | None = None
-    max_users: int | None = None
-    """`--users`: search by users, up to so many."""
-    trial: str = "10s"
-    precision: str = "2%"
+    users: int | None = None
+    """Search by users, up to so many."""
+    trial: str | None = None
+    precision: str | None = None
     at_least: str | None = None
-    duration_limit: str = "20m"
-    cool_down_limit: str = "1m"
+    duration_limit: str | None = None
+    cool_down_limit: str | None = None
+    lines: Mapping[str, str] = field(default_factory=dict)
+    """file:line of what the command line did not give."""
+
+    def where(self, name: str) -> str:
+        """Where a value comes from: the line of loadproof.yaml, or the option."""
+        return self.lines.get(name, "--" + name.replace("_", "-"))
+
+    def over(self, written: CapacityConfig, where: Callable[[str], str]) -> CapacityRequest:
+        """With the values `written` in a test where this has none; `where` gives the file:line of a key.
+
+        A search by users on the command line leaves out the rates of the file, and the other way round.
+        """
+        given = {name: getattr(self, name) for name in _NAMES if getattr(self, name) is not None}
+        added = {name: getattr(written, name) for name in _NAMES if getattr(written, name) is not None}
+        if given.keys() & _OF_KIND and ("users" in given) != ("users" in added):
+            added = {name: value for name, value in added.items() if name not in _OF_KIND | {"at_least"}}
+        lines = {name: where(name) for name in added if name not in given}
+        return CapacityRequest(**{**added, **given}, lines=lines)
+
+
+_NAMES: Final = (
+    "min_rate", "max_rate", "users", "trial", "precision", "at_least", "duration_limit", "cool_down_limit",
+)  # fmt: skip
+_OF_KIND: Final = {"min_rate", "max_rate", "users"}
+"""Those that say whether the search is by rate or by users."""
 
 
 def capacity_goal(typed: CapacityRequest, least: Callable[[float], float]) -> CapacityGoal:
-    """The goal; `least` gives the least sensible rate for trials of some seconds, if none was typed.
+    """The goal; `least` gives the least sensible rate for trials of some seconds, if none was given.
 
     Raises:
-        ConfigError: with every option that is wrong.
+        ConfigError: with every value that is wrong.
     """
     problems: list[Problem] = []
-    whole = typed.max_users is not None
-    trial_s = _read(parse_duration, typed.trial, "--trial", problems)
-    precision = _read(parse_percent, typed.precision, "--precision", problems)
-    duration_s = _read(parse_duration, typed.duration_limit, "--duration-limit", problems)
-    cool_down_s = _read(parse_duration, typed.cool_down_limit, "--cool-down-limit", problems)
-    lower = _read(parse_rate, typed.min_rate, "--min-rate", problems)
-    upper = _read(parse_rate, typed.max_rate, "--max-rate", problems)
-    at_least = _read(_users if whole else parse_rate, typed.at_least, "--at-least", problems)
+
+    def read(parse: Callable[[str], float], name: str, default: str | None = None) -> float | None:
+        return _read(parse, getattr(typed, name) or default, typed.where(name), problems)
+
+    whole = typed.users is not None
+    trial_s = read(parse_duration, "trial", "10s")
+    precision = read(parse_percent, "precision", "2%")
+    duration_s = read(parse_duration, "duration_limit", "20m")
+    cool_down_s = read(parse_duration, "cool_down_limit", "1m")
+    lower, upper = read(parse_rate, "min_rate"), read(parse_rate, "max_rate")
+    at_least = read(_users if whole else parse_rate, "at_least")
     if whole and (typed.min_rate or typed.max_rate):
-        hint = "leave out --users, or --min-rate and --max-rate"
-        problems.append(Problem("a search is by users or by rate", "--users", hint))
+        hint = "leave out the users, or the least and the greatest rate"
+        problems.append(Problem("a search is by users or by rate", typed.where("users"), hint))
     if trial_s is not None and trial_s < SHORTEST_TRIAL_S:
-        problems.append(Problem(f"'{typed.trial}' is too short for a trial", "--trial", "write 2s or more"))
+        message = f"'{typed.trial}' is too short for a trial"
+        problems.append(Problem(message, typed.where("trial"), "write 2s or more"))
     if precision is not None and not _PRECISION[0] <= precision <= _PRECISION[1]:
-        problems.append(Problem(f"'{typed.precision}' is no precision", "--precision", "write 0.1% to 50%"))
+        message = f"'{typed.precision}' is no precision"
+        problems.append(Problem(message, typed.where("precision"), "write 0.1% to 50%"))
     if problems or trial_s is None or precision is None or duration_s is None or cool_down_s is None:
         raise ConfigError(*problems)
     if whole:
-        lower, upper = 1.0, float(typed.max_users or 1)
+        lower, upper = 1.0, float(typed.users or 1)
     if lower is None:
         lower = min(least(trial_s), at_least or least(trial_s), upper or GREATEST_PER_S)
     if upper is None:
         upper = max(GREATEST_PER_S, 2 * lower, 2 * (at_least or 0.0))
-    _check_order(lower, upper, at_least, whole=whole)
+    _check_order(typed, lower, upper, at_least)
     return CapacityGoal(
         least=lower, greatest=upper, precision=precision, trial_s=trial_s, at_least=at_least, whole=whole,
         duration_limit_s=duration_s, cool_down_limit_s=cool_down_s,
@@ -116,18 +147,21 @@ def refuse_other_loads(request: PlanRequest) -> None:
         raise ConfigError(Problem(f"{' and '.join(names)} cannot be used here", "capacity", hint))
 
 
-def _check_order(lower: float, upper: float, at_least: float | None, *, whole: bool) -> None:
+def _check_order(typed: CapacityRequest, lower: float, upper: float, at_least: float | None) -> None:
     problems = []
-    least, greatest = ("1 user", "--users") if whole else ("--min-rate", "--max-rate")
+    whole = typed.users is not None
+    ends = "1 and the users" if whole else "the least and the greatest rate"
     if lower <= 0:
-        problems.append(Problem("0/s is no load", least, "write such as 10/s"))
+        problems.append(Problem("0/s is no load", typed.where("min_rate"), "write such as 10/s"))
     if whole and not 1 < upper <= MAX_USERS:
-        problems.append(Problem(f"there is nothing to search up to {upper:g}", greatest, "write 2 or more"))
+        message = f"there is nothing to search up to {upper:g}"
+        problems.append(Problem(message, typed.where("users"), "write 2 or more"))
     elif lower >= upper:
-        problems.append(Problem(f"{upper:g} is not above the least load, {lower:g}", greatest))
+        message = f"{upper:g} is not above the least load, {lower:g}"
+        problems.append(Problem(message, typed.where("max_rate")))
     elif at_least is not None and not lower <= at_least <= upper:
-        hint = f"it must lie between {least} and {greatest}"
-        problems.append(Problem(f"{at_least:g} is outside of {lower:g} to {upper:g}", "--at-least", hint))
+        message, hint = f"{at_least:g} is outside of {lower:g} to {upper:g}", f"it must lie between {ends}"
+        problems.append(Problem(message, typed.where("at_least"), hint))
     if problems:
         raise ConfigError(*problems)
 

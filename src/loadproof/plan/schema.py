@@ -20,7 +20,7 @@ from pydantic import (
 from loadproof.plan.guard import read_rule
 from loadproof.plan.profiles import ParsedStage, parse_run_time, parse_stage
 from loadproof.plan.watching import CheckConfig, MonitorsConfig
-from loadproof.units import parse_rate
+from loadproof.units import parse_duration, parse_percent, parse_rate
 
 MAX_USERS: Final = 10_000_000
 """More is a slip of the finger: no machine drives it, and the numbers around it stop making sense."""
@@ -68,6 +68,21 @@ def _rate(text: str) -> str:
     return text
 
 
+def _duration(text: str) -> str:
+    parse_duration(text)
+    return text
+
+
+def _percent(text: str) -> str:
+    parse_percent(text)
+    return text
+
+
+def _rate_or_users(value: object) -> object:
+    """`500/s` beside a number of users."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _variable(name: str) -> str:
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
         raise ValueError(f"'{name}' is not a variable's name; use letters, digits and '_'")
@@ -79,6 +94,8 @@ Host = Annotated[str, AfterValidator(read_rule)]
 """A host, `*.domain`, an address or a network."""
 Env = dict[Annotated[str, AfterValidator(_variable)], str]
 Users = Annotated[int, Field(ge=1, le=MAX_USERS)]
+Rate = Annotated[str, AfterValidator(_rate)]
+Duration = Annotated[str, AfterValidator(_duration)]
 RunTime = Annotated[float, BeforeValidator(_run_time)]
 
 
@@ -129,6 +146,33 @@ class ScenarioConfig(_Section):
     env: Env = Field(default_factory=dict, description="Variables for the scenario.")
 
 
+class CapacityConfig(_Section):
+    """What `loadproof capacity` searches with a test's scenario. Each key is the option of its name."""
+
+    min_rate: Rate | None = Field(
+        None, description="The least load to try, as `10/s`. Default: what the percentiles need."
+    )
+    max_rate: Rate | None = Field(None, description="The greatest load to try. Default: 10000/s.")
+    users: Users | None = Field(None, description="Instead of rates: search by virtual users, up to so many.")
+    trial: Duration | None = Field(None, description="How long each trial lasts. Default: 10s.")
+    precision: Annotated[str, AfterValidator(_percent)] | None = Field(
+        None, description="How wide the answer may be, as a share of it. Default: 2%."
+    )
+    at_least: Annotated[str, BeforeValidator(_rate_or_users)] | None = Field(
+        None, description="The capacity that is required: a rate, or with `users` a number of them."
+    )
+    max_users: Users | None = Field(
+        None, description="Users at most, for a search by rate. Default: 10 for each arrival per second."
+    )
+    arrivals: Arrivals | None = Field(
+        None, description="`constant` distances, or `poisson`. Default: constant."
+    )
+    duration_limit: Duration | None = Field(None, description="Give up after this long. Default: 20m.")
+    cool_down_limit: Duration | None = Field(
+        None, description="How long the service may take to recover from a trial. Default: 1m."
+    )
+
+
 class TestConfig(_Section):
     """One test: a scenario, how much load, and what must hold."""
 
@@ -157,7 +201,7 @@ class TestConfig(_Section):
         description="How long to run, without `profile` or `stages`: `5m`, or a number of seconds. "
         "Locust's `--run-time`.",
     )
-    rate: Annotated[str, AfterValidator(_rate)] | None = Field(
+    rate: Rate | None = Field(
         None, description="Instead of users: arrivals per time, as `200/s`, for `run_time`."
     )
     max_users: Users | None = Field(
@@ -181,6 +225,10 @@ class TestConfig(_Section):
     )
     time_scale: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="Below 1 the load plays in that fraction of its time: a rehearsal."
+    )
+    capacity: CapacityConfig = Field(
+        default_factory=lambda: CapacityConfig.model_validate({}),
+        description="What `loadproof capacity` searches, instead of the test's load.",
     )
 
     @model_validator(mode="after")

@@ -101,7 +101,8 @@ def capacity_goal(typed: CapacityRequest, least: Callable[[float], float]) -> Ca
     problems: list[Problem] = []
 
     def read(parse: Callable[[str], float], name: str, default: str | None = None) -> float | None:
-        return _read(parse, getattr(typed, name) or default, typed.where(name), problems)
+        given = getattr(typed, name)
+        return _read(parse, default if given is None else given, typed.where(name), problems)
 
     whole = typed.users is not None
     trial_s = read(parse_duration, "trial", "10s")

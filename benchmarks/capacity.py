@@ -14,8 +14,8 @@ ends at its processor, on the same machine as its load, ends elsewhere each minu
 ends at its four connections, each held for the database's 100 ms, whatever the machine does meanwhile. Each
 run prints what it found.
 
-Each search begins at another least load: from the same one it would try the same loads each time, and five runs
-would be one.
+Each search begins at another least load: from the same one it would try the same loads each time, and five
+runs would be one.
 """
 
 from __future__ import annotations

@@ -115,16 +115,8 @@ def demo(folder: Path, runs: int, trial: str, precision: str, faults: tuple[str,
     with running(DemoOptions(port=0, faults=faults)) as service:
         for number in range(1, runs + 1):
             target = ["--target", service.base_url]
-            search = [
-                "--trial",
-                trial,
-                "--precision",
-                precision,
-                "--min-rate",
-                "20/s",
-                "--max-rate",
-                "5000/s",
-            ]
+            least = ["--min-rate", least_load(20.0, number)]
+            search = ["--trial", trial, "--precision", precision, "--max-rate", "5000/s", *least]
             _, report = loadproof(folder, "capacity", *files, *target, *search)
             found = answer(report)
             print(f"run {number}: {found['trials']} trials: {found['sentence']}")

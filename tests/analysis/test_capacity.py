@@ -59,7 +59,35 @@ def test_a_capacity_is_told_with_what_ends_it() -> None:
             ]
     (found,) = [f for f in judge(searched.run()).findings if f.id == "bottleneck"]
     assert found.evidence["named"] == ["the connection pool"]
-    assert found.evidence["plateau_per_s"] == pytest.approx(100.0, rel=0.02)
+    assert found.evidence["plateau_per_s"] == pytest.approx(100.0, rel=0.05)
+
+
+def test_the_answer_is_not_the_brink() -> None:
+    """Of 100/s that the pool can serve the answer leaves something to spare, and says why."""
+    report = found(with_pool)
+    evidence = capacity_of(report).evidence
+    assert evidence["held"] <= 95.2 < evidence["brink"] <= 100.0
+    brink = f"; {evidence['brink']:.1f}/s held too, but leaves nothing to work off a disturbance"
+    assert brink in report.sentence
+
+
+def test_what_is_answered_is_counted_by_the_arrivals() -> None:
+    """An arrival may make several requests: with two of each the brink is where it was."""
+
+    def twice(load: float, second: int) -> Second:
+        return Second(with_pool(load, second).times_s * 2)
+
+    once, doubled = capacity_of(found(with_pool)).evidence, capacity_of(found(twice)).evidence
+    assert (doubled["held"], doubled["brink"]) == (once["held"], once["brink"])
+
+
+def test_failures_are_no_answers() -> None:
+    """A service that turns away all above 100/s, at once, answers 100/s and no more."""
+
+    def turns_away(load: float, _: int) -> Second:
+        return Second([0.01] * round(load), failed=max(0, round(load) - 100))
+
+    assert capacity_of(found(turns_away)).evidence["held"] <= 95.2
 
 
 def test_a_capacity_that_was_not_reached_has_no_bottleneck() -> None:

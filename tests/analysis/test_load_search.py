@@ -8,6 +8,7 @@ import pytest
 
 from loadproof.analysis.load_search import (
     Attempt,
+    Bounds,
     NextTrial,
     SearchEnd,
     TrialOutcome,
@@ -54,6 +55,53 @@ def test_the_load_found_is_confirmed_by_a_longer_trial() -> None:
     last = attempts[-1]
     assert (last.role, last.duration_s) == (TrialRole.CONFIRMATION, 60.0)
     assert last.load == bounds_of(GOAL, attempts).held
+
+
+def with_throughput(goal: CapacityGoal, capacity: float, most: float) -> list[Attempt]:
+    """A search of a service that holds up to `capacity` and never answers more than `most`."""
+    attempts: list[Attempt] = []
+    while isinstance(step := next_step(goal, attempts), NextTrial):
+        outcome = HELD if step.load <= capacity else BROKE
+        attempts.append(Attempt(step.load, step.duration_s, outcome, step.role, min(step.load, most)))
+    return attempts
+
+
+@pytest.mark.parametrize(("precision", "spare"), [(0.02, 0.02), (0.05, 0.05), (0.3, 0.05)])
+def test_the_load_found_leaves_the_service_something_to_spare(precision: float, spare: float) -> None:
+    """At all that it can answer a queue is never worked off: the load found lies a little below."""
+    goal = CapacityGoal(least=10.0, greatest=1000.0, precision=precision)
+    attempts = with_throughput(goal, capacity=123.0, most=123.0)
+    found = bounds_of(goal, attempts)
+    assert found.held is not None
+    assert 123.0 * (1 - spare) * (1 - precision) <= found.held <= 123.0 * (1 - spare)
+    assert attempts[-1].role is TrialRole.CONFIRMATION
+    assert attempts[-1].load == found.held
+
+
+def test_the_greatest_load_that_held_is_told_where_it_is_the_brink() -> None:
+    """It is known, but it is not the answer."""
+    held = max(a.load for a in with_throughput(GOAL, 123.0, 123.0) if a.outcome is HELD)
+    assert held > 123.0 * 0.98
+    assert bounds_of(GOAL, with_throughput(GOAL, 123.0, 123.0)).brink == held
+
+
+@pytest.mark.parametrize("most", [125.6, 150.0, 1000.0])
+def test_a_limit_below_what_the_service_can_answer_is_the_limit(most: float) -> None:
+    """Where response times break first there is something to spare at any load that holds."""
+    found = bounds_of(GOAL, with_throughput(GOAL, 123.0, most))
+    assert found.held == bounds_of(GOAL, with_throughput(GOAL, 123.0, 1e6)).held
+    assert found.brink is None
+
+
+def test_a_service_that_was_never_overloaded_has_no_brink() -> None:
+    """Up to a load just beyond its greatest throughput nobody knows that there is no more."""
+    attempts = [Attempt(100.0, 10.0, HELD, answered=100.0), Attempt(105.0, 10.0, BROKE, answered=104.0)]
+    assert bounds_of(GOAL, attempts).held == 100.0
+    beyond = [*attempts, Attempt(120.0, 10.0, BROKE, answered=101.0)]
+    assert bounds_of(GOAL, beyond).held == 100.0
+    overloaded = [*attempts[:1], Attempt(120.0, 10.0, BROKE, answered=101.0)]
+    lower = [Attempt(90.0, 10.0, HELD, answered=90.0), *overloaded]
+    assert bounds_of(GOAL, lower) == Bounds(held=90.0, broke=120.0, brink=100.0)
 
 
 def test_the_confirmation_is_long_enough_for_the_samples_that_are_needed() -> None:

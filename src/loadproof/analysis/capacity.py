@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cached_property
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.crossing import crossing_interval
@@ -79,10 +80,17 @@ class Course:
         self._last = trials[-1] if trials else None
         self._count = len(trials)
 
-    @property
+    @cached_property
     def attempts(self) -> list[Attempt]:
-        """For the search."""
-        return [result.attempt for result in self.results]
+        """For the search. An arrival makes as many requests as it does where the load holds."""
+        held = [r.answered_per_arrival for r in self.results if r.outcome is TrialOutcome.HELD]
+        usual = median([share for share in held if share] or [math.nan])
+        attempts = []
+        for result in self.results:
+            trial, share = result.trial, result.answered_per_arrival
+            answered = None if share is None or math.isnan(usual) else trial.load * share / usual
+            attempts.append(Attempt(trial.load, trial.duration_s, result.outcome, trial.role, answered))
+        return attempts
 
     @cached_property
     def bounds(self) -> Bounds:
@@ -219,7 +227,8 @@ def find_capacity(run: Run, course: Course) -> Finding:
     bounds = course.bounds
     evidence: dict[str, Any] = {
         HEADLINE: True,
-        "held": bounds.held, "broke": bounds.broke, "unit": "users" if course.goal.whole else "/s",
+        "held": bounds.held, "broke": bounds.broke, "brink": bounds.brink,
+        "unit": "users" if course.goal.whole else "/s",
         "interval": _interval(course), "at_least": course.goal.at_least,
         "trials": len(course.results),
         "void": sum(result.outcome is TrialOutcome.VOID for result in course.results),
@@ -245,7 +254,8 @@ def _answer(run: Run, course: Course) -> tuple[Verdict, str, str]:
     if step is SearchEnd.NOT_REACHED:
         sentence = f"the capacity was not reached: it is at least {format_load(course.goal, bounds.held)}"
         return Verdict.PASS, f"{sentence}, the greatest load that was tried", "give a greater --max-rate"
-    sentence = f"{so_far(course)} ({_broken_by(course, bounds.broke or 0.0)}){_scatter(course)}"
+    reason = _broken_by(course, bounds.broke or 0.0)
+    sentence = f"{so_far(course)} ({reason}){_brink(course)}{_scatter(course)}"
     if goal.at_least is not None and bounds.held < goal.at_least:
         required = f"; at least {format_load(course.goal, goal.at_least)} was required"
         return Verdict.FAIL, sentence + required, ""
@@ -287,6 +297,13 @@ def _interval(course: Course) -> list[float] | None:
         if r.margin is not None and r.outcome is not TrialOutcome.VOID
     ]
     return limit_interval(course.bounds, timed)
+
+
+def _brink(course: Course) -> str:
+    brink = course.bounds.brink
+    if brink is None:
+        return ""
+    return f"; {format_load(course.goal, brink)} held too, but leaves nothing to work off a disturbance"
 
 
 def _scatter(course: Course) -> str:

@@ -8,6 +8,10 @@ held above one that broke counts for nothing, and the width of an interval whose
 grows again by doubling. Unlike it the search begins at the least load: a service that was driven far beyond
 what it can bear may not come back. A longer trial at the lower bound confirms the answer.
 
+A load that is all that the service can answer is held only until something disturbs it, for nothing is left
+to work off the queue: the lower bound lies by the precision below the greatest throughput that was seen,
+where it is known that there is no more.
+
 A trial that says nothing about the service (VOID) is repeated, at most MOST_VOID_IN_A_ROW times at once.
 """
 
@@ -39,6 +43,10 @@ _CONFIRMATION: Final = 6.0
 its capacity a queue takes that long until it shows."""
 LONGEST_CONFIRMATION_S: Final = 300.0
 """It is longer where a requirement needs more requests, up to this."""
+_BEYOND: Final = 1.1
+"""Where a load by so much above the greatest throughput was tried, that throughput is all there is."""
+_MOST_SPARE: Final = 0.05
+"""So much of it is enough to spare, however wide the answer may be."""
 _DIGITS: Final = 4
 """Significant ones of a rate that is tried: what people can repeat."""
 
@@ -87,6 +95,8 @@ class Attempt:
     """As it was planned."""
     outcome: TrialOutcome
     role: TrialRole = TrialRole.SEARCH
+    answered: float | None = None
+    """Of the load, what was answered well in the same time, in the load's unit; None where it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,8 @@ class Bounds:
     """The greatest load that held below every one that broke."""
     broke: float | None
     """The least load that broke."""
+    brink: float | None = None
+    """The greatest load that held too near to all that the service can answer; None where none did."""
 
 
 class _Level:
@@ -138,17 +150,24 @@ def next_step(goal: CapacityGoal, attempts: Sequence[Attempt]) -> NextTrial | Se
     if tried and tried[-1].outcome is TrialOutcome.VOID:
         return NextTrial(tried[-1].load, tried[-1].duration_s, tried[-1].role)
     levels = _levels(tried, _MOST_WEIGHT * goal.trial_s)
-    load = _load_to_try(goal, levels, _tolerance(goal, tried))
+    most = _most(goal, tried)
+    tolerance = _tolerance(goal, tried)
+    load = _load_to_try(goal, levels, tolerance)
+    if load is None:
+        load = _below_the_brink(goal, levels, most, tolerance)
     if load is not None:
         return NextTrial(load, goal.trial_s, TrialRole.SEARCH)
-    return _end(goal, tried, *_relevant(levels))
+    return _end(goal, tried, *_relevant(levels, most))
 
 
 def bounds_of(goal: CapacityGoal, attempts: Sequence[Attempt]) -> Bounds:
     """The greatest load that held and the least that broke, by the majority of their trials' seconds."""
-    levels = _levels([a for a in attempts if a.role is not TrialRole.COOL_DOWN], _MOST_WEIGHT * goal.trial_s)
-    lower, upper = _relevant([level for level in levels if not level.undecided])
-    return Bounds(lower.load if lower else None, upper.load if upper else None)
+    tried = [attempt for attempt in attempts if attempt.role is not TrialRole.COOL_DOWN]
+    levels = [level for level in _levels(tried, _MOST_WEIGHT * goal.trial_s) if not level.undecided]
+    lower, upper = _relevant(levels, _most(goal, tried))
+    greatest, _ = _relevant(levels)
+    brink = greatest.load if greatest is not None and greatest is not lower else None
+    return Bounds(lower.load if lower else None, upper.load if upper else None, brink)
 
 
 def confirmation_s(goal: CapacityGoal, load: float) -> float:
@@ -183,10 +202,22 @@ def _levels(tried: Sequence[Attempt], most_s: float) -> list[_Level]:
     return [levels[load] for load in sorted(levels)]
 
 
-def _relevant(levels: Sequence[_Level]) -> tuple[_Level | None, _Level | None]:
-    """The relevant bounds of RFC 9971: the least load that broke, and the greatest that held below it."""
+def _most(goal: CapacityGoal, tried: Sequence[Attempt]) -> float:
+    """The load that leaves the service a little to spare; infinite where that is unknown."""
+    answered = [attempt.answered for attempt in tried if attempt.answered is not None]
+    greatest = max(answered, default=math.inf)
+    beyond = any(a.outcome is TrialOutcome.BROKE and a.load >= _BEYOND * greatest for a in tried)
+    return greatest * (1 - min(goal.precision, _MOST_SPARE)) if beyond else math.inf
+
+
+def _relevant(levels: Sequence[_Level], most: float = math.inf) -> tuple[_Level | None, _Level | None]:
+    """The relevant bounds of RFC 9971: the least load that broke, and the greatest that held below it.
+
+    Of loads above `most`, but for the least of all, it does not count that they held.
+    """
     upper = next((level for level in levels if not level.holds), None)
     below = [level for level in levels if upper is None or level.load < upper.load]
+    below = [level for level in below if level.load <= most or level is levels[0]]
     return (below[-1] if below else None), upper
 
 
@@ -208,6 +239,18 @@ def _load_to_try(goal: CapacityGoal, levels: Sequence[_Level], tolerance: float)
         # Nothing was tried above it since the load first broke: once more, now that all below it held.
         load = upper.load
     return load
+
+
+def _below_the_brink(
+    goal: CapacityGoal, levels: Sequence[_Level], most: float, tolerance: float
+) -> float | None:
+    """The next load towards `most` from below, where the lower bound is above it; else None."""
+    greatest, _ = _relevant(levels)
+    lower, _ = _relevant(levels, most)
+    if lower is None or lower is greatest:
+        return None
+    load = _between(goal, lower.load, most, tolerance)
+    return lower.load if load is None and not lower.is_final(goal.trial_s) else load
 
 
 def _new_load(

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from loadproof.analysis.load import AppliedLoad, judge_under_load
-from loadproof.analysis.load_search import Attempt, TrialOutcome, TrialRole
+from loadproof.analysis.load_search import TrialOutcome, TrialRole
 from loadproof.analysis.omission import LEAST_ACHIEVED, Starts, starts
 from loadproof.analysis.requirements import matches
 from loadproof.analysis.resources import Watched, judge_resource
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _FILLING_S: Final = 1
 """The first second of a trial is not judged: connections are opened, queues fill."""
 _SHORTEST_WITH_FILLING_S: Final = 3
+_SHORTEST_TO_COUNT_S: Final = 3
 _GREATEST_GROWTH: Final = 0.01
 """Seconds of response time per second: where more than 1 % of the arrivals stay behind, a queue grows."""
 _GROWTH_CONFIDENCE: Final = 0.999
@@ -80,11 +81,19 @@ class TrialResult:
     achieved_per_s: float | None = None
     broken: str = ""
     """The id of the requirement that broke."""
+    open_model: bool = True
 
     @property
-    def attempt(self) -> Attempt:
-        """For the search."""
-        return Attempt(self.trial.load, self.trial.duration_s, self.outcome, self.trial.role)
+    def answered_per_arrival(self) -> float | None:
+        """Requests that were answered well, for each arrival that was planned in the same time.
+
+        None where that says nothing: in a void trial, in one too short to count in, and of users.
+        """
+        if self.outcome is TrialOutcome.VOID or len(self.trial.seconds) < _SHORTEST_TO_COUNT_S:
+            return None
+        if self.achieved_per_s is None or self.error_rate is None or not self.open_model:
+            return None
+        return self.achieved_per_s * (1 - self.error_rate) / self.trial.load
 
 
 def trials_of(run: Run, *, ended: bool = True) -> list[Trial]:
@@ -151,6 +160,7 @@ class TrialJudge:
             p95_s=measured.response.quantile(0.95),
             error_rate=measured.failed / measured.requests if measured.requests else None,
             achieved_per_s=measured.requests / window.duration_s if window.duration_s else None,
+            open_model=self._open_model,
         )
 
     def _outcome(

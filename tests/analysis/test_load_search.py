@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,6 +84,21 @@ def test_the_greatest_load_that_held_is_told_where_it_is_the_brink() -> None:
     held = max(a.load for a in with_throughput(GOAL, 123.0, 123.0) if a.outcome is HELD)
     assert held > 123.0 * 0.98
     assert bounds_of(GOAL, with_throughput(GOAL, 123.0, 123.0)).brink == held
+
+
+def test_a_load_above_the_limit_shows_the_greatest_throughput() -> None:
+    """The least load that broke was just above it, and nothing further up was tried: 1.2 times it is."""
+    goal = CapacityGoal(least=62.0, greatest=1000.0, precision=0.02)
+    attempts = with_throughput(goal, capacity=123.0, most=123.0)
+    broke = min(a.load for a in attempts if a.outcome is BROKE)
+    assert max(a.load for a in attempts) == pytest.approx(1.2 * broke, rel=0.001)
+    held = bounds_of(goal, attempts).held
+    assert held is not None
+    assert held <= 123.0 * 0.98
+    # Not above the greatest load that may be tried: then nobody knows.
+    held = bounds_of(goal, with_throughput(replace(goal, greatest=130.0), 123.0, 123.0)).held
+    assert held is not None
+    assert held > 123.0 * 0.98
 
 
 @pytest.mark.parametrize("most", [125.6, 150.0, 1000.0])

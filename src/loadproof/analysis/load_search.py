@@ -9,8 +9,8 @@ grows again by doubling. Unlike it the search begins at the least load: a servic
 what it can bear may not come back. A longer trial at the lower bound confirms the answer.
 
 A load that is all that the service can answer is held only until something disturbs it, for nothing is left
-to work off the queue: the lower bound lies by the precision below the greatest throughput that was seen,
-where it is known that there is no more.
+to work off the queue: the lower bound lies by the precision below the greatest throughput that the service
+has, where that is no more than the limit. One trial far enough above the limit shows it.
 
 A trial that says nothing about the service (VOID) is repeated, at most MOST_VOID_IN_A_ROW times at once.
 """
@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import mean
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ its capacity a queue takes that long until it shows."""
 LONGEST_CONFIRMATION_S: Final = 300.0
 """It is longer where a requirement needs more requests, up to this."""
 _BEYOND: Final = 1.1
-"""Where a load by so much above the greatest throughput was tried, that throughput is all there is."""
+"""Where a load by so much above the greatest throughput broke, that throughput is all there is."""
+_OVERLOAD: Final = 1.2
+"""Of the least load that broke: what is tried to see that throughput."""
 _MOST_SPARE: Final = 0.05
 """So much of it is enough to spare, however wide the answer may be."""
 _DIGITS: Final = 4
@@ -154,7 +157,7 @@ def next_step(goal: CapacityGoal, attempts: Sequence[Attempt]) -> NextTrial | Se
     tolerance = _tolerance(goal, tried)
     load = _load_to_try(goal, levels, tolerance)
     if load is None:
-        load = _below_the_brink(goal, levels, most, tolerance)
+        load = _overload(goal, tried, levels) or _below_the_brink(goal, levels, most, tolerance)
     if load is not None:
         return NextTrial(load, goal.trial_s, TrialRole.SEARCH)
     return _end(goal, tried, *_relevant(levels, most))
@@ -202,12 +205,42 @@ def _levels(tried: Sequence[Attempt], most_s: float) -> list[_Level]:
     return [levels[load] for load in sorted(levels)]
 
 
+def _greatest_throughput(tried: Sequence[Attempt]) -> float | None:
+    """What the service answered at most, in the load's unit, as a mean of the trials at one load."""
+    by_load: dict[float, list[float]] = {}
+    for attempt in tried:
+        if attempt.answered is not None:
+            by_load.setdefault(attempt.load, []).append(attempt.answered)
+    return max((mean(answered) for answered in by_load.values()), default=None)
+
+
+def _spared(goal: CapacityGoal, throughput: float) -> float:
+    """The greatest load that leaves a service of this throughput something to spare."""
+    return throughput * (1 - min(goal.precision, _MOST_SPARE))
+
+
+def _was_overloaded(tried: Sequence[Attempt], throughput: float) -> bool:
+    return any(a.outcome is TrialOutcome.BROKE and a.load >= _BEYOND * throughput for a in tried)
+
+
 def _most(goal: CapacityGoal, tried: Sequence[Attempt]) -> float:
-    """The load that leaves the service a little to spare; infinite where that is unknown."""
-    answered = [attempt.answered for attempt in tried if attempt.answered is not None]
-    greatest = max(answered, default=math.inf)
-    beyond = any(a.outcome is TrialOutcome.BROKE and a.load >= _BEYOND * greatest for a in tried)
-    return greatest * (1 - min(goal.precision, _MOST_SPARE)) if beyond else math.inf
+    """The greatest load that leaves the service something to spare; infinite where that is unknown."""
+    throughput = _greatest_throughput(tried)
+    if throughput is None or not _was_overloaded(tried, throughput):
+        return math.inf
+    return _spared(goal, throughput)
+
+
+def _overload(goal: CapacityGoal, tried: Sequence[Attempt], levels: Sequence[_Level]) -> float | None:
+    """A load that shows the greatest throughput, where the lower bound may be all of it; else None."""
+    lower, upper = _relevant(levels)
+    throughput = _greatest_throughput(tried)
+    if lower is None or upper is None or throughput is None:
+        return None
+    if lower.load <= _spared(goal, throughput) or _was_overloaded(tried, throughput):
+        return None
+    load = float(f"{max(upper.load, throughput) * _OVERLOAD:.{_DIGITS}g}")
+    return load if load <= goal.greatest else None
 
 
 def _relevant(levels: Sequence[_Level], most: float = math.inf) -> tuple[_Level | None, _Level | None]:

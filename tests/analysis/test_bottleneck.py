@@ -141,6 +141,21 @@ def test_a_load_test_without_anything_full_says_nothing() -> None:
     assert find_bottleneck(run, judged_window(run)) == []
 
 
+@pytest.mark.parametrize(("slower_s", "told"), [(0.0, False), (0.3, True)])
+def test_users_who_pause_are_no_plateau(slower_s: float, told: bool) -> None:
+    """Forty users make no more requests than thirty, at first busy ones: then answers must take longer."""
+    users = {s: 12.0 if s < 5 else 32.0 if s < 10 else 40.0 for s in range(runs.SECONDS)}
+    rates = {12.0: 31, 32.0: 64, 40.0: 68}
+    slices = []
+    for second, count in users.items():
+        histogram = Histogram()
+        histogram.record_all([0.005 + (slower_s if count == 40.0 else 0.0)] * rates[count])
+        slices.append(Slice(runs.START + second, Endpoint("GET", "/"), rates[count], {}, 0, histogram))
+    readings = [*runs.series("load.users", users, Unit.COUNT, looks=False)]
+    run = runs.load(readings=readings, slices=slices)
+    assert bool(find_bottleneck(run, judged_window(run))) == told
+
+
 def named(*kinds: str) -> list[Named]:
     return [Named(kind.title, kind) for name in kinds for kind in KINDS[:-1] if kind.name == name][
         : len(kinds)

@@ -45,8 +45,11 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
     )  # fmt: skip
     if found.answer is Answer.TOO_FEW_LEVELS:
         return _at_one_level(run, measured, window)
+    asked = run.plan.profile.kind in _ASKS_FOR_LIMITS
+    if found.answer is Answer.UNEXPLAINED and not asked and not levels.users_waited(found.knee_load or 0.0):
+        return []  # they paused: nothing of the service's ended the throughput
     if found.answer is Answer.NO_SATURATION:
-        if run.plan.profile.kind not in _ASKS_FOR_LIMITS:
+        if not asked:
             return []
         sentence = words.no_saturation(levels, found)
         return [Finding(ID, Verdict.PASS, sentence, _evidence(levels, found, (), measured))]

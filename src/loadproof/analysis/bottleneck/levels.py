@@ -29,6 +29,8 @@ _SAME_LEVEL: Final = 1.02
 _LEAST_RANGE: Final = 2.0
 """Between the highest and the lowest load: below it there are no levels to speak of."""
 _AT_THE_TOP: Final = 0.98
+_LEAST_WAIT: Final = 0.3
+"""Of the wait that Little's law gives to users who make no more requests than fewer did."""
 _BY_SECOND: Final = ("load", "locust", "k6")
 """Sources that name the second that they speak of."""
 
@@ -60,6 +62,18 @@ class Levels:
         think_s = max(0.0, float(np.median(cycle_s - self.response_s)))
         errors = littles_law_error(self.load, self.throughput_per_s, self.response_s, think_s)
         return float(np.abs(errors).max())
+
+    def users_waited(self, knee_load: float) -> bool:
+        """Whether the users beyond the knee waited for answers; True where that cannot be told.
+
+        Where they make no more requests a second they wait by Little's law, each ΔN / X longer. A pause of
+        theirs, such as that of users who have just begun on a ramp, keeps throughput down as well.
+        """
+        more = self.load[-1] - knee_load
+        if self.open_model or more <= 0:
+            return True
+        risen_s = self.response_s[-1] - self.response_s[np.flatnonzero(self.load >= knee_load)[0]]
+        return bool(risen_s >= _LEAST_WAIT * more / self.throughput_per_s[-1])
 
 
 def levels_of(run: Run, course: Course | None = None) -> Levels | None:

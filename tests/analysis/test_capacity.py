@@ -59,7 +59,7 @@ def test_a_capacity_is_told_with_what_ends_it() -> None:
             ]
     (found,) = [f for f in judge(searched.run()).findings if f.id == "bottleneck"]
     assert found.evidence["named"] == ["the connection pool"]
-    assert found.evidence["plateau_per_s"] == pytest.approx(100.0, rel=0.05)
+    assert found.evidence["plateau_per_s"] == pytest.approx(100.0, rel=0.02)
 
 
 def test_the_answer_is_not_the_brink() -> None:

@@ -27,13 +27,17 @@ HELD, BROKE, VOID = TrialOutcome.HELD, TrialOutcome.BROKE, TrialOutcome.VOID
 
 
 def searched(
-    goal: CapacityGoal, answer: Callable[[float, int], TrialOutcome]
+    goal: CapacityGoal, answer: Callable[[float, int], TrialOutcome], most: float | None = None
 ) -> tuple[SearchEnd, list[Attempt]]:
-    """A search to its end; `answer` gets the load and the number of the trial."""
+    """A search to its end; `answer` gets the load and the number of the trial.
+
+    `most` is the greatest throughput of the service, where that is measured.
+    """
     attempts: list[Attempt] = []
     while isinstance(step := next_step(goal, attempts), NextTrial):
         outcome = answer(step.load, len(attempts))
-        attempts.append(Attempt(step.load, step.duration_s, outcome, step.role))
+        answered = None if most is None else min(step.load, most)
+        attempts.append(Attempt(step.load, step.duration_s, outcome, step.role, answered))
     return step, attempts
 
 
@@ -60,11 +64,7 @@ def test_the_load_found_is_confirmed_by_a_longer_trial() -> None:
 
 def with_throughput(goal: CapacityGoal, capacity: float, most: float) -> list[Attempt]:
     """A search of a service that holds up to `capacity` and never answers more than `most`."""
-    attempts: list[Attempt] = []
-    while isinstance(step := next_step(goal, attempts), NextTrial):
-        outcome = HELD if step.load <= capacity else BROKE
-        attempts.append(Attempt(step.load, step.duration_s, outcome, step.role, min(step.load, most)))
-    return attempts
+    return searched(goal, lambda load, _: HELD if load <= capacity else BROKE, most)[1]
 
 
 @pytest.mark.parametrize(("precision", "spare"), [(0.02, 0.02), (0.05, 0.05), (0.3, 0.05)])
@@ -81,9 +81,10 @@ def test_the_load_found_leaves_the_service_something_to_spare(precision: float, 
 
 def test_the_greatest_load_that_held_is_told_where_it_is_the_brink() -> None:
     """It is known, but it is not the answer."""
-    held = max(a.load for a in with_throughput(GOAL, 123.0, 123.0) if a.outcome is HELD)
+    attempts = with_throughput(GOAL, 123.0, 123.0)
+    held = max(a.load for a in attempts if a.outcome is HELD)
     assert held > 123.0 * 0.98
-    assert bounds_of(GOAL, with_throughput(GOAL, 123.0, 123.0)).brink == held
+    assert bounds_of(GOAL, attempts).brink == held
 
 
 def test_a_load_above_the_limit_shows_the_greatest_throughput() -> None:

@@ -84,11 +84,12 @@ class Course:
     def attempts(self) -> list[Attempt]:
         """For the search. An arrival makes as many requests as it does where the load holds."""
         held = [r.answered_per_arrival for r in self.results if r.outcome is TrialOutcome.HELD]
-        usual = median([share for share in held if share] or [math.nan])
+        shares = [] if self.goal.whole else [share for share in held if share]
+        usual = median(shares) if shares else None
         attempts = []
         for result in self.results:
             trial, share = result.trial, result.answered_per_arrival
-            answered = None if share is None or math.isnan(usual) else trial.load * share / usual
+            answered = trial.load * share / usual if usual and share is not None else None
             attempts.append(Attempt(trial.load, trial.duration_s, result.outcome, trial.role, answered))
         return attempts
 

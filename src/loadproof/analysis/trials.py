@@ -81,17 +81,16 @@ class TrialResult:
     achieved_per_s: float | None = None
     broken: str = ""
     """The id of the requirement that broke."""
-    open_model: bool = True
 
     @property
     def answered_per_arrival(self) -> float | None:
         """Requests that were answered well, for each arrival that was planned in the same time.
 
-        None where that says nothing: in a void trial, in one too short to count in, and of users.
+        None where that says nothing: in a void trial, and in one too short to count in.
         """
         if self.outcome is TrialOutcome.VOID or len(self.trial.seconds) < _SHORTEST_TO_COUNT_S:
             return None
-        if self.achieved_per_s is None or self.error_rate is None or not self.open_model:
+        if self.achieved_per_s is None or self.error_rate is None:
             return None
         return self.achieved_per_s * (1 - self.error_rate) / self.trial.load
 
@@ -160,7 +159,6 @@ class TrialJudge:
             p95_s=measured.response.quantile(0.95),
             error_rate=measured.failed / measured.requests if measured.requests else None,
             achieved_per_s=measured.requests / window.duration_s if window.duration_s else None,
-            open_model=self._open_model,
         )
 
     def _outcome(

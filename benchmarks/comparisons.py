@@ -19,18 +19,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loadproof.analysis.across_runs.measured import MeasuredRun, measured
 from loadproof.analysis.compare.compare import Settings, compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.gates import parse_gates
-from loadproof.analysis.measured import MeasuredRun, measured
 from loadproof.cli.ab import Turn, take_turns
 from loadproof.cli.planning import plan_and_engine
 from loadproof.cli.run import drive
 from loadproof.demo import DemoOptions, running
 from loadproof.engines import load_engine
+from loadproof.live.live import QuietView
 from loadproof.plan import PlanRequest
-from loadproof.run.live import QuietView
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
     from loadproof.model import Plan

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from loadproof.analysis.change_points import change_points
+from loadproof.analysis.across_runs.change_points import change_points
 
 SERIES, RUNS, LIMIT_S = 1000, 100, 60.0
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from loadproof.imports.formats import read_import
-from loadproof.run.reader import Run
+from loadproof.runfile.reader import Run
 
 _METRICS = ("http_reqs", "http_req_duration", "http_req_blocked", "http_req_connecting",
             "http_req_tls_handshaking", "http_req_sending", "http_req_waiting", "http_req_receiving",

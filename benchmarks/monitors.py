@@ -33,8 +33,8 @@ import psutil
 
 from loadproof.demo import DemoOptions, RunningDemo, running
 from loadproof.monitors.selection import select_for
-from loadproof.run.reader import read_run
 from loadproof.run.watch import Watcher
+from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
     from loadproof.model import Event, Reading, Slice

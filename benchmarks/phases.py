@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 from tests.queue_server import QueueServer
 
 from loadproof.analysis.judge import judge
-from loadproof.analysis.windows import load_span
-from loadproof.plan.surge import find_surge
-from loadproof.run.reader import read_run
+from loadproof.analysis.shapes.surge import find_surge
+from loadproof.analysis.window.windows import load_span
+from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

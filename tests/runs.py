@@ -25,8 +25,8 @@ from loadproof.model import (
     Unit,
 )
 from loadproof.plan.stored import plan_to_json
-from loadproof.run.reader import Run
-from loadproof.run.writer import Batch
+from loadproof.runfile.reader import Run
+from loadproof.runfile.writer import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

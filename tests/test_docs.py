@@ -11,7 +11,7 @@ import typer
 
 from loadproof.cli.app import app
 from loadproof.errors import EXIT_CODE_MEANINGS, ExitCode
-from loadproof.run.schema import MIGRATIONS
+from loadproof.runfile.schema import MIGRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -89,7 +89,7 @@ def main(session: str, scenario: str, url: str, users: int, seconds: float) -> N
 
 def _record() -> None:
     """Install Loadproof's plug-in; what it sends is read by a process, as the conductor is one."""
-    from loadproof.engines.locust.plugin import Plugin  # only when it is measured
+    from loadproof.engines.locust.inside.plugin import Plugin  # only when it is measured
     from loadproof.engines.locust.settings import Settings  # only when it is measured
 
     ours, theirs = socket.socketpair()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 
 _LOCUSTFILE = """
 from locust import HttpUser, task

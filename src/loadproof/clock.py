@@ -14,3 +14,13 @@ def wall_clock() -> Callable[[], float]:
     anchor = time.time() - time.monotonic()
     monotonic = time.monotonic
     return lambda: monotonic() + anchor
+
+
+class Clock:
+    """Seconds since the epoch that never jump: the conductor's clock."""
+
+    def __init__(self) -> None:
+        self._now = wall_clock()
+
+    def now(self) -> float:
+        return self._now()

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loadproof.analysis.broken_stick import fit_broken_stick
-from loadproof.analysis.capacity import limit_interval
-from loadproof.analysis.load_search import (
+from loadproof.analysis.search.capacity import limit_interval
+from loadproof.analysis.search.load_search import (
     Attempt,
     Bounds,
     NextTrial,
@@ -24,9 +23,10 @@ from loadproof.analysis.load_search import (
     bounds_of,
     next_step,
 )
-from loadproof.analysis.stress import find_breaking_point
-from loadproof.analysis.usl import fit_usl
-from loadproof.analysis.windows import Window
+from loadproof.analysis.shapes.broken_stick import fit_broken_stick
+from loadproof.analysis.shapes.stress import find_breaking_point
+from loadproof.analysis.shapes.usl import fit_usl
+from loadproof.analysis.window.windows import Window
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, ProfileKind, Slice
 from loadproof.plan.capacity import CapacityGoal

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from loadproof.analysis.across_runs.measured import MeasuredEndpoint, MeasuredRun
 from loadproof.analysis.compare.compare import Settings, compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.looks import look_levels, look_rounds
 from loadproof.analysis.compare.within_run import Seconds, interval, resample
-from loadproof.analysis.measured import MeasuredEndpoint, MeasuredRun
 from loadproof.histogram import INVERSE_LOG_GROWTH, LEAST_S, LOG_LEAST, Histogram
 from tests.accuracy.cases import Measure, Rate
 from tests.accuracy.lp1 import (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loadproof.analysis.change_points import change_points
+from loadproof.analysis.across_runs.change_points import change_points
 from tests.accuracy.cases import Rate
 
 if TYPE_CHECKING:

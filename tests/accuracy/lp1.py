@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import optimize, signal, stats
 
-from loadproof.analysis.measured import ALL_REQUESTS, MeasuredEndpoint, MeasuredRun
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS, MeasuredEndpoint, MeasuredRun
 from loadproof.histogram import Histogram, merged
 
 if TYPE_CHECKING:

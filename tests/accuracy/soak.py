@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.trend import Growth, Level, Trend, Untold, trend_of
+from loadproof.analysis.shapes.trend import Growth, Level, Trend, Untold, trend_of
 from tests.accuracy.cases import Measure, Rate
 from tests.accuracy.steady import autoregressive
 

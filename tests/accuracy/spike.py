@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.recovery import Recovery, Signal, Status, recovery_of
+from loadproof.analysis.shapes.recovery import Recovery, Signal, Status, recovery_of
 from tests.accuracy.cases import Rate
 from tests.accuracy.steady import autoregressive
 

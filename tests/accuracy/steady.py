@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import signal, stats
 
-from loadproof.analysis.steady import Hold, level_of
+from loadproof.analysis.window.steady import Hold, level_of
 from tests.accuracy.cases import Measure, Rate
 
 if TYPE_CHECKING:
-    from loadproof.analysis.steady import Level
+    from loadproof.analysis.window.steady import Level
 
 SECONDS: Final = 600
 _T = np.arange(float(SECONDS))

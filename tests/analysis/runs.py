@@ -21,7 +21,7 @@ from loadproof.model import (
     Stage,
     Unit,
 )
-from loadproof.run.reader import Run
+from loadproof.runfile.reader import Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

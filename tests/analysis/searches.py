@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from loadproof.analysis.capacity import SearchDecision
+from loadproof.analysis.search.capacity import SearchDecision
 from loadproof.histogram import Histogram
 from loadproof.model import (
     Endpoint,
@@ -26,7 +26,7 @@ from tests.runs import START, error_rate, plan, required, run
 
 if TYPE_CHECKING:
     from loadproof.engines.trials import TrialOrder
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 GAP_S = 2
 HOME = Endpoint("GET", "/")

@@ -11,8 +11,8 @@ from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.database import Sessions
 from loadproof.analysis.bottleneck.resources import KINDS
-from loadproof.analysis.load import NOTE
-from loadproof.analysis.windows import judged_window
+from loadproof.analysis.verdict.load import NOTE
+from loadproof.analysis.window.windows import judged_window
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, Profile, ProfileKind, Slice, Stage, Unit
 from tests.analysis import runs

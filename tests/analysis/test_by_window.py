@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadproof.analysis.by_window import rolled_quantiles_s
 from loadproof.analysis.judge import judge
-from loadproof.analysis.seconds import course
+from loadproof.analysis.verdict.by_window import rolled_quantiles_s
+from loadproof.analysis.window.seconds import course
 from loadproof.histogram import merged
 from loadproof.model import Finding, Requirement, Verdict
 from loadproof.plan.requirements import parse_requirements

@@ -7,10 +7,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from loadproof.analysis.capacity import Course, SearchDecision, capacity_window
 from loadproof.analysis.judge import exit_code, judge
-from loadproof.analysis.load_search import SearchEnd, TrialOutcome, TrialRole
-from loadproof.analysis.trials import trials_of
+from loadproof.analysis.search.capacity import Course, SearchDecision, capacity_window
+from loadproof.analysis.search.load_search import SearchEnd, TrialOutcome, TrialRole
+from loadproof.analysis.search.trials import trials_of
 from loadproof.errors import ExitCode
 from loadproof.model import Finding, Reading, Report, Unit, Verdict
 from loadproof.plan.capacity import CapacityGoal

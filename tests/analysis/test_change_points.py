@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadproof.analysis.change_points import (
+from loadproof.analysis.across_runs.change_points import (
     Shift,
     autocorrelation,
     change_points,

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.analysis.breach import first_breaches
 from loadproof.analysis.charts import MOST_STEPS, charts_of
 from loadproof.analysis.judge import judge
-from loadproof.analysis.windows import judged_window
+from loadproof.analysis.verdict.breach import first_breaches
+from loadproof.analysis.window.windows import judged_window
 from loadproof.histogram import merged
 from loadproof.model import EventKind, FailureKind, Reading, Requirement, Unit
 from tests.runs import LOANS, LOGIN, START, error_rate, event, part, plan, required, run, staged, throughput
 
 if TYPE_CHECKING:
     from loadproof.charts import Charts
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 
 def drawn(made: Run) -> Charts:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadproof.analysis.consistency import Reconciled, Writes, reconcile
 from loadproof.analysis.judge import judge
+from loadproof.analysis.verdict.consistency import Reconciled, Writes, reconcile
 from loadproof.model import ConsistencyCheck, Event, EventKind, Finding, Verdict
 from loadproof.plan.watching import CheckConfig
 from tests.analysis.runs import START, load, requests

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadproof.analysis.early_stop import EarlyStop, StopOn
+from loadproof.analysis.verdict.early_stop import EarlyStop, StopOn
 from loadproof.model import EventKind, Operator, Plan, Statistic, Subject
 from loadproof.plan.requirements import parse_requirements
 from tests import runs

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.analysis.generator import judge_generator
 from loadproof.analysis.judge import judge
-from loadproof.analysis.windows import judged_window
+from loadproof.analysis.validity.generator import judge_generator
+from loadproof.analysis.window.windows import judged_window
 from loadproof.model import Event, EventKind, Unit, Verdict
 from tests.analysis import runs
 

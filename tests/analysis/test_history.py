@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from loadproof.analysis.history import History, Series, history
-from loadproof.analysis.measured import ALL_REQUESTS, Conditions, MeasuredEndpoint, MeasuredRun
+from loadproof.analysis.across_runs.history import History, Series, history
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS, Conditions, MeasuredEndpoint, MeasuredRun
 from loadproof.reports.history import print_history, write_history_json
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from loadproof.analysis.imported import judge_aggregate, measured_aggregate, read_measured
+from loadproof.analysis.across_runs.imported import judge_aggregate, measured_aggregate, read_measured
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.across_runs.sources import open_measured
 from loadproof.analysis.judge import judge
-from loadproof.analysis.measured import ALL_REQUESTS
-from loadproof.analysis.sources import open_measured
 from loadproof.errors import ConfigError
 from loadproof.imports.aggregate import ALL, Aggregate, EngineThreshold, Totals
 from loadproof.imports.formats import read_import
 from loadproof.model import Endpoint, Operator, Requirement, Statistic, Subject, Verdict
-from loadproof.run.reader import Run
+from loadproof.runfile.reader import Run
 from tests.imports.k6_lines import definition, odd_lines, point
 from tests.runs import required
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.analysis.judge import exit_code, judge, overall_verdict
-from loadproof.analysis.windows import judged_window
+from loadproof.analysis.window.windows import judged_window
 from loadproof.errors import ExitCode
 from loadproof.model import Event, EventKind, Finding, Outcome, Profile, ProfileKind, Stage, Verdict
 from tests.runs import LOANS, START, event, part, plan, required, run, staged

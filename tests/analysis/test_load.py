@@ -13,7 +13,7 @@ from tests.runs import START, error_rate, part, plan, required, run, staged, thr
 
 if TYPE_CHECKING:
     from loadproof.model import Finding, Profile, Requirement
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 SECONDS = 10
 PER_SECOND = 1000

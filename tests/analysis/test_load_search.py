@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.analysis.load_search import (
+from loadproof.analysis.search.load_search import (
     Attempt,
     Bounds,
     NextTrial,

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from loadproof.analysis.omission import GREATEST_RATIO, Corrected, planned_quantile
+from loadproof.analysis.window.omission import GREATEST_RATIO, Corrected, planned_quantile
 from loadproof.histogram import Histogram
 
 

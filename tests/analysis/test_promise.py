@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from loadproof.model import Profile
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 SECONDS = 100
 OPEN = staged((50, 100), (0, 200), (50, 200), start=100, open_model=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadproof.analysis.judge import judge
-from loadproof.analysis.requirements import samples_needed
+from loadproof.analysis.verdict.requirements import samples_needed
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, Operator, Requirement, Slice, Statistic, Subject, Verdict
 from tests.runs import LOANS, LOGIN, START, error_rate, part, plan, required, run, throughput

@@ -15,7 +15,7 @@ from tests.runs import START, part, plan, run
 
 if TYPE_CHECKING:
     from loadproof.model import Finding
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 SECONDS = 1_800
 MIB = 2.0**20

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from loadproof.analysis.judge import judge
+from loadproof.analysis.shapes.surge import find_surge
 from loadproof.model import Profile, ProfileKind, Reading, Stage, Unit, Verdict
 from loadproof.plan.requirements import parse_requirements
-from loadproof.plan.surge import find_surge
 from tests.runs import START, part, plan, required, run, staged
 
 if TYPE_CHECKING:
     from loadproof.model import Finding, Requirement
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 CAPACITY, BASE, PEAK, SPIKE_S, BEFORE_S = 100, 70, 150, 10, 60
 DRAIN_S = (PEAK - CAPACITY) * SPIKE_S / (CAPACITY - BASE)

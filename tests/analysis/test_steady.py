@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from loadproof.analysis.judge import judge
-from loadproof.analysis.steady import find_hold, level_of, mser_cut, rolling_median
-from loadproof.analysis.windows import judged_window
+from loadproof.analysis.window.steady import find_hold, level_of, mser_cut, rolling_median
+from loadproof.analysis.window.windows import judged_window
 from loadproof.model import Endpoint, Profile, ProfileKind, Slice, Stage, Verdict
 from loadproof.units import format_duration
 from tests.runs import LOANS, LOGIN, START, part, plan, required, run, staged

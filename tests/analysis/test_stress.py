@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loadproof.analysis.judge import judge
-from loadproof.analysis.stress import find_breaking_point
-from loadproof.analysis.windows import Window
+from loadproof.analysis.shapes.stress import find_breaking_point
+from loadproof.analysis.window.windows import Window
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, FailureKind, Finding, Profile, ProfileKind, Slice, Verdict
 from tests.runs import LOANS, LOGIN, START, error_rate, plan, required, run, staged
 
 if TYPE_CHECKING:
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 Answers = Callable[[float, int], tuple[int, float, int]]
 """From the level and the second: requests, their response time in seconds, how many failed."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from loadproof.analysis.trend import (
+from loadproof.analysis.shapes.trend import (
     Growth,
     Level,
     Trend,

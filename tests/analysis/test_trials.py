@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadproof.analysis.load_search import TrialOutcome
-from loadproof.analysis.trials import TrialJudge, TrialResult, is_hopeless, trials_of
+from loadproof.analysis.search.load_search import TrialOutcome
+from loadproof.analysis.search.trials import TrialJudge, TrialResult, is_hopeless, trials_of
 from loadproof.engines.trials import TrialOrder
 from loadproof.model import Endpoint, EventKind, Requirement
 from loadproof.plan.capacity import CapacityGoal

@@ -11,7 +11,7 @@ from loadproof.cli.capacity import capacity_plan
 from loadproof.model import EventKind
 from loadproof.plan import PlanRequest
 from loadproof.plan.capacity import CapacityGoal, CapacityRequest
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 from tests.binaries import require_k6
 from tests.queue_server import QueueServer
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 from tests.comparing.files import build
 
 if TYPE_CHECKING:

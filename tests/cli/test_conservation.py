@@ -9,7 +9,7 @@ import pytest
 
 from loadproof.demo import DemoOptions, RunningDemo, running
 from loadproof.model import EventKind
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 from tests.binaries import require_k6
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.model import EventKind
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 from tests.cli.conftest import LOCUSTFILE
 
 if TYPE_CHECKING:

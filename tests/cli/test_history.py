@@ -11,7 +11,7 @@ import pytest
 
 from loadproof.histogram import Histogram
 from loadproof.model import Event, EventKind, Outcome, Slice
-from loadproof.run.writer import Batch, RunWriter
+from loadproof.runfile.writer import Batch, RunWriter
 from tests.runs import LOANS, START, plan, run_facts
 
 if TYPE_CHECKING:

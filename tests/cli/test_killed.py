@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.model import EventKind, Outcome
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 from tests.binaries import require_k6
 from tests.cli.conftest import engine_processes
 from tests.demo.concurrency import wait_until
@@ -17,10 +17,10 @@ from tests.demo.concurrency import wait_until
 if TYPE_CHECKING:
     import subprocess
 
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
     from tests.cli.conftest import Shell
 
-CHILD = "loadproof.engines.locust.child"
+CHILD = "loadproof.engines.locust.inside.child"
 
 
 def locust(shell: Shell, *more: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from loadproof.analysis.judge import judge
 from loadproof.model import Finding, Verdict
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 from tests.queue_server import QueueServer
 
 if TYPE_CHECKING:

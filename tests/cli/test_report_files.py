@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.model import EventKind, Outcome
-from loadproof.run.writer import Batch, RunWriter
+from loadproof.runfile.writer import Batch, RunWriter
 from tests.binaries import require_k6
 from tests.runs import START, batch, event, plan, run_facts
 

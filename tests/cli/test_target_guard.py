@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.model import EventKind
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 from tests.binaries import require_k6
 from tests.servers import StubServer
 

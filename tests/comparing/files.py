@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from loadproof.model import Event, EventKind, FailureKind, Outcome, Plan, Reading, Unit
-from loadproof.run.writer import Batch, RunWriter
+from loadproof.runfile.writer import Batch, RunWriter
 from tests.runs import LOANS, LOGIN, START, part, plan, run_facts
 
 if TYPE_CHECKING:

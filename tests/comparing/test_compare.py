@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from loadproof.analysis.compare.comparable import Difference
-from loadproof.analysis.compare.compare import Settings, compare
-from loadproof.analysis.compare.comparison import Change
-from loadproof.analysis.compare.gates import parse_gates
-from loadproof.analysis.measured import (
+from loadproof.analysis.across_runs.measured import (
     ALL_REQUESTS,
     Conditions,
     MeasuredEndpoint,
     MeasuredRun,
     MeasuredSeries,
 )
+from loadproof.analysis.compare.comparable import Difference
+from loadproof.analysis.compare.compare import Settings, compare
+from loadproof.analysis.compare.comparison import Change
+from loadproof.analysis.compare.gates import parse_gates
 from loadproof.errors import ConfigError, ExitCode
 from loadproof.model import Unit
 

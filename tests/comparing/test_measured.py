@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadproof.analysis import measured as module
+from loadproof.analysis.across_runs import measured as module
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS, measured
+from loadproof.analysis.across_runs.sources import open_measured
 from loadproof.analysis.compare.baseline import read_baseline_file, run_from_json, run_to_json, write_baseline
 from loadproof.analysis.compare.baselines import baseline_file, baselines, find_baseline
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
-from loadproof.analysis.measured import ALL_REQUESTS, measured
-from loadproof.analysis.sources import open_measured
 from loadproof.errors import ConfigError, RunFileError
 from loadproof.model import EventKind, Finding, Verdict
 from tests.comparing.files import SECONDS, build, run_file
@@ -22,8 +22,8 @@ from tests.runs import LOANS, LOGIN, START, event, part, plan, run, staged
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadproof.analysis.windows import Window
-    from loadproof.run.reader import Run
+    from loadproof.analysis.window.windows import Window
+    from loadproof.runfile.reader import Run
 
 
 def test_a_run_file_says_all_that_comparisons_need(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ PROGRAMS = (
     Program(
         "locust", ".py", _LOCUSTFILE, "from locust import (",
         lambda s: ("--users", "2", "--spawn-rate", "2", "--run-time", f"{s:g}"),
-        lambda _target, _holds: LocustEngine(), "loadproof.engines.locust.child",
+        lambda _target, _holds: LocustEngine(), "loadproof.engines.locust.inside.child",
     ),
     Program(
         "k6", ".js", _SCRIPT, "export default function () {", lambda _s: (),

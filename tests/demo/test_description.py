@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
     from pathlib import Path

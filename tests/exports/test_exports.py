@@ -17,7 +17,7 @@ from loadproof.exports.requests import expanded_s
 from loadproof.histogram import Histogram
 from loadproof.imports.formats import read_import
 from loadproof.model import FailureKind, Reading, Unit
-from loadproof.run.reader import Run
+from loadproof.runfile.reader import Run
 from tests.runs import LOANS, LOGIN, START, part, run
 
 if TYPE_CHECKING:

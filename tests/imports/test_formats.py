@@ -13,7 +13,7 @@ from loadproof.errors import ConfigError
 from loadproof.imports.aggregate import ALL, Aggregate, Totals, half_step_s
 from loadproof.imports.formats import FORMATS, read_import, recognise
 from loadproof.model import Endpoint, FailureKind
-from loadproof.run.reader import Run
+from loadproof.runfile.reader import Run
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples"
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="real results are not beside this checkout")

@@ -13,8 +13,8 @@ from loadproof.imports import stream
 from loadproof.imports.formats import read_import
 from loadproof.imports.slices import MOST_ENDPOINTS, OTHER_ENDPOINTS
 from loadproof.model import EventKind
-from loadproof.plan.redact import redact_url
-from loadproof.run.reader import Run
+from loadproof.runfile.reader import Run
+from loadproof.safety.redact import redact_url
 from tests.imports.k6_lines import compact, definition, odd_lines, point, request, slowly
 
 if TYPE_CHECKING:

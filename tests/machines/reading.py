@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from loadproof.model import Event, EventKind
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 RUN_FILE = "run.db"
 

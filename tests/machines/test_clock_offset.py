@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from loadproof.engines.locust.clock_offset import MasterClock, Offset
+from loadproof.engines.locust.machines.clock_offset import MasterClock, Offset
 
 
 def exchange(offset_s: float, there_s: float, back_s: float, at_s: float = 1000.0) -> Offset:

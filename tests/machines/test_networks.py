@@ -19,7 +19,7 @@ from tests.machines.networks import HUB_MASTER, HUB_TARGET, Network, why_impossi
 from tests.machines.reading import RUN_FILE, in_flight, of, requests, run_in, users
 
 if TYPE_CHECKING:
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 REPOSITORY = Path(__file__).parent.parent.parent
 IMPOSSIBLE = why_impossible()

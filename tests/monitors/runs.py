@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from loadproof.run.reader import Run, read_run
+from loadproof.runfile.reader import Run, read_run
 from tests.monitors.servers import wait_until
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadproof.model import Reading
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 POOL = 5
 REQUIREMENTS = """

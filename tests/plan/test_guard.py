@@ -12,8 +12,8 @@ from loadproof.engines.k6.guard import guard_arguments
 from loadproof.errors import ConfigError, ExitCode, LoadproofError, RefusedError
 from loadproof.model import Profile, ProfileKind, Stage
 from loadproof.plan.config import load_config
-from loadproof.plan.guard import Gate, Policy, Rule, Rules, admit, read_rule
-from loadproof.plan.hosts import host_key
+from loadproof.safety.guard import Gate, Policy, Rule, Rules, admit, read_rule
+from loadproof.safety.hosts import host_key
 
 if TYPE_CHECKING:
     from pathlib import Path

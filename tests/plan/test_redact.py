@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from loadproof.plan.redact import (
+from loadproof.safety.redact import (
     HIDDEN,
     Redactor,
     is_secret_name,

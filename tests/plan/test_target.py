@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.errors import ConfigError, ExitCode, Problem, TargetError
-from loadproof.plan.target import normalise_target, preflight
+from loadproof.safety.target import normalise_target, preflight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

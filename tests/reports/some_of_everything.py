@@ -22,7 +22,7 @@ from tests.runs import LOANS, LOGIN, START, error_rate, event, part, plan, requi
 
 if TYPE_CHECKING:
     from loadproof.model import Report
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 SECONDS = 60
 HOSTILE = Endpoint("GET", "<script>alert(1)</script>")

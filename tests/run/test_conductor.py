@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.clock import Clock
 from loadproof.errors import EngineError, Problem
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Slice
-from loadproof.run.clock import Clock
 from loadproof.run.conductor import OTHER_ENDPOINTS, Conductor
-from loadproof.run.reader import Run, read_run
-from loadproof.run.writer import RunWriter
+from loadproof.runfile.reader import Run, read_run
+from loadproof.runfile.writer import RunWriter
 from tests.contracts.fake_engine import FakeEngine
 from tests.runs import plan, required, run_facts
 

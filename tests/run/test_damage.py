@@ -13,8 +13,8 @@ import pytest
 
 from loadproof.errors import RunFileError
 from loadproof.model import Finding, Outcome, Verdict
-from loadproof.run.reader import Run, read_run
-from loadproof.run.writer import RunWriter
+from loadproof.runfile.reader import Run, read_run
+from loadproof.runfile.writer import RunWriter
 from tests.runs import START, batch, plan, required, run_facts
 
 if TYPE_CHECKING:

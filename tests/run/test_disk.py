@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.clock import Clock
 from loadproof.errors import RunFileError
 from loadproof.model import EventKind, Outcome
-from loadproof.run.clock import Clock
 from loadproof.run.conductor import Conductor
-from loadproof.run.reader import read_run
-from loadproof.run.writer import RunWriter
+from loadproof.runfile.reader import read_run
+from loadproof.runfile.writer import RunWriter
 from tests.contracts.fake_engine import FakeEngine
 from tests.runs import START, batch, plan, required, run_facts
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.model import Outcome
-from loadproof.run.reader import read_facts, read_run
+from loadproof.runfile.reader import read_facts, read_run
 from tests.runs import START
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loadproof.errors import ConfigError
 from loadproof.histogram import Histogram
+from loadproof.live.otlp import document
+from loadproof.live.outputs import LiveOutputs
 from loadproof.model import Endpoint, FailureKind, Plan, Profile, ProfileKind, Reading, Slice, Unit
-from loadproof.run.otlp import document
-from loadproof.run.outputs import LiveOutputs
 from loadproof.run.progress import Progress
 
 TIMES_S = [0.004] * 10 + [0.04] * 20 + [0.4] * 30 + [40.0] * 5

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.run.provenance import git_facts
+from loadproof.runfile.provenance import git_facts
 
 if TYPE_CHECKING:
     from pathlib import Path

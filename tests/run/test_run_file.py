@@ -12,13 +12,13 @@ import pytest
 from loadproof.errors import RunFileError
 from loadproof.histogram import Histogram
 from loadproof.model import Event, EventKind, FailureKind, Finding, Outcome, Slice, Verdict
-from loadproof.run import schema
-from loadproof.run.reader import read_facts, read_run
-from loadproof.run.writer import Batch, RunWriter
+from loadproof.runfile import schema
+from loadproof.runfile.reader import read_facts, read_run
+from loadproof.runfile.writer import Batch, RunWriter
 from tests.runs import LOANS, LOGIN, START, batch, event, part, plan, required, run_facts
 
 if TYPE_CHECKING:
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 FIXTURE = Path(__file__).with_name("schema-1.db")
 PLAN = plan(required(0.5), env=(("STAGE", "test"),))

@@ -6,10 +6,10 @@ import io
 
 from rich.console import Console, RenderableType
 
+from loadproof.live.live import LiveView, PlainView, render, run_view, sparkline
+from loadproof.live.trial_view import TrialBoard, render_trials, trial_view
 from loadproof.model import Event, EventKind, Reading, Unit, Verdict
-from loadproof.run.live import LiveView, PlainView, render, run_view, sparkline
 from loadproof.run.progress import Progress
-from loadproof.run.trial_view import TrialBoard, render_trials, trial_view
 from tests.runs import LOANS, LOGIN, START, event, part, plan, required, staged
 
 WIDTH = 100

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from loadproof.errors import RunFileError
-from loadproof.run.writer import RunWriter
+from loadproof.runfile.writer import RunWriter
 from tests.runs import START, batch, plan, required, run_facts
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.columns import Columns, HistogramRows
 from loadproof.analysis.resource_charts import resource_courses
-from loadproof.analysis.windows import Window, load_span
+from loadproof.analysis.window.columns import Columns, HistogramRows
+from loadproof.analysis.window.windows import Window, load_span
 from loadproof.charts import (
     Charts,
     Distribution,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 MOST_STEPS: Final = 600
 """Points of a series: no screen shows more of them beside each other."""

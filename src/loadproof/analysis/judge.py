@@ -7,16 +7,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from loadproof.analysis.bottleneck import find_bottleneck
-from loadproof.analysis.breach import breach_note
-from loadproof.analysis.by_window import judge_by_window
-from loadproof.analysis.capacity import Course, broken_window, capacity_window, find_capacity, narrowed
 from loadproof.analysis.charts import charts_of
-from loadproof.analysis.consistency import judge_consistency
-from loadproof.analysis.dropped import judge_dropped
-from loadproof.analysis.generator import judge_generator
-from loadproof.analysis.guard import REFUSED, guard_note, judge_guard
-from loadproof.analysis.integrity import judge_integrity
-from loadproof.analysis.load import (
+from loadproof.analysis.search.capacity import Course, broken_window, capacity_window, find_capacity, narrowed
+from loadproof.analysis.shapes.soak_verdicts import judge_growth, judge_soak
+from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_requirement
+from loadproof.analysis.shapes.stress import find_breaking_point
+from loadproof.analysis.validity.dropped import judge_dropped
+from loadproof.analysis.validity.generator import judge_generator
+from loadproof.analysis.validity.guard import REFUSED, guard_note, judge_guard
+from loadproof.analysis.validity.integrity import judge_integrity
+from loadproof.analysis.validity.promise import DEFAULT, judge_promise
+from loadproof.analysis.verdict.breach import breach_note
+from loadproof.analysis.verdict.by_window import judge_by_window
+from loadproof.analysis.verdict.consistency import judge_consistency
+from loadproof.analysis.verdict.load import (
     HEADLINE,
     NOTE,
     AppliedLoad,
@@ -24,14 +28,10 @@ from loadproof.analysis.load import (
     judge_omission,
     judge_under_load,
 )
-from loadproof.analysis.promise import DEFAULT, judge_promise
-from loadproof.analysis.resources import Watched, judge_resource
-from loadproof.analysis.soak_verdicts import judge_growth, judge_soak
-from loadproof.analysis.spike_verdicts import judge_spike, judge_spike_requirement
-from loadproof.analysis.steady import judge_steady
-from loadproof.analysis.stress import find_breaking_point
-from loadproof.analysis.thresholds import judge_thresholds
-from loadproof.analysis.windows import Window, judged_window, load_span, sample
+from loadproof.analysis.verdict.resources import Watched, judge_resource
+from loadproof.analysis.verdict.thresholds import judge_thresholds
+from loadproof.analysis.window.steady import judge_steady
+from loadproof.analysis.window.windows import Window, judged_window, load_span, sample
 from loadproof.errors import ExitCode
 from loadproof.model import (
     EndpointSummary,
@@ -50,7 +50,7 @@ from loadproof.units import format_count
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
     judge_generator,

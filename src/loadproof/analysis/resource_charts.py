@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.resources import Watched
+from loadproof.analysis.verdict.resources import Watched
 from loadproof.charts import ResourceCourse, TimeAxis
 from loadproof.model import Subject
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.model import Reading
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 MOST_SERIES: Final = 72
 _HEADLINES: Final = re.compile(

@@ -25,9 +25,9 @@ from loadproof.units import format_count, format_duration, parse_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.compare.compare import Settings
     from loadproof.analysis.compare.comparison import Comparison
-    from loadproof.analysis.measured import MeasuredRun
     from loadproof.model import Plan
 
 ORDER: Final = ("base", "head", "head", "base")
@@ -139,8 +139,8 @@ def take_turns(
 
 
 def _drive_once(turn: Turn, folder: Path, name: str) -> MeasuredRun:
-    from loadproof.analysis.measured import measured
-    from loadproof.run.reader import read_run
+    from loadproof.analysis.across_runs.measured import measured
+    from loadproof.runfile.reader import read_run
 
     with _started(turn, folder, name):
         check_targets(turn.plan)

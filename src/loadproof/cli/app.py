@@ -29,7 +29,7 @@ from loadproof.cli import (
     worker,
 )
 from loadproof.errors import ExitCode, LoadproofError
-from loadproof.plan.redact import redact_text
+from loadproof.safety.redact import redact_text
 
 app = typer.Typer(
     name="loadproof",

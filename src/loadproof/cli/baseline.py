@@ -15,7 +15,7 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
-    from loadproof.analysis.measured import MeasuredRun
+    from loadproof.analysis.across_runs.measured import MeasuredRun
 
 app = typer.Typer(no_args_is_help=True, help="Runs to compare against, by name and git branch.")
 
@@ -130,7 +130,7 @@ def export(
 
 def current_branch() -> str | None:
     """The branch of this folder's work tree; None outside of git."""
-    from loadproof.run.provenance import git_facts
+    from loadproof.runfile.provenance import git_facts
 
     branch: str | None = git_facts(Path()).get("branch")
     return branch

@@ -14,17 +14,17 @@ from loadproof.cli.planning import check_targets, plan_and_engine
 from loadproof.cli.run import drive, finish
 from loadproof.cli.scenario import with_plan_request
 from loadproof.errors import ConfigError, Problem
+from loadproof.live.live import QuietView, View
+from loadproof.live.trial_view import TrialBoard, trial_view
 from loadproof.model import Plan, Profile, ProfileKind
 from loadproof.plan import PlanRequest
 from loadproof.plan.build import capacity_config
 from loadproof.plan.capacity import OPTION, CapacityRequest, capacity_goal, refuse_other_loads
-from loadproof.run.live import QuietView, View
 from loadproof.run.trial_course import RunSoFar, TrialCourse
-from loadproof.run.trial_view import TrialBoard, trial_view
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
-    from loadproof.analysis.capacity import Course, SearchDecision
+    from loadproof.analysis.search.capacity import Course, SearchDecision
     from loadproof.engines import Engine
     from loadproof.engines.trials import TrialOrder
 
@@ -91,8 +91,8 @@ def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, E
 
     Sends nothing. Raises ConfigError with every problem.
     """
-    from loadproof.analysis.capacity import least_rate, samples_for
-    from loadproof.analysis.trials import is_by_trial
+    from loadproof.analysis.search.capacity import least_rate, samples_for
+    from loadproof.analysis.search.trials import is_by_trial
 
     written, where = capacity_config(request)
     typed = typed.over(written, where)
@@ -121,8 +121,8 @@ def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, E
 
 
 def _decision(board: TrialBoard) -> SearchDecision:
-    from loadproof.analysis.capacity import SearchDecision, describe, format_load, so_far
-    from loadproof.analysis.load_search import TrialRole
+    from loadproof.analysis.search.capacity import SearchDecision, describe, format_load, so_far
+    from loadproof.analysis.search.load_search import TrialRole
 
     def tell(course: Course, order: TrialOrder | None) -> None:
         board.finished = [(describe(course.goal, result), str(result.outcome)) for result in course.results]

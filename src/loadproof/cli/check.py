@@ -11,7 +11,7 @@ from loadproof.cli.scenario import with_plan_request
 from loadproof.errors import ExitCode
 from loadproof.plan import PlanRequest
 from loadproof.plan.machines import ANY_INTERFACE
-from loadproof.plan.redact import redact_text, redact_url
+from loadproof.safety.redact import redact_text, redact_url
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from loadproof.errors import ConfigError, Problem, RunFileError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.compare.compare import Settings
     from loadproof.analysis.compare.comparison import Comparison
     from loadproof.analysis.compare.gates import Gate
-    from loadproof.analysis.measured import MeasuredRun
     from loadproof.model import Finding
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 Gates = Annotated[
     list[str] | None,
@@ -92,8 +92,8 @@ def _share(text: str | None, default: float, where: str, problems: list[Problem]
 
 def open_sides(*sides: Sequence[str]) -> list[list[MeasuredRun]]:
     """The runs that each side's words name: files, or baselines. Raises ConfigError with all problems."""
+    from loadproof.analysis.across_runs.sources import open_measured
     from loadproof.analysis.compare.baselines import baselines
-    from loadproof.analysis.sources import open_measured
 
     names = {baseline.name for baseline in baselines()}
     opened: list[list[MeasuredRun]] = []
@@ -113,8 +113,8 @@ def open_sides(*sides: Sequence[str]) -> list[list[MeasuredRun]]:
 
 def open_baseline(word: str) -> tuple[MeasuredRun, ...]:
     """A baseline by its name, for the branch that is checked out, or by its file. Raises ConfigError."""
+    from loadproof.analysis.across_runs.sources import open_measured
     from loadproof.analysis.compare.baselines import find_baseline
-    from loadproof.analysis.sources import open_measured
     from loadproof.cli.baseline import current_branch
 
     if Path(word).is_file():
@@ -128,9 +128,9 @@ def against_baseline(
     """What judges a run against the opened baseline `runs`, which was asked for as `word`."""
 
     def find(run: Run) -> list[Finding]:
+        from loadproof.analysis.across_runs.measured import measured
         from loadproof.analysis.compare.compare import compare
         from loadproof.analysis.compare.findings import baseline_findings
-        from loadproof.analysis.measured import measured
         from loadproof.model import EventKind
 
         comparison = compare(runs, [measured(run)], labels=(f"baseline {word}", "this run"))

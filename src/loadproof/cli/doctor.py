@@ -19,7 +19,7 @@ from loadproof.cli.watching import watching_findings
 from loadproof.engines import ENGINES, load_engine
 from loadproof.errors import LoadproofError
 from loadproof.run.calibration import known_rate
-from loadproof.run.host import host_facts
+from loadproof.runfile.host import host_facts
 from loadproof.units import format_rate, format_size
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from loadproof.cli.importing import open_any
 from loadproof.errors import ConfigError, Problem
 from loadproof.exports import EXPORTS, TABLES
 from loadproof.plan.document import did_you_mean
-from loadproof.run.reader import Run
+from loadproof.runfile.reader import Run
 
 if TYPE_CHECKING:
     from loadproof.exports import Export

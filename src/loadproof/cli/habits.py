@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
     from loadproof.model import Plan
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from rich.progress import track
 from loadproof.cli import options as o
 from loadproof.errors import ConfigError, Problem, RunFileError
 from loadproof.plan.document import did_you_mean
-from loadproof.run.reader import read_facts, read_run
+from loadproof.runfile.reader import read_facts, read_run
 from loadproof.units import parse_percent
 
 if TYPE_CHECKING:
-    from loadproof.analysis.history import History
-    from loadproof.analysis.measured import MeasuredRun
+    from loadproof.analysis.across_runs.history import History
+    from loadproof.analysis.across_runs.measured import MeasuredRun
 
 _PLAIN_WIDTH = 140
 
@@ -43,7 +43,7 @@ def command(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all series there as JSON.")] = None,
 ) -> int:
     """Show runs of one scenario over time, and since which run they are slower."""
-    from loadproof.analysis.history import MEASURES, history
+    from loadproof.analysis.across_runs.history import MEASURES, history
     from loadproof.reports.history import print_history
 
     share = _tolerance(tolerance)
@@ -92,7 +92,7 @@ def _names(facts: dict[str, Any]) -> set[str]:
 
 def _read(paths: list[Path]) -> tuple[list[MeasuredRun], list[tuple[str, str]]]:
     """What each run measured; those that did not run to their end are left out."""
-    from loadproof.analysis.measured import measured
+    from loadproof.analysis.across_runs.measured import measured
     from loadproof.model import Outcome
 
     runs: list[MeasuredRun] = []

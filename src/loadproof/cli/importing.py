@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.imports.stream import HEAD_BYTES
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from loadproof.imports.aggregate import Aggregate
     from loadproof.imports.stream import OnBytes
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 _SQLITE = b"SQLite format 3\0"
 _LARGE_BYTES = 20_000_000

@@ -12,8 +12,8 @@ import typer
 from loadproof.errors import ConfigError, LoadproofError, Problem
 from loadproof.plan.config import FILE_NAME, load_config
 from loadproof.plan.document import did_you_mean
-from loadproof.plan.redact import redact_text
-from loadproof.plan.target import normalise_target
+from loadproof.safety.redact import redact_text
+from loadproof.safety.target import normalise_target
 from loadproof.scaffold.folder import Folder, FoundScenario, look_into
 from loadproof.scaffold.pipelines import PIPELINES, pipeline_file
 from loadproof.scaffold.starter import SCENARIO_FILE, nightly_tests, propose_config

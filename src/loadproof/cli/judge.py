@@ -14,7 +14,7 @@ from loadproof.cli.importing import open_any
 from loadproof.cli.output import Outputs, with_outputs
 from loadproof.cli.run import finish
 from loadproof.plan.requirements import read_requirements
-from loadproof.run.reader import Run
+from loadproof.runfile.reader import Run
 
 
 @with_outputs
@@ -38,7 +38,7 @@ def command(
     other = read_requirements(requirements) if requirements else None
     found = open_any(run_file)
     if not isinstance(found, Run):
-        from loadproof.analysis.imported import judge_aggregate
+        from loadproof.analysis.across_runs.imported import judge_aggregate
 
         return finish(judge_aggregate(found, other), outputs)
     if log:

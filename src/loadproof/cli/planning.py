@@ -9,9 +9,9 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, ProfileKind
 from loadproof.plan import PlanRequest, build_plan
 from loadproof.plan.build import guard_rules
-from loadproof.plan.guard import admit
-from loadproof.plan.redact import Redactor, secrets_of
-from loadproof.plan.target import normalise_target, preflight
+from loadproof.safety.guard import admit
+from loadproof.safety.redact import Redactor, secrets_of
+from loadproof.safety.target import normalise_target, preflight
 
 _PREFLIGHT_TIMEOUT_S = 5.0
 

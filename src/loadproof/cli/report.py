@@ -13,7 +13,7 @@ from loadproof.cli.habits import write_habits
 from loadproof.cli.output import Outputs, with_outputs, write_outputs, write_report_file
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan.requirements import read_requirements
-from loadproof.run.reader import read_run
+from loadproof.runfile.reader import read_run
 
 
 @with_outputs

@@ -24,30 +24,30 @@ from loadproof.cli.habits import Habits
 from loadproof.cli.output import Outputs, with_outputs, write_outputs
 from loadproof.cli.planning import check_targets, plan_and_engine
 from loadproof.cli.scenario import with_plan_request
+from loadproof.clock import Clock
 from loadproof.errors import ConfigError, EngineError, Problem
+from loadproof.live.live import QuietView, View, run_view
+from loadproof.live.outputs import LiveOutputs
 from loadproof.model import Event, EventKind, Outcome, Plan, Report, Slice
 from loadproof.monitors.selection import Selection, select
 from loadproof.plan import PlanRequest
 from loadproof.plan.stored import clean_settings, plan_to_json
-from loadproof.run.clock import Clock
 from loadproof.run.conductor import Conductor
-from loadproof.run.host import host_facts
-from loadproof.run.live import QuietView, View, run_view
-from loadproof.run.outputs import LiveOutputs
-from loadproof.run.provenance import git_facts, scenario_sha256
-from loadproof.run.reader import read_run
-from loadproof.run.writer import RunWriter
+from loadproof.runfile.host import host_facts
+from loadproof.runfile.provenance import git_facts, scenario_sha256
+from loadproof.runfile.reader import read_run
+from loadproof.runfile.writer import RunWriter
 from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from loadproof.analysis.early_stop import EarlyStop
+    from loadproof.analysis.verdict.early_stop import EarlyStop
     from loadproof.engines import Engine
     from loadproof.model import Finding, Requirement, Verdict
     from loadproof.run.conductor import Observer
     from loadproof.run.progress import Progress
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 
 @with_plan_request
@@ -130,8 +130,8 @@ def drive(
 
     Raises EngineError or RunFileError; the run file then holds what there was.
     """
-    from loadproof.analysis.early_stop import EarlyStop, StopOn
     from loadproof.analysis.judge import judge
+    from loadproof.analysis.verdict.early_stop import EarlyStop, StopOn
 
     clock = Clock()
     live = live or LiveOutputs()
@@ -205,8 +205,8 @@ def choose_view(plan: Plan, *, quiet: bool) -> View:
 
 def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement, Verdict, str]]:
     """Each requirement as it would be judged now, over everything so far."""
-    from loadproof.analysis.requirements import format_value, judge_requirement
-    from loadproof.analysis.windows import Window
+    from loadproof.analysis.verdict.requirements import format_value, judge_requirement
+    from loadproof.analysis.window.windows import Window
     from loadproof.model import FailureKind, Verdict
 
     seconds = frozenset(progress.throughput)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from loadproof.cli import options as o
 from loadproof.errors import RunFileError
-from loadproof.run.reader import read_facts
+from loadproof.runfile.reader import read_facts
 from loadproof.units import format_duration
 
 _PLAIN_WIDTH = 160

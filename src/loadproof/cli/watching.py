@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from loadproof.monitors import MonitorError, load_monitor
 from loadproof.monitors.selection import select_for
 from loadproof.plan.config import FILE_NAME, load_config
-from loadproof.plan.redact import Redactor
-from loadproof.plan.target import normalise_target
 from loadproof.plan.watching import secrets_in
+from loadproof.safety.redact import Redactor
+from loadproof.safety.target import normalise_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from loadproof.plan.variables import parse_env
 from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
-    from loadproof.engines.locust.worker import LocustWorker
+    from loadproof.engines.locust.machines.worker import LocustWorker
 
 _DEFAULT_WAIT = "5m"
 
@@ -45,7 +45,7 @@ def command(
     wait: Annotated[str, typer.Option("--wait", help="How long to try to reach the master.")] = _DEFAULT_WAIT,
 ) -> int:
     """Work for a run on another machine until that run is over."""
-    from loadproof.engines.locust.worker import LocustWorker, WorkerRequest
+    from loadproof.engines.locust.machines.worker import LocustWorker, WorkerRequest
 
     host, port = parse_address(master, "--master")
     scenario, engine_args = _scenario(arguments or [], locustfile)

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Final, Protocol, cast
 
 if TYPE_CHECKING:
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 TABLES: Final = ("slices", "readings")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from loadproof.histogram import Histogram
     from loadproof.model import Event, Reading, Slice
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 _FACTS: Final = (
     "name",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from loadproof.histogram import Histogram
     from loadproof.model import Reading, Slice
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 _JTL: Final = ("timeStamp", "elapsed", "label", "responseCode", "responseMessage", "threadName", "dataType",
                "success", "failureMessage")  # fmt: skip

@@ -12,7 +12,7 @@ from loadproof.model import FailureKind
 
 if TYPE_CHECKING:
     from loadproof.model import Slice
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 _QUANTILES: Final = {"p50_s": 0.5, "p90_s": 0.9, "p95_s": 0.95, "p99_s": 0.99}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from loadproof.imports.aggregate import Aggregate
     from loadproof.imports.stream import OnBytes
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 
 @dataclass(frozen=True, slots=True)

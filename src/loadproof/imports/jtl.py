@@ -18,14 +18,14 @@ from loadproof.imports.recorded import recorded_run
 from loadproof.imports.slices import SliceTable
 from loadproof.imports.stream import open_text
 from loadproof.model import Endpoint, FailureKind, Reading, Unit
-from loadproof.plan.redact import redact_text, redact_url
+from loadproof.safety.redact import redact_text, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from loadproof.imports.stream import OnBytes
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 FORMAT: Final = "JMeter JTL"
 _DEFAULT_COLUMNS: Final = [

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from loadproof.engines.k6.requests import RequestKind
     from loadproof.imports.stream import OnBytes
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 FORMAT: Final = "k6 CSV output"
 _UNIT_OF_DIGITS: Final = {10: 1.0, 13: 1e3, 16: 1e6, 19: 1e9}

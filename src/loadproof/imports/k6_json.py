@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from loadproof.imports.stream import OnBytes
     from loadproof.model import Requirement
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 FORMAT: Final = "k6 JSON output"
 _POINT, _METRIC = b',"type":"Point","data":{"time":"', b'{"type":"Metric"'

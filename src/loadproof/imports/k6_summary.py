@@ -17,7 +17,7 @@ from loadproof.imports.aggregate import ALL, NO_HEALTH, TOTALS, Aggregate, Engin
 from loadproof.imports.stream import open_bytes
 from loadproof.model import Endpoint
 from loadproof.plan.expressions import endpoint_of, split_metric
-from loadproof.plan.redact import redact_url
+from loadproof.safety.redact import redact_url
 
 if TYPE_CHECKING:
     from pathlib import Path

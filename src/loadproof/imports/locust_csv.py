@@ -11,7 +11,7 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.imports.aggregate import ALL, NO_HEALTH, TOTALS, Aggregate, Totals
 from loadproof.imports.stream import open_text
 from loadproof.model import Endpoint
-from loadproof.plan.redact import redact_text
+from loadproof.safety.redact import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from loadproof.imports.aggregate import ALL, NO_HEALTH, TOTALS, Aggregate, Total
 from loadproof.imports.locust_csv import ROUNDED
 from loadproof.imports.stream import open_bytes
 from loadproof.model import Endpoint
-from loadproof.plan.redact import redact_text
+from loadproof.safety.redact import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

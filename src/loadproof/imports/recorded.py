@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Event, EventKind, Plan, Profile, ProfileKind
-from loadproof.run.reader import Run
+from loadproof.runfile.reader import Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ import psutil
 from loadproof.model import Watch
 from loadproof.monitors import MonitorError, processes
 from loadproof.monitors.scrape import Page, parse_page
-from loadproof.plan.redact import redact_url
+from loadproof.safety.redact import redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

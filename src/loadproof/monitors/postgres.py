@@ -13,8 +13,8 @@ from loadproof.model import Reading, Unit
 from loadproof.monitors import MonitorError
 from loadproof.monitors import postgres_queries as sql
 from loadproof.monitors.rates import Rates
-from loadproof.plan.redact import Redactor
 from loadproof.plan.watching import secrets_in
+from loadproof.safety.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

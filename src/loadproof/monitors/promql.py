@@ -10,7 +10,7 @@ from loadproof.model import Reading, Unit
 from loadproof.monitors import MonitorError
 from loadproof.monitors.prometheus import series_name
 from loadproof.monitors.scrape import TIMEOUT_S
-from loadproof.plan.redact import redact_url
+from loadproof.safety.redact import redact_url
 from loadproof.units import format_duration, parse_duration
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import make_headers, parse_url
 
 from loadproof.monitors import MonitorError
-from loadproof.plan.redact import redact_url
+from loadproof.safety.redact import redact_url
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric

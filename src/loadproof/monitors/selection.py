@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, Watch
 from loadproof.monitors.discovery import Discovery, Found, discover
-from loadproof.plan.redact import redact_url
 from loadproof.plan.resources import PROMQL
+from loadproof.safety.redact import redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

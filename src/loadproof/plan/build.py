@@ -15,7 +15,6 @@ from loadproof.plan.arrivals import arrival_options, steady_rate
 from loadproof.plan.config import LoadedConfig, find_config
 from loadproof.plan.document import did_you_mean, near_files
 from loadproof.plan.during import during_options
-from loadproof.plan.guard import Rules
 from loadproof.plan.machines import machine_options
 from loadproof.plan.profiles import (
     DEFAULT_STAGES,
@@ -28,8 +27,9 @@ from loadproof.plan.profiles import (
 from loadproof.plan.requirements import read_requirements
 from loadproof.plan.schema import MAX_USERS, CapacityConfig, ScenarioConfig, TestConfig, check_name
 from loadproof.plan.session import session_options
-from loadproof.plan.target import normalise_target
 from loadproof.plan.variables import parse_env
+from loadproof.safety.guard import Rules
+from loadproof.safety.target import normalise_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

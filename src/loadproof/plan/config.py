@@ -21,11 +21,11 @@ from loadproof.plan.document import (
     read_document,
 )
 from loadproof.plan.explain import explain
-from loadproof.plan.guard import Rule, Rules
-from loadproof.plan.hosts import host_key
 from loadproof.plan.requirements import conflicts, requirements_of
 from loadproof.plan.schema import Config
-from loadproof.plan.target import normalise_target
+from loadproof.safety.guard import Rule, Rules
+from loadproof.safety.hosts import host_key
+from loadproof.safety.target import normalise_target
 
 if TYPE_CHECKING:
     from pathlib import Path

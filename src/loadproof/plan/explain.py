@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from loadproof.errors import Problem
 from loadproof.plan.document import did_you_mean, line_of
-from loadproof.plan.redact import HIDDEN, is_secret_name, redact_url
 from loadproof.plan.schema import Arrivals, Config, ProfileName
+from loadproof.safety.redact import HIDDEN, is_secret_name, redact_url
 
 if TYPE_CHECKING:
     from pathlib import Path

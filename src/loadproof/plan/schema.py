@@ -17,9 +17,9 @@ from pydantic import (
     model_validator,
 )
 
-from loadproof.plan.guard import read_rule
 from loadproof.plan.profiles import ParsedStage, parse_run_time, parse_stage
 from loadproof.plan.watching import CheckConfig, MonitorsConfig
+from loadproof.safety.guard import read_rule
 from loadproof.units import parse_duration, parse_percent, parse_rate
 
 MAX_USERS: Final = 10_000_000

@@ -18,7 +18,8 @@ from loadproof.model import (
     Subject,
     Unit,
 )
-from loadproof.plan.redact import (
+from loadproof.plan.watching import secrets_in
+from loadproof.safety.redact import (
     Redactor,
     redact_args,
     redact_env,
@@ -27,7 +28,6 @@ from loadproof.plan.redact import (
     redact_value,
     secrets_of,
 )
-from loadproof.plan.watching import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

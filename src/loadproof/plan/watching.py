@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from loadproof.plan.redact import is_secret_name, secrets_of
+from loadproof.safety.redact import is_secret_name, secrets_of
 from loadproof.units import parse_duration
 
 if TYPE_CHECKING:

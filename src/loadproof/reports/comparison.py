@@ -11,7 +11,7 @@ from rich.text import Text
 
 from loadproof.analysis.compare.comparison import VERDICTS, Change
 from loadproof.analysis.compare.sentences import interval_text, percent_change
-from loadproof.analysis.requirements import format_value
+from loadproof.analysis.verdict.requirements import format_value
 from loadproof.reports.terminal import STYLES
 from loadproof.units import format_count, format_percent
 

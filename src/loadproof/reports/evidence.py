@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from loadproof.analysis.load import NOTE
-from loadproof.analysis.requirements import format_value
+from loadproof.analysis.verdict.load import NOTE
+from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Finding, Unit
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
 

@@ -10,16 +10,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loadproof.analysis.change_points import ALPHA
-from loadproof.analysis.measured import ALL_REQUESTS
-from loadproof.analysis.requirements import format_value
+from loadproof.analysis.across_runs.change_points import ALPHA
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.verdict.requirements import format_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from loadproof.analysis.history import Change, History, Series
+    from loadproof.analysis.across_runs.history import Change, History, Series
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _MISSING: Final = "·"

@@ -10,15 +10,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from loadproof.analysis.judge import judge
-from loadproof.analysis.requirements import describe
-from loadproof.analysis.windows import load_span, sample
+from loadproof.analysis.verdict.requirements import describe
+from loadproof.analysis.window.windows import load_span, sample
 from loadproof.model import Requirement, Statistic, Subject, Verdict
 from loadproof.reports.topics import is_requirement
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 
 def write_k6_summary(run: Run, path: Path) -> None:

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from loadproof.analysis.windows import load_span
+from loadproof.analysis.window.windows import load_span
 from loadproof.histogram import Histogram, merged
 from loadproof.model import Endpoint, EventKind
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from loadproof.model import Event, Slice
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 _PERCENTILES: Final = (0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0)
 _PERCENTILE_TITLES: Final = [f"{q * 100:g}%" for q in _PERCENTILES]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from loadproof.analysis.load import NOTE
+from loadproof.analysis.verdict.load import NOTE
 from loadproof.model import Finding, Verdict
 
 if TYPE_CHECKING:

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from loadproof.errors import EngineError, Problem, RunFileError
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
-from loadproof.plan.guard import PRODUCTION_MOST_PER_S
-from loadproof.plan.redact import Redactor, redact_url, secrets_of
 from loadproof.plan.watching import secrets_in
 from loadproof.run.consistency import Consistency
 from loadproof.run.probing import Probe
 from loadproof.run.progress import Progress
 from loadproof.run.watch import Watcher
-from loadproof.run.writer import Batch
+from loadproof.runfile.writer import Batch
+from loadproof.safety.guard import PRODUCTION_MOST_PER_S
+from loadproof.safety.redact import Redactor, redact_url, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from loadproof.clock import Clock
     from loadproof.engines import Engine
     from loadproof.model import Plan, Watch
-    from loadproof.run.clock import Clock
-    from loadproof.run.writer import RunWriter
+    from loadproof.runfile.writer import RunWriter
 
 _COMMIT_EVERY_S = 1.0
 _CLOCK_STEP_S = 0.1

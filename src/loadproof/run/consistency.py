@@ -1,4 +1,4 @@
-"""Asks the consistency checks' questions before and after the load; analysis/consistency.py judges them."""
+"""Asks the consistency checks' questions before and after the load; judged by analysis/verdict/."""
 
 from __future__ import annotations
 

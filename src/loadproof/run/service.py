@@ -14,7 +14,7 @@ import httpx
 
 from loadproof.engines import supervisor
 from loadproof.errors import ConfigError, Problem, TargetError
-from loadproof.plan.redact import redact_text, redact_url
+from loadproof.safety.redact import redact_text, redact_url
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import EventKind
-from loadproof.run.reader import Run
+from loadproof.runfile.reader import Run
 
 if TYPE_CHECKING:
     from loadproof.engines import Engine, Sink

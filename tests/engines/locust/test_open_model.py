@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from loadproof.engines.locust.schedule import Schedule
+from loadproof.engines.locust.open_model.schedule import Schedule
 from loadproof.model import EventKind, Outcome, Profile, ProfileKind, Stage
 from tests.engines.locust.open_load import BARE, FULL, SIMPLE, Played, play, rates, steady, truth_server
 from tests.engines.locust.test_processes import workers

@@ -34,7 +34,7 @@ def workers() -> list[psutil.Process]:
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             parent = process.parent()
-            own = "loadproof.engines.locust.child"
+            own = "loadproof.engines.locust.inside.child"
             above = parent.cmdline() if parent else []
             if own in above and own in process.cmdline() and "supervisor.py" not in " ".join(above):
                 found.append(process)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadproof.engines.locust.channel import MAXIMUM_MESSAGE_BYTES, Decoder, encode
-from loadproof.engines.locust.recorder import OTHER_ERRORS, Recorder
+from loadproof.engines.locust.inside.recorder import OTHER_ERRORS, Recorder
 from loadproof.histogram import Histogram
 from loadproof.model import FailureKind
 

@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from loadproof.engines.locust.ledger import Ledger, Totals, readable
-from loadproof.engines.locust.schedule import Schedule
+from loadproof.engines.locust.inside.ledger import Ledger, Totals, readable
+from loadproof.engines.locust.open_model.schedule import Schedule
 from loadproof.model import Profile, ProfileKind, Stage
 from tests.runs import staged
 

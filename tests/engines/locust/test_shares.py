@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from loadproof.engines.locust.ledger import why_dropped
-from loadproof.engines.locust.schedule import Schedule
-from loadproof.engines.locust.shares import Shares, offsets_from
+from loadproof.engines.locust.inside.ledger import why_dropped
+from loadproof.engines.locust.machines.shares import Shares, offsets_from
+from loadproof.engines.locust.open_model.schedule import Schedule
 from tests.engines.locust.open_load import rates
 
 

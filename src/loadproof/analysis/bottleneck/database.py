@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.analysis.bottleneck.resources import Measured
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 SOURCE: Final = "postgres"
 _KINDS: Final = ("Lock", "LWLock", "IO", "BufferPin", "IPC", "Extension")

@@ -12,7 +12,7 @@ from loadproof.analysis.bottleneck.endpoints import by_endpoint
 from loadproof.analysis.bottleneck.law import Answer, attribute
 from loadproof.analysis.bottleneck.levels import levels_of
 from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
-from loadproof.analysis.load import NOTE
+from loadproof.analysis.verdict.load import NOTE
 from loadproof.model import Finding, ProfileKind, Verdict
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.bottleneck.law import Attribution, Candidate
     from loadproof.analysis.bottleneck.levels import Levels
-    from loadproof.analysis.capacity import Course
-    from loadproof.analysis.windows import Window
-    from loadproof.run.reader import Run
+    from loadproof.analysis.search.capacity import Course
+    from loadproof.analysis.window.windows import Window
+    from loadproof.runfile.reader import Run
 
 ID: Final = "bottleneck"
 _MOST_ENDPOINTS: Final = 10

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.bottleneck.law import LEAST_LEVELS, littles_law_error
-from loadproof.analysis.load_search import TrialOutcome
-from loadproof.analysis.windows import load_span
+from loadproof.analysis.search.load_search import TrialOutcome
+from loadproof.analysis.window.windows import load_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from numpy.typing import NDArray
 
-    from loadproof.analysis.capacity import Course
+    from loadproof.analysis.search.capacity import Course
     from loadproof.model import Reading, Slice
-    from loadproof.run.reader import Run
+    from loadproof.runfile.reader import Run
 
 MOST_LEVELS: Final = 12
 _LEAST_SECONDS: Final = 3

@@ -9,8 +9,8 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from loadproof.analysis.across_runs.measured import Conditions, MeasuredEndpoint, MeasuredRun, MeasuredSeries
 from loadproof.analysis.compare.comparable import obstacles
-from loadproof.analysis.measured import Conditions, MeasuredEndpoint, MeasuredRun, MeasuredSeries
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Unit
 

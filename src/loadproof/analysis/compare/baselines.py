@@ -13,7 +13,7 @@ from loadproof.plan.document import did_you_mean
 from loadproof.plan.schema import check_name
 
 if TYPE_CHECKING:
-    from loadproof.analysis.measured import MeasuredRun
+    from loadproof.analysis.across_runs.measured import MeasuredRun
 
 FOLDER: Final = Path(".loadproof/baselines")
 _TRUNKS: Final = ("main", "master", "trunk", "develop")

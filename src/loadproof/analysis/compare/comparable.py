@@ -13,7 +13,7 @@ from loadproof.units import format_size
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from loadproof.analysis.measured import MeasuredRun
+    from loadproof.analysis.across_runs.measured import MeasuredRun
 
 
 class Difference(StrEnum):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS, QUANTILES
 from loadproof.analysis.compare.comparable import Difference, obstacles
 from loadproof.analysis.compare.comparison import Change, Comparison, Row, Shift, Side
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE, MODERATED_FROM, Estimate, compared, moderated
@@ -24,13 +25,12 @@ from loadproof.analysis.compare.quantities import (
 )
 from loadproof.analysis.compare.sentences import sentence_of
 from loadproof.analysis.compare.single_runs import within_run_intervals
-from loadproof.analysis.measured import ALL_REQUESTS, QUANTILES
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from loadproof.analysis.measured import MeasuredRun
+    from loadproof.analysis.across_runs.measured import MeasuredRun
 
 TOLERANCE: Final = 0.05
 ERROR_TOLERANCE: Final = 0.001

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, MEAN, THROUGHPUT, endpoint_names
-from loadproof.analysis.measured import ALL_REQUESTS
 from loadproof.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from loadproof.analysis.measured import MeasuredRun
+    from loadproof.analysis.across_runs.measured import MeasuredRun
 
 _BUSIEST: Final = 5
 """Endpoints that decide when nobody says which: more would need more runs than five a side."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.estimate import BUCKET_VARIANCE
-from loadproof.analysis.measured import ALL_REQUESTS
-from loadproof.analysis.requirements import samples_needed
+from loadproof.analysis.verdict.requirements import samples_needed
 from loadproof.model import Unit
 from loadproof.units import format_count
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from loadproof.analysis.measured import MeasuredEndpoint, MeasuredRun
+    from loadproof.analysis.across_runs.measured import MeasuredEndpoint, MeasuredRun
 
     Values = NDArray[np.float64]
     _Endpoints = Sequence[MeasuredEndpoint | None]

@@ -12,7 +12,7 @@ from loadproof.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadproof.analysis.measured import MeasuredRun
+    from loadproof.analysis.across_runs.measured import MeasuredRun
 
 
 def within_run_intervals(

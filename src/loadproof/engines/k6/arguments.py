@@ -16,7 +16,7 @@ from loadproof.engines.k6.options import split_metric, trend_statistics
 from loadproof.engines.k6.requests import NEEDED_TAGS
 from loadproof.errors import Problem
 from loadproof.model import ProfileKind
-from loadproof.plan.guard import Policy
+from loadproof.safety.guard import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

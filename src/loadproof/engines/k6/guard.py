@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from loadproof.plan.guard import Policy, Rule
-from loadproof.plan.hosts import LOCAL, Network
+from loadproof.safety.guard import Policy, Rule
+from loadproof.safety.hosts import LOCAL, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ from loadproof.engines.k6.guard import REFUSED_TEXTS
 from loadproof.engines.k6.inspection import same_host
 from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
 from loadproof.model import Event, EventKind
-from loadproof.plan.redact import redact_text
+from loadproof.safety.redact import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from loadproof.model import Endpoint, FailureKind
-from loadproof.plan.redact import redact_text, redact_url
+from loadproof.safety.redact import redact_text, redact_url
 
 NEEDED_TAGS = (
     "method",

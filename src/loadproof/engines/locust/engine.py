@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from loadproof.engines.advice import too_few_for_arrivals, too_few_for_throughput
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.locust.advice import locust_advice, requests_per_task
-from loadproof.engines.locust.distribution import distribution_args, usable_cores
+from loadproof.engines.locust.open_model.distribution import distribution_args, usable_cores
 from loadproof.engines.locust.processes import decide
 from loadproof.engines.locust.running import LocustChild
 from loadproof.engines.locust.settings import Settings, fingerprint
-from loadproof.engines.locust.trial_giver import TrialGiver
+from loadproof.engines.locust.trials.trial_giver import TrialGiver
 from loadproof.errors import EngineError, Problem
 from loadproof.histogram import Histogram
 from loadproof.model import (
@@ -63,7 +63,7 @@ class LocustEngine:
 
     def inspect(self, plan: Plan) -> Inspection:
         """Import the locustfile in a child process and say what it holds; nothing is sent."""
-        argv = [sys.executable, "-m", "loadproof.engines.locust.child", "inspect", *_locust_args(plan)]
+        argv = [sys.executable, "-m", "loadproof.engines.locust.inside.child", "inspect", *_locust_args(plan)]
         try:
             done = subprocess.run(
                 argv,

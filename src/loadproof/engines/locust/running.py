@@ -42,7 +42,7 @@ class LocustChild:
         with ours:
             with theirs:
                 self._process = await Process.start(
-                    [sys.executable, "-u", "-m", "loadproof.engines.locust.child", *args],
+                    [sys.executable, "-u", "-m", "loadproof.engines.locust.inside.child", *args],
                     env={**env, VARIABLE: settings(theirs.fileno())},
                     on_line=on_line,
                     pass_fds=[theirs.fileno()],

@@ -49,7 +49,7 @@ class Settings:
     slow_s: float | None = None
     """Requests that take at least so long are kept, not only the slowest few."""
     guard: dict[str, Any] = field(default_factory=dict)
-    """The target guard's policy (plan/guard.py) as JSON; empty for none."""
+    """The target guard's policy (safety/guard.py) as JSON; empty for none."""
 
     def to_text(self) -> str:
         return json.dumps(asdict(self))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from loadproof.plan.redact import is_secret_name, is_secret_value
+from loadproof.safety.redact import is_secret_name, is_secret_value
 from loadproof.scaffold.source import literal
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from loadproof.plan.redact import is_secret_name, is_secret_value
+from loadproof.safety.redact import is_secret_name, is_secret_value
 from loadproof.scaffold.source import in_f_string, literal
 
 if TYPE_CHECKING:

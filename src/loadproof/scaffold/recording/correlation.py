@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from loadproof.plan.redact import is_secret_name, is_secret_value
+from loadproof.safety.redact import is_secret_name, is_secret_value
 from loadproof.scaffold.names import TAKEN, identifier
 
 if TYPE_CHECKING:

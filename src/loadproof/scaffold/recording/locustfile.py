@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from loadproof.plan.redact import is_secret_name, redact_text
+from loadproof.safety.redact import is_secret_name, redact_text
 from loadproof.scaffold.names import TAKEN, identifier
 from loadproof.scaffold.recording.correlation import Correlation, Variable, is_person, is_reference
 from loadproof.scaffold.recording.exchanges import Content, Exchange, Recording, read_recording

@@ -1,0 +1,243 @@
+"""A scenario's runs over time: each endpoint's figures as series, and where their level changed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from loadproof.analysis.across_runs.change_points import (
+    autocorrelation,
+    change_points,
+    levels,
+    outliers,
+    scan_p,
+    series_alpha,
+    worth_telling,
+)
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.verdict.requirements import format_value
+from loadproof.model import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from loadproof.analysis.across_runs.measured import MeasuredEndpoint, MeasuredRun
+
+TOLERANCE: Final = 0.05
+"""Least relative change that is worth telling."""
+SHARE_TOLERANCE: Final = 0.001
+"""Least change of an error rate that is worth telling, 0.1 points: a ratio to 0 says nothing."""
+CONFIRMED_AFTER: Final = 5
+"""Runs of the new level from which on a change is no longer provisional: three may be three bad days."""
+_DRIFTS: Final = 0.3
+_DRIFT_NEEDS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure of an endpoint that has a history."""
+
+    name: str
+    unit: Unit
+    of: Callable[[MeasuredEndpoint], float | None]
+    higher_is_worse: bool = True
+
+
+def _quantile(name: str, quantile: float) -> Measure:
+    return Measure(name, Unit.SECONDS, lambda endpoint: endpoint.quantiles_s.get(quantile))
+
+
+def _error_rate(endpoint: MeasuredEndpoint) -> float | None:
+    if endpoint.failed is None or not endpoint.requests:
+        return None
+    return endpoint.failed / endpoint.requests
+
+
+MEASURES: Final[dict[str, Measure]] = {
+    measure.name: measure
+    for measure in (
+        _quantile("p50", 0.5),
+        _quantile("p95", 0.95),
+        _quantile("p99", 0.99),
+        Measure("mean", Unit.SECONDS, lambda endpoint: endpoint.mean_s),
+        Measure(
+            "throughput", Unit.PER_SECOND, lambda endpoint: endpoint.throughput_per_s, higher_is_worse=False
+        ),
+        Measure("error rate", Unit.SHARE, _error_rate),
+    )
+}
+"""By the name that `--statistic` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A new level, from one run on."""
+
+    run: int
+    """Position in `History.runs` of the first run at the new level."""
+    before: float
+    after: float
+    """Medians of the runs of each level, in the measure's unit."""
+    p: float
+    runs_since: int
+    sentence: str
+
+    @property
+    def provisional(self) -> bool:
+        """Too few runs of the new level yet."""
+        return self.runs_since < CONFIRMED_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One figure of one endpoint, run by run."""
+
+    endpoint: str
+    measure: Measure
+    values: tuple[float | None, ...]
+    """As many as runs; None where the run does not have it."""
+    changes: tuple[Change, ...]
+    outliers: tuple[int, ...]
+    """Runs far off the level that they belong to."""
+    autocorrelation: float
+    """Of neighbouring runs, 0 to 1, changes of level taken away."""
+
+    @property
+    def drifts(self) -> bool:
+        """Runs resemble their neighbours: the environment changes by itself."""
+        known = sum(value is not None for value in self.values)
+        return known >= _DRIFT_NEEDS and self.autocorrelation > _DRIFTS
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All series of the runs that can be compared."""
+
+    name: str
+    runs: tuple[MeasuredRun, ...]
+    """Oldest first."""
+    series: tuple[Series, ...]
+    left_out: tuple[tuple[str, str], ...]
+    """Runs that are in no series, with the reason."""
+    tolerance: float
+
+
+def comparable(runs: Sequence[MeasuredRun]) -> tuple[list[MeasuredRun], list[tuple[str, str]]]:
+    """The healthy runs with the newest one's scenario, load and target, oldest first; the others with why."""
+    ordered = sorted(runs, key=lambda run: (run.started_at_s or 0.0, run.label))
+    kept: list[MeasuredRun] = []
+    left_out: list[tuple[str, str]] = []
+    for run in ordered:
+        if _same_load(run) != _same_load(ordered[-1]):
+            left_out.append((run.label, "another scenario, load or target"))
+        elif run.invalid:
+            left_out.append((run.label, run.invalid[0]))
+        else:
+            kept.append(run)
+    return kept, left_out
+
+
+def _same_load(run: MeasuredRun) -> str:
+    conditions = run.conditions
+    told = (conditions.scenario, conditions.engine, conditions.profile, conditions.target)
+    return json.dumps(told, sort_keys=True, default=str)
+
+
+def history(
+    name: str,
+    runs: Sequence[MeasuredRun],
+    *,
+    endpoints: Sequence[str] = (),
+    measures: Sequence[str] = (),
+    tolerance: float = TOLERANCE,
+) -> History:
+    """The series of `runs`, which are sorted and sifted first, and their changes; pure and deterministic.
+
+    Args:
+        name: what the runs are called together.
+        runs: of one scenario.
+        endpoints: names of those wanted; all when empty.
+        measures: names from MEASURES; all when empty.
+        tolerance: least relative change that is told, above 0.
+    """
+    kept, left_out = comparable(runs)
+    counts = Counter(endpoint.name for run in kept for endpoint in run.endpoints)
+    names = sorted(name for name in counts if name != ALL_REQUESTS and (not endpoints or name in endpoints))
+    if ALL_REQUESTS in counts and (not endpoints or ALL_REQUESTS in endpoints):
+        names.append(ALL_REQUESTS)
+    wanted = [MEASURES[measure] for measure in measures or MEASURES]
+    values = {(name, m.name): _values(kept, name, m) for name in names for m in wanted}
+    p_values = [p for found in values.values() if (p := scan_p(_known(found))) is not None]
+    alpha = series_alpha(p_values)
+    series = [
+        _series(kept, name, measure, values[name, measure.name], alpha, tolerance)
+        for name in names
+        for measure in wanted
+    ]
+    return History(name, tuple(kept), tuple(series), tuple(left_out), tolerance)
+
+
+def _values(runs: Sequence[MeasuredRun], name: str, measure: Measure) -> tuple[float | None, ...]:
+    found = [run.endpoint(name) for run in runs]
+    return tuple(None if endpoint is None else measure.of(endpoint) for endpoint in found)
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _series(
+    runs: Sequence[MeasuredRun],
+    endpoint: str,
+    measure: Measure,
+    values: tuple[float | None, ...],
+    alpha: float,
+    tolerance: float,
+) -> Series:
+    places = [place for place, value in enumerate(values) if value is not None]
+    known = _known(values)
+
+    def differs(before: float, after: float) -> bool:
+        if measure.unit is Unit.SHARE:
+            return abs(after - before) >= SHARE_TOLERANCE
+        return abs(after - before) >= tolerance * abs(before)
+
+    found = worth_telling(known, change_points(known, alpha), differs)
+    splits = [change.index for change in found]
+    changes = []
+    for change, (before, after) in zip(found, pairwise(levels(known, splits)), strict=True):
+        since = len(known) - change.index
+        sentence = _sentence(runs[places[change.index]], endpoint, measure, (before, after), change.p, since)
+        changes.append(Change(places[change.index], before, after, change.p, since, sentence))
+    return Series(
+        endpoint=endpoint,
+        measure=measure,
+        values=values,
+        changes=tuple(changes),
+        outliers=tuple(places[i] for i in outliers(known, splits)),
+        autocorrelation=autocorrelation(known, splits) if known else 0.0,
+    )
+
+
+def _sentence(
+    run: MeasuredRun, endpoint: str, measure: Measure, level: tuple[float, float], p: float, since: int
+) -> str:
+    """ "since run R of commit C p95 of GET /x is 18 % higher"."""
+    before, after = level
+    commit = f" of commit {run.commit[:10]}" if run.commit else ""
+    how = "higher" if after > before else "lower"
+    if measure.unit is Unit.SHARE or before == 0:
+        by = how
+    else:
+        percent = abs(after / before - 1) * 100
+        by = f"{percent:.{0 if percent >= 10 else 1}f} % {how}"
+    what = f"{measure.name} of {endpoint}"
+    shown = f"{format_value(before, measure.unit)} before, {format_value(after, measure.unit)} since"
+    said = f"since run {run.label}{commit} {what} is {by}: {shown} (p = {p:.2g}"
+    if since < CONFIRMED_AFTER:
+        runs = "one run" if since == 1 else f"{since} runs"
+        return f"{said}; provisional: only {runs} since)"
+    return f"{said}, {since} runs)"

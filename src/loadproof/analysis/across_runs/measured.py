@@ -1,0 +1,267 @@
+"""What comparisons and histories need of one run, wherever it comes from: a run file, a baseline, an import.
+
+Everything that a source does not tell is None or left out, and `limits` says so in words: missing is never 0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from loadproof.analysis.judge import ANALYSES
+from loadproof.analysis.validity.integrity import judge_integrity
+from loadproof.analysis.validity.promise import judge_promise
+from loadproof.analysis.verdict.load import applied_load
+from loadproof.analysis.window.omission import served_quantile
+from loadproof.analysis.window.windows import judged_window, sample
+from loadproof.histogram import merged
+from loadproof.model import ProfileKind, Unit, Verdict
+from loadproof.plan.stored import plan_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from loadproof.analysis.window.windows import Window
+    from loadproof.histogram import Histogram
+    from loadproof.model import Reading, Slice
+    from loadproof.runfile.reader import Run
+
+ALL_REQUESTS: Final = "all requests"
+"""The name of all endpoints together; always the last of `MeasuredRun.endpoints`."""
+QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
+"""What is kept of a distribution. p50, p95 and p99 are compared, the others describe its shape."""
+_PRESENTATION: Final = frozenset(
+    {
+        "--tag",
+        "--out",
+        "-o",
+        "--loglevel",
+        "-L",
+        "--logfile",
+        "--log-output",
+        "--log-format",
+        "--csv",
+        "--html",
+    }
+    | {"--csv-full-history", "--json", "--json-file", "--quiet", "-q", "--no-color", "--only-summary"}
+)
+"""Arguments of Locust and k6 that say how results are shown or kept, not what load is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredEndpoint:
+    """One endpoint over the judged window of one run."""
+
+    name: str
+    """As `Endpoint` prints it, "GET /api/loans"; or ALL_REQUESTS."""
+    requests: int
+    failed: int | None = None
+    """None where the source does not tell."""
+    throughput_per_s: float | None = None
+    quantiles_s: Mapping[float, float] = field(default_factory=dict)
+    """Response time in seconds by quantile, of QUANTILES those that the source has."""
+    mean_s: float | None = None
+    seconds: Mapping[int, Histogram] | None = None
+    """Response times of each second, since the epoch; seconds without a request are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSeries:
+    """One watched resource over the judged window."""
+
+    name: str
+    """"host.cpu.used": the source and the series."""
+    unit: Unit
+    mean: float
+    maximum: float
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What must be the same for two runs to be comparable. None and empty: the source does not tell."""
+
+    scenario: str | None = None
+    """The scenario file's name, without its folder."""
+    scenario_sha256: str | None = None
+    engine: str | None = None
+    """"locust", "k6": with the client that it sends with, where there is a choice."""
+    profile: Mapping[str, Any] | None = None
+    """The load as JSON values: stages, model, time scale, the engine's own arguments that change it."""
+    target: str | None = None
+    host: Mapping[str, Any] = field(default_factory=dict)
+    """The machine that drove the load: system, machine, processor, cores, memory_bytes."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    data_bytes: float | None = None
+    """The size of the service's database when the run began."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredRun:
+    """One run, as comparisons see it."""
+
+    label: str
+    """How a person tells it from the others: the run file's name."""
+    source: str
+    """Where it was read from."""
+    started_at_s: float | None
+    """Seconds since the epoch."""
+    duration_s: float | None
+    """Of the judged window."""
+    endpoints: tuple[MeasuredEndpoint, ...]
+    """In order of their names, then ALL_REQUESTS."""
+    series: tuple[MeasuredSeries, ...] = ()
+    conditions: Conditions = field(default_factory=Conditions)
+    commit: str | None = None
+    branch: str | None = None
+    window: tuple[int, ...] = ()
+    """The seconds of the judged window, in order; empty without `MeasuredEndpoint.seconds`."""
+    invalid: tuple[str, ...] = ()
+    """Why nothing can be concluded from this run: an unhealthy generator, no steady state, dropped load."""
+    limits: tuple[str, ...] = ()
+    """What this source cannot support, a sentence each."""
+
+    def endpoint(self, name: str) -> MeasuredEndpoint | None:
+        """The endpoint of that name; None when the run has none."""
+        return next((endpoint for endpoint in self.endpoints if endpoint.name == name), None)
+
+
+def measured(run: Run, window: Window | None = None) -> MeasuredRun:
+    """What a run file says, over `window`, by default the judged one. Pure, and the same each time."""
+    window = window or judged_window(run)
+    judged = [part for part in run.slices if part.second in window.seconds]
+    load = applied_load(run, judged, window)
+    never_sent = load.starts.never_sent if load.open_model and load.starts else 0.0
+    by_name: dict[str, list[Slice]] = {}
+    for part in judged:
+        by_name.setdefault(str(part.endpoint), []).append(part)
+    git = run.facts.get("git") or {}
+    return MeasuredRun(
+        label=run.path.stem,
+        source=str(run.path),
+        started_at_s=float(run.facts["started_at_s"]),
+        duration_s=float(window.duration_s),
+        endpoints=(
+            *(_endpoint(name, by_name[name], window, never_sent) for name in sorted(by_name)),
+            _endpoint(ALL_REQUESTS, judged, window, never_sent),
+        ),
+        series=tuple(_series(run.readings, window)),
+        conditions=_conditions(run),
+        commit=git.get("commit"),
+        branch=git.get("branch"),
+        window=tuple(sorted(window.seconds)),
+        invalid=tuple(_invalid(run, window, judged)),
+    )
+
+
+def _endpoint(name: str, parts: Sequence[Slice], window: Window, never_sent: float) -> MeasuredEndpoint:
+    total = sample(parts)
+    seconds: dict[int, Histogram] = {}
+    for part in parts:
+        if part.second not in seconds:
+            seconds[part.second] = part.response
+        else:  # the slices' own histograms belong to the run: what is merged is a copy
+            seconds[part.second] = merged((seconds[part.second], part.response))
+    quantiles_s = {}
+    for quantile in QUANTILES:
+        # What was never sent was slower than the rest: read further out among what was sent.
+        read_at = served_quantile(quantile, never_sent) if never_sent else quantile
+        value_s = None if read_at is None else total.response.quantile(read_at)
+        if value_s is not None:
+            quantiles_s[quantile] = value_s
+    return MeasuredEndpoint(
+        name=name,
+        requests=total.requests,
+        failed=total.failed,
+        throughput_per_s=total.requests / window.duration_s if window.duration_s else None,
+        quantiles_s=quantiles_s,
+        mean_s=total.response.mean_s,
+        seconds=seconds,
+    )
+
+
+def _series(readings: Sequence[Reading], window: Window) -> list[MeasuredSeries]:
+    """Each watched series' mean and greatest value; what the generator tells of itself is no resource."""
+    found: dict[str, list[Reading]] = {}
+    for reading in readings:
+        if int(reading.time_s) in window.seconds and reading.source not in _NO_RESOURCE:
+            found.setdefault(f"{reading.source}.{reading.series}", []).append(reading)
+    return [
+        MeasuredSeries(
+            name=name,
+            unit=group[0].unit,
+            mean=math.fsum(reading.value for reading in group) / len(group),
+            maximum=max(reading.value for reading in group),
+            limit=group[-1].limit,
+        )
+        for name, group in sorted(found.items())
+        if ".sample." not in name  # the monitor's own
+    ]
+
+
+_NO_RESOURCE: Final = frozenset({"load", "locust", "k6"})
+
+
+def _invalid(run: Run, window: Window, judged: Sequence[Slice]) -> list[str]:
+    """The sentences of the findings that forbid a conclusion from this run.
+
+    Those are: a measurement that cannot be trusted, a promised load that was not applied, and any finding
+    with "comparison": "invalid" in its evidence, such as no steady state.
+    """
+    found = [
+        *judge_integrity(run, window),
+        *(finding for analysis in ANALYSES for finding in analysis(run, window)),
+    ]
+    grave = [
+        finding.sentence
+        for finding in found
+        if "invalid" in (finding.evidence.get("measurement"), finding.evidence.get("comparison"))
+    ]
+    promise = judge_promise(run, window, applied_load(run, judged, window))
+    grave += [finding.sentence for finding in promise if finding.verdict is not Verdict.PASS]
+    return list(dict.fromkeys(grave))
+
+
+def _conditions(run: Run) -> Conditions:
+    plan, facts = run.plan, run.facts
+    stored = plan_to_json(plan)
+    profile = {
+        **stored["profile"],
+        "time_scale": plan.time_scale,
+        "arguments": _load_arguments(plan.engine_args),
+    }
+    if plan.profile.kind is ProfileKind.SCENARIO and not plan.profile.stages:
+        profile["stages"] = None  # the scenario's own load, which is not known
+    client = plan.options.get("session", "loadproof") if plan.engine == "locust" else None
+    sizes = [r.value for r in run.readings if r.series == "database.size"]
+    return Conditions(
+        scenario=plan.scenario.name,
+        scenario_sha256=facts.get("scenario_sha256"),
+        engine=f"{plan.engine} ({client} session)" if client else plan.engine,
+        profile=profile,
+        target=stored["target"] or plan.options.get("scenario_target"),
+        host={key: value for key, value in facts.get("host", {}).items() if key in _HOST},
+        versions={str(name): str(version) for name, version in facts.get("versions", {}).items()},
+        data_bytes=sizes[0] if sizes else None,
+    )
+
+
+_HOST: Final = frozenset({"system", "machine", "processor", "cores", "memory_bytes"})
+
+
+def _load_arguments(arguments: Sequence[str]) -> list[str]:
+    """The engine's own arguments without those that only say how results are shown."""
+    kept: list[str] = []
+    skip_value = False
+    for word in arguments:
+        if word.startswith("-"):
+            option = word.partition("=")[0]
+            skip_value = option in _PRESENTATION and "=" not in word
+            if option in _PRESENTATION:
+                continue
+        elif skip_value:
+            skip_value = False
+            continue
+        kept.append(word)
+    return kept

@@ -1,0 +1,201 @@
+"""What a spike's course says: a note on it, and the verdicts of `recovery_time` and `peak_error_rate`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from scipy import stats
+
+from loadproof.analysis.shapes.recovery import HEALTHY_BASELINE_S, LEAST_BASELINE_S, SMOOTH_S, Status
+from loadproof.analysis.shapes.spike import Spike, find_spike
+from loadproof.analysis.verdict.load import NOTE
+from loadproof.analysis.verdict.requirements import CONFIDENCE, compare, finding_of
+from loadproof.model import Finding, ProfileKind, Requirement, Subject, Verdict
+from loadproof.units import format_count, format_duration, format_percent
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from loadproof.analysis.window.windows import Window
+    from loadproof.runfile.reader import Run
+
+_NO_SPIKE: Final = (
+    "the load has no spike that it comes back from: play a base, a step up, and the base again, such as "
+    "--stage 1m:50 --stage 1m:50 --stage 5s:500 --stage 1m:500 --stage 5s:50 --stage 3m:50"
+)
+
+
+def judge_spike(run: Run, _window: Window) -> list[Finding]:
+    """What the spike did, as a note; nothing for loads without one."""
+    spike = find_spike(run)
+    if spike is None:
+        if run.plan.profile.kind is not ProfileKind.SPIKE:
+            return []
+        sentence = "the load has no spike that the service could recover from"
+        return [Finding("spike", Verdict.INCONCLUSIVE, sentence, {NOTE: True}, _NO_SPIKE)]
+    unknown = _unmeasured(spike)
+    verdict = Verdict.PASS if spike.status is Status.RECOVERED else Verdict.INCONCLUSIVE
+    advice = unknown or _ADVICE.get(spike.status or Status.CENSORED, "")
+    if not advice and len(spike.baseline) < HEALTHY_BASELINE_S:
+        advice = f"only {format_duration(len(spike.baseline))} before the spike say what is normal: hold 1m"
+    return [Finding("spike", verdict, _sentence(spike), _evidence(spike), advice)]
+
+
+_ADVICE: Final = {
+    Status.NEW_LEVEL: "the spike left something behind: compare caches, pools and queues with before it",
+    Status.CENSORED: "hold the load longer after the spike",
+    Status.NOT_RECOVERED: "the load is back and the service is not: look for retries, queues and pools that "
+    "keep it busy (a metastable failure); does it recover when the load is taken away?",
+}  # fmt: skip
+
+
+def _sentence(spike: Spike) -> str:
+    status, recovery_s = spike.status, spike.recovery_s
+    after = format_duration(len(spike.watched))
+    if status is None:
+        said = "whether the service recovered from the spike cannot be told"
+    elif recovery_s is None:
+        slow = next(r.signal for r in spike.recoveries if r.recovery_s is None)
+        said = f"{after} after the spike the service had not recovered ({slow})"
+        if status is Status.NOT_RECOVERED:
+            said += " and was not getting better"
+    elif status is Status.NEW_LEVEL:
+        moved = next(r for r in spike.recoveries if r.status is Status.NEW_LEVEL)
+        said = (
+            f"the service recovered from the spike after {format_duration(recovery_s)} to a new level: "
+            f"{moved.signal} {moved.shift or 0.0:+.0%}"
+        )
+    else:
+        said = f"the service recovered from the spike after {format_duration(recovery_s)}"
+    parts = [said, *_worst_in_words(spike), *_lost_in_words(spike)]
+    return "; ".join(parts)
+
+
+def _worst_in_words(spike: Spike) -> list[str]:
+    baseline_s, worst_s = spike.p95_s
+    if worst_s is None or baseline_s is None:
+        return []
+    return [f"p95 rose from {format_duration(baseline_s)} to {format_duration(worst_s)}"]
+
+
+def _lost_in_words(spike: Spike) -> list[str]:
+    failed, said = spike.failed, []
+    if failed:
+        said.append(f"{format_count(failed)} requests failed")
+    if spike.dropped:
+        said.append(f"{format_count(spike.dropped)} were never sent")
+    return [", ".join(said)] if said else []
+
+
+def _evidence(spike: Spike) -> dict[str, Any]:
+    baseline_s, worst_s = spike.p95_s
+    surge = spike.surge
+    return {
+        NOTE: True,
+        "status": None if spike.status is None else str(spike.status),
+        "recovery_s": spike.recovery_s,
+        "resolution_s": SMOOTH_S,
+        "watched_s": len(spike.watched),
+        "baseline_s": len(spike.baseline),
+        "base": surge.base, "peak": surge.peak, "after": surge.after,
+        "baseline_p95_s": baseline_s, "worst_p95_s": worst_s,
+        "failed": spike.failed, "dropped": spike.dropped,
+        "breaches": [asdict(breach) for breach in spike.breaches],
+        "rows": [
+            {
+                "signal": r.signal, "status": str(r.status), "baseline": r.baseline, "back_at": r.limit,
+                "recovery_s": r.recovery_s, "level_change": r.shift,
+            }
+            for r in spike.recoveries
+        ],
+    }  # fmt: skip
+
+
+def _unmeasured(spike: Spike) -> str:
+    """Why nothing can be said of recovery; empty when it can."""
+    if not spike.watched:
+        return f"the load ended with the spike: add a last stage such as 3m:{spike.surge.after:g}"
+    if len(spike.baseline) < LEAST_BASELINE_S:
+        return f"nothing shows what is normal: hold {spike.surge.base:g} for a minute before the spike"
+    if not spike.recoveries:
+        return "in too many seconds nothing was answered: use more load"
+    return ""
+
+
+def judge_spike_requirement(requirement: Requirement, run: Run, window: Window) -> Finding:
+    """`recovery_time` or `peak_error_rate` over the run's spike."""
+    spike = find_spike(run)
+    if spike is None:
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=_NO_SPIKE)
+    if requirement.subject is Subject.PEAK_ERROR_RATE:
+        return _judge_peak(requirement, spike)
+    return _judge_recovery(requirement, spike)
+
+
+def _judge_recovery(requirement: Requirement, spike: Spike) -> Finding:
+    samples = int(spike.course.requests[spike.course.slice(spike.watched)].sum())
+    unknown = _unmeasured(spike)
+    if unknown:
+        what = "cannot be told"
+        return finding_of(
+            requirement, Verdict.INCONCLUSIVE, what, spike.window, samples=samples, advice=unknown
+        )
+    recovery_s = spike.recovery_s
+    if recovery_s is not None and spike.status is Status.RECOVERED:
+        finding = compare(requirement, recovery_s, samples, 0, spike.window, None)
+    else:
+        finding = _censored(requirement, spike, samples)
+    finding.evidence.update(
+        resolution_s=SMOOTH_S, watched_s=len(spike.watched), baseline_s=len(spike.baseline)
+    )
+    return finding
+
+
+def _censored(requirement: Requirement, spike: Spike, samples: int) -> Finding:
+    """Not as before within what was watched: a FAIL only when what is sure is already too long."""
+    what = f"is more than {format_duration(spike.at_least_s)} ({spike.status})"
+    failed = not requirement.operator.holds(spike.at_least_s, requirement.limit)
+    verdict = Verdict.FAIL if failed else Verdict.INCONCLUSIVE
+    advice = _ADVICE[spike.status or Status.CENSORED]
+    finding = finding_of(requirement, verdict, what, spike.window, samples=samples, advice=advice)
+    finding.evidence.update(value=None, censored_at_s=spike.at_least_s)
+    return finding
+
+
+def _judge_peak(requirement: Requirement, spike: Spike) -> Finding:
+    """The worst 5 s; with too few requests in them a PASS is no proof."""
+    during = spike.course.slice(spike.during)
+    requests, failed = (_sums(part) for part in (spike.course.requests[during], spike.course.failed[during]))
+    if not requests.size or requests.max() == 0:
+        advice = "no request was made in the spike"
+        return finding_of(
+            requirement, Verdict.INCONCLUSIVE, "has no data", spike.window, samples=0, advice=advice
+        )
+    rates = np.divide(failed, requests, out=np.zeros_like(failed), where=requests > 0)
+    worst = int(np.argmax(rates))
+    bad, number = int(failed[worst]), int(requests[worst])
+    if not bad:
+        number = int(np.median(requests))
+    bounds = stats.binomtest(bad, max(number, 1)).proportion_ci(CONFIDENCE, method="exact")
+    interval = (float(bounds.low), float(bounds.high))
+    needed = math.ceil(3 / requirement.limit) if 0 < requirement.limit < 1 else 1
+    proved = not any(requirement.operator.holds(bound, requirement.limit) for bound in interval)
+    value = float(rates[worst])
+    finding = compare(requirement, value, number, needed, spike.window, interval, proved=proved)
+    finding.evidence.update(failed=spike.failed, worst_after_s=worst)
+    if finding.verdict is Verdict.INCONCLUSIVE:
+        advice = (
+            f"{format_count(number)} requests in 5s are too few to tell {format_percent(requirement.limit)}"
+        )
+        return Finding(
+            finding.id, finding.verdict, finding.sentence, finding.evidence, f"{advice}: use more load"
+        )
+    return finding
+
+
+def _sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of every 5 s in a row; of all when there are fewer."""
+    return np.convolve(values, np.ones(min(SMOOTH_S, values.size)), "valid") if values.size else values

@@ -1,0 +1,290 @@
+"""Stage by stage what held, the first that broke and why, where throughput stopped following, recovery."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from loadproof.analysis.shapes.broken_stick import BrokenStick, fit_broken_stick
+from loadproof.analysis.shapes.usl import Usl, fit_usl
+from loadproof.analysis.verdict.load import HEADLINE, NOTE
+from loadproof.analysis.verdict.requirements import format_value, judge_requirement, matches
+from loadproof.analysis.window.omission import LEAST_ACHIEVED, starts
+from loadproof.analysis.window.windows import Window, load_span, sample
+from loadproof.model import Finding, ProfileKind, Requirement, Slice, Subject, Unit, Verdict
+from loadproof.plan.profiles import hold_windows
+from loadproof.units import format_count, format_duration, format_percent, format_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.runfile.reader import Run
+
+LEAST_RISING: Final = 3
+"""So many rising levels make any profile a stress test."""
+_BY_STAGE: Final = frozenset({Subject.RESPONSE_TIME, Subject.ERROR_RATE})
+_BINS: Final = 60
+"""A ramp is cut into so many parts for the fit of throughput over load, if they are 5 s long at least."""
+_SHORTEST_BIN_S: Final = 5
+_LEAST_REQUESTS: Final = 20
+"""With fewer an endpoint is not blamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A hold, or a ramp where the profile has none, and what was measured in it."""
+
+    number: int
+    from_level: float
+    level: float
+    seconds: frozenset[int]
+    slices: list[Slice]
+    findings: list[Finding]
+    """Of the requirements on response time and errors, in their order."""
+    achieved: float | None
+    """Share of the planned arrivals that started; None in the closed model."""
+
+    @property
+    def broken(self) -> Finding | None:
+        """The first requirement that it broke."""
+        return next((finding for finding in self.findings if finding.verdict is Verdict.FAIL), None)
+
+    @property
+    def held(self) -> bool | None:
+        """None when it is not known: nothing was required, too few requests, or the load was not applied."""
+        if self.broken is not None:
+            return False
+        applied = self.achieved is None or self.achieved >= LEAST_ACHIEVED
+        known = self.findings and all(finding.verdict is Verdict.PASS for finding in self.findings)
+        return True if known and applied else None
+
+    @property
+    def goodput_per_s(self) -> float:
+        """Requests per second that did not fail."""
+        good = sum(part.requests - part.failed for part in self.slices)
+        return good / len(self.seconds)
+
+
+def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
+    """The findings of a stress test: one of that kind, or any load that rises through three levels."""
+    profile = run.plan.played_profile
+    levels = [level for _, _, level in hold_windows(profile)]
+    rising = len(_rising(levels)) >= LEAST_RISING
+    if profile.kind is not ProfileKind.STRESS and not (rising and profile.kind is not ProfileKind.CAPACITY):
+        return []
+    stages = _stages(run)
+    if not stages:
+        return []
+    peak = max(range(len(stages)), key=lambda index: stages[index].level)
+    climb, descent = stages[: peak + 1], stages[peak + 1 :]
+    stick = _stick(run, climb)
+    usl = _usl(run, climb)
+    breaking = _breaking_point(run, climb, stick)
+    said = [*_plateau(run, stick), *_best_users(usl), _recovery(run, stages, descent)]
+    evidence: dict[str, Any] = {NOTE: True, "rows": [_row(run, stage) for stage in stages]}
+    if stick is not None:
+        evidence["plateau"] = {
+            "goodput_per_s": stick.capacity_per_s, "interval": list(stick.interval_per_s),
+            "break_load": stick.break_load, "collapse": stick.collapse,
+        }  # fmt: skip
+    if usl is not None:
+        evidence["usl"] = {
+            "lambda_per_s": usl.lambda_per_s, "sigma": usl.sigma, "kappa": usl.kappa,
+            "sigma_interval": list(usl.sigma_interval), "kappa_interval": list(usl.kappa_interval),
+            "best_users": usl.best_users, "best_per_s": usl.best_per_s,
+        }  # fmt: skip
+    return [breaking, Finding("stress.stages", Verdict.PASS, "; ".join(said), evidence)]
+
+
+def _breaking_point(run: Run, climb: Sequence[Stage], stick: BrokenStick | None) -> Finding:
+    evidence: dict[str, Any] = {NOTE: True, HEADLINE: True, "stages": len(climb)}
+    first = next((stage for stage in climb if stage.held is False), None)
+    before = climb if first is None else climb[: climb.index(first)]
+    held = [stage for stage in before if stage.held]
+    evidence["held_level"] = held[-1].level if held else None
+    if first is None:
+        if not held:
+            sentence = "no stage can be judged: nothing was required, or there were too few requests"
+            advice = "require a response time or an error rate, and give longer stages"
+            return Finding("stress.breaking_point", Verdict.PASS, sentence, evidence, advice)
+        unknown = "" if len(held) == len(climb) else f" ({len(climb) - len(held)} cannot be judged)"
+        sentence = f"it held in every stage, up to {_stage_load(run, held[-1])}{unknown}"
+        return Finding("stress.breaking_point", Verdict.PASS, sentence, evidence)
+    broken = first.broken
+    assert broken is not None  # noqa: S101  # that is what made the stage one that broke
+    requirement = next(r for r in run.plan.requirements if r.id == broken.id)
+    endpoint = requirement.endpoint or _worst_endpoint(requirement, first.slices)
+    evidence.update(stage=first.number, level=first.level, requirement=broken.id, endpoint=endpoint)
+    evidence.update(measured=broken.evidence.get("value"))
+    # A finding with "requirement" in it is printed as one: this one speaks of the run.
+    evidence["broken"] = evidence.pop("requirement")
+    where = f", worst on {endpoint}" if endpoint and requirement.endpoint is None else ""
+    what = f"stage {first.number}, {_stage_load(run, first)}, broke: {broken.sentence}{where}"
+    if stick is not None and first.from_level != first.level:
+        # Within a ramp what breaks is seen late: by then the load has gone on rising while a queue filled.
+        what += f"; the service followed the load up to {_load(run, stick.break_load)}"
+        evidence["break_load"] = stick.break_load
+    until = f"it held up to stage {held[-1].number}, {_stage_load(run, held[-1])}; " if held else ""
+    return Finding("stress.breaking_point", Verdict.PASS, until + what, evidence)
+
+
+def _plateau(run: Run, stick: BrokenStick | None) -> list[str]:
+    if stick is None:
+        return ["throughput followed the load to its peak"]
+    low, high = (format_rate(bound) for bound in stick.interval_per_s)
+    said = f"goodput levels off at {format_rate(stick.capacity_per_s)} ({low} to {high})"
+    if stick.collapse > 0.05 * stick.slope:
+        said += f", and falls by {format_rate(stick.collapse)} with each further {_unit(run)}"
+    return [said]
+
+
+def _best_users(usl: Usl | None) -> list[str]:
+    if usl is None or usl.best_users is None or usl.best_per_s is None:
+        return []
+    return [f"most throughput, {format_rate(usl.best_per_s)}, at about {usl.best_users:.0f} users (USL)"]
+
+
+def _recovery(run: Run, stages: Sequence[Stage], descent: Sequence[Stage]) -> str:
+    """Whether the last stage, where the load goes down, meets the requirements again in its second half."""
+    if not descent:
+        return "no stage follows the peak, so recovery was not seen"
+    last = descent[-1]
+    ordered = sorted(last.seconds)
+    half = frozenset(ordered[len(ordered) // 2 :])
+    findings = _judged(run, [part for part in last.slices if part.second in half], half)
+    broken = next((finding for finding in findings if finding.verdict is Verdict.FAIL), None)
+    if broken is not None:
+        return f"it had not recovered at the end: {broken.sentence}"
+    if not findings or any(finding.verdict is not Verdict.PASS for finding in findings):
+        return "too little was measured after the peak to say whether it recovered"
+    broke = any(stage.held is False for stage in stages)
+    return f"it {'recovered' if broke else 'still held'} in the last stage"
+
+
+def _stages(run: Run) -> list[Stage]:
+    """The holds of the profile; its stages, ramps included, where it has fewer than three rising holds."""
+    span = load_span(run)
+    if span is None:
+        return []
+    profile = run.plan.played_profile
+    holds = hold_windows(profile)
+    parts = [(start_s, end_s, level, level) for start_s, end_s, level in holds]
+    if len(_rising([level for _, _, level in holds])) < LEAST_RISING:
+        parts, level, now_s = [], profile.start, 0.0
+        for stage in profile.stages:
+            if stage.duration_s > 0:
+                parts.append((now_s, now_s + stage.duration_s, level, stage.target))
+            level, now_s = stage.target, now_s + stage.duration_s
+    stages = []
+    for number, (start_s, end_s, from_level, level) in enumerate(parts, start=1):
+        first, last = span[0] + start_s, min(span[0] + end_s, span[1])
+        seconds = frozenset(range(math.ceil(first), math.floor(last)))
+        if seconds:
+            chosen = [part for part in run.slices if part.second in seconds]
+            counted = starts(run.readings, Window(seconds, "")) if profile.open_model else None
+            findings = _judged(run, chosen, seconds)
+            achieved = counted.achieved if counted else None
+            stages.append(Stage(number, from_level, level, seconds, chosen, findings, achieved))
+    return stages
+
+
+def _judged(run: Run, slices: Sequence[Slice], seconds: frozenset[int]) -> list[Finding]:
+    window = Window(seconds, format_duration(len(seconds)))
+    return [
+        judge_requirement(requirement, slices, window)
+        for requirement in run.plan.requirements
+        if requirement.subject in _BY_STAGE
+    ]
+
+
+def _rising(levels: Sequence[float]) -> list[float]:
+    """The levels that are greater than all before them."""
+    found: list[float] = []
+    for level in levels:
+        if not found or level > found[-1]:
+            found.append(level)
+    return found
+
+
+def _points(run: Run, climb: Sequence[Stage]) -> tuple[list[float], list[float]]:
+    """Load and goodput: one point for each hold, several for a ramp."""
+    span = load_span(run)
+    assert span is not None  # noqa: S101  # there are stages
+    loads, goodputs = [], []
+    for stage in climb:
+        ordered = sorted(stage.seconds)
+        if stage.from_level == stage.level:
+            loads.append(stage.level)
+            goodputs.append(stage.goodput_per_s)
+            continue
+        good = dict.fromkeys(ordered, 0)
+        for part in stage.slices:
+            good[part.second] += part.requests - part.failed
+        size = max(_SHORTEST_BIN_S, len(ordered) * len(climb) // _BINS)
+        profile = run.plan.played_profile
+        for at in range(0, len(ordered) - size + 1, size):
+            chosen = ordered[at : at + size]
+            loads.append(profile.level_at((chosen[0] + chosen[-1] + 1) / 2 - span[0]))
+            goodputs.append(sum(good[second] for second in chosen) / size)
+    return loads, goodputs
+
+
+def _stick(run: Run, climb: Sequence[Stage]) -> BrokenStick | None:
+    loads, goodputs = _points(run, climb)
+    return fit_broken_stick(loads, goodputs)
+
+
+def _usl(run: Run, climb: Sequence[Stage]) -> Usl | None:
+    """Only for holds of users: within ramps nothing is steady, and arrivals are not concurrency."""
+    if run.plan.profile.open_model:
+        return None
+    holds = [stage for stage in climb if stage.from_level == stage.level]
+    return fit_usl([stage.level for stage in holds], [stage.goodput_per_s for stage in holds])
+
+
+def _worst_endpoint(requirement: Requirement, slices: Sequence[Slice]) -> str | None:
+    """The endpoint that misses the requirement by most."""
+    worst, name = -math.inf, None
+    for endpoint in sorted({str(part.endpoint) for part in slices}):
+        measured = sample(part for part in slices if matches(endpoint, part))
+        if measured.requests < _LEAST_REQUESTS:
+            continue
+        value: float | None
+        if requirement.subject is Subject.ERROR_RATE:
+            value = measured.failed / measured.requests
+        else:
+            value = measured.response.quantile(requirement.quantile or 1.0)
+        if value is not None and value > worst:
+            worst, name = value, endpoint
+    return name
+
+
+def _row(run: Run, stage: Stage) -> dict[str, Any]:
+    measured = sample(stage.slices)
+    p95_s = measured.response.quantile(0.95)
+    broken = stage.broken
+    held = {True: "held", False: "broke", None: "unknown"}[stage.held]
+    return {
+        "stage": stage.number,
+        "load": _stage_load(run, stage),
+        "applied": None if stage.achieved is None else format_percent(stage.achieved),
+        "goodput": format_rate(stage.goodput_per_s),
+        "p95": None if p95_s is None else format_value(p95_s, Unit.SECONDS),
+        "errors": format_percent(measured.failed / measured.requests) if measured.requests else None,
+        "requirements": held if broken is None else f"broke {broken.evidence['subject']}",
+    }
+
+
+def _stage_load(run: Run, stage: Stage) -> str:
+    if stage.from_level == stage.level:
+        return _load(run, stage.level)
+    return f"{stage.from_level:g} to {_load(run, stage.level)}"
+
+
+def _load(run: Run, level: float) -> str:
+    return format_rate(level) if run.plan.profile.open_model else f"{format_count(level)} users"
+
+
+def _unit(run: Run) -> str:
+    return "arrival per second" if run.plan.profile.open_model else "user"

@@ -1,0 +1,188 @@
+"""Proof that the promised load was applied: target against achieved, for each stage and each second.
+
+Required of every run whose load is known beforehand: a service that held half of the load has held nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from loadproof.analysis.verdict.load import MORE_LOAD, AppliedLoad, shortfall
+from loadproof.analysis.window.omission import LEAST_ACHIEVED
+from loadproof.analysis.window.windows import stage_windows
+from loadproof.model import Finding, Unit, Verdict
+from loadproof.units import format_count, format_percent
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from loadproof.analysis.window.windows import Window
+    from loadproof.runfile.reader import Run
+
+DEFAULT: Final = "default"
+"""Key in the evidence of a requirement that nobody had to write."""
+_TOLERANCE: Final = 0.02
+"""Of the planned starts, or users, of one second."""
+_LEAST_STARTS: Final = 2.0
+"""An arrival that is due at the end of a second starts in the next: that many more or fewer are no sign."""
+_MOST_OFF: Final = 0.05
+"""Of the seconds: when more are off, the load was another one."""
+_SETTLING_S: Final = 3
+"""After a ramp the last users are still being started."""
+_SIGMAS: Final = 4.0
+_MOST_TOLD: Final = 60
+_MORE_USERS: Final = (
+    "not all users could be started or kept: look at the engine's own lines (loadproof judge RUN --log), "
+    "or add --processes"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One stage: what was planned and what was there, second by second where both are known."""
+
+    stage: Window
+    seconds: NDArray[np.int64]
+    planned: NDArray[np.float64]
+    achieved: NDArray[np.float64]
+    off: NDArray[np.bool_]
+
+    @property
+    def name(self) -> str:
+        return self.stage.description
+
+    @property
+    def target(self) -> float:
+        """Users, or arrivals per second."""
+        return self.stage.level or 0.0
+
+    @property
+    def share(self) -> float | None:
+        """Achieved as a share of planned; None when nothing was planned."""
+        planned = float(self.planned.sum())
+        return float(self.achieved.sum()) / planned if planned else None
+
+
+def judge_promise(run: Run, window: Window, load: AppliedLoad) -> list[Finding]:
+    """One finding when the planned load is known and the engine counts it; nothing otherwise."""
+    stages = _open_stages(run) if load.open_model else _closed_stages(run)
+    stages = [stage for stage in stages if stage.seconds.size]
+    trouble = _trouble(stages, load)
+    if not stages and not trouble:
+        return []
+    evidence = _evidence(stages, load, window)
+    name = "load.arrivals" if load.open_model else "load.users"
+    if trouble:
+        advice = MORE_LOAD if load.open_model else _MORE_USERS
+        sentence = f"the promised load was not applied: {trouble}"
+        return [Finding(name, Verdict.INCONCLUSIVE, sentence, evidence, advice)]
+    # A row of the table of requirements, as it is one: the proof is seen, not taken for granted.
+    evidence |= {
+        "requirement": "the promised load is applied", "source": "by default", "subject": "applied load",
+        "operator": ">=", "unit": str(Unit.SHARE), "window": window.description,
+        "limit": LEAST_ACHIEVED if load.open_model else 1 - _MOST_OFF,
+    }  # fmt: skip
+    return [Finding(name, Verdict.PASS, f"the promised load was applied: {_proof(stages)}", evidence)]
+
+
+def _open_stages(run: Run) -> list[Applied]:
+    counted = _by_second(run, "planned", "started")
+    stages = []
+    for window in stage_windows(run):
+        seconds = np.array([s for s in sorted(window.seconds) if counted["planned"].get(s)], dtype=np.int64)
+        planned = np.array([counted["planned"][s] for s in seconds.tolist()])
+        started = np.array([counted["started"].get(s, 0.0) for s in seconds.tolist()])
+        off = np.abs(started - planned) > np.maximum(_TOLERANCE * planned, _LEAST_STARTS)
+        stages.append(Applied(window, seconds, planned, started, off))
+    return stages
+
+
+def _closed_stages(run: Run) -> list[Applied]:
+    users = _by_second(run, "users")["users"]
+    stages = []
+    for window in stage_windows(run):
+        settled = sorted(window.seconds)[_SETTLING_S:]
+        seconds = np.array([second for second in settled if second in users], dtype=np.int64)
+        there = np.array([users[second] for second in seconds.tolist()])
+        planned = np.full(seconds.size, window.level or 0.0)
+        off = np.abs(there - planned) > np.maximum(_TOLERANCE * planned, 0.5)
+        stages.append(Applied(window, seconds, planned, there, off))
+    return stages
+
+
+def _by_second(run: Run, *series: str) -> dict[str, dict[int, float]]:
+    """Counts of a second add up; of users the last reading stands."""
+    found: dict[str, dict[int, float]] = {name: defaultdict(float) for name in series}
+    for reading in run.readings:
+        if reading.source == "load" and reading.series in found:
+            values, second = found[reading.series], int(reading.time_s)
+            values[second] = reading.value if reading.series == "users" else values[second] + reading.value
+    return found
+
+
+def _trouble(stages: list[Applied], load: AppliedLoad) -> str:
+    """Why this is not the load that was promised; empty when it is."""
+    if load.short and load.starts is not None:
+        return shortfall(load.starts)
+    for stage in stages:
+        expected = stage.target * stage.stage.duration_s
+        planned = float(stage.planned.sum())
+        # Poisson arrivals are so many on average; a hold may begin or end within a second.
+        least = expected * (1 - _TOLERANCE) - _SIGMAS * expected**0.5 - stage.target
+        if load.open_model and planned < least:
+            numbers = f"{format_count(planned)} arrivals, not {format_count(expected)}"
+            return f"the engine planned {numbers}, in {stage.name}"
+    off = sum(int(stage.off.sum()) for stage in stages)
+    number = sum(stage.seconds.size for stage in stages)
+    if off <= max(1.0, _MOST_OFF * number):
+        return ""
+    worst = max((stage for stage in stages if stage.off.any()), key=lambda s: float(s.off.mean()))
+    what = "arrivals started were not those planned" if load.open_model else "users were not all there"
+    return (
+        f"in {format_percent(off / number)} of the seconds the {what} "
+        f"({worst.name}: {float(worst.achieved.mean()):.3g} of {float(worst.planned.mean()):.3g})"
+    )
+
+
+def _proof(stages: list[Applied]) -> str:
+    said = [
+        f"{float(stage.achieved.mean()):.4g} of {float(stage.planned.mean()):.4g} in {stage.name}"
+        for stage in stages
+    ]
+    return "; ".join(said[:3]) + (f" and {len(said) - 3} more stages" if len(said) > 3 else "")
+
+
+def _evidence(stages: list[Applied], load: AppliedLoad, window: Window) -> dict[str, Any]:
+    starts = load.starts if load.open_model else None
+    off = sum(int(stage.off.sum()) for stage in stages)
+    number = sum(stage.seconds.size for stage in stages)
+    begin = min(window.seconds, default=0)
+    evidence: dict[str, Any] = {
+        DEFAULT: True,
+        "seconds": number,
+        "seconds_off": off,
+        "off_at_s": [
+            int(second) - begin for second in chain.from_iterable(s.seconds[s.off] for s in stages)
+        ][:_MOST_TOLD],
+        "rows": [
+            {
+                "stage": stage.name, "target": stage.target,
+                "planned": float(stage.planned.mean()), "achieved": float(stage.achieved.mean()),
+                "share": stage.share, "seconds": stage.seconds.size, "seconds_off": int(stage.off.sum()),
+            }
+            for stage in stages
+        ],
+    }  # fmt: skip
+    if starts is not None:
+        evidence |= {
+            "planned": starts.planned, "started": starts.started, "late": starts.late,
+            "dropped": starts.dropped, "value": starts.achieved, "samples": int(starts.planned),
+        }  # fmt: skip
+    elif number:
+        evidence |= {"value": 1 - off / number, "samples": number}
+    return evidence

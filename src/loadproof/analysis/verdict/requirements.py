@@ -1,0 +1,253 @@
+"""Requirements against what was measured: PASS, FAIL, or INCONCLUSIVE when the data cannot say."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from scipy import stats
+
+from loadproof.analysis.window.windows import Sample, Window, sample
+from loadproof.model import Finding, Requirement, Statistic, Subject, Unit, Verdict
+from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from loadproof.model import Slice
+
+AT_THE_END = frozenset(
+    {Subject.RESOURCE, Subject.RECOVERY_TIME, Subject.PEAK_ERROR_RATE, Subject.GROWTH}
+)  # fmt: skip
+"""Judged from the course of the whole run, once it is over: see resources.py, spike.py and soak.py."""
+CONFIDENCE = 0.95
+"""Of every interval shown beside a measured value."""
+
+
+def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window: Window) -> Finding:
+    """One requirement's finding over the slices of the judged window."""
+    if requirement.subject in AT_THE_END:
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "is judged at the end", window)
+    if requirement.subject is Subject.ENGINE_METRIC:
+        advice = f"the engine reports no metric called {requirement.metric} that can be judged afterwards"
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+    chosen = [part for part in slices if matches(requirement.endpoint, part)]
+    measured = sample(chosen)
+    # No request at all is a throughput of 0; an endpoint that never showed may just be spelt otherwise.
+    counts = requirement.subject is Subject.THROUGHPUT and requirement.endpoint is None
+    if measured.requests == 0 and not counts:
+        advice = "no request of this endpoint was made" if requirement.endpoint else "no request was made"
+        known = sorted({str(part.endpoint) for part in slices})
+        if requirement.endpoint and known:
+            advice += "; endpoints are: " + ", ".join(known[:8])
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+    match requirement.subject:
+        case Subject.RESPONSE_TIME:
+            return _judge_response_time(requirement, measured, window)
+        case Subject.ERROR_RATE:
+            return _judge_error_rate(requirement, measured, window)
+        case _:
+            return _judge_throughput(requirement, measured, window)
+
+
+def matches(pattern: str | None, part: Slice) -> bool:
+    """Whether a requirement's endpoint, "GET /api/loans" or just "/api/loans", names this slice's."""
+    return pattern is None or pattern in (str(part.endpoint), part.endpoint.name)
+
+
+def quantile_interval(measured: Sample, quantile: float) -> tuple[float, float] | None:
+    """The distribution-free 95 % interval of a quantile in seconds; None when there are too few samples.
+
+    Order statistics at the binomial ranks (Hahn and Meeker, "Statistical Intervals", section 5.2). It speaks
+    of these requests as independent draws; what differs from run to run is not in it.
+    """
+    count = measured.response.count
+    if count < samples_needed(quantile):
+        return None
+    tail = (1 - CONFIDENCE) / 2
+    low = int(stats.binom.ppf(tail, count, quantile))
+    high = int(stats.binom.ppf(1 - tail, count, quantile)) + 1
+    lower = measured.response.quantile(max(low, 1) / count)
+    upper = measured.response.quantile(min(high, count) / count)
+    return None if lower is None or upper is None else (lower, upper)
+
+
+def samples_needed(quantile: float) -> int:
+    """The fewest samples with which a quantile has both bounds: all n on one side has odds below 2.5 %."""
+    if not 0 < quantile < 1:
+        return 1
+    tail = (1 - CONFIDENCE) / 2
+    return math.ceil(math.log(tail) / math.log(max(quantile, 1 - quantile)))
+
+
+def _judge_response_time(requirement: Requirement, measured: Sample, window: Window) -> Finding:
+    histogram = measured.response
+    interval = None
+    if histogram.count == 0:
+        advice = "its requests came without a response time"
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+    match requirement.statistic:
+        case Statistic.PERCENTILE:
+            quantile = requirement.quantile or 0.0
+            value = histogram.quantile(quantile)
+            interval = quantile_interval(measured, quantile)
+            needed = samples_needed(quantile)
+        case Statistic.MEAN:
+            value, needed = histogram.mean_s, 2
+        case Statistic.MINIMUM:
+            value, needed = histogram.minimum_s, 1
+        case Statistic.COUNT:
+            value, needed = float(histogram.count), 1
+        case _:
+            value, needed = histogram.maximum_s, 1
+    assert value is not None  # noqa: S101  # the caller has seen that there are samples
+    proved = _above_too_often(requirement, measured)
+    return compare(requirement, value, histogram.count, needed, window, interval, proved=proved)
+
+
+def _above_too_often(requirement: Requirement, measured: Sample) -> bool:
+    """Whether so many samples are above an upper limit of a percentile that chance cannot explain it.
+
+    If the true quantile q met the limit, the samples above it would be binomial with 1 - q at most.
+    """
+    above = measured.response.share_above(requirement.limit)
+    if requirement.quantile is None or above is None or not requirement.operator.value.startswith("<"):
+        return False
+    count = measured.response.count
+    odds = stats.binom.sf(round(above * count) - 1, count, 1 - requirement.quantile)
+    return bool(odds < (1 - CONFIDENCE) / 2)
+
+
+def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window) -> Finding:
+    rate = measured.failed / measured.requests
+    bounds = stats.binomtest(measured.failed, measured.requests).proportion_ci(CONFIDENCE, method="exact")
+    # With no failure in n requests the true rate may still be 3/n (the rule of three).
+    needed = math.ceil(3 / requirement.limit) if 0 < requirement.limit < 1 else 1
+    interval = (float(bounds.low), float(bounds.high))
+    # Few requests can prove a failure: when every rate that the interval leaves possible is one.
+    proved = not any(requirement.operator.holds(bound, requirement.limit) for bound in interval)
+    finding = compare(requirement, rate, measured.requests, needed, window, interval, proved=proved)
+    finding.evidence["failed"] = measured.failed
+    return finding
+
+
+def _judge_throughput(requirement: Requirement, measured: Sample, window: Window) -> Finding:
+    if window.duration_s == 0:
+        advice = "the load was too short to hold a whole second"
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+    if requirement.statistic is Statistic.COUNT:
+        return compare(requirement, float(measured.requests), measured.requests, 0, window, None)
+    return compare(requirement, measured.requests / window.duration_s, measured.requests, 0, window, None)
+
+
+def compare(
+    requirement: Requirement,
+    value: float,
+    samples: int,
+    needed: int,
+    window: Window,
+    interval: tuple[float, float] | None,
+    *,
+    proved: bool = False,
+) -> Finding:
+    """The finding of a measured value, INCONCLUSIVE when it comes from fewer samples than needed.
+
+    `proved`: a FAIL stands even with fewer samples than are needed for a PASS.
+    """
+    holds = requirement.operator.holds(value, requirement.limit)
+    verdict = Verdict.PASS if holds else Verdict.FAIL
+    advice = ""
+    if samples < needed and not (verdict is Verdict.FAIL and proved):
+        verdict = Verdict.INCONCLUSIVE
+        advice = f"{format_count(samples)} samples are too few, {format_count(needed)} are needed: run longer"
+    shown = format_value(value, requirement.unit)
+    finding = finding_of(requirement, verdict, f"is {shown}", window, samples=samples, advice=advice)
+    finding.evidence.update(value=value, margin=_margin(requirement, value))
+    if interval is not None:
+        finding.evidence["interval"] = list(interval)
+    return finding
+
+
+def _margin(requirement: Requirement, value: float) -> float | None:
+    """How far inside the limit the value is, as a share of the limit; negative when outside."""
+    if requirement.limit == 0:
+        return None
+    inside = (
+        value - requirement.limit if requirement.operator.value.startswith(">") else requirement.limit - value
+    )
+    return inside / abs(requirement.limit)
+
+
+def describe(requirement: Requirement) -> str:
+    """What a requirement measures, as the subject of a sentence: "p95 of GET /api/loans"."""
+    match requirement.subject:
+        case Subject.RESPONSE_TIME if requirement.statistic is Statistic.PERCENTILE:
+            what = f"p{(requirement.quantile or 0) * 100:g}"
+        case Subject.RESPONSE_TIME:
+            what = f"{requirement.statistic} response time"
+        case Subject.THROUGHPUT:
+            what = "throughput" if requirement.statistic is not Statistic.COUNT else "requests"
+        case Subject.ERROR_RATE:
+            what = "error rate"
+        case Subject.RECOVERY_TIME | Subject.PEAK_ERROR_RATE:
+            what = requirement.subject.replace("_", " ")
+        case Subject.GROWTH:
+            what = f"growth of {requirement.metric}"
+        case Subject.RESOURCE if "." in requirement.metric or ":" in requirement.metric:
+            what = requirement.metric
+        case _:
+            what = requirement.metric.replace("_", " ")
+    if requirement.endpoint:
+        what = f"{what} of {requirement.endpoint}"
+    if requirement.window and requirement.subject is not Subject.RESOURCE:
+        what = f"{what} over {_WINDOWS.get(requirement.window, requirement.window)}"
+    return what
+
+
+_WINDOWS: dict[str, str] = {"whole": "the whole load", "stage": "each stage", "steady": "steady state"}
+
+
+def format_value(value: float, unit: Unit) -> str:
+    """A measured value or limit as a person writes it."""
+    return _FORMATS.get(unit, "{:g}".format)(value)
+
+
+_FORMATS: dict[Unit, Callable[[float], str]] = {
+    Unit.SECONDS: format_duration,
+    Unit.SHARE: format_percent,
+    Unit.PER_SECOND: format_rate,
+    Unit.BYTES: format_size,
+    Unit.COUNT: format_count,
+    Unit.CORES: lambda value: f"{value:.3g} cores",
+    Unit.BYTES_PER_SECOND: lambda value: f"{format_size(value)}/s",
+    Unit.SHARE_PER_HOUR: lambda value: f"{format_percent(value)}/h",
+    Unit.BYTES_PER_HOUR: lambda value: f"{format_size(value)}/h",
+    Unit.PER_HOUR: "{:.3g}/h".format,
+}
+
+
+def finding_of(
+    requirement: Requirement,
+    verdict: Verdict,
+    what: str,
+    window: Window,
+    *,
+    samples: int | None = None,
+    advice: str = "",
+) -> Finding:
+    """A finding that says `what` of the requirement's subject, with the evidence that all of them have."""
+    limit = format_value(requirement.limit, requirement.unit)
+    sentence = f"{describe(requirement)} {what}, required {requirement.operator} {limit}"
+    evidence: dict[str, Any] = {
+        "requirement": requirement.text,
+        "source": requirement.source,
+        "subject": describe(requirement),
+        "operator": str(requirement.operator),
+        "limit": requirement.limit,
+        "unit": str(requirement.unit),
+        "window": window.description,
+        "samples": samples,
+    }
+    if window.warm_up_s:
+        evidence["warm_up_s"] = window.warm_up_s
+    return Finding(requirement.id, verdict, sentence, evidence, advice)

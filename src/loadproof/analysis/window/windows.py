@@ -1,0 +1,161 @@
+"""Which seconds of a run are judged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loadproof.analysis.window.steady import LEAST_HOLD_S, Hold, find_hold
+from loadproof.histogram import Histogram, merged
+from loadproof.model import EventKind, ProfileKind
+from loadproof.plan.profiles import hold_windows
+from loadproof.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from loadproof.histogram import Histogram
+    from loadproof.model import Slice
+    from loadproof.runfile.reader import Run
+
+WARMED_UP = (ProfileKind.LOAD, ProfileKind.SOAK, ProfileKind.SCENARIO)
+"""Kinds of load whose holds begin with a warm-up that is no part of the answer. In a stress or a spike test
+each second after a step is what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Whole seconds since the epoch, and why it is these."""
+
+    seconds: frozenset[int]
+    description: str
+    holds: tuple[Hold, ...] = ()
+    """The holds that were searched for warm-up; what was cut from them is not in `seconds`."""
+    level: float | None = None
+    """Users, or arrivals per second, where that is one number."""
+
+    @property
+    def warm_up_s(self) -> int:
+        """Seconds cut as warm-up, over all holds."""
+        return sum(hold.cut_s for hold in self.holds)
+
+    @property
+    def duration_s(self) -> int:
+        return len(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a set of slices adds up to."""
+
+    requests: int
+    failed: int
+    response: Histogram
+
+
+def load_span(run: Run) -> tuple[float, float] | None:
+    """When the load started and ended, in seconds since the epoch; None when it never started.
+
+    A run that was cut off ends with its last whole second.
+    """
+    started = run.events_of(EventKind.LOAD_STARTED)
+    if not started:
+        return None
+    ended = run.events_of(EventKind.LOAD_ENDED)
+    if ended:
+        return started[0].time_s, ended[-1].time_s
+    last = max((part.second + 1 for part in run.slices), default=started[0].time_s)
+    return started[0].time_s, float(last)
+
+
+def whole_window(run: Run) -> Window:
+    """Every whole second of the load, ramps and warm-up included."""
+    span = load_span(run)
+    if span is None:
+        return Window(frozenset(), "the load never started")
+    seconds = _seconds(*span)
+    return Window(frozenset(seconds), f"the whole load ({format_duration(len(seconds))})")
+
+
+def stage_windows(run: Run) -> list[Window]:
+    """The whole seconds of each hold, warm-up included, in order of time."""
+    span = load_span(run)
+    if span is None:
+        return []
+    windows = []
+    for number, (start_s, end_s, level) in enumerate(hold_windows(run.plan.played_profile), start=1):
+        seconds = _seconds(span[0] + start_s, min(span[0] + end_s, span[1]))
+        if seconds:
+            length = format_duration(len(seconds))
+            name = f"stage {number}, at {level:g} ({length})"
+            windows.append(Window(frozenset(seconds), name, level=level))
+    return windows
+
+
+def judged_window(run: Run) -> Window:
+    """The seconds that requirements are judged over: the load without its ramps and its warm-up.
+
+    Without a known profile, or when it only ramps, that is the whole load. A second counts when it lies
+    inside the load as a whole. Warm-up is cut from holds of a minute or more (see steady.py).
+    """
+    whole = whole_window(run)
+    span = load_span(run)
+    if span is None:
+        return whole
+    constant = _constant(run, *span)
+    held = {second for seconds in constant for second in seconds}
+    if not held:
+        return whole
+    holds: tuple[Hold, ...] = ()
+    if run.plan.profile.kind in WARMED_UP:
+        holds = tuple(find_hold(part, run.slices) for part in constant if len(part) >= LEAST_HOLD_S)
+    warm_up = {second for hold in holds for second in range(hold.start, hold.start + hold.cut_s)}
+    seconds = frozenset(held - warm_up)
+    ramps = ", ramps left out" if len(held) < whole.duration_s else ""
+    if not warm_up and not ramps:
+        return Window(seconds, whole.description, holds)
+    first = "first " if sum(hold.cut_s > 0 for hold in holds) == 1 else ""
+    cut = f", {first}{format_duration(len(warm_up))} cut as warm-up" if warm_up else ""
+    return Window(seconds, f"{format_duration(len(seconds))} of steady load{ramps}{cut}", holds)
+
+
+def _constant(run: Run, start_s: float, end_s: float) -> list[range]:
+    """The parts at one level each, that after the last stage of a load without a planned end included."""
+    profile = run.plan.played_profile
+    parts = [
+        _seconds(start_s + hold_start_s, min(start_s + hold_end_s, end_s))
+        for hold_start_s, hold_end_s, _level in hold_windows(profile)
+    ]
+    if profile.stages and profile.stages[-1].target > 0 and not profile.open_model:
+        # Without a planned end (Locust without --run-time) the load stays at its last level.
+        parts.append(_seconds(start_s + profile.duration_s + 1.0, end_s))
+    return [part for part in parts if part]
+
+
+def contiguous(seconds: Iterable[int]) -> list[range]:
+    """The seconds as runs without a gap, in order of time."""
+    runs: list[range] = []
+    for second in sorted(seconds):
+        if runs and runs[-1].stop == second:
+            runs[-1] = range(runs[-1].start, second + 1)
+        else:
+            runs.append(range(second, second + 1))
+    return runs
+
+
+def sample(slices: Iterable[Slice]) -> Sample:
+    """The slices' sum."""
+    requests = failed = 0
+    responses = []
+    for part in slices:
+        requests += part.requests
+        if part.failures:
+            failed += part.failed
+        responses.append(part.response)
+    return Sample(requests, failed, merged(responses))
+
+
+def _seconds(start_s: float, end_s: float) -> range:
+    """The seconds that lie between the two as a whole."""
+    return range(math.ceil(start_s), max(math.ceil(start_s), math.floor(end_s)))

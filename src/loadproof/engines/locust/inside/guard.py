@@ -1,0 +1,55 @@
+"""The target guard inside Locust: no connection to a host that the policy refuses, whoever opens it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from gevent import get_hub
+
+from loadproof.safety.guard import Gate, Policy
+
+_REASONS = 100
+"""Kept at most: a scenario that reaches for ever new hosts must not fill the memory before the load ends."""
+
+
+class TargetRefusedError(ConnectionError):
+    """The target guard refuses this host; clients report it as a connection that failed."""
+
+
+def install(policy: Policy) -> list[str]:
+    """Refuse by `policy` from now on, for the rest of this process; the list grows by each distinct reason.
+
+    Names are looked at where gevent resolves them, which every client of a locustfile comes through.
+    Addresses are looked at in Python's own audit event of a connection, which none can go around.
+    """
+    gate = Gate(policy)
+    reasons: list[str] = []
+
+    def refuse(why: str) -> None:
+        if not why:
+            return
+        if why not in reasons and len(reasons) < _REASONS:
+            reasons.append(why)
+        raise TargetRefusedError(f"refused by the target guard: {why}")
+
+    def on_audit(event: str, args: tuple[Any, ...]) -> None:
+        if event == "socket.connect" and isinstance(args[1], tuple):
+            refuse(gate.refuses_address(str(args[1][0])))
+
+    resolver = type(get_hub().resolver)
+    look_up = resolver.getaddrinfo
+
+    def getaddrinfo(self: Any, host: Any, *args: Any, **kwargs: Any) -> Any:
+        name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+        if not name:
+            return look_up(self, host, *args, **kwargs)
+        refuse(gate.refuses_name(name))
+        found = look_up(self, host, *args, **kwargs)
+        for info in found:
+            refuse(gate.refuses_address(str(info[4][0]), name))
+        return found
+
+    resolver.getaddrinfo = getaddrinfo
+    sys.addaudithook(on_audit)
+    return reasons

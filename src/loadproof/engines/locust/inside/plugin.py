@@ -1,0 +1,362 @@
+"""Loadproof inside Locust: listens, counts, reports once a second. Locust itself is not changed.
+
+Installed by `child.py` before Locust's command line starts. With `--processes` the listeners run in the
+master and in each worker: a worker's rows travel to the master inside Locust's own reports.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.lock import BoundedSemaphore
+from locust import events, runners
+from locust.rpc import Message
+from locust.runners import MasterRunner, WorkerRunner
+from locust.stats import StatsError
+
+from loadproof.clock import wall_clock
+from loadproof.engines.exemplars import Exemplars, described_response
+from loadproof.engines.locust import session
+from loadproof.engines.locust.channel import encode
+from loadproof.engines.locust.inside import guard
+from loadproof.engines.locust.inside.failures import classify
+from loadproof.engines.locust.inside.heartbeat import Heartbeat
+from loadproof.engines.locust.inside.in_flight import InFlight
+from loadproof.engines.locust.inside.recorder import LateRecorder, Recorder
+from loadproof.engines.locust.inside.task_loop import current_lateness_s
+from loadproof.engines.locust.machines.worker_side import WorkerSide
+from loadproof.engines.locust.machines.workers import Workers
+from loadproof.engines.locust.open_model.open_model import OpenModel
+from loadproof.engines.locust.open_model.pacing import PacedUsers
+from loadproof.engines.locust.session.report import Listener
+from loadproof.engines.locust.shape import ProfileShape
+from loadproof.engines.locust.trials.trials import OpenTrials, UserTrials
+from loadproof.engines.supervisor import die_with_parent
+from loadproof.model import EventKind
+from loadproof.safety.guard import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from locust import LoadTestShape
+
+    from loadproof.engines.locust.machines.clock_offset import MasterClock
+    from loadproof.engines.locust.settings import Settings
+
+_REPORT_KEY = "loadproof"
+_TEXT_LIMIT = 500
+_SCENARIO_ERRORS = 20
+"""Distinct exceptions of tasks that are told; later ones are counted by Locust's own report."""
+
+
+class Plugin:
+    """The state of one Locust process. `clock` is the master's, in a worker on another machine."""
+
+    def __init__(self, settings: Settings, clock: MasterClock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or wall_clock()
+        self._recorder = Recorder(self._clock)
+        self._exemplars = Exemplars(self._clock, settings.slow_s)
+        self._in_flight = InFlight(settings.session)
+        self._heartbeat = Heartbeat(self._clock)
+        self._channel = socket.socket(fileno=settings.channel_fd)
+        self._channel_lock = BoundedSemaphore(1)
+        self._runner: Any = None
+        self._far = clock is not None
+        self._worker = WorkerSide(settings, clock, self._send)
+        self._scenario_errors: set[str] = set()
+        self._fallbacks: set[str] = set()
+        """Features that Loadproof's HTTP client left to Locust's, told once each."""
+        self._refusals: list[str] = []
+        """Why the target guard refused connections in this process; grows by itself."""
+        self._refusals_told: set[str] = set()
+        self._open: OpenModel | None = None
+        self._paced = PacedUsers(self._clock)
+        self._user_trials: UserTrials | None = None
+        if settings.profile is not None and settings.profile.open_model:
+            if settings.trials:
+                self._open = OpenTrials(settings, self._clock, self._event, self._send, self._report)
+            else:
+                self._open = OpenModel(settings, self._clock, self._event)
+            self._recorder = LateRecorder(self._clock, current_lateness_s)
+        hand_over = self._open.hand_over if self._open is not None else None
+        self._workers = Workers(settings, self._clock, self._event, self._send, hand_over)
+
+    def install(self) -> None:
+        """Add the listeners, before the locustfile is imported."""
+        runners.WORKER_REPORT_INTERVAL = 1.0
+        if self._settings.guard:
+            self._refusals = guard.install(Policy.from_json(self._settings.guard))
+        self._in_flight.install(self._on_request)
+        if self._settings.session == "loadproof":
+            session.install()
+        self._worker.install()
+        events.init.add_listener(self._on_init)
+        events.request.add_listener(Listener(self._on_request, self._on_success))
+
+    def _on_init(self, environment: Any, runner: Any, **_: Any) -> None:
+        self._runner = runner
+        options = environment.parsed_options
+        if not isinstance(runner, MasterRunner):
+            self._heartbeat.start()
+        if self._open is not None:
+            self._open.attach(environment, runner)
+        elif not isinstance(runner, MasterRunner):
+            self._paced.watch(environment.user_classes)
+        if isinstance(runner, WorkerRunner):
+            if options.processes:
+                die_with_parent(os.getppid())
+            self._worker.attach(runner)
+            if self._far:
+                events.quit.add_listener(self._on_worker_quit)
+                gevent.signal_handler(signal.SIGINT, _interrupt)
+            else:
+                self._channel.close()
+            events.report_to_master.add_listener(self._on_report_to_master)
+            # Locust's own last report waits for `quit`; a report at the stop makes its last second complete.
+            events.test_stop.add_listener(lambda **_: runner._send_stats())
+            return
+        if self._settings.trials:
+            self._take_orders(environment, runner)
+        elif self._settings.profile is not None and self._open is None:
+            environment.shape_class = ProfileShape(self._settings.profile)
+            environment.shape_class.runner = runner
+        scale = self._settings.time_scale
+        if scale != 1.0:
+            if self._settings.profile is None and environment.shape_class is not None:
+                _hurry(environment.shape_class, scale)
+            options.run_time = options.run_time * scale if options.run_time else options.run_time
+            options.spawn_rate = (options.spawn_rate or 1) / scale
+        if isinstance(runner, MasterRunner):
+            self._workers.attach(runner)
+            events.worker_report.add_listener(self._on_worker_report)
+            runner.quit = self._quit_patiently  # type: ignore[method-assign]
+        events.test_start.add_listener(self._on_test_start)
+        events.test_stopping.add_listener(self._on_test_stopping)
+        events.user_error.add_listener(self._on_user_error)
+        events.quit.add_listener(self._on_quit)
+        gevent.spawn(self._report_for_ever)
+        gevent.signal_handler(signal.SIGINT, _interrupt)
+        # gevent's timers count from the loop's last turn, and importing kept it from turning: without this,
+        # --run-time would be short by as long as the locustfile took to load (0.8 s of 2 s, seen).
+        gevent.get_hub().loop.update_now()
+
+    def _on_request(
+        self,
+        request_type: str,
+        name: str,
+        response_time: float | None,
+        response_length: int | None,
+        exception: Exception | str | None = None,
+        response: Any = None,
+        **_: Any,
+    ) -> None:
+        tally = self._recorder.request(request_type, name, response_time, response_length)
+        if exception is not None:
+            kind = classify(exception, getattr(response, "status_code", None))
+            text = StatsError.parse_error(exception)[:_TEXT_LIMIT]
+            self._recorder.failure(tally, request_type, name, kind, text)
+        if response_time is not None and response_time >= tally.floor_ms:
+            key = (request_type, name)
+            described = partial(
+                described_response,
+                *(key, self._clock(), response_time, response_length, response, exception),
+            )
+            tally.floor_ms = self._exemplars.keep(key, response_time, described)
+
+    def _on_success(
+        self, method: str, name: str, response_time_ms: float, length: int, response: Any
+    ) -> None:
+        tally = self._recorder.request(method, name, response_time_ms, length)
+        if response_time_ms >= tally.floor_ms:
+            key = (method, name)
+            described = partial(
+                described_response, key, self._clock(), response_time_ms, length, response, None
+            )
+            tally.floor_ms = self._exemplars.keep(key, response_time_ms, described)
+
+    # --- reports -------------------------------------------------------------------------------------
+
+    def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
+        final = self._runner.state == runners.STATE_STOPPED
+        slices, errors = self._recorder.take(everything=final)
+        data[_REPORT_KEY] = {
+            "slices": slices,
+            "errors": errors,
+            "exemplars": self._exemplars.take(everything=final),
+            "final": final,
+            "recorded": self._recorder.recorded,
+            "in_flight": self._in_flight.count,
+            "not_durations": self._recorder.not_durations,
+            "fallbacks": list(session.LEDGER.fallbacks),
+            "refusals": self._refusals,
+            "health": self._heartbeat.take(),
+            **self._worker.report(sum(row[3] for row in slices)),
+        }
+        if self._open is not None:
+            data[_REPORT_KEY]["arrivals"] = self._open.report(final=final)
+        elif self._paced.pace_s is not None:
+            data[_REPORT_KEY]["paced"] = self._paced.report()
+
+    def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
+        report = data.get(_REPORT_KEY)
+        if report is None or not self._workers.accept(client_id, data["user_count"], report):
+            return
+        self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
+        self._tell_fallbacks(report["fallbacks"])
+        self._tell_refusals(report["refusals"])
+        self._send({"t": "health", "rows": report["health"]})
+        if self._open is not None:
+            self._open.add_report(client_id, report["arrivals"])
+        elif "paced" in report:
+            self._paced.add_report(report["paced"])
+        self._send_exemplars(report["exemplars"])
+
+    def _report_for_ever(self) -> None:
+        while True:
+            # Just after each whole second, so that a second is sent as soon as it is over.
+            gevent.sleep(1.02 - self._clock() % 1.0)
+            self._report()
+
+    def _report(self, *, everything: bool = False) -> None:
+        slices, errors = self._recorder.take(everything=everything)
+        if slices or errors:
+            self._send({"t": "rows", "slices": slices, "errors": errors})
+        if self._open is not None and (rows := self._open.rows(everything=everything)):
+            self._send({"t": "arrivals", "rows": rows})
+        elif self._paced.pace_s is not None:
+            self._send({"t": "paced", "rows": self._paced.rows(), "pace_s": self._paced.pace_s})
+        self._tell_fallbacks(session.LEDGER.fallbacks)
+        self._tell_refusals(self._refusals)
+        if health := self._heartbeat.take():
+            self._send({"t": "health", "rows": health})
+        self._send_exemplars(self._exemplars.take(everything=everything))
+        self._send({"t": "users", "time": self._clock(), "users": self._runner.user_count})
+        if isinstance(self._runner, MasterRunner):
+            self._workers.watch()
+
+    def _tell_fallbacks(self, features: Iterable[str]) -> None:
+        for feature in sorted(set(features) - self._fallbacks):
+            self._fallbacks.add(feature)
+            message = f"{feature}: such requests go through Locust's own HTTP client, which is slower"
+            self._event(EventKind.SESSION_FALLBACK, message, feature=feature)
+
+    def _tell_refusals(self, reasons: Iterable[str]) -> None:
+        for reason in sorted(set(reasons) - self._refusals_told):
+            self._refusals_told.add(reason)
+            self._event(EventKind.TARGET_REFUSED, reason)
+
+    def _send_exemplars(self, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._send({"t": "exemplars", "rows": rows})
+
+    # --- the course of the test ----------------------------------------------------------------------
+
+    def _take_orders(self, environment: Any, runner: Any) -> None:
+        if isinstance(self._open, OpenTrials):
+            self._open.desk.listen(self._channel)
+            return
+        self._user_trials = UserTrials(self._clock, self._event, self._send, self._report)
+        self._user_trials.runner = runner
+        self._user_trials.desk.listen(self._channel)
+        environment.shape_class = self._user_trials
+
+    def _on_test_start(self, **_: Any) -> None:
+        self._workers.start()
+        if self._open is not None:
+            self._open.test_started()
+        elif self._user_trials is not None:
+            self._user_trials.test_started()
+        else:
+            self._event(EventKind.LOAD_STARTED, "the load started")
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        driven = self._open or self._user_trials
+        ended_s = self._clock() if driven is None else driven.ended_s()
+        message = "the load ended; users finish what they are doing"
+        self._event(EventKind.LOAD_ENDED, message, ended_s)
+
+    def _on_user_error(self, exception: BaseException, **_: Any) -> None:
+        text = f"{type(exception).__name__}: {exception}"[:_TEXT_LIMIT]
+        if text not in self._scenario_errors and len(self._scenario_errors) < _SCENARIO_ERRORS:
+            self._scenario_errors.add(text)
+            self._event(EventKind.SCENARIO_ERROR, f"a task raised {text}")
+
+    def _quit_patiently(self) -> None:
+        """MasterRunner.quit, which gives workers half a second, waiting for their last report instead.
+
+        Users get `--stop-timeout` to finish their task, and what they still did is in that report.
+        """
+        runner = self._runner
+        runner.stop(send_stop_to_client=False)
+        for client in runner.clients.all:
+            runner.server.send_to_client(Message("quit", None, client.id))
+        limit_s = self._clock() + runner.environment.stop_timeout + 5.0
+        while self._workers.unreported() and self._clock() < limit_s:
+            gevent.sleep(0.05)
+            self._workers.watch()
+        self._workers.give_up_waiting()
+        runner.greenlet.kill(block=True)
+
+    def _on_quit(self, exit_code: int, **_: Any) -> None:
+        self._report(everything=True)
+        if self._open is not None:
+            self._open.tell_dropped()
+        self._workers.tell_incomplete()
+        own = (self._recorder.recorded, self._in_flight.count, self._recorder.not_durations)
+        recorded, in_flight, not_durations = (sum(n) for n in zip(own, self._workers.counts(), strict=True))
+        if in_flight:
+            message = f"{in_flight} requests had no answer yet when their users were stopped"
+            self._event(EventKind.IN_FLIGHT, message, count=in_flight)
+        if not_durations:
+            message = (
+                f"{not_durations} requests came with a response time that is no duration: counted, not timed"
+            )
+            self._event(EventKind.SCENARIO_ERROR, message, count=not_durations)
+        total = self._runner.stats.total.num_requests
+        if total > recorded:
+            message = f"Locust counted {total} requests, Loadproof recorded {recorded}"
+            self._event(EventKind.RECORDER_MISMATCH, message, locust=total, recorded=recorded)
+        self._send({"t": "end", "recorded": recorded, "exit_code": exit_code})
+        self._channel.shutdown(socket.SHUT_WR)
+
+    def _on_worker_quit(self, **_: Any) -> None:
+        self._worker.end(self._recorder.recorded, self._in_flight.count)
+
+    def _event(self, kind: EventKind, message: str, time_s: float | None = None, **data: Any) -> None:
+        when_s = self._clock() if time_s is None else time_s
+        self._send({"t": "event", "time": when_s, "kind": kind.value, "message": message, "data": data})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        # The socket is gevent's: a slow conductor makes this greenlet wait, never a user. The lock keeps
+        # another greenlet's message out of the middle of this one.
+        with self._channel_lock:
+            try:
+                self._channel.sendall(encode(message))
+            except OSError:
+                return  # the conductor is gone: the supervisor ends this process
+
+
+def _interrupt() -> None:
+    """SIGINT for Locust's main greenlet, which waits for it; Python would raise it in whichever runs.
+
+    A user in the middle of its Python code would lose its request, and print a traceback.
+    """
+    gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
+
+
+def _hurry(shape: LoadTestShape, scale: float) -> None:
+    """Let a locustfile's own shape see its time pass faster: it is played in `scale` of its time."""
+    run_time_s, tick = shape.get_run_time, shape.tick
+    shape.get_run_time = lambda: run_time_s() / scale  # type: ignore[method-assign, no-untyped-call]
+
+    def scaled_tick() -> Any:
+        wanted = tick()
+        return wanted and (wanted[0], wanted[1] / scale, *wanted[2:])
+
+    shape.tick = scaled_tick  # type: ignore[method-assign]

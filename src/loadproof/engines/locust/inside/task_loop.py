@@ -1,0 +1,101 @@
+"""The one place where the open model meets Locust's users: their task loop asks for an arrival.
+
+Locust's loop is: pick a task, execute it, wait, again. In the open model a task of the scenario waits for an
+arrival before it is executed, and the loop's wait is left out. What picks tasks (weights, nested TaskSets,
+sequences, Markov chains), spawns users and runs on_start and on_stop stays Locust's. A `self.wait()` that a
+task itself calls is think time within the arrival and keeps its meaning.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from locust import TaskSet, User
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_STOPPING
+
+from loadproof.engines.locust.open_model.arrivals import LOCAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Seat
+
+_BETWEEN = "loadproof_between"
+"""Set on a TaskSet from the end of a task until its loop's wait."""
+
+
+def serve_arrivals(pool: ArrivalPool) -> None:
+    """Make every TaskSet of this process take its tasks' starts from `pool`."""
+    _gate_tasks(pool)
+    _skip_wait_between_tasks()
+    _yield_between_spawns()
+
+
+def current_lateness_s() -> float:
+    """How late the arrival started that the current greenlet, or the user that spawned it, serves.
+
+    0 outside arrivals, as in on_start.
+    """
+    local: dict[str, Seat] | None = getattr(gevent.getcurrent(), "spawn_tree_locals", None)
+    seat = local.get(LOCAL) if local else None
+    return seat.lateness_s if seat is not None else 0.0
+
+
+def _gate_tasks(pool: ArrivalPool) -> None:
+    execute: Callable[[Any], None] = TaskSet.execute_next_task
+
+    @functools.wraps(execute)
+    def gated(self: Any) -> None:
+        task = self._task_queue[0]
+        if isinstance(task, type) and issubclass(task, TaskSet):
+            # Entering a TaskSet is no arrival; its own tasks are. One that left without a task (on_start
+            # that interrupts) waits as in Locust: it would spin otherwise.
+            before = _arrivals(self.user)
+            try:
+                execute(self)
+            finally:
+                self.__dict__[_BETWEEN] = _arrivals(self.user) != before
+            return
+        self.__dict__[_BETWEEN] = False
+        seat = pool.take(self.user)
+        try:
+            execute(self)
+        finally:
+            seat.lateness_s = 0.0
+            self.__dict__[_BETWEEN] = True
+
+    TaskSet.execute_next_task = gated  # type: ignore[method-assign]
+
+
+def _skip_wait_between_tasks() -> None:
+    wait: Callable[[Any], None] = TaskSet.wait
+
+    @functools.wraps(wait)
+    def waited(self: Any) -> None:
+        if not self.__dict__.pop(_BETWEEN, False):
+            wait(self)
+        elif self.user._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+
+    TaskSet.wait = waited  # type: ignore[method-assign]
+
+
+def _yield_between_spawns() -> None:
+    """Locust makes all users of a step in one go, 0.4 ms each: arrivals must not be late for that."""
+    start: Callable[[Any, Any], Any] = User.start
+
+    @functools.wraps(start)
+    def started(self: Any, group: Any) -> Any:
+        greenlet = start(self, group)
+        gevent.sleep(0)
+        return greenlet
+
+    User.start = started  # type: ignore[method-assign]
+
+
+def _arrivals(user: Any) -> int:
+    seat: Seat | None = user.__dict__.get(LOCAL)
+    return seat.arrivals if seat is not None else 0

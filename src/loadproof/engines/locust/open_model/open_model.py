@@ -1,0 +1,292 @@
+"""The open model across Locust's processes: one schedule, a share of it for each, a pool that grows ahead.
+
+A local runner or a worker has an `ArrivalPool` and a `Dispenser`. Who leads (the local runner, or the master)
+waits until the first users are idle, names the moment at which the load begins, and grows the pool by
+Locust's own spawning, a tick of the load shape each second. The moment is a whole second of Loadproof's
+clock, so that seconds of the schedule are seconds of the run file. A worker's numbers travel inside Locust's
+reports.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import gevent
+from locust import LoadTestShape
+from locust.rpc import Message
+from locust.runners import MasterRunner, WorkerRunner
+
+from loadproof.engines.locust.inside.ledger import LATE_LIMIT_S, Totals, readable, why_dropped
+from loadproof.engines.locust.inside.task_loop import serve_arrivals
+from loadproof.engines.locust.machines.shares import Shares, offsets_from
+from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Dispenser
+from loadproof.engines.locust.open_model.schedule import Schedule
+from loadproof.model import EventKind
+from loadproof.units import format_count, format_percent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from loadproof.engines.locust.settings import Settings
+    from loadproof.model import Profile
+
+TAKE_OVER: Final = "loadproof_take_over"
+"""Message to a worker: which shares of a lost one it has from when on."""
+GIVE_UP: Final = "loadproof_give_up"
+"""Message to a worker that was lost, should it hear it: from when on others have its share."""
+START: Final = "loadproof_start"
+"""Message to each worker: when to begin, and which share of the schedule is its."""
+READY_LIMIT_S: Final = 15.0
+"""The load begins after this long even if some users are still in their on_start."""
+_LEAD_S: Final = {False: 0.05, True: 0.3}
+"""At least this long from naming the moment until it: a message must reach the workers (True)."""
+_CLOCK_TOLERANCE_S: Final = 0.25
+"""A worker whose clock differs by more takes the moment relative to the message's arrival."""
+_SETTLE_S: Final = {False: 0.0, True: 2.5}
+"""A master sends a second on when workers, which report once a second, have all told of it."""
+_HEADROOM: Final = 2.0
+"""The pool is this many times the users that were busy at most in the second before."""
+_LOOK_AHEAD_S: Final = 10
+"""Users for a ramp are there this long before its rate is."""
+_LEAST_USERS: Final = 10
+_DEFAULT_USERS_LIMIT: Final = 10_000
+_POLL_S: Final = 0.05
+
+
+def default_max_users(profile: Profile) -> int:
+    """Enough for answers that take 10 s at the highest rate; never more than 10,000, 400 MB of HttpUsers.
+
+    By Little's law an open load of r arrivals per second keeps r times the task's duration users busy.
+    """
+    highest = max([profile.start, *(stage.target for stage in profile.stages)])
+    return max(_LEAST_USERS, min(_DEFAULT_USERS_LIMIT, math.ceil(highest * 10)))
+
+
+class OpenModel:
+    """One Locust process's part in it."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float], event: Callable[..., None]) -> None:
+        """`event(kind, message, time_s, **data)` tells the conductor."""
+        assert settings.profile is not None  # noqa: S101  # the plug-in has looked
+        self.profile = settings.profile
+        self.max_users = settings.max_users or default_max_users(settings.profile)
+        self.schedule = Schedule(settings.profile, settings.arrivals)
+        self.begin_s: float | None = None
+        """When the load begins, once that is known."""
+        self._clock = clock
+        self._event = event
+        self._pool = ArrivalPool(clock)
+        self._dispenser = Dispenser(self._pool, clock, time.monotonic() - clock())
+        self._totals = Totals()
+        self._runner: Any = None
+        self._leads_workers = False
+        self._most_users = 0
+        self._worker_states: dict[str, dict[str, Any]] = {}
+        self._shares = Shares()
+
+    def attach(self, environment: Any, runner: Any) -> None:
+        """Take part as what `runner` is, before users exist."""
+        self._runner = runner
+        self._leads_workers = isinstance(runner, MasterRunner)
+        # Users are started at once and ahead of need: Locust's advice against it is not the user's to heed.
+        log = logging.getLogger("locust.runners")
+        log.addFilter(lambda record: "spawn rate is very high" not in record.getMessage())
+        if not self._leads_workers:
+            serve_arrivals(self._pool)
+            environment.events.test_stopping.add_listener(self._stop_arrivals)
+        if isinstance(runner, WorkerRunner):
+            runner.register_message(START, self._on_start_message)
+            runner.register_message(TAKE_OVER, self._on_take_over)
+            runner.register_message(GIVE_UP, self._on_give_up)
+            return
+        environment.shape_class = ArrivalShape(self)
+        environment.shape_class.runner = runner
+
+    # --- the course of the load ----------------------------------------------------------------------
+
+    def test_started(self) -> None:
+        """The leader's users are being spawned: begin when they are ready."""
+        gevent.spawn(self._begin_and_tell)
+
+    def _begin_and_tell(self) -> None:
+        begin_s = self.begin_when_ready()
+        gevent.sleep(max(0.0, begin_s - self._clock()))
+        self._event(EventKind.LOAD_STARTED, "the load started", begin_s)
+
+    def begin_when_ready(self, **more: Any) -> float:
+        """Name the moment of the begin, when enough users are idle; `more` goes to workers with it."""
+        wanted, limit_s = self.users_at(0.0), self._clock() + READY_LIMIT_S
+        while self._idle() < wanted and self._clock() < limit_s:
+            gevent.sleep(_POLL_S)
+        begin_s = float(math.ceil(self._clock() + _LEAD_S[self._leads_workers]))
+        if self._leads_workers:
+            shares = self._shares.begin([client.id for client in self._runner.clients.all])
+            for client_id, (index, of) in shares.items():
+                data = {"at_s": begin_s, "in_s": begin_s - self._clock(), "index": index, "of": of}
+                self._runner.send_message(START, data | more, client_id)
+        else:
+            self._dispenser.start(begin_s, self.schedule.offsets_s())
+        self.begin_s = begin_s
+        return begin_s
+
+    def _on_start_message(self, msg: Any, **_: Any) -> None:
+        relative_s = self._clock() + msg.data["in_s"]
+        absolute_s = msg.data["at_s"]
+        same_clock = abs(absolute_s - relative_s) < _CLOCK_TOLERANCE_S
+        self.begin_s = absolute_s if same_clock else relative_s
+        self._dispenser.start(self.begin_s, self.schedule.offsets_s(msg.data["index"], msg.data["of"]))
+
+    def hand_over(self, lost: str, others: list[str]) -> None:
+        """At the master: the other workers send from now on what the lost one would have sent.
+
+        What was due before, since it was lost, nobody sends: an arrival that comes late by as long as it
+        takes to notice would be no measurement of the service.
+        """
+        if self.begin_s is None:
+            return
+        from_s = self._clock() - self.begin_s + _LEAD_S[True]
+        given = self._shares.hand_over(lost, others)
+        for other, shares in given.items():
+            self._runner.send_message(TAKE_OVER, {"shares": shares, "from_s": from_s}, other)
+        if given:
+            # To one that was only cut off or stopped, and goes on: else two would send one arrival.
+            self._runner.server.send_to_client(Message(GIVE_UP, {"from_s": from_s}, lost))
+
+    def _on_take_over(self, msg: Any, **_: Any) -> None:
+        if self.begin_s is not None:
+            more = offsets_from(self.schedule, msg.data["shares"], msg.data["from_s"])
+            self._dispenser.add(self.begin_s, more)
+
+    def _on_give_up(self, msg: Any, **_: Any) -> None:
+        if self.begin_s is not None:
+            self._dispenser.give_up(self.begin_s + msg.data["from_s"])
+
+    def _stop_arrivals(self, **_: Any) -> None:
+        self._dispenser.stop()
+        self._pool.close()
+
+    def ended_s(self) -> float:
+        """When the load ended, asked when it has: the schedule's end, or now when it was stopped before."""
+        now_s = self._clock()
+        return now_s if self.begin_s is None else min(now_s, self.begin_s + self.profile.duration_s)
+
+    @property
+    def is_over(self) -> bool:
+        """The schedule has ended, and what waited for users has been served or dropped."""
+        if self.begin_s is None:
+            return False
+        after_s = self._clock() - self.begin_s - self.profile.duration_s
+        if after_s < 0:
+            return False
+        # Workers tell once a second what waits, so ask them for a time after the end.
+        settled = after_s >= _SETTLE_S[self._leads_workers]
+        return (settled and self._waiting() == 0) or after_s > LATE_LIMIT_S
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the schedule's end."""
+        if self.begin_s is None:
+            return math.inf
+        return self.begin_s + self.profile.duration_s - self._clock()
+
+    def users_at(self, offset_s: float) -> int:
+        """Users that the schedule itself asks for: a second of arrivals at the next seconds' highest rate."""
+        rates = [self.profile.level_at(offset_s + ahead_s) for ahead_s in range(_LOOK_AHEAD_S + 1)]
+        return min(self.max_users, max(_LEAST_USERS, math.ceil(max(rates))))
+
+    def users_wanted(self) -> int:
+        """The pool's size now: it never shrinks, and is ahead of the schedule and of how busy users are."""
+        now = int(self._runner.user_count)
+        if self.begin_s is None:
+            return max(now, self.users_at(0.0))
+        self._most_users = max(self._most_users, now)
+        utilisation = self._utilisation()
+        busy = math.ceil(now * utilisation * _HEADROOM)
+        return min(self.max_users, max(now, busy, self.users_at(self._clock() - self.begin_s)))
+
+    # --- reports -------------------------------------------------------------------------------------
+
+    def report(self, *, final: bool = False) -> dict[str, Any]:
+        """A worker's part of Locust's report to the master."""
+        return {
+            "rows": self._pool.rows(everything=final),
+            "idle": self._pool.idle,
+            "waiting": self._pool.waiting,
+            "peak": self._pool.peak_utilisation(),
+        }
+
+    def add_report(self, client_id: str, report: dict[str, Any]) -> None:
+        """The same, at the master."""
+        self._totals.add(report["rows"])
+        self._worker_states[client_id] = report
+
+    def rows(self, *, everything: bool = False) -> list[list[Any]]:
+        """Seconds for the conductor: [second, planned, started, late, dropped, lag p99 (s) or None]."""
+        if not self._leads_workers:
+            self._totals.add(self._pool.rows(everything=everything))
+        before_s = math.inf if everything else self._clock() - _SETTLE_S[self._leads_workers]
+        return [readable(row) for row in self._totals.take(before_s)]
+
+    def tell_dropped(self) -> None:
+        """At the end: the number of arrivals that never started, if there are any."""
+        totals = self._totals
+        planned, dropped = totals.planned, totals.dropped
+        over = self.begin_s is not None and self._clock() >= self.begin_s + self.profile.duration_s
+        if over and self._leads_workers:
+            # A lost worker's last second, and its share until others had it, are in nobody's report.
+            planned = max(planned, self.schedule.count())
+            dropped = planned - totals.started
+        if dropped:
+            facts = {
+                "planned": planned, "started": totals.started, "late": totals.late, "dropped": dropped,
+                "max_users": self.max_users, "users": self._most_users, "unserved": totals.dropped,
+                "lag_p99_s": totals.lag_p99_s(),
+            }  # fmt: skip
+            message = (
+                f"{format_count(dropped)} of {format_count(planned)} arrivals were never sent "
+                f"({format_percent(dropped / planned)}): {why_dropped(facts)}"
+            )
+            self._event(EventKind.DROPPED, message, **facts)
+
+    def _states(self) -> Iterable[dict[str, Any]]:
+        alive = {client.id for client in self._runner.clients.all if client.user_count}
+        return [state for client_id, state in self._worker_states.items() if client_id in alive]
+
+    def _idle(self) -> int:
+        return sum(s["idle"] for s in self._states()) if self._leads_workers else self._pool.idle
+
+    def _waiting(self) -> int:
+        return sum(s["waiting"] for s in self._states()) if self._leads_workers else self._pool.waiting
+
+    def _utilisation(self) -> float:
+        if not self._leads_workers:
+            return self._pool.peak_utilisation()
+        return max((float(state["peak"]) for state in self._states()), default=0.0)
+
+
+class ArrivalShape(LoadTestShape):
+    """Grows the pool by Locust's own spawning, once a second, and ends the load on time."""
+
+    abstract = True  # keeps Locust from taking it for a shape of the locustfile
+
+    def __init__(self, model: OpenModel) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._model = model
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users that should run, all of the new ones at once; None when the load is over."""
+        model = self._model
+        self._wait_for_the_end()
+        if model.is_over:
+            return None
+        users = model.users_wanted()
+        return users, float(max(1, users))
+
+    def _wait_for_the_end(self) -> None:
+        """Within the last second, tick at the end and not up to a second behind it."""
+        model = self._model
+        if model.left_s < 1.0:
+            gevent.sleep(max(_POLL_S, model.left_s))

@@ -1,0 +1,224 @@
+"""Trials inside one Locust: users stay, the load changes as the conductor says over the channel.
+
+The leading process (the local runner, or the master) asks for an order ({"t": "order?"}) and gets one:
+
+{"t": "trial", "trial": n, "load": x, "duration_s": d, "role": r}    play this
+{"t": "cut"}                                                          end it now
+{"t": "finish"}                                                       end the load: Locust ends by itself
+
+In the open model each trial is a schedule of its own, which begins on a whole second when enough users are
+idle; what still waits for a user at its end is dropped, in the seconds in which it was due. In the closed
+model the load shape goes to the trial's users, and the trial begins on the next whole second.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import gevent
+from gevent.event import Event as Flag
+from gevent.queue import Queue
+from locust import LoadTestShape
+from locust.runners import MasterRunner, WorkerRunner
+
+from loadproof.engines.locust.channel import Decoder
+from loadproof.engines.locust.open_model.open_model import READY_LIMIT_S, OpenModel, default_max_users
+from loadproof.engines.locust.open_model.schedule import Schedule
+from loadproof.engines.trials import TrialOrder
+from loadproof.model import EventKind, Profile, ProfileKind, Stage
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from loadproof.engines.locust.settings import Settings
+
+CUT: Final = "loadproof_cut"
+"""Message to each worker: offer nothing more of this trial."""
+_SETTLE_S: Final = {False: 0.05, True: 2.7}
+"""A trial's last second can be reported this long after its end; with workers (True) two of theirs later."""
+_POLL_S: Final = 0.05
+_RECEIVED_BYTES: Final = 1 << 16
+
+
+class TrialDesk:
+    """The leader's side: takes orders, times the trials, tells of their begin and end."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        event: Callable[..., None],
+        send: Callable[[dict[str, Any]], None],
+        report: Callable[[], None],
+    ) -> None:
+        """`report` sends on what was measured in all seconds that are over."""
+        self._clock = clock
+        self._event = event
+        self._send = send
+        self._report = report
+        self._cut = Flag()
+        self._orders: Queue[TrialOrder | None] = Queue()
+        self.ended_s: float | None = None
+        self.finished = False
+        """There will be no more trials."""
+
+    def listen(self, channel: socket.socket) -> None:
+        """Read orders from the conductor until it is gone."""
+        gevent.spawn(self._read, channel)
+
+    def play(self, begin: Callable[[TrialOrder], float], stop: Callable[[], None], *, workers: bool) -> None:
+        """Play trials until there are no more. `begin` starts one and returns when, `stop` ends it."""
+        began = False
+        while (order := self._next_order()) is not None:
+            self._cut.clear()
+            begin_s = begin(order)
+            gevent.sleep(max(0.0, begin_s - self._clock()))
+            if not began:
+                began = True
+                self._event(EventKind.LOAD_STARTED, "the load started", begin_s)
+            started = order.started(begin_s)
+            self._event(started.kind, started.message, begin_s, **started.data)
+            end_s = begin_s + order.duration_s
+            cut = self._cut.wait(max(0.0, end_s - self._clock()))
+            end_s = min(end_s, self._clock())
+            stop()
+            self.ended_s = end_s
+            gevent.sleep(max(0.0, end_s + _SETTLE_S[workers] - self._clock()))
+            self._report()
+            ended = order.ended(end_s, cut=bool(cut))
+            self._event(ended.kind, ended.message, end_s, **ended.data)
+        self.finished = True
+
+    def _next_order(self) -> TrialOrder | None:
+        self._send({"t": "order?"})
+        order: TrialOrder | None = self._orders.get()
+        return order
+
+    def _read(self, channel: socket.socket) -> None:
+        decoder = Decoder()
+        while data := _received(channel):
+            for message in decoder.feed(data):
+                match message["t"]:
+                    case "trial":
+                        self._orders.put(TrialOrder.from_data(message))
+                    case "cut":
+                        self._cut.set()
+                    case _:
+                        self._orders.put(None)
+
+
+class OpenTrials(OpenModel):
+    """The open model, one schedule after the other."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float],
+        event: Callable[..., None],
+        send: Callable[[dict[str, Any]], None],
+        report: Callable[[], None],
+    ) -> None:
+        super().__init__(settings, clock, event)
+        self.desk = TrialDesk(clock, event, send, report)
+        self._arrivals = settings.arrivals
+        self._users_limit = settings.max_users
+
+    def attach(self, environment: Any, runner: Any) -> None:
+        super().attach(environment, runner)
+        if isinstance(runner, WorkerRunner):
+            runner.register_message(CUT, self._on_cut_message)
+
+    def test_started(self) -> None:
+        gevent.spawn(self.desk.play, self._begin, self._stop_trial, workers=self._leads_workers)
+
+    def _begin(self, order: TrialOrder) -> float:
+        self._load(order.load, order.duration_s)
+        self.max_users = self._users_limit or default_max_users(self.profile)
+        self.begin_s = None
+        return self.begin_when_ready(hold=(order.load, order.duration_s))
+
+    def _load(self, rate_per_s: float, duration_s: float) -> None:
+        stages = (Stage(duration_s, rate_per_s),)
+        self.profile = Profile(ProfileKind.CAPACITY, stages, open_model=True, start=rate_per_s)
+        self.schedule = Schedule(self.profile, self._arrivals)
+
+    def _on_start_message(self, msg: Any, **more: Any) -> None:
+        self._load(*msg.data["hold"])
+        super()._on_start_message(msg, **more)
+
+    def _stop_trial(self) -> None:
+        if self._leads_workers:
+            for client in self._runner.clients.all:
+                self._runner.send_message(CUT, {}, client.id)
+        else:
+            self._stop_offering()
+
+    def _on_cut_message(self, **_: Any) -> None:
+        self._stop_offering()
+
+    def _stop_offering(self) -> None:
+        self._dispenser.stop()
+        self._pool.drop_waiting()
+
+    def ended_s(self) -> float:
+        return self.desk.ended_s or self._clock()
+
+    @property
+    def is_over(self) -> bool:
+        return self.desk.finished
+
+    @property
+    def left_s(self) -> float:
+        return math.inf
+
+    def tell_dropped(self) -> None:
+        """Nothing: trials that are too much for the service are the point of a search."""
+
+
+class UserTrials(LoadTestShape):
+    """The closed model: as many users as the trial says."""
+
+    abstract = True  # keeps Locust from taking it for a shape of the locustfile
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        event: Callable[..., None],
+        send: Callable[[dict[str, Any]], None],
+        report: Callable[[], None],
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.desk = TrialDesk(clock, event, send, report)
+        self._clock = clock
+        self._users = 1
+
+    def test_started(self) -> None:
+        """Users are being spawned: trials can begin."""
+        workers = isinstance(self.runner, MasterRunner)
+        gevent.spawn(self.desk.play, self._begin, lambda: None, workers=workers)
+
+    def ended_s(self) -> float:
+        """When the last trial ended."""
+        return self.desk.ended_s or self._clock()
+
+    def tick(self) -> tuple[int, float] | None:
+        """All the trial's users at once; None when there are no more trials."""
+        if self.desk.finished:
+            return None
+        running = self.runner.user_count if self.runner is not None else 0
+        return self._users, float(max(self._users, running))
+
+    def _begin(self, order: TrialOrder) -> float:
+        self._users = round(order.load)
+        limit_s = self._clock() + READY_LIMIT_S
+        while self.runner is not None and self.runner.user_count != self._users and self._clock() < limit_s:
+            gevent.sleep(_POLL_S)
+        return float(math.ceil(self._clock() + _POLL_S))
+
+
+def _received(channel: socket.socket) -> bytes:
+    try:
+        return channel.recv(_RECEIVED_BYTES)
+    except OSError:
+        return b""  # the conductor is gone: the supervisor ends this process

@@ -1,0 +1,77 @@
+"""How a search goes: what is being tried, what was tried, what is known; plain lines without a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.text import Text
+
+from loadproof.live.live import LiveView, PlainView, View
+from loadproof.units import format_count, format_duration, format_rate
+
+if TYPE_CHECKING:
+    from loadproof.run.progress import Progress
+
+_SHOWN = 14
+_STYLES = {"held": "green", "broke": "red", "void": "yellow"}
+
+
+@dataclass(slots=True)
+class TrialBoard:
+    """What is known of a search, in words. Whoever decides writes it, views read it."""
+
+    finished: list[tuple[str, str]] = field(default_factory=list)
+    """A line for each trial that ended, and its outcome's word."""
+    now: str = "starting"
+    known: str = "nothing is known yet"
+
+
+def trial_view(console: Console, board: TrialBoard) -> View:
+    """How a search goes: a screen in a terminal; elsewhere a line when a trial begins and when it ended."""
+    if not console.is_terminal:
+        return PlainView(console, _NewLines(board))
+    return LiveView(console, lambda progress, now_s: render_trials(board, progress, now_s))
+
+
+class _NewLines:
+    """What the board says that it did not say before."""
+
+    def __init__(self, board: TrialBoard) -> None:
+        self._board = board
+        self._told = 0
+        self._now = ""
+
+    def __call__(self, progress: Progress, now_s: float) -> list[str]:
+        board = self._board
+        lines = [line for line, _ in board.finished[self._told :]]
+        self._told = len(board.finished)
+        if lines:
+            lines[-1] += f"; {board.known}"
+        if board.now != self._now:
+            self._now = board.now
+            lines.append(f"{format_duration(float(round(progress.elapsed_s(now_s)))):>7}  {board.now}")
+        return lines
+
+
+def render_trials(board: TrialBoard, progress: Progress, now_s: float) -> Group:
+    """The whole screen, as one renderable."""
+    rate = progress.throughput_now()
+    users = "—" if progress.users is None else format_count(progress.users)
+    lines = [
+        Text.assemble(
+            (f" {progress.plan.name} ", "bold reverse"), f"  {progress.plan.engine}, capacity search  ",
+            (format_duration(float(round(progress.elapsed_s(now_s)))), "dim"),
+        ),
+        Text.assemble((" known  ", "dim"), (board.known, "bold")),
+        Text.assemble((" now    ", "dim"), board.now),
+        Text.assemble(
+            (" users  ", "dim"), users, ("   throughput  ", "dim"), "—" if rate is None else format_rate(rate)
+        ),
+        Text(),
+        *(Text(line, style=_STYLES.get(word, "")) for line, word in board.finished[-_SHOWN:]),
+    ]  # fmt: skip
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Group(*lines)

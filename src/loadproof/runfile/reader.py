@@ -1,0 +1,259 @@
+"""The run file, open for reading for ever. Reading never writes, and may happen while the run goes on."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from loadproof.errors import Problem, RunFileError
+from loadproof.histogram import Histogram
+from loadproof.model import (
+    Endpoint,
+    Event,
+    EventKind,
+    FailureKind,
+    Finding,
+    Outcome,
+    Plan,
+    Reading,
+    Slice,
+    Unit,
+    Verdict,
+)
+from loadproof.plan.stored import plan_from_json
+from loadproof.runfile import schema
+from loadproof.runfile.checksum import Checksum, with_checksum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_EMPTY = "this run was cut off before anything was written to it"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything in one run file, in memory.
+
+    `slices` are merged: one for each second and endpoint, ordered by second, then endpoint.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+    plan: Plan
+    slices: tuple[Slice, ...]
+    readings: tuple[Reading, ...]
+    events: tuple[Event, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it still runs."""
+        if self.facts["state"] == "FINISHED":
+            return Outcome(self.facts["outcome"])
+        return None if _writer_lives(self.facts) else Outcome.ABORTED
+
+    def events_of(self, kind: EventKind) -> list[Event]:
+        """The events of one kind, in order of time."""
+        return [event for event in self.events if event.kind is kind]
+
+
+def read_run(path: Path) -> Run:
+    """Read a run file whole.
+
+    Raises:
+        RunFileError: it is missing, not a run file, of a newer Loadproof, or damaged.
+    """
+    with _open(path, verify=True) as db:
+        try:
+            facts = _known_facts(db, path)
+            return Run(
+                path=path,
+                facts=facts,
+                plan=plan_from_json(facts["plan"]),
+                slices=tuple(_slices(db)),
+                readings=tuple(_readings(db)),
+                events=tuple(_events(db)),
+                findings=tuple(_findings(db)),
+            )
+        except (sqlite3.DatabaseError, ValueError, KeyError) as error:
+            raise _damaged(path, str(error)) from error
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Only the facts of a run: name, plan, outcome, times. Raises RunFileError as `read_run` does."""
+    with _open(path) as db:
+        try:
+            facts = _known_facts(db, path)
+        except (sqlite3.DatabaseError, ValueError, KeyError) as error:
+            raise _damaged(path, str(error)) from error
+    if facts.get("state") != "FINISHED":
+        facts["outcome"] = None if _writer_lives(facts) else str(Outcome.ABORTED)
+    return facts
+
+
+class _open:  # noqa: N801  # reads as the function it replaces
+    """A read-only connection to a run file of a schema that we know, inside one read transaction."""
+
+    def __init__(self, path: Path, *, verify: bool = False) -> None:
+        self._verify = verify
+        if not path.is_file():
+            raise RunFileError(Problem("there is no such run file", str(path), "`loadproof runs` lists them"))
+        self._path = path
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._db = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        try:
+            version = self._version()
+            if self._verify:
+                # As it was written: a migration may change what the checksums were computed over.
+                _verify(self._db, self._path)
+            if version < schema.SCHEMA_VERSION:
+                self._db = _migrated_copy(self._db, version)
+        except BaseException:
+            self._db.close()
+            raise
+        return self._db
+
+    def _version(self) -> int:
+        """Begin to read. Raises RunFileError for a file that is not a run which this Loadproof can read."""
+        where = str(self._path)
+        try:
+            self._db.execute("BEGIN")
+            (application,) = self._db.execute("PRAGMA application_id").fetchone()
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise RunFileError(Problem(f"this is not a run file ({error})", where)) from error
+        if application != schema.APPLICATION_ID:
+            raise RunFileError(Problem("this SQLite file is not one of Loadproof's runs", where))
+        if version > schema.SCHEMA_VERSION:
+            message = f"this run was written by a newer Loadproof (schema {version}, known here: "
+            raise RunFileError(Problem(f"{message}{schema.SCHEMA_VERSION})", where, "upgrade loadproof"))
+        if version < 1:
+            raise RunFileError(Problem(_EMPTY, where))
+        return int(version)
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+
+def _migrated_copy(db: sqlite3.Connection, version: int) -> sqlite3.Connection:
+    """The same run in the newest schema, in memory: the file itself is evidence and stays as it is."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    db.backup(copy)
+    db.close()
+    schema.migrate(copy, version)
+    return copy
+
+
+def _damaged(path: Path, why: str) -> RunFileError:
+    hint = "it was changed or cut off after it was written; nothing in it can be trusted"
+    return RunFileError(Problem(f"this run file is damaged: {why}", str(path), hint))
+
+
+def _facts(db: sqlite3.Connection) -> dict[str, Any]:
+    return {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM facts")}
+
+
+def _known_facts(db: sqlite3.Connection, path: Path) -> dict[str, Any]:
+    """The facts, when those that every run has are there."""
+    facts = _facts(db)
+    if not facts:
+        raise RunFileError(Problem(_EMPTY, str(path)))
+    missing = {"name", "plan", "state", "started_at_s"} - facts.keys()
+    if missing:
+        raise _damaged(path, f"it has no {' and no '.join(sorted(missing))}")
+    return facts
+
+
+def _writer_lives(facts: dict[str, Any]) -> bool:
+    writer = facts.get("writer", {})
+    try:
+        process = psutil.Process(writer["pid"])
+        started_s, status = process.create_time(), process.status()
+    except (psutil.NoSuchProcess, KeyError):
+        return False
+    # One that nobody has reaped yet, as in a container without an init, writes no more.
+    return status != psutil.STATUS_ZOMBIE and abs(started_s - float(writer["started_at_s"])) < 2.0
+
+
+def _verify(db: sqlite3.Connection, path: Path) -> None:
+    """Compute every checksum again: a flipped byte is found, never judged."""
+    try:
+        # Rows that a damaged tree hides have no checksum that could tell.
+        (sound,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+        if sound != "ok":
+            raise _damaged(path, sound)
+        _verify_commits(db, path)
+        for table in schema.CHECKED_TABLES:
+            for row in db.execute(f"SELECT * FROM {table}"):  # noqa: S608  # our own names
+                if with_checksum(row[:-1]) != row:
+                    raise _damaged(path, f"the checksum of a row in {table} does not fit it")
+    except (sqlite3.DatabaseError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _verify_commits(db: sqlite3.Connection, path: Path) -> None:
+    crcs: dict[int, Checksum] = {}
+    for table in schema.COMMITTED_TABLES:
+        for row in db.execute(f"SELECT * FROM {table} ORDER BY commit_id, rowid"):  # noqa: S608  # our own names
+            crcs.setdefault(row[0], Checksum()).add(row)
+    empty = Checksum()
+    expected = {row[0]: (row[1], row[2]) for row in db.execute("SELECT id, row_count, crc32 FROM commits")}
+    for commit_id in expected.keys() | crcs.keys():
+        found = crcs.get(commit_id, empty)
+        if expected.get(commit_id) != (found.rows, found.value):
+            raise _damaged(path, f"the checksum of commit {commit_id} does not fit its rows")
+
+
+def _slices(db: sqlite3.Connection) -> list[Slice]:
+    merged: dict[tuple[int, int], Slice] = {}
+    endpoints = {
+        row[0]: Endpoint(row[1], row[2]) for row in db.execute("SELECT id, method, name FROM endpoints")
+    }
+    query = (
+        "SELECT second, endpoint_id, requests, failures, received_bytes, response, service FROM slices "
+        "ORDER BY second, endpoint_id, rowid"
+    )
+    for second, endpoint_id, requests, failures, received_bytes, response, service in db.execute(query):
+        part = Slice(
+            second=second,
+            endpoint=endpoints[endpoint_id],
+            requests=requests,
+            failures={FailureKind(kind): count for kind, count in json.loads(failures).items()},
+            received_bytes=received_bytes,
+            response=Histogram.from_bytes(response),
+            service=Histogram.from_bytes(service) if service is not None else None,
+        )
+        known = merged.get((second, endpoint_id))
+        if known is None:
+            merged[second, endpoint_id] = part
+        else:
+            known.add(part)
+    return list(merged.values())
+
+
+def _readings(db: sqlite3.Connection) -> Iterator[Reading]:
+    query = (
+        "SELECT time_s, source, name, value, unit, upper_limit FROM readings "
+        "JOIN series ON series.id = series_id ORDER BY time_s, readings.rowid"
+    )
+    for time_s, source, name, value, unit, limit in db.execute(query):
+        yield Reading(time_s, source, name, value, Unit(unit), limit)
+
+
+def _events(db: sqlite3.Connection) -> Iterator[Event]:
+    for time_s, kind, message, data in db.execute(
+        "SELECT time_s, kind, message, data FROM events ORDER BY time_s, rowid"
+    ):
+        yield Event(time_s, EventKind(kind), message, json.loads(data))
+
+
+def _findings(db: sqlite3.Connection) -> Iterator[Finding]:
+    query = "SELECT id, verdict, sentence, evidence, advice FROM findings ORDER BY position"
+    for identity, verdict, sentence, evidence, advice in db.execute(query):
+        yield Finding(identity, Verdict(verdict), sentence, json.loads(evidence), advice)

@@ -1,0 +1,214 @@
+"""The run file, open for writing once: one connection, one transaction a second, a checksum on each.
+
+WAL with synchronous=NORMAL: a commit survives the death of this process at any moment, a power cut may cost
+the last ones. At the end the log is folded in, so that a finished run is one single file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from loadproof.errors import Problem, RunFileError
+from loadproof.runfile import schema
+from loadproof.runfile.checksum import Checksum, with_checksum
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from loadproof.model import Event, Finding, Reading, Slice, Verdict
+
+
+@dataclass(slots=True)
+class Batch:
+    """What was measured since the last commit."""
+
+    slices: list[Slice] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.slices or self.readings or self.events)
+
+
+class RunWriter:
+    """Creates the file; every method raises RunFileError when the disk refuses.
+
+    Not bound to a thread, but used by one at a time.
+    """
+
+    def __init__(self, path: Path, facts: dict[str, Any]) -> None:
+        self.path = path
+        self._endpoint_ids: dict[tuple[str, str], int] = {}
+        self._series_ids: dict[tuple[str, str], int] = {}
+        self._commits = 0
+        self._closed = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # "x" refuses an existing file: a run is never written over.
+            path.open("xb").close()
+        except FileExistsError:
+            if not path.parent.is_dir():  # it was the folder's place that was taken
+                raise RunFileError(
+                    Problem(
+                        "cannot create the run file: its folder is a file",
+                        str(path),
+                        "name another place with --run-file",
+                    )
+                ) from None
+            hint = "choose another name with --run-file, or remove it first"
+            raise RunFileError(Problem("this run file exists already", str(path), hint)) from None
+        except OSError as error:
+            message = f"cannot create the run file: {error.strerror}"
+            raise RunFileError(Problem(message, str(path), "name another place with --run-file")) from error
+        with self._disk():
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            schema.create(self._db)
+            self._write(lambda: self._put_facts({**facts, "state": "RUNNING"}))
+
+    def commit(self, batch: Batch, time_s: float) -> None:
+        """Write what one second brought, in one transaction, with a checksum over its rows."""
+        if not batch:
+            return
+
+        def insert() -> None:
+            commit_id = self._commits + 1
+            crc = Checksum()
+            self._insert_slices(commit_id, batch.slices, crc)
+            self._insert_readings(commit_id, batch.readings, crc)
+            self._insert_events(commit_id, batch.events, crc)
+            row = (commit_id, time_s, crc.rows, crc.value)
+            self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", row)
+
+        with self._disk():
+            self._write(insert)
+        self._commits += 1
+
+    def finish(self, facts: dict[str, Any]) -> None:
+        """Write the end of the run: its outcome and its end time."""
+        with self._disk():
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._write(lambda: self._put_facts({**facts, "state": "FINISHED"}))
+
+    def save_findings(self, verdict: Verdict, findings: Iterable[Finding]) -> None:
+        """Keep what was found at the end of the run beside the evidence."""
+
+        def insert() -> None:
+            self._put_facts({"verdict": verdict})
+            for position, finding in enumerate(findings):
+                row = (
+                    position, finding.id, str(finding.verdict), finding.sentence,
+                    json.dumps(finding.evidence, sort_keys=True), finding.advice,
+                )  # fmt: skip
+                self._db.execute("INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?)", with_checksum(row))
+
+        with self._disk():
+            self._write(insert)
+
+    def close(self) -> None:
+        """Fold the log into the file, which then stands alone. Closing twice does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        with self._disk():
+            try:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                # While somebody reads, this is refused: the log then stays beside the file, as readable.
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self._db.execute("PRAGMA journal_mode = DELETE")
+            finally:
+                self._db.close()
+
+    def abandon(self) -> None:
+        """Close what cannot be written any more; what was committed stays readable."""
+        self._closed = True
+        self._db.close()
+
+    def _write(self, insert: Callable[[], None]) -> None:
+        """Everything that `insert` writes in one transaction, or nothing of it, whatever it raises."""
+        self._db.execute("BEGIN")
+        try:
+            insert()
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            # Ids given out inside the transaction are gone with it.
+            self._endpoint_ids.clear()
+            self._series_ids.clear()
+            raise
+
+    def _put_facts(self, facts: dict[str, Any]) -> None:
+        rows = [with_checksum((key, json.dumps(value, sort_keys=True))) for key, value in facts.items()]
+        self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", rows)
+
+    def _insert_slices(self, commit_id: int, slices: list[Slice], crc: Checksum) -> None:
+        for part in slices:
+            endpoint = self._endpoint_id(part.endpoint.method, part.endpoint.name)
+            failures = json.dumps(part.failures, sort_keys=True)
+            service = part.service.to_bytes() if part.service else None
+            row = (
+                commit_id, part.second, endpoint, part.requests, failures, part.received_bytes,
+                part.response.to_bytes(), service,
+            )  # fmt: skip
+            self._db.execute("INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            crc.add(row)
+
+    def _insert_readings(self, commit_id: int, readings: list[Reading], crc: Checksum) -> None:
+        for reading in readings:
+            series = self._series_id(reading.source, reading.series, reading.unit)
+            limit = None if reading.limit is None else float(reading.limit)
+            row = (commit_id, float(reading.time_s), series, float(reading.value), limit)
+            self._db.execute("INSERT INTO readings VALUES (?, ?, ?, ?, ?)", row)
+            crc.add(row)
+
+    def _insert_events(self, commit_id: int, events: list[Event], crc: Checksum) -> None:
+        for event in events:
+            data = json.dumps(event.data, sort_keys=True)
+            row = (commit_id, float(event.time_s), str(event.kind), event.message, data)
+            self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", row)
+            crc.add(row)
+
+    def _endpoint_id(self, method: str, name: str) -> int:
+        if (method, name) not in self._endpoint_ids:
+            found = self._db.execute("SELECT id FROM endpoints WHERE method = ? AND name = ?", (method, name))
+            known = found.fetchone() or self._db.execute("SELECT count(*) + 1 FROM endpoints").fetchone()
+            row = with_checksum((known[0], method, name))
+            self._db.execute("INSERT OR IGNORE INTO endpoints VALUES (?, ?, ?, ?)", row)
+            self._endpoint_ids[method, name] = known[0]
+        return self._endpoint_ids[method, name]
+
+    def _series_id(self, source: str, name: str, unit: str) -> int:
+        if (source, name) not in self._series_ids:
+            found = self._db.execute("SELECT id FROM series WHERE source = ? AND name = ?", (source, name))
+            known = found.fetchone() or self._db.execute("SELECT count(*) + 1 FROM series").fetchone()
+            row = with_checksum((known[0], source, name, str(unit)))
+            self._db.execute("INSERT OR IGNORE INTO series VALUES (?, ?, ?, ?, ?)", row)
+            self._series_ids[source, name] = known[0]
+        return self._series_ids[source, name]
+
+    def _disk(self) -> _DiskErrors:
+        return _DiskErrors(self.path)
+
+
+class _DiskErrors:
+    """Turns SQLite's errors into one RunFileError that names the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            hint = "is the disk full, or the folder read-only? What was written before is kept and readable."
+            raise RunFileError(
+                Problem(f"cannot write the run file: {error}", str(self._path), hint)
+            ) from error

@@ -1,0 +1,270 @@
+"""The target guard: load goes to this machine, private networks and listed hosts, never to production.
+
+`Rules` are what loadproof.yaml and the command line say. `admit` looks at the plan's targets before the first
+byte is sent, and the `Policy` that it returns goes with the load: by it the engines refuse what the scenario
+itself reaches for (absolute URLs, redirects, names whose address changed).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from loadproof.errors import ConfigError, Problem, RefusedError
+from loadproof.safety.hosts import (
+    Network,
+    Resolved,
+    as_address,
+    host_key,
+    is_host_name,
+    is_local,
+    resolve,
+    within,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from loadproof.model import Profile
+
+PRODUCTION_USERS: Final = 10
+PRODUCTION_RATE_PER_S: Final = 10
+PRODUCTION_MOST_PER_S: Final = 100
+"""Caps of a run that may load production: users, or arrivals per second; and requests in any second."""
+_PRODUCTION_NAMES: Final = frozenset({"production", "prod", "live"})
+_RESOLVE_TIMEOUT_S: Final = 5.0
+_ALLOW_HINT: Final = "if it is yours to load, list it in loadproof.yaml: targets: [{host}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A host, `*.domain`, address or network, and where it is written."""
+
+    text: str
+    where: str = ""
+
+    @property
+    def network(self) -> Network | None:
+        """The addresses that it names by itself; None for a name."""
+        alone = as_address(self.text)
+        if alone is not None:
+            return ipaddress.ip_network(str(alone))
+        try:
+            return ipaddress.ip_network(self.text, strict=False)
+        except ValueError:
+            return None
+
+    def names(self, host: str) -> bool:
+        """Whether it is this name, or a pattern of it; `*.a.b` is every name below a.b."""
+        own = host_key(self.text)
+        return host == own or (own.startswith("*.") and host.endswith(own[1:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the plan says of targets."""
+
+    environment: str = ""
+    targets: tuple[Rule, ...] = ()
+    production: tuple[Rule, ...] = ()
+    allow_production: str = ""
+    """The host that somebody typed to load it all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the engines refuse during the run. Names and networks as texts: it travels as JSON."""
+
+    environment: str = ""
+    production: tuple[str, ...] = ()
+    """Names and `*.` patterns that are never connected to."""
+    production_networks: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    """Names and `*.` patterns that may be, beside what is local."""
+    target_networks: tuple[str, ...] = ()
+    allowed_production: str = ""
+    """The host of production that this run may load, capped."""
+    allowed_networks: tuple[str, ...] = ()
+    """Its addresses."""
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values only."""
+        return {
+            "environment": self.environment, "production": list(self.production),
+            "production_networks": list(self.production_networks), "targets": list(self.targets),
+            "target_networks": list(self.target_networks), "allowed_production": self.allowed_production,
+            "allowed_networks": list(self.allowed_networks),
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Policy:
+        """The policy that `to_json` stored."""
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+        return cls(**values)
+
+
+@dataclass(slots=True)
+class Gate:
+    """A policy at work in one process: it learns the addresses of names that may be loaded."""
+
+    policy: Policy
+    _production: tuple[Rule, ...] = field(init=False)
+    _targets: tuple[Rule, ...] = field(init=False)
+    _closed: tuple[Network, ...] = field(init=False)
+    _open: set[Network] = field(init=False)
+    _typed: tuple[Network, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._production = tuple(Rule(text) for text in self.policy.production)
+        self._targets = tuple(Rule(text) for text in self.policy.targets)
+        self._closed = tuple(ipaddress.ip_network(text) for text in self.policy.production_networks)
+        self._open = {ipaddress.ip_network(text) for text in self.policy.target_networks}
+        self._typed = tuple(ipaddress.ip_network(text) for text in self.policy.allowed_networks)
+
+    def refuses_name(self, host: str) -> str:
+        """Why a name may not be connected to; "" when nothing speaks against it yet."""
+        key = host_key(host)
+        if key != self.policy.allowed_production and any(rule.names(key) for rule in self._production):
+            return f"'{key}' is production"
+        return ""
+
+    def refuses_address(self, address: str, host: str = "") -> str:
+        """Why an address may not be connected to, reached under the name `host` if that is known."""
+        found = as_address(address)
+        if found is None or within(found, self._typed):
+            return ""
+        shown = f"'{host}' ({found})" if host and host_key(host) != str(found) else f"'{found}'"
+        if within(found, self._closed):
+            return f"{shown} is an address of production"
+        if is_local(found) or within(found, self._open):
+            return ""
+        if host and any(rule.names(host_key(host)) for rule in self._targets):
+            self._open.add(ipaddress.ip_network(str(found)))
+            return ""
+        return f"{shown} is neither local nor listed under targets"
+
+
+def read_rule(text: str) -> str:
+    """A host, `*.domain`, address or network in one spelling.
+
+    Raises:
+        ValueError: it is none of these; the message says what to write.
+    """
+    rule = Rule(text.strip())
+    if "://" in text:
+        raise ValueError(f"'{text}' is a URL; write only its host: {urlsplit(text).hostname or ''}")
+    if rule.network is not None:
+        return str(rule.network) if "/" in text else host_key(text)
+    key = host_key(text)
+    if not is_host_name(key.removeprefix("*.")) or not key:
+        raise ValueError(f"'{text}' is not a host; write a name, *.domain, an address or a network")
+    return key
+
+
+def admit(rules: Rules, targets: Sequence[str], profile: Profile) -> Policy:
+    """Let the load go to `targets` (base URLs), or refuse; returns what holds during the run.
+
+    A host that does not resolve is left to the preflight, which says so.
+
+    Raises:
+        RefusedError: with every target that may not be loaded, and how to allow it.
+        ConfigError: `allow_production` names a host that is not one of the targets of production.
+    """
+    hosts = list(dict.fromkeys(host_key(host) for url in targets if (host := urlsplit(url).hostname)))
+    named = [rule for rule in rules.production if rule.network is None and not rule.text.startswith("*.")]
+    listed = [rule for rule in rules.targets if rule.network is None and not rule.text.startswith("*.")]
+    found = resolve([*hosts, *(rule.text for rule in (*named, *listed))], _RESOLVE_TIMEOUT_S)
+    closed = [n for rule in rules.production if (n := rule.network) is not None]
+    closed += _networks(found[rule.text] for rule in named)
+    opened = [n for rule in rules.targets if (n := rule.network) is not None]
+    opened += _networks(found[rule.text] for rule in listed)
+    allowed = host_key(rules.allow_production) if rules.allow_production else ""
+    problems, production = [], []
+    for host in hosts:
+        rule, why = _production_rule(found[host], rules, found)
+        if rule is not None:
+            production.append(host)
+            if host != allowed:
+                problems.append(_production_problem(host, why, rule))
+        elif any(not is_local(a) and not within(a, opened) for a in found[host].addresses) and not any(
+            rule.names(host) for rule in rules.targets
+        ):
+            problems.append(_unlisted_problem(host, found[host]))
+    if problems:
+        raise RefusedError(*problems)
+    if allowed:
+        _check_override(allowed, production, profile)
+    return Policy(
+        environment=rules.environment,
+        production=tuple(rule.text for rule in rules.production if rule.network is None),
+        production_networks=_texts(closed),
+        targets=tuple(rule.text for rule in rules.targets if rule.network is None),
+        target_networks=_texts(opened),
+        allowed_production=allowed,
+        allowed_networks=_texts(_networks([found[allowed]]) if allowed else []),
+    )
+
+
+def _production_rule(target: Resolved, rules: Rules, found: dict[str, Resolved]) -> tuple[Rule | None, str]:
+    """The rule that makes a target production, and in which way; aliases and shared addresses count."""
+    for rule in rules.production:
+        for name in sorted(target.names):
+            if rule.names(name):
+                alias = "" if name == target.host else f", an alias of '{name}'"
+                return rule, f"it is listed under production{alias}"
+        other = found.get(rule.text)
+        network = rule.network
+        shared = other.addresses & target.addresses if other else frozenset()
+        inside = {a for a in target.addresses if network is not None and within(a, [network])}
+        for address in sorted(map(str, shared | inside)):
+            return rule, f"its address {address} is that of '{rule.text}', listed under production"
+        if other and other.names & target.names:
+            return rule, f"it is another name of '{rule.text}', listed under production"
+    if rules.environment.lower() in _PRODUCTION_NAMES and not _only_local(target):
+        return Rule(rules.environment), f"the plan's environment is {rules.environment}"
+    return None, ""
+
+
+def _only_local(target: Resolved) -> bool:
+    return bool(target.addresses) and all(is_local(address) for address in target.addresses)
+
+
+def _production_problem(host: str, why: str, rule: Rule) -> Problem:
+    hint = (
+        f"load a test environment; to load it all the same, little, type its name: --allow-production {host}"
+    )
+    return Problem(f"refused: '{host}' is production: {why}", rule.where, hint)
+
+
+def _unlisted_problem(host: str, resolved: Resolved) -> Problem:
+    public = sorted(str(address) for address in resolved.addresses if not is_local(address))
+    shown = "" if public == [host] else f" ({public[0]})"
+    message = f"refused: '{host}'{shown} is neither this machine nor in a private network, and is not listed"
+    return Problem(message, hint=_ALLOW_HINT.format(host=host))
+
+
+def _check_override(allowed: str, production: Sequence[str], profile: Profile) -> None:
+    """Raises ConfigError for a host that is no production target, RefusedError for more than the cap."""
+    if allowed not in production:
+        hint = "leave it out" if not production else f"type {production[0]}"
+        raise ConfigError(Problem(f"'{allowed}' is no target of production", "--allow-production", hint))
+    most = PRODUCTION_RATE_PER_S if profile.open_model else PRODUCTION_USERS
+    unit = "arrivals/s" if profile.open_model else "users"
+    hint = f"say less: at most {PRODUCTION_USERS} users, or {PRODUCTION_RATE_PER_S} arrivals per second"
+    if not profile.stages:
+        message = f"nobody can say how much load would go to '{allowed}' before it does"
+        raise RefusedError(Problem(f"refused: {message}", "--allow-production", hint))
+    peak = max(profile.start, *(stage.target for stage in profile.stages))
+    if peak > most:
+        message = f"refused: {peak:g} {unit} are too much load for production; the cap is {most}"
+        raise RefusedError(Problem(message, "--allow-production", hint))
+
+
+def _networks(resolved: Iterable[Resolved]) -> list[Network]:
+    return [ipaddress.ip_network(str(address)) for one in resolved for address in one.addresses]
+
+
+def _texts(networks: Iterable[Network]) -> tuple[str, ...]:
+    return tuple(sorted({str(network) for network in networks}))

@@ -1,0 +1,264 @@
+"""The target: a base URL that is sound, and a service behind it that answers, both known before any load.
+
+A guard that refuses targets by name or address belongs between the two steps: after `normalise_target`
+has said which host it is, before `preflight` sends the first byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, quote, urlsplit
+
+from loadproof import __version__
+from loadproof.errors import ConfigError, Problem, TargetError
+from loadproof.safety.redact import redact_url
+from loadproof.units import format_duration
+
+DEFAULT_TIMEOUT_S: Final = 5.0
+_PORTS: Final = {"http": 80, "https": 443}
+# Long enough for "HTTP/1.1 200", short enough that a server which never ends its line cannot hold us.
+_STATUS_LINE_BYTES: Final = 64
+_PATH_SAFE: Final = "/%:@!$&'()*+,;=~"
+_HOST = re.compile(r"[^\s/?#@:\[\]%!$&'()*+,;=`{}|^]+")
+
+_Info = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
+
+
+class _BadUrlError(Exception):
+    """What is wrong with a URL, and the way out."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    scheme: str
+    host: str
+    port: int
+    path: str
+    deadline_s: float
+    """On the monotonic clock: all steps together must end by then."""
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def left_s(self) -> float:
+        """Seconds left. Raises TimeoutError when there are none."""
+        left = self.deadline_s - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+def normalise_target(url: str, where: str = "") -> str:
+    """The base URL in one spelling: lower-case scheme and host, no trailing slash, password kept.
+
+    Raises:
+        ConfigError: no or another scheme than http(s), no host, a bad port, an address or text that no URL
+            may hold. The message never shows a password.
+    """
+    text = url.strip()
+    if not text:
+        raise ConfigError(Problem("the target is empty", where, "write a base URL: http://localhost:8000"))
+    try:
+        return _normal(text)
+    except _BadUrlError as error:
+        message = f"the target '{redact_url(text)}' {error}"
+        raise ConfigError(Problem(message, where, error.hint)) from None
+
+
+def preflight(url: str, timeout_s: float = DEFAULT_TIMEOUT_S, *, verify_tls: bool = True) -> None:
+    """Ask the target for one plain page; any HTTP status will do, and no redirect is followed.
+
+    Raises:
+        TargetError: it does not resolve, refuses, does not answer within `timeout_s` seconds altogether,
+            fails in TLS, or answers something else than HTTP. One line, and a hint.
+        ConfigError: the URL is not one (see `normalise_target`).
+    """
+    parts = urlsplit(normalise_target(url))
+    service = _Service(
+        scheme=parts.scheme,
+        host=parts.hostname or "",
+        port=parts.port or _PORTS[parts.scheme],
+        path=parts.path or "/",
+        deadline_s=time.monotonic() + timeout_s,
+    )
+    try:
+        with contextlib.closing(_connect(service, _resolve(service))) as plain:
+            if service.scheme == "http":
+                head = _ask(plain, service)
+            else:
+                with contextlib.closing(_encrypt(plain, service, verify_tls)) as secure:
+                    head = _ask(secure, service)
+    except TimeoutError:
+        raise _unreachable(
+            f"the target {service} does not answer within {format_duration(timeout_s)}",
+            "is it overloaded, or does a firewall drop the packets?",
+        ) from None
+    if not head:
+        raise _unreachable(f"the target {service} closes the connection without an answer")
+    if not head.startswith(b"HTTP/"):
+        tls = service.scheme == "http" and head[:1] in {b"\x15", b"\x16"}
+        hint = "it seems to speak TLS: write https://" if tls else "is this the right port?"
+        raise _unreachable(f"the target {service} answers, but not in HTTP", hint)
+
+
+def _normal(text: str) -> str:
+    if re.search(r"[\s\x00-\x1f\x7f\\\\<>\"]", text):
+        raise _BadUrlError("holds a character that no URL may hold", "encode it: a space is %20")
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        bare = redact_url(re.sub(r"^(?:https?:)?/*", "", text, flags=re.IGNORECASE))
+        raise _BadUrlError("has no scheme", f"write http://{bare} or https://{bare}")
+    if scheme.lower() not in _PORTS:
+        raise _BadUrlError(f"has the scheme '{scheme}'", "write http:// or https://")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise _BadUrlError("has a broken IPv6 address", "write it in brackets: http://[::1]:8000") from None
+    if "?" in text or "#" in text:
+        raise _BadUrlError("has a query or fragment", "write the base URL; the rest belongs to the scenario")
+    userinfo, at, _ = parts.netloc.rpartition("@")
+    return f"{scheme.lower()}://{userinfo}{at}{_host_and_port(parts)}{parts.path.rstrip('/')}"
+
+
+def _host_and_port(parts: SplitResult) -> str:
+    _, _, place = parts.netloc.rpartition("@")
+    if place.startswith("["):
+        host, _, rest = place[1:].partition("]")
+        try:
+            ipaddress.IPv6Address(host.partition("%")[0])
+        except ValueError:
+            raise _BadUrlError("has a broken IPv6 address", "write it as http://[::1]:8000") from None
+        shown, port = f"[{host.lower()}]", rest.removeprefix(":")
+    else:
+        host, colon, port = place.partition(":")
+        if ":" in port:
+            raise _BadUrlError("has an IPv6 address without brackets", "write it as http://[::1]:8000")
+        if not host:
+            raise _BadUrlError("has no host", "write http://localhost:8000")
+        if _HOST.fullmatch(host) is None:
+            raise _BadUrlError(f"has the host '{host}', which is no host name")
+        shown = host.lower()
+        if colon and not port:
+            raise _BadUrlError("has ':' and no port", "write a port from 1 to 65535, or leave out the ':'")
+    if not port:
+        return shown
+    if re.fullmatch(r"[0-9]{1,5}", port) is None or not 1 <= int(port) <= 65535:
+        # With user:password@ in front, what looks like a port may be a part of an unencoded password.
+        shown_port = "a bad port" if "@" in parts.geturl() else f"the port '{port}'"
+        raise _BadUrlError(f"has {shown_port}", "a port is a number from 1 to 65535")
+    return f"{shown}:{int(port)}"
+
+
+def _unreachable(message: str, hint: str = "") -> TargetError:
+    return TargetError(Problem(message, hint=hint))
+
+
+def _resolve(service: _Service) -> list[_Info]:
+    """Its addresses. The look-up has no time-out of its own, hence the thread."""
+    found: list[_Info] = []
+    failure: list[str] = []
+
+    def look_up() -> None:
+        try:
+            found.extend(
+                socket.getaddrinfo(service.host, service.port, type=socket.SOCK_STREAM)  # type: ignore[arg-type]
+            )
+        except socket.gaierror as error:
+            failure.append(error.strerror or str(error))
+        except UnicodeError:
+            failure.append("it is no host name")
+
+    thread = threading.Thread(target=look_up, daemon=True, name="loadproof-resolve")
+    thread.start()
+    thread.join(service.left_s())
+    if failure:
+        raise _unreachable(
+            f"the target's host '{service.host}' does not resolve: {failure[0]}", "is the name spelt right?"
+        )
+    if not found:
+        raise TimeoutError
+    return found
+
+
+def _connect(service: _Service, infos: list[_Info]) -> socket.socket:
+    """A connection to the first of its addresses that takes one."""
+    failure: OSError | None = None
+    for tried, (family, kind, protocol, _, address) in enumerate(infos):
+        candidate = socket.socket(family, kind, protocol)
+        try:
+            # An address that swallows packets must leave time for the others.
+            candidate.settimeout(service.left_s() / (len(infos) - tried))
+            candidate.connect(address)
+        except OSError as error:
+            candidate.close()
+            failure = error
+        else:
+            return candidate
+    if isinstance(failure, TimeoutError):
+        raise failure
+    if isinstance(failure, ConnectionRefusedError):
+        raise _unreachable(
+            f"the target {service} refuses the connection", "is the service running, on this port?"
+        )
+    reason = (failure.strerror or str(failure)) if failure else "no address"
+    raise _unreachable(f"the target {service} cannot be reached: {reason}")
+
+
+def _encrypt(plain: socket.socket, service: _Service, verify_tls: bool) -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    if not verify_tls:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    plain.settimeout(service.left_s())
+    try:
+        return context.wrap_socket(plain, server_hostname=service.host)
+    except ssl.SSLCertVerificationError as error:
+        raise _unreachable(
+            f"the target {service} fails in TLS: {error.verify_message}", "is its certificate meant for it?"
+        ) from None
+    except ssl.SSLError as error:
+        raise _unreachable(f"the target {service} fails in TLS: {_tls_reason(error)}", _PLAIN_HINT) from None
+    except ConnectionError:
+        raise _unreachable(f"the target {service} fails in TLS: it hangs up", _PLAIN_HINT) from None
+
+
+_PLAIN_HINT: Final = "if the port speaks plain HTTP, write http://"
+
+
+def _ask(connection: socket.socket, service: _Service) -> bytes:
+    """The first bytes of the answer to a plain GET; empty when it hangs up."""
+    request = (
+        f"GET {quote(service.path, safe=_PATH_SAFE)} HTTP/1.1\r\nHost: {service}\r\n"
+        f"User-Agent: loadproof/{__version__} (preflight)\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    )
+    head = b""
+    try:
+        connection.settimeout(service.left_s())
+        connection.sendall(request.encode("utf-8"))
+        while len(head) < _STATUS_LINE_BYTES and b"\n" not in head:
+            connection.settimeout(service.left_s())
+            part = connection.recv(_STATUS_LINE_BYTES)
+            if not part:
+                break
+            head += part
+    except ConnectionError:
+        return head
+    except ssl.SSLError as error:
+        raise _unreachable(f"the target {service} fails in TLS: {_tls_reason(error)}") from None
+    return head
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    return (error.reason or "the handshake fails").replace("_", " ").lower()

@@ -99,6 +99,33 @@ class EventKind(StrEnum):
     IN_FLIGHT = "requests in flight at the stop"
     RECORDER_MISMATCH = "recorder mismatch"
     SCENARIO_ERROR = "scenario error"
+    ENDED_BY = "load ended by"
+    """Who ended the load before its plan: `by` ("scenario", "signal", "listener", "shape", "users"), `how`
+    ("runner.quit()", "SIGTERM", "exec.test.abort()"), and where known `where` ("file.py:7"), `exception`."""
+    RAISED = "scenario raised"
+    """Code of the scenario raised `count` times since the last report: `what` ("task", "iteration",
+    "on_start", "on_stop", "listener test_start", "shape"), `exception` ("KeyError: 'x'"), `where`
+    ("file.py:7"), `traceback` (with the first of its group only), `users_died` (how many virtual users it
+    ended, 0 where they go on)."""
+    PLAYED = "tasks played"
+    """`count` tasks (Locust) or iterations (k6) that ended since the last report, `raised` of them by an
+    exception."""
+    CHECKED = "checked"
+    """A check of the scenario: `name`, `passes` and `fails` since the last report, `endpoint` where known."""
+    OWN_GATE = "own gate"
+    """The scenario's own verdict is no: `how` ("process_exit_code", "exec.test.fail()"), `exit_code`,
+    `inconclusive` (true where the code means a crash, such as Locust's 2 for an exception in a listener)."""
+    WIRE = "requests on the wire"
+    """Per endpoint since the last report, where they differ from the scenario's requests: `endpoint`,
+    `hops` (followed redirects), `repeats` (sent again by the client), both beside the requests that the
+    slices count."""
+    STATUSES = "statuses"
+    """Per endpoint since the last report: `endpoint`, `counts` ({"200": 17, "429": 3}), whatever the
+    scenario makes of them."""
+    UNTOLD = "requests untold"
+    """`count` requests of the scenario that no row could be made of, and `why`."""
+    AIMED = "load went to"
+    """The addresses that the load really went to since the last report: `hosts` ({"127.0.0.1:8000": 17})."""
     ERROR_SAMPLE = "error sample"
     ENGINE_THRESHOLD = "engine threshold"
     ENGINE_SUMMARY = "engine summary"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.monitors.cgroup import Cgroup, Throttling
+from loadproof.monitors.readings.cgroup import Cgroup, Throttling
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ import redis
 
 from loadproof.model import Reading, Watch
 from loadproof.monitors import load_monitor
-from loadproof.monitors.mysql import connect
-from loadproof.monitors.postgres_queries import Statements, without_values
+from loadproof.monitors.databases.mysql import connect
+from loadproof.monitors.databases.postgres_queries import Statements, without_values
 from tests.monitors import servers
 
 if TYPE_CHECKING:

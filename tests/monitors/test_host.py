@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from loadproof.model import Watch
-from loadproof.monitors.host import HostMonitor
+from loadproof.monitors.readings.host import HostMonitor
 
 SECONDS_APART = 1.0
 """By the clock that the monitor is given, so that a rate is the growth between two looks."""

@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from loadproof.model import Watch
-from loadproof.monitors import MonitorError, load_monitor, processes
+from loadproof.monitors import MonitorError, load_monitor
+from loadproof.monitors.parts import processes
 from tests.monitors.servers import wait_until
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from loadproof.demo import DemoOptions, running
 from loadproof.model import Reading, Unit, Watch
 from loadproof.monitors import MonitorError, load_monitor
-from loadproof.monitors.prometheus import PrometheusMonitor, bucket_quantile
+from loadproof.monitors.pages.prometheus import PrometheusMonitor, bucket_quantile
 from tests.monitors import servers
 from tests.monitors.pages import PageServer
 

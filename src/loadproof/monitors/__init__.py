@@ -52,14 +52,14 @@ class LastLook(Protocol):
 
 
 MONITORS: dict[str, str] = {
-    "host": "loadproof.monitors.host:HostMonitor",
-    "node_exporter": "loadproof.monitors.node_exporter:NodeExporterMonitor",
-    "process": "loadproof.monitors.process:ProcessMonitor",
-    "prometheus": "loadproof.monitors.prometheus:PrometheusMonitor",
-    "promql": "loadproof.monitors.promql:PromqlMonitor",
-    "postgres": "loadproof.monitors.postgres:PostgresMonitor",
-    "redis": "loadproof.monitors.redis:RedisMonitor",
-    "mysql": "loadproof.monitors.mysql:MysqlMonitor",
+    "host": "loadproof.monitors.readings.host:HostMonitor",
+    "node_exporter": "loadproof.monitors.pages.node_exporter:NodeExporterMonitor",
+    "process": "loadproof.monitors.readings.process:ProcessMonitor",
+    "prometheus": "loadproof.monitors.pages.prometheus:PrometheusMonitor",
+    "promql": "loadproof.monitors.pages.promql:PromqlMonitor",
+    "postgres": "loadproof.monitors.databases.postgres:PostgresMonitor",
+    "redis": "loadproof.monitors.databases.redis:RedisMonitor",
+    "mysql": "loadproof.monitors.databases.mysql:MysqlMonitor",
 }
 """Kind to where the class is; imported when used: only who watches a MySQL needs its library."""
 

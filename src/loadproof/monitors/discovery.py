@@ -17,8 +17,9 @@ from urllib.parse import quote, urlsplit
 import psutil
 
 from loadproof.model import Watch
-from loadproof.monitors import MonitorError, processes
-from loadproof.monitors.scrape import Page, parse_page
+from loadproof.monitors import MonitorError
+from loadproof.monitors.pages.scrape import Page, parse_page
+from loadproof.monitors.parts import processes
 from loadproof.safety.redact import redact_url
 
 if TYPE_CHECKING:

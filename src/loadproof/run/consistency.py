@@ -141,7 +141,7 @@ def _postgres_rows(url: str, query: str) -> list[tuple[Any, ...]]:
 def _mysql_rows(url: str, query: str) -> list[tuple[Any, ...]]:
     import pymysql
 
-    from loadproof.monitors.mysql import connect
+    from loadproof.monitors.databases.mysql import connect
 
     try:
         with connect(url) as db, db.cursor() as cursor:

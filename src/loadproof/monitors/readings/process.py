@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from loadproof.model import Reading, Unit
-from loadproof.monitors import MonitorError, processes
-from loadproof.monitors.cgroup import Cgroup
+from loadproof.monitors import MonitorError
+from loadproof.monitors.parts import processes
 from loadproof.monitors.rates import Rates
-from loadproof.monitors.threads import Threads
+from loadproof.monitors.readings.cgroup import Cgroup
+from loadproof.monitors.readings.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,8 +8,8 @@ import httpx
 
 from loadproof.model import Reading, Unit
 from loadproof.monitors import MonitorError
-from loadproof.monitors.prometheus import series_name
-from loadproof.monitors.scrape import TIMEOUT_S
+from loadproof.monitors.pages.prometheus import series_name
+from loadproof.monitors.pages.scrape import TIMEOUT_S
 from loadproof.safety.redact import redact_url
 from loadproof.units import format_duration, parse_duration
 

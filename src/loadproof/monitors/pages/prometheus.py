@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from loadproof.model import Reading, Unit
-from loadproof.monitors.exporters import recognised
+from loadproof.monitors.pages.exporters import recognised
+from loadproof.monitors.pages.scrape import Page, parse_page
 from loadproof.monitors.rates import Rates
-from loadproof.monitors.scrape import Page, parse_page
 from loadproof.plan.watching import MOST_SERIES
 
 if TYPE_CHECKING:

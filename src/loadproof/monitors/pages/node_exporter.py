@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.model import Reading, Unit
 from loadproof.monitors import MonitorError
+from loadproof.monitors.pages.scrape import Page, parse_page
 from loadproof.monitors.rates import Rates
-from loadproof.monitors.scrape import Page, parse_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

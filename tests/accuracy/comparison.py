@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loadproof.analysis.across_runs.measured import MeasuredEndpoint, MeasuredRun
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS, MeasuredEndpoint, MeasuredRun
 from loadproof.analysis.compare.compare import Settings, compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.looks import look_levels, look_rounds
 from loadproof.analysis.compare.within_run import Seconds, interval, resample
 from loadproof.histogram import INVERSE_LOG_GROWTH, LEAST_S, LOG_LEAST, Histogram
+from tests.accuracy import shop
 from tests.accuracy.cases import Measure, Rate
 from tests.accuracy.lp1 import (
     ENDPOINT,
@@ -156,7 +157,7 @@ class Turns:
         base = drawn(random, "base", levels[~heads])
         head = drawn(random, "head", levels[heads] + np.log1p(self.shift))
         for rounds, level in LEVELS.items():
-            yield compare(base[: 2 * rounds], head[: 2 * rounds], Settings(alpha=level, blocks=rounds))
+            yield compare(base[: 2 * rounds], head[: 2 * rounds], Settings(alpha=level))
 
 
 def ab_says(random: Random, turns: Turns, change: Change) -> bool:
@@ -172,6 +173,18 @@ def ab_claims(random: Random, turns: Turns) -> bool:
         for found in turns.looks(random)
         for row in found.gated
     )
+
+
+def shop_says(random: Random, noise: str, build: str | None, change: Change) -> bool:
+    """Whether `loadproof ab` over a shop's runs ends so."""
+    return shop.ab(random, shop.NOISES[noise], shop.BUILDS[build] if build else None)[0].change is change
+
+
+def shop_names(random: Random, noise: str, build: str) -> bool:
+    """Whether the regression is found, and its headline names what regressed."""
+    found, _ = shop.ab(random, shop.NOISES[noise], shop.BUILDS[build])
+    proved = found.proved(Change.REGRESSED)
+    return bool(proved) and proved[0].subject in (shop.BUILDS[build].endpoint, ALL_REQUESTS, "the service")
 
 
 # --- A7: errors in bursts -------------------------------------------------------------------------------
@@ -360,5 +373,34 @@ CASES: tuple[Rate | Measure, ...] = (
         claim="a change of just the tolerance is called NO MEANINGFUL CHANGE at any look",
         trial=partial(ab_says, turns=Turns(0.03, shift=0.05), change=Change.SAME),
         at_most=0.025,
+    ),
+    *(
+        Rate(
+            id=f"ab, a shop, equal builds, {noise}",
+            claim="five endpoints of few requests and their work: any look says REGRESSED",
+            trial=partial(shop_says, noise=noise, build=None, change=Change.REGRESSED),
+            at_most=0.02,
+            smoke=40,
+        )
+        for noise in shop.NOISES
+    ),
+    Rate(
+        id="ab, a shop, equal builds, settled",
+        claim="on the quiet machine they end as NO MEANINGFUL CHANGE within 6 rounds of 9 s",
+        trial=partial(shop_says, noise="quiet", build=None, change=Change.SAME),
+        at_least=0.90,
+        smoke=40,
+    ),
+    *(
+        Rate(
+            id=f"ab, a shop, {name}, {noise}",
+            claim="is REGRESSED, and the headline names the endpoint, or the work",
+            trial=partial(shop_names, noise=noise, build=name),
+            at_least=at_least,
+            smoke=15,
+            full=200,
+        )
+        for name in shop.BUILDS
+        for noise, at_least in (("quiet", 0.9), ("busy", 0.7))
     ),
 )

@@ -107,7 +107,7 @@ def test_a_baseline_is_the_runs_without_their_seconds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"loadproof_baseline": 2, "runs": []}', "a newer Loadproof"),
+        ('{"loadproof_baseline": 3, "runs": []}', "a newer Loadproof"),
         ('{"loadproof_baseline": 1, "runs": []}', "has no run"),
         ('{"loadproof_baseline": 1, "runs": [{}]}', "is damaged"),
         ('{"loadproof_baseline": 1', "is damaged"),

@@ -128,7 +128,7 @@ def take_turns(
         unsound = any(run.invalid for side in runs.values() for run in side)
         if number not in levels and not unsound:
             continue
-        look = replace(settings, alpha=levels.get(number, settings.alpha), blocks=number)
+        look = replace(settings, alpha=levels.get(number, settings.alpha))
         comparison = compare(runs["base"], runs["head"], look)
         if comparison.change is not Change.INCONCLUSIVE:
             break

@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loadproof.analysis.compare.comparison import VERDICTS, Change
-from loadproof.analysis.compare.sentences import interval_text, percent_change
+from loadproof.analysis.compare.comparison import VERDICTS, Change, Fail
+from loadproof.analysis.compare.sentences import interval_text, moved, percent_change
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.reports.terminal import STYLES
 from loadproof.units import format_count, format_percent
@@ -56,11 +56,18 @@ def _described(side: Side) -> str:
 
 def _shown(comparison: Comparison) -> tuple[list[Row], int]:
     """The rows to print, and how many are left out; resources only when they changed."""
-    rest = [row for row in comparison.rows if not row.gate]
+    first = [row for row in comparison.rows if row.gate or _proved(row)]
+    rest = [row for row in comparison.rows if row not in first]
     changed = [row for row in rest if row.change in (Change.REGRESSED, Change.IMPROVED)]
-    told = [row for row in rest if row.statistic != "mean" or row in changed]
+    told = [
+        row for row in rest if row.interval and (row.decides or row.statistic != "mean" or row in changed)
+    ]
     chosen = told if len(told) <= _MOST_ROWS else changed[:_MOST_ROWS]
-    return [*comparison.gated, *chosen], len(rest) - len(chosen)
+    return [*first, *chosen], len(rest) - len(chosen)
+
+
+def _proved(row: Row) -> bool:
+    return row.decides and row.change in (Change.REGRESSED, Change.IMPROVED)
 
 
 def _table(rows: Sequence[Row], comparison: Comparison) -> Table:
@@ -82,18 +89,21 @@ def _table(rows: Sequence[Row], comparison: Comparison) -> Table:
 
 def _cells(row: Row) -> list[Text]:
     interval = row.interval or row.within_run
-    style = STYLES[VERDICTS[row.change]] if row.gate else "dim"
+    loud = row.gate or _proved(row)
+    style = STYLES[VERDICTS[row.change]] if loud and not row.accepted else "dim"
     said = "no meaningful change" if row.change is Change.SAME else str(row.change)
-    if not row.gate:
+    if row.accepted:
+        said = "regressed, accepted"
+    elif not loud:
         said = said.lower()
     elif (row.reason and interval is None) or row.runs_needed:
         said = f"{said}: {row.reason}"
     return [
-        Text("●" if row.gate else "", style=style),
+        Text("●" if row.gate else "!" if _proved(row) else "", style=style),
         Text(row.subject),
         Text(row.statistic),
         *(Text("—" if v is None else format_value(v, row.unit)) for v in (row.base, row.head)),
-        Text("" if row.ratio is None else percent_change(row.ratio), style="bold" if row.gate else ""),
+        Text("" if row.ratio is None else percent_change(row.ratio), style="bold" if loud else ""),
         Text("" if interval is None else interval_text(interval), style="dim"),
         Text(said, style=style),
     ]
@@ -104,8 +114,15 @@ def _remarks(comparison: Comparison) -> list[str]:
     remarks = [*comparison.notes]
     if any(row.within_run for row in comparison.rows):
         remarks.insert(0, "intervals within the runs say nothing of how runs differ by themselves")
-    gates = len(comparison.gated)
-    decide = f"● decides, by {format_percent(comparison.tolerance)} or more"
-    if gates > 1:
-        decide += f"; proof is corrected for {gates} gates (Holm), the intervals are each row's own"
+    decisive = sum(row.decides for row in comparison.rows)
+    what = "any proved change" if comparison.fail is Fail.PROVED else "a proved change of a gate"
+    if comparison.fail is Fail.NEVER:
+        what = "nothing that is found fails; a proved change"
+    decide = f"{what} of {format_percent(comparison.tolerance)} or more decides, ● is a gate"
+    if decisive > 1:
+        decide += f"; proof is corrected for {decisive} rows (Holm), the intervals are each row's own"
+    better = [] if comparison.change is Change.IMPROVED else comparison.proved(Change.IMPROVED)
+    if better:
+        more = f" (and {len(better) - 1} more)" if len(better) > 1 else ""
+        remarks.insert(0, f"improved: {moved(better[0])}{more}")
     return [decide, *remarks]

@@ -5,6 +5,8 @@ Everything that a source does not tell is None or left out, and `limits` says so
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -64,6 +66,8 @@ class MeasuredEndpoint:
     mean_s: float | None = None
     seconds: Mapping[int, Histogram] | None = None
     """Response times of each second, since the epoch; seconds without a request are left out."""
+    received_bytes: float | None = None
+    """Of all its answers together; None where the source does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,9 @@ class Conditions:
     scenario: str | None = None
     """The scenario file's name, without its folder."""
     scenario_sha256: str | None = None
+    """Of its own file's bytes; of runs before 0.2 this is all that is known of it."""
+    fingerprint: str | None = None
+    """Of what it does: its parsed source, what it imports of the project, its variables."""
     engine: str | None = None
     """"locust", "k6": with the client that it sends with, where there is a choice."""
     profile: Mapping[str, Any] | None = None
@@ -125,6 +132,13 @@ class MeasuredRun:
     def endpoint(self, name: str) -> MeasuredEndpoint | None:
         """The endpoint of that name; None when the run has none."""
         return next((endpoint for endpoint in self.endpoints if endpoint.name == name), None)
+
+    @property
+    def digest(self) -> str:
+        """Of what was measured and when: a copy under another name has the same one."""
+        measured = [(e.name, e.requests, e.failed, sorted(e.quantiles_s.items())) for e in self.endpoints]
+        told = json.dumps([self.started_at_s, self.commit, measured])
+        return hashlib.sha256(told.encode()).hexdigest()
 
 
 def measured(run: Run, window: Window | None = None) -> MeasuredRun:
@@ -177,8 +191,16 @@ def _endpoint(name: str, parts: Sequence[Slice], window: Window, never_sent: flo
         throughput_per_s=total.requests / window.duration_s if window.duration_s else None,
         quantiles_s=quantiles_s,
         mean_s=total.response.mean_s,
+        received_bytes=_received(parts),
         seconds=seconds,
     )
+
+
+def _received(parts: Sequence[Slice]) -> float | None:
+    """Bytes of all answers; None when one slice does not tell, or there is none."""
+    told = [part.received_bytes for part in parts]
+    known = [size for size in told if size is not None]
+    return float(sum(known)) if known and len(known) == len(told) else None
 
 
 def _series(readings: Sequence[Reading], window: Window) -> list[MeasuredSeries]:
@@ -238,6 +260,7 @@ def _conditions(run: Run) -> Conditions:
     return Conditions(
         scenario=plan.scenario.name,
         scenario_sha256=facts.get("scenario_sha256"),
+        fingerprint=facts.get("scenario_fingerprint"),
         engine=f"{plan.engine} ({client} session)" if client else plan.engine,
         profile=profile,
         target=stored["target"] or plan.options.get("scenario_target"),

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""2 adds bytes, and the fingerprint of the scenario; files of format 1 are read."""
 _KEY: Final = "loadproof_baseline"
 """First in the file: readers know it by this key."""
 
@@ -72,6 +73,7 @@ def run_to_json(run: MeasuredRun) -> dict[str, Any]:
             "failed": endpoint.failed,
             "throughput_per_s": endpoint.throughput_per_s,
             "mean_s": endpoint.mean_s,
+            "received_bytes": endpoint.received_bytes,
             "quantiles_s": {str(q): value_s for q, value_s in sorted(endpoint.quantiles_s.items())},
         }
         for endpoint in run.endpoints
@@ -124,6 +126,7 @@ def _endpoint(stored: Mapping[str, Any]) -> MeasuredEndpoint:
         throughput_per_s=_number(stored["throughput_per_s"]),
         quantiles_s={float(q): float(value_s) for q, value_s in stored["quantiles_s"].items()},
         mean_s=_number(stored["mean_s"]),
+        received_bytes=_number(stored.get("received_bytes")),
     )
 
 

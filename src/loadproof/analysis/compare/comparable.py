@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +23,7 @@ class Difference(StrEnum):
     PROFILE = "profile"
     HOST = "host"
     DATA = "data"
+    MIX = "mix"
 
 
 _CLOSE_MEMORY: Final = 0.1
@@ -39,9 +39,7 @@ def obstacles(
 
     What a source does not tell is not held against it.
     """
-    runs = [*base, *head]
-    grave = [f"{run.label}: {sentence}" for run in runs for sentence in run.invalid]
-    grave += _twice(runs)
+    grave = _on_both_sides(base, head)
     notes: list[str] = []
     for kind, find in _CHECKS:
         said = find(base, head)
@@ -50,19 +48,20 @@ def obstacles(
     return list(dict.fromkeys(grave)), notes
 
 
-def _twice(runs: Sequence[MeasuredRun]) -> list[str]:
-    """A run that is compared with itself, or counted twice, makes chance look smaller than it is."""
-    # A pipeline writes every run to a file of the same name: when it began tells one from the next.
-    counts = Counter((run.source, run.label, run.started_at_s) for run in runs)
-    return [f"{label} is given {count} times" for (_, label, _), count in counts.items() if count > 1]
+def _on_both_sides(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[str]:
+    """A run that is compared with itself makes chance look smaller than it is."""
+    digests = {run.digest for run in base}
+    return [f"{run.label} is on both sides" for run in head if run.digest in digests]
 
 
 def _scenario(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> str | None:
     said = _differs("scenarios", base, head, lambda run: run.conditions.scenario)
     if said is not None:
         return said
-    digests = {run.conditions.scenario_sha256 for run in (*base, *head)} - {None}
-    if len(digests) < 2:
+    conditions = [run.conditions for run in (*base, *head)]
+    # A fingerprint takes no notice of comments, and a good deal of what is imported; older runs have none.
+    known = [c.fingerprint for c in conditions] if all(c.fingerprint for c in conditions) else None
+    if len(set(known or [c.scenario_sha256 for c in conditions]) - {None}) < 2:
         return None
     name = next((run.conditions.scenario for run in base if run.conditions.scenario), "the scenario")
     return f"{name} was changed between these runs: what was loaded may differ"
@@ -138,6 +137,29 @@ def _far_apart(
         return None
     return f"the {what} differs: {format_size(least)} in {small}, {format_size(most)} in {large}"
 
+
+def remarks(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[str]:
+    """What differs and is no obstacle, a sentence each: versions, and how long ago base was measured."""
+    said = []
+    for program in dict.fromkeys(name for run in (*base, *head) for name in run.conditions.versions):
+        if program == "python":
+            continue
+        differs = _differs(f"versions of {program}", base, head, partial(_version, program))
+        if differs:
+            said.append(differs)
+    times = [[run.started_at_s for run in side if run.started_at_s is not None] for side in (base, head)]
+    if all(times):
+        days = (min(times[1]) - max(times[0])) / 86_400
+        if days > _OLD_DAYS:
+            said.append(f"the newest run of base is {days:.0f} days older than head")
+    return said
+
+
+def _version(program: str, run: MeasuredRun) -> str | None:
+    return run.conditions.versions.get(program)
+
+
+_OLD_DAYS: Final = 14
 
 _CHECKS: Final = (
     (Difference.SCENARIO, _scenario),

@@ -41,6 +41,16 @@ _CODES = {
 }
 
 
+class Fail(StrEnum):
+    """What of a comparison fails a run."""
+
+    PROVED = "proved"
+    """Any regression that is proved, declared or not."""
+    GATES = "gates"
+    """Only what was declared."""
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One statistic of one endpoint, or one resource, on both sides."""
@@ -51,7 +61,9 @@ class Row:
     """"p50", "p95", "p99", "throughput", "error rate", "mean" (of a resource)."""
     unit: Unit
     gate: bool
-    """Whether it decides; the others are shown."""
+    """Whether it must settle."""
+    decides: bool
+    """Whether a proof in it is the comparison's: of gates, and of what else is evidence of the service."""
     base: float | None
     """Geometric mean over runs; of error rates the failures of all runs by their requests."""
     head: float | None
@@ -66,7 +78,11 @@ class Row:
     method: str = ""
     p: float | None = None
     p_adjusted: float | None = None
-    """Holm over the gate set, Benjamini-Hochberg over the rest."""
+    """Holm over the gates, Holm over what else decides, each with its share of the odds; Benjamini-Hochberg
+    over the rest."""
+    worse_when_greater: bool = True
+    accepted: bool = False
+    """It regressed, and that is what was meant."""
     reason: str = ""
     """Why it is INCONCLUSIVE, or what else to know."""
     runs_needed: int | None = None
@@ -121,12 +137,19 @@ class Comparison:
     """Why these runs cannot be compared; with any, `change` is INVALID."""
     notes: tuple[str, ...]
     rows: tuple[Row, ...]
-    """Gated ones first."""
+    """What regressed first, then the gates."""
     shifts: tuple[Shift, ...]
+    unsound: bool = False
+    """A side has no run that was measured soundly: no difference between the sides is the reason."""
+    declared: bool = False
+    """Somebody said what must settle."""
+    fail: Fail = Fail.PROVED
 
     @property
     def verdict(self) -> Verdict:
-        """REGRESSED is FAIL; INCONCLUSIVE and INVALID are INCONCLUSIVE."""
+        """REGRESSED is FAIL unless nothing is to fail; INCONCLUSIVE and INVALID are INCONCLUSIVE."""
+        if self.change is Change.REGRESSED and self.fail is Fail.NEVER:
+            return Verdict.PASS
         return VERDICTS[self.change]
 
     @property
@@ -136,5 +159,9 @@ class Comparison:
 
     @property
     def gated(self) -> tuple[Row, ...]:
-        """The rows that decide."""
+        """The rows that must settle."""
         return tuple(row for row in self.rows if row.gate)
+
+    def proved(self, change: Change) -> tuple[Row, ...]:
+        """The rows that prove `change`, the headline first."""
+        return tuple(row for row in self.rows if row.decides and row.change is change and not row.accepted)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
+_MOST_DF: Final = 1e6
 MODERATED_FROM: Final = 5
 """Endpoints from which on their variances say something about each other's."""
 BASE_FOR_ONE: Final = 5
@@ -52,15 +53,26 @@ class Estimate:
         return self.difference - reach, self.difference + reach
 
 
-def welch(base: Values, head: Values, least: tuple[float, float] = (BUCKET_VARIANCE,) * 2) -> Estimate:
+def welch(
+    base: Values,
+    head: Values,
+    least: tuple[float, float] = (BUCKET_VARIANCE,) * 2,
+    *,
+    least_is_known: bool = False,
+) -> Estimate:
     """Welch's t: two runs or more on each side, whose variances may differ (Welch 1947).
 
-    `least`: what the variance of one run's value on each side is at least, whatever the sample says.
+    `least`: what the variance of one run's value on each side is at least, whatever the sample says;
+    `least_is_known`: it is what chance alone gives, as of counts, so that a sample below it is no estimate.
     """
-    var_base = max(float(base.var(ddof=1)), least[0]) / base.size
-    var_head = max(float(head.var(ddof=1)), least[1]) / head.size
-    total = var_base + var_head
-    df = total**2 / (var_base**2 / (base.size - 1) + var_head**2 / (head.size - 1)) if total else 1.0
+    total, squares = 0.0, 0.0
+    for side, floor in ((base, least[0]), (head, least[1])):
+        sampled = float(side.var(ddof=1))
+        variance = max(sampled, floor) / side.size
+        total += variance
+        if sampled > floor or not least_is_known:
+            squares += variance**2 / (side.size - 1)
+    df = min(total**2 / squares, _MOST_DF) if squares else _MOST_DF if total else 1.0
     return Estimate(float(head.mean() - base.mean()), float(np.sqrt(total)), df, "Welch t")
 
 
@@ -75,18 +87,25 @@ def one_against(base: Values, head: float, least: float = BUCKET_VARIANCE) -> Es
 
 
 def blocked(base: Values, head: Values, blocks: int, least: float = BUCKET_VARIANCE) -> Estimate:
-    """Both sides in `blocks` blocks of equal size, in order of time: what blocks share cancels.
+    """Both sides in `blocks` blocks, in order of time: what blocks share cancels.
 
     The randomised block design (Box, Hunter and Hunter, "Statistics for Experimenters", chapter 4): within
-    each block base and head have the same number of runs.
+    each block base and head have the same number of runs, and blocks have as nearly as many as they can.
     """
-    rows = np.concatenate([base.reshape(blocks, -1), head.reshape(blocks, -1)], axis=1)
     difference = float(head.mean() - base.mean())
-    side = np.repeat((-difference / 2, difference / 2), rows.shape[1] // 2)
-    residual = rows - rows.mean(axis=1, keepdims=True) - side
-    df = rows.size - blocks - 1
-    variance = max(float((residual**2).sum() / df), least)
-    return Estimate(difference, float(np.sqrt(variance * 4 / rows.size)), df, "blocks")
+    squares = 0.0
+    for own, other in zip(np.array_split(base, blocks), np.array_split(head, blocks), strict=True):
+        centre = (own.mean() + other.mean()) / 2
+        squares += float(((own - centre + difference / 2) ** 2).sum())
+        squares += float(((other - centre - difference / 2) ** 2).sum())
+    number = base.size + head.size
+    df = number - blocks - 1
+    variance = max(squares / df, least)
+    return Estimate(difference, float(np.sqrt(variance * 4 / number)), df, "blocks")
+
+
+def _in_blocks(base: Values, head: Values, blocks: int | None) -> bool:
+    return blocks is not None and base.size == head.size and base.size >= max(2 * blocks, 2)
 
 
 def moderated(pairs: Sequence[tuple[Values, Values]], blocks: int | None = None) -> list[Estimate]:
@@ -112,13 +131,18 @@ def moderated(pairs: Sequence[tuple[Values, Values]], blocks: int | None = None)
 
 
 def compared(
-    base: Values, head: Values, least: tuple[float, float] = (BUCKET_VARIANCE,) * 2, blocks: int | None = None
+    base: Values,
+    head: Values,
+    least: tuple[float, float] = (BUCKET_VARIANCE,) * 2,
+    blocks: int | None = None,
+    *,
+    least_is_known: bool = False,
 ) -> Estimate | None:
     """The estimate that so many runs allow; None when they allow none: one against fewer than five."""
-    if blocks is not None and base.size == head.size and base.size % blocks == 0:
+    if not least_is_known and blocks is not None and _in_blocks(base, head, blocks):
         return blocked(base, head, blocks, max(least))
     if min(base.size, head.size) >= 2:
-        return welch(base, head, least)
+        return welch(base, head, least, least_is_known=least_is_known)
     if head.size == 1 and base.size >= BASE_FOR_ONE:
         return one_against(base, float(head[0]), max(least))
     if base.size == 1 and head.size >= BASE_FOR_ONE:
@@ -138,7 +162,7 @@ class _Pooled:
 
 def _pooled(base: Values, head: Values, blocks: int | None) -> _Pooled:
     scale = 1 / base.size + 1 / head.size
-    if blocks is not None and base.size == head.size and base.size % blocks == 0:
+    if blocks is not None and _in_blocks(base, head, blocks):
         single = blocked(base, head, blocks)
         return _Pooled(single.difference, single.error**2 / scale, single.df, scale)
     df = base.size + head.size - 2

@@ -13,17 +13,18 @@ if TYPE_CHECKING:
 
 
 def baseline_findings(comparison: Comparison, *, must_settle: bool = False) -> list[Finding]:
-    """One finding: a FAIL when a gate regressed, a PASS when all gates are settled, else a note.
+    """One finding: FAIL when a regression is proved, PASS when all is settled, else a note.
 
     `must_settle`: what the comparison leaves open is INCONCLUSIVE instead of a note.
     """
+    rows = list(dict.fromkeys([*comparison.proved(Change.REGRESSED), *comparison.gated]))
     settled = comparison.verdict is not Verdict.INCONCLUSIVE
     evidence: dict[str, object] = {
         "change": str(comparison.change),
         "tolerance": comparison.tolerance,
         "base_runs": len(comparison.base.runs),
         "commits": list(comparison.base.commits),
-        "rows": [_evidence(row) for row in comparison.gated],
+        "rows": [_evidence(row) for row in rows],
     }
     if comparison.obstacles:
         evidence["obstacles"] = list(comparison.obstacles)
@@ -33,10 +34,16 @@ def baseline_findings(comparison: Comparison, *, must_settle: bool = False) -> l
     sentence = f"against {comparison.base.label}: {comparison.sentence}"
     advice = {
         Change.INCONCLUSIVE: "compare several runs: loadproof compare BASE... -- HEAD...",
-        Change.INVALID: "make the baseline anew, or accept the difference in `loadproof compare --accept`",
+        Change.INVALID: _way_out(comparison),
         Change.REGRESSED: "loadproof compare shows every endpoint",
     }.get(comparison.change, "")
     return [Finding("baseline", verdict, sentence, evidence, advice)]
+
+
+def _way_out(comparison: Comparison) -> str:
+    if comparison.unsound:
+        return "run it again where that does not happen: its own findings say what"
+    return "`loadproof baseline set` begins a new baseline with this run; --accept takes the difference"
 
 
 def _evidence(row: Row) -> dict[str, object]:

@@ -6,30 +6,46 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
-from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, MEAN, THROUGHPUT, endpoint_names
+from loadproof.analysis.compare.mix import SAME_MIX
+from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATENCIES, MEAN, THROUGHPUT
+from loadproof.analysis.compare.work import KINDS
 from loadproof.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from loadproof.analysis.across_runs.measured import MeasuredRun
+    from loadproof.analysis.compare.quantities import Quantity
 
 _BUSIEST: Final = 5
 """Endpoints that decide when nobody says which: more would need more runs than five a side."""
-_STATISTICS: Final = {**{name: name for name in LATENCIES}, THROUGHPUT: THROUGHPUT, "errors": ERROR_RATE}
+_WORK: Final = tuple(kind.statistic for kind in KINDS)
+_TIMES: Final = (*LATENCIES, MEAN)
+_STATISTICS: Final = {
+    **{name: name for name in _TIMES},
+    THROUGHPUT: THROUGHPUT,
+    "errors": ERROR_RATE,
+    "bytes": BYTES,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """As it was asked for: an endpoint, "all", or a resource, and what of it."""
+    """As it was asked for: an endpoint, "all", a resource or a kind of work, and what of it."""
 
     subject: str
     statistic: str | None = None
-    """None: p95 of an endpoint, the mean of a resource."""
+    """None: p95 of an endpoint, or what its requests bear; the mean of a resource."""
+
+    def means(self, subject: str, statistic: str) -> bool:
+        """Whether it names that row; without a statistic all rows of its subject."""
+        named = (subject, subject.partition(" ")[2], "all" if subject == ALL_REQUESTS else subject)
+        if self.statistic is None and self.subject == statistic and statistic in _WORK:
+            return True
+        return self.subject in named and self.statistic in (None, statistic)
 
 
-def parse_gates(texts: Iterable[str]) -> tuple[Gate, ...]:
-    """Gates from `ENDPOINT`, `ENDPOINT:p99`, `all:errors`, `host.cpu.used`.
+def parse_gates(texts: Iterable[str], option: str = "--gate") -> tuple[Gate, ...]:
+    """Gates from `ENDPOINT`, `ENDPOINT:p99`, `all:errors`, `host.cpu.used`, `memory`.
 
     Raises:
         ConfigError: with every text that names nothing.
@@ -41,7 +57,7 @@ def parse_gates(texts: Iterable[str]) -> tuple[Gate, ...]:
             gates.append(Gate(subject.strip(), _STATISTICS[statistic]))
         elif text.strip() in ("", *_STATISTICS):
             hint = f"write ENDPOINT or ENDPOINT:STATISTIC, as all:p95; statistics: {', '.join(_STATISTICS)}"
-            problems.append(Problem(f"'{text}' names no endpoint", "--gate", hint))
+            problems.append(Problem(f"'{text}' names no endpoint", option, hint))
         else:
             gates.append(Gate(text.strip()))
     if problems:
@@ -49,38 +65,58 @@ def parse_gates(texts: Iterable[str]) -> tuple[Gate, ...]:
     return tuple(dict.fromkeys(gates))
 
 
-def gate_set(
-    gates: Sequence[Gate], base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]
-) -> set[tuple[str, str]]:
+def gate_set(gates: Sequence[Gate], found: Sequence[Quantity]) -> set[tuple[str, str]]:
     """(subject, statistic) of the comparisons that decide.
 
-    Without `gates`: p95 of the five busiest endpoints in base, and the error rate of all requests.
+    Without `gates`: the times of the five busiest endpoints in base that their requests bear (p50 and mean,
+    p95 and p99 where both sides have enough), of all of them at one mix, and the error rate of all requests.
 
     Raises:
         ConfigError: a gate names what no run has.
     """
-    names = endpoint_names(base, head)
+    names = list(dict.fromkeys(q.subject for q in found if q.statistic == ERROR_RATE))
     everything = names[-1]  # ALL_REQUESTS, or the only endpoint that there is
     if not gates:
-        return {*((name, "p95") for name in names[:_BUSIEST] if name != ALL_REQUESTS or len(names) == 1),
-                (everything, ERROR_RATE)}  # fmt: skip
-    series = {series.name for run in (*base, *head) for series in run.series}
-    found, problems = set(), []
+        busiest = [name for name in names if name != ALL_REQUESTS or len(names) == 1][:_BUSIEST]
+        mix = {(q.subject, q.statistic) for q in found if q.statistic in SAME_MIX}
+        return {(everything, ERROR_RATE), *mix, *(key for name in busiest for key in _borne(name, found))}
+    chosen, problems = set(), []
+    rows = {(q.subject, q.statistic): q for q in found}
     for gate in gates:
-        matched = _matched(gate.subject, names, everything)
-        found |= {(name, gate.statistic or "p95") for name in matched}
-        if not matched and gate.subject in series and gate.statistic is None:
-            found.add((gate.subject, MEAN))
-        elif not matched:
-            known = ", ".join([*names[:8], *sorted(series)[:4]])
+        matched = [name for name in names if Gate(gate.subject).means(name, "")]
+        if gate.subject in ("all", ALL_REQUESTS):
+            matched = [everything]
+        for name in matched:
+            enough = gate.statistic or not rows[name, "p95"].missing
+            chosen |= {(name, gate.statistic or "p95")} if enough else set(_borne(name, found))
+        others = [key for key in rows if key[0] not in names or key[1] in _WORK]
+        further = [key for key in others if gate.means(*key)]
+        chosen |= set(further)
+        if not matched and not further:
+            known = ", ".join([*names[:8], *dict.fromkeys(subject for subject, _ in others)][:12])
             problems.append(Problem(f"no run has '{gate.subject}'", "--gate", f"there are: {known}"))
     if problems:
         raise ConfigError(*problems)
-    return found
+    return chosen
 
 
-def _matched(subject: str, names: Sequence[str], everything: str) -> list[str]:
-    """Endpoints by their whole name, "GET /api/loans", or without the method, as in requirements."""
-    if subject in ("all", ALL_REQUESTS):
-        return [everything]
-    return [name for name in names if subject in (name, name.partition(" ")[2])]
+def _borne(name: str, found: Sequence[Quantity]) -> list[tuple[str, str]]:
+    """The times of an endpoint that its requests bear; p50 where none is, so that it is said."""
+    times = {q.statistic: q for q in found if q.subject == name and q.statistic in _TIMES}
+    borne = [statistic for statistic, quantity in times.items() if not quantity.missing]
+    return [(name, statistic) for statistic in borne or ["p50"]]
+
+
+def is_evidence(quantity: Quantity, everything: str, *, same_endpoints: bool) -> bool:
+    """Whether a change of it, once proved, is a change of the service, asked for or not.
+
+    Of all requests together only what no mix of them moves; of resources only the work for each request.
+    `same_endpoints`: none is on one side only, where all requests together are others.
+    """
+    if quantity.resource or (quantity.subject == everything and not same_endpoints):
+        return False
+    if quantity.subject == everything and quantity.statistic in (THROUGHPUT, ERROR_RATE):
+        return True
+    if quantity.statistic in (*SAME_MIX, *_WORK):
+        return True
+    return quantity.subject != ALL_REQUESTS and quantity.statistic != THROUGHPUT

@@ -10,6 +10,7 @@ from scipy import special
 MOST_RUNS: Final = 100
 """A side; beyond, another environment helps more than another run."""
 _POWER: Final = 0.8
+_LEAST_SD: Final = 1e-4
 
 
 def settling_chance(
@@ -32,6 +33,8 @@ def settling_chance(
 
 def runs_needed(difference: float, sd: float, tolerance: float, alpha: float, now: int) -> int | None:
     """Runs a side with which a verdict is likely (0.8); None when MOST_RUNS would not do."""
+    # Runs that happened to be equal to the last digit differ by something.
+    sd = max(sd, _LEAST_SD)
     runs = np.arange(max(now + 1, 2), MOST_RUNS + 1)
     if not runs.size:
         return None

@@ -27,6 +27,9 @@ LATENCIES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 THROUGHPUT: Final = "throughput"
 ERROR_RATE: Final = "error rate"
 MEAN: Final = "mean"
+BYTES: Final = "bytes an answer"
+LEAST_REQUESTS: Final = samples_needed(0.5)
+"""Of a run, before its mean says anything: as many as its median takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,14 @@ class Quantity:
     """Of error rates: failures on both sides together."""
     requests: int = 0
     """Of error rates: the fewer of both sides'."""
+    resource: bool = False
+    """The mean of a watched series."""
 
-    @property
-    def latency(self) -> bool:
-        return self.statistic in LATENCIES
+
+def enough_requests(endpoint: MeasuredEndpoint, statistic: str) -> bool:
+    """Whether so many requests of one run bear that statistic."""
+    quantile = LATENCIES.get(statistic)
+    return endpoint.requests >= (LEAST_REQUESTS if quantile is None else samples_needed(quantile))
 
 
 def endpoint_names(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[str]:
@@ -75,19 +82,35 @@ def quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list
     for name in endpoint_names(base, head):
         sides = [[run.endpoint(name) for run in side] for side in (base, head)]
         found += [_latency(name, statistic, *sides) for statistic in LATENCIES]
-        found += [_throughput(name, *sides), _error_rate(name, *sides)]
+        found += [_mean(name, *sides), _throughput(name, *sides), _error_rate(name, *sides)]
+        found += [_bytes(name, *sides)]
     return [*found, *_resources(base, head)]
 
 
 def _latency(name: str, statistic: str, base: _Endpoints, head: _Endpoints) -> Quantity:
     quantile = LATENCIES[statistic]
-    needed = samples_needed(quantile)
 
     def value(endpoint: MeasuredEndpoint) -> float | None:
-        return endpoint.quantiles_s.get(quantile) if endpoint.requests >= needed else None
+        return endpoint.quantiles_s.get(quantile) if enough_requests(endpoint, statistic) else None
 
-    few = f"fewer than {format_count(needed)} requests a run: too few for {statistic}"
+    needed = format_count(samples_needed(quantile))
+    few = f"fewer than {needed} requests a run: too few for {statistic}"
     return _quantity(name, statistic, Unit.SECONDS, base, head, value, few)
+
+
+def _mean(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
+    def value(endpoint: MeasuredEndpoint) -> float | None:
+        return endpoint.mean_s if enough_requests(endpoint, MEAN) else None
+
+    few = f"fewer than {LEAST_REQUESTS} requests a run, or no mean: nothing to compare"
+    return _quantity(name, MEAN, Unit.SECONDS, base, head, value, few)
+
+
+def _bytes(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
+    def value(endpoint: MeasuredEndpoint) -> float | None:
+        return endpoint.received_bytes / endpoint.requests if endpoint.received_bytes else None
+
+    return _quantity(name, BYTES, Unit.BYTES, base, head, value, "its size is not told")
 
 
 def _throughput(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
@@ -119,7 +142,7 @@ def _error_rate(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
         shown_base=shown[0],
         shown_head=shown[1],
         least=(least[0], least[1]),
-        missing=_missing(logs, "no request with a known outcome"),
+        missing=missing_in(logs, "no request with a known outcome"),
         failed=sum(e.failed or 0 for side in sides for e in side),
         requests=min(sum(e.requests for e in side) for side in sides),
     )
@@ -132,12 +155,13 @@ def _resources(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list
         means = [
             np.array([s.mean for run in side for s in run.series if s.name == name]) for side in (base, head)
         ]
-        missing = _missing(means, "it was not watched")
+        missing = missing_in(means, "it was not watched")
         if not missing and min(side.min() for side in means) <= 0:
             missing = "it was 0 at times: a change has no ratio"
         logs = [np.log(side) if not missing else np.empty(0) for side in means]
         shown = [float(np.exp(side.mean())) if side.size else None for side in logs]
-        found.append(_of(name, MEAN, units[name], logs, shown, missing, (0.0, 0.0)))
+        series = _of(name, MEAN, units[name], logs, shown, missing, (0.0, 0.0))
+        found.append(replace(series, resource=True))
     return found
 
 
@@ -155,7 +179,7 @@ def _quantity(
         values = [v for endpoint in side if endpoint is not None and (v := value(endpoint))]
         logs.append(np.log(np.array(values, dtype=np.float64)))
     present = all(any(endpoint is not None for endpoint in side) for side in (base, head))
-    missing = _missing(logs, few if few and present else "no request of it")
+    missing = missing_in(logs, few if few and present else "no request of it")
     shown = [float(np.exp(side.mean())) if side.size else None for side in logs]
     return _of(name, statistic, unit, logs, shown, missing)
 
@@ -174,6 +198,7 @@ def _of(
     )
 
 
-def _missing(logs: Sequence[Values], what: str) -> str:
+def missing_in(logs: Sequence[Values], what: str) -> str:
+    """ "it was not watched in head": the sides that have no value; empty when both have one."""
     empty = [side for side, values in zip(("base", "head"), logs, strict=True) if not values.size]
     return f"{what} in {' and '.join(empty)}" if empty else ""

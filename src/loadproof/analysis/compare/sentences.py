@@ -4,38 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change
+from loadproof.analysis.compare.decision import harm_bound, open_rows, settling
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE
+from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadproof.analysis.compare.comparison import Row
+    from loadproof.analysis.compare.comparison import Comparison, Row
 
 
-def sentence_of(
-    change: Change,
-    rows: Sequence[Row],
-    grave: Sequence[str],
-    base_runs: int,
-    head_runs: int,
-    tolerance: float,
-) -> str:
+def sentence_of(comparison: Comparison) -> str:
     """What an engineer should know first."""
-    gated = [row for row in rows if row.gate]
-    match change:
+    match comparison.change:
         case Change.INVALID:
+            grave = comparison.obstacles
             return f"these runs cannot be compared: {grave[0]}" + _more(len(grave) - 1)
         case Change.REGRESSED | Change.IMPROVED:
-            found = [row for row in gated if row.change is change]
-            found.sort(key=lambda row: -abs((row.ratio or 1.0) - 1))
-            runs = f"{base_runs} runs against {head_runs}"
-            return f"{_moved(found[0])}, {runs}" + _more(len(found) - 1)
+            found = comparison.proved(comparison.change)
+            runs = f"{len(comparison.base.runs)} runs against {len(comparison.head.runs)}"
+            return f"{moved(found[0])}, {runs}" + _more(len(found) - 1)
         case Change.SAME:
-            return f"no meaningful change: {_those(len(gated))} below {format_percent(tolerance)}"
+            return _same(comparison)
         case _:
-            return _inconclusive(gated, base_runs, head_runs)
+            return _inconclusive(comparison)
 
 
 def percent_change(ratio: float) -> str:
@@ -50,7 +45,8 @@ def interval_text(interval: tuple[float, float]) -> str:
     return f"{percent_change(interval[0])} to {percent_change(interval[1])}"
 
 
-def _moved(row: Row) -> str:
+def moved(row: Row) -> str:
+    """ "p50 of GET /items is 16.4 times as high (x 4.7 to x 57.3)"."""
     ratio = row.ratio or 1.0
     size = format_percent(round(abs(ratio - 1), 3)) if ratio < 4 else f"{ratio:.3g} times"
     word = "as high" if ratio >= 4 else "higher" if ratio > 1 else "lower"
@@ -58,7 +54,29 @@ def _moved(row: Row) -> str:
     return f"{row.name} is {size} {word}{interval}"
 
 
-def _inconclusive(gated: Sequence[Row], base_runs: int, head_runs: int) -> str:
+def _same(comparison: Comparison) -> str:
+    """How large a change could still hide, over all requests and on one endpoint."""
+    must = settling(comparison.rows, declared=comparison.declared)
+    bounds = [(bound, row) for row in comparison.gated if (bound := harm_bound(row)) is not None]
+    whole = max((bound for bound, row in bounds if row in must), default=0.0)
+    said = f"no change larger than {_percent(whole)}"
+    if any(row.statistic in SAME_MIX for row in must):
+        said += f" over {ALL_REQUESTS}"
+    others = [(bound, row) for bound, row in bounds if row not in must and row.base]
+    if others:
+        bound, row = max(others, key=lambda pair: pair[0])
+        if bound > whole:
+            said += f" ({row.name}: none larger than {_percent(bound)})"
+    return said
+
+
+def _percent(bound: float) -> str:
+    """Rounded up: no less than what is claimed."""
+    return "0.1%" if bound < 0.001 else format_percent(-(-bound * 1000 // 1) / 1000)
+
+
+def _inconclusive(comparison: Comparison) -> str:
+    base_runs, head_runs = len(comparison.base.runs), len(comparison.head.runs)
     if base_runs == head_runs == 1:
         return (
             "one run against one run is never a proof: runs of one build differ by themselves; "
@@ -68,18 +86,19 @@ def _inconclusive(gated: Sequence[Row], base_runs: int, head_runs: int) -> str:
         return (
             f"one run can be judged against {BASE_FOR_ONE} or more, not against {max(base_runs, head_runs)}"
         )
-    unknown = [row for row in gated if row.change is Change.INCONCLUSIVE]
+    must = settling(comparison.rows, declared=comparison.declared)
+    unknown = open_rows(comparison.rows, must)
     if not unknown:
         return "nothing could be compared"
-    # What no number of runs would settle comes first: then the rest does not matter.
-    unknown.sort(key=lambda row: -(row.runs_needed or 10**6))
-    worst = unknown[0]
+    worst = _worst(unknown)
     within = f" may have changed by {interval_text(worst.interval)}" if worst.interval else ""
-    return f"{worst.name}{within}: {worst.reason}" + _more(len(unknown) - 1)
+    reason = worst.reason or "worse, and not yet beyond chance"
+    return f"{worst.name}{within}: {reason}" + _more(len(unknown) - 1)
 
 
-def _those(number: int) -> str:
-    return "the one gate stays" if number == 1 else f"all {number} gates stay"
+def _worst(unknown: Sequence[Row]) -> Row:
+    """What no number of runs would settle comes first: then the rest does not matter."""
+    return max(unknown, key=lambda row: row.runs_needed or 10**6)
 
 
 def _more(number: int) -> str:

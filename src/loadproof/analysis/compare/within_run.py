@@ -111,7 +111,9 @@ def block_length(series: Floats) -> float:
             for lag in range(most_lags + 1)
         ]
     )
-    bandwidth = _bandwidth(np.abs(covariances) / scales, size, insignificant_run, most_lags)
+    # A constant stretch at one end correlates with nothing.
+    correlations = np.divide(np.abs(covariances), scales, out=np.zeros_like(scales), where=scales > 0)
+    bandwidth = _bandwidth(correlations, size, insignificant_run, most_lags)
     lags = np.arange(1, bandwidth + 1)
     taper = np.minimum(1.0, 2 * (1 - lags / bandwidth))
     covariances /= size

@@ -1,0 +1,96 @@
+"""What the rows say together: what is proved decides, and equal is what every time says of all requests."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.compare.comparison import Change, Row
+from loadproof.analysis.compare.mix import SAME_MIX
+from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, MEAN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SUSPICIOUS: Final = 0.2
+"""An adjusted p-value below which a row that is worse by the tolerance is left open, not called equal."""
+SUSPICIOUS_ERRORS: Final = 0.1
+"""The same of error rates, not adjusted."""
+
+
+def in_order(rows: Sequence[Row]) -> list[Row]:
+    """What regressed first, what improved next, each by its proved size; then the gates, then the rest."""
+    rank = {Change.REGRESSED: 0, Change.IMPROVED: 1}
+
+    def key(row: Row) -> tuple[int, bool, float]:
+        if not row.decides or row.accepted or row.change not in rank:
+            return 2 if row.gate else 3, False, 0.0
+        return rank[row.change], row.subject == ALL_REQUESTS, -proved_size(row)
+
+    return sorted(rows, key=key)
+
+
+def proved_size(row: Row) -> float:
+    """How far the interval stays from no change, on the log scale: what few requests say is no headline."""
+    if row.interval is None:
+        return 0.0
+    low, high = (math.log(bound) if bound > 0 else -math.inf for bound in row.interval)
+    return max(low, -high, 0.0)
+
+
+def overall(rows: Sequence[Row], grave: Sequence[str], *, declared: bool) -> Change:
+    """INCONCLUSIVE is only where nothing is proved and something could be.
+
+    `declared`: somebody said what must settle; then every gate must. Else all requests at one mix, or the
+    median and mean of the only endpoint, and no other row that decides may be suspicious.
+    """
+    if grave:
+        return Change.INVALID
+    known = {row.change for row in rows if row.decides and not row.accepted}
+    for change in (Change.REGRESSED, Change.IMPROVED):
+        if change in known:
+            return change
+    must = settling(rows, declared=declared)
+    return Change.SAME if must and not open_rows(rows, must) else Change.INCONCLUSIVE
+
+
+def settling(rows: Sequence[Row], *, declared: bool) -> list[Row]:
+    """The gates that must settle."""
+    gates = [row for row in rows if row.gate and not row.accepted]
+    if declared:
+        return gates
+    gone = [row for row in gates if row.change is Change.INCONCLUSIVE and row.interval is None]
+    mixed = [row for row in gates if row.statistic in SAME_MIX]
+    if mixed:
+        return [*mixed, *(row for row in gone if row not in mixed)]
+    times = [row for row in gates if row.statistic in ("p50", MEAN)]
+    return [*(times or [row for row in gates if row.statistic in LATENCIES] or gates), *gone]
+
+
+def open_rows(rows: Sequence[Row], must: Sequence[Row]) -> list[Row]:
+    """Those that must settle and have not, and those that look worse than chance."""
+    return [row for row in rows if (row in must and row.change is Change.INCONCLUSIVE) or suspicious(row)]
+
+
+def suspicious(row: Row) -> bool:
+    """Worse by what matters, and hardly by chance, without being proved."""
+    if (
+        not row.decides
+        or row.change is not Change.INCONCLUSIVE
+        or row.ratio is None
+        or row.p_adjusted is None
+    ):
+        return False
+    worse = row.ratio > 1 if row.worse_when_greater else row.ratio < 1
+    if row.statistic == ERROR_RATE:  # a few failures take many requests to be proved
+        return worse and row.p is not None and row.p <= SUSPICIOUS_ERRORS
+    return worse and row.p_adjusted <= SUSPICIOUS
+
+
+def harm_bound(row: Row) -> float | None:
+    """The greatest change to the worse that the interval leaves possible, as a share; None without one."""
+    if row.interval is None:
+        return None
+    low, high = row.interval
+    return high - 1 if row.worse_when_greater else 1 / low - 1 if low > 0 else math.inf

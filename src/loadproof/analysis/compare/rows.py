@@ -1,0 +1,211 @@
+"""From one quantity on both sides to its row: what is known of the difference, and what would settle it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.compare.comparison import Change, Fail, Row
+from loadproof.analysis.compare.estimate import BASE_FOR_ONE, MODERATED_FROM, Estimate, compared, moderated
+from loadproof.analysis.compare.families import false_discovery, holm
+from loadproof.analysis.compare.gates import is_evidence
+from loadproof.analysis.compare.power import MOST_RUNS, runs_needed
+from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, MEAN, Quantity
+from loadproof.units import format_percent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from loadproof.analysis.compare.compare import Settings
+
+GATES_SHARE: Final = 0.6
+"""Of the odds of a false finding that the gates get, where other rows may decide as well; these get the rest.
+
+Bonferroni between the two families, Holm within each: any false finding has odds of at most alpha. Half of
+them would be to the worse, and they are to exceed the tolerance: docs/accuracy.md has what is measured.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a quantity is for."""
+
+    gate: bool
+    decides: bool
+    """Of gates, and of evidence where what is proved decides."""
+
+
+def roles(
+    found: Sequence[Quantity], gates: set[tuple[str, str]], fail: Fail, *, same_endpoints: bool
+) -> list[Role]:
+    """The role of each quantity, in order."""
+    everything = next(q.subject for q in reversed(found) if q.statistic == ERROR_RATE)
+    made = []
+    for quantity in found:
+        gate = (quantity.subject, quantity.statistic) in gates
+        evidence = is_evidence(quantity, everything, same_endpoints=same_endpoints)
+        made.append(Role(gate, gate or (fail is not Fail.GATES and evidence)))
+    return made
+
+
+def rows_of(
+    found: Sequence[Quantity],
+    wanted: Sequence[Role],
+    settings: Settings,
+    blocks: int | None,
+    within: Mapping[tuple[str, str], tuple[float, float]],
+) -> list[Row]:
+    """A row for each quantity, in order."""
+    estimates = [
+        # Counts of failures have their own variance by chance, whatever moment they are of.
+        compared(q.base, q.head, q.least, blocks, least_is_known=q.statistic == ERROR_RATE)
+        if not q.missing
+        else None
+        for q in found
+    ]
+    _moderate(found, estimates, blocks)
+    adjusted = _adjusted(found, estimates, wanted)
+    family = max(sum(role.gate for role in wanted), 1)
+    return [
+        _row(
+            quantity, estimate, role, p, settings, family, within.get((quantity.subject, quantity.statistic))
+        )
+        for quantity, estimate, role, p in zip(found, estimates, wanted, adjusted, strict=True)
+    ]
+
+
+def _moderate(found: Sequence[Quantity], estimates: list[Estimate | None], blocks: int | None) -> None:
+    """Let endpoints share what they say about how much runs differ, where there are enough of them."""
+    for statistic in (*LATENCIES, MEAN):
+        chosen = [
+            number
+            for number, quantity in enumerate(found)
+            if quantity.statistic == statistic
+            and quantity.subject != ALL_REQUESTS
+            and not quantity.resource
+            and estimates[number] is not None
+        ]
+        if len(chosen) >= MODERATED_FROM:
+            shared = moderated([(found[number].base, found[number].head) for number in chosen], blocks)
+            for number, estimate in zip(chosen, shared, strict=True):
+                estimates[number] = estimate
+
+
+def _adjusted(
+    found: Sequence[Quantity], estimates: Sequence[Estimate | None], wanted: Sequence[Role]
+) -> list[float | None]:
+    """Adjusted p-values: Holm over the gates, Holm over other evidence, Benjamini-Hochberg over the rest."""
+    adjusted: list[float | None] = [None] * len(found)
+    both = any(role.decides and not role.gate for role in wanted)
+    families = (
+        (Role(gate=True, decides=True), holm, GATES_SHARE if both else 1.0),
+        (Role(gate=False, decides=True), holm, 1 - GATES_SHARE),
+        (Role(gate=False, decides=False), false_discovery, 1.0),
+    )
+    for family, adjust, share in families:
+        # Without a failure on either side an error rate can prove nothing: it takes no part (Tarone 1990).
+        chosen = [
+            (number, estimate.p)
+            for number, estimate in enumerate(estimates)
+            if estimate is not None and wanted[number] == family and found[number].failed != 0
+        ]
+        for (number, _), p in zip(chosen, adjust([p for _, p in chosen]), strict=True):
+            adjusted[number] = min(1.0, p / share)
+    return adjusted
+
+
+def _row(
+    quantity: Quantity,
+    estimate: Estimate | None,
+    role: Role,
+    p: float | None,
+    settings: Settings,
+    family: int,
+    within: tuple[float, float] | None,
+) -> Row:
+    tolerance = _log_tolerance(quantity, settings)
+    change, reason = _judged(quantity, estimate, p, tolerance, settings.alpha)
+    needed = None
+    if change is Change.INCONCLUSIVE and role.gate and estimate is not None:
+        needed, reason = _open(quantity, estimate, tolerance, settings.alpha / family, reason)
+    low_high = estimate.interval(settings.alpha) if estimate is not None and quantity.failed != 0 else None
+    differences = np.subtract.outer(quantity.head, quantity.base)
+    told = differences.size > 0 and quantity.failed != 0
+    accepted = change is Change.REGRESSED and any(
+        gate.means(quantity.subject, quantity.statistic) for gate in settings.accepted_changes
+    )
+    return Row(
+        subject=quantity.subject,
+        statistic=quantity.statistic,
+        unit=quantity.unit,
+        gate=role.gate,
+        decides=role.decides,
+        base=quantity.shown_base,
+        head=quantity.shown_head,
+        base_runs=quantity.base.size,
+        head_runs=quantity.head.size,
+        change=change,
+        ratio=math.exp(float(quantity.head.mean() - quantity.base.mean())) if told else None,
+        interval=None if low_high is None else (math.exp(low_high[0]), math.exp(low_high[1])),
+        method="" if estimate is None else estimate.method,
+        p=None if estimate is None or p is None else estimate.p,
+        p_adjusted=p,
+        reason=reason,
+        runs_needed=needed,
+        hodges_lehmann=math.exp(float(np.median(differences))) if told else None,
+        within_run=within,
+        worse_when_greater=quantity.worse_when_greater,
+        accepted=accepted,
+    )
+
+
+def _log_tolerance(quantity: Quantity, settings: Settings) -> float:
+    """The least change that matters; of an error rate also absolute, as one in a million may well double."""
+    share = settings.tolerance
+    if quantity.statistic == ERROR_RATE and quantity.base.size:
+        share = max(share, settings.error_tolerance / math.exp(float(quantity.base.mean())))
+    return math.log1p(share)
+
+
+def _judged(
+    quantity: Quantity, estimate: Estimate | None, p: float | None, tolerance: float, alpha: float
+) -> tuple[Change, str]:
+    """REGRESSED takes proof and size; NO MEANINGFUL CHANGE takes the whole interval below the tolerance.
+
+    The first is corrected for the number of rows, the second needs no correction: it is claimed of the
+    whole only when it holds for every one (Berger 1982, intersection-union).
+    """
+    if quantity.missing or estimate is None:
+        return Change.INCONCLUSIVE, quantity.missing or _too_few(quantity)
+    if quantity.failed == 0:
+        bound = format_percent(3 / quantity.requests)
+        return Change.SAME, f"no failure on either side: below {bound}"
+    sign = 1 if quantity.worse_when_greater else -1
+    harm, greatest = sign * estimate.difference, max(sign * bound for bound in estimate.interval(alpha))
+    if p is not None and p <= alpha and abs(harm) >= tolerance:
+        return Change.REGRESSED if harm > 0 else Change.IMPROVED, ""
+    return Change.SAME if greatest < tolerance else Change.INCONCLUSIVE, ""
+
+
+def _too_few(quantity: Quantity) -> str:
+    if quantity.base.size == quantity.head.size == 1:
+        return "one run a side is no proof"
+    return f"one run against fewer than {BASE_FOR_ONE}"
+
+
+def _open(
+    quantity: Quantity, estimate: Estimate, tolerance: float, alpha: float, reason: str
+) -> tuple[int | None, str]:
+    """How many runs a side would settle this row, and its reason."""
+    base, head = quantity.base.size, quantity.head.size
+    sd = estimate.error / math.sqrt(1 / base + 1 / head)
+    harm = estimate.difference if quantity.worse_when_greater else -estimate.difference
+    now = min(base, head)
+    needed = runs_needed(harm, sd, tolerance, alpha, now)
+    if needed is None:
+        return None, reason or f"even {MOST_RUNS} runs a side would hardly settle it"
+    return needed, reason or f"about {needed - now} more runs a side would settle it"

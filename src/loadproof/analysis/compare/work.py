@@ -1,0 +1,91 @@
+"""Work for each request: what the service did for it, whatever the machine's neighbours did meanwhile.
+
+A time moves with the noise of a shared machine; how many statements a request takes does not. So an N+1
+query, a cache that is gone or a costlier serializer is proved where no time tells anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.compare.quantities import Quantity, missing_in
+from loadproof.model import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from loadproof.analysis.across_runs.measured import MeasuredRun
+
+LEAST_SD: Final = 0.01
+"""Of one run's value, as a share: counts that happen to be equal twice need not always be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One kind of work, and which series of a run make it up."""
+
+    statistic: str
+    unit: Unit
+    counts: Callable[[str], bool]
+    """Whether the series of this name is a part of it."""
+    by_request: bool = True
+    """Divided by the requests per second; memory is not."""
+
+
+def _ends(*ends: str) -> Callable[[str], bool]:
+    return lambda name: name.endswith(ends) and not name.startswith(_NOT_THE_SERVICE)
+
+
+_NOT_THE_SERVICE: Final = ("host.", "metrics.", "promql.", "pool.")
+"""A machine has other users; what a page or a query means is its author's: a gate may name it."""
+
+KINDS: Final = (
+    Work("CPU time a request", Unit.SECONDS, _ends(".cpu")),
+    Work("transactions a request", Unit.NONE, _ends(".transactions.committed", ".transactions.rolled_back")),
+    Work(
+        "statements a request",
+        Unit.NONE,
+        lambda name: name.endswith(".queries") or (".query." in name and name.endswith(".calls")),
+    ),
+    Work("commands a request", Unit.NONE, _ends(".commands")),
+    Work("memory", Unit.BYTES, _ends(".rss"), by_request=False),
+)
+
+
+def work_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
+    """One for each kind that both sides watched."""
+    found = []
+    for kind in KINDS:
+        values = [
+            np.array([v for run in side if (v := _value(kind, run)) is not None]) for side in (base, head)
+        ]
+        if missing_in(values, "x"):
+            continue
+        logs = [np.log(side) for side in values]
+        shown = [float(np.exp(side.mean())) for side in logs]
+        found.append(
+            Quantity(
+                ALL_REQUESTS if kind.by_request else "the service",
+                kind.statistic,
+                kind.unit,
+                logs[0],
+                logs[1],
+                shown[0],
+                shown[1],
+                least=(LEAST_SD**2, LEAST_SD**2),
+            )
+        )
+    return found
+
+
+def _value(kind: Work, run: MeasuredRun) -> float | None:
+    """The sum of its series, by the requests per second; None where it is not told, or is 0."""
+    total = sum(series.mean for series in run.series if kind.counts(series.name))
+    if not kind.by_request:
+        return total or None
+    rate = run.endpoints[-1].throughput_per_s if run.endpoints else None
+    return total / rate if total > 0 and rate else None

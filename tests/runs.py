@@ -11,6 +11,8 @@ from loadproof.model import (
     Event,
     EventKind,
     FailureKind,
+    Finding,
+    Measure,
     Operator,
     Outcome,
     Plan,
@@ -54,6 +56,12 @@ def part(
 def event(second: float, kind: EventKind, message: str = "", **data: Any) -> Event:
     """An event `second` seconds after START."""
     return Event(START + second, kind, message or str(kind), data)
+
+
+def measure_of(finding: Finding) -> Measure:
+    """The measured value beside its limit, of a requirement's finding."""
+    assert finding.measure is not None, finding
+    return finding.measure
 
 
 def plan(*requirements: Requirement, profile: Profile | None = None, **settings: Any) -> Plan:

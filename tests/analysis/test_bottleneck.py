@@ -11,7 +11,6 @@ from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.database import Sessions
 from loadproof.analysis.bottleneck.resources import KINDS
-from loadproof.analysis.verdict.load import NOTE
 from loadproof.analysis.window.windows import judged_window
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, Profile, ProfileKind, Slice, Stage, Unit
@@ -65,7 +64,7 @@ def test_a_full_pool_is_named_with_its_demand() -> None:
     """Four connections, 100 ms of one for each request: full at 40/s, and the sentence says so."""
     (finding,) = stress(POOL, WAITING, use("process.cpu", lambda rate: rate / 100, 2, Unit.CORES))
     assert finding.evidence["named"] == ["the connection pool"]
-    assert finding.evidence[NOTE]
+    assert finding.is_note
     assert finding.sentence.startswith("throughput ended at 40/s, from ")
     assert "25ms of all of it for each request it allows 40/s" in finding.sentence
     assert "requests waited for a connection" in finding.sentence

@@ -58,14 +58,14 @@ def test_response_times_by_window(
     """The worst window decides, and is named."""
     finding = _judged(f"response_time: {{{written}}}", slow)
     assert finding.verdict is verdict, reason
-    assert verdict is PASS or finding.evidence["window"] == window
+    assert verdict is PASS or finding.window == window
 
 
 def test_error_rate_and_throughput_by_window() -> None:
     """One per cent of all, and ten of the worst five seconds; 100 a second everywhere."""
     assert _judged("error_rate: {max_rate: 2%}", failed=range(65, 70)).verdict is PASS
     worst = _judged("error_rate: {max_rate: 2% over any 5s}", failed=range(65, 70))
-    assert (worst.verdict, worst.evidence["value"]) == (FAIL, 0.1)
+    assert (worst.verdict, worst.value) == (FAIL, 0.1)
     assert worst.id == "error_rate.rate:any 5s"
     assert _judged("throughput: {min_rps: '>=100 over any 5s'}").verdict is PASS
     assert _judged("throughput: {min_rps: '>100 over any 5s'}").verdict is FAIL

@@ -67,7 +67,7 @@ def test_a_busy_core_without_lag_is_a_note() -> None:
     """A closed load without think time uses its core whole: worth knowing, no verdict."""
     cpu = runs.series("locust.cpu", 0.97, Unit.CORES, 1.0, looks=False)
     (finding,) = found(lags({}), cpu)
-    assert (finding.id, finding.evidence["note"]) == ("generator.cpu", True)
+    assert (finding.id, finding.is_note) == ("generator.cpu", True)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_unsent_requests_are_told_with_the_sockets_there_were() -> None:
 def test_segments_sent_again_are_a_note(per_s: float, told: bool) -> None:
     """They are the network's or the service's, and cost a request more than most services do."""
     notes = found(runs.series("host.tcp.retransmits", per_s, Unit.PER_SECOND, looks=False))
-    assert [(f.id, f.evidence.get("note")) for f in notes] == ([("network.resent", True)] if told else [])
+    assert [(f.id, f.is_note) for f in notes] == ([("network.resent", True)] if told else [])
 
 
 def test_dropped_iterations_are_told_with_their_share() -> None:

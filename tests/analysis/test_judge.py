@@ -65,7 +65,7 @@ def test_a_run_that_was_cut_off_is_judged_to_its_last_second() -> None:
 
 
 def finding(verdict: Verdict, *, invalid: bool = False) -> Finding:
-    return Finding("x", verdict, "x", {"measurement": "invalid"} if invalid else {})
+    return Finding("x", verdict, "x", invalidates=invalid)
 
 
 @pytest.mark.parametrize(

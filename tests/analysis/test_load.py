@@ -49,14 +49,14 @@ def test_a_load_that_was_applied_judges_as_ever() -> None:
     assert report.verdict is Verdict.PASS
     assert report.sentence == "the requirement holds"
     assert [finding.id for finding in report.findings] == ["load.arrivals", P99.id]
-    assert report.findings[1].evidence["value"] == pytest.approx(0.99, rel=0.006)
+    assert report.findings[1].value == pytest.approx(0.99, rel=0.006)
 
 
 def test_dropped_arrivals_move_the_quantile() -> None:
     """G4: with 0.5 % never sent, p99 is read at 0.99497 of what was served, under its own name."""
     finding = _finding(_counted(P99, planned=1000, started=995, dropped=5), P99.id)
-    assert finding.evidence["value"] == pytest.approx(0.99497, rel=0.006)
-    assert finding.evidence["subject"] == "p99"
+    assert finding.value == pytest.approx(0.99497, rel=0.006)
+    assert finding.subject == "p99"
     assert finding.sentence.startswith("p99 is ")
 
 

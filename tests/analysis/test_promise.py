@@ -10,7 +10,7 @@ import pytest
 
 from loadproof.analysis.judge import judge
 from loadproof.model import Finding, Reading, Unit, Verdict
-from tests.runs import START, part, plan, required, run, staged
+from tests.runs import START, measure_of, part, plan, required, run, staged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def test_an_open_load_that_was_applied_is_proven() -> None:
     assert [(row["target"], row["achieved"], row["share"]) for row in finding.evidence["rows"]] == [
         (100, 100, 1), (200, 200, 1),
     ]  # fmt: skip
-    assert (finding.evidence["value"], finding.evidence["limit"]) == (1.0, 0.99)
+    assert (finding.value, measure_of(finding).limit) == (1.0, 0.99)
 
 
 def test_arrivals_that_start_in_the_next_second_are_no_shortfall() -> None:

@@ -8,7 +8,7 @@ from loadproof.analysis.judge import judge
 from loadproof.analysis.verdict.requirements import samples_needed
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, Operator, Requirement, Slice, Statistic, Subject, Verdict
-from tests.runs import LOANS, LOGIN, START, error_rate, part, plan, required, run, throughput
+from tests.runs import LOANS, LOGIN, START, error_rate, measure_of, part, plan, required, run, throughput
 
 PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 TIMES_S = [0.1] * 95 + [0.3] * 5
@@ -132,10 +132,12 @@ def test_the_evidence_is_all_there() -> None:
     """What was written and where, the measured value, its interval, the margin, the samples, the window."""
     (finding,) = judge(run(part(0, LOANS, TIMES_S), of=plan(required(0.5)))).findings
     assert finding.sentence == "p95 is 100ms, required < 500ms"
-    evidence = finding.evidence
-    assert (evidence["requirement"], evidence["source"]) == ("<0.5", "requirements.yaml:3")
-    assert (evidence["samples"], evidence["window"]) == (100, "the whole load (1s)")
-    assert evidence["value"] == pytest.approx(0.1, rel=0.005)
-    assert evidence["margin"] == pytest.approx(0.8, rel=0.01)
-    low_s, high_s = evidence["interval"]
-    assert low_s <= evidence["value"] <= high_s == pytest.approx(0.3, rel=0.005)
+    measure = measure_of(finding)
+    assert (measure.text, finding.source) == ("<0.5", "requirements.yaml:3")
+    assert (measure.samples, finding.window) == (100, "the whole load (1s)")
+    assert measure.value == pytest.approx(0.1, rel=0.005)
+    assert measure.margin == pytest.approx(0.8, rel=0.01)
+    assert measure.value is not None
+    assert measure.interval is not None
+    low_s, high_s = measure.interval
+    assert low_s <= measure.value <= high_s == pytest.approx(0.3, rel=0.005)

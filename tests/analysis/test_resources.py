@@ -9,6 +9,7 @@ from loadproof.errors import ConfigError
 from loadproof.model import Event, Finding, Operator, Reading, Stage, Statistic, Unit, Verdict
 from loadproof.plan.requirements import parse_requirements
 from tests.analysis.runs import load, lost, requests, series
+from tests.runs import measure_of
 
 FAIL, PASS, UNKNOWN = Verdict.FAIL, Verdict.PASS, Verdict.INCONCLUSIVE
 
@@ -63,9 +64,9 @@ def test_statistics_windows_and_units(
 def test_the_finding_has_the_measured_maximum() -> None:
     """With the series, its limit, and how many samples there were."""
     finding = _judge("x.used < 80%", series("x.used", SPIKE, Unit.COUNT, 100.0))
-    assert finding.evidence["value"] == 0.9
+    assert finding.value == 0.9
     assert finding.evidence["series_maximum"] == 90.0
-    assert finding.evidence["samples"] == 60
+    assert measure_of(finding).samples == 60
     assert "90 of 100" in finding.sentence
 
 
@@ -112,7 +113,7 @@ def test_connections_are_those_nearest_to_their_limit() -> None:
     required = parse_requirements("resource_usage:\n  database_connections_max: 80%\n", "r.yaml")
     finding, *_ = judge(load(readings=readings, requirements=required, slices=[requests("/x", 9)])).findings
     assert finding.verdict is FAIL
-    assert finding.evidence["series"] == "pool.connections.used"
+    assert measure_of(finding).series == "pool.connections.used"
 
 
 def test_cpu_is_the_process_and_without_it_the_machine() -> None:
@@ -132,7 +133,7 @@ def test_each_stage_is_judged_and_the_worst_counts() -> None:
     values = {second: 10.0 if second < 30 else 90.0 for second in range(60)}
     finding = _judge("x.used < 80 over each stage", series("x.used", values), stages=stages)
     assert finding.verdict is FAIL
-    assert finding.evidence["window"].startswith("stage 2, at 50")
+    assert finding.window.startswith("stage 2, at 50")
 
 
 @pytest.mark.parametrize(

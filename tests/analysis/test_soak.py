@@ -11,7 +11,7 @@ import pytest
 from loadproof.analysis.judge import judge
 from loadproof.model import Profile, ProfileKind, Reading, Stage, Unit, Verdict
 from loadproof.plan.requirements import parse_requirements
-from tests.runs import START, part, plan, run
+from tests.runs import START, measure_of, part, plan, run
 
 if TYPE_CHECKING:
     from loadproof.model import Finding
@@ -126,10 +126,11 @@ def test_growth_requirements(memory: np.ndarray | None, written: str, verdict: V
 def test_a_growth_has_the_evidence_of_every_requirement() -> None:
     """Value, interval, window, samples, margin, and the series."""
     finding = _finding(_soak(written="memory_growth: <10MiB/h"), "memory_growth.rate")
-    assert finding.evidence["value"] == pytest.approx(40 * MIB, rel=0.05)
-    assert finding.evidence["interval"][0] < 40 * MIB < finding.evidence["interval"][1]
-    assert finding.evidence["window"] == "the longest hold (30m)"
-    assert (finding.evidence["samples"], finding.evidence["series"]) == (SECONDS, "process.rss")
+    assert finding.value == pytest.approx(40 * MIB, rel=0.05)
+    low, high = measure_of(finding).interval or (0.0, 0.0)
+    assert low < 40 * MIB < high
+    assert finding.window == "the longest hold (30m)"
+    assert (measure_of(finding).samples, measure_of(finding).series) == (SECONDS, "process.rss")
     assert finding.sentence.startswith("growth of memory is 40.")
     assert finding.sentence.endswith("MiB/h, required < 10MiB/h")
 

@@ -129,7 +129,7 @@ def test_the_peak_error_rate_is_that_of_the_worst_five_seconds(
         _queue(_written(f"peak_error_rate: <{limit:.1%}"), failing=failing), "peak_error_rate.max"
     )
     assert finding.verdict is verdict
-    assert finding.evidence["value"] == pytest.approx(failing / CAPACITY)
+    assert finding.value == pytest.approx(failing / CAPACITY)
 
 
 def test_breaches_are_told_with_their_first_second_and_area() -> None:

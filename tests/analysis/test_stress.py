@@ -83,7 +83,7 @@ def test_the_worst_endpoint_is_blamed() -> None:
     fast = stressed(profile, lambda _level, _: (100, 0.01, 0), LOGIN)
     slow = stressed(profile, limited(210.0))
     breaking, _ = both(replace(slow, slices=(*fast.slices, *slow.slices)))
-    assert breaking.evidence["endpoint"] == "GET /api/loans"
+    assert breaking.endpoint == "GET /api/loans"
 
 
 def test_a_service_that_holds_everything_says_so() -> None:

@@ -70,7 +70,7 @@ def test_what_forbids_a_conclusion_goes_with_the_run(monkeypatch: pytest.MonkeyP
 
     def unsteady(_run: Run, _window: Window) -> list[Finding]:
         return [
-            Finding("steady", Verdict.PASS, "no steady state", {"comparison": "invalid", "note": True}),
+            Finding("steady", Verdict.PASS, "no steady state", incomparable=True),
             Finding("other", Verdict.FAIL, "a leak", {}),
         ]
 

@@ -19,6 +19,7 @@ from loadproof.analysis.judge import judge
 from loadproof.demo import DemoOptions, running
 from loadproof.model import EventKind, Verdict
 from tests.monitors.runs import Loadproof
+from tests.runs import measure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,16 +179,16 @@ def test_a_pool_of_five_fails_the_database_requirement_with_its_measured_maximum
         Loadproof(tmp_path, demo.base_url, REQUIREMENTS, seconds=5) as loadproof,
     ):
         report = judge(loadproof.finish())
-    (finding,) = [f for f in report.findings if f.evidence.get("subject") == "database connections"]
+    (finding,) = [f for f in report.findings if f.subject == "database connections"]
     assert finding.verdict is Verdict.FAIL
-    assert finding.evidence["series"] == "pool.connections.used"
+    assert measure_of(finding).series == "pool.connections.used"
     assert (finding.evidence["series_maximum"], finding.evidence["series_limit"]) == (POOL, POOL)
     assert "5 of 5" in finding.sentence
 
 
 def test_series_by_name_are_judged(seen: Seen) -> None:
     """Sizes, shares and windows of named series: what holds passes, what does not fails."""
-    verdicts = {f.evidence.get("requirement"): f.verdict for f in judge(seen.run).findings}
+    verdicts = {f.measure and f.measure.text: f.verdict for f in judge(seen.run).findings}
     assert verdicts["process.rss < 4GiB over the whole load"] is Verdict.PASS
     assert verdicts["process.rss < 1MiB"] is Verdict.FAIL
     assert verdicts["host.cpu < 100.1% over any 3s"] is Verdict.PASS

@@ -60,7 +60,7 @@ def test_postgresql_restarted_and_metrics_broken_during_a_run(
     assert after > 100, "the load went on"
     lost = {event.data["monitor"] for event in run.events_of(EventKind.MONITOR_LOST)}
     assert lost == {"postgres", "metrics"}
-    findings = {f.evidence["requirement"]: f for f in judge(run).findings if "requirement" in f.evidence}
+    findings = {f.measure.text: f for f in judge(run).findings if f.measure}
     assert findings["postgres.connections.used < 90%"].verdict is Verdict.INCONCLUSIVE
     assert "is lost" in findings["postgres.connections.used < 90%"].advice
     assert findings["in_use < 5"].verdict is Verdict.INCONCLUSIVE

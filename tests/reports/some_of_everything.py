@@ -11,6 +11,7 @@ from loadproof.model import (
     EventKind,
     FailureKind,
     Finding,
+    FindingKind,
     Reading,
     Requirement,
     Statistic,
@@ -102,4 +103,4 @@ def finding_with_rows(identity: str, rows: int = 3, verdict: Verdict = Verdict.P
         {"endpoint": f"GET /api/{n}", "base_p95_s": 0.1, "ratio": 1.05, "change_share": 0.05, "known": True}
         for n in range(rows)
     ]
-    return Finding(identity, verdict, sentence, {"note": True, "rows": table, "runs": 5})
+    return Finding(identity, verdict, sentence, {"rows": table, "runs": 5}, kind=FindingKind.NOTE)

@@ -15,7 +15,7 @@ import pytest
 import xmlschema
 
 from loadproof.analysis.judge import judge
-from loadproof.model import Endpoint, EventKind, Finding, Outcome, Report, Verdict
+from loadproof.model import Endpoint, EventKind, Finding, Measure, Outcome, Report, Verdict
 from loadproof.reports import REPORTERS
 from loadproof.reports.github import write_annotations
 from loadproof.reports.markdown import MARKER, MOST_CHARACTERS, escape
@@ -154,9 +154,11 @@ def test_annotations_point_at_the_line_of_the_requirement(tmp_path: Path) -> Non
     """Errors for what failed, warnings for what is not known; absolute paths become relative."""
     inside = str(tmp_path / "perf" / "r.yaml")
     report = passing()
-    evidence = {"source": f"{inside}:7", "requirement": "p95: <1ms"}
-    failed = Finding("a", Verdict.FAIL, "p95 is 100%\nof it", evidence, "do, this: now")
-    unknown = Finding("b", Verdict.INCONCLUSIVE, "no data", {"source": "load_test.js"})
+    failed = Finding(
+        "a", Verdict.FAIL, "p95 is 100%\nof it", {}, "do, this: now",
+        measure=Measure("p95: <1ms"), source=f"{inside}:7",
+    )  # fmt: skip
+    unknown = Finding("b", Verdict.INCONCLUSIVE, "no data", source="load_test.js")
     stream = io.StringIO()
     write_annotations(replace(report, findings=(*report.findings, failed, unknown)), stream, tmp_path)
     assert stream.getvalue().splitlines() == [

@@ -11,7 +11,20 @@ import pytest
 
 from loadproof.errors import RunFileError
 from loadproof.histogram import Histogram
-from loadproof.model import Event, EventKind, FailureKind, Finding, Outcome, Slice, Verdict
+from loadproof.model import (
+    Event,
+    EventKind,
+    FailureKind,
+    Finding,
+    FindingKind,
+    Measure,
+    Operator,
+    Outcome,
+    Slice,
+    Statistic,
+    Unit,
+    Verdict,
+)
 from loadproof.runfile import schema
 from loadproof.runfile.reader import read_facts, read_run
 from loadproof.runfile.writer import Batch, RunWriter
@@ -29,13 +42,25 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "run.db"
 
 
+FOUND = Finding(
+    "a", Verdict.PASS, "it holds", {"failed": 2}, "keep it", FindingKind.CONDITION,
+    measure=Measure(
+        "p95: <1s", Operator.LESS, 1.0, Unit.SECONDS, Statistic.PERCENTILE, 0.95, "host.cpu", 0.1,
+        (0.05, 0.2), 300, by_default=True,
+    ),
+    subject="p95", source="requirements.yaml:3", window="steady", endpoint="GET /api/loans",
+    invalidates=True, incomparable=True, headline=True,
+)  # fmt: skip
+"""Every type that a finding has."""
+
+
 def written(path: Path, seconds: int = 5) -> Path:
     """A finished run of so many seconds."""
     writer = RunWriter(path, run_facts(PLAN))
     for second in range(seconds):
         writer.commit(batch(second), START + second + 1.0)
     writer.finish({"outcome": Outcome.COMPLETED, "ended_at_s": START + float(seconds)})
-    writer.save_findings(Verdict.PASS, [Finding("a", Verdict.PASS, "it holds", {"value": 0.1}, "keep it")])
+    writer.save_findings(Verdict.PASS, [FOUND])
     writer.close()
     return path
 
@@ -55,7 +80,7 @@ def test_what_was_written_is_read(path: Path) -> None:
     assert list(run.slices) == [part for b in batches for part in b.slices]
     assert list(run.readings) == [reading for b in batches for reading in b.readings]
     assert list(run.events) == [event for b in batches for event in b.events]
-    assert run.findings == (Finding("a", Verdict.PASS, "it holds", {"value": 0.1}, "keep it"),)
+    assert run.findings == (FOUND,)
 
 
 def test_a_finished_run_is_one_file(path: Path) -> None:

@@ -16,13 +16,11 @@ from loadproof.analysis.validity.dropped import judge_dropped
 from loadproof.analysis.validity.generator import judge_generator
 from loadproof.analysis.validity.guard import REFUSED, guard_note, judge_guard
 from loadproof.analysis.validity.integrity import judge_integrity
-from loadproof.analysis.validity.promise import DEFAULT, judge_promise
+from loadproof.analysis.validity.promise import judge_promise
 from loadproof.analysis.verdict.breach import breach_note
 from loadproof.analysis.verdict.by_window import judge_by_window
 from loadproof.analysis.verdict.consistency import judge_consistency
 from loadproof.analysis.verdict.load import (
-    HEADLINE,
-    NOTE,
     AppliedLoad,
     applied_load,
     judge_omission,
@@ -45,7 +43,6 @@ from loadproof.model import (
     Subject,
     Verdict,
 )
-from loadproof.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,8 +60,7 @@ ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
 )
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 
-A finding with NOTE in its evidence is worth knowing and is no verdict; one with "measurement": "invalid"
-makes the whole run INCONCLUSIVE. "rows" in the evidence, a list of flat objects, is printed as a table.
+"rows" in the evidence of a finding, a list of flat objects, is printed as a table.
 """
 
 
@@ -105,7 +101,7 @@ def judge(
         *judge_consistency(run),
         *further,
     ]
-    if all(NOTE in finding.evidence for finding in findings[len(invalid) :]):
+    if all(finding.is_note for finding in findings[len(invalid) :]):
         advice = "give a requirements file: --requirements FILE"
         findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
     # Trials of a search break on purpose, and are void by themselves where the generator spoilt them.
@@ -158,9 +154,9 @@ def _judge_requirement(
 
 def overall_verdict(findings: Sequence[Finding]) -> Verdict:
     """A measurement that cannot be trusted beats all; then any FAIL, then any INCONCLUSIVE."""
-    if any(finding.evidence.get("measurement") == "invalid" for finding in findings):
+    if any(finding.invalidates for finding in findings):
         return Verdict.INCONCLUSIVE
-    verdicts = {finding.verdict for finding in findings if NOTE not in finding.evidence}
+    verdicts = {finding.verdict for finding in findings if not finding.is_note}
     if Verdict.FAIL in verdicts:
         return Verdict.FAIL
     return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts or not verdicts else Verdict.PASS
@@ -184,25 +180,25 @@ def exit_code(report: Report) -> ExitCode:
 
 def verdict_sentence(verdict: Verdict, findings: Sequence[Finding]) -> str:
     """The verdict's reason in one sentence."""
-    headline = next((finding for finding in findings if HEADLINE in finding.evidence), None)
-    counted = [finding for finding in findings if NOTE not in finding.evidence]
+    headline = next((finding for finding in findings if finding.headline), None)
+    counted = [finding for finding in findings if not finding.is_note]
     failed = [finding for finding in counted if finding.verdict is Verdict.FAIL]
     unknown = [finding for finding in counted if finding.verdict is Verdict.INCONCLUSIVE]
-    unknown.sort(key=lambda finding: finding.evidence.get("measurement") != "invalid")
+    unknown.sort(key=lambda finding: not finding.invalidates)
     match verdict:
         case Verdict.PASS | Verdict.FAIL if headline is not None:
             said = headline.sentence
-            if verdict is Verdict.FAIL and headline.verdict is Verdict.PASS and NOTE not in headline.evidence:
+            if verdict is Verdict.FAIL and headline.verdict is Verdict.PASS and not headline.is_note:
                 said = f"{said}; {failed[0].sentence}"
         case Verdict.PASS:
-            number = sum(DEFAULT not in finding.evidence for finding in counted)
+            number = sum(not (finding.measure and finding.measure.by_default) for finding in counted)
             said = f"all {number} requirements hold" if number > 1 else "the requirement holds"
         case Verdict.FAIL:
             said = failed[0].sentence
             if len(failed) > 1:
                 said += f" (and {len(failed) - 1} more)"
         case Verdict.INCONCLUSIVE:
-            invalid = any(finding.evidence.get("measurement") == "invalid" for finding in unknown)
+            invalid = any(finding.invalidates for finding in unknown)
             first = headline if headline in unknown and not invalid else None
             said = (first or unknown[0]).sentence
             if len(unknown) > 1:
@@ -282,8 +278,8 @@ def _facts(run: Run) -> dict[str, Any]:
         "profile": str(run.plan.profile.kind),
         "versions": run.facts.get("versions", {}),
         "host": run.facts.get("host", {}),
-        "requests": format_count(total.requests),
-        "failed": format_count(total.failed),
+        "requests": total.requests,
+        "failed": total.failed,
         # Without secrets already: as the run file has it.
         "plan": run.facts.get("plan", {}),
         "monitors": [monitor["name"] for monitor in run.facts.get("monitors", ())],

@@ -222,7 +222,7 @@ def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement
             states.append((requirement, Verdict.INCONCLUSIVE, ""))
             continue
         finding = judge_requirement(requirement, parts, window)
-        value = finding.evidence.get("value")
+        value = finding.value
         shown = "" if value is None else format_value(value, requirement.unit)
         states.append((requirement, finding.verdict, shown))
     return states

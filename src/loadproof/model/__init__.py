@@ -6,7 +6,7 @@ fractions of 1, unless a name says otherwise.
 
 from __future__ import annotations
 
-from loadproof.model.judged import EndpointSummary, Finding, Report, Verdict
+from loadproof.model.judged import EndpointSummary, Finding, FindingKind, Measure, Report, Verdict
 from loadproof.model.measured import Endpoint, Event, EventKind, FailureKind, Outcome, Reading, Slice
 from loadproof.model.planned import (
     ConsistencyCheck,
@@ -31,7 +31,9 @@ __all__ = [
     "EventKind",
     "FailureKind",
     "Finding",
+    "FindingKind",
     "Inspection",
+    "Measure",
     "Operator",
     "Outcome",
     "Plan",

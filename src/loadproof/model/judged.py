@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from loadproof.model.planned import Operator, Statistic, Unit
+
 if TYPE_CHECKING:
     from loadproof.charts import Charts
     from loadproof.model.measured import Outcome
@@ -17,6 +19,56 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "INCONCLUSIVE"
 
 
+class FindingKind(StrEnum):
+    """What a finding is for the run's verdict."""
+
+    VERDICT = "verdict"
+    """It counts."""
+    NOTE = "note"
+    """Worth knowing, and no verdict."""
+    CONDITION = "condition"
+    """A condition of validity: what a PASS stands on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measured value beside the limit that somebody set to it: a row of the table of requirements."""
+
+    text: str
+    """As it was written: "p95: <500ms", "p(95)<500"."""
+    operator: Operator | None = None
+    limit: float | None = None
+    """In `unit`, as `value`, `interval`."""
+    unit: Unit = Unit.NONE
+    statistic: Statistic | None = None
+    quantile: float | None = None
+    """0 to 1, for percentiles."""
+    series: str = ""
+    """The watched series that it is of: "host.cpu"; empty for requests."""
+    value: float | None = None
+    """None where it was not measured."""
+    interval: tuple[float, float] | None = None
+    """95 % of it, where that is known."""
+    samples: int | None = None
+    by_default: bool = False
+    """Nobody had to write it."""
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the value meets its limit; None where one of them is not known."""
+        if self.value is None or self.limit is None or self.operator is None:
+            return None
+        return self.operator.holds(self.value, self.limit)
+
+    @property
+    def margin(self) -> float | None:
+        """How far inside the limit the value is, as a share of the limit; negative when outside."""
+        if self.value is None or not self.limit or self.operator is None:
+            return None
+        inside = self.value - self.limit if self.operator.value.startswith(">") else self.limit - self.value
+        return inside / abs(self.limit)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A verdict on one question, in one plain sentence, with its evidence."""
@@ -25,9 +77,41 @@ class Finding:
     verdict: Verdict
     sentence: str
     evidence: dict[str, Any] = field(default_factory=dict)
-    """What was written and where, measured value, window, sample size, margin: JSON values only."""
+    """Further figures to print: JSON values only. Nothing decides by its keys; "rows" are a table."""
     advice: str = ""
     """What to do about it, where that is known."""
+    kind: FindingKind = FindingKind.VERDICT
+    measure: Measure | None = None
+    """Of a requirement."""
+    subject: str = ""
+    """What it speaks of: "p95 of GET /api/loans"; empty where the id says it."""
+    source: str = ""
+    """Where it was written: "requirements.yaml:5"."""
+    window: str = ""
+    """Over what it was found: "steady state (28s)"."""
+    endpoint: str | None = None
+    """The endpoint that it speaks of; None is all of them, or none."""
+    invalidates: bool = False
+    """The measurement cannot be trusted: the whole run is INCONCLUSIVE."""
+    incomparable: bool = False
+    """The run is not fit for a comparison with another one."""
+    headline: bool = False
+    """Its sentence is the answer of the whole run, pass or fail."""
+
+    @property
+    def is_note(self) -> bool:
+        """Worth knowing, and no verdict."""
+        return self.kind is FindingKind.NOTE
+
+    @property
+    def value(self) -> float | None:
+        """What was measured, where something was."""
+        return self.measure.value if self.measure else None
+
+    @property
+    def named_subject(self) -> str:
+        """What it speaks of, in words, or else its id."""
+        return self.subject or self.id
 
 
 @dataclass(frozen=True, slots=True)

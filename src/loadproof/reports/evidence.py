@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from loadproof.analysis.verdict.load import NOTE
 from loadproof.analysis.verdict.requirements import format_value
-from loadproof.model import Finding, Unit
+from loadproof.model.finding_json import evidence_to_json
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from loadproof.model import EndpointSummary
+    from loadproof.model import EndpointSummary, Finding
 
 MISSING: Final = "—"
-_KEPT_APART: Final = frozenset({NOTE, "rows", "measurement"})
+_KEPT_APART: Final = frozenset({"rows", "note", "headline", "condition", "measurement", "comparison"})
 _SUFFIXES: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
     # The longer suffix first: a rate ends in seconds as well.
     ("_bytes_per_s", lambda value: f"{format_size(value)}/s"),
@@ -35,6 +34,11 @@ def failed_text(row: EndpointSummary) -> str:
         return MISSING
     share = f" ({format_percent(row.failed / row.requests)})" if row.failed else ""
     return format_count(row.failed) + share
+
+
+def failed_in_words(failed: int | None) -> str:
+    """How many requests failed; an imported file may not tell."""
+    return f"{'an unknown number' if failed is None else format_count(failed)} failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +64,27 @@ class EvidenceTable:
 
 
 def requirement_row(finding: Finding) -> RequirementRow:
-    """The row of a finding that has a requirement in its evidence."""
-    evidence = finding.evidence
-    unit = Unit(evidence.get("unit") or "") if evidence.get("unit") in set(Unit) else Unit.NONE
-    value, limit, samples = evidence.get("value"), evidence.get("limit"), evidence.get("samples")
-    interval, margin = evidence.get("interval"), evidence.get("margin")
+    """The row of a requirement's finding."""
+    measure = finding.measure
+    assert measure is not None  # noqa: S101  # only requirements have a row
+    unit, interval, margin = measure.unit, measure.interval, measure.margin
     return RequirementRow(
-        subject=str(evidence.get("subject", finding.id)),
-        required=str(evidence["requirement"])
-        if limit is None
-        else f"{evidence['operator']} {format_value(limit, unit)}",
-        measured=MISSING if value is None else format_value(value, unit),
+        subject=finding.named_subject,
+        required=measure.text
+        if measure.limit is None
+        else f"{measure.operator} {format_value(measure.limit, unit)}",
+        measured=MISSING if measure.value is None else format_value(measure.value, unit),
         interval="" if interval is None else " … ".join(format_value(bound, unit) for bound in interval),
         margin="" if margin is None else f"{margin:+.0%}",
-        samples="" if samples is None else format_count(samples),
-        source=PurePath(str(evidence.get("source", ""))).name,
+        samples="" if measure.samples is None else format_count(measure.samples),
+        source=PurePath(finding.source).name,
     )
 
 
 def evidence_table(finding: Finding) -> EvidenceTable | None:
     """The finding's `rows` as texts; None when it has none."""
     rows = [row for row in finding.evidence.get("rows") or [] if isinstance(row, dict)]
-    keys = list(dict.fromkeys(key for row in rows for key in row if key != NOTE))
+    keys = list(dict.fromkeys(key for row in rows for key in row))
     if not rows or not keys:
         return None
     return EvidenceTable(
@@ -95,7 +98,7 @@ def evidence_facts(finding: Finding) -> list[tuple[str, str]]:
     """The rest of the evidence: a title and a text for each value that is one."""
     return [
         (title_of(key), format_evidence(key, value))
-        for key, value in sorted(finding.evidence.items())
+        for key, value in sorted(evidence_to_json(finding).items())
         if key not in _KEPT_APART and value not in (None, "", [])
     ]
 

@@ -9,7 +9,6 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final, TextIO
 
 from loadproof.model import Verdict
-from loadproof.reports.topics import is_note
 
 if TYPE_CHECKING:
     from loadproof.model import Finding, Report
@@ -26,7 +25,7 @@ def write_annotations(report: Report, stream: TextIO, workspace: Path | None = N
     """
     root = (workspace or Path.cwd()).resolve()
     for verdict, command in _COMMANDS.items():
-        found = [f for f in report.findings if f.verdict is verdict and not is_note(f)]
+        found = [f for f in report.findings if f.verdict is verdict and not f.is_note]
         shown = found if len(found) <= _MOST else found[: _MOST - 1]
         for finding in shown:
             stream.write(f"{_annotation(command, finding, root)}\n")
@@ -36,7 +35,7 @@ def write_annotations(report: Report, stream: TextIO, workspace: Path | None = N
 
 def _annotation(command: str, finding: Finding, root: Path) -> str:
     properties = [
-        *_place(str(finding.evidence.get("source", "")), root),
+        *_place(finding.source, root),
         ("title", f"loadproof {finding.verdict}"),
     ]
     joined = ",".join(f"{name}={_property(value)}" for name, value in properties)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from loadproof.model import Verdict
 from loadproof.reports.evidence import requirement_row
-from loadproof.reports.topics import is_note, is_requirement, topic_of
+from loadproof.reports.topics import is_requirement, topic_of
 
 if TYPE_CHECKING:
     from loadproof.model import Finding, Report
@@ -24,7 +24,7 @@ _WRONG: Final = {Verdict.FAIL: ("failure", "failed"), Verdict.INCONCLUSIVE: ("er
 
 def write_junit(report: Report, stream: TextIO) -> None:
     """One test suite, with the schema that Jenkins, GitLab and GitHub actions read."""
-    findings = [finding for finding in report.findings if not is_note(finding)]
+    findings = [finding for finding in report.findings if not finding.is_note]
     suite = ET.Element(
         "testsuite",
         name=_clean(f"loadproof {report.name}"),
@@ -71,7 +71,7 @@ def _case(report: Report, finding: Finding) -> ET.Element:
     if finding.verdict in _WRONG:
         tag, kind = _WRONG[finding.verdict]
         wrong = ET.SubElement(case, tag, message=_clean(finding.sentence), type=kind)
-        lines = [finding.sentence, finding.advice, f"written in {finding.evidence.get('source', '')}"]
+        lines = [finding.sentence, finding.advice, f"written in {finding.source}"]
         wrong.text = _clean("\n".join(line for line in lines if line and line != "written in "))
     return case
 

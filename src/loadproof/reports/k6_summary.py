@@ -13,7 +13,6 @@ from loadproof.analysis.judge import judge
 from loadproof.analysis.verdict.requirements import describe
 from loadproof.analysis.window.windows import load_span, sample
 from loadproof.model import Requirement, Statistic, Subject, Verdict
-from loadproof.reports.topics import is_requirement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,9 +68,9 @@ def _add_thresholds(run: Run, metrics: dict[str, Any]) -> None:
     One that is INCONCLUSIVE counts as crossed: no data is never a pass.
     """
     verdicts = {
-        (finding.id, finding.evidence["requirement"], finding.evidence["subject"]): finding.verdict
+        (finding.id, finding.measure.text, finding.subject): finding.verdict
         for finding in judge(run).findings
-        if is_requirement(finding)
+        if finding.measure is not None
     }
     for requirement in run.plan.requirements:
         metric, expression = _threshold(requirement)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TextIO
 
 from loadproof.model import Report, Verdict
-from loadproof.reports.evidence import MISSING, evidence_table, failed_text, requirement_row
+from loadproof.reports.evidence import MISSING, evidence_table, failed_in_words, failed_text, requirement_row
 from loadproof.reports.reproduction import reproduction
-from loadproof.reports.topics import Topic, advice_of, is_note, is_requirement, named, other_topics
+from loadproof.reports.topics import Topic, advice_of, is_requirement, named, other_topics
 from loadproof.units import format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _subline(report: Report) -> str:
     flags += [f"**{report.outcome}**"] if report.outcome != "completed" else []
     texts = [
         f"{report.name}: {facts['engine']}, {format_duration(report.duration_s)}",
-        f"{facts['requests']} requests, {facts['failed']} failed",
+        f"{format_count(facts['requests'])} requests, {failed_in_words(facts['failed'])}",
         f"judged over {report.window}",
     ]
     return " · ".join([*flags, *(escape(text) for text in texts)])
@@ -153,7 +153,7 @@ def _topic(page: _Page, topic: Topic, *, folded: bool) -> None:
 
 
 def _finding(page: _Page, finding: Finding) -> str:
-    mark = "💡" if is_note(finding) else _MARKS[finding.verdict]
+    mark = "💡" if finding.is_note else _MARKS[finding.verdict]
     text = f"{mark} {escape(finding.sentence)}\n"
     table = evidence_table(finding)
     if table is None:

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from loadproof.model import Finding, Outcome, Report, Verdict
-from loadproof.reports.evidence import MISSING, failed_text, requirement_row
-from loadproof.reports.topics import advice_of, is_note, is_requirement, named, other_topics
+from loadproof.reports.evidence import MISSING, failed_in_words, failed_text, requirement_row
+from loadproof.reports.topics import advice_of, is_requirement, named, other_topics
 from loadproof.units import format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _subline(report: Report) -> Text:
     facts = report.facts
     parts = [
         f"{report.name}: {facts['engine']}, {format_duration(report.duration_s)}",
-        f"{facts['requests']} requests, {facts['failed']} failed",
+        f"{format_count(facts['requests'])} requests, {failed_in_words(facts['failed'])}",
         f"judged over {report.window}",
     ]
     return Text(" · ".join(parts), style="dim")
@@ -148,7 +148,7 @@ def _sentences(findings: Sequence[Finding]) -> Table:
     for topic in other_topics(findings):
         for finding in topic.findings:
             mark = Text(_MARKS[finding.verdict], style=STYLES[finding.verdict])
-            if is_note(finding):
+            if finding.is_note:
                 mark = Text("!", style="bold yellow")
             table.add_row(mark, Text(finding.sentence))
     return table

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from loadproof.analysis.verdict.load import NOTE
 from loadproof.model import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ class Topic:
     @property
     def verdict(self) -> Verdict:
         """The gravest of its findings' verdicts, notes left out; PASS when all are notes."""
-        verdicts = {finding.verdict for finding in self.findings if not is_note(finding)}
+        verdicts = {finding.verdict for finding in self.findings if not finding.is_note}
         return next((v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE) if v in verdicts), Verdict.PASS)
 
 
@@ -55,14 +54,9 @@ _TOPICS: Final = {
 _MOST_NAMED: Final = 4
 
 
-def is_note(finding: Finding) -> bool:
-    """Whether it is worth knowing and no verdict."""
-    return NOTE in finding.evidence
-
-
 def is_requirement(finding: Finding) -> bool:
     """Whether somebody wrote it down as something that must hold."""
-    return "requirement" in finding.evidence
+    return finding.measure is not None
 
 
 def topic_of(finding: Finding) -> str:
@@ -95,8 +89,8 @@ def advice_of(findings: Sequence[Finding]) -> list[tuple[str, list[str]]]:
     """What to do about findings that are no pass, each advice once, with what it is about."""
     advised: dict[str, list[str]] = {}
     for finding in findings:
-        if finding.advice and (finding.verdict is not Verdict.PASS or is_note(finding)):
-            subject = str(finding.evidence.get("subject", finding.id))
+        if finding.advice and (finding.verdict is not Verdict.PASS or finding.is_note):
+            subject = finding.named_subject
             advised.setdefault(finding.advice, []).append(subject)
     return list(advised.items())
 

@@ -24,6 +24,7 @@ from loadproof.model import (
     Unit,
     Verdict,
 )
+from loadproof.model.finding_json import finding_from_json
 from loadproof.plan.stored import plan_from_json
 from loadproof.runfile import schema
 from loadproof.runfile.checksum import Checksum, with_checksum
@@ -256,4 +257,4 @@ def _events(db: sqlite3.Connection) -> Iterator[Event]:
 def _findings(db: sqlite3.Connection) -> Iterator[Finding]:
     query = "SELECT id, verdict, sentence, evidence, advice FROM findings ORDER BY position"
     for identity, verdict, sentence, evidence, advice in db.execute(query):
-        yield Finding(identity, Verdict(verdict), sentence, json.loads(evidence), advice)
+        yield finding_from_json(identity, Verdict(verdict), sentence, json.loads(evidence), advice)

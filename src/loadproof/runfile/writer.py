@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loadproof.errors import Problem, RunFileError
+from loadproof.model.finding_json import evidence_to_json
 from loadproof.runfile import schema
 from loadproof.runfile.checksum import Checksum, with_checksum
 
@@ -104,7 +105,7 @@ class RunWriter:
             for position, finding in enumerate(findings):
                 row = (
                     position, finding.id, str(finding.verdict), finding.sentence,
-                    json.dumps(finding.evidence, sort_keys=True), finding.advice,
+                    json.dumps(evidence_to_json(finding), sort_keys=True), finding.advice,
                 )  # fmt: skip
                 self._db.execute("INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?)", with_checksum(row))
 

@@ -40,7 +40,7 @@ from loadproof.model import (
     Verdict,
 )
 from loadproof.runfile.reader import Run
-from loadproof.units import format_count, format_duration
+from loadproof.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,8 +119,8 @@ def judge_aggregate(aggregate: Aggregate, requirements: Sequence[Requirement] | 
             "profile": "",
             "versions": {},
             "host": {},
-            "requests": format_count(whole.requests or 0),
-            "failed": "an unknown number" if whole.failed is None else format_count(whole.failed),
+            "requests": whole.requests or 0,
+            "failed": whole.failed,
         },
     )
 

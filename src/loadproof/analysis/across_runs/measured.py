@@ -229,17 +229,13 @@ def _invalid(run: Run, window: Window, judged: Sequence[Slice]) -> list[str]:
     """The sentences of the findings that forbid a conclusion from this run.
 
     Those are: a measurement that cannot be trusted, a promised load that was not applied, and any finding
-    with "comparison": "invalid" in its evidence, such as no steady state.
+    that makes it incomparable, such as no steady state.
     """
     found = [
         *judge_integrity(run, window),
         *(finding for analysis in ANALYSES for finding in analysis(run, window)),
     ]
-    grave = [
-        finding.sentence
-        for finding in found
-        if "invalid" in (finding.evidence.get("measurement"), finding.evidence.get("comparison"))
-    ]
+    grave = [finding.sentence for finding in found if finding.invalidates or finding.incomparable]
     promise = judge_promise(run, window, applied_load(run, judged, window))
     grave += [finding.sentence for finding in promise if finding.verdict is not Verdict.PASS]
     return list(dict.fromkeys(grave))

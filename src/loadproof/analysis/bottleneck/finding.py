@@ -12,8 +12,7 @@ from loadproof.analysis.bottleneck.endpoints import by_endpoint
 from loadproof.analysis.bottleneck.law import Answer, attribute
 from loadproof.analysis.bottleneck.levels import levels_of
 from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
-from loadproof.analysis.verdict.load import NOTE
-from loadproof.model import Finding, ProfileKind, Verdict
+from loadproof.model import Finding, FindingKind, ProfileKind, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +51,7 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
         if not asked:
             return []
         sentence = words.no_saturation(levels, found)
-        return [Finding(ID, Verdict.PASS, sentence, _evidence(levels, found, (), measured))]
+        return [_note(sentence, _evidence(levels, found, (), measured))]
     return [_saturated(run, measured, levels, found)]
 
 
@@ -77,7 +76,11 @@ def _saturated(run: Run, measured: Measured, levels: Levels, found: Attribution)
     if not named:
         sentence += words.unexplained(found, evidence["not_measured"])
         advice = "watch what was not measured (docs/monitors.md), and run it again"
-    return Finding(ID, Verdict.PASS, sentence, evidence, advice)
+    return _note(sentence, evidence, advice)
+
+
+def _note(sentence: str, evidence: dict[str, Any], advice: str = "") -> Finding:
+    return Finding(ID, Verdict.PASS, sentence, evidence, advice, FindingKind.NOTE, subject="bottleneck")
 
 
 def _at_one_level(run: Run, measured: Measured, window: Window) -> list[Finding]:
@@ -97,13 +100,13 @@ def _at_one_level(run: Run, measured: Measured, window: Window) -> list[Finding]
     if not named:
         return []
     evidence: dict[str, Any] = {
-        NOTE: True, "subject": "bottleneck", "basis": "use and saturation at one level of load",
+        "basis": "use and saturation at one level of load",
         "named": [one.title for one in named],
         "rows": [{"resource": one.title, "used": used} for one, used in full],
     }  # fmt: skip
     sentence = words.one_level([(one.title, used) for one, used in full], named, sessions)
     advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
-    return [Finding(ID, Verdict.PASS, sentence, evidence, advice)]
+    return [_note(sentence, evidence, advice)]
 
 
 def _plateau(measured: Measured, sessions: database.Sessions | None, seconds: Sequence[int]) -> Plateau:
@@ -127,8 +130,6 @@ def _evidence(
     levels: Levels, found: Attribution, named: Sequence[Named], measured: Measured
 ) -> dict[str, Any]:
     return {
-        NOTE: True,
-        "subject": "bottleneck",
         "basis": f"utilisation law over {len(levels.load)} levels of load",
         "answer": str(found.answer if not named else Answer.NAMED),
         "named": [one.title for one in named],

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loadproof.analysis.compare.comparison import Change
-from loadproof.analysis.verdict.load import NOTE
-from loadproof.model import Finding, Verdict
+from loadproof.model import Finding, FindingKind, Verdict
 
 if TYPE_CHECKING:
     from loadproof.analysis.compare.comparison import Comparison, Row
@@ -28,8 +27,7 @@ def baseline_findings(comparison: Comparison, *, must_settle: bool = False) -> l
     }
     if comparison.obstacles:
         evidence["obstacles"] = list(comparison.obstacles)
-    if not settled and not must_settle:
-        evidence[NOTE] = True
+    kind = FindingKind.VERDICT if settled or must_settle else FindingKind.NOTE
     verdict = comparison.verdict if settled or must_settle else Verdict.PASS
     sentence = f"against {comparison.base.label}: {comparison.sentence}"
     advice = {
@@ -37,7 +35,7 @@ def baseline_findings(comparison: Comparison, *, must_settle: bool = False) -> l
         Change.INVALID: _way_out(comparison),
         Change.REGRESSED: "loadproof compare shows every endpoint",
     }.get(comparison.change, "")
-    return [Finding("baseline", verdict, sentence, evidence, advice)]
+    return [Finding("baseline", verdict, sentence, evidence, advice, kind)]
 
 
 def _way_out(comparison: Comparison) -> str:

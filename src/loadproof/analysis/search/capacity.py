@@ -24,7 +24,6 @@ from loadproof.analysis.search.load_search import (
     next_step,
 )
 from loadproof.analysis.search.trials import TrialJudge, TrialResult, is_hopeless, trials_of
-from loadproof.analysis.verdict.load import HEADLINE
 from loadproof.analysis.verdict.requirements import samples_needed
 from loadproof.analysis.window.windows import Window, sample
 from loadproof.engines.trials import TrialOrder
@@ -227,7 +226,6 @@ def find_capacity(run: Run, course: Course) -> Finding:
     verdict, sentence, advice = _answer(run, course)
     bounds = course.bounds
     evidence: dict[str, Any] = {
-        HEADLINE: True,
         "held": bounds.held, "broke": bounds.broke, "brink": bounds.brink,
         "unit": "users" if course.goal.whole else "/s",
         "interval": _interval(course), "at_least": course.goal.at_least,
@@ -235,7 +233,7 @@ def find_capacity(run: Run, course: Course) -> Finding:
         "void": sum(result.outcome is TrialOutcome.VOID for result in course.results),
         "rows": _rows(course),
     }  # fmt: skip
-    return Finding("capacity", verdict, sentence, evidence, advice)
+    return Finding("capacity", verdict, sentence, evidence, advice, headline=True)
 
 
 def _answer(run: Run, course: Course) -> tuple[Verdict, str, str]:

@@ -174,7 +174,7 @@ class TrialJudge:
         findings = [self._judge(requirement, judged, window, load) for requirement in self._requirements]
         margin = _margin(self._requirements, findings)
         broken = self._broken(findings)
-        missing = next((finding for finding in findings if finding.evidence.get("value") is None), None)
+        missing = next((finding for finding in findings if finding.value is None), None)
         short = counted is not None and (counted.achieved or 0.0) < LEAST_ACHIEVED
         own = self._generators_own(judged, window, counted) if broken or short else None
         if own is not None:
@@ -198,7 +198,7 @@ class TrialJudge:
     def _broken(self, findings: Sequence[Finding]) -> Finding | None:
         """The first requirement whose measured value does not meet it, however few samples there were."""
         for requirement, finding in zip(self._requirements, findings, strict=True):
-            value = finding.evidence.get("value")
+            value = finding.value
             if value is not None and not requirement.operator.holds(value, requirement.limit):
                 return finding
         return None
@@ -229,7 +229,7 @@ class TrialJudge:
         sent = [replace(part, response=part.service or part.response, service=None) for part in judged]
         load = AppliedLoad(open_model=True, starts=None)
         findings = [self._judge(requirement, sent, window, load) for requirement in self._requirements]
-        return all(f.evidence.get("value") is not None for f in findings) and self._broken(findings) is None
+        return all(f.value is not None for f in findings) and self._broken(findings) is None
 
     def _starts(self, trial: Trial, window: Window) -> Starts | None:
         """Arrivals planned and started; k6 tells those that it dropped."""
@@ -310,7 +310,7 @@ def _margin(requirements: Sequence[Requirement], findings: Sequence[Finding]) ->
         if requirement.subject is Subject.RESPONSE_TIME
         and requirement.operator.value.startswith("<")
         and requirement.limit > 0
-        and (value := finding.evidence.get("value"))
+        and (value := finding.value)
     ]
     return min(margins, default=None)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.shapes.soak import SUBJECTS, Grown, grown, held_window
 from loadproof.analysis.shapes.trend import Growth, Trend, Untold
-from loadproof.analysis.verdict.load import NOTE
 from loadproof.analysis.verdict.requirements import compare, finding_of, format_value
-from loadproof.model import Finding, ProfileKind, Requirement, Unit, Verdict
+from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Unit, Verdict
 from loadproof.units import format_duration, format_percent
 
 if TYPE_CHECKING:
@@ -29,18 +29,24 @@ def judge_soak(run: Run, window: Window) -> list[Finding]:
         return []
     held = held_window(run, window)
     entries = grown(run, held)
-    evidence = {NOTE: True, "window": held.description, "rows": [_row(entry) for entry in entries]}
+    evidence: dict[str, Any] = {"rows": [_row(entry) for entry in entries]}
     leaks = [entry for entry in entries if entry.grows]
     known = [entry for entry in entries if isinstance(entry.trend, Trend)]
     if leaks:
         evidence["growing"] = [entry.series for entry in leaks]
         said = "; ".join(_leak_in_words(entry) for entry in leaks)
-        return [Finding("soak", Verdict.PASS, f"it grows for as long as it runs: {said}", evidence)]
+        return [_note(Verdict.PASS, f"it grows for as long as it runs: {said}", evidence, held)]
     if not known:
         reasons = [entry.trend.reason for entry in entries if isinstance(entry.trend, Untold)]
         sentence = "whether anything leaks cannot be told"
-        return [Finding("soak", Verdict.INCONCLUSIVE, sentence, evidence, reasons[0] if reasons else "")]
-    return [Finding("soak", Verdict.PASS, _nothing_in_words(known), evidence, _unseen(known))]
+        return [_note(Verdict.INCONCLUSIVE, sentence, evidence, held, reasons[0] if reasons else "")]
+    return [_note(Verdict.PASS, _nothing_in_words(known), evidence, held, _unseen(known))]
+
+
+def _note(
+    verdict: Verdict, sentence: str, evidence: dict[str, Any], held: Window, advice: str = ""
+) -> Finding:
+    return Finding("soak", verdict, sentence, evidence, advice, FindingKind.NOTE, window=held.description)
 
 
 def _leak_in_words(entry: Grown) -> str:
@@ -142,11 +148,10 @@ def _judge_one(requirement: Requirement, entry: Grown, held: Window) -> Finding:
     finding = compare(requirement, value * scale, entry.readings, 0, held, interval)
     proved = trend.p < _PROVED and trend.growth not in (Growth.STEP, Growth.LEVELS_OFF)
     verdict, advice = _verdict(requirement, entry, trend, interval, proved=proved)
-    evidence = {
-        **finding.evidence, "series": entry.series, "growth": str(trend.growth),
-        **{key: value for key, value in _figures(entry, trend).items() if key not in finding.evidence},
-    }  # fmt: skip
-    return Finding(finding.id, verdict, finding.sentence, evidence, advice)
+    evidence = {"growth": str(trend.growth), **_figures(entry, trend)}
+    assert finding.measure is not None  # noqa: S101  # it is a requirement's
+    measure = replace(finding.measure, series=entry.series)
+    return replace(finding, verdict=verdict, measure=measure, evidence=evidence, advice=advice)
 
 
 def _verdict(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,9 +11,8 @@ from scipy import stats
 
 from loadproof.analysis.shapes.recovery import HEALTHY_BASELINE_S, LEAST_BASELINE_S, SMOOTH_S, Status
 from loadproof.analysis.shapes.spike import Spike, find_spike
-from loadproof.analysis.verdict.load import NOTE
 from loadproof.analysis.verdict.requirements import CONFIDENCE, compare, finding_of
-from loadproof.model import Finding, ProfileKind, Requirement, Subject, Verdict
+from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Subject, Verdict
 from loadproof.units import format_count, format_duration, format_percent
 
 if TYPE_CHECKING:
@@ -35,13 +34,13 @@ def judge_spike(run: Run, _window: Window) -> list[Finding]:
         if run.plan.profile.kind is not ProfileKind.SPIKE:
             return []
         sentence = "the load has no spike that the service could recover from"
-        return [Finding("spike", Verdict.INCONCLUSIVE, sentence, {NOTE: True}, _NO_SPIKE)]
+        return [Finding("spike", Verdict.INCONCLUSIVE, sentence, {}, _NO_SPIKE, FindingKind.NOTE)]
     unknown = _unmeasured(spike)
     verdict = Verdict.PASS if spike.status is Status.RECOVERED else Verdict.INCONCLUSIVE
     advice = unknown or _ADVICE.get(spike.status or Status.CENSORED, "")
     if not advice and len(spike.baseline) < HEALTHY_BASELINE_S:
         advice = f"only {format_duration(len(spike.baseline))} before the spike say what is normal: hold 1m"
-    return [Finding("spike", verdict, _sentence(spike), _evidence(spike), advice)]
+    return [Finding("spike", verdict, _sentence(spike), _evidence(spike), advice, FindingKind.NOTE)]
 
 
 _ADVICE: Final = {
@@ -94,7 +93,6 @@ def _evidence(spike: Spike) -> dict[str, Any]:
     baseline_s, worst_s = spike.p95_s
     surge = spike.surge
     return {
-        NOTE: True,
         "status": None if spike.status is None else str(spike.status),
         "recovery_s": spike.recovery_s,
         "resolution_s": SMOOTH_S,
@@ -161,7 +159,7 @@ def _censored(requirement: Requirement, spike: Spike, samples: int) -> Finding:
     verdict = Verdict.FAIL if failed else Verdict.INCONCLUSIVE
     advice = _ADVICE[spike.status or Status.CENSORED]
     finding = finding_of(requirement, verdict, what, spike.window, samples=samples, advice=advice)
-    finding.evidence.update(value=None, censored_at_s=spike.at_least_s)
+    finding.evidence.update(censored_at_s=spike.at_least_s)
     return finding
 
 
@@ -190,9 +188,7 @@ def _judge_peak(requirement: Requirement, spike: Spike) -> Finding:
         advice = (
             f"{format_count(number)} requests in 5s are too few to tell {format_percent(requirement.limit)}"
         )
-        return Finding(
-            finding.id, finding.verdict, finding.sentence, finding.evidence, f"{advice}: use more load"
-        )
+        return replace(finding, advice=f"{advice}: use more load")
     return finding
 
 

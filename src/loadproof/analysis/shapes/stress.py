@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.shapes.broken_stick import BrokenStick, fit_broken_stick
 from loadproof.analysis.shapes.usl import Usl, fit_usl
-from loadproof.analysis.verdict.load import HEADLINE, NOTE
 from loadproof.analysis.verdict.requirements import format_value, judge_requirement, matches
 from loadproof.analysis.window.omission import LEAST_ACHIEVED, starts
 from loadproof.analysis.window.windows import Window, load_span, sample
-from loadproof.model import Finding, ProfileKind, Requirement, Slice, Subject, Unit, Verdict
+from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Slice, Subject, Unit, Verdict
 from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
@@ -82,7 +81,7 @@ def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
     usl = _usl(run, climb)
     breaking = _breaking_point(run, climb, stick)
     said = [*_plateau(run, stick), *_best_users(usl), _recovery(run, stages, descent)]
-    evidence: dict[str, Any] = {NOTE: True, "rows": [_row(run, stage) for stage in stages]}
+    evidence: dict[str, Any] = {"rows": [_row(run, stage) for stage in stages]}
     if stick is not None:
         evidence["plateau"] = {
             "goodput_per_s": stick.capacity_per_s, "interval": list(stick.interval_per_s),
@@ -94,11 +93,12 @@ def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
             "sigma_interval": list(usl.sigma_interval), "kappa_interval": list(usl.kappa_interval),
             "best_users": usl.best_users, "best_per_s": usl.best_per_s,
         }  # fmt: skip
-    return [breaking, Finding("stress.stages", Verdict.PASS, "; ".join(said), evidence)]
+    course = Finding("stress.stages", Verdict.PASS, "; ".join(said), evidence, kind=FindingKind.NOTE)
+    return [breaking, course]
 
 
 def _breaking_point(run: Run, climb: Sequence[Stage], stick: BrokenStick | None) -> Finding:
-    evidence: dict[str, Any] = {NOTE: True, HEADLINE: True, "stages": len(climb)}
+    evidence: dict[str, Any] = {"stages": len(climb)}
     first = next((stage for stage in climb if stage.held is False), None)
     before = climb if first is None else climb[: climb.index(first)]
     held = [stage for stage in before if stage.held]
@@ -107,18 +107,15 @@ def _breaking_point(run: Run, climb: Sequence[Stage], stick: BrokenStick | None)
         if not held:
             sentence = "no stage can be judged: nothing was required, or there were too few requests"
             advice = "require a response time or an error rate, and give longer stages"
-            return Finding("stress.breaking_point", Verdict.PASS, sentence, evidence, advice)
+            return _answer(sentence, evidence, advice)
         unknown = "" if len(held) == len(climb) else f" ({len(climb) - len(held)} cannot be judged)"
         sentence = f"it held in every stage, up to {_stage_load(run, held[-1])}{unknown}"
-        return Finding("stress.breaking_point", Verdict.PASS, sentence, evidence)
+        return _answer(sentence, evidence)
     broken = first.broken
     assert broken is not None  # noqa: S101  # that is what made the stage one that broke
     requirement = next(r for r in run.plan.requirements if r.id == broken.id)
     endpoint = requirement.endpoint or _worst_endpoint(requirement, first.slices)
-    evidence.update(stage=first.number, level=first.level, requirement=broken.id, endpoint=endpoint)
-    evidence.update(measured=broken.evidence.get("value"))
-    # A finding with "requirement" in it is printed as one: this one speaks of the run.
-    evidence["broken"] = evidence.pop("requirement")
+    evidence.update(stage=first.number, level=first.level, broken=broken.id, measured=broken.value)
     where = f", worst on {endpoint}" if endpoint and requirement.endpoint is None else ""
     what = f"stage {first.number}, {_stage_load(run, first)}, broke: {broken.sentence}{where}"
     if stick is not None and first.from_level != first.level:
@@ -126,7 +123,13 @@ def _breaking_point(run: Run, climb: Sequence[Stage], stick: BrokenStick | None)
         what += f"; the service followed the load up to {_load(run, stick.break_load)}"
         evidence["break_load"] = stick.break_load
     until = f"it held up to stage {held[-1].number}, {_stage_load(run, held[-1])}; " if held else ""
-    return Finding("stress.breaking_point", Verdict.PASS, until + what, evidence)
+    return replace(_answer(until + what, evidence), endpoint=endpoint)
+
+
+def _answer(sentence: str, evidence: dict[str, Any], advice: str = "") -> Finding:
+    return Finding(
+        "stress.breaking_point", Verdict.PASS, sentence, evidence, advice, FindingKind.NOTE, headline=True
+    )
 
 
 def _plateau(run: Run, stick: BrokenStick | None) -> list[str]:
@@ -272,7 +275,7 @@ def _row(run: Run, stage: Stage) -> dict[str, Any]:
         "goodput": format_rate(stage.goodput_per_s),
         "p95": None if p95_s is None else format_value(p95_s, Unit.SECONDS),
         "errors": format_percent(measured.failed / measured.requests) if measured.requests else None,
-        "requirements": held if broken is None else f"broke {broken.evidence['subject']}",
+        "requirements": held if broken is None else f"broke {broken.subject}",
     }
 
 

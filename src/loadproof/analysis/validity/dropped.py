@@ -34,5 +34,5 @@ def dropped_findings(share: float) -> list[Finding]:
     if 1 - share >= LEAST_ACHIEVED:
         return []
     sentence = f"the promised load was not applied: k6 dropped {format_percent(share)} of its iterations"
-    evidence = {"measurement": "invalid", "dropped": share}
-    return [Finding("load.dropped", Verdict.INCONCLUSIVE, sentence, evidence, _ADVICE)]
+    evidence = {"dropped": share}
+    return [Finding("load.dropped", Verdict.INCONCLUSIVE, sentence, evidence, _ADVICE, invalidates=True)]

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from loadproof.analysis.validity.scarce import lacks
-from loadproof.analysis.verdict.load import NOTE
 from loadproof.analysis.window.windows import sample
-from loadproof.model import EventKind, Finding, Verdict
+from loadproof.model import EventKind, Finding, FindingKind, Verdict
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def _lag(
     )
     cpu = _mean(own["locust", "cpu"])
     waited = _mean(own["locust", "waited"])
-    evidence = {"measurement": "invalid", **bad.evidence(), "cpu": cpu, "waited": waited}
+    evidence = {**bad.evidence(), "cpu": cpu, "waited": waited}
     advice = _MORE_POWER
     if cpu is not None and cpu >= GREATEST_CPU:
         rate = _throughput(run, window)
@@ -121,7 +120,7 @@ def _lag(
     evidence["longest_gc_s"] = pause_s
     if pause_s > threshold_s:
         sentence += f"; its garbage collection took up to {format_duration(pause_s)}"
-    return [Finding("generator.lag", Verdict.INCONCLUSIVE, sentence, evidence, advice)]
+    return [Finding("generator.lag", Verdict.INCONCLUSIVE, sentence, evidence, advice, invalidates=True)]
 
 
 def _busy(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
@@ -134,7 +133,7 @@ def _busy(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -
         f"Locust used {format_percent(GREATEST_CPU)} of its core or more in {_share(bad)}, on time all the "
         f"same: {rate} may be what this machine can send, and not the service's limit"
     )
-    return [Finding("generator.cpu", Verdict.PASS, sentence, {NOTE: True, **bad.evidence()}, _MORE_POWER)]
+    return [Finding("generator.cpu", Verdict.PASS, sentence, bad.evidence(), _MORE_POWER, FindingKind.NOTE)]
 
 
 def _k6_starved(own: dict[tuple[str, str], list[Reading]]) -> list[Finding]:
@@ -148,9 +147,9 @@ def _k6_starved(own: dict[tuple[str, str], list[Reading]]) -> list[Finding]:
         f"k6 used {format_percent(GREATEST_CPU)} of its {cores:g} cores or more in {_share(bad)}: response "
         "times hold its own delay"
     )
-    evidence = {"measurement": "invalid", **bad.evidence()}
+    evidence = bad.evidence()
     advice = "drive the load from a larger machine, or do less in the script for each request"
-    return [Finding("generator.cpu", Verdict.INCONCLUSIVE, sentence, evidence, advice)]
+    return [Finding("generator.cpu", Verdict.INCONCLUSIVE, sentence, evidence, advice, invalidates=True)]
 
 
 def _scarce(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
@@ -166,8 +165,8 @@ def _scarce(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window)
         if filled:
             limit = format_count(round(filled[-1].limit or 0.0))
             sentence += ": " + scarce.counted.format(used=format_count(round(bad.worst)), limit=limit)
-        evidence = {"measurement": "invalid", **bad.evidence(), "unsent": lack.unsent, "share": lack.share}
-        found.append(Finding(scarce.id, Verdict.INCONCLUSIVE, sentence, evidence, scarce.advice))
+        evidence = {**bad.evidence(), "unsent": lack.unsent, "share": lack.share}
+        found.append(_invalid(scarce.id, sentence, evidence, scarce.advice))
     return found
 
 
@@ -187,9 +186,9 @@ def _resent(run: Run, window: Window) -> list[Finding]:
         f"TCP sent {mean:.1f} segments a second again, for {format_rate(rate)}: packets were lost, or found "
         "the service's accept queue full, and each of them costs its request 200 ms or more"
     )
-    evidence = {NOTE: True, "resent_per_s": mean, "requests_per_s": rate}
+    evidence = {"resent_per_s": mean, "requests_per_s": rate}
     advice = "look at the path to the service, and at the backlog that it listens with (net.core.somaxconn)"
-    return [Finding("network.resent", Verdict.PASS, sentence, evidence, advice)]
+    return [Finding("network.resent", Verdict.PASS, sentence, evidence, advice, FindingKind.NOTE)]
 
 
 def _dropped(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
@@ -210,11 +209,11 @@ def _dropped(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window
         f"{len(seconds)} of {window.duration_s} s): no virtual user was free"
         + (", and k6 had started all that it may (maxVUs)" if warned else "")
     )
-    evidence = {"measurement": "invalid", **bad.evidence(), "dropped": dropped, "share": share}
+    evidence = {**bad.evidence(), "dropped": dropped, "share": share}
     advice = (
         "raise maxVUs (--max-users); if the service's response time uses them up, the rate is too much for it"
     )
-    return [Finding("load.dropped", Verdict.INCONCLUSIVE, sentence, evidence, advice)]
+    return [Finding("load.dropped", Verdict.INCONCLUSIVE, sentence, evidence, advice, invalidates=True)]
 
 
 def _probe(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
@@ -233,8 +232,12 @@ def _probe(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) 
         f"the generator measured {format_duration(ours_s)} for GET {path} (median) where an idle process "
         f"beside it measured {format_duration(theirs_s)}: the difference is the generator's own"
     )
-    evidence = {"measurement": "invalid", "generator_p50_s": ours_s, "probe_p50_s": theirs_s, "ratio": ratio}
-    return [Finding("generator.probe", Verdict.INCONCLUSIVE, sentence, evidence, _MORE_POWER)]
+    evidence = {"generator_p50_s": ours_s, "probe_p50_s": theirs_s, "ratio": ratio}
+    return [_invalid("generator.probe", sentence, evidence, _MORE_POWER)]
+
+
+def _invalid(name: str, sentence: str, evidence: dict[str, Any], advice: str) -> Finding:
+    return Finding(name, Verdict.INCONCLUSIVE, sentence, evidence, advice, invalidates=True)
 
 
 def _beyond(readings: Sequence[Reading], bad: Callable[[Reading], bool], threshold: float) -> Violation:

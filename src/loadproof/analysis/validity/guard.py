@@ -24,10 +24,10 @@ def judge_guard(run: Run) -> list[Finding]:
     sentence = f"the target guard ended the load: {refused[0].message}"
     if len(refused) > 1:
         sentence += f" (and {len(refused) - 1} more)"
-    evidence = {"measurement": "invalid", "refused": [event.message for event in refused]}
+    evidence = {"refused": [event.message for event in refused]}
     capped = any("host" in event.data for event in refused)
     advice = "lower the load: production is only ever loaded a little" if capped else _ADVICE
-    return [Finding(REFUSED, Verdict.INCONCLUSIVE, sentence, evidence, advice)]
+    return [Finding(REFUSED, Verdict.INCONCLUSIVE, sentence, evidence, advice, invalidates=True)]
 
 
 def guard_note(run: Run) -> list[str]:

@@ -50,4 +50,4 @@ _DISTRUST = (
 
 
 def _invalid(name: str, sentence: str, advice: str) -> Finding:
-    return Finding(name, Verdict.INCONCLUSIVE, sentence, {"measurement": "invalid"}, advice)
+    return Finding(name, Verdict.INCONCLUSIVE, sentence, advice=advice, invalidates=True)

@@ -15,7 +15,7 @@ import numpy as np
 from loadproof.analysis.verdict.load import MORE_LOAD, AppliedLoad, shortfall
 from loadproof.analysis.window.omission import LEAST_ACHIEVED
 from loadproof.analysis.window.windows import stage_windows
-from loadproof.model import Finding, Unit, Verdict
+from loadproof.model import Finding, Measure, Operator, Unit, Verdict
 from loadproof.units import format_count, format_percent
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from loadproof.analysis.window.windows import Window
     from loadproof.runfile.reader import Run
 
-DEFAULT: Final = "default"
-"""Key in the evidence of a requirement that nobody had to write."""
 _TOLERANCE: Final = 0.02
 """Of the planned starts, or users, of one second."""
 _LEAST_STARTS: Final = 2.0
@@ -76,18 +74,38 @@ def judge_promise(run: Run, window: Window, load: AppliedLoad) -> list[Finding]:
     if not stages and not trouble:
         return []
     evidence = _evidence(stages, load, window)
+    measure = _measure(stages, load)
     name = "load.arrivals" if load.open_model else "load.users"
     if trouble:
         advice = MORE_LOAD if load.open_model else _MORE_USERS
         sentence = f"the promised load was not applied: {trouble}"
         return [Finding(name, Verdict.INCONCLUSIVE, sentence, evidence, advice)]
     # A row of the table of requirements, as it is one: the proof is seen, not taken for granted.
-    evidence |= {
-        "requirement": "the promised load is applied", "source": "by default", "subject": "applied load",
-        "operator": ">=", "unit": str(Unit.SHARE), "window": window.description,
-        "limit": LEAST_ACHIEVED if load.open_model else 1 - _MOST_OFF,
-    }  # fmt: skip
-    return [Finding(name, Verdict.PASS, f"the promised load was applied: {_proof(stages)}", evidence)]
+    sentence = f"the promised load was applied: {_proof(stages)}"
+    return [
+        Finding(
+            name, Verdict.PASS, sentence, evidence, measure=measure, subject="applied load",
+            source="by default", window=window.description,
+        )
+    ]  # fmt: skip
+
+
+def _measure(stages: list[Applied], load: AppliedLoad) -> Measure:
+    """The share of the planned arrivals that started, or of the seconds in which all users were there."""
+    starts = load.starts if load.open_model else None
+    number = sum(stage.seconds.size for stage in stages)
+    there: float | None = None
+    if number:
+        there = 1 - sum(int(stage.off.sum()) for stage in stages) / number
+    return Measure(
+        text="the promised load is applied",
+        operator=Operator.GREATER_EQUAL,
+        limit=LEAST_ACHIEVED if load.open_model else 1 - _MOST_OFF,
+        unit=Unit.SHARE,
+        value=starts.achieved if starts else there,
+        samples=int(starts.planned) if starts else number,
+        by_default=True,
+    )
 
 
 def _open_stages(run: Run) -> list[Applied]:
@@ -163,7 +181,6 @@ def _evidence(stages: list[Applied], load: AppliedLoad, window: Window) -> dict[
     number = sum(stage.seconds.size for stage in stages)
     begin = min(window.seconds, default=0)
     evidence: dict[str, Any] = {
-        DEFAULT: True,
         "seconds": number,
         "seconds_off": off,
         "off_at_s": [
@@ -181,8 +198,6 @@ def _evidence(stages: list[Applied], load: AppliedLoad, window: Window) -> dict[
     if starts is not None:
         evidence |= {
             "planned": starts.planned, "started": starts.started, "late": starts.late,
-            "dropped": starts.dropped, "value": starts.achieved, "samples": int(starts.planned),
+            "dropped": starts.dropped,
         }  # fmt: skip
-    elif number:
-        evidence |= {"value": 1 - off / number, "samples": number}
     return evidence

@@ -7,11 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from loadproof.analysis.verdict.load import NOTE
 from loadproof.analysis.verdict.requirements import describe, format_value, judge_requirement
 from loadproof.analysis.verdict.resources import Watched, judge_resource
 from loadproof.analysis.window.windows import Window, load_span
-from loadproof.model import Finding, Requirement, Slice, Subject, Verdict
+from loadproof.model import Finding, FindingKind, Requirement, Slice, Subject, Verdict
 from loadproof.units import format_duration, format_rate
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def _first_broken(
             finding = judge_resource(replace(requirement, window=""), watched, window)
         else:
             finding = judge_requirement(requirement, slices.get(number, ()), window)
-        value = finding.evidence.get("value")
+        value = finding.value
         if value is None or requirement.operator.holds(value, requirement.limit):
             continue
         if previous is not None and previous[0] == number - 1:
@@ -114,8 +113,8 @@ def breach_note(run: Run, window: Window, failed: Sequence[Requirement]) -> list
         }
         for breach in breaches
     ]
-    evidence = {NOTE: True, "offset_s": max(0.0, first.second - span[0]), "rows": rows}
-    return [Finding("breach.first", Verdict.PASS, sentence, evidence)]
+    evidence = {"offset_s": max(0.0, first.second - span[0]), "rows": rows}
+    return [Finding("breach.first", Verdict.PASS, sentence, evidence, kind=FindingKind.NOTE)]
 
 
 def _when(run: Run, breach: Breach, window: Window, start_s: float) -> str:

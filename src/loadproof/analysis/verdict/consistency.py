@@ -58,7 +58,7 @@ def _judge(run: Run, check: ConsistencyCheck) -> Finding:
     events = [e for e in run.events_of(EventKind.CONSISTENCY) if e.data.get("check") == check.name]
     before = next((e.data for e in events if e.data["when"] == "before"), None)
     after = next((e.data for e in reversed(events) if e.data["when"] == "after"), None)
-    evidence: dict[str, Any] = {"check": check.name, "source": check.source, "window": "before and after"}
+    evidence: dict[str, Any] = {"check": check.name}
     for when, data in (("before", before), ("after", after)):
         if data is None:
             return _finding(check, Verdict.INCONCLUSIVE, f"was not asked {when} the load", evidence)
@@ -99,7 +99,7 @@ def _judge_writes(
     writes = Writes(sum(part.requests for part in parts) - failed, failed, _in_flight(run))
     found = reconcile(writes, rows, duplicates)
     evidence |= {
-        "endpoint": endpoint, "acknowledged": writes.acknowledged, "failed": failed,
+        "acknowledged": writes.acknowledged, "failed": failed,
         "in_flight": writes.in_flight, "rows": rows, "lost": found.lost,
         "duplicate": found.duplicate, "phantom": found.phantom,
     }  # fmt: skip
@@ -127,4 +127,8 @@ def _quoted(data: dict[str, Any]) -> str:
 
 
 def _finding(check: ConsistencyCheck, verdict: Verdict, said: str, evidence: dict[str, Any]) -> Finding:
-    return Finding(f"consistency.{check.name}", verdict, f"{check.name}: {said}", evidence)
+    endpoint = check.settings["acknowledged"] if check.settings["rows"] is not None else None
+    return Finding(
+        f"consistency.{check.name}", verdict, f"{check.name}: {said}", evidence, source=check.source,
+        window="before and after", endpoint=endpoint and endpoint_name(str(endpoint)),
+    )  # fmt: skip

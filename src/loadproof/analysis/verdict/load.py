@@ -15,7 +15,7 @@ from loadproof.analysis.window.omission import (
     starts,
 )
 from loadproof.analysis.window.windows import sample
-from loadproof.model import Finding, Requirement, Statistic, Subject, Verdict
+from loadproof.model import Finding, FindingKind, Requirement, Statistic, Subject, Verdict
 from loadproof.units import format_count, format_duration, format_percent
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from loadproof.model import Slice
     from loadproof.runfile.reader import Run
 
-NOTE = "note"
-"""Key in the evidence of a finding that is worth knowing and is no verdict."""
-HEADLINE = "headline"
-"""Key in the evidence of a finding whose sentence is the answer of the whole run, pass or fail."""
 MORE_LOAD = "raise --max-users, or add --processes when the generator itself was late"
 _USE_RATE = "use --rate: arrivals that do not wait for answers measure slow moments in full"
 
@@ -80,18 +76,24 @@ def judge_under_load(
     read_at = served_quantile(quantile, never_sent)
     if read_at is None:
         finding = judge_requirement(requirement, judged, window)
-        if finding.verdict is Verdict.INCONCLUSIVE and "value" not in finding.evidence:
+        if finding.measure is None or finding.value is None:
             return finding
-        evidence = {**finding.evidence, "value": None, "margin": None, "never_sent": never_sent}
-        evidence.pop("interval", None)
-        what = f"{describe(requirement)} unknown: {format_percent(never_sent)} never sent"
-        return Finding(finding.id, Verdict.INCONCLUSIVE, what, evidence, MORE_LOAD)
+        return replace(
+            finding,
+            verdict=Verdict.INCONCLUSIVE,
+            sentence=f"{describe(requirement)} unknown: {format_percent(never_sent)} never sent",
+            evidence={**finding.evidence, "never_sent": never_sent},
+            measure=replace(finding.measure, value=None, interval=None),
+            advice=MORE_LOAD,
+        )
     # Read further out among what was sent; every limit and number of samples goes with it.
     further = replace(requirement, statistic=Statistic.PERCENTILE, quantile=read_at)
     finding = judge_requirement(further, judged, window)
     name, further_name = describe(requirement), describe(further)
-    evidence = {**finding.evidence, "subject": name, "never_sent": never_sent}
-    return replace(finding, sentence=finding.sentence.replace(further_name, name, 1), evidence=evidence)
+    sentence = finding.sentence.replace(further_name, name, 1)
+    measure = finding.measure and replace(finding.measure, quantile=requirement.quantile)
+    evidence = {**finding.evidence, "never_sent": never_sent}
+    return replace(finding, sentence=sentence, subject=name, measure=measure, evidence=evidence)
 
 
 def judge_omission(load: AppliedLoad, judged: Sequence[Slice]) -> list[Finding]:
@@ -111,7 +113,7 @@ def _omission_note(load: AppliedLoad, judged: Sequence[Slice]) -> list[Finding]:
     if not hidden and not missed:
         return []
     evidence: dict[str, object] = {
-        NOTE: True, "raw_p99_s": raw_s, "corrected_p99_s": corrected_s, "interval_s": load.interval_s,
+        "raw_p99_s": raw_s, "corrected_p99_s": corrected_s, "interval_s": load.interval_s,
     }  # fmt: skip
     said = []
     if hidden:
@@ -124,7 +126,8 @@ def _omission_note(load: AppliedLoad, judged: Sequence[Slice]) -> list[Finding]:
         said.append(f"{format_percent(1 - (achieved or 0.0))} of the starts that they meant never happened")
     sentence = f"users waited for slow answers instead of sending: {'; '.join(said)}"
     # No verdict of its own: the corrected value is an estimate, and nothing was required of it.
-    return [Finding("load.coordinated_omission", Verdict.PASS, sentence, evidence, _USE_RATE)]
+    name, kind = "load.coordinated_omission", FindingKind.NOTE
+    return [Finding(name, Verdict.PASS, sentence, evidence, _USE_RATE, kind)]
 
 
 def _with_corrected(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from scipy import stats
 
 from loadproof.analysis.window.windows import Sample, Window, sample
-from loadproof.model import Finding, Requirement, Statistic, Subject, Unit, Verdict
+from loadproof.model import Finding, Measure, Requirement, Statistic, Subject, Unit, Verdict
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
 
 if TYPE_CHECKING:
@@ -162,20 +163,8 @@ def compare(
         advice = f"{format_count(samples)} samples are too few, {format_count(needed)} are needed: run longer"
     shown = format_value(value, requirement.unit)
     finding = finding_of(requirement, verdict, f"is {shown}", window, samples=samples, advice=advice)
-    finding.evidence.update(value=value, margin=_margin(requirement, value))
-    if interval is not None:
-        finding.evidence["interval"] = list(interval)
-    return finding
-
-
-def _margin(requirement: Requirement, value: float) -> float | None:
-    """How far inside the limit the value is, as a share of the limit; negative when outside."""
-    if requirement.limit == 0:
-        return None
-    inside = (
-        value - requirement.limit if requirement.operator.value.startswith(">") else requirement.limit - value
-    )
-    return inside / abs(requirement.limit)
+    assert finding.measure is not None  # noqa: S101  # it is a requirement's
+    return replace(finding, measure=replace(finding.measure, value=value, interval=interval))
 
 
 def describe(requirement: Requirement) -> str:
@@ -238,16 +227,18 @@ def finding_of(
     """A finding that says `what` of the requirement's subject, with the evidence that all of them have."""
     limit = format_value(requirement.limit, requirement.unit)
     sentence = f"{describe(requirement)} {what}, required {requirement.operator} {limit}"
-    evidence: dict[str, Any] = {
-        "requirement": requirement.text,
-        "source": requirement.source,
-        "subject": describe(requirement),
-        "operator": str(requirement.operator),
-        "limit": requirement.limit,
-        "unit": str(requirement.unit),
-        "window": window.description,
-        "samples": samples,
-    }
-    if window.warm_up_s:
-        evidence["warm_up_s"] = window.warm_up_s
-    return Finding(requirement.id, verdict, sentence, evidence, advice)
+    measure = Measure(
+        text=requirement.text,
+        operator=requirement.operator,
+        limit=requirement.limit,
+        unit=requirement.unit,
+        statistic=requirement.statistic,
+        quantile=requirement.quantile,
+        samples=samples,
+    )
+    evidence = {"warm_up_s": window.warm_up_s} if window.warm_up_s else {}
+    return Finding(
+        requirement.id, verdict, sentence, evidence, advice,
+        measure=measure, subject=describe(requirement), source=requirement.source,
+        window=window.description, endpoint=requirement.endpoint,
+    )  # fmt: skip

@@ -135,7 +135,7 @@ def worst_first(finding: Finding) -> tuple[int, float]:
     A limit that was passed is passed, whatever else is not known.
     """
     order = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2}
-    margin = finding.evidence.get("margin")
+    margin = finding.measure.margin if finding.measure else None
     return order[finding.verdict], margin if margin is not None else math.inf
 
 
@@ -172,7 +172,9 @@ def _judge_one(requirement: Requirement, watched: Watched, name: str, window: Wi
             advice=f"{coarse}. Let Prometheus scrape more often, or watch the target's own /metrics",
         )
     finding = compare(requirement, value, len(values), 1, window, None)
-    finding.evidence.update(series=name, mean=float(np.mean(values)))
+    assert finding.measure is not None  # noqa: S101  # it is a requirement's
+    finding = replace(finding, measure=replace(finding.measure, series=name))
+    finding.evidence["mean"] = float(np.mean(values))
     limits = [r.limit for r in readings if r.limit is not None]
     if limits:
         maximum, unit = max(r.value for r in readings), readings[0].unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadproof.model import EventKind, Finding, Verdict
+from loadproof.model import EventKind, Finding, Measure, Unit, Verdict
 
 if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
@@ -23,12 +23,34 @@ def judge_thresholds(run: Run) -> list[Finding]:
 
 def threshold_finding(data: dict[str, object], source: str, text: str) -> Finding:
     """What the engine said of one threshold: `data` as in its event, `text` as it was written in `source`."""
-    evidence = {"requirement": data["expression"], "source": source, "window": "the whole run", **data}
-    evidence["subject"] = data["metric"]
-    identity = f"{data['metric']}:{data['expression']}"
-    if data["ok"] is None:
+    samples = data.get("samples")
+    metric, expression, ok = str(data["metric"]), str(data["expression"]), data["ok"]
+    advice = ""
+    if ok is None:
+        verdict = Verdict.INCONCLUSIVE
         sentence = f"{text}: {data.get('reason') or 'the metric has no samples'}"
-        advice = "" if data.get("samples") else "k6 lets it pass; check the metric's name and tags"
-        return Finding(identity, Verdict.INCONCLUSIVE, sentence, evidence, advice)
-    word = "holds" if data["ok"] else "does not hold"
-    return Finding(identity, Verdict.PASS if data["ok"] else Verdict.FAIL, f"{text} {word}", evidence)
+        if not samples:
+            advice = "k6 lets it pass; check the metric's name and tags"
+    else:
+        verdict = Verdict.PASS if ok else Verdict.FAIL
+        sentence = f"{text} {'holds' if ok else 'does not hold'}"
+    value, unit = _value(data)
+    measure = Measure(
+        text=expression,
+        unit=unit,
+        value=value,
+        samples=samples if isinstance(samples, int) else None,
+    )
+    return Finding(
+        f"{metric}:{expression}", verdict, sentence, dict(data), advice,
+        measure=measure, subject=metric, source=source, window="the whole run",
+    )  # fmt: skip
+
+
+def _value(data: dict[str, object]) -> tuple[float | None, Unit]:
+    """What was measured, in our unit: k6's times are milliseconds."""
+    value, unit = data.get("value"), data.get("unit")
+    known = float(value) if isinstance(value, int | float) else None
+    if unit == "ms":
+        return known and known / 1000, Unit.SECONDS
+    return known, Unit(str(unit)) if unit in set(Unit) else Unit.NONE

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import stats
 
-from loadproof.model import Finding, Verdict
+from loadproof.model import Finding, FindingKind, Verdict
 from loadproof.units import format_duration, format_percent
 
 if TYPE_CHECKING:
@@ -191,6 +191,10 @@ def judge_steady(_run: Run, window: Window) -> list[Finding]:
         sentence += f", after {format_duration(window.warm_up_s)} cut as warm-up"
     advice = "hold the load longer, or find what keeps changing; not fit for a comparison with another run"
     evidence = {
-        "note": True, "comparison": "invalid", "steady": False, "warm_up_s": window.warm_up_s, "rows": rows,
+        "steady": False, "warm_up_s": window.warm_up_s, "rows": rows,
     }  # fmt: skip
-    return [Finding("steady", Verdict.INCONCLUSIVE, sentence, evidence, advice)]
+    return [
+        Finding(
+            "steady", Verdict.INCONCLUSIVE, sentence, evidence, advice, FindingKind.NOTE, incomparable=True
+        )
+    ]

@@ -9,7 +9,6 @@ import orjson
 from markupsafe import Markup
 
 from loadproof.model import EventKind, Unit
-from loadproof.reports.topics import is_requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,29 +88,31 @@ def _required(name: str, course: ResourceCourse, findings: Iterable[Finding]) ->
     """The limits that requirements set to this series, in its own unit."""
     found = []
     for finding in findings:
-        evidence = finding.evidence
-        if not is_requirement(finding) or evidence.get("series") != name or evidence.get("limit") is None:
+        measure = finding.measure
+        if measure is None or measure.series != name or measure.limit is None:
             continue
-        value = float(evidence["limit"])
-        if evidence.get("unit") == Unit.SHARE and course.unit != Unit.SHARE:
+        value = measure.limit
+        if measure.unit is Unit.SHARE and course.unit != Unit.SHARE:
             if course.limit is None:
                 continue
             value *= course.limit
-        found.append({"value": value, "label": f"{evidence['subject']} {evidence['operator']}"})
+        found.append({"value": value, "label": f"{finding.subject} {measure.operator}"})
     return found
 
 
 def _limit(finding: Finding) -> dict[str, Any] | None:
     """The limit of a requirement on requests, for the chart of its unit."""
-    evidence = finding.evidence
-    known = {Unit.SECONDS: "response", Unit.SHARE: "errors", Unit.PER_SECOND: "throughput"}
-    chart = known.get(evidence.get("unit", ""))
-    if not is_requirement(finding) or chart is None or "series" in evidence or evidence.get("limit") is None:
+    measure = finding.measure
+    if measure is None or measure.series or measure.limit is None:
         return None
-    subject, _, endpoint = str(evidence["subject"]).partition(" of ")
+    known = {Unit.SECONDS: "response", Unit.SHARE: "errors", Unit.PER_SECOND: "throughput"}
+    chart = known.get(measure.unit)
+    if chart is None:
+        return None
+    subject = finding.subject.replace(f" of {finding.endpoint}", "", 1)
     return {
-        "chart": chart, "subject": subject, "endpoint": endpoint, "operator": evidence["operator"],
-        "value": evidence["limit"], "verdict": str(finding.verdict),
+        "chart": chart, "subject": subject, "endpoint": finding.endpoint or "",
+        "operator": str(measure.operator), "value": measure.limit, "verdict": str(finding.verdict),
     }  # fmt: skip
 
 

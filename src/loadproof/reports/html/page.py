@@ -13,11 +13,12 @@ from loadproof.reports.evidence import (
     RequirementRow,
     evidence_facts,
     evidence_table,
+    failed_in_words,
     failed_text,
     requirement_row,
 )
 from loadproof.reports.reproduction import Reproduction, reproduction
-from loadproof.reports.topics import advice_of, by_topic, is_note, is_requirement, named
+from loadproof.reports.topics import advice_of, by_topic, is_requirement, named
 from loadproof.units import format_count, format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
@@ -137,23 +138,18 @@ def _meta(report: Report) -> list[tuple[str, str]]:
         ("Target", str(facts["target"] or "the scenario's own")),
         ("Started", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.started_at_s))),
         ("Took", format_duration(report.duration_s)),
-        ("Requests", f"{facts['requests']}, {facts['failed']} failed"),
+        ("Requests", f"{format_count(facts['requests'])}, {failed_in_words(facts['failed'])}"),
         ("Judged over", report.window),
     ]
 
 
 def _requirement(finding: Finding) -> RequirementLine:
-    evidence = finding.evidence
-    value, limit = evidence.get("value"), evidence.get("limit")
-    operator = str(evidence.get("operator", ""))
+    measure = finding.measure
+    assert measure is not None  # noqa: S101  # only requirements come here
+    operator = str(measure.operator or "")
     meter = None
-    if (
-        isinstance(value, int | float)
-        and isinstance(limit, int | float)
-        and limit > 0
-        and operator[:1] in "<>"
-    ):
-        meter = min(max(value / limit, 0.0), _GREATEST_METER)
+    if measure.value is not None and measure.limit and measure.limit > 0 and operator[:1] in {"<", ">"}:
+        meter = min(max(measure.value / measure.limit, 0.0), _GREATEST_METER)
     return RequirementLine(
         verdict=str(finding.verdict).lower(),
         mark=MARKS[finding.verdict],
@@ -165,7 +161,7 @@ def _requirement(finding: Finding) -> RequirementLine:
 
 
 def _finding(finding: Finding) -> FindingBlock:
-    note = is_note(finding)
+    note = finding.is_note
     return FindingBlock(
         mark="!" if note else MARKS[finding.verdict],
         kind="note" if note else str(finding.verdict).lower(),
@@ -240,7 +236,7 @@ def _unknown(report: Report) -> list[str]:
     undecided = [
         finding.sentence + (f" — {finding.advice}" if finding.advice else "")
         for finding in report.findings
-        if finding.verdict is Verdict.INCONCLUSIVE and not is_note(finding)
+        if finding.verdict is Verdict.INCONCLUSIVE and not finding.is_note
     ]
     return list(dict.fromkeys([*undecided, *report.notes, *_left_out(report)]))
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.analysis.judge import judge
-from loadproof.analysis.validity.generator import judge_generator
+from loadproof.analysis.validity.signals import read_signals
 from loadproof.analysis.window.windows import judged_window
 from loadproof.model import Event, EventKind, Unit, Verdict
 from tests.analysis import runs
+from tests.runs import START, error_rate, part, required
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ def found(*readings: Sequence[Reading], events: Sequence[Event] = ()) -> list[Fi
     run = runs.load(
         readings=[r for part in readings for r in part], slices=[runs.requests("/pay", 100)], events=events
     )
-    return judge_generator(run, judged_window(run))
+    return list(read_signals(run, judged_window(run)).findings)
 
 
 def lags(values: dict[int, float]) -> list[Reading]:
@@ -50,12 +51,35 @@ def test_a_late_heartbeat_spoils_the_run_when_it_is_late_often(
     assert ids == (["generator.lag"] if invalid else [])
 
 
-def test_an_invalid_generator_beats_every_other_verdict() -> None:
-    """A run whose generator was late is INCONCLUSIVE, whatever was required."""
-    run = runs.load(readings=lags(dict.fromkeys(range(30), 0.2)), slices=[runs.requests("/pay", 100)])
-    report = judge(run)
+@pytest.mark.parametrize(
+    ("lag_s", "took_s", "limit_s", "failed", "verdict", "why"),
+    [
+        (0.2, 0.15, 0.1, 0, Verdict.INCONCLUSIVE, "150 ms less 200 ms of lag may be within 100 ms"),
+        (0.035, 0.633, 0.1, 0, Verdict.FAIL, "633 ms less 35 ms are not within 100 ms"),
+        (0.2, 0.08, 0.1, 0, Verdict.PASS, "lag only adds: without it, it would be faster still"),
+        (0.2, 0.08, 0.1, 5, Verdict.FAIL, "wrong statuses come from no lag"),
+    ],
+)
+def test_lag_is_weighed(
+    lag_s: float, took_s: float, limit_s: float, failed: int, verdict: Verdict, why: str
+) -> None:
+    """Lag explains what it measures and no more."""
+    assert why
+    users = runs.series("load.users", 10.0, Unit.COUNT, looks=False)
+    made = runs.load(
+        readings=[*lags(dict.fromkeys(range(60), lag_s)), *users],
+        slices=[part(s - START + runs.START, times_s=[took_s] * 10, failed=failed) for s in range(60)],
+        requirements=[required(limit_s), error_rate(0.05)],
+    )
+    assert judge(made).verdict is verdict
+
+
+def test_what_could_not_be_sent_beats_every_other_verdict() -> None:
+    """A run whose generator was out of descriptors is INCONCLUSIVE, whatever was required."""
+    filled = runs.series("locust.fds", {9: 950.0}, Unit.COUNT, 1000.0, looks=False)
+    report = judge(runs.load(readings=filled, slices=[runs.requests("/pay", 100)]))
     assert report.verdict is Verdict.INCONCLUSIVE
-    assert report.sentence.startswith("the generator could not keep up: in 30 of 60 s")
+    assert report.sentence.startswith("the generator was out of file descriptors: 950 of 1,000")
 
 
 def test_the_worst_process_of_several_counts() -> None:
@@ -123,7 +147,7 @@ def test_one_unsent_request_among_many_decides_nothing() -> None:
     run = runs.load(
         slices=[runs.requests("/pay", 10_000)], events=[unsent("[Errno 24] Too many open files", 9)]
     )
-    assert judge_generator(run, judged_window(run)) == []
+    assert read_signals(run, judged_window(run)).findings == ()
 
 
 def test_unsent_requests_are_told_with_the_sockets_there_were() -> None:

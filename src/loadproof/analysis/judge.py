@@ -12,8 +12,9 @@ from loadproof.analysis.search.capacity import Course, broken_window, capacity_w
 from loadproof.analysis.shapes.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_requirement
 from loadproof.analysis.shapes.stress import find_breaking_point
+from loadproof.analysis.validity.condition import Judged
+from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.validity.dropped import judge_dropped
-from loadproof.analysis.validity.generator import judge_generator
 from loadproof.analysis.validity.guard import REFUSED, guard_note, judge_guard
 from loadproof.analysis.validity.integrity import judge_integrity
 from loadproof.analysis.validity.promise import judge_promise
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
 
 ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
-    judge_generator,
     judge_dropped,
     judge_steady,
     find_breaking_point,
@@ -94,10 +94,18 @@ def judge(
         for requirement, finding in zip(run.plan.requirements, of_requirements, strict=True)
         if finding.verdict is Verdict.FAIL
     ]
+    validity = judge_validity(
+        Judged(
+            run, window, judged, load,
+            requirements=tuple(zip(run.plan.requirements, of_requirements, strict=True)),
+            thresholds=tuple(judge_thresholds(narrowed(run, course) if course else run)),
+            search=course is not None,
+        )
+    )  # fmt: skip
     findings = [
         *invalid,
-        *of_requirements,
-        *judge_thresholds(narrowed(run, course) if course else run),
+        *validity.requirements,
+        *validity.thresholds,
         *judge_consistency(run),
         *further,
     ]
@@ -109,7 +117,7 @@ def judge(
         found = [find_capacity(run, course), *find_bottleneck(run, broken_window(course), course)]
     else:
         found = [finding for analysis in ANALYSES for finding in analysis(run, window)]
-    findings = [*of_load, *findings, *found, *breach_note(run, window, broken)]
+    findings = [*of_load, *findings, *validity.findings, *found, *breach_note(run, window, broken)]
     verdict = overall_verdict(findings)
     span = load_span(run)
     return Report(
@@ -127,6 +135,7 @@ def judge(
         errors=tuple(_errors(run)),
         notes=tuple(_notes(run)),
         facts=_facts(run),
+        conditions=validity.conditions,
         charts=charts_of(run, window) if draw else None,
     )
 

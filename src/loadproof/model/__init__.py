@@ -6,7 +6,7 @@ fractions of 1, unless a name says otherwise.
 
 from __future__ import annotations
 
-from loadproof.model.judged import EndpointSummary, Finding, FindingKind, Measure, Report, Verdict
+from loadproof.model.judged import Condition, EndpointSummary, Finding, FindingKind, Measure, Report, Verdict
 from loadproof.model.measured import Endpoint, Event, EventKind, FailureKind, Outcome, Reading, Slice
 from loadproof.model.planned import (
     ConsistencyCheck,
@@ -24,6 +24,7 @@ from loadproof.model.planned import (
 )
 
 __all__ = [
+    "Condition",
     "ConsistencyCheck",
     "Endpoint",
     "EndpointSummary",

@@ -115,6 +115,21 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """One of the things that a PASS stands on, as this run shows it."""
+
+    name: str
+    """For programs: "played"."""
+    title: str
+    """In words: "played to its end"."""
+    holds: bool | None
+    """None where the run does not tell."""
+    sentence: str
+    """What was found, with its numbers."""
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointSummary:
     """One line of the endpoints table over the judged window."""
 
@@ -150,5 +165,7 @@ class Report:
     notes: tuple[str, ...]
     facts: dict[str, Any]
     """Engine, versions, target, host, plan: what is needed to repeat the run."""
+    conditions: tuple[Condition, ...] = ()
+    """Of validity, all ten in their order."""
     charts: Charts | None = None
     """What is drawn; made only for reports that draw."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from loadproof.analysis.judge import ANALYSES
 from loadproof.analysis.validity.integrity import judge_integrity
 from loadproof.analysis.validity.promise import judge_promise
+from loadproof.analysis.validity.signals import read_signals
 from loadproof.analysis.verdict.load import applied_load
 from loadproof.analysis.window.omission import served_quantile
 from loadproof.analysis.window.windows import judged_window, sample
@@ -235,6 +236,7 @@ def _invalid(run: Run, window: Window, judged: Sequence[Slice]) -> list[str]:
         *judge_integrity(run, window),
         *(finding for analysis in ANALYSES for finding in analysis(run, window)),
     ]
+    found += read_signals(run, window).findings
     grave = [finding.sentence for finding in found if finding.invalidates or finding.incomparable]
     promise = judge_promise(run, window, applied_load(run, judged, window))
     grave += [finding.sentence for finding in promise if finding.verdict is not Verdict.PASS]

@@ -1,268 +1,68 @@
-"""Whether the generator kept up: what it measured while it did not is its own slowness, not the service's.
-
-The deciding signal is how late the generator's own heartbeat woke (engines/locust/inside/heartbeat.py): an
-answer that comes meanwhile waits as long to be seen. Processor use alone decides nothing, since a closed load
-without think time rightly uses its core whole; it is told as supporting evidence. A slow service makes none
-of these signals: its users wait, and the heartbeat is on time.
-"""
+"""Condition: the generator kept up, or what it was late by decides nothing."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from loadproof.analysis.validity.scarce import lacks
-from loadproof.analysis.window.windows import sample
-from loadproof.model import EventKind, Finding, FindingKind, Verdict
-from loadproof.units import format_count, format_duration, format_percent, format_rate
+from loadproof.analysis.validity.condition import Judged, Ruling
+from loadproof.analysis.validity.promise import judge_promise
+from loadproof.analysis.validity.signals import read_signals
+from loadproof.analysis.validity.weighing import Delay, weighed
+from loadproof.model import FindingKind, Subject, Unit, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Reading
-    from loadproof.runfile.reader import Run
-
-LEAST_LAG_S: Final = 0.020
-"""A process that does nothing else wakes up to 16 ms late on a machine whose two cores others use as well
-(measured; docs/generator-health.md): below this the lag says nothing of the generator."""
-LAG_OF_MEDIAN: Final = 0.05
-GREATEST_CPU: Final = 0.80
-GREATEST_FILLED: Final = 0.90
-"""Of file descriptors."""
-LEAST_SHARE: Final = 0.05
-LEAST_RESENT: Final = 0.01
-"""TCP segments sent again, for each request."""
-LONGEST_S: Final = 10
-LEAST_SECONDS: Final = 2
-"""So many seconds may always be bad: in a run of a minute one hiccup of the machine decides nothing."""
-GREATEST_RATIO: Final = 1.2
-"""Of the generator's median to the probe's on the same endpoint."""
-_LEAST_DIFFERENCE_S: Final = 0.005
-_LEAST_PROBES: Final = 20
-_MORE_POWER: Final = "add --processes, start fewer users in each, or drive the load from more machines"
+    from loadproof.model import Finding
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """Seconds in which one signal was beyond its threshold."""
-
-    seconds: tuple[int, ...]
-    measured: int
-    worst: float
-    threshold: float
-    lost_s: float = 0.0
-    """Time in which it stood still, where that is known."""
-
-    @property
-    def counts(self) -> bool:
-        """More than 5 % of the measured seconds, or of the time, or more than 10 seconds in a row."""
-        often = len(self.seconds) > max(LEAST_SECONDS, LEAST_SHARE * self.measured)
-        return often or self.lost_s > LEAST_SHARE * self.measured or _longest_row(self.seconds) > LONGEST_S
-
-    def evidence(self) -> dict[str, Any]:
-        return {
-            "bad_seconds": len(self.seconds), "measured_seconds": self.measured, "worst": self.worst,
-            "threshold": self.threshold, "longest_s": _longest_row(self.seconds),
-        }  # fmt: skip
+def judge_generator(judged: Judged) -> Ruling:
+    """Where it could not send, nothing counts; where it was late, what the delay may explain is in doubt."""
+    if judged.search:
+        return Ruling(True, "a trial that the generator spoilt is void by itself")
+    found = read_signals(judged.run, judged.window)
+    revised = _doubts(judged, found.delay) if found.delay else {}
+    # What was late and decides nothing is worth knowing all the same.
+    late = found.late if revised else tuple(_as_note(finding) for finding in found.late)
+    findings = (*found.spoilt, *late, *found.notes)
+    if found.spoilt or revised:
+        first = (*found.spoilt, *late)[0]
+        return Ruling(False, first.sentence, first.advice, findings, revised)
+    if found.late:
+        return Ruling(True, "it was late at times, and that decides no requirement", "", findings)
+    if not judged.run.readings and judged.imported:
+        return Ruling(None, "an imported file does not tell how the generator fared", "", findings)
+    return Ruling(True, "the generator kept up", "", findings)
 
 
-def judge_generator(run: Run, window: Window) -> list[Finding]:
-    """One finding for each signal that spoilt the measurement; a note when only its processor was busy."""
-    own: dict[tuple[str, str], list[Reading]] = defaultdict(list)
-    for reading in run.readings:
-        if reading.source in ("locust", "k6", "probe") and int(reading.time_s) in window.seconds:
-            own[reading.source, reading.series].append(reading)
-    late = _lag(run, own["locust", "scheduler_lag"], own, window)
-    findings = [*_scarce(run, own, window), *late, *_k6_starved(own), *_dropped(run, own, window)]
-    findings += [*_probe(run, own, window), *_resent(run, window)]
-    return findings if late else [*findings, *_busy(run, own, window)]
+def _as_note(finding: Finding) -> Finding:
+    return replace(finding, verdict=Verdict.PASS, kind=FindingKind.NOTE)
 
 
-def _lag(
-    run: Run, lags: Sequence[Reading], own: dict[tuple[str, str], list[Reading]], window: Window
-) -> list[Finding]:
-    if not lags:
-        return []
-    median_s = sample(p for p in run.slices if p.second in window.seconds).response.quantile(0.5) or 0.0
-    threshold_s = max(LEAST_LAG_S, LAG_OF_MEDIAN * median_s)
-    bad = _beyond(lags, lambda reading: reading.value > threshold_s, threshold_s)
-    # The latest wake-up of a second is about as late as the stall was long.
-    stalls_s = {int(r.time_s): min(1.0, r.value) for r in lags if r.value > threshold_s}
-    bad = replace(bad, lost_s=sum(stalls_s.values()))
-    if not bad.counts:
-        return []
-    sentence = (
-        f"the generator could not keep up: in {_share(bad)} it woke later than "
-        f"{format_duration(threshold_s)} (at worst {format_duration(bad.worst)}), and response times hold "
-        "that delay"
+def _doubts(judged: Judged, delay: Delay) -> dict[int, Finding]:
+    promise = judge_promise(judged.run, judged.window, judged.load)
+    applied = any(finding.verdict is Verdict.PASS for finding in promise)
+    revised = {}
+    for place, (requirement, finding) in enumerate(judged.requirements):
+        doubt = weighed(requirement, finding, delay, judged.slices, judged.window)
+        if doubt is None and not applied and finding.verdict is Verdict.PASS:
+            # Lag only adds to times: a PASS stands, if what was late was not the load itself.
+            doubt = _unproved(finding) if requirement.subject is Subject.RESPONSE_TIME else None
+        if doubt is not None:
+            revised[place] = doubt
+    for place, finding in enumerate(judged.thresholds, start=len(judged.requirements)):
+        timed = finding.measure is not None and finding.measure.unit is Unit.SECONDS
+        if timed and finding.verdict is Verdict.FAIL:
+            revised[place] = replace(
+                finding,
+                verdict=Verdict.INCONCLUSIVE,
+                sentence=f"{finding.sentence}, but the generator's own delay may be why",
+            )
+    return revised
+
+
+def _unproved(finding: Finding) -> Finding:
+    return replace(
+        finding,
+        verdict=Verdict.INCONCLUSIVE,
+        sentence=f"{finding.sentence}, but the generator was late and what load it made is not known",
     )
-    cpu = _mean(own["locust", "cpu"])
-    waited = _mean(own["locust", "waited"])
-    evidence = {**bad.evidence(), "cpu": cpu, "waited": waited}
-    advice = _MORE_POWER
-    if cpu is not None and cpu >= GREATEST_CPU:
-        rate = _throughput(run, window)
-        sentence += (
-            f"; it used {format_percent(cpu)} of its core: this machine ends at about {format_rate(rate)}"
-        )
-        advice = f"{_MORE_POWER}; or do less in the scenario's own code"
-    elif waited is not None and waited >= 1 - GREATEST_CPU:
-        sentence += f"; for {format_percent(waited)} of the time it was ready and others had the processors"
-        advice = "give it processors of its own: another machine, or a greater CPU limit"
-    elif cpu is not None:
-        sentence += f"; it used only {format_percent(cpu)} of its core: something held it back"
-        advice = "look for code in the scenario that blocks, for a CPU limit, and for a machine that pauses"
-    pause_s = max((r.value for r in own["locust", "gc_pause"]), default=0.0)
-    evidence["longest_gc_s"] = pause_s
-    if pause_s > threshold_s:
-        sentence += f"; its garbage collection took up to {format_duration(pause_s)}"
-    return [Finding("generator.lag", Verdict.INCONCLUSIVE, sentence, evidence, advice, invalidates=True)]
-
-
-def _busy(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
-    """A busy processor without lag is worth knowing: throughput may be the generator's limit."""
-    bad = _beyond(own["locust", "cpu"], lambda reading: reading.value >= GREATEST_CPU, GREATEST_CPU)
-    if not bad.counts or len(bad.seconds) * 2 < bad.measured:
-        return []
-    rate = format_rate(_throughput(run, window))
-    sentence = (
-        f"Locust used {format_percent(GREATEST_CPU)} of its core or more in {_share(bad)}, on time all the "
-        f"same: {rate} may be what this machine can send, and not the service's limit"
-    )
-    return [Finding("generator.cpu", Verdict.PASS, sentence, bad.evidence(), _MORE_POWER, FindingKind.NOTE)]
-
-
-def _k6_starved(own: dict[tuple[str, str], list[Reading]]) -> list[Finding]:
-    """k6 has no heartbeat: it was late when it used its cores whole, or was ready and got none."""
-    filled = [r for r in own["k6", "cpu"] if r.limit]
-    bad = _beyond(filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_CPU, GREATEST_CPU)
-    if not bad.counts:
-        return []
-    cores = filled[-1].limit or 0.0
-    sentence = (
-        f"k6 used {format_percent(GREATEST_CPU)} of its {cores:g} cores or more in {_share(bad)}: response "
-        "times hold its own delay"
-    )
-    evidence = bad.evidence()
-    advice = "drive the load from a larger machine, or do less in the script for each request"
-    return [Finding("generator.cpu", Verdict.INCONCLUSIVE, sentence, evidence, advice, invalidates=True)]
-
-
-def _scarce(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
-    """What it ran out of: requests that it could not send are failures of its own, not of the service."""
-    found = []
-    for lack in lacks(run, window):
-        scarce = lack.scarce
-        filled = [r for engine in ("locust", "k6") for r in own[engine, scarce.series] if r.limit]
-        bad = _beyond(filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_FILLED, GREATEST_FILLED)
-        if not lack.counts and not (scarce.decides and bad.seconds):
-            continue
-        sentence = lack.sentence
-        if filled:
-            limit = format_count(round(filled[-1].limit or 0.0))
-            sentence += ": " + scarce.counted.format(used=format_count(round(bad.worst)), limit=limit)
-        evidence = {**bad.evidence(), "unsent": lack.unsent, "share": lack.share}
-        found.append(_invalid(scarce.id, sentence, evidence, scarce.advice))
-    return found
-
-
-def _resent(run: Run, window: Window) -> list[Finding]:
-    """Segments that TCP sent again: response times hold what the network, or a full accept queue, lost."""
-    resent = [
-        reading
-        for reading in run.readings
-        if (reading.source, reading.series) == ("host", "tcp.retransmits")
-        and int(reading.time_s) in window.seconds
-    ]
-    rate = _throughput(run, window)
-    mean = _mean(resent) or 0.0
-    if not rate or mean / rate < LEAST_RESENT:
-        return []
-    sentence = (
-        f"TCP sent {mean:.1f} segments a second again, for {format_rate(rate)}: packets were lost, or found "
-        "the service's accept queue full, and each of them costs its request 200 ms or more"
-    )
-    evidence = {"resent_per_s": mean, "requests_per_s": rate}
-    advice = "look at the path to the service, and at the backlog that it listens with (net.core.somaxconn)"
-    return [Finding("network.resent", Verdict.PASS, sentence, evidence, advice, FindingKind.NOTE)]
-
-
-def _dropped(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
-    """Iterations that k6 planned and never started: it drops when no virtual user is free."""
-    drops = own["k6", "dropped_iterations"]
-    dropped = sum(reading.value for reading in drops)
-    done = sum(reading.value for reading in own["k6", "iterations"])
-    if not dropped:
-        return []
-    seconds = tuple(sorted({int(reading.time_s) for reading in drops if reading.value > 0}))
-    bad = Violation(seconds, window.duration_s, max(r.value for r in drops), 0.0)
-    share = dropped / (dropped + done)
-    if not bad.counts and share < LEAST_SHARE:
-        return []
-    warned = any("Insufficient VUs" in event.message for event in run.events_of(EventKind.ENGINE_LOG))
-    sentence = (
-        f"{format_percent(share)} of the planned iterations never started ({format_count(round(dropped))} in "
-        f"{len(seconds)} of {window.duration_s} s): no virtual user was free"
-        + (", and k6 had started all that it may (maxVUs)" if warned else "")
-    )
-    evidence = {**bad.evidence(), "dropped": dropped, "share": share}
-    advice = (
-        "raise maxVUs (--max-users); if the service's response time uses them up, the rate is too much for it"
-    )
-    return [Finding("load.dropped", Verdict.INCONCLUSIVE, sentence, evidence, advice, invalidates=True)]
-
-
-def _probe(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
-    """The same endpoint asked by a process that does nothing else: it must not be much faster."""
-    times = own["probe", "response_time"]
-    path = str(run.plan.options.get("probe", ""))
-    same = [p for p in run.slices if p.second in window.seconds and str(p.endpoint) == f"GET {path}"]
-    ours_s = sample(same).response.quantile(0.5)
-    if len(times) < _LEAST_PROBES or ours_s is None:
-        return []
-    theirs_s = float(np.median([reading.value for reading in times]))
-    ratio = ours_s / theirs_s if theirs_s > 0 else 1.0
-    if ratio <= GREATEST_RATIO or ours_s - theirs_s < _LEAST_DIFFERENCE_S:
-        return []
-    sentence = (
-        f"the generator measured {format_duration(ours_s)} for GET {path} (median) where an idle process "
-        f"beside it measured {format_duration(theirs_s)}: the difference is the generator's own"
-    )
-    evidence = {"generator_p50_s": ours_s, "probe_p50_s": theirs_s, "ratio": ratio}
-    return [_invalid("generator.probe", sentence, evidence, _MORE_POWER)]
-
-
-def _invalid(name: str, sentence: str, evidence: dict[str, Any], advice: str) -> Finding:
-    return Finding(name, Verdict.INCONCLUSIVE, sentence, evidence, advice, invalidates=True)
-
-
-def _beyond(readings: Sequence[Reading], bad: Callable[[Reading], bool], threshold: float) -> Violation:
-    """Any process that is beyond makes the second bad."""
-    seconds = tuple(sorted({int(reading.time_s) for reading in readings if bad(reading)}))
-    measured = len({int(reading.time_s) for reading in readings})
-    return Violation(seconds, measured, max((r.value for r in readings), default=0.0), threshold)
-
-
-def _longest_row(seconds: Sequence[int]) -> int:
-    longest = length = 0
-    for index, second in enumerate(seconds):
-        length = length + 1 if index and seconds[index - 1] == second - 1 else 1
-        longest = max(longest, length)
-    return longest
-
-
-def _share(bad: Violation) -> str:
-    return f"{len(bad.seconds)} of {bad.measured} s"
-
-
-def _mean(readings: Sequence[Reading]) -> float | None:
-    return float(np.mean([reading.value for reading in readings])) if readings else None
-
-
-def _throughput(run: Run, window: Window) -> float:
-    requests = sum(part.requests for part in run.slices if part.second in window.seconds)
-    return requests / window.duration_s if window.duration_s else 0.0

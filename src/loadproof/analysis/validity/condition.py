@@ -1,0 +1,74 @@
+"""What the conditions of validity are judged from, and what each of them answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from loadproof.model import EventKind, Finding, FindingKind, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.analysis.verdict.load import AppliedLoad
+    from loadproof.analysis.window.windows import Window
+    from loadproof.model import Requirement, Slice
+    from loadproof.runfile.reader import Run
+
+_TELLING: Final = (
+    EventKind.PLAYED, EventKind.AIMED, EventKind.CHECKED, EventKind.WIRE, EventKind.STATUSES,
+    EventKind.RAISED, EventKind.OWN_GATE, EventKind.UNTOLD, EventKind.ENDED_BY,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A run as far as it is judged when its conditions are asked."""
+
+    run: Run
+    window: Window
+    slices: Sequence[Slice]
+    """Of the window."""
+    load: AppliedLoad
+    requirements: tuple[tuple[Requirement, Finding], ...] = ()
+    thresholds: tuple[Finding, ...] = ()
+    """Of the engine's own."""
+    search: bool = False
+    """A search for the capacity: its trials break on purpose and are judged one by one."""
+
+    @property
+    def imported(self) -> bool:
+        """Whether another program wrote the file."""
+        return "imported" in self.run.facts
+
+    @property
+    def telling(self) -> bool:
+        """Whether the engine reported what happened in the scenario, as it does since 0.2."""
+        return any(event.kind in _TELLING for event in self.run.events)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """One condition's answer."""
+
+    holds: bool | None
+    """None where the run does not tell."""
+    sentence: str
+    advice: str = ""
+    findings: tuple[Finding, ...] = ()
+    """What joins the report's findings."""
+    revised: dict[int, Finding] = field(default_factory=dict)
+    """Findings of requirements that it puts in doubt, by their place."""
+
+
+IMPORTED: Final = "an imported file does not tell"
+OLDER: Final = "the run file does not tell: it was written by an engine that did not report it"
+
+
+def broken(name: str, sentence: str, advice: str, evidence: dict[str, Any] | None = None) -> Ruling:
+    """The condition does not hold, and nothing can be concluded from the run."""
+    finding = Finding(
+        f"valid.{name}", Verdict.INCONCLUSIVE, sentence, evidence or {}, advice, FindingKind.CONDITION,
+        invalidates=True,
+    )  # fmt: skip
+    return Ruling(False, sentence, advice, (finding,))

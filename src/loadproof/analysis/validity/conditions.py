@@ -1,0 +1,72 @@
+"""The ten conditions of validity: what a PASS stands on. docs/what-a-pass-means.md has a section on each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from loadproof.analysis.validity.generator import judge_generator
+from loadproof.model import Condition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadproof.analysis.validity.condition import Judged, Ruling
+    from loadproof.model import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One condition."""
+
+    name: str
+    title: str
+    judge: Callable[[Judged], Ruling]
+
+
+CONDITIONS: Final = (Row("generator", "the generator kept up", judge_generator),)
+"""In the order in which a reader asks; each sees what those before it put in doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """What the conditions say together."""
+
+    conditions: tuple[Condition, ...]
+    findings: tuple[Finding, ...]
+    requirements: tuple[Finding, ...]
+    """Those of `Judged.requirements`, revised."""
+    thresholds: tuple[Finding, ...]
+
+
+def judge_validity(judged: Judged) -> Validity:
+    """Ask every condition."""
+    conditions: list[Condition] = []
+    findings: list[Finding] = []
+    for row in CONDITIONS:
+        ruling = row.judge(judged)
+        conditions.append(Condition(row.name, row.title, ruling.holds, ruling.sentence, ruling.advice))
+        findings += ruling.findings
+        judged = _revised(judged, ruling.revised)
+    return Validity(
+        tuple(conditions),
+        tuple(findings),
+        tuple(found for _, found in judged.requirements),
+        judged.thresholds,
+    )
+
+
+def _revised(judged: Judged, revised: dict[int, Finding]) -> Judged:
+    if not revised:
+        return judged
+    number = len(judged.requirements)
+    return replace(
+        judged,
+        requirements=tuple(
+            (requirement, revised.get(place, finding))
+            for place, (requirement, finding) in enumerate(judged.requirements)
+        ),
+        thresholds=tuple(
+            revised.get(number + place, finding) for place, finding in enumerate(judged.thresholds)
+        ),
+    )

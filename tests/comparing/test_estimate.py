@@ -9,7 +9,7 @@ import pytest
 from scipy import special, stats
 
 from loadproof.analysis.compare.estimate import blocked, compared, moderated, one_against, welch
-from loadproof.analysis.compare.families import false_discovery, holm
+from loadproof.analysis.compare.families import false_discovery, familywise
 from loadproof.analysis.compare.looks import look_levels, look_rounds, nominal_levels
 from loadproof.analysis.compare.power import runs_needed
 from loadproof.analysis.compare.within_run import block_length
@@ -82,11 +82,13 @@ def test_the_prior_is_found_again() -> None:
     assert estimates[0].df == pytest.approx(df + prior_df / 2, rel=0.1)
 
 
-def test_holm_is_the_published_example() -> None:
-    """Steps times the number that is left, never falling."""
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+def test_corrections_for_many_are_the_published_examples() -> None:
+    """Hochberg steps up: the greatest stands as it is, and where all say the same nothing is lost."""
+    assert familywise([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.04, 0.04, 0.02])
+    assert familywise([0.02] * 5) == pytest.approx([0.02] * 5)
+    assert familywise([0.02, 0.9, 0.9]) == pytest.approx([0.06, 0.9, 0.9])
     assert false_discovery([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
-    assert (holm([]), false_discovery([])) == ([], [])
+    assert (familywise([]), false_discovery([])) == ([], [])
 
 
 def test_runs_needed_are_those_of_the_textbook() -> None:

@@ -120,7 +120,7 @@ def _remarks(comparison: Comparison) -> list[str]:
         what = "nothing that is found fails; a proved change"
     decide = f"{what} of {format_percent(comparison.tolerance)} or more decides, ● is a gate"
     if decisive > 1:
-        decide += f"; proof is corrected for {decisive} rows (Holm), the intervals are each row's own"
+        decide += f"; proof is corrected for {decisive} rows (Hochberg), the intervals are each row's own"
     better = [] if comparison.change is Change.IMPROVED else comparison.proved(Change.IMPROVED)
     if better:
         more = f" (and {len(better) - 1} more)" if len(better) > 1 else ""

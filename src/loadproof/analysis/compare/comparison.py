@@ -78,8 +78,8 @@ class Row:
     method: str = ""
     p: float | None = None
     p_adjusted: float | None = None
-    """Holm over the gates, Holm over what else decides, each with its share of the odds; Benjamini-Hochberg
-    over the rest."""
+    """Hochberg over the gates, and over what else decides, each with its share of the odds;
+    Benjamini-Hochberg over the rest."""
     worse_when_greater: bool = True
     accepted: bool = False
     """It regressed, and that is what was meant."""

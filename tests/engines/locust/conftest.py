@@ -45,8 +45,10 @@ class Lab:
         }
         return Plan(**{**given, **settings})
 
-    def run(self, text: str | Path, *args: str, **settings: Any) -> tuple[Outcome, Recording]:
-        sink = Recording()
+    def run(
+        self, text: str | Path, *args: str, sink: Recording | None = None, **settings: Any
+    ) -> tuple[Outcome, Recording]:
+        sink = sink or Recording()
         plan = self.plan(text, *args, **settings)
         return asyncio.run(asyncio.wait_for(LocustEngine().run(plan, sink), 60)), sink
 

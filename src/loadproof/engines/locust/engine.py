@@ -124,8 +124,7 @@ class LocustEngine:
                 for row in message["rows"]:
                     sink.event(slow_request(row))
             case "event":
-                kind = EventKind(message["kind"])
-                sink.event(Event(message["time"], kind, message["message"], message["data"]))
+                self._on_event(message, sink)
             case "order?":
                 if self._giver is not None:
                     self._giver.give()
@@ -136,6 +135,12 @@ class LocustEngine:
             case _:
                 for reading in _readings(message):
                     sink.reading(reading)
+
+    def _on_event(self, message: dict[str, Any], sink: Sink) -> None:
+        kind = EventKind(message["kind"])
+        if kind is EventKind.ENDED_BY and self._child.stops and message["data"]["by"] == "signal":
+            return  # the signal was ours: whoever asked for it has said so
+        sink.event(Event(message["time"], kind, message["message"], message["data"]))
 
     def _on_line(self, line: str, sink: Sink) -> None:
         if not line.strip():

@@ -6,6 +6,7 @@ master and in each worker: a worker's rows travel to the master inside Locust's 
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import socket
@@ -23,7 +24,8 @@ from loadproof.clock import wall_clock
 from loadproof.engines.exemplars import Exemplars, described_response
 from loadproof.engines.locust import session
 from loadproof.engines.locust.channel import encode
-from loadproof.engines.locust.inside import guard
+from loadproof.engines.locust.inside import guard, stopping
+from loadproof.engines.locust.inside.course import Course
 from loadproof.engines.locust.inside.failures import classify
 from loadproof.engines.locust.inside.heartbeat import Heartbeat
 from loadproof.engines.locust.inside.in_flight import InFlight
@@ -50,8 +52,6 @@ if TYPE_CHECKING:
 
 _REPORT_KEY = "loadproof"
 _TEXT_LIMIT = 500
-_SCENARIO_ERRORS = 20
-"""Distinct exceptions of tasks that are told; later ones are counted by Locust's own report."""
 
 
 class Plugin:
@@ -69,7 +69,7 @@ class Plugin:
         self._runner: Any = None
         self._far = clock is not None
         self._worker = WorkerSide(settings, clock, self._send)
-        self._scenario_errors: set[str] = set()
+        self._course = Course(settings, self._clock, self._event)
         self._fallbacks: set[str] = set()
         """Features that Loadproof's HTTP client left to Locust's, told once each."""
         self._refusals: list[str] = []
@@ -96,6 +96,8 @@ class Plugin:
         if self._settings.session == "loadproof":
             session.install()
         self._worker.install()
+        self._course.raised.install()
+        stopping.install()
         events.init.add_listener(self._on_init)
         events.request.add_listener(Listener(self._on_request, self._on_success))
 
@@ -104,6 +106,7 @@ class Plugin:
         options = environment.parsed_options
         if not isinstance(runner, MasterRunner):
             self._heartbeat.start()
+            stopping.attach(runner)
         if self._open is not None:
             self._open.attach(environment, runner)
         elif not isinstance(runner, MasterRunner):
@@ -112,9 +115,11 @@ class Plugin:
             if options.processes:
                 die_with_parent(os.getppid())
             self._worker.attach(runner)
+            self._course.attach(environment, runner)
+            events.test_start.add_listener(lambda **_: self._course.ending.started())
             if self._far:
                 events.quit.add_listener(self._on_worker_quit)
-                gevent.signal_handler(signal.SIGINT, _interrupt)
+                gevent.signal_handler(signal.SIGINT, self._interrupt)
             else:
                 self._channel.close()
             events.report_to_master.add_listener(self._on_report_to_master)
@@ -136,12 +141,14 @@ class Plugin:
             self._workers.attach(runner)
             events.worker_report.add_listener(self._on_worker_report)
             runner.quit = self._quit_patiently  # type: ignore[method-assign]
+        self._course.attach(environment, runner)
         events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_test_stopping)
-        events.user_error.add_listener(self._on_user_error)
         events.quit.add_listener(self._on_quit)
         gevent.spawn(self._report_for_ever)
-        gevent.signal_handler(signal.SIGINT, _interrupt)
+        # Whoever ends this process on the way (sys.exit, an init listener that raises) leaves what is known.
+        atexit.register(self._report, everything=True)
+        gevent.signal_handler(signal.SIGINT, self._interrupt)
         # gevent's timers count from the loop's last turn, and importing kept it from turning: without this,
         # --run-time would be short by as long as the locustfile took to load (0.8 s of 2 s, seen).
         gevent.get_hub().loop.update_now()
@@ -196,6 +203,7 @@ class Plugin:
             "fallbacks": list(session.LEDGER.fallbacks),
             "refusals": self._refusals,
             "health": self._heartbeat.take(),
+            "course": self._course.report(),
             **self._worker.report(sum(row[3] for row in slices)),
         }
         if self._open is not None:
@@ -208,6 +216,7 @@ class Plugin:
         if report is None or not self._workers.accept(client_id, data["user_count"], report):
             return
         self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
+        self._course.add_report(report["course"])
         self._tell_fallbacks(report["fallbacks"])
         self._tell_refusals(report["refusals"])
         self._send({"t": "health", "rows": report["health"]})
@@ -231,14 +240,18 @@ class Plugin:
             self._send({"t": "arrivals", "rows": rows})
         elif self._paced.pace_s is not None:
             self._send({"t": "paced", "rows": self._paced.rows(), "pace_s": self._paced.pace_s})
+        self._course.tell(everything=everything)
         self._tell_fallbacks(session.LEDGER.fallbacks)
         self._tell_refusals(self._refusals)
         if health := self._heartbeat.take():
             self._send({"t": "health", "rows": health})
         self._send_exemplars(self._exemplars.take(everything=everything))
-        self._send({"t": "users", "time": self._clock(), "users": self._runner.user_count})
+        users = self._runner.user_count
+        self._send({"t": "users", "time": self._clock(), "users": users})
         if isinstance(self._runner, MasterRunner):
             self._workers.watch()
+        if self._course.is_over(users) and self._runner.environment.parsed_options.headless:
+            gevent.spawn(self._runner.quit)
 
     def _tell_fallbacks(self, features: Iterable[str]) -> None:
         for feature in sorted(set(features) - self._fallbacks):
@@ -268,6 +281,7 @@ class Plugin:
 
     def _on_test_start(self, **_: Any) -> None:
         self._workers.start()
+        self._course.ending.started()
         if self._open is not None:
             self._open.test_started()
         elif self._user_trials is not None:
@@ -280,12 +294,6 @@ class Plugin:
         ended_s = self._clock() if driven is None else driven.ended_s()
         message = "the load ended; users finish what they are doing"
         self._event(EventKind.LOAD_ENDED, message, ended_s)
-
-    def _on_user_error(self, exception: BaseException, **_: Any) -> None:
-        text = f"{type(exception).__name__}: {exception}"[:_TEXT_LIMIT]
-        if text not in self._scenario_errors and len(self._scenario_errors) < _SCENARIO_ERRORS:
-            self._scenario_errors.add(text)
-            self._event(EventKind.SCENARIO_ERROR, f"a task raised {text}")
 
     def _quit_patiently(self) -> None:
         """MasterRunner.quit, which gives workers half a second, waiting for their last report instead.
@@ -308,6 +316,7 @@ class Plugin:
         if self._open is not None:
             self._open.tell_dropped()
         self._workers.tell_incomplete()
+        self._course.tell_gate()
         own = (self._recorder.recorded, self._in_flight.count, self._recorder.not_durations)
         recorded, in_flight, not_durations = (sum(n) for n in zip(own, self._workers.counts(), strict=True))
         if in_flight:
@@ -322,11 +331,20 @@ class Plugin:
         if total > recorded:
             message = f"Locust counted {total} requests, Loadproof recorded {recorded}"
             self._event(EventKind.RECORDER_MISMATCH, message, locust=total, recorded=recorded)
+        atexit.unregister(self._report)
         self._send({"t": "end", "recorded": recorded, "exit_code": exit_code})
         self._channel.shutdown(socket.SHUT_WR)
 
     def _on_worker_quit(self, **_: Any) -> None:
         self._worker.end(self._recorder.recorded, self._in_flight.count)
+
+    def _interrupt(self) -> None:
+        """SIGINT for Locust's main greenlet, which waits for it; Python would raise it in whichever runs.
+
+        A user in the middle of its Python code would lose its request, and print a traceback.
+        """
+        self._course.ending.signalled("SIGINT")
+        gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
     def _event(self, kind: EventKind, message: str, time_s: float | None = None, **data: Any) -> None:
         when_s = self._clock() if time_s is None else time_s
@@ -340,14 +358,6 @@ class Plugin:
                 self._channel.sendall(encode(message))
             except OSError:
                 return  # the conductor is gone: the supervisor ends this process
-
-
-def _interrupt() -> None:
-    """SIGINT for Locust's main greenlet, which waits for it; Python would raise it in whichever runs.
-
-    A user in the middle of its Python code would lose its request, and print a traceback.
-    """
-    gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
 
 def _hurry(shape: LoadTestShape, scale: float) -> None:

@@ -234,7 +234,11 @@ class Workers:
             gevent.spawn(runner.start, runner.target_user_count, runner.spawn_rate)
         if self._started and not self._quitting and all(w.lost for w in self._workers.values()):
             self._quitting = True
-            gevent.spawn(runner.quit)  # Locust's own master only stops, and then waits for its run time
+            gevent.spawn(self.quit_without_workers)
+
+    def quit_without_workers(self) -> None:
+        """End the run: Locust's own master only stops, and then waits for its run time."""
+        self._runner.quit()
 
     def unreported(self) -> set[str]:
         """Workers whose last report is still to come."""

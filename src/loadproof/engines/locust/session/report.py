@@ -35,6 +35,11 @@ def _own_listener() -> object:
 _COUNTING: Any = _own_listener() or object()
 
 
+def is_locusts_own(handler: object) -> bool:
+    """Whether a listener of the request event is the one with which Locust counts."""
+    return getattr(handler, "__code__", None) is _COUNTING
+
+
 class Listener:
     """A listener of Locust's request event that can take a request which did not fail without its names.
 

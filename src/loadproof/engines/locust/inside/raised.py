@@ -1,0 +1,236 @@
+"""What the scenario's own code raised in this process, and how many of its tasks ended.
+
+A task that dies half-way sends less than what was written, quickly and without a failed request. Locust
+prints each and goes on; here they are counted by exception and place.
+
+Locust swallows what a listener, `on_stop`, a shape or a greenlet of its own raises: it logs that while the
+exception is being handled, which is the one place where all of them pass. So a filter on its loggers listens.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+import sysconfig
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from locust import TaskSet, User, events
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from locust.user.task import DefaultTaskSet
+
+from loadproof.engines.locust.inside.entry import text
+from loadproof.engines.locust.session.report import Listener, is_locusts_own
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from locust.event import EventHook
+
+CONTROL: Final = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
+"""How a locustfile says what is played next: no failure of anything."""
+_GROUPS: Final = 100
+"""Distinct exceptions and places kept between two reports; the rest counts as one."""
+_TEXT_LIMIT: Final = 500
+_TRACEBACK_LIMIT: Final = 8_000
+_FRAMES: Final = 20
+_COUNTED: Final = "loadproof_counted"
+"""Set on an exception that was counted: Locust raises it again, and the user dies of it."""
+_ENGINES: Final = str(Path(__file__).parents[2])
+_INSTALLED: Final = ("site-packages", "dist-packages", sysconfig.get_paths()["stdlib"], _ENGINES)
+
+Row = list[Any]
+"""[what, exception, where, count, users that died, traceback or None]"""
+
+
+class _Group:
+    __slots__ = ("count", "died", "text", "trace")
+
+    def __init__(self, said: str, trace: str | None) -> None:
+        self.text = said
+        self.trace = trace
+        self.count = 0
+        self.died = 0
+
+
+class Raised:
+    """One process's. `take` hands over what was counted since the last call."""
+
+    def __init__(self) -> None:
+        self.fatal = 0
+        """Exceptions with which Locust would end with exit code 2."""
+        self.heard = False
+        """Whether anything was heard of at all: whoever silences Locust's log silences that, too."""
+        self.own = 0
+        """Those of Loadproof's own listeners."""
+        self.dead = 0
+        """Users that an exception ended."""
+        self._played = 0
+        self._broken = 0
+        self._groups: dict[tuple[str, str, str], _Group] = {}
+        self._texts: dict[tuple[str, str, str], str] = {}
+        """Of all groups so far: their first exception's words, under which later ones are counted."""
+
+    def install(self) -> None:
+        """Listen, from before the locustfile is imported."""
+        events.user_error.add_listener(self._on_user_error)
+        for kind in (TaskSet, DefaultTaskSet):
+            kind.execute_task = self._counted(kind.execute_task)  # type: ignore[method-assign]
+        User.start = self._watched(User.start)  # type: ignore[method-assign]
+        for name in (None, "locust", "locust.main", "locust.runners"):
+            logging.getLogger(name).addFilter(self._hear)
+
+    def take(self) -> dict[str, Any]:
+        """`rows` of exceptions, and `played` as [tasks that ended, those of them that raised]."""
+        groups, self._groups = self._groups, {}
+        played = [self._played, self._broken]
+        self._played = self._broken = 0
+        rows: list[Row] = [
+            [what, group.text, where, group.count, group.died, group.trace]
+            for (what, _, where), group in groups.items()
+        ]
+        return {"rows": rows, "played": played}
+
+    def count(self, what: str, error: BaseException, trace: TracebackType | None, *, died: int = 0) -> None:
+        """Count one exception that came out of the scenario's code; once, however often it is told."""
+        again = getattr(error, _COUNTED, False)
+        if again and not died:
+            return
+        kind = type(error).__name__
+        key = (what, kind, place(trace))
+        if key not in self._groups and len(self._groups) >= _GROUPS:
+            key = (what, "other exceptions", "")
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = self._first(key, error, trace)
+        group.count += not again
+        group.died += died
+        self.dead += died
+        try:
+            setattr(error, _COUNTED, True)
+        except AttributeError:
+            return  # one with slots: told once for what it broke, and once for the user that it ended
+
+    def _first(self, key: tuple[str, str, str], error: BaseException, trace: TracebackType | None) -> _Group:
+        known = self._texts.get(key)
+        if known is not None:
+            return _Group(known, None)
+        said = text(error)
+        self._texts[key] = f"{key[1]}: {said}"[:_TEXT_LIMIT] if said else key[1]
+        return _Group(self._texts[key], _formatted(error, trace))
+
+    # --- where they come from ------------------------------------------------------------------------
+
+    def _counted(self, execute: Any) -> Any:
+        @functools.wraps(execute)
+        def counted(taskset: Any, task: Any) -> None:
+            if isinstance(task, type):
+                execute(taskset, task)  # a TaskSet, whose tasks come here one by one
+                return
+            try:
+                execute(taskset, task)
+            except CONTROL:
+                self._played += 1
+                raise
+            except Exception:
+                self._played += 1
+                self._broken += 1
+                raise
+            self._played += 1
+
+        return counted
+
+    def _on_user_error(self, exception: BaseException, tb: Any, **_: Any) -> None:
+        self.count("on_start" if _in_on_start(tb) else "task", exception, tb)
+
+    def _watched(self, start: Any) -> Any:
+        on_died = self._on_died
+
+        @functools.wraps(start)
+        def started(user: Any, group: Any) -> Any:
+            greenlet = start(user, group)
+            greenlet.link_exception(on_died)
+            return greenlet
+
+        return started
+
+    def _on_died(self, greenlet: Any) -> None:
+        error = greenlet.exception
+        if error is not None and not isinstance(error, CONTROL):
+            trace = greenlet.exc_info[2]
+            self.count(_cause_of_death(trace), error, trace, died=1)
+
+    def _hear(self, record: logging.LogRecord) -> bool:
+        said = record.msg if isinstance(record.msg, str) else ""
+        self.heard = self.heard or said.startswith(("Uncaught exception in ", "Unhandled exception in "))
+        if said.startswith("Uncaught exception in "):
+            self._on_swallowed(said)
+        elif said.startswith("Unhandled exception in greenlet") and record.exc_info:
+            _, error, trace = record.exc_info
+            if error is not None:
+                self._on_greenlet(error, trace)
+        elif said.startswith("sys.exit("):
+            self.fatal += 1
+        return True
+
+    def _on_greenlet(self, error: BaseException, trace: TracebackType | None) -> None:
+        if getattr(error, _COUNTED, False):
+            return  # on the console and in the file
+        self.fatal += 1
+        names = {frame.f_code.co_name for frame, _ in traceback.walk_tb(trace)}
+        self.count("shape" if "shape_worker" in names else "greenlet", error, trace)
+
+    def _on_swallowed(self, said: str) -> None:
+        error = sys.exc_info()[1]
+        if error is None or getattr(error, _COUNTED, False):
+            return
+        trace = error.__traceback__
+        if "event handler" not in said:
+            self.count("on_stop" if "on_stop" in said else "message handler", error, trace)
+            return
+        firing: dict[str, Any] = trace.tb_frame.f_locals if trace is not None else {}
+        handler = firing.get("handler")
+        if is_locusts_own(handler):
+            return  # it counts requests, as we do: what it could not take is ours to tell
+        if type(handler) is Listener:
+            self.own += 1
+            return
+        self.fatal += 1
+        self.count(f"listener {_event_name(firing.get('self') or firing.get('event'))}", error, trace)
+
+
+def place(trace: TracebackType | None) -> str:
+    """file:line of the scenario's own code, the deepest outside installed packages; "" without any."""
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(trace)]
+    own = [(file, line) for file, line in frames if is_own(file)]
+    file, line = (own or frames or [("", 0)])[-1]
+    return f"{Path(file).name}:{line}" if file else ""
+
+
+def is_own(file: str) -> bool:
+    """Whether a source file is the scenario's, and not of a package that is installed."""
+    return not file.startswith("<") and not any(part in file for part in _INSTALLED)
+
+
+def _formatted(error: BaseException, trace: TracebackType | None) -> str:
+    try:
+        lines = traceback.format_exception(type(error), error, trace, limit=-_FRAMES)
+    except Exception as odd:  # noqa: BLE001  # an exception whose own words raise: its kind is what is left
+        return f"{type(error).__name__} (its text raised {type(odd).__name__})"
+    return "".join(lines)[-_TRACEBACK_LIMIT:]
+
+
+def _in_on_start(trace: TracebackType | None) -> bool:
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(trace)]
+    return "on_start" in names[:3]
+
+
+def _cause_of_death(trace: TracebackType | None) -> str:
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(trace)]
+    return next((name for name in ("on_start", "on_stop") if name in names[:5]), "task")
+
+
+def _event_name(hook: EventHook | None) -> str:
+    return next((name for name, known in vars(events).items() if known is hook), "")

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadproof.engines.k6.reader import OTHER_ERRORS, Reader
-from loadproof.engines.k6.requests import failure_of, split_name
+from loadproof.engines.k6.requests import RequestKinds, failure_of, kind_of, split_name
+from loadproof.engines.k6.series import SeriesTable
 from loadproof.model import FailureKind, Reading, Unit
 
 
@@ -264,3 +265,71 @@ def test_a_hundred_megabytes_take_less_than_a_second_of_processor_time() -> None
         used.append(time.process_time() - began)
     assert reader.samples["http_reqs"] == reader.samples["http_req_duration"] == 50 * times
     assert min(used) * 4 < 1
+
+
+def test_a_trend_keeps_an_honest_sample() -> None:
+    """Beyond 10,000 samples a second each is kept with the same odds: half 1, half 100 have a p95 of 100."""
+    table = SeriesTable()
+    table.define("mine", "trend", "default")
+    for value in [1.0] * 10_000 + [100.0] * 10_000:
+        table.add("mine", value, 1_000.5)
+    table.finish()
+    found = {reading.series: reading.value for reading in table.take()}
+    assert found["mine.p95"] == 100.0
+    assert found["mine.mean"] == 50.5
+    assert found["mine.samples"] == 20_000
+
+
+@pytest.mark.parametrize(
+    ("tags", "endpoint"),
+    [
+        ({"method": "GET", "name": "GET /users"}, "GET /users"),
+        ({"method": "POST", "name": "GET /users"}, "POST GET /users"),
+        ({"method": "GET", "name": "GETTING on"}, "GET GETTING on"),
+        ({"method": "GET", "name": "http://[${}]:80/a"}, "GET /a"),
+    ],
+)
+def test_a_method_in_the_name_is_said_once(tags: dict[str, str], endpoint: str) -> None:
+    """The usual way to name endpoints in k6 has the method in it."""
+    assert str(kind_of(tags).endpoint) == endpoint
+
+
+@pytest.mark.parametrize(
+    ("metric_name", "tags", "endpoint", "status", "failure", "host"),
+    [
+        ("grpc_req_duration", {"name": "/a.B/C", "status": "0", "url": "h:50/a.B/C", "method": "C"},
+         "gRPC a.B/C", "gRPC OK", None, "grpc://h:50"),
+        ("grpc_req_duration", {"name": "/a.B/C", "status": "14", "method": "C"},
+         "gRPC a.B/C", "gRPC UNAVAILABLE", FailureKind.TRANSPORT, ""),
+        ("grpc_req_duration", {"name": "/a.B/C", "status": "5", "method": "C"},
+         "gRPC a.B/C", "gRPC NOT_FOUND", FailureKind.STATUS, ""),
+        ("ws_connecting", {"status": "101", "url": "ws://h:1/chat?room=2"},
+         "WS /chat?room=2", "101", None, "ws://h:1"),
+        ("ws_connecting", {"status": "403", "url": "wss://h/chat"},
+         "WS /chat", "403", FailureKind.STATUS, "wss://h"),
+        ("ws_connecting", {"url": "ws://h:1/"}, "WS /", "no answer", FailureKind.TRANSPORT, "ws://h:1"),
+        ("browser_http_req_duration", {"method": "GET", "name": "http://h/a", "status": "503"},
+         "browser GET /a", "503", FailureKind.STATUS, "http://h"),
+    ],
+)  # fmt: skip
+def test_every_protocol_has_endpoints(
+    metric_name: str, tags: dict[str, str], endpoint: str, status: str, failure: FailureKind | None, host: str
+) -> None:
+    """Counts, times, failures and statuses, as HTTP has them."""
+    batch = read(point(metric_name, 12.0, 0.5, **tags)).drain()
+    (part,) = batch.slices
+    assert (str(part.endpoint), part.requests, part.response.sum_ns) == (endpoint, 1, 12_000_000)
+    assert part.failures == ({failure: 1} if failure else {})
+    assert batch.statuses == {part.endpoint: {status: 1}}
+    assert batch.hosts == {host: 1}
+
+
+def test_addresses_of_named_requests_do_not_fill_the_memory() -> None:
+    """Of a `url` that repeats nothing but ids only the host is looked at."""
+    lines = (request(1, name="loan", url=f"http://t/loans/{number}") for number in range(1000))
+    kinds = RequestKinds()
+    found = {id(kinds.of(line.partition(b',"tags":')[2])) for line in lines}
+    assert len(found) == 1
+    assert (
+        kinds.of(request(1, name="loan", url="http://u/loans/1").partition(b',"tags":')[2]).host == "http://u"
+    )

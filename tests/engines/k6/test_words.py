@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from loadproof.engines.k6.arguments import environment, run_arguments, sort_arguments, system_tags
-from loadproof.engines.k6.exits import meaning
 from loadproof.engines.k6.inspection import problem_in
 from loadproof.engines.k6.log import Log
 from loadproof.engines.k6.options import (
@@ -21,6 +20,7 @@ from loadproof.engines.k6.options import (
 )
 from loadproof.engines.k6.reader import Reader
 from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
+from loadproof.engines.k6.words import meaning
 from loadproof.model import Plan, Profile, ProfileKind, Stage
 
 OPTIONS = {

@@ -1,56 +1,130 @@
-"""The engine's own thresholds (k6's), as findings."""
+"""The engine's own thresholds (k6's), as findings: rows like those of other requirements."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
-from loadproof.model import EventKind, Finding, Measure, Unit, Verdict
+from loadproof.analysis.verdict.requirements import describe, format_value
+from loadproof.analysis.window.windows import sample
+from loadproof.model import EventKind, Finding, FindingKind, Measure, Statistic, Subject, Unit, Verdict
+from loadproof.plan.expressions import threshold_requirement
+from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from loadproof.analysis.window.windows import Window
+    from loadproof.model import Requirement, Slice
     from loadproof.runfile.reader import Run
+
+_WHOLE: Final = "the whole load"
+_IN_K6_UNITS: Final = {"ms": (Unit.SECONDS, 1e-3), "B": (Unit.BYTES, 1.0)}
+_OF_REQUESTS: Final = "http_req"
 
 
 def judge_thresholds(run: Run) -> list[Finding]:
-    """One finding for each threshold that the script brings; one over an empty metric is INCONCLUSIVE.
-
-    k6 lets a threshold over a metric without samples pass; here no data is never a pass.
-    """
+    """One finding for each threshold that the script brings."""
     return [
         threshold_finding(event.data, run.plan.scenario.name, event.message)
         for event in run.events_of(EventKind.ENGINE_THRESHOLD)
     ]
 
 
-def threshold_finding(data: dict[str, object], source: str, text: str) -> Finding:
-    """What the engine said of one threshold: `data` as in its event, `text` as it was written in `source`."""
-    samples = data.get("samples")
+def threshold_finding(data: Mapping[str, Any], source: str, text: str) -> Finding:
+    """What the engine said of one threshold: `data` as in its event, `text` as it was written in `source`.
+
+    The verdict is the engine's. One that it did not judge, or judged over no samples, is INCONCLUSIVE.
+    """
     metric, expression, ok = str(data["metric"]), str(data["expression"]), data["ok"]
-    advice = ""
+    required = _requirement(metric, expression, source, str(data.get("unit") or ""))
+    measure, advice = _measure(data, expression, required), ""
+    reason = str(data.get("reason") or "")
+    subject = metric if required is None else _subject(required)
     if ok is None:
-        verdict = Verdict.INCONCLUSIVE
-        sentence = f"{text}: {data.get('reason') or 'the metric has no samples'}"
-        if not samples:
-            advice = "k6 lets it pass; check the metric's name and tags"
+        verdict, sentence = Verdict.INCONCLUSIVE, f"{text}: {reason or 'the metric has no samples'}"
+        if not data.get("samples"):
+            advice = "check the metric's name and tags, and that the script adds to it"
     else:
         verdict = Verdict.PASS if ok else Verdict.FAIL
-        sentence = f"{text} {'holds' if ok else 'does not hold'}"
-    value, unit = _value(data)
-    measure = Measure(
-        text=expression,
-        unit=unit,
-        value=value,
-        samples=samples if isinstance(samples, int) else None,
-    )
+        sentence = f"{text} {'holds' if ok else 'does not hold'}" + (f": {reason}" if reason else "")
+        if measure.value is not None and measure.limit is not None:
+            shown, limit = (format_value(number, measure.unit) for number in (measure.value, measure.limit))
+            sentence = f"{subject} over {_WHOLE} is {shown}, required {measure.operator} {limit}"
     return Finding(
         f"{metric}:{expression}", verdict, sentence, dict(data), advice,
-        measure=measure, subject=metric, source=source, window="the whole run",
+        measure=measure, subject=subject, source=source, window=_WHOLE,
+        endpoint=required.endpoint if required else None,
     )  # fmt: skip
 
 
-def _value(data: dict[str, object]) -> tuple[float | None, Unit]:
-    """What was measured, in our unit: k6's times are milliseconds."""
-    value, unit = data.get("value"), data.get("unit")
-    known = float(value) if isinstance(value, int | float) else None
-    if unit == "ms":
-        return known and known / 1000, Unit.SECONDS
-    return known, Unit(str(unit)) if unit in set(Unit) else Unit.NONE
+def whole_load_note(run: Run, window: Window) -> list[Finding]:
+    """Over which seconds a broken threshold is, with their numbers: our tables are over `window`."""
+    broken = any(
+        event.data["ok"] is False and str(event.data["metric"]).startswith(_OF_REQUESTS)
+        for event in run.events_of(EventKind.ENGINE_THRESHOLD)
+    )
+    if not broken or not {part.second for part in run.slices} - window.seconds:
+        return []
+    by_endpoint: dict[str, list[Slice]] = {}
+    for part in run.slices:
+        by_endpoint.setdefault(str(part.endpoint), []).append(part)
+    rows: list[dict[str, Any]] = []
+    for endpoint, parts in sorted(by_endpoint.items()):
+        total = sample(parts)
+        times = total.response
+        rows.append({
+            "endpoint": endpoint, "requests": total.requests, "failed": total.failed,
+            "p50_s": times.quantile(0.5), "p95_s": times.quantile(0.95), "p99_s": times.quantile(0.99),
+            "max_s": times.maximum_s if times.count else None,
+        })  # fmt: skip
+    slowest = max(rows, key=lambda row: row["p99_s"] or 0.0)
+    sentence = f"k6's thresholds are over {_WHOLE}, the table of endpoints over {window.description}"
+    if slowest["p99_s"] is not None:
+        sentence += (
+            f": {slowest['endpoint']} has a p99 of {format_duration(slowest['p99_s'])} in "
+            f"{format_count(slowest['requests'])} requests of the whole"
+        )
+    return [
+        Finding("load.whole", Verdict.PASS, sentence, {"rows": rows}, kind=FindingKind.NOTE, window=_WHOLE)
+    ]
+
+
+def _measure(data: Mapping[str, Any], expression: str, required: Requirement | None) -> Measure:
+    """The row of the table, in our units: k6's times are milliseconds."""
+    value, samples = data.get("value"), data.get("samples")
+    unit, factor = _IN_K6_UNITS.get(str(data.get("unit") or ""), (Unit.NONE, 1.0))
+    known = value * factor if isinstance(value, int | float) else None
+    counted = samples if isinstance(samples, int) else None
+    if required is None:
+        return Measure(expression, unit=unit, value=known, samples=counted)
+    return Measure(
+        expression, required.operator, required.limit, required.unit, required.statistic, required.quantile,
+        value=known, samples=counted,
+    )  # fmt: skip
+
+
+def _requirement(metric: str, expression: str, source: str, k6_unit: str) -> Requirement | None:
+    """The threshold as a requirement, in our units; None for an expression that only a later k6 knows."""
+    try:
+        required = threshold_requirement(metric, expression, source, major=1)
+    except ValueError:
+        return None
+    if required.unit is Unit.NONE and k6_unit in _IN_K6_UNITS:
+        # A metric of the script's own: what it holds is known from its samples.
+        unit, factor = _IN_K6_UNITS[k6_unit]
+        return replace(required, unit=unit, limit=required.limit * factor)
+    if required.unit is Unit.NONE and required.statistic is Statistic.COUNT:
+        return replace(required, unit=Unit.COUNT)
+    return required
+
+
+def _subject(required: Requirement) -> str:
+    """What is measured, as the subject of a sentence: "p95 of http_req_waiting"."""
+    if required.subject is not Subject.ENGINE_METRIC:
+        return describe(required)
+    if required.statistic is Statistic.PERCENTILE:
+        return f"p{(required.quantile or 0) * 100:g} of {required.metric}"
+    if required.statistic is Statistic.VALUE:
+        return required.metric
+    return f"{required.statistic} of {required.metric}"

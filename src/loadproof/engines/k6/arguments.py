@@ -7,13 +7,14 @@ of us need (the statistics of trends, system tags) is merged and stands last.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from loadproof.engines.k6 import words
 from loadproof.engines.k6.guard import guard_arguments
 from loadproof.engines.k6.inspection import TARGET_VARIABLES
 from loadproof.engines.k6.options import split_metric, trend_statistics
-from loadproof.engines.k6.requests import NEEDED_TAGS
 from loadproof.errors import Problem
 from loadproof.model import ProfileKind
 from loadproof.safety.guard import Policy
@@ -29,15 +30,8 @@ _EXECUTION_FLAGS = {
     "-u": 1, "--vus": 1, "-d": 1, "--duration": 1, "-i": 1, "--iterations": 1, "-s": 1, "--stage": 1,
 }  # fmt: skip
 """Flags that replace the script's own scenarios, with the number of words that follow."""
-_EXECUTION_VARIABLES = ("K6_VUS", "K6_DURATION", "K6_ITERATIONS", "K6_STAGES")
 _INIT_FLAGS = {"-e": 1, "--env": 1, "--compatibility-mode": 1}
 """Flags that the script's init code may depend on: `inspect` and `archive` get them too."""
-_OWN_NETWORK = {
-    "K6_NO_USAGE_REPORT": "true",
-    "K6_AUTO_EXTENSION_RESOLUTION": "false",
-    "K6_BINARY_PROVISIONING": "false",
-}
-"""k6 sends usage reports, and fetches a k6 with the extensions that a script imports, unless told not to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +98,28 @@ def _has_profile(plan: Plan) -> bool:
     return plan.profile.kind is not ProfileKind.SCENARIO
 
 
+def unjudged(args: Sequence[str]) -> str:
+    """Why k6 would judge no threshold; empty where it does."""
+    flag = next((word for word in reversed(args) if word.partition("=")[0] == "--no-thresholds"), None)
+    if flag is not None and flag.partition("=")[2].lower() not in _FALSE:
+        return "--no-thresholds: k6 was told not to judge it"
+    if flag is None and os.environ.get("K6_NO_THRESHOLDS", "").lower() in _TRUE:
+        return "K6_NO_THRESHOLDS: k6 was told not to judge it"
+    return ""
+
+
+_TRUE = frozenset({"1", "t", "true"})
+_FALSE = frozenset({"0", "f", "false"})
+"""As Go's strconv.ParseBool reads them."""
+
+
 def environment(plan: Plan) -> dict[str, str]:
     """The process environment, from which the script's `__ENV` comes.
 
     The plan's variables go this way and not through `--env`: arguments are visible to every user of the
     machine. Those named K6_... would set k6's own options: `init_arguments` passes them as `--env`.
     """
-    env = {**_OWN_NETWORK, **os.environ, "K6_NO_USAGE_REPORT": "true"}
+    env = {**words.OWN_NETWORK, **os.environ, "K6_NO_USAGE_REPORT": "true"}
     if plan.target is not None:
         env |= dict.fromkeys(TARGET_VARIABLES, plan.target)
     return env | {name: value for name, value in plan.env if not name.startswith("K6_")}
@@ -118,7 +127,7 @@ def environment(plan: Plan) -> dict[str, str]:
 
 def without_execution(env: Mapping[str, str]) -> dict[str, str]:
     """The environment without the variables that replace a script's scenarios."""
-    return {name: value for name, value in env.items() if name not in _EXECUTION_VARIABLES}
+    return {name: value for name, value in env.items() if name not in words.EXECUTION_VARIABLES}
 
 
 def init_arguments(plan: Plan, user: UserArguments) -> list[str]:
@@ -136,12 +145,15 @@ def run_arguments(
 ) -> list[str]:  # fmt: skip
     """The whole argv of `k6 run`: samples to the named pipe, summary to the file."""
     ours = [
-        "--address=", "--no-usage-report", "--no-color", "--log-format=json", "--include-system-env-vars",
+        "--address=", "--no-usage-report", "--no-color", "--include-system-env-vars",
         f"--out=json={samples}", *(f"--out={out}" for out in os.environ.get("K6_OUT", "").split(",") if out),
         *_k6_named(plan),
     ]  # fmt: skip
-    merged = [f"--summary-trend-stats={','.join(_statistics(user, options))}"]
-    merged += [f"--system-tags={','.join(system_tags(user, options))}"]
+    # What the script throws is told by the log alone: it must come here, and in this format.
+    merged = ["--log-format=json", "--log-output=stderr"]
+    merged += [f"--summary-trend-stats={','.join(_statistics(user, options))}"]
+    tags = system_tags(user, options, address=hides_addresses(plan))
+    merged += [f"--system-tags={','.join(tags)}"]
     if user.summary_export is None:
         merged.append(f"--summary-export={summary}")
     if "guard" in plan.options:
@@ -154,11 +166,29 @@ def _statistics(user: UserArguments, options: Options) -> list[str]:
     return list(dict.fromkeys([*own, *trend_statistics(options)]))
 
 
-def system_tags(user: UserArguments, options: Options) -> list[str]:
+def hides_addresses(plan: Plan) -> bool:
+    """Whether requests may say by their `url` alone where they went: WebSocket and gRPC have no other.
+
+    What modules of the script's own do is not seen. A named HTTP request does not tell at all.
+    """
+    try:
+        source = plan.scenario.read_text(errors="replace")
+    except OSError:
+        return False
+    return _HIDES.search(source) is not None
+
+
+_HIDES = re.compile(
+    r"""k6/(?:experimental/)?(?:ws|websockets|browser|net/grpc)\b|metadata\.json"""
+    r"""|(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["'](?!k6["'/])"""
+)
+
+
+def system_tags(user: UserArguments, options: Options, *, address: bool = False) -> list[str]:
     """The system tags k6 shall write: fewer cost k6 less, `url` above all, which repeats the name.
 
-    Where an output of the user's receives them, all of the script's own stay; a threshold keeps the tags
-    that it speaks of.
+    `address`: the name does not tell where a request went, so that `url` has to. Where an output of the
+    user's receives them, all of the script's own stay; a threshold keeps the tags that it speaks of.
     """
     own = (
         [tag.strip() for tag in user.system_tags.split(",")]
@@ -166,12 +196,11 @@ def system_tags(user: UserArguments, options: Options) -> list[str]:
         else options.get("systemTags") or []
     )
     if user.outs or os.environ.get("K6_OUT"):
-        return sorted({*own, *NEEDED_TAGS})
+        return sorted({*own, *words.NEEDED_TAGS})
     spoken_of = {part for metric in options.get("thresholds") or {} for part in _tag_names(metric)}
-    return sorted({*NEEDED_TAGS, *(tag for tag in own if tag in spoken_of or tag not in _DROPPED)})
-
-
-_DROPPED = frozenset({"proto", "subproto", "tls_version", "service", "url"})
+    dropped = words.DROPPED_TAGS - spoken_of - ({"url"} if address else set())
+    wanted = {*words.NEEDED_TAGS, *(["url"] if address else [])}
+    return sorted({*wanted, *(tag for tag in own if tag not in dropped)})
 
 
 def _tag_names(metric: str) -> list[str]:

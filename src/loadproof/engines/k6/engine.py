@@ -21,7 +21,6 @@ from loadproof.engines.k6.arguments import (
     without_execution,
 )
 from loadproof.engines.k6.binary import MISSING, Binary, find_k6
-from loadproof.engines.k6.exits import CUT_SHORT, JUDGEABLE, SCRIPT_ABORTED, meaning
 from loadproof.engines.k6.health import watch_for_ever
 from loadproof.engines.k6.inspection import inspect_script, problem_in, targets_of
 from loadproof.engines.k6.log import Log
@@ -30,6 +29,7 @@ from loadproof.engines.k6.pipe import SamplePipe
 from loadproof.engines.k6.reader import Reader
 from loadproof.engines.k6.report import Reporting
 from loadproof.engines.k6.trials import K6Trials
+from loadproof.engines.k6.words import CUT_SHORT, JUDGEABLE, SCRIPT_ABORTED, meaning
 from loadproof.engines.process import Process
 from loadproof.errors import EngineError, Problem
 from loadproof.model import Event, EventKind, Inspection, Outcome, Profile, ProfileKind
@@ -107,15 +107,15 @@ class K6Engine:
             rules = thresholds(options)
             slow_s = plan.options.get("slow_s")
             reader = Reader(((rule.base, rule.tags) for rule in rules), options, slow_s)
-            reporting = Reporting(plan, sink, reader, rules)
+            log = Log(sink.log)
+            reporting = Reporting(plan, sink, reader, log, options)
             argv = run_arguments(
                 binary.path, plan, user, options, samples=folder / "samples", summary=folder / "summary.json",
                 script=script, execution=() if needs_rewriting(plan) else user.execution,
             )  # fmt: skip
-            log = Log(sink.log)
             code = await self._drive(argv, _run_environment(plan), folder / "samples", reporting, log)
             summary = Path(user.summary_export) if user.summary_export else folder / "summary.json"
-            reporting.finish(code, summary, log)
+            reporting.finish(code, summary, stopped=self._stops > 0)
             return self._outcome(code, plan, log, sink, began=reader.first_s is not None)
 
     async def run_trials(self, plan: Plan, sink: Sink, orders: Orders) -> Outcome:

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from loadproof.engines.k6.options import Options
 
-REFUSED_TEXTS = ("ip is blacklisted", "hostname is blocked")
-"""k6's error tag of a request that it did not send (its `lib/netext/httpext/error_codes.go`)."""
-
 
 def guard_arguments(policy: Policy, options: Options) -> list[str]:
     """`--block-hostnames` and `--blacklist-ip`; the lists of the script's own options stay in force.

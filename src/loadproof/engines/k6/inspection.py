@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from loadproof.engines.k6.exits import meaning
+from loadproof.engines.k6 import words
+from loadproof.engines.k6.words import meaning
 from loadproof.errors import Problem
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from loadproof.engines.k6.options import Options
 
 _TIMEOUT_S = 60
-_PLACE = re.compile(r"file://(?P<file>/[^\s():]+):(?:\s*Line\s*)?(?P<line>\d+)(?::\d+)?")
-_NOISE = re.compile(r"^(?:GoError: |could not initialize '[^']*': |could not load JS test '[^']*': )+")
 _URL = re.compile(r"https?://[^/'\"`\s$?#]+")
 _NOT_A_TARGET = re.compile(r"^\s*(//|\*|/\*)|\bimport\b|\bfrom\s+['\"]|\brequire\s*\(")
 """Comments, and the addresses that modules are loaded from."""
@@ -72,14 +71,14 @@ def problem_in(lines: Sequence[str], code: int, script: Path) -> Problem:
     """The one problem that k6's error lines report, with file and line where k6 names them."""
     texts = [text for line in lines if (text := _error_text(line))]
     message = texts[-1] if texts else meaning(code)
-    place = _PLACE.search(message)
+    place = words.PLACE.search(message)
     where = f"{place['file']}:{place['line']}" if place else str(script)
     first, *rest = message.strip().splitlines() or [""]
     if first.endswith(":"):
         # "There were problems with the specified script configuration:", then one line for each.
         first += " " + "; ".join(line.strip().removeprefix("- ") for line in rest)
-    first = _NOISE.sub("", first)
-    first = _PLACE.sub("", first).lstrip(": ").split(" Make sure that you've specified")[0]
+    first = words.NOISE.sub("", first)
+    first = words.PLACE.sub("", first).lstrip(": ").split(" Make sure that you've specified")[0]
     return Problem(first or meaning(code), where, _hint(message, code))
 
 

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
 
+from loadproof.engines.k6 import words
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PROGRESS = re.compile(r"(?P<complete>\d+) complete and (?P<interrupted>\d+) interrupted iterations")
-_FURNITURE = re.compile(
-    r"^(?:[/\\|_‾()\s]|Grafana)*$"  # the banner, empty lines
-    r"|^\s+(?:execution|script|output|scenarios|web dashboard): "
-    r"|^\s+\* \S+: "  # one scenario of the plan
-    r"|^\S+ .*\[[ 0-9%=>-]*\]"  # its progress bar
-)
 _DISTINCT = 300
 """Distinct texts of warnings and errors kept, and as many lines of everything else."""
+_LONGEST_LINE = 2_000
+"""Characters of one line that are passed on."""
+_EXCEPTIONS = 100
+"""Groups of exceptions told apart."""
+_LONGEST_TRACEBACK = 4_000
+OTHER_EXCEPTIONS = "(other exceptions)"
+
+
+@dataclass(slots=True)
+class Raised:
+    """Iterations that ended in one exception at one place."""
+
+    exception: str
+    where: str
+    """"script.js:7"; empty where k6 does not tell, as of a thrown text."""
+    traceback: str
+    count: int = 0
+    """Since the last `take_raised`."""
+    told: bool = False
 
 
 class Log:
@@ -34,7 +48,11 @@ class Log:
         """Iterations that k6 cut off, by its last progress line, which may be a second old."""
         self.exceptions = 0
         """Iterations that ended in an exception of the script."""
-        self.first_exception = ""
+        self.aborted: str | None = None
+        """The reason that the script gave exec.test.abort()."""
+        self.marked: str | None = None
+        """The reason that the script first gave exec.test.fail()."""
+        self._raised: dict[tuple[str, str], Raised] = {}
         self._pass_on = pass_on
         self._seen: Counter[str] = Counter()
         self._kept = Counter[str]()
@@ -55,35 +73,84 @@ class Log:
         """Texts that came more than once, with their counts."""
         return [(text, count) for text, count in self._seen.items() if count > 1]
 
+    @property
+    def first_raised(self) -> str:
+        """The first exception; empty without one."""
+        return next((group.exception for group in self._raised.values()), "")
+
+    def take_raised(self) -> list[tuple[Raised, int]]:
+        """The exceptions since the last call, by group, with how many there were."""
+        found = []
+        for group in self._raised.values():
+            if group.count:
+                found.append((group, group.count))
+                group.count = 0
+        return found
+
     def _entry(self, line: str, entry: dict[str, object]) -> None:
         level, source = str(entry["level"]), entry.get("source")
-        parts = [str(entry["msg"]).strip(), str(entry.get("error", "")), str(entry.get("hint", ""))]
-        text = ": ".join(part for part in parts if part)
+        said = str(entry["msg"]).strip()
+        text = ": ".join(
+            part for part in (said, *map(str, (entry.get("error", ""), entry.get("hint", "")))) if part
+        )
         if level in {"error", "fatal", "panic"}:
-            self.errors = [*self.errors[-19:], str(entry["msg"]).strip()]
+            self.errors = [*self.errors[-19:], said]
             self.raw = [*self.raw[-19:], line]
-        if source == "stacktrace":
-            self.exceptions += 1
-            self.first_exception = self.first_exception or text
-        if source == "console":
+        if source == words.CONSOLE:
             self._bounded("console", text)
             return
+        if source == words.STACK_TRACE or said.startswith(words.IN_PROMISE):
+            self._exception(said.removeprefix(words.IN_PROMISE))
+        elif said.startswith(words.ABORTED):
+            self.aborted = self.aborted or said.removeprefix(words.ABORTED).removeprefix(": ")
+        elif said.startswith(words.MARKED):
+            self.marked = self.marked or said.removeprefix(words.MARKED)
         key = f"{level}: {text}"
         if self._seen[key] or len(self._seen) < _DISTINCT:
             self._seen[key] += 1
             if self._seen[key] == 1:
-                self._pass_on(f"{level}: {text}")
+                self._pass_on(printable(key))
+
+    def _exception(self, said: str) -> None:
+        self.exceptions += 1
+        first, _, _ = said.partition("\n")
+        exception = printable(words.NOISE.sub("", first))
+        place = words.PLACE.search(said)
+        where = f"{place['file'].rpartition('/')[2]}:{place['line']}" if place else ""
+        key = exception, where
+        if key not in self._raised and len(self._raised) >= _EXCEPTIONS:
+            key = OTHER_EXCEPTIONS, ""
+        group = self._raised.get(key)
+        if group is None:
+            traceback = "\n".join(printable(line) for line in said[:_LONGEST_TRACEBACK].split("\n"))
+            group = self._raised[key] = Raised(*key, traceback)
+        group.count += 1
 
     def _text(self, line: str) -> None:
-        progress = _PROGRESS.search(line)
+        progress = words.PROGRESS.search(line)
         if progress is not None:
             self.interrupted = int(progress["interrupted"])
-        elif not _FURNITURE.match(line):
+        elif not words.FURNITURE.match(line):
             self._bounded("text", line)
 
     def _bounded(self, source: str, text: str) -> None:
         self._kept[source] += 1
         if self._kept[source] <= _DISTINCT:
-            self._pass_on(text)
+            self._pass_on(printable(text))
         elif self._kept[source] == _DISTINCT + 1:
             self._pass_on(f"more than {_DISTINCT} lines of the script's: the rest is not kept")
+
+
+def printable(text: str) -> str:
+    """One line, at most 2,000 characters, with control characters escaped as k6 itself prints them.
+
+    What a service answered may be in it, and would else move the cursor of whoever reads the report.
+    """
+    kept = text[:_LONGEST_LINE]
+    escaped = kept if kept.isprintable() else "".join(map(_escaped, kept))
+    more = len(text) - len(kept)
+    return f"{escaped} ... ({more:,} more characters)" if more else escaped
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() or character == "\t" else repr(character)[1:-1]

@@ -13,80 +13,50 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 
 from loadproof.engines.exemplars import Exemplars
+from loadproof.engines.k6 import words
 from loadproof.engines.k6.arrivals import Arrivals
+from loadproof.engines.k6.batch import FOLD_AT, Batch, Cell, ErrorSample
+from loadproof.engines.k6.protocols import PROTOCOLS
 from loadproof.engines.k6.requests import RequestKind, RequestKinds
 from loadproof.engines.k6.series import SeriesTable
-from loadproof.histogram import Histogram
-from loadproof.model import Endpoint, FailureKind, Reading, Slice
+from loadproof.model import Endpoint, Slice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from loadproof.engines.k6.options import Options
 
 _POINT = '{"metric":"%s","type":"Point","data":{"time":"'
-_REQUEST = (_POINT % "http_req_duration").encode()
 _VALUE, _TAGS = b'"value":', b',"tags":'
-_OF_A_REQUEST = frozenset(
-    {"http_reqs", "http_req_blocked", "http_req_connecting", "http_req_tls_handshaking", "http_req_sending",
-     "http_req_waiting", "http_req_receiving", "http_req_failed"}
-)  # fmt: skip
-"""Parsed only if a threshold of the script speaks of a sub-metric of one of them."""
 _HEAD_LENGTH = 37
 """Bytes of a line that tell these metrics apart: as long as the longest of their names needs."""
 _head_of = itemgetter(slice(0, _HEAD_LENGTH))
 _LONGEST_MS = 1e12
 _LONGEST_LINE = 1 << 20
-_FOLD_AT = 8192
-"""Durations kept as numbers until they go into the histogram: enough for numpy to be worth its call."""
 _SECONDS_KEPT = 4096
 _ERROR_TEXTS = 200
+_CHECK_NAMES = 200
 OTHER_ERRORS = "(other errors)"
+OTHER_CHECKS = "(other checks)"
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorSample:
-    endpoint: Endpoint
-    kind: FailureKind
-    text: str
+class _Timed:
+    """A metric that has one sample for each request of its protocol, with the time it took."""
 
-
-@dataclass(slots=True)
-class Batch:
-    """What was read since the last batch."""
-
-    slices: list[Slice] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
-    errors: Counter[ErrorSample] = field(default_factory=Counter)
-    slow: list[dict[str, Any]] = field(default_factory=list)
-    """Requests that are kept one by one, see `Exemplars`."""
-    hosts: Counter[str] = field(default_factory=Counter)
-    """Requests by "scheme://host:port", for those whose name is their address."""
-
-
-@dataclass(slots=True)
-class _Cell:
-    """One second of one endpoint while it is being read."""
-
-    requests: int = 0
-    durations_ms: list[float] = field(default_factory=list)
-    failures: Counter[FailureKind] = field(default_factory=Counter)
-    floor_ms: float = 0.0
-    """Requests that took at least so long may be kept."""
-    response: Histogram = field(default_factory=Histogram)
-
-    def fold(self) -> None:
-        self.response.record_all(np.array(self.durations_ms) / 1e3)
-        self.durations_ms.clear()
+    metric: str
+    beginning: bytes
+    """Of its lines."""
+    kinds: RequestKinds
+    make: Callable[[dict[str, Any]], RequestKind]
 
 
 class Reader:
@@ -113,10 +83,12 @@ class Reader:
         self._tail = b""
         self._overlong = False
         self._lock = threading.Lock()
-        self._cells: dict[tuple[int, Endpoint], _Cell] = {}
+        self._cells: dict[tuple[int, Endpoint], Cell] = {}
         self._batch = Batch()
         self._seconds: dict[bytes, int] = {}
-        self._kinds = RequestKinds()
+        self._waiting: list[RequestKind] = []
+        """Kinds that have requests which were not passed on yet."""
+        self._checks: dict[str, list[int]] = {}
         self._arrivals = Arrivals(options or {})
         self._latest_s = 0.0
         # Intervals are k6's own: what is read is as old as its writing.
@@ -128,7 +100,8 @@ class Reader:
         for base, tags in sub_metrics:
             if tags:
                 self._subs.setdefault(base, []).append(tags)
-        unparsed = _OF_A_REQUEST - set(self._subs)
+        self._timed = {timed.beginning[:_HEAD_LENGTH]: timed for timed in _timed(self._subs)}
+        unparsed = words.OF_A_REQUEST - set(self._subs)
         self._unparsed = {(_POINT % metric).encode()[:_HEAD_LENGTH]: metric for metric in unparsed}
 
     def feed(self, data: bytes) -> None:
@@ -161,10 +134,17 @@ class Reader:
             batch.readings = self._series.take()
             batch.readings += self._arrivals.take(self._newest_s)
             batch.slow = self._exemplars.take(everything=self._closed)
+            batch.checks = {name: (passes, fails) for name, (passes, fails) in self._checks.items()}
+            self._checks.clear()
+            for kind in self._waiting:
+                batch.hosts[kind.host] += kind.waiting
+                batch.statuses.setdefault(kind.endpoint, Counter())[kind.status] += kind.waiting
+                kind.waiting = 0
+            self._waiting.clear()
         for (second, endpoint), cell in cells.items():
             cell.fold()
             failures = dict(cell.failures)
-            batch.slices.append(Slice(second, endpoint, cell.requests, failures, 0, cell.response))
+            batch.slices.append(Slice(second, endpoint, cell.requests, failures, None, cell.response))
         return batch
 
     @property
@@ -192,23 +172,24 @@ class Reader:
         for head, count in Counter(heads).items():
             if (metric := unparsed.get(head)) is not None:
                 self.samples[metric] += count
-        for line in [line for head, line in zip(heads, lines, strict=True) if head not in unparsed]:
-            if line.startswith(_REQUEST):
-                self._request(line)
+        timed = self._timed
+        for head, line in [pair for pair in zip(heads, lines, strict=True) if pair[0] not in unparsed]:
+            if (found := timed.get(head)) is not None and line.startswith(found.beginning):
+                self._request(line, found)
             elif line:
                 self._other(line)
 
-    def _request(self, line: bytes) -> None:
-        """The fast way for a request's line; anything unexpected in it goes the slow way."""
+    def _request(self, line: bytes, timed: _Timed) -> None:
+        """A request's line; what it repeats of others is parsed once."""
         try:
-            start = len(_REQUEST)
+            start = len(timed.beginning)
             end = line.index(b'"', start)
             written = line.index(_TAGS, end)
             duration_ms = float(line[line.index(_VALUE, end) + len(_VALUE) : written])
             if not 0 <= duration_ms < _LONGEST_MS:
                 raise ValueError("no duration")
             second = self._second(line[start:end])
-            kind = self._kinds.of(line[written + len(_TAGS) :])
+            kind = timed.kinds.of(line[written + len(_TAGS) :], timed.make)
             if self.first_s is None and not kind.outside_load:
                 self._began(_moment(line[start:end]), duration_ms)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
@@ -216,24 +197,26 @@ class Reader:
             return
         cell = self._cells.get((second, kind.endpoint))
         if cell is None:
-            cell = self._cells[second, kind.endpoint] = _Cell()
+            cell = self._cells[second, kind.endpoint] = Cell()
         cell.requests += 1
         cell.durations_ms.append(duration_ms)
-        if len(cell.durations_ms) >= _FOLD_AT:
+        if len(cell.durations_ms) >= FOLD_AT:
             cell.fold()
         if duration_ms >= cell.floor_ms:
             self._keep(cell, kind, line[start:end], duration_ms)
-        self.samples["http_req_duration"] += 1
-        self._batch.hosts[kind.host] += 1
+        self.samples[timed.metric] += 1
+        if not kind.waiting:
+            self._waiting.append(kind)
+        kind.waiting += 1
         if kind.failure is not None:
             cell.failures[kind.failure] += 1
             self._error(kind)
         if not kind.outside_load:
             self._last = line[start:end]
         if self._subs:
-            self._count_subs("http_req_duration", kind.tags)
+            self._count_subs(timed.metric, kind.tags)
 
-    def _keep(self, cell: _Cell, kind: RequestKind, written: bytes, duration_ms: float) -> None:
+    def _keep(self, cell: Cell, kind: RequestKind, written: bytes, duration_ms: float) -> None:
         ended_s = _moment(written)
         self._latest_s = max(self._latest_s, ended_s)
         key = (kind.endpoint.method, kind.endpoint.name)
@@ -269,23 +252,26 @@ class Reader:
             return
         self._newest_s = max(self._newest_s, time_s)
         scenario = str(tags.get("scenario", ""))
-        if metric == "iteration_duration" and not group.startswith(("::setup", "::teardown")):
+        if metric == words.ITERATION_TIME and not group.startswith(words.SETUP_AND_TEARDOWN):
+            self._batch.iterations += 1
             self._arrivals.ended(scenario, time_s, value)
-        elif metric == "dropped_iterations":
+        elif metric == words.DROPPED:
             self._arrivals.dropped(scenario, time_s, value)
-        if metric == "iteration_duration" and self.first_s is None and not group.startswith("::setup"):
+        if metric == words.ITERATION_TIME and self.first_s is None and not group.startswith("::setup"):
             self._began(time_s, value)
 
     def _sample(self, metric: str, tags: dict[str, Any], value: float, time_s: float) -> None:
         self.samples[metric] += 1
         if metric in self._subs:
             self._count_subs(metric, tags)
-        if metric in _OF_A_REQUEST:
+        if metric in words.OF_A_REQUEST:
             return
-        if metric == "checks":
+        if metric == words.CHECKS:
             name = f"{tags.get('group', '')}::{tags.get('check', '')}".removeprefix("::")
-            if name in self.checks or len(self.checks) < _ERROR_TEXTS:
-                self.checks.setdefault(name, [0, 0])[value == 0] += 1
+            if name not in self.checks and len(self.checks) >= _CHECK_NAMES:
+                name = OTHER_CHECKS
+            for counts in (self.checks, self._checks):
+                counts.setdefault(name, [0, 0])[value == 0] += 1
         self._series.add(metric, value, time_s)
 
     def _count_subs(self, metric: str, tags: dict[str, Any]) -> None:
@@ -313,3 +299,11 @@ def _moment(written: bytes) -> float:
     if moment.tzinfo is None:
         raise ValueError("a time without a zone")
     return moment.timestamp()
+
+
+def _timed(sub_metrics: Iterable[str]) -> list[_Timed]:
+    """The metrics that requests are counted by; those that a sub-metric asks for keep their address."""
+    return [
+        _Timed(metric, (_POINT % metric).encode(), RequestKinds(with_url=metric in sub_metrics), make)
+        for metric, make in PROTOCOLS.items()
+    ]

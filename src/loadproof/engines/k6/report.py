@@ -6,20 +6,22 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from loadproof.engines.exemplars import slow_request
-from loadproof.engines.k6.exits import MARKED_AS_FAILED, THRESHOLDS_FAILED, meaning
-from loadproof.engines.k6.guard import REFUSED_TEXTS
+from loadproof.engines.k6 import words
+from loadproof.engines.k6.arguments import unjudged
 from loadproof.engines.k6.inspection import same_host
+from loadproof.engines.k6.options import thresholds
 from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
+from loadproof.engines.k6.told import Told
+from loadproof.engines.k6.words import meaning
 from loadproof.model import Event, EventKind
 from loadproof.safety.redact import redact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from loadproof.engines import Sink
     from loadproof.engines.k6.log import Log
-    from loadproof.engines.k6.options import Threshold
+    from loadproof.engines.k6.options import Options
     from loadproof.engines.k6.reader import Reader
     from loadproof.model import Plan
 
@@ -31,13 +33,18 @@ _DISTINCT_ERRORS = 500
 class Reporting:
     """One run's way from the reader to the sink."""
 
-    def __init__(self, plan: Plan, sink: Sink, reader: Reader, rules: Sequence[Threshold]) -> None:
+    def __init__(self, plan: Plan, sink: Sink, reader: Reader, log: Log, options: Options) -> None:
+        """`options` are the script's, resolved."""
+        self._log = log
+        self._told = Told(plan, log, options)
         self._plan = plan
         self.sink = sink
         self.reader = reader
-        self._rules = rules
+        self._rules = thresholds(options)
         self._began = False
         self._users = 0
+        self._users_gone = 0
+        self._most_users = int(options.get("maxVUs") or 0)
         self._hosts: Counter[str] = Counter()
         self._hosts_checked = plan.target is None
         self._errors: set[object] = set()
@@ -50,6 +57,7 @@ class Reporting:
         for reading in batch.readings:
             self.sink.reading(reading)
             if reading.series == "users":
+                self._users_gone += max(0, self._users - round(reading.value))
                 self._users = round(reading.value)
         for row in batch.slow:
             self.sink.event(slow_request(row))
@@ -62,9 +70,11 @@ class Reporting:
             else:
                 self._errors.add(sample)
             self.sink.event(Event(now_s, EventKind.ERROR_SAMPLE, text, data))
-            if "guard" in self._plan.options and sample.text in REFUSED_TEXTS:
+            if "guard" in self._plan.options and sample.text in words.REFUSED_TEXTS:
                 message = f"the script reached for '{sample.endpoint}' where it may not: {sample.text}"
                 self.sink.event(Event(now_s, EventKind.TARGET_REFUSED, message))
+        for event in self._told.since_last(batch, now_s):
+            self.sink.event(event)
         self._hosts.update(batch.hosts)
         if not self._began and self.reader.first_s is not None:
             self._began = True
@@ -76,8 +86,9 @@ class Reporting:
         ):
             self._check_hosts()
 
-    def finish(self, code: int, summary_file: Path, log: Log) -> None:
-        """What k6 says at its end, and what it does not."""
+    def finish(self, code: int, summary_file: Path, *, stopped: bool) -> None:
+        """What k6 says at its end, and what it does not. `stopped`: by Loadproof."""
+        log = self._log
         if not self._hosts_checked:
             self._check_hosts()
         now_s = self.sink.now()
@@ -85,25 +96,25 @@ class Reporting:
         if self._began:
             ended_s = self.reader.last_s or now_s
             self.sink.event(Event(ended_s, EventKind.LOAD_ENDED, meaning(code) if code else "the load ended"))
+        for event in self._told.ending(code, now_s, stopped=stopped):
+            self.sink.event(event)
         self._in_flight(code, log, now_s)
         self._mismatches(summary, now_s)
-        ending = Ending(code, summary, crossed_metrics(log.errors))
+        ending = Ending(code, summary, crossed_metrics(log.errors), unjudged(self._plan.engine_args))
         for event in threshold_events(self._rules, ending, self.reader, now_s):
             self.sink.event(event)
         if log.exceptions:
-            message = (
-                f"iterations that ended in an exception: {log.exceptions}; the first: {log.first_exception}"
-            )
-            self.sink.event(
-                Event(now_s, EventKind.SCENARIO_ERROR, redact_text(message), {"count": log.exceptions})
-            )
+            first = redact_text(log.first_raised)
+            message = f"iterations that ended in an exception: {log.exceptions}; the first: {first}"
+            self.sink.event(Event(now_s, EventKind.SCENARIO_ERROR, message, {"count": log.exceptions}))
         for text, count in log.repeated():
             self.sink.log(f"{count} times: {text}")
+        kept = {name: values for name, values in summary.metrics.items() if name in words.SUMMARISED}
         checks = [{"name": name, "passes": p, "fails": f} for name, (p, f) in self.reader.checks.items()]
         self.sink.event(
             Event(now_s, EventKind.ENGINE_SUMMARY, "k6's end-of-test summary", {
                 "exit_code": code, "checks": checks, "samples": dict(self.reader.samples),
-                "metrics": {name: values for name, values in summary.metrics.items() if name in _SUMMARISED},
+                "metrics": kept,
             })
         )  # fmt: skip
 
@@ -111,10 +122,13 @@ class Reporting:
         """k6 tells of no request that it cut off, and its last count of iterations may be a second old.
 
         When the load was ended from outside, each user may have been in an iteration: that is the bound.
+        k6's own count has each turn of a user that goes on while the load is being aborted; in truth a user
+        is cut off once, at the end or when a ramp takes it away.
         """
-        users = self._users if self._began and code not in {0, MARKED_AS_FAILED} else 0
-        at_most = max(users, log.interrupted)
-        if code == THRESHOLDS_FAILED and not any(rule.abort_on_fail for rule in self._rules):
+        most = max(self._users + self._users_gone, self._most_users)
+        users = self._users if self._began and code not in {0, words.MARKED_AS_FAILED} else 0
+        at_most = max(users, min(log.interrupted, most))
+        if code == words.THRESHOLDS_FAILED and not any(rule.abort_on_fail for rule in self._rules):
             at_most = log.interrupted
         if at_most:
             message = (
@@ -151,9 +165,3 @@ class Reporting:
             )
             data = {"target": redact_text(target), "hosts": sorted(named)}
             self.sink.event(Event(self.sink.now(), EventKind.SCENARIO_ERROR, message, data))
-
-
-_SUMMARISED = frozenset(
-    {"http_req_duration", "http_req_failed", "http_reqs", "iterations", "dropped_iterations",
-     "iteration_duration", "checks", "data_received", "data_sent"}
-)  # fmt: skip

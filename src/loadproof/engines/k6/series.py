@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from random import Random
 
 import numpy as np
 
@@ -21,7 +22,7 @@ SOURCE = "k6"
 _SERIES = 200
 """Metrics kept; k6 itself advises against more than a few dozen."""
 _SAMPLES_KEPT = 10_000
-"""Samples of one trend in one second that its percentile is computed from: every n-th beyond."""
+"""Samples of one trend in one second that its percentile is computed from: of more, a random sample."""
 _SETTLED_S = 1.5
 """k6 writes samples every 0.2 s: a second that ended longer ago than this, by k6's own times, is complete."""
 
@@ -37,14 +38,19 @@ class _Second:
     greatest: float = -math.inf
     kept: list[float] = field(default_factory=list)
 
-    def add(self, value: float, *, keep: bool) -> None:
+    def add(self, value: float, *, keep: bool, random: Random) -> None:
+        """`keep`: a percentile is asked for. Each sample is equally likely to be kept (Vitter 1985, R)."""
         self.count += 1
         self.total += value
         self.non_zero += value != 0
         self.last = value
         self.greatest = max(self.greatest, value)
-        if keep and (len(self.kept) < _SAMPLES_KEPT):
+        if not keep:
+            return
+        if len(self.kept) < _SAMPLES_KEPT:
             self.kept.append(value)
+        elif (place := int(random.random() * self.count)) < _SAMPLES_KEPT:
+            self.kept[place] = value
 
 
 class SeriesTable:
@@ -57,6 +63,7 @@ class SeriesTable:
         self._refused: set[str] = set()
         self._latest_s = 0.0
         self._ready: list[Reading] = []
+        self._random = Random(0)  # noqa: S311  # the same file gives the same percentiles
 
     def define(self, metric: str, kind: str, contains: str) -> None:
         """k6 says what a metric is before its first sample."""
@@ -79,7 +86,7 @@ class SeriesTable:
             if metric in self._refused or not self._admits(metric):
                 return
             second = self._seconds[key] = _Second()
-        second.add(value, keep=kind == "trend")
+        second.add(value, keep=kind == "trend", random=self._random)
         self._latest_s = max(self._latest_s, time_s)
 
     def _admits(self, metric: str) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from loadproof.engines.k6 import words
 from loadproof.model import Event, EventKind
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from loadproof.engines.k6.options import Threshold
     from loadproof.engines.k6.reader import Reader
 
-_CROSSED = re.compile(r"thresholds on metrics '([^']*)' (?:have been|were) crossed")
 _UNITS = {"time": "ms", "data": "B"}
 
 
@@ -39,6 +39,11 @@ class Summary:
         names = ("rate", "value") if statistic == "rate" else (statistic,)
         found = [values[name] for name in names if isinstance(values.get(name), int | float)]
         return float(found[0]) if found else None
+
+    def is_counter(self, metric: str) -> bool:
+        """Whether the metric is a counter: a trend has a median besides its count."""
+        values = self.metrics.get(metric, {})
+        return values.get("type") == "counter" or ("count" in values and "med" not in values)
 
     def failed(self, metric: str, expression: str) -> bool | None:
         """Whether k6 found the threshold crossed; None when it does not say."""
@@ -72,6 +77,8 @@ def _machine_readable(metric: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = written if isinstance(written, dict) else {}
     renamed = {"p90": "p(90)", "p95": "p(95)", "matches": "passes"}
     old: dict[str, Any] = {renamed.get(name, name): v for name, v in values.items() if v is not None}
+    if isinstance(metric.get("type"), str):
+        old["type"] = metric["type"]
     if isinstance(old.get("total"), int) and isinstance(old.get("passes"), int):
         old["fails"] = old["total"] - old["passes"]
     return old
@@ -80,7 +87,7 @@ def _machine_readable(metric: dict[str, Any]) -> dict[str, Any]:
 def crossed_metrics(lines: Sequence[str]) -> set[str] | None:
     """The metrics that k6's closing error line names; None when there is no such line."""
     for line in reversed(lines):
-        if (match := _CROSSED.search(line)) is not None:
+        if (match := words.CROSSED.search(line)) is not None:
             # A name can hold a comma itself, in a sub-metric's tags: only those outside braces separate.
             return set(re.split(r",\s*(?![^{]*})", match[1]))
     return None
@@ -94,6 +101,8 @@ class Ending:
     summary: Summary
     crossed: set[str] | None
     """The metrics that its closing error line names."""
+    unjudged: str = ""
+    """Why it judged no threshold at all; empty where it did."""
 
 
 def threshold_events(rules: Sequence[Threshold], ending: Ending, reader: Reader, now_s: float) -> list[Event]:
@@ -108,15 +117,19 @@ def _event(rule: Threshold, ending: Ending, reader: Reader, now_s: float) -> Eve
         failed = _from_exit(rule, ending)
     reason = ""
     ok = None if failed is None else not failed
-    if samples == 0:
-        ok, reason = None, "no samples: k6 counts a threshold on an empty metric as passed"
-    elif ok is None:
-        reason = "k6 ended without a result for it"
+    value = ending.summary.value(rule.metric, rule.statistic)
+    if ok is None:
+        reason = ending.unjudged or "k6 ended without a result for it"
+    elif samples == 0 and not _zero_is_known(rule, ending.summary):
+        value = None
+        reason = "the metric has no samples, and k6 counts it as crossed"
+        if ok:
+            ok, reason = None, "the metric has no samples: k6 counts it as held, and nothing was measured"
     data = {
         "metric": rule.metric,
         "expression": rule.expression,
         "ok": ok,
-        "value": ending.summary.value(rule.metric, rule.statistic) if samples else None,
+        "value": value,
         "unit": _unit(rule, reader),
         "samples": samples,
         "abort_on_fail": rule.abort_on_fail,
@@ -125,8 +138,20 @@ def _event(rule: Threshold, ending: Ending, reader: Reader, now_s: float) -> Eve
     return Event(now_s, EventKind.ENGINE_THRESHOLD, f"{rule.metric}: {rule.expression}", data)
 
 
+def _zero_is_known(rule: Threshold, summary: Summary) -> bool:
+    """Whether no sample means zero: a counter that the script declares, and iterations that were dropped.
+
+    A request, or an iteration, that never was says only that the load never went there.
+    """
+    if rule.base == words.DROPPED:
+        return True
+    return rule.base not in words.BUILTIN and summary.is_counter(rule.metric)
+
+
 def _from_exit(rule: Threshold, ending: Ending) -> bool | None:
     """From k6's closing words: metrics that it does not name are fine, if it judged at all."""
+    if ending.unjudged:
+        return None
     if ending.code == 0:
         return False
     if ending.crossed is None:

@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from loadproof.engines.k6 import words
 from loadproof.model import Event, EventKind, Outcome, Profile, ProfileKind, Stage
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from loadproof.model import Plan, Reading, Slice
 
 _HOPELESS_EVERY_S = 1.0
-_SUMMARY = "TOTAL RESULTS"
-_INTERRUPTED = "k6 received a 'interrupt' signal"
 
 
 class K6Trials:
@@ -88,8 +87,8 @@ class _TrialSink:
 
     def log(self, line: str) -> None:
         """What the script prints; k6's own summary of each trial is left out, and that it was cut short."""
-        self._summing_up = self._summing_up or _SUMMARY in line
-        if not self._summing_up and not (self.cut and _INTERRUPTED in line):
+        self._summing_up = self._summing_up or words.END_OF_TEST in line
+        if not self._summing_up and not (self.cut and words.BY_SIGNAL.search(line)):
             self._sink.log(line)
 
     def event(self, event: Event) -> None:

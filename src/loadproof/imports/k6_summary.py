@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from loadproof.engines.k6 import words
 from loadproof.engines.k6.requests import split_name
 from loadproof.engines.k6.summary import read_summary
 from loadproof.errors import ConfigError, Problem
@@ -126,7 +127,7 @@ def _thresholds(metrics: dict[str, dict[str, Any]]) -> list[EngineThreshold]:
         for expression, result in results.items() if isinstance(results, dict) else ():
             inverted = isinstance(result, bool)
             ok = (not result) if inverted else isinstance(result, dict) and result.get("ok") is True
-            count = _count_of(metric)
+            count = _count_of(name, metric)
             found.append(
                 EngineThreshold(name, str(expression), ok, _measured(metric, str(expression)), count)
             )
@@ -140,14 +141,16 @@ def _measured(metric: dict[str, Any], expression: str) -> float | None:
     return next((found for name in names if (found := _number(metric, name)) is not None), None)
 
 
-def _count_of(metric: dict[str, Any]) -> int | None:
-    """The number of samples; None where k6 does not tell."""
+def _count_of(name: str, metric: dict[str, Any]) -> int | None:
+    """The number of samples; None where k6 does not tell, or where none means zero."""
     passes, fails = _number(metric, "passes"), _number(metric, "fails")
     if passes is not None and fails is not None:
         return int(passes + fails)
     count = _number(metric, "count")
     if "avg" not in metric:
-        return 0 if count == 0 else None  # a counter's count is its sum
+        # A counter's count is its sum: one of the script's own that is 0 is known to be 0.
+        own = name.partition("{")[0] not in words.BUILTIN - {words.DROPPED}
+        return 0 if count == 0 and not own else None
     if count is None:
         # k6 writes 0 for each statistic of a trend without samples.
         return 0 if not any(_number(metric, name) for name in ("avg", "min", "max")) else None

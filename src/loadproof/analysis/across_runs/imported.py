@@ -225,7 +225,7 @@ def _threshold(threshold: EngineThreshold, aggregate: Aggregate) -> Finding:
         "value": None if empty else threshold.value,
         "unit": "",
         "samples": threshold.samples,
-        "reason": "no samples: k6 counts a threshold on an empty metric as passed" if empty else "",
+        "reason": "the metric has no samples" if empty else "",
     }
     return threshold_finding(data, aggregate.path.name, f"{threshold.metric}: {threshold.expression}")
 

@@ -118,7 +118,7 @@ class EventKind(StrEnum):
     WIRE = "requests on the wire"
     """Per endpoint since the last report, where they differ from the scenario's requests: `endpoint`,
     `hops` (followed redirects), `repeats` (sent again by the client), both beside the requests that the
-    slices count; `counted` of them the slices count as requests already, as k6 does (0 where it is missing)."""
+    slices count; `counted` of them they count already, as k6 does (0 where it is missing)."""
     STATUSES = "statuses"
     """Per endpoint since the last report: `endpoint`, `counts` ({"200": 17, "429": 3}), whatever the
     scenario makes of them."""

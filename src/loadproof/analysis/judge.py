@@ -28,6 +28,7 @@ from loadproof.analysis.verdict.load import (
     judge_under_load,
 )
 from loadproof.analysis.verdict.resources import Watched, judge_resource
+from loadproof.analysis.verdict.service import service_parts
 from loadproof.analysis.verdict.thresholds import judge_thresholds, whole_load_note
 from loadproof.analysis.window.steady import judge_steady
 from loadproof.analysis.window.windows import Window, judged_window, load_span, sample
@@ -292,5 +293,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "failed": total.failed,
         # Without secrets already: as the run file has it.
         "plan": run.facts.get("plan", {}),
+        # As it was told at last: what a service is made of shows with the load.
+        "service": service_parts(run.events).tree or None,
         "monitors": [monitor["name"] for monitor in run.facts.get("monitors", ())],
     }

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 MOST_SERIES: Final = 72
 _HEADLINES: Final = re.compile(
-    r"(cpu|rss|memory\.used|connections\.used|disk\.busy|pressure\.(cpu|io|memory)|locks\.waiting"
-    r"|sessions\.active|throttled.*|schedule_lag_p99)"
+    r"([\w:-]+\.)?(cpu|memory|queued|rss)|memory\.used|connections\.used|disk\.busy"
+    r"|pressure\.(cpu|io|memory)|locks\.waiting|sessions\.active|throttled.*|schedule_lag_p99"
 )
 """What saturates first, by the monitors' own names (docs/monitors.md)."""
 _OWN: Final = re.compile(r"sample\..*|cpu\.\d+\..+")

@@ -9,6 +9,7 @@ import typer
 from loadproof.cli.planning import plan_and_engine
 from loadproof.cli.scenario import with_plan_request
 from loadproof.errors import ExitCode
+from loadproof.monitors.discovery import discover_tree
 from loadproof.plan import PlanRequest
 from loadproof.plan.machines import ANY_INTERFACE
 from loadproof.safety.redact import redact_text, redact_url
@@ -62,6 +63,7 @@ def describe(plan: Plan) -> list[str]:
     lines = [
         f"scenario      {plan.scenario} ({plan.engine})",
         f"target        {', '.join(targets) or 'known only to the scenario'}",
+        *_service(plan, targets),
         f"load          {_load(plan)}",
         f"requirements  {len(plan.requirements) or 'none: the verdict would be INCONCLUSIVE'}",
     ]
@@ -70,6 +72,14 @@ def describe(plan: Plan) -> list[str]:
         for requirement in plan.requirements
     ]
     return [*lines, *_generators(plan)]
+
+
+def _service(plan: Plan, targets: list[str]) -> list[str]:
+    """What a target on this machine is made of, as far as it shows without a request."""
+    if plan.monitors.get("discover", True) is False or not (plan.target or targets):
+        return []
+    tree = discover_tree(plan.target or plan.options["targets"][0])
+    return [f"service       {tree} so far: what stands behind shows with the load"] if tree else []
 
 
 def _generators(plan: Plan) -> list[str]:

@@ -130,6 +130,10 @@ class EventKind(StrEnum):
     ENGINE_THRESHOLD = "engine threshold"
     ENGINE_SUMMARY = "engine summary"
     WATCHING = "watching"
+    PARTS = "service parts"
+    """What the service is made of, whenever that has changed: `tree` ("nginx (3) → php-fpm (5)"), `parts`
+    (name, program, role, processes, limits of each), `unwatched` (what takes work and cannot be looked into),
+    `elsewhere` (addresses of other machines)."""
     MONITOR_LOST = "monitor lost"
     MONITOR_RECOVERED = "monitor recovered"
     MONITOR_REMARK = "monitor remark"

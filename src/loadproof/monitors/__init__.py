@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loadproof.model import Reading, Watch
+    from loadproof.model import Event, Reading, Watch
 
 
 class MonitorError(Exception):
@@ -49,6 +49,14 @@ class LastLook(Protocol):
 
     def look_at_all(self) -> None:
         """The next `read` is the last one: leave nothing out that became due since the last look."""
+
+
+@runtime_checkable
+class Tells(Protocol):
+    """A monitor that tells more than values and remarks."""
+
+    events: list[Event]
+    """What happened to what it watches. Whoever reads them empties the list."""
 
 
 MONITORS: dict[str, str] = {

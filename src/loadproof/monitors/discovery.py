@@ -6,7 +6,6 @@ service's own process, where the system allows to read it, and shown without its
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import socket
 from dataclasses import dataclass, field
@@ -19,11 +18,15 @@ import psutil
 from loadproof.model import Watch
 from loadproof.monitors import MonitorError
 from loadproof.monitors.pages.scrape import Page, parse_page
-from loadproof.monitors.parts import processes
+from loadproof.monitors.parts.part import Role
+from loadproof.monitors.parts.service import Service
+from loadproof.monitors.parts.table import ProcessTable
 from loadproof.safety.redact import redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from loadproof.monitors.parts.part import Part
 
 _PORTS: Final = {"http": 80, "https": 443}
 _KINDS: Final = {
@@ -31,10 +34,17 @@ _KINDS: Final = {
     "redis": "redis", "rediss": "redis", "valkey": "redis",
     "mysql": "mysql", "mariadb": "mysql",
 }  # fmt: skip
+KIND_OF_PROGRAM: Final = {
+    "postgres": "postgres", "mysqld": "mysql", "mariadbd": "mysql",
+    "redis-server": "redis", "valkey-server": "redis",
+}  # fmt: skip
+"""Which monitor sees what goes on in a database."""
 _SPELLINGS: Final = {"postgres": "postgresql", "redis": "redis", "mysql": "mysql"}
 _FIRST: Final = ("DATABASE_URL", "POSTGRES_URL", "DB_URL", "REDIS_URL", "MYSQL_URL")
 """Variables that win over others which name a database of the same kind."""
-_NO_DATABASE = "no database: the process's environment names none (such as DATABASE_URL)"
+_NO_DATABASE = (
+    "no database: the service is connected to none, and its environment names none (such as DATABASE_URL)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,8 @@ class Discovery:
 
     found: list[Found] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    tree: str = ""
+    """`nginx (3) → php-fpm (5)`, as far as it shows before the load; empty for a target elsewhere."""
 
     def add(self, kind: str, settings: dict[str, object], why: str) -> None:
         """One more; the second of a kind gets a number."""
@@ -69,13 +81,26 @@ def discover(target: str | None) -> Discovery:
     port = parts.port or _PORTS.get(parts.scheme, 80)
     if is_local(parts.hostname or ""):
         discovery.add("host", {}, "the target is on this machine")
-        _find_process(discovery, port)
+        _find_service(discovery, port)
     else:
         discovery.missing.append(
             f"{parts.hostname} is another machine: name its node_exporter and database below monitors:"
         )
     _find_metrics(discovery, target)
     return discovery
+
+
+def discover_tree(target: str) -> str:
+    """`nginx (3) → php-fpm (5)` of a target on this machine, as far as it shows now; else nothing."""
+    parts = urlsplit(target)
+    if not is_local(parts.hostname or ""):
+        return ""
+    service = Service([{"port": parts.port or _PORTS.get(parts.scheme, 80)}])
+    try:
+        service.open()
+    except MonitorError:
+        return ""
+    return service.line()
 
 
 def is_local(host: str) -> bool:
@@ -88,36 +113,77 @@ def is_local(host: str) -> bool:
     return any(ipaddress.ip_address(a.partition("%")[0]).is_loopback or a in own for a in found)
 
 
-def _find_process(discovery: Discovery, port: int) -> None:
+def _find_service(discovery: Discovery, port: int) -> None:
+    service = Service([{"port": port}])
     try:
-        pids = processes.listening(port)
-        members, stores = processes.family(pids)
+        service.open()
     except MonitorError as error:
         discovery.missing.append(f"no process: {error}" + (f"; {error.hint}" if error.hint else ""))
         return
-    with contextlib.suppress(psutil.NoSuchProcess):
-        name = psutil.Process(pids[0]).name()
-        discovery.add("process", {"port": port}, f"process {pids[0]} ({name}) listens on port {port}")
+    discovery.tree = service.line()
+    discovery.add(
+        "process", {"port": port}, f"{discovery.tree}: what listens on port {port} and what it works with"
+    )
+    discovery.missing += [f"{one.why}; {one.hint}" for one in service.unwatched.values()]
+    members = [pid for part in service.parts if part.role is not Role.DATABASE for pid in sorted(part.pids)]
     environment: dict[str, str] = {}
-    readable = False
-    for member in members:
-        with contextlib.suppress(psutil.Error, OSError):
-            environment = {**member.environ(), **environment}
-            readable = True
-    if not readable:
+    for pid in members:
+        environment = {**service.table.environment(pid), **environment}
+    if not environment:
         discovery.missing.append(
             "no database: the process's environment may be read by its user and by root only"
         )
     before = len(discovery.found)
     for kind, variable, url in databases(environment):
-        discovery.add(kind, {"url": url}, f"{variable} of process {pids[0]}: {redact_url(url)}")
-    for store in stores:
-        own = _own_postgres(store)
-        if own is not None:
-            why = f"process {store.pid} (postgres), which process {pids[0]} started"
-            discovery.add("postgres", {"url": own}, why)
-    if readable and len(discovery.found) == before:
+        discovery.add(kind, {"url": url}, f"{variable} of the service's environment: {redact_url(url)}")
+    for part in service.parts:
+        _find_database(discovery, part)
+    if (
+        environment
+        and len(discovery.found) == before
+        and not any(part.role is Role.DATABASE for part in service.parts)
+    ):
         discovery.missing.append(_NO_DATABASE)
+
+
+def _find_database(discovery: Discovery, part: Part) -> None:
+    """A database that the service was seen to use, or has started, and that its environment does not name."""
+    kind = KIND_OF_PROGRAM.get(part.program)
+    if kind is None or any(found.watch.kind == kind for found in discovery.found):
+        return
+    own = (
+        _own_postgres(min(part.pids))
+        if kind == "postgres" and "child" in part.reached and part.pids
+        else None
+    )
+    if own is not None:
+        discovery.add("postgres", {"url": own}, f"{part.name}, {part.reached}")
+    elif kind == "redis" and not part.reached.startswith("unix:"):
+        url = f"redis://{part.reached}"
+        discovery.add(
+            "redis", {"url": url}, f"{part.name}, which the service is connected to at {part.reached}"
+        )
+    else:
+        discovery.missing.append(how_to_watch(part.name, kind, part.reached))
+
+
+def how_to_watch(name: str, kind: str, reached: str) -> str:
+    """The line that would show a database's own view, where only its processes are watched."""
+    scheme = _SPELLINGS[kind]
+    if reached.startswith("unix:"):
+        path = reached.removeprefix("unix:")
+        # PostgreSQL wants the folder and finds its file by the port.
+        place = (
+            f"/DATABASE?host={path.rpartition('/')[0]}"
+            if kind == "postgres"
+            else f"localhost/?unix_socket={path}"
+        )
+    else:
+        place = f"{reached}/" if ":" in reached else "HOST/"
+    return (
+        f"only the processes of {name} are watched: its connections, locks and statements need a user; write "
+        f"monitors: {{{kind}: {{url_env: DATABASE_URL}}}} and set DATABASE_URL={scheme}://USER:PASSWORD@{place}"
+    )
 
 
 def databases(environment: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -149,19 +215,18 @@ def databases(environment: Mapping[str, str]) -> list[tuple[str, str, str]]:
     return list(found.values())
 
 
-def _own_postgres(process: psutil.Process) -> str | None:
+def _own_postgres(pid: int) -> str | None:
     """How to reach a PostgreSQL that the service started, from its postmaster.pid.
 
     https://www.postgresql.org/docs/current/storage-file-layout.html: line 4 is the port, 5 the folder of
     its socket, 6 the address that it listens on.
     """
+    command = ProcessTable().arguments(pid)
+    if "-D" not in command[:-1]:
+        return None
     try:
-        command = process.cmdline()
-        if "-D" not in command[:-1]:
-            return None
-        state = Path(command[command.index("-D") + 1]) / "postmaster.pid"
-        lines = state.read_text().splitlines()
-    except (psutil.Error, OSError):
+        lines = (Path(command[command.index("-D") + 1]) / "postmaster.pid").read_text().splitlines()
+    except OSError:
         return None
     if len(lines) < 6:
         return None

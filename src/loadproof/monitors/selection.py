@@ -13,7 +13,7 @@ from loadproof.plan.resources import PROMQL
 from loadproof.safety.redact import redact_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _KINDS: Final = ("host", "process", "prometheus", "promql", "postgres", "redis", "mysql")
 _SOURCES: Final = {"prometheus": "metrics"}
@@ -25,6 +25,8 @@ class Selection:
 
     found: tuple[Found, ...] = ()
     missing: tuple[str, ...] = ()
+    tree: str = ""
+    """What the target is made of, as far as it shows before the load."""
 
     @property
     def watches(self) -> tuple[Watch, ...]:
@@ -54,6 +56,8 @@ def select_for(target: str | None, monitors: Mapping[str, Any], queries: list[st
         settings = named[kind]
         if settings is None:
             found += [item for item in looked.found if item.watch.kind == kind]
+        elif kind == "process" and len(settings) > 1:
+            found.append(_parts(settings))
         else:
             found += [_named(kind, number, item) for number, item in enumerate(settings)]
     missing = list(looked.missing)
@@ -63,7 +67,14 @@ def select_for(target: str | None, monitors: Mapping[str, Any], queries: list[st
             asked[0].settings["queries"] = {**asked[0].settings["queries"], **{q: q for q in queries}}
         else:
             missing.append("no Prometheus server to ask: name it with monitors: promql: {url: ...}")
-    return Selection(tuple(found), tuple(missing))
+    return Selection(tuple(found), tuple(missing), looked.tree)
+
+
+def _parts(settings: Sequence[Mapping[str, Any]]) -> Found:
+    """Several processes are parts of one service: what is required is required of them together."""
+    seeds = [{key: value for key, value in item.items() if value is not None} for item in settings]
+    about = ", ".join(f"{key} {value}" for seed in seeds for key, value in seed.items())
+    return Found(Watch("process", "process", {"parts": seeds}), f"named in loadproof.yaml: {about}")
 
 
 def _named(kind: str, number: int, settings: Mapping[str, Any]) -> Found:

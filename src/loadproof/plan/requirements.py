@@ -202,6 +202,9 @@ class _Reader:
     def plain_block(self, entry: Entry, endpoint: str | None) -> None:
         example = next(iter(BLOCKS[entry.key])) if entry.key != "response_time" else "p95"
         for limit in self.entries(entry, f"limits such as {example}"):
+            if entry.key == "resource_usage" and limit.key == "parts" and endpoint is None:
+                self.parts(limit)
+                continue
             key, wrong = key_of(entry.key, limit.key)
             if key is None:
                 self.problem(f"{entry.key}: {wrong[0]}", limit.line, wrong[1])
@@ -211,6 +214,19 @@ class _Reader:
                 )
             else:
                 self.plain_limit(limit, key, endpoint)
+
+    def parts(self, entry: Entry) -> None:
+        """`resource_usage: parts:`: limits of single programs of the service."""
+        for part in self.entries(entry, "programs such as php-fpm, each with its limits"):
+            for limit in self.entries(part, "limits such as memory_max"):
+                key, wrong = key_of("resource_usage", limit.key)
+                if key is None or key.metric == "database_connections":
+                    message, hint = (
+                        wrong if key is None else ("a part has no such limit", "write it above parts:")
+                    )
+                    self.problem(f"resource_usage: parts: {part.key}: {message}", limit.line, hint)
+                else:
+                    self.plain_limit(limit, replace(key, metric=f"part:{part.key}.{key.metric}"), None)
 
     def single(self, entry: Entry, endpoint: str | None) -> None:
         if endpoint is not None:

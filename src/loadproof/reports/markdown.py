@@ -126,6 +126,7 @@ def _subline(report: Report) -> str:
         f"{report.name}: {facts['engine']}, {format_duration(report.duration_s)}",
         f"{format_count(facts['requests'])} requests, {failed_in_words(facts['failed'])}",
         f"judged over {report.window}",
+        *([f"service {facts['service']}"] if facts.get("service") else []),
     ]
     return " · ".join([*flags, *(escape(text) for text in texts)])
 

@@ -11,10 +11,11 @@ import asyncio
 import math
 import threading
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from loadproof.model import Event, EventKind, Reading, Unit
-from loadproof.monitors import LastLook, MonitorError, load_monitor
+from loadproof.monitors import LastLook, MonitorError, Tells, load_monitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -153,6 +154,11 @@ class Watcher:
             message = f"{health.watch.name}: {remark}"
             self._sink.event(Event(self._sink.now(), EventKind.MONITOR_REMARK, message, health.about))
 
+    def told(self, event: Event) -> None:
+        """Something happened to what a monitor watches."""
+        if not self._over:
+            self._sink.event(event)
+
     def _lose(self, health: Health, why: str, hint: str) -> None:
         health.lost = True
         health.losses += 1
@@ -177,6 +183,10 @@ class _Post:
 
     def failed(self, message: str, hint: str) -> None:
         self._call(lambda: self.watcher.failed(self.health, message, hint))
+
+    def told(self, events: list[Event]) -> None:
+        for event in events:
+            self._call(partial(self.watcher.told, event))
 
     def remarked(self, remark: str) -> None:
         self._call(lambda: self.watcher.remarked(self.health, remark))
@@ -243,6 +253,9 @@ class _Sampler:
             for remark in monitor.remarks:
                 self._post.remarked(remark)
             monitor.remarks.clear()
+            if isinstance(monitor, Tells):
+                self._post.told(list(monitor.events))
+                monitor.events.clear()
             # The next whole second that is not over yet: missed ones are not made up for.
             due_s = math.floor(self._now() / INTERVAL_S + 1) * INTERVAL_S
             if self._stop.wait(max(0.0, due_s - self._now())):

@@ -41,7 +41,7 @@ SUBJECTS: Final = {
     subject.name: subject
     for subject in (
         Subject(
-            "memory", Level.FLOOR, ("rss", "process_resident_memory_bytes", "memory.used"),
+            "memory", Level.FLOOR, ("memory", "rss", "process_resident_memory_bytes", "memory.used"),
             "no monitor measures the service's memory: name its process below monitors:",
         ),
         Subject(
@@ -128,6 +128,8 @@ def _of_readings(run: Run, held: Window, subject: Subject, requests: int) -> lis
             facts[key] = (reading.unit, reading.limit)
     entries = []
     for key, rows in sorted(series.items()):
+        if key[1] == "rss" and (key[0], "memory") in series:
+            continue  # the same, with the pages that processes share counted for each of them
         times_s, values = np.array(sorted(rows)).T
         entries.append(
             Grown(

@@ -182,6 +182,9 @@ def describe(requirement: Requirement) -> str:
             what = requirement.subject.replace("_", " ")
         case Subject.GROWTH:
             what = f"growth of {requirement.metric}"
+        case Subject.RESOURCE if requirement.metric.startswith("part:"):
+            part, _, measured = requirement.metric.removeprefix("part:").rpartition(".")
+            what = f"{measured} of {part}"
         case Subject.RESOURCE if "." in requirement.metric or ":" in requirement.metric:
             what = requirement.metric
         case _:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.verdict.requirements import compare, finding_of, format_value
+from loadproof.analysis.verdict.service import MACHINE, SOURCE, service_parts
 from loadproof.analysis.window.windows import Window, stage_windows, whole_window
 from loadproof.model import EventKind, Finding, Operator, Requirement, Statistic, Unit, Verdict
 from loadproof.units import format_duration
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
     from loadproof.model import Reading
     from loadproof.runfile.reader import Run
 
+PART: Final = "part:"
+"""How the metric of a requirement on one part begins: `part:php-fpm.memory`."""
+PER_PART: Final = ("cpu", "memory")
 SILENCE_S: Final = 3.0
 """A longer time without a sample is silence: what happened in it is not known."""
 _SAMPLE_EVERY_S = 1.0
 
 _ALIASES: Final = {
     "cpu": ("process.cpu", "host.cpu"),
-    "memory": ("process.rss", "host.memory.used"),
+    "memory": ("process.memory", "process.rss", "host.memory.used"),
     "database_connections": (
         "postgres.connections.used", "mysql.connections.used", "pool.connections.used"
     ),
@@ -57,12 +61,15 @@ class Watched:
         self.series: dict[str, list[Reading]] = defaultdict(list)
         for reading in run.readings:
             self.series[f"{reading.source}.{reading.series}"].append(reading)
+        self.service = service_parts(run.events)
         self.whole = whole_window(run)
         self.stages = stage_windows(run)
         self._silences = _silences(run)
 
     def find(self, metric: str) -> list[str]:
         """The full names of the series that a requirement's metric means."""
+        if metric.startswith(PART):
+            return self._of_part(metric)
         if metric in _ALIASES:
             found = [name for name in _ALIASES[metric] if self.series.get(name)]
             return found if metric == "database_connections" else found[:1]
@@ -75,6 +82,29 @@ class Watched:
             name
             for name, readings in self.series.items()
             if readings[0].series == metric or name.startswith(f"{metric}{{")
+        ]
+
+    def _of_part(self, metric: str) -> list[str]:
+        key, _, what = metric.removeprefix(PART).rpartition(".")
+        part = self.service.find(key)
+        name = f"{SOURCE}.{part.series(what)}" if part else ""
+        return [name] if self.series.get(name) else []
+
+    def tighter(self, metric: str, names: list[str]) -> list[str]:
+        """Series of single parts whose own limit is tighter than that of all of them together.
+
+        A part is full when it has used up what it may use, whatever the others have left.
+        """
+        if metric not in PER_PART or names != [f"{SOURCE}.{metric}"]:
+            return []
+        whole = max((r.limit for r in self.series[names[0]] if r.limit is not None), default=math.inf)
+        found = (f"{SOURCE}.{part.series(metric)}" for part in self.service.parts)
+        return [
+            name
+            for name in found
+            if any(
+                reading.limit is not None and reading.limit < whole for reading in self.series.get(name, ())
+            )
         ]
 
     def silence(self, name: str, seconds: frozenset[int]) -> str:
@@ -121,12 +151,91 @@ class Watched:
 def judge_resource(requirement: Requirement, watched: Watched, window: Window) -> Finding:
     """One requirement's finding over its window."""
     names = watched.find(requirement.metric)
+    if not names and requirement.metric.startswith(PART):
+        return _no_such_part(requirement, watched, window)
     if not names:
         advice = _ADVICE.get(requirement.metric, f"no monitor has measured {requirement.metric}")
         return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+    if requirement.unit is Unit.SHARE:
+        names = [*names, *watched.tighter(requirement.metric, names)]
     parts = _windows(requirement, watched, window)
     found = [_judge_one(requirement, watched, name, part) for name in names for part in parts]
-    return min(found, key=worst_first)
+    worst = min(found, key=worst_first)
+    if not names[0].startswith(f"{SOURCE}."):
+        return worst
+    return _incomplete(requirement, watched, with_split(requirement, worst, watched, window))
+
+
+def _no_such_part(requirement: Requirement, watched: Watched, window: Window) -> Finding:
+    key = requirement.metric.removeprefix(PART).rpartition(".")[0]
+    known = watched.service.names
+    advice = f"no part is called {key}; there are {known}" if known else "no process was watched"
+    return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+
+
+def _incomplete(requirement: Requirement, watched: Watched, finding: Finding) -> Finding:
+    """A sum in which a part is missing proves no PASS."""
+    if (
+        finding.verdict is not Verdict.PASS
+        or not watched.service.unwatched
+        or requirement.metric not in PER_PART
+    ):
+        return finding
+    why, hint = watched.service.unwatched[0]
+    evidence = {**finding.evidence, "unwatched": [text for text, _ in watched.service.unwatched]}
+    return replace(
+        finding,
+        verdict=Verdict.INCONCLUSIVE,
+        evidence=evidence,
+        advice=f"{why}: it is not in the sum. {hint}",
+    )
+
+
+def with_split(requirement: Requirement, finding: Finding, watched: Watched, window: Window) -> Finding:
+    """The finding with the tightest limit's name, and with what each part has to do with it.
+
+    `100 % of GOMAXPROCS=1; 50 % of the machine; pocketbase 1 cores, postgres 0.2 cores`.
+    """
+    what = requirement.metric.rpartition(".")[2]
+    name = finding.measure.series if finding.measure else ""
+    if what not in PER_PART or not name:
+        return finding
+    said, split = [], {}
+    second = _worst_second(requirement, watched.series[name], window)
+    of_part = next((p for p in watched.service.parts if name == f"{SOURCE}.{p.series(what)}"), None)
+    limit = of_part.limits.get(what) if of_part else None
+    if of_part and limit and limit[0] != MACHINE and requirement.unit is Unit.SHARE:
+        said.append(f"{of_part.name}: {format_value(finding.value or 0.0, Unit.SHARE)} of {limit[0]}")
+        finding.evidence["limited_by"] = limit[0]
+        whole = _at(watched.series.get(f"{SOURCE}.{what}", ()), second)
+        if whole is not None and whole.limit:
+            said.append(f"all parts: {format_value(whole.value / whole.limit, Unit.SHARE)} of {MACHINE}")
+    for part in watched.service.parts:
+        reading = _at(watched.series.get(f"{SOURCE}.{part.series(what)}", ()), second)
+        if reading is not None:
+            split[part.name] = reading.value
+    if len(split) > 1 or of_part is None:
+        unit = Unit.CORES if what == "cpu" else Unit.BYTES
+        values = ", ".join(f"{part} {format_value(value, unit)}" for part, value in split.items())
+        said += [values] if len(split) > 1 else []
+    finding.evidence["parts"] = split
+    if what == "memory":
+        shared = {part.memory_is for part in watched.service.parts}
+        said += (
+            ["shared pages counted once (PSS)"] if shared == {"PSS"} else ["RSS where PSS may not be read"]
+        )
+    return replace(finding, sentence=f"{finding.sentence} ({'; '.join(said)})") if said else finding
+
+
+def _worst_second(requirement: Requirement, readings: Sequence[Reading], window: Window) -> int:
+    inside = [reading for reading in readings if int(reading.time_s) in window.seconds] or list(readings)
+    upper = requirement.operator in (Operator.LESS, Operator.LESS_EQUAL)
+    worst = (max if upper else min)(inside, key=lambda reading: reading.value)
+    return int(worst.time_s)
+
+
+def _at(readings: Sequence[Reading], second: int) -> Reading | None:
+    return next((reading for reading in readings if int(reading.time_s) == second), None)
 
 
 def worst_first(finding: Finding) -> tuple[int, float]:

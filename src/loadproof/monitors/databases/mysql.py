@@ -9,7 +9,7 @@ import pymysql
 
 from loadproof.model import Reading, Unit
 from loadproof.monitors import MonitorError
-from loadproof.monitors.rates import Rates
+from loadproof.monitors.readings.rates import Rates
 from loadproof.plan.watching import secrets_in
 from loadproof.safety.redact import Redactor
 

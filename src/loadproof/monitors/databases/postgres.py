@@ -12,7 +12,7 @@ import psycopg
 from loadproof.model import Reading, Unit
 from loadproof.monitors import MonitorError
 from loadproof.monitors.databases import postgres_queries as sql
-from loadproof.monitors.rates import Rates
+from loadproof.monitors.readings.rates import Rates
 from loadproof.plan.watching import secrets_in
 from loadproof.safety.redact import Redactor
 

@@ -8,7 +8,7 @@ import redis
 
 from loadproof.model import Reading, Unit
 from loadproof.monitors import MonitorError
-from loadproof.monitors.rates import Rates
+from loadproof.monitors.readings.rates import Rates
 from loadproof.plan.watching import secrets_in
 from loadproof.safety.redact import Redactor
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.model import Reading, Unit
 from loadproof.monitors import MonitorError
 from loadproof.monitors.pages.scrape import Page, parse_page
-from loadproof.monitors.rates import Rates
+from loadproof.monitors.readings.rates import Rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

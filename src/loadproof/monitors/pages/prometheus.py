@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.model import Reading, Unit
 from loadproof.monitors.pages.exporters import recognised
 from loadproof.monitors.pages.scrape import Page, parse_page
-from loadproof.monitors.rates import Rates
+from loadproof.monitors.readings.rates import Rates
 from loadproof.plan.watching import MOST_SERIES
 
 if TYPE_CHECKING:

@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import httpx
 import psutil
 
 from loadproof.monitors import MonitorError
+from loadproof.monitors.parts import sockets
 
-DATA_STORES = frozenset({"postgres", "mysqld", "mariadbd", "redis-server", "valkey-server", "mongod"})
-"""Programs that a service may have started and that are no part of it."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _DOCKER_SOCKET = "/var/run/docker.sock"
 _DOCKER_TIMEOUT_S = 2.0
 
 
 def listening(port: int) -> list[int]:
-    """The processes that listen on a TCP port of this machine, parents first.
+    """The processes that hold the listening socket of a TCP port of this machine, parents first.
 
-    Raises MonitorError when nobody does, or when the system does not say who.
+    Every one that inherited the socket, and the parent that they have in common when it runs the same
+    program. Raises MonitorError when nobody listens, or when the system does not say who.
     """
     try:
-        connections = psutil.net_connections(kind="tcp")
+        table = sockets.read_sockets()
     except psutil.AccessDenied:
         hint = "run Loadproof as the user of the service, or name the process: monitors: process: {pid: ...}"
         raise MonitorError(f"this system does not say who listens on port {port}", hint) from None
-    found = [c for c in connections if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port]
-    pids = sorted({c.pid for c in found if c.pid is not None})
+    found = table.on_port(port)
     if not found:
         raise MonitorError(f"nobody listens on port {port} of this machine")
+    held = sockets.holders([one.key for one in found], psutil.pids(), table.has_inodes)
+    pids = sorted(held - {1}) or sorted(held)
     if not pids:
         hint = "run Loadproof as the user of the service, or as root"
         raise MonitorError(f"the process that listens on port {port} belongs to another user", hint)
-    return roots(pids)
+    return with_common_parent(roots(pids))
+
+
+def with_common_parent(pids: list[int]) -> list[int]:
+    """Workers that each bound the port themselves have a master that never held it."""
+    if len(pids) < 2:
+        return pids
+    try:
+        parents = {psutil.Process(pid).ppid() for pid in pids}
+        programs = {psutil.Process(pid).exe() for pid in (*pids, *parents)}
+    except psutil.Error:
+        return pids
+    return sorted(parents) if len(parents) == 1 and len(programs) == 1 else pids
 
 
 def roots(pids: list[int]) -> list[int]:
@@ -80,54 +96,18 @@ def in_container(name: str, socket: str = _DOCKER_SOCKET) -> list[int]:
     return [int(pid)]
 
 
-def family(pids: list[int]) -> tuple[list[psutil.Process], list[psutil.Process]]:
-    """The processes and their descendants; and those of them that are data stores, which are not counted.
-
-    Raises MonitorError when none of `pids` exists any more.
-    """
-    members: dict[int, psutil.Process] = {}
-    stores: dict[int, psutil.Process] = {}
-    waiting = [pid for pid in pids if _lives(pid)]
-    roots_ = frozenset(waiting)
-    while waiting:
-        pid = waiting.pop()
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            if pid not in roots_ and process.name() in DATA_STORES:
-                stores[pid] = process
-                continue
-            members[pid] = process
-            waiting += [child for child in children(pid) if child not in members]
-    if not members:
-        raise MonitorError(f"the process {', '.join(map(str, pids))} has ended")
-    return list(members.values()), list(stores.values())
-
-
-def children(pid: int) -> list[int]:
-    """The children of one process.
-
-    Linux lists them for each thread (proc(5), /proc/PID/task/TID/children), which costs a fraction of what
-    walking the whole process table does, as psutil has to.
-    """
-    lists = list(Path(f"/proc/{pid}/task").glob("*/children"))
-    if not lists:
-        return [child.pid for child in psutil.Process(pid).children()]
-    found: list[int] = []
-    for file in lists:
-        with contextlib.suppress(OSError):  # the thread has ended
-            found += [int(word) for word in file.read_text().split()]
-    return found
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def _ancestors(pid: int) -> set[int]:
     try:
         return {parent.pid for parent in psutil.Process(pid).parents()}
     except psutil.NoSuchProcess:
         return set()
+
+
+FINDERS: Final[dict[str, Callable[..., list[int]]]] = {
+    "pid": lambda pid: [pid],
+    "port": listening,
+    "name": named,
+    "command": with_command,
+    "container": in_container,
+}
+"""By the keys of `monitors: process:`."""

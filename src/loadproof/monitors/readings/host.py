@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from loadproof.model import Reading, Unit
-from loadproof.monitors.rates import Rates
+from loadproof.monitors.readings.rates import Rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,197 +1,292 @@
-"""A process on this machine with its children: what it uses, against what it may use."""
+"""The processes of a service, part by part: what each uses, against what it may use."""
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Final
+import os
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
-from loadproof.model import Reading, Unit
-from loadproof.monitors import MonitorError
-from loadproof.monitors.parts import processes
-from loadproof.monitors.rates import Rates
+from loadproof.model import Event, EventKind, Reading, Unit
+from loadproof.monitors import MonitorError, limits
+from loadproof.monitors.parts import sockets
+from loadproof.monitors.parts.service import Service
 from loadproof.monitors.readings.cgroup import Cgroup
-from loadproof.monitors.readings.threads import Threads
+from loadproof.monitors.readings.cpu import ProcessorTime, Used
+from loadproof.monitors.readings.memory import SharedMemory
+from loadproof.monitors.readings.rates import Rates
+from loadproof.monitors.readings.threads import BusiestThread, Threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from loadproof.model import Watch
+    from loadproof.monitors.parts.part import Part
+    from loadproof.monitors.parts.table import Stat
 
-_MANY_PROCESSES: Final = 1_000
-_LOOK_AGAIN_S: Final = 5.0
-"""Children come and go, and whoever looks for them walks the whole process table: 15 µs a process, which on
-a machine of many would cost more than all the rest if it were done once a second."""
-
-_FINDERS: dict[str, Callable[..., list[int]]] = {
-    "pid": lambda pid: [pid],
-    "port": processes.listening,
-    "name": processes.named,
-    "command": processes.with_command,
-    "container": processes.in_container,
-}
+_LIMITS_EVERY: Final = 5
+"""Looks. Limits seldom change."""
+_FEW: Final = 16
+"""Processes. Of more, descriptors and context switches are read with the limits: each costs a file."""
+_SCALED: Final = ("cpu", "cpu.user", "cpu.system")
 
 
 class ProcessMonitor:
-    """Series: `cpu` (cores, of what it may use), `rss`, `fds`, `threads`, `cgroup.memory`, `throttled`, ...
+    """Series of all parts together: `cpu` (cores, of what they may use), `memory`, `rss`, `fds`, ...
 
-    Memory that processes share is counted once for each of them, as in every sum of RSS.
+    And of each part, with its name before: `nginx.cpu`, `php-fpm.memory`, `php-fpm.queued`.
     """
 
     def __init__(self, watch: Watch, now: Callable[[], float]) -> None:
         self.remarks: list[str] = []
+        self.events: list[Event] = []
         self._source = watch.name
-        self._settings = watch.settings
         self._now = now
+        seeds = watch.settings.get("parts") or [watch.settings]
+        self.service = Service(
+            seeds, watch.settings.get("target_port"), follows=bool(watch.settings.get("follow", True))
+        )
+        self._cpu = ProcessorTime()
+        self._memory = SharedMemory()
         self._rates = Rates()
-        self._threads = Threads()
-        self._members: list[psutil.Process] = []
-        self._members_s = 0.0
-        self._roots: list[int] = []
-        self._many = False
-        self._memory_bytes = float(psutil.virtual_memory().total)
-        self._cgroup: Cgroup | None = None
+        self._threads: dict[str, Threads] = {}
+        self._groups: dict[str, Cgroup] = {}
+        self._runtimes: dict[tuple[int, float], limits.Runtime] = {}
+        self._free: set[tuple[str, str]] = set()
+        """(Part, limit) where a process was seen above that limit: it does not hold."""
+        self._looks = 0
+        self._last_s: float | None = None
         self._told: set[str] = set()
+        self._told_parts: Any = None
 
     def open(self) -> None:
-        """Find the process."""
-        how, wanted = next((k, v) for k, v in self._settings.items() if k in _FINDERS and v is not None)
-        pids = _FINDERS[how](wanted)
-        self._many = len(psutil.pids()) > _MANY_PROCESSES
-        self._find_family(pids)
-        self._cgroup = Cgroup(pids[0])
-        self._roots = pids
+        """Find the service and its parts."""
+        self.service.open()
+        self._cpu = ProcessorTime()
+        self._looks = 0
+        self._last_s = None
         if not psutil.LINUX:
-            self._tell("limits of control groups are read on Linux only")
+            self._tell("limits of control groups are read on Linux only, and parts behind by their ports")
 
     def read(self) -> list[Reading]:
-        """Sums over the process and its children."""
-        if not self._members:
+        """Every part, and all of them together."""
+        if not self.service.parts:
             self.open()
-        time_s = self._now()
-        if time_s - self._members_s > (_LOOK_AGAIN_S if self._many else 0.0):
-            self._find_family(self._roots)
-        rows = [*self._usage(time_s), *self._limits(time_s)]
+        else:
+            try:
+                self.service.look()
+            except MonitorError:
+                self.service.parts.clear()  # the next read looks for it anew: it may have been restarted
+                self._rates.forget()
+                raise
+        time_s, now_s = self._now(), self.service.table.now_s()
+        used = self._cpu.step(self.service.stats, self.service.part_of, now_s)
+        self._memory.look(self.service.stats)
+        if self._looks % _LIMITS_EVERY == 0:
+            self._renew_limits()
+        self._looks += 1
+        rows = list(self._rows(time_s, used))
+        self._last_s = time_s
+        self._tell_parts()
         return [
             Reading(time_s, self._source, series, value, unit, limit) for series, value, unit, limit in rows
         ]
 
+    def look_at_all(self) -> None:
+        """The last sample tells what the parts were in the end."""
+        self._told_parts = None
+
     def close(self) -> None:
         """Nothing is open between two samples."""
 
-    def _find_family(self, pids: list[int]) -> None:
-        known = {process.pid for process in self._members}
-        try:
-            self._members, stores = processes.family(pids)
-        except MonitorError:
-            self._members = []  # the next read looks for it anew: it may have been restarted
-            self._rates.forget()
-            self._threads.forget()
-            raise
-        self._members_s = self._now()
-        if self._many and known != {process.pid for process in self._members}:
-            self._rates.forget()  # what a child used before it was found belongs to no one second
-        for store in {process.name() for process in stores if process.is_running()}:
-            self._tell(f"{store}, which the process started, is not counted as a part of it")
+    # --- values --------------------------------------------------------------------------------------
 
-    def _usage(self, time_s: float) -> Iterator[Row]:
-        sums = dict.fromkeys(("user", "system", "rss", "fds", "threads", "voluntary", "involuntary"), 0.0)
-        alive = []
-        for process in self._members:
+    def _rows(self, time_s: float, used: dict[str, Used] | None) -> Iterator[Row]:
+        queues = {one.address: one for one in sockets.listening()} if psutil.LINUX else {}
+        busiest: list[BusiestThread] = []
+        elapsed_s = time_s - self._last_s if self._last_s is not None else 0.0
+        for part in self.service.parts:
+            stats = [self.service.stats[pid] for pid in part.pids]
+            if used is not None and elapsed_s > 0:
+                yield from self._part_cpu(part, used.get(part.name, Used()), elapsed_s)
+            memory, part.shared = self._memory.of(stats)
+            if not part.shared:
+                self._tell(f"the memory of {part.name} is RSS, pages that processes share counted for each: "
+                           "smaps_rollup may be read by its user and by root only")  # fmt: skip
+            yield f"{part.name}.memory", memory, Unit.BYTES, part.memory.value if part.memory else None
+            yield f"{part.name}.processes", float(len(part.pids)), Unit.COUNT, None
+            yield f"{part.name}.threads", float(sum(s.threads for s in stats)), Unit.COUNT, None
+            thread = self._threads.setdefault(part.name, Threads()).busiest(sorted(part.pids), time_s)
+            if thread is not None:
+                busiest.append(thread)
+                yield f"{part.name}.thread.busy", thread.busy, Unit.SHARE, 1.0
+                yield f"{part.name}.thread.waited", thread.waited, Unit.SHARE, 1.0
+            yield from self._queue(part, queues)
+            yield from self._group(part, time_s)
+        yield from self._together(used, elapsed_s, busiest)
+        if len(self.service.stats) <= _FEW or self._looks % _LIMITS_EVERY == 1:
+            yield from self._descriptors(time_s)
+
+    def _part_cpu(self, part: Part, used: Used, elapsed_s: float) -> Iterator[Row]:
+        limit = part.cores.value if part.cores else None
+        yield f"{part.name}.cpu", (used.user_s + used.system_s) / elapsed_s, Unit.CORES, limit
+        own = self._runtime_limit(used.busiest)
+        cores = used.busiest_s / elapsed_s
+        if own is not None and limits.exceeded(cores, own) and own.name != "one thread":
+            self._free.add((part.name, own.name))
+            own = None
+        yield f"{part.name}.busiest", cores, Unit.CORES, own.value if own else None
+
+    def _together(
+        self, used: dict[str, Used] | None, elapsed_s: float, busiest: list[BusiestThread]
+    ) -> Iterator[Row]:
+        stats = [self.service.stats[pid] for part in self.service.parts for pid in part.pids]
+        if used is not None and elapsed_s > 0:
+            limit = self._whole_cores()
+            user = sum(one.user_s for one in used.values()) / elapsed_s
+            system = sum(one.system_s for one in used.values()) / elapsed_s
+            for series, value in zip(_SCALED, (user + system, user, system), strict=True):
+                yield series, value, Unit.CORES, limit
+        known = [part.memory.value for part in self.service.parts if part.memory]
+        limit_bytes = max(known, default=None) if len(known) == len(self.service.parts) else None
+        yield "memory", self._memory.of(stats)[0], Unit.BYTES, limit_bytes
+        yield "rss", float(sum(stat.rss_bytes for stat in stats)), Unit.BYTES, limit_bytes
+        yield "threads", float(sum(stat.threads for stat in stats)), Unit.COUNT, None
+        yield "processes", float(len(stats)), Unit.COUNT, None
+        if busiest:
+            most = max(busiest, key=lambda thread: thread.busy)
+            yield "thread.busy", most.busy, Unit.SHARE, 1.0
+            yield "thread.waited", most.waited, Unit.SHARE, 1.0
+
+    def _queue(self, part: Part, listeners: dict[str, sockets.Listener]) -> Iterator[Row]:
+        """Connections that wait until somebody accepts them."""
+        found = [listeners[address] for address in part.addresses if address in listeners]
+        if part.reached.startswith("port "):
+            port = int(part.reached.partition(" ")[2])
+            found += [one for one in listeners.values() if one.port == port]
+        if found:
+            queued, most = sum(one.queued for one in found), sum(one.backlog for one in found)
+            yield f"{part.name}.queued", float(queued), Unit.COUNT, float(most) or None
+
+    def _group(self, part: Part, time_s: float) -> Iterator[Row]:
+        group = self._groups.get(part.name)
+        throttling = group.throttling() if group else None
+        if throttling is None:
+            return
+        name = part.name
+        periods = self._rates.per_second(f"{name} periods", time_s, throttling.periods)
+        throttled = self._rates.per_second(f"{name} throttled", time_s, throttling.throttled)
+        waited = self._rates.per_second(f"{name} waited", time_s, throttling.waited_s)
+        if periods and throttled is not None and waited is not None:
+            yield f"{name}.throttled", throttled / periods, Unit.SHARE, 1.0
+            yield f"{name}.throttled.time", waited, Unit.CORES, None
+
+    def _descriptors(self, time_s: float) -> Iterator[Row]:
+        counts: list[int] = []
+        voluntary = involuntary = 0
+        allowed = 0
+        for pid in self.service.stats:
             try:
-                with process.oneshot():
-                    self._add(process, sums)
-            except psutil.NoSuchProcess:
+                process = psutil.Process(pid)
+                switches = process.num_ctx_switches()
+                voluntary += switches.voluntary
+                involuntary += switches.involuntary
+                counts.append(_descriptors(process))
+                soft = process.rlimit(psutil.RLIMIT_NOFILE)[0] if psutil.LINUX else -1
+                allowed = -1 if soft < 0 or allowed < 0 else allowed + soft
+            except psutil.AccessDenied:
+                self._tell("open files may be counted by their process's user only")
+                return
+            except psutil.Error:
                 continue
-            except psutil.AccessDenied as error:
-                raise MonitorError(
-                    f"the process {process.pid} may not be read", "run as its user or as root"
-                ) from error
-            alive.append(process)
-        if self._roots[0] not in {process.pid for process in alive}:
-            self._members = []
-            self._rates.forget()
-            self._threads.forget()
-            raise MonitorError(f"the process {self._roots[0]} has ended")
-        self._members = alive
-        user, system = (self._rates.per_second(k, time_s, sums[k]) for k in ("user", "system"))
-        if user is not None and system is not None:
-            limit = self._cores()
-            yield "cpu", user + system, Unit.CORES, limit
-            yield "cpu.user", user, Unit.CORES, limit
-            yield "cpu.system", system, Unit.CORES, limit
-        busiest = self._threads.busiest([process.pid for process in alive], time_s)
-        if busiest is not None:
-            yield "thread.busy", busiest.busy, Unit.SHARE, 1.0
-            yield "thread.waited", busiest.waited, Unit.SHARE, 1.0
-        yield "rss", sums["rss"], Unit.BYTES, self._memory_limit()
-        yield "threads", sums["threads"], Unit.COUNT, None
-        yield "processes", float(len(alive)), Unit.COUNT, None
-        if "fds" not in self._told:
-            # Each process has a limit of its own, and may have as many descriptors as the others.
-            yield "fds", sums["fds"], Unit.COUNT, self._descriptor_limit(alive)
-        for kind in ("voluntary", "involuntary"):
-            rate = self._rates.per_second(kind, time_s, sums[kind])
+        # Each process has a limit of its own, and may have as many descriptors as the others.
+        yield "fds", float(sum(counts)), Unit.COUNT, float(allowed) if allowed > 0 else None
+        for kind, value in (("voluntary", voluntary), ("involuntary", involuntary)):
+            rate = self._rates.per_second(kind, time_s, value)
             if rate is not None:
                 yield f"context_switches.{kind}", rate, Unit.PER_SECOND, None
 
-    def _add(self, process: psutil.Process, sums: dict[str, float]) -> None:
-        times = process.cpu_times()
-        # A child's whole time moves here when it ends, so that the sum over all living ones never shrinks.
-        sums["user"] += times.user + getattr(times, "children_user", 0.0)
-        sums["system"] += times.system + getattr(times, "children_system", 0.0)
-        sums["rss"] += process.memory_info().rss
-        sums["threads"] += process.num_threads()
-        switches = process.num_ctx_switches()
-        sums["voluntary"] += switches.voluntary
-        sums["involuntary"] += switches.involuntary
-        try:
-            sums["fds"] += process.num_fds()
-        except psutil.AccessDenied:
-            self._told.add("fds")
-            self._tell("its open files may be counted by its user only")
+    # --- limits --------------------------------------------------------------------------------------
 
-    def _limits(self, time_s: float) -> Iterator[Row]:
-        cgroup = self._cgroup
-        if cgroup is None:
+    def _renew_limits(self) -> None:
+        stats = self.service.stats
+        living = {(pid, stat.started_s) for pid, stat in stats.items()}
+        self._runtimes = {key: runtime for key, runtime in self._runtimes.items() if key in living}
+        by_pid = {pid: self._runtime(stat) for pid, stat in stats.items()}
+        for part in self.service.parts:
+            pids = sorted(part.pids)
+            if not pids:
+                continue
+            group = self._groups[part.name] = Cgroup(pids[0])
+            part.memory = limits.memory(group)
+            outer = limits.machine(pids, group)
+            working = limits.working(pids, stats, by_pid)
+            own = limits.of_processes(working, stats, by_pid)
+            if own is not None and any(
+                (part.name, name) in self._free for name in _names(working, stats, by_pid)
+            ):
+                own = None
+            part.cores = own if own is not None and own.value < outer.value else outer
+            part.workers = limits.workers(part.program, working, stats, by_pid)
+            part.runtime = next((by_pid[pid].kind for pid in working if by_pid[pid].kind), "")
+
+    def _runtime(self, stat: Stat) -> limits.Runtime:
+        key = (stat.pid, stat.started_s)
+        if key not in self._runtimes:
+            self._runtimes[key] = limits.runtime_of(self.service.table, stat.pid)
+        return self._runtimes[key]
+
+    def _runtime_limit(self, pid: int) -> limits.Limit | None:
+        stat = self.service.stats.get(pid)
+        return limits.limit_of(stat, self._runtime(stat)) if stat else None
+
+    def _whole_cores(self) -> float:
+        """What all parts together may use: their groups' limits added up, and no more than the machine."""
+        machine = float(psutil.cpu_count() or 1)
+        allowed = []
+        for part in self.service.parts:
+            group = self._groups.get(part.name)
+            outer = limits.machine(sorted(part.pids), group).value if group and part.pids else machine
+            allowed.append(outer)
+        return min(machine, sum(allowed)) if allowed else machine
+
+    # --- what is told --------------------------------------------------------------------------------
+
+    def _tell_parts(self) -> None:
+        """The parts, whenever they or their limits are others than were told."""
+        facts = [part.facts() for part in self.service.parts]
+        shape = [
+            (f["name"], f["reached"], f["workers"], str(f["cores"]), str(f["memory"])) for f in facts
+        ] + sorted(self.service.unwatched)  # fmt: skip
+        if shape == self._told_parts:
             return
-        used = cgroup.memory_bytes()
-        if used is not None:
-            yield "cgroup.memory", used, Unit.BYTES, cgroup.memory_limit_bytes()
-        throttling = cgroup.throttling()
-        if throttling is None:
-            return
-        periods = self._rates.per_second("periods", time_s, throttling.periods)
-        throttled = self._rates.per_second("throttled", time_s, throttling.throttled)
-        waited = self._rates.per_second("waited", time_s, throttling.waited_s)
-        if periods and throttled is not None and waited is not None:
-            yield "throttled", throttled / periods, Unit.SHARE, 1.0
-            yield "throttled.time", waited, Unit.CORES, None
-
-    def _cores(self) -> float:
-        """Cores that it may use: of the machine, of its affinity, of its control group, the fewest."""
-        limits = [float(psutil.cpu_count() or 1)]
-        with contextlib.suppress(psutil.Error, AttributeError):  # no such thing on macOS
-            limits.append(float(len(psutil.Process(self._roots[0]).cpu_affinity() or ()) or limits[0]))
-        allowed = self._cgroup.cores() if self._cgroup else None
-        return min([*limits, *([] if allowed is None else [allowed])])
-
-    def _memory_limit(self) -> float:
-        allowed = self._cgroup.memory_limit_bytes() if self._cgroup else None
-        return self._memory_bytes if allowed is None else min(self._memory_bytes, allowed)
-
-    def _descriptor_limit(self, alive: list[psutil.Process]) -> float | None:
-        try:
-            soft = [process.rlimit(psutil.RLIMIT_NOFILE)[0] for process in alive]
-        except (psutil.Error, AttributeError):
-            return None
-        return None if any(limit < 0 for limit in soft) else float(sum(soft))
+        self._told_parts = shape
+        data = {
+            "tree": self.service.line(),
+            "parts": facts,
+            "unwatched": [
+                {"address": one.address, "why": one.why, "hint": one.hint}
+                for one in self.service.unwatched.values()
+            ],
+            "elsewhere": sorted(self.service.elsewhere),
+        }
+        self.events.append(Event(self._now(), EventKind.PARTS, f"the service is {data['tree']}", data))
 
     def _tell(self, remark: str) -> None:
         if remark not in self._told:
             self._told.add(remark)
             self.remarks.append(remark)
+
+
+def _names(pids: Sequence[int], stats: dict[int, Stat], runtimes: dict[int, limits.Runtime]) -> Iterable[str]:
+    own = (limits.limit_of(stats[pid], runtimes[pid]) for pid in pids if pid in stats)
+    return {limit.name for limit in own if limit is not None}
+
+
+def _descriptors(process: psutil.Process) -> int:
+    """Linux tells their number as the size of the folder since 6.2; before, they are counted."""
+    size = os.stat(f"/proc/{process.pid}/fd").st_size if psutil.LINUX else 0  # noqa: PTH116
+    return size or process.num_fds()
 
 
 Row = tuple[str, float, Unit, float | None]

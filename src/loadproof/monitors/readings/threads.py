@@ -1,4 +1,4 @@
-"""The busiest thread of a process: an event loop or an interpreter lock holds one core of however many.
+"""The busiest thread of some processes: an event loop or an interpreter lock holds one core of however many.
 
 Linux counts for each thread the time on a processor and the time it was ready and waited for one
 (https://docs.kernel.org/scheduler/sched-stats.html, /proc/PID/task/TID/schedstat).
@@ -6,12 +6,17 @@ Linux counts for each thread the time on a processor and the time it was ready a
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-_MOST_THREADS: Final = 100
-"""With more, reading them all would cost more than it tells: no single thread of so many is the limit."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST_AT_ONCE: Final = 200
+"""Threads that are read at one look. Of more, the busiest so far and then the others in turn."""
+_HOT: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,41 +29,66 @@ class BusiestThread:
     """Ready, but others had the processors."""
 
 
+@dataclass(slots=True)
+class _Seen:
+    run_ns: int
+    wait_ns: int
+    time_s: float
+    busy: float = 0.0
+
+
 class Threads:
-    """All threads of some processes, compared with the last look."""
+    """Threads by process, each compared with when it was read last."""
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
-        self._proc = proc
-        self._last: dict[str, tuple[int, int]] = {}
-        self._last_s: float | None = None
+        self._proc = str(proc)
+        self._seen: dict[str, _Seen] = {}
 
-    def busiest(self, pids: list[int], time_s: float) -> BusiestThread | None:
-        """None at the first look, with too many threads, or where the kernel does not tell."""
-        files = [file for pid in pids for file in (self._proc / str(pid) / "task").glob("*/schedstat")]
-        before, before_s = self._last, self._last_s
-        self._last, self._last_s = ({}, None) if len(files) > _MOST_THREADS else (_read(files), time_s)
-        if before_s is None or time_s <= before_s:
-            return None
-        found = []
-        for thread, (run_ns, wait_ns) in self._last.items():
-            run_before_ns, wait_before_ns = before.get(thread, (run_ns, wait_ns))
-            waited = (wait_ns - wait_before_ns) / 1e9 / (time_s - before_s)
-            busy = (run_ns - run_before_ns) / 1e9 / (time_s - before_s) + waited
-            found.append(BusiestThread(min(1.0, busy), min(1.0, waited)))
+    def busiest(self, pids: Sequence[int], time_s: float) -> BusiestThread | None:
+        """Of these processes; None at the first look, or where the kernel does not tell."""
+        found: list[BusiestThread] = []
+        for path in self._chosen(pids):
+            now = _read(path)
+            before = self._seen.get(path)
+            if now is None:
+                self._seen.pop(path, None)
+                continue
+            seen = _Seen(*now, time_s)
+            self._seen[path] = seen
+            if before is not None and time_s > before.time_s:
+                waited = (now[1] - before.wait_ns) / 1e9 / (time_s - before.time_s)
+                seen.busy = (now[0] - before.run_ns) / 1e9 / (time_s - before.time_s) + waited
+                found.append(BusiestThread(min(1.0, seen.busy), min(1.0, waited)))
         return max(found, key=lambda thread: thread.busy, default=None)
 
     def forget(self) -> None:
         """After a restart the next look is the first."""
-        self._last, self._last_s = {}, None
+        self._seen.clear()
 
+    def _chosen(self, pids: Sequence[int]) -> list[str]:
+        paths = [f"{self._proc}/{pid}/task/{thread}/schedstat" for pid in pids for thread in self._list(pid)]
+        if len(paths) < len(self._seen):
+            living = set(paths)
+            self._seen = {path: seen for path, seen in self._seen.items() if path in living}
+        if len(paths) <= MOST_AT_ONCE:
+            return paths
+        never = _Seen(0, 0, 0.0)
+        hot = sorted(paths, key=lambda path: -self._seen.get(path, never).busy)[:_HOT]
+        rest = sorted(set(paths) - set(hot), key=lambda path: self._seen.get(path, never).time_s)
+        return [*hot, *rest[: MOST_AT_ONCE - _HOT]]
 
-def _read(files: list[Path]) -> dict[str, tuple[int, int]]:
-    """Nanoseconds run and waited since each thread began."""
-    found = {}
-    for file in files:
+    def _list(self, pid: int) -> list[str]:
         try:
-            run_ns, wait_ns, _ = file.read_text().split()
-        except (OSError, ValueError):
-            continue  # it has ended
-        found[file.parent.name] = (int(run_ns), int(wait_ns))
-    return found
+            return os.listdir(f"{self._proc}/{pid}/task")  # noqa: PTH208  # once a second and process
+        except OSError:
+            return []
+
+
+def _read(path: str) -> tuple[int, int] | None:
+    """Nanoseconds run and waited since the thread began; None when it has ended."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            run_ns, wait_ns, _ = file.read().split()
+    except (OSError, ValueError):
+        return None
+    return int(run_ns), int(wait_ns)

@@ -136,6 +136,7 @@ def _meta(report: Report) -> list[tuple[str, str]]:
         ("Run", report.name),
         ("Engine", str(facts["engine"])),
         ("Target", str(facts["target"] or "the scenario's own")),
+        *([("Service", str(facts["service"]))] if facts.get("service") else []),
         ("Started", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.started_at_s))),
         ("Took", format_duration(report.duration_s)),
         ("Requests", f"{format_count(facts['requests'])}, {failed_in_words(facts['failed'])}"),

@@ -1,0 +1,90 @@
+"""The parts of a service in a run: their series, their limits, and what was not watched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from loadproof.model import EventKind
+from loadproof.monitors.parts.part import without_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from loadproof.model import Event
+
+SOURCE: Final = "process"
+"""Of the readings of all parts: `process.cpu` of all together, `process.nginx.cpu` of one."""
+MACHINE: Final = "the machine"
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePart:
+    """As the monitor told it at last."""
+
+    name: str
+    role: str
+    depth: int
+    processes: int
+    """The most at one time."""
+    workers: int
+    """How many requests it can have in progress; 0 is not known."""
+    runtime: str
+    limits: dict[str, tuple[str, float]]
+    """"cpu" and "memory": what limits them by name, and how much it is."""
+    memory_is: str
+
+    @property
+    def is_database(self) -> bool:
+        return self.role == "database"
+
+    def series(self, what: str) -> str:
+        """`nginx.cpu`."""
+        return f"{self.name}.{what}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceParts:
+    """All parts; none in runs that watched no process, and in old ones."""
+
+    tree: str = ""
+    parts: tuple[ServicePart, ...] = ()
+    unwatched: tuple[tuple[str, str], ...] = ()
+    """(Why, what helps) of what takes work on this machine and cannot be looked into."""
+    elsewhere: tuple[str, ...] = ()
+
+    def find(self, key: str) -> ServicePart | None:
+        """By its name, also as people write it: `php-fpm8.2` is php-fpm."""
+        wanted = (key, without_version(key))
+        return next((part for part in self.parts if part.name in wanted), None)
+
+    @property
+    def names(self) -> str:
+        return ", ".join(part.name for part in self.parts)
+
+
+def service_parts(events: Iterable[Event]) -> ServiceParts:
+    """The last that was told of them."""
+    data: dict[str, Any] = {}
+    for event in events:
+        if event.kind is EventKind.PARTS:
+            data = event.data
+    parts = tuple(_part(facts) for facts in data.get("parts", ()))
+    return ServiceParts(
+        str(data.get("tree", "")),
+        parts,
+        tuple((str(one["why"]), str(one["hint"])) for one in data.get("unwatched", ())),
+        tuple(str(address) for address in data.get("elsewhere", ())),
+    )
+
+
+def _part(facts: dict[str, Any]) -> ServicePart:
+    limits = {
+        what: (str(facts[key]["name"]), float(facts[key]["value"]))
+        for what, key in (("cpu", "cores"), ("memory", "memory"))
+        if facts.get(key)
+    }
+    return ServicePart(
+        str(facts["name"]), str(facts["role"]), int(facts["depth"]), int(facts["processes"]),
+        int(facts["workers"]), str(facts["runtime"]), limits, str(facts["memory_is"]),
+    )  # fmt: skip

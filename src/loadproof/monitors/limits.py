@@ -1,0 +1,189 @@
+"""Which limit of a part is the tightest, and its name: what a percentage of it is of."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import psutil
+
+from loadproof.units import parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from loadproof.monitors.parts.table import ProcessTable, Stat
+    from loadproof.monitors.readings.cgroup import Cgroup
+
+_GO_BUILD_ID: Final = b'Go build ID: "'
+_GO_HEAD_BYTES: Final = 1 << 15
+"""Where the linker puts it: cmd/internal/buildid reads as much."""
+_EXCESS: Final = 1.15
+"""A process that was seen above its limit by so much is not held by it: C code may free the lock."""
+_POOLS: Final = frozenset(
+    {"php-fpm", "gunicorn", "uwsgi", "apache2", "httpd", "unicorn", "puma", "waitress-serve", "passenger"}
+)
+"""Programs whose workers, or worker threads, each have one request at a time."""
+_ASYNC: Final = re.compile(r"uvicorn|gevent|eventlet|tornado|aiohttp|asgi|asyncio", re.IGNORECASE)
+_JAVA_HEAP = re.compile(r"-Xmx([0-9]+[kKmMgG]?)$")
+_NODE_HEAP = re.compile(r"--max[-_]old[-_]space[-_]size=([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most that a part can use, in cores or bytes, and what says so: "GOMAXPROCS=1", "the machine"."""
+
+    name: str
+    value: float
+
+    def facts(self) -> dict[str, Any]:
+        """For the run file."""
+        return {"name": self.name, "value": self.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What runs a process, as far as its program, arguments and environment tell."""
+
+    kind: str = ""
+    """python, node, go, java, php, ruby; empty is any other."""
+    executable: str = ""
+    cores: Limit | None = None
+    """Of one process."""
+    heap: Limit | None = None
+    threads: int | None = None
+    """Worker threads of one process, as its arguments say; 0 where requests do not keep a worker each."""
+
+
+Stats: TypeAlias = "Mapping[int, Stat]"
+Runtimes: TypeAlias = "Mapping[int, Runtime]"
+
+
+def runtime_of(table: ProcessTable, pid: int) -> Runtime:
+    """Looked at once for each process: all of it stays as it was at the start."""
+    executable, arguments = table.executable(pid), table.arguments(pid)
+    environment = table.environment(pid)
+    kind = _kind(executable)
+    cores, heap = None, None
+    match kind:
+        case "python" if not executable.endswith("t"):  # python3.14t has no such lock
+            cores = Limit("one interpreter lock", 1.0)
+        case "node":
+            cores = Limit("one event loop", 1.0)
+            options = " ".join([*arguments, environment.get("NODE_OPTIONS", "")])
+            if found := _NODE_HEAP.search(options):
+                heap = Limit(f"--max-old-space-size={found[1]}", int(found[1]) * 2.0**20)
+        case "go" if environment.get("GOMAXPROCS", "").isdigit():
+            cores = Limit(f"GOMAXPROCS={environment['GOMAXPROCS']}", float(environment["GOMAXPROCS"]))
+        case "java":
+            words = [*environment.get("JAVA_TOOL_OPTIONS", "").split(), *arguments]
+            sizes = [match[1] for word in words if (match := _JAVA_HEAP.match(word))]
+            if sizes:
+                heap = Limit(f"-Xmx{sizes[-1]}", _java_bytes(sizes[-1]))
+    arguments = [*arguments, *environment.get("GUNICORN_CMD_ARGS", "").split()]
+    return Runtime(kind, executable, cores, heap, _worker_threads(arguments))
+
+
+def machine(pids: Sequence[int], group: Cgroup) -> Limit:
+    """What the machine, the affinity of the processes and their control group leave, the tightest."""
+    limits = [Limit("the machine", float(psutil.cpu_count() or 1))]
+    with contextlib.suppress(psutil.Error, AttributeError, IndexError):  # no such thing on macOS
+        limits.append(Limit("its CPU affinity", float(len(psutil.Process(pids[0]).cpu_affinity() or ()))))
+    allowed = group.cores()
+    if allowed is not None:
+        limits.append(Limit("its control group (cpu.max)", allowed))
+    return min((limit for limit in limits if limit.value > 0), key=lambda limit: limit.value)
+
+
+def memory(group: Cgroup) -> Limit:
+    """Of the machine or the control group."""
+    whole = Limit("the machine", float(psutil.virtual_memory().total))
+    allowed = group.memory_limit_bytes()
+    if allowed is None or allowed >= whole.value:
+        return whole
+    return Limit("its control group (memory.max)", allowed)
+
+
+def working(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> list[int]:
+    """Those that do the work: not the masters, which have children that run the same program."""
+    masters = {
+        stats[pid].parent
+        for pid in pids
+        if pid in stats
+        and stats[pid].parent in runtimes
+        and pid in runtimes
+        and runtimes[pid].executable == runtimes[stats[pid].parent].executable
+    }
+    return [pid for pid in pids if pid not in masters]
+
+
+def of_processes(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> Limit | None:
+    """What all its processes can use together, where each has a limit of its own; else None."""
+    own = [limit_of(stats[pid], runtimes.get(pid, Runtime())) for pid in pids if pid in stats]
+    known = [limit for limit in own if limit is not None]
+    if not known or len(known) < len(own):
+        return None
+    name = known[0].name if len({limit.name for limit in known}) == 1 else "a limit of its own"
+    if len(known) == 1:
+        return known[0]
+    return Limit(f"{len(known)} processes of {name} each", sum(limit.value for limit in known))
+
+
+def limit_of(stat: Stat, runtime: Runtime) -> Limit | None:
+    """Of one process: its runtime's, or that of its only thread."""
+    if runtime.cores is not None:
+        return runtime.cores
+    return Limit("one thread", 1.0) if stat.threads == 1 and runtime.kind != "java" else None
+
+
+def exceeded(used_cores: float, limit: Limit) -> bool:
+    """Whether a process was seen above what should have been its limit."""
+    return used_cores > limit.value * _EXCESS
+
+
+def workers(program: str, pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> int:
+    """How many requests a part can have in progress at once; 0 where that is not known."""
+    if program not in _POOLS:
+        return 0
+    total = 0
+    for pid in pids:
+        threads = runtimes.get(pid, Runtime()).threads
+        if threads == 0:
+            return 0
+        # A worker of threads that its arguments do not tell has them beside the one that accepts.
+        total += threads or max(1, stats[pid].threads - 1)
+    return total
+
+
+def _kind(executable: str) -> str:
+    name = executable.rpartition("/")[2]
+    for kind, beginnings in (
+        ("python", ("python", "pypy")), ("node", ("node", "bun", "deno")), ("java", ("java",)),
+        ("php", ("php",)), ("ruby", ("ruby",)),
+    ):  # fmt: skip
+        if name.startswith(beginnings):
+            return kind
+    try:
+        with open(executable, "rb") as file:  # noqa: PTH123
+            return "go" if _GO_BUILD_ID in file.read(_GO_HEAD_BYTES) else ""
+    except OSError:
+        return ""
+
+
+def _worker_threads(arguments: Sequence[str]) -> int | None:
+    """As gunicorn, uwsgi, waitress and puma spell it; 0 for workers of many requests each."""
+    words = [part for word in arguments for part in word.split("=", 1)]
+    threads = None
+    for word, value in pairwise(words):
+        if word in {"-k", "--worker-class"} and _ASYNC.search(value):
+            return 0
+        if word == "--threads" and value.isdigit():
+            threads = int(value)
+    return threads
+
+
+def _java_bytes(text: str) -> float:
+    return float(parse_size(f"{text[:-1]}{text[-1].upper()}iB")) if text[-1].isalpha() else float(text)

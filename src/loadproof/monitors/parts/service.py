@@ -1,0 +1,307 @@
+"""What a service is made of: from its listening socket to everything that it hands work to on this machine.
+
+A socket is held by whoever inherited it. From its holders the tree goes up to their common parent and down
+to all children, and along the connections that these make, through unix sockets and the ports of this
+machine, to the parts behind. Connections come with the load, and workers come and go: it is looked at again
+and again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import psutil
+
+from loadproof.monitors import MonitorError
+from loadproof.monitors.parts import processes, sockets
+from loadproof.monitors.parts.part import DATA_STORES, Part, Role, program_name, tree_line, unique
+from loadproof.monitors.parts.table import ProcessTable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from loadproof.monitors.parts.sockets import Link, Sockets
+    from loadproof.monitors.parts.table import Stat
+
+_LEAST_PAUSE_S: Final = 1.0
+_GREATEST_PAUSE_S: Final = 15.0
+_SHARE_OF_TIME: Final = 0.002
+"""Of a core, for looking at connections: the costlier a look, the longer until the next."""
+_MOST_PARTS: Final = 20
+_PLUMBING: Final = frozenset(
+    {"systemd", "systemd-resolve", "systemd-journal", "systemd-journald", "dbus-daemon", "dbus-broker",
+     "nscd", "sssd", "rsyslogd", "dockerd", "containerd", "init", "Xorg"}
+)  # fmt: skip
+"""Takes messages of everybody, and is no part of anything."""
+_FORWARDERS: Final = frozenset({"docker-proxy", "rootlessport", "slirp4netns", "pasta"})
+"""Take a container's connections outside of it: what does the work is in the container."""
+_CONTAINER = re.compile(r"/(docker|libpod|crio|cri-containerd|kubepods|lxc|nspawn)[^/]*[-/]")
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """Something on this machine that takes work and cannot be looked into."""
+
+    address: str
+    why: str
+    hint: str
+
+
+@dataclass(slots=True)
+class Service:
+    """The parts now. `look` finds what has changed; it is cheap, and does the costly things seldom."""
+
+    seeds: Sequence[Mapping[str, Any]]
+    """As `monitors: process:` has them, each with one of port, pid, name, command, container."""
+    target_port: int | None = None
+    follows: bool = True
+    """Along the connections."""
+    table: ProcessTable = field(default_factory=ProcessTable)
+    parts: list[Part] = field(default_factory=list)
+    unwatched: dict[str, Unwatched] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
+    """Addresses of other machines that it hands work to."""
+    stats: dict[int, Stat] = field(default_factory=dict)
+    """Of every process of a part at the last look, zombies included."""
+    part_of: dict[int, Part] = field(default_factory=dict)
+    _known: set[int] = field(default_factory=set)
+    _due_s: float = 0.0
+    _listeners: frozenset[int] = frozenset()
+    _opened: bool = False
+
+    def open(self) -> None:
+        """Find it. Raises MonitorError when one of its seeds is not there."""
+        self.parts.clear()
+        self.part_of.clear()
+        self.stats.clear()
+        self._known = self.table.pids()
+        for seed in self.seeds:
+            self._plant(seed)
+        self._grow(self._known)
+        self._opened = True
+        self._due_s = 0.0
+        self.look()
+        for part in self.parts:
+            part.begun = part.ended = 0
+
+    def look(self) -> None:
+        """What there is now. Raises MonitorError when the part that the load meets has ended."""
+        now = self.table.pids()
+        self._grow(now - self._known)
+        self._known = now
+        self._read(now)
+        self._ask_for_successors(now)
+        if self.follows and time.monotonic() >= self._due_s:
+            self.follow()
+
+    def line(self) -> str:
+        """`nginx (3) → php-fpm (5) → mariadbd (1)`, with the processes of this moment."""
+        return tree_line((part.name, part.depth, len(part.pids)) for part in self.parts)
+
+    # --- processes -----------------------------------------------------------------------------------
+
+    def _plant(self, seed: Mapping[str, Any]) -> None:
+        how, wanted = next((k, v) for k, v in seed.items() if k in processes.FINDERS and v is not None)
+        pids = processes.FINDERS[how](wanted)
+        role = Role.ENTRY if how == "port" and self.target_port in (None, wanted) else Role.NAMED
+        if self._add(pids, role, 0, f"{how} {wanted}") is None and not self.part_of.keys() & set(pids):
+            raise MonitorError(f"the process {', '.join(map(str, pids))} has ended")
+
+    def _add(self, pids: Sequence[int], role: Role, depth: int, reached: str) -> Part | None:
+        """A new part of these processes and their families; None when they are parts already."""
+        fresh = [pid for pid in pids if pid not in self.part_of and self.table.stat(pid) is not None]
+        if not fresh or len(self.parts) >= _MOST_PARTS:
+            return None
+        stat = self.table.stat(fresh[0])
+        program = program_name(stat.comm if stat else "", self.table.executable(fresh[0]))
+        if program in DATA_STORES:
+            role = Role.DATABASE
+        name = unique(program, reached, (part.name for part in self.parts))
+        part = Part(name, program, role, depth, reached, set(fresh), set())
+        self.parts.append(part)
+        self.parts.sort(key=lambda one: one.depth)
+        for pid in _with_container(fresh):
+            self._join(pid, part)
+        self._grow(self.table.pids())
+        return part
+
+    def _join(self, pid: int, part: Part) -> None:
+        stat = self.table.stat(pid)
+        if stat is not None:
+            self.part_of[pid], self.stats[pid] = part, stat
+            if not stat.zombie:
+                part.pids.add(pid)
+                part.begun += 1
+
+    def _grow(self, new: set[int]) -> None:
+        """Children join their parents' parts. A data store that a part has started is a part of its own."""
+        found = [stat for pid in new - self.part_of.keys() if (stat := self.table.stat(pid)) is not None]
+        for stat in sorted(found, key=lambda one: (one.started_s, one.pid)):
+            parent = self.part_of.get(stat.parent)
+            if parent is None or stat.pid in self.part_of:
+                continue
+            program = program_name(stat.comm, "")
+            if program in DATA_STORES and program != parent.program:
+                self._add([stat.pid], Role.DATABASE, parent.depth + 1, f"a child of {parent.name}")
+            else:
+                self._join(stat.pid, parent)
+
+    def _read(self, now: set[int]) -> None:
+        """The state of every member; those that have ended leave."""
+        for pid, part in list(self.part_of.items()):
+            stat = self.table.stat(pid) if pid in now else None
+            before = self.stats.get(pid)
+            if stat is None or (before is not None and stat.started_s != before.started_s):
+                self._leave(pid, part)
+                continue
+            if stat.zombie and pid in part.pids:
+                part.pids.discard(pid)
+                part.ended += 1
+            self.stats[pid] = stat
+        for part in self.parts:
+            part.most = max(part.most, len(part.pids))
+
+    def _leave(self, pid: int, part: Part) -> None:
+        del self.part_of[pid]
+        self.stats.pop(pid, None)
+        part.roots.discard(pid)
+        if pid in part.pids:
+            part.pids.discard(pid)
+            part.ended += 1
+
+    def _ask_for_successors(self, now: set[int]) -> None:
+        """Whoever listens now in the place of a part that has ended: it was restarted."""
+        for part in [one for one in self.parts if not one.pids]:
+            again = self._successors(part, now)
+            if again:
+                part.roots = set(again)
+                for pid in again:
+                    self._join(pid, part)
+                self._grow(now)
+            elif part.depth == 0:
+                raise MonitorError(f"{part.name} ({part.reached}) has ended")
+
+    def _successors(self, part: Part, now: set[int]) -> list[int]:
+        how, _, wanted = part.reached.partition(" ")
+        if how in processes.FINDERS and how != "pid":
+            try:
+                return processes.FINDERS[how](int(wanted) if how == "port" else wanted)
+            except MonitorError:
+                return []
+        if part.role is Role.NAMED or " " in part.reached:
+            return []
+        held = [one.key for one in sockets.listening() if one.address == part.reached]
+        return processes.roots(sorted(sockets.holders(held, now, has_inodes=True))) if held else []
+
+    # --- connections ---------------------------------------------------------------------------------
+
+    def follow(self) -> None:
+        """Along the connections of each part to the parts behind it, and on from those."""
+        used_s = time.thread_time()
+        try:
+            table = sockets.read_sockets()
+        except psutil.AccessDenied:
+            self._due_s = time.monotonic() + _GREATEST_PAUSE_S
+            return
+        self._renew_holders(table)
+        followed: set[str] = set()
+        while left := [part for part in self.parts if part.name not in followed]:
+            followed.add(left[0].name)
+            self._follow_one(left[0], table)
+        used_s = time.thread_time() - used_s
+        pause_s = min(_GREATEST_PAUSE_S, max(_LEAST_PAUSE_S, used_s / _SHARE_OF_TIME))
+        self._due_s = time.monotonic() + pause_s
+
+    def _renew_holders(self, table: Sockets) -> None:
+        """New sockets on the target's port: a second master, a reload, SO_REUSEPORT."""
+        entries = [part for part in self.parts if part.reached.startswith("port ")]
+        ports = {int(part.reached.partition(" ")[2]): part for part in entries}
+        keys = frozenset(one.key for one in table.listeners if one.port in ports)
+        if keys == self._listeners:
+            return
+        self._listeners = keys
+        for port, part in ports.items():
+            held = [one.key for one in table.on_port(port)]
+            for pid in sockets.holders(held, self._known, table.has_inodes):
+                if pid not in self.part_of:
+                    part.roots.add(pid)
+                    self._join(pid, part)
+        self._grow(self._known)
+
+    def _follow_one(self, part: Part, table: Sockets) -> None:
+        mine: set[int] = set()
+        for pid in part.pids:
+            mine |= (sockets.inodes_of(pid) or set()) if table.has_inodes else {pid}
+        own = {(one.host, one.port) for one in table.listeners if one.key in mine}
+        ports = {port for host, port in own if port and host in sockets.ANY}
+        targets: dict[tuple[str, int], Link] = {}
+        for link in table.links:
+            if link.key not in mine or (link.host, link.port) in own or link.port in ports:
+                continue  # somebody came to it
+            if link.peer_host:
+                targets.setdefault((link.peer_host, link.peer_port), link)
+        for (host, port), _ in targets.items():
+            self._reach(part, host, port, table)
+
+    def _reach(self, part: Part, host: str, port: int, table: Sockets) -> None:
+        if port and not sockets.is_own(host):
+            self.elsewhere.add(sockets.address(host, port))
+            return
+        accepting = table.accepts(host, port)
+        address = accepting[0].address if accepting else sockets.address(host, port)
+        if any(address in one.addresses for one in self.parts) or address in self.unwatched or not accepting:
+            return
+        held = sockets.holders([one.key for one in accepting], self._known, table.has_inodes) - {1}
+        known = [self.part_of[pid] for pid in held if pid in self.part_of]
+        if known:
+            known[0].addresses.add(address)
+            return
+        if os.getpid() in held:
+            return  # this program itself
+        self._take(part, held, address)
+
+    def _take(self, part: Part, held: set[int], address: str) -> None:
+        roots = processes.roots(sorted(held))
+        names = {stat.comm for pid in roots if (stat := self.table.stat(pid)) is not None}
+        if names and names <= _PLUMBING:
+            return
+        if not roots or names & _FORWARDERS:
+            who = f"its container ({', '.join(sorted(names))} forwards to it)" if roots else "another user"
+            hint = (
+                "name it: monitors: process: [{port: ...}, {container: NAME}]" if roots
+                else "run Loadproof as the user of the service, or as root"
+            )  # fmt: skip
+            self.unwatched[address] = Unwatched(address, f"{part.name} hands work to {address}, {who}", hint)
+            return
+        added = self._add(roots, Role.BEHIND, part.depth + 1, address)
+        if added is not None:
+            added.addresses.add(address)
+
+
+def _with_container(pids: Sequence[int]) -> set[int]:
+    """The processes, and of one in a container everybody in it: its control group is one part."""
+    found = set(pids)
+    if not psutil.LINUX:
+        return found
+    own = _group(os.getpid())
+    for pid in pids:
+        group = _group(pid)
+        if group != own and _CONTAINER.search(group):
+            try:
+                with open(f"/sys/fs/cgroup{group}/cgroup.procs", encoding="ascii") as file:  # noqa: PTH123
+                    found |= {int(line) for line in file if line.strip().isdigit()}
+            except OSError:
+                continue
+    return found
+
+
+def _group(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:  # noqa: PTH123
+            return next((line[3:].strip() for line in file if line.startswith("0::")), "")
+    except OSError:
+        return ""

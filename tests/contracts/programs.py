@@ -6,10 +6,11 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from loadproof.engines.jmeter.engine import JMeterEngine
 from loadproof.engines.k6.engine import K6Engine
 from loadproof.engines.locust.engine import LocustEngine
 from loadproof.model import Plan, Profile, ProfileKind
-from tests.binaries import require_k6
+from tests.binaries import require_jmeter, require_k6
 from tests.contracts.fake_engine import FakeEngine
 
 if TYPE_CHECKING:
@@ -40,6 +41,42 @@ export default function () {
   http.get('TARGET/products');
   sleep(0.05);
 }
+"""
+_PLAN = """<?xml version="1.0" encoding="UTF-8"?>
+<jmeterTestPlan version="1.2" properties="5.0">
+ <hashTree>
+  <TestPlan guiclass="TestPlanGui" testclass="TestPlan" testname="Plan"/>
+  <hashTree>
+   <ThreadGroup guiclass="ThreadGroupGui" testclass="ThreadGroup" testname="Borrowers">
+    <stringProp name="ThreadGroup.num_threads">2</stringProp>
+    <stringProp name="ThreadGroup.ramp_time">0</stringProp>
+    <boolProp name="ThreadGroup.scheduler">true</boolProp>
+    <stringProp name="ThreadGroup.duration">${__P(duration,2)}</stringProp>
+    <elementProp name="ThreadGroup.main_controller" elementType="LoopController">
+     <stringProp name="LoopController.loops">-1</stringProp>
+    </elementProp>
+   </ThreadGroup>
+   <hashTree>
+    <ConstantTimer guiclass="ConstantTimerGui" testclass="ConstantTimer" testname="think">
+     <stringProp name="ConstantTimer.delay">25</stringProp>
+    </ConstantTimer>
+    <hashTree/>
+    <HTTPSamplerProxy guiclass="HTTPSamplerProxyGui" testclass="HTTPSamplerProxy" testname="/loans">
+     <stringProp name="HTTPSampler.path">TARGET/loans</stringProp>
+     <stringProp name="HTTPSampler.method">GET</stringProp>
+     <boolProp name="HTTPSampler.use_keepalive">true</boolProp>
+    </HTTPSamplerProxy>
+    <hashTree/>
+    <HTTPSamplerProxy guiclass="HTTPSamplerProxyGui" testclass="HTTPSamplerProxy" testname="/products">
+     <stringProp name="HTTPSampler.path">TARGET/products</stringProp>
+     <stringProp name="HTTPSampler.method">GET</stringProp>
+     <boolProp name="HTTPSampler.use_keepalive">true</boolProp>
+    </HTTPSamplerProxy>
+    <hashTree/>
+   </hashTree>
+  </hashTree>
+ </hashTree>
+</jmeterTestPlan>
 """
 
 
@@ -77,6 +114,8 @@ class Program:
         """Skip without the engine's binary; fail in CI, where it must be there."""
         if self.name == "k6":
             require_k6()
+        elif self.name == "jmeter":
+            require_jmeter()
 
 
 def _fake(target: str, holds: bool) -> FakeEngine:
@@ -96,5 +135,9 @@ PROGRAMS = (
     Program(
         "k6", ".js", _SCRIPT, "export default function () {", lambda _s: (),
         lambda _target, _holds: K6Engine(), "scenario.js",
+    ),
+    Program(
+        "jmeter", ".jmx", _PLAN, "<jmeterTestPlan", lambda s: (f"-Jduration={s:g}",),
+        lambda _target, _holds: JMeterEngine(), "ApacheJMeter.jar",
     ),
 )  # fmt: skip

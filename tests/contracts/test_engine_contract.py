@@ -250,7 +250,7 @@ def by_path(sink: Recording, stub: StubServer) -> dict[str, int]:
     return {
         name.removeprefix(stub.url): count
         for (method, name), count in sink.requests.items()
-        if method == "GET"
+        if method in ("GET", "")
     }
 
 

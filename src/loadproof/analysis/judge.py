@@ -133,7 +133,7 @@ def judge(
         duration_s=span[1] - span[0] if span else 0.0,
         window=window.description,
         findings=tuple(findings),
-        endpoints=tuple(_endpoints(judged, window)),
+        endpoints=tuple(_endpoints(judged, run.beside, window)),
         errors=tuple(_errors(run)),
         notes=tuple(_notes(run)),
         facts=_facts(run),
@@ -158,6 +158,8 @@ def _judge_requirement(
         case Subject.GROWTH:
             return judge_growth(requirement, run, window)
         case _ if requirement.window in ("", "steady"):
+            if requirement.endpoint is not None and run.beside:
+                judged = [part for part in run.named(requirement.endpoint) if part.second in window.seconds]
             return judge_under_load(requirement, judged, window, load)
         case _:
             return judge_by_window(requirement, run, window)
@@ -221,9 +223,9 @@ def _rehearsed(run: Run) -> str:
     return f"; a rehearsal in {run.plan.time_scale:g} of the time, not a proof" if run.plan.rehearsal else ""
 
 
-def _endpoints(judged: Sequence[Slice], window: Window) -> list[EndpointSummary]:
+def _endpoints(judged: Sequence[Slice], beside: Sequence[Slice], window: Window) -> list[EndpointSummary]:
     by_name: dict[str, list[Slice]] = {}
-    for part in judged:
+    for part in (*judged, *(part for part in beside if part.second in window.seconds)):
         by_name.setdefault(str(part.endpoint), []).append(part)
     rows = [_summary(name, parts, window) for name, parts in sorted(by_name.items())]
     if len(rows) != 1:

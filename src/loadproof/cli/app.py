@@ -28,6 +28,7 @@ from loadproof.cli import (
     runs,
     worker,
 )
+from loadproof.cli.scenario import with_long_options
 from loadproof.errors import ExitCode, LoadproofError
 from loadproof.safety.redact import redact_text
 
@@ -86,7 +87,7 @@ def run_app(argv: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        code = app(argv, standalone_mode=False)
+        code = app(with_long_options(sys.argv[1:] if argv is None else argv), standalone_mode=False)
     except LoadproofError as error:
         _print_error(error)
         return int(error.exit_code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -38,8 +38,8 @@ def _request(
         list[str] | None,
         typer.Argument(
             metavar="SCENARIO",
-            help="A locustfile (.py), a k6 script (.js, .ts) or the name of a test in loadproof.yaml. "
-            "Options that are not listed here go to Locust or k6 as they are.",
+            help="A locustfile (.py), a k6 script (.js, .ts), a JMeter plan (.jmx) or the name of a test in "
+            "loadproof.yaml. Options that are not listed here go to Locust, k6 or JMeter as they are.",
             show_default=False,
         ),
     ] = None,
@@ -48,7 +48,8 @@ def _request(
         typer.Option("--locustfile", "-f", help="The scenario, as Locust's own command line takes it."),
     ] = None,
     engine: Annotated[
-        str | None, typer.Option("--engine", help="locust or k6; by default what the file's name says.")
+        str | None,
+        typer.Option("--engine", help="locust, k6 or jmeter; by default what the file's name says."),
     ] = None,
     target: Annotated[
         str | None,
@@ -168,6 +169,34 @@ def _request(
     )
 
 
+_JMETER_LONG: Final = {"-J": "--jmeterproperty", "-D": "--systemproperty", "-G": "--globalproperty"}
+_PROPERTY_FILE: Final = "-q"
+
+
+def with_long_options(argv: Sequence[str]) -> list[str]:
+    """The command line with JMeter's `-Jname=value` in its long form.
+
+    One letter with its value behind it would be read as several of Loadproof's own: -J, -u with "sers=10".
+    `-q` is Loadproof's for quiet; in front of a file, beside a JMeter plan, it is JMeter's.
+    """
+    words = list(argv)
+    plan = any(word.endswith(".jmx") for word in words)
+    found: list[str] = []
+    for index, word in enumerate(words):
+        long = _JMETER_LONG.get(word[:2])
+        following = words[index + 1] if index + 1 < len(words) else ""
+        if long is not None and len(word) > 2:
+            found.append(f"{long}={word[2:]}")
+        elif long is not None:
+            found.append(long)
+        elif word == _PROPERTY_FILE and plan and following and following != "-" and Path(following).is_file():
+            own = following.endswith(".jmx")
+            found.append(word if own else "--addprop")
+        else:
+            found.append(word)
+    return found
+
+
 def split_arguments(arguments: Sequence[str], locustfile: Path | None) -> tuple[str | None, tuple[str, ...]]:
     """The scenario and what is the engine's, from the words that are not Loadproof's own options.
 
@@ -181,6 +210,6 @@ def split_arguments(arguments: Sequence[str], locustfile: Path | None) -> tuple[
             del rest[index]
             return word, tuple(rest)
     if rest:
-        hint = f"give a locustfile, a k6 script or the name of a test, as in: locustfile.py {' '.join(rest)}"
+        hint = f"give a scenario's file or the name of a test, as in: locustfile.py {' '.join(rest)}"
         raise ConfigError(Problem(f"there is no scenario among: {' '.join(rest)}", hint=hint))
     return None, ()

@@ -54,10 +54,11 @@ class Engine(Protocol):
 ENGINES: dict[str, str] = {
     "locust": "loadproof.engines.locust.engine:LocustEngine",
     "k6": "loadproof.engines.k6.engine:K6Engine",
+    "jmeter": "loadproof.engines.jmeter.engine:JMeterEngine",
 }
 """Name to where the class is; imported when used, so that one engine's libraries never burden another."""
 
-SUFFIXES: dict[str, str] = {".py": "locust", ".js": "k6", ".ts": "k6"}
+SUFFIXES: dict[str, str] = {".py": "locust", ".js": "k6", ".ts": "k6", ".jmx": "jmeter"}
 """The engine that a scenario's file name suggests."""
 
 

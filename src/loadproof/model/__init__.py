@@ -7,7 +7,18 @@ fractions of 1, unless a name says otherwise.
 from __future__ import annotations
 
 from loadproof.model.judged import Condition, EndpointSummary, Finding, FindingKind, Measure, Report, Verdict
-from loadproof.model.measured import Endpoint, Event, EventKind, FailureKind, Outcome, Reading, Slice
+from loadproof.model.measured import (
+    PAGE,
+    SCRIPT,
+    TRANSACTION,
+    Endpoint,
+    Event,
+    EventKind,
+    FailureKind,
+    Outcome,
+    Reading,
+    Slice,
+)
 from loadproof.model.planned import (
     ConsistencyCheck,
     Inspection,
@@ -24,6 +35,9 @@ from loadproof.model.planned import (
 )
 
 __all__ = [
+    "PAGE",
+    "SCRIPT",
+    "TRANSACTION",
     "Condition",
     "ConsistencyCheck",
     "Endpoint",

@@ -9,6 +9,13 @@ from typing import Any
 from loadproof.histogram import Histogram
 from loadproof.model.planned import Unit
 
+TRANSACTION = "transaction:"
+"""The method of an endpoint whose samples are sums of requests that count by themselves."""
+PAGE = "page:"
+"""The method of an endpoint whose samples sum up one request with its redirects and embedded parts."""
+SCRIPT = "script:"
+"""The method of an endpoint whose samples send nothing: JMeter's script and debug samplers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -16,6 +23,11 @@ class Endpoint:
 
     method: str
     name: str
+
+    @property
+    def beside(self) -> bool:
+        """Whether its samples are no requests: they are in no sum over all endpoints."""
+        return self.method in (TRANSACTION, PAGE, SCRIPT)
 
     def __str__(self) -> str:
         return f"{self.method} {self.name}".strip()

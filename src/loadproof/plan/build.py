@@ -205,7 +205,9 @@ def _choose(request: PlanRequest, config: LoadedConfig | None) -> _Chosen:
     if wanted is None and len(tests) == 1:
         wanted = next(iter(tests))
     if wanted is None:
-        hint = f"tests are: {', '.join(tests)}" if tests else "give a locustfile or a k6 script"
+        hint = (
+            f"tests are: {', '.join(tests)}" if tests else "give a locustfile, a k6 script or a JMeter plan"
+        )
         raise ConfigError(Problem("which scenario?", hint=hint))
     if config is not None and wanted in tests:
         test = tests[wanted]

@@ -130,11 +130,12 @@ def _whole_stage(stage: StageConfig) -> StageConfig:
 
 
 class ScenarioConfig(_Section):
-    """A scenario that exists already: a locustfile or a k6 script."""
+    """A scenario that exists already: a locustfile, a k6 script or a JMeter plan."""
 
     file: str = Field(description="The scenario's file, relative to the folder of `loadproof.yaml`.")
     engine: str | None = Field(
-        None, description="`locust` or `k6`. Default: by the file's ending, `.py` Locust, `.js` and `.ts` k6."
+        None,
+        description="`locust`, `k6` or `jmeter`. Default: by the file's ending, .py, .js or .ts, .jmx.",
     )
     session: str | None = Field(
         None,

@@ -45,6 +45,7 @@ _SCENARIOS: Final = {
         "script.js",
         "import http from 'k6/http';\nexport default function () { http.get(`${__ENV.BASE_URL}/`); }\n",
     ),
+    "jmeter": ("plan.jmx", Path(__file__).with_name("calibration.jmx").read_text(encoding="utf-8")),
 }
 
 

@@ -139,8 +139,9 @@ class Conductor:
         part = replace(part, endpoint=self._known(part.endpoint))
         self._batch.slices.append(part)
         self.progress.add_slice(part)
-        for observer in self._observers:
-            observer.slice(part)
+        if not part.endpoint.beside:
+            for observer in self._observers:
+                observer.slice(part)
 
     def reading(self, reading: Reading) -> None:
         reading = replace(reading, series=self._known_series(reading.series))

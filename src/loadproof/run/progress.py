@@ -24,6 +24,10 @@ _NO_NOTICE = frozenset(
         EventKind.ENGINE_SUMMARY,
         EventKind.CONSISTENCY,
         EventKind.SLOW_REQUEST,
+        EventKind.PLAYED,
+        EventKind.CHECKED,
+        EventKind.STATUSES,
+        EventKind.AIMED,
     }
 )
 
@@ -64,8 +68,10 @@ class Progress:
         """Requests by second, for every second so far."""
 
     def add_slice(self, part: Slice) -> None:
-        self.total.add(part)
         self.endpoints.setdefault(part.endpoint, EndpointProgress()).add(part)
+        if part.endpoint.beside:
+            return
+        self.total.add(part)
         self.throughput[part.second] = self.throughput.get(part.second, 0) + part.requests
 
     def add_reading(self, reading: Reading) -> None:

@@ -12,6 +12,7 @@ import psutil
 from loadproof.errors import Problem, RunFileError
 from loadproof.histogram import Histogram
 from loadproof.model import (
+    TRANSACTION,
     Endpoint,
     Event,
     EventKind,
@@ -40,7 +41,8 @@ _EMPTY = "this run was cut off before anything was written to it"
 class Run:
     """Everything in one run file, in memory.
 
-    `slices` are merged: one for each second and endpoint, ordered by second, then endpoint.
+    `slices` are merged: one for each second and endpoint, ordered by second, then endpoint. Those of
+    transactions and scripts, which are no requests, are `beside`.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class Run:
     readings: tuple[Reading, ...]
     events: tuple[Event, ...]
     findings: tuple[Finding, ...]
+    beside: tuple[Slice, ...] = ()
 
     @property
     def outcome(self) -> Outcome | None:
@@ -57,6 +60,19 @@ class Run:
         if self.facts["state"] == "FINISHED":
             return Outcome(self.facts["outcome"])
         return None if _writer_lives(self.facts) else Outcome.ABORTED
+
+    def named(self, pattern: str | None) -> tuple[Slice, ...]:
+        """The slices among which a requirement's endpoint is to be looked for.
+
+        A transaction that is called as a request in it is meant by its whole name only.
+        """
+        if pattern is None or not self.beside:
+            return self.slices
+        parts = (*self.slices, *self.beside)
+        requests = any(p.endpoint.name == pattern and p.endpoint.method != TRANSACTION for p in parts)
+        if not requests:
+            return parts
+        return tuple(p for p in parts if p.endpoint.method != TRANSACTION or p.endpoint.name != pattern)
 
     def events_of(self, kind: EventKind) -> list[Event]:
         """The events of one kind, in order of time."""
@@ -72,11 +88,13 @@ def read_run(path: Path) -> Run:
     with _open(path, verify=True) as db:
         try:
             facts = _known_facts(db, path)
+            slices = _slices(db)
             return Run(
                 path=path,
                 facts=facts,
                 plan=plan_from_json(facts["plan"]),
-                slices=tuple(_slices(db)),
+                slices=tuple(part for part in slices if not part.endpoint.beside),
+                beside=tuple(part for part in slices if part.endpoint.beside),
                 readings=tuple(_readings(db)),
                 events=tuple(_events(db)),
                 findings=tuple(_findings(db)),

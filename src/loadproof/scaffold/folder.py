@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from loadproof.engines.jmeter.hosts import targets_of
+from loadproof.engines.jmeter.plan_file import read_plan_file
+from loadproof.engines.jmeter.threads import groups_of
+from loadproof.engines.jmeter.values import Values, variables_of
 from loadproof.engines.k6.inspection import hosts_in
+from loadproof.errors import ConfigError
 from loadproof.plan.config import FILE_NAME
 from loadproof.plan.document import Mapping, read_document
 from loadproof.plan.keys import BLOCKS
@@ -47,7 +52,7 @@ _REQUIREMENTS_NAME = re.compile(r".*(?:requirement|threshold|slo)[^/]*\.ya?ml", 
 
 @dataclass(frozen=True, slots=True)
 class FoundScenario:
-    """A locustfile or a k6 script."""
+    """A locustfile, a k6 script or a JMeter plan."""
 
     file: str
     """Relative to the folder, with '/'."""
@@ -81,7 +86,7 @@ def look_into(path: Path) -> Folder:
     for file in _files(path):
         name = file.relative_to(path).as_posix()
         match file.suffix.lower():
-            case ".py" | ".js" | ".ts":
+            case ".py" | ".js" | ".ts" | ".jmx":
                 found = _scenario(file, name)
                 if found is not None and len(scenarios) < _MAX_SCENARIOS:
                     scenarios.append(found)
@@ -135,6 +140,8 @@ def _source(file: Path) -> str:
 
 
 def _scenario(file: Path, name: str) -> FoundScenario | None:
+    if file.suffix.lower() == ".jmx":
+        return _jmeter_plan(file, name)
     text = _source(file)
     if file.suffix.lower() == ".py":
         if not (_IMPORTS_LOCUST.search(text) and _USER_CLASS.search(text)):
@@ -144,6 +151,18 @@ def _scenario(file: Path, name: str) -> FoundScenario | None:
     if not (_IMPORTS_K6.search(text) and _K6_ENTRY.search(text)):
         return None
     return FoundScenario(name, "k6", next(iter(hosts_in(text)), None), has_load=bool(_K6_LOAD.search(text)))
+
+
+def _jmeter_plan(file: Path, name: str) -> FoundScenario | None:
+    """A plan with a thread group; what others include has none."""
+    try:
+        plan = read_plan_file(file)
+    except ConfigError:
+        return None
+    hosts = targets_of(plan, Values({}, variables_of(plan)))
+    if not groups_of(plan):
+        return None
+    return FoundScenario(name, "jmeter", next(iter(hosts), None), has_load=True)
 
 
 def _holds_requirements(file: Path) -> bool:

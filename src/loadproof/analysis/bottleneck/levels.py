@@ -31,7 +31,7 @@ _LEAST_RANGE: Final = 2.0
 _AT_THE_TOP: Final = 0.98
 _LEAST_WAIT: Final = 0.3
 """Of the wait that Little's law gives to users who make no more requests than fewer did."""
-_BY_SECOND: Final = ("load", "locust", "k6")
+_BY_SECOND: Final = ("load", "locust", "k6", "jmeter")
 """Sources that name the second that they speak of."""
 
 

@@ -75,6 +75,8 @@ KINDS: Final = (
          "the service may have room left: add --processes, or more machines (--expect-workers)"),
     Kind(GENERATOR, "k6", "cpu", "the load generator (k6)",
          "the service may have room left: drive the load from a larger machine"),
+    Kind(GENERATOR, "jmeter", "cpu", "the load generator (JMeter)",
+         "the service may have room left: drive the load from a larger machine"),
 )  # fmt: skip
 LOCKS_KIND: Final = Kind(
     LOCKS, "postgres", "locks.waiting", "row locks in PostgreSQL",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from loadproof.runfile.reader import Run
 
-_OF_THE_LOAD: Final = frozenset({"load", "locust", "k6", "generator"})
+_OF_THE_LOAD: Final = frozenset({"load", "locust", "k6", "jmeter", "generator"})
 """Sources that measure the generator, which is not what is asked about."""
 _MACHINE: Final = "host"
 _LEAST_ERROR_GROWTH: Final = 0.005

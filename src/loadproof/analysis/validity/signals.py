@@ -43,6 +43,8 @@ LEAST_SECONDS: Final = 2
 """So many seconds may always be bad: in a run of a minute one hiccup of the machine decides nothing."""
 GREATEST_RATIO: Final = 1.2
 """Of the generator's median to the probe's on the same endpoint."""
+_WITHOUT_HEARTBEAT: Final = {"k6": "k6", "jmeter": "JMeter"}
+_ENGINES: Final = ("locust", *_WITHOUT_HEARTBEAT)
 _LEAST_DIFFERENCE_S: Final = 0.005
 _LEAST_PROBES: Final = 20
 _MORE_POWER: Final = "add --processes, start fewer users in each, or drive the load from more machines"
@@ -94,11 +96,12 @@ def read_signals(run: Run, window: Window) -> Signals:
     """One finding for each signal beyond its threshold; a note when only its processor was busy."""
     own: dict[tuple[str, str], list[Reading]] = defaultdict(list)
     for reading in run.readings:
-        if reading.source in ("locust", "k6", "probe") and int(reading.time_s) in window.seconds:
+        if reading.source in (*_ENGINES, "probe") and int(reading.time_s) in window.seconds:
             own[reading.source, reading.series].append(reading)
     lags = own["locust", "scheduler_lag"]
     late = _lag(run, lags, own, window)
-    starved, probed = _k6_starved(own), _probe(run, own, window)
+    starved = [finding for engine in _WITHOUT_HEARTBEAT for finding in _starved(own, engine)]
+    probed = _probe(run, own, window)
     delays = [delay for delay in (late and _lag_of(lags), starved and Delay(math.inf)) if delay]
     if probed:
         delays.append(Delay(math.inf))
@@ -172,16 +175,16 @@ def _busy(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -
     return [Finding("generator.cpu", Verdict.PASS, sentence, bad.evidence(), _MORE_POWER, FindingKind.NOTE)]
 
 
-def _k6_starved(own: dict[tuple[str, str], list[Reading]]) -> list[Finding]:
-    """k6 has no heartbeat: it was late when it used its cores whole, or was ready and got none."""
-    filled = [r for r in own["k6", "cpu"] if r.limit]
+def _starved(own: dict[tuple[str, str], list[Reading]], engine: str) -> list[Finding]:
+    """An engine without a heartbeat was late when it used its cores whole, or was ready and got none."""
+    filled = [r for r in own[engine, "cpu"] if r.limit]
     bad = _beyond(filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_CPU, GREATEST_CPU)
     if not bad.counts:
         return []
     cores = filled[-1].limit or 0.0
     sentence = (
-        f"k6 used {format_percent(GREATEST_CPU)} of its {cores:g} cores or more in {_share(bad)}: response "
-        "times hold its own delay"
+        f"{_WITHOUT_HEARTBEAT[engine]} used {format_percent(GREATEST_CPU)} of its {cores:g} cores or more in "
+        f"{_share(bad)}: response times hold its own delay"
     )
     evidence = bad.evidence()
     advice = "drive the load from a larger machine, or do less in the script for each request"
@@ -193,7 +196,7 @@ def _scarce(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window)
     found = []
     for lack in lacks(run, window):
         scarce = lack.scarce
-        filled = [r for engine in ("locust", "k6") for r in own[engine, scarce.series] if r.limit]
+        filled = [r for engine in _ENGINES for r in own[engine, scarce.series] if r.limit]
         bad = _beyond(filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_FILLED, GREATEST_FILLED)
         if not lack.counts and not (scarce.decides and bad.seconds):
             continue

@@ -41,8 +41,9 @@ def judge_by_window(requirement: Requirement, run: Run, window: Window) -> Findi
 
 
 def _judge_in(requirement: Requirement, run: Run, window: Window) -> Finding:
+    named = [part for part in run.named(requirement.endpoint) if part.second in window.seconds]
     judged = [part for part in run.slices if part.second in window.seconds]
-    return judge_under_load(requirement, judged, window, applied_load(run, judged, window))
+    return judge_under_load(requirement, named, window, applied_load(run, judged, window))
 
 
 def _judge_any(requirement: Requirement, run: Run, window: Window) -> Finding:
@@ -52,7 +53,7 @@ def _judge_any(requirement: Requirement, run: Run, window: Window) -> Finding:
     if not parts:
         advice = f"no {length_s}s in a row were steady: hold the load longer"
         return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
-    chosen = [part for part in run.slices if matches(requirement.endpoint, part)]
+    chosen = [part for part in run.named(requirement.endpoint) if matches(requirement.endpoint, part)]
     found = [_rolled(requirement, course(chosen, part), length_s) for part in parts]
     starts = np.concatenate([np.arange(part.start, part.stop - length_s + 1) for part in parts])
     values, counts = (np.concatenate([pair[n] for pair in found]) for n in (0, 1))

@@ -53,7 +53,9 @@ def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window:
 
 def matches(pattern: str | None, part: Slice) -> bool:
     """Whether a requirement's endpoint, "GET /api/loans" or just "/api/loans", names this slice's."""
-    return pattern is None or pattern in (str(part.endpoint), part.endpoint.name)
+    if pattern is None:
+        return not part.endpoint.beside
+    return pattern in (str(part.endpoint), part.endpoint.name)
 
 
 def quantile_interval(measured: Sample, quantile: float) -> tuple[float, float] | None:

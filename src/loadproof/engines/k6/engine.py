@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadproof.engines.advice import too_few_for_arrivals
+from loadproof.engines.health import watch_for_ever
 from loadproof.engines.k6.advice import k6_advice, max_users
 from loadproof.engines.k6.archive import needs_rewriting, rewrite
 from loadproof.engines.k6.arguments import (
@@ -21,7 +22,6 @@ from loadproof.engines.k6.arguments import (
     without_execution,
 )
 from loadproof.engines.k6.binary import MISSING, Binary, find_k6
-from loadproof.engines.k6.health import watch_for_ever
 from loadproof.engines.k6.inspection import inspect_script, problem_in, targets_of
 from loadproof.engines.k6.log import Log
 from loadproof.engines.k6.options import Options, profile_of, thresholds
@@ -145,7 +145,7 @@ class K6Engine:
             if self._stops:
                 self._process.kill()
             passing = asyncio.create_task(_pass_on_for_ever(reporting))
-            watching = asyncio.create_task(watch_for_ever(self._process.pid, reporting.sink))
+            watching = asyncio.create_task(watch_for_ever(self._process.pid, reporting.sink, "k6"))
             try:
                 return await self._process.wait()
             finally:

@@ -1,4 +1,4 @@
-"""What the k6 process uses, once a second, read from outside of it."""
+"""What a generator that is a process of its own uses, once a second, read from outside of it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from loadproof.engines import Sink
 
 
-async def watch_for_ever(supervisor: int, sink: Sink) -> None:
-    """Series of k6, the supervisor's child: `cpu` in cores of those that it may use, `fds` of its limit.
+async def watch_for_ever(supervisor: int, sink: Sink, source: str) -> None:
+    """Series of the supervisor's child: `cpu` in cores of those that it may use, `fds` of its limit.
 
     And `sockets`, of all the machine, beside the local ports that there are for them.
     """
@@ -33,13 +33,13 @@ async def watch_for_ever(supervisor: int, sink: Sink) -> None:
                 # Of the second that has just ended.
                 second = float(math.ceil(time_s) - 2)
                 usable = len(os.sched_getaffinity(0)) if psutil.LINUX else psutil.cpu_count() or 1
-                sink.reading(Reading(second, "k6", "cpu", cores, Unit.CORES, float(usable)))
+                sink.reading(Reading(second, source, "cpu", cores, Unit.CORES, float(usable)))
                 if descriptors is not None:
-                    sink.reading(Reading(second, "k6", "fds", float(descriptors), Unit.COUNT, limit))
+                    sink.reading(Reading(second, source, "fds", float(descriptors), Unit.COUNT, limit))
                 sockets = sockets_and_ports()
                 if sockets is not None:
                     used, ports = map(float, sockets)
-                    sink.reading(Reading(second, "k6", "sockets", used, Unit.COUNT, ports))
+                    sink.reading(Reading(second, source, "sockets", used, Unit.COUNT, ports))
             last = (time_s, used_s)
 
 

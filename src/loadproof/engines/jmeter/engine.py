@@ -1,0 +1,231 @@
+"""The JMeter engine: the real JMeter in a JVM of its own, its rows and its log read from named pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from loadproof.engines.health import watch_for_ever
+from loadproof.engines.jmeter.advice import jmeter_advice
+from loadproof.engines.jmeter.arguments import java_options, jmeter_arguments
+from loadproof.engines.jmeter.copy import copy_with_variables
+from loadproof.engines.jmeter.exits import BY_SIGNAL, meaning, reason_in
+from loadproof.engines.jmeter.guard.policy import agent_option
+from loadproof.engines.jmeter.home import prepare_home
+from loadproof.engines.jmeter.inspection import Resolved, own_targets, read_or_problems
+from loadproof.engines.jmeter.installation import Installation, Java, find_java, find_jmeter
+from loadproof.engines.jmeter.log import Log
+from loadproof.engines.jmeter.orders import SHUTDOWN, STOP_NOW, free_port, order
+from loadproof.engines.jmeter.pipe import Pipe
+from loadproof.engines.jmeter.report import Reporting
+from loadproof.engines.jmeter.rows import Rows
+from loadproof.engines.jmeter.samplers import Samplers
+from loadproof.engines.jmeter.threads import outside_names, own_profile
+from loadproof.engines.process import Process
+from loadproof.errors import EngineError, Problem
+from loadproof.model import Event, EventKind, Inspection, Outcome, ProfileKind
+from loadproof.safety.guard import Policy
+
+if TYPE_CHECKING:
+    from loadproof.engines import Sink
+    from loadproof.model import Plan
+
+_DRAIN_EVERY_S: Final = 0.5
+_GRACE_S: Final = 10.0
+"""After a gentle stop: users finish their request so long, then requests are cut off."""
+_CUT_S: Final = 8.0
+"""After that: a thread that ignores even that is killed with its JVM."""
+
+
+class JMeterEngine:
+    """Runs one plan. See `Engine` for the contract."""
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+        self._log: Log | None = None
+        self._rows: Rows | None = None
+        self._stops = 0
+        self._ending: asyncio.Task[None] | None = None
+        self._scenario = ""
+
+    def versions(self) -> dict[str, str]:
+        """The versions of the JMeter and the Java that would run; empty without them."""
+        installation = find_jmeter()
+        if isinstance(installation, Problem):
+            return {}
+        java = find_java(installation, os.environ)
+        return {"jmeter": installation.version} | (
+            {} if isinstance(java, Problem) else {"java": str(java.version)}
+        )
+
+    def inspect(self, plan: Plan) -> Inspection:
+        """Read the plan: its problems, the hosts it names, its own load."""
+        try:
+            installation, _ = _programs()
+        except EngineError as error:
+            return Inspection(error.problems)
+        found = read_or_problems(plan, installation)
+        if isinstance(found, tuple):
+            return Inspection(found)
+        if found.problems:
+            return Inspection(tuple(found.problems))
+        own = own_profile(found.file, found.values) if plan.profile.kind is ProfileKind.SCENARIO else None
+        return Inspection((), own_targets(found, plan.target), own, advice=jmeter_advice(found))
+
+    async def run(self, plan: Plan, sink: Sink) -> Outcome:
+        """Drive the load. Raises EngineError when no load could begin."""
+        installation, java = await asyncio.to_thread(_programs)
+        found = await asyncio.to_thread(read_or_problems, plan, installation)
+        problems = found if isinstance(found, tuple) else tuple(found.problems)
+        if problems or isinstance(found, tuple):
+            raise EngineError(*problems)
+        if self._stops:
+            return Outcome.INTERRUPTED
+        self._scenario = str(plan.scenario)
+        with tempfile.TemporaryDirectory(prefix="loadproof-jmeter-") as name:
+            folder = Path(name)
+            argv = await asyncio.to_thread(_command, plan, found, installation, java, folder)
+            outside = outside_names(found.file)
+            rows = self._rows = Rows(Samplers(found.file.walk()), outside, plan.options.get("slow_s"))
+            log = self._log = Log(sink.now, outside)
+            profile = own_profile(found.file, found.values)
+            reporting = Reporting(sink, rows, log, profile)
+            code = await self._drive(argv, plan, folder, reporting)
+            outcome = self._outcome(code, reporting)
+            reporting.finish(code, cut=outcome is not Outcome.COMPLETED and log.summary is None)
+            return outcome
+
+    def stop(self) -> None:
+        """The first time users finish their request; the second time the JVM is killed."""
+        self._stops += 1
+        if self._process is None:
+            return
+        if self._stops == 1 and self._log is not None and self._log.port is not None:
+            self._ending = asyncio.get_running_loop().create_task(self._end_gently(self._log.port))
+        else:
+            self._process.kill()
+
+    async def _end_gently(self, port: int) -> None:
+        order(port, SHUTDOWN)
+        await asyncio.sleep(_GRACE_S)
+        if self._rows is not None:
+            self._rows.stopping = True
+        order(port, STOP_NOW)
+        await asyncio.sleep(_CUT_S)
+        if self._process is not None:
+            self._process.kill()
+
+    async def _drive(self, argv: list[str], plan: Plan, folder: Path, reporting: Reporting) -> int:
+        """Run JMeter to its end and pass on what it measures; returns its exit code."""
+        samples = Pipe(folder / "samples", reporting.rows)
+        lines = Pipe(folder / "log", reporting.log)
+        try:
+            environment = {**os.environ, **dict(plan.env)}
+            self._process = await Process.start(argv, env=environment, on_line=reporting.log.out_line)
+            if self._stops:
+                self._process.kill()
+            passing = asyncio.create_task(self._pass_on_for_ever(reporting))
+            watching = asyncio.create_task(watch_for_ever(self._process.pid, reporting.sink, "jmeter"))
+            try:
+                return await self._process.wait()
+            finally:
+                if self._ending is not None:
+                    self._ending.cancel()
+                passing.cancel()
+                watching.cancel()
+                ended, _ = await asyncio.gather(passing, watching, return_exceptions=True)
+                if isinstance(ended, Exception):
+                    raise ended  # the sink refused something: nothing more can be passed on
+        finally:
+            lines.finish()
+            if reporting.log.ended_by is not None and reporting.log.ended_by[0] == "stop test now":
+                reporting.rows.stopping = True
+            samples.finish()
+            reporting.pass_on(last=True)
+
+    async def _pass_on_for_ever(self, reporting: Reporting) -> None:
+        while True:
+            await asyncio.sleep(_DRAIN_EVERY_S)
+            ended_by = reporting.log.ended_by
+            if ended_by is not None and ended_by[0] == "stop test now":
+                reporting.rows.stopping = True
+            reporting.pass_on()
+
+    def _outcome(self, code: int, reporting: Reporting) -> Outcome:
+        log, sink = reporting.log, reporting.sink
+        if self._stops:
+            return Outcome.INTERRUPTED
+        now_s = sink.now()
+        if not reporting.began and code <= 128 and (code or log.failed_test):
+            raise EngineError(_problem(code, log, self._scenario))
+        reason = log.errors[-1] if log.errors else ""
+        if log.ended_by is not None:
+            how, thread = log.ended_by
+            data = {"by": "scenario", "how": how, "where": thread}
+            sink.event(
+                Event(now_s, EventKind.ENDED_BY, f"the plan ended the load itself: {how} by {thread}", data)
+            )
+        elif log.commands:
+            how = f"{log.commands[0]} on JMeter's port"
+            data = {"by": "signal", "how": how}
+            sink.event(Event(now_s, EventKind.ENDED_BY, f"somebody ended the load: {how}", data))
+        if code in BY_SIGNAL:
+            data = {"by": "signal", "how": "SIGINT" if code == 130 else "SIGTERM"}
+            sink.event(Event(now_s, EventKind.ENDED_BY, meaning(code), data))
+            return Outcome.INTERRUPTED
+        if code == 0 and not log.failed_test and not log.out_of_memory:
+            return Outcome.COMPLETED
+        if code == 0 and log.out_of_memory and not log.failed_test:
+            return Outcome.COMPLETED  # a user died of it, which is told; the JVM was big enough for the rest
+        said = meaning(code, out_of_memory=log.out_of_memory) if code else "JMeter's test failed"
+        if code and not log.out_of_memory and reporting.rows.complete and code < 128:
+            data = {"by": "scenario", "how": f"System.exit({code})"}
+            sink.event(Event(now_s, EventKind.ENDED_BY, f"the plan ended the JVM: {data['how']}", data))
+        message = f"{said}: {reason}" if reason else said
+        sink.event(
+            Event(now_s, EventKind.ENGINE_DIED, message, {"exit_code": code, "last_lines": log.errors[-3:]})
+        )
+        return Outcome.ENGINE_FAILED
+
+
+def _programs() -> tuple[Installation, Java]:
+    """JMeter and Java. Raises EngineError."""
+    installation = find_jmeter()
+    if isinstance(installation, Problem):
+        raise EngineError(installation)
+    java = find_java(installation, os.environ)
+    if isinstance(java, Problem):
+        raise EngineError(java)
+    return installation, java
+
+
+def _command(plan: Plan, found: Resolved, installation: Installation, java: Java, folder: Path) -> list[str]:
+    """The whole argv; what it needs is made in `folder`. Raises EngineError."""
+    home = prepare_home(installation, folder)
+    scenario = plan.scenario.absolute()
+    if found.user.variables:
+        scenario = copy_with_variables(found.file, found.values.variables, list(found.user.variables), folder)
+    port = str(free_port())
+    ours = {**found.changes, "jmeterengine.nongui.port": port, "jmeterengine.nongui.maxport": port}
+    if "search_paths" in found.values.properties:
+        ours["search_paths"] = found.values.properties["search_paths"]
+    guard = []
+    if "guard" in plan.options:
+        guard = [agent_option(Policy.from_json(plan.options["guard"]), home, folder)]
+    return [
+        java.path, *java_options(java), *guard, f"-Djmeter.home={home}",
+        "-jar", str(home / "bin/ApacheJMeter.jar"), "-n", "-t", str(scenario),
+        "-l", str(folder / "samples"), "-j", str(folder / "log"),
+        *jmeter_arguments(found.user, ours, found.environment, folder),
+    ]  # fmt: skip
+
+
+def _problem(code: int, log: Log, scenario: str) -> Problem:
+    """Why nothing could begin."""
+    said = meaning(code, out_of_memory=log.out_of_memory) if code else "JMeter's test failed before its load"
+    reason, line = reason_in(log.errors)
+    where = scenario if line is None else f"{scenario}:{line}"
+    return Problem(f"{said}: {reason}" if reason else said, where)

@@ -1,0 +1,65 @@
+"""The named pipes that JMeter writes its results and its log to, each read by a thread of its own.
+
+JMeter stalls when nobody reads: with the pipe full it made no sample for two of four seconds, and no elapsed
+time shows it. So nothing here waits for the conductor.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BLOCK_BYTES = 1 << 18
+_PIPE_BYTES = 1 << 20
+"""Linux's limit for what any user may ask for."""
+
+
+class Reader(Protocol):
+    """Takes what comes."""
+
+    def feed(self, data: bytes, /) -> None:
+        """The next bytes."""
+
+    def close(self) -> None:
+        """There are no more."""
+
+
+class Pipe:
+    """Feeds `reader` from a new pipe at `path`. This side holds a writing end too, until `finish`."""
+
+    def __init__(self, path: Path, reader: Reader) -> None:
+        self._reader = reader
+        os.mkfifo(path, 0o600)
+        self._read_fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self._write_fd = os.open(path, os.O_WRONLY)
+        os.set_blocking(self._read_fd, True)
+        if sys.platform == "linux":
+            _widen(self._read_fd)
+        self._thread = threading.Thread(target=self._read, name=path.name, daemon=True)
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Read what is left, now that JMeter is gone, and end the thread."""
+        if self._write_fd >= 0:
+            os.close(self._write_fd)
+            self._write_fd = -1
+            self._thread.join()
+            os.close(self._read_fd)
+            self._reader.close()
+
+    def _read(self) -> None:
+        while block := os.read(self._read_fd, _BLOCK_BYTES):
+            self._reader.feed(block)
+
+
+def _widen(fd: int) -> None:
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    except OSError:
+        return  # the user's pipes are at their limit: the default of 64 KiB works, with more switches

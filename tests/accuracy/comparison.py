@@ -58,6 +58,9 @@ def covers(random: Random, quantile: float, phi: float, seconds: int) -> bool:
     return bool(low <= LOG_QUANTILES[quantile] <= high)
 
 
+DECLARED = Settings(gates=parse_gates([f"{ENDPOINT}:p95"]))
+
+
 # --- runs -----------------------------------------------------------------------------------------------
 
 
@@ -66,7 +69,7 @@ def versus(random: Random, runs: int, s_run: float, shift: float = 0.0, within: 
     """`runs` of base against as many, or `candidates`, of a head that is slower by `shift`."""
     base = drawn(random, "base", random.normal(0, s_run, runs), within)
     head = drawn(random, "head", np.log1p(shift) + random.normal(0, s_run, candidates or runs), within)
-    return compare(base, head)
+    return compare(base, head, DECLARED)
 
 
 def regressed(random: Random, **process: float) -> bool:
@@ -80,7 +83,7 @@ def regressed_by_histograms(random: Random, shift: float, s_run: float = 0.03) -
         [measured_by_histograms(random, label, n, move + random.normal(0, s_run)) for n in range(5)]
         for label, move in (("base", 0.0), ("head", np.log1p(shift)))
     ]
-    return compare(sides[0], sides[1]).change is Change.REGRESSED
+    return compare(sides[0], sides[1], DECLARED).change is Change.REGRESSED
 
 
 # --- A4: many endpoints ---------------------------------------------------------------------------------

@@ -77,6 +77,12 @@ def a_run(label: str, endpoints: Sequence[MeasuredEndpoint], number: int = 0) ->
     return MeasuredRun(f"{label}{number}", label, float(number), 300.0, (*endpoints, total))
 
 
+def endpoint_at(p95_s: float) -> MeasuredEndpoint:
+    """An endpoint with this p95, and all else in its usual proportion to it."""
+    quantiles_s = {q: p95_s * float(np.exp(log - LOG_QUANTILES[0.95])) for q, log in LOG_QUANTILES.items()}
+    return MeasuredEndpoint(ENDPOINT, 15_000, 0, 50.0, quantiles_s)
+
+
 def drawn(
     random: Random, label: str, levels: Sequence[float] | Values, within: float = WITHIN
 ) -> list[MeasuredRun]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -159,3 +159,42 @@ def test_the_terminal_shows_a_bar_for_each_run() -> None:
     assert (len(before), len(after)) == (20, 8)
     assert set(before) <= set("▁▂")
     assert set(after) <= set("▇█")
+
+
+def test_what_creeps_is_told_with_its_size_by_run() -> None:
+    """One millisecond a run over 15 runs is no step anywhere."""
+    random = np.random.default_rng(4)
+    values = [0.05 * float(np.exp(random.normal(0, 0.02))) + 0.001 * number for number in range(15)]
+    series = _series(history("loans", [_run(number, value) for number, value in enumerate(values)]))
+    assert series.changes == ()
+    assert series.trend is not None
+    assert series.trend.line.low < 0.001 < series.trend.line.high
+    assert series.trend.sentence.startswith(f"p95 of {LOANS} creeps up by ")
+    assert " over 15 runs (p = " in series.trend.sentence
+
+
+def test_what_else_changed_stands_beside_it() -> None:
+    """Scenario, versions, machine and mix are marks; a change of level at the same run names them."""
+    runs = _runs((0.1, 15), (0.15, 8))
+    newer: dict[str, Any] = {"versions": {"loadproof": "0.2.0"}, "fingerprint": "b", "host": {"cores": 4}}
+    older: dict[str, Any] = {"versions": {"loadproof": "0.1.0"}, "fingerprint": "a", "host": {"cores": 2}}
+    runs = [
+        replace(run, conditions=replace(run.conditions, **(older if place < 15 else newer)))
+        for place, run in enumerate(runs)
+    ]
+    found = history("loans", runs)
+    told = ["the scenario was changed", "loadproof 0.1.0 to 0.2.0", "another machine"]
+    assert [(mark.run, mark.what) for mark in found.marks] == [(15, what) for what in told]
+    (change,) = _series(found).changes
+    assert change.sentence.endswith(f"; with it: {', '.join(told)}")
+    assert "at run run15: another machine" in _printed(found)
+
+
+def test_names_are_no_markup() -> None:
+    """ "[id]" is a part of a name, and no style."""
+    named = "GET /items/[id]"
+    runs = [
+        replace(run, endpoints=(replace(run.endpoints[0], name=named), run.endpoints[1]))
+        for run in _runs((0.1, 8))
+    ]
+    assert named in _printed(history("loans", runs, endpoints=[named]))

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from loadproof.analysis.across_runs.change_points import ALPHA
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.across_runs.trends import LEAST_RUNS
 from loadproof.analysis.verdict.requirements import format_value
 
 if TYPE_CHECKING:
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from loadproof.analysis.across_runs.history import Change, History, Series
+    from loadproof.analysis.across_runs.history import Change, History, Series, Trend
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _MISSING: Final = "·"
 _MOST_RUNS_SHOWN: Final = 48
 _MOST_ROWS: Final = 14
 _MOST_CHANGES: Final = 12
+_MOST_MARKS: Final = 8
 _FEW_RUNS: Final = 15
 _USUAL: Final = frozenset({"p95"})
 _USUAL_OF_ALL: Final = frozenset({"p50", "p95", "p99", "throughput", "error rate"})
@@ -41,11 +43,20 @@ def print_history(history: History, console: Console, *, everything: bool = Fals
     if changes:
         console.print()
     for series, change in changes[:_MOST_CHANGES]:
-        mark = ("  ~ ", "yellow") if change.provisional else ("  ! ", _style(series, change))
-        console.print(Text.assemble(mark, change.sentence))
+        sign = ("  ~ ", "yellow") if change.provisional else ("  ! ", _style(series, change))
+        console.print(Text.assemble(sign, change.sentence))
     if len(changes) > _MOST_CHANGES:
         console.print(f"    and {len(changes) - _MOST_CHANGES} more: --json FILE has all")
-    shown = [series for series in history.series if everything or _is_usual(series) or series.changes]
+    creeping = [series for series in history.series if series.trend is not None]
+    if creeping and not changes:
+        console.print()
+    for series in creeping[:_MOST_CHANGES]:
+        if series.trend is not None:
+            console.print(Text.assemble(("  ↗ ", _style(series, series.trend)), series.trend.sentence))
+    for mark in history.marks[-_MOST_MARKS:]:
+        run = history.runs[mark.run]
+        console.print(Text.assemble(("  · ", "dim"), f"at run {run.label}: {mark.what}"))
+    shown = [s for s in history.series if everything or _is_usual(s) or s.changes or s.trend]
     if shown:
         console.print()
         console.print(Padding(_table(shown if everything else _fewer(shown)), (0, 0, 0, 1)))
@@ -75,6 +86,7 @@ def history_json(history: History) -> dict[str, Any]:
             }
             for run in history.runs
         ],
+        "marks": [{"run": history.runs[mark.run].label, "what": mark.what} for mark in history.marks],
         "left_out": [{"run": label, "reason": reason} for label, reason in history.left_out],
         "series": [_series_json(history, series) for series in history.series],
     }
@@ -100,6 +112,18 @@ def _series_json(history: History, series: Series) -> dict[str, Any]:
             }
             for change in series.changes
         ],
+        "trend": None
+        if series.trend is None
+        else {
+            "since": history.runs[series.trend.run].label,
+            "before": series.trend.before,
+            "after": series.trend.after,
+            "per_run": series.trend.line.per_run,
+            "per_run_low": series.trend.line.low,
+            "per_run_high": series.trend.line.high,
+            "p": series.trend.line.p,
+            "sentence": series.trend.sentence,
+        },
         "outliers": [history.runs[place].label for place in series.outliers],
         "autocorrelation": series.autocorrelation,
     }
@@ -112,7 +136,9 @@ def _headline(history: History) -> Text:
     first, last = (_date(run.started_at_s) for run in (runs[0], runs[-1]))
     number = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     changed = sum(bool(series.changes) for series in history.series)
+    creeping = sum(series.trend is not None for series in history.series)
     said = f"{changed} of {len(history.series)} series changed" if changed else "no change of level"
+    said += f", {creeping} creep" if creeping else ""
     return Text.assemble((history.name, "bold"), f"  {number}, {first} to {last}: {said}")
 
 
@@ -125,7 +151,7 @@ def _remarks(history: History) -> list[str]:
         told = "; ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
         said.append(f"left out: {told}")
     if 0 < len(history.runs) < _FEW_RUNS:
-        said.append(f"a change is hard to tell before about {_FEW_RUNS} runs")
+        said.append(f"a step is hard to tell before about {_FEW_RUNS} runs, a creep before {LEAST_RUNS}")
     drifting = sum(series.drifts for series in history.series)
     if drifting * 4 > len(history.series):
         said.append(
@@ -147,7 +173,9 @@ def _is_usual(series: Series) -> bool:
 
 def _fewer(shown: Sequence[Series]) -> list[Series]:
     """As many as fit: what changed first, then all requests, in the order that they have."""
-    ranked = sorted(shown, key=lambda series: (not series.changes, series.endpoint != ALL_REQUESTS))
+    ranked = sorted(
+        shown, key=lambda series: (not (series.changes or series.trend), series.endpoint != ALL_REQUESTS)
+    )
     chosen = {id(series) for series in ranked[:_MOST_ROWS]}
     return [series for series in shown if id(series) in chosen]
 
@@ -164,7 +192,7 @@ def _table(shown: Sequence[Series]) -> Table:
         unit = series.measure.unit
         newest = series.values[-1] if series.values else None
         table.add_row(
-            series.endpoint,
+            Text(series.endpoint),  # a name is no markup: GET /items/[id]
             series.measure.name,
             _sparkline(series),
             "—" if newest is None else format_value(newest, unit),
@@ -193,7 +221,7 @@ def _bar(value: float, low: float, high: float) -> str:
     return _BARS[min(int((value - low) / (high - low) * len(_BARS)), len(_BARS) - 1)]
 
 
-def _style(series: Series, change: Change) -> str:
+def _style(series: Series, change: Change | Trend) -> str:
     worse = (change.after > change.before) == series.measure.higher_is_worse
     return "bold red" if worse else "bold green"
 

@@ -1,4 +1,4 @@
-"""A scenario's runs over time: each endpoint's figures as series, and where their level changed."""
+"""A scenario's runs over time: each endpoint's figures as series, changes of level, and what creeps."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from loadproof.analysis.across_runs.change_points import (
     worth_telling,
 )
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.across_runs.trends import Creep, creep_of
+from loadproof.analysis.compare.mix import mix_differs
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Unit
 
@@ -32,6 +34,8 @@ SHARE_TOLERANCE: Final = 0.001
 """Least change of an error rate that is worth telling, 0.1 points: a ratio to 0 says nothing."""
 CONFIRMED_AFTER: Final = 5
 """Runs of the new level from which on a change is no longer provisional: three may be three bad days."""
+CREEP_ALPHA: Final = 0.005
+"""Little beside the 0.05 of steps: of 15 runs a creep that matters is far beyond it."""
 _DRIFTS: Final = 0.3
 _DRIFT_NEEDS: Final = 20
 
@@ -92,6 +96,35 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Trend:
+    """A figure that creeps: a little more, or less, with each run."""
+
+    run: int
+    """Position in `History.runs` of its first run."""
+    line: Creep
+    sentence: str
+
+    @property
+    def before(self) -> float:
+        """At its first run."""
+        return self.line.start
+
+    @property
+    def after(self) -> float:
+        """At the newest run."""
+        return self.line.end
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What else changed between a run and the one before it."""
+
+    run: int
+    """Position in `History.runs`."""
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
     """One figure of one endpoint, run by run."""
 
@@ -104,6 +137,8 @@ class Series:
     """Runs far off the level that they belong to."""
     autocorrelation: float
     """Of neighbouring runs, 0 to 1, changes of level taken away."""
+    trend: Trend | None = None
+    """Since the last change of level, where there are runs enough."""
 
     @property
     def drifts(self) -> bool:
@@ -123,6 +158,7 @@ class History:
     left_out: tuple[tuple[str, str], ...]
     """Runs that are in no series, with the reason."""
     tolerance: float
+    marks: tuple[Mark, ...] = ()
 
 
 def comparable(runs: Sequence[MeasuredRun]) -> tuple[list[MeasuredRun], list[tuple[str, str]]]:
@@ -171,13 +207,44 @@ def history(
     wanted = [MEASURES[measure] for measure in measures or MEASURES]
     values = {(name, m.name): _values(kept, name, m) for name in names for m in wanted}
     p_values = [p for found in values.values() if (p := scan_p(_known(found))) is not None]
-    alpha = series_alpha(p_values)
+    creeps = [creep.p for found in values.values() if (creep := creep_of(_known(found))) is not None]
+    levels_of = _Levels(series_alpha(p_values), series_alpha(creeps, CREEP_ALPHA), tolerance, marks_of(kept))
     series = [
-        _series(kept, name, measure, values[name, measure.name], alpha, tolerance)
+        _series(kept, name, measure, values[name, measure.name], levels_of)
         for name in names
         for measure in wanted
     ]
-    return History(name, tuple(kept), tuple(series), tuple(left_out), tolerance)
+    return History(name, tuple(kept), tuple(series), tuple(left_out), tolerance, levels_of.marks)
+
+
+def marks_of(runs: Sequence[MeasuredRun]) -> tuple[Mark, ...]:
+    """Where the scenario, a version, the machine or the mix of requests changed: a change may be theirs."""
+    marks = []
+    for place, (before, run) in enumerate(pairwise(runs), start=1):
+        old, new = before.conditions, run.conditions
+        if old.fingerprint and new.fingerprint and old.fingerprint != new.fingerprint:
+            marks.append(Mark(place, "the scenario was changed"))
+        marks += [
+            Mark(place, f"{program} {old.versions[program]} to {version}")
+            for program, version in sorted(new.versions.items())
+            if old.versions.get(program, version) != version
+        ]
+        if old.host and new.host and old.host != new.host:
+            marks.append(Mark(place, "another machine"))
+        mixed = mix_differs([before], [run])
+        if mixed is not None:
+            marks.append(Mark(place, mixed[1]))
+    return tuple(marks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    """From when on something is told."""
+
+    step_alpha: float
+    creep_alpha: float
+    tolerance: float
+    marks: tuple[Mark, ...]
 
 
 def _values(runs: Sequence[MeasuredRun], name: str, measure: Measure) -> tuple[float | None, ...]:
@@ -194,8 +261,7 @@ def _series(
     endpoint: str,
     measure: Measure,
     values: tuple[float | None, ...],
-    alpha: float,
-    tolerance: float,
+    told: _Levels,
 ) -> Series:
     places = [place for place, value in enumerate(values) if value is not None]
     known = _known(values)
@@ -203,15 +269,22 @@ def _series(
     def differs(before: float, after: float) -> bool:
         if measure.unit is Unit.SHARE:
             return abs(after - before) >= SHARE_TOLERANCE
-        return abs(after - before) >= tolerance * abs(before)
+        return abs(after - before) >= told.tolerance * abs(before)
 
-    found = worth_telling(known, change_points(known, alpha), differs)
+    found = worth_telling(known, change_points(known, told.step_alpha), differs)
+    trend = _trend(known, told, differs, [])
+    if trend is not None:
+        found = []  # a line explains all runs better than levels do
     splits = [change.index for change in found]
+    if splits:
+        trend = _trend(known, told, differs, splits)
     changes = []
     for change, (before, after) in zip(found, pairwise(levels(known, splits)), strict=True):
-        since = len(known) - change.index
-        sentence = _sentence(runs[places[change.index]], endpoint, measure, (before, after), change.p, since)
-        changes.append(Change(places[change.index], before, after, change.p, since, sentence))
+        since, place = len(known) - change.index, places[change.index]
+        sentence = _sentence(runs[place], endpoint, measure, (before, after), change.p, since)
+        beside = [mark.what for mark in told.marks if mark.run == place]
+        sentence += f"; with it: {', '.join(beside)}" if beside else ""
+        changes.append(Change(place, before, after, change.p, since, sentence))
     return Series(
         endpoint=endpoint,
         measure=measure,
@@ -219,6 +292,29 @@ def _series(
         changes=tuple(changes),
         outliers=tuple(places[i] for i in outliers(known, splits)),
         autocorrelation=autocorrelation(known, splits) if known else 0.0,
+        trend=None if trend is None else _told(trend, places[splits[-1] if splits else 0], endpoint, measure),
+    )
+
+
+def _trend(
+    known: Sequence[float], told: _Levels, differs: Callable[[float, float], bool], splits: Sequence[int]
+) -> Creep | None:
+    """The creep since the last of `splits`, when it is sure, large enough, and no step."""
+    creep = creep_of(known[splits[-1] if splits else 0 :])
+    if creep is None or not creep.line_fits or creep.p > told.creep_alpha:
+        return None
+    return creep if differs(creep.start, creep.end) else None
+
+
+def _told(creep: Creep, first: int, endpoint: str, measure: Measure) -> Trend:
+    """ "p95 of GET /x creeps up by 1.02ms a run: 50ms to 64ms over 15 runs"."""
+    way = "up" if creep.per_run > 0 else "down"
+    by = format_value(abs(creep.per_run), measure.unit)
+    ends = f"{format_value(creep.start, measure.unit)} to {format_value(creep.end, measure.unit)}"
+    runs = round((creep.end - creep.start) / creep.per_run) + 1
+    what = f"{measure.name} of {endpoint}"
+    return Trend(
+        first, creep, f"{what} creeps {way} by {by} a run: {ends} over {runs} runs (p = {creep.p:.2g})"
     )
 
 

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.compare.compare import Settings
 
-GATES_SHARE: Final = 0.8
-"""Of the odds of a false finding that the gates get, where other rows may decide as well; these get the rest.
+SHARES: Final = {True: (0.8, 0.2), False: (0.5, 0.1)}
+"""Of the odds of a false finding: what gates get, and other evidence, by whether gates are declared.
 
-Bonferroni between the two families, Hochberg within each: any false finding has odds of at most alpha. Half
-of them would be to the worse, and they are to exceed the tolerance: docs/accuracy.md has what is measured.
+Bonferroni between the two families, Hochberg within each: any false finding has odds of at most alpha, half
+of it to the worse. Where nobody declared what counts every row is asked: then less is spent, so that of a
+hundred equal builds at most two are accused (docs/accuracy.md has what is measured).
 """
 
 
@@ -68,7 +69,7 @@ def rows_of(
         for q in found
     ]
     _moderate(found, estimates, blocks)
-    adjusted = _adjusted(found, estimates, wanted)
+    adjusted = _adjusted(found, estimates, wanted, SHARES[bool(settings.gates)])
     family = max(sum(role.gate for role in wanted), 1)
     return [
         _row(
@@ -96,14 +97,17 @@ def _moderate(found: Sequence[Quantity], estimates: list[Estimate | None], block
 
 
 def _adjusted(
-    found: Sequence[Quantity], estimates: Sequence[Estimate | None], wanted: Sequence[Role]
+    found: Sequence[Quantity],
+    estimates: Sequence[Estimate | None],
+    wanted: Sequence[Role],
+    shares: tuple[float, float],
 ) -> list[float | None]:
     """Adjusted p-values: Hochberg over gates, and over other evidence; Benjamini-Hochberg over the rest."""
     adjusted: list[float | None] = [None] * len(found)
     both = any(role.decides and not role.gate for role in wanted)
     families = (
-        (Role(gate=True, decides=True), familywise, GATES_SHARE if both else 1.0),
-        (Role(gate=False, decides=True), familywise, 1 - GATES_SHARE),
+        (Role(gate=True, decides=True), familywise, shares[0] if both else 1.0),
+        (Role(gate=False, decides=True), familywise, shares[1]),
         (Role(gate=False, decides=False), false_discovery, 1.0),
     )
     for family, adjust, share in families:

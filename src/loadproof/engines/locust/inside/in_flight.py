@@ -15,6 +15,7 @@ from locust.contrib import fasthttp
 from locust.contrib.fasthttp import FastHttpSession
 from locust.exception import ResponseError
 
+from loadproof.engines.locust.seams import Part, known
 from loadproof.engines.locust.session import LEDGER
 
 if TYPE_CHECKING:
@@ -42,9 +43,19 @@ class InFlight:
         `on_raised` gets what Locust's request event would have had, `exception` being what was raised.
         Loadproof's own client counts in its ledger what was stopped, so only Locust's needs to be wrapped.
         """
-        if self._session == "locust":
-            for session in (HttpSession, FastHttpSession):
+        sending = [
+            session
+            for session, part in (
+                (HttpSession, Part.HTTP_SESSION),
+                (FastHttpSession, Part.FAST_HTTP_SESSION),
+            )
+            if self._session == "locust" or not known(part)
+        ]
+        if known(Part.SENDING):
+            for session in sending:
                 setattr(session, _SENDER, self._counted(getattr(session, _SENDER)))
+        if not known(Part.BLOCKS):
+            return
         for response in (ResponseContextManager, fasthttp.ResponseContextManager):
             leave = self._reported(response.__exit__, on_raised)
             response.__exit__ = leave  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ import atexit
 import os
 import signal
 import socket
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from locust.stats import StatsError
 
 from loadproof.clock import wall_clock
 from loadproof.engines.exemplars import Exemplars, described_response
-from loadproof.engines.locust import session
+from loadproof.engines.locust import seams, session
 from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.inside import guard, stopping
 from loadproof.engines.locust.inside.course import Course
@@ -35,6 +36,7 @@ from loadproof.engines.locust.machines.worker_side import WorkerSide
 from loadproof.engines.locust.machines.workers import Workers
 from loadproof.engines.locust.open_model.open_model import OpenModel
 from loadproof.engines.locust.open_model.pacing import PacedUsers
+from loadproof.engines.locust.seams import Part
 from loadproof.engines.locust.session.report import Listener
 from loadproof.engines.locust.shape import ProfileShape
 from loadproof.engines.locust.trials.trials import OpenTrials, UserTrials
@@ -88,7 +90,12 @@ class Plugin:
         self._workers = Workers(settings, self._clock, self._event, self._send, hand_over)
 
     def install(self) -> None:
-        """Add the listeners, before the locustfile is imported."""
+        """Add the listeners, before the locustfile is imported.
+
+        Raises SystemExit when this Locust cannot play the open model.
+        """
+        if self._open is not None and not seams.known(Part.OPEN_MODEL):
+            sys.exit(seams.switched_off()[Part.OPEN_MODEL.name])
         runners.WORKER_REPORT_INTERVAL = 1.0
         if self._settings.guard:
             self._refusals = guard.install(Policy.from_json(self._settings.guard))
@@ -124,7 +131,7 @@ class Plugin:
                 self._channel.close()
             events.report_to_master.add_listener(self._on_report_to_master)
             # Locust's own last report waits for `quit`; a report at the stop makes its last second complete.
-            events.test_stop.add_listener(lambda **_: runner._send_stats())
+            events.test_stop.add_listener(lambda **_: seams.send_last_report(runner))
             return
         if self._settings.trials:
             self._take_orders(environment, runner)
@@ -227,6 +234,8 @@ class Plugin:
         self._send_exemplars(report["exemplars"])
 
     def _report_for_ever(self) -> None:
+        for part, sentence in seams.switched_off().items():
+            self._event(EventKind.SESSION_FALLBACK, sentence, feature=part)
         while True:
             # Just after each whole second, so that a second is sent as soon as it is over.
             gevent.sleep(1.02 - self._clock() % 1.0)

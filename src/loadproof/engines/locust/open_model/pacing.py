@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from locust import TaskSet
 
 from loadproof.engines.locust.inside.ledger import ArrivalRow, Totals, readable
+from loadproof.engines.locust.seams import Part, known
 from loadproof.histogram import Histogram
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class PacedUsers:
 
     def watch(self, user_classes: Iterable[type]) -> None:
         """Count the paced waits of these classes and of the TaskSets below them."""
+        if not known(Part.PACES):
+            return
         for owner in _owners(user_classes):
             wait: Any = owner.__dict__.get("wait_time")
             if getattr(wait, "__qualname__", "") != _PACED:

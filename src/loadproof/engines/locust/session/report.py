@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from locust import log
 from locust.clients import ResponseContextManager
 from locust.event import EventHook
-from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser
 from locust.runners import Runner
 
+from loadproof.engines.locust.seams import stop_test
 from loadproof.engines.locust.session.ledger import LEDGER
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _FIRE: Any = EventHook.fire
 _PLAIN = {"_handlers"}
-_THROUGH = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
+_THROUGH = (StopUser, stop_test(), RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
 
 
 def _own_listener() -> object:

@@ -6,12 +6,9 @@ from time import time
 from typing import Any
 
 import locust.stats
-from locust.stats import RequestStats, StatsEntry
+from locust.stats import RequestStats
 
 _original_log_request: Any = RequestStats.log_request
-_PARTS = {
-    name: getattr(StatsEntry, name, None) for name in ("log", "_log_time_of_request", "_log_response_time")
-}
 
 
 def _log_request(self: RequestStats, method: str, name: str, response_time: Any, content_length: int) -> None:
@@ -41,9 +38,6 @@ def _log_request(self: RequestStats, method: str, name: str, response_time: Any,
 
 
 def install_statistics() -> None:
-    """Replace `RequestStats.log_request`, unless something else did, or Locust changed its parts."""
-    unchanged = RequestStats.log_request is _original_log_request and all(
-        part is not None and getattr(StatsEntry, name, None) is part for name, part in _PARTS.items()
-    )
-    if unchanged and hasattr(locust.stats, "bucket_response_time"):
+    """Replace `RequestStats.log_request`, unless something else did."""
+    if RequestStats.log_request is _original_log_request:
         RequestStats.log_request = _log_request  # type: ignore[method-assign]  # that is the point

@@ -71,6 +71,7 @@ SEAMS = (
     Seam(Part.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_entered"),
     Seam(Part.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_request_event"),
     Seam(Part.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_catch_response"),
+    Seam(Part.HTTP_SESSION, f"{_CLIENTS}:HttpSession", "_explicit_name"),
     Seam(Part.HTTP_SESSION, f"{_CLIENTS}:LocustHttpAdapter", "init_poolmanager", ("self",)),
     Seam(Part.HTTP_SESSION, "requests:PreparedRequest", "_encode_params", ("data",)),
     Seam(Part.HTTP_SESSION, "requests:PreparedRequest", "_cookies"),

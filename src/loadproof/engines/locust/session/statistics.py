@@ -12,7 +12,10 @@ _original_log_request: Any = RequestStats.log_request
 
 
 def _log_request(self: RequestStats, method: str, name: str, response_time: Any, content_length: int) -> None:
-    """Do what `RequestStats.log_request` does; every field of both entries is right when it returns."""
+    """Do what `RequestStats.log_request` does; every field of both entries is right when it returns.
+
+    That is Locust's `StatsEntry.log` with its `_log_time_of_request` and `_log_response_time`, for both.
+    """
     if response_time is None:
         _original_log_request(self, method, name, response_time, content_length)
         return

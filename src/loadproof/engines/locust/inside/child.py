@@ -24,13 +24,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locust import FastHttpUser, HttpUser, User, argument_parser, events
-from locust.argument_parser import get_parser, parse_locustfile_option
+from locust.argument_parser import get_parser
 
 from loadproof.clock import wall_clock
 from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.inside.plugin import Plugin
 from loadproof.engines.locust.machines.handshake import NotWelcomeError, greet, hello
 from loadproof.engines.locust.open_model.pace import paces
+from loadproof.engines.locust.seams import scenario_options
 from loadproof.engines.locust.settings import VARIABLE, Settings, WorkerSettings
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def inspect() -> dict[str, Any]:
     usage = io.StringIO()
     try:
         with contextlib.redirect_stderr(usage), contextlib.redirect_stdout(io.StringIO()):
-            options = parse_locustfile_option()
+            options = scenario_options()
             files = argument_parser.get_locustfiles_locally(options)
             users, _, _, shape = locust.main.merge_locustfiles_content(files)
             parsed = get_parser().parse_args()

@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports accuracy bench clean
+.PHONY: help canary demo test check lint types imports accuracy bench clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
 	@echo "make test    run the tests"
 	@echo "make check   what CI runs: lint, types, imports, tests, docs"
+	@echo "make canary  the Locust contract against the oldest, the newest and the next Locust"
 	@echo "make accuracy  how often the analyses are right, on many replicates; takes long"
 	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
 	@echo "make clean   remove the virtual environment and what tools left behind"
@@ -41,6 +42,21 @@ types: $(VENV)/installed
 imports: $(VENV)/installed
 	$(BIN)/lint-imports
 
+# The Locust contract against the oldest Locust that is allowed, the newest, and the next one. Each has an
+# environment of its own; Locusts before 2.47 bring a pytest plugin that patches the tests' own process.
+CANARIES := oldest newest next
+oldest = 'locust==2.43.0'
+newest = locust
+next = --pre locust
+
+canary: $(addprefix canary-,$(CANARIES))
+
+canary-%:
+	$(PYTHON) -m venv .venv-canary/$*
+	.venv-canary/$*/bin/pip install --quiet --disable-pip-version-check --upgrade --editable '.[dev]' $($*)
+	.venv-canary/$*/bin/pip list --disable-pip-version-check 2>/dev/null | grep -i '^locust '
+	.venv-canary/$*/bin/pytest -p no:locust -q tests/engines/locust tests/contracts/test_engine_contract.py
+
 accuracy: $(VENV)/installed
 	$(BIN)/python -m tests.accuracy
 
@@ -59,4 +75,4 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/generator.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-canary .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

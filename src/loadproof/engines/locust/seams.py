@@ -175,8 +175,8 @@ def unknown() -> dict[Part, list[str]]:
     for seam in SEAMS:
         if why := _difference(seam):
             found.setdefault(seam.part, []).append(why)
-    if (version := _version()) < SAME_SINCE:
-        since, here = (".".join(map(str, numbers)) for numbers in (SAME_SINCE, version))
+    if (installed := version()) < SAME_SINCE:
+        since, here = (".".join(map(str, numbers)) for numbers in (SAME_SINCE, installed))
         for part in (Part.HTTP_SESSION, Part.FAST_HTTP_SESSION):
             found.setdefault(part, []).append(f"Locust {here} takes some replies otherwise than {since}")
     if Part.HTTP_SESSION in found and Part.FAST_HTTP_SESSION not in found:
@@ -184,7 +184,7 @@ def unknown() -> dict[Part, list[str]]:
     return found
 
 
-def _version() -> tuple[int, ...]:
+def version() -> tuple[int, ...]:
     """The installed Locust's, as far as it is numbers: 2.47.1.dev5 is (2, 47, 1)."""
     parts = metadata.version("locust").split(".")
     return tuple(int(part) for part in itertools.takewhile(str.isdecimal, parts))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.engines.locust.conftest import Lab
 
 _ENGINE = Path(__file__).parents[3] / "src" / "loadproof" / "engines" / "locust"
-_PYTHON = {"_exit", "_replace", "_sslobj", "_fields_"}
+_PYTHON = {"_exit", "_getframe", "_replace", "_sslobj", "_fields_"}
 """Names of Python's own library, which this project does not wait for Locust to change."""
 USERS = """
     class Plain(HttpUser):

@@ -35,6 +35,7 @@ class Part(StrEnum):
     LAST_REPORT = "the last second of a worker process comes with its end"
     REPORTS = "workers report every three seconds, so that live figures come later"
     LOST_WORKERS = "Locust itself decides when a worker is lost, which takes it longer"
+    STOPPING = "a waiting user may send one more request at the stop, and be stopped in it"
     PACES = "how late paced users start their tasks is not measured"
     OPEN_MODEL = "tasks cannot wait for arrivals: --rate and stages of a rate cannot be played"
 
@@ -149,6 +150,11 @@ SEAMS = (
     Seam(Part.SENDING, f"{_CLIENTS}:HttpSession", "_send_request_safe_mode"),
     Seam(Part.SENDING, f"{_FAST}:FastHttpSession", "_send_request_safe_mode"),
     Seam(Part.LAST_REPORT, "locust.runners:WorkerRunner", "_send_stats", ("self",)),
+    Seam(Part.STOPPING, "locust:User", "stop", ("self", "force")),
+    Seam(Part.STOPPING, "locust:User", "_state"),
+    Seam(Part.STOPPING, "locust:User", "_group"),
+    Seam(Part.STOPPING, "locust:User", "_greenlet"),
+    Seam(Part.STOPPING, "locust.runners:Runner", "stop_users", ("self", "user_classes_stop_count")),
     Seam(Part.REPORTS, "locust.runners", "WORKER_REPORT_INTERVAL"),
     Seam(Part.LOST_WORKERS, "locust.runners", "HEARTBEAT_DEAD_INTERNAL"),
     # The task loop.

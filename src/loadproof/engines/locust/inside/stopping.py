@@ -17,12 +17,16 @@ import gevent
 from locust import User, runners
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from loadproof.engines.locust.seams import Part, known
+
 _WAKING_S: Final = 0.002
 """For users whose wait is over: one turn of the event loop with its clock brought up to date."""
 
 
 def install() -> None:
     """Let a user that waits know that it is being stopped, and not only its greenlet."""
+    if not known(Part.STOPPING):
+        return
     stop: Any = User.stop
 
     @functools.wraps(stop)
@@ -39,6 +43,8 @@ def install() -> None:
 def attach(runner: Any) -> None:
     """Keep the end of this runner's load free of stalls; call it when all modules are imported."""
     inspect.stack()
+    if not known(Part.STOPPING):
+        return
     stop_users = runner.stop_users
 
     @functools.wraps(stop_users)

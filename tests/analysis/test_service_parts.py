@@ -120,6 +120,14 @@ def test_mistakes_in_parts_are_named(written: str, said: str) -> None:
     assert "r.yaml:2" in str(caught.value)
 
 
+def test_replaced_workers_are_a_note() -> None:
+    """A pool that renews its workers is no failure, and is worth knowing."""
+    run = load(events=[told(part("php-fpm", replaced=8))], readings=USED, slices=[requests("/x", 9)])
+    (finding,) = [one for one in judge(run).findings if one.id == "service.workers"]
+    assert finding.is_note
+    assert "workers were replaced in 1m: 8 of php-fpm, a pool of 3" in finding.sentence
+
+
 def test_the_report_has_the_tree() -> None:
     """Among the facts, as it was in the end."""
     report = judge(load(events=[told(*CHAIN)], readings=USED, slices=[requests("/x", 9)]))

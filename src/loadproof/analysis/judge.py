@@ -28,7 +28,7 @@ from loadproof.analysis.verdict.load import (
     judge_under_load,
 )
 from loadproof.analysis.verdict.resources import Watched, judge_resource
-from loadproof.analysis.verdict.service import service_parts
+from loadproof.analysis.verdict.service import replaced_note, service_parts
 from loadproof.analysis.verdict.thresholds import judge_thresholds, whole_load_note
 from loadproof.analysis.window.steady import judge_steady
 from loadproof.analysis.window.windows import Window, judged_window, load_span, sample
@@ -59,6 +59,7 @@ ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
     judge_soak,
     find_bottleneck,
     whole_load_note,
+    replaced_note,
 )
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 

@@ -23,7 +23,7 @@ _GO_HEAD_BYTES: Final = 1 << 15
 """Where the linker puts it: cmd/internal/buildid reads as much."""
 _EXCESS: Final = 1.15
 """A process that was seen above its limit by so much is not held by it: C code may free the lock."""
-_POOLS: Final = frozenset(
+POOLS: Final = frozenset(
     {"php-fpm", "gunicorn", "uwsgi", "apache2", "httpd", "unicorn", "puma", "waitress-serve", "passenger"}
 )
 """Programs whose workers, or worker threads, each have one request at a time."""
@@ -145,9 +145,13 @@ def exceeded(used_cores: float, limit: Limit) -> bool:
 
 
 def workers(program: str, pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> int:
-    """How many requests a part can have in progress at once; 0 where that is not known."""
-    if program not in _POOLS:
-        return 0
+    """How many requests a part can have in progress at once; 0 where that is not known.
+
+    Of unknown programs only processes of one thread are workers, and they may be event loops.
+    """
+    if program not in POOLS:
+        single = [pid for pid in pids if pid in stats and stats[pid].threads == 1]
+        return len(single) if len(single) == len(pids) else 0
     total = 0
     for pid in pids:
         threads = runtimes.get(pid, Runtime()).threads

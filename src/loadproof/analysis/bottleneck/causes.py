@@ -6,7 +6,7 @@ processors are used by somebody. Only measurements on the plateau decide, and ea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.bottleneck import resources as r
@@ -43,10 +43,15 @@ class Plateau:
     service_cores: float | None
     generator_cores: float | None
     thread_waited: float | None
+    database: str = ""
+    """The part that is one."""
+    seen_database_cores: float | None = None
 
     @property
     def database_cores(self) -> float | None:
-        """What neither the service nor the generator used: an upper bound of the database's share."""
+        """What it was seen to use; or else what neither the service nor the generator used, which is more."""
+        if self.seen_database_cores is not None:
+            return self.seen_database_cores
         if self.busy_cores is None or self.service_cores is None:
             return None
         return max(0.0, self.busy_cores - self.service_cores - (self.generator_cores or 0.0))
@@ -58,9 +63,13 @@ def causes(named: Sequence[Named], plateau: Plateau) -> tuple[Named, ...]:
         return (Named(r.LOCKS_KIND.title, r.LOCKS_KIND),)
     left = _without_symptoms(list(named), plateau)
     kinds = {one.kind.name for one in left}
-    if not kinds - {r.HOST_CPU, r.POOL} and _database_is_busy(plateau):
+    if not kinds - {r.HOST_CPU, r.POOL, r.WORKERS} and _database_is_busy(plateau):
         return (Named(r.DATABASE_KIND.title, r.DATABASE_KIND),)
-    if kinds == {r.HOST_CPU} and _greatest_user(plateau) == r.GENERATOR:
+    greatest = _greatest_user(plateau)
+    if kinds == {r.HOST_CPU} and greatest == r.DATABASE_CPU and plateau.seen_database_cores is not None:
+        title = f"the processor time of {plateau.database}"
+        return (Named(title, replace(r.DATABASE_KIND, title=title)),)
+    if kinds == {r.HOST_CPU} and greatest == r.GENERATOR:
         return (Named("the load generator, on the machine of the service", _named(r.GENERATOR).kind),)
     return tuple(left)
 
@@ -83,10 +92,16 @@ def _without_symptoms(named: list[Named], plateau: Plateau) -> list[Named]:
     """Of a thread, the process it is in and the machine, the innermost that explains the others."""
     kinds = {one.kind.name for one in named}
     drop: set[str] = set()
-    if kinds & {r.QUOTA, r.THREAD}:
+    if kinds & {r.QUOTA, r.THREAD, r.OWN_LIMIT}:
         drop |= {r.POOL}  # its connections are held while the service waits for its own turn
+    if kinds & {r.QUOTA, r.THREAD, r.OWN_LIMIT, r.SERVICE_CPU, r.HOST_CPU, r.POOL}:
+        drop |= {r.WORKERS}  # they are occupied by what takes its time elsewhere
+    if r.OWN_LIMIT in kinds:
+        # Of one thread that is full, that thread; of an interpreter lock that many share, none is.
+        drop |= {r.SERVICE_CPU} if r.THREAD in kinds else {r.SERVICE_CPU, *_host_if_free(plateau)}
+        drop |= {r.OWN_LIMIT} if r.THREAD in kinds else set()
     if r.QUOTA in kinds:
-        drop |= {r.THREAD, r.SERVICE_CPU}
+        drop |= {r.THREAD, r.SERVICE_CPU, r.OWN_LIMIT}
     elif r.THREAD in kinds and (plateau.thread_waited or 0.0) >= _STARVED:
         # Others have the processors, also where their load is so even that it follows nothing.
         named = [*named, *([] if r.HOST_CPU in kinds else [_named(r.HOST_CPU)])]
@@ -98,6 +113,11 @@ def _without_symptoms(named: list[Named], plateau: Plateau) -> list[Named]:
     elif r.SERVICE_CPU in kinds and r.HOST_CPU in kinds:
         drop |= {r.HOST_CPU}
     return [one for one in named if one.kind.name not in drop]
+
+
+def _host_if_free(plateau: Plateau) -> set[str]:
+    """The machine, unless its own use says that others had the processors."""
+    return set() if (plateau.thread_waited or 0.0) >= _STARVED else {r.HOST_CPU}
 
 
 def _database_is_busy(plateau: Plateau) -> bool:

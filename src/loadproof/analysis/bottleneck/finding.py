@@ -11,15 +11,19 @@ from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.endpoints import by_endpoint
 from loadproof.analysis.bottleneck.law import Answer, attribute
 from loadproof.analysis.bottleneck.levels import levels_of
+from loadproof.analysis.bottleneck.parts import part_resources
 from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
+from loadproof.analysis.verdict.service import service_parts
 from loadproof.model import Finding, FindingKind, ProfileKind, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadproof.analysis.bottleneck.law import Attribution, Candidate
+    from loadproof.analysis.bottleneck.law import Attribution, Candidate, Resource
     from loadproof.analysis.bottleneck.levels import Levels
+    from loadproof.analysis.bottleneck.resources import Kind
     from loadproof.analysis.search.capacity import Course
+    from loadproof.analysis.verdict.service import ServiceParts
     from loadproof.analysis.window.windows import Window
     from loadproof.runfile.reader import Run
 
@@ -35,15 +39,17 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
     The levels of a capacity run are the loads of its trials, `course`.
     """
     measured = Measured(run.readings)
+    service = service_parts(run.events)
     levels = levels_of(run, course)
     if levels is None:
-        return _at_one_level(run, measured, window)
+        return _at_one_level(run, measured, service, window)
+    table = _table(measured, service, levels.seconds, levels)
     found = attribute(
         levels.load.tolist(), levels.throughput_per_s.tolist(),
-        [resource for _, resource in measured_resources(measured, levels.seconds).values()],
+        [resource for _, resource in table.values()],
     )  # fmt: skip
     if found.answer is Answer.TOO_FEW_LEVELS:
-        return _at_one_level(run, measured, window)
+        return _at_one_level(run, measured, service, window)
     asked = run.plan.profile.kind in _ASKS_FOR_LIMITS
     if found.answer is Answer.UNEXPLAINED and not asked and not levels.users_waited(found.knee_load or 0.0):
         return []  # they paused: nothing of the service's ended the throughput
@@ -52,16 +58,29 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
             return []
         sentence = words.no_saturation(levels, found)
         return [_note(sentence, _evidence(levels, found, (), measured))]
-    return [_saturated(run, measured, levels, found)]
+    return [_saturated(run, measured, service, levels, found, table)]
 
 
-def _saturated(run: Run, measured: Measured, levels: Levels, found: Attribution) -> Finding:
+def _table(
+    measured: Measured, service: ServiceParts, groups: Sequence[Sequence[int]], levels: Levels | None
+) -> dict[str, tuple[Kind, Resource]]:
+    """All resources by title, those of single parts among them."""
+    table = measured_resources(measured, groups, of_parts=bool(service.parts))
+    table |= {
+        kind.title: (kind, resource) for kind, resource in part_resources(measured, service, groups, levels)
+    }
+    return table
+
+
+def _saturated(
+    run: Run, measured: Measured, service: ServiceParts, levels: Levels, found: Attribution,
+    table: dict[str, tuple[Kind, Resource]],
+) -> Finding:  # fmt: skip
     assert found.knee_load is not None  # noqa: S101  # it saturated
     seconds = _plateau_seconds(levels, found.knee_load)
-    table = measured_resources(measured, levels.seconds)
     sessions = database.sessions(run, measured, seconds)
     full = [Named(candidate.name, table[candidate.name][0]) for candidate in found.named]
-    named = causes(full, _plateau(measured, sessions, seconds))
+    named = causes(full, _plateau(measured, service, sessions, seconds))
     evidence = _evidence(levels, found, named, measured)
     if sessions is not None:
         evidence["sessions"] = {kind: round(value, 2) for kind, value in sessions.by_wait.items()}
@@ -83,20 +102,20 @@ def _note(sentence: str, evidence: dict[str, Any], advice: str = "") -> Finding:
     return Finding(ID, Verdict.PASS, sentence, evidence, advice, FindingKind.NOTE, subject="bottleneck")
 
 
-def _at_one_level(run: Run, measured: Measured, window: Window) -> list[Finding]:
+def _at_one_level(run: Run, measured: Measured, service: ServiceParts, window: Window) -> list[Finding]:
     """Without levels no law: only what was full and had something waiting for it."""
     seconds = tuple(sorted(window.seconds))
     if not seconds:
         return []
     full = []
-    for title, (kind, resource) in measured_resources(measured, [seconds]).items():
+    for title, (kind, resource) in _table(measured, service, [seconds], None).items():
         used = float(resource.used[0])
         # Full is not yet saturated: something must wait.
         waits = resource.waiting is not None and bool(resource.waiting[0] > resource.waits_from)
         if used >= words.FULL and waits:
             full.append((Named(title, kind), used))
     sessions = database.sessions(run, measured, seconds)
-    named = causes([one for one, _ in full], _plateau(measured, sessions, seconds))
+    named = causes([one for one, _ in full], _plateau(measured, service, sessions, seconds))
     if not named:
         return []
     evidence: dict[str, Any] = {
@@ -109,16 +128,32 @@ def _at_one_level(run: Run, measured: Measured, window: Window) -> list[Finding]
     return [_note(sentence, evidence, advice)]
 
 
-def _plateau(measured: Measured, sessions: database.Sessions | None, seconds: Sequence[int]) -> Plateau:
+def _plateau(
+    measured: Measured, service: ServiceParts, sessions: database.Sessions | None, seconds: Sequence[int]
+) -> Plateau:
     limits = [reading.limit for reading in measured.of("host", "cpu") if reading.limit]
     return Plateau(
         sessions=sessions,
         cores=limits[-1] if limits else None,
         busy_cores=measured.mean("host", "cpu", seconds),
-        service_cores=measured.mean("process", "cpu", seconds),
+        service_cores=_cores(measured, service, seconds, databases=False),
         generator_cores=measured.sum("locust", "cpu", seconds),
+        database=next((part.name for part in service.parts if part.is_database), ""),
+        seen_database_cores=_cores(measured, service, seconds, databases=True),
         thread_waited=measured.mean("process", "thread.waited", seconds),
     )
+
+
+def _cores(
+    measured: Measured, service: ServiceParts, seconds: Sequence[int], *, databases: bool
+) -> float | None:
+    """What the databases among the parts use, or all others; without parts the process that was watched."""
+    if not service.parts:
+        return None if databases else measured.mean("process", "cpu", seconds)
+    chosen = [part for part in service.parts if part.is_database is databases]
+    values = [measured.mean("process", part.series("cpu"), seconds) for part in chosen]
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _plateau_seconds(levels: Levels, knee: float) -> list[int]:

@@ -12,7 +12,7 @@ from loadproof.analysis.bottleneck.law import SURELY_FULL, Resource
 from loadproof.analysis.bottleneck.levels import by_level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from loadproof.model import Reading
 
@@ -43,6 +43,9 @@ POOL: Final = "pool"
 LOCKS: Final = "locks"
 DATABASE_CPU: Final = "database.cpu"
 GENERATOR: Final = "generator"
+OWN_LIMIT: Final = "own limit"
+"""Of a part: GOMAXPROCS, an interpreter lock, an event loop, a single thread, a whole number of cores."""
+WORKERS: Final = "workers"
 
 KINDS: Final = (
     Kind(THREAD, "process", "thread.busy", "the service's busiest thread",
@@ -90,6 +93,22 @@ DATABASE_KIND: Final = Kind(
 _POOL_TIME: Final = ("db_pool_usage_seconds_total", "hikaricp_connections_usage_seconds_sum")
 
 
+PART_KINDS: Final = (
+    *(kind for kind in KINDS if kind.name in {THREAD, QUOTA}),
+    Kind(OWN_LIMIT, "process", "ready", "a limit of its own",
+         "the machine has cores left that it cannot use: run more processes, raise the limit, or profile "
+         "what it computes for each request"),
+    Kind(WORKERS, "process", "queued", "its workers",
+         "every worker has a request: let each wait for less (database, other services), or run more of them "
+         "(gunicorn --workers and --threads, pm.max_children of PHP-FPM)"),
+)  # fmt: skip
+
+
+def kind_named(name: str, title: str) -> Kind:
+    """The row of that name, for one part."""
+    return replace(next(kind for kind in PART_KINDS if kind.name == name), title=title)
+
+
 class Measured:
     """A run's readings by source and series."""
 
@@ -126,11 +145,16 @@ class Measured:
 
 
 def measured_resources(
-    measured: Measured, groups: Sequence[Sequence[int]]
-) -> Mapping[str, tuple[Kind, Resource]]:
-    """Everything of the table that was measured, over groups of seconds, by title."""
+    measured: Measured, groups: Sequence[Sequence[int]], of_parts: bool = False
+) -> dict[str, tuple[Kind, Resource]]:
+    """Everything of the table that was measured, over groups of seconds, by title.
+
+    `of_parts`: what single parts tell of themselves is somebody else's to add.
+    """
     found: dict[str, tuple[Kind, Resource]] = {}
     for kind in KINDS:
+        if of_parts and kind.name in {THREAD, QUOTA}:
+            continue
         for source in measured.sources(kind.source):
             readings = measured.of(source, kind.series)
             used = by_level(readings, groups, _share)

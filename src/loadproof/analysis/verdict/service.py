@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from loadproof.model import EventKind
+from loadproof.analysis.window.windows import load_span
+from loadproof.model import EventKind, Finding, FindingKind, Verdict
 from loadproof.monitors.parts.part import without_version
+from loadproof.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from loadproof.analysis.window.windows import Window
     from loadproof.model import Event
+    from loadproof.runfile.reader import Run
 
 SOURCE: Final = "process"
 """Of the readings of all parts: `process.cpu` of all together, `process.nginx.cpu` of one."""
@@ -29,10 +33,14 @@ class ServicePart:
     """The most at one time."""
     workers: int
     """How many requests it can have in progress; 0 is not known."""
+    pool: bool
+    """Whether it is known that each worker has one request at a time."""
     runtime: str
     limits: dict[str, tuple[str, float]]
     """"cpu" and "memory": what limits them by name, and how much it is."""
     memory_is: str
+    replaced: int
+    """Workers that ended and had a successor."""
 
     @property
     def is_database(self) -> bool:
@@ -78,6 +86,25 @@ def service_parts(events: Iterable[Event]) -> ServiceParts:
     )
 
 
+def replaced_note(run: Run, window: Window) -> list[Finding]:
+    """Workers that were replaced while it was watched: `max_requests`, or crashes."""
+    parts = [part for part in service_parts(run.events).parts if part.replaced]
+    if not parts:
+        return []
+    span = load_span(run)
+    took = f" in {format_duration(span[1] - span[0])}" if span else ""
+    said = ", ".join(f"{part.replaced} of {part.name}, a pool of {part.processes}" for part in parts)
+    sentence = f"workers were replaced{took}: {said}; their CPU time is counted"
+    evidence = {"replaced": {part.name: part.replaced for part in parts}}
+    advice = (
+        "many requests to a worker (max_requests) make this rare; if nobody asked for it, see why they end"
+    )
+    return [
+        Finding("service.workers", Verdict.PASS, sentence, evidence, advice, kind=FindingKind.NOTE,
+                window=window.description)
+    ]  # fmt: skip
+
+
 def _part(facts: dict[str, Any]) -> ServicePart:
     limits = {
         what: (str(facts[key]["name"]), float(facts[key]["value"]))
@@ -86,5 +113,6 @@ def _part(facts: dict[str, Any]) -> ServicePart:
     }
     return ServicePart(
         str(facts["name"]), str(facts["role"]), int(facts["depth"]), int(facts["processes"]),
-        int(facts["workers"]), str(facts["runtime"]), limits, str(facts["memory_is"]),
+        int(facts["workers"]), bool(facts.get("pool")), str(facts["runtime"]), limits,
+        str(facts["memory_is"]), int(facts["replaced"]),
     )  # fmt: skip

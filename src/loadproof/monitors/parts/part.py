@@ -59,6 +59,8 @@ class Part:
     memory: Limit | None = None
     workers: int = 0
     """Requests that it can have in progress at once, where each takes a worker to itself; 0 is not known."""
+    pool: bool = False
+    """Whether it is known that each worker has one request at a time."""
     runtime: str = ""
     shared: bool = True
     """Memory counts shared pages once (PSS); False: once for each process (RSS)."""
@@ -73,7 +75,8 @@ class Part:
         return {
             "name": self.name, "program": self.program, "role": str(self.role), "depth": self.depth,
             "reached": self.reached, "processes": self.most, "replaced": self.replaced,
-            "workers": self.workers, "runtime": self.runtime, "memory_is": "PSS" if self.shared else "RSS",
+            "workers": self.workers, "pool": self.pool,
+            "runtime": self.runtime, "memory_is": "PSS" if self.shared else "RSS",
             "cores": self.cores.facts() if self.cores else None,
             "memory": self.memory.facts() if self.memory else None,
         }  # fmt: skip

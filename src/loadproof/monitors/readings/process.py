@@ -107,8 +107,11 @@ class ProcessMonitor:
         elapsed_s = time_s - self._last_s if self._last_s is not None else 0.0
         for part in self.service.parts:
             stats = [self.service.stats[pid] for pid in part.pids]
+            cores = 0.0
             if used is not None and elapsed_s > 0:
-                yield from self._part_cpu(part, used.get(part.name, Used()), elapsed_s)
+                mine = used.get(part.name, Used())
+                cores = (mine.user_s + mine.system_s) / elapsed_s
+                yield from self._part_cpu(part, mine, elapsed_s)
             memory, part.shared = self._memory.of(stats)
             if not part.shared:
                 self._tell(f"the memory of {part.name} is RSS, pages that processes share counted for each: "
@@ -121,6 +124,8 @@ class ProcessMonitor:
                 busiest.append(thread)
                 yield f"{part.name}.thread.busy", thread.busy, Unit.SHARE, 1.0
                 yield f"{part.name}.thread.waited", thread.waited, Unit.SHARE, 1.0
+                limit = part.cores.value if part.cores else None
+                yield f"{part.name}.ready", max(thread.all_busy, cores), Unit.CORES, limit
             yield from self._queue(part, queues)
             yield from self._group(part, time_s)
         yield from self._together(used, elapsed_s, busiest)
@@ -228,6 +233,7 @@ class ProcessMonitor:
                 own = None
             part.cores = own if own is not None and own.value < outer.value else outer
             part.workers = limits.workers(part.program, working, stats, by_pid)
+            part.pool = part.program in limits.POOLS
             part.runtime = next((by_pid[pid].kind for pid in working if by_pid[pid].kind), "")
 
     def _runtime(self, stat: Stat) -> limits.Runtime:

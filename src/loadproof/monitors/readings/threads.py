@@ -7,7 +7,7 @@ Linux counts for each thread the time on a processor and the time it was ready a
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +27,8 @@ class BusiestThread:
     """On a processor, or ready and waiting for one: 1 is a thread that always has work."""
     waited: float
     """Ready, but others had the processors."""
+    all_busy: float = 0.0
+    """Of all threads together, in cores: run or ready to."""
 
 
 @dataclass(slots=True)
@@ -59,7 +61,10 @@ class Threads:
                 waited = (now[1] - before.wait_ns) / 1e9 / (time_s - before.time_s)
                 seen.busy = (now[0] - before.run_ns) / 1e9 / (time_s - before.time_s) + waited
                 found.append(BusiestThread(min(1.0, seen.busy), min(1.0, waited)))
-        return max(found, key=lambda thread: thread.busy, default=None)
+        if not found:
+            return None
+        most = max(found, key=lambda thread: thread.busy)
+        return replace(most, all_busy=sum(thread.busy for thread in found))
 
     def forget(self) -> None:
         """After a restart the next look is the first."""

@@ -23,12 +23,12 @@ from loadproof.analysis.across_runs.measured import MeasuredRun, measured
 from loadproof.analysis.compare.compare import Settings, compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.gates import parse_gates
-from loadproof.cli.ab import Turn, take_turns
-from loadproof.cli.planning import plan_and_engine
-from loadproof.cli.run import drive
 from loadproof.demo import DemoOptions, running
 from loadproof.engines import load_engine
 from loadproof.live.live import QuietView
+from loadproof.pipeline.driving import drive
+from loadproof.pipeline.planning import plan_and_engine
+from loadproof.pipeline.turns import Turn, take_turns
 from loadproof.plan import PlanRequest
 from loadproof.runfile.reader import read_run
 
@@ -109,7 +109,7 @@ def ab_trial(load: Load, base: Plan, head: Plan, rounds: int, trial: int) -> tup
     changes = []
     for name, other in (("equal", base), ("slower", head)):
         turns = {"base": Turn(base, None, None, 0.0), "head": Turn(other, None, None, 0.0)}
-        found = take_turns(turns, rounds, GATES, load.folder / f"ab-{trial}-{name}", quiet=True)
+        found = take_turns(turns, rounds, GATES, load.folder / f"ab-{trial}-{name}", lambda _text: None)
         changes.append(found.change)
         print(f"ab {trial}: {name} {found.change}, {found.notes[0]}", flush=True)
     return changes[0], changes[1]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.cli.capacity import capacity_plan
 from loadproof.model import EventKind
+from loadproof.pipeline.searching import capacity_plan
 from loadproof.plan import PlanRequest
 from loadproof.plan.capacity import CapacityGoal, CapacityRequest
 from loadproof.runfile.reader import read_run

@@ -107,7 +107,7 @@ def test_a_worker_of_another_loadproof_is_refused_on_both_sides(
     folder: Path, port: int, server: StubServer
 ) -> None:
     """Both versions are named."""
-    other = customised(folder, "import loadproof\nloadproof.__version__ = '99.0'\n")
+    other = customised(folder, "import loadproof.version\nloadproof.version.__version__ = '99.0'\n")
     with master(folder, port, server.url, workers=1) as run:
         with worker(folder, port, "loans.py", PYTHONPATH=other) as refused:
             assert refused.ended() == 2

@@ -16,7 +16,7 @@ from loadproof.errors import ConfigError
 from loadproof.model import ConsistencyCheck, Plan, Profile, ProfileKind, Watch
 from loadproof.monitors.discovery import databases, discover, is_local
 from loadproof.monitors.selection import select_for
-from loadproof.plan import PlanRequest, build_plan
+from loadproof.plan import PlanRequest, build_plan, read_config
 from loadproof.plan.config import load_config
 from loadproof.plan.stored import clean_settings, plan_from_json, plan_to_json
 from loadproof.plan.watching import MonitorsConfig
@@ -171,7 +171,8 @@ def test_the_plan_has_monitors_and_checks(tmp_path: Path) -> None:
     (tmp_path / "loadproof.yaml").write_text(
         "monitors:\n  host: false\nconsistency:\n  money:\n    sql: SELECT 1\n    settle: 2s\n"
     )
-    plan = build_plan(PlanRequest(scenario="locustfile.py", folder=tmp_path), {".py": "locust"})
+    request = PlanRequest(scenario="locustfile.py", folder=tmp_path)
+    plan = build_plan(request, {".py": "locust"}, read_config(request))
     assert plan.monitors["host"] == []
     (check,) = plan.consistency
     assert (check.name, check.settings["settle"]) == ("money", 2.0)

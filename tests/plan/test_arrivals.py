@@ -8,7 +8,7 @@ import pytest
 
 from loadproof.errors import ConfigError
 from loadproof.model import Profile, ProfileKind, Stage
-from loadproof.plan import PlanRequest, build_plan
+from loadproof.plan import PlanRequest, build_plan, read_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _plan(folder: Path, scenario: str | None = "locustfile.py", **given: Any) -> Plan:
-    return build_plan(PlanRequest(scenario=scenario, folder=folder, **given), SUFFIXES)
+    request = PlanRequest(scenario=scenario, folder=folder, **given)
+    return build_plan(request, SUFFIXES, read_config(request))
 
 
 @pytest.mark.parametrize("scenario", ["locustfile.py", "script.js"])

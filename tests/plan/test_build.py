@@ -9,7 +9,7 @@ import pytest
 
 from loadproof.errors import ConfigError
 from loadproof.model import Plan, Profile, ProfileKind, Stage
-from loadproof.plan import PlanRequest, build_plan
+from loadproof.plan import PlanRequest, build_plan, read_config
 from loadproof.plan.variables import parse_env
 
 SUFFIXES = {".py": "locust", ".js": "k6"}
@@ -47,7 +47,8 @@ def bare(tmp_path: Path) -> Path:
 
 
 def _plan(folder: Path, scenario: str | None, **given: Any) -> Plan:
-    return build_plan(PlanRequest(scenario=scenario, folder=folder, **given), SUFFIXES)
+    request = PlanRequest(scenario=scenario, folder=folder, **given)
+    return build_plan(request, SUFFIXES, read_config(request))
 
 
 def _problems(folder: Path, scenario: str | None, **given: Any) -> list[tuple[str, str]]:

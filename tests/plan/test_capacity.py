@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.errors import ConfigError
-from loadproof.plan.build import PlanRequest, capacity_config
+from loadproof.plan import PlanRequest, read_config
+from loadproof.plan.build import capacity_config
 from loadproof.plan.capacity import CapacityGoal, CapacityRequest, capacity_goal, refuse_other_loads
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def folder(tmp_path: Path) -> Path:
 
 def merged(folder: Path, test: str, **typed: object) -> CapacityRequest:
     """What is typed, over the test's `capacity`."""
-    written = capacity_config(PlanRequest(scenario=test, folder=folder))
+    request = PlanRequest(scenario=test, folder=folder)
+    written = capacity_config(request, read_config(request))
     return CapacityRequest(**typed).over(*written)  # type: ignore[arg-type]
 
 

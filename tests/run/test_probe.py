@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from loadproof.cli.calibration import rate_warning
 from loadproof.engines import load_engine
-from loadproof.run.calibration import keep, known_rate
+from loadproof.run.calibration import keep, known_rate, rate_warning
 from loadproof.run.probing import Probe, probe_url
 from tests import runs
 from tests.recording import Recording

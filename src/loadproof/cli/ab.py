@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,47 +11,22 @@ import typer
 
 from loadproof.cli import comparing as c
 from loadproof.cli import options as o
-from loadproof.cli.planning import check_targets, plan_and_engine
-from loadproof.cli.run import choose_view, drive
-from loadproof.cli.scenario import with_plan_request
-from loadproof.engines import load_engine
+from loadproof.cli.scenario import with_request
 from loadproof.errors import ConfigError, ExitCode, Problem
-from loadproof.model import Outcome
-from loadproof.plan import PlanRequest
-from loadproof.run.service import Service, answers
-from loadproof.units import format_count, format_duration, parse_duration
+from loadproof.pipeline.comparing import comparison_settings
+from loadproof.pipeline.planning import plan_with
+from loadproof.pipeline.turns import InterruptedTurnError, Turn, take_turns
+from loadproof.plan import PlanRequest, read_config
+from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from loadproof.analysis.across_runs.measured import MeasuredRun
-    from loadproof.analysis.compare.compare import Settings
-    from loadproof.analysis.compare.comparison import Comparison
     from loadproof.model import Plan
 
-ORDER: Final = ("base", "head", "head", "base")
-"""One round: a drift of the environment adds as much to one side as to the other."""
 _FOLDER: Final = Path(".loadproof/ab")
 _READY_TIMEOUT: Final = "60s"
 
 
-class _InterruptedError(Exception):
-    """Somebody pressed Ctrl-C during a run: its file is kept, and counts for nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One side: what starts it, what is loaded."""
-
-    plan: Plan
-    start: str | None
-    """The command; None: it is there already."""
-    ready: str | None
-    """The URL to wait for after the start."""
-    ready_timeout_s: float
-
-
-@with_plan_request
+@with_request(PlanRequest)
 def command(
     request: PlanRequest,
     base_start: Annotated[str | None, typer.Option("--base-start", help="Command that starts base.")] = None,
@@ -82,90 +56,27 @@ def command(
     quiet: o.Quiet = False,
 ) -> int:
     """Compare two builds on this machine, in turns, in as many rounds as it takes."""
-    settings = c.comparison_settings(gate, tolerance, error_tolerance, None)
+    settings = comparison_settings(gate, tolerance, error_tolerance, None)
     _check_sides(base_start, head_start, base_target, head_target, request.target)
     timeout_s = _seconds(ready_timeout)
+    config = read_config(request)
     turns, plans = {}, {}
     for side, start, target in (("base", base_start, base_target), ("head", head_start, head_target)):
         if target not in plans:
-            plans[target], _ = plan_and_engine(replace(request, target=target or request.target))
+            plans[target], _ = plan_with(replace(request, target=target or request.target), config)
         plan = plans[target]
         turns[side] = Turn(plan, start, (ready or _first_target(plan)) if start else None, timeout_s)
     name = turns["base"].plan.name
     place = folder or _FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
     try:
-        comparison = take_turns(turns, rounds, settings, place, quiet=quiet)
-    except _InterruptedError:
+        tell = (lambda _text: None) if quiet else typer.echo
+        comparison = take_turns(turns, rounds, settings, place, tell)
+    except InterruptedTurnError:
         typer.echo(f"interrupted: no verdict; the runs are in {place}", err=True)
         return int(ExitCode.INTERRUPTED)
     code = c.show_comparison(comparison, json_file)
     typer.echo(f"  runs      {place}")
     return code
-
-
-def take_turns(
-    turns: dict[str, Turn], rounds: int, settings: Settings, folder: Path, *, quiet: bool = False
-) -> Comparison:
-    """Rounds until a look settles it, a run is unsound, or `rounds` are over; all run files are in `folder`.
-
-    Raises:
-        ConfigError: a command cannot be read, or something answers before it is started.
-        TargetError: a service ended, or was not ready in time.
-        EngineError, RunFileError: as `run` does.
-    """
-    from loadproof.analysis.compare.compare import compare
-    from loadproof.analysis.compare.comparison import Change
-    from loadproof.analysis.compare.looks import look_levels, look_rounds
-
-    levels = look_levels(look_rounds(rounds), settings.alpha)
-    runs: dict[str, list[MeasuredRun]] = {"base": [], "head": []}
-    for number in range(1, rounds + 1):
-        for position, side in enumerate(ORDER, start=4 * number - 3):
-            run = _drive_once(turns[side], folder, f"{position:02}-{side}")
-            runs[side].append(run)
-            if not quiet:
-                typer.echo(f"round {number} of {rounds}: {side} {_told(run)}")
-        unsound = any(run.invalid for side in runs.values() for run in side)
-        if number not in levels and not unsound:
-            continue
-        look = replace(settings, alpha=levels.get(number, settings.alpha))
-        comparison = compare(runs["base"], runs["head"], look)
-        if comparison.change is not Change.INCONCLUSIVE:
-            break
-    note = (
-        f"{number} of {rounds} rounds, in turns: base, head, head, base; looks in between are accounted for"
-    )
-    return replace(comparison, notes=(note, *comparison.notes))
-
-
-def _drive_once(turn: Turn, folder: Path, name: str) -> MeasuredRun:
-    from loadproof.analysis.across_runs.measured import measured
-    from loadproof.runfile.reader import read_run
-
-    with _started(turn, folder, name):
-        check_targets(turn.plan)
-        path = folder / f"{name}.db"
-        report = drive(
-            turn.plan, load_engine(turn.plan.engine), path, lambda: choose_view(turn.plan, quiet=True)
-        )
-    if report.outcome is Outcome.INTERRUPTED:
-        raise _InterruptedError
-    return measured(read_run(path))
-
-
-@contextlib.contextmanager
-def _started(turn: Turn, folder: Path, name: str) -> Iterator[None]:
-    if turn.start is None or turn.ready is None:
-        yield
-        return
-    if answers(turn.ready):
-        hint = "stop what runs there: it would be measured instead of the service that is started"
-        raise ConfigError(Problem(f"something answers already at {turn.ready}", hint=hint))
-    folder.mkdir(parents=True, exist_ok=True)
-    side = name.partition("-")[2]
-    with Service(turn.start, folder / f"{name}.log", f"--{side}-start") as service:
-        service.wait_until_ready(turn.ready, turn.ready_timeout_s)
-        yield
 
 
 def _check_sides(
@@ -211,11 +122,3 @@ def _first_target(plan: Plan) -> str:
     raise ConfigError(
         Problem("what is to be waited for after a start?", "--ready", "give a URL, or --target")
     )
-
-
-def _told(run: MeasuredRun) -> str:
-    total = run.endpoints[-1]
-    p95_s = total.quantiles_s.get(0.95)
-    p95 = "—" if p95_s is None else format_duration(p95_s)
-    invalid = f"; {run.invalid[0]}" if run.invalid else ""
-    return f"p95 {p95}, {format_count(total.requests)} requests{invalid}"

@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from loadproof import __version__
 from loadproof.cli import (
     ab,
     baseline,
@@ -31,6 +30,7 @@ from loadproof.cli import (
 from loadproof.cli.scenario import with_long_options
 from loadproof.errors import ExitCode, LoadproofError
 from loadproof.safety.redact import redact_text
+from loadproof.version import __version__
 
 app = typer.Typer(
     name="loadproof",

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.runfile.provenance import current_branch
 from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def set_(
     from loadproof.analysis.compare.baseline import read_baseline_file, write_baseline
     from loadproof.analysis.compare.baselines import baseline_file
     from loadproof.analysis.compare.estimate import BASE_FOR_ONE
-    from loadproof.cli.comparing import open_sides
+    from loadproof.pipeline.comparing import open_sides
 
     branch = branch or current_branch()
     path = baseline_file(name, branch)
@@ -126,14 +127,6 @@ def export(
     write_baseline(to, name, found.branch, runs)
     typer.echo(f"{to}: {len(runs)} runs of baseline {name}")
     return 0
-
-
-def current_branch() -> str | None:
-    """The branch of this folder's work tree; None outside of git."""
-    from loadproof.runfile.provenance import git_facts
-
-    branch: str | None = git_facts(Path()).get("branch")
-    return branch
 
 
 def _console() -> Console:

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from loadproof.cli import options as o
-from loadproof.cli.output import Outputs, with_outputs
-from loadproof.cli.planning import check_targets, plan_and_engine
-from loadproof.cli.run import drive, finish
-from loadproof.cli.scenario import with_plan_request
-from loadproof.errors import ConfigError, Problem
+from loadproof.cli.output import Outputs, finish, with_outputs
+from loadproof.cli.scenario import with_request
 from loadproof.live.live import QuietView, View
 from loadproof.live.trial_view import TrialBoard, trial_view
-from loadproof.model import Plan, Profile, ProfileKind
+from loadproof.pipeline.searching import search
 from loadproof.plan import PlanRequest
-from loadproof.plan.build import capacity_config
-from loadproof.plan.capacity import OPTION, CapacityRequest, capacity_goal, refuse_other_loads
-from loadproof.run.trial_course import RunSoFar, TrialCourse
+from loadproof.plan.capacity import CapacityRequest
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
     from loadproof.analysis.search.capacity import Course, SearchDecision
-    from loadproof.engines import Engine
     from loadproof.engines.trials import TrialOrder
 
 
-@with_plan_request
+@with_request(PlanRequest)
 @with_outputs
 def command(
     request: PlanRequest,
@@ -65,59 +58,20 @@ def command(
     outputs: Outputs,
 ) -> int:
     """Search the greatest load that meets the requirements."""
-    refuse_other_loads(request)
     typed = CapacityRequest(
         min_rate=min_rate, max_rate=max_rate, users=request.users, trial=trial, precision=precision,
         at_least=at_least, duration_limit=duration_limit, cool_down_limit=cool_down_limit,
     )  # fmt: skip
-    plan, driver = capacity_plan(request, typed)
-    check_targets(plan)
     board = TrialBoard()
-    so_far = RunSoFar(plan)
-    course = TrialCourse(driver, _decision(board), so_far)
-    report = drive(
-        plan,
-        course,
+    report = search(
+        request,
+        typed,
         run_file,
+        _decision(board),
         lambda: _choose_view(board, quiet=quiet),
-        observers=(so_far,),
         draw=outputs.draws,
     )
     return finish(report, outputs)
-
-
-def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, Engine]:
-    """The plan of a search and its engine; what is not `typed` comes from the test in loadproof.yaml.
-
-    Sends nothing. Raises ConfigError with every problem.
-    """
-    from loadproof.analysis.search.capacity import least_rate, samples_for
-    from loadproof.analysis.search.trials import is_by_trial
-
-    written, where = capacity_config(request)
-    typed = typed.over(written, where)
-    goal = capacity_goal(typed, lambda trial_s: least_rate((), trial_s))
-    # What the engine is asked about beforehand: a trial at the greatest load that was named.
-    named = goal.greatest if goal.whole or typed.max_rate else goal.least
-    stage = f"{goal.trial_s:g}s:{named:.0f}" if goal.whole else f"{goal.trial_s:g}s:{named:.10g}/s"
-    plan, engine = plan_and_engine(
-        replace(
-            request,
-            users=None,
-            stages=(stage,),
-            max_users=request.max_users or written.max_users,
-            arrivals=request.arrivals or written.arrivals,
-        )
-    )
-    requirements = plan.requirements
-    if not any(is_by_trial(requirement) for requirement in requirements) and plan.engine != "k6":
-        hint = "require a response time or an error rate: --requirements FILE"
-        raise ConfigError(Problem("nothing is required that too much load could break", "capacity", hint))
-    goal = capacity_goal(typed, lambda trial_s: least_rate(requirements, trial_s))
-    goal = replace(goal, samples=samples_for(requirements))
-    profile = Profile(ProfileKind.CAPACITY, open_model=not goal.whole)
-    options = {**plan.options, OPTION: goal.to_option()}
-    return replace(plan, profile=profile, time_scale=1.0, options=options), engine
 
 
 def _decision(board: TrialBoard) -> SearchDecision:

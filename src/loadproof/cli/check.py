@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadproof.cli.planning import plan_and_engine
-from loadproof.cli.scenario import with_plan_request
+from loadproof.cli.scenario import with_request
 from loadproof.errors import ExitCode
 from loadproof.monitors.discovery import discover_tree
+from loadproof.pipeline.planning import plan_and_engine
 from loadproof.plan import PlanRequest
 from loadproof.plan.machines import ANY_INTERFACE
 from loadproof.safety.redact import redact_text, redact_url
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from loadproof.model import Plan
 
 
-@with_plan_request
+@with_request(PlanRequest)
 def command(
     request: PlanRequest,
     strict: Annotated[

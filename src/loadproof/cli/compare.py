@@ -37,12 +37,18 @@ def command(
     json_file: c.ComparisonFile = None,
 ) -> int:
     """Say what changed between runs of two builds, and how sure that is."""
-    from loadproof.analysis.compare.compare import compare
+    from loadproof.pipeline.comparing import compare
 
     base, head = sides(runs)
-    settings = c.comparison_settings(gate, tolerance, error_tolerance, accept)
-    opened = c.open_sides(base, head)
-    return c.show_comparison(compare(opened[0], opened[1], settings), json_file)
+    comparison = compare(
+        base,
+        head,
+        gates=gate or (),
+        tolerance=tolerance,
+        error_tolerance=error_tolerance,
+        accept=accept or (),
+    )
+    return c.show_comparison(comparison, json_file)
 
 
 def sides(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from loadproof.cli import options as o
-from loadproof.cli.output import Outputs, with_outputs
-from loadproof.cli.run import choose_view, drive, finish
+from loadproof.cli.output import Outputs, finish, with_outputs
+from loadproof.cli.run import Screen
 from loadproof.demo import DEFAULT_ROWS, DemoOptions, running, serve
 
 app = typer.Typer(
@@ -44,8 +44,8 @@ def demo(
     """Serve the demo, load it for a minute with a locustfile, print the verdict."""
     if context.invoked_subcommand is not None:
         return 0
-    from loadproof.cli.planning import check_targets, plan_and_engine
-    from loadproof.plan import PlanRequest
+    from loadproof.pipeline.running import run
+    from loadproof.plan import RunRequest
 
     folder = files("loadproof.demo") / "scenario"
     with (
@@ -54,15 +54,11 @@ def demo(
     ):
         if not quiet:
             typer.echo(str(service.ready))
-        request = PlanRequest(
-            scenario=str(scenario / "locustfile.py"), target=service.base_url, stages=_STAGES, name="demo",
-            requirements=(scenario / "requirements.yaml",), folder=Path("/"),
+        request = RunRequest(
+            scenario / "locustfile.py", target=service.base_url, stages=_STAGES, name="demo",
+            requirements=scenario / "requirements.yaml", run_file=run_file, folder=Path("/"),
         )  # fmt: skip
-        plan, engine = plan_and_engine(request)
-        check_targets(plan)
-        report = drive(
-            plan, engine, run_file, make_view=lambda: choose_view(plan, quiet=quiet), draw=outputs.draws
-        )
+        report = run(request, Screen(quiet=quiet), draw=outputs.draws)
     return finish(report, outputs)
 
 

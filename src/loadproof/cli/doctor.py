@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadproof import __version__
 from loadproof.cli import calibration
 from loadproof.cli.watching import watching_findings
 from loadproof.engines import ENGINES, load_engine
@@ -21,6 +20,7 @@ from loadproof.errors import LoadproofError
 from loadproof.run.calibration import known_rate
 from loadproof.runfile.host import host_facts
 from loadproof.units import format_rate, format_size
+from loadproof.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

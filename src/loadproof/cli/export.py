@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadproof.cli.importing import open_any
+from loadproof.cli.importing import reading_bar
 from loadproof.errors import ConfigError, Problem
 from loadproof.exports import EXPORTS, TABLES
+from loadproof.pipeline.judging import open_any
 from loadproof.plan.document import did_you_mean
 from loadproof.runfile.reader import Run
 
@@ -40,7 +41,7 @@ def command(
         )
     if problems:
         raise ConfigError(*problems)
-    found = open_any(run_file)
+    found = open_any(run_file, reading_bar)
     if not isinstance(found, Run):
         message = f"this {found.format} file has totals only: there are no slices in it"
         raise ConfigError(Problem(message, str(run_file), "give a run file, or k6's --out json"))

@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from loadproof.cli import options as o
 from loadproof.errors import ConfigError, Problem, RunFileError
 from loadproof.plan.document import did_you_mean
+from loadproof.runfile import RUNS_FOLDER
 from loadproof.runfile.reader import read_facts, read_run
 from loadproof.units import parse_percent
 
@@ -29,7 +29,7 @@ def command(
         str | None,
         typer.Argument(metavar="NAME", help="A run's name, or its scenario's file; default: newest."),
     ] = None,
-    folder: Annotated[Path, typer.Option("--folder", help="Where run files are.")] = o.RUNS_FOLDER,
+    folder: Annotated[Path, typer.Option("--folder", help="Where run files are.")] = RUNS_FOLDER,
     endpoint: Annotated[
         list[str] | None, typer.Option("--endpoint", help="Only this endpoint; repeat for more.")
     ] = None,

@@ -146,7 +146,7 @@ def _is_terminal() -> bool:
 
 def _check_written(folder: Path) -> int:
     """Say whether `loadproof check` has something against a test of each scenario: another takes as long."""
-    from loadproof.cli.planning import plan_and_engine
+    from loadproof.pipeline.planning import plan_and_engine
     from loadproof.plan import PlanRequest
 
     tests = load_config(folder / FILE_NAME).config.tests

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from loadproof.cli import options as o
-from loadproof.cli.comparing import against_baseline, open_baseline
-from loadproof.cli.importing import open_any
-from loadproof.cli.output import Outputs, with_outputs
-from loadproof.cli.run import finish
-from loadproof.plan.requirements import read_requirements
+from loadproof.cli.importing import reading_bar
+from loadproof.cli.output import Outputs, finish, with_outputs
+from loadproof.pipeline.judging import judge_found, open_any
 from loadproof.runfile.reader import Run
 
 
@@ -32,20 +29,11 @@ def command(
     outputs: Outputs,
 ) -> int:
     """Judge a run again, also against other requirements, or judge what another program recorded."""
-    from loadproof.analysis.judge import judge
     from loadproof.model import EventKind
 
-    other = read_requirements(requirements) if requirements else None
-    found = open_any(run_file)
-    if not isinstance(found, Run):
-        from loadproof.analysis.across_runs.imported import judge_aggregate
-
-        return finish(judge_aggregate(found, other), outputs)
-    if log:
+    found = open_any(run_file, reading_bar)
+    if log and isinstance(found, Run):
         for event in found.events_of(EventKind.ENGINE_LOG):
             typer.echo(event.message)
-    if other is not None:
-        # A baseline must settle where nothing else is required.
-        found = replace(found, plan=replace(found.plan, requirements=tuple(other)))
-    further = against_baseline(baseline, open_baseline(baseline), must_settle)(found) if baseline else ()
-    return finish(judge(found, further=further, draw=outputs.draws), outputs)
+    report = judge_found(found, requirements, baseline, baseline_must_settle=must_settle, draw=outputs.draws)
+    return finish(report, outputs)

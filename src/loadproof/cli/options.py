@@ -20,6 +20,3 @@ Baseline = Annotated[
 MustSettle = Annotated[
     bool, typer.Option("--baseline-must-settle", help="What that leaves open makes the run INCONCLUSIVE.")
 ]
-
-RUNS_FOLDER = Path(".loadproof/runs")
-"""Where run files go unless told otherwise."""

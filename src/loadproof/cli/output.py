@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.pipeline.outputs import write_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,24 +85,22 @@ def _outputs(
     return Outputs(html_file, junit_file, markdown_file, json_file, github)
 
 
+def finish(report: Report, outputs: Outputs) -> int:
+    """Print the verdict, write the files that were asked for; returns the exit code."""
+    from loadproof.analysis.judge import exit_code
+    from loadproof.reports import REPORTERS
+
+    REPORTERS["terminal"](report, sys.stdout)
+    write_outputs(report, outputs)
+    return int(exit_code(report))
+
+
 def write_outputs(report: Report, outputs: Outputs) -> None:
     """Write every report that was asked for. Raises ConfigError when a file cannot be written."""
     for kind, path in outputs.files().items():
-        write_report_file(report, kind, path)
+        write_report(report, path, kind)
     if outputs.github:
         _write_github(report)
-
-
-def write_report_file(report: Report, kind: str, path: Path, *, append: bool = False) -> None:
-    """Write one report to a file. Raises ConfigError when the file cannot be written."""
-    from loadproof.reports import REPORTERS
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a" if append else "w", encoding="utf-8", newline="\n") as stream:
-            REPORTERS[kind](report, stream)
-    except OSError as error:
-        raise ConfigError(Problem(f"cannot write the report: {error.strerror}", str(path))) from error
 
 
 def _write_github(report: Report) -> None:
@@ -111,6 +110,6 @@ def _write_github(report: Report) -> None:
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         # Other commands of the same step may have written to it.
-        write_report_file(report, "markdown", Path(summary), append=True)
+        write_report(report, summary, "markdown", append=True)
     else:
         typer.echo("GITHUB_STEP_SUMMARY is not set: there is no step summary to write to", err=True)

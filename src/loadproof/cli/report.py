@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from loadproof.cli import options as o
-from loadproof.cli.habits import write_habits
-from loadproof.cli.output import Outputs, with_outputs, write_outputs, write_report_file
+from loadproof.cli.output import Outputs, with_outputs, write_outputs
 from loadproof.errors import ConfigError, Problem
+from loadproof.pipeline.outputs import write_habits, write_report
 from loadproof.plan.requirements import read_requirements
 from loadproof.runfile.reader import read_run
 
@@ -49,6 +49,6 @@ def command(
     write_habits(run, csv, summary_export)
     if not asked:
         beside = run_file.with_suffix(".html")
-        write_report_file(report, "html", beside)
+        write_report(report, beside)
         typer.echo(beside)
     return 0

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loadproof.cli import options as o
 from loadproof.errors import RunFileError
+from loadproof.runfile import RUNS_FOLDER
 from loadproof.runfile.reader import read_facts
 from loadproof.units import format_duration
 
@@ -21,7 +21,7 @@ _PLAIN_WIDTH = 160
 
 
 def command(
-    folder: Annotated[Path, typer.Option("--folder", help="Where run files are.")] = o.RUNS_FOLDER,
+    folder: Annotated[Path, typer.Option("--folder", help="Where run files are.")] = RUNS_FOLDER,
 ) -> int:
     """List runs, newest first."""
     files = sorted(folder.glob("*.db"), reverse=True) if folder.is_dir() else []

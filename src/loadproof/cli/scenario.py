@@ -1,172 +1,80 @@
-"""The arguments that `run` and `check` share: a scenario, and how to load with it."""
+"""A request as options on the command line: a row of plan/request.py each."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
 from loadproof.engines import SUFFIXES
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan import PlanRequest
+from loadproof.plan.request import flags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+R = TypeVar("R", bound=PlanRequest)
+
+_Scenario = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="A locustfile (.py), a k6 script (.js, .ts), a JMeter plan (.jmx) or the name of a test in "
+        "loadproof.yaml. Options that are not listed here go to Locust, k6 or JMeter as they are.",
+        show_default=False,
+    ),
+]
+_Locustfile = Annotated[
+    Path | None,
+    typer.Option("--locustfile", "-f", help="The scenario, as Locust's own command line takes it."),
+]
 
 
-def with_plan_request(verb: Callable[..., int]) -> Callable[..., int]:
-    """Give `verb(request, **own)` the shared arguments on the command line, in front of its own."""
-    own = inspect.signature(verb, eval_str=True)
-    shared = inspect.signature(_request, eval_str=True)
+def with_request(kind: type[R]) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give `verb(request, **own)` the options of a request on the command line, in front of its own."""
+    shared = [
+        inspect.Parameter("arguments", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Scenario),
+        inspect.Parameter("locustfile", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Locustfile),
+        *_options(kind),
+    ]
+    names = [parameter.name for parameter in shared[2:]]
 
-    @functools.wraps(verb)
-    def command(**values: object) -> int:
-        request = _request(**{name: values.pop(name) for name in shared.parameters})  # type: ignore[arg-type]
-        return verb(request, **values)
+    def decorate(verb: Callable[..., int]) -> Callable[..., int]:
+        own = inspect.signature(verb, eval_str=True)
 
-    parameters = [*shared.parameters.values(), *list(own.parameters.values())[1:]]
-    command.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return command
+        @functools.wraps(verb)
+        def command(arguments: list[str] | None, locustfile: Path | None, **values: object) -> int:
+            scenario, engine_args = split_arguments(arguments or [], locustfile)
+            given = {name: values.pop(name) for name in names}
+            request = kind(scenario, engine_args=engine_args, **given)  # type: ignore[arg-type]
+            return verb(request, **values)
+
+        kept = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for parameter in list(own.parameters.values())[1:]
+        ]
+        parameters = [*shared, *kept]
+        command.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return command
+
+    return decorate
 
 
-def _request(
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="SCENARIO",
-            help="A locustfile (.py), a k6 script (.js, .ts), a JMeter plan (.jmx) or the name of a test in "
-            "loadproof.yaml. Options that are not listed here go to Locust, k6 or JMeter as they are.",
-            show_default=False,
-        ),
-    ] = None,
-    locustfile: Annotated[
-        Path | None,
-        typer.Option("--locustfile", "-f", help="The scenario, as Locust's own command line takes it."),
-    ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option("--engine", help="locust, k6 or jmeter; by default what the file's name says."),
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option("--target", "--host", "-H", help="Base URL to load instead of the scenario's own."),
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option("--profile", help="Load over time: smoke, load, stress, spike or soak.")
-    ] = None,
-    stage: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--stage",
-            help="A stage of your own, such as 2m:50 (users) or 2m:50/s (arrivals); repeat for more.",
-        ),
-    ] = None,
-    users: Annotated[
-        int | None, typer.Option("--users", "-u", help="Virtual users; with --profile, the most of them.")
-    ] = None,
-    spawn_rate: Annotated[
-        float | None, typer.Option("--spawn-rate", "-r", help="Users started per second.")
-    ] = None,
-    run_time: Annotated[
-        str | None, typer.Option("--run-time", "-t", help="How long, such as 5m or 1h30m.")
-    ] = None,
-    rate: Annotated[
-        str | None,
-        typer.Option("--rate", help="The open model: arrivals per time, such as 200/s; with --run-time."),
-    ] = None,
-    max_users: Annotated[
-        int | None,
-        typer.Option(
-            "--max-users", help="Of the open model: users at most; by default 10 for each per second."
-        ),
-    ] = None,
-    arrivals: Annotated[
-        str | None,
-        typer.Option("--arrivals", help="Of the open model: constant (the default) or poisson."),
-    ] = None,
-    requirements: Annotated[
-        list[Path] | None,
-        typer.Option("--requirements", help="A YAML file of requirements; repeat for more."),
-    ] = None,
-    env: Annotated[
-        list[str] | None,
-        typer.Option("--env", "-e", help="NAME=VALUE for the scenario (k6's __ENV); repeat for more."),
-    ] = None,
-    time_scale: Annotated[
-        float | None,
-        typer.Option(
-            "--time-scale", help="Play the profile in this fraction of its time: 0.05 is a rehearsal."
-        ),
-    ] = None,
-    expect_workers: Annotated[
-        int | None,
-        typer.Option("--expect-workers", help="Other machines drive the load: wait for so many workers."),
-    ] = None,
-    session: Annotated[
-        str | None,
-        typer.Option("--session", help="HTTP client of a locustfile: loadproof (the default) or locust."),
-    ] = None,
-    stop_on: Annotated[
-        str | None,
-        typer.Option(
-            "--stop-on", help="End early: breach (one cannot pass any more) or settled (none changes)."
-        ),
-    ] = None,
-    probe: Annotated[
-        str | None,
-        typer.Option("--probe", help="Safe path, such as /healthz, to GET 5 times a second beside the load."),
-    ] = None,
-    bind: Annotated[
-        str | None,
-        typer.Option("--bind", help="HOST[:PORT] where they connect; by default any interface, port 5557."),
-    ] = None,
-    environment: Annotated[
-        str | None,
-        typer.Option("--environment", help="What the target is, such as staging; production is refused."),
-    ] = None,
-    allow_production: Annotated[
-        str | None,
-        typer.Option("--allow-production", help="Type the host of production to load it, within a cap."),
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Name of the run; by default the scenario's file name.")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", help="By default loadproof.yaml in this folder, if there is one."),
-    ] = None,
-) -> PlanRequest:
-    scenario, engine_args = split_arguments(arguments or [], locustfile)
-    return PlanRequest(
-        scenario=scenario,
-        engine=engine,
-        target=target,
-        profile=profile,
-        stages=tuple(stage or ()),
-        users=users,
-        spawn_rate=spawn_rate,
-        run_time=run_time,
-        rate=rate,
-        max_users=max_users,
-        arrivals=arrivals,
-        requirements=tuple(requirements or ()),
-        engine_args=engine_args,
-        env=tuple(env or ()),
-        time_scale=time_scale,
-        expect_workers=expect_workers,
-        bind=bind,
-        session=session,
-        environment=environment,
-        allow_production=allow_production,
-        stop_on=stop_on,
-        probe=probe,
-        name=name,
-        config=config,
-    )
+def _options(kind: type[PlanRequest]) -> Iterator[inspect.Parameter]:
+    for name, default, flag in flags_of(kind):
+        option = typer.Option(*flag.names, help=flag.says)
+        reads: object = flag.reads if flag.reads is bool else flag.reads | None
+        yield inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=[] if flag.many else default,
+            annotation=Annotated[list[flag.reads] if flag.many else reads, option],  # type: ignore[name-defined]
+        )
 
 
 _JMETER_LONG: Final = {"-J": "--jmeterproperty", "-D": "--systemproperty", "-G": "--globalproperty"}

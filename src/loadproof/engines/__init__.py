@@ -62,6 +62,10 @@ SUFFIXES: dict[str, str] = {".py": "locust", ".js": "k6", ".ts": "k6", ".jmx": "
 """The engine that a scenario's file name suggests."""
 
 
+OWN_FILES: dict[str, str] = {"--csv": "locust", "--summary-export": "k6"}
+"""Options that Loadproof has for every engine and one engine has itself: that one writes its own file."""
+
+
 def load_engine(name: str) -> Engine:
     """A fresh engine of that name. Raises ConfigError for an unknown one."""
     if name not in ENGINES:

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from loadproof import __version__
 from loadproof.errors import ConfigError, Problem
 from loadproof.live.exposition import BOUNDS_S
 from loadproof.safety.redact import redact_url
+from loadproof.version import __version__
 
 if TYPE_CHECKING:
     from loadproof.live.exposition import EndpointFigures, Figures, Snapshot

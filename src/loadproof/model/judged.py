@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from loadproof.model.measured import Outcome
 from loadproof.model.planned import Operator, Statistic, Unit
 
 if TYPE_CHECKING:
     from loadproof.charts import Charts
-    from loadproof.model.measured import Outcome
 
 
 class Verdict(StrEnum):
@@ -145,7 +145,7 @@ class EndpointSummary:
     max_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """All that reporters see: findings and down-sampled series, ready to print."""
 
@@ -169,3 +169,14 @@ class Report:
     """Of validity, all ten in their order."""
     charts: Charts | None = None
     """What is drawn; made only for reports that draw."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the command would exit with 0: a PASS of a load that nobody interrupted."""
+        return self.verdict is Verdict.PASS and self.outcome not in (
+            Outcome.INTERRUPTED,
+            Outcome.ENGINE_FAILED,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Report of {self.name}: {self.verdict}, {self.sentence}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from loadproof.plan.build import PlanRequest, build_plan
+from loadproof.plan.build import build_plan, read_config
+from loadproof.plan.request import PlanRequest, RunRequest
 
-__all__ = ["PlanRequest", "build_plan"]
+__all__ = ["PlanRequest", "RunRequest", "build_plan", "read_config"]

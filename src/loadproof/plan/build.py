@@ -24,54 +24,22 @@ from loadproof.plan.profiles import (
     profile_from,
     profile_from_locust_flags,
 )
-from loadproof.plan.requirements import read_requirements
+from loadproof.plan.requirements import read_given
 from loadproof.plan.schema import MAX_USERS, CapacityConfig, ScenarioConfig, TestConfig, check_name
 from loadproof.plan.session import session_options
 from loadproof.plan.variables import parse_env
 from loadproof.safety.guard import Rules
 from loadproof.safety.target import normalise_target
+from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from loadproof.model import Requirement
+    from loadproof.plan.request import PlanRequest
 
 LOCUST = "locust"
 """The engine that takes users, spawn rate and run time as its own flags."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanRequest:
-    """What the command line gives; None and empty mean "not given"."""
-
-    scenario: str | None = None
-    """A test's name, a scenario's name, or a file."""
-    engine: str | None = None
-    target: str | None = None
-    profile: str | None = None
-    stages: tuple[str, ...] = ()
-    users: int | None = None
-    spawn_rate: float | None = None
-    run_time: str | None = None
-    rate: str | None = None
-    max_users: int | None = None
-    arrivals: str | None = None
-    requirements: tuple[Path, ...] = ()
-    engine_args: tuple[str, ...] = ()
-    env: tuple[str, ...] = ()
-    """NAME=VALUE each."""
-    time_scale: float | None = None
-    expect_workers: int | None = None
-    bind: str | None = None
-    session: str | None = None
-    environment: str | None = None
-    allow_production: str | None = None
-    stop_on: str | None = None
-    probe: str | None = None
-    name: str | None = None
-    config: Path | None = None
-    folder: Path = field(default_factory=Path)
-    """Where relative paths begin, and where loadproof.yaml is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +79,24 @@ class _Problems(list[Problem]):
             self.extend(error.problems)
 
 
-def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
-    """The plan; `suffixes` maps a scenario file's ending to its engine.
+def read_config(request: PlanRequest) -> LoadedConfig | None:
+    """The loadproof.yaml of this request, read once for all that asks of it; None without one.
+
+    Raises:
+        ConfigError: with every problem of the file, and with those of the request that show without it.
+    """
+    named = None if request.config is None else Path(request.config)
+    try:
+        return find_config(request.folder, named)
+    except ConfigError as error:
+        # Without a sound file it is unknown what the names on the command line mean: check the rest.
+        problems = _Problems(error.problems)
+        _check_numbers(request, problems)
+        raise ConfigError(*problems) from None
+
+
+def build_plan(request: PlanRequest, suffixes: Mapping[str, str], config: LoadedConfig | None) -> Plan:
+    """The plan; `suffixes` maps a scenario file's ending to its engine, `config` is the request's.
 
     What the command line gives wins over the test in loadproof.yaml, and that over the top of the file.
     The profile is as written: engines play it in `time_scale` of its time.
@@ -121,13 +105,6 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
         ConfigError: with every problem of the request, loadproof.yaml and the requirement files.
     """
     problems = _Problems()
-    config: LoadedConfig | None = None
-    with problems.collected():
-        config = find_config(request.folder, request.config)
-    if problems:
-        # Without a sound file it is unknown what the names on the command line mean: check the rest.
-        _check_numbers(request, problems)
-        raise ConfigError(*problems)
     chosen: _Chosen | None = None
     with problems.collected():
         chosen = _choose(request, config)
@@ -148,6 +125,9 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
     with problems.collected():
         test = chosen.test if chosen else TestConfig.model_validate({})
         options |= during_options(request.stop_on or test.stop_on, request.probe or test.probe)
+    with problems.collected():
+        if request.slow is not None:
+            options["slow_s"] = _seconds(request.slow, "--slow", parse_duration)
     with problems.collected():
         options |= session_options(request.session or (chosen.scenario.session if chosen else None), engine)
     profile = Profile(ProfileKind.SCENARIO)
@@ -175,9 +155,8 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str]) -> Plan:
     )
 
 
-def guard_rules(request: PlanRequest) -> Rules:
-    """Which hosts may be loaded: what loadproof.yaml says, then the command line. Raises ConfigError."""
-    config = find_config(request.folder, request.config)
+def guard_rules(request: PlanRequest, config: LoadedConfig | None) -> Rules:
+    """Which hosts may be loaded: what loadproof.yaml says, then the request."""
     rules = config.guard_rules() if config else Rules()
     return replace(
         rules,
@@ -186,9 +165,10 @@ def guard_rules(request: PlanRequest) -> Rules:
     )
 
 
-def capacity_config(request: PlanRequest) -> tuple[CapacityConfig, Callable[[str], str]]:
+def capacity_config(
+    request: PlanRequest, config: LoadedConfig | None
+) -> tuple[CapacityConfig, Callable[[str], str]]:
     """The `capacity` of the test that is named, and the file:line of each of its keys. Raises ConfigError."""
-    config = find_config(request.folder, request.config)
     chosen = _choose(request, config)
     name = chosen.test_name or ""
 
@@ -201,7 +181,7 @@ def capacity_config(request: PlanRequest) -> tuple[CapacityConfig, Callable[[str
 def _choose(request: PlanRequest, config: LoadedConfig | None) -> _Chosen:
     tests = config.config.tests if config else {}
     scenarios = config.config.scenarios if config else {}
-    wanted = request.scenario
+    wanted = None if request.scenario is None else str(request.scenario)
     if wanted is None and len(tests) == 1:
         wanted = next(iter(tests))
     if wanted is None:
@@ -273,7 +253,7 @@ def _requirements(
     request: PlanRequest, config: LoadedConfig | None, chosen: _Chosen | None
 ) -> tuple[Requirement, ...]:
     if request.requirements:
-        return read_requirements(request.folder / file for file in request.requirements)
+        return read_given(request.requirements, request.folder)
     return config.requirements_for(chosen.test_name if chosen else None) if config else ()
 
 
@@ -314,11 +294,8 @@ def _load(request: PlanRequest, chosen: _Chosen | None, config: LoadedConfig | N
         stages = parse_stages(request.stages) or stages
     run_time_s = test.run_time
     if request.run_time is not None:
-        try:
-            run_time_s = parse_run_time(request.run_time)
-        except ValueError as error:
-            message, _, hint = str(error).partition("; ")
-            problems.append(Problem(message, "--run-time", hint))
+        with problems.collected():
+            run_time_s = _seconds(request.run_time, "--run-time", parse_run_time)
     if problems:
         raise ConfigError(*problems)
     return _Load(
@@ -327,7 +304,7 @@ def _load(request: PlanRequest, chosen: _Chosen | None, config: LoadedConfig | N
         users=request.users if request.users is not None else test.users,
         spawn_rate=request.spawn_rate if request.spawn_rate is not None else test.spawn_rate,
         run_time_s=run_time_s,
-        rate=request.rate if request.rate is not None else test.rate,
+        rate=_rate(request.rate) if request.rate is not None else test.rate,
         max_users=request.max_users if request.max_users is not None else test.max_users,
         arrivals=request.arrivals if request.arrivals is not None else test.arrivals,
         where=where if not own else "",
@@ -361,6 +338,19 @@ def _profile(load: _Load, engine: str) -> tuple[Profile, tuple[str, ...]]:
         flags = _locust_flags(load)
         return profile_from_locust_flags(load.users, load.spawn_rate, load.run_time_s), flags
     return _steady(load), ()
+
+
+def _seconds(given: str | float, where: str, parse: Callable[[str], float]) -> float:
+    """A duration as it was typed, or seconds. Raises ConfigError."""
+    try:
+        return parse(given if isinstance(given, str) else f"{given:.10g}s")
+    except ValueError as error:
+        message, _, hint = str(error).partition("; ")
+        raise ConfigError(Problem(message, where, hint)) from None
+
+
+def _rate(given: str | float) -> str:
+    return given if isinstance(given, str) else f"{given:.10g}/s"
 
 
 def _locust_flags(load: _Load) -> tuple[str, ...]:

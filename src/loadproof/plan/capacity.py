@@ -12,7 +12,7 @@ from loadproof.units import parse_duration, parse_percent, parse_rate
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from loadproof.plan.build import PlanRequest
+    from loadproof.plan.request import PlanRequest
     from loadproof.plan.schema import CapacityConfig
 
 OPTION: Final = "capacity"

@@ -5,8 +5,11 @@ The grammar is in docs/requirements.md. Every requirement remembers its text and
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping as Mapping_
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
@@ -28,7 +31,8 @@ from loadproof.plan.resources import parse_resource, split_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
+
+    from loadproof.plan.request import Requirements
 
 ROOT: Final = "performance_requirements"
 """The key that may wrap a requirement file; without it the blocks stand at the top."""
@@ -57,6 +61,27 @@ def read_requirements(paths: Iterable[Path]) -> tuple[Requirement, ...]:
         found += more
         problems += wrong
     return _checked(found, problems)
+
+
+def read_given(given: Requirements, folder: Path = Path()) -> tuple[Requirement, ...]:
+    """All requirements of a file, of several, or of a mapping with what a file holds.
+
+    Files are relative to `folder`. The lines of a mapping are those of it as indented JSON.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    if isinstance(given, Mapping_):
+        try:
+            # JSON is YAML: so a mapping is read by the same grammar, with the same messages.
+            text = json.dumps(given, indent=1, ensure_ascii=False)
+        except (TypeError, ValueError) as error:
+            hint = 'write it as a file has it, such as {"response_time": {"p95": "<500ms"}}'
+            raise ConfigError(
+                Problem(f"requirements hold what is no text and no number: {error}", "requirements", hint)
+            ) from None
+        return parse_requirements(text, "requirements")
+    return read_requirements(folder / file for file in ([given] if isinstance(given, str | Path) else given))
 
 
 def parse_requirements(text: str, name: str) -> tuple[Requirement, ...]:

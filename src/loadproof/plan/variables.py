@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from loadproof.errors import ConfigError, Problem
@@ -11,12 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def parse_env(items: Iterable[str]) -> dict[str, str]:
-    """Variables from NAME=VALUE texts; the last of one name counts.
+def parse_env(given: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
+    """Variables from NAME=VALUE texts, or by their names; the last of one name counts.
 
     Raises:
         ConfigError: with every item that has no '=' or no proper name; values are never shown.
     """
+    items = [f"{name}={value}" for name, value in given.items()] if isinstance(given, Mapping) else given
     env: dict[str, str] = {}
     problems = []
     for item in items:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loadproof.model import Plan, Profile, ProfileKind, Stage
+from loadproof.units import format_rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from loadproof.engines import Engine
     from loadproof.model import Event, Reading, Slice
 
+LARGEST_SHARE: Final = 0.5
+"""Of the measured rate: a real scenario does more for each request than the one that was measured."""
 SECONDS: Final = 5
 _USERS: Final = 20.0
 _WARM_UP_S: Final = 1
@@ -137,3 +140,23 @@ def _stub() -> Iterator[str]:
             yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
         finally:
             process.stdin.close()
+
+
+def rate_warning(plan: Plan, engine: Engine) -> str:
+    """What to say when the planned arrivals are near to what this machine can send; "" when they are not,
+    when nothing was measured here, or when other machines drive the load."""
+    if not plan.profile.open_model or "expect_workers" in plan.options:
+        return ""
+    rate_per_s = known_rate(plan.engine, engine)
+    wanted = max([plan.profile.start, *(stage.target for stage in plan.profile.stages)])
+    if rate_per_s is None:
+        return ""
+    processes = int(plan.options.get("processes", {}).get("count", 1)) if plan.engine == "locust" else 1
+    able = rate_per_s * processes
+    if wanted <= able * LARGEST_SHARE:
+        return ""
+    return (
+        f"{format_rate(wanted)} is more than half of what this machine can send: it ends at about "
+        f"{format_rate(able)} ({processes} processes, measured with `loadproof doctor --calibrate`); "
+        "use more machines (--expect-workers)"
+    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 _TIMEOUT_S: Final = 5.0
 _BRANCH_VARIABLES: Final = (
@@ -47,6 +47,12 @@ def git_facts(folder: Path, env: Mapping[str, str] = os.environ) -> dict[str, An
     if changes is not None:
         facts["dirty"] = bool(changes)
     return facts
+
+
+def current_branch() -> str | None:
+    """The branch of this folder's work tree; None outside of git."""
+    branch: str | None = git_facts(Path()).get("branch")
+    return branch
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit
 
-from loadproof import __version__
 from loadproof.errors import ConfigError, Problem, TargetError
 from loadproof.safety.redact import redact_url
 from loadproof.units import format_duration
+from loadproof.version import __version__
 
 DEFAULT_TIMEOUT_S: Final = 5.0
 _PORTS: Final = {"http": 80, "https": 443}

@@ -21,9 +21,9 @@ import gevent
 from locust.exception import RPCError
 from locust.rpc import Message, rpc
 
-from loadproof import __version__
 from loadproof.engines.locust.machines.clock_offset import MasterClock, Offset
 from loadproof.errors import ExitCode
+from loadproof.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable

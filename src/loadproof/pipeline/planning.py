@@ -1,17 +1,22 @@
-"""From what was typed to a plan that can run: shared by `run` and `check`."""
+"""From what was asked for to a plan that can run."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from loadproof.engines import SUFFIXES, Engine, load_engine
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, ProfileKind
-from loadproof.plan import PlanRequest, build_plan
+from loadproof.plan import build_plan, read_config
 from loadproof.plan.build import guard_rules
 from loadproof.safety.guard import admit
 from loadproof.safety.redact import Redactor, secrets_of
 from loadproof.safety.target import normalise_target, preflight
+
+if TYPE_CHECKING:
+    from loadproof.plan import PlanRequest
+    from loadproof.plan.config import LoadedConfig
 
 _PREFLIGHT_TIMEOUT_S = 5.0
 
@@ -23,7 +28,12 @@ def plan_and_engine(request: PlanRequest) -> tuple[Plan, Engine]:
         ConfigError: with every problem that the request, the files or the scenario have.
         RefusedError: a target is production, or neither local nor listed.
     """
-    plan = build_plan(request, SUFFIXES)
+    return plan_with(request, read_config(request))
+
+
+def plan_with(request: PlanRequest, config: LoadedConfig | None) -> tuple[Plan, Engine]:
+    """The same with a loadproof.yaml that was read before."""
+    plan = build_plan(request, SUFFIXES, config)
     engine = load_engine(plan.engine)
     inspection = engine.inspect(plan)
     if inspection.problems:
@@ -38,7 +48,7 @@ def plan_and_engine(request: PlanRequest) -> tuple[Plan, Engine]:
     plan = replace(plan, options={**plan.options, **inspection.options, "advice": advice})
     for target in inspection.targets:
         normalise_target(target)
-    policy = admit(guard_rules(request), inspection.targets, plan.played_profile)
+    policy = admit(guard_rules(request, config), inspection.targets, plan.played_profile)
     guarded = {"targets": list(inspection.targets), "guard": policy.to_json()}
     return replace(plan, options={**plan.options, **guarded}), engine
 

@@ -1,0 +1,180 @@
+"""From a plan to a run file and its report: the load, what watches it, and the judgement."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import psutil
+
+from loadproof.clock import Clock
+from loadproof.errors import EngineError
+from loadproof.live.outputs import LiveOutputs
+from loadproof.model import Event, EventKind, Outcome
+from loadproof.monitors.selection import Selection, select
+from loadproof.plan.stored import clean_settings, plan_to_json
+from loadproof.run.conductor import Conductor
+from loadproof.runfile import RUNS_FOLDER
+from loadproof.runfile.host import host_facts
+from loadproof.runfile.provenance import git_facts, scenario_sha256
+from loadproof.runfile.reader import read_run
+from loadproof.runfile.writer import RunWriter
+from loadproof.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from loadproof.analysis.verdict.early_stop import EarlyStop
+    from loadproof.engines import Engine
+    from loadproof.live.live import View
+    from loadproof.model import Finding, Plan, Report
+    from loadproof.run.conductor import Observer
+    from loadproof.run.progress import Progress
+    from loadproof.runfile.reader import Run
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def drive(
+    plan: Plan,
+    engine: Engine,
+    run_file: Path | None,
+    make_view: Callable[[], View],
+    live: LiveOutputs | None = None,
+    *,
+    further: Callable[[Run], list[Finding]] | None = None,
+    observers: Sequence[Observer] = (),
+    draw: bool = False,
+) -> Report:
+    """Run `plan` to its end, write its run file and judge it, with `further` findings of the whole run.
+
+    `live` also gets its figures, `observers` all that is written. `draw`: the report has charts. In the main
+    thread the first SIGINT, SIGTERM or SIGHUP ends the load gently, the second at once; the report's outcome
+    says so.
+
+    Raises EngineError or RunFileError; the run file then holds what there was.
+    """
+    from loadproof.analysis.judge import judge
+    from loadproof.analysis.verdict.early_stop import EarlyStop, StopOn
+
+    clock = Clock()
+    live = live or LiveOutputs()
+    selection = select(plan)
+    live.open()
+    started_at_s = clock.now()
+    path = run_file or RUNS_FOLDER / f"{_stamp(started_at_s)}-{plan.name}.db"
+    writer = RunWriter(path, _facts(plan, engine, selection, started_at_s))
+    early = EarlyStop(plan, StopOn(plan.options["stop_on"])) if "stop_on" in plan.options else None
+    heard = observers if early is None else (*observers, early)
+    conductor = Conductor(plan, engine, writer, clock, selection.watches, heard)
+    for event in watching_events(selection, started_at_s):
+        conductor.event(event)
+    try:
+        outcome = _play(conductor, make_view(), live, early)
+    except EngineError:
+        writer.finish({"outcome": Outcome.ENGINE_FAILED, "ended_at_s": clock.now()})
+        writer.close()
+        raise
+    except BaseException:
+        writer.abandon()
+        raise
+    finally:
+        live.close()
+    writer.finish({"outcome": outcome, "ended_at_s": clock.now()})
+    run = read_run(path)
+    report = judge(run, further=further(run) if further else (), draw=draw)
+    writer.save_findings(report.verdict, report.findings)
+    writer.close()
+    return report
+
+
+def _play(conductor: Conductor, view: View, live: LiveOutputs, early: EarlyStop | None) -> Outcome:
+    """The load, to its end; in a thread of its own where this one has an event loop already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        with _signals_kept():
+            return asyncio.run(_conduct(conductor, view, live, early))
+    with ThreadPoolExecutor(1, "conductor") as thread:
+        playing = thread.submit(asyncio.run, _conduct(conductor, view, live, early))
+        while True:
+            try:
+                return playing.result()
+            except KeyboardInterrupt:
+                conductor.stop()
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """A program that runs a test from Python has its own handlers back afterwards."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
+
+
+async def _conduct(conductor: Conductor, view: View, live: LiveOutputs, early: EarlyStop | None) -> Outcome:
+    if threading.current_thread() is threading.main_thread():
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, conductor.stop)
+    if live.url:
+        conductor.event(Event(conductor.now(), EventKind.WATCHING, f"live figures at {live.url}"))
+
+    def on_second(progress: Progress, now_s: float) -> None:
+        view.update(progress, now_s)
+        why = early.reason(now_s) if early is not None else None
+        if why:
+            conductor.stop_early(why)
+        for remark in live.update(progress, now_s):
+            conductor.event(Event(now_s, EventKind.MONITOR_REMARK, remark))
+
+    with view:
+        return await conductor.run(on_second)
+
+
+def watching_events(selection: Selection, now_s: float) -> list[Event]:
+    """What is watched and what is not, a sentence each."""
+    kind = EventKind.WATCHING
+    watched = [
+        Event(
+            now_s, kind, f"watching {f.watch.name}: {f.why}", {"monitor": f.watch.name, "kind": f.watch.kind}
+        )
+        for f in selection.found
+    ]
+    return watched + [Event(now_s, kind, f"not watched: {text}", {}) for text in selection.missing]
+
+
+def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float) -> dict[str, object]:
+    process = psutil.Process()
+    return {
+        "name": plan.name,
+        "plan": plan_to_json(plan),
+        "versions": {"loadproof": __version__, **engine.versions()},
+        "host": host_facts(),
+        "scenario_sha256": scenario_sha256(plan.scenario),
+        "git": git_facts(plan.scenario.resolve().parent),
+        "monitors": [
+            {"name": watch.name, "kind": watch.kind, "settings": clean_settings(watch.settings)}
+            for watch in selection.watches
+        ],
+        "started_at_s": started_at_s,
+        "writer": {"pid": os.getpid(), "started_at_s": process.create_time()},
+    }
+
+
+def _stamp(time_s: float) -> str:
+    return time.strftime("%Y%m%d-%H%M%S", time.localtime(time_s))

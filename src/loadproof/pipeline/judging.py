@@ -1,0 +1,111 @@
+"""The verdict again: on a run file, or on a result of k6, Locust or JMeter."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadproof.errors import ConfigError, Problem
+from loadproof.imports.stream import HEAD_BYTES
+from loadproof.pipeline.comparing import against_baseline, open_baseline
+from loadproof.plan.requirements import read_given
+from loadproof.runfile.reader import Run, read_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from loadproof.imports.aggregate import Aggregate
+    from loadproof.imports.stream import OnBytes
+    from loadproof.model import Finding, Report
+    from loadproof.plan.request import Requirements
+
+    Watch = Callable[[Path], AbstractContextManager[OnBytes | None]]
+    """Given the file, what is told how many bytes of it are read."""
+
+_SQLITE = b"SQLite format 3\0"
+
+
+def judge_file(
+    file: str | Path,
+    *,
+    requirements: Requirements | None = None,
+    baseline: str | Path | None = None,
+    baseline_must_settle: bool = False,
+    draw: bool = False,
+) -> Report:
+    """The verdict on a run file, or on a result of k6, Locust or JMeter.
+
+    `requirements` (a file, several, or what one holds as a mapping) replace those that a run had. `baseline`
+    is one by its name or its file; what it leaves open is a note, with `baseline_must_settle` INCONCLUSIVE.
+    `draw`: the report has charts, for HTML; they take a while.
+
+    Raises:
+        RunFileError: there is no such file, or it is a run file that cannot be read.
+        ConfigError: it is no result that is known, or a damaged one, or the requirements are wrong.
+    """
+    return judge_found(
+        open_any(Path(file)), requirements, baseline, baseline_must_settle=baseline_must_settle, draw=draw
+    )
+
+
+def judge_found(
+    found: Run | Aggregate,
+    requirements: Requirements | None,
+    baseline: str | Path | None,
+    *,
+    baseline_must_settle: bool,
+    draw: bool,
+) -> Report:
+    """The same for a file that `open_any` has opened."""
+    from loadproof.analysis.judge import judge
+
+    other = read_given(requirements) if requirements else None
+    if not isinstance(found, Run):
+        from loadproof.analysis.across_runs.imported import judge_aggregate
+
+        return judge_aggregate(found, other)
+    if other is not None:
+        # A baseline must settle where nothing else is required.
+        found = replace(found, plan=replace(found.plan, requirements=other))
+    further: Sequence[Finding] = ()
+    if baseline is not None:
+        name = str(baseline)
+        further = against_baseline(name, open_baseline(name), baseline_must_settle)(found)
+    return judge(found, further=further, draw=draw)
+
+
+@contextmanager
+def _unwatched(_path: Path) -> Iterator[OnBytes | None]:
+    yield None
+
+
+def open_any(path: Path, watch: Watch = _unwatched) -> Run | Aggregate:
+    """A run file, or an import; `watch` is told how far the reading has come.
+
+    Raises:
+        RunFileError: there is no such file, or it is a run file that cannot be read.
+        ConfigError: it is no result that is known, or a damaged one.
+    """
+    head = _head(path)
+    if not path.is_file() or head.startswith(_SQLITE):
+        return read_run(path)
+    from loadproof.imports.formats import FORMATS, read_import, recognise
+
+    if not recognise(head):
+        hint = f"results that are known: {', '.join(known.name for known in FORMATS)}"
+        raise ConfigError(
+            Problem("this is neither a run file nor a result that can be read", str(path), hint)
+        )
+    with watch(path) as on_bytes:
+        return read_import(path, on_bytes)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(HEAD_BYTES)
+    except OSError:
+        return b""

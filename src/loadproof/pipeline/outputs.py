@@ -1,0 +1,74 @@
+"""Files that a run leaves beside its run file: reports, and those that people know from other tools."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadproof.engines import OWN_FILES
+from loadproof.errors import ConfigError, Problem
+from loadproof.runfile.reader import read_run
+
+if TYPE_CHECKING:
+    from loadproof.model import Plan, Report
+    from loadproof.plan import RunRequest
+    from loadproof.runfile.reader import Run
+
+
+def write_report(report: Report, path: str | Path, kind: str = "html", *, append: bool = False) -> None:
+    """Write a report to a file; `kind` is one of `loadproof.reports.REPORTERS`.
+
+    Raises ConfigError when the file cannot be written.
+    """
+    from loadproof.reports import REPORTERS
+
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a" if append else "w", encoding="utf-8", newline="\n") as stream:
+            REPORTERS[kind](report, stream)
+    except OSError as error:
+        raise ConfigError(Problem(f"cannot write the report: {error.strerror}", str(path))) from error
+
+
+def with_own_files(plan: Plan, request: RunRequest) -> Plan:
+    """The plan with those options that are its engine's own: it writes its files itself, as it always did."""
+    own: list[str] = []
+    for name, value in _asked(request).items():
+        if OWN_FILES[name] == plan.engine and value is not None:
+            own += [name, value]
+    return replace(plan, engine_args=(*plan.engine_args, *own))
+
+
+def write_own_files(plan: Plan, request: RunRequest, run_file: Path) -> None:
+    """Write those that the engine does not. Raises ConfigError when a file cannot be written."""
+    left = {
+        name: None if OWN_FILES[name] == plan.engine else value for name, value in _asked(request).items()
+    }
+    if any(value is not None for value in left.values()):
+        summary = left["--summary-export"]
+        write_habits(read_run(run_file), left["--csv"], None if summary is None else Path(summary))
+
+
+def _asked(request: RunRequest) -> dict[str, str | None]:
+    summary = request.summary_export
+    return {"--csv": request.csv, "--summary-export": None if summary is None else str(summary)}
+
+
+def write_habits(run: Run, csv: str | None, summary: Path | None) -> None:
+    """Both from a run file, whichever engine it was. Raises ConfigError when a file cannot be written."""
+    from loadproof.reports.k6_summary import write_k6_summary
+    from loadproof.reports.locust_csv import write_locust_csv
+
+    try:
+        if csv is not None:
+            Path(csv).parent.mkdir(parents=True, exist_ok=True)
+            write_locust_csv(run, csv)
+        if summary is not None:
+            summary.parent.mkdir(parents=True, exist_ok=True)
+            write_k6_summary(run, summary)
+    except OSError as error:
+        raise ConfigError(
+            Problem(f"cannot write it: {error.strerror}", str(error.filename or csv or summary))
+        ) from error

@@ -1,0 +1,147 @@
+"""A whole run: what is asked for, to the report."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, Protocol
+
+from loadproof.errors import ConfigError, Problem
+from loadproof.live.live import QuietView
+from loadproof.live.outputs import LiveOutputs
+from loadproof.model import Outcome
+from loadproof.pipeline.comparing import against_baseline, open_baseline
+from loadproof.pipeline.driving import drive
+from loadproof.pipeline.outputs import with_own_files, write_own_files, write_report
+from loadproof.pipeline.planning import check_targets, plan_and_engine
+from loadproof.plan import RunRequest
+from loadproof.run.calibration import rate_warning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadproof.live.live import View
+    from loadproof.model import Plan, Report
+
+P = ParamSpec("P")
+
+
+class Show(Protocol):
+    """Who follows a run."""
+
+    def planned(self, plan: Plan, /) -> None:
+        """This will be played."""
+
+    def warning(self, text: str, /) -> None:
+        """Something that the plan bodes."""
+
+    def view(self, plan: Plan, /) -> View:
+        """What shows the load while it runs."""
+
+
+class NoShow:
+    """Nobody."""
+
+    def planned(self, plan: Plan) -> None:
+        """Not told."""
+
+    def warning(self, text: str) -> None:
+        """Not told."""
+
+    def view(self, _plan: Plan) -> View:
+        """One that shows nothing."""
+        return QuietView()
+
+
+def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) -> Report:
+    """Plan, drive, judge; `show` follows it, and with `draw` the report has charts.
+
+    Raises what `run_test` does; an interrupted run has its report, with that outcome.
+    """
+    show = show or NoShow()
+    request = _with_run_time(request)
+    plan, engine = plan_and_engine(request)
+    show.planned(plan)
+    live = LiveOutputs(request.metrics_port, request.otlp)
+    further = None
+    if request.baseline is not None:
+        # A baseline that is not there is told before the load, not after it.
+        name = str(request.baseline)
+        further = against_baseline(name, open_baseline(name), request.baseline_must_settle)
+    warning = rate_warning(plan, engine)
+    if warning:
+        show.warning(warning)
+    check_targets(plan)
+    plan = with_own_files(plan, request)
+    report = drive(
+        plan,
+        engine,
+        None if request.run_file is None else Path(request.run_file),
+        make_view=lambda: show.view(plan),
+        live=live,
+        further=further,
+        draw=draw or request.html is not None,
+    )
+    write_own_files(plan, request, Path(report.run_file))
+    if request.html is not None:
+        write_report(report, request.html)
+    return report
+
+
+def _with_run_time(request: RunRequest) -> RunRequest:
+    """Raises ConfigError when it is given under both of its names."""
+    if request.duration is None:
+        return request
+    if request.run_time is not None:
+        raise ConfigError(Problem("duration and run_time are the same", "duration", "give one of them"))
+    return replace(request, run_time=request.duration, duration=None)
+
+
+def _takes(
+    request: Callable[P, RunRequest],
+) -> Callable[[Callable[[RunRequest], Report]], Callable[P, Report]]:
+    """A function of a request that takes the request's fields instead: each is written once, and typed."""
+
+    def decorate(function: Callable[[RunRequest], Report]) -> Callable[P, Report]:
+        @functools.wraps(function)
+        def call(*fields: P.args, **named: P.kwargs) -> Report:
+            return function(request(*fields, **named))
+
+        signature = inspect.signature(request).replace(return_annotation="Report")
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        return call
+
+    return decorate
+
+
+@_takes(RunRequest)
+def run_test(request: RunRequest) -> Report:
+    """Drive a scenario against a service and judge it: what `loadproof run` does, from Python.
+
+    Takes the scenario (a locustfile, a k6 script, or the name of a test in loadproof.yaml) and, by name, what
+    the options of `loadproof run` say: `target`, `users`, `spawn_rate`, `run_time` ("30s", or seconds; also
+    called `duration`), `rate` ("200/s", or a number per second), `stages` (["2m:50"]), `profile`,
+    `requirements` (a file, several, or what one holds as a mapping), `env` (a mapping), `baseline`,
+    `run_file`, `html` and so on: see docs/python.md. What is not given comes from loadproof.yaml.
+
+    Prints nothing. The report's `passed`, `verdict`, `sentence` and `findings` are the answer; its `run_file`
+    is the evidence, from which `judge_file` makes it again.
+
+    Raises:
+        ConfigError: with everything that is wrong with what is asked for, before any load.
+        RefusedError: the target guard says no.
+        TargetError: nothing answers at the target.
+        EngineError: the engine could not start or died.
+        RunFileError: the run file cannot be written.
+        KeyboardInterrupt: somebody pressed Ctrl-C; the load was ended, and the run file judged.
+    """
+    return uninterrupted(run(request))
+
+
+def uninterrupted(report: Report) -> Report:
+    """The report; raises KeyboardInterrupt, as Python has it, when somebody ended its load by Ctrl-C."""
+    if report.outcome is Outcome.INTERRUPTED:
+        raise KeyboardInterrupt(f"the run was interrupted: {report.run_file}")
+    return report

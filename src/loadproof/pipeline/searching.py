@@ -1,0 +1,80 @@
+"""The search for the greatest load that meets the requirements."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from loadproof.errors import ConfigError, Problem
+from loadproof.model import Plan, Profile, ProfileKind
+from loadproof.pipeline.driving import drive
+from loadproof.pipeline.planning import check_targets, plan_with
+from loadproof.plan import read_config
+from loadproof.plan.build import capacity_config
+from loadproof.plan.capacity import OPTION, capacity_goal, refuse_other_loads
+from loadproof.run.trial_course import RunSoFar, TrialCourse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from loadproof.analysis.search.capacity import SearchDecision
+    from loadproof.engines import Engine
+    from loadproof.live.live import View
+    from loadproof.model import Report
+    from loadproof.plan import PlanRequest
+    from loadproof.plan.capacity import CapacityRequest
+
+
+def search(
+    request: PlanRequest,
+    typed: CapacityRequest,
+    run_file: Path | None,
+    decision: SearchDecision,
+    make_view: Callable[[], View],
+    *,
+    draw: bool = False,
+) -> Report:
+    """Play trials until `decision` has an answer, and judge them; raises as a run does."""
+    refuse_other_loads(request)
+    plan, engine = capacity_plan(request, typed)
+    check_targets(plan)
+    so_far = RunSoFar(plan)
+    course = TrialCourse(engine, decision, so_far)
+    return drive(plan, course, run_file, make_view, observers=(so_far,), draw=draw)
+
+
+def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, Engine]:
+    """The plan of a search and its engine; what is not `typed` comes from the test in loadproof.yaml.
+
+    Sends nothing. Raises ConfigError with every problem.
+    """
+    from loadproof.analysis.search.capacity import least_rate, samples_for
+    from loadproof.analysis.search.trials import is_by_trial
+
+    config = read_config(request)
+    written, where = capacity_config(request, config)
+    typed = typed.over(written, where)
+    goal = capacity_goal(typed, lambda trial_s: least_rate((), trial_s))
+    # What the engine is asked about beforehand: a trial at the greatest load that was named.
+    named = goal.greatest if goal.whole or typed.max_rate else goal.least
+    stage = f"{goal.trial_s:g}s:{named:.0f}" if goal.whole else f"{goal.trial_s:g}s:{named:.10g}/s"
+    plan, engine = plan_with(
+        replace(
+            request,
+            users=None,
+            stages=(stage,),
+            max_users=request.max_users or written.max_users,
+            arrivals=request.arrivals or written.arrivals,
+        ),
+        config,
+    )
+    requirements = plan.requirements
+    if not any(is_by_trial(requirement) for requirement in requirements) and plan.engine != "k6":
+        hint = "require a response time or an error rate: --requirements FILE"
+        raise ConfigError(Problem("nothing is required that too much load could break", "capacity", hint))
+    goal = capacity_goal(typed, lambda trial_s: least_rate(requirements, trial_s))
+    goal = replace(goal, samples=samples_for(requirements))
+    profile = Profile(ProfileKind.CAPACITY, open_model=not goal.whole)
+    options = {**plan.options, OPTION: goal.to_option()}
+    return replace(plan, profile=profile, time_scale=1.0, options=options), engine

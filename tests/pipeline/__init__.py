@@ -1,0 +1,1 @@
+"""Tests of the pipeline below the command line."""

@@ -150,6 +150,9 @@ def required(
         Subject.THROUGHPUT: Unit.PER_SECOND,
         Subject.RESOURCE: Unit.SHARE,
         Subject.ENGINE_METRIC: Unit.NONE,
+        Subject.EXCEPTIONS: Unit.SHARE,
+        Subject.CHECKS: Unit.SHARE,
+        Subject.GOODPUT: Unit.SHARE,
     }
     return Requirement(
         id=f"{subject}.{statistic}",

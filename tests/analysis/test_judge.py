@@ -92,8 +92,8 @@ GOOD = [part(n, LOANS, [0.1] * 100) for n in range(3)]
     [
         (0.5, Outcome.COMPLETED, [], PASS, ExitCode.PASS),
         (0.01, Outcome.COMPLETED, [], FAIL, ExitCode.FAIL),
-        (0.5, Outcome.INTERRUPTED, [], PASS, ExitCode.INTERRUPTED),
-        (0.01, Outcome.INTERRUPTED, [], FAIL, ExitCode.INTERRUPTED),
+        (0.5, Outcome.INTERRUPTED, [], UNKNOWN, ExitCode.INTERRUPTED),
+        (0.01, Outcome.INTERRUPTED, [], UNKNOWN, ExitCode.INTERRUPTED),
         (0.5, Outcome.ENGINE_FAILED, [], UNKNOWN, ExitCode.ENGINE),
         (0.01, Outcome.ENGINE_FAILED, [], UNKNOWN, ExitCode.ENGINE),
         (0.5, Outcome.ABORTED, [], UNKNOWN, ExitCode.INCONCLUSIVE),

@@ -88,6 +88,7 @@ def test_a_small_pass_is_a_small_summary() -> None:
         "",
         "PASS the requirement holds",
         "loans: locust, 2s · 200 requests, 0 failed · judged over the whole load (2s)",
+        "valid: 4 of 4, 6 not known",
         "",
         "requirement required measured 95 % interval margin samples written in",
         "✓ p95 < 500ms 100ms 100ms … 100ms +80% 200 requirements.yaml:3",

@@ -14,10 +14,7 @@ from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_re
 from loadproof.analysis.shapes.stress import find_breaking_point
 from loadproof.analysis.validity.condition import Judged
 from loadproof.analysis.validity.conditions import judge_validity
-from loadproof.analysis.validity.dropped import judge_dropped
 from loadproof.analysis.validity.guard import REFUSED, guard_note, judge_guard
-from loadproof.analysis.validity.integrity import judge_integrity
-from loadproof.analysis.validity.promise import judge_promise
 from loadproof.analysis.verdict.breach import breach_note
 from loadproof.analysis.verdict.by_window import judge_by_window
 from loadproof.analysis.verdict.consistency import judge_consistency
@@ -28,6 +25,7 @@ from loadproof.analysis.verdict.load import (
     judge_under_load,
 )
 from loadproof.analysis.verdict.resources import Watched, judge_resource
+from loadproof.analysis.verdict.scenario import checks_of, judge_scenario
 from loadproof.analysis.verdict.service import replaced_note, service_parts
 from loadproof.analysis.verdict.thresholds import judge_thresholds, whole_load_note
 from loadproof.analysis.window.steady import judge_steady
@@ -37,6 +35,7 @@ from loadproof.model import (
     EndpointSummary,
     EventKind,
     Finding,
+    FindingKind,
     Outcome,
     ProfileKind,
     Report,
@@ -52,7 +51,6 @@ if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
 
 ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
-    judge_dropped,
     judge_steady,
     find_breaking_point,
     judge_spike,
@@ -84,43 +82,37 @@ def judge(
     course = Course(run) if run.plan.profile.kind is ProfileKind.CAPACITY else None
     window = judged_window(run) if course is None else capacity_window(course)
     judged = [part for part in run.slices if part.second in window.seconds]
-    invalid = [*judge_guard(run), *judge_integrity(run, window)]
     load = applied_load(run, judged, window)
-    of_load = [] if course else [*judge_promise(run, window, load), *judge_omission(load, judged)]
     watched = Watched(run)
-    of_requirements = [
-        _judge_requirement(requirement, run, judged, window, load, watched)
-        for requirement in run.plan.requirements
-    ]
-    broken = [
-        requirement
-        for requirement, finding in zip(run.plan.requirements, of_requirements, strict=True)
-        if finding.verdict is Verdict.FAIL
-    ]
     validity = judge_validity(
         Judged(
             run, window, judged, load,
-            requirements=tuple(zip(run.plan.requirements, of_requirements, strict=True)),
+            requirements=tuple(
+                (requirement, _judge_requirement(requirement, run, judged, window, load, watched))
+                for requirement in run.plan.requirements
+            ),
             thresholds=tuple(judge_thresholds(narrowed(run, course) if course else run)),
             search=course is not None,
         )
     )  # fmt: skip
-    findings = [
-        *invalid,
-        *validity.requirements,
-        *validity.thresholds,
-        *judge_consistency(run),
-        *further,
-    ]
-    if all(finding.is_note for finding in findings[len(invalid) :]):
+    required = [*validity.requirements, *validity.thresholds, *judge_consistency(run), *further]
+    if all(finding.is_note for finding in required):
         advice = "give a requirements file: --requirements FILE"
-        findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
+        required.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
     # Trials of a search break on purpose, and are void by themselves where the generator spoilt them.
     if course:
         found = [find_capacity(run, course), *find_bottleneck(run, broken_window(course), course)]
     else:
         found = [finding for analysis in ANALYSES for finding in analysis(run, window)]
-    findings = [*of_load, *findings, *validity.findings, *found, *breach_note(run, window, broken)]
+    findings = [
+        *judge_guard(run),
+        *(finding for finding in validity.findings if not finding.is_note),
+        *([] if course else judge_omission(load, judged)),
+        *required,
+        *(finding for finding in validity.findings if finding.is_note),
+        *found,
+        *breach_note(run, window, _broken(run, validity.requirements)),
+    ]
     verdict = overall_verdict(findings)
     span = load_span(run)
     return Report(
@@ -139,8 +131,14 @@ def judge(
         notes=tuple(_notes(run)),
         facts=_facts(run),
         conditions=validity.conditions,
+        checks=checks_of(run),
         charts=charts_of(run, window) if draw else None,
     )
+
+
+def _broken(run: Run, findings: Sequence[Finding]) -> list[Requirement]:
+    pairs = zip(run.plan.requirements, findings, strict=True)
+    return [requirement for requirement, finding in pairs if finding.verdict is Verdict.FAIL]
 
 
 def _judge_requirement(
@@ -156,6 +154,8 @@ def _judge_requirement(
             return judge_resource(requirement, watched, window)
         case Subject.RECOVERY_TIME | Subject.PEAK_ERROR_RATE:
             return judge_spike_requirement(requirement, run, window)
+        case Subject.EXCEPTIONS | Subject.CHECKS:
+            return judge_scenario(requirement, run)
         case Subject.GROWTH:
             return judge_growth(requirement, run, window)
         case _ if requirement.window in ("", "steady"):
@@ -198,7 +198,7 @@ def verdict_sentence(verdict: Verdict, findings: Sequence[Finding]) -> str:
     counted = [finding for finding in findings if not finding.is_note]
     failed = [finding for finding in counted if finding.verdict is Verdict.FAIL]
     unknown = [finding for finding in counted if finding.verdict is Verdict.INCONCLUSIVE]
-    unknown.sort(key=lambda finding: not finding.invalidates)
+    unknown.sort(key=lambda finding: (not finding.invalidates, finding.kind is not FindingKind.CONDITION))
     match verdict:
         case Verdict.PASS | Verdict.FAIL if headline is not None:
             said = headline.sentence

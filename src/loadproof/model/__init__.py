@@ -6,7 +6,16 @@ fractions of 1, unless a name says otherwise.
 
 from __future__ import annotations
 
-from loadproof.model.judged import Condition, EndpointSummary, Finding, FindingKind, Measure, Report, Verdict
+from loadproof.model.judged import (
+    CheckSummary,
+    Condition,
+    EndpointSummary,
+    Finding,
+    FindingKind,
+    Measure,
+    Report,
+    Verdict,
+)
 from loadproof.model.measured import (
     PAGE,
     SCRIPT,
@@ -38,6 +47,7 @@ __all__ = [
     "PAGE",
     "SCRIPT",
     "TRANSACTION",
+    "CheckSummary",
     "Condition",
     "ConsistencyCheck",
     "Endpoint",

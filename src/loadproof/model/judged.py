@@ -61,6 +61,13 @@ class Measure:
         return self.operator.holds(self.value, self.limit)
 
     @property
+    def near(self) -> bool:
+        """Whether the value is so near its limit that its interval contains it."""
+        if self.interval is None or self.limit is None:
+            return False
+        return self.interval[0] <= self.limit <= self.interval[1]
+
+    @property
     def margin(self) -> float | None:
         """How far inside the limit the value is, as a share of the limit; negative when outside."""
         if self.value is None or not self.limit or self.operator is None:
@@ -130,6 +137,21 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckSummary:
+    """One of the scenario's own checks over the whole load."""
+
+    name: str
+    passes: int
+    fails: int
+
+    @property
+    def share(self) -> float | None:
+        """Of those that passed; None where it was never made."""
+        made = self.passes + self.fails
+        return self.passes / made if made else None
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointSummary:
     """One line of the endpoints table over the judged window."""
 
@@ -167,6 +189,8 @@ class Report:
     """Engine, versions, target, host, plan: what is needed to repeat the run."""
     conditions: tuple[Condition, ...] = ()
     """Of validity, all ten in their order."""
+    checks: tuple[CheckSummary, ...] = ()
+    """Those that failed most often first."""
     charts: Charts | None = None
     """What is drawn; made only for reports that draw."""
 

@@ -118,6 +118,12 @@ class Subject(StrEnum):
     RESPONSE_TIME = "response_time"
     THROUGHPUT = "throughput"
     ERROR_RATE = "error_rate"
+    GOODPUT = "goodput"
+    """The share of all requests that are right and, where `Requirement.within_s` says so, in time."""
+    EXCEPTIONS = "exceptions"
+    """The share of the tasks (Locust) or iterations (k6) that ended by an exception."""
+    CHECKS = "checks"
+    """The share of the scenario's checks that passed; `Requirement.metric` names one of them."""
     RECOVERY_TIME = "recovery_time"  # from a spike's end until all is as it was before
     PEAK_ERROR_RATE = "peak_error_rate"  # the greatest of any 5 s from a spike's begin on
     GROWTH = "growth"  # per hour; `Requirement.metric` says of what: "memory", "latency"
@@ -150,6 +156,10 @@ class Requirement:
     """The series or engine metric it speaks of, if it is not one of the subjects above."""
     window: str = ""
     """"whole", "steady", "stage", "any 30s"; empty is the judged window, that is "steady"."""
+    within_s: float | None = None
+    """Of goodput: in seconds, how long a right answer may take; None: any time."""
+    strict: bool = False
+    """`confidence: strict`: a value whose interval contains its limit is INCONCLUSIVE."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,12 @@ from loadproof.units import format_count, format_duration, format_percent, forma
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from loadproof.model import EndpointSummary, Finding
+    from loadproof.model import EndpointSummary, Finding, Measure
 
 MISSING: Final = "—"
+NEAR: Final = "~"
+"""Before a value so near its limit that its interval contains it."""
+NEAR_IN_WORDS: Final = f"{NEAR} its 95 % interval contains the limit: another run may decide otherwise"
 _KEPT_APART: Final = frozenset({"rows", "note", "headline", "condition", "measurement", "comparison"})
 _SUFFIXES: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
     # The longer suffix first: a rate ends in seconds as well.
@@ -73,12 +76,18 @@ def requirement_row(finding: Finding) -> RequirementRow:
         required=measure.text
         if measure.limit is None
         else f"{measure.operator} {format_value(measure.limit, unit)}",
-        measured=MISSING if measure.value is None else format_value(measure.value, unit),
+        measured=_measured(measure),
         interval="" if interval is None else " … ".join(format_value(bound, unit) for bound in interval),
         margin="" if margin is None else f"{margin:+.0%}",
         samples="" if measure.samples is None else format_count(measure.samples),
         source=PurePath(finding.source).name,
     )
+
+
+def _measured(measure: Measure) -> str:
+    if measure.value is None:
+        return MISSING
+    return f"{NEAR if measure.near else ''}{format_value(measure.value, measure.unit)}"
 
 
 def evidence_table(finding: Finding) -> EvidenceTable | None:

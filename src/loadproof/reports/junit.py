@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 from loadproof.model import Verdict
 from loadproof.reports.evidence import requirement_row
 from loadproof.reports.topics import is_requirement, topic_of
+from loadproof.reports.validity import validity_line
 
 if TYPE_CHECKING:
     from loadproof.model import Finding, Report
@@ -53,6 +54,7 @@ def _properties(report: Report) -> list[tuple[str, str]]:
     facts = report.facts
     return [
         ("verdict", str(report.verdict)),
+        *([("valid", validity_line(report.conditions))] if report.conditions else []),
         ("outcome", str(report.outcome)),
         ("engine", str(facts["engine"])),
         ("target", str(facts["target"] or "")),

@@ -11,9 +11,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TextIO
 
 from loadproof.model import Report, Verdict
-from loadproof.reports.evidence import MISSING, evidence_table, failed_in_words, failed_text, requirement_row
+from loadproof.reports.evidence import (
+    MISSING,
+    NEAR_IN_WORDS,
+    evidence_table,
+    failed_in_words,
+    failed_text,
+    requirement_row,
+)
 from loadproof.reports.reproduction import reproduction
 from loadproof.reports.topics import Topic, advice_of, is_requirement, named, other_topics
+from loadproof.reports.validity import condition_rows, validity_line
 from loadproof.units import format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
@@ -39,7 +47,11 @@ def write_markdown(report: Report, stream: TextIO) -> None:
     page = _Page()
     page.add(f"{MARKER}\n## {_MARKS[report.verdict]} {report.verdict}: {escape(report.sentence)}\n")
     page.add(f"{_subline(report)}\n")
+    if report.conditions:
+        page.folded(validity_line(report.conditions), _conditions(report))
     page.table(*_requirements(report))
+    if any(finding.measure and finding.measure.near for finding in report.findings):
+        page.add(f"{escape(NEAR_IN_WORDS)}\n")
     for advice, subjects in advice_of(report.findings):
         page.add(f"- **{escape(named(subjects))}**: {escape(advice)}\n")
     topics = other_topics(report.findings)
@@ -52,6 +64,11 @@ def write_markdown(report: Report, stream: TextIO) -> None:
         page.folded("Notes", with_notes)
     page.folded("Plan and versions", _plan(report))
     stream.write(page.text())
+
+
+def _conditions(report: Report) -> str:
+    rows = condition_rows(report.conditions)
+    return "".join(f"- {row.mark} **{escape(row.title)}**: {escape(row.sentence)}\n" for row in rows)
 
 
 def escape(text: str) -> str:

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from loadproof.model import Finding, Outcome, Report, Verdict
-from loadproof.reports.evidence import MISSING, failed_in_words, failed_text, requirement_row
+from loadproof.reports.evidence import MISSING, NEAR_IN_WORDS, failed_in_words, failed_text, requirement_row
 from loadproof.reports.topics import advice_of, is_requirement, named, other_topics
+from loadproof.reports.validity import validity_line
 from loadproof.units import format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
@@ -43,10 +44,14 @@ def print_report(report: Report, console: Console) -> None:
     console.print()
     console.print(_headline(report))
     console.print(Padding(_subline(report), (0, 0, 0, 2)))
+    if report.conditions:
+        console.print(Padding(Text(validity_line(report.conditions), style="dim"), (0, 0, 0, 2)))
     required = [finding for finding in report.findings if is_requirement(finding)]
     if required:
         console.print()
         console.print(Padding(_requirements_table(required, console.width), (0, 0, 0, 1)))
+    if any(finding.measure and finding.measure.near for finding in required):
+        console.print(Padding(Text(NEAR_IN_WORDS, style="dim"), (0, 0, 0, 4)))
     if len(required) < len(report.findings):
         console.print()
         console.print(Padding(_sentences(report.findings), (0, 0, 0, 1)))

@@ -31,6 +31,7 @@ REQUIREMENTS: Final = "requirements"
 _TITLES: Final = {
     REQUIREMENTS: "Requirements",
     "breach": "What broke first",
+    "valid": "Validity",
     "load": "Load",
     "behaviour": "Behaviour under this load",
     "bottleneck": "Bottleneck",
@@ -40,6 +41,7 @@ _TITLES: Final = {
 }
 _TOPICS: Final = {
     "requirements": REQUIREMENTS,
+    "valid": "valid",
     "load": "load", "run": "load", "engine": "load", "network": "load",
     "steady": "behaviour", "stress": "behaviour", "spike": "behaviour", "soak": "behaviour",
     "capacity": "behaviour",

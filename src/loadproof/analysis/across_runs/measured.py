@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.judge import ANALYSES
-from loadproof.analysis.validity.integrity import judge_integrity
-from loadproof.analysis.validity.promise import judge_promise
-from loadproof.analysis.validity.signals import read_signals
+from loadproof.analysis.validity.condition import Judged
+from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.verdict.load import applied_load
 from loadproof.analysis.window.omission import served_quantile
 from loadproof.analysis.window.windows import judged_window, sample
 from loadproof.histogram import merged
-from loadproof.model import ProfileKind, Unit, Verdict
+from loadproof.model import FindingKind, ProfileKind, Unit, Verdict
 from loadproof.plan.stored import plan_to_json
 
 if TYPE_CHECKING:
@@ -232,14 +231,16 @@ def _invalid(run: Run, window: Window, judged: Sequence[Slice]) -> list[str]:
     Those are: a measurement that cannot be trusted, a promised load that was not applied, and any finding
     that makes it incomparable, such as no steady state.
     """
-    found = [
-        *judge_integrity(run, window),
-        *(finding for analysis in ANALYSES for finding in analysis(run, window)),
+    search = run.plan.profile.kind is ProfileKind.CAPACITY
+    validity = judge_validity(Judged(run, window, judged, applied_load(run, judged, window), search=search))
+    found = [*validity.findings, *(finding for analysis in ANALYSES for finding in analysis(run, window))]
+    grave = [
+        finding.sentence
+        for finding in found
+        if finding.invalidates
+        or finding.incomparable
+        or (finding.kind is FindingKind.CONDITION and finding.verdict is not Verdict.PASS)
     ]
-    found += read_signals(run, window).findings
-    grave = [finding.sentence for finding in found if finding.invalidates or finding.incomparable]
-    promise = judge_promise(run, window, applied_load(run, judged, window))
-    grave += [finding.sentence for finding in promise if finding.verdict is not Verdict.PASS]
     return list(dict.fromkeys(grave))
 
 

@@ -67,8 +67,11 @@ OLDER: Final = "the run file does not tell: it was written by an engine that did
 
 def broken(name: str, sentence: str, advice: str, evidence: dict[str, Any] | None = None) -> Ruling:
     """The condition does not hold, and nothing can be concluded from the run."""
-    finding = Finding(
-        f"valid.{name}", Verdict.INCONCLUSIVE, sentence, evidence or {}, advice, FindingKind.CONDITION,
-        invalidates=True,
-    )  # fmt: skip
+    finding = invalid(f"valid.{name}", sentence, advice, evidence)
     return Ruling(False, sentence, advice, (finding,))
+
+
+def invalid(identity: str, sentence: str, advice: str, evidence: dict[str, Any] | None = None) -> Finding:
+    """A finding that makes the whole run INCONCLUSIVE."""
+    kind = FindingKind.CONDITION
+    return Finding(identity, Verdict.INCONCLUSIVE, sentence, evidence or {}, advice, kind, invalidates=True)

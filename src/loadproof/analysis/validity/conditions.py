@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from loadproof.analysis.validity.aimed import judge_aimed
+from loadproof.analysis.validity.answered import judge_answered
+from loadproof.analysis.validity.as_written import judge_as_written
+from loadproof.analysis.validity.certain import judge_certain
+from loadproof.analysis.validity.conserved import judge_conserved
 from loadproof.analysis.validity.generator import judge_generator
+from loadproof.analysis.validity.own_gate import judge_own_gate
+from loadproof.analysis.validity.played import judge_played
+from loadproof.analysis.validity.promised import judge_promised
+from loadproof.analysis.validity.undisturbed import judge_undisturbed
 from loadproof.model import Condition
 
 if TYPE_CHECKING:
@@ -24,7 +33,18 @@ class Row:
     judge: Callable[[Judged], Ruling]
 
 
-CONDITIONS: Final = (Row("generator", "the generator kept up", judge_generator),)
+CONDITIONS: Final = (
+    Row("played", "played to its end", judge_played),
+    Row("promised", "the promised load was there", judge_promised),
+    Row("as_written", "the scenario ran as it is written", judge_as_written),
+    Row("answered", "most requests were answered right", judge_answered),
+    Row("conserved", "every request is in a count", judge_conserved),
+    Row("own_gate", "the scenario's own gate agrees", judge_own_gate),
+    Row("aimed", "the load went to the target", judge_aimed),
+    Row("generator", "the generator kept up", judge_generator),
+    Row("undisturbed", "nobody took the service's processors", judge_undisturbed),
+    Row("certain", "no verdict is within its interval", judge_certain),
+)
 """In the order in which a reader asks; each sees what those before it put in doubt."""
 
 

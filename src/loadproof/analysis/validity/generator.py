@@ -40,11 +40,11 @@ def _as_note(finding: Finding) -> Finding:
 
 def _doubts(judged: Judged, delay: Delay) -> dict[int, Finding]:
     promise = judge_promise(judged.run, judged.window, judged.load)
-    applied = any(finding.verdict is Verdict.PASS for finding in promise)
+    known = bool(promise)  # one that was broken decides by itself
     revised = {}
     for place, (requirement, finding) in enumerate(judged.requirements):
         doubt = weighed(requirement, finding, delay, judged.slices, judged.window)
-        if doubt is None and not applied and finding.verdict is Verdict.PASS:
+        if doubt is None and not known and finding.verdict is Verdict.PASS:
             # Lag only adds to times: a PASS stands, if what was late was not the load itself.
             doubt = _unproved(finding) if requirement.subject is Subject.RESPONSE_TIME else None
         if doubt is not None:

@@ -58,6 +58,8 @@ def first_breaches(run: Run, window: Window, failed: Sequence[Requirement]) -> l
     watched = Watched(run)
     found = []
     for requirement in failed:
+        if requirement.subject in (Subject.EXCEPTIONS, Subject.CHECKS):
+            continue  # counted by the scenario, not by the second
         broken = _first_broken(requirement, parts, slices, watched)
         if broken is not None:
             number, value = broken

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from loadproof.model import Slice
 
 AT_THE_END = frozenset(
-    {Subject.RESOURCE, Subject.RECOVERY_TIME, Subject.PEAK_ERROR_RATE, Subject.GROWTH}
+    {Subject.RESOURCE, Subject.RECOVERY_TIME, Subject.PEAK_ERROR_RATE, Subject.GROWTH, Subject.EXCEPTIONS,
+     Subject.CHECKS}
 )  # fmt: skip
 """Judged from the course of the whole run, once it is over: see resources.py, spike.py and soak.py."""
 CONFIDENCE = 0.95
@@ -122,16 +123,23 @@ def _above_too_often(requirement: Requirement, measured: Sample) -> bool:
 
 
 def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window) -> Finding:
-    rate = measured.failed / measured.requests
-    bounds = stats.binomtest(measured.failed, measured.requests).proportion_ci(CONFIDENCE, method="exact")
-    # With no failure in n requests the true rate may still be 3/n (the rule of three).
-    needed = math.ceil(3 / requirement.limit) if 0 < requirement.limit < 1 else 1
+    finding = judge_share(requirement, measured.failed, measured.requests, window)
+    finding.evidence["failed"] = measured.failed
+    return finding
+
+
+def judge_share(requirement: Requirement, hits: int, total: int, window: Window) -> Finding:
+    """A share of `total`, which is above 0, with its exact interval (Clopper and Pearson, 1934)."""
+    bounds = stats.binomtest(hits, total).proportion_ci(CONFIDENCE, method="exact")
+    # With no failure in n requests the true rate may still be 3/n (the rule of three); of a share that must
+    # be high, its complement.
+    lower = requirement.operator.value.startswith(">")
+    rare = 1 - requirement.limit if lower else requirement.limit
+    needed = math.ceil(3 / rare) if 0 < rare < 1 else 1
     interval = (float(bounds.low), float(bounds.high))
     # Few requests can prove a failure: when every rate that the interval leaves possible is one.
     proved = not any(requirement.operator.holds(bound, requirement.limit) for bound in interval)
-    finding = compare(requirement, rate, measured.requests, needed, window, interval, proved=proved)
-    finding.evidence["failed"] = measured.failed
-    return finding
+    return compare(requirement, hits / total, total, needed, window, interval, proved=proved)
 
 
 def _judge_throughput(requirement: Requirement, measured: Sample, window: Window) -> Finding:
@@ -180,8 +188,12 @@ def describe(requirement: Requirement) -> str:
             what = "throughput" if requirement.statistic is not Statistic.COUNT else "requests"
         case Subject.ERROR_RATE:
             what = "error rate"
-        case Subject.RECOVERY_TIME | Subject.PEAK_ERROR_RATE:
+        case Subject.RECOVERY_TIME | Subject.PEAK_ERROR_RATE | Subject.GOODPUT:
             what = requirement.subject.replace("_", " ")
+        case Subject.EXCEPTIONS:
+            what = "exception rate"
+        case Subject.CHECKS:
+            what = f"check '{requirement.metric}'" if requirement.metric else "checks"
         case Subject.GROWTH:
             what = f"growth of {requirement.metric}"
         case Subject.RESOURCE if requirement.metric.startswith("part:"):

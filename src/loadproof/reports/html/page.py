@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from loadproof.model import EndpointSummary, Finding, Outcome, Report, Verdict
 from loadproof.reports.evidence import (
     MISSING,
+    NEAR_IN_WORDS,
     EvidenceTable,
     RequirementRow,
     evidence_facts,
@@ -19,6 +20,7 @@ from loadproof.reports.evidence import (
 )
 from loadproof.reports.reproduction import Reproduction, reproduction
 from loadproof.reports.topics import advice_of, by_topic, is_requirement, named
+from loadproof.reports.validity import ConditionRow, condition_rows, validity_line
 from loadproof.units import format_count, format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
@@ -84,7 +86,12 @@ class Page:
     mark: str
     flags: list[str]
     meta: list[tuple[str, str]]
+    valid: str
+    """How many conditions of validity hold, in one line."""
+    conditions: list[ConditionRow]
     requirements: list[RequirementLine]
+    near: str
+    """What the mark of a value near its limit means; empty when there is none."""
     broke_first: str
     advice: list[tuple[str, str]]
     topics: list[TopicBlock]
@@ -110,7 +117,10 @@ def page(report: Report) -> Page:
         mark=MARKS[report.verdict],
         flags=_flags(report),
         meta=_meta(report),
+        valid=validity_line(report.conditions),
+        conditions=condition_rows(report.conditions),
         requirements=[_requirement(f) for f in report.findings if is_requirement(f)],
+        near=NEAR_IN_WORDS if any(f.measure and f.measure.near for f in report.findings) else "",
         broke_first=first.removeprefix("broke first: "),
         advice=[(text, named(subjects)) for text, subjects in advice_of(report.findings)],
         topics=[TopicBlock(t.name, t.title, [_finding(f) for f in t.findings]) for t in topics],

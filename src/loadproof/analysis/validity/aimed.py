@@ -1,0 +1,64 @@
+"""Condition: the load went where it was aimed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+from urllib.parse import urlsplit
+
+from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
+from loadproof.model import EventKind
+from loadproof.units import format_percent
+
+LEAST_AIMED: Final = 0.1
+"""Of the requests: a scenario may well ask other hosts too, for a token or an image, but not nearly only."""
+_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "[::1]"})  # noqa: S104
+
+
+def judge_aimed(judged: Judged) -> Ruling:
+    """Broken when hardly anything went to the target that was given and is watched."""
+    hosts: Counter[str] = Counter()
+    for event in judged.run.events_of(EventKind.AIMED):
+        for host, count in dict(event.data.get("hosts", {})).items():
+            hosts[str(host)] += int(count)
+    if not hosts:
+        return Ruling(None, f"{IMPORTED} where its load went" if judged.imported else OLDER)
+    named = ", ".join(host for host, _ in hosts.most_common(3))
+    target = judged.run.plan.target
+    if target is None:
+        return Ruling(True, f"it went to {named}")
+    parts = urlsplit(target)
+    wanted = (_host(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme, 80))
+    total = sum(hosts.values())
+    aimed = sum(count for host, count in hosts.items() if _is_same(_split(host), wanted))
+    if aimed < LEAST_AIMED * total:
+        shown = f"{wanted[0]}:{wanted[1]}"
+        sentence = f"the load went to {named}, and {_amount(aimed, total)} to the target {shown}"
+        advice = "give the variable that the scenario reads its address from: --env NAME=URL"
+        rows = [{"host": host, "requests": count} for host, count in hosts.most_common(10)]
+        return broken("aimed", sentence, advice, {"rows": rows})
+    share = "" if aimed == total else f"{format_percent(aimed / total)} of "
+    return Ruling(True, f"{share}it went to the target")
+
+
+def _amount(aimed: int, total: int) -> str:
+    return f"only {format_percent(aimed / total)}" if aimed else "nothing"
+
+
+def _split(written: str) -> tuple[str, int]:
+    parts = urlsplit(written if "://" in written else f"//{written}")
+    return _host(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme, 80)
+
+
+def _host(name: str) -> str:
+    return "127.0.0.1" if name.lower() in _LOOPBACK else name.lower()
+
+
+def _is_same(went: tuple[str, int], wanted: tuple[str, int]) -> bool:
+    if went == wanted:
+        return True
+    # A name may stand for any address: where one of the two is a name, the port decides.
+    is_address = went[0].replace(".", "").isdigit() or ":" in went[0]
+    wanted_address = wanted[0].replace(".", "").isdigit() or ":" in wanted[0]
+    return is_address != wanted_address and went[1] == wanted[1]

@@ -1,0 +1,77 @@
+"""Condition: most requests were answered right, or the requirements limit how many may fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from loadproof.analysis.validity.condition import Judged, Ruling, broken
+from loadproof.analysis.verdict.requirements import matches
+from loadproof.analysis.window.windows import sample
+from loadproof.model import Subject, Verdict
+from loadproof.units import format_count, format_percent
+
+if TYPE_CHECKING:
+    from loadproof.model import Finding, Requirement
+
+MOST_FAILED: Final = 0.5
+"""Answers that failed prove no speed: beyond this share times are those of failures."""
+_LIMITING: Final = (Subject.ERROR_RATE, Subject.GOODPUT, Subject.CHECKS, Subject.PEAK_ERROR_RATE)
+_ENGINES: Final = ("http_req_failed", "checks")
+_ADVICE: Final = "mend what fails, or require an error rate: error_rate: {max_rate: <1%}"
+
+
+def judge_answered(judged: Judged) -> Ruling:
+    """Broken when a majority of the requests failed and nothing limits failures; by endpoint likewise."""
+    if not any(part.requests for part in judged.run.slices):
+        return broken("answered", "no request was made", "does the scenario send any?")
+    if judged.window.duration_s == 0:
+        sentence = "the load was too short: there is no whole second of it to judge"
+        return broken("answered", sentence, "let it run longer, or with a greater --time-scale")
+    if judged.search:
+        return Ruling(True, "a trial without right answers does not hold")
+    return _right_enough(judged)
+
+
+def _right_enough(judged: Judged) -> Ruling:
+    total = sample(judged.slices or judged.run.slices)
+    share = total.failed / total.requests if total.requests else 0.0
+    said = f"{format_count(total.failed)} of {format_count(total.requests)} requests failed"
+    said += f" ({format_percent(share)})" if total.failed else ""
+    if _is_limited(judged, None):
+        return Ruling(True, f"{said}; the requirements say how many may")
+    if share > MOST_FAILED:
+        return broken("answered", f"{said}: failures prove no speed, and nothing limits them", _ADVICE)
+    revised = _doubts(judged)
+    if revised:
+        first = next(iter(revised.values()))
+        return Ruling(False, first.sentence, _ADVICE, (), revised)
+    return Ruling(True, said)
+
+
+def _is_limited(judged: Judged, endpoint: str | None) -> bool:
+    """Whether a requirement limits the failures of this endpoint, or of all requests."""
+    for requirement, _ in judged.requirements:
+        if requirement.subject in _LIMITING and requirement.endpoint in (None, endpoint):
+            return True
+    return any(
+        finding.id.partition(":")[0] in _ENGINES  # of all requests: one with tags is of some
+        for finding in judged.thresholds
+    )
+
+
+def _doubts(judged: Judged) -> dict[int, Finding]:
+    revised = {}
+    for place, (requirement, finding) in enumerate(judged.requirements):
+        if finding.verdict is Verdict.PASS and _is_of_failures(judged, requirement):
+            sentence = f"{finding.sentence}, but most of its requests failed, and nothing limits that"
+            revised[place] = replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence, advice=_ADVICE)
+    return revised
+
+
+def _is_of_failures(judged: Judged, requirement: Requirement) -> bool:
+    if requirement.subject not in (Subject.RESPONSE_TIME, Subject.THROUGHPUT) or requirement.endpoint is None:
+        return False
+    own = sample(part for part in judged.slices if matches(requirement.endpoint, part))
+    limited = _is_limited(judged, requirement.endpoint)
+    return own.failed > MOST_FAILED * own.requests and not limited

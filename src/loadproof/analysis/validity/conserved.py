@@ -1,0 +1,92 @@
+"""Condition: a request that left is in a count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from loadproof.analysis.validity.condition import IMPORTED, Judged, Ruling, broken, invalid
+from loadproof.model import EventKind
+from loadproof.units import format_count, format_percent
+
+if TYPE_CHECKING:
+    from loadproof.runfile.reader import Run
+
+MOST_UNTOLD: Final = 0.001
+"""Of all requests: error rates that people require begin there."""
+_LOST: Final = (
+    (EventKind.UNREPORTED, "generator.reports", "some of the load was not measured: run it again"),
+    (EventKind.RECORDER_MISMATCH, "generator.count", "this is a bug of Loadproof: please report it"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OnTheWire:
+    """Requests as the scenario makes them and as the service sees them, over the whole load."""
+
+    scenario: int
+    hops: int
+    """Redirects that the client followed, where it does not count them as requests."""
+    repeats: int
+    """Sent again by the client itself."""
+
+    @property
+    def wire(self) -> int:
+        """All that left."""
+        return self.scenario + self.hops + self.repeats
+
+
+def on_the_wire(run: Run) -> OnTheWire | None:
+    """None where the engine does not tell."""
+    told = run.events_of(EventKind.WIRE)
+    if not told and not run.events_of(EventKind.PLAYED):
+        return None
+    requests = sum(part.requests for part in run.slices)
+    hops = repeats = counted = 0
+    for event in told:
+        hops += int(event.data.get("hops", 0))
+        repeats += int(event.data.get("repeats", 0))
+        # k6 counts a hop as a request: what its slices hold already.
+        counted += int(event.data.get("counted", 0))
+    return OnTheWire(requests - counted, hops, repeats)
+
+
+def judge_conserved(judged: Judged) -> Ruling:
+    """Broken when requests were lost to the count, and nobody knows how they ended."""
+    if judged.imported:
+        return Ruling(None, f"{IMPORTED} which requests it left out")
+    findings = []
+    for kind, name, advice in _LOST:
+        events = judged.run.events_of(kind)
+        if events:
+            first = events[-1].message if len(events) == 1 else f"{events[0].message} ({len(events)} times)"
+            findings.append(invalid(name, first, advice))
+    if findings:
+        return Ruling(False, findings[0].sentence, findings[0].advice, tuple(findings))
+    why: Counter[str] = Counter()
+    for event in judged.run.events_of(EventKind.UNTOLD):
+        why[str(event.data.get("why") or "the reason is not known")] += int(event.data.get("count", 1))
+    untold, told = sum(why.values()), sum(part.requests for part in judged.run.slices)
+    if untold > MOST_UNTOLD * (untold + told):
+        sentence = (
+            f"{format_count(untold)} requests ({format_percent(untold / (untold + told))}) are in no count: "
+            f"{why.most_common(1)[0][0]}"
+        )
+        rows = [{"why": text, "count": count} for text, count in why.most_common()]
+        return broken("conserved", sentence, "mend how the scenario reports them", {"rows": rows})
+    return Ruling(True, _in_words(judged.run, untold))
+
+
+def _in_words(run: Run, untold: int) -> str:
+    found = on_the_wire(run)
+    if found is None:
+        return "every request that was reported is counted"
+    said = f"{format_count(found.scenario)} requests of the scenario, {format_count(found.wire)} on the wire"
+    parts = [
+        f"{format_count(number)} {word}"
+        for number, word in ((found.hops, "followed redirects"), (found.repeats, "sent again by the client"))
+        if number
+    ]
+    said += f" ({', '.join(parts)})" if parts else ""
+    return said + (f"; {format_count(untold)} in no count" if untold else "")

@@ -1,0 +1,38 @@
+"""Condition: the scenario's own gate did not say no."""
+
+from __future__ import annotations
+
+from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
+from loadproof.model import EventKind, Finding, FindingKind, Verdict
+
+_ADVICE = "look at what the scenario checks by itself: its listeners, its exit code, exec.test.fail()"
+
+
+def judge_own_gate(judged: Judged) -> Ruling:
+    """A FAIL where the scenario says no; INCONCLUSIVE where its code crashed before it could say anything."""
+    gates = judged.run.events_of(EventKind.OWN_GATE)
+    said_no = [event for event in gates if not event.data.get("inconclusive")]
+    crashed = [event for event in gates if event.data.get("inconclusive")]
+    raised = [
+        event
+        for event in judged.run.events_of(EventKind.RAISED)
+        if str(event.data.get("what", "")).startswith("listener")
+    ]
+    if crashed or raised:
+        sentence = (raised or crashed)[0].message
+        evidence = {"traceback": str(raised[0].data.get("traceback") or "")} if raised else {}
+        return broken("own_gate", f"the scenario's own code crashed: {sentence}", _ADVICE, evidence)
+    if said_no:
+        event = said_no[0]
+        code = event.data.get("exit_code")
+        sentence = f"the scenario's own gate failed: {event.message}"
+        if code is not None and str(code) not in event.message:
+            sentence += f" (exit code {code})"
+        finding = Finding(
+            "valid.own_gate", Verdict.FAIL, sentence,
+            {"how": event.data.get("how"), "scenario_exit_code": code}, _ADVICE, FindingKind.CONDITION,
+        )  # fmt: skip
+        return Ruling(False, sentence, _ADVICE, (finding,))
+    if judged.imported:
+        return Ruling(None, f"{IMPORTED} what the scenario said itself")
+    return Ruling(True, "it did not say no") if judged.telling else Ruling(None, OLDER)

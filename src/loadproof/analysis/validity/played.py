@@ -1,0 +1,93 @@
+"""Condition: the load was played to its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from loadproof.analysis.validity.condition import IMPORTED, Judged, Ruling, broken
+from loadproof.analysis.window.windows import load_span
+from loadproof.model import EventKind, Outcome, ProfileKind
+from loadproof.units import format_duration
+
+if TYPE_CHECKING:
+    from loadproof.model import Event
+    from loadproof.runfile.reader import Run
+
+_ADVICE = "let it run to its end; plan a shorter load if that is what you want"
+
+
+def judge_played(judged: Judged) -> Ruling:
+    """Broken when somebody ended the load before its plan, `--stop-on` aside."""
+    run = judged.run
+    if judged.search and run.outcome is Outcome.INTERRUPTED:
+        return Ruling(False, "the search was interrupted", _ADVICE)  # which is what the search itself says
+    if judged.imported:
+        return Ruling(None, f"{IMPORTED} how long its load was meant to be")
+    if run.outcome is Outcome.STOPPED:
+        return Ruling(True, "it was ended by --stop-on, as was asked")
+    return _cut_off(run) or _to_its_end(run)
+
+
+def _cut_off(run: Run) -> Ruling | None:
+    """A run that has no regular end."""
+    match run.outcome:
+        case None | Outcome.RUNNING:
+            sentence = "the run is not over: what is judged is what was written until now"
+            return broken("played", sentence, "judge it again when it has ended")
+        case Outcome.ABORTED:
+            sentence = "Loadproof itself was killed during the run; what was written until then is judged"
+            return broken("played", sentence, "run it again")
+        case Outcome.ENGINE_FAILED:
+            died = run.events_of(EventKind.ENGINE_DIED)
+            sentence = died[-1].message if died else "the engine failed"
+            return broken("played", sentence, "look at the engine's own lines: loadproof judge RUN --log")
+    return None
+
+
+def _to_its_end(run: Run) -> Ruling:
+    ended = run.events_of(EventKind.ENDED_BY)
+    share = _share(run)
+    if share is None:
+        if run.outcome is Outcome.INTERRUPTED:
+            return broken("played", "it was interrupted", _ADVICE)
+        if not ended:
+            told = run.plan.profile.kind is ProfileKind.CAPACITY
+            return Ruling(True if told else None, "nobody ended it" if told else "no length was planned")
+        return broken("played", _ended_in_words(ended[0]), _ADVICE, _evidence(ended[0]))
+    played_s, planned_s, said = share
+    if planned_s - played_s <= slack_s(planned_s):
+        return Ruling(True, f"{format_duration(round(planned_s))} were planned, and played")
+    if ended:
+        return broken("played", f"{said}: {_ended_in_words(ended[0])}", _ADVICE, _evidence(ended[0]))
+    by = "it was interrupted" if run.outcome is Outcome.INTERRUPTED else "nobody said who ended it"
+    return broken("played", f"{said}: {by}", _ADVICE)
+
+
+def slack_s(planned_s: float) -> float:
+    """By how much a load that was played to its end may be shorter: timers of engines tick once a second."""
+    return max(min(1.0, 0.1 * planned_s), 0.01 * planned_s)
+
+
+def _share(run: Run) -> tuple[float, float, str] | None:
+    """Seconds played and planned, and both in words; None where no length was planned."""
+    planned_s = run.plan.played_profile.duration_s
+    span = load_span(run)
+    if not planned_s or run.plan.profile.kind is ProfileKind.CAPACITY:
+        return None
+    played_s = span[1] - span[0] if span else 0.0
+    return played_s, planned_s, f"{_seconds(played_s)} of the {_seconds(planned_s)} planned were played"
+
+
+def _seconds(length_s: float) -> str:
+    return f"{length_s:.0f} s" if length_s >= 3 else f"{length_s:.1f} s"
+
+
+def _ended_in_words(event: Event) -> str:
+    how, where, exception = (str(event.data.get(key) or "") for key in ("how", "where", "exception"))
+    said = f"{how or event.data.get('by') or 'somebody'} ended the load"
+    said += f" at {where}" if where else ""
+    return f"{said} ({exception})" if exception else said
+
+
+def _evidence(event: Event) -> dict[str, Any]:
+    return {"ended_" + key: event.data[key] for key in ("by", "how", "where") if event.data.get(key)}

@@ -1,0 +1,152 @@
+"""Condition: the service had the processors that it was ready to use, as far as strangers are concerned.
+
+Strangers only make slower, so this is one-sided: a PASS stands, a FAIL of times or throughput is in doubt
+where the service waited for processors that neither it, its database nor the generator used.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.validity.condition import Judged, Ruling
+from loadproof.analysis.verdict.service import service_parts
+from loadproof.model import Operator, Subject, Unit, Verdict
+from loadproof.units import format_percent
+
+if TYPE_CHECKING:
+    from loadproof.analysis.verdict.service import ServiceParts
+    from loadproof.model import Finding, Requirement
+
+LEAST_WAITED: Final = 0.1
+"""Of the time, ready and without a processor: below this no verdict hangs on it."""
+LEAST_OTHERS: Final = 0.15
+"""Of the machine's processors, used by strangers, or stolen from the machine."""
+PROGRAM: Final = "cpu.program."
+"""Series of the host, in cores: what programs used that are not Loadproof's own."""
+DATABASES: Final = frozenset(
+    {"postgres", "mysqld", "mariadbd", "redis-server", "valkey-server", "mongod", "memcached", "sqlservr"}
+)
+_TIMED: Final = (Subject.RESPONSE_TIME, Subject.RECOVERY_TIME, Subject.GOODPUT, Subject.GROWTH)
+_UPPER: Final = (Operator.LESS, Operator.LESS_EQUAL)
+_ADVICE: Final = "stop what else runs on this machine, or give the service processors of its own"
+
+
+@dataclass(frozen=True, slots=True)
+class Processors:
+    """Whose the machine's processors were, on average over the judged seconds, in cores."""
+
+    cores: float
+    service: float
+    database: float
+    generator: float
+    others: float
+    """Strangers' at normal priority."""
+    stolen: float
+    waited: float
+    """The share of the time in which the service's busiest thread was ready and had no processor."""
+    names: tuple[tuple[str, float], ...]
+    """Of the strangers, greatest first."""
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the service waited for what others had."""
+        taken = max(self.others, self.stolen)
+        return self.waited >= LEAST_WAITED and taken >= LEAST_OTHERS * self.cores
+
+    @property
+    def in_words(self) -> str:
+        """Who had how much."""
+        who = ", ".join(f"{name} {cores:.2g}" for name, cores in self.names[:3])
+        had = f"others used {self.others:.2g} of {self.cores:g} cores" + (f" ({who})" if who else "")
+        if self.stolen > self.others:
+            had = f"the machine's host took {self.stolen:.2g} of its {self.cores:g} cores"
+        return f"the service waited for a processor {format_percent(self.waited)} of the time while {had}"
+
+
+def processors(judged: Judged) -> Processors | None:
+    """None where the service or the machine was not watched."""
+    sums: dict[tuple[str, str], dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    cores: float | None = None
+    for reading in judged.run.readings:
+        second = int(reading.time_s)
+        if second not in judged.window.seconds:
+            continue
+        if (reading.source, reading.series) == ("host", "cpu"):
+            cores = reading.limit or cores
+        sums[reading.source, reading.series][second] += reading.value
+
+    def mean(source: str, series: str) -> float | None:
+        values = sums.get((source, series))
+        return float(np.mean(list(values.values()))) if values else None
+
+    busy, service, waited = mean("host", "cpu"), mean("process", "cpu"), mean("process", "thread.waited")
+    if cores is None or busy is None or service is None or waited is None:
+        return None
+    generator = (mean("locust", "cpu") or 0.0) + (mean("k6", "cpu") or 0.0) + (mean("jmeter", "cpu") or 0.0)
+    known = {
+        series.removeprefix(PROGRAM): (mean(source, series) or 0.0) * len(values) / _length(sums)
+        for (source, series), values in sums.items()
+        if source == "host" and series.startswith(PROGRAM)
+    }
+    parts = service_parts(judged.run.events)
+    # A database that is a part of the service is in the service's own sum.
+    own = {part.name for part in parts.parts}
+    database = sum(used for name, used in known.items() if name in DATABASES and name not in own)
+    nice = mean("host", "cpu.nice") or 0.0
+    stolen = mean("host", "cpu.steal") or 0.0
+    others = max(0.0, busy - stolen - nice - service - generator - database)
+    return Processors(
+        cores, service, database, generator, others, stolen, min(waited, 1.0), _strangers(known, parts)
+    )
+
+
+def _length(sums: dict[tuple[str, str], dict[int, float]]) -> int:
+    """A program that is not told of in a second used nothing worth telling in it."""
+    return max(len(sums["host", "cpu"]), 1)
+
+
+def _strangers(known: dict[str, float], parts: ServiceParts) -> tuple[tuple[str, float], ...]:
+    """Programs that are neither a part of the service nor a database."""
+    found = {name: used for name, used in known.items() if name not in DATABASES and not parts.find(name)}
+    return tuple(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def judge_undisturbed(judged: Judged) -> Ruling:
+    """A FAIL of times or throughput is in doubt where strangers had what the service waited for."""
+    if judged.search:
+        return Ruling(None, "a search looks at each trial by itself")
+    found = processors(judged)
+    if found is None:
+        return Ruling(None, "the service's processors were not watched: it does not run on this machine")
+    if not found.disturbed:
+        return Ruling(True, f"others used {found.others:.2g} of the machine's {found.cores:g} cores")
+    revised = {}
+    for place, (requirement, finding) in enumerate(judged.requirements):
+        if finding.verdict is Verdict.FAIL and _is_slower(requirement):
+            revised[place] = _in_doubt(finding, found)
+    for place, finding in enumerate(judged.thresholds, start=len(judged.requirements)):
+        timed = finding.measure is not None and finding.measure.unit is Unit.SECONDS
+        if finding.verdict is Verdict.FAIL and timed:
+            revised[place] = _in_doubt(finding, found)
+    if not revised:
+        return Ruling(True, f"{found.in_words}; strangers only make slower, and nothing failed by that")
+    return Ruling(False, found.in_words, _ADVICE, (), revised)
+
+
+def _is_slower(requirement: Requirement) -> bool:
+    if requirement.subject is Subject.THROUGHPUT:
+        return requirement.operator not in _UPPER
+    return requirement.subject in _TIMED
+
+
+def _in_doubt(finding: Finding, found: Processors) -> Finding:
+    return replace(
+        finding,
+        verdict=Verdict.INCONCLUSIVE,
+        sentence=f"{finding.sentence}, but {found.in_words}",
+        advice=_ADVICE,
+    )

@@ -1,0 +1,50 @@
+"""Requirements on the scenario itself: how many of its tasks may raise, how many of its checks must pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadproof.analysis.validity.as_written import in_words, raised_in
+from loadproof.analysis.verdict.requirements import finding_of, judge_share
+from loadproof.analysis.window.windows import whole_window
+from loadproof.model import CheckSummary, EventKind, Subject, Verdict
+
+if TYPE_CHECKING:
+    from loadproof.model import Finding, Requirement
+    from loadproof.runfile.reader import Run
+
+
+def checks_of(run: Run) -> tuple[CheckSummary, ...]:
+    """The scenario's checks over the whole load, those that failed most often first."""
+    passes: dict[str, list[int]] = {}
+    for event in run.events_of(EventKind.CHECKED):
+        counts = passes.setdefault(str(event.data.get("name", "")), [0, 0])
+        counts[0] += int(event.data.get("passes", 0))
+        counts[1] += int(event.data.get("fails", 0))
+    found = [CheckSummary(name, passed, failed) for name, (passed, failed) in passes.items()]
+    return tuple(sorted(found, key=lambda check: (-check.fails, check.name)))
+
+
+def judge_scenario(requirement: Requirement, run: Run) -> Finding:
+    """The finding of a requirement on exceptions or checks, over the whole load."""
+    window = whole_window(run)
+    if requirement.subject is Subject.EXCEPTIONS:
+        raised = raised_in(run)
+        if not raised.played:
+            advice = f"no {raised.word} ended" if raised.played == 0 else "the engine did not count them"
+            return finding_of(
+                requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=raised.played, advice=advice
+            )
+        finding = judge_share(requirement, raised.raised, raised.played, window)
+        if raised.groups:
+            finding.evidence.update(said=in_words(raised), rows=list(raised.groups))
+        return finding
+    known = checks_of(run)
+    chosen = [check for check in known if requirement.metric in ("", check.name)]
+    passed, failed = sum(check.passes for check in chosen), sum(check.fails for check in chosen)
+    if not passed + failed:
+        advice = "no check was made"
+        if requirement.metric and known:
+            advice = f"there is no such check; checks are: {', '.join(check.name for check in known[:8])}"
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+    return judge_share(requirement, passed, passed + failed, window)

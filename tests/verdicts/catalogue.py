@@ -1,0 +1,345 @@
+"""What is done to a run, the verdict, the exit code, and the words that must name the cause.
+
+One row for each; a new one is added at the end of its part. `condition` is the one that is broken,
+"" where all
+hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from loadproof.model import (
+    EventKind,
+    FailureKind,
+    Outcome,
+    Profile,
+    ProfileKind,
+    Statistic,
+    Subject,
+    Unit,
+    Verdict,
+)
+from tests.runs import LOANS, LOGIN, error_rate, event, part, required, staged, throughput
+from tests.verdicts.made import Made
+
+if TYPE_CHECKING:
+    from loadproof.model import Event, Requirement
+
+PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+
+
+class Row(NamedTuple):
+    """One run and what is right to say of it."""
+
+    name: str
+    made: Made
+    verdict: Verdict
+    code: int
+    condition: str = ""
+    says: str = ""
+    """Somewhere in what the report says."""
+
+
+def ended(by: str, how: str, where: str = "") -> tuple[Event, ...]:
+    """The load's end before its plan."""
+    return (event(4, EventKind.ENDED_BY, by=by, how=how, where=where),)
+
+
+SLOW = (0.9,) * 20
+FEW = (0.1,) * 50
+TIMES = (required(0.5),)
+SERVICE = {
+    ("host", "cpu"): (2.0, Unit.CORES, 2.0),
+    ("process", "cpu"): (0.4, Unit.CORES, 2.0),
+    ("process", "thread.waited"): (0.4, Unit.SHARE, 1.0),
+    ("host", "cpu.program.stress"): (1.5, Unit.CORES, 2.0),
+}
+OWN_BURN = {
+    **SERVICE,
+    ("process", "cpu"): (1.9, Unit.CORES, 2.0),
+    ("host", "cpu.program.stress"): (0.0, Unit.CORES, 2.0),
+}
+NICED = {
+    **SERVICE,
+    ("host", "cpu.nice"): (1.5, Unit.CORES, 2.0),
+    ("process", "thread.waited"): (0.02, Unit.SHARE, 1.0),
+}
+DATABASE = {
+    **SERVICE,
+    ("host", "cpu.program.stress"): (0.0, Unit.CORES, 2.0),
+    ("host", "cpu.program.postgres"): (1.5, Unit.CORES, 2.0),
+}
+
+
+PLAYED: Final = (
+    Row("runner.quit() after 4 s", Made(played_s=4, events=ended("scenario", "runner.quit()", "quits.py:7")),
+        UNKNOWN, 4,
+        "played", "4 s of the 20 s planned were played: runner.quit() ended the load at quits.py:7"),
+    Row("runner.stop() after 4 s", Made(played_s=4, events=ended("scenario", "runner.stop()")), UNKNOWN, 4,
+        "played",
+        "runner.stop() ended the load"),
+    Row("a shape raised", Made(played_s=4, events=ended("shape", "tick()", "shape.py:3")), UNKNOWN, 4,
+        "played", "tick()"),
+    Row("SIGTERM", Made(played_s=4, events=ended("signal", "SIGTERM")), UNKNOWN, 4, "played",
+        "SIGTERM ended the load"),
+    Row("exec.test.abort()", Made(played_s=4, engine="k6", events=ended("scenario", "exec.test.abort()")),
+        UNKNOWN, 4,
+        "played", "exec.test.abort() ended the load"),
+    Row("all users died", Made(played_s=4, events=ended("users", "all users died")), UNKNOWN, 4, "played",
+        "4 s of the 20 s"),
+    Row("open model, quit", Made(played_s=4, open_model=True, events=ended("scenario", "runner.quit()")),
+        UNKNOWN, 4,
+        "played", "4 s of the 20 s planned"),
+    Row("fewer seconds and nobody said why", Made(played_s=12), UNKNOWN, 4, "played",
+        "nobody said who ended it"),
+    Row("an old file, fewer seconds", Made(played_s=12, tells=False), UNKNOWN, 4, "played",
+        "12 s of the 20 s"),
+    Row("Ctrl-C", Made(played_s=9, outcome=Outcome.INTERRUPTED), UNKNOWN, 130, "played",
+        "9 s of the 20 s planned"),
+    Row("the engine died", Made(played_s=9, outcome=Outcome.ENGINE_FAILED), UNKNOWN, 5, "played",
+        "the engine failed"),
+    Row("Loadproof was killed", Made(played_s=9, outcome=Outcome.ABORTED), UNKNOWN, 4, "played",
+        "was killed"),
+    Row("a slow run that ended early", Made(played_s=4, times_s=SLOW, events=ended("scenario",
+        "runner.quit()")), UNKNOWN,
+        4, "played", "4 s of the 20 s planned"),
+    Row("--stop-on", Made(played_s=9, times_s=SLOW, outcome=Outcome.STOPPED), FAIL, 3, "", "p95 is 900ms"),
+    Row("ended half a second early, as timers do", Made(played_s=19.5), PASS, 0),
+    Row("Ctrl-C after the last second", Made(outcome=Outcome.INTERRUPTED), PASS, 130),
+    Row("quit at the end of the plan", Made(events=(event(20, EventKind.ENDED_BY, by="scenario",
+        how="runner.quit()"),)),
+        PASS, 0),
+)  # fmt: skip
+
+PROMISED: Final = (
+    Row("2 of 10 users", Made(there=2), UNKNOWN, 4, "promised", "the promised load was not applied"),
+    Row("9 of 10 users", Made(there=9), UNKNOWN, 4, "promised", "the promised load was not applied"),
+    Row("half of the arrivals", Made(open_model=True, there=5), UNKNOWN, 4, "promised",
+        "only 50% of the planned"),
+    Row("2 of 8 users in a smoke run of 3 s", Made(planned_s=3, level=8, there=2, requirements=TIMES),
+        UNKNOWN, 4,
+        "promised", "2 of 8"),
+    Row("no user at all", Made(there=0), UNKNOWN, 4, "promised"),
+    Row("a worker was lost", Made(events=(event(3, EventKind.WORKER_LOST, "the worker w1 was lost"),)),
+        UNKNOWN, 4,
+        "promised", "the worker w1 was lost"),
+    Row("too few, and slow all the same", Made(there=5, times_s=SLOW), FAIL, 3, "promised", "p95 is 900ms"),
+    Row("a smoke run of 3 s with all users", Made(planned_s=3, level=8, requirements=TIMES, times_s=FEW),
+        PASS, 0),
+    Row("a smoke run of 1 s", Made(planned_s=1, level=1, requirements=TIMES, times_s=(0.1,) * 100), PASS, 0),
+    Row("a smoke run of 5 s with one user", Made(planned_s=5, level=1, requirements=TIMES), PASS, 0),
+    Row("all arrivals", Made(open_model=True), PASS, 0),
+    Row("one late arrival in a hundred", Made(open_model=True, level=1000, there=995), PASS, 0),
+    Row("a ramp and a hold", Made(planned_s=30, profile=staged((10, 10), (20, 10))), PASS, 0),
+)  # fmt: skip
+
+
+def raised(what: str, count: int, died: int = 0) -> Event:
+    return event(3, EventKind.RAISED, what=what, exception="KeyError: 'token'", where="shop.py:7",
+    count=count,
+                 users_died=died, traceback="Traceback (most recent call last): ...")  # fmt: skip
+
+
+EXCEPTIONS = required(0.5, Subject.EXCEPTIONS, Statistic.RATE)
+
+AS_WRITTEN: Final = (
+    Row("every task raised", Made(tasks=(3, 3), events=(raised("task", 60),)), UNKNOWN, 4, "as_written",
+        "60 of 60 tasks raised KeyError at shop.py:7"),
+    Row("one in ten iterations raised", Made(engine="k6", tasks=(20, 2), events=(raised("iteration", 40),)),
+        UNKNOWN, 4,
+        "as_written", "40 of 400 iterations raised KeyError at shop.py:7"),
+    Row("2 of 10 users died", Made(events=(raised("on_start", 2, died=2),)), UNKNOWN, 4, "as_written",
+        "2 of 10 users died in on_start: KeyError at shop.py:7"),
+    Row("all users died", Made(tasks=(0, 0), events=(raised("on_start", 10, died=10),)), UNKNOWN, 4,
+        "as_written",
+        "10 of 10 users died"),
+    Row("more raised than the requirement allows", Made(tasks=(20, 15), events=(raised("task", 300),),
+        requirements=(required(0.5), EXCEPTIONS)), FAIL, 3, "", "exception rate is 75%"),
+    Row("as many raised as the requirement allows", Made(tasks=(20, 2), events=(raised("task", 40),),
+        requirements=(required(0.5), EXCEPTIONS)), PASS, 0),
+    Row("one task in a thousand raised", Made(tasks=(1000, 1), events=(raised("task", 20),)), PASS, 0),
+    Row("no task raised", Made(tasks=(1000, 0)), PASS, 0),
+    Row("no task ended yet, as in long tasks", Made(tasks=(0, 0)), PASS, 0),
+    Row("an engine that does not tell", Made(tells=False), PASS, 0),
+)  # fmt: skip
+
+LIMITED = (required(0.5), error_rate(0.9))
+ANSWERED: Final = (
+    Row("all failed, no limit on errors", Made(failed=20, requirements=TIMES), UNKNOWN, 4, "answered",
+        "400 of 400 requests failed"),
+    Row("60 % failed, no limit on errors", Made(failed=12, requirements=TIMES), UNKNOWN, 4, "answered",
+        "60%"),
+    Row("all failed, throughput required", Made(failed=20, requirements=(throughput(1),)), UNKNOWN, 4,
+        "answered"),
+    Row("all refused", Made(failed=20, kind=FailureKind.TRANSPORT, times_s=(0.001,) * 20,
+        requirements=TIMES), UNKNOWN, 4,
+        "answered"),
+    Row("one endpoint failed, and its times are required",
+        Made(slices=tuple(one for s in range(20) for one in (part(s), part(s, LOGIN, (0.1,) * 100,
+        failed=0))) +
+             tuple(part(s, LOANS, (0.1,) * 19, failed=19) for s in range(20)),
+             requirements=(required(0.5, endpoint="GET /api/loans"),)),
+        UNKNOWN, 4, "answered", "most of its requests failed"),
+    Row("no request at all", Made(times_s=()), UNKNOWN, 4, "answered", "no request was made"),
+    Row("all failed, errors limited", Made(failed=20), FAIL, 3, "", "error rate is 100%"),
+    Row("most failed, as the requirement allows", Made(failed=12, requirements=LIMITED), PASS, 0),
+    Row("a few failed, no limit on errors", Made(failed=2, requirements=TIMES), PASS, 0),
+    Row("all answered, no limit on errors", Made(requirements=TIMES), PASS, 0),
+    Row("half failed, no limit on errors", Made(failed=10, requirements=TIMES), PASS, 0),
+    Row("one endpoint failed, its errors limited",
+        Made(slices=tuple(part(s, LOGIN, (0.1,) * 100) for s in range(20)) +
+             tuple(part(s, LOANS, (0.1,) * 20, failed=15) for s in range(20)),
+             requirements=(required(0.5, endpoint="GET /api/loans"), error_rate(0.9,
+             endpoint="GET /api/loans"))),
+        PASS, 0),
+)  # fmt: skip
+
+CONSERVED: Final = (
+    Row("half of the requests are in no count", Made(events=(event(3, EventKind.UNTOLD, count=400,
+        why="bad chunk"),)),
+        UNKNOWN, 4, "conserved", "400 requests (50%) are in no count: bad chunk"),
+    Row("a worker's report was lost", Made(events=(event(3, EventKind.UNREPORTED, "a report was lost"),)),
+        UNKNOWN, 4,
+        "conserved", "a report was lost"),
+    Row("the counts do not agree", Made(events=(event(3, EventKind.RECORDER_MISMATCH, "400 and 401"),)),
+        UNKNOWN, 4,
+        "conserved", "400 and 401"),
+    Row("one untold in ten thousand", Made(times_s=(0.1,) * 1000, events=(event(3, EventKind.UNTOLD, count=2,
+        why="x"),)),
+        PASS, 0),
+    Row("redirects were followed", Made(events=(event(3, EventKind.WIRE, endpoint="GET /", hops=95,
+        repeats=0),)), PASS, 0,
+        "", "495 on the wire"),
+    Row("requests were sent again", Made(events=(event(3, EventKind.WIRE, endpoint="GET /", hops=0,
+        repeats=12),)), PASS, 0,
+        "", "412 on the wire"),
+    Row("hops that k6 counts already", Made(engine="k6", events=(
+        event(3, EventKind.WIRE, endpoint="GET /", hops=100, repeats=0, counted=100),)), PASS, 0, "",
+        "300 requests of the scenario, 400 on the wire"),
+)  # fmt: skip
+
+
+def gate(how: str, code: int, *, inconclusive: bool = False) -> Event:
+    return event(20, EventKind.OWN_GATE, f"the scenario said no by {how}", how=how, exit_code=code,
+                 inconclusive=inconclusive)  # fmt: skip
+
+
+OWN_GATE: Final = (
+    Row("process_exit_code", Made(events=(gate("process_exit_code", 1),)), FAIL, 3, "own_gate",
+        "process_exit_code"),
+    Row("exec.test.fail()", Made(engine="k6", events=(gate("exec.test.fail()", 110),)), FAIL, 3, "own_gate",
+        "exit code 110"),
+    Row("a listener raised", Made(events=(gate("listener", 2, inconclusive=True),)), UNKNOWN, 4, "own_gate",
+        "crashed"),
+    Row("an exception in test_start", Made(events=(raised("listener test_start", 1),)), UNKNOWN, 4,
+        "own_gate", "crashed"),
+    Row("the gate said no, and it was slow", Made(times_s=SLOW, events=(gate("process_exit_code", 1),)),
+        FAIL, 3, "own_gate"),
+    Row("the gate said nothing", Made(), PASS, 0),
+)  # fmt: skip
+
+AIMED: Final = (
+    Row("all to another port", Made(hosts={"127.0.0.1:9999": 20}), UNKNOWN, 4, "aimed",
+        "the load went to 127.0.0.1:9999, and nothing to the target 127.0.0.1:8000"),
+    Row("nearly all to another host", Made(hosts={"10.0.0.9:8000": 99, "127.0.0.1:8000": 1}), UNKNOWN, 4,
+        "aimed", "only 1%"),
+    Row("a token from elsewhere", Made(hosts={"127.0.0.1:9999": 2, "127.0.0.1:8000": 18}), PASS, 0, "",
+        "90% of it"),
+    Row("localhost for 127.0.0.1", Made(hosts={"localhost:8000": 20}), PASS, 0),
+    Row("[::1] for 127.0.0.1", Made(hosts={"[::1]:8000": 20}), PASS, 0),
+    Row("an address for a name", Made(target="http://shop.test:8000", hosts={"10.1.2.3:8000": 20}), PASS, 0),
+    Row("a port that the scheme says", Made(target="https://shop.test", hosts={"shop.test:443": 20}), PASS,
+        0),
+    Row("no target was given", Made(target=None, hosts={"10.1.2.3:8000": 20}), PASS, 0, "",
+        "it went to 10.1.2.3:8000"),
+)  # fmt: skip
+
+GENERATOR: Final = (
+    Row("lag that could decide", Made(times_s=(0.52,) * 20, lag_s=0.1), UNKNOWN, 4, "generator",
+        "the generator could not"),
+    Row("slower than its limit by more than the lag", Made(times_s=(0.633,) * 20, lag_s=0.035,
+        requirements=(required(0.1),)),
+        FAIL, 3, "", "p95 is 633ms"),
+    Row("late, and within the limit all the same", Made(lag_s=0.1), PASS, 0),
+    Row("late, and wrong statuses", Made(lag_s=0.1, failed=2), FAIL, 3, "", "error rate is 10%"),
+    Row("late, and timeouts", Made(lag_s=0.1, failed=2, kind=FailureKind.TIMEOUT), UNKNOWN, 4, "generator"),
+    Row("late, and too few requests", Made(lag_s=0.1, requirements=(throughput(50),)), UNKNOWN, 4,
+        "generator"),
+    Row("late, and the promised users were not there", Made(lag_s=0.1, there=5), UNKNOWN, 4, "promised"),
+    Row("k6 had no processor left", Made(engine="k6", times_s=(0.6,) * 20, lag_s=None,
+        series={("k6", "cpu"): (1.95, Unit.CORES, 2.0)}), UNKNOWN, 4, "generator", "k6 used 80%"),
+    Row("on time", Made(), PASS, 0),
+    Row("a hiccup of the machine", Made(lag_s=0.015), PASS, 0),
+    Row("an engine without a heartbeat", Made(lag_s=None), PASS, 0),
+)  # fmt: skip
+
+UNDISTURBED: Final = (
+    Row("strangers had the processors, and it was slow", Made(times_s=SLOW, series=SERVICE), UNKNOWN, 4,
+        "undisturbed",
+        "others used 1.6 of 2 cores (stress 1.5)"),
+    Row("strangers had them, too few requests", Made(series=SERVICE, requirements=(throughput(50),)),
+        UNKNOWN, 4,
+        "undisturbed", "stress 1.5"),
+    Row("strangers had them, and it held", Made(series=SERVICE), PASS, 0, "", "strangers only make slower"),
+    Row("the service burnt its processors itself", Made(times_s=SLOW, series=OWN_BURN), FAIL, 3),
+    Row("niced strangers, and it held", Made(series=NICED), PASS, 0),
+    Row("niced strangers, and it was slow", Made(times_s=SLOW, series=NICED), FAIL, 3),
+    Row("its database had them", Made(times_s=SLOW, series=DATABASE), FAIL, 3),
+    Row("strangers had them, and statuses were wrong", Made(series=SERVICE, failed=5), FAIL, 3, "",
+        "error rate"),
+    Row("nothing was watched", Made(times_s=SLOW), FAIL, 3),
+)  # fmt: skip
+
+
+def _strict(limit_s: float) -> tuple[Requirement, ...]:
+    return (replace(required(limit_s), strict=True),)
+
+
+MIXED = tuple(0.1 + 0.01 * n for n in range(20))
+CERTAIN: Final = (
+    Row("near its limit, strict", Made(times_s=MIXED, requirements=_strict(0.2805)), UNKNOWN, 4, "certain",
+        "samples"),
+    Row("near its limit", Made(times_s=MIXED, requirements=(required(0.2805),)), PASS, 0, "",
+        "contains its limit"),
+    Row("far from its limit, strict", Made(times_s=MIXED, requirements=_strict(0.5)), PASS, 0),
+    Row("far beyond its limit, strict", Made(times_s=SLOW, requirements=_strict(0.5)), FAIL, 3),
+    Row("too few samples", Made(planned_s=5, times_s=(0.1,), requirements=TIMES), UNKNOWN, 4, "",
+        "are needed"),
+)  # fmt: skip
+
+HEALTHY: Final = (
+    Row("a run of 20 s", Made(), PASS, 0),
+    Row("k6", Made(engine="k6"), PASS, 0),
+    Row("one user", Made(level=1), PASS, 0),
+    Row("a thousand users", Made(level=1000), PASS, 0),
+    Row("an old run file", Made(tells=False), PASS, 0),
+    Row("an old run file of k6", Made(tells=False, engine="k6", lag_s=None), PASS, 0),
+    Row("arrivals", Made(open_model=True, level=20), PASS, 0),
+    Row("arrivals, an old run file", Made(open_model=True, level=20, tells=False), PASS, 0),
+    Row("many stages", Made(planned_s=40, profile=staged((10, 5), (10, 5), (10, 10), (10, 10), start=5)),
+        PASS, 0),
+    Row("a load of the scenario's own", Made(profile=Profile(ProfileKind.SCENARIO)), PASS, 0),
+    Row("slow answers within a wide limit", Made(times_s=SLOW, requirements=(required(2.0),)), PASS, 0),
+    Row("fast answers", Made(times_s=(0.001,) * 50), PASS, 0),
+    Row("one failure in a thousand", Made(times_s=(0.1,) * 1000, failed=1), PASS, 0),
+    Row("throughput", Made(requirements=(throughput(15),)), PASS, 0),
+    Row("requests in flight at the stop", Made(events=(event(20, EventKind.IN_FLIGHT, count=3),)), PASS, 0),
+    Row("a check of the scenario that failed once", Made(events=(
+        event(3, EventKind.CHECKED, name="has a title", passes=399, fails=1),)), PASS, 0),
+    Row("statuses that the scenario allows", Made(events=(
+        event(3, EventKind.STATUSES, endpoint="GET /api/loans", counts={"200": 200, "429": 200}),)), PASS, 0),
+    Row("a monitor was lost", Made(events=(event(3, EventKind.MONITOR_LOST, "postgres is lost",
+        monitor="postgres"),)), PASS, 0),
+    Row("the clock was set", Made(events=(event(3, EventKind.CLOCK_SET, "the clock was set back"),)), PASS,
+        0),
+    Row("slow", Made(times_s=SLOW), FAIL, 3, "", "p95 is 900ms"),
+    Row("failing", Made(failed=5), FAIL, 3, "", "error rate is 25%"),
+    Row("nothing required", Made(requirements=()), UNKNOWN, 4, "", "nothing was required"),
+)  # fmt: skip
+
+CATALOGUE: Final = (
+    *PLAYED, *PROMISED, *AS_WRITTEN, *ANSWERED, *CONSERVED, *OWN_GATE, *AIMED, *GENERATOR, *UNDISTURBED,
+    *CERTAIN, *HEALTHY,
+)  # fmt: skip

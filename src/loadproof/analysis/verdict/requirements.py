@@ -186,12 +186,8 @@ def describe(requirement: Requirement) -> str:
             what = f"{requirement.statistic} response time"
         case Subject.THROUGHPUT:
             what = "throughput" if requirement.statistic is not Statistic.COUNT else "requests"
-        case Subject.ERROR_RATE:
-            what = "error rate"
-        case Subject.RECOVERY_TIME | Subject.PEAK_ERROR_RATE | Subject.GOODPUT:
-            what = requirement.subject.replace("_", " ")
-        case Subject.EXCEPTIONS:
-            what = "exception rate"
+        case subject if subject in _NAMES:
+            what = _NAMES[subject]
         case Subject.CHECKS:
             what = f"check '{requirement.metric}'" if requirement.metric else "checks"
         case Subject.GROWTH:
@@ -210,6 +206,13 @@ def describe(requirement: Requirement) -> str:
     return what
 
 
+_NAMES: dict[Subject, str] = {
+    Subject.ERROR_RATE: "error rate",
+    Subject.EXCEPTIONS: "exception rate",
+    Subject.RECOVERY_TIME: "recovery time",
+    Subject.PEAK_ERROR_RATE: "peak error rate",
+    Subject.GOODPUT: "goodput",
+}
 _WINDOWS: dict[str, str] = {"whole": "the whole load", "stage": "each stage", "steady": "steady state"}
 
 

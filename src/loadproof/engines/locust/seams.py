@@ -35,6 +35,7 @@ class Part(StrEnum):
     LAST_REPORT = "the last second of a worker process comes with its end"
     REPORTS = "workers report every three seconds, so that live figures come later"
     LOST_WORKERS = "Locust itself decides when a worker is lost, which takes it longer"
+    SPREADING = "the users of a second start together, so that each waits for the others"
     STOPPING = "a waiting user may send one more request at the stop, and be stopped in it"
     PACES = "how late paced users start their tasks is not measured"
     OPEN_MODEL = "tasks cannot wait for arrivals: --rate and stages of a rate cannot be played"
@@ -150,6 +151,9 @@ SEAMS = (
     Seam(Part.SENDING, f"{_CLIENTS}:HttpSession", "_send_request_safe_mode"),
     Seam(Part.SENDING, f"{_FAST}:FastHttpSession", "_send_request_safe_mode"),
     Seam(Part.LAST_REPORT, "locust.runners:WorkerRunner", "_send_stats", ("self",)),
+    Seam(
+        Part.SPREADING, "locust.runners:Runner", "spawn_users", ("self", "user_classes_spawn_count", "wait")
+    ),
     Seam(Part.STOPPING, "locust:User", "stop", ("self", "force")),
     Seam(Part.STOPPING, "locust:User", "_state"),
     Seam(Part.STOPPING, "locust:User", "_group"),

@@ -25,7 +25,7 @@ from loadproof.clock import wall_clock
 from loadproof.engines.exemplars import Exemplars, described_response
 from loadproof.engines.locust import seams, session
 from loadproof.engines.locust.channel import encode
-from loadproof.engines.locust.inside import guard, stopping
+from loadproof.engines.locust.inside import guard, spreading, stopping
 from loadproof.engines.locust.inside.course import Course
 from loadproof.engines.locust.inside.failures import classify
 from loadproof.engines.locust.inside.heartbeat import Heartbeat
@@ -114,6 +114,7 @@ class Plugin:
         if not isinstance(runner, MasterRunner):
             self._heartbeat.start()
             stopping.attach(runner)
+            spreading.attach(runner)
         if self._open is not None:
             self._open.attach(environment, runner)
         elif not isinstance(runner, MasterRunner):

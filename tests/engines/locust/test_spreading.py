@@ -1,0 +1,73 @@
+"""Users of a second start evenly over it, and none is lost when the order to start them is withdrawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import gevent
+import pytest
+
+from loadproof.engines.locust.inside.spreading import WINDOW_S, start_evenly
+
+
+@dataclass
+class Course:
+    """A clock that moves only when somebody sleeps; each start takes `work_s`."""
+
+    work_s: float = 0.0
+    killed_after: int | None = None
+    now: float = 100.0
+    starts: list[tuple[float, str]] = field(default_factory=list)
+
+    def start(self, counts: dict[str, int]) -> list[str]:
+        names = [name for name, count in counts.items() for _ in range(count)]
+        self.starts += [(self.now, name) for name in names]
+        self.now += self.work_s * len(names)
+        return names
+
+    def sleep(self, seconds: float) -> None:
+        if self.killed_after is not None and len(self.starts) >= self.killed_after:
+            raise gevent.GreenletExit
+        self.now += seconds
+
+    def play(self, counts: dict[str, int]) -> list[str]:
+        return start_evenly(self.start, counts, lambda: self.now, self.sleep)
+
+
+def test_starts_are_even() -> None:
+    """Ten users start a tenth of the window apart, the first at once."""
+    course = Course()
+    course.play({"A": 10})
+    times = [time - 100.0 for time, _ in course.starts]
+    assert times == pytest.approx([WINDOW_S * index / 10 for index in range(10)])
+
+
+def test_classes_are_mixed_by_their_shares() -> None:
+    """Each third of the window has a third of each class."""
+    course = Course()
+    course.play({"A": 6, "B": 3})
+    names = [name for _, name in course.starts]
+    assert [names[i : i + 3].count("B") for i in (0, 3, 6)] == [1, 1, 1]
+
+
+def test_who_is_late_catches_up() -> None:
+    """Users that cost more than their share of the window start one after the other without a wait."""
+    course = Course(work_s=0.2)
+    started = course.play({"A": 10})
+    assert len(started) == 10
+    assert course.now - 100.0 == pytest.approx(10 * 0.2)
+
+
+def test_a_withdrawn_order_loses_nobody() -> None:
+    """Locust counts all users of an order as started: those not started yet start at once."""
+    course = Course(killed_after=3)
+    with pytest.raises(gevent.GreenletExit):
+        course.play({"A": 4, "B": 4})
+    assert sorted(name for _, name in course.starts) == ["A"] * 4 + ["B"] * 4
+
+
+def test_nobody_to_start() -> None:
+    """An order of nobody is done at once."""
+    course = Course()
+    assert course.play({"A": 0}) == []
+    assert course.now == 100.0

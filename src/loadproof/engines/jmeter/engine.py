@@ -20,17 +20,20 @@ from loadproof.engines.jmeter.installation import Installation, Java, find_java,
 from loadproof.engines.jmeter.log import Log
 from loadproof.engines.jmeter.orders import SHUTDOWN, STOP_NOW, free_port, order
 from loadproof.engines.jmeter.pipe import Pipe
+from loadproof.engines.jmeter.promise import promise_of
 from loadproof.engines.jmeter.report import Reporting
 from loadproof.engines.jmeter.rows import Rows
 from loadproof.engines.jmeter.samplers import Samplers
 from loadproof.engines.jmeter.threads import outside_names, own_profile
+from loadproof.engines.one_by_one import TrialsOneByOne
 from loadproof.engines.process import Process
 from loadproof.errors import EngineError, Problem
-from loadproof.model import Event, EventKind, Inspection, Outcome, ProfileKind
+from loadproof.model import Event, EventKind, Inspection, Outcome, Profile, ProfileKind
 from loadproof.safety.guard import Policy
 
 if TYPE_CHECKING:
     from loadproof.engines import Sink
+    from loadproof.engines.trials import Orders
     from loadproof.model import Plan
 
 _DRAIN_EVERY_S: Final = 0.5
@@ -50,6 +53,7 @@ class JMeterEngine:
         self._stops = 0
         self._ending: asyncio.Task[None] | None = None
         self._scenario = ""
+        self._trials: TrialsOneByOne | None = None
 
     def versions(self) -> dict[str, str]:
         """The versions of the JMeter and the Java that would run; empty without them."""
@@ -72,7 +76,7 @@ class JMeterEngine:
             return Inspection(found)
         if found.problems:
             return Inspection(tuple(found.problems))
-        own = own_profile(found.file, found.values) if plan.profile.kind is ProfileKind.SCENARIO else None
+        own = _own_load(found) if plan.profile.kind is ProfileKind.SCENARIO else None
         return Inspection((), own_targets(found, plan.target), own, advice=jmeter_advice(found))
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
@@ -91,16 +95,26 @@ class JMeterEngine:
             outside = outside_names(found.file)
             rows = self._rows = Rows(Samplers(found.file.walk()), outside, plan.options.get("slow_s"))
             log = self._log = Log(sink.now, outside)
-            profile = own_profile(found.file, found.values)
-            reporting = Reporting(sink, rows, log, profile)
+            arrivals = plan.profile.open_model or plan.profile.kind is ProfileKind.SCENARIO
+            promise = promise_of(found.file, found.values) if arrivals else None
+            reporting = Reporting(sink, rows, log, promise)
             code = await self._drive(argv, plan, folder, reporting)
             outcome = self._outcome(code, reporting)
             reporting.finish(code, cut=outcome is not Outcome.COMPLETED and log.summary is None)
             return outcome
 
+    async def run_trials(self, plan: Plan, sink: Sink, orders: Orders) -> Outcome:
+        """See `TrialEngine`."""
+        self._trials = TrialsOneByOne(JMeterEngine)
+        if self._stops:
+            return Outcome.INTERRUPTED
+        return await self._trials.run(plan, sink, orders)
+
     def stop(self) -> None:
         """The first time users finish their request; the second time the JVM is killed."""
         self._stops += 1
+        if self._trials is not None:
+            self._trials.stop()
         if self._process is None:
             return
         if self._stops == 1 and self._log is not None and self._log.port is not None:
@@ -189,6 +203,12 @@ class JMeterEngine:
             Event(now_s, EventKind.ENGINE_DIED, message, {"exit_code": code, "last_lines": log.errors[-3:]})
         )
         return Outcome.ENGINE_FAILED
+
+
+def _own_load(found: Resolved) -> Profile | None:
+    """What the plan itself plans: arrivals where it promises some, else users."""
+    promise = promise_of(found.file, found.values)
+    return promise.profile if promise else own_profile(found.file, found.values)
 
 
 def _programs() -> tuple[Installation, Java]:

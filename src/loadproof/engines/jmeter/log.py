@@ -72,6 +72,8 @@ class Log:
         """When the first user of a main group started."""
         self.ended_s: float | None = None
         """When the last one finished."""
+        self.group_s: float | None = None
+        """When the first main group began, before its first user where arrivals are open."""
         self.users = 0
         self.started = 0
         self.finished = 0
@@ -150,6 +152,8 @@ class Log:
         if _STARTED in rest or _FINISHED in rest:
             self._thread(rest, self._time(match))
             return
+        if self.group_s is None and ": Starting ThreadGroup: " in rest:
+            self.group_s = self._time(match)
         for text, how in _STOPS.items():
             if text in rest:
                 self.ended_by = self.ended_by or (how, rest.partition(text)[2])

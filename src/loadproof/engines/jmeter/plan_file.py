@@ -32,7 +32,16 @@ class Node:
 
     @property
     def name(self) -> str:
-        return self.attributes.get("name", "")
+        """A property's name; numbers with a fraction have it in an element of its own."""
+        return self.attributes.get("name") or self._inner("name")
+
+    @property
+    def value(self) -> str:
+        """A property's value as it is written."""
+        return self.text.strip() or self._inner("value")
+
+    def _inner(self, tag: str) -> str:
+        return next((child.text.strip() for child in self.children if child.tag == tag), "")
 
 
 @dataclass(slots=True)
@@ -68,7 +77,7 @@ class Element:
     def text(self, name: str) -> str:
         """The property as it is written; "" when it is not."""
         found = self.property(name)
-        return found.text.strip() if found is not None else ""
+        return found.value if found is not None else ""
 
     def line_of(self, name: str) -> int:
         """The line of a property, or else of the element."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from loadproof.engines.exemplars import slow_request
-from loadproof.engines.jmeter.arrivals import Arrivals
 from loadproof.engines.jmeter.exits import meaning
 from loadproof.engines.jmeter.outcomes import REFUSED_BY_GUARD
+from loadproof.engines.jmeter.promise import Arrivals, Counted
 from loadproof.model import Event, EventKind, Reading, Unit
 
 if TYPE_CHECKING:
     from loadproof.engines import Sink
     from loadproof.engines.jmeter.log import Log
+    from loadproof.engines.jmeter.promise import Promise
     from loadproof.engines.jmeter.rows import Batch, Conditions, Rows
-    from loadproof.model import Profile
 
 _DISTINCT_ERRORS: Final = 500
+_ALL_SETTLED_S: Final = 10.0
 _CONDITIONS_EVERY_S: Final = 1.5
 """A run that is killed may lose two seconds."""
 _ROWS_BEFORE_LOG_S: Final = 2.0
@@ -26,12 +27,12 @@ _ROWS_BEFORE_LOG_S: Final = 2.0
 class Reporting:
     """One run's way from the pipes to the sink."""
 
-    def __init__(self, sink: Sink, rows: Rows, log: Log, profile: Profile | None) -> None:
+    def __init__(self, sink: Sink, rows: Rows, log: Log, promise: Promise | None) -> None:
         self.sink = sink
         self.rows = rows
         self.log = log
         self.began = False
-        self._arrivals = Arrivals(profile)
+        self._arrivals = Arrivals(promise)
         self._errors: set[object] = set()
         self._checks: dict[str, list[int]] = {}
         self._raised: set[tuple[str, str]] = set()
@@ -63,9 +64,16 @@ class Reporting:
                 self.sink.reading(Reading(float(second), "load", "users", float(users), Unit.COUNT))
             if not last:
                 self.sink.reading(Reading(now_s, "load", "users", float(self.log.users), Unit.COUNT))
-        until_s = now_s + 10.0 if last else now_s
-        for reading in self._arrivals.take(self.log.starts_by_second, self.log.began_s, until_s):
-            self.sink.reading(reading)
+        until_s = now_s + _ALL_SETTLED_S if last else now_s
+        if self._arrivals.counted is not Counted.LOG:
+            users = self._arrivals.counted is Counted.USERS
+            starts = self.log.starts_by_second if users else self.rows.starts_by_second
+            for reading in self._arrivals.take(starts, self._began_s(), until_s):
+                self.sink.reading(reading)
+        elif last and self.log.arrivals:
+            due, done = (self.log.arrivals.get(key, 0) for key in ("arrivals", "done"))
+            for reading in self._arrivals.counted_by_log(due, done, self.log.began_s):
+                self.sink.reading(reading)
 
     def finish(self, code: int, *, cut: bool) -> None:
         """What JMeter says at its end. `cut`: users may have been in a request when it ended."""
@@ -83,10 +91,14 @@ class Reporting:
                 "errors": self.log.summary and self.log.summary[1]}  # fmt: skip
         self.sink.event(Event(now_s, EventKind.ENGINE_SUMMARY, "JMeter's own summary", data))
 
+    def _began_s(self) -> float | None:
+        """When the load began by the log: with its first user, arrivals with their schedule."""
+        return self.log.group_s if self._arrivals.counted is Counted.USERS else self.log.began_s
+
     def _begin(self, now_s: float, *, last: bool) -> None:
         if self.began:
             return
-        began_s = self.log.began_s
+        began_s = self._began_s()
         first_s = self.rows.first_s
         if began_s is None and first_s is not None and (last or now_s > first_s + _ROWS_BEFORE_LOG_S):
             began_s = first_s

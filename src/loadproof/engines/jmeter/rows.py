@@ -118,6 +118,8 @@ class Rows:
         """All leaves on the network so far."""
         self.told = 0
         """Rows that JMeter's own summary counts: at the top, and of no transaction."""
+        self.starts_by_second: Counter[int] = Counter()
+        """Samplers' runs of the load's own groups, by the second in which they began."""
         self.first_s: float | None = None
         """When the first row outside set-up began."""
         self.last_s: float | None = None
@@ -244,6 +246,8 @@ class Rows:
             self._sum(frame, failed=failed)
         else:
             frame.leaves.append(_Leaf(frame, failed, frame.said))
+        if not transaction and (not self._stack or not self._stack[-1].http):
+            self._started(frame)
         if self._stack:
             self._stack[-1].leaves += frame.leaves
             return
@@ -344,6 +348,10 @@ class Rows:
             return row | ({"error": said} if leaf.failed else {})
 
         cell.floor_ms = self._exemplars.keep(key, elapsed_ms, described)
+
+    def _started(self, frame: _Frame) -> None:
+        if frame.a.get("tn", "").rpartition(" ")[0] not in self._outside:
+            self.starts_by_second[int(frame.a["ts"]) // 1000] += 1
 
     def _span(self, frame: _Frame) -> None:
         if frame.a.get("tn", "").rpartition(" ")[0] in self._outside:

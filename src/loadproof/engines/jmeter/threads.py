@@ -44,8 +44,6 @@ def own_profile(plan: PlanFile, values: Values) -> Profile | None:
     groups = groups_of(plan)
     if not groups or any(e.flag("TestPlan.serialize_threadgroups") for e in plan.of("TestPlan")):
         return None
-    if len(groups) == 1 and groups[0].simple_kind == OPEN_MODEL:
-        return open_profile(groups[0], values)
     curves = []
     for group in groups:
         curve = _curve(group, values)
@@ -83,6 +81,26 @@ def open_profile(group: Element, values: Values) -> Profile | None:
     while stages and stages[-1].duration_s == 0:
         stages.pop()
     return Profile(ProfileKind.SCENARIO, tuple(stages), open_model=True, start=start) if stages else None
+
+
+def arrivals_profile(group: Element, values: Values) -> Profile | None:
+    """The arrivals of an Arrivals Thread Group; None when they are not known."""
+    unit_s = 60.0 if group.text("Unit") == "M" else 1.0
+    texts = (group.text(name) or "0" for name in ("TargetLevel", "RampUp", "Hold"))
+    level, ramp, hold = (values.number(text) for text in texts)
+    if level is None or ramp is None or hold is None:
+        return None
+    rate_per_s = level / unit_s
+    stages = [Stage(ramp * unit_s, rate_per_s)] if ramp else []
+    stages += [Stage(hold * unit_s, rate_per_s)] if hold else []
+    start = 0.0 if ramp else rate_per_s
+    return Profile(ProfileKind.SCENARIO, tuple(stages), open_model=True, start=start) if stages else None
+
+
+def own_curve_profile(group: Element, values: Values) -> Profile | None:
+    """The users of one group over time; None when nobody can say."""
+    curve = _curve(group, values)
+    return _sum_of([curve]) if curve is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +170,9 @@ def endless(group: Element, values: Values) -> bool:
     if controller is None:
         return False
     found = {child.name: child.text.strip() for child in controller.children}
-    loops = values.number(found.get("LoopController.loops", "1"))
-    return loops == -1 or (found.get("LoopController.continue_forever", "").lower() == "true" and loops == -1)
+    # Where it is not written, JMeter goes on for ever after the loops.
+    for_ever = found.get("LoopController.continue_forever", "true").lower() == "true"
+    return for_ever or values.number(found.get("LoopController.loops", "1")) == -1
 
 
 def _concurrency_curve(group: Element, values: Values) -> _Curve | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from loadproof.engines.advice import too_few_for_arrivals
 from loadproof.engines.health import watch_for_ever
+from loadproof.engines.k6 import words
 from loadproof.engines.k6.advice import k6_advice, max_users
 from loadproof.engines.k6.archive import needs_rewriting, rewrite
 from loadproof.engines.k6.arguments import (
@@ -28,8 +29,8 @@ from loadproof.engines.k6.options import Options, profile_of, thresholds
 from loadproof.engines.k6.pipe import SamplePipe
 from loadproof.engines.k6.reader import Reader
 from loadproof.engines.k6.report import Reporting
-from loadproof.engines.k6.trials import K6Trials
 from loadproof.engines.k6.words import CUT_SHORT, JUDGEABLE, SCRIPT_ABORTED, meaning
+from loadproof.engines.one_by_one import TrialsOneByOne
 from loadproof.engines.process import Process
 from loadproof.errors import EngineError, Problem
 from loadproof.model import Event, EventKind, Inspection, Outcome, Profile, ProfileKind
@@ -53,7 +54,7 @@ class K6Engine:
     def __init__(self) -> None:
         self._process: Process | None = None
         self._stops = 0
-        self._trials: K6Trials | None = None
+        self._trials: TrialsOneByOne | None = None
 
     def versions(self) -> dict[str, str]:
         """The version of the k6 that would run; empty without one."""
@@ -120,7 +121,7 @@ class K6Engine:
 
     async def run_trials(self, plan: Plan, sink: Sink, orders: Orders) -> Outcome:
         """See `TrialEngine`."""
-        self._trials = K6Trials(K6Engine)
+        self._trials = TrialsOneByOne(K6Engine, summary=words.END_OF_TEST, cut_short=words.BY_SIGNAL)
         if self._stops:
             return Outcome.INTERRUPTED
         return await self._trials.run(plan, sink, orders)

@@ -1,5 +1,4 @@
-"""k6 plays trials by one process for each: its executors cannot be told a new rate that the script's
-scenario did not plan."""
+"""Trials by one process of the engine for each: k6 and JMeter cannot be told a new load while they run."""
 
 from __future__ import annotations
 
@@ -7,10 +6,10 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loadproof.engines.k6 import words
 from loadproof.model import Event, EventKind, Outcome, Profile, ProfileKind, Stage
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable
 
     from loadproof.engines import Engine, Sink
@@ -20,11 +19,23 @@ if TYPE_CHECKING:
 _HOPELESS_EVERY_S = 1.0
 
 
-class K6Trials:
+class TrialsOneByOne:
     """A sequence of engines, each of which serves one trial."""
 
-    def __init__(self, make_engine: Callable[[], Engine]) -> None:
+    def __init__(
+        self,
+        make_engine: Callable[[], Engine],
+        *,
+        summary: str | None = None,
+        cut_short: re.Pattern[str] | None = None,
+    ) -> None:
+        """What the engine prints of each trial is passed on, but not from the line with `summary` on.
+
+        Nor a line like `cut_short` of a trial that was cut short on purpose.
+        """
         self._make_engine = make_engine
+        self._summary = summary
+        self._cut_short = cut_short
         self._engine: Engine | None = None
         self._stops = 0
 
@@ -34,7 +45,7 @@ class K6Trials:
         ended_s = sink.now()
         outcome = Outcome.COMPLETED
         while not self._stops and (order := orders.next()) is not None:
-            trial = _TrialSink(sink, order, tell_start=not began)
+            trial = _TrialSink(sink, order, self._summary, self._cut_short, tell_start=not began)
             outcome = await self._play(plan, trial, order, orders)
             began, ended_s = began or trial.began, trial.ended_s or sink.now()
             if outcome is not Outcome.COMPLETED:
@@ -71,9 +82,19 @@ def _profile(plan: Plan, order: TrialOrder) -> Profile:
 
 
 class _TrialSink:
-    """Passes on what one k6 measures; its load's begin and end become those of the trial."""
+    """Passes on what one process measures; its load's begin and end become those of the trial."""
 
-    def __init__(self, sink: Sink, order: TrialOrder, *, tell_start: bool) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        order: TrialOrder,
+        summary: str | None,
+        cut_short: re.Pattern[str] | None,
+        *,
+        tell_start: bool,
+    ) -> None:
+        self._summary = summary
+        self._cut_short = cut_short
         self.cut = False
         self.began = False
         self.ended_s: float | None = None
@@ -86,9 +107,10 @@ class _TrialSink:
         self.now: Callable[[], float] = sink.now
 
     def log(self, line: str) -> None:
-        """What the script prints; k6's own summary of each trial is left out, and that it was cut short."""
-        self._summing_up = self._summing_up or words.END_OF_TEST in line
-        if not self._summing_up and not (self.cut and words.BY_SIGNAL.search(line)):
+        """What the scenario prints; the engine's own summary is left out, and that it was cut short."""
+        self._summing_up = self._summing_up or (self._summary is not None and self._summary in line)
+        cut = self.cut and self._cut_short is not None and self._cut_short.search(line) is not None
+        if not self._summing_up and not cut:
             self._sink.log(line)
 
     def event(self, event: Event) -> None:

@@ -1,0 +1,186 @@
+"""Arrivals that a plan promises by its group or its timers, and what came of them.
+
+JMeter's timers only ever wait: with too few users they make fewer requests than they say, and JMeter says
+nothing. When exactly each arrival was due stands nowhere (some are drawn at random), only how many each stage
+has. So what came counts as planned when it came, and what is missing at the end of a stage is spread evenly
+over its seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from loadproof.engines.jmeter.threads import (
+    ARRIVALS,
+    OPEN_MODEL,
+    arrivals_profile,
+    groups_of,
+    open_profile,
+    own_curve_profile,
+)
+from loadproof.model import Profile, ProfileKind, Reading, Stage, Unit
+
+if TYPE_CHECKING:
+    from loadproof.engines.jmeter.plan_file import Element, PlanFile
+    from loadproof.engines.jmeter.values import Values
+
+_SETTLED_S: Final = 2.0
+_SLACK: Final = 0.02
+_PER_USER: Final = "0"
+"""`calcMode` "this thread only" of a Constant Throughput Timer."""
+
+
+class Counted(Enum):
+    """What an arrival is in JMeter's own figures."""
+
+    USERS = auto()
+    """Each arrival starts a user."""
+    SAMPLES = auto()
+    """Each is a sampler's run."""
+    LOG = auto()
+    """The group counts them itself, and says so at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Planned arrivals over time."""
+
+    profile: Profile
+    counted: Counted
+
+
+def promise_of(plan: PlanFile, values: Values) -> Promise | None:
+    """What the plan promises; None where it promises users only, or nobody can say."""
+    groups = groups_of(plan)
+    if len(groups) != 1:
+        return None
+    group = groups[0]
+    profile: Profile | None
+    if group.simple_kind == OPEN_MODEL:
+        profile = open_profile(group, values)
+        return Promise(profile, Counted.USERS) if profile else None
+    if group.simple_kind == ARRIVALS:
+        profile = arrivals_profile(group, values)
+        return Promise(profile, Counted.LOG) if profile else None
+    own = own_curve_profile(group, values)
+    timers = [child for holder in (group, *group.above()) for child in holder.below]
+    for timer in timers:
+        profile = _by_timer(timer, values, own)
+        if profile is not None:
+            return Promise(profile, Counted.SAMPLES)
+    return None
+
+
+def _by_timer(timer: Element, values: Values, own: Profile | None) -> Profile | None:
+    kind = timer.simple_kind
+    if kind == "VariableThroughputTimer":
+        return _shaped(timer, values)
+    if own is None or kind not in ("ConstantThroughputTimer", "PreciseThroughputTimer"):
+        return None
+    throughput = values.number(timer.text("throughput"))
+    if throughput is None:
+        return None
+    if kind == "PreciseThroughputTimer":
+        period_s = values.number(timer.text("throughputPeriod") or "3600")
+        return _steady(own, throughput / period_s) if period_s else None
+    users = max([own.start, *(stage.target for stage in own.stages)])
+    if any(stage.target != users for stage in own.stages) or own.start != users:
+        return None  # users who come and go: what each of them adds is not one rate
+    mode = timer.text("calcMode") or _PER_USER
+    return _steady(own, throughput / 60 * (users if mode == _PER_USER else 1.0))
+
+
+def _steady(own: Profile, rate_per_s: float) -> Profile:
+    stages = (Stage(own.duration_s, rate_per_s),)
+    return Profile(ProfileKind.SCENARIO, stages, open_model=True, start=rate_per_s)
+
+
+def _shaped(timer: Element, values: Values) -> Profile | None:
+    rows = timer.property("load_profile")
+    stages: list[Stage] = []
+    start: float | None = None
+    level = 0.0
+    for row in rows.children if rows is not None else ():
+        cells = [values.number(cell.text.strip()) for cell in row.children]
+        known = [cell for cell in cells if cell is not None]
+        if len(known) != 3 or len(cells) != 3:
+            return None
+        begin, end, duration_s = known
+        if start is None:
+            start = begin
+        elif begin != level:
+            stages.append(Stage(0.0, begin))
+        stages.append(Stage(duration_s, end))
+        level = end
+    return (
+        Profile(ProfileKind.SCENARIO, tuple(stages), open_model=True, start=start or 0.0) if stages else None
+    )
+
+
+class Arrivals:
+    """Planned and started arrivals of a run, as readings."""
+
+    def __init__(self, promise: Promise | None) -> None:
+        self._promise = promise
+        self._stages = _stages(promise.profile) if promise is not None else []
+        self._told: Counter[int] = Counter()
+        self._done = 0
+
+    @property
+    def counted(self) -> Counted | None:
+        """What is counted as an arrival; None without a promise."""
+        return self._promise.counted if self._promise else None
+
+    def take(self, starts: Counter[int], began_s: float | None, now_s: float) -> list[Reading]:
+        """Readings that are new: from all starts by second so far, and the begin of the load."""
+        if not self._stages or began_s is None:
+            return []
+        readings = []
+        for second, count in starts.items():
+            new = count - self._told[second]
+            if new and second + 1 + _SETTLED_S < now_s:
+                self._told[second] = count
+                readings += [_reading("planned", second, new), _reading("started", second, new)]
+        while (
+            self._done < len(self._stages) and began_s + self._stages[self._done][1] + 2 * _SETTLED_S < now_s
+        ):
+            readings += self._missing(starts, began_s)
+            self._done += 1
+        return readings
+
+    def counted_by_log(self, due: int, done: int, began_s: float | None) -> list[Reading]:
+        """The same from the group's own figures, which have no times: told in the middle of the load."""
+        if not self._stages or began_s is None:
+            return []
+        middle = int(began_s + self._stages[-1][1] / 2)
+        return [_reading("planned", middle, max(due, done)), _reading("started", middle, done)]
+
+    def _missing(self, starts: Counter[int], began_s: float) -> list[Reading]:
+        """Planned arrivals of the stage that is over which never came."""
+        first_s, end_s, due = self._stages[self._done]
+        first, last = int(began_s + first_s), int(began_s + end_s)
+        came = sum(count for second, count in starts.items() if first <= second <= last)
+        missing = due - came
+        seconds = range(first, last) or range(first, first + 1)
+        if missing <= max(2.0, _SLACK * due):
+            return []
+        return [_reading("planned", second, missing / len(seconds)) for second in seconds]
+
+
+def _reading(series: str, second: int, value: float) -> Reading:
+    return Reading(float(second), "load", series, float(value), Unit.COUNT)
+
+
+def _stages(profile: Profile) -> list[tuple[float, float, float]]:
+    """Begin and end of each stage in seconds, and the arrivals that are due in it."""
+    found, time_s, level = [], 0.0, profile.start
+    for stage in profile.stages:
+        due = (level + stage.target) / 2 * stage.duration_s
+        if stage.duration_s > 0:
+            found.append((time_s, time_s + stage.duration_s, due))
+        time_s += stage.duration_s
+        level = stage.target
+    return found

@@ -132,3 +132,58 @@ def test_the_report_has_the_tree() -> None:
     """Among the facts, as it was in the end."""
     report = judge(load(events=[told(*CHAIN)], readings=USED, slices=[requests("/x", 9)]))
     assert report.facts["service"] == "nginx (3) → php-fpm (3) → mariadbd (3)"
+
+
+PAGE = [
+    *series('metrics.http_requests_total{route="/a"}', 3.0, Unit.PER_SECOND),
+    *series('metrics.http_requests_total{route="/b"}', 2.0, Unit.PER_SECOND),
+    *series("pool.connections.used", 2.0, Unit.COUNT, 10.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("sent", "processes", "share"),
+    [
+        (590, 3, "50%"),  # a master and two workers
+        (590, 2, "50%"),
+        (300, 3, None),  # all of them
+        (590, 1, None),  # nobody shares: the rest went somewhere else
+        (2_000, 3, None),  # a sixth is no worker's share of two or three
+    ],
+)
+def test_a_page_of_one_worker_is_told_and_not_used(sent: int, processes: int, share: str | None) -> None:
+    """What the page counted of what was sent, against the workers that there are."""
+    facts = told(part("node", processes=processes))
+    required = parse_requirements("resource_usage:\n  database_connections_max: 80%\n", "r.yaml")
+    run = load(readings=PAGE, events=[facts], requirements=required, slices=[requests("/x", sent)])
+    findings = {finding.id: finding for finding in judge(run).findings}
+    (judged,) = [finding for finding in findings.values() if finding.subject == "database connections"]
+    if share is None:
+        assert "metrics.partial" not in findings
+        assert judged.verdict is Verdict.PASS
+    else:
+        assert "of the requests: it is of one of 2 workers" in findings["metrics.partial"].sentence
+        assert judged.verdict is Verdict.INCONCLUSIVE
+        assert "have the workers share their metrics" in judged.advice
+
+
+def test_gomaxprocs_of_the_metrics_page_is_a_limit() -> None:
+    """Where the environment does not tell it."""
+    go = part("pocketbase", cores=("the machine", 2.0), runtime="go")
+    full = series("process.pocketbase.cpu", 1.0, Unit.CORES, 2.0)
+    page = series("runtime.go.maxprocs", 1.0, Unit.COUNT)
+    whole = series("process.cpu", 1.0, Unit.CORES, 2.0)
+    assert _judge("  cpu_max: 90%\n", [*whole, *full], told(go)).verdict is Verdict.PASS
+    finding = _judge("  cpu_max: 90%\n", [*whole, *full, *page], told(go))
+    assert finding.verdict is Verdict.FAIL
+    assert "100% of GOMAXPROCS=1" in finding.sentence
+
+
+def test_a_heap_that_is_full_after_each_collection_is_a_limit_of_memory() -> None:
+    """A JVM may use 1.5 % of the machine and have no memory left."""
+    whole = series("process.memory", 0.1 * GIB, Unit.BYTES, 8 * GIB)
+    heap = series("runtime.heap.after_gc", 0.997, Unit.SHARE, 1.0)
+    assert _judge("  memory_max: 80%\n", whole, told(part("java"))).verdict is Verdict.PASS
+    finding = _judge("  memory_max: 80%\n", [*whole, *heap], told(part("java")))
+    assert finding.verdict is Verdict.FAIL
+    assert "runtime.heap.after_gc" in finding.sentence

@@ -195,6 +195,8 @@ def mysql_server() -> Iterator[str]:
         init.write_text(
             "CREATE USER watcher@'127.0.0.1' IDENTIFIED BY 's3cret-pass';\n"
             "CREATE USER watcher@localhost IDENTIFIED BY 's3cret-pass';\n"
+            "CREATE USER admin@'127.0.0.1' IDENTIFIED BY 's3cret-pass';\n"
+            "GRANT ALL ON *.* TO admin@'127.0.0.1';\n"
         )
         data.mkdir()
         if user is not None:
@@ -213,6 +215,11 @@ def mysql_server() -> Iterator[str]:
         with started(command, folder / "log", user):
             wait_until(lambda: accepts(port), 60, "MariaDB's start")
             yield f"mysql://watcher:s3cret-pass@127.0.0.1:{port}/"
+
+
+def as_admin(url: str) -> str:
+    """The URL of `mysql_server` for a user who may do everything."""
+    return url.replace("watcher", "admin")
 
 
 @contextmanager

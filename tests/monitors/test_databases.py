@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -167,5 +168,60 @@ def test_mysql_is_counted() -> None:
         monitor.close()
     found = _values(readings)
     assert found["connections.used"] == 2
-    assert found["queries"] == 31, "30 and the monitor's own"
+    assert found["queries"] == 32, "30 and the monitor's own two"
     assert {r.limit for r in readings if r.series == "connections.used"} == {50.0}
+
+
+def test_who_waits_for_a_row_lock_in_mariadb_is_told() -> None:
+    """With the statements, their values left out, and how many sessions wait."""
+    with servers.mysql_server() as url:
+        monitor = load_monitor(Watch("mysql", "mysql", {"url": servers.as_admin(url)}), _clock())
+        monitor.open()
+        holder, waiter = connect(servers.as_admin(url)), connect(servers.as_admin(url))
+        with holder.cursor() as cursor:
+            cursor.execute("CREATE DATABASE shop")
+            cursor.execute("CREATE TABLE shop.stock (id INT PRIMARY KEY, n INT) ENGINE=InnoDB")
+            cursor.execute("INSERT INTO shop.stock VALUES (1, 10)")
+            cursor.execute("BEGIN")
+            cursor.execute("UPDATE shop.stock SET n = n - 1 WHERE id = 1")
+        thread = threading.Thread(
+            target=lambda: waiter.cursor().execute("UPDATE shop.stock SET n = n - 2 WHERE id = 1")
+        )
+        thread.start()
+        found: dict[str, float] = {}
+
+        def waits() -> bool:
+            found.update({reading.series: reading.value for reading in monitor.read()})
+            return found["wait.Lock"] == 1
+
+        servers.wait_until(waits, what="the lock")
+        holder.rollback()
+        thread.join(10)
+        assert found["sessions.active"] == 1
+        assert any(
+            "'UPDATE shop.stock SET n = n - ? WHERE id = ?' waits for a lock" in r for r in monitor.remarks
+        )
+        for connection in (holder, waiter):
+            connection.close()
+        monitor.close()
+
+
+def test_a_user_who_may_have_few_connections_is_measured_against_that() -> None:
+    """MariaDB's and PostgreSQL's limits of one user, however many the server allows."""
+    with servers.mysql_server() as url:
+        with connect(servers.as_admin(url)) as admin, admin.cursor() as cursor:
+            cursor.execute("CREATE USER few@'127.0.0.1' IDENTIFIED BY 'x' WITH MAX_USER_CONNECTIONS 3")
+        monitor = load_monitor(Watch("mysql", "mysql", {"url": servers.as_admin(url)}), _clock())
+        monitor.open()
+        used = connect(url.replace("watcher:s3cret-pass", "few:x"))
+        readings = {reading.series: reading for reading in monitor.read()}
+        used.close()
+        monitor.close()
+    assert (readings["connections.by.few"].value, readings["connections.by.few"].limit) == (1, 3)
+    with servers.postgres() as server:
+        with psycopg.connect(server.url, autocommit=True) as db:
+            db.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 2")
+        monitor = load_monitor(Watch("postgres", "postgres", {"url": server.url}), _clock())
+        readings = {reading.series: reading for reading in monitor.read()}
+        monitor.close()
+    assert (readings["connections.by.few"].value, readings["connections.by.few"].limit) == (0, 2)

@@ -211,3 +211,55 @@ def test_doctor_shows_what_would_be_watched_and_what_is_missing(demo: RunningDem
     assert marks == {"host": "✓", "process": "✓", "metrics": "✓", "postgres": "✓", "redis": "!"}
     assert any("pg_stat_statements is not installed" in text for _, _, text in rows)
     assert SECRET not in str(rows)
+
+
+STUB = """
+import http.server, sys, threading
+
+class Page(http.server.BaseHTTPRequestHandler):
+    path_of_metrics = ""
+
+    def do_GET(self):
+        found = self.path == self.path_of_metrics
+        body = b"# TYPE x_total counter\\nx_total 1\\n" if found else b""
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+class Other(Page):
+    path_of_metrics = sys.argv[3]
+
+Page.path_of_metrics, Other.path_of_metrics = sys.argv[3], sys.argv[4]
+for port, handler in ((sys.argv[2], Other), (sys.argv[1], Page)):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), handler)
+    threading.Thread(target=server.serve_forever).start()
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "found"),
+    [
+        ("/actuator/prometheus", "", "{0}/actuator/prometheus"),
+        ("/q/metrics", "/metrics", "{0}/q/metrics"),
+        ("", "/metrics", "{1}/metrics"),
+    ],
+)
+def test_metrics_are_found_where_frameworks_have_them(own: str, other: str, found: str) -> None:
+    """By the usual paths, and on another port of the same process."""
+    first, second = servers.free_port(), servers.free_port()
+    command = [sys.executable, "-c", STUB, str(first), str(second), own or "-", other or "-"]
+    with subprocess.Popen(command) as service:
+        try:
+            servers.wait_until(lambda: servers.accepts(first) and servers.accepts(second), what="the stub")
+            discovery = discover(f"http://127.0.0.1:{first}")
+            silent = discover(f"http://127.0.0.1:{first}", {"host"})
+        finally:
+            service.kill()
+    (page,) = [item.watch.settings["url"] for item in discovery.found if item.watch.kind == "prometheus"]
+    assert page == found.format(f"http://127.0.0.1:{first}", f"http://127.0.0.1:{second}")
+    assert not [item for item in silent.found if item.watch.kind == "prometheus"]
+    assert not silent.missing

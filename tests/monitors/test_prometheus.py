@@ -234,3 +234,49 @@ def _series_of(url: str) -> set[tuple[str, frozenset[tuple[str, str]]]]:
         labels.pop("instance")
         found.add((name, frozenset(labels.items())))
     return found
+
+
+def test_what_only_grows_is_never_shown_as_a_level() -> None:
+    """Summaries give means of what came since the last sample, and so do counters without a type."""
+    first = (
+        '# TYPE s summary\ns{quantile="0.5"} 0.3\ns_sum 10\ns_count 100\n'
+        '# TYPE h histogram\nh_bucket{le="+Inf"} 10\nh_sum 1\nh_count 10\nplain_total 5\nlevel 7\n'
+    )
+    second = (
+        '# TYPE s summary\ns{quantile="0.5"} 0.4\ns_sum 12\ns_count 110\n'
+        '# TYPE h histogram\nh_bucket{le="+Inf"} 30\nh_sum 3\nh_count 30\nplain_total 9\nlevel 8\n'
+    )
+    with PageServer(first) as server:
+        monitor = _monitor(server)
+        monitor.read()
+        server.text = second
+        found = {reading.series: reading.value for reading in monitor.read()}
+        monitor.close()
+    assert found["s_mean"] == pytest.approx(0.2)
+    assert found["h_mean"] == pytest.approx(0.1)
+    assert (found["s_count"], found["s_sum"]) == (10.0, 2.0)
+    assert found['s{quantile="0.5"}'] == 0.4
+    assert (found["plain_total"], found["level"]) == (4.0, 8.0)
+
+
+def test_springs_pool_is_read_once() -> None:
+    """Its generic name tells the same connections as HikariCP's own."""
+    page = (
+        "hikaricp_connections_active 3\nhikaricp_connections_max 10\n"
+        "jdbc_connections_active 3\njdbc_connections_max 10\n"
+    )
+    with PageServer(page) as server:
+        monitor = _monitor(server)
+        used = [r for r in monitor.read() if (r.source, r.series) == ("pool", "connections.used")]
+        monitor.close()
+    assert [(reading.value, reading.limit) for reading in used] == [(3, 10)]
+
+
+def test_limits_that_only_the_runtime_knows_are_read() -> None:
+    """Go's processors, and a JVM's heap after a collection."""
+    page = 'go_sched_gomaxprocs_threads 1\njvm_memory_usage_after_gc{area="heap",pool="long-lived"} 0.997\n'
+    with PageServer(page) as server:
+        monitor = _monitor(server)
+        found = {r.series: r.value for r in monitor.read() if r.source == "runtime"}
+        monitor.close()
+    assert found == {"go.maxprocs": 1, "heap.after_gc": 0.997}

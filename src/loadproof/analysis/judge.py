@@ -24,6 +24,7 @@ from loadproof.analysis.verdict.load import (
     judge_omission,
     judge_under_load,
 )
+from loadproof.analysis.verdict.pages import partial_page_note
 from loadproof.analysis.verdict.resources import Watched, judge_resource
 from loadproof.analysis.verdict.scenario import checks_of, judge_scenario
 from loadproof.analysis.verdict.service import replaced_note, service_parts
@@ -58,6 +59,7 @@ ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
     find_bottleneck,
     whole_load_note,
     replaced_note,
+    partial_page_note,
 )
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.
 

@@ -20,6 +20,8 @@ class MonitorError(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.answered = False
+        """Something answered, and not what was asked for."""
 
 
 class Monitor(Protocol):

@@ -24,10 +24,15 @@ from loadproof.monitors.parts.table import ProcessTable
 from loadproof.safety.redact import redact_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from loadproof.monitors.parts.part import Part
 
+LOOKED_FOR: Final = frozenset({"host", "process", "prometheus", "postgres", "redis", "mysql"})
+METRICS_PATHS: Final = (
+    "/metrics", "/actuator/prometheus", "/q/metrics", "/management/prometheus", "/prometheus", "/-/metrics",
+)  # fmt: skip
+"""Where Prometheus's client libraries, Spring Boot, Quarkus, JHipster and others have it."""
 _PORTS: Final = {"http": 80, "https": 443}
 _KINDS: Final = {
     "postgres": "postgres", "postgresql": "postgres", "pgsql": "postgres",
@@ -71,22 +76,27 @@ class Discovery:
         self.found.append(Found(Watch(kind, name if not taken else f"{name}-{taken + 1}", settings), why))
 
 
-def discover(target: str | None) -> Discovery:
-    """Look for what serves `target`, a base URL; never raises for what it does not find."""
+def discover(target: str | None, kinds: Collection[str] = LOOKED_FOR) -> Discovery:
+    """Look for what serves `target`, a base URL; never raises for what it does not find.
+
+    Only `kinds` are looked for, and only their lack is told.
+    """
     discovery = Discovery()
     if target is None:
         discovery.missing.append("the target is known only to the scenario: give --target to have it watched")
         return discovery
     parts = urlsplit(target)
     port = parts.port or _PORTS.get(parts.scheme, 80)
+    ports: list[int] = []
     if is_local(parts.hostname or ""):
         discovery.add("host", {}, "the target is on this machine")
-        _find_service(discovery, port)
+        ports = _find_service(discovery, port, kinds)
     else:
         discovery.missing.append(
             f"{parts.hostname} is another machine: name its node_exporter and database below monitors:"
         )
-    _find_metrics(discovery, target)
+    if "prometheus" in kinds:
+        _find_metrics(discovery, target, ports)
     return discovery
 
 
@@ -113,13 +123,15 @@ def is_local(host: str) -> bool:
     return any(ipaddress.ip_address(a.partition("%")[0]).is_loopback or a in own for a in found)
 
 
-def _find_service(discovery: Discovery, port: int) -> None:
+def _find_service(discovery: Discovery, port: int, kinds: Collection[str]) -> list[int]:
+    """What listens on the port, and the databases behind; other ports of the same processes."""
     service = Service([{"port": port}])
     try:
         service.open()
     except MonitorError as error:
-        discovery.missing.append(f"no process: {error}" + (f"; {error.hint}" if error.hint else ""))
-        return
+        if "process" in kinds:
+            discovery.missing.append(f"no process: {error}" + (f"; {error.hint}" if error.hint else ""))
+        return []
     discovery.tree = service.line()
     discovery.add(
         "process", {"port": port}, f"{discovery.tree}: what listens on port {port} and what it works with"
@@ -139,11 +151,13 @@ def _find_service(discovery: Discovery, port: int) -> None:
     for part in service.parts:
         _find_database(discovery, part)
     if (
-        environment
+        set(kinds) & {"postgres", "mysql", "redis"}
+        and environment
         and len(discovery.found) == before
         and not any(part.role is Role.DATABASE for part in service.parts)
     ):
         discovery.missing.append(_NO_DATABASE)
+    return service.other_ports(port)
 
 
 def _find_database(discovery: Discovery, part: Part) -> None:
@@ -236,14 +250,29 @@ def _own_postgres(pid: int) -> str | None:
     return f"postgresql://postgres@{address or 'localhost'}:{port}/postgres"
 
 
-def _find_metrics(discovery: Discovery, target: str) -> None:
-    page = Page(target.rstrip("/") + "/metrics")
-    try:
-        parse_page(page.text(), page.shown)
-    except MonitorError as error:
-        discovery.missing.append(f"no metrics of the service: {error}")
-    else:
-        url = target.rstrip("/") + "/metrics"
-        discovery.add("prometheus", {"url": url}, f"{page.shown} is a page of Prometheus metrics")
-    finally:
-        page.close()
+def _find_metrics(discovery: Discovery, target: str, ports: Sequence[int]) -> None:
+    """The service's page of metrics: by the usual paths, also on other ports of the same processes."""
+    base = urlsplit(target)
+    origin = f"{base.scheme}://{base.netloc}"
+    urls = dict.fromkeys([f"{target.rstrip('/')}/metrics", *(origin + path for path in METRICS_PATHS)])
+    others = [f"http://{base.hostname}:{port}{path}" for port in ports for path in METRICS_PATHS[:2]]
+    first = ""
+    silent: set[int | None] = set()
+    for url in (*urls, *others):
+        port = urlsplit(url).port
+        if port in silent:
+            continue  # nobody there speaks HTTP, or not soon: one look is enough
+        page = Page(url)
+        try:
+            parse_page(page.text(), page.shown)
+        except MonitorError as error:
+            first = first or str(error)
+            if not error.answered:
+                silent.add(port)
+        else:
+            discovery.add("prometheus", {"url": url}, f"{page.shown} is a page of Prometheus metrics")
+            return
+        finally:
+            page.close()
+    paths = ", ".join(METRICS_PATHS)
+    discovery.missing.append(f"no metrics of the service: {first}; tried {paths} and its other ports")

@@ -50,7 +50,7 @@ def select_for(target: str | None, monitors: Mapping[str, Any], queries: list[st
     """The same for a target, the key `monitors` as plan/watching.py has it, and PromQL to be asked."""
     named = {kind: monitors.get(kind) for kind in _KINDS}
     undecided = [kind for kind in _KINDS if named[kind] is None and kind != "promql"]
-    looked = discover(target) if monitors.get("discover", True) and undecided else Discovery()
+    looked = discover(target, undecided) if monitors.get("discover", True) and undecided else Discovery()
     found: list[Found] = []
     for kind in _KINDS:
         settings = named[kind]

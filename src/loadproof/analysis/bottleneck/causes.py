@@ -59,8 +59,12 @@ class Plateau:
 
 def causes(named: Sequence[Named], plateau: Plateau) -> tuple[Named, ...]:
     """What stands behind the saturated resources; `named` may be empty, when none was."""
-    if _locks_are_never_free(plateau.sessions):
-        return (Named(r.LOCKS_KIND.title, r.LOCKS_KIND),)
+    if plateau.sessions is not None and _locks_are_never_free(plateau.sessions):
+        kind = r.LOCKS_KIND
+        if plateau.sessions.source != kind.source:
+            product = "MariaDB" if plateau.database.startswith("mariadb") else "MySQL"
+            kind = replace(kind, source=plateau.sessions.source, title=f"row locks in {product}")
+        return (Named(kind.title, kind),)
     left = _without_symptoms(list(named), plateau)
     kinds = {one.kind.name for one in left}
     if not kinds - {r.HOST_CPU, r.POOL, r.WORKERS} and _database_is_busy(plateau):
@@ -79,10 +83,9 @@ def _named(name: str) -> Named:
     return Named(kind.title, kind)
 
 
-def _locks_are_never_free(sessions: Sessions | None) -> bool:
+def _locks_are_never_free(sessions: Sessions) -> bool:
     return (
-        sessions is not None
-        and sessions.share("Lock") >= _MOSTLY
+        sessions.share("Lock") >= _MOSTLY
         and sessions.by_wait.get("Lock", 0.0) >= 1.0
         and (sessions.lock_share or 0.0) >= _ALWAYS
     )
@@ -122,7 +125,7 @@ def _host_if_free(plateau: Plateau) -> set[str]:
 
 def _database_is_busy(plateau: Plateau) -> bool:
     """As many sessions on processors, or ready to be, as there are processors."""
-    if plateau.sessions is None or plateau.cores is None:
+    if plateau.sessions is None or plateau.cores is None or plateau.sessions.source != r.DATABASE_KIND.source:
         return False
     bound = plateau.sessions.by_wait.get("CPU", 0.0) >= plateau.cores
     return bound and plateau.sessions.share("CPU") >= _MOSTLY

@@ -13,6 +13,7 @@ from loadproof.analysis.bottleneck.law import Answer, attribute
 from loadproof.analysis.bottleneck.levels import levels_of
 from loadproof.analysis.bottleneck.parts import part_resources
 from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
+from loadproof.analysis.verdict.pages import partial_page
 from loadproof.analysis.verdict.service import service_parts
 from loadproof.model import Finding, FindingKind, ProfileKind, Verdict
 
@@ -38,8 +39,10 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
 
     The levels of a capacity run are the loads of its trials, `course`.
     """
-    measured = Measured(run.readings)
-    service = service_parts(run.events)
+    partial = partial_page(run)
+    hidden = partial.sources if partial else frozenset()
+    measured = Measured(reading for reading in run.readings if reading.source not in hidden)
+    service = measured.with_limits_of_runtimes(service_parts(run.events))
     levels = levels_of(run, course)
     if levels is None:
         return _at_one_level(run, measured, service, window)

@@ -10,10 +10,12 @@ import numpy as np
 
 from loadproof.analysis.bottleneck.law import SURELY_FULL, Resource
 from loadproof.analysis.bottleneck.levels import by_level
+from loadproof.analysis.verdict.service import with_limits_of_runtimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from loadproof.analysis.verdict.service import ServiceParts
     from loadproof.model import Reading
 
 
@@ -117,6 +119,11 @@ class Measured:
         for reading in readings:
             self._series[reading.source, reading.series].append(reading)
 
+    def with_limits_of_runtimes(self, service: ServiceParts) -> ServiceParts:
+        """The parts with the limits that a metrics page tells of them."""
+        by_name = {f"{source}.{series}": readings for (source, series), readings in self._series.items()}
+        return with_limits_of_runtimes(service, by_name)
+
     def sources(self, kind: str) -> list[str]:
         """Sources of a kind in the order of their names: `process`, `process-2`."""
         names = {source for source, _ in self._series}
@@ -142,6 +149,20 @@ class Measured:
             totals[int(reading.time_s)] += reading.value
         values = [totals[second] for second in seconds if second in totals]
         return sum(values) / len(values) if values else None
+
+
+_CONNECTIONS_BY: Final = "connections.by."
+"""Of one user or database that may have only so many."""
+
+
+def _user_limits(measured: Measured, groups: Sequence[Sequence[int]]) -> Iterable[tuple[Kind, Resource]]:
+    for source in ("postgres", "mysql"):
+        for series in measured.names(source, _CONNECTIONS_BY):
+            title = f"the connections that {series.removeprefix(_CONNECTIONS_BY)} may have"
+            kind = Kind(
+                "user connections", source, series, title, "raise the limit of that user, or use a pooler"
+            )
+            yield kind, Resource(title, by_level(measured.of(source, series), groups, _share))
 
 
 def measured_resources(
@@ -173,6 +194,7 @@ def measured_resources(
                 )
             title = kind.title if source == kind.source else f"{kind.title} ({source})"
             found[title] = (kind, Resource(title, used, signal, kind.waits_from))
+    found |= {kind.title: (kind, resource) for kind, resource in _user_limits(measured, groups)}
     return found
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from loadproof.analysis.verdict.pages import partial_page
 from loadproof.analysis.verdict.requirements import compare, finding_of, format_value
-from loadproof.analysis.verdict.service import MACHINE, SOURCE, service_parts
+from loadproof.analysis.verdict.service import MACHINE, SOURCE, service_parts, with_limits_of_runtimes
 from loadproof.analysis.window.windows import Window, stage_windows, whole_window
 from loadproof.model import EventKind, Finding, Operator, Requirement, Statistic, Unit, Verdict
 from loadproof.units import format_duration
@@ -38,6 +39,7 @@ _ALIASES: Final = {
 }  # fmt: skip
 """The seed's words and the series that they can mean: the first one there is. Of connections, whichever is
 nearest to its limit: a service waits for its own pool just as it would for the database."""
+_OF_USERS: Final = ("postgres.connections.by.", "mysql.connections.by.")
 _ADVICE: Final = {
     "cpu": "no monitor measures CPU: name the process below monitors:, or its machine's node_exporter",
     "memory": "no monitor measures memory: name the process below monitors:, or its machine's node_exporter",
@@ -61,7 +63,8 @@ class Watched:
         self.series: dict[str, list[Reading]] = defaultdict(list)
         for reading in run.readings:
             self.series[f"{reading.source}.{reading.series}"].append(reading)
-        self.service = service_parts(run.events)
+        self.service = with_limits_of_runtimes(service_parts(run.events), self.series)
+        self.partial = partial_page(run)
         self.whole = whole_window(run)
         self.stages = stage_windows(run)
         self._silences = _silences(run)
@@ -72,6 +75,8 @@ class Watched:
             return self._of_part(metric)
         if metric in _ALIASES:
             found = [name for name in _ALIASES[metric] if self.series.get(name)]
+            if metric == "database_connections":
+                found += [name for name in self.series if name.startswith(_OF_USERS)]
             return found if metric == "database_connections" else found[:1]
         if metric.startswith("promql:"):
             metric = f"promql.{metric.removeprefix('promql:').strip()}"
@@ -97,14 +102,13 @@ class Watched:
         """
         if metric not in PER_PART or names != [f"{SOURCE}.{metric}"]:
             return []
+        heap = [name for name in ("runtime.heap.after_gc",) if metric == "memory" and self.series.get(name)]
         whole = max((r.limit for r in self.series[names[0]] if r.limit is not None), default=math.inf)
         found = (f"{SOURCE}.{part.series(metric)}" for part in self.service.parts)
-        return [
+        return heap + [
             name
             for name in found
-            if any(
-                reading.limit is not None and reading.limit < whole for reading in self.series.get(name, ())
-            )
+            if any(r.limit is not None and r.limit < whole for r in self.series.get(name, ()))
         ]
 
     def silence(self, name: str, seconds: frozenset[int]) -> str:
@@ -156,6 +160,11 @@ def judge_resource(requirement: Requirement, watched: Watched, window: Window) -
     if not names:
         advice = _ADVICE.get(requirement.metric, f"no monitor has measured {requirement.metric}")
         return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+    if watched.partial and watched.series[names[0]][0].source in watched.partial.sources:
+        return finding_of(
+            requirement, Verdict.INCONCLUSIVE, "was measured in one worker only", window,
+            advice=f"{watched.partial.sentence}; have the workers share their metrics",
+        )  # fmt: skip
     if requirement.unit is Unit.SHARE:
         names = [*names, *watched.tighter(requirement.metric, names)]
     parts = _windows(requirement, watched, window)

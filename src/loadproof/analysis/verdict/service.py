@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.window.windows import load_span
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from loadproof.analysis.window.windows import Window
-    from loadproof.model import Event
+    from loadproof.model import Event, Reading
     from loadproof.runfile.reader import Run
 
 SOURCE: Final = "process"
@@ -84,6 +85,23 @@ def service_parts(events: Iterable[Event]) -> ServiceParts:
         tuple((str(one["why"]), str(one["hint"])) for one in data.get("unwatched", ())),
         tuple(str(address) for address in data.get("elsewhere", ())),
     )
+
+
+def with_limits_of_runtimes(service: ServiceParts, series: dict[str, list[Reading]]) -> ServiceParts:
+    """With GOMAXPROCS of the only Go program, where its metrics page tells it, for its readings as well."""
+    told = series.get("runtime.go.maxprocs")
+    programs = [part for part in service.parts if part.runtime == "go"]
+    if not told or len(programs) != 1:
+        return service
+    (part,), cores = programs, told[-1].value
+    if cores >= part.limits.get("cpu", ("", math.inf))[1]:
+        return service
+    for what in ("cpu", "ready"):
+        name = f"{SOURCE}.{part.series(what)}"
+        if name in series:
+            series[name] = [replace(reading, limit=cores) for reading in series[name]]
+    tighter = replace(part, limits={**part.limits, "cpu": (f"GOMAXPROCS={cores:g}", cores)})
+    return replace(service, parts=tuple(tighter if one is part else one for one in service.parts))
 
 
 def replaced_note(run: Run, window: Window) -> list[Finding]:

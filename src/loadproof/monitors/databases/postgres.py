@@ -68,7 +68,12 @@ class PostgresMonitor:
         db = self._connect()
         try:
             time_s = self._now()
-            rows = [*self._activity(db), *self._database(db, time_s), *self._locks(db)]
+            rows = [
+                *self._activity(db),
+                *self._user_limits(db),
+                *self._database(db, time_s),
+                *self._locks(db),
+            ]
             rows += [*self._active.read(db), *self._statements.read(db, time_s), *self._size(db)]
         except psycopg.Error as error:
             self.close()
@@ -181,6 +186,11 @@ class PostgresMonitor:
         if hits is not None and reads is not None and hits + reads > 0:
             yield "cache_hits", hits / (hits + reads), Unit.SHARE, 1.0
         yield "rows.dead", values["dead_rows"], Unit.COUNT, None
+
+    def _user_limits(self, db: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Row]:
+        """Connections of the users, and of the database, that may have only so many."""
+        for user, connections, limit in db.execute(sql.USER_LIMITS).fetchall():
+            yield f"connections.by.{user}", float(connections), Unit.COUNT, float(limit)
 
     def _size(self, db: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Row]:
         """Once a run: it tells runs on little data from runs on much, and looks at every file."""

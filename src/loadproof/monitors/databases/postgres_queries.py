@@ -22,6 +22,13 @@ WHERE backend_type = 'client backend' OR (backend_type IS NULL AND datid IS NOT 
 """
 """`backend_type` is hidden from users without the right to see it. The server's own processes, hidden as
 well, are in no database; an autovacuum worker at work is, and then counts as a client."""
+USER_LIMITS: Final = b"""
+SELECT r.rolname, count(a.pid), r.rolconnlimit FROM pg_roles r
+LEFT JOIN pg_stat_activity a ON a.usesysid = r.oid WHERE r.rolconnlimit >= 0 GROUP BY 1, 3
+UNION ALL
+SELECT d.datname, count(a.pid), d.datconnlimit FROM pg_database d
+LEFT JOIN pg_stat_activity a ON a.datid = d.oid WHERE d.datconnlimit >= 0 GROUP BY 1, 3
+"""
 DATABASE: Final = """
 SELECT xact_commit, xact_rollback, blks_hit, blks_read, deadlocks, temp_files, temp_bytes,
     (SELECT sum(n_dead_tup) FROM pg_stat_user_tables)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.model import Reading, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from prometheus_client.metrics_core import Metric
 
@@ -46,6 +46,8 @@ _GAUGES: Final = tuple(
         ("redis_exporter", "redis_connected_clients", "redis_config_maxclients", "redis"),
     )
 )
+RUNTIME: Final = "runtime"
+"""The source of what a runtime tells of itself."""
 _WAITING: Final = {
     "db_pool_waiting": "pool",
     "hikaricp_connections_pending": "pool",
@@ -73,8 +75,8 @@ def recognised(families: Sequence[Metric], time_s: float) -> Recognised:
     by_name = {family.name: family for family in families}
     for gauge in _GAUGES:
         used = _sum(by_name.get(gauge.used))
-        if used is None:
-            continue
+        if used is None or any((r.source, r.series) == (gauge.source, gauge.series) for r in found.readings):
+            continue  # Spring tells HikariCP's pool a second time, by a generic name
         limit = _sum(by_name.get(gauge.limit)) if gauge.limit else None
         found.exporters.add(gauge.exporter)
         # A limit of 0 or below is how some pools write "none".
@@ -84,10 +86,26 @@ def recognised(families: Sequence[Metric], time_s: float) -> Recognised:
         waiting = _sum(by_name.get(name))
         if waiting is not None:
             found.readings.append(Reading(time_s, source, "connections.waiting", waiting, Unit.COUNT))
+    found.readings += _runtimes(by_name, time_s)
     for name, exporter in _NAMES_ONLY.items():
         if name in by_name or name.removesuffix("_total") in by_name:
             found.exporters.add(exporter)
     return found
+
+
+def _runtimes(by_name: Mapping[str, Metric], time_s: float) -> Iterator[Reading]:
+    """Limits that only the runtime itself knows: Go's processors, a JVM's heap after a collection."""
+    processors = _sum(by_name.get("go_sched_gomaxprocs_threads"))
+    if processors is not None:
+        yield Reading(time_s, RUNTIME, "go.maxprocs", processors, Unit.COUNT)
+    live = _sum(by_name.get("jvm_gc_live_data_size_bytes"))
+    most = _sum(by_name.get("jvm_gc_max_data_size_bytes"))
+    after = by_name.get("jvm_memory_usage_after_gc")
+    shares = [s.value for s in after.samples if s.labels.get("area", "heap") == "heap"] if after else []
+    if shares:
+        yield Reading(time_s, RUNTIME, "heap.after_gc", max(shares), Unit.SHARE, 1.0)
+    elif live and most and most > 0:
+        yield Reading(time_s, RUNTIME, "heap.after_gc", live / most, Unit.SHARE, 1.0)
 
 
 def _sum(family: Metric | None) -> float | None:

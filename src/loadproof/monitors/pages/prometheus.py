@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from loadproof.model import Watch
 
 _QUANTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+_CUMULATIVE: Final = ("_total", "_count", "_sum", "_bucket")
+"""How the names of counters end, also on a page that does not tell their types."""
 Row = tuple[str, float, Unit]
 
 
 class PrometheusMonitor:
     """Series are named as in PromQL: `http_requests_total{method="GET"}`, in growth per second.
 
-    A histogram gives `NAME_count{...}` per second and `NAME_p95{...}` over what came since the last sample.
+    A histogram gives `NAME_count{...}` per second, `NAME_mean{...}` and `NAME_p95{...}` over what came since
+    the last sample, a summary its own quantiles. What only grows is never shown as a level.
     """
 
     def __init__(self, watch: Watch, now: Callable[[], float]) -> None:
@@ -75,9 +78,40 @@ class PrometheusMonitor:
                 yield from self._counters(family, time_s)
             case "histogram":
                 yield from self._histograms(family, time_s)
+                yield from self._means(family, time_s)
+            case "summary":
+                for sample in family.samples:
+                    if "quantile" in sample.labels:
+                        yield series_name(sample.name, sample.labels), float(sample.value), _unit(family)
+                yield from self._means(family, time_s)
+            case "unknown" | "untyped" if family.name.endswith(_CUMULATIVE):
+                yield from self._counters(family, time_s)
             case _:
                 for sample in family.samples:
                     yield series_name(sample.name, sample.labels), float(sample.value), _unit(family)
+
+    def _means(self, family: Metric, time_s: float) -> Iterator[Row]:
+        """Of what came since the last sample: its sum over its count, and both per second."""
+        grown: dict[str, dict[str, float]] = {}
+        labels_of: dict[str, dict[str, str]] = {}
+        for sample in family.samples:
+            kind = sample.name.rpartition("_")[2]
+            if kind not in {"sum", "count"}:
+                continue
+            key = series_name("", sample.labels)
+            labels_of[key] = sample.labels
+            name = series_name(sample.name, sample.labels)
+            rate = self._rate(family.name, f"mean of {name}", time_s, float(sample.value))
+            if rate is not None:
+                grown.setdefault(key, {})[kind] = rate
+        for key, rates in grown.items():
+            if "sum" in rates:
+                yield series_name(f"{family.name}_sum", labels_of[key]), rates["sum"], Unit.PER_SECOND
+            if family.type == "summary" and "count" in rates:
+                yield series_name(f"{family.name}_count", labels_of[key]), rates["count"], Unit.PER_SECOND
+            if rates.get("count") and "sum" in rates:
+                mean = rates["sum"] / rates["count"]
+                yield series_name(f"{family.name}_mean", labels_of[key]), mean, _unit(family)
 
     def _counters(self, family: Metric, time_s: float) -> Iterator[Row]:
         for sample in family.samples:

@@ -53,7 +53,7 @@ class Page:
         answer = self._ask()
         try:
             if answer.status != 200:
-                raise MonitorError(f"{self.shown} answers {answer.status}")
+                raise _answered(f"{self.shown} answers {answer.status}")
             page = bytearray()
             for part in answer.stream(_CHUNK_BYTES):
                 page += part
@@ -102,7 +102,13 @@ def parse_page(text: str, shown: str) -> list[Metric]:
         families = list(text_string_to_metric_families(text))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, UnboundLocalError) as error:
         # The parser was written for pages that are right, and says in many ways that one is not.
-        raise MonitorError(f"{shown} is no page of Prometheus metrics: {str(error)[:100]}") from None
+        raise _answered(f"{shown} is no page of Prometheus metrics: {str(error)[:100]}") from None
     if not any(family.samples for family in families):
-        raise MonitorError(f"{shown} holds no metric")
+        raise _answered(f"{shown} holds no metric")
     return families
+
+
+def _answered(message: str) -> MonitorError:
+    error = MonitorError(message)
+    error.answered = True
+    return error

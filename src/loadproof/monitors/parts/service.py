@@ -32,6 +32,7 @@ _GREATEST_PAUSE_S: Final = 15.0
 _SHARE_OF_TIME: Final = 0.002
 """Of a core, for looking at connections: the costlier a look, the longer until the next."""
 _MOST_PARTS: Final = 20
+_MOST_PORTS: Final = 5
 _PLUMBING: Final = frozenset(
     {"systemd", "systemd-resolve", "systemd-journal", "systemd-journald", "dbus-daemon", "dbus-broker",
      "nscd", "sssd", "rsyslogd", "dockerd", "containerd", "init", "Xorg"}
@@ -101,6 +102,16 @@ class Service:
     def line(self) -> str:
         """`nginx (3) → php-fpm (5) → mariadbd (1)`, with the processes of this moment."""
         return tree_line((part.name, part.depth, len(part.pids)) for part in self.parts)
+
+    def other_ports(self, port: int) -> list[int]:
+        """Where the parts that do not only store data listen beside the port that the load goes to."""
+        pids = {pid for part in self.parts if part.role is not Role.DATABASE for pid in part.pids}
+        mine: set[int] = set()
+        table = sockets.read_sockets()
+        for pid in pids:
+            mine |= (sockets.inodes_of(pid) or set()) if table.has_inodes else {pid}
+        found = {one.port for one in table.listeners if one.key in mine and one.port not in (0, port)}
+        return sorted(found)[:_MOST_PORTS]
 
     # --- processes -----------------------------------------------------------------------------------
 

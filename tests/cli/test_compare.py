@@ -71,7 +71,7 @@ def test_runs_of_other_scenarios_are_4_and_say_why_first(shell: Shell, here: Her
         (["a.db", "--"], ["head has no run"]),
         (["a.db", "--", "b.db", "--", "c.db"], ["there is more than one --"]),
         (["no.db", "nor.db"], ["no.db: there is no such file", "nor.db: there is no such file"]),
-        (["a", "b", "--tolerance", "x", "--gate", "p95", "--accept", "y"], None),
+        (["a", "b", "--tolerance", "x", "--gate", "p95", "--fail", "y"], None),
     ],
 )
 def test_a_command_line_that_cannot_be_meant_is_2(

@@ -11,7 +11,14 @@ import pytest
 from loadproof.errors import ConfigError
 from loadproof.plan.config import LoadedConfig, load_config
 from loadproof.plan.profiles import DEFAULT_STAGES
-from loadproof.plan.schema import CapacityConfig, Config, ScenarioConfig, StageConfig, TestConfig
+from loadproof.plan.schema import (
+    CapacityConfig,
+    Config,
+    RegressionsConfig,
+    ScenarioConfig,
+    StageConfig,
+    TestConfig,
+)
 from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("Top", Config),
+    ("regressions", RegressionsConfig),
     ("scenarios.NAME", ScenarioConfig),
     ("tests.NAME", TestConfig),
     ("tests.NAME.capacity", CapacityConfig),

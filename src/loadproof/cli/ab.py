@@ -16,7 +16,7 @@ from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.pipeline.comparing import comparison_settings
 from loadproof.pipeline.planning import plan_with
 from loadproof.pipeline.turns import InterruptedTurnError, Turn, take_turns
-from loadproof.plan import PlanRequest, read_config
+from loadproof.plan import AbRequest, read_config
 from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ _FOLDER: Final = Path(".loadproof/ab")
 _READY_TIMEOUT: Final = "60s"
 
 
-@with_request(PlanRequest)
+@with_request(AbRequest)
 def command(
-    request: PlanRequest,
+    request: AbRequest,
     base_start: Annotated[str | None, typer.Option("--base-start", help="Command that starts base.")] = None,
     head_start: Annotated[str | None, typer.Option("--head-start", help="Command that starts head.")] = None,
     base_target: Annotated[
@@ -46,9 +46,6 @@ def command(
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, max=50, help="Rounds at most; each is base, head, head, base.")
     ] = 6,
-    gate: c.Gates = None,
-    tolerance: c.Tolerance = None,
-    error_tolerance: c.ErrorTolerance = None,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Where the runs go; by default below .loadproof/ab/.")
     ] = None,
@@ -56,10 +53,10 @@ def command(
     quiet: o.Quiet = False,
 ) -> int:
     """Compare two builds on this machine, in turns, in as many rounds as it takes."""
-    settings = comparison_settings(gate, tolerance, error_tolerance, None)
     _check_sides(base_start, head_start, base_target, head_target, request.target)
     timeout_s = _seconds(ready_timeout)
     config = read_config(request)
+    settings = comparison_settings(request, config)
     turns, plans = {}, {}
     for side, start, target in (("base", base_start, base_target), ("head", head_start, head_target)):
         if target not in plans:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.runfile.provenance import current_branch
 from loadproof.units import format_count, format_duration
 
@@ -35,15 +36,26 @@ def set_(
     branch: Branch = None,
 ) -> int:
     """Make runs the baseline NAME of this branch."""
-    from loadproof.analysis.compare.baseline import read_baseline_file, write_baseline
+    from loadproof.analysis.compare.baseline import check_one_kind, read_baseline_file, write_baseline
     from loadproof.analysis.compare.baselines import baseline_file
     from loadproof.analysis.compare.estimate import BASE_FOR_ONE
+    from loadproof.analysis.compare.groups import grown
     from loadproof.pipeline.comparing import open_sides
 
     branch = branch or current_branch()
     path = baseline_file(name, branch)
-    kept = read_baseline_file(path) if add and path.exists() else ()
-    every = [*kept, *open_sides([str(run) for run in runs])[0]]
+    if add:
+        kept = read_baseline_file(path) if path.exists() else ()
+        passed, told = _without_failed(runs)
+        every, notes, taken = grown(kept, open_sides(passed)[0])
+        for note in (*told, *notes):
+            typer.echo(note)
+        if not taken:
+            typer.echo(f"baseline {name} is as it was")
+            return 0
+    else:
+        every = open_sides([str(run) for run in runs])[0]
+        check_one_kind(every)
     write_baseline(path, name, branch, every)
     on = f" of branch {branch}" if branch else ""
     typer.echo(f"baseline {name}{on}: {len(every)} run{'' if len(every) == 1 else 's'}")
@@ -54,20 +66,49 @@ def set_(
     return 0
 
 
+def _without_failed(runs: list[Path]) -> tuple[list[str], list[str]]:
+    """The runs that did not fail by their own verdict, and what is to be said of all.
+
+    What could not be proved is taken in, but not silently: many small regressions would each be left open.
+    """
+    from loadproof.model import Verdict
+    from loadproof.runfile.reader import read_run
+
+    passed, told = [], []
+    for path in runs:
+        with path.open("rb") as stream:
+            is_run = stream.read(6) == b"SQLite"
+        run = read_run(path) if is_run else None
+        failed = [f.sentence for f in run.findings if f.verdict is Verdict.FAIL] if run else []
+        if failed:
+            told.append(f"left out: {path.name} failed: {failed[0]}")
+            continue
+        passed.append(str(path))
+        compared = [f for f in run.findings if f.id == "baseline"] if run else []
+        for finding in compared:
+            if finding.evidence.get("change") in ("INCONCLUSIVE", "INVALID"):
+                told.append(f"{path.name} is taken in, and what it was compared with was left open:")
+                told.append(f"  {finding.sentence}")
+    return passed, told
+
+
 @app.command("show")
 def show(name: Name, branch: Branch = None) -> int:
     """Print the runs of a baseline."""
-    from loadproof.analysis.compare.baselines import find_baseline
+    from loadproof.analysis.compare.baselines import FOLDER, baselines, find_baseline
 
+    if not any(baseline.name == name for baseline in baselines()):
+        typer.echo(f"there is no baseline '{name}' yet in {FOLDER}: `loadproof baseline set` makes it")
+        return int(ExitCode.USAGE)
     found = find_baseline(name, branch or current_branch())
     runs = found.runs()
     console = _console()
-    console.print(f"baseline {name}" + (f" of branch {found.branch}" if found.branch else ""))
+    console.print(Text(f"baseline {name}" + (f" of branch {found.branch}" if found.branch else "")))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("run", "started", "commit", "requests", "p50", "p95", "p99", "run file"):
         table.add_column(title, no_wrap=True)
     for run in runs:
-        table.add_row(*_row(run))
+        table.add_row(*map(Text, _row(run)))
     console.print(table)
     return 0
 
@@ -89,7 +130,8 @@ def list_() -> int:
             number = str(len(baseline.runs()))
         except ConfigError as error:
             number = error.problems[0].message
-        table.add_row(baseline.name, baseline.branch or "", number, str(baseline.path))
+        cells = (baseline.name, baseline.branch or "", number, str(baseline.path))
+        table.add_row(*map(Text, cells))  # a name is no markup
     _console().print(table)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from typer.core import TyperCommand
 
 from loadproof.cli import comparing as c
 from loadproof.errors import ConfigError, Problem
+from loadproof.plan import ComparisonRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,30 +27,23 @@ class SidesCommand(TyperCommand):
         return super().parse_args(ctx, [_BETWEEN if word == "--" else word for word in args])
 
 
+@c.with_comparison
 def command(
     runs: Annotated[
         list[str],
         typer.Argument(metavar="BASE... -- HEAD...", help="Run files, or baselines by name or file."),
     ],
-    gate: c.Gates = None,
-    tolerance: c.Tolerance = None,
-    error_tolerance: c.ErrorTolerance = None,
-    accept: c.Accept = None,
     json_file: c.ComparisonFile = None,
+    *,
+    comparing: ComparisonRequest,
 ) -> int:
     """Say what changed between runs of two builds, and how sure that is."""
-    from loadproof.pipeline.comparing import compare
+    from loadproof.pipeline.comparing import compare_files, comparison_settings
+    from loadproof.plan.config import find_config
 
     base, head = sides(runs)
-    comparison = compare(
-        base,
-        head,
-        gates=gate or (),
-        tolerance=tolerance,
-        error_tolerance=error_tolerance,
-        accept=accept or (),
-    )
-    return c.show_comparison(comparison, json_file)
+    settings = comparison_settings(comparing, find_config(Path(), None))
+    return c.show_comparison(compare_files(base, head, settings), json_file)
 
 
 def sides(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loadproof.cli.scenario import options_of
 from loadproof.errors import ConfigError, Problem
+from loadproof.plan import ComparisonRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from loadproof.analysis.compare.comparison import Comparison
 
-Gates = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--gate",
-        help="What decides, as 'GET /loans', 'GET /loans:p99', all:errors or host.cpu.used; repeat for more.",
-    ),
-]
-Tolerance = Annotated[
-    str | None, typer.Option("--tolerance", help="A change by less does not matter; by default 5%.")
-]
-ErrorTolerance = Annotated[
-    str | None,
-    typer.Option("--error-tolerance", help="For error rates, absolute; by default 0.1% of the requests."),
-]
-Accept = Annotated[
-    list[str] | None,
-    typer.Option("--accept", help="A difference to accept: scenario, engine, profile, host or data."),
-]
 ComparisonFile = Annotated[
     Path | None, typer.Option("--json", help="Write the whole comparison there as JSON.")
 ]
+
+
+def with_comparison(verb: Callable[..., int]) -> Callable[..., int]:
+    """Give `verb(..., comparing)` the options of a comparison, in place of `comparing`."""
+    own = inspect.signature(verb, eval_str=True)
+    shared = list(options_of(ComparisonRequest))
+
+    @functools.wraps(verb)
+    def command(*arguments: object, **values: object) -> int:
+        given = {option.name: values.pop(option.name) for option in shared}
+        return verb(*arguments, **values, comparing=ComparisonRequest(**given))  # type: ignore[arg-type]
+
+    options = [option.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for option in shared]
+    kept = [parameter for name, parameter in own.parameters.items() if name != "comparing"]
+    last = [parameter for parameter in kept if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+    parameters = [*(parameter for parameter in kept if parameter not in last), *options, *last]
+    command.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
 
 
 def show_comparison(comparison: Comparison, json_file: Path | None) -> int:

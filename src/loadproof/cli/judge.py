@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 from loadproof.cli import options as o
+from loadproof.cli.comparing import with_comparison
 from loadproof.cli.importing import reading_bar
 from loadproof.cli.output import Outputs, finish, with_outputs
 from loadproof.pipeline.judging import judge_found, open_any
+from loadproof.plan import ComparisonRequest
 from loadproof.runfile.reader import Run
 
 
 @with_outputs
+@with_comparison
 def command(
     run_file: Annotated[
         Path, typer.Argument(metavar="RUN", help="A run file, or a result of k6, Locust or JMeter.")
@@ -26,6 +29,7 @@ def command(
         bool, typer.Option("--log", help="Print what the engine and the scenario printed.")
     ] = False,
     *,
+    comparing: ComparisonRequest,
     outputs: Outputs,
 ) -> int:
     """Judge a run again, also against other requirements, or judge what another program recorded."""
@@ -35,5 +39,7 @@ def command(
     if log and isinstance(found, Run):
         for event in found.events_of(EventKind.ENGINE_LOG):
             typer.echo(event.message)
-    report = judge_found(found, requirements, baseline, baseline_must_settle=must_settle, draw=outputs.draws)
+    report = judge_found(
+        found, requirements, baseline, comparing, baseline_must_settle=must_settle, draw=outputs.draws
+    )
     return finish(report, outputs)

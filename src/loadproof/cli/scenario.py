@@ -39,7 +39,7 @@ def with_request(kind: type[R]) -> Callable[[Callable[..., int]], Callable[..., 
     shared = [
         inspect.Parameter("arguments", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Scenario),
         inspect.Parameter("locustfile", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Locustfile),
-        *_options(kind),
+        *options_of(kind),
     ]
     names = [parameter.name for parameter in shared[2:]]
 
@@ -65,7 +65,8 @@ def with_request(kind: type[R]) -> Callable[[Callable[..., int]], Callable[..., 
     return decorate
 
 
-def _options(kind: type[PlanRequest]) -> Iterator[inspect.Parameter]:
+def options_of(kind: type) -> Iterator[inspect.Parameter]:
+    """The options of a request, as parameters of a verb."""
     for name, default, flag in flags_of(kind):
         option = typer.Option(*flag.names, help=flag.says)
         reads: object = flag.reads if flag.reads is bool else flag.reads | None

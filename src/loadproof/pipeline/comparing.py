@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from loadproof.errors import ConfigError, Problem, RunFileError
+from loadproof.plan.config import find_config
+from loadproof.plan.request import ComparisonRequest
+from loadproof.plan.schema import RegressionsConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from loadproof.analysis.compare.comparison import Comparison
     from loadproof.analysis.compare.gates import Gate
     from loadproof.model import Finding
+    from loadproof.plan.config import LoadedConfig
     from loadproof.runfile.reader import Run
 
 Files: TypeAlias = "str | Path | Sequence[str | Path]"
@@ -29,70 +33,115 @@ def compare(
     tolerance: str | float | None = None,
     error_tolerance: str | float | None = None,
     accept: Sequence[str] = (),
+    fail: str | None = None,
 ) -> Comparison:
     """What changed between the runs of two builds, and how sure that is.
 
     `base` and `head` are run files, results of other tools, or baselines by name or file, one or several.
-    `gates` are what decides, such as "GET /loans:p99" or "all:errors". `tolerance`: a change by less does not
-    matter ("5%" or 0.05); `error_tolerance` is the same for error rates, absolute. `accept` names differences
-    between the sides to accept: scenario, engine, profile, host or data.
+    `gates` are what must settle, such as "GET /loans:p99" or "all:errors". `tolerance`: a change by less does
+    not matter ("5%" or 0.05); `error_tolerance` is the same for error rates, absolute. `accept` names
+    differences between the sides (scenario, engine, profile, host, data, mix) and regressions that are meant.
+    `fail`: what fails, "proved" regressions, those of "gates", or "never". What is not given is what
+    `regressions:` in the folder's loadproof.yaml says.
 
     The comparison's `change` says whether head is slower, faster, equal, or that it is not known yet.
 
     Raises:
         ConfigError: with everything that is wrong with the files or the settings.
     """
-    from loadproof.analysis.compare.compare import compare as compare_runs
+    request = ComparisonRequest(
+        gates=gates, tolerance=tolerance, error_tolerance=error_tolerance, accept=accept, fail=fail
+    )
+    return compare_files(_words(base), _words(head), comparison_settings(request, find_config(Path(), None)))
 
-    settings = comparison_settings(gates, _as_text(tolerance), _as_text(error_tolerance), accept)
-    opened = open_sides(_words(base), _words(head))
+
+def compare_files(base: Sequence[str], head: Sequence[str], settings: Settings) -> Comparison:
+    """The same with settings that are read already."""
+    from loadproof.analysis.compare.compare import compare as compare_runs
+    from loadproof.analysis.compare.groups import compare_with_group
+
+    opened = open_sides(base, head)
+    # Files are named one by one, and all of them are meant; a baseline holds what was added over time.
+    if all(_is_baseline(word) for word in base):
+        return compare_with_group(opened[0], opened[1], settings)
     return compare_runs(opened[0], opened[1], settings)
+
+
+def _is_baseline(word: str) -> bool:
+    from loadproof.analysis.compare.baselines import baselines
+
+    return not Path(word).exists() and word in {baseline.name for baseline in baselines()}
 
 
 def _words(files: Files) -> list[str]:
     return [str(files)] if isinstance(files, str | Path) else [str(file) for file in files]
 
 
-def _as_text(share: str | float | None) -> str | None:
-    return f"{100 * share:.10g}%" if isinstance(share, int | float) else share
-
-
-def comparison_settings(
-    gates: Sequence[str] | None,
-    tolerance: str | None,
-    error_tolerance: str | None,
-    accept: Sequence[str] | None,
-) -> Settings:
-    """The settings that these options ask for. Raises ConfigError with all problems."""
+def comparison_settings(request: ComparisonRequest, config: LoadedConfig | None) -> Settings:
+    """What is asked for, over what `regressions:` says. Raises ConfigError with all problems."""
     from loadproof.analysis.compare.comparable import Difference
     from loadproof.analysis.compare.compare import ERROR_TOLERANCE, TOLERANCE, Settings
-    from loadproof.analysis.compare.gates import parse_gates
+    from loadproof.analysis.compare.comparison import Fail
 
+    written = RegressionsConfig.model_validate({}) if config is None else config.config.regressions
     problems: list[Problem] = []
-    parsed: tuple[Gate, ...] = ()
-    try:
-        parsed = parse_gates(gates or ())
-    except ConfigError as error:
-        problems.extend(error.problems)
-    known = {str(kind) for kind in Difference}
-    for word in accept or ():
-        if word not in known:
-            problems.append(
-                Problem(f"'{word}' is no difference", "--accept", f"one of: {', '.join(Difference)}")
-            )
-    share = _share(tolerance, TOLERANCE, "--tolerance", problems)
-    errors = _share(error_tolerance, ERROR_TOLERANCE, "--error-tolerance", problems)
+
+    def place(key: str, given: object) -> str:
+        named = f"--{key.replace('_', '-')}"
+        return named if given or config is None else config.where("regressions", key)
+
+    kinds = {str(kind) for kind in Difference}
+    accept = [word.strip() for word in request.accept or written.accept]
+    meant = [word for word in accept if word not in kinds]
+    gates = _gates(request.gates or written.gate, place("gate", request.gates), problems)
+    changes = _gates(meant, place("accept", request.accept), problems)
+    tolerance = _share(
+        request.tolerance or written.tolerance, TOLERANCE, place("tolerance", request.tolerance), problems
+    )
+    error_tolerance = _share(
+        request.error_tolerance or written.error_tolerance, ERROR_TOLERANCE,
+        place("error_tolerance", request.error_tolerance), problems,
+    )  # fmt: skip
+    fail = request.fail or written.fail
+    if fail not in set(Fail):
+        hint = f"one of: {', '.join(Fail)}"
+        problems.append(Problem(f"'{fail}' is nothing that could fail", "--fail", hint))
     if problems:
         raise ConfigError(*problems)
-    accepted = frozenset(Difference(word) for word in accept or ())
-    return Settings(gates=parsed, tolerance=share, error_tolerance=errors, accepted=accepted)
+    return Settings(
+        gates=gates,
+        tolerance=tolerance,
+        error_tolerance=error_tolerance,
+        accepted=frozenset(Difference(word) for word in accept if word in kinds),
+        accepted_changes=changes,
+        fail=Fail(fail),
+    )
 
 
-def _share(text: str | None, default: float, where: str, problems: list[Problem]) -> float:
+def refuse_without_baseline(request: ComparisonRequest) -> None:
+    """Raises ConfigError when it is said how to compare, and with nothing."""
+    given = (request.gates, request.tolerance, request.error_tolerance, request.accept, request.fail)
+    if any(given):
+        hint = "give --baseline, or write them under regressions: in loadproof.yaml"
+        raise ConfigError(Problem("there is no baseline that this run is compared with", "--baseline", hint))
+
+
+def _gates(texts: Sequence[str], where: str, problems: list[Problem]) -> tuple[Gate, ...]:
+    from loadproof.analysis.compare.gates import parse_gates
+
+    try:
+        return parse_gates(texts, where)
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return ()
+
+
+def _share(value: str | float | None, default: float, where: str, problems: list[Problem]) -> float:
     from loadproof.units import parse_percent
 
-    if text is None:
+    if value is None:
         return default
+    text = f"{100 * value:.10g}%" if isinstance(value, int | float) else value
     try:
         share = parse_percent(text)
     except ValueError as error:
@@ -136,18 +185,26 @@ def open_baseline(word: str) -> tuple[MeasuredRun, ...]:
     return find_baseline(word, current_branch()).runs()
 
 
-def against_baseline(
-    word: str, runs: tuple[MeasuredRun, ...], must_settle: bool
-) -> Callable[[Run], list[Finding]]:
-    """What judges a run against the opened baseline `runs`, which was asked for as `word`."""
+def against_baseline(word: str, settings: Settings, must_settle: bool) -> Callable[[Run], list[Finding]]:
+    """What judges a run against the baseline `word`, which is opened now.
+
+    Raises:
+        ConfigError: there is no such baseline, or a gate names what it has not.
+    """
+    from loadproof.analysis.compare.compare import rows_to_be
+    from loadproof.analysis.compare.gates import gate_set
+
+    runs = open_baseline(word)
+    gate_set(settings.gates, rows_to_be(runs, runs))
 
     def find(run: Run) -> list[Finding]:
         from loadproof.analysis.across_runs.measured import measured
-        from loadproof.analysis.compare.compare import compare
         from loadproof.analysis.compare.findings import baseline_findings
+        from loadproof.analysis.compare.groups import compare_with_group
         from loadproof.model import EventKind
 
-        comparison = compare(runs, [measured(run)], labels=(f"baseline {word}", "this run"))
+        labels = (f"baseline {word}", "this run")
+        comparison = compare_with_group(runs, [measured(run)], settings, labels)
         nothing_else = not (
             run.plan.requirements or run.plan.consistency or run.events_of(EventKind.ENGINE_THRESHOLD)
         )

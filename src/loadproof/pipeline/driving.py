@@ -21,6 +21,7 @@ from loadproof.monitors.selection import Selection, select
 from loadproof.plan.stored import clean_settings, plan_to_json
 from loadproof.run.conductor import Conductor
 from loadproof.runfile import RUNS_FOLDER
+from loadproof.runfile.fingerprint import scenario_fingerprint
 from loadproof.runfile.host import host_facts
 from loadproof.runfile.provenance import git_facts, scenario_sha256
 from loadproof.runfile.reader import read_run
@@ -166,6 +167,7 @@ def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float
         "versions": {"loadproof": __version__, **engine.versions()},
         "host": host_facts(),
         "scenario_sha256": scenario_sha256(plan.scenario),
+        "scenario_fingerprint": scenario_fingerprint(plan.scenario, dict(plan.env)),
         "git": git_facts(plan.scenario.resolve().parent),
         "monitors": [
             {"name": watch.name, "kind": watch.kind, "settings": clean_settings(watch.settings)}

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.imports.stream import HEAD_BYTES
-from loadproof.pipeline.comparing import against_baseline, open_baseline
+from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
+from loadproof.plan.config import find_config
+from loadproof.plan.request import ComparisonRequest
 from loadproof.plan.requirements import read_given
 from loadproof.runfile.reader import Run, read_run
 
@@ -34,12 +36,14 @@ def judge_file(
     requirements: Requirements | None = None,
     baseline: str | Path | None = None,
     baseline_must_settle: bool = False,
+    comparing: ComparisonRequest | None = None,
     draw: bool = False,
 ) -> Report:
     """The verdict on a run file, or on a result of k6, Locust or JMeter.
 
     `requirements` (a file, several, or what one holds as a mapping) replace those that a run had. `baseline`
-    is one by its name or its file; what it leaves open is a note, with `baseline_must_settle` INCONCLUSIVE.
+    is one by its name or its file; what it leaves open is a note, with `baseline_must_settle` INCONCLUSIVE;
+    `comparing` says how to compare with it.
     `draw`: the report has charts, for HTML; they take a while.
 
     Raises:
@@ -47,7 +51,12 @@ def judge_file(
         ConfigError: it is no result that is known, or a damaged one, or the requirements are wrong.
     """
     return judge_found(
-        open_any(Path(file)), requirements, baseline, baseline_must_settle=baseline_must_settle, draw=draw
+        open_any(Path(file)),
+        requirements,
+        baseline,
+        comparing or ComparisonRequest(),
+        baseline_must_settle=baseline_must_settle,
+        draw=draw,
     )
 
 
@@ -55,6 +64,7 @@ def judge_found(
     found: Run | Aggregate,
     requirements: Requirements | None,
     baseline: str | Path | None,
+    comparing: ComparisonRequest,
     *,
     baseline_must_settle: bool,
     draw: bool,
@@ -72,8 +82,10 @@ def judge_found(
         found = replace(found, plan=replace(found.plan, requirements=other))
     further: Sequence[Finding] = ()
     if baseline is not None:
-        name = str(baseline)
-        further = against_baseline(name, open_baseline(name), baseline_must_settle)(found)
+        settings = comparison_settings(comparing, find_config(Path(), None))
+        further = against_baseline(str(baseline), settings, baseline_must_settle)(found)
+    else:
+        refuse_without_baseline(comparing)
     return judge(found, further=further, draw=draw)
 
 

@@ -12,11 +12,11 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.live.live import QuietView
 from loadproof.live.outputs import LiveOutputs
 from loadproof.model import Outcome
-from loadproof.pipeline.comparing import against_baseline, open_baseline
+from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
 from loadproof.pipeline.driving import drive
 from loadproof.pipeline.outputs import with_own_files, write_own_files, write_report
-from loadproof.pipeline.planning import check_targets, plan_and_engine
-from loadproof.plan import RunRequest
+from loadproof.pipeline.planning import check_targets, plan_with
+from loadproof.plan import RunRequest, read_config
 from loadproof.run.calibration import rate_warning
 
 if TYPE_CHECKING:
@@ -62,14 +62,17 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     """
     show = show or NoShow()
     request = _with_run_time(request)
-    plan, engine = plan_and_engine(request)
+    config = read_config(request)
+    plan, engine = plan_with(request, config)
     show.planned(plan)
     live = LiveOutputs(request.metrics_port, request.otlp)
     further = None
     if request.baseline is not None:
         # A baseline that is not there is told before the load, not after it.
-        name = str(request.baseline)
-        further = against_baseline(name, open_baseline(name), request.baseline_must_settle)
+        settings = comparison_settings(request, config)
+        further = against_baseline(str(request.baseline), settings, request.baseline_must_settle)
+    else:
+        refuse_without_baseline(request)
     warning = rate_warning(plan, engine)
     if warning:
         show.warning(warning)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from loadproof.plan.build import build_plan, read_config
-from loadproof.plan.request import PlanRequest, RunRequest
+from loadproof.plan.request import AbRequest, ComparisonRequest, PlanRequest, RunRequest
 
-__all__ = ["PlanRequest", "RunRequest", "build_plan", "read_config"]
+__all__ = ["AbRequest", "ComparisonRequest", "PlanRequest", "RunRequest", "build_plan", "read_config"]

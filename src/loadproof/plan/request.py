@@ -130,8 +130,37 @@ class PlanRequest:
     """Where relative paths begin, and where loadproof.yaml is looked for."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ComparisonRequest:
+    """What is asked of a comparison; what is not given is what `regressions:` in loadproof.yaml says."""
+
+    gates: Sequence[str] = flag(
+        (), "--gate", many=True,
+        says="What must settle, as 'GET /loans', 'GET /loans:p99', all:errors, host.cpu; repeat for more.",
+    )  # fmt: skip
+    tolerance: str | float | None = flag(
+        None, "--tolerance", says="A change by less does not matter; by default 5%."
+    )
+    error_tolerance: str | float | None = flag(
+        None, "--error-tolerance", says="For error rates, absolute; by default 0.1% of the requests."
+    )
+    accept: Sequence[str] = flag(
+        (), "--accept", many=True,
+        says="A difference of the runs (scenario, engine, profile, host, data, mix), or a regression that is "
+        "meant, as 'GET /loans:p99'; repeat for more.",
+    )  # fmt: skip
+    fail: str | None = flag(
+        None, "--fail", says="What fails: any proved regression (proved, the default), gates, or never."
+    )
+
+
 @dataclass(frozen=True)
-class RunRequest(PlanRequest):
+class AbRequest(PlanRequest, ComparisonRequest):
+    """What is asked of two builds: one test for both, and what decides."""
+
+
+@dataclass(frozen=True)
+class RunRequest(PlanRequest, ComparisonRequest):
     """What is asked of one run: its test, what it is judged against, and what it writes."""
 
     _: KW_ONLY

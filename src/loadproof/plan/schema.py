@@ -174,6 +174,29 @@ class CapacityConfig(_Section):
     )
 
 
+class RegressionsConfig(_Section):
+    """What a comparison of runs decides. Each key but `fail` is the option of its name."""
+
+    fail: Literal["proved", "gates", "never"] = Field(
+        "proved",
+        description="What fails: any regression that is proved, only that of a gate, or nothing.",
+    )
+    gate: list[str] = Field(
+        default_factory=list,
+        description="What must settle, as `GET /loans:p99` or `all:errors`. Default: what the requests bear.",
+    )
+    tolerance: Annotated[str, AfterValidator(_percent)] | None = Field(
+        None, description="A change by less does not matter. Default: 5%."
+    )
+    error_tolerance: Annotated[str, AfterValidator(_percent)] | None = Field(
+        None, description="The same for error rates, absolute. Default: 0.1%."
+    )
+    accept: list[str] = Field(
+        default_factory=list,
+        description="Differences of the runs (`scenario`, `host`, …) and regressions that are meant.",
+    )
+
+
 class TestConfig(_Section):
     """One test: a scenario, how much load, and what must hold."""
 
@@ -277,6 +300,10 @@ class Config(_Section):
     monitors: MonitorsConfig = Field(
         default_factory=lambda: MonitorsConfig.model_validate({}),
         description="What to watch beside the load (monitors.md). Default: what is found on this machine.",
+    )
+    regressions: RegressionsConfig = Field(
+        default_factory=lambda: RegressionsConfig.model_validate({}),
+        description="What a comparison with a baseline, or of two builds, decides (comparing.md).",
     )
     consistency: dict[Name, CheckConfig] = Field(
         default_factory=dict, description="Checks of the data before and after the load (consistency.md)."

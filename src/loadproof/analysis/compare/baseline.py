@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.across_runs.measured import Conditions, MeasuredEndpoint, MeasuredRun, MeasuredSeries
 from loadproof.analysis.compare.comparable import obstacles
+from loadproof.analysis.compare.noise import usable
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Unit
 
@@ -24,16 +25,17 @@ _KEY: Final = "loadproof_baseline"
 """First in the file: readers know it by this key."""
 
 
-def write_baseline(path: Path, name: str, branch: str | None, runs: Sequence[MeasuredRun]) -> None:
-    """Write `runs` as a baseline file; the same runs give the same bytes.
-
-    Raises:
-        ConfigError: a run is unsound, the runs are not comparable with each other, or the disk refuses.
-    """
+def check_one_kind(runs: Sequence[MeasuredRun]) -> None:
+    """Raises ConfigError when a run is unsound, given twice, or not comparable with the others."""
+    _, left_out = usable(runs)
     grave, _ = obstacles(runs, ())
-    if grave:
+    if grave or left_out:
         hint = "a baseline is made of sound runs under the same conditions"
-        raise ConfigError(*(Problem(f"no baseline: {sentence}", hint=hint) for sentence in grave))
+        raise ConfigError(*(Problem(f"no baseline: {said}", hint=hint) for said in [*left_out, *grave]))
+
+
+def write_baseline(path: Path, name: str, branch: str | None, runs: Sequence[MeasuredRun]) -> None:
+    """Write `runs` as a baseline file; the same runs give the same bytes. Raises ConfigError."""
     document = {_KEY: FORMAT, "name": name, "branch": branch, "runs": [run_to_json(run) for run in runs]}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from loadproof.analysis.across_runs.measured import ALL_REQUESTS, QUANTILES
 from loadproof.analysis.compare.comparable import Difference, obstacles, remarks
 from loadproof.analysis.compare.comparison import Change, Comparison, Fail, Shift, Side
 from loadproof.analysis.compare.decision import in_order, overall
-from loadproof.analysis.compare.gates import Gate, gate_set
+from loadproof.analysis.compare.gates import Gate, check_accepted, gate_set
 from loadproof.analysis.compare.mix import mix_differs, mix_quantities
 from loadproof.analysis.compare.noise import turns, usable, wild_note, wild_run
 from loadproof.analysis.compare.quantities import endpoint_names, quantities
@@ -76,7 +76,7 @@ def compare(
     ]
     # A side without a sound run is still shown, under its verdict that it proves nothing.
     sides = (sound_base or list(base), sound_head or list(head))
-    found = [*quantities(*sides), *mix_quantities(*sides), *work_quantities(*sides)]
+    found = rows_to_be(*sides)
     wild = wild_run(found, settings.tolerance)
     whole = _compared(sides, found, settings, labels, unsound, notes)
     if wild is None or whole.change is Change.INVALID:
@@ -86,10 +86,15 @@ def compare(
         [run for number, run in enumerate(side) if (label, number) != (name, place)]
         for label, side in zip(("base", "head"), sides, strict=True)
     )
-    without = [*quantities(*kept), *mix_quantities(*kept), *work_quantities(*kept)]
+    without = rows_to_be(kept[0], kept[1])
     wild_label = sides[name == "head"][place].label
     note = wild_note(wild_label, times, str(whole.change))
     return _compared((kept[0], kept[1]), without, settings, labels, unsound, [*notes, note])
+
+
+def rows_to_be(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
+    """Everything that a comparison of these runs looks at."""
+    return [*quantities(base, head), *mix_quantities(base, head), *work_quantities(base, head)]
 
 
 def _compared(
@@ -103,6 +108,7 @@ def _compared(
     base, head = sides
     grave, notes = obstacles(base, head, settings.accepted)
     gates = gate_set(settings.gates, found)
+    check_accepted(settings.accepted_changes, found)
     # A resource that only one side watched is worth a row only to whom it decides.
     found = [q for q in found if not (q.resource and q.missing and (q.subject, q.statistic) not in gates)]
     within, too_short = within_run_intervals(base, head) if len(base) == len(head) == 1 else ({}, [])

@@ -100,6 +100,17 @@ def gate_set(gates: Sequence[Gate], found: Sequence[Quantity]) -> set[tuple[str,
     return chosen
 
 
+def check_accepted(meant: Sequence[Gate], found: Sequence[Quantity]) -> None:
+    """Raises ConfigError when a regression that is meant names what no run has: a slip would accept nothing."""
+    names = ", ".join(dict.fromkeys(q.subject for q in found if not q.resource))
+    wrong = [gate for gate in meant if not any(gate.means(q.subject, q.statistic) for q in found)]
+    if wrong:
+        problems = (
+            Problem(f"no run has '{gate.subject}'", "--accept", f"there are: {names}") for gate in wrong
+        )
+        raise ConfigError(*problems)
+
+
 def _borne(name: str, found: Sequence[Quantity]) -> list[tuple[str, str]]:
     """The times of an endpoint that its requests bear; p50 where none is, so that it is said."""
     times = {q.statistic: q for q in found if q.subject == name and q.statistic in _TIMES}

@@ -30,10 +30,14 @@ class Work:
 
     statistic: str
     unit: Unit
-    counts: Callable[[str], bool]
-    """Whether the series of this name is a part of it."""
+    counted: tuple[Callable[[str], bool], ...]
+    """Whether the series of this name is a part of it; the first that is true of one is taken."""
     by_request: bool = True
     """Divided by the requests per second; memory is not."""
+
+
+def _is(*names: str) -> Callable[[str], bool]:
+    return lambda name: name in names
 
 
 def _ends(*ends: str) -> Callable[[str], bool]:
@@ -44,15 +48,19 @@ _NOT_THE_SERVICE: Final = ("host.", "metrics.", "promql.", "pool.")
 """A machine has other users; what a page or a query means is its author's: a gate may name it."""
 
 KINDS: Final = (
-    Work("CPU time a request", Unit.SECONDS, _ends(".cpu")),
-    Work("transactions a request", Unit.NONE, _ends(".transactions.committed", ".transactions.rolled_back")),
+    Work("CPU time a request", Unit.SECONDS, (_is("process.cpu"),)),
+    Work(
+        "transactions a request",
+        Unit.NONE,
+        (_ends(".transactions.committed", ".transactions.rolled_back"),),
+    ),
     Work(
         "statements a request",
         Unit.NONE,
-        lambda name: name.endswith(".queries") or (".query." in name and name.endswith(".calls")),
+        (lambda name: name.endswith(".queries") or (".query." in name and name.endswith(".calls")),),
     ),
-    Work("commands a request", Unit.NONE, _ends(".commands")),
-    Work("memory", Unit.BYTES, _ends(".rss"), by_request=False),
+    Work("commands a request", Unit.NONE, (_ends(".commands"),)),
+    Work("memory", Unit.BYTES, (_is("process.memory"), _is("process.rss")), by_request=False),
 )
 
 
@@ -84,7 +92,8 @@ def work_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) ->
 
 def _value(kind: Work, run: MeasuredRun) -> float | None:
     """The sum of its series, by the requests per second; None where it is not told, or is 0."""
-    total = sum(series.mean for series in run.series if kind.counts(series.name))
+    parts = ([series.mean for series in run.series if counts(series.name)] for counts in kind.counted)
+    total = sum(next((part for part in parts if part), []))
     if not kind.by_request:
         return total or None
     rate = run.endpoints[-1].throughput_per_s if run.endpoints else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,14 @@ ORDER: Final = ("base", "head", "head", "base")
 """One round: a drift of the environment adds as much to one side as to the other."""
 
 
+_MOST_TRIES: Final = 3
+_MOST_UNSOUND: Final = 3
+"""Turns in a row without a sound run: then this machine is not the place."""
+_MANY_TIMES: Final = 3
+"""What is needed is itself known to half or the double only, from so few runs."""
+_BUSIEST: Final = 8
+
+
 class InterruptedTurnError(Exception):
     """Somebody pressed Ctrl-C during a run: its file is kept, and counts for nothing."""
 
@@ -47,9 +56,10 @@ class Turn:
 def take_turns(
     turns: dict[str, Turn], rounds: int, settings: Settings, folder: Path, tell: Callable[[str], None]
 ) -> Comparison:
-    """Rounds until a look settles it, a run is unsound, or `rounds` are over; all run files are in `folder`.
+    """Rounds until a look settles it, more cannot, or `rounds` are over; all run files are in `folder`.
 
-    `tell` hears of each run.
+    One run of base goes before: it warms what both sides share, shows what runs of this length cannot tell,
+    and counts for nothing. A run that is not sound is made again. `tell` hears of each run.
 
     Raises:
         ConfigError: a command cannot be read, or something answers before it is started.
@@ -62,29 +72,84 @@ def take_turns(
 
     levels = look_levels(look_rounds(rounds), settings.alpha)
     runs: dict[str, list[MeasuredRun]] = {"base": [], "head": []}
+    notes = []
+    warm = _drive_once(turns["base"], folder, "00-warm-up", "base")
+    tell(f"warm-up: base {_told(warm)}")
+    for said in cannot_tell(warm):
+        tell(f"  {said}")
+    unsound = 0
     for number in range(1, rounds + 1):
         for position, side in enumerate(ORDER, start=4 * number - 3):
-            run = _drive_once(turns[side], folder, f"{position:02}-{side}")
+            run = _sound_run(turns[side], folder, f"{position:02}-{side}", side, tell)
             runs[side].append(run)
+            unsound = unsound + 1 if run.invalid else 0
             tell(f"round {number} of {rounds}: {side} {_told(run)}")
-        unsound = any(run.invalid for side in runs.values() for run in side)
-        if number not in levels and not unsound:
+        if number not in levels and unsound < _MOST_UNSOUND:
             continue
         look = replace(settings, alpha=levels.get(number, settings.alpha))
         comparison = compare(runs["base"], runs["head"], look)
+        if unsound >= _MOST_UNSOUND:
+            notes.append(f"ended early: the last {unsound} runs were not sound, also when made again")
+            break
         if comparison.change is not Change.INCONCLUSIVE:
             break
-    note = (
+        if 2 * number >= rounds > number and hopeless(comparison, 2 * rounds):
+            notes.append("ended early: as runs differ here, the rounds that are left would not settle it")
+            break
+    first = (
         f"{number} of {rounds} rounds, in turns: base, head, head, base; looks in between are accounted for"
     )
-    return replace(comparison, notes=(note, *comparison.notes))
+    return replace(comparison, notes=(first, *notes, *comparison.notes))
 
 
-def _drive_once(turn: Turn, folder: Path, name: str) -> MeasuredRun:
+def cannot_tell(run: MeasuredRun) -> list[str]:
+    """What runs of this length have too few requests for, a sentence for each of the busiest endpoints."""
+    from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+    from loadproof.analysis.verdict.requirements import samples_needed
+
+    said = []
+    busiest = sorted((e for e in run.endpoints if e.name != ALL_REQUESTS), key=lambda e: -e.requests)
+    for endpoint in busiest[:_BUSIEST]:
+        statistic, needed = "its p95", samples_needed(0.95)
+        if endpoint.requests < samples_needed(0.5):
+            statistic, needed = "its median", samples_needed(0.5)
+        if not 0 < endpoint.requests < needed or not run.duration_s:
+            continue
+        # A run may have a tenth fewer by chance.
+        long_s = math.ceil(run.duration_s * needed / endpoint.requests * 1.1)
+        have = f"{format_duration(run.duration_s)} give {format_count(endpoint.requests)} requests"
+        said.append(
+            f"{have} of {endpoint.name}, and {statistic} takes {needed}: {format_duration(long_s)} would do"
+        )
+    return said
+
+
+def hopeless(comparison: Comparison, most_runs: int) -> bool:
+    """Whether what is open would take several times the runs a side that there could be."""
+    from loadproof.analysis.compare.decision import open_rows, settling
+
+    must = settling(comparison.rows, declared=comparison.declared)
+    unsettled = [row for row in open_rows(comparison.rows, must) if row in must]
+    needed = [row.runs_needed for row in unsettled if row.interval is not None]
+    return bool(needed) and any(runs is None or runs > _MANY_TIMES * most_runs for runs in needed)
+
+
+def _sound_run(turn: Turn, folder: Path, name: str, side: str, tell: Callable[[str], None]) -> MeasuredRun:
+    """A run, made again while it is not sound; the last one counts, whatever it is."""
+    run = _drive_once(turn, folder, name, side)
+    for number in range(2, _MOST_TRIES + 1):
+        if not run.invalid:
+            break
+        tell(f"  made again: {run.invalid[0]}")
+        run = _drive_once(turn, folder, f"{name}-{number}", side)
+    return run
+
+
+def _drive_once(turn: Turn, folder: Path, name: str, side: str) -> MeasuredRun:
     from loadproof.analysis.across_runs.measured import measured
     from loadproof.runfile.reader import read_run
 
-    with _started(turn, folder, name):
+    with _started(turn, folder, name, side):
         check_targets(turn.plan)
         path = folder / f"{name}.db"
         report = drive(turn.plan, load_engine(turn.plan.engine), path, QuietView)
@@ -94,7 +159,7 @@ def _drive_once(turn: Turn, folder: Path, name: str) -> MeasuredRun:
 
 
 @contextlib.contextmanager
-def _started(turn: Turn, folder: Path, name: str) -> Iterator[None]:
+def _started(turn: Turn, folder: Path, name: str, side: str) -> Iterator[None]:
     if turn.start is None or turn.ready is None:
         yield
         return
@@ -102,7 +167,6 @@ def _started(turn: Turn, folder: Path, name: str) -> Iterator[None]:
         hint = "stop what runs there: it would be measured instead of the service that is started"
         raise ConfigError(Problem(f"something answers already at {turn.ready}", hint=hint))
     folder.mkdir(parents=True, exist_ok=True)
-    side = name.partition("-")[2]
     with Service(turn.start, folder / f"{name}.log", f"--{side}-start") as service:
         service.wait_until_ready(turn.ready, turn.ready_timeout_s)
         yield

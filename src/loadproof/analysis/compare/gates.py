@@ -101,7 +101,7 @@ def gate_set(gates: Sequence[Gate], found: Sequence[Quantity]) -> set[tuple[str,
 
 
 def check_accepted(meant: Sequence[Gate], found: Sequence[Quantity]) -> None:
-    """Raises ConfigError when a regression that is meant names what no run has: a slip would accept nothing."""
+    """Raises ConfigError when a regression that is meant names what no run has."""
     names = ", ".join(dict.fromkeys(q.subject for q in found if not q.resource))
     wrong = [gate for gate in meant if not any(gate.means(q.subject, q.statistic) for q in found)]
     if wrong:

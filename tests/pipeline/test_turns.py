@@ -1,0 +1,104 @@
+"""How two builds take turns, with runs that are made up instead of driven."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadproof.analysis.compare.compare import Settings
+from loadproof.analysis.compare.comparison import Change
+from loadproof.pipeline import turns
+from loadproof.pipeline.turns import Turn, take_turns
+from tests.comparing.test_compare import side as made
+from tests.runs import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from loadproof.analysis.across_runs.measured import MeasuredRun
+    from loadproof.analysis.compare.comparison import Comparison
+
+TURNS = {name: Turn(plan(), None, None, 0.0) for name in ("base", "head")}
+
+
+class Machine:
+    """Runs by name: head is `slower`; those that `breaks` names are not sound."""
+
+    def __init__(self, slower: float = 1.0, spread: float = 1.0, requests: int = 2000) -> None:
+        self.slower = slower
+        self.spread = spread
+        self.requests = requests
+        self.driven: list[str] = []
+        self.breaks: Callable[[str], bool] = lambda _name: False
+
+    def drive(self, _turn: Turn, _folder: Path, name: str, side: str) -> MeasuredRun:
+        """One run, one moment after the last."""
+        number = len(self.driven)
+        self.driven.append(name)
+        factor = self.slower if side == "head" else 1.0
+        # The noise is a row of ups and downs, so that no seed decides.
+        noise = self.spread ** (1 if number % 3 else -1)
+        (run,) = made(name, 1, slower=factor * noise, seed=number, requests=self.requests)
+        return replace(run, invalid=("the generator was late",)) if self.breaks(name) else run
+
+
+def played(
+    monkeypatch: pytest.MonkeyPatch, machine: Machine, rounds: int = 6
+) -> tuple[Comparison, list[str]]:
+    """The comparison, and what was told."""
+    monkeypatch.setattr(turns, "_drive_once", machine.drive)
+    told: list[str] = []
+    return take_turns(TURNS, rounds, Settings(), Path("unused"), told.append), told
+
+
+def test_a_warm_up_goes_before_and_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then rounds in the order ABBA, until a look settles it."""
+    machine = Machine(slower=1.5)
+    found, told = played(monkeypatch, machine)
+    assert found.change is Change.REGRESSED
+    assert machine.driven[:5] == ["00-warm-up", "01-base", "02-head", "03-head", "04-base"]
+    assert len(machine.driven) == 9
+    assert found.notes[0].startswith("2 of 6 rounds")
+    assert told[0].startswith("warm-up: base p95 ")
+    assert "00-warm-up0" not in found.base.runs
+
+
+def test_what_runs_of_this_length_cannot_tell_is_said_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the length that would do."""
+    _, told = played(monkeypatch, Machine(requests=60), rounds=1)
+    assert told[1] == "  1m give 60 requests of GET /0, and its p95 takes 72: 1m20s would do"
+    _, told = played(monkeypatch, Machine(requests=4), rounds=1)
+    assert "and its median takes 6" in told[1]
+
+
+def test_a_run_that_is_not_sound_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends nothing, and only the sound one counts."""
+    machine = Machine(slower=1.5)
+    machine.breaks = lambda name: name == "03-head"
+    found, told = played(monkeypatch, machine)
+    assert found.change is Change.REGRESSED
+    assert machine.driven[3:5] == ["03-head", "03-head-2"]
+    assert "  made again: the generator was late" in told
+    assert not any("left out" in note for note in found.notes)
+
+
+def test_a_machine_without_a_sound_run_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After three turns, each tried three times."""
+    machine = Machine()
+    machine.breaks = lambda name: name != "00-warm-up"
+    found, _ = played(monkeypatch, machine)
+    assert found.change is Change.INVALID
+    assert len(machine.driven) == 1 + 4 * 3
+    assert found.notes[1] == "ended early: the last 4 runs were not sound, also when made again"
+
+
+def test_it_ends_when_more_rounds_cannot_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where runs of one build differ by half, the rounds that are left settle nothing."""
+    machine = Machine(spread=1.5)
+    found, _ = played(monkeypatch, machine, rounds=8)
+    assert found.change is Change.INCONCLUSIVE
+    assert found.notes[0].startswith("4 of 8 rounds")
+    assert "would not settle it" in found.notes[1]

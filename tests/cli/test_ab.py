@@ -56,16 +56,16 @@ def test_a_slower_head_is_found_in_turns(shell: Shell) -> None:
     done = shell(
         "ab", "locustfile.py", "--target", f"http://127.0.0.1:{port}", "-u", "12", "-r", "100", "-t", "3s",
         "--base-start", f"{start} 0.02", "--head-start", f"{start} 0.08",
-        "--rounds", "1", "--folder", "turns", "--json", "ab.json", "--tolerance", "10%",
+        "--rounds", "2", "--folder", "turns", "--json", "ab.json", "--tolerance", "10%",
     )  # fmt: skip
     assert done.code == 3, done.text
     names = [path.stem for path in sorted((shell.folder / "turns").glob("*.db"))]
-    order = ["warm-up", "base", "head", "head", "base"]
+    order = ["warm-up", *["base", "head", "head", "base"] * 2]
     counted = [name for name in names if name.count("-") == 1 or name == "00-warm-up"]
     assert counted == [f"{number:02}-{side}" for number, side in enumerate(order)]
     stored = json.loads((shell.folder / "ab.json").read_text())
     assert stored["change"] == "REGRESSED"
-    assert stored["notes"][0].startswith("1 of 1 rounds, in turns")
+    assert stored["notes"][0].startswith("2 of 2 rounds, in turns")
     (p50,) = (row for row in stored["rows"] if row["statistic"] == "p50")
     assert 2 < p50["ratio"] < 5
     assert not answers(f"http://127.0.0.1:{port}")

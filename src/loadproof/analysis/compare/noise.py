@@ -23,7 +23,7 @@ _WILD: Final = 6.0
 """Robust standard deviations from its side's median: of runs that are normally spread, fewer than one in a
 hundred comparisons has such a one."""
 _MAD_TO_SD: Final = 1.4826
-_LEAST_TURNS: Final = 4
+_LEAST_TURNS: Final = 2
 
 
 def usable(runs: Sequence[MeasuredRun]) -> tuple[list[MeasuredRun], list[str]]:

@@ -1,4 +1,4 @@
-"""Trends: equal to an independent implementation, and what a shape without a leak is called."""
+"""Trends: what each shape is called, that test and interval say the same, and what cannot be told."""
 
 from __future__ import annotations
 
@@ -6,44 +6,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from loadproof.analysis.shapes.levels import after_collections, cycle_length_s
+from loadproof.analysis.shapes.straight import fit_line
 from loadproof.analysis.shapes.trend import (
     Growth,
     Level,
     Trend,
     Untold,
-    cycle_length_s,
-    is_one_step,
-    mann_kendall_z,
-    sen_line,
+    first_of_last_part,
+    is_steps,
     trend_of,
 )
 
 HOUR = np.arange(0.0, 3600.0)
-
-# Values, and z, p, slope and intercept that pymannkendall 1.4.3's original_test gives for them.
-ORACLE = [
-    (
-        [3.1, 2.9, 3.4, 3.3, 3.3, 3.8, 3.6, 4.1, 4.0, 4.4, 4.2, 4.9],
-        (3.574185662442048, 0.0003513195861588603, 0.14999999999999997, 2.8750000000000004),
-    ),
-    (
-        [5, 5, 5, 6, 5, 7, 7, 6, 8, 8, 7, 9, 9, 9],
-        (3.714749846258096, 0.0002034048124475163, 0.3333333333333333, 4.833333333333334),
-    ),
-    (
-        [9, 8.5, 8.7, 8.1, 8.2, 7.7, 7.9, 7.1, 7.3],
-        (-2.8149445897705094, 0.004878564475033542, -0.2062500000000001, 8.925),
-    ),
-]
-
-
-@pytest.mark.parametrize(("values", "expected"), ORACLE)
-def test_mann_kendall_and_sen_equal_pymannkendall(values: list[float], expected: tuple[float, ...]) -> None:
-    """E6: to 1e-9, ties included."""
-    series = np.array(values, dtype=np.float64)
-    z = mann_kendall_z(series)
-    slope, intercept, _, _ = sen_line(np.arange(series.size, dtype=np.float64), series)
-    assert (z, 2 * stats.norm.sf(abs(z)), slope, intercept) == pytest.approx(expected, abs=1e-9)
 
 
 def _trend(values: np.ndarray, level: Level = Level.FLOOR) -> Trend:
@@ -56,23 +31,86 @@ def _noise(deviation: float) -> np.ndarray:
     return np.random.default_rng(7).normal(0, deviation, HOUR.size)
 
 
+def _stairs(steps: int, height: float = 2.0) -> np.ndarray:
+    return height * np.floor(HOUR * steps / HOUR.size)
+
+
+def test_a_line_under_independent_noise_is_that_of_least_squares() -> None:
+    """Slope and base equal scipy's; the error is greater, for the correlation that a short series hides."""
+    at = np.arange(40.0)
+    levels = 3 + 0.25 * at + np.random.default_rng(11).normal(0, 1, 40)
+    line, known = fit_line(at, levels), stats.linregress(at, levels)
+    assert (line.slope, line.base) == pytest.approx((known.slope, known.intercept))
+    assert known.stderr < line.error < 1.5 * known.stderr
+
+
 @pytest.mark.parametrize(
     ("values", "growth"),
     [
+        (100 + 0.01 * HOUR, Growth.GROWS),
         (100 + 0.01 * HOUR + _noise(1), Growth.GROWS),
+        (100 + 0.01 * HOUR + _noise(5), Growth.GROWS),
+        (100 + 0.01 * np.maximum(HOUR - 1_600, 0) + _noise(0.2), Growth.GROWS),
+        (100 + _stairs(8) + _noise(0.1), Growth.GROWS),
+        (100 + _stairs(8), Growth.GROWS),
+        (100 + 30 * (1 - np.exp(-HOUR / 150)) + 0.01 * HOUR + _noise(0.5), Growth.GROWS),
         (100 + _noise(1), Growth.NOT_PROVEN),
         (100 - 0.01 * HOUR + _noise(1), Growth.NOT_PROVEN),
-        (100 + 0.001 * HOUR + _noise(0.1), Growth.NOT_PROVEN),
-        (100 + 20.0 * (HOUR > 1_500) + _noise(1), Growth.STEP),
-        (100 + 30 * (1 - np.exp(-HOUR / 900)) + _noise(3), Growth.LEVELS_OFF),
+        (100 + 0.0003 * HOUR + _noise(0.1), Growth.NOT_PROVEN),
         (np.full(HOUR.size, 100.0), Growth.NOT_PROVEN),
-        (100 + 0.01 * HOUR, Growth.GROWS),
+        (100 + 20.0 * (HOUR > 1_500) + _noise(1), Growth.STEP),
+        (100 + 20.0 * (HOUR > 1_500), Growth.STEP),
+        (100 + 10.0 * (HOUR > 1_200) + 10.0 * (HOUR > 2_400) + _noise(1), Growth.STEP),
+        (100 + 30 * np.minimum(HOUR / 900, 1) + _noise(1), Growth.LEVELS_OFF),
+        (100 + 30 * np.minimum(HOUR / 2_900, 1), Growth.LEVELS_OFF),
+        (100 + 30 * (1 - np.exp(-HOUR / 300)) + _noise(1), Growth.LEVELS_OFF),
+        (100 + 30 * (1 - np.exp(-HOUR / 1_500)) + _noise(0.1), Growth.SLOWS),
     ],
-    ids=["leak", "level", "shrinks", "under 5 %", "one step", "levels off", "constant", "no noise at all"],
-)
+    ids=[
+        "no noise at all", "little noise", "much noise", "late", "stairs", "clean stairs", "first fill",
+        "level", "shrinks", "under 2 %", "constant", "one step", "one clean step", "two steps", "full cache",
+        "filled just before the end", "levels off", "slows down",
+    ],
+)  # fmt: skip
 def test_shapes_are_told_apart(values: np.ndarray, growth: Growth) -> None:
     """Only what goes on growing is a leak."""
     assert _trend(values).growth is growth
+
+
+@pytest.mark.parametrize("minutes", [3, 20, 60, 120])
+@pytest.mark.parametrize("bend", [0.0, 0.005, 0.03])
+def test_the_cleaner_the_surer(minutes: int, bend: float) -> None:
+    """A line without noise, or bent a little, is certain, and the more so the longer it is."""
+    t = np.arange(minutes * 60.0)
+    x = t / t[-1]
+    found = trend_of(t, 25e6 * (1 + 0.35 * (x + bend * np.sin(2 * np.pi * x))), Level.FLOOR)
+    assert isinstance(found, Trend)
+    assert found.growth is Growth.GROWS
+    assert found.p < 1e-6
+    assert found.low <= found.slope <= found.high
+
+
+@pytest.mark.parametrize(
+    ("minutes", "period_s"), [(10, 45), (10, 90), (18, 120), (60, 300), (60, 600), (120, 600)]
+)
+def test_a_count_that_rises_slowly_is_told(minutes: int, period_s: int) -> None:
+    """+1 each so many seconds, from ten minutes on, in every phase."""
+    t = np.arange(minutes * 60.0)
+    for phase in np.linspace(0, period_s, 10, endpoint=False):
+        found = trend_of(t, 20 + np.floor((t + phase) / period_s), Level.FLOOR)
+        assert isinstance(found, Trend)
+        assert found.growth is Growth.GROWS
+        assert found.slope == pytest.approx(1 / period_s, rel=0.1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_test_and_interval_say_the_same(seed: int) -> None:
+    """The interval leaves 0 out exactly where the slope is proven."""
+    random = np.random.default_rng(seed)
+    values = 100 + 0.001 * random.uniform(0, 3) * HOUR + random.normal(0, 3, HOUR.size)
+    found = _trend(values)
+    assert (found.p < 0.01) is (found.low > 0 or found.high < 0)
+    assert found.smallest >= found.high
 
 
 def test_the_slope_has_its_interval() -> None:
@@ -81,7 +119,34 @@ def test_the_slope_has_its_interval() -> None:
     assert trend.slope == pytest.approx(0.01, rel=0.05)
     assert trend.low < 0.01 < trend.high
     assert trend.base == pytest.approx(100, rel=0.01)
-    assert trend.smallest == pytest.approx(5 / 3600, rel=0.01)
+    assert trend.since_s == 0
+
+
+def test_a_first_fill_is_left_out_and_told() -> None:
+    """30 in the first five minutes, then 36 an hour on 130."""
+    trend = _trend(100 + 30 * np.minimum(HOUR / 300, 1) + 0.01 * HOUR + _noise(0.2))
+    assert trend.since_s == pytest.approx(300, abs=100)
+    assert trend.first_rise == pytest.approx(33, abs=3)
+    assert trend.slope == pytest.approx(0.01, rel=0.05)
+    assert trend.base == pytest.approx(130, rel=0.02)
+
+
+def test_a_late_leak_has_its_own_slope() -> None:
+    """36 an hour from the 25th minute on, not the mean over all."""
+    trend = _trend(100 + 0.01 * np.maximum(HOUR - 1_500, 0) + _noise(0.1))
+    assert trend.since_s == pytest.approx(1_500, abs=100)
+    assert trend.slope == pytest.approx(0.01, rel=0.05)
+    assert trend.base == pytest.approx(100, rel=0.01)
+
+
+def test_how_much_longer_it_takes() -> None:
+    """A limit inside the interval needs a longer run, the nearer to the slope the longer."""
+    trend = _trend(100 + 0.002 * HOUR + _noise(4))
+    near, far = trend.needed_s(1.1 * trend.slope), trend.needed_s(4 * trend.slope)
+    assert near is not None
+    assert far is not None
+    assert near > trend.span_s > far
+    assert trend.needed_s(trend.slope) is None
 
 
 def test_the_floor_is_what_garbage_collection_leaves() -> None:
@@ -90,17 +155,49 @@ def test_the_floor_is_what_garbage_collection_leaves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cycle_s", "known"), [(60, True), (300, True), (440, True), (900, False), (1_200, False)]
+    ("cycle_s", "known"), [(60, True), (300, True), (440, True), (800, True), (1_000, False), (1_200, False)]
 )
 def test_too_few_cycles_say_nothing(cycle_s: int, known: bool) -> None:
-    """E5: eight of them are needed in an hour."""
+    """Four of them are needed in an hour."""
     found = trend_of(HOUR, 100 + 50 * (HOUR % cycle_s) / cycle_s + _noise(1), Level.FLOOR)
     assert isinstance(found, Trend) is known
     assert isinstance(found, Trend) or "goes up and down" in found.reason
 
 
+def test_what_never_falls_does_not_go_up_and_down() -> None:
+    """Stairs repeat themselves once their line is taken away; they have no cycle all the same."""
+    assert cycle_length_s(HOUR, _stairs(6) + _noise(0.05)) is None
+
+
+def _heap(left: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Fills by 100 in each period between the collections at `at`, each leaving what `left` says."""
+    index = np.searchsorted(at, HOUR, side="right")
+    begun = np.concatenate(([0.0], at))[index]
+    return np.asarray(np.concatenate(([20.0], left))[index] + 100 * (HOUR - begun) / 300)
+
+
+def test_a_heap_is_what_its_collections_leave() -> None:
+    """Collected at odd moments, 12 times; 2 more are left each time."""
+    at = np.cumsum(np.random.default_rng(3).uniform(200, 350, 12))
+    found_s, left = after_collections(HOUR, _heap(20 + 2.0 * np.arange(1, 13), at))
+    assert found_s.size == 12
+    assert left[-1] == pytest.approx(44, abs=1)
+    grows = _trend(_heap(20 + 2.0 * np.arange(1, 13), at), Level.HEAP)
+    assert grows.growth is Growth.GROWS
+    assert grows.slope * 3_600 == pytest.approx(2 * 3_600 / 275, rel=0.1)
+    assert _trend(_heap(np.full(12, 20.0), at), Level.HEAP).growth is Growth.NOT_PROVEN
+
+
+def test_a_heap_that_was_hardly_collected_says_nothing() -> None:
+    """Three collections: what they left is too little to tell."""
+    found = trend_of(
+        HOUR, _heap(np.array([22.0, 24.0, 26.0]), np.array([900.0, 1_800.0, 2_700.0])), Level.HEAP
+    )
+    assert found == Untold("its garbage was collected 3 times while it was watched: 5 are needed")
+
+
 def test_too_few_readings_say_nothing() -> None:
-    """E5: twelve windows of ten readings each are the least."""
+    """Twelve windows of ten readings each are the least."""
     found = trend_of(HOUR[:119], HOUR[:119], Level.MEDIAN)
     assert found == Untold("119 readings are too few, 120 are needed: run longer")
     assert isinstance(trend_of(HOUR[:120], HOUR[:120] + 1, Level.MEDIAN), Trend)
@@ -108,7 +205,7 @@ def test_too_few_readings_say_nothing() -> None:
 
 def test_a_monitor_that_was_away_says_nothing() -> None:
     """Most of the hour without a reading: the windows that are left are too few."""
-    kept = (HOUR < 600) | (HOUR > 3_000)
+    kept = (HOUR < 300) | (HOUR > 3_300)
     found = trend_of(HOUR[kept], HOUR[kept], Level.MEDIAN)
     assert isinstance(found, Untold)
     assert "too few readings" in found.reason
@@ -127,9 +224,20 @@ def test_the_length_of_a_cycle_is_found() -> None:
     assert cycle_length_s(HOUR, np.full(HOUR.size, 3.0)) is None
 
 
-def test_a_step_is_no_line() -> None:
-    """And a line no step."""
-    at = np.arange(24.0)
-    noise = np.random.default_rng(3).normal(0, 0.1, 24)
-    assert is_one_step(at, (at > 9) + noise)
-    assert not is_one_step(at, at / 10 + noise)
+def test_steps_are_no_line() -> None:
+    """One or two; a line is none, and five steps are nearer to it."""
+    at = np.arange(40.0)
+    noise = np.random.default_rng(3).normal(0, 0.1, 40)
+    assert is_steps(at, (at > 9) + noise)
+    assert is_steps(at, 1.0 * (at > 12) + (at > 28) + noise)
+    assert not is_steps(at, at / 10 + noise)
+    assert not is_steps(at, np.floor(at / 8) + noise)
+
+
+def test_a_straight_series_stays_whole() -> None:
+    """Under noise of any kind of a line nothing is cut, and of a bent one what is before the bend."""
+    at = np.arange(40.0)
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(0, 1, 40)
+        assert first_of_last_part(at, at + noise) == 0
+        assert first_of_last_part(at, 5 * np.minimum(at, 10) + noise) == pytest.approx(10, abs=2)

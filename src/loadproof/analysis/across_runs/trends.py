@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from loadproof.analysis.across_runs.change_points import autocorrelation
-from loadproof.analysis.shapes.trend import mann_kendall_z, sen_line
+from loadproof.analysis.shapes.ranks import mann_kendall_z, sen_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,59 +7,43 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.shapes.trend import Growth, Level, Trend, Untold, trend_of
-from loadproof.analysis.window.seconds import course
-from loadproof.analysis.window.windows import Window, contiguous, stage_windows
-from loadproof.model import Unit
+from loadproof.analysis.shapes.gauges import JVM, SUBJECTS, Gauge, Subject
+from loadproof.analysis.shapes.trend import (
+    LEAST_WINDOWS,
+    WINDOWS,
+    Growth,
+    Trend,
+    Untold,
+    trend_of,
+    trend_of_levels,
+)
+from loadproof.analysis.window.windows import Window, contiguous, sample, stage_windows
+from loadproof.model import EventKind, Unit
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from loadproof.runfile.reader import Run
 
+HORIZON_H: Final = 168
+"""A week: growth that in this time neither doubles a series nor takes it to its limit accuses nobody."""
 _OF_THE_LOAD: Final = frozenset({"load", "locust", "k6", "jmeter", "generator"})
 """Sources that measure the generator, which is not what is asked about."""
 _MACHINE: Final = "host"
 _LEAST_ERROR_GROWTH: Final = 0.005
-"""Of failed requests over the whole soak: less is of no account."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Something that may grow, and the series in which it shows."""
-
-    name: str
-    level: Level
-    series: tuple[str, ...] = ()
-    """Names without their source; none for what is read from the requests themselves."""
-    advice: str = ""
-    """When nothing has measured it."""
-
-
-SUBJECTS: Final = {
-    subject.name: subject
-    for subject in (
-        Subject(
-            "memory", Level.FLOOR, ("memory", "rss", "process_resident_memory_bytes", "memory.used"),
-            "no monitor measures the service's memory: name its process below monitors:",
-        ),
-        Subject(
-            "connections", Level.FLOOR, ("connections.used",),
-            "no monitor counts connections: name the database below monitors:",
-        ),
-        Subject(
-            "descriptors", Level.FLOOR, ("fds", "process_open_fds"),
-            "no monitor counts open files: name the service's process below monitors:",
-        ),
-        Subject(
-            "threads", Level.FLOOR, ("threads",),
-            "no monitor counts threads: name the service's process below monitors:",
-        ),
-        Subject("latency", Level.MEDIAN),
-        Subject("error rate", Level.MEAN),
-    )
-}  # fmt: skip
+"""Of failed requests over the judged time: less is of no account."""
+_FIRST_READINGS: Final = 20_000
+"""Of a run: a page of metrics is in them."""
+_LEAST_REQUESTS: Final = 60
+"""In each window, for its p95 to be one."""
+_HIDDEN: Final = (
+    "a JVM, whose resident memory says nothing of what it keeps: give it a page of metrics with "
+    "jvm_memory_used_bytes (Micrometer, the JMX exporter) and name it below monitors: prometheus:"
+)
+_TAKEN_AHEAD: Final = "a JVM takes memory ahead of its use: its heap is judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,96 +54,166 @@ class Grown:
     series: str
     unit: Unit
     readings: int
-    requests: int
-    """Answered meanwhile, in all."""
+    requests_per_s: float
+    """Answered in the held time."""
     trend: Trend | Untold
     limit: float | None = None
     """The greatest possible value, if the series has one."""
     last: float = 0.0
+    needed_s: float = 0.0
+    """How much longer it must be watched before growth is more than its first fill; 0 when long enough."""
+    whole: float = 0.0
+    """What a share is of, where that is more than the series itself: of a heap, the process's memory."""
+    decides: bool = True
+    """False: shown only, something else tells what it would."""
 
     @property
     def grows(self) -> bool:
-        """It is a leak, or drifts."""
-        return isinstance(self.trend, Trend) and self.trend.growth is Growth.GROWS
+        """It is a leak, or drifts: proven, going on, and of a size that matters within the horizon."""
+        trend = self.trend
+        if not isinstance(trend, Trend) or trend.growth is not Growth.GROWS or self.needed_s > 0:
+            return False
+        doubled_h = max(abs(trend.base), self.whole) / (trend.slope * 3_600)
+        return self.decides and min(doubled_h, self.hours_to_limit or doubled_h) <= HORIZON_H
 
     @property
     def per_thousand_requests(self) -> float | None:
         """Growth in the series' unit for each 1,000 requests; None without any."""
-        if isinstance(self.trend, Untold) or not self.requests:
+        if isinstance(self.trend, Untold) or not self.requests_per_s:
             return None
-        return self.trend.slope * self.trend.span_s / self.requests * 1_000
+        return self.trend.slope / self.requests_per_s * 1_000
 
     @property
     def hours_to_limit(self) -> float | None:
-        """From the end of the run on; None when it does not grow, or has no limit."""
-        if not self.grows or self.limit is None or isinstance(self.trend, Untold):
+        """From the end of the run on; None when it is not proven to grow, or has no limit."""
+        trend = self.trend
+        if isinstance(trend, Untold) or not trend.lasting or self.limit is None:
             return None
-        return max(0.0, self.limit - self.last) / self.trend.slope / 3_600
+        return max(0.0, self.limit - self.last) / trend.slope / 3_600
 
 
 def held_window(run: Run, window: Window) -> Window:
-    """The longest part of the judged seconds that is at one level of load."""
-    stages = [stage.seconds & window.seconds for stage in stage_windows(run)]
+    """The longest time at one level of load. Its warm-up is in it: each series has its own."""
+    stages = [stage.seconds for stage in stage_windows(run)]
     parts = [
         part for seconds in (stages if any(stages) else [window.seconds]) for part in contiguous(seconds)
     ]
     longest = max(parts, key=len, default=range(0))
-    cut = " without its warm-up" if window.warm_up_s else ""
-    return Window(frozenset(longest), f"the longest hold{cut} ({format_duration(len(longest))})")
+    return Window(frozenset(longest), f"the longest hold ({format_duration(len(longest))})")
 
 
 def grown(run: Run, held: Window, names: Iterable[str] = SUBJECTS) -> list[Grown]:
     """What grew of the subjects `names`, over the held seconds; one entry for each series there is."""
     wanted = [SUBJECTS[name] for name in names]
-    requests = sum(part.requests for part in run.slices if part.second in held.seconds)
-    found = [entry for subject in wanted for entry in _of_readings(run, held, subject, requests)]
-    asked = [subject for subject in wanted if not subject.series]
-    return [*found, *_of_requests(run, held, asked, requests)]
+    parts = [part for part in run.slices if part.second in held.seconds]
+    requests_per_s = sum(part.requests for part in parts) / max(1, held.duration_s)
+    found = [entry for subject in wanted for entry in _of_readings(run, held, subject, requests_per_s)]
+    if any(not subject.gauges for subject in wanted) and parts:
+        asked = [subject.name for subject in wanted if not subject.gauges]
+        found += _of_requests(run, held, asked, requests_per_s)
+    return found
 
 
-def _of_readings(run: Run, held: Window, subject: Subject, requests: int) -> list[Grown]:
-    series: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    facts: dict[tuple[str, str], tuple[Unit, float | None]] = {}
-    for reading in run.readings:
-        own = reading.source not in _OF_THE_LOAD and (reading.source != _MACHINE)
-        if own and reading.series in subject.series and int(reading.time_s) in held.seconds:
-            key = (reading.source, reading.series)
-            series.setdefault(key, []).append((reading.time_s, reading.value))
-            facts[key] = (reading.unit, reading.limit)
+@dataclass(slots=True)
+class _Series:
+    """Readings of one gauge; those of one moment add up."""
+
+    gauge: Gauge
+    values: dict[float, float]
+    unit: Unit
+    limit: float | None
+
+
+def _of_readings(run: Run, held: Window, subject: Subject, requests_per_s: float) -> list[Grown]:
+    found: dict[tuple[str, str], _Series] = {}
+    jvm = is_jvm(run)
+    for reading in run.readings if subject.gauges else ():
+        if reading.source in _OF_THE_LOAD or reading.source == _MACHINE:
+            continue
+        if int(reading.time_s) not in held.seconds:
+            continue
+        gauge = next((g for g in subject.gauges if g.pattern.fullmatch(reading.series)), None)
+        if gauge is None:
+            continue
+        name = gauge.name or reading.series
+        series = found.setdefault((reading.source, name), _Series(gauge, {}, reading.unit, reading.limit))
+        series.values[reading.time_s] = series.values.get(reading.time_s, 0.0) + reading.value
+        series.limit = reading.limit
+    whole = max((_first(s) for s in found.values() if not s.gauge.heap), default=0.0)
+    told = any(series.gauge.heap for series in found.values())
     entries = []
-    for key, rows in sorted(series.items()):
-        if key[1] == "rss" and (key[0], "memory") in series:
+    for (source, name), series in sorted(found.items(), key=lambda item: item[0]):
+        rows = sorted(series.values.items())
+        times_s, values = np.array(rows).T
+        if series.gauge.heap and not values.any():
+            continue  # a pool that was never collected tells 0
+        if name == "rss" and (source, "memory") in found:
             continue  # the same, with the pages that processes share counted for each of them
-        times_s, values = np.array(sorted(rows)).T
+        hidden = jvm and subject.name == "memory" and not series.gauge.heap
+        trend = trend_of(times_s, values, series.gauge.level)
+        if hidden:
+            trend = Untold(_TAKEN_AHEAD if told else _HIDDEN)
         entries.append(
             Grown(
                 subject=subject.name,
-                series=".".join(key),
-                unit=facts[key][0],
+                series=f"{source}.{name}",
+                unit=series.unit,
                 readings=len(rows),
-                requests=requests,
-                trend=trend_of(times_s, values, subject.level),
-                limit=facts[key][1],
+                requests_per_s=requests_per_s,
+                trend=trend,
+                limit=series.limit,
                 last=float(values[-1]),
+                needed_s=max(0.0, subject.least_s - held.duration_s),
+                whole=whole if series.gauge.heap and series.unit is Unit.BYTES else 0.0,
+                decides=not (hidden and told),
             )
         )
     return entries
 
 
-def _of_requests(run: Run, held: Window, subjects: Sequence[Subject], requests: int) -> list[Grown]:
-    """Latency (p95 of each second) and error rate, from the requests themselves."""
-    if not subjects or not held.seconds:
-        return []
-    seconds = range(min(held.seconds), max(held.seconds) + 1)
-    whole = course(run.slices, seconds)
-    entries = []
-    for subject in subjects:
-        timed = subject.name == "latency"
-        values = whole.quantiles_s(0.95) if timed else whole.error_rates
-        known = np.isfinite(values)
-        times_s = np.arange(seconds.start, seconds.stop, dtype=np.float64)[known] + 0.5
-        trend = trend_of(times_s, values[known], subject.level, None if timed else _LEAST_ERROR_GROWTH)
-        unit = Unit.SECONDS if timed else Unit.SHARE
-        name = "p95 of all requests" if timed else "error rate"
-        entries.append(Grown(subject.name, name, unit, int(known.sum()), requests, trend))
-    return entries
+def _first(series: _Series) -> float:
+    """What there was in the beginning."""
+    return series.values[min(series.values)]
+
+
+def is_jvm(run: Run) -> bool:
+    """Whether the service is seen to run on a JVM: by a part's program, or by its page of metrics."""
+    parts = [part for event in run.events_of(EventKind.PARTS) for part in event.data.get("parts", ())]
+    if any(part.get("program") == "java" for part in parts):
+        return True
+    return any(JVM.fullmatch(reading.series) for reading in run.readings[:_FIRST_READINGS])
+
+
+def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: float) -> list[Grown]:
+    """Latency (p50 and p95 of each window's requests together) and error rate."""
+    requests = requests_per_s * held.duration_s
+    number = int(min(WINDOWS, requests // _LEAST_REQUESTS, held.duration_s // 5))
+    start, span_s = min(held.seconds), float(held.duration_s)
+    rows: list[tuple[str, str, Unit, float | None, NDArray[np.float64]]] = []
+    known = np.array([], dtype=np.float64)
+    if number >= LEAST_WINDOWS:
+        width_s = span_s / number
+        windows: list[list[int]] = [[] for _ in range(number)]
+        slices = [part for part in run.slices if part.second in held.seconds]
+        for index, part in enumerate(slices):
+            windows[min(number - 1, int((part.second - start) / width_s))].append(index)
+        samples = [sample(slices[index] for index in window) for window in windows]
+        known = np.array([s.response.count > 0 for s in samples])
+        samples = [s for s in samples if s.response.count]
+        at = start + (np.flatnonzero(known).astype(np.float64) + 0.5) * width_s
+        for q in (0.5, 0.95) if "latency" in names else ():
+            values = np.array([s.response.quantile(q) or np.nan for s in samples])
+            rows.append(("latency", f"p{q * 100:g} of all requests", Unit.SECONDS, None, values))
+        if "error rate" in names:
+            values = np.array([s.failed / s.requests for s in samples])
+            rows.append(("error rate", "error rate", Unit.SHARE, _LEAST_ERROR_GROWTH, values))
+        entries = []
+        for subject, name, unit, least, values in rows:
+            trend: Trend | Untold = Untold(f"{number - values.size} of {number} parts have no request")
+            if values.size >= LEAST_WINDOWS:
+                trend = trend_of_levels(at, values, span_s, least)
+            entries.append(Grown(subject, name, unit, round(requests), requests_per_s, trend))
+        return entries
+    needed = LEAST_WINDOWS * _LEAST_REQUESTS
+    reason = Untold(f"{requests:.0f} requests are too few, {needed} are needed: run longer")
+    return [Grown(n, n, Unit.NONE, round(requests), requests_per_s, reason) for n in names]

@@ -1,10 +1,10 @@
-"""Whether a series grows for as long as it is watched: a leak, as against a step, a full cache, or chance.
+"""Whether a series grows for as long as it is watched: a leak, as against a first fill, a step, or chance.
 
-Window floors or medians, Theil and Sen's slope, and Mann and Kendall's test with its variance inflated by the
-autocorrelation that is left. Alone that test takes any slow wave for a trend (Machida et al., ISSRE 2013:
-"highly vulnerable to creating false positives"), so growth must also be large enough, go on in the second
-half, and not be one step. Growth that is not proven is not ruled out: how small a leak would have been
-noticed is part of the answer.
+The levels of up to 40 windows are cut where the last straight part begins: before it is a warm-up (a heap's
+first fill, a cache, a pool), or the quiet time of a leak that begins late. Of that part one model gives
+slope, test and interval (straight.py). It is a leak when the slope is proven, goes on in the second half of
+the part without slowing down, and is no step or two. Growth that is not proven is not ruled out: the interval
+says how much of it there may be.
 """
 
 from __future__ import annotations
@@ -14,37 +14,59 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import stats
+
+from loadproof.analysis.shapes.levels import (
+    FLOOR,
+    LOW,
+    Level,
+    after_collections,
+    cycle_length_s,
+    lowest_of_windows,
+    window_levels,
+)
+from loadproof.analysis.shapes.straight import Bend, Line, fit_bend, fit_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-WINDOWS: Final = 24
+__all__ = ["Growth", "Level", "Trend", "Untold", "trend_of", "trend_of_levels"]
+
+WINDOWS: Final = 40
 LEAST_WINDOWS: Final = 12
-LEAST_CYCLES: Final = 8
+LEAST_CYCLES: Final = 4
 """Of a saw-tooth, such as garbage collection makes: with fewer there are too few floors to compare."""
-FLOOR: Final = 0.05
-"""Quantile of a window."""
+LEAST_COLLECTIONS: Final = 5
 _LEAST_READINGS: Final = 10
 """In each window."""
 _SIGNIFICANCE: Final = 0.01
-_LEAST_GROWTH: Final = 0.05
-"""Over the whole time, of what there was in the beginning."""
-_LEAST_SECOND_HALF: Final = 0.3
-"""Slope of the second half against that of all: less is levelling off."""
-_STANDARD_NORMAL_95: Final = 1.96
-_DETECTION: Final = 2.58 + 1.28
-"""Standard errors at which a test at 1 % finds a slope nine times in ten."""
-_CYCLE_CORRELATION: Final = 0.6
-_LEAST_CORRELATION: Final = 1.28
-"""Standard errors from which on autocorrelation is taken for real (nine in ten)."""
-_MOST_POINTS: Final = 2_000
+_LEAST_GROWTH: Final = 0.02
+"""Over the judged time, of what there was when it began."""
+_LEAST_TAIL: Final = 1 / 3
+"""Of the windows: so much is left when the beginning is cut."""
+_LEAST_TAIL_WINDOWS: Final = 10
+_LEAST_GAIN: Final = 0.6
+"""A cut must make the slope's variance so many times smaller."""
+_GOES_ON: Final = 0.15
+"""The second half's slope is surely above this share of the whole."""
+_SLOWS: Final = 0.7
+"""The second half's slope is below this share of the first's, and the difference is no chance."""
+_SURE_SLOWER: Final = 0.95
+_GREATEST_FALL: Final = 0.5
+"""Of what it rises at the end: what fell by more before goes up and down."""
+_END: Final = 0.2
+"""Of the judged part: its end, which must not fall behind the rest."""
+_BEHIND: Final = 5.0
+"""Times the rest around the line: so far behind, the growth has stopped."""
+_SURE: Final = 0.9
+"""Confidence of the interval of the second half's slope."""
+_LEAST_RISE_ERRORS: Final = 4.0
 
 
 class Growth(StrEnum):
     """What a series does."""
 
     GROWS = "grows"
+    SLOWS = "rises more and more slowly"
     LEVELS_OFF = "levels off"
     STEP = "one step"
     NOT_PROVEN = "no growth found"
@@ -53,22 +75,45 @@ class Growth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Slopes are in the series' unit per second; their interval is of 95 %."""
+    """What goes on at the end. Slopes are in the series' unit per second; their interval is of 99 %."""
 
     growth: Growth
     base: float
-    """At the beginning, by the fitted line."""
+    """What there was in the beginning: by the line, so that a first fill belongs to it."""
     slope: float
     low: float
     high: float
-    late: tuple[float, float]
-    """The interval of the second half's slope: of what goes on when it levelled off."""
+    last: tuple[float, float]
+    """The interval of 90 % of the slope of the judged part's second half."""
     p: float
-    """Of Mann and Kendall's test, two-sided, corrected."""
+    """Of the slope, two-sided: below 0.01 exactly where the interval leaves 0 out."""
     smallest: float
-    """The slope that would have been noticed nine times in ten."""
+    """The slope up to which growth cannot be ruled out, or is of no account."""
     windows: int
     span_s: float
+    """Of the judged part."""
+    since_s: float = 0.0
+    """What is left out before it; 0 when all of the time is judged."""
+    first_rise: float = 0.0
+    """By how much it rose in what is left out; below 0 when it fell."""
+    lasting: bool = False
+    """The growth is proven and goes on, of whatever size."""
+    levels: tuple[tuple[float, float], ...] = ()
+    """Time and level of each window, the left out ones included."""
+
+    @property
+    def whole_s(self) -> float:
+        """The judged part and what is left out before it."""
+        return self.since_s + self.span_s
+
+    def needed_s(self, limit: float) -> float | None:
+        """About how long the judged part must be to tell this slope from `limit`; None when they are equal.
+
+        The interval of a slope shrinks with the time to the power of 1.5.
+        """
+        gap = abs(limit - self.slope)
+        half = (self.high - self.low) / 2
+        return self.span_s * float((half / gap) ** (2 / 3)) if gap > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +121,6 @@ class Untold:
     """Why a series says nothing of growth, and what to do about it."""
 
     reason: str
-
-
-class Level(StrEnum):
-    """What is taken of each window."""
-
-    FLOOR = "floor"
-    """Its 5th percentile: what is left after garbage collection."""
-    MEDIAN = "median"
-    MEAN = "mean"
 
 
 def trend_of(
@@ -95,152 +131,194 @@ def trend_of(
 ) -> Trend | Untold:
     """The trend of readings in order of time.
 
-    `least_growth`: over the whole time, in the series' unit; less is of no account. By default 5 % of what
-    there was in the beginning.
+    `least_growth`: over the judged time, in the series' unit; less is of no account. By default 2 % of what
+    there was when it began.
     """
-    floor = level is Level.FLOOR
     span_s = float(times_s[-1] - times_s[0]) if times_s.size else 0.0
     number = min(WINDOWS, times_s.size // _LEAST_READINGS)
-    least = LEAST_WINDOWS
-    cycle_s = cycle_length_s(times_s, values) if floor and number >= least else None
-    if cycle_s is not None and cycle_s > span_s / number:
-        # A window shorter than a cycle has another floor each time.
-        number = least = int(span_s / cycle_s + 0.1)
+    if number < LEAST_WINDOWS:
+        needed = LEAST_WINDOWS * _LEAST_READINGS
+        return Untold(f"{times_s.size} readings are too few, {needed} are needed: run longer")
+    if level is Level.HEAP:
+        return _of_collections(times_s, values, number, least_growth)
+    least, low = LEAST_WINDOWS, LOW
+    cycle_s = cycle_length_s(times_s, values) if level is Level.FLOOR else None
+    if cycle_s is not None:
+        low = FLOOR
+        if cycle_s > span_s / number:
+            # A window shorter than a cycle has another floor each time.
+            number = least = int(span_s / cycle_s + 0.1)
         if number < LEAST_CYCLES:
             return Untold(
-                f"it goes up and down, {number} times in all: run for {LEAST_CYCLES} such cycles, "
-                f"that is {LEAST_CYCLES * cycle_s / 60:.0f}m"
+                f"it goes up and down, {number} times in all: run for {2 * LEAST_CYCLES} such cycles, "
+                f"that is {2 * LEAST_CYCLES * cycle_s / 60:.0f}m"
             )
-    if number < least:
-        return Untold(
-            f"{times_s.size} readings are too few, {least * _LEAST_READINGS} are needed: run longer"
-        )
-    at, levels = window_levels(times_s, values, number, level)
+    at, levels = window_levels(times_s, values, number, level, low)
     if at.size < least:
         return Untold(f"{number - at.size} of {number} parts of the run have too few readings")
-    return _judged(at, levels, span_s, least_growth)
+    return trend_of_levels(at, levels, span_s, least_growth)
 
 
-def _judged(
-    at: NDArray[np.float64], levels: NDArray[np.float64], span_s: float, least_growth: float | None
-) -> Trend:
-    slope, base, low, high = sen_line(at - (at[0] - span_s / at.size / 2), levels)
-    inflation = _inflation(levels - slope * at)
-    z = mann_kendall_z(levels)
-    p = _two_sided(z / inflation)
-    half = at.size // 2
-    late_slope, _, late_low, late_high = sen_line(at[half:], levels[half:])
-    low, high = slope - (slope - low) * inflation, slope + (high - slope) * inflation
-    late = (
-        late_slope - (late_slope - late_low) * inflation, late_slope + (late_high - late_slope) * inflation
-    )  # fmt: skip
-    least = _LEAST_GROWTH * abs(base) if least_growth is None else least_growth
-    if slope <= 0 or slope * span_s < least:
-        growth = Growth.NOT_PROVEN
-    elif is_one_step(at, levels):
-        growth = Growth.STEP
-    elif late_slope < _LEAST_SECOND_HALF * slope and _two_sided(z) < _SIGNIFICANCE:
-        growth = Growth.LEVELS_OFF  # no accusation, so the plain test will do
-    elif p >= _SIGNIFICANCE:
-        growth = Growth.NOT_PROVEN
-    else:
-        growth = Growth.GROWS
-    error = (high - low) / 2 / _STANDARD_NORMAL_95
-    smallest = max(_DETECTION * error, least / span_s)
-    return Trend(growth, base, slope, low, high, late, p, smallest, at.size, span_s)
-
-
-def _two_sided(z: float) -> float:
-    return float(2 * stats.norm.sf(abs(z)))
-
-
-def window_levels(
-    times_s: NDArray[np.float64], values: NDArray[np.float64], number: int, level: Level
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Middle and level of each of `number` windows; those with under half of their readings left out."""
+def _of_collections(
+    times_s: NDArray[np.float64], values: NDArray[np.float64], number: int, least_growth: float | None
+) -> Trend | Untold:
+    """Of a heap: what each collection left."""
     span_s = float(times_s[-1] - times_s[0])
-    width_s = span_s / number
-    index = np.minimum(((times_s - times_s[0]) / width_s).astype(np.int64), number - 1)
-    edges = np.searchsorted(index, np.arange(number + 1))
-    full = times_s.size / number
-    known = [n for n in range(number) if edges[n + 1] - edges[n] >= max(1.0, full / 2)]
-    levels = np.empty(len(known))
-    for position, n in enumerate(known):
-        part = values[edges[n] : edges[n + 1]]
-        if level is Level.MEAN:
-            levels[position] = part.mean()
-        else:
-            rank = int((FLOOR if level is Level.FLOOR else 0.5) * (part.size - 1))
-            levels[position] = np.partition(part, rank)[rank]
-    return times_s[0] + (np.array(known, dtype=np.float64) + 0.5) * width_s, levels
+    found_s, left = after_collections(times_s, values)
+    if found_s.size < LEAST_COLLECTIONS:
+        times = f"{found_s.size} times" if found_s.size != 1 else "once"
+        return Untold(
+            f"its garbage was collected {times} while it was watched: {LEAST_COLLECTIONS} are needed"
+        )
+    if found_s.size > number:
+        at, levels = window_levels(times_s, values, number, Level.FLOOR)
+    else:
+        at, levels = lowest_of_windows(found_s, left, times_s[0], span_s, int(found_s.size))
+    return trend_of_levels(at, levels, span_s, least_growth)
 
 
-def mann_kendall_z(values: NDArray[np.float64]) -> float:
-    """Mann and Kendall's standard score, ties corrected (Kendall, "Rank Correlation Methods", 1975)."""
-    n = values.size
-    s = float(np.sign(values[None, :] - values[:, None])[np.triu_indices(n, 1)].sum())
-    _, ties = np.unique(values, return_counts=True)
-    variance = (n * (n - 1) * (2 * n + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18
-    return 0.0 if variance == 0 else float((s - np.sign(s)) / np.sqrt(variance))
+def trend_of_levels(
+    at: NDArray[np.float64], levels: NDArray[np.float64], span_s: float, least_growth: float | None = None
+) -> Trend:
+    """The trend of levels at the middles of equal windows of a time of `span_s`."""
+    cut = first_of_last_part(at, levels)
+    width_s = float(np.diff(at).min())
+    late_at, late = at[cut:], levels[cut:]
+    line, bend = fit_line(late_at, late), fit_bend(late_at, late) if late.size > 4 else None
+    low, high = line.interval()
+    last = bend.last_interval(_SURE) if bend else (low, high)
+    late_s = span_s - (float(at[cut] - at[0]) if cut else 0.0)
+    at_start = line.base - line.slope * (span_s - late_s + width_s / 2)
+    base = min(line.base - line.slope * width_s / 2, max(float(levels[0]), at_start))
+    first_rise = line.base - float(levels[0]) if cut else 0.0
+    least = _LEAST_GROWTH * abs(base) if least_growth is None else least_growth
+    growth = _shape(at, levels, cut, line, bend)
+    lasting = growth is Growth.GROWS
+    if lasting and line.slope * late_s < least:
+        growth = Growth.NOT_PROVEN
+    return Trend(
+        growth=growth,
+        base=base,
+        slope=line.slope,
+        low=low,
+        high=high,
+        last=last,
+        p=line.p,
+        smallest=max(high, least / late_s),
+        windows=at.size,
+        span_s=late_s,
+        since_s=span_s - late_s,
+        first_rise=first_rise,
+        lasting=lasting,
+        levels=tuple(zip(at.tolist(), levels.tolist(), strict=True)),
+    )
 
 
-def sen_line(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Slope, level at time 0, and the slope's interval of 95 %: Theil's, with Sen's interval (JASA 1968)."""
-    slope, intercept, low, high = stats.theilslopes(values, times, alpha=0.95)
-    return float(slope), float(intercept), float(low), float(high)
+def _shape(
+    at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, line: Line, bend: Bend | None
+) -> Growth:
+    """By the last straight part, whatever the size of its growth."""
+    rises = line.slope > 0 and line.p < _SIGNIFICANCE
+    if not rises and cut:
+        return _before(at, levels, cut, line)
+    if line.slope > 0 and is_steps(at[cut:], levels[cut:]):
+        return Growth.STEP
+    if not rises:
+        return Growth.NOT_PROVEN
+    if has_stopped(at[cut:], levels[cut:]):
+        return Growth.LEVELS_OFF
+    # A cut must not hide that it slows down: what is left of a curve is straight.
+    seen = min(cut, int(at.size * _LEAST_TAIL))
+    if slows(fit_bend(at[seen:], levels[seen:])):
+        return Growth.SLOWS
+    fell = float(levels[:cut].max()) - line.base if cut else 0.0
+    low, _ = bend.last_interval(_SURE) if bend else line.interval(_SURE)
+    goes_on = low > _GOES_ON * line.slope
+    up_and_down = fell > _GREATEST_FALL * line.slope * float(at[-1] - at[cut])
+    return Growth.GROWS if goes_on and not up_and_down else Growth.NOT_PROVEN
 
 
-def _inflation(residuals: NDArray[np.float64]) -> float:
-    """By how much autocorrelation widens the score's spread; at least 1.
+def slows(bend: Bend) -> bool:
+    """Whether the second half surely rises less than the first, and by much."""
+    low, _ = bend.loss_interval(_SURE_SLOWER)
+    return bend.last < _SLOWS * bend.first and low > 0
 
-    The lag-1 coefficient is corrected for the bias of a short series with a fitted line (Marriott and Pope,
-    Biometrika 1954).
+
+def _before(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, line: Line) -> Growth:
+    """What came before a last part that does not rise."""
+    rose = line.base - float(levels[0])
+    error = line.rest / np.sqrt(levels.size - cut)
+    if rose <= max(_LEAST_RISE_ERRORS * error, _LEAST_GROWTH * abs(float(levels[0]))):
+        return Growth.NOT_PROVEN
+    late_step = cut > at.size * _LEAST_TAIL and is_steps(at, levels)
+    return Growth.STEP if late_step else Growth.LEVELS_OFF
+
+
+def first_of_last_part(at: NDArray[np.float64], levels: NDArray[np.float64]) -> int:
+    """Where the last straight part begins: how many of the levels are left out before it.
+
+    The cut that gives the slope of what is kept the least variance, sum of squares around its line over the
+    spread of its times: MSER (see window/steady.py) with a line in the place of the mean. Cutting costs:
+    that variance grows with the third power of what is cut: a straight series stays whole.
     """
-    n = residuals.size
-    centred = residuals - residuals.mean()
-    total = float((centred**2).sum())
-    if total == 0:
-        return 1.0
-    raw = float((centred[1:] * centred[:-1]).sum()) / total
-    if raw < _LEAST_CORRELATION / n**0.5:
-        return 1.0  # of so few values that is chance; correcting it would only blind the test
-    r = min((n * raw + 1) / (n - 4), 0.98)
-    return float(np.sqrt((1 + r) / (1 - r)))
+    n = at.size
+    least = max(_LEAST_TAIL_WINDOWS, int(np.ceil(n * _LEAST_TAIL)))
+    if n <= least:
+        return 0
+    x = at - at[0]
+    y = levels - levels[0]
+    starts = np.arange(n - least + 1)
+    kept = n - starts
+    sums = [np.cumsum(part[::-1])[::-1][starts] for part in (x, y, x * x, x * y, y * y)]
+    sx, sy, sxx, sxy, syy = sums
+    spread = sxx - sx * sx / kept
+    together = sxy - sx * sy / kept
+    squares = np.maximum(0.0, syy - sy * sy / kept - together**2 / spread)
+    tiny = (1e-7 * float(np.abs(levels).max())) ** 2 * kept
+    variances = np.where(squares > tiny, squares, tiny) / (kept - 2) / spread
+    best = int(np.argmin(variances))
+    return best if variances[best] < _LEAST_GAIN * variances[0] else 0
 
 
-def is_one_step(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
-    """Whether two levels with a step between them explain the windows better than a line (by BIC)."""
+def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
+    """Whether the end stays far below where the line through all before it leads."""
+    end = max(2, int(_END * at.size))
+    if at.size - end < 4:
+        return False
+    line = fit_line(at[:-end], levels[:-end])
+    behind = line.base + line.slope * (at[-end:] - at[0]) - levels[-end:]
+    return bool(
+        np.mean(behind[end // 2 :]) > max(_BEHIND * line.rest, line.slope * float(at[-1] - at[-end]) / 3)
+    )
+
+
+def is_steps(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
+    """Whether one or two steps between constant levels explain the windows better than a line (by BIC).
+
+    Stairs of more steps are nearer to a line.
+    """
     n = levels.size
-    line = levels - np.polyval(np.polyfit(at - at[0], levels, 1), at - at[0])
-    splits = [
-        float(((levels[:k] - levels[:k].mean()) ** 2).sum() + ((levels[k:] - levels[k:].mean()) ** 2).sum())
-        for k in range(2, n - 1)
-    ]
-    tiny = 1e-12 * float((levels**2).sum()) + 1e-300
-    step_bic = n * np.log((min(splits) + tiny) / n) + 3 * np.log(n)
-    line_bic = n * np.log((float((line**2).sum()) + tiny) / n) + 2 * np.log(n)
-    return bool(step_bic < line_bic)
+    if n < 5:
+        return False
+    y = levels - levels.mean()
+    line = y - np.polyval(np.polyfit(at - at[0], y, 1), at - at[0])
+    sums, squares = (np.concatenate(([0.0], np.cumsum(part))) for part in (y, y * y))
 
+    def within(first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
+        total = sums[end] - sums[first]
+        return np.asarray(squares[end] - squares[first] - total * total / (end - first))
 
-def cycle_length_s(times_s: NDArray[np.float64], values: NDArray[np.float64]) -> float | None:
-    """The length of a cycle that repeats, such as garbage collection, in seconds; None when there is none.
+    splits = np.arange(2, n - 1)
+    zero, whole = np.zeros_like(splits), np.full_like(splits, n)
+    one = within(zero, splits) + within(splits, whole)
+    first, second = (part.ravel() for part in np.meshgrid(splits, splits, indexing="ij"))
+    apart = second - first >= 2
+    first, second = first[apart], second[apart]
+    two = within(0 * first, first) + within(first, second) + within(second, 0 * first + n)
+    tiny = (1e-7 * float(np.abs(levels).max())) ** 2 * n + 1e-300
 
-    The highest autocorrelation of the readings without their line, after it first fell below 0.
-    """
-    number = min(times_s.size, _MOST_POINTS)
-    grid = np.linspace(times_s[0], times_s[-1], number)
-    even = np.interp(grid, times_s, values)
-    rest = even - np.polyval(np.polyfit(grid - grid[0], even, 1), grid - grid[0])
-    spectrum = np.fft.rfft(rest, 2 * number)
-    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[:number]
-    if correlation[0] <= 1e-12 * float((even**2).sum()):
-        return None
-    correlation = correlation / correlation[0]
-    below = np.flatnonzero(correlation < 0)
-    if not below.size or below[0] > number // 2:
-        return None
-    peak = int(below[0] + np.argmax(correlation[below[0] : int(0.7 * number)]))
-    # Fewer products are summed at a longer lag.
-    if correlation[peak] < _CYCLE_CORRELATION * (1 - peak / number):
-        return None
-    return float(grid[peak] - grid[0])
+    def bic(left: float, weights: int) -> float:
+        return float(n * np.log((max(left, 0.0) + tiny) / n) + weights * np.log(n))
+
+    steps = min(bic(float(one.min()), 3), bic(float(two.min()), 5) if two.size else np.inf)
+    return bool(steps < bic(float(line @ line), 2))

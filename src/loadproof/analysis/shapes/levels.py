@@ -1,0 +1,113 @@
+"""Levels of a series: one for each of equal parts of the time, and how long its saw-tooth is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FLOOR: Final = 0.05
+"""Quantile of a window that holds a whole saw-tooth."""
+LOW: Final = 0.25
+"""Quantile of a window of a series without one: as sure as a median, and blind for what is soon freed."""
+_CYCLE_CORRELATION: Final = 0.6
+_MOST_POINTS: Final = 2_000
+_PARTS_OF_CYCLE: Final = 8
+_LEAST_DROP: Final = 0.35
+"""Of the range around its line a heap drops from one reading to the next when garbage is collected."""
+_LEAST_FALL: Final = 0.25
+"""Of what it rises a series must also fall to go up and down: stairs only rise."""
+
+
+class Level(StrEnum):
+    """What is taken of each window."""
+
+    FLOOR = "floor"
+    """Its low end: what is left after garbage collection."""
+    HEAP = "heap"
+    """The same of a heap that grows until garbage is collected: what is left after each collection."""
+    MEDIAN = "median"
+    MEAN = "mean"
+
+
+def window_levels(
+    times_s: NDArray[np.float64], values: NDArray[np.float64], number: int, level: Level, low: float = FLOOR
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Middle and level of each of `number` windows; those with under half of their readings left out.
+
+    `low`: the quantile that a floor is.
+    """
+    span_s = float(times_s[-1] - times_s[0])
+    width_s = span_s / number
+    index = np.minimum(((times_s - times_s[0]) / width_s).astype(np.int64), number - 1)
+    edges = np.searchsorted(index, np.arange(number + 1))
+    full = times_s.size / number
+    known = [n for n in range(number) if edges[n + 1] - edges[n] >= max(1.0, full / 2)]
+    levels = np.empty(len(known))
+    for position, n in enumerate(known):
+        part = values[edges[n] : edges[n + 1]]
+        if level is Level.MEAN:
+            levels[position] = part.mean()
+        else:
+            rank = int((low if level is Level.FLOOR else 0.5) * (part.size - 1))
+            levels[position] = np.partition(part, rank)[rank]
+    return times_s[0] + (np.array(known, dtype=np.float64) + 0.5) * width_s, levels
+
+
+def cycle_length_s(times_s: NDArray[np.float64], values: NDArray[np.float64]) -> float | None:
+    """The length of a cycle that repeats, such as garbage collection, in seconds; None when there is none.
+
+    The highest autocorrelation of the readings without their line, after it first fell below 0. What never
+    falls has no cycle: stairs repeat themselves as well, once their line is taken away.
+    """
+    number = min(times_s.size, _MOST_POINTS)
+    grid = np.linspace(times_s[0], times_s[-1], number)
+    even = np.interp(grid, times_s, values)
+    rest = even - np.polyval(np.polyfit(grid - grid[0], even, 1), grid - grid[0])
+    spectrum = np.fft.rfft(rest, 2 * number)
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[:number]
+    if correlation[0] <= 1e-12 * float((even**2).sum()):
+        return None
+    correlation = correlation / correlation[0]
+    below = np.flatnonzero(correlation < 0)
+    if not below.size or below[0] > number // 2:
+        return None
+    peak = int(below[0] + np.argmax(correlation[below[0] : int(0.7 * number)]))
+    # Fewer products are summed at a longer lag.
+    if correlation[peak] < _CYCLE_CORRELATION * (1 - peak / number) or not _falls(even, peak):
+        return None
+    return float(grid[peak] - grid[0])
+
+
+def _falls(even: NDArray[np.float64], cycle: int) -> bool:
+    """Whether it comes down in its cycles, and not by noise alone."""
+    width = max(1, cycle // _PARTS_OF_CYCLE)
+    parts = even[: even.size // width * width].reshape(-1, width)
+    steps = np.diff(np.median(parts, axis=1))
+    return bool(-steps[steps < 0].sum() >= _LEAST_FALL * steps[steps > 0].sum())
+
+
+def after_collections(
+    times_s: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The readings right after the heap dropped: their times and values."""
+    rest = values - np.polyval(np.polyfit(times_s - times_s[0], values, 1), times_s - times_s[0])
+    low, high = np.quantile(rest, [0.05, 0.95])
+    drops = np.flatnonzero(values[:-1] - values[1:] > max(_LEAST_DROP * (high - low), 0.0)) + 1
+    return times_s[drops], values[drops]
+
+
+def lowest_of_windows(
+    times_s: NDArray[np.float64], values: NDArray[np.float64], start_s: float, span_s: float, number: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Middle and lowest value of each of `number` windows; those without any are left out."""
+    width_s = span_s / number
+    index = np.minimum(((times_s - start_s) / width_s).astype(np.int64), number - 1)
+    levels = np.full(number, np.inf)
+    np.minimum.at(levels, index, values)
+    known = np.flatnonzero(np.isfinite(levels))
+    return start_s + (known.astype(np.float64) + 0.5) * width_s, levels[known]

@@ -1,0 +1,121 @@
+"""What a series did in a soak, as a developer needs it: true words, per hour and per 1,000 requests."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from loadproof.analysis.shapes.trend import Growth, Trend, Untold
+from loadproof.analysis.verdict.requirements import format_value
+from loadproof.model import Unit
+from loadproof.units import format_duration
+
+if TYPE_CHECKING:
+    from loadproof.analysis.shapes.soak import Grown
+
+HOUR_S: Final = 3_600
+PER_HOUR: Final = {Unit.BYTES: Unit.BYTES_PER_HOUR, Unit.COUNT: Unit.PER_HOUR, Unit.NONE: Unit.PER_HOUR}
+_DAY_H: Final = 24
+
+
+def in_words(entry: Grown, trend: Trend) -> str:
+    """One series that grows: since when, how fast, and when it is at its limit."""
+    said = entry.series
+    if trend.since_s and trend.first_rise <= 0.1 * abs(trend.slope) * trend.span_s:
+        said += f", from {format_duration(_rounded_s(trend.since_s))} on,"
+    said += (
+        f" by {per_hour(entry, trend.slope)} ({per_hour(entry, trend.low)} to {per_hour(entry, trend.high)})"
+    )
+    if entry.per_thousand_requests is not None and entry.subject != "latency":
+        said += f", {format_value(entry.per_thousand_requests, entry.unit)} per 1,000 requests"
+    if entry.hours_to_limit is not None and entry.limit is not None:
+        said += f", at its limit of {format_value(entry.limit, entry.unit)} in {about(entry.hours_to_limit)}"
+    return said
+
+
+def warm_up_in_words(entry: Grown) -> str:
+    """What was left out before the judged part, as a first rise; empty when nothing was."""
+    trend = entry.trend
+    if isinstance(trend, Untold) or not trend.since_s or trend.first_rise <= 0:
+        return ""
+    rise = format_value(trend.first_rise, entry.unit)
+    return f"{entry.series} first rose by {rise} in {format_duration(_rounded_s(trend.since_s))}, left out"
+
+
+_RISES: Final = {
+    Growth.STEP: "rose in one step and stayed",
+    Growth.SLOWS: "rises more and more slowly",
+    Growth.LEVELS_OFF: "levelled off",
+}
+
+
+def unproven_in_words(entry: Grown, trend: Trend) -> str:
+    """A rise that is no proven growth; empty when there is none to speak of."""
+    said = _RISES.get(trend.growth, "")
+    if trend.lasting and entry.needed_s > 0:
+        said = "was still rising when the run ended, which may be its first fill"
+    elif trend.lasting and not entry.grows:
+        said = f"grows by {per_hour(entry, trend.slope)}, too little to matter within a week"
+    elif not said and trend.low > 0 and not trend.lasting:
+        said = "rose, but not steadily to the end"
+    return f"{entry.series} {said}" if said else ""
+
+
+def per_hour(entry: Grown, slope: float) -> str:
+    """A slope per second in the series' unit, per hour."""
+    unit = PER_HOUR.get(entry.unit)
+    if unit is not None:
+        return format_value(slope * HOUR_S, unit)
+    return f"{format_value(slope * HOUR_S, entry.unit)}/h"
+
+
+def about(hours: float) -> str:
+    """A forecast, which has no seconds: "about 3 hours", "about 20 minutes", "about 9 days"."""
+    if hours * 60 < 1:
+        return "less than a minute"
+    if hours < 1.75:
+        minutes = hours * 60
+        step = 1 if minutes < 10 else 5
+        number, unit = max(1, step * round(minutes / step)), "minute"
+    elif hours < 2 * _DAY_H:
+        number, unit = round(hours), "hour"
+    else:
+        number, unit = round(hours / _DAY_H), "day"
+    return f"about {number:,} {unit}{'s' if number != 1 else ''}"
+
+
+def more_minutes(seconds: float) -> str:
+    """How much longer to hold the load, upwards to five minutes."""
+    minutes = max(5, 5 * math.ceil(seconds / 300))
+    return f"hold the load for about {about(minutes / 60).removeprefix('about ')} more"
+
+
+def row(entry: Grown) -> dict[str, Any]:
+    """One line of the table of series."""
+    first = {"series": entry.series, "subject": entry.subject}
+    trend = entry.trend
+    if isinstance(trend, Untold):
+        return {**first, "verdict": str(Growth.UNKNOWN), "why": trend.reason}
+    return {**first, "verdict": str(trend.growth), **figures(entry, trend)}
+
+
+def figures(entry: Grown, trend: Trend) -> dict[str, Any]:
+    """In the series' unit, per hour, of the judged part, which begins `left_out_s` after the hold did."""
+    return {
+        "unit": str(entry.unit),
+        "base": trend.base,
+        "growth_per_hour": trend.slope * HOUR_S,
+        "growth_low_per_hour": trend.low * HOUR_S,
+        "growth_high_per_hour": trend.high * HOUR_S,
+        "growth_per_1000_requests": entry.per_thousand_requests,
+        "smallest_seen_per_hour": trend.smallest * HOUR_S,
+        "hours_to_limit": entry.hours_to_limit,
+        "left_out_s": trend.since_s,
+        "first_rise": trend.first_rise,
+        "p": trend.p,
+        "readings": entry.readings,
+    }
+
+
+def _rounded_s(seconds: float) -> float:
+    return round(seconds / 60) * 60 if seconds >= 120 else round(seconds)

@@ -60,17 +60,19 @@ def mention_advice(plan: Plan) -> None:
 def describe(plan: Plan) -> list[str]:
     """What the plan would do, a line each."""
     targets = [redact_url(target) for target in plan.options.get("targets", [])]
+    gates = plan.options.get("thresholds", [])
     lines = [
         f"scenario      {plan.scenario} ({plan.engine})",
         f"target        {', '.join(targets) or 'known only to the scenario'}",
         *_service(plan, targets),
         f"load          {_load(plan)}",
-        f"requirements  {len(plan.requirements) or 'none: the verdict would be INCONCLUSIVE'}",
+        f"requirements  {len(plan.requirements) + len(gates) or 'none: the verdict would be INCONCLUSIVE'}",
     ]
     lines += [
         f"  {requirement.id:<28} {requirement.text:<16} {requirement.source}"
         for requirement in plan.requirements
     ]
+    lines += [f"  {metric:<28} {expression:<16} {plan.scenario.name}" for metric, expression in gates]
     return [*lines, *_generators(plan)]
 
 

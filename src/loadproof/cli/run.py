@@ -16,6 +16,7 @@ from loadproof.live.live import QuietView, View, run_view
 from loadproof.model import Slice
 from loadproof.pipeline.running import run
 from loadproof.plan import RunRequest
+from loadproof.plan.expressions import stated_by_thresholds
 
 if TYPE_CHECKING:
     from loadproof.model import Plan, Requirement, Verdict
@@ -64,7 +65,7 @@ def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement
         for endpoint, numbers in progress.endpoints.items()
     ]
     states = []
-    for requirement in plan.requirements:
+    for requirement in (*plan.requirements, *stated_by_thresholds(plan)):
         if requirement.window.startswith(("stage", "any")):
             # The worst of many windows: what is so far in all of them says nothing of it.
             states.append((requirement, Verdict.INCONCLUSIVE, ""))

@@ -47,7 +47,7 @@ def plan_with(request: PlanRequest, config: LoadedConfig | None) -> tuple[Plan, 
     advice = [[problem.message, problem.where, problem.hint] for problem in inspection.advice]
     plan = replace(plan, options={**plan.options, **inspection.options, "advice": advice})
     for target in inspection.targets:
-        normalise_target(target)
+        normalise_target(target, found=True)
     policy = admit(guard_rules(request, config), inspection.targets, plan.played_profile)
     guarded = {"targets": list(inspection.targets), "guard": policy.to_json()}
     return replace(plan, options={**plan.options, **guarded}), engine
@@ -56,4 +56,4 @@ def plan_with(request: PlanRequest, config: LoadedConfig | None) -> tuple[Plan, 
 def check_targets(plan: Plan) -> None:
     """Raises TargetError when a server that the load would go to does not answer at all."""
     for target in plan.options.get("targets", []):
-        preflight(normalise_target(target), _PREFLIGHT_TIMEOUT_S)
+        preflight(target, _PREFLIGHT_TIMEOUT_S)

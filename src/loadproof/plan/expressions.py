@@ -10,9 +10,12 @@ import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from loadproof.model import Operator, Requirement, Statistic, Subject, Unit
+
+if TYPE_CHECKING:
+    from loadproof.model import Plan
 
 
 class MetricType(StrEnum):
@@ -168,6 +171,19 @@ def threshold_requirement(metric: str, expression: str, source: str, *, major: i
         endpoint=endpoint,
         metric=named,
     )
+
+
+def stated_by_thresholds(plan: Plan) -> list[Requirement]:
+    """The requirements on requests that a k6 script's own thresholds state, as far as they are known."""
+    found = []
+    for metric, expression in plan.options.get("thresholds", []):
+        try:
+            required = threshold_requirement(metric, expression, plan.scenario.name, major=1)
+        except ValueError:
+            continue  # of a later k6, which judges it itself
+        if required.subject is not Subject.ENGINE_METRIC:
+            found.append(required)
+    return found
 
 
 def requirement_id(

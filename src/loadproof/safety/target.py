@@ -24,6 +24,8 @@ from loadproof.version import __version__
 
 DEFAULT_TIMEOUT_S: Final = 5.0
 _PORTS: Final = {"http": 80, "https": 443}
+CONNECT_ONLY: Final = "tcp"
+"""The scheme of an address that speaks another protocol: it is at most connected to."""
 # Long enough for "HTTP/1.1 200", short enough that a server which never ends its line cannot hold us.
 _STATUS_LINE_BYTES: Final = 64
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~"
@@ -60,8 +62,10 @@ class _Service:
         return left
 
 
-def normalise_target(url: str, where: str = "") -> str:
+def normalise_target(url: str, where: str = "", *, found: bool = False) -> str:
     """The base URL in one spelling: lower-case scheme and host, no trailing slash, password kept.
+
+    `found`: in the scenario, where it may be `tcp://HOST:PORT`, of any other protocol.
 
     Raises:
         ConfigError: no or another scheme than http(s), no host, a bad port, an address or text that no URL
@@ -71,7 +75,7 @@ def normalise_target(url: str, where: str = "") -> str:
     if not text:
         raise ConfigError(Problem("the target is empty", where, "write a base URL: http://localhost:8000"))
     try:
-        return _normal(text)
+        return _normal(text, (*_PORTS, CONNECT_ONLY) if found else tuple(_PORTS))
     except _BadUrlError as error:
         message = f"the target '{redact_url(text)}' {error}"
         raise ConfigError(Problem(message, where, error.hint)) from None
@@ -85,16 +89,18 @@ def preflight(url: str, timeout_s: float = DEFAULT_TIMEOUT_S, *, verify_tls: boo
             fails in TLS, or answers something else than HTTP. One line, and a hint.
         ConfigError: the URL is not one (see `normalise_target`).
     """
-    parts = urlsplit(normalise_target(url))
+    parts = urlsplit(normalise_target(url, found=True))
     service = _Service(
         scheme=parts.scheme,
         host=parts.hostname or "",
-        port=parts.port or _PORTS[parts.scheme],
+        port=parts.port or _PORTS.get(parts.scheme, 0),
         path=parts.path or "/",
         deadline_s=time.monotonic() + timeout_s,
     )
     try:
         with contextlib.closing(_connect(service, _resolve(service))) as plain:
+            if service.scheme == CONNECT_ONLY:
+                return
             if service.scheme == "http":
                 head = _ask(plain, service)
             else:
@@ -113,14 +119,14 @@ def preflight(url: str, timeout_s: float = DEFAULT_TIMEOUT_S, *, verify_tls: boo
         raise _unreachable(f"the target {service} answers, but not in HTTP", hint)
 
 
-def _normal(text: str) -> str:
+def _normal(text: str, schemes: tuple[str, ...]) -> str:
     if re.search(r"[\s\x00-\x1f\x7f\\\\<>\"]", text):
         raise _BadUrlError("holds a character that no URL may hold", "encode it: a space is %20")
     scheme, separator, _ = text.partition("://")
     if not separator:
         bare = redact_url(re.sub(r"^(?:https?:)?/*", "", text, flags=re.IGNORECASE))
         raise _BadUrlError("has no scheme", f"write http://{bare} or https://{bare}")
-    if scheme.lower() not in _PORTS:
+    if scheme.lower() not in schemes:
         raise _BadUrlError(f"has the scheme '{scheme}'", "write http:// or https://")
     try:
         parts = urlsplit(text)

@@ -156,7 +156,7 @@ def test_a_script_that_ignores_the_target_is_told(lab: Lab) -> None:
     (event,) = sunk.of(EventKind.SCENARIO_ERROR)
     assert event.data["hosts"] == [lab.stub.url]
     refused = K6Engine().inspect(lab.plan(text.replace("__ENV", "{}"), target="http://127.0.0.1:9"))
-    assert "would not load the target" in refused.problems[0].message
+    assert "none to the target" in refused.problems[0].message
 
 
 def test_the_scripts_folder_may_be_read_only(lab: Lab) -> None:

@@ -47,11 +47,7 @@ def rewrite(
     """
     archive = folder / "scenario.tar"
     packed = folder / "packed.tar"
-    # The environment's variables reach the init code, but not the archive.
-    argv = [k6, "archive", "--address=", "--log-format=json", "--include-system-env-vars",
-            "--exclude-env-vars",
-            f"--archive-out={packed}", *args, str(plan.scenario)]  # fmt: skip
-    _, problem = ask_k6(argv, env, plan.scenario)
+    _, problem = _pack(k6, plan.scenario, env, args, packed)
     if problem is not None:
         return archive, {}, problem
     own, problem = inspect_script(k6, packed, env, ())
@@ -62,6 +58,40 @@ def rewrite(
         return archive, {}, problem
     _repack(packed, archive, changes)
     return archive, own | changes, None
+
+
+def rehearsal(
+    k6: str, script: Path, env: Mapping[str, str], args: Sequence[str], options: Options, folder: Path
+) -> tuple[Path, Problem | None]:
+    """An archive in `folder` that plays one iteration of each of the script's scenarios."""
+    packed, archive = folder / "packed.tar", folder / "rehearsal.tar"
+    _, problem = _pack(k6, script, env, args, packed)
+    if problem is not None:
+        return archive, problem
+    once = {
+        "executor": "shared-iterations",
+        "vus": 1,
+        "iterations": 1,
+        "maxDuration": "10s",
+        "gracefulStop": "0s",
+    }
+    kept = ("exec", "env", "tags")
+    scenarios = {
+        name: once | {key: scenario[key] for key in kept if scenario.get(key)}
+        for name, scenario in (options.get("scenarios") or {}).items()
+    }
+    changes = dict.fromkeys(EXECUTION_SHORTCUTS) | {"thresholds": {}, "scenarios": scenarios}
+    _repack(packed, archive, changes)
+    return archive, None
+
+
+def _pack(
+    k6: str, script: Path, env: Mapping[str, str], args: Sequence[str], packed: Path
+) -> tuple[bytes, Problem | None]:
+    # The environment's variables reach the init code, but not the archive.
+    argv = [k6, "archive", "--address=", "--log-format=json", "--include-system-env-vars",
+            "--exclude-env-vars", f"--archive-out={packed}", *args, str(script)]  # fmt: skip
+    return ask_k6(argv, env, script)
 
 
 def _changes(plan: Plan, own: Options) -> tuple[Options, Problem | None]:

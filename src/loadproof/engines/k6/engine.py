@@ -12,6 +12,7 @@ from loadproof.engines.advice import too_few_for_arrivals
 from loadproof.engines.health import watch_for_ever
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.advice import k6_advice, max_users
+from loadproof.engines.k6.aim import aim
 from loadproof.engines.k6.archive import needs_rewriting, rewrite
 from loadproof.engines.k6.arguments import (
     UserArguments,
@@ -23,7 +24,7 @@ from loadproof.engines.k6.arguments import (
     without_execution,
 )
 from loadproof.engines.k6.binary import MISSING, Binary, find_k6
-from loadproof.engines.k6.inspection import inspect_script, problem_in, targets_of
+from loadproof.engines.k6.inspection import inspect_script, problem_in
 from loadproof.engines.k6.log import Log
 from loadproof.engines.k6.options import Options, profile_of, thresholds
 from loadproof.engines.k6.pipe import SamplePipe
@@ -77,11 +78,9 @@ class K6Engine:
         options, _, problem = _resolve(binary, plan, user, None)
         if problem is not None:
             return Inspection((problem,))
-        targets, ignored = targets_of(source, plan.target)
-        if ignored:
-            hint = "read it in the script: const base = __ENV.BASE_URL || '...'; or leave the target out"
-            message = f"the script names {', '.join(targets)} and would not load the target {plan.target}"
-            problems.append(Problem(message, str(plan.scenario), hint))
+        targets, problem = aim(binary, plan, user, options, source)
+        if problem is not None:
+            problems.append(problem)
         own = _own_profile(binary, plan, user, options) if plan.profile.kind is ProfileKind.SCENARIO else None
         load = own or plan.played_profile
         most = plan.options.get("max_users") if own is None else max_users(options)
@@ -90,7 +89,8 @@ class K6Engine:
             *k6_advice(source, options, plan.scenario, open_model=load.open_model),
             *([few] if few else []),
         )
-        return Inspection(tuple(problems), tuple(targets), own, advice=advice)
+        gates = [[rule.metric, rule.expression] for rule in thresholds(options)]
+        return Inspection(tuple(problems), tuple(targets), own, {"thresholds": gates}, advice)
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
         """Drive the load. Raises EngineError when no load could begin."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from loadproof.engines.k6.options import Options
 
 _TIMEOUT_S = 60
-_URL = re.compile(r"https?://[^/'\"`\s$?#]+")
+_URL = re.compile(r"(?:https?|wss?)://[^/'\"`\s$?#]+")
 _NOT_A_TARGET = re.compile(r"^\s*(//|\*|/\*)|\bimport\b|\bfrom\s+['\"]|\brequire\s*\(")
 """Comments, and the addresses that modules are loaded from."""
 TARGET_VARIABLES = ("BASE_URL", "LOADPROOF_TARGET")
@@ -108,22 +108,15 @@ def _hint(message: str, code: int) -> str:
 def hosts_in(source: str) -> list[str]:
     """The base URLs written in a script, in order, without those in comments and of imported modules."""
     lines = [line for line in source.splitlines() if not _NOT_A_TARGET.search(line)]
-    return list(dict.fromkeys(url for line in lines for url in _URL.findall(line) if urlsplit(url).hostname))
+    found = [url for line in lines for url in _URL.findall(line)]
+    return list(dict.fromkeys(url for url in found if _is_host(url)))
 
 
-def targets_of(source: str, target: str | None) -> tuple[list[str], bool]:
-    """Base URLs that the script will load, and whether it ignores `target`.
-
-    A script whose own text reads no variable at all and names only other hosts ignores it for sure.
-    """
-    hosts = hosts_in(source)
-    if target is None:
-        return hosts, False
-    if any(same_host(host, target) for host in hosts):
-        return [target], False
-    if any(name in source for name in TARGET_VARIABLES) or not hosts:
-        return [target], False
-    return hosts, "__ENV" not in source
+def _is_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:  # "http://[" of a template: `http://[${host}]:80`
+        return False
 
 
 def same_host(one: str, other: str) -> bool:
@@ -132,11 +125,14 @@ def same_host(one: str, other: str) -> bool:
 
 
 def _host(url: str) -> tuple[str, int | None]:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        port = None
+        return url, None
     name = (parts.hostname or "").lower()
-    name = "localhost" if name in {"127.0.0.1", "::1"} else name
-    return name, port or {"http": 80, "https": 443}.get(parts.scheme)
+    name = "localhost" if name in _THIS_MACHINE else name
+    return name, port or {"http": 80, "https": 443, "ws": 80, "wss": 443}.get(parts.scheme)
+
+
+_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104  # to send to, not to listen at

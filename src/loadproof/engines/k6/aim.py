@@ -1,0 +1,170 @@
+"""Where a script's load goes, before any of it: read in its text where that is sure, else asked of k6.
+
+k6 plays one iteration of each function with every address and every name blocked: nothing is sent, no name
+is looked up, and k6 tells all the same where each request would have gone.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from loadproof.engines.k6.archive import rehearsal
+from loadproof.engines.k6.arguments import environment, init_arguments, without_execution
+from loadproof.engines.k6.inspection import TARGET_VARIABLES, hosts_in, same_host
+from loadproof.engines.k6.options import executed_functions
+from loadproof.engines.k6.reader import Reader
+from loadproof.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from loadproof.engines.k6.arguments import UserArguments
+    from loadproof.engines.k6.binary import Binary
+    from loadproof.engines.k6.options import Options
+    from loadproof.model import Plan
+
+_BLOCKED: Final = ("--block-hostnames=*", "--blacklist-ip=0.0.0.0/0,::/0")
+_LONGEST_S: Final = 4.0
+_MORE_S: Final = 0.4
+"""How long further addresses are waited for, once there is one: a script may sleep between its requests."""
+_POLL_S: Final = 0.02
+_READS: Final = re.compile(r"""__ENV(?:\.([A-Za-z_]\w*)|\[\s*["']([A-Za-z_]\w*)["']\s*\])""")
+_MODULES: Final = re.compile(r"""(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["'](?!k6["'/])""")
+_DRIVES_A_BROWSER: Final = re.compile(r"""["']k6/(?:experimental/)?browser["']""")
+_CONNECTS: Final = re.compile(r"""\.connect\s*\(\s*["'`]([\w.-]+:\d+|\[[0-9a-fA-F:]+\]:\d+)["'`]""")
+"""A gRPC client that is given its address as text."""
+_SPEAKS_OF_ADDRESSES: Final = re.compile(
+    r"URL|HOST|BASE|TARGET|ENDPOINT|ADDR|PORT|SERVER|API|DOMAIN", re.IGNORECASE
+)
+_ANY: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # nobody listens there: it is an address to send to
+_HTTP: Final = {"ws": "http", "wss": "https"}
+
+
+def aim(
+    binary: Binary, plan: Plan, user: UserArguments, options: Options, source: str
+) -> tuple[list[str], Problem | None]:
+    """Base URLs that the load goes to, the plan's target first; a problem where that is none of them.
+
+    Empty where neither the text nor k6 tells.
+    """
+    written, variables = hosts_in(source), variables_of(source)
+    sure = not variables and not _MODULES.search(source) and written
+    reached = (
+        written if sure else _asked(binary, plan, user, options, source) or _spoken_of(plan, source, written)
+    )
+    reached = list(dict.fromkeys(map(reachable, reached)))
+    target = plan.target
+    if target is None or not reached:
+        return reached or ([target] if target else []), None
+    if any(same_host(host, target) for host in reached):
+        return [target, *(host for host in reached if not same_host(host, target))], None
+    message = f"the script sends its requests to {', '.join(reached)} and none to the target {target}"
+    return reached, Problem(message, str(plan.scenario), _way_out(plan, source, reached, variables))
+
+
+def variables_of(source: str) -> list[str]:
+    """The variables that a script reads by name, in order."""
+    return list(dict.fromkeys(found[1] or found[2] for found in _READS.finditer(source)))
+
+
+def reachable(url: str) -> str:
+    """An address as it can be asked and watched: "any" address of this machine is its loopback."""
+    parts = urlsplit(url)
+    netloc = parts.netloc
+    if parts.hostname in _ANY:
+        loopback = "127.0.0.1" if parts.hostname == "0.0.0.0" else "[::1]"  # noqa: S104
+        netloc = f"{loopback}:{parts.port}" if parts.port else loopback
+    return urlunsplit((_HTTP.get(parts.scheme, parts.scheme), netloc, parts.path, "", ""))
+
+
+def _way_out(plan: Plan, source: str, reached: list[str], variables: list[str]) -> str:
+    given = {**environment(plan)}
+    own = [name for name in variables if name not in TARGET_VARIABLES]
+    holds = [name for name in own if any(same_host(host, given.get(name, "")) for host in reached)]
+    falls_back = [name for name in own if _fallback(source, name, reached)]
+    speaks = [name for name in own if _SPEAKS_OF_ADDRESSES.search(name)]
+    found = (holds or falls_back or speaks or own)[:3]
+    if found:
+        first = f"--env {found[0]}={plan.target}" if len(found) == 1 or holds or falls_back else ""
+        also = f": {first}" if first else f": give them with --env {found[0]}=..."
+        return f"this script reads {', '.join(found)}{also}"
+    said = next((name for name in TARGET_VARIABLES if name in variables), None)
+    if said is not None:
+        return f"--env {said} says otherwise: leave one of them out"
+    return "read it in the script: const base = __ENV.BASE_URL || '...'; or leave the target out"
+
+
+def _fallback(source: str, name: str, reached: list[str]) -> bool:
+    """Whether the variable's default in the text is one of the addresses."""
+    quoted = rf"""__ENV(?:\.{name}\b|\[\s*["']{name}["']\s*\])\s*(?:\|\||\?\?)\s*["'`]([^"'`]+)"""
+    found = re.search(quoted, source)
+    return found is not None and any(same_host(host, found[1]) for host in reached)
+
+
+def _spoken_of(plan: Plan, source: str, written: list[str]) -> list[str]:
+    """What the text tells where k6 did not: a gRPC client's address, else addresses that are written."""
+    if clients := _CONNECTS.findall(source):
+        return [f"tcp://{host}" for host in dict.fromkeys(clients)]
+    if plan.target is not None and any(name in source for name in TARGET_VARIABLES):
+        return [plan.target]
+    return written
+
+
+def _asked(binary: Binary, plan: Plan, user: UserArguments, options: Options, source: str) -> list[str]:
+    """The addresses of one blocked iteration; empty where k6 tells none."""
+    if _DRIVES_A_BROWSER.search(source):
+        return []  # it would start one
+    env = without_execution(environment(plan))
+    with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
+        folder = Path(name)
+        samples = folder / "samples.json"
+        script, alone = plan.scenario, ["-u", "1", "-i", "1"]
+        if executed_functions(options) != ["default"]:
+            script, problem = rehearsal(
+                binary.path, plan.scenario, env, init_arguments(plan, user), options, folder
+            )
+            alone = []
+            if problem is not None:
+                return []
+        argv = [
+            binary.path, "run", "--address=", "--no-usage-report", "--quiet", "--no-thresholds",
+            "--include-system-env-vars", f"--out=json={samples}", *_BLOCKED, *alone,
+            *init_arguments(plan, user), str(script),
+        ]  # fmt: skip
+        return _first_addresses(argv, env, samples)
+
+
+def _first_addresses(argv: list[str], env: Mapping[str, str], samples: Path) -> list[str]:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(argv, env=dict(env), stdin=quiet, stdout=quiet, stderr=quiet) as k6:
+        began_s = time.monotonic()
+        until_s = began_s + _LONGEST_S
+        found: list[str] = []
+        try:
+            ended = False
+            while not ended and time.monotonic() < until_s:
+                ended = k6.poll() is not None
+                now = _addresses_in(samples)
+                if now and not found:
+                    until_s = min(until_s, time.monotonic() + _MORE_S)
+                found = now
+                time.sleep(0 if ended else _POLL_S)
+        finally:
+            k6.kill()
+    return found
+
+
+def _addresses_in(samples: Path) -> list[str]:
+    try:
+        written = samples.read_bytes()
+    except OSError:
+        return []  # k6 has not opened it yet
+    reader = Reader()
+    reader.feed(written)
+    return [host.replace("grpc://", "tcp://") for host in reader.drain().hosts if host]

@@ -1,0 +1,110 @@
+"""Where a script's load goes is known before any of it: target, guard and monitors stand on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.engines.k6.aim import reachable, variables_of
+from loadproof.engines.k6.engine import K6Engine
+
+if TYPE_CHECKING:
+    from tests.engines.k6.conftest import Lab
+
+LOAN = "export default function () { http.get(`${__ENV.%s || 'http://127.0.0.1:9'}/loans`); sleep(20); }"
+
+
+def test_a_target_that_the_script_does_not_use_is_refused(lab: Lab) -> None:
+    """The message names both addresses, the hint the variable that the script reads."""
+    plan = lab.plan(LOAN % "LIBRARY_API", target=lab.stub.url)
+    (problem,) = K6Engine().inspect(plan).problems
+    assert problem.message == (
+        f"the script sends its requests to http://127.0.0.1:9 and none to the target {lab.stub.url}"
+    )
+    assert problem.hint == f"this script reads LIBRARY_API: --env LIBRARY_API={lab.stub.url}"
+    assert lab.stub.count() == 0
+
+
+def test_a_variable_that_leads_to_the_target_is_enough(lab: Lab) -> None:
+    """Whatever the variable is called."""
+    plan = lab.plan(LOAN % "LIBRARY_API", target=lab.stub.url, env=(("LIBRARY_API", lab.stub.url),))
+    inspection = K6Engine().inspect(plan)
+    assert inspection.problems == ()
+    assert inspection.targets == (lab.stub.url,)
+
+
+def test_a_variable_replaces_the_scripts_fallback(lab: Lab) -> None:
+    """`--env BASE_URL=` is where the load goes; the address behind `||` is not asked, guarded or watched."""
+    inspection = K6Engine().inspect(lab.plan(LOAN % "BASE_URL", env=(("BASE_URL", lab.stub.url),)))
+    assert inspection.targets == (lab.stub.url,)
+    assert K6Engine().inspect(lab.plan(LOAN % "BASE_URL")).targets == ("http://127.0.0.1:9",)
+    assert lab.stub.count() == 0
+
+
+def test_a_host_and_a_port_make_an_address(lab: Lab) -> None:
+    """Two variables, and 0.0.0.0 is this machine."""
+    script = "export default function () { http.get(`http://${__ENV.DESK_HOST}:${__ENV.DESK_PORT}/`); }"
+    plan = lab.plan(script, env=(("DESK_HOST", "0.0.0.0"), ("DESK_PORT", "8123")))
+    assert K6Engine().inspect(plan).targets == ("http://127.0.0.1:8123",)
+
+
+CHAT = """
+import ws from 'k6/ws';
+export default function () { ws.connect(`ws://127.0.0.1:${__ENV.DESK}/chat`, {}, () => {}); }
+"""
+CALL = """
+import grpc from 'k6/net/grpc';
+const client = new grpc.Client();
+export default function () { client.connect('127.0.0.1:82', { plaintext: true }); }
+"""
+TEMPLATE = "const host = __ENV.NO || '::1'; export default () => { http.get(`http://[${host}]:83/a`); };"
+LOG_IN = """
+export function setup() { http.get(`http://127.0.0.1:${__ENV.DESK}/login`).json('token'); }
+export default function () { http.get('http://127.0.0.1:85/'); }
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "target"),
+    [
+        pytest.param(CHAT, "http://127.0.0.1:81", id="a WebSocket"),
+        pytest.param(CALL, "tcp://127.0.0.1:82", id="a gRPC client"),
+        pytest.param(TEMPLATE, "http://[::1]:83", id="an IPv6 address in a template"),
+        pytest.param(LOG_IN, "http://127.0.0.1:81", id="what setup() asks first"),
+    ],
+)
+def test_the_first_address_is_the_target(lab: Lab, script: str, target: str) -> None:
+    """Nothing is sent to learn it: k6 plays one iteration with every address blocked."""
+    plan = lab.plan(script, env=(("DESK", "81"),))
+    assert K6Engine().inspect(plan).targets == (target,)
+
+
+def test_each_function_of_the_scenarios_is_asked(lab: Lab) -> None:
+    """A script without a default function, whose scenarios have variables of their own."""
+    plan = lab.plan("""
+        const once = { executor: 'shared-iterations', vus: 1, iterations: 500 };
+        export const options = { scenarios: {
+            lend: { ...once, exec: 'lend', env: { DESK: '91' } }, back: { ...once, exec: 'back' },
+        } };
+        export function lend() { http.get(`http://127.0.0.1:${__ENV.DESK}/`); }
+        export function back() { http.get('http://127.0.0.1:92/'); }
+    """)
+    assert set(K6Engine().inspect(plan).targets) == {"http://127.0.0.1:91", "http://127.0.0.1:92"}
+
+
+def test_variables_are_read_in_both_spellings() -> None:
+    """By dot and by bracket, each once."""
+    assert variables_of("__ENV.A + __ENV['B_1'] + __ENV[\"C\"] + __ENV.A") == ["A", "B_1", "C"]
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("http://0.0.0.0:8000", "http://127.0.0.1:8000"), ("http://[::]:8000", "http://[::1]:8000"),
+        ("wss://t/chat", "https://t/chat"), ("http://t:80/a?b=1", "http://t:80/a"),
+    ],
+)  # fmt: skip
+def test_addresses_can_be_asked(written: str, asked: str) -> None:
+    """What preflight, guard and monitors get."""
+    assert reachable(written) == asked

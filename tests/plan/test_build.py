@@ -175,6 +175,8 @@ LOADS: list[tuple[str, dict[str, Any], Profile, tuple[str, ...], str]] = [
         ("--spawn-rate", "0.5"),
         "users known to Locust alone",
     ),
+    ("b.js", {"users": 5}, Profile(ProfileKind.SCENARIO), ("--vus=5",), "k6 has a duration of its own"),
+    ("b.js", {"run_time": "5m"}, Profile(ProfileKind.SCENARIO), ("--duration=300s",), "or users of its own"),
     ("steady", {}, Profile(ProfileKind.LOAD, (Stage(90, 5),), start=5), (), "k6 begins with all users"),
     (
         "steady",
@@ -229,8 +231,8 @@ WRONG: list[tuple[str | None, dict[str, Any], str, str]] = [
     ("a.py", {"stages": ("1m:5",), "users": 5}, "", "stages already say how many users there are"),
     ("a.py", {"profile": "load", "run_time": "5m"}, "", "a profile or stages have their own run time"),
     ("load", {"spawn_rate": 5.0}, "loadproof.yaml:6", "a profile or stages have their own spawn rate"),
-    ("b.js", {"users": 5}, "", "this load needs --run-time as well"),
-    ("b.js", {"run_time": "5m"}, "", "this load needs --users as well"),
+    ("b.js", {"users": 5, "spawn_rate": 1.0}, "", "this load needs --run-time as well"),
+    ("b.js", {"run_time": "5m", "spawn_rate": 1.0}, "", "this load needs --users as well"),
 ]
 
 

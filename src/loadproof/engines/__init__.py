@@ -58,7 +58,7 @@ ENGINES: dict[str, str] = {
 }
 """Name to where the class is; imported when used, so that one engine's libraries never burden another."""
 
-SUFFIXES: dict[str, str] = {".py": "locust", ".js": "k6", ".ts": "k6", ".jmx": "jmeter"}
+SUFFIXES: dict[str, str] = {".py": "locust", ".js": "k6", ".ts": "k6", ".tar": "k6", ".jmx": "jmeter"}
 """The engine that a scenario's file name suggests."""
 
 

@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, Profile, ProfileKind, Stage
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 LOCUST = "locust"
 """The engine that takes users, spawn rate and run time as its own flags."""
+ITS_OWN_FLAGS: Final = {"k6": ("--vus", "--duration")}
+"""What users and run time are called by engines that have such flags, and no spawn rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +339,11 @@ def _profile(load: _Load, engine: str) -> tuple[Profile, tuple[str, ...]]:
     if engine == LOCUST:
         flags = _locust_flags(load)
         return profile_from_locust_flags(load.users, load.spawn_rate, load.run_time_s), flags
+    if engine in ITS_OWN_FLAGS and load.spawn_rate is None and None in (load.users, load.run_time_s):
+        # The other one the script says, or the engine's own default, as on its own command line.
+        users, duration = ITS_OWN_FLAGS[engine]
+        one = f"{duration}={load.run_time_s:.10g}s" if load.users is None else f"{users}={load.users}"
+        return Profile(ProfileKind.SCENARIO), (one,)
     return _steady(load), ()
 
 

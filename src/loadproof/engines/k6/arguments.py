@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.guard import guard_arguments
-from loadproof.engines.k6.inspection import TARGET_VARIABLES
+from loadproof.engines.k6.inspection import TARGET_VARIABLES, source_of
 from loadproof.engines.k6.options import split_metric, trend_statistics
 from loadproof.errors import Problem
 from loadproof.model import ProfileKind
@@ -30,7 +30,7 @@ _EXECUTION_FLAGS = {
     "-u": 1, "--vus": 1, "-d": 1, "--duration": 1, "-i": 1, "--iterations": 1, "-s": 1, "--stage": 1,
 }  # fmt: skip
 """Flags that replace the script's own scenarios, with the number of words that follow."""
-_INIT_FLAGS = {"-e": 1, "--env": 1, "--compatibility-mode": 1}
+_INIT_FLAGS = {"-e": 1, "--env": 1, "--compatibility-mode": 1, "-c": 1, "--config": 1, "--secret-source": 1}
 """Flags that the script's init code may depend on: `inspect` and `archive` get them too."""
 
 
@@ -86,6 +86,10 @@ def argument_problems(plan: Plan, user: UserArguments) -> list[Problem]:
     if plan.profile.stages and user.execution and _has_profile(plan):
         hint = "leave one of them out"
         problems.append(Problem(f"{user.execution[0]} and the profile both say what the load is", hint=hint))
+    for word in user.run:
+        if word.partition("=")[0] in words.NEVER_BEGINS_OR_ENDS:
+            hint = "leave it out: Loadproof says when the load begins and ends"
+            problems.append(Problem(f"{word} makes k6 wait for orders through its REST API", hint=hint))
     for out in user.outs:
         if out in {"json", "json=", "json=-", "csv", "csv=-", "csv="}:
             kind = out.partition("=")[0]
@@ -172,14 +176,14 @@ def hides_addresses(plan: Plan) -> bool:
     What modules of the script's own do is not seen. A named HTTP request does not tell at all.
     """
     try:
-        source = plan.scenario.read_text(errors="replace")
+        source = source_of(plan.scenario)
     except OSError:
         return False
     return _HIDES.search(source) is not None
 
 
 _HIDES = re.compile(
-    r"""k6/(?:experimental/)?(?:ws|websockets|browser|net/grpc)\b|metadata\.json"""
+    r"""k6/(?:experimental/)?(?:ws|websockets|browser|net/grpc)\b"""
     r"""|(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["'](?!k6["'/])"""
 )
 

@@ -24,7 +24,7 @@ from loadproof.engines.k6.arguments import (
     without_execution,
 )
 from loadproof.engines.k6.binary import MISSING, Binary, find_k6
-from loadproof.engines.k6.inspection import inspect_script, problem_in
+from loadproof.engines.k6.inspection import inspect_script, problem_in, source_of
 from loadproof.engines.k6.log import Log
 from loadproof.engines.k6.options import Options, profile_of, thresholds
 from loadproof.engines.k6.pipe import SamplePipe
@@ -68,7 +68,7 @@ class K6Engine:
         if binary is None:
             return Inspection((MISSING,))
         try:
-            source = plan.scenario.read_text(errors="replace")
+            source = source_of(plan.scenario)
         except OSError as error:
             return Inspection((Problem(f"cannot read the script: {error.strerror}", str(plan.scenario)),))
         user = sort_arguments(plan.engine_args)
@@ -192,7 +192,7 @@ def scenario_profile(script: Path, env: Mapping[str, str]) -> Profile | None:
 
 def _own_profile(binary: Binary, plan: Plan, user: UserArguments, options: Options) -> Profile | None:
     """The load at its own speed, whatever the plan's time scale, the user's --vus and --stage included."""
-    if not user.execution and not needs_rewriting(plan):
+    if plan.time_scale == 1.0:
         return profile_of(options)
     with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
         args = [*init_arguments(plan, user), *user.execution]
@@ -206,12 +206,17 @@ def _resolve(
 ) -> tuple[Options, Path, Problem | None]:
     """The options that the run will have and what to give to `k6 run`; without `folder` only the former."""
     env, init = environment(plan), init_arguments(plan, user)
-    if not needs_rewriting(plan):
+    own = not needs_rewriting(plan)
+    if own and not user.execution:
         options, problem = inspect_script(binary.path, plan.scenario, env, init)
         return options, plan.scenario, problem
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
             return _resolve(binary, plan, user, Path(name))
+    if own:
+        # k6 inspect takes no --vus and no --stage, k6 archive does; k6 run gets the script itself.
+        _, options, problem = rewrite(binary.path, plan, env, [*init, *user.execution], folder)
+        return options, plan.scenario, problem
     archive, options, problem = rewrite(binary.path, plan, env, [*init, *user.execution], folder)
     if problem is None:
         # k6 refuses here what it would refuse at the start of the run.

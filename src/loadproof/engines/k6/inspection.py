@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tarfile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -55,6 +56,8 @@ def inspect_script(
     argv = [k6, "inspect", "--execution-requirements", "--address=", "--log-format=json"]
     argv += ["--include-system-env-vars", *args, str(script)]
     printed, problem = ask_k6(argv, env, script)
+    if problem is not None and words.NO_USERS in problem.message:
+        printed, problem = ask_k6(argv, {**env, **words.ONE_USER}, script)
     if problem is not None:
         return {}, problem
     try:
@@ -103,6 +106,18 @@ def _hint(message: str, code: int) -> str:
     if "no exported functions" in message:
         return "a k6 script exports a default function: export default function () { ... }"
     return "" if code == 107 else meaning(code)
+
+
+def source_of(scenario: Path) -> str:
+    """The text of a script, or of the one in an archive. Raises OSError."""
+    if scenario.suffix.lower() != ".tar":
+        return scenario.read_text(errors="replace")
+    try:
+        with tarfile.open(scenario) as archive:
+            packed = archive.extractfile("data")
+            return packed.read().decode(errors="replace") if packed is not None else ""
+    except (tarfile.TarError, KeyError):
+        return ""  # k6 says what is wrong with it
 
 
 def hosts_in(source: str) -> list[str]:

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from loadproof.engines.k6 import words
+from loadproof.engines.k6.inspection import source_of
 from loadproof.model import Event, EventKind
 
 if TYPE_CHECKING:
@@ -116,4 +117,4 @@ class Told:
 def _hops_are_certain(plan: Plan, options: Options) -> bool:
     """Whether each redirect was followed: `redirects: 0` of a single request is seen in the text only."""
     most = options.get("maxRedirects")
-    return most != 0 and "redirects" not in plan.scenario.read_text(errors="replace")
+    return most != 0 and "redirects" not in source_of(plan.scenario)

@@ -119,6 +119,12 @@ FOLLOWED: Final = frozenset({"301", "302", "303", "307", "308"})
 # --- variables of the environment ------------------------------------------------------------------------
 
 EXECUTION_VARIABLES: Final = ("K6_VUS", "K6_DURATION", "K6_ITERATIONS", "K6_STAGES")
+ONE_USER: Final = {"K6_VUS": "1"}
+"""The default of `k6 run`, which `k6 inspect` does not apply."""
+NO_USERS: Final = "the number of VUs must be more than 0"
+"""What `k6 inspect` says then."""
+NEVER_BEGINS_OR_ENDS: Final = frozenset({"-p", "--paused", "-l", "--linger"})
+"""Flags that make k6 wait for orders through its REST API."""
 OWN_NETWORK: Final = {
     "K6_NO_USAGE_REPORT": "true",
     "K6_AUTO_EXTENSION_RESOLUTION": "false",

@@ -105,7 +105,7 @@ def test_jtl_with_another_separator_and_fewer_columns(tmp_path: Path) -> None:
 REFUSED = [
     (JTL.replace("success", "ok", 1), "columns are missing: success"),
     ("timeStamp,elapsed,label,success,SampleCount\n1800000000000,5,a,true,7\n", "a row stands for 7 samples"),
-    ('<?xml version="1.0"?>\n<testResults version="1.2">', "this is a JTL file in XML"),
+    ('<?xml version="1.0"?>\n<testResults version="1.2">', "there is no request in this JMeter JTL in XML"),
     (LOCUST_FAILURES, "this has Locust's failures only"),
     ("Count,Message,Traceback,Nodes\n", "this has Locust's exceptions only"),
     (LOCUST_STATS.rpartition(",Aggregated")[0], "there is no request"),

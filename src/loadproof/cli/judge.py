@@ -28,6 +28,10 @@ def command(
     log: Annotated[
         bool, typer.Option("--log", help="Print what the engine and the scenario printed.")
     ] = False,
+    run: Annotated[
+        int | None,
+        typer.Option("--run", help="Which of the runs that were appended to one JTL; by default the last."),
+    ] = None,
     *,
     comparing: ComparisonRequest,
     outputs: Outputs,
@@ -35,7 +39,7 @@ def command(
     """Judge a run again, also against other requirements, or judge what another program recorded."""
     from loadproof.model import EventKind
 
-    found = open_any(run_file, reading_bar)
+    found = open_any(run_file, reading_bar, run)
     if log and isinstance(found, Run):
         for event in found.events_of(EventKind.ENGINE_LOG):
             typer.echo(event.message)

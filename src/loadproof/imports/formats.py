@@ -28,6 +28,8 @@ class Format:
     """By the first 4 KiB of its content."""
     function: str
     """"module:function", `(Path, OnBytes | None) -> Run | Aggregate`; imported when used."""
+    several: bool = False
+    """It may hold several runs: the function's third argument says which, counted from 1."""
 
 
 def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:
@@ -70,7 +72,8 @@ FORMATS: Final = (
     Format("Locust statistics", _starts(b"Type,Name,Request Count"), "locust_csv:read_locust_stats"),
     Format("Locust history", _starts(b"Timestamp,User Count,Type,Name"), "locust_csv:read_locust_history"),
     Format("Locust JSON", _is_locust_json, "locust_json:read_locust_json"),
-    Format("JMeter JTL", _is_jtl, "jtl:read_jtl"),
+    Format("JMeter JTL", _is_jtl, "jtl:read_jtl", several=True),
+    Format("JMeter JTL in XML", lambda head: b"<testResults" in head, "jtl_xml:read_jtl_xml"),
 )
 """In order: the first that recognises a file reads it."""
 
@@ -78,11 +81,6 @@ _STATS_HINT: Final = "give the file that ends in _stats.csv: it is read together
 _REFUSED: Final = (
     (_starts(b"Method,Name,Error,Occurrences"), "this has Locust's failures only, no requests", _STATS_HINT),
     (_starts(b"Count,Message,Traceback"), "this has Locust's exceptions only, no requests", _STATS_HINT),
-    (
-        lambda head: b"<testResults" in head,
-        "this is a JTL file in XML",
-        "let JMeter write CSV: -Jjmeter.save.saveservice.output_format=csv",
-    ),
 )
 """Files that are known and hold no results, or not in a way that can be read."""
 
@@ -95,11 +93,11 @@ def recognise(head: bytes) -> bool:
     )
 
 
-def read_import(path: Path, on_bytes: OnBytes | None = None) -> Run | Aggregate:
-    """What is in a file of k6, Locust or JMeter.
+def read_import(path: Path, on_bytes: OnBytes | None = None, run: int | None = None) -> Run | Aggregate:
+    """What is in a file of k6, Locust or JMeter; `run` says which of several that were appended.
 
     Raises:
-        ConfigError: it is none of these, or cannot be read, or is damaged.
+        ConfigError: it is none of these, or cannot be read, or is damaged, or holds no such run.
     """
     where = str(path)
     try:
@@ -111,6 +109,11 @@ def read_import(path: Path, on_bytes: OnBytes | None = None) -> Run | Aggregate:
         if known.recognises(head):
             module, _, name = known.function.partition(":")
             function = getattr(import_module(f"{_PACKAGE}.{module}"), name)
+            if known.several:
+                choose = cast("Callable[[Path, OnBytes | None, int | None], Run | Aggregate]", function)
+                return choose(path, on_bytes, run)
+            if run is not None and run != 1:
+                raise ConfigError(Problem(f"there is no run {run}: a {known.name} holds 1", where, "--run 1"))
             read = cast("Callable[[Path, OnBytes | None], Run | Aggregate]", function)
             return read(path, on_bytes)
     for is_it, message, hint in _REFUSED:

@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.imports.aggregate import NO_HEALTH
+from loadproof.imports.appended import Part, chosen, runs_of
 from loadproof.imports.recorded import recorded_run
-from loadproof.imports.slices import SliceTable
 from loadproof.imports.stream import open_text
-from loadproof.model import Endpoint, FailureKind, Reading, Unit
+from loadproof.imports.subsamples import Families, Row
+from loadproof.model import PAGE, Endpoint, FailureKind, Reading, Unit
 from loadproof.safety.redact import redact_text, redact_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from loadproof.imports.slices import SliceTable
     from loadproof.imports.stream import OnBytes
     from loadproof.runfile.reader import Run
 
@@ -38,50 +40,90 @@ _ALWAYS_THE_SAME: Final = 8
 _NEEDED: Final = ("timeStamp", "elapsed", "label", "success")
 _IN_TRANSACTION: Final = "Number of samples in transaction"
 _TIMEOUTS: Final = ("SocketTimeoutException", "ConnectTimeoutException", "InterruptedIOException")
+PAGES: Final = "{:,} page loads stand beside the requests that they were made of: only those were on the wire"
 _TRANSACTIONS: Final = (
     "transaction rows are left out, {:,} of them: the requests in them are counted one by one"
 )
 
 
-def read_jtl(path: Path, on_bytes: OnBytes | None = None) -> Run:
-    """The run in a JTL file. Raises ConfigError when it cannot be read, or holds no sample."""
-    table, transactions = SliceTable(), SliceTable()
-    span: tuple[float, float] | None = None
-    users: dict[int, int] = {}
-    garbage = grouped = 0
-    for row in _rows(path, on_bytes):
-        try:
-            start_s, elapsed_s = _moment(row["timeStamp"]), int(row["elapsed"]) / 1e3
-            if elapsed_s < 0 or row["success"].lower() not in {"true", "false"}:
-                raise ValueError("no sample")
-        except (ValueError, OverflowError):
-            garbage += 1
-            continue
-        _refuse_sums(row, path)
-        grouped += (is_group := row.get("responseMessage", "").startswith(_IN_TRANSACTION))
-        end_s = start_s + elapsed_s
-        _add(transactions if is_group else table, row, end_s, elapsed_s)
-        span = (start_s, end_s) if span is None else (min(span[0], start_s), max(span[1], end_s))
-        if row.get("allThreads", "").isdigit():
-            users[int(start_s)] = int(row["allThreads"])
-    limits = [NO_HEALTH]
-    requests = table.slices()
-    if not requests:
-        table = transactions  # each transaction's requests were not written: these rows are all there is
+def read_jtl(path: Path, on_bytes: OnBytes | None = None, run: int | None = None) -> Run:
+    """The run in a JTL file, the last of several that were appended unless `run` says which.
+
+    Raises ConfigError when it cannot be read, or holds no sample.
+    """
+    reading = _Reading(path)
+    for fields in _rows(path, on_bytes):
+        reading.take(fields)
+    reading.finish()
+    runs = runs_of(reading.parts)
+    part, said = chosen(runs, run, path) if runs else (Part(), [])
+    limits, table = [NO_HEALTH, *said], part.table
+    slices = table.slices()
+    grouped = sum(found.requests for found in part.beside.slices())
+    pages = sum(found.requests for found in slices if found.endpoint.method == PAGE)
+    if not slices:
+        table = part.beside  # each transaction's requests were not written: these rows are all there is
     elif grouped:
         limits.append(_TRANSACTIONS.format(grouped))
-    if garbage:
-        limits.append(f"{garbage:,} rows are no samples: cut off or changed")
-    readings = [Reading(float(s), "load", "users", float(n), Unit.COUNT) for s, n in sorted(users.items())]
+    if pages:
+        limits.append(PAGES.format(pages))
+    if reading.garbage:
+        limits.append(f"{reading.garbage:,} rows are no samples: cut off or changed")
+    users = sorted(part.users.items())
+    readings = [Reading(float(s), "load", "users", float(n), Unit.COUNT) for s, n in users]
+    span = (part.begin_s, part.end_s) if part.samples else None
     return recorded_run(path, "jmeter", FORMAT, table, span, readings=readings, limits=limits)
 
 
-def _add(table: SliceTable, row: Mapping[str, str], end_s: float, elapsed_s: float) -> None:
-    endpoint = Endpoint("", redact_url(row["label"]))
-    failure = None if row["success"].lower() == "true" else _failure(row)
-    table.add(int(end_s // 1), endpoint, elapsed_s, failure)
-    if failure is not None:
-        table.error(endpoint, _error(row))
+class _Reading:
+    """Rows on their way into the parts of the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.parts: list[Part] = []
+        self.garbage = 0
+        self._path = path
+        self._families = Families()
+
+    def take(self, fields: Mapping[str, str]) -> None:
+        """One more row."""
+        try:
+            start_s, elapsed_s = _moment(fields["timeStamp"]), int(fields["elapsed"]) / 1e3
+            if elapsed_s < 0 or fields["success"].lower() not in {"true", "false"}:
+                raise ValueError("no sample")
+        except (ValueError, OverflowError):
+            self.garbage += 1
+            return
+        _refuse_sums(fields, self._path)
+        if self.parts and self.parts[-1].begins_before(start_s):
+            self.finish()
+            self.parts.append(Part())
+        if not self.parts:
+            self.parts.append(Part())
+        part = self.parts[-1]
+        part.cover(start_s, start_s + elapsed_s)
+        if fields.get("allThreads", "").isdigit():
+            part.users[int(start_s)] = int(fields["allThreads"])
+        row = Row(fields, start_s, elapsed_s, fields["success"].lower() != "true")
+        if fields.get("responseMessage", "").startswith(_IN_TRANSACTION):
+            _add(part.beside, row)
+        else:
+            self._count(self._families.take(row))
+
+    def finish(self) -> None:
+        """No more rows of this run come."""
+        self._count(self._families.rest())
+
+    def _count(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            _add(self.parts[-1].table, row)
+
+
+def _add(table: SliceTable, row: Row) -> None:
+    endpoint = Endpoint(PAGE if row.is_sum else "", redact_url(row.label))
+    failure = _failure(row.fields) if row.failed else None
+    table.add(int(row.end_s // 1), endpoint, row.elapsed_s, failure)
+    if failure is not None and not row.is_sum:
+        table.error(endpoint, _error(row.fields))
 
 
 def _failure(row: Mapping[str, str]) -> FailureKind:

@@ -43,9 +43,11 @@ def read_k6_json(path: Path, on_bytes: OnBytes | None = None) -> Run:
     thresholds: dict[str, list[str]] = {}
     readings = []
     waiting = 0
+    cut = False
     with open_bytes(path, on_bytes) as stream:
         for block in blocks_of_lines(stream):
             _collect_thresholds(block, thresholds)
+            cut = not block.endswith(b"\n") and not block.rstrip().endswith(b"}")
             reader.feed(_in_k6_spelling(block))
             waiting += len(block)
             if waiting >= _DRAIN_EVERY_BYTES:
@@ -54,8 +56,10 @@ def read_k6_json(path: Path, on_bytes: OnBytes | None = None) -> Run:
     reader.close()
     readings += _take(reader, table)
     limits = [NO_HEALTH]
-    if reader.garbage:
-        limits.append(f"{reader.garbage:,} lines are no samples of k6's: cut off or changed")
+    if cut:
+        limits.append("the file is cut off in the middle of a line: what k6 wrote behind it is not judged")
+    if reader.garbage > cut:
+        limits.append(f"{reader.garbage - cut:,} lines are no samples of k6's: cut off or changed")
     span = None if reader.first_s is None or reader.last_s is None else (reader.first_s, reader.last_s)
     requirements = _requirements(thresholds, path.name)
     return recorded_run(

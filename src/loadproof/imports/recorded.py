@@ -68,4 +68,6 @@ def recorded_run(
         ),
         Event(end_s, EventKind.LOAD_ENDED, "the load ended"),
     ]
-    return Run(path, facts, plan, slices, tuple(readings), tuple(events), ())
+    beside = tuple(part for part in slices if part.endpoint.beside)
+    requests = tuple(part for part in slices if not part.endpoint.beside)
+    return Run(path, facts, plan, requests, tuple(readings), tuple(events), (), beside=beside)

@@ -94,8 +94,10 @@ def _unwatched(_path: Path) -> Iterator[OnBytes | None]:
     yield None
 
 
-def open_any(path: Path, watch: Watch = _unwatched) -> Run | Aggregate:
+def open_any(path: Path, watch: Watch = _unwatched, run: int | None = None) -> Run | Aggregate:
     """A run file, or an import; `watch` is told how far the reading has come.
+
+    `run` says which of several runs that were appended to one file; the last by default.
 
     Raises:
         RunFileError: there is no such file, or it is a run file that cannot be read.
@@ -112,7 +114,7 @@ def open_any(path: Path, watch: Watch = _unwatched) -> Run | Aggregate:
             Problem("this is neither a run file nor a result that can be read", str(path), hint)
         )
     with watch(path) as on_bytes:
-        return read_import(path, on_bytes)
+        return read_import(path, on_bytes, run)
 
 
 def _head(path: Path) -> bytes:

@@ -25,7 +25,7 @@ def judge_answered(judged: Judged) -> Ruling:
     """Broken when a majority of the requests failed and nothing limits failures; by endpoint likewise."""
     if not any(part.requests for part in judged.run.slices):
         return broken("answered", "no request was made", "does the scenario send any?")
-    if judged.window.duration_s == 0:
+    if not judged.window.seconds:
         sentence = "the load was too short: there is no whole second of it to judge"
         return broken("answered", sentence, "let it run longer, or with a greater --time-scale")
     if judged.search:

@@ -34,6 +34,8 @@ class Window:
     """The holds that were searched for warm-up; what was cut from them is not in `seconds`."""
     level: float | None = None
     """Users, or arrivals per second, where that is one number."""
+    in_part: bool = False
+    """The load covers no second as a whole: these are what it has, and no throughput can be told."""
 
     @property
     def warm_up_s(self) -> int:
@@ -42,7 +44,7 @@ class Window:
 
     @property
     def duration_s(self) -> int:
-        return len(self.seconds)
+        return 0 if self.in_part else len(self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,10 @@ def whole_window(run: Run) -> Window:
     if span is None:
         return Window(frozenset(), "the load never started")
     seconds = _seconds(*span)
+    if not seconds and run.events_of(EventKind.LOAD_ENDED):
+        # Iterations that were done in no time, or a file of such: all that there is was measured.
+        parts = frozenset(part.second for part in run.slices)
+        return Window(parts, f"the whole load ({format_duration(span[1] - span[0])})", in_part=True)
     return Window(frozenset(seconds), f"the whole load ({format_duration(len(seconds))})")
 
 

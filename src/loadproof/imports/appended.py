@@ -1,0 +1,103 @@
+"""Several runs in one file: JMeter appends to a results file that exists, and says nothing of it.
+
+A pause belongs to a run; a new run begins after one that is much longer than all others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from loadproof.errors import ConfigError, Problem
+from loadproof.imports.slices import SliceTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_LEAST_PAUSE_S: Final = 60.0
+_TIMES_LONGER: Final = 10.0
+_LEAST_SAMPLES: Final = 10
+"""Fewer are no run: users who wait for minutes leave such."""
+
+
+@dataclass(slots=True)
+class Part:
+    """What stands between two long pauses."""
+
+    table: SliceTable = field(default_factory=SliceTable)
+    beside: SliceTable = field(default_factory=SliceTable)
+    """Transactions."""
+    users: dict[int, int] = field(default_factory=dict)
+    samples: int = 0
+    begin_s: float = 0.0
+    end_s: float = 0.0
+    longest_pause_s: float = 0.0
+    """Between two of its samples."""
+
+    def begins_before(self, start_s: float) -> bool:
+        """Whether a sample that starts at `start_s` may belong to a later run."""
+        return self.samples > 0 and start_s - self.end_s > _LEAST_PAUSE_S
+
+    def cover(self, start_s: float, end_s: float) -> None:
+        """One more sample."""
+        if self.samples:
+            self.longest_pause_s = max(self.longest_pause_s, start_s - self.end_s)
+            self.begin_s, self.end_s = min(self.begin_s, start_s), max(self.end_s, end_s)
+        else:
+            self.begin_s, self.end_s = start_s, end_s
+        self.samples += 1
+
+
+def runs_of(parts: Sequence[Part]) -> list[Part]:
+    """The parts as runs: joined again where a pause is no longer than what the run has anyway."""
+    runs: list[Part] = []
+    for part in parts:
+        if runs and not _apart(runs[-1], part):
+            _join(runs[-1], part)
+        else:
+            runs.append(part)
+    return runs
+
+
+def chosen(runs: Sequence[Part], number: int | None, path: Path) -> tuple[Part, list[str]]:
+    """The run that is asked for, the last by default, and what is said of the others.
+
+    Raises:
+        ConfigError: there is no such run in the file.
+    """
+    if number is not None and not 1 <= number <= len(runs):
+        held = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+        raise ConfigError(Problem(f"there is no run {number}: the file holds {held}", str(path), "--run 1"))
+    wanted = number or len(runs)
+    run = runs[wanted - 1]
+    if len(runs) == 1:
+        return run, []
+    why = "the last of them" if number is None else "as asked"
+    said = (
+        f"{len(runs)} runs were appended to this file: this is run {wanted}, {why}, "
+        f"{_clock(run.begin_s)} to {_clock(run.end_s)} UTC; --run chooses another"
+    )
+    return run, [said]
+
+
+def _apart(run: Part, part: Part) -> bool:
+    longest_s = max(run.longest_pause_s, part.longest_pause_s)
+    pause_s = part.begin_s - run.end_s
+    return min(run.samples, part.samples) >= _LEAST_SAMPLES and pause_s > longest_s * _TIMES_LONGER
+
+
+def _join(run: Part, part: Part) -> None:
+    run.longest_pause_s = max(run.longest_pause_s, part.longest_pause_s, part.begin_s - run.end_s)
+    run.end_s = max(run.end_s, part.end_s)
+    run.samples += part.samples
+    run.users |= part.users
+    for own, other in ((run.table, part.table), (run.beside, part.beside)):
+        own.merge(other.slices())
+        for (endpoint, text), count in other.errors.items():
+            own.errors[endpoint, text] += count
+
+
+def _clock(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -173,7 +173,9 @@ def test_a_load_within_one_second_is_judged(tmp_path: Path) -> None:
     rows = [row(100 + n, 5, "home", code="503", success=False) for n in range(400)]
     run = read(tmp_path, rows)
     wanted = tmp_path / "requirements.yaml"
-    wanted.write_text("response_time: {p95: <100ms}\nerror_rate: {max_rate: 1%}\nthroughput: {target_rps: 10}\n")
+    wanted.write_text(
+        "response_time: {p95: <100ms}\nerror_rate: {max_rate: 1%}\nthroughput: {target_rps: 10}\n"
+    )
     found = {f.subject: f.verdict for f in judge(run, read_requirements([wanted])).findings if f.measure}
     assert found["error rate"] is Verdict.FAIL
     assert found["throughput"] is Verdict.INCONCLUSIVE

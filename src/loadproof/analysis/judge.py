@@ -26,7 +26,7 @@ from loadproof.analysis.verdict.load import (
 )
 from loadproof.analysis.verdict.pages import partial_page_note
 from loadproof.analysis.verdict.resources import Watched, judge_resource
-from loadproof.analysis.verdict.scenario import checks_of, judge_scenario
+from loadproof.analysis.verdict.scenario import checks_of, judge_scenario, statuses_of
 from loadproof.analysis.verdict.service import replaced_note, service_parts
 from loadproof.analysis.verdict.thresholds import judge_thresholds, whole_load_note
 from loadproof.analysis.window.steady import judge_steady
@@ -134,6 +134,7 @@ def judge(
         facts=_facts(run),
         conditions=validity.conditions,
         checks=checks_of(run),
+        statuses=statuses_of(run),
         charts=charts_of(run, window) if draw else None,
     )
 

@@ -17,6 +17,8 @@ from loadproof.runfile.provenance import current_branch
 from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from loadproof.analysis.across_runs.measured import MeasuredRun
 
 app = typer.Typer(no_args_is_help=True, help="Runs to compare against, by name and git branch.")
@@ -55,6 +57,7 @@ def set_(
             return 0
     else:
         every = open_sides([str(run) for run in runs])[0]
+        _refuse_invalid(every)
         check_one_kind(every)
     write_baseline(path, name, branch, every)
     on = f" of branch {branch}" if branch else ""
@@ -90,6 +93,17 @@ def _without_failed(runs: list[Path]) -> tuple[list[str], list[str]]:
                 told.append(f"{path.name} is taken in, and what it was compared with was left open:")
                 told.append(f"  {finding.sentence}")
     return passed, told
+
+
+def _refuse_invalid(runs: Sequence[MeasuredRun]) -> None:
+    """A baseline stands on valid runs only. Raises ConfigError with every one that is not."""
+    problems = [
+        Problem(f"not a valid run: {run.invalid[0]}", run.source, "run it again, and set that one")
+        for run in runs
+        if run.invalid
+    ]
+    if problems:
+        raise ConfigError(*problems)
 
 
 @app.command("show")

@@ -14,6 +14,7 @@ from loadproof.model.judged import (
     FindingKind,
     Measure,
     Report,
+    StatusCounts,
     Verdict,
 )
 from loadproof.model.measured import (
@@ -70,6 +71,7 @@ __all__ = [
     "Slice",
     "Stage",
     "Statistic",
+    "StatusCounts",
     "Subject",
     "Unit",
     "Verdict",

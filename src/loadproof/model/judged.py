@@ -152,6 +152,14 @@ class CheckSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusCounts:
+    """With which statuses one endpoint answered over the whole load, whatever the scenario makes of them."""
+
+    endpoint: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointSummary:
     """One line of the endpoints table over the judged window."""
 
@@ -191,6 +199,8 @@ class Report:
     """Of validity, all ten in their order."""
     checks: tuple[CheckSummary, ...] = ()
     """Those that failed most often first."""
+    statuses: tuple[StatusCounts, ...] = ()
+    """By endpoint, in order of their names."""
     charts: Charts | None = None
     """What is drawn; made only for reports that draw."""
 

@@ -58,6 +58,8 @@ class Slice:
     """From the intended start to the end of the answer."""
     service: Histogram | None = None
     """From the actual send; None where it is the same as `response`, as in the closed model."""
+    wrong: Histogram | None = None
+    """Response times of the requests that failed; None where none did, or the engine does not tell."""
 
     @property
     def failed(self) -> int:
@@ -71,6 +73,7 @@ class Slice:
             service.merge(self.service or self.response)
             service.merge(other.service or other.response)
             self.service = service
+        self.wrong = _sum_of_wrong(self, other)
         self.requests += other.requests
         for kind, count in other.failures.items():
             self.failures[kind] = self.failures.get(kind, 0) + count
@@ -79,6 +82,18 @@ class Slice:
         else:
             self.received_bytes = None
         self.response.merge(other.response)
+
+
+def _sum_of_wrong(one: Slice, other: Slice) -> Histogram | None:
+    """None where one of them has failures whose times are not told."""
+    if any(part.failures and part.wrong is None for part in (one, other)):
+        return None
+    if one.wrong is None or other.wrong is None:
+        return one.wrong or other.wrong
+    wrong = Histogram()
+    wrong.merge(one.wrong)
+    wrong.merge(other.wrong)
+    return wrong
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,7 @@ def requirement_id(
     """
     measure = f"p{quantile * 100:.10g}" if quantile is not None else statistic.value
     name = f"{metric or subject.value}.{measure}"
-    usual_lower = subject is Subject.THROUGHPUT
+    usual_lower = subject in (Subject.THROUGHPUT, Subject.GOODPUT, Subject.CHECKS)
     if operator in {Operator.LESS, Operator.LESS_EQUAL} and usual_lower:
         name += ".at_most"
     elif operator in {Operator.GREATER, Operator.GREATER_EQUAL} and not usual_lower:

@@ -28,6 +28,14 @@ from loadproof.plan.expressions import BUILTIN_METRICS, requirement_id, split_me
 from loadproof.plan.keys import BLOCKS, SINGLES, Key, key_of
 from loadproof.plan.limits import LimitError, parse_limit
 from loadproof.plan.resources import parse_resource, split_window
+from loadproof.plan.scenario import (
+    CONFIDENCE,
+    GOODPUT,
+    SCENARIO,
+    goodput_requirement,
+    is_strict,
+    scenario_requirements,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +46,7 @@ ROOT: Final = "performance_requirements"
 """The key that may wrap a requirement file; without it the blocks stand at the top."""
 
 
-SECTIONS: Final = ("endpoints", "resources", "thresholds")
+SECTIONS: Final = ("endpoints", "resources", "thresholds", GOODPUT, SCENARIO, CONFIDENCE)
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"})
 _OF_ENDPOINTS = (Subject.RESPONSE_TIME, Subject.THROUGHPUT, Subject.ERROR_RATE)
 
@@ -97,6 +105,8 @@ def requirements_of(tree: Tree, name: str) -> tuple[list[Requirement], list[Prob
     """The requirements in a part of a document, and what is wrong with it; `conflicts` is not asked."""
     reader = _Reader(name)
     reader.top(tree)
+    if reader.strict:
+        reader.found = [replace(requirement, strict=True) for requirement in reader.found]
     if not reader.found and not reader.problems:
         reader.problem("holds no requirement", tree.line)
     return reader.found, reader.problems
@@ -107,7 +117,9 @@ def conflicts(requirements: Iterable[Requirement]) -> list[Problem]:
     problems = []
     seen: dict[tuple[object, ...], list[Requirement]] = {}
     for new in requirements:
-        key = (new.endpoint, new.subject, new.metric, new.statistic, new.quantile, new.window)
+        key = (
+            new.endpoint, new.subject, new.metric, new.statistic, new.quantile, new.window, new.within_s
+        )  # fmt: skip
         for old in seen.setdefault(key, []):
             trouble = _conflict(old, new)
             if trouble:
@@ -159,6 +171,8 @@ class _Reader:
         self.name = name
         self.found: list[Requirement] = []
         self.problems: list[Problem] = []
+        self.strict = False
+        """`confidence: strict`."""
 
     def problem(self, message: str, line: int, hint: str = "") -> None:
         self.problems.append(Problem(message, f"{self.name}:{line}", hint))
@@ -184,6 +198,8 @@ class _Reader:
             self.plain_block(entry, endpoint)
         elif entry.key in SINGLES:
             self.single(entry, endpoint)
+        elif entry.key in (GOODPUT, SCENARIO, CONFIDENCE):
+            self.special(entry, endpoint)
         elif entry.key == "endpoints" and endpoint is None:
             self.endpoints(entry)
         elif entry.key == "resources" and endpoint is None:
@@ -192,7 +208,7 @@ class _Reader:
             for inner in self.entries(entry, "metric names, each with its k6 expressions"):
                 self.thresholds(inner, endpoint)
         elif isinstance(entry.value, Mapping) or _is_no_metric(entry):
-            known = [*BLOCKS, *SINGLES, *SECTIONS] if endpoint is None else [*BLOCKS, "thresholds"]
+            known = [*BLOCKS, *SINGLES, *SECTIONS] if endpoint is None else [*BLOCKS, "thresholds", GOODPUT]
             self.problem(f"unknown key '{entry.key}'", entry.line, did_you_mean(entry.key, known))
         else:
             self.thresholds(entry, endpoint)
@@ -252,6 +268,21 @@ class _Reader:
                     self.problem(f"resource_usage: parts: {part.key}: {message}", limit.line, hint)
                 else:
                     self.plain_limit(limit, replace(key, metric=f"part:{part.key}.{key.metric}"), None)
+
+    def special(self, entry: Entry, endpoint: str | None) -> None:
+        """Goodput, what the scenario does, and how sure a verdict must be."""
+        if endpoint is not None and entry.key != GOODPUT:
+            self.problem(f"'{entry.key}' cannot be told apart by endpoint", entry.line, "move it to the top")
+            return
+        try:
+            if entry.key == GOODPUT:
+                self.found.append(goodput_requirement(entry, endpoint, self.name))
+            elif entry.key == SCENARIO:
+                self.found += scenario_requirements(entry, self.name)
+            else:
+                self.strict = is_strict(entry)
+        except LimitError as error:
+            self.problem(f"{entry.key}: {error}", entry.line, error.hint)
 
     def single(self, entry: Entry, endpoint: str | None) -> None:
         if endpoint is not None:

@@ -141,6 +141,8 @@ def requirement_to_json(requirement: Requirement) -> dict[str, Any]:
         "endpoint": None if requirement.endpoint is None else redact_text(requirement.endpoint),
         "metric": requirement.metric,
         "window": requirement.window,
+        "within_s": requirement.within_s,
+        "strict": requirement.strict,
     }
 
 
@@ -161,6 +163,8 @@ def requirement_from_json(stored: Mapping[str, Any]) -> Requirement:
         endpoint=None if endpoint is None else str(endpoint),
         metric=str(stored["metric"]),
         window=str(stored.get("window", "")),
+        within_s=None if stored.get("within_s") is None else float(stored["within_s"]),
+        strict=bool(stored.get("strict")),
     )
 
 

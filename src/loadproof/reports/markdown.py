@@ -20,6 +20,7 @@ from loadproof.reports.evidence import (
     requirement_row,
 )
 from loadproof.reports.reproduction import reproduction
+from loadproof.reports.scenario_tables import scenario_tables
 from loadproof.reports.topics import Topic, advice_of, is_requirement, named, other_topics
 from loadproof.reports.validity import condition_rows, validity_line
 from loadproof.units import format_count, format_duration, format_rate
@@ -58,6 +59,9 @@ def write_markdown(report: Report, stream: TextIO) -> None:
     for topic in topics:
         _topic(page, topic, folded=topic.name not in _OPEN_TOPICS and topic.verdict is Verdict.PASS)
     _endpoints(page, report)
+    for title, table in scenario_tables(report):
+        rows = [[escape(cell) for cell in row] for row in table.rows]
+        page.folded_table(title, table.titles, table.numeric, rows)
     _errors(page, report)
     if report.notes:
         with_notes = "".join(f"- {escape(note)}\n" for note in report.notes[:20])

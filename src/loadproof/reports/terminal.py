@@ -11,6 +11,7 @@ from rich.text import Text
 
 from loadproof.model import Finding, Outcome, Report, Verdict
 from loadproof.reports.evidence import MISSING, NEAR_IN_WORDS, failed_in_words, failed_text, requirement_row
+from loadproof.reports.scenario_tables import scenario_tables
 from loadproof.reports.topics import advice_of, is_requirement, named, other_topics
 from loadproof.reports.validity import validity_line
 from loadproof.units import format_count, format_duration, format_rate
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.model import EndpointSummary
+    from loadproof.reports.evidence import EvidenceTable
 
 STYLES = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "bold yellow"}
 _MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?"}
@@ -60,6 +62,9 @@ def print_report(report: Report, console: Console) -> None:
     if any(row.requests for row in report.endpoints):
         console.print()
         console.print(Padding(_endpoints_table(report.endpoints, console.width), (0, 0, 0, 1)))
+    for title, table in scenario_tables(report):
+        console.print()
+        console.print(Padding(_plain_table(title, table), (0, 0, 0, 1)))
     if report.errors:
         console.print()
         for text, count in report.errors[:_MOST_ERRORS]:
@@ -157,6 +162,19 @@ def _sentences(findings: Sequence[Finding]) -> Table:
             if finding.is_note:
                 mark = Text("!", style="bold yellow")
             table.add_row(mark, Text(finding.sentence))
+    return table
+
+
+def _plain_table(title: str, evidence: EvidenceTable) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    first, *others = evidence.titles
+    table.add_column(f"{title}: {first}", no_wrap=True, overflow="ellipsis", max_width=60)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in evidence.rows[:_MOST_ENDPOINTS]:
+        table.add_row(*(Text(cell) for cell in row))
+    if len(evidence.rows) > _MOST_ENDPOINTS:
+        table.add_row(Text(f"and {len(evidence.rows) - _MOST_ENDPOINTS} more", style="dim"))
     return table
 
 

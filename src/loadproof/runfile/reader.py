@@ -235,10 +235,12 @@ def _slices(db: sqlite3.Connection) -> list[Slice]:
         row[0]: Endpoint(row[1], row[2]) for row in db.execute("SELECT id, method, name FROM endpoints")
     }
     query = (
-        "SELECT second, endpoint_id, requests, failures, received_bytes, response, service FROM slices "
-        "ORDER BY second, endpoint_id, rowid"
+        "SELECT second, endpoint_id, requests, failures, received_bytes, response, service, wrong "
+        "FROM slices ORDER BY second, endpoint_id, rowid"
     )
-    for second, endpoint_id, requests, failures, received_bytes, response, service in db.execute(query):
+    for second, endpoint_id, requests, failures, received_bytes, response, service, wrong in db.execute(
+        query
+    ):
         part = Slice(
             second=second,
             endpoint=endpoints[endpoint_id],
@@ -247,6 +249,7 @@ def _slices(db: sqlite3.Connection) -> list[Slice]:
             received_bytes=received_bytes,
             response=Histogram.from_bytes(response),
             service=Histogram.from_bytes(service) if service is not None else None,
+            wrong=Histogram.from_bytes(wrong) if wrong is not None else None,
         )
         known = merged.get((second, endpoint_id))
         if known is None:

@@ -52,6 +52,7 @@ MIGRATIONS: tuple[Migration, ...] = (
                                crc32 INTEGER NOT NULL);
         """,
     ),
+    Migration("times of failed requests", "ALTER TABLE slices ADD COLUMN wrong BLOB;"),
 )
 """Every schema there ever was, in order. docs/run-file.md describes the tables."""
 

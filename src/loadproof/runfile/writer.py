@@ -154,11 +154,12 @@ class RunWriter:
             endpoint = self._endpoint_id(part.endpoint.method, part.endpoint.name)
             failures = json.dumps(part.failures, sort_keys=True)
             service = part.service.to_bytes() if part.service else None
+            wrong = part.wrong.to_bytes() if part.wrong else None
             row = (
                 commit_id, part.second, endpoint, part.requests, failures, part.received_bytes,
-                part.response.to_bytes(), service,
+                part.response.to_bytes(), service, wrong,
             )  # fmt: skip
-            self._db.execute("INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._db.execute("INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             crc.add(row)
 
     def _insert_readings(self, commit_id: int, readings: list[Reading], crc: Checksum) -> None:

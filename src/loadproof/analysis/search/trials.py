@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from loadproof.analysis.search.load_search import TrialOutcome, TrialRole
+from loadproof.analysis.validity.answered import MOST_FAILED
 from loadproof.analysis.validity.scarce import lacks
 from loadproof.analysis.verdict.load import AppliedLoad, judge_under_load
 from loadproof.analysis.verdict.requirements import matches
@@ -38,7 +39,7 @@ _LEAST_POINTS: Final = 4
 _ANSWERS_BEHIND: Final = 2.0
 _LEAST_KEPT_UP: Final = 0.9
 """Of the answers per second in a trial's first third, those in its last: with fewer, answers stay out."""
-_BY_TRIAL: Final = frozenset({Subject.RESPONSE_TIME, Subject.ERROR_RATE, Subject.RESOURCE})
+_BY_TRIAL: Final = frozenset({Subject.RESPONSE_TIME, Subject.ERROR_RATE, Subject.RESOURCE, Subject.GOODPUT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,7 @@ class TrialJudge:
         if broken is None and missing is not None:
             return _void(trial, missing.sentence, missing.advice)
         reason = broken.sentence if broken else self._broken_threshold(trial)
+        reason = reason or _unanswered(judged)
         if not reason and self._open_model:
             reason = _unsustained(trial, judged, counted if short else None)
         outcome = TrialOutcome.BROKE if reason else TrialOutcome.HELD
@@ -285,6 +287,14 @@ def _is_spent(requirement: Requirement, measured: Sample, planned: float) -> boo
         beyond = (measured.response.share_above(requirement.limit) or 0.0) * measured.requests
         return beyond > (1 - requirement.quantile) * planned
     return False
+
+
+def _unanswered(judged: Sequence[Slice]) -> str:
+    """Why a trial proves no load although its times hold: answers that failed prove no speed."""
+    total = sample(judged)
+    if total.failed <= MOST_FAILED * total.requests:
+        return ""
+    return f"{format_count(total.failed)} of {format_count(total.requests)} requests failed"
 
 
 def _void(trial: Trial, reason: str, advice: str) -> TrialResult:

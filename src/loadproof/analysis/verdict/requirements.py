@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scipy import stats
 
+from loadproof.analysis.window.goodput import right_in_time
 from loadproof.analysis.window.windows import Sample, Window, sample
 from loadproof.model import Finding, Measure, Requirement, Statistic, Subject, Unit, Verdict
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
@@ -43,13 +44,13 @@ def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window:
         if requirement.endpoint and known:
             advice += "; endpoints are: " + ", ".join(known[:8])
         return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
-    match requirement.subject:
-        case Subject.RESPONSE_TIME:
-            return _judge_response_time(requirement, measured, window)
-        case Subject.ERROR_RATE:
-            return _judge_error_rate(requirement, measured, window)
-        case _:
-            return _judge_throughput(requirement, measured, window)
+    if requirement.subject is Subject.GOODPUT:
+        return _judge_goodput(requirement, chosen, window)
+    judge = {
+        Subject.RESPONSE_TIME: _judge_response_time,
+        Subject.ERROR_RATE: _judge_error_rate,
+    }.get(requirement.subject, _judge_throughput)
+    return judge(requirement, measured, window)
 
 
 def matches(pattern: str | None, part: Slice) -> bool:
@@ -142,6 +143,26 @@ def judge_share(requirement: Requirement, hits: int, total: int, window: Window)
     return compare(requirement, hits / total, total, needed, window, interval, proved=proved)
 
 
+def _judge_goodput(requirement: Requirement, slices: Sequence[Slice], window: Window) -> Finding:
+    """The finding over the slices of its endpoint, of which there are some."""
+    total = sum(part.requests for part in slices)
+    bounds = [right_in_time(part, requirement.within_s) for part in slices]
+    least, most = sum(low for low, _ in bounds), sum(high for _, high in bounds)
+    worst = judge_share(requirement, least, total, window)
+    best = worst if most == least else judge_share(requirement, most, total, window)
+    if worst.verdict is best.verdict:
+        worst.evidence.update(right_in_time=least, failed=sum(part.failed for part in slices))
+        return worst
+    advice = (
+        f"between {format_count(least)} and {format_count(most)} requests were right and in time: this run "
+        "file does not tell the times of failed requests"
+    )
+    found = finding_of(
+        requirement, Verdict.INCONCLUSIVE, "is not known", window, samples=total, advice=advice
+    )
+    return replace(found, evidence={"least": least, "most": most})
+
+
 def _judge_throughput(requirement: Requirement, measured: Sample, window: Window) -> Finding:
     if window.duration_s == 0:
         advice = "the load was too short to hold a whole second"
@@ -186,6 +207,9 @@ def describe(requirement: Requirement) -> str:
             what = f"{requirement.statistic} response time"
         case Subject.THROUGHPUT:
             what = "throughput" if requirement.statistic is not Statistic.COUNT else "requests"
+        case Subject.GOODPUT:
+            within = requirement.within_s
+            what = "goodput" if within is None else f"goodput within {format_duration(within)}"
         case subject if subject in _NAMES:
             what = _NAMES[subject]
         case Subject.CHECKS:
@@ -211,7 +235,6 @@ _NAMES: dict[Subject, str] = {
     Subject.EXCEPTIONS: "exception rate",
     Subject.RECOVERY_TIME: "recovery time",
     Subject.PEAK_ERROR_RATE: "peak error rate",
-    Subject.GOODPUT: "goodput",
 }
 _WINDOWS: dict[str, str] = {"whole": "the whole load", "stage": "each stage", "steady": "steady state"}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from loadproof.analysis.validity.as_written import in_words, raised_in
 from loadproof.analysis.verdict.requirements import finding_of, judge_share
 from loadproof.analysis.window.windows import whole_window
-from loadproof.model import CheckSummary, EventKind, Subject, Verdict
+from loadproof.model import CheckSummary, EventKind, StatusCounts, Subject, Verdict
 
 if TYPE_CHECKING:
     from loadproof.model import Finding, Requirement
@@ -23,6 +23,16 @@ def checks_of(run: Run) -> tuple[CheckSummary, ...]:
         counts[1] += int(event.data.get("fails", 0))
     found = [CheckSummary(name, passed, failed) for name, (passed, failed) in passes.items()]
     return tuple(sorted(found, key=lambda check: (-check.fails, check.name)))
+
+
+def statuses_of(run: Run) -> tuple[StatusCounts, ...]:
+    """With which statuses each endpoint answered; none where the engine does not tell."""
+    found: dict[str, dict[str, int]] = {}
+    for event in run.events_of(EventKind.STATUSES):
+        counts = found.setdefault(str(event.data.get("endpoint", "")), {})
+        for status, count in dict(event.data.get("counts", {})).items():
+            counts[str(status)] = counts.get(str(status), 0) + int(count)
+    return tuple(StatusCounts(endpoint, counts) for endpoint, counts in sorted(found.items()))
 
 
 def judge_scenario(requirement: Requirement, run: Run) -> Finding:

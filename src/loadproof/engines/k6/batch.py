@@ -53,6 +53,8 @@ class Cell:
     floor_ms: float = 0.0
     """Requests that took at least so long may be kept."""
     response: Histogram = field(default_factory=Histogram)
+    wrong: Histogram = field(default_factory=Histogram)
+    """Of those that failed."""
 
     def fold(self) -> None:
         self.response.record_all(np.array(self.durations_ms) / 1e3)

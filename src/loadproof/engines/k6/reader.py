@@ -144,7 +144,10 @@ class Reader:
         for (second, endpoint), cell in cells.items():
             cell.fold()
             failures = dict(cell.failures)
-            batch.slices.append(Slice(second, endpoint, cell.requests, failures, None, cell.response))
+            wrong = cell.wrong if failures else None
+            batch.slices.append(
+                Slice(second, endpoint, cell.requests, failures, None, cell.response, wrong=wrong)
+            )
         return batch
 
     @property
@@ -210,6 +213,7 @@ class Reader:
         kind.waiting += 1
         if kind.failure is not None:
             cell.failures[kind.failure] += 1
+            cell.wrong.record(duration_ms / 1e3)
             self._error(kind)
         if not kind.outside_load:
             self._last = line[start:end]

@@ -184,7 +184,7 @@ def _readings(message: dict[str, Any]) -> Iterator[Reading]:
 
 
 def _slice(row: Sequence[Any]) -> Slice:
-    second, method, name, requests, failures, received_bytes, response, service = row
+    second, method, name, requests, failures, received_bytes, response, service, wrong = row
     return Slice(
         second=second,
         endpoint=Endpoint(method, name),
@@ -193,6 +193,7 @@ def _slice(row: Sequence[Any]) -> Slice:
         received_bytes=received_bytes,
         response=Histogram.from_bytes(response),
         service=None if service is None else Histogram.from_bytes(service),
+        wrong=None if wrong is None else Histogram.from_bytes(wrong),
     )
 
 

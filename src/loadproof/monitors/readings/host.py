@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from loadproof.model import Reading, Unit
+from loadproof.monitors.readings.programs import Programs
 from loadproof.monitors.readings.rates import Rates
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _PROC = Path("/proc")
 _BUSY: Final = ("user", "nice", "system", "irq", "softirq", "steal")
 """Not `guest`: the kernel counts it in `user`. `steal` is: what is stolen cannot be used either."""
-_SHOWN: Final = ("user", "system", "iowait", "steal")
+_SHOWN: Final = ("user", "nice", "system", "iowait", "steal")
 _MOST_CORES = 64
 """Machines with more get the sums only: four series a core are too many for anybody to look at."""
 
@@ -36,6 +37,7 @@ class HostMonitor:
         self._rates = Rates()
         # Read for nothing each second otherwise: Linux tells what is used of it among 200 other numbers.
         self._has_swap = psutil.swap_memory().total > 0
+        self._programs = Programs(proc)
 
     def open(self) -> None:
         """Everybody may read what is read here."""
@@ -82,6 +84,8 @@ class HostMonitor:
             yield "cpu", sums["busy"], Unit.CORES, limit
             for kind in _SHOWN:
                 yield f"cpu.{kind}", sums[kind], Unit.CORES, limit
+        for program, cores in self._programs.used(time_s) if psutil.LINUX else ():
+            yield f"cpu.program.{program}", cores, Unit.CORES, float(len(per_core))
         yield "load.1m", os.getloadavg()[0], Unit.NONE, None
 
     def _memory(self) -> Iterator[Row]:

@@ -19,6 +19,7 @@ from loadproof.reports.evidence import (
     requirement_row,
 )
 from loadproof.reports.reproduction import Reproduction, reproduction
+from loadproof.reports.scenario_tables import scenario_tables
 from loadproof.reports.topics import advice_of, by_topic, is_requirement, named
 from loadproof.reports.validity import ConditionRow, condition_rows, validity_line
 from loadproof.units import format_count, format_duration, format_rate, format_size
@@ -97,6 +98,8 @@ class Page:
     topics: list[TopicBlock]
     endpoints: list[EndpointLine]
     total: EndpointLine | None
+    tables: list[tuple[str, EvidenceTable]]
+    """Checks and statuses."""
     marks: list[tuple[str, str]]
     slow: list[list[str]]
     summaries: dict[str, str]
@@ -127,6 +130,7 @@ def page(report: Report) -> Page:
         # The busiest first; the same number of requests, by name.
         endpoints=sorted(lines[:-1], key=lambda line: -(line.cells[0][1] or 0)),
         total=lines[-1] if lines else None,
+        tables=scenario_tables(report),
         marks=[(clock_text(m.offset_s), m.text) for m in report.charts.marks] if report.charts else [],
         slow=[_slow(slow) for slow in report.charts.slow_requests] if report.charts else [],
         summaries=_summaries(report),

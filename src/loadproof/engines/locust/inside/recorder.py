@@ -16,11 +16,13 @@ from loadproof.histogram import Histogram
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from loadproof.model import FailureKind
 
 Row = list[Any]
 """[second, method, name, requests, {failure kind: count}, received bytes, response histogram, service
-histogram or None where it is the same]"""
+histogram or None where it is the same, that of failed requests or None where none failed]"""
 
 _ERRORS_PER_SECOND = 20
 """Distinct error texts kept per second; the rest counts as one: an outage must not flood the run."""
@@ -32,7 +34,7 @@ _LONGEST_MS = 1e12
 class _Tally:
     """One endpoint during one second."""
 
-    __slots__ = ("failures", "floor_ms", "late", "received_bytes", "times_s", "untimed")
+    __slots__ = ("failures", "floor_ms", "late", "received_bytes", "times_s", "untimed", "wrong")
 
     def __init__(self) -> None:
         self.times_s: list[float] = []
@@ -41,6 +43,8 @@ class _Tally:
         self.untimed = 0
         self.received_bytes = 0
         self.failures: dict[str, int] = {}
+        self.wrong: list[int] = []
+        """Positions in `times_s` of those that failed."""
         self.floor_ms = 0.0
         """Requests that took at least so long may be exemplars (see exemplars.py)."""
 
@@ -79,9 +83,13 @@ class Recorder:
         self.recorded += 1
         return tally
 
-    def failure(self, tally: _Tally, method: str, name: str, kind: FailureKind, text: str) -> None:
-        """Say that the request just counted in `tally` failed, and how."""
+    def failure(
+        self, tally: _Tally, method: str, name: str, kind: FailureKind, text: str, *, timed: bool = True
+    ) -> None:
+        """Say that the request just counted in `tally` failed, and how; `timed`: it has a time."""
         tally.failures[kind.value] = tally.failures.get(kind.value, 0) + 1
+        if timed and tally.times_s:
+            tally.wrong.append(len(tally.times_s) - 1)
         key = (method, name, kind.value, text)
         if key not in self._errors and len(self._errors) >= _ERRORS_PER_SECOND:
             key = ("", "", kind.value, OTHER_ERRORS)
@@ -102,9 +110,9 @@ class Recorder:
 
     def _rotate(self, second: int) -> None:
         for (method, name), tally in self._tallies.items():
-            response, service = _histograms(tally)
+            response, service, wrong = _histograms(tally)
             counts = [len(tally.times_s) + tally.untimed, tally.failures, tally.received_bytes]
-            times = [response.to_bytes(), None if service is None else service.to_bytes()]
+            times = [None if one is None else one.to_bytes() for one in (response, service, wrong)]
             self._rows.append([self._second, method, name, *counts, *times])
         self._error_rows += [[self._second, *key, count] for key, count in self._errors.items()]
         self._tallies, self._errors = {}, {}
@@ -133,15 +141,23 @@ class LateRecorder(Recorder):
         return tally
 
 
-def _histograms(tally: _Tally) -> tuple[Histogram, Histogram | None]:
-    """Response time, and service time where it differs."""
+def _histograms(tally: _Tally) -> tuple[Histogram, Histogram | None, Histogram | None]:
+    """Response time, service time where it differs, and response time of those that failed."""
     service = Histogram()
     service.record_all(tally.times_s)
-    if not tally.late:
-        return service, None
     times_s = np.array(tally.times_s)
+    if not tally.late:
+        return service, None, _wrong(tally, times_s)
     positions, lateness_s = zip(*tally.late, strict=True)
     times_s[list(positions)] += lateness_s
     response = Histogram()
     response.record_all(times_s)
-    return response, service
+    return response, service, _wrong(tally, times_s)
+
+
+def _wrong(tally: _Tally, times_s: NDArray[np.float64]) -> Histogram | None:
+    if not tally.failures:
+        return None
+    wrong = Histogram()
+    wrong.record_all(times_s[tally.wrong])
+    return wrong

@@ -153,6 +153,7 @@ def required(
         Subject.EXCEPTIONS: Unit.SHARE,
         Subject.CHECKS: Unit.SHARE,
         Subject.GOODPUT: Unit.SHARE,
+        Subject.HELD_LOAD: Unit.COUNT,
     }
     return Requirement(
         id=f"{subject}.{statistic}",

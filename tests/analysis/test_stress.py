@@ -6,11 +6,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from loadproof.analysis.judge import judge
 from loadproof.analysis.shapes.stress import find_breaking_point
 from loadproof.analysis.window.windows import Window
 from loadproof.histogram import Histogram
-from loadproof.model import Endpoint, FailureKind, Finding, Profile, ProfileKind, Slice, Verdict
+from loadproof.model import (
+    Endpoint,
+    FailureKind,
+    Finding,
+    Operator,
+    Profile,
+    ProfileKind,
+    Requirement,
+    Slice,
+    Statistic,
+    Subject,
+    Unit,
+    Verdict,
+)
 from tests.runs import LOANS, LOGIN, START, error_rate, plan, required, run, staged
 
 if TYPE_CHECKING:
@@ -69,6 +84,49 @@ def test_the_breaking_point_is_the_headline() -> None:
     report = judge(stressed(steps(50, 100, 150, 200), limited(250.0)))
     assert report.verdict is Verdict.FAIL
     assert report.sentence.startswith("it held up to stage 2, 100 users")
+
+
+def must_hold(users: float) -> Requirement:
+    """Every stage up to there."""
+    made = required(users, Subject.HELD_LOAD, Statistic.VALUE, Operator.GREATER_EQUAL)
+    return replace(made, id="held_load", unit=Unit.COUNT)
+
+
+def test_each_stage_answers_for_itself() -> None:
+    """One broken stage among four that are light is a FAIL, though p95 over all of them holds."""
+    broken = stressed(
+        steps(50, 100, 150, 200, 250),
+        lambda level, _: (100 if level < 250 else 4, 0.1 if level < 250 else 0.9, 0),
+    )
+    diluted = replace(broken, plan=replace(broken.plan, requirements=(required(0.5),)))
+    report = judge(diluted)
+    assert {f.id: f.verdict for f in report.findings}["response_time.percentile"] is Verdict.PASS
+    assert report.verdict is Verdict.FAIL
+    assert report.sentence.startswith(
+        "it held up to stage 4, 200 users; stage 5, 250 users, broke: p95 is 900ms"
+    )
+
+
+@pytest.mark.parametrize(
+    ("users", "verdict"),
+    [(100.0, Verdict.PASS), (50.0, Verdict.PASS), (150.0, Verdict.FAIL), (500.0, Verdict.FAIL)],
+)
+def test_must_hold_says_how_far(users: float, verdict: Verdict) -> None:
+    """A service of 250 requests/s holds 100 users: that is enough where no more has to hold."""
+    made = stressed(steps(50, 100, 150, 200), limited(250.0))
+    made = replace(made, plan=replace(made.plan, requirements=(required(0.5), must_hold(users))))
+    report = judge(made)
+    assert {f.id: f.verdict for f in report.findings}["held_load"] is verdict
+    assert report.verdict is verdict
+
+
+def test_a_load_that_never_went_so_far_is_open() -> None:
+    """Nothing broke, and nobody tried: INCONCLUSIVE."""
+    made = stressed(steps(50, 100, 150), limited(1000.0))
+    made = replace(made, plan=replace(made.plan, requirements=(required(0.5), must_hold(300))))
+    report = judge(made)
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "held load is at least 150 users" in report.sentence
 
 
 def test_errors_break_a_stage_too() -> None:

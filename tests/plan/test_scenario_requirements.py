@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadproof.errors import ConfigError
-from loadproof.model import Operator, Subject
+from loadproof.model import Operator, Subject, Unit
 from loadproof.plan.requirements import parse_requirements
 from loadproof.plan.stored import requirement_from_json, requirement_to_json
 
@@ -44,6 +44,13 @@ def test_confidence_is_of_the_whole_file() -> None:
     assert [requirement.strict for requirement in parse_requirements(text, "r.yaml")] == [True, True]
 
 
+def test_how_far_a_load_must_hold() -> None:
+    """In users or in arrivals per second."""
+    for written, limit, unit in (("80 users", 80.0, Unit.COUNT), ("80/s", 80.0, Unit.PER_SECOND)):
+        (made,) = parse_requirements(f"must_hold: {written}", "r.yaml")
+        assert (made.subject, made.limit, made.unit) == (Subject.HELD_LOAD, limit, unit)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -55,6 +62,8 @@ def test_confidence_is_of_the_whole_file() -> None:
         ("scenario: {checks: '<1%'}", "limits from above"),
         ("scenario: 3", "holds no requirement"),
         ("confidence: sure", "'sure' is not known"),
+        ("must_hold: 80", "'80' is no load"),
+        ("must_hold: many users", "'many users' is no load"),
         ("endpoints: {GET /a: {scenario: {exceptions: 1%}}}", "cannot be told apart by endpoint"),
     ],
 )

@@ -11,7 +11,7 @@ from loadproof.analysis.charts import charts_of
 from loadproof.analysis.search.capacity import Course, broken_window, capacity_window, find_capacity, narrowed
 from loadproof.analysis.shapes.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_requirement
-from loadproof.analysis.shapes.stress import find_breaking_point
+from loadproof.analysis.shapes.stress import find_breaking_point, judge_held_load
 from loadproof.analysis.validity.condition import Judged
 from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.validity.guard import REFUSED, guard_note, judge_guard
@@ -45,6 +45,7 @@ from loadproof.model import (
     Subject,
     Verdict,
 )
+from loadproof.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,15 +153,19 @@ def _judge_requirement(
     load: AppliedLoad,
     watched: Watched,
 ) -> Finding:
+    of_the_run = {
+        Subject.HELD_LOAD: judge_held_load,
+        Subject.EXCEPTIONS: judge_scenario,
+        Subject.CHECKS: judge_scenario,
+        Subject.GROWTH: judge_growth,
+    }.get(requirement.subject)
+    if of_the_run is not None:
+        return of_the_run(requirement, run, window)
     match requirement.subject:
         case Subject.RESOURCE:
             return judge_resource(requirement, watched, window)
         case Subject.RECOVERY_TIME | Subject.PEAK_ERROR_RATE:
             return judge_spike_requirement(requirement, run, window)
-        case Subject.EXCEPTIONS | Subject.CHECKS:
-            return judge_scenario(requirement, run)
-        case Subject.GROWTH:
-            return judge_growth(requirement, run, window)
         case _ if requirement.window in ("", "steady"):
             if requirement.endpoint is not None and run.beside:
                 judged = [part for part in run.named(requirement.endpoint) if part.second in window.seconds]
@@ -217,10 +222,19 @@ def verdict_sentence(verdict: Verdict, findings: Sequence[Finding]) -> str:
         case Verdict.INCONCLUSIVE:
             invalid = any(finding.invalidates for finding in unknown)
             first = headline if headline in unknown and not invalid else None
-            said = (first or unknown[0]).sentence
+            said = _undecided(first or unknown[0])
             if len(unknown) > 1:
                 said += f" (and {len(unknown) - 1} more)"
     return said
+
+
+def _undecided(finding: Finding) -> str:
+    """What is missing, and how much more it takes."""
+    measure = finding.measure
+    if measure is None or measure.needed is None or measure.samples is None:
+        return finding.sentence
+    had, needed = format_count(measure.samples), format_count(measure.needed)
+    return f"{had} of the {needed} samples needed for {finding.named_subject}: run longer"
 
 
 def _rehearsed(run: Run) -> str:

@@ -36,6 +36,7 @@ def _measure_to_json(measure: Measure) -> dict[str, Any]:
         "value": measure.value,
         "margin": measure.margin,
         "interval": measure.interval and list(measure.interval),
+        "needed": measure.needed,
         "default": measure.by_default or None,
     }
     return {
@@ -52,7 +53,7 @@ _OF_FINDING: Final = frozenset(
 )
 _OF_MEASURE: Final = frozenset(
     {"requirement", "operator", "limit", "unit", "statistic", "quantile", "series", "value", "margin",
-     "interval", "samples", "default"}
+     "interval", "samples", "needed", "default"}
 )  # fmt: skip
 
 
@@ -95,5 +96,6 @@ def _measure_from_json(evidence: dict[str, Any]) -> Measure:
         value=float(value) if isinstance(value, int | float) else None,
         interval=(interval[0], interval[1]) if interval else None,
         samples=evidence.get("samples"),
+        needed=evidence.get("needed"),
         by_default="default" in evidence,
     )

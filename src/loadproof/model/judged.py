@@ -50,6 +50,8 @@ class Measure:
     interval: tuple[float, float] | None = None
     """95 % of it, where that is known."""
     samples: int | None = None
+    needed: int | None = None
+    """So many samples decide it, where that is more than there were."""
     by_default: bool = False
     """Nobody had to write it."""
 

@@ -124,6 +124,8 @@ class Subject(StrEnum):
     """The share of the tasks (Locust) or iterations (k6) that ended by an exception."""
     CHECKS = "checks"
     """The share of the scenario's checks that passed; `Requirement.metric` names one of them."""
+    HELD_LOAD = "held_load"
+    """The level of a rising load up to which every stage held: users, or arrivals per second."""
     RECOVERY_TIME = "recovery_time"  # from a spike's end until all is as it was before
     PEAK_ERROR_RATE = "peak_error_rate"  # the greatest of any 5 s from a spike's begin on
     GROWTH = "growth"  # per hour; `Requirement.metric` says of what: "memory", "latency"

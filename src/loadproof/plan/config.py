@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import ConsistencyCheck
+from loadproof.plan.conflicts import conflicts
 from loadproof.plan.document import (
     Entry,
     Mapping,
@@ -21,7 +22,7 @@ from loadproof.plan.document import (
     read_document,
 )
 from loadproof.plan.explain import explain
-from loadproof.plan.requirements import conflicts, requirements_of
+from loadproof.plan.requirements import requirements_of
 from loadproof.plan.schema import Config
 from loadproof.safety.guard import Rule, Rules
 from loadproof.safety.hosts import host_key

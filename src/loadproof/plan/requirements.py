@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import Operator, Requirement, Subject
+from loadproof.model import Requirement, Subject
+from loadproof.plan.conflicts import conflicts
 from loadproof.plan.document import (
     Entry,
     Mapping,
@@ -31,8 +32,10 @@ from loadproof.plan.resources import parse_resource, split_window
 from loadproof.plan.scenario import (
     CONFIDENCE,
     GOODPUT,
+    MUST_HOLD,
     SCENARIO,
     goodput_requirement,
+    held_load_requirement,
     is_strict,
     scenario_requirements,
 )
@@ -46,7 +49,7 @@ ROOT: Final = "performance_requirements"
 """The key that may wrap a requirement file; without it the blocks stand at the top."""
 
 
-SECTIONS: Final = ("endpoints", "resources", "thresholds", GOODPUT, SCENARIO, CONFIDENCE)
+SECTIONS: Final = ("endpoints", "resources", "thresholds", GOODPUT, SCENARIO, CONFIDENCE, MUST_HOLD)
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"})
 _OF_ENDPOINTS = (Subject.RESPONSE_TIME, Subject.THROUGHPUT, Subject.ERROR_RATE)
 
@@ -112,56 +115,11 @@ def requirements_of(tree: Tree, name: str) -> tuple[list[Requirement], list[Prob
     return reader.found, reader.problems
 
 
-def conflicts(requirements: Iterable[Requirement]) -> list[Problem]:
-    """Requirements that are written twice, or that no measured value can meet together."""
-    problems = []
-    seen: dict[tuple[object, ...], list[Requirement]] = {}
-    for new in requirements:
-        key = (
-            new.endpoint, new.subject, new.metric, new.statistic, new.quantile, new.window, new.within_s
-        )  # fmt: skip
-        for old in seen.setdefault(key, []):
-            trouble = _conflict(old, new)
-            if trouble:
-                problems.append(
-                    Problem(f"'{new.text}' {trouble} '{old.text}' at {old.source}", new.source, "keep one")
-                )
-                break
-        seen[key].append(new)
-    return problems
-
-
 def _checked(found: list[Requirement], problems: list[Problem]) -> tuple[Requirement, ...]:
     problems = problems + conflicts(found)
     if problems:
         raise ConfigError(*problems)
     return tuple(found)
-
-
-def _conflict(old: Requirement, new: Requirement) -> str:
-    if old.operator is new.operator and old.limit == new.limit:
-        return "repeats"
-    if _side(old) == _side(new):
-        return "sets another limit than"
-    lower, upper = (old, new) if _side(old) == "lower" else (new, old)
-    if (_side(lower), _side(upper)) != ("lower", "upper"):
-        return ""  # == and != beside a limit: odd, and possible
-    strict = Operator.GREATER is lower.operator or Operator.LESS is upper.operator
-    if lower.limit > upper.limit or (strict and lower.limit == upper.limit):
-        return "contradicts"
-    return ""
-
-
-def _side(requirement: Requirement) -> str:
-    match requirement.operator:
-        case Operator.LESS | Operator.LESS_EQUAL:
-            return "upper"
-        case Operator.GREATER | Operator.GREATER_EQUAL:
-            return "lower"
-        case Operator.EQUAL:
-            return "equal"
-        case Operator.NOT_EQUAL:
-            return "not equal"
 
 
 class _Reader:
@@ -198,7 +156,7 @@ class _Reader:
             self.plain_block(entry, endpoint)
         elif entry.key in SINGLES:
             self.single(entry, endpoint)
-        elif entry.key in (GOODPUT, SCENARIO, CONFIDENCE):
+        elif entry.key in (GOODPUT, SCENARIO, CONFIDENCE, MUST_HOLD):
             self.special(entry, endpoint)
         elif entry.key == "endpoints" and endpoint is None:
             self.endpoints(entry)
@@ -279,6 +237,8 @@ class _Reader:
                 self.found.append(goodput_requirement(entry, endpoint, self.name))
             elif entry.key == SCENARIO:
                 self.found += scenario_requirements(entry, self.name)
+            elif entry.key == MUST_HOLD:
+                self.found.append(held_load_requirement(entry, self.name))
             else:
                 self.strict = is_strict(entry)
         except LimitError as error:

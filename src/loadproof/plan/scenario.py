@@ -5,19 +5,43 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from loadproof.model import Requirement, Statistic, Subject
+from loadproof.model import Operator, Requirement, Statistic, Subject, Unit
 from loadproof.plan.document import Entry, Mapping, Scalar, did_you_mean
 from loadproof.plan.expressions import requirement_id
 from loadproof.plan.limits import Direction, LimitError, LimitKind, parse_limit
 from loadproof.plan.resources import split_window
-from loadproof.units import parse_duration
+from loadproof.units import parse_duration, parse_rate
 
 SCENARIO: Final = "scenario"
 GOODPUT: Final = "goodput"
 CONFIDENCE: Final = "confidence"
+MUST_HOLD: Final = "must_hold"
 SCENARIO_KEYS: Final = ("exceptions", "checks")
 _WITHIN: Final = re.compile(r"(.*?)\s+within\s+(\S+)\s*", re.DOTALL)
 _ONE_CHECK: Final = "write checks: {'has a title': '>99%'}, or checks: '>99%' for all of them"
+
+
+_USERS: Final = re.compile(r"([0-9][0-9_]*)\s*users?")
+
+
+def held_load_requirement(entry: Entry, name: str) -> Requirement:
+    """`must_hold: 80 users`, or a rate: how far a rising load has to hold. Raises LimitError."""
+    written = entry.value.raw.strip() if isinstance(entry.value, Scalar) else ""
+    users = _USERS.fullmatch(written)
+    try:
+        limit = float(users[1]) if users else parse_rate(written)
+    except ValueError:
+        raise LimitError(f"'{written}' is no load", "write must_hold: 80 users, or must_hold: 80/s") from None
+    return Requirement(
+        id="held_load",
+        text=f"{entry.key}: {written}",
+        source=f"{name}:{entry.line}",
+        subject=Subject.HELD_LOAD,
+        statistic=Statistic.VALUE,
+        operator=Operator.GREATER_EQUAL,
+        limit=limit,
+        unit=Unit.COUNT if users else Unit.PER_SECOND,
+    )
 
 
 def is_strict(entry: Entry) -> bool:

@@ -26,6 +26,8 @@ STYLES = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.INCONCLU
 _MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?"}
 _MOST_ENDPOINTS = 12
 _MOST_ERRORS = 5
+_MOST_OF_A_TRACEBACK = 8
+"""Lines of the first exception that the scenario raised."""
 _WIDE = 100
 """Columns from which on a finding's row has its interval and its margin as well."""
 _SHORT, _LONG = 3, 5
@@ -57,6 +59,8 @@ def print_report(report: Report, console: Console) -> None:
     if len(required) < len(report.findings):
         console.print()
         console.print(Padding(_sentences(report.findings), (0, 0, 0, 1)))
+    for line in _traceback(report.findings):
+        console.print(line, overflow="ellipsis", no_wrap=True)
     for advice in _advice(report.findings):
         console.print(advice)
     if any(row.requests for row in report.endpoints):
@@ -65,6 +69,14 @@ def print_report(report: Report, console: Console) -> None:
     for title, table in scenario_tables(report):
         console.print()
         console.print(Padding(_plain_table(title, table), (0, 0, 0, 1)))
+    _print_errors(report, console)
+    for note in report.notes:
+        console.print(_hanging(Text("note", style="dim"), Text(note)))
+    console.print()
+    console.print(Text.assemble(("  run file  ", "dim"), report.run_file), soft_wrap=True)
+
+
+def _print_errors(report: Report, console: Console) -> None:
     if report.errors:
         console.print()
         for text, count in report.errors[:_MOST_ERRORS]:
@@ -73,10 +85,15 @@ def print_report(report: Report, console: Console) -> None:
         if len(report.errors) > _MOST_ERRORS:
             more = len(report.errors) - _MOST_ERRORS
             console.print(f"            and {more} more {'kinds' if more > 1 else 'kind'} of error")
-    for note in report.notes:
-        console.print(_hanging(Text("note", style="dim"), Text(note)))
-    console.print()
-    console.print(Text.assemble(("  run file  ", "dim"), report.run_file), soft_wrap=True)
+
+
+def _traceback(findings: Sequence[Finding]) -> list[Text]:
+    """The end of the first exception that the scenario raised."""
+    for finding in findings:
+        lines = str(finding.evidence.get("traceback") or "").strip().splitlines()
+        if lines:
+            return [Text(f"      {line}", style="dim") for line in lines[-_MOST_OF_A_TRACEBACK:]]
+    return []
 
 
 def _headline(report: Report) -> Text:

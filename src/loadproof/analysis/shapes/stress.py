@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.shapes.broken_stick import BrokenStick, fit_broken_stick
 from loadproof.analysis.shapes.usl import Usl, fit_usl
-from loadproof.analysis.verdict.requirements import format_value, judge_requirement, matches
+from loadproof.analysis.validity.signals import read_signals
+from loadproof.analysis.validity.undisturbed import processors
+from loadproof.analysis.validity.weighing import weighed
+from loadproof.analysis.verdict.requirements import (
+    compare,
+    finding_of,
+    format_value,
+    judge_requirement,
+    matches,
+)
 from loadproof.analysis.window.omission import LEAST_ACHIEVED, starts
 from loadproof.analysis.window.windows import Window, load_span, sample
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Slice, Subject, Unit, Verdict
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
 
 LEAST_RISING: Final = 3
 """So many rising levels make any profile a stress test."""
-_BY_STAGE: Final = frozenset({Subject.RESPONSE_TIME, Subject.ERROR_RATE})
+_BY_STAGE: Final = frozenset({Subject.RESPONSE_TIME, Subject.ERROR_RATE, Subject.GOODPUT})
 _BINS: Final = 60
 """A ramp is cut into so many parts for the fit of throughput over load, if they are 5 s long at least."""
 _SHORTEST_BIN_S: Final = 5
@@ -66,7 +75,11 @@ class Stage:
 
 
 def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
-    """The findings of a stress test: one of that kind, or any load that rises through three levels."""
+    """The findings of a stress test: one of that kind, or any load that rises through three levels.
+
+    Each stage answers for itself: a requirement that one of them broke is a FAIL of the run, unless
+    `must_hold` says how far it has to hold.
+    """
     profile = run.plan.played_profile
     levels = [level for _, _, level in hold_windows(profile)]
     rising = len(_rising(levels)) >= LEAST_RISING
@@ -80,6 +93,9 @@ def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
     stick = _stick(run, climb)
     usl = _usl(run, climb)
     breaking = _breaking_point(run, climb, stick)
+    limited = any(requirement.subject is Subject.HELD_LOAD for requirement in run.plan.requirements)
+    if not limited and any(stage.held is False for stage in climb):
+        breaking = replace(breaking, verdict=Verdict.FAIL, kind=FindingKind.VERDICT)
     said = [*_plateau(run, stick), *_best_users(usl), _recovery(run, stages, descent)]
     evidence: dict[str, Any] = {"rows": [_row(run, stage) for stage in stages]}
     if stick is not None:
@@ -95,6 +111,29 @@ def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
         }  # fmt: skip
     course = Finding("stress.stages", Verdict.PASS, "; ".join(said), evidence, kind=FindingKind.NOTE)
     return [breaking, course]
+
+
+def judge_held_load(requirement: Requirement, run: Run, window: Window) -> Finding:
+    """`must_hold: 80 users`: every stage up to there held."""
+    open_model = run.plan.profile.open_model
+    stages = _stages(run)
+    if open_model != (requirement.unit is Unit.PER_SECOND) or not stages:
+        told = "arrivals: write 80/s" if open_model else "users: write 80 users"
+        advice = f"the load is in {told}"
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+    peak = max(range(len(stages)), key=lambda index: stages[index].level)
+    climb = stages[: peak + 1]
+    first = next((at for at, stage in enumerate(climb) if stage.held is False), len(climb))
+    held = [stage.level for stage in climb[:first] if stage.held]
+    if not held and first == len(climb):
+        advice = "require a response time or an error rate, and give longer stages"
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "is not known", window, advice=advice)
+    level = held[-1] if held else 0.0
+    if level < requirement.limit and first == len(climb):
+        advice = f"no stage broke, and none went as far: add one at {requirement.limit:g}"
+        what = f"is at least {_load(run, level)}"
+        return finding_of(requirement, Verdict.INCONCLUSIVE, what, window, advice=advice)
+    return compare(requirement, level, len(held), 0, window, None)
 
 
 def _breaking_point(run: Run, climb: Sequence[Stage], stick: BrokenStick | None) -> Finding:
@@ -194,11 +233,27 @@ def _stages(run: Run) -> list[Stage]:
 
 def _judged(run: Run, slices: Sequence[Slice], seconds: frozenset[int]) -> list[Finding]:
     window = Window(seconds, format_duration(len(seconds)))
-    return [
-        judge_requirement(requirement, slices, window)
-        for requirement in run.plan.requirements
-        if requirement.subject in _BY_STAGE
-    ]
+    required = [r for r in run.plan.requirements if r.subject in _BY_STAGE and not r.window]
+    found = [judge_requirement(requirement, slices, window) for requirement in required]
+    if all(finding.verdict is not Verdict.FAIL for finding in found):
+        return found
+    return [_weighed(run, *pair, slices, window) for pair in zip(required, found, strict=True)]
+
+
+def _weighed(
+    run: Run, requirement: Requirement, finding: Finding, slices: Sequence[Slice], window: Window
+) -> Finding:
+    """A stage that the generator or strangers may have slowed down did not break by that."""
+    delay = read_signals(run, window).delay
+    doubt = weighed(requirement, finding, delay, slices, window) if delay else None
+    if doubt is not None:
+        return doubt
+    found = processors(run, window)
+    slower = requirement.subject is not Subject.ERROR_RATE and finding.verdict is Verdict.FAIL
+    if slower and found is not None and found.disturbed:
+        sentence = f"{finding.sentence}, but {found.in_words}"
+        return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
+    return finding
 
 
 def _rising(levels: Sequence[float]) -> list[float]:

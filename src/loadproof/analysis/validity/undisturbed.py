@@ -19,7 +19,9 @@ from loadproof.units import format_percent
 
 if TYPE_CHECKING:
     from loadproof.analysis.verdict.service import ServiceParts
+    from loadproof.analysis.window.windows import Window
     from loadproof.model import Finding, Requirement
+    from loadproof.runfile.reader import Run
 
 LEAST_WAITED: Final = 0.1
 """Of the time, ready and without a processor: below this no verdict hangs on it."""
@@ -67,13 +69,13 @@ class Processors:
         return f"the service waited for a processor {format_percent(self.waited)} of the time while {had}"
 
 
-def processors(judged: Judged) -> Processors | None:
+def processors(run: Run, window: Window) -> Processors | None:
     """None where the service or the machine was not watched."""
     sums: dict[tuple[str, str], dict[int, float]] = defaultdict(lambda: defaultdict(float))
     cores: float | None = None
-    for reading in judged.run.readings:
+    for reading in run.readings:
         second = int(reading.time_s)
-        if second not in judged.window.seconds:
+        if second not in window.seconds:
             continue
         if (reading.source, reading.series) == ("host", "cpu"):
             cores = reading.limit or cores
@@ -92,7 +94,7 @@ def processors(judged: Judged) -> Processors | None:
         for (source, series), values in sums.items()
         if source == "host" and series.startswith(PROGRAM)
     }
-    parts = service_parts(judged.run.events)
+    parts = service_parts(run.events)
     # A database that is a part of the service is in the service's own sum.
     own = {part.name for part in parts.parts}
     database = sum(used for name, used in known.items() if name in DATABASES and name not in own)
@@ -119,7 +121,7 @@ def judge_undisturbed(judged: Judged) -> Ruling:
     """A FAIL of times or throughput is in doubt where strangers had what the service waited for."""
     if judged.search:
         return Ruling(None, "a search looks at each trial by itself")
-    found = processors(judged)
+    found = processors(judged.run, judged.window)
     if found is None:
         return Ruling(None, "the service's processors were not watched: it does not run on this machine")
     if not found.disturbed:

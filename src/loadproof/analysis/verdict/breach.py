@@ -58,7 +58,7 @@ def first_breaches(run: Run, window: Window, failed: Sequence[Requirement]) -> l
     watched = Watched(run)
     found = []
     for requirement in failed:
-        if requirement.subject in (Subject.EXCEPTIONS, Subject.CHECKS):
+        if requirement.subject in (Subject.EXCEPTIONS, Subject.CHECKS, Subject.HELD_LOAD):
             continue  # counted by the scenario, not by the second
         broken = _first_broken(requirement, parts, slices, watched)
         if broken is not None:

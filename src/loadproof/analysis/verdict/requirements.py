@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 AT_THE_END = frozenset(
     {Subject.RESOURCE, Subject.RECOVERY_TIME, Subject.PEAK_ERROR_RATE, Subject.GROWTH, Subject.EXCEPTIONS,
-     Subject.CHECKS}
+     Subject.CHECKS, Subject.HELD_LOAD}
 )  # fmt: skip
 """Judged from the course of the whole run, once it is over: see resources.py, spike.py and soak.py."""
 CONFIDENCE = 0.95
@@ -188,14 +188,14 @@ def compare(
     """
     holds = requirement.operator.holds(value, requirement.limit)
     verdict = Verdict.PASS if holds else Verdict.FAIL
-    advice = ""
+    advice, missing = "", None
     if samples < needed and not (verdict is Verdict.FAIL and proved):
-        verdict = Verdict.INCONCLUSIVE
+        verdict, missing = Verdict.INCONCLUSIVE, needed
         advice = f"{format_count(samples)} samples are too few, {format_count(needed)} are needed: run longer"
     shown = format_value(value, requirement.unit)
     finding = finding_of(requirement, verdict, f"is {shown}", window, samples=samples, advice=advice)
     assert finding.measure is not None  # noqa: S101  # it is a requirement's
-    return replace(finding, measure=replace(finding.measure, value=value, interval=interval))
+    return replace(finding, measure=replace(finding.measure, value=value, interval=interval, needed=missing))
 
 
 def describe(requirement: Requirement) -> str:
@@ -233,6 +233,7 @@ def describe(requirement: Requirement) -> str:
 _NAMES: dict[Subject, str] = {
     Subject.ERROR_RATE: "error rate",
     Subject.EXCEPTIONS: "exception rate",
+    Subject.HELD_LOAD: "held load",
     Subject.RECOVERY_TIME: "recovery time",
     Subject.PEAK_ERROR_RATE: "peak error rate",
 }

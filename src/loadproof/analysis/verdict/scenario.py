@@ -10,6 +10,7 @@ from loadproof.analysis.window.windows import whole_window
 from loadproof.model import CheckSummary, EventKind, StatusCounts, Subject, Verdict
 
 if TYPE_CHECKING:
+    from loadproof.analysis.window.windows import Window
     from loadproof.model import Finding, Requirement
     from loadproof.runfile.reader import Run
 
@@ -35,7 +36,7 @@ def statuses_of(run: Run) -> tuple[StatusCounts, ...]:
     return tuple(StatusCounts(endpoint, counts) for endpoint, counts in sorted(found.items()))
 
 
-def judge_scenario(requirement: Requirement, run: Run) -> Finding:
+def judge_scenario(requirement: Requirement, run: Run, _window: Window) -> Finding:
     """The finding of a requirement on exceptions or checks, over the whole load."""
     window = whole_window(run)
     if requirement.subject is Subject.EXCEPTIONS:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from loadproof.analysis.window.steady import LEAST_HOLD_S, Hold, find_hold
 from loadproof.histogram import Histogram, merged
-from loadproof.model import EventKind, ProfileKind
+from loadproof.model import EventKind, ProfileKind, Subject
 from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_duration
 
@@ -100,6 +100,21 @@ def stage_windows(run: Run) -> list[Window]:
 
 
 def judged_window(run: Run) -> Window:
+    """The seconds that requirements are judged over: of a load with `must_hold`, those up to that level."""
+    window = _steady_window(run)
+    most = [r.limit for r in run.plan.requirements if r.subject is Subject.HELD_LOAD]
+    span = load_span(run)
+    if not most or span is None or not run.plan.profile.stages:
+        return window
+    profile = run.plan.played_profile
+    seconds = frozenset(
+        second for second in window.seconds if profile.level_at(second + 0.5 - span[0]) <= max(most)
+    )
+    unit = "/s" if profile.open_model else " users"
+    return replace(window, seconds=seconds, description=f"{window.description}, up to {max(most):g}{unit}")
+
+
+def _steady_window(run: Run) -> Window:
     """The seconds that requirements are judged over: the load without its ramps and its warm-up.
 
     Without a known profile, or when it only ramps, that is the whole load. A second counts when it lies

@@ -48,7 +48,7 @@ class TrialsOneByOne:
             trial = _TrialSink(sink, order, self._summary, self._cut_short, tell_start=not began)
             outcome = await self._play(plan, trial, order, orders)
             began, ended_s = began or trial.began, trial.ended_s or sink.now()
-            if outcome is not Outcome.COMPLETED:
+            if outcome is not Outcome.COMPLETED or trial.ended_by_others:
                 break
         if began:
             sink.event(Event(ended_s, EventKind.LOAD_ENDED, "the load ended"))
@@ -97,6 +97,7 @@ class _TrialSink:
         self._cut_short = cut_short
         self.cut = False
         self.began = False
+        self.ended_by_others = False
         self.ended_s: float | None = None
         self._sink = sink
         self._order = order
@@ -120,6 +121,9 @@ class _TrialSink:
                 if self._tell_start:
                     self._sink.event(event)
                 self._sink.event(self._order.started(event.time_s))
+            case EventKind.ENDED_BY:
+                self.ended_by_others = True
+                self._sink.event(event)
             case EventKind.LOAD_ENDED:
                 self.ended_s = event.time_s
             case EventKind.IN_FLIGHT if self.cut:

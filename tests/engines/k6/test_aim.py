@@ -59,6 +59,10 @@ const client = new grpc.Client();
 export default function () { client.connect('127.0.0.1:82', { plaintext: true }); }
 """
 TEMPLATE = "const host = __ENV.NO || '::1'; export default () => { http.get(`http://[${host}]:83/a`); };"
+NAMED = """
+const tags = { name: 'lend' };
+export default function () { http.post(`http://127.0.0.1:${__ENV.DESK}/a?b=1`, 'x', { tags }); }
+"""
 LOG_IN = """
 export function setup() { http.get(`http://127.0.0.1:${__ENV.DESK}/login`).json('token'); }
 export default function () { http.get('http://127.0.0.1:85/'); }
@@ -71,6 +75,7 @@ export default function () { http.get('http://127.0.0.1:85/'); }
         pytest.param(CHAT, "http://127.0.0.1:81", id="a WebSocket"),
         pytest.param(CALL, "tcp://127.0.0.1:82", id="a gRPC client"),
         pytest.param(TEMPLATE, "http://[::1]:83", id="an IPv6 address in a template"),
+        pytest.param(NAMED, "http://127.0.0.1:81", id="a request with a name"),
         pytest.param(LOG_IN, "http://127.0.0.1:81", id="what setup() asks first"),
     ],
 )

@@ -143,8 +143,8 @@ def test_a_script_may_abort_its_test(lab: Lab) -> None:
         export const options = { vus: 1, duration: '1m' };
         export default function () { http.get('BASE/'); exec.test.abort('the loan desk is closed'); }
     """)
-    (event,) = sunk.of(EventKind.SCENARIO_ERROR)
-    assert outcome is Outcome.INTERRUPTED
+    (event,) = sunk.of(EventKind.ENDED_BY)
+    assert outcome is Outcome.COMPLETED
     assert "the loan desk is closed" in event.message
 
 

@@ -119,7 +119,7 @@ def test_a_signal_to_k6_itself_is_named(lab: Lab, name: str) -> None:
     script += "export default function () { http.get('BASE/delay/20'); }"
     outcome, sunk = run_until_measured(lab.plan(script), end)
     (ended,) = sunk.of(EventKind.ENDED_BY)
-    assert outcome is Outcome.INTERRUPTED
+    assert outcome is Outcome.COMPLETED
     assert (ended.data["by"], ended.data["how"]) == ("signal", name)
 
 

@@ -249,3 +249,19 @@ def test_errors_are_one_line(line: str, code: int, message: str, where: str) -> 
     """k6's wrapping is taken off, and the place found."""
     problem = problem_in([line], code, Path("s.js"))
     assert (problem.message, problem.where) == (message, where)
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ('The moduleSpecifier \\"https://t/i.js\\" couldn\'t be retrieved', "it cannot be fetched from here"),
+        ('The moduleSpecifier \\"./i.js\\" couldn\'t be found', "relative to the file"),
+        ("unknown module: k6/websockets", "here it is k6/experimental/websockets"),
+        ("unknown module: k6/later", "a newer one does"),
+        ("unknown module: k6/x/kafka", "lacks the extension"),
+    ],
+)
+def test_modules_that_are_not_there(said: str, hint: str) -> None:
+    """Fetched from elsewhere, of a newer k6, of an extension: each has its own way out."""
+    line = f'{{"level":"error","msg":"GoError: {said}"}}'
+    assert hint in problem_in([line], 107, Path("s.js")).hint

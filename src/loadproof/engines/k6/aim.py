@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from loadproof.engines.k6 import words
 from loadproof.engines.k6.archive import rehearsal
 from loadproof.engines.k6.arguments import environment, init_arguments, without_execution
 from loadproof.engines.k6.inspection import TARGET_VARIABLES, hosts_in, same_host
 from loadproof.engines.k6.options import executed_functions
 from loadproof.engines.k6.reader import Reader
+from loadproof.engines.k6.requests import split_name
 from loadproof.errors import Problem
 
 if TYPE_CHECKING:
@@ -132,17 +134,21 @@ def _asked(binary: Binary, plan: Plan, user: UserArguments, options: Options, so
             alone = []
             if problem is not None:
                 return []
+        printed = folder / "printed"
         argv = [
             binary.path, "run", "--address=", "--no-usage-report", "--quiet", "--no-thresholds",
             "--include-system-env-vars", f"--out=json={samples}", *_BLOCKED, *alone,
             *init_arguments(plan, user), str(script),
         ]  # fmt: skip
-        return _first_addresses(argv, env, samples)
+        return _first_addresses(argv, env, samples, printed)
 
 
-def _first_addresses(argv: list[str], env: Mapping[str, str], samples: Path) -> list[str]:
+def _first_addresses(argv: list[str], env: Mapping[str, str], samples: Path, printed: Path) -> list[str]:
     quiet = subprocess.DEVNULL
-    with subprocess.Popen(argv, env=dict(env), stdin=quiet, stdout=quiet, stderr=quiet) as k6:
+    with (
+        printed.open("wb") as said,
+        subprocess.Popen(argv, env=dict(env), stdin=quiet, stdout=quiet, stderr=said) as k6,
+    ):
         began_s = time.monotonic()
         until_s = began_s + _LONGEST_S
         found: list[str] = []
@@ -150,7 +156,7 @@ def _first_addresses(argv: list[str], env: Mapping[str, str], samples: Path) -> 
             ended = False
             while not ended and time.monotonic() < until_s:
                 ended = k6.poll() is not None
-                now = _addresses_in(samples)
+                now = _addresses_in(samples, printed)
                 if now and not found:
                     until_s = min(until_s, time.monotonic() + _MORE_S)
                 found = now
@@ -160,11 +166,14 @@ def _first_addresses(argv: list[str], env: Mapping[str, str], samples: Path) -> 
     return found
 
 
-def _addresses_in(samples: Path) -> list[str]:
+def _addresses_in(samples: Path, printed: Path) -> list[str]:
     try:
-        written = samples.read_bytes()
+        written, said = samples.read_bytes(), printed.read_text(errors="replace")
     except OSError:
         return []  # k6 has not opened it yet
     reader = Reader()
     reader.feed(written)
-    return [host.replace("grpc://", "tcp://") for host in reader.drain().hosts if host]
+    found = [host.replace("grpc://", "tcp://") for host in reader.drain().hosts if host]
+    # A request that the script gave a name is told by what k6 says of its failure alone.
+    found += [split_name(url)[0] for url in words.REFUSED.findall(said)]
+    return list(dict.fromkeys(host for host in found if host))

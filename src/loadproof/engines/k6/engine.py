@@ -30,7 +30,7 @@ from loadproof.engines.k6.options import Options, profile_of, thresholds
 from loadproof.engines.k6.pipe import SamplePipe
 from loadproof.engines.k6.reader import Reader
 from loadproof.engines.k6.report import Reporting
-from loadproof.engines.k6.words import CUT_SHORT, JUDGEABLE, SCRIPT_ABORTED, meaning
+from loadproof.engines.k6.words import CUT_SHORT, JUDGEABLE, meaning
 from loadproof.engines.one_by_one import TrialsOneByOne
 from loadproof.engines.process import Process
 from loadproof.errors import EngineError, Problem
@@ -165,10 +165,7 @@ class K6Engine:
         if code in JUDGEABLE:
             return Outcome.COMPLETED
         if code in CUT_SHORT:
-            reason = log.errors[-1] if log.errors else meaning(code)
-            kind = EventKind.SCENARIO_ERROR if code == SCRIPT_ABORTED else EventKind.INTERRUPTED
-            sink.event(Event(sink.now(), kind, f"{meaning(code)}: {reason}", {"exit_code": code}))
-            return Outcome.INTERRUPTED
+            return Outcome.COMPLETED  # by others: an event has said who
         problem = problem_in(log.raw, code, plan.scenario)
         if not began and (code <= 128 or code == 255):
             raise EngineError(problem)

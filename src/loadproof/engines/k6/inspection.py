@@ -99,9 +99,15 @@ def _error_text(line: str) -> str:
 
 
 def _hint(message: str, code: int) -> str:
+    if words.FETCHED.search(message):
+        return "it cannot be fetched from here: download it, and import it from beside the script"
     if "moduleSpecifier" in message and "k6/x/" not in message:
         return "the path is relative to the file that imports it"
-    if "k6/x/" in message or "unknown module" in message:
+    unknown = words.UNKNOWN_MODULE.search(message)
+    if unknown and not unknown[1].startswith("k6/x/"):
+        older = words.OLDER_NAMES.get(unknown[1])
+        return "this k6 does not have it, a newer one does" + (f"; here it is {older}" if older else "")
+    if "k6/x/" in message or unknown:
         return "this k6 lacks the extension: build a k6 with it and put it first on PATH"
     if "no exported functions" in message:
         return "a k6 script exports a default function: export default function () { ... }"

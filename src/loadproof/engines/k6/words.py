@@ -75,8 +75,15 @@ FURNITURE: Final = re.compile(
 END_OF_TEST: Final = "TOTAL RESULTS"
 PLACE: Final = re.compile(r"file://(?P<file>/[^\s():]+):(?:\s*Line\s*)?(?P<line>\d+)(?::\d+)?")
 NOISE: Final = re.compile(r"^(?:GoError: |could not initialize '[^']*': |could not load JS test '[^']*': )+")
+FETCHED: Final = re.compile(r"""moduleSpecifier \\*"https?://""")
+UNKNOWN_MODULE: Final = re.compile(r"unknown module: ([\w/.-]+)")
+OLDER_NAMES: Final = {"k6/websockets": "k6/experimental/websockets", "k6/browser": "k6/experimental/browser"}
+"""What modules were called before they were stable (websockets: 1.6, browser: 0.52)."""
 REFUSED_TEXTS: Final = ("ip is blacklisted", "hostname is blocked")
 """Error tag of a request that k6 did not send (its `lib/netext/httpext/error_codes.go`)."""
+
+REFUSED: Final = re.compile(r"""(?:Get|Post|Put|Patch|Delete|Head|Options) \\*"(https?://[^"\\\s]+)""")
+"""The address in what k6 says of a request that it could not send."""
 
 # --- metrics and tags ------------------------------------------------------------------------------------
 

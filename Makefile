@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help canary demo test check lint types imports accuracy bench clean
+.PHONY: help canary demo test check lint types imports accuracy bench soaks clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
@@ -15,6 +15,7 @@ help:
 	@echo "make canary  the Locust contract against the oldest, the newest and the next Locust"
 	@echo "make accuracy  how often the analyses are right, on many replicates; takes long"
 	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
+	@echo "make soaks   25 minutes of runtimes that are healthy or leak, side by side"
 	@echo "make clean   remove the virtual environment and what tools left behind"
 
 # Two environments of the same packages would only take time: one with everything serves all targets.
@@ -69,10 +70,13 @@ bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.capacity queue
 	$(BIN)/python -m benchmarks.capacity demo --fault pool=4 --fault far-database=20ms
 	$(BIN)/python -m benchmarks.phases spike
-	$(BIN)/python -m benchmarks.phases soak --seconds 180
+	$(BIN)/python -m benchmarks.phases soak
 	$(BIN)/python benchmarks/comparisons.py --delay-ms 100
 	$(BIN)/python benchmarks/bottlenecks.py
 	$(BIN)/python benchmarks/generator.py
+
+soaks: $(VENV)/installed
+	$(BIN)/python -m benchmarks.soaks
 
 clean:
 	rm -rf $(VENV) .venv-canary .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

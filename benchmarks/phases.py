@@ -108,9 +108,9 @@ def soak(folder: Path, seconds: int, rate: int, leak_bytes: int) -> bool:
     stages = [f"--stage=1s:{rate}/s", f"--stage={seconds}s:{rate}/s"]
     with leaking(leak_bytes) as url:
         found = evidence(folder, "soak", url, "--profile", "soak", *stages)
-    growing = "process.rss" in found.get("growing", ())
+    growing = "process.memory" in found.get("growing", ())
     right = bool(found) and growing == (leak_bytes > 0)
-    rows = [row for row in found.get("rows", ()) if row["series"] == "process.rss"]
+    rows = [row for row in found.get("rows", ()) if row["series"] == "process.memory"]
     figures = rows[0] if rows else {}
     print(
         f"soak, {leak_bytes} B a request: {figures.get('verdict')}, "

@@ -52,6 +52,22 @@ class LoadCourse:
 
 
 @dataclass(frozen=True, slots=True)
+class GrowthCourse:
+    """What a series did in a soak, in its own unit: its windows, and the lines through their judged part."""
+
+    windows: Values
+    """The level of each window, at its middle."""
+    slope: Values
+    low: Values
+    high: Values
+    """The lines of the interval of the slope."""
+    allowed: Values
+    """What a requirement lets it grow by; all None where there is none."""
+    forecast: str
+    """When it is at its limit: "in about 3 hours"; empty where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceCourse:
     """One watched series over time: the mean and the greatest of each step's readings."""
 
@@ -63,6 +79,8 @@ class ResourceCourse:
     greatest: Values
     headline: bool
     """True: one to look at first. False: a part of another, or one without a limit of its own."""
+    growth: GrowthCourse | None = None
+    """Of a series that a soak is judged by."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loadproof.analysis.verdict.early_stop import EarlyStop, StopOn
-from loadproof.model import EventKind, Operator, Plan, Statistic, Subject
+from loadproof.model import EventKind, Operator, Plan, ProfileKind, Reading, Statistic, Subject, Unit
 from loadproof.plan.requirements import parse_requirements
 from tests import runs
 
@@ -122,3 +124,32 @@ def test_a_window_of_its_own_is_judged_at_the_end() -> None:
     """Any 10 s that are still to come may be the worst."""
     (own,) = parse_requirements("error_rate: {max_rate: 1% over any 10s}", "x")
     assert stopping(steady(own), StopOn.BREACH, 50, [0.1] * 10, failed=10) is None
+
+
+def leaking(each: float, minutes: int, mode: StopOn = StopOn.SETTLED) -> tuple[int, str] | None:
+    """The second in which a soak ends, and why: its process takes `each` bytes more a second."""
+    profile = replace(runs.staged((minutes * 60, 10.0), start=10.0), kind=ProfileKind.SOAK)
+    early = EarlyStop(
+        runs.plan(*parse_requirements("memory_growth: <10%/h", "r.yaml"), profile=profile), mode
+    )
+    early.event(runs.event(0, EventKind.LOAD_STARTED))
+    for second in range(minutes * 60):
+        early.slice(runs.part(second, times_s=[0.1] * 10))
+        value = 50e6 + each * second
+        early.reading(Reading(runs.START + second + 0.01, "process", "rss", value, Unit.BYTES))
+        why = early.reason(runs.START + second + 1) if second % 20 == 0 else None
+        if why is not None:
+            return second, why
+    return None
+
+
+def test_a_soak_ends_when_its_leak_is_proven() -> None:
+    """After the minutes of a first fill, and two looks in a row: not before, and not without a leak."""
+    ended = leaking(20_000.0, 12)
+    assert ended is not None
+    second, why = ended
+    assert 480 <= second <= 660
+    assert why.startswith("stopped early: growth of memory is")
+    assert "per 1,000 requests" in why
+    assert leaking(0.0, 11) is None
+    assert leaking(20_000.0, 11, StopOn.BREACH) is None

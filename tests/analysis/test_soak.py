@@ -10,6 +10,7 @@ import pytest
 
 from loadproof.analysis.judge import judge
 from loadproof.analysis.shapes.soak_words import about
+from loadproof.analysis.validity.undisturbed import is_slower
 from loadproof.model import EventKind, Profile, ProfileKind, Reading, Stage, Unit, Verdict
 from loadproof.plan.requirements import parse_requirements
 from tests.runs import START, event, measure_of, part, plan, run
@@ -254,6 +255,18 @@ def test_what_is_too_slow_to_matter_accuses_nobody() -> None:
     assert _growth(made).verdict is Verdict.PASS
 
 
+def test_a_small_heap_that_grows_a_little_accuses_nobody() -> None:
+    """1.5 MiB an hour of a heap of 4, in a process of 50: what a healthy Node does in its first half hour."""
+    heap = 4 * MIB + 1.5 * MIB * _AT / 3_600 + MIB * (_AT % 40) / 40
+    made = _watched(
+        {"process.memory": 50 * MIB + 0 * _AT, "metrics.nodejs_heap_size_used_bytes": heap},
+        "memory_growth: <10%/h",
+    )
+    assert "growing" not in _finding(made).evidence
+    assert "by too little so far to matter" in _finding(made).sentence
+    assert _growth(made).verdict is Verdict.PASS
+
+
 @pytest.mark.parametrize("rate", [15, 50])
 def test_a_drift_of_a_fifth_is_seen_at_low_load(rate: int) -> None:
     """20 minutes at 15 requests/s, times that scatter by half; without a drift none is seen."""
@@ -277,6 +290,13 @@ def test_a_late_generator_decides_no_leak() -> None:
     )
     finding = _growth(replace(made, readings=(*made.readings, *lags)))
     assert finding.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(("metric", "explained"), [("memory", False), ("latency", True)])
+def test_others_on_the_processors_make_no_leak(metric: str, explained: bool) -> None:
+    """A service that waits for processors has longer response times, and no more memory."""
+    (requirement,) = parse_requirements(f"{metric}_growth: <10%/h", "requirements.yaml")
+    assert is_slower(requirement) is explained
 
 
 def test_how_many_minutes_more_a_limit_needs_is_said() -> None:

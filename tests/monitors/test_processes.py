@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -55,6 +56,61 @@ def test_children_belong_to_their_parent() -> None:
         rss = sum(p.memory_info().rss for p in both)
     assert found["processes"] == 2
     assert found["rss"] == pytest.approx(rss, rel=0.05)
+
+
+def test_the_process_nearest_to_its_limit_has_a_series_of_its_own() -> None:
+    """Descriptors of two processes: each has a limit of its own, of which their sum says nothing."""
+    with _parent_and_child("mark-fds") as process:
+        monitor = load_monitor(Watch("process", "process", {"command": "mark-fds"}), time.time)
+        monitor.open()
+        found = {reading.series: reading for reading in monitor.read()}
+        monitor.close()
+        most = max(p.num_fds() for p in (process, *process.children()))
+        soft = process.rlimit(psutil.RLIMIT_NOFILE)[0]
+    assert (found["fds.fullest"].value, found["fds.fullest"].limit) == (most, soft)
+    assert found["fds"].value > most
+
+
+def test_connections_are_counted_by_their_other_end() -> None:
+    """Three that a process has made and holds; when it has let them go that is 0, and no gap."""
+    script = (
+        "import socket, sys\n"
+        "held = [socket.create_connection(('127.0.0.1', int(sys.argv[1]))) for _ in range(3)]\n"
+        "print('made', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "[one.close() for one in held]\n"
+        "print('closed', flush=True)\n"
+        "sys.stdin.readline()\n"
+    )
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        series = f'connections{{peer="127.0.0.1:{port}"}}'
+        with subprocess.Popen(
+            [sys.executable, "-c", script, str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdout.readline()
+            monitor = load_monitor(Watch("process", "process", {"pid": process.pid}), time.time)
+            monitor.open()
+            told = [reading.value for reading in monitor.read() if reading.series == series]
+            process.stdin.write("close\n")
+            process.stdin.flush()
+            process.stdout.readline()
+
+            def look() -> bool:
+                told.extend(reading.value for reading in monitor.read() if reading.series == series)
+                return told[-1] == 0
+
+            wait_until(look, what="the look after they were closed")
+            process.stdin.close()
+        monitor.close()
+    assert told[0] == 3
 
 
 def test_the_cpu_of_a_child_that_ended_is_not_lost() -> None:

@@ -68,7 +68,7 @@ def charts_of(run: Run, window: Window) -> Charts | None:
     counts = np.bincount(columns.endpoint, weights=columns.requests, minlength=len(columns.endpoints))
     order = [int(n) for n in np.argsort(-counts, kind="stable")] if len(columns.endpoints) > 1 else []
     shown = order[:MOST_ENDPOINTS]
-    resources, left_out = resource_courses(run, axis)
+    resources, left_out = resource_courses(run, axis, window)
     return Charts(
         axis=axis,
         judged=_judged(axis, window),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from loadproof.analysis.growth_charts import Drawn, growth_courses
 from loadproof.analysis.verdict.resources import Watched
 from loadproof.charts import ResourceCourse, TimeAxis
-from loadproof.model import Subject
+from loadproof.model import Subject, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from loadproof.analysis.window.windows import Window
     from loadproof.model import Reading
     from loadproof.runfile.reader import Run
 
@@ -28,11 +31,11 @@ _OWN: Final = re.compile(r"sample\..*|cpu\.\d+\..+")
 _OF_THE_LOAD: Final = frozenset({"users", "planned", "started", "late", "dropped", "pace"})
 
 
-def resource_courses(run: Run, axis: TimeAxis) -> tuple[tuple[ResourceCourse, ...], int]:
+def resource_courses(run: Run, axis: TimeAxis, window: Window) -> tuple[tuple[ResourceCourse, ...], int]:
     """The series to draw, those to look at first first, and how many were left out.
 
-    First come the ones that a requirement names, then what saturates first; a series that never changed and
-    has no limit says nothing and is left out uncounted.
+    First come those that grow in a soak, then the ones that a requirement names, then what saturates first; a
+    series that never changed and has no limit says nothing and is left out uncounted.
     """
     watched = Watched(run)
     required = {
@@ -41,6 +44,8 @@ def resource_courses(run: Run, axis: TimeAxis) -> tuple[tuple[ResourceCourse, ..
         if requirement.subject is Subject.RESOURCE
         for name in watched.find(requirement.metric)
     }
+    growing = growth_courses(run, window, axis)
+    accused = {name for name, drawn in growing.items() if drawn.accused}
     found = []
     for name, readings in watched.series.items():
         first = readings[0]
@@ -49,15 +54,37 @@ def resource_courses(run: Run, axis: TimeAxis) -> tuple[tuple[ResourceCourse, ..
         limit = next((r.limit for r in reversed(readings) if r.limit is not None), None)
         if name not in required and limit is None and len({r.value for r in readings}) == 1:
             continue
-        headline = name in required or bool(_HEADLINES.fullmatch(first.series))
-        order = (name not in required, not headline, limit is None)
+        headline = name in required | accused or bool(_HEADLINES.fullmatch(first.series))
+        order = (name not in accused, name not in required, not headline, limit is None)
         found.append((order, name, headline, limit, readings))
     found.sort(key=lambda row: row[:2])
-    courses = tuple(
-        _course(readings, axis, limit=limit, headline=headline)
-        for _, _, headline, limit, readings in found[:MOST_SERIES]
+    courses = [
+        replace(
+            _course(readings, axis, limit=limit, headline=headline),
+            growth=growing[name].course if name in growing else None,
+        )
+        for _, name, headline, limit, readings in found[:MOST_SERIES]
+    ]
+    # Sums over labels, such as a heap's pools, have no readings of their own.
+    sums = [_of_windows(growing[name]) for name in sorted(accused - watched.series.keys())]
+    return (*(course for course in sums if course.unit != Unit.SECONDS), *courses), max(
+        0, len(found) - MOST_SERIES
     )
-    return courses, max(0, len(found) - MOST_SERIES)
+
+
+def _of_windows(drawn: Drawn) -> ResourceCourse:
+    entry, growth = drawn.entry, drawn.course
+    source, _, series = entry.series.partition(".")
+    return ResourceCourse(
+        source,
+        series,
+        str(entry.unit),
+        entry.limit,
+        growth.windows,
+        growth.windows,
+        headline=True,
+        growth=growth,
+    )
 
 
 def _course(

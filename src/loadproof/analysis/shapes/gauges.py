@@ -72,11 +72,11 @@ SUBJECTS: Final = {
             least_s=480,
         ),
         Subject(
-            "connections", (_gauge(r"connections\.(?:used|established)"),),
+            "connections", (_gauge(r"connections\.(?:used|established)|connections\{peer=.*\}"),),
             "no monitor counts connections: name the database below monitors:", least_s=240,
         ),
         Subject(
-            "descriptors", (_gauge(r"fds|process_open_fds|nodejs_active_handles_total"),),
+            "descriptors", (_gauge(r"fds|fds\.fullest|process_open_fds|nodejs_active_handles_total"),),
             "no monitor counts open files: name the service's process below monitors:", least_s=240,
         ),
         Subject(

@@ -107,7 +107,7 @@ def _judge_one(requirement: Requirement, entry: Grown, held: Window) -> Finding:
             requirement, Verdict.INCONCLUSIVE, "cannot be told", held, samples=entry.readings,
             advice=f"{entry.series}: {trend.reason}",
         )  # fmt: skip
-    scale = _scale(requirement, entry, trend)
+    scale = scale_of(requirement, entry, trend)
     if scale is None:
         advice = f"{entry.series} is measured in {entry.unit or 'numbers'}: write a limit in %/h"
         return finding_of(
@@ -165,7 +165,7 @@ def _way_out(entry: Grown, trend: Trend) -> str:
     return f"{said}; {cut}" if cut else said
 
 
-def _scale(requirement: Requirement, entry: Grown, trend: Trend) -> float | None:
+def scale_of(requirement: Requirement, entry: Grown, trend: Trend) -> float | None:
     """From the series' unit per second to the requirement's; None when they do not go together."""
     if requirement.unit is Unit.SHARE_PER_HOUR:
         whole = max(trend.base, entry.whole)

@@ -55,7 +55,7 @@ def unproven_in_words(entry: Grown, trend: Trend) -> str:
     if trend.lasting and entry.needed_s > 0:
         said = "was still rising when the run ended, which may be its first fill"
     elif trend.lasting and not entry.grows:
-        said = f"grows by {per_hour(entry, trend.slope)}, too little to matter within a week"
+        said = f"grows by {per_hour(entry, trend.slope)}, by too little so far to matter"
     elif not said and trend.low > 0 and not trend.lasting:
         said = "rose, but not steadily to the end"
     return f"{entry.series} {said}" if said else ""

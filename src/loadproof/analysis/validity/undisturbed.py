@@ -128,7 +128,7 @@ def judge_undisturbed(judged: Judged) -> Ruling:
         return Ruling(True, f"others used {found.others:.2g} of the machine's {found.cores:g} cores")
     revised = {}
     for place, (requirement, finding) in enumerate(judged.requirements):
-        if finding.verdict is Verdict.FAIL and _is_slower(requirement):
+        if finding.verdict is Verdict.FAIL and is_slower(requirement):
             revised[place] = _in_doubt(finding, found)
     for place, finding in enumerate(judged.thresholds, start=len(judged.requirements)):
         timed = finding.measure is not None and finding.measure.unit is Unit.SECONDS
@@ -139,7 +139,11 @@ def judge_undisturbed(judged: Judged) -> Ruling:
     return Ruling(False, found.in_words, _ADVICE, (), revised)
 
 
-def _is_slower(requirement: Requirement) -> bool:
+def is_slower(requirement: Requirement) -> bool:
+    """Whether waiting for processors can break it."""
+    if requirement.subject is Subject.GROWTH:
+        # Waiting for processors makes no leak.
+        return requirement.metric == "latency"
     if requirement.subject is Subject.THROUGHPUT:
         return requirement.operator not in _UPPER
     return requirement.subject in _TIMED

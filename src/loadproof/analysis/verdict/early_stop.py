@@ -4,7 +4,8 @@ What was counted is known; what is to come is bounded. In the seconds that are l
 requests than `MARGIN` times the busiest one so far, scaled to the highest level that is still planned: a
 bound, not a forecast. All of those requests may still succeed, and may still fail; a verdict that stands
 either way is certain. It is asked of counts only, so that requirements on resources and an engine's own
-thresholds are never decided early, nor those with a window of their own.
+thresholds are never decided early, nor those with a window of their own. A leak is the exception: once it is
+proven, a soak that is to end when all is settled ends (shapes/proven_leak.py).
 
 How much of a hold is warm-up is known at its end only (steady.py), and is at most its first half: what was
 measured there counts as still to come.
@@ -17,6 +18,7 @@ from collections import defaultdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from loadproof.analysis.shapes.proven_leak import ProvenLeak
 from loadproof.analysis.verdict.requirements import describe, judge_requirement, matches
 from loadproof.analysis.window.steady import LEAST_HOLD_S
 from loadproof.analysis.window.windows import WARMED_UP, Sample, Window, sample
@@ -61,9 +63,12 @@ class EarlyStop:
         """Told before it was told that the load began."""
         self._by_endpoint: dict[Endpoint, Slice] = {}
         self._requests: dict[int, int] = defaultdict(int)
+        self._leak = ProvenLeak(plan) if mode is StopOn.SETTLED else None
 
     def slice(self, part: Slice) -> None:
         """One second of one endpoint; those outside the judged window tell only how busy a second can be."""
+        if self._leak:
+            self._leak.slice(part)
         if self._start_s is None:
             self._before.append(part)
             return
@@ -75,11 +80,15 @@ class EarlyStop:
             known = self._by_endpoint[part.endpoint] = _empty(part)
         known.add(part)
 
-    def reading(self, _reading: Reading) -> None:
-        """Requirements on resources are judged at the end."""
+    def reading(self, reading: Reading) -> None:
+        """Requirements on resources are judged at the end; a leak may be proven before it."""
+        if self._leak:
+            self._leak.reading(reading)
 
     def event(self, event: Event) -> None:
         """When the load began."""
+        if self._leak:
+            self._leak.event(event)
         if event.kind is EventKind.LOAD_STARTED and self._start_s is None:
             self._start_s = event.time_s
             self._window = _planned_window(self._plan, event.time_s)
@@ -92,6 +101,9 @@ class EarlyStop:
         """Why the load may end now, in one sentence; None when it may not."""
         if self._start_s is None or not self._plan.requirements:
             return None
+        leak = self._leak.reason(now_s) if self._leak else None
+        if leak is not None:
+            return leak
         bound = self._to_come(now_s)
         to_come = _UNBOUNDED if bound is None else bound
         decided = [(r, self._decided(r, to_come)) for r in self._plan.requirements]

@@ -66,6 +66,10 @@ class Service:
     unwatched: dict[str, Unwatched] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
     """Addresses of other machines that it hands work to."""
+    outgoing: dict[str, int] = field(default_factory=dict)
+    """TCP connections that its processes have made and hold, by the other end, at the last look."""
+    followed: int = 0
+    """How often it looked along the connections."""
     stats: dict[int, Stat] = field(default_factory=dict)
     """Of every process of a part at the last look, zombies included."""
     part_of: dict[int, Part] = field(default_factory=dict)
@@ -219,6 +223,8 @@ class Service:
             self._due_s = time.monotonic() + _GREATEST_PAUSE_S
             return
         self._renew_holders(table)
+        self.outgoing = {}
+        self.followed += 1
         followed: set[str] = set()
         while left := [part for part in self.parts if part.name not in followed]:
             followed.add(left[0].name)
@@ -255,6 +261,9 @@ class Service:
                 continue  # somebody came to it
             if link.peer_host:
                 targets.setdefault((link.peer_host, link.peer_port), link)
+            if link.peer_port:
+                peer = sockets.address(link.peer_host, link.peer_port)
+                self.outgoing[peer] = self.outgoing.get(peer, 0) + 1
         for (host, port), _ in targets.items():
             self._reach(part, host, port, table)
 

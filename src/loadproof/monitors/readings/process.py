@@ -28,6 +28,7 @@ _LIMITS_EVERY: Final = 5
 """Looks. Limits seldom change."""
 _FEW: Final = 16
 """Processes. Of more, descriptors and context switches are read with the limits: each costs a file."""
+_MOST_PEERS: Final = 20
 _SCALED: Final = ("cpu", "cpu.user", "cpu.system")
 
 
@@ -58,6 +59,8 @@ class ProcessMonitor:
         self._last_s: float | None = None
         self._told: set[str] = set()
         self._told_parts: Any = None
+        self._followed = 0
+        self._peers: set[str] = set()
 
     def open(self) -> None:
         """Find the service and its parts."""
@@ -129,6 +132,7 @@ class ProcessMonitor:
             yield from self._queue(part, queues)
             yield from self._group(part, time_s)
         yield from self._together(used, elapsed_s, busiest)
+        yield from self._connections()
         if len(self.service.stats) <= _FEW or self._looks % _LIMITS_EVERY == 1:
             yield from self._descriptors(time_s)
 
@@ -186,8 +190,20 @@ class ProcessMonitor:
             yield f"{name}.throttled", throttled / periods, Unit.SHARE, 1.0
             yield f"{name}.throttled.time", waited, Unit.CORES, None
 
+    def _connections(self) -> Iterator[Row]:
+        """By the other end, whenever they were looked at; one that has none left is told as 0."""
+        if self.service.followed == self._followed:
+            return
+        self._followed = self.service.followed
+        most = sorted(self.service.outgoing, key=lambda peer: (-self.service.outgoing[peer], peer))
+        self._peers |= set(most[: _MOST_PEERS - len(self._peers)])
+        for peer in sorted(self._peers):
+            count = float(self.service.outgoing.get(peer, 0))
+            yield f'connections{{peer="{peer}"}}', count, Unit.COUNT, None
+
     def _descriptors(self, time_s: float) -> Iterator[Row]:
         counts: list[int] = []
+        fullest: tuple[float, int, int] = (-1.0, 0, 0)
         voluntary = involuntary = 0
         allowed = 0
         for pid in self.service.stats:
@@ -199,13 +215,17 @@ class ProcessMonitor:
                 counts.append(_descriptors(process))
                 soft = process.rlimit(psutil.RLIMIT_NOFILE)[0] if psutil.LINUX else -1
                 allowed = -1 if soft < 0 or allowed < 0 else allowed + soft
+                if soft > 0:
+                    fullest = max(fullest, (counts[-1] / soft, counts[-1], soft))
             except psutil.AccessDenied:
                 self._tell("open files may be counted by their process's user only")
                 return
             except psutil.Error:
                 continue
-        # Each process has a limit of its own, and may have as many descriptors as the others.
+        # Each process has a limit of its own: that of all together says nothing of the one that is full.
         yield "fds", float(sum(counts)), Unit.COUNT, float(allowed) if allowed > 0 else None
+        if fullest[2] and len(counts) > 1:
+            yield "fds.fullest", float(fullest[1]), Unit.COUNT, float(fullest[2])
         for kind, value in (("voluntary", voluntary), ("involuntary", involuntary)):
             rate = self._rates.per_second(kind, time_s, value)
             if rate is not None:

@@ -13,12 +13,13 @@ from loadproof.model import EventKind, Unit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from loadproof.charts import Charts, EndpointCourse, ResourceCourse
+    from loadproof.charts import Charts, EndpointCourse, GrowthCourse, ResourceCourse
     from loadproof.model import Finding, Report
 
 _DIGITS = 4
 """Significant digits of what is drawn: a pixel holds fewer. Tables have the values as they were measured."""
 _HARMLESS = {"stage", EventKind.STAGE_STARTED, EventKind.LOAD_ENDED, EventKind.MONITOR_RECOVERED}
+_SLOPES = (Unit.SHARE_PER_HOUR, Unit.BYTES_PER_HOUR, Unit.PER_HOUR)
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -81,7 +82,13 @@ def _resource(course: ResourceCourse, findings: Iterable[Finding]) -> dict[str, 
         "greatest": None if mean == greatest else greatest,
         "headline": course.headline,
         "required": _required(name, course, findings),
+        "growth": _growth(course.growth) if course.growth else None,
     }
+
+
+def _growth(growth: GrowthCourse) -> dict[str, Any]:
+    lines = ("windows", "slope", "low", "high", "allowed")
+    return {"forecast": growth.forecast, **{name: _rounded(getattr(growth, name)) for name in lines}}
 
 
 def _required(name: str, course: ResourceCourse, findings: Iterable[Finding]) -> list[dict[str, Any]]:
@@ -91,6 +98,8 @@ def _required(name: str, course: ResourceCourse, findings: Iterable[Finding]) ->
         measure = finding.measure
         if measure is None or measure.series != name or measure.limit is None:
             continue
+        if measure.unit in _SLOPES:
+            continue  # drawn as a slope
         value = measure.limit
         if measure.unit is Unit.SHARE and course.unit != Unit.SHARE:
             if course.limit is None:

@@ -28,6 +28,7 @@ const BYTES = ["B", "KiB", "MiB", "GiB", "TiB"];
 const FORMS = {
   "s": duration,
   "/s": (value) => digits(value) + "/s",
+  "count": (value) => Math.round(value).toLocaleString("en-US"),
   "share": (value) => digits(value * 100) + "%",
   "B": (value) => scaled(value, 1024, BYTES),
   "B/s": (value) => scaled(value, 1024, BYTES) + "/s",
@@ -60,6 +61,7 @@ function ticks(low, high, unit, most) {
     const raw = span / base / most;
     const power = 10 ** Math.floor(Math.log10(raw));
     step = base * power * [1, 2, 5, 10].find((n) => n * power >= raw * 0.999);
+    if (unit === "count") step = Math.max(1, step);
   }
   const found = [];
   for (let n = Math.ceil(low / step - 1e-9); n * step <= high * (1 + 1e-9); n += 1) found.push(n * step || 0);

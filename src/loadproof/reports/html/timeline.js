@@ -116,11 +116,22 @@ class Course {
   resource(resource) {
     const series = [{ name: resource.greatest ? "mean" : "", values: resource.mean, colour: "series-1" }];
     if (resource.greatest) series.push({ name: "greatest", values: resource.greatest, colour: "series-1", thin: true });
+    const growth = resource.growth;
+    if (growth) {
+      series.push({ name: "windows", values: growth.windows, colour: "series-4" });
+      series.push({ name: "slope", values: growth.slope, colour: "fail" });
+      series.push({ name: "its interval", values: growth.low, colour: "fail", thin: true, dash: true });
+      series.push({ name: "", values: growth.high, colour: "fail", thin: true, dash: true });
+      if (growth.allowed.some((v) => v !== null)) {
+        series.push({ name: "allowed", values: growth.allowed, colour: "pass", dash: true });
+      }
+    }
     const limits = resource.required.map((r) => ({
       value: r.value, label: `${r.label} ${format(r.value, resource.unit)}`, colour: "fail",
     }));
     if (resource.limit !== null) {
-      limits.push({ value: resource.limit, label: `limit ${format(resource.limit, resource.unit)}`, colour: "quiet" });
+      const when = growth && growth.forecast ? `, ${growth.forecast}` : "";
+      limits.push({ value: resource.limit, label: `limit ${format(resource.limit, resource.unit)}${when}`, colour: "quiet" });
     }
     return { unit: resource.unit, series, limits };
   }

@@ -1,0 +1,79 @@
+"""A leak that is proven while the load still runs: `--stop-on settled` need not wait for the end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from loadproof.analysis.shapes.gauges import JVM, SUBJECTS
+from loadproof.analysis.shapes.soak_verdicts import judge_growth
+from loadproof.analysis.window.windows import whole_window
+from loadproof.histogram import Histogram
+from loadproof.model import Endpoint, EventKind, Slice, Subject, Verdict
+from loadproof.runfile.reader import Run
+
+if TYPE_CHECKING:
+    from loadproof.model import Event, Plan, Reading
+
+_LOOK_EVERY_S: Final = 60.0
+_LOOKS: Final = 2
+"""In a row that must prove it: one look in so many may be wrong."""
+_HEARD: Final = (EventKind.LOAD_STARTED, EventKind.PARTS)
+
+
+class ProvenLeak:
+    """Keeps the readings of what may grow; the growth of response times is judged at the end only."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._asked = [r for r in plan.requirements if r.subject is Subject.GROWTH and r.metric != "latency"]
+        gauges = [gauge for r in self._asked for gauge in SUBJECTS[r.metric].gauges]
+        self._patterns = [gauge.pattern for gauge in gauges] + [JVM]
+        self._wanted: dict[str, bool] = {}
+        self._readings: list[Reading] = []
+        self._events: list[Event] = []
+        self._requests: dict[int, int] = defaultdict(int)
+        self._due_s = 0.0
+        self._proven: dict[str, int] = defaultdict(int)
+
+    def slice(self, part: Slice) -> None:
+        """How many requests there were."""
+        self._requests[part.second] += part.requests
+
+    def reading(self, reading: Reading) -> None:
+        """One value of something that may grow."""
+        name = reading.series
+        if self._asked and name not in self._wanted:
+            self._wanted[name] = any(pattern.fullmatch(name) for pattern in self._patterns)
+        if self._wanted.get(name):
+            self._readings.append(reading)
+
+    def event(self, event: Event) -> None:
+        """When the load began, and of what the service is made."""
+        if event.kind in _HEARD:
+            self._events.append(event)
+
+    def reason(self, now_s: float) -> str | None:
+        """The sentence of the leak that is proven; looks once a minute."""
+        if not self._asked or now_s < self._due_s:
+            return None
+        self._due_s = now_s + _LOOK_EVERY_S
+        run = self._so_far()
+        window = whole_window(run)
+        for requirement in self._asked:
+            finding = judge_growth(requirement, run, window)
+            proven = finding.verdict is Verdict.FAIL
+            self._proven[requirement.id] = self._proven[requirement.id] + 1 if proven else 0
+            if self._proven[requirement.id] >= _LOOKS:
+                return f"stopped early: {finding.sentence}, and that is proven: {finding.advice}"
+        return None
+
+    def _so_far(self) -> Run:
+        slices = tuple(
+            Slice(second, Endpoint("", ""), count, {}, None, Histogram())
+            for second, count in sorted(self._requests.items())
+        )
+        return Run(
+            Path(), {"state": "RUNNING"}, self._plan, slices, tuple(self._readings), tuple(self._events), ()
+        )

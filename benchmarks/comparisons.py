@@ -109,7 +109,8 @@ def ab_trial(load: Load, base: Plan, head: Plan, rounds: int, trial: int) -> tup
     changes = []
     for name, other in (("equal", base), ("slower", head)):
         turns = {"base": Turn(base, None, None, 0.0), "head": Turn(other, None, None, 0.0)}
-        found = take_turns(turns, rounds, GATES, load.folder / f"ab-{trial}-{name}", lambda _text: None)
+        place = load.folder / f"ab-{trial}-{name}"
+        found = take_turns(turns, rounds, GATES, place, lambda _text: None).comparison
         changes.append(found.change)
         print(f"ab {trial}: {name} {found.change}, {found.notes[0]}", flush=True)
     return changes[0], changes[1]

@@ -51,7 +51,7 @@ def played(
     """The comparison, and what was told."""
     monkeypatch.setattr(turns, "_drive_once", machine.drive)
     told: list[str] = []
-    return take_turns(TURNS, rounds, Settings(), Path("unused"), told.append), told
+    return take_turns(TURNS, rounds, Settings(), Path("unused"), told.append).comparison, told
 
 
 def test_a_warm_up_goes_before_and_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from loadproof.cli import comparing as c
 from loadproof.cli import options as o
+from loadproof.cli.output import Outputs, with_outputs
 from loadproof.cli.scenario import with_request
 from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.pipeline.comparing import comparison_settings
@@ -27,6 +28,7 @@ _READY_TIMEOUT: Final = "60s"
 
 
 @with_request(AbRequest)
+@with_outputs
 def command(
     request: AbRequest,
     base_start: Annotated[str | None, typer.Option("--base-start", help="Command that starts base.")] = None,
@@ -49,8 +51,9 @@ def command(
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Where the runs go; by default below .loadproof/ab/.")
     ] = None,
-    json_file: c.ComparisonFile = None,
     quiet: o.Quiet = False,
+    *,
+    outputs: Outputs,
 ) -> int:
     """Compare two builds on this machine, in turns, in as many rounds as it takes."""
     _check_sides(base_start, head_start, base_target, head_target, request.target)
@@ -67,11 +70,11 @@ def command(
     place = folder or _FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
     try:
         tell = (lambda _text: None) if quiet else typer.echo
-        comparison = take_turns(turns, rounds, settings, place, tell)
+        compared = take_turns(turns, rounds, settings, place, tell)
     except InterruptedTurnError:
         typer.echo(f"interrupted: no verdict; the runs are in {place}", err=True)
         return int(ExitCode.INTERRUPTED)
-    code = c.show_comparison(comparison, json_file)
+    code = c.show_comparison(compared, name, str(place), outputs)
     typer.echo(f"  runs      {place}")
     return code
 

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from loadproof.cli import comparing as c
+from loadproof.cli.output import Outputs, with_outputs
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan import ComparisonRequest
 
@@ -27,15 +28,16 @@ class SidesCommand(TyperCommand):
         return super().parse_args(ctx, [_BETWEEN if word == "--" else word for word in args])
 
 
+@with_outputs
 @c.with_comparison
 def command(
     runs: Annotated[
         list[str],
         typer.Argument(metavar="BASE... -- HEAD...", help="Run files, or baselines by name or file."),
     ],
-    json_file: c.ComparisonFile = None,
     *,
     comparing: ComparisonRequest,
+    outputs: Outputs,
 ) -> int:
     """Say what changed between runs of two builds, and how sure that is."""
     from loadproof.pipeline.comparing import compare_files, comparison_settings
@@ -43,7 +45,12 @@ def command(
 
     base, head = sides(runs)
     settings = comparison_settings(comparing, find_config(Path(), None))
-    return c.show_comparison(compare_files(base, head, settings), json_file)
+    name = f"{' '.join(map(_short, base))} -- {' '.join(map(_short, head))}"
+    return c.show_comparison(compare_files(base, head, settings), name, "", outputs)
+
+
+def _short(word: str) -> str:
+    return Path(word).stem
 
 
 def sides(words: Sequence[str]) -> tuple[list[str], list[str]]:

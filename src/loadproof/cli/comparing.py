@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import typer
-
+from loadproof.cli.output import Outputs, write_outputs
 from loadproof.cli.scenario import options_of
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan import ComparisonRequest
@@ -17,11 +16,7 @@ from loadproof.plan import ComparisonRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loadproof.analysis.compare.comparison import Comparison
-
-ComparisonFile = Annotated[
-    Path | None, typer.Option("--json", help="Write the whole comparison there as JSON.")
-]
+    from loadproof.pipeline.comparing import Compared
 
 
 def with_comparison(verb: Callable[..., int]) -> Callable[..., int]:
@@ -43,19 +38,26 @@ def with_comparison(verb: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-def show_comparison(comparison: Comparison, json_file: Path | None) -> int:
-    """Print the comparison, write the file that was asked for; returns the exit code."""
+def show_comparison(compared: Compared, name: str, folder: str, outputs: Outputs) -> int:
+    """Print the comparison, write the files that were asked for; returns the exit code.
+
+    `folder`: where its runs are. JSON is the whole comparison, the others are reports of it.
+    """
+    from loadproof.analysis.compare.report import comparison_report
     from loadproof.reports.comparison import write_comparison
     from loadproof.reports.comparison_json import write_comparison_json
 
-    if json_file is not None:
+    comparison = compared.comparison
+    if outputs.json is not None:
         try:
-            json_file.parent.mkdir(parents=True, exist_ok=True)
-            with json_file.open("w", encoding="utf-8") as stream:
+            outputs.json.parent.mkdir(parents=True, exist_ok=True)
+            with outputs.json.open("w", encoding="utf-8") as stream:
                 write_comparison_json(comparison, stream)
         except OSError as error:
             raise ConfigError(
-                Problem(f"cannot write the comparison: {error.strerror}", str(json_file))
+                Problem(f"cannot write the comparison: {error.strerror}", str(outputs.json))
             ) from error
     write_comparison(comparison, sys.stdout)
+    report = comparison_report(comparison, name, compared.runs, folder)
+    write_outputs(report, replace(outputs, json=None))
     return int(comparison.exit_code)

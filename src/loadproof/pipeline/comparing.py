@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -52,19 +53,27 @@ def compare(
     request = ComparisonRequest(
         gates=gates, tolerance=tolerance, error_tolerance=error_tolerance, accept=accept, fail=fail
     )
-    return compare_files(_words(base), _words(head), comparison_settings(request, find_config(Path(), None)))
+    settings = comparison_settings(request, find_config(Path(), None))
+    return compare_files(_words(base), _words(head), settings).comparison
 
 
-def compare_files(base: Sequence[str], head: Sequence[str], settings: Settings) -> Comparison:
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison, and the runs that were compared."""
+
+    comparison: Comparison
+    runs: tuple[MeasuredRun, ...]
+
+
+def compare_files(base: Sequence[str], head: Sequence[str], settings: Settings) -> Compared:
     """The same with settings that are read already."""
     from loadproof.analysis.compare.compare import compare as compare_runs
     from loadproof.analysis.compare.groups import compare_with_group
 
     opened = open_sides(base, head)
     # Files are named one by one, and all of them are meant; a baseline holds what was added over time.
-    if all(_is_baseline(word) for word in base):
-        return compare_with_group(opened[0], opened[1], settings)
-    return compare_runs(opened[0], opened[1], settings)
+    how = compare_with_group if all(_is_baseline(word) for word in base) else compare_runs
+    return Compared(how(opened[0], opened[1], settings), (*opened[0], *opened[1]))
 
 
 def _is_baseline(word: str) -> bool:

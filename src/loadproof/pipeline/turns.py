@@ -11,6 +11,7 @@ from loadproof.engines import load_engine
 from loadproof.errors import ConfigError, Problem
 from loadproof.live.live import QuietView
 from loadproof.model import Outcome
+from loadproof.pipeline.comparing import Compared
 from loadproof.pipeline.driving import drive
 from loadproof.pipeline.planning import check_targets
 from loadproof.run.service import Service, answers
@@ -55,7 +56,7 @@ class Turn:
 
 def take_turns(
     turns: dict[str, Turn], rounds: int, settings: Settings, folder: Path, tell: Callable[[str], None]
-) -> Comparison:
+) -> Compared:
     """Rounds until a look settles it, more cannot, or `rounds` are over; all run files are in `folder`.
 
     One run of base goes before: it warms what both sides share, shows what runs of this length cannot tell,
@@ -99,7 +100,8 @@ def take_turns(
     first = (
         f"{number} of {rounds} rounds, in turns: base, head, head, base; looks in between are accounted for"
     )
-    return replace(comparison, notes=(first, *notes, *comparison.notes))
+    told = replace(comparison, notes=(first, *notes, *comparison.notes))
+    return Compared(told, (*runs["base"], *runs["head"]))
 
 
 def cannot_tell(run: MeasuredRun) -> list[str]:

@@ -72,4 +72,4 @@ def test_the_picture_has_no_change_in_its_middle() -> None:
     assert picture((0.9, 1.1)) == "········├─╂┤·········"
     assert picture((1.5, 1.51)) == "··········┃·····●····"
     assert picture((3.0, 5.0)) == "··········┃·········●"
-    assert picture((0.3, 1.0)) == "◀─────────┃··········"
+    assert picture((0.3, 1.0)) == "◀─────────╂··········"

@@ -157,7 +157,8 @@ def _drive_once(turn: Turn, folder: Path, name: str, side: str) -> MeasuredRun:
         report = drive(turn.plan, load_engine(turn.plan.engine), path, QuietView)
     if report.outcome is Outcome.INTERRUPTED:
         raise InterruptedTurnError
-    return measured(read_run(path))
+    # The commit of the scenario's folder is neither side's build.
+    return replace(measured(read_run(path)), commit=None, branch=None)
 
 
 @contextlib.contextmanager

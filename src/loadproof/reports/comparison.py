@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.compare.comparison import Comparison, Row, Side
 
-_PLAIN_WIDTH: Final = 120
+_PLAIN_WIDTH: Final = 140
 _MOST_ROWS: Final = 30
 """Shown that do not decide; beyond, only those that changed."""
 _MOST_OBSTACLES: Final = 6
@@ -73,15 +73,15 @@ def _proved(row: Row) -> bool:
 def _table(rows: Sequence[Row], comparison: Comparison) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     table.add_column("", no_wrap=True, min_width=1)
-    table.add_column("endpoint", no_wrap=True, overflow="ellipsis", max_width=36)
-    table.add_column("", no_wrap=True)
+    table.add_column("endpoint", no_wrap=True, overflow="ellipsis", max_width=30)
+    table.add_column("", no_wrap=True, overflow="ellipsis", max_width=22)
     for title in (comparison.base.label, comparison.head.label):
-        table.add_column(title, no_wrap=True, justify="right", max_width=16, overflow="ellipsis")
+        table.add_column(title, no_wrap=True, justify="right", max_width=12, overflow="ellipsis")
     table.add_column("change", no_wrap=True, justify="right")
     within = any(row.within_run for row in rows)
     confidence = "95 % within the runs" if within else f"{format_percent(comparison.confidence)} interval"
     table.add_column(confidence.replace("%", " %").replace("  ", " "), no_wrap=True)
-    table.add_column("", overflow="fold")
+    table.add_column("", overflow="fold", min_width=21)
     for row in rows:
         table.add_row(*_cells(row))
     return table

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from loadproof.scaffold.template import render
+from loadproof.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ PIPELINES: Final[dict[str, Pipeline]] = {
     "github": Pipeline(
         "github.yml",
         ".github/workflows/performance-tests.yml",
-        "commit it; it runs every night, by hand, and for pull requests with the label `performance`",
+        "commit it; it runs every night, by hand, and for each push to pull requests labelled `performance`",
     ),
     "gitlab": Pipeline(
         "gitlab.yml",
@@ -50,8 +51,17 @@ def pipeline_file(name: str, tests: Sequence[str], compose: str | None, target: 
     pipeline = PIPELINES[name]
     parts = urlsplit(target or "http://127.0.0.1:8000")
     port = f":{parts.port}" if parts.port else ""
+    target = ' --target "$TARGET"' if name == "gitlab" and compose else ""
+    program = ".loadproof-venv/bin/" if name == "jenkins" else ""
+    steps = {
+        "compose": compose, "version": __version__,
+        "loadproof": f"{program}loadproof", "pip": f"{program}pip",
+        "target": target, "github": " --github" if name == "github" else "",
+    }  # fmt: skip
     text = render(
         pipeline.template, tests=list(tests), compose=compose, baselines=BASELINES,
         dind_target=f"{parts.scheme}://docker{port}{parts.path}",
+        install=render("install.sh", **steps), ab=render("ab.sh", **steps),
+        nightly=render("nightly.sh", **steps),
     )  # fmt: skip
     return {pipeline.file: text}

@@ -2,36 +2,49 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Most tests wait for real servers and loads: two at a time take half as long. A file's tests stay together.
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+# Pure tests take all cores. Those with real servers and loads wait for them: two at a time take half as long, and
+# more would disturb each other. A file's tests stay together.
+PURE := $(BIN)/pytest -n auto --dist loadfile -m "not real"
+REAL := $(BIN)/pytest -n 2 --dist loadfile -m real
 
 .DEFAULT_GOAL := help
-.PHONY: help canary demo test check lint types imports accuracy bench soaks clean
+.PHONY: help canary demo test check picture lint types imports accuracy bench soaks clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
-	@echo "make test    run the tests"
-	@echo "make check   what CI runs: lint, types, imports, tests, docs"
+	@echo "make test    run the pure tests, on all cores: a few minutes"
+	@echo "make check   what CI runs: lint, types, imports, all tests with real servers and loads, docs"
+	@echo "make picture  draw docs/architecture.svg from the imports"
 	@echo "make canary  the Locust contract against the oldest, the newest and the next Locust"
 	@echo "make accuracy  how often the analyses are right, on many replicates; takes long"
 	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
 	@echo "make soaks   25 minutes of runtimes that are healthy or leak, side by side"
 	@echo "make clean   remove the virtual environment and what tools left behind"
 
-# Two environments of the same packages would only take time: one with everything serves all targets.
-$(VENV)/installed: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+# Who only wants to see it work waits for no test tool and no browser. One environment serves all targets.
+$(VENV)/demo-installed: pyproject.toml
+	@echo "Loadproof and its demo go into $(VENV), once: Locust, PostgreSQL, FastAPI, numpy, scipy ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --disable-pip-version-check --editable '.[demo]'
 	@touch $@
 
-demo: $(VENV)/installed
+$(VENV)/installed: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/demo-installed
+
+demo: $(VENV)/demo-installed
 	$(BIN)/loadproof demo
 
 test: $(VENV)/installed
-	$(PYTEST)
+	$(PURE)
 
 check: $(VENV)/installed lint types imports
-	$(PYTEST)
+	$(PURE)
+	$(REAL)
+
+picture: $(VENV)/installed
+	$(BIN)/python docs/architecture.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import typer
 
-from loadproof.cli.app import app
+from loadproof.cli.app import VERBS, build_app
 from loadproof.errors import EXIT_CODE_MEANINGS, ExitCode
 from loadproof.runfile.schema import MIGRATIONS
 
@@ -28,7 +28,7 @@ def _sections(command: object, path: str = "loadproof") -> Iterator[tuple[str, l
         yield from _sections(child, f"{path} {name}")
 
 
-@pytest.mark.parametrize(("path", "options"), list(_sections(typer.main.get_command(app))))
+@pytest.mark.parametrize(("path", "options"), list(_sections(typer.main.get_command(build_app(VERBS)))))
 def test_every_command_and_option_is_documented(path: str, options: list[str]) -> None:
     """A command has its heading in docs/commands.md, and each of its options stands below it."""
     if path == "loadproof":

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from loadproof.cli.app import app
+from loadproof.cli.app import VERBS, build_app
 
 DOCUMENT = (Path(__file__).parent.parent / "docs/from-locust-and-k6.md").read_text(encoding="utf-8")
 SEED = Path(__file__).parents[2] / "shared" / "seed"
@@ -51,7 +51,7 @@ def test_every_line_of_the_seeds_workflow_is_there() -> None:
 
 
 def verbs() -> dict[str, Any]:
-    return dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    return dict(typer.main.get_command(build_app(VERBS)).commands)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("line", [line for line in commands(DOCUMENT) if line.startswith("loadproof ")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import json
 import os
 import signal
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-HOLDS = {"response_time": {"p95": "<2s"}, "error_rate": {"max_rate": "50%"}}
-BREAKS = {"performance_requirements": {"response_time": {"p95": "<0.001ms"}}}
+HOLDS = {"response_time": {"p95": "<2s"}, "error_rate": {"max_rate": "80%"}}
+BREAKS = {"performance_requirements": {"error_rate": {"max_rate": "5%"}}}
+"""A quarter of the answers is wrong: that is so however busy this machine is."""
 
 
 @pytest.fixture
 def stub() -> Iterator[StubServer]:
-    with StubServer() as server:
+    number = itertools.count()
+    with StubServer(status=lambda _path: 500 if next(number) % 4 == 0 else 200) as server:
         yield server
 
 

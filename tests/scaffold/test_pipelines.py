@@ -17,7 +17,7 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
-from loadproof.cli.app import app
+from loadproof.cli.app import VERBS, build_app
 from loadproof.scaffold.pipelines import pipeline_file
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def executable(file: Path, text: str) -> None:
 
 
 def options_of(verb: str) -> set[str]:
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(build_app(VERBS))
     found = command.commands.get(verb)
     return {name for parameter in found.params for name in parameter.opts} if found else set()
 

@@ -8,7 +8,6 @@ import typer
 
 from loadproof.cli.scenario import with_request
 from loadproof.errors import ExitCode
-from loadproof.monitors.discovery import discover_tree
 from loadproof.pipeline.planning import plan_and_engine
 from loadproof.plan import PlanRequest
 from loadproof.plan.machines import ANY_INTERFACE
@@ -80,6 +79,8 @@ def _service(plan: Plan, targets: list[str]) -> list[str]:
     """What a target on this machine is made of, as far as it shows without a request."""
     if plan.monitors.get("discover", True) is False or not (plan.target or targets):
         return []
+    from loadproof.monitors.discovery import discover_tree
+
     tree = discover_tree(plan.target or plan.options["targets"][0])
     return [f"service       {tree} so far: what stands behind shows with the load"] if tree else []
 

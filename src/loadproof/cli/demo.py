@@ -47,6 +47,8 @@ def demo(
     from loadproof.pipeline.running import run
     from loadproof.plan import RunRequest
 
+    if not quiet:
+        typer.echo(f"starting a PostgreSQL with {rows:,} transactions, and a loan service on it ...")
     folder = files("loadproof.demo") / "scenario"
     with (
         as_file(folder) as scenario,

@@ -30,6 +30,8 @@ class Outputs:
     markdown: Path | None = None
     json: Path | None = None
     github: bool = False
+    others: tuple[tuple[str, Path], ...] = ()
+    """Further reporters by name."""
 
     @property
     def draws(self) -> bool:
@@ -39,10 +41,14 @@ class Outputs:
     def files(self) -> dict[str, Path]:
         """The files to write, by the name of their reporter."""
         given = {"html": self.html, "junit": self.junit, "markdown": self.markdown, "json": self.json}
-        return {kind: path for kind, path in given.items() if path is not None}
+        return {kind: path for kind, path in given.items() if path is not None} | dict(self.others)
 
     def check(self) -> None:
-        """Raises ConfigError when two reports would go to one file."""
+        """Raises ConfigError when a form is unknown, or two reports would go to one file."""
+        from loadproof.reports import reporter
+
+        for kind, _ in self.others:
+            reporter(kind)
         paths = [path.resolve() for path in self.files().values()]
         twice = sorted({str(path) for path in paths if paths.count(path) > 1})
         if twice:
@@ -81,8 +87,19 @@ def _outputs(
     github: Annotated[
         bool, typer.Option("--github", help="Annotate the workflow run and write the step's summary.")
     ] = False,
+    others: Annotated[
+        list[str] | None,
+        typer.Option("--report", help="NAME=FILE: write it there in a form of another package."),
+    ] = None,
 ) -> Outputs:
-    return Outputs(html_file, junit_file, markdown_file, json_file, github)
+    return Outputs(html_file, junit_file, markdown_file, json_file, github, tuple(map(_other, others or ())))
+
+
+def _other(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise ConfigError(Problem(f"'{text}' names no form and no file", "--report", "write NAME=FILE"))
+    return name, Path(path)
 
 
 def finish(report: Report, outputs: Outputs) -> int:

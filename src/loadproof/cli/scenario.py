@@ -49,7 +49,8 @@ def with_request(kind: type[R]) -> Callable[[Callable[..., int]], Callable[..., 
         @functools.wraps(verb)
         def command(arguments: list[str] | None, locustfile: Path | None, **values: object) -> int:
             scenario, engine_args = split_arguments(arguments or [], locustfile)
-            given = {name: values.pop(name) for name in names}
+            read = {name: values.pop(name) for name in names}
+            given = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
             request = kind(scenario, engine_args=engine_args, **given)  # type: ignore[arg-type]
             return verb(request, **values)
 

@@ -26,7 +26,7 @@ def watching_findings(target: str, config: Path | None) -> Iterator[tuple[str, s
     """
     target = normalise_target(target, "TARGET")
     file = config if config is not None else Path(FILE_NAME)
-    monitors = load_config(file).config.monitors.model_dump() if config or file.exists() else {}
+    monitors = load_config(file).monitors() if config or file.exists() else {}
     selection = select_for(target, monitors, [])
     for found in selection.found:
         yield from _tried(found)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.extensions import extensions, load_extension
 from loadproof.imports.stream import HEAD_BYTES, unpacked_head
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ class Format:
     recognises: Callable[[bytes], bool]
     """By the first 4 KiB of its content."""
     function: str
-    """"module:function", `(Path, OnBytes | None) -> Run | Aggregate`; imported when used."""
+    """"module:function", `(Path, OnBytes | None) -> Run | Aggregate`; imported when used.
+
+    A module of this package begins with a dot: ".jtl:read_jtl".
+    """
     several: bool = False
     """It may hold several runs: the function's third argument says which, counted from 1."""
 
@@ -66,16 +70,16 @@ def _is_jtl(head: bytes) -> bool:
 _BOOLEANS: Final = frozenset({"true", "false"})
 _PACKAGE: Final = "loadproof.imports"
 FORMATS: Final = (
-    Format("k6 JSON output", _is_k6_json, "k6_json:read_k6_json"),
-    Format("k6 CSV output", _starts(b"metric_name,timestamp,metric_value"), "k6_csv:read_k6_csv"),
-    Format("k6 summary", _is_k6_summary, "k6_summary:read_k6_summary"),
-    Format("Locust statistics", _starts(b"Type,Name,Request Count"), "locust_csv:read_locust_stats"),
-    Format("Locust history", _starts(b"Timestamp,User Count,Type,Name"), "locust_csv:read_locust_history"),
-    Format("Locust JSON", _is_locust_json, "locust_json:read_locust_json"),
-    Format("JMeter JTL", _is_jtl, "jtl:read_jtl", several=True),
-    Format("JMeter JTL in XML", lambda head: b"<testResults" in head, "jtl_xml:read_jtl_xml"),
+    Format("k6 JSON output", _is_k6_json, ".k6_json:read_k6_json"),
+    Format("k6 CSV output", _starts(b"metric_name,timestamp,metric_value"), ".k6_csv:read_k6_csv"),
+    Format("k6 summary", _is_k6_summary, ".k6_summary:read_k6_summary"),
+    Format("Locust statistics", _starts(b"Type,Name,Request Count"), ".locust_csv:read_locust_stats"),
+    Format("Locust history", _starts(b"Timestamp,User Count,Type,Name"), ".locust_csv:read_locust_history"),
+    Format("Locust JSON", _is_locust_json, ".locust_json:read_locust_json"),
+    Format("JMeter JTL", _is_jtl, ".jtl:read_jtl", several=True),
+    Format("JMeter JTL in XML", lambda head: b"<testResults" in head, ".jtl_xml:read_jtl_xml"),
 )
-"""In order: the first that recognises a file reads it."""
+"""In order: the first that recognises a file reads it. Other packages add theirs, see `formats`."""
 
 _STATS_HINT: Final = "give the file that ends in _stats.csv: it is read together with this one"
 _REFUSED: Final = (
@@ -85,10 +89,15 @@ _REFUSED: Final = (
 """Files that are known and hold no results, or not in a way that can be read."""
 
 
+def formats() -> tuple[Format, ...]:
+    """All, those of other packages at the end: entry points of the group `loadproof.imports`."""
+    return (*FORMATS, *(cast("Format", load_extension("imports", name)) for name in extensions("imports")))
+
+
 def recognise(head: bytes) -> bool:
     """Whether the first 4 KiB of a file are those of an import, or of one that `read_import` refuses well."""
     content = unpacked_head(head)
-    return any(known.recognises(content) for known in FORMATS) or any(
+    return any(known.recognises(content) for known in formats()) or any(
         is_it(content) for is_it, *_ in _REFUSED
     )
 
@@ -105,10 +114,10 @@ def read_import(path: Path, on_bytes: OnBytes | None = None, run: int | None = N
             head = unpacked_head(stream.read(HEAD_BYTES))
     except OSError as error:
         raise ConfigError(Problem(f"cannot be read: {error.strerror}", where)) from error
-    for known in FORMATS:
+    for known in formats():
         if known.recognises(head):
             module, _, name = known.function.partition(":")
-            function = getattr(import_module(f"{_PACKAGE}.{module}"), name)
+            function = getattr(import_module(module, _PACKAGE), name)
             if known.several:
                 choose = cast("Callable[[Path, OnBytes | None, int | None], Run | Aggregate]", function)
                 return choose(path, on_bytes, run)
@@ -119,5 +128,5 @@ def read_import(path: Path, on_bytes: OnBytes | None = None, run: int | None = N
     for is_it, message, hint in _REFUSED:
         if is_it(head):
             raise ConfigError(Problem(message, where, hint))
-    names = ", ".join(known.name for known in FORMATS)
+    names = ", ".join(known.name for known in formats())
     raise ConfigError(Problem("this is no result that can be read", where, f"known are: {names}"))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from loadproof.histogram import Histogram
 from loadproof.model.planned import Unit
+
+if TYPE_CHECKING:
+    from loadproof.histogram import Histogram
 
 TRANSACTION = "transaction:"
 """The method of an endpoint whose samples are sums of requests that count by themselves."""
@@ -69,6 +71,8 @@ class Slice:
         """Merge another part of the same second and endpoint into this one."""
         if self.service is not None or other.service is not None:
             # One of them measured both times: for the other they are the same.
+            from loadproof.histogram import Histogram
+
             service = Histogram()
             service.merge(self.service or self.response)
             service.merge(other.service or other.response)
@@ -90,6 +94,8 @@ def _sum_of_wrong(one: Slice, other: Slice) -> Histogram | None:
         return None
     if one.wrong is None or other.wrong is None:
         return one.wrong or other.wrong
+    from loadproof.histogram import Histogram  # numpy: only who has slices waits for it
+
     wrong = Histogram()
     wrong.merge(one.wrong)
     wrong.merge(other.wrong)

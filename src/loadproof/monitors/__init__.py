@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from loadproof.extensions import extensions
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -71,7 +73,10 @@ MONITORS: dict[str, str] = {
     "redis": "loadproof.monitors.databases.redis:RedisMonitor",
     "mysql": "loadproof.monitors.databases.mysql:MysqlMonitor",
 }
-"""Kind to where the class is; imported when used: only who watches a MySQL needs its library."""
+"""Kind to where the class is; imported when used: only who watches a MySQL needs its library.
+
+Other packages add rows by entry points of the group `loadproof.monitors`.
+"""
 
 
 def load_monitor(watch: Watch, now: Callable[[], float]) -> Monitor:
@@ -79,7 +84,10 @@ def load_monitor(watch: Watch, now: Callable[[], float]) -> Monitor:
 
     Raises MonitorError when the library that it needs is not installed.
     """
-    module, _, attribute = MONITORS[watch.kind].partition(":")
+    if watch.kind in MONITORS:
+        module, _, attribute = MONITORS[watch.kind].partition(":")
+    else:
+        module, attribute = extensions("monitors")[watch.kind].module, extensions("monitors")[watch.kind].attr
     try:
         monitor: Monitor = getattr(import_module(module), attribute)(watch, now)
     except ModuleNotFoundError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.extensions import extensions
 from loadproof.model import Plan, Watch
 from loadproof.monitors.discovery import Discovery, Found, discover
 from loadproof.plan.resources import PROMQL
@@ -60,6 +61,8 @@ def select_for(target: str | None, monitors: Mapping[str, Any], queries: list[st
             found.append(_parts(settings))
         else:
             found += [_named(kind, number, item) for number, item in enumerate(settings)]
+    for kind in extensions("monitors"):
+        found += [_named(kind, number, item) for number, item in enumerate(monitors.get(kind) or ())]
     missing = list(looked.missing)
     if queries:
         asked = [item.watch for item in found if item.watch.kind == "promql"]

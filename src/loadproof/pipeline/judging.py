@@ -106,10 +106,10 @@ def open_any(path: Path, watch: Watch = _unwatched, run: int | None = None) -> R
     head = _head(path)
     if not path.is_file() or head.startswith(_SQLITE):
         return read_run(path)
-    from loadproof.imports.formats import FORMATS, read_import, recognise
+    from loadproof.imports.formats import formats, read_import, recognise
 
     if not recognise(head):
-        hint = f"results that are known: {', '.join(known.name for known in FORMATS)}"
+        hint = f"results that are known: {', '.join(known.name for known in formats())}"
         raise ConfigError(
             Problem("this is neither a run file nor a result that can be read", str(path), hint)
         )

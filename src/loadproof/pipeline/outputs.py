@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from loadproof.engines import OWN_FILES
 from loadproof.errors import ConfigError, Problem
-from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
     from loadproof.model import Plan, Report
@@ -17,17 +16,18 @@ if TYPE_CHECKING:
 
 
 def write_report(report: Report, path: str | Path, kind: str = "html", *, append: bool = False) -> None:
-    """Write a report to a file; `kind` is one of `loadproof.reports.REPORTERS`.
+    """Write a report to a file; `kind` is html, markdown, junit, json, terminal, or one of another package.
 
-    Raises ConfigError when the file cannot be written.
+    Raises ConfigError when there is no such kind, or the file cannot be written.
     """
-    from loadproof.reports import REPORTERS
+    from loadproof.reports import reporter
 
+    write = reporter(kind)
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a" if append else "w", encoding="utf-8", newline="\n") as stream:
-            REPORTERS[kind](report, stream)
+            write(report, stream)
     except OSError as error:
         raise ConfigError(Problem(f"cannot write the report: {error.strerror}", str(path))) from error
 
@@ -47,6 +47,8 @@ def write_own_files(plan: Plan, request: RunRequest, run_file: Path) -> None:
         name: None if OWN_FILES[name] == plan.engine else value for name, value in _asked(request).items()
     }
     if any(value is not None for value in left.values()):
+        from loadproof.runfile.reader import read_run
+
         summary = left["--summary-export"]
         write_habits(read_run(run_file), left["--csv"], None if summary is None else Path(summary))
 

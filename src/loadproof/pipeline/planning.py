@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar
 
 from loadproof.engines import SUFFIXES, Engine, load_engine
 from loadproof.errors import ConfigError, Problem
@@ -15,10 +17,20 @@ from loadproof.safety.redact import Redactor, secrets_of
 from loadproof.safety.target import normalise_target, preflight
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from loadproof.plan import PlanRequest
     from loadproof.plan.config import LoadedConfig
 
+T = TypeVar("T")
 _PREFLIGHT_TIMEOUT_S = 5.0
+_NEEDED_LATER = (
+    "loadproof.pipeline.driving",
+    "loadproof.pipeline.outputs",
+    "loadproof.analysis.judge",
+    "loadproof.reports.terminal",
+)
+"""Slow to import: numpy, scipy, psutil, SQLite."""
 
 
 def plan_and_engine(request: PlanRequest) -> tuple[Plan, Engine]:
@@ -31,11 +43,17 @@ def plan_and_engine(request: PlanRequest) -> tuple[Plan, Engine]:
     return plan_with(request, read_config(request))
 
 
-def plan_with(request: PlanRequest, config: LoadedConfig | None) -> tuple[Plan, Engine]:
-    """The same with a loadproof.yaml that was read before."""
+def plan_with(
+    request: PlanRequest, config: LoadedConfig | None, *, ahead: bool = False
+) -> tuple[Plan, Engine]:
+    """The same with a loadproof.yaml that was read before.
+
+    `ahead`: a load follows; what it and its judgement import is imported while the engine's process looks at
+    the scenario, and the load begins that much sooner.
+    """
     plan = build_plan(request, SUFFIXES, config)
     engine = load_engine(plan.engine)
-    inspection = engine.inspect(plan)
+    inspection = _meanwhile(lambda: engine.inspect(plan), _NEEDED_LATER if ahead else ())
     if inspection.problems:
         hide = Redactor(secrets_of(dict(plan.env), (plan.target, *plan.engine_args))).text
         raise ConfigError(*(Problem(hide(p.message), p.where, hide(p.hint)) for p in inspection.problems))
@@ -51,6 +69,17 @@ def plan_with(request: PlanRequest, config: LoadedConfig | None) -> tuple[Plan, 
     policy = admit(guard_rules(request, config), inspection.targets, plan.played_profile)
     guarded = {"targets": list(inspection.targets), "guard": policy.to_json()}
     return replace(plan, options={**plan.options, **guarded}), engine
+
+
+def _meanwhile(work: Callable[[], T], modules: Sequence[str]) -> T:
+    """What `work` gives, which waits for another process; meanwhile a thread imports `modules`."""
+    importing = threading.Thread(target=lambda: [import_module(name) for name in modules], daemon=True)
+    importing.start()
+    try:
+        return work()
+    finally:
+        # Nobody may see a module that is imported half.
+        importing.join()
 
 
 def check_targets(plan: Plan) -> None:

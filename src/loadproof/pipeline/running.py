@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, ParamSpec, Protocol
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.live.live import QuietView
-from loadproof.live.outputs import LiveOutputs
 from loadproof.model import Outcome
 from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
-from loadproof.pipeline.driving import drive
-from loadproof.pipeline.outputs import with_own_files, write_own_files, write_report
 from loadproof.pipeline.planning import check_targets, plan_with
 from loadproof.plan import RunRequest, read_config
-from loadproof.run.calibration import rate_warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +59,13 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     show = show or NoShow()
     request = _with_run_time(request)
     config = read_config(request)
-    plan, engine = plan_with(request, config)
+    plan, engine = plan_with(request, config, ahead=True)
+    # Imported by now, while the engine looked at the scenario.
+    from loadproof.live.outputs import LiveOutputs
+    from loadproof.pipeline.driving import drive
+    from loadproof.pipeline.outputs import with_own_files, write_own_files, write_report
+    from loadproof.run.calibration import rate_warning
+
     show.planned(plan)
     live = LiveOutputs(request.metrics_port, request.otlp)
     further = None

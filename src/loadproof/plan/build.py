@@ -152,7 +152,7 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str], config: Loaded
         env=tuple({**chosen.scenario.env, **chosen.test.env, **env}.items()),
         time_scale=request.time_scale if request.time_scale is not None else chosen.test.time_scale,
         options=options,
-        monitors=config.config.monitors.model_dump() if config else {},
+        monitors=config.monitors() if config else {},
         consistency=config.consistency_checks() if config else (),
     )
 

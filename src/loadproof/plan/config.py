@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.extensions import extensions
 from loadproof.model import ConsistencyCheck
 from loadproof.plan.conflicts import conflicts
 from loadproof.plan.document import (
     Entry,
     Mapping,
+    Plain,
     Scalar,
     Sequence,
     Tree,
@@ -24,6 +26,7 @@ from loadproof.plan.document import (
 from loadproof.plan.explain import explain
 from loadproof.plan.requirements import requirements_of
 from loadproof.plan.schema import Config
+from loadproof.plan.watching import many
 from loadproof.safety.guard import Rule, Rules
 from loadproof.safety.hosts import host_key
 from loadproof.safety.target import normalise_target
@@ -46,6 +49,8 @@ class LoadedConfig:
     requirements: tuple[Requirement, ...] = ()
     test_requirements: dict[str, tuple[Requirement, ...]] = field(default_factory=dict)
     """Of the tests that have their own."""
+    installed_monitors: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Settings of monitors that other packages bring; these check them themselves."""
 
     def requirements_for(self, test: str | None) -> tuple[Requirement, ...]:
         """A test's own requirements, or else the file's."""
@@ -57,6 +62,10 @@ class LoadedConfig:
             ConsistencyCheck(name, self.where("consistency", name), check.model_dump())
             for name, check in self.config.consistency.items()
         )
+
+    def monitors(self) -> dict[str, Any]:
+        """What to watch, by kind: those of the schema, and those that other packages bring."""
+        return {**self.config.monitors.model_dump(), **self.installed_monitors}
 
     def guard_rules(self) -> Rules:
         """What the file says of the hosts that may be loaded."""
@@ -98,9 +107,12 @@ def load_config(path: Path) -> LoadedConfig:
         hint = "write keys such as target: and tests:"
         raise ConfigError(Problem("is not a mapping", f"{path}:{tree.line}", hint))
     config: Config | None = None
+    installed: dict[str, list[dict[str, Any]]] = {}
     try:
         # Variables are text: 010 and 1.10 must reach the scenario as they were written.
-        config = Config.model_validate(plain(tree, verbatim=lambda at: at[-2:-1] == ("env",)))
+        written = plain(tree, verbatim=lambda at: at[-2:-1] == ("env",))
+        installed = _installed_monitors(written)
+        config = Config.model_validate(written)
     except ValidationError as error:
         problems += [explain(details, tree, path) for details in error.errors(include_url=False)]
     loaded = LoadedConfig(path, config or Config.model_validate({}), tree)
@@ -115,7 +127,16 @@ def load_config(path: Path) -> LoadedConfig:
     problems += _cross_checks(path, tree)
     if problems:
         raise ConfigError(*sorted(problems, key=_reading_order))
-    return LoadedConfig(path, loaded.config, tree, common or (), own)
+    return LoadedConfig(path, loaded.config, tree, common or (), own, installed)
+
+
+def _installed_monitors(written: Plain) -> dict[str, list[dict[str, Any]]]:
+    """Takes the monitors of other packages out of the document: the schema does not know their keys."""
+    monitors = written.get("monitors") if isinstance(written, dict) else None
+    if not isinstance(monitors, dict):
+        return {}
+    known = [kind for kind in monitors if kind in extensions("monitors")]
+    return {kind: many(monitors.pop(kind)) or [] for kind in known}
 
 
 def _requirements(

@@ -24,7 +24,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-def _many(value: object) -> object:
+def many(value: Any) -> Any:
     """`false` is none, nothing or `true` is what is found by itself, one mapping or URL is a list of one."""
     if value is None or value is True:
         return None
@@ -101,25 +101,25 @@ class MonitorsConfig(_Section):
     discover: bool = Field(
         True, description="Look for the process, `/metrics` and database of a target on this machine."
     )
-    host: Annotated[list[HostConfig] | None, BeforeValidator(_many)] = Field(
+    host: Annotated[list[HostConfig] | None, BeforeValidator(many)] = Field(
         None, description="CPU, memory, disk, network. Default: this machine, if the target is on it."
     )
-    process: Annotated[list[ProcessConfig] | None, BeforeValidator(_many)] = Field(
+    process: Annotated[list[ProcessConfig] | None, BeforeValidator(many)] = Field(
         None, description="CPU, memory, descriptors. Default: what listens on the target's port."
     )
-    prometheus: Annotated[list[PrometheusConfig] | None, BeforeValidator(_many)] = Field(
+    prometheus: Annotated[list[PrometheusConfig] | None, BeforeValidator(many)] = Field(
         None, description="Default: the target's own `/metrics`, if it has one."
     )
-    promql: Annotated[list[PromqlConfig] | None, BeforeValidator(_many)] = Field(
+    promql: Annotated[list[PromqlConfig] | None, BeforeValidator(many)] = Field(
         None, description="A Prometheus server. Default: none."
     )
-    postgres: Annotated[list[DatabaseConfig] | None, BeforeValidator(_many)] = Field(
+    postgres: Annotated[list[DatabaseConfig] | None, BeforeValidator(many)] = Field(
         None, description="Default: the PostgreSQL in the environment of the target's process."
     )
-    redis: Annotated[list[DatabaseConfig] | None, BeforeValidator(_many)] = Field(
+    redis: Annotated[list[DatabaseConfig] | None, BeforeValidator(many)] = Field(
         None, description="Default: the Redis in the environment of the target's process."
     )
-    mysql: Annotated[list[DatabaseConfig] | None, BeforeValidator(_many)] = Field(
+    mysql: Annotated[list[DatabaseConfig] | None, BeforeValidator(many)] = Field(
         None, description="Default: the MySQL in the environment of the target's process."
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
+from loadproof.errors import ConfigError, Problem
+from loadproof.extensions import extensions, load_extension
 from loadproof.reports.github import write_annotations
 from loadproof.reports.html import write_html
 from loadproof.reports.json import write_json
@@ -24,3 +26,15 @@ REPORTERS: dict[str, Callable[[Report, TextIO], None]] = {
     "markdown": write_markdown,
     "annotations": write_annotations,
 }
+"""Other packages add rows by entry points of the group `loadproof.reporters`."""
+
+
+def reporter(name: str) -> Callable[[Report, TextIO], None]:
+    """The reporter of that name. Raises ConfigError, with those that there are."""
+    if name in REPORTERS:
+        return REPORTERS[name]
+    installed = extensions("reporters")
+    if name not in installed:
+        known = ", ".join([*REPORTERS, *installed])
+        raise ConfigError(Problem(f"there is no form of report called '{name}'", hint=f"known here: {known}"))
+    return cast("Callable[[Report, TextIO], None]", load_extension("reporters", name))

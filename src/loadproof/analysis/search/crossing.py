@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import stats
+
+from loadproof.analysis.distributions import t_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ def _fieller(x: np.ndarray, weight: np.ndarray, y: np.ndarray) -> tuple[float, f
     slope = float((weight * (x - x_mean) * (y - y_mean)).sum()) / spread
     rest = y - y_mean - slope * (x - x_mean)
     variance = float((weight * rest**2).sum()) / (len(x) - 2)
-    scale = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(x) - 2)) ** 2 * variance
+    scale = t_quantile((1 + _CONFIDENCE) / 2, len(x) - 2) ** 2 * variance
     # |y_mean + slope (x - x_mean)|² <= scale (1 / n + (x - x_mean)² / spread), a quadratic in x - x_mean.
     a = slope**2 - scale / spread
     b = slope * y_mean

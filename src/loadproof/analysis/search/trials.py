@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import stats
 
+from loadproof.analysis.distributions import t_quantile
 from loadproof.analysis.search.load_search import TrialOutcome, TrialRole
 from loadproof.analysis.validity.answered import MOST_FAILED
 from loadproof.analysis.validity.scarce import lacks
@@ -350,8 +350,10 @@ def _unsustained(trial: Trial, judged: Sequence[Slice], short: Starts | None) ->
     if answered.sum() < _LEAST_POINTS:
         return ""
     means_s = sums_s[answered] / counts[answered]
+    from scipy import stats
+
     line = stats.linregress(np.flatnonzero(answered), means_s)
-    bound = stats.t.ppf(_GROWTH_CONFIDENCE, answered.sum() - 2) * line.stderr
+    bound = t_quantile(_GROWTH_CONFIDENCE, int(answered.sum()) - 2) * line.stderr
     if line.slope > _GREATEST_GROWTH and line.slope - bound > 0:
         return f"a queue grew: answers took {format_duration(line.slope)} longer with each second"
     return ""

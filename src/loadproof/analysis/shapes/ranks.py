@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,5 +21,7 @@ def mann_kendall_z(values: NDArray[np.float64]) -> float:
 
 def sen_line(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """Slope, level at time 0, and the slope's interval of 95 %: Theil's, with Sen's interval (JASA 1968)."""
+    from scipy import stats
+
     slope, intercept, low, high = stats.theilslopes(values, times, alpha=0.95)
     return float(slope), float(intercept), float(low), float(high)

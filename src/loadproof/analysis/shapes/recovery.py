@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import stats
 
+from loadproof.analysis.distributions import t_tail
 from loadproof.analysis.window.steady import rolling_median
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def level_shift(before: NDArray[np.float64], after: NDArray[np.float64]) -> floa
     freedom = sum(variances) ** 2 / sum(
         variance**2 / (part.size - 1) for variance, part in zip(variances, batches, strict=True)
     )
-    chance = 2 * stats.t.sf(abs(difference) / sum(variances) ** 0.5, freedom)
+    chance = 2 * t_tail(abs(difference) / sum(variances) ** 0.5, freedom)
     return float(np.expm1(difference)) if chance < _SIGNIFICANCE else 0.0
 
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy import stats
 
+from loadproof.analysis.distributions import proportion_interval
 from loadproof.analysis.shapes.recovery import HEALTHY_BASELINE_S, LEAST_BASELINE_S, SMOOTH_S, Status
 from loadproof.analysis.shapes.spike import Spike, find_spike
 from loadproof.analysis.verdict.requirements import CONFIDENCE, compare, finding_of
@@ -177,8 +177,7 @@ def _judge_peak(requirement: Requirement, spike: Spike) -> Finding:
     bad, number = int(failed[worst]), int(requests[worst])
     if not bad:
         number = int(np.median(requests))
-    bounds = stats.binomtest(bad, max(number, 1)).proportion_ci(CONFIDENCE, method="exact")
-    interval = (float(bounds.low), float(bounds.high))
+    interval = proportion_interval(bad, max(number, 1), CONFIDENCE)
     needed = math.ceil(3 / requirement.limit) if 0 < requirement.limit < 1 else 1
     proved = not any(requirement.operator.holds(bound, requirement.limit) for bound in interval)
     value = float(rates[worst])

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import stats
+
+from loadproof.analysis.distributions import t_quantile, t_tail
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,11 +50,11 @@ class Line:
         """Two-sided, of a slope of 0."""
         if self.error == 0:
             return 1.0 if self.slope == 0 else 0.0
-        return float(2 * stats.t.sf(abs(self.slope) / self.error, self.freedom))
+        return 2 * t_tail(abs(self.slope) / self.error, self.freedom)
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """Of the slope."""
-        half = float(stats.t.isf((1 - confidence) / 2, self.freedom)) * self.error
+        half = t_quantile((1 + confidence) / 2, self.freedom) * self.error
         return self.slope - half, self.slope + half
 
 
@@ -72,12 +73,12 @@ class Bend:
 
     def loss_interval(self, confidence: float) -> tuple[float, float]:
         """Of the first half's slope less the second's."""
-        half = float(stats.t.isf((1 - confidence) / 2, self.freedom)) * self.loss_error
+        half = t_quantile((1 + confidence) / 2, self.freedom) * self.loss_error
         return self.first - self.last - half, self.first - self.last + half
 
     def last_interval(self, confidence: float) -> tuple[float, float]:
         """Of the second half's slope."""
-        half = float(stats.t.isf((1 - confidence) / 2, self.freedom)) * self.error
+        half = t_quantile((1 + confidence) / 2, self.freedom) * self.error
         return self.last - half, self.last + half
 
 

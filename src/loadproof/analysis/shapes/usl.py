@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import optimize, stats
+
+from loadproof.analysis.distributions import t_quantile
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -43,13 +44,15 @@ def fit_usl(users: ArrayLike, throughput_per_s: ArrayLike) -> Usl | None:
     n, x = np.asarray(users, dtype=np.float64), np.asarray(throughput_per_s, dtype=np.float64)
     if np.unique(n).size < LEAST_LEVELS or not (x > 0).all() or not (n > 0).all():
         return None
+    from scipy import optimize
+
     start = (float(np.max(x / n)), 0.05, 0.001)
     try:
         found, covariance = optimize.curve_fit(_throughput, n, x, p0=start, bounds=(0.0, np.inf))
     except (RuntimeError, optimize.OptimizeWarning):
         return None
     rate, sigma, kappa = (float(value) for value in found)
-    reach = float(stats.t.ppf((1 + _CONFIDENCE) / 2, n.size - 3))
+    reach = t_quantile((1 + _CONFIDENCE) / 2, n.size - 3)
     errors = np.sqrt(np.diag(covariance))
     best = math.sqrt((1 - sigma) / kappa) if kappa > 0 and sigma < 1 else math.inf
     known = best >= 1 and float(n.max()) >= LEAST_REACH * best

@@ -6,8 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scipy import stats
-
+from loadproof.analysis.distributions import binomial_quantile, binomial_tail, proportion_interval
 from loadproof.analysis.window.goodput import right_in_time
 from loadproof.analysis.window.windows import Sample, Window, sample
 from loadproof.model import Finding, Measure, Requirement, Statistic, Subject, Unit, Verdict
@@ -70,8 +69,8 @@ def quantile_interval(measured: Sample, quantile: float) -> tuple[float, float] 
     if count < samples_needed(quantile):
         return None
     tail = (1 - CONFIDENCE) / 2
-    low = int(stats.binom.ppf(tail, count, quantile))
-    high = int(stats.binom.ppf(1 - tail, count, quantile)) + 1
+    low = binomial_quantile(tail, count, quantile)
+    high = binomial_quantile(1 - tail, count, quantile) + 1
     lower = measured.response.quantile(max(low, 1) / count)
     upper = measured.response.quantile(min(high, count) / count)
     return None if lower is None or upper is None else (lower, upper)
@@ -119,7 +118,7 @@ def _above_too_often(requirement: Requirement, measured: Sample) -> bool:
     if requirement.quantile is None or above is None or not requirement.operator.value.startswith("<"):
         return False
     count = measured.response.count
-    odds = stats.binom.sf(round(above * count) - 1, count, 1 - requirement.quantile)
+    odds = binomial_tail(round(above * count) - 1, count, 1 - requirement.quantile)
     return bool(odds < (1 - CONFIDENCE) / 2)
 
 
@@ -131,13 +130,12 @@ def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window
 
 def judge_share(requirement: Requirement, hits: int, total: int, window: Window) -> Finding:
     """A share of `total`, which is above 0, with its exact interval (Clopper and Pearson, 1934)."""
-    bounds = stats.binomtest(hits, total).proportion_ci(CONFIDENCE, method="exact")
+    interval = proportion_interval(hits, total, CONFIDENCE)
     # With no failure in n requests the true rate may still be 3/n (the rule of three); of a share that must
     # be high, its complement.
     lower = requirement.operator.value.startswith(">")
     rare = 1 - requirement.limit if lower else requirement.limit
     needed = math.ceil(3 / rare) if 0 < rare < 1 else 1
-    interval = (float(bounds.low), float(bounds.high))
     # Few requests can prove a failure: when every rate that the interval leaves possible is one.
     proved = not any(requirement.operator.holds(bound, requirement.limit) for bound in interval)
     return compare(requirement, hits / total, total, needed, window, interval, proved=proved)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import stats
 
+from loadproof.analysis.distributions import t_quantile, t_tail
 from loadproof.model import Finding, FindingKind, Verdict
 from loadproof.units import format_duration, format_percent
 
@@ -109,7 +109,7 @@ def level_of(endpoint: str, medians_s: NDArray[np.float64], step_s: int = 1, amo
 def standard_errors(among: int) -> float:
     """How many standard errors a difference must have when it is the greatest of so many (Bonferroni)."""
     freedom = 2 * (_BATCHES_OF_THIRD - 1)
-    return float(stats.t.isf(stats.t.sf(_STANDARD_ERRORS, freedom) / among, freedom))
+    return -t_quantile(t_tail(_STANDARD_ERRORS, freedom) / among, freedom)
 
 
 def mser_cut(values: NDArray[np.float64], least_errors: float = _STANDARD_ERRORS) -> int:

@@ -28,8 +28,6 @@ from locust.argument_parser import get_parser
 
 from loadproof.clock import wall_clock
 from loadproof.engines.locust.channel import encode
-from loadproof.engines.locust.inside.plugin import Plugin
-from loadproof.engines.locust.machines.handshake import NotWelcomeError, greet, hello
 from loadproof.engines.locust.open_model.pace import paces
 from loadproof.engines.locust.seams import scenario_options
 from loadproof.engines.locust.settings import VARIABLE, Settings, WorkerSettings
@@ -55,6 +53,8 @@ def run() -> None:
 
 def work() -> None:
     """Drive a share of another machine's run, with its settings. Never returns."""
+    from loadproof.engines.locust.machines.handshake import NotWelcomeError, greet, hello
+
     own = WorkerSettings.from_text(os.environ.pop(VARIABLE))
     try:
         welcome = greet(own.master_host, own.master_port, hello(own.scenario), wall_clock(), own.wait_s)
@@ -66,6 +66,9 @@ def work() -> None:
 
 
 def _drive(settings: Settings, clock: MasterClock | None) -> None:
+    # Here: who only inspects has no need of it, and inspecting is what everybody waits for.
+    from loadproof.engines.locust.inside.plugin import Plugin
+
     # Until Locust can end by itself (see the plug-in) an interrupt just ends it, without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     Plugin(settings, clock).install()

@@ -1,0 +1,31 @@
+"""Which tests are real: those whose file, or conftest, starts servers, engines or other processes."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SERVERS = r"servers|queue_server|binaries|recording|processes|programs|commands|target|pages|concurrency"
+_STARTS = re.compile(
+    r"^(?:import subprocess|from subprocess import|from loadproof\.demo import"
+    rf"|from tests\.(?:\w+\.)*(?:{_SERVERS}) import| *from tests\.cli\.conftest import)",
+    re.MULTILINE,
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Nobody has to remember to mark one."""
+    for item in items:
+        if _starts(item.path) or _starts(item.path.with_name("conftest.py")):
+            item.add_marker(pytest.mark.real)
+
+
+@cache
+def _starts(file: Path) -> bool:
+    return file.exists() and _STARTS.search(file.read_text(encoding="utf-8")) is not None

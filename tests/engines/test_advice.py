@@ -247,3 +247,11 @@ def test_of_the_seed_only_what_is_true_is_said(name: str, said: set[str]) -> Non
     locustfile = file.suffix == ".py"
     problems = locust_advice(text, file, open_model=False) if locustfile else k6_advice(text, CLOSED, file)
     assert kinds([problem.message for problem in problems]) == said
+
+
+def test_grpc_calls_that_time_out_need_a_check() -> None:
+    """k6 counts hardly any of them; a threshold on the checks tells."""
+    source = "import grpc from 'k6/net/grpc';\nexport default function () {}\n"
+    (problem,) = k6_advice(source, CLOSED, Path("s.js"))
+    assert "gRPC call that timed out" in problem.message
+    assert k6_advice(source, {**CLOSED, "thresholds": {"checks": ["rate>0.9"]}}, Path("s.js")) == ()

@@ -113,3 +113,23 @@ def test_variables_are_read_in_both_spellings() -> None:
 def test_addresses_can_be_asked(written: str, asked: str) -> None:
     """What preflight, guard and monitors get."""
     assert reachable(written) == asked
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["in the script", "in a module of its own"])
+def test_a_script_that_needs_an_answer_first_is_not_refused(lab: Lab, beside: bool) -> None:
+    """It logs in elsewhere, and comes to its target with a token only: that it reads it is enough."""
+    reads = "const desk = __ENV.BASE_URL;"
+    if beside:
+        lab.script("export const desk = __ENV.BASE_URL;", "config.js")
+        reads = "import { desk } from './config.js';"
+    plan = lab.plan(
+        reads
+        + """
+        export function setup() { return http.get('http://127.0.0.1:9/login').json('token'); }
+        export default function (token) { http.get(`${desk}/loans`); }
+        """,
+        target=lab.stub.url,
+    )
+    inspection = K6Engine().inspect(plan)
+    assert inspection.problems == ()
+    assert inspection.targets == (lab.stub.url, "http://127.0.0.1:9")

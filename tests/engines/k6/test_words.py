@@ -131,7 +131,9 @@ def test_thresholds_without_a_summary() -> None:
     """Exit 0: all passed. Exit 99: those of unnamed metrics passed. Killed: nobody knows."""
     rules: dict[str, object] = {"thresholds": {"a": ["count>1"], "b": ["count>1"]}}
     assert judged(rules, Ending(0, Summary(), None)) == [True, True]
-    assert judged(rules, Ending(99, Summary(), {"b"})) == [True, None]
+    assert judged(rules, Ending(99, Summary(), {"b"})) == [True, False]
+    both: dict[str, object] = {"thresholds": {"b": ["count<1", "count>5"]}}
+    assert judged(both, Ending(99, Summary(), {"b"})) == [None, None]
     assert judged(rules, Ending(137, Summary(), None)) == [None, None]
 
 

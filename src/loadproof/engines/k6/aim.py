@@ -38,6 +38,8 @@ _MORE_S: Final = 0.4
 _POLL_S: Final = 0.02
 _READS: Final = re.compile(r"""__ENV(?:\.([A-Za-z_]\w*)|\[\s*["']([A-Za-z_]\w*)["']\s*\])""")
 _MODULES: Final = re.compile(r"""(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["'](?!k6["'/])""")
+_RELATIVE: Final = re.compile(r"""(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["'](\.{1,2}/[^"']+)["']""")
+_MOST_MODULES: Final = 50
 _DRIVES_A_BROWSER: Final = re.compile(r"""["']k6/(?:experimental/)?browser["']""")
 _CONNECTS: Final = re.compile(r"""\.connect\s*\(\s*["'`]([\w.-]+:\d+|\[[0-9a-fA-F:]+\]:\d+)["'`]""")
 """A gRPC client that is given its address as text."""
@@ -55,7 +57,7 @@ def aim(
 
     Empty where neither the text nor k6 tells.
     """
-    written, variables = hosts_in(source), variables_of(source)
+    written, variables = hosts_in(source), variables_of(source, plan.scenario.parent)
     sure = not variables and not _MODULES.search(source) and written
     reached = (
         written if sure else _asked(binary, plan, user, options, source) or _spoken_of(plan, source, written)
@@ -66,13 +68,31 @@ def aim(
         return reached or ([target] if target else []), None
     if any(same_host(host, target) for host in reached):
         return [target, *(host for host in reached if not same_host(host, target))], None
+    given = environment(plan)
+    if any(same_host(given.get(name, ""), target) for name in variables):
+        return [target, *reached], None  # it reads the target, and may need an answer to come to use it
     message = f"the script sends its requests to {', '.join(reached)} and none to the target {target}"
     return reached, Problem(message, str(plan.scenario), _way_out(plan, source, reached, variables))
 
 
-def variables_of(source: str) -> list[str]:
-    """The variables that a script reads by name, in order."""
-    return list(dict.fromkeys(found[1] or found[2] for found in _READS.finditer(source)))
+def variables_of(source: str, folder: Path | None = None) -> list[str]:
+    """The variables that a script reads by name, in order; those of the modules in `folder` after its own."""
+    texts = [source, *(_modules_of(source, folder) if folder is not None else ())]
+    return list(dict.fromkeys(found[1] or found[2] for text in texts for found in _READS.finditer(text)))
+
+
+def _modules_of(source: str, folder: Path) -> list[str]:
+    """The texts of the script's own modules, each once, as far as they are files beside it."""
+    found: dict[Path, str] = {}
+    waiting = [(folder, source)]
+    while waiting and len(found) < _MOST_MODULES:
+        beside, text = waiting.pop()
+        for name in _RELATIVE.findall(text):
+            file = (beside / name).resolve()
+            if file not in found and file.is_file():
+                found[file] = file.read_text(errors="replace")
+                waiting.append((file.parent, found[file]))
+    return list(found.values())
 
 
 def reachable(url: str) -> str:

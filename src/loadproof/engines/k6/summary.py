@@ -8,6 +8,7 @@ and when there is no summary, is k6's last error line, which names the metrics t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -107,14 +108,15 @@ class Ending:
 
 def threshold_events(rules: Sequence[Threshold], ending: Ending, reader: Reader, now_s: float) -> list[Event]:
     """One event for each threshold. `ok` is None when k6 had nothing to judge or did not say."""
-    return [_event(rule, ending, reader, now_s) for rule in rules]
+    alone = {metric for metric, count in Counter(rule.metric for rule in rules).items() if count == 1}
+    return [_event(rule, ending, reader, now_s, alone=rule.metric in alone) for rule in rules]
 
 
-def _event(rule: Threshold, ending: Ending, reader: Reader, now_s: float) -> Event:
+def _event(rule: Threshold, ending: Ending, reader: Reader, now_s: float, *, alone: bool) -> Event:
     samples = reader.sub_samples[rule.base, rule.tags] if rule.tags else reader.samples[rule.base]
     failed = ending.summary.failed(rule.metric, rule.expression)
     if failed is None:
-        failed = _from_exit(rule, ending)
+        failed = _from_exit(rule, ending, alone=alone)
     reason = ""
     ok = None if failed is None else not failed
     value = ending.summary.value(rule.metric, rule.statistic)
@@ -148,15 +150,20 @@ def _zero_is_known(rule: Threshold, summary: Summary) -> bool:
     return rule.base not in words.BUILTIN and summary.is_counter(rule.metric)
 
 
-def _from_exit(rule: Threshold, ending: Ending) -> bool | None:
-    """From k6's closing words: metrics that it does not name are fine, if it judged at all."""
+def _from_exit(rule: Threshold, ending: Ending, *, alone: bool) -> bool | None:
+    """From k6's closing words: metrics that it does not name are fine, if it judged at all.
+
+    Of several thresholds on a metric that it names nobody can say which one was crossed; one `alone` was.
+    """
     if ending.unjudged:
         return None
     if ending.code == 0:
         return False
     if ending.crossed is None:
         return None
-    return None if rule.metric in ending.crossed else False
+    if rule.metric in ending.crossed:
+        return True if alone else None
+    return False
 
 
 def _unit(rule: Threshold, reader: Reader) -> str:

@@ -45,6 +45,7 @@ class Row:
     args: tuple[str, ...] = FLAGS
     profile: Profile | None = None
     outcome: Outcome = Outcome.COMPLETED
+    processes: int = 1
 
 
 def ended(by: str, how: str, **more: Any) -> dict[EventKind, dict[str, Any]]:
@@ -68,7 +69,7 @@ ENDINGS = [
     Row("healthy", USER, args=SHORT),
     Row("healthy by stages", USER, profile=Profile(ProfileKind.LOAD, (Stage(2.0, 4.0),), start=4.0)),
     Row("healthy by rate", USER, profile=replace(OPEN, stages=(Stage(2.0, 30.0),))),
-    Row("healthy in two processes", USER, args=(*SHORT, "--processes", "2")),
+    Row("healthy in two processes", USER, args=SHORT, processes=2),
     Row("healthy shape of its own", USER + """
     class Shape(LoadTestShape):
         def tick(self):
@@ -84,7 +85,7 @@ ENDINGS = [
     Row("quit in stages", USER + QUIT.format(end="quit"), ended("scenario", "runner.quit()"), profile=HELD),
     Row("quit at a rate", USER + QUIT.format(end="quit"), ended("scenario", "runner.quit()"), profile=OPEN),
     Row("quit in two processes", USER + QUIT.format(end="quit"), ended("scenario", "runner.quit()"),
-        args=(*FLAGS, "--processes", "2")),
+        processes=2),
     Row("a task quits", USER + """
             if time.time() > started + 1:
                 self.environment.runner.quit()
@@ -167,6 +168,7 @@ RAISING = [
 def test_what_was_done_is_told(row: Row, lab: Lab) -> None:
     """The events that stand for it, with who and where, and no others; no request is lost at the stop."""
     settings: dict[str, Any] = {} if row.profile is None else {"profile": row.profile}
+    settings["options"] = {"processes": {"count": row.processes, "given": False, "loopback": True}}
     args = row.args if row.profile is None else ("--spawn-rate", "40")
     outcome, sink = lab.run(row.scenario, *args, **settings)
     assert outcome is row.outcome, sink.lines

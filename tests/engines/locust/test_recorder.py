@@ -88,7 +88,7 @@ def test_failures_are_counted_by_kind_and_text() -> None:
         (FailureKind.STATUS, "500"),
         (FailureKind.TIMEOUT, "slow"),
     ]:
-        counter.failure(counter.request("GET", "/a", 1.0, 0), "GET", "/a", kind, text)
+        counter.failure(counter.request("GET", "/a", 1.0, 0), kind, text)
     ((row,), errors) = counter.take(everything=True)
     assert row[4] == {"status": 2, "timeout": 1}
     assert errors == [[1000, "GET", "/a", "status", "500", 2], [1000, "GET", "/a", "timeout", "slow", 1]]
@@ -99,7 +99,7 @@ def test_an_outage_with_a_thousand_texts_is_kept_short() -> None:
     counter, _ = recorder()
     for number in range(1000):
         tally = counter.request("GET", "/a", 1.0, 0)
-        counter.failure(tally, "GET", "/a", FailureKind.STATUS, f"id {number}")
+        counter.failure(tally, FailureKind.STATUS, f"id {number}")
     _, errors = counter.take(everything=True)
     assert len(errors) == 21
     assert sum(row[5] for row in errors) == 1000

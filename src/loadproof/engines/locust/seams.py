@@ -32,6 +32,8 @@ class Part(StrEnum):
     SHORT_WAY = "request events take Locust's own way, which costs a little of the throughput"
     BLOCKS = "a request whose `with` block raises is in no count"
     SENDING = "requests that users were stopped in are not counted"
+    WIRE = "followed redirects, repeats and answers that made the client raise are in no count"
+    INTERIM = "HttpUser takes an interim answer, such as 103, for the answer"
     LAST_REPORT = "the last second of a worker process comes with its end"
     REPORTS = "workers report every three seconds, so that live figures come later"
     LOST_WORKERS = "Locust itself decides when a worker is lost, which takes it longer"
@@ -150,6 +152,11 @@ SEAMS = (
     Seam(Part.BLOCKS, f"{_FAST}:ResponseContextManager", "_manual_result"),
     Seam(Part.SENDING, f"{_CLIENTS}:HttpSession", "_send_request_safe_mode"),
     Seam(Part.SENDING, f"{_FAST}:FastHttpSession", "_send_request_safe_mode"),
+    Seam(Part.WIRE, _URLLIB3, "_make_request", ("self", "conn", "method", "url")),
+    Seam(Part.WIRE, "geventhttpclient.client:HTTPClient", "request", ("self", "method", "request_uri")),
+    Seam(Part.WIRE, _POOL, "get_socket", ("self",)),
+    Seam(Part.INTERIM, "http.client:HTTPResponse", "_read_status", ("self",)),
+    Seam(Part.INTERIM, "urllib3.connection:HTTPConnection", "response_class"),
     Seam(Part.LAST_REPORT, "locust.runners:WorkerRunner", "_send_stats", ("self",)),
     Seam(
         Part.SPREADING, "locust.runners:Runner", "spawn_users", ("self", "user_classes_spawn_count", "wait")

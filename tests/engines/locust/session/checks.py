@@ -33,7 +33,7 @@ from loadproof.engines.locust.session import (
 from loadproof.engines.locust.session.tower import TOWER
 from loadproof.engines.locust.session.wire import Wire
 from tests.engines.locust.session.answers import answer
-from tests.engines.locust.session.scripted_server import CLOSE, HOLD, ScriptedServer
+from tests.engines.locust.session.scripted_server import CLOSE, HOLD, Reply, ScriptedServer
 from tests.engines.locust.session.tls import client_ca, server_context
 
 
@@ -306,9 +306,9 @@ def bombs_are_bounded() -> None:
 
 def interim_answers_end() -> None:
     """64 interim answers are read, a server that sends them for ever is one failed request."""
-    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     for base in (locust.HttpUser, locust.FastHttpUser):
-        for count, status in ((64, 200), (65, 0)):
+        for count, status, said in ((64, 200, b"100 Continue"), (65, 0, b"100 Continue"), (65, 0, b"103 x")):
+            interim = b"HTTP/1.1 " + said + b"\r\nLink: </a>\r\n\r\n"
             with ScriptedServer([[[interim * count + answer()]]]) as server:
                 user = _user(base, server)
                 told: list[Any] = []
@@ -321,7 +321,24 @@ def interim_answers_end() -> None:
                 assert status == 200 or "more than 64 interim responses" in str(told[0])
 
 
+def early_hints_are_no_answer() -> None:
+    """103 in one piece with the answer, before it, and cut in the middle: each call gets its own answer."""
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    pieces: list[Reply] = [
+        [hints + answer(b"one")],
+        [hints, answer(b"one")],
+        [hints[:20], hints[20:], answer(b"one")],
+    ]
+    for base in (locust.HttpUser, locust.FastHttpUser):
+        for first in pieces:
+            with ScriptedServer([[first, [answer(b"two")]]]) as server:
+                client = _user(base, server).client
+                assert [client.get("/1").text, client.get("/2").text] == ["one", "two"], (base, first)
+                assert len(server.received) == 1
+
+
 CHECKS = (
+    early_hints_are_no_answer,
     *(installed, ledger_balances, stopped_user_leaves_no_answer_behind, greenlets_share_a_session),
     *(idle_connection_closed_by_the_server, no_cycle_per_request, session_frees_its_connection),
     *(statistics_are_locusts, fallbacks_are_told_once, plans_are_kept_after_a_fallback),

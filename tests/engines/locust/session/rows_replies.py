@@ -89,7 +89,6 @@ REPLIES: dict[str, Reply] = {
     "http/1.2": [b"HTTP/1.2 200 OK\r\nContent-Length: 5\r\n\r\nhello", CLOSE],
     "100 continue": [b"HTTP/1.1 100 Continue\r\n\r\n" + answer()],
     "100 continue apart": [b"HTTP/1.1 100 Continue\r\n\r\n", answer()],
-    "103 early hints": [b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answer(), CLOSE],
     "101 switching": [
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
         CLOSE,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from locust import log
 
+from loadproof.engines.locust.entry import text
 from loadproof.engines.locust.inside.ending import Ending
-from loadproof.engines.locust.inside.entry import text
 from loadproof.engines.locust.inside.raised import Raised
 from loadproof.model import EventKind
 from loadproof.units import format_count

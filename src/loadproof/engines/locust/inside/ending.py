@@ -19,7 +19,7 @@ from locust import runners
 from locust.runners import MasterRunner, WorkerRunner
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from loadproof.engines.locust.inside.entry import text
+from loadproof.engines.locust.entry import text
 from loadproof.engines.locust.inside.raised import is_own, place
 
 if TYPE_CHECKING:

@@ -1,22 +1,32 @@
 """Requests that were sent and for which Locust fires no event, while the server may well count them.
 
-Those whose user was stopped before the answer came, and those whose answer made the scenario raise inside
-`with self.client.get(..., catch_response=True)`: an error page that is no JSON, say, just what must not be
-missing. Without them, what was issued could not equal what was recorded plus what was lost.
+- Those whose user was stopped before the answer came.
+- Those whose answer made the scenario raise inside `with self.client.get(..., catch_response=True)`: an error
+  page that is no JSON, say, just what must not be missing. What only says how the scenario goes on
+  (`self.interrupt()`, `StopUser`) is no failure: the request is what its answer is.
+- Those with `catch_response=True` and without a `with`: nobody ever says what they were.
+- Those whose answer made the client itself raise (see session/trips.py).
+
+Without them, what was issued could not equal what was recorded plus what was lost.
 """
 
 from __future__ import annotations
 
 import functools
+import gc
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from locust.clients import HttpSession, ResponseContextManager
 from locust.contrib import fasthttp
-from locust.contrib.fasthttp import FastHttpSession
+from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, FastHttpSession
 from locust.exception import ResponseError
+from requests import RequestException
 
+from loadproof.engines.locust.inside.raised import CONTROL
 from loadproof.engines.locust.seams import Part, known
-from loadproof.engines.locust.session import LEDGER
+from loadproof.engines.locust.session import LEDGER, interim, trips
+from loadproof.engines.locust.session.report import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,12 +47,21 @@ class InFlight:
         """Requests of this process that were sent and never reported, since it started."""
         return self._stopped + LEDGER.interrupted
 
-    def install(self, on_raised: Callable[..., None]) -> None:
-        """Watch the sending of the HTTP clients, and the end of their `with` blocks.
+    def settle(self) -> None:
+        """At the end: count what nobody ever said, also where a response and its facts hold each other."""
+        gc.collect()
 
-        `on_raised` gets what Locust's request event would have had, `exception` being what was raised.
-        Loadproof's own client counts in its ledger what was stopped, so only Locust's needs to be wrapped.
+    def install(self, on_request: Callable[..., None]) -> None:
+        """Watch the HTTP clients, and the end of their `with` blocks.
+
+        `on_request` gets what Locust's request event would have had. Loadproof's own client counts in its
+        ledger what was stopped and what it sent, so only Locust's needs to be wrapped.
         """
+        LEDGER.on_broken = on_request
+        if known(Part.WIRE):
+            trips.install()
+        if known(Part.INTERIM):
+            interim.install()
         sending = [
             session
             for session, part in (
@@ -51,14 +70,15 @@ class InFlight:
             )
             if self._session == "locust" or not known(part)
         ]
-        if known(Part.SENDING):
-            for session in sending:
+        for session in sending:
+            if known(Part.SENDING):
                 setattr(session, _SENDER, self._counted(getattr(session, _SENDER)))
+            session.request = _travelling(session.request)  # type: ignore[method-assign]
         if not known(Part.BLOCKS):
             return
         for response in (ResponseContextManager, fasthttp.ResponseContextManager):
-            leave = self._reported(response.__exit__, on_raised)
-            response.__exit__ = leave  # type: ignore[method-assign]
+            response.__exit__ = _reported(response.__exit__, on_request)  # type: ignore[method-assign]
+            response.__del__ = _abandoned(getattr(response, "__del__", None), on_request)  # type: ignore[union-attr]
 
     def _counted(self, send: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(send)
@@ -73,15 +93,57 @@ class InFlight:
 
         return counted
 
-    def _reported(self, leave: Callable[..., Any], on_raised: Callable[..., None]) -> Callable[..., Any]:
-        @functools.wraps(leave)
-        def reported(response: Any, kind: object, error: BaseException | None, trace: object) -> Any:
-            # Otherwise Locust has, or makes, an event of it.
-            if error is not None and response._manual_result is None and not isinstance(error, ResponseError):
-                if isinstance(error, Exception):
-                    on_raised(**{**response.request_meta, "exception": error})
-                else:
-                    self._stopped += 1
-            return leave(response, kind, error, trace)
 
-        return reported
+def _travelling(request: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(request)
+    def travelled(session: Any, method: Any, url: Any, name: Any = None, *args: Any, **kwargs: Any) -> Any:
+        called = name or session.request_name
+        slow = isinstance(session, HttpSession)
+        with trips.Trip(method, called or (path_of(None, url) if slow else url), perf_counter()) as trip:
+            response = request(session, method, url, name, *args, **kwargs)
+            if slow and not called:
+                trip.name = path_of(response, url)
+        return response
+
+    return travelled
+
+
+def _reported(leave: Callable[..., Any], on_request: Callable[..., None]) -> Callable[..., Any]:
+    @functools.wraps(leave)
+    def reported(response: Any, kind: object, error: BaseException | None, trace: object) -> Any:
+        # Otherwise Locust has, or makes, an event of it.
+        if error is not None and response._manual_result is None and not isinstance(error, ResponseError):
+            played_on = isinstance(error, CONTROL) or not isinstance(error, Exception)
+            failure = _failure(response) if played_on else error
+            on_request(**{**response.request_meta, "exception": failure})
+        return leave(response, kind, error, trace)
+
+    return reported
+
+
+def _abandoned(
+    delete: Callable[[Any], None] | None, on_request: Callable[..., None]
+) -> Callable[[Any], None]:
+    def abandoned(response: Any) -> None:
+        state = response.__dict__
+        if state.get("_catch_response") and not state.get("_entered") and _has_meta(response):
+            state["_entered"] = True
+            on_request(**{**response.request_meta, "exception": _failure(response)})
+        if delete is not None:
+            delete(response)
+
+    return abandoned
+
+
+def _has_meta(response: Any) -> bool:
+    return "meta" in response.__dict__ or "request_meta" in response.__dict__
+
+
+def _failure(response: Any) -> BaseException | None:
+    """What its answer alone makes of a request: the exception of a failed one, None for a good one."""
+    try:
+        response.raise_for_status()
+    except (RequestException, *FAILURE_EXCEPTIONS) as error:
+        return error
+    known: BaseException | None = response.request_meta["exception"]
+    return known

@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -19,19 +18,19 @@ from gevent.lock import BoundedSemaphore
 from locust import events, runners
 from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
-from locust.stats import StatsError
 
 from loadproof.clock import wall_clock
-from loadproof.engines.exemplars import Exemplars, described_response
+from loadproof.engines.exemplars import Exemplars
 from loadproof.engines.locust import seams, session
 from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.inside import guard, spreading, stopping
 from loadproof.engines.locust.inside.course import Course
-from loadproof.engines.locust.inside.failures import classify
 from loadproof.engines.locust.inside.heartbeat import Heartbeat
 from loadproof.engines.locust.inside.in_flight import InFlight
+from loadproof.engines.locust.inside.intake import Intake
 from loadproof.engines.locust.inside.recorder import LateRecorder, Recorder
 from loadproof.engines.locust.inside.task_loop import current_lateness_s
+from loadproof.engines.locust.inside.traffic import Traffic
 from loadproof.engines.locust.machines.worker_side import WorkerSide
 from loadproof.engines.locust.machines.workers import Workers
 from loadproof.engines.locust.open_model.open_model import OpenModel
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.settings import Settings
 
 _REPORT_KEY = "loadproof"
-_TEXT_LIMIT = 500
+_WRITTEN = "the scenario writes Locust's statistics itself (stats.log_request), without a request event"
 
 
 class Plugin:
@@ -74,6 +73,8 @@ class Plugin:
         self._course = Course(settings, self._clock, self._event)
         self._fallbacks: set[str] = set()
         """Features that Loadproof's HTTP client left to Locust's, told once each."""
+        self._untold = 0
+        """Requests of all processes that no row could be made of."""
         self._refusals: list[str] = []
         """Why the target guard refused connections in this process; grows by itself."""
         self._refusals_told: set[str] = set()
@@ -86,6 +87,8 @@ class Plugin:
             else:
                 self._open = OpenModel(settings, self._clock, self._event)
             self._recorder = LateRecorder(self._clock, current_lateness_s)
+        self._intake = Intake(self._clock, self._recorder, self._exemplars)
+        self._traffic = Traffic(self._clock, self._event)
         hand_over = self._open.hand_over if self._open is not None else None
         self._workers = Workers(settings, self._clock, self._event, self._send, hand_over)
 
@@ -99,14 +102,18 @@ class Plugin:
         runners.WORKER_REPORT_INTERVAL = 1.0
         if self._settings.guard:
             self._refusals = guard.install(Policy.from_json(self._settings.guard))
-        self._in_flight.install(self._on_request)
+        self._in_flight.install(self._intake.request)
         if self._settings.session == "loadproof":
             session.install()
+        if seams.known(Part.STATISTICS):
+            from loadproof.engines.locust.session import statistics  # it takes hold of what it stands on
+
+            statistics.install()
         self._worker.install()
         self._course.raised.install()
         stopping.install()
         events.init.add_listener(self._on_init)
-        events.request.add_listener(Listener(self._on_request, self._on_success))
+        events.request.add_listener(Listener(self._intake.request, self._intake.success))
 
     def _on_init(self, environment: Any, runner: Any, **_: Any) -> None:
         self._runner = runner
@@ -132,6 +139,7 @@ class Plugin:
                 self._channel.close()
             events.report_to_master.add_listener(self._on_report_to_master)
             # Locust's own last report waits for `quit`; a report at the stop makes its last second complete.
+            events.test_stop.add_listener(lambda **_: self._in_flight.settle())
             events.test_stop.add_listener(lambda **_: seams.send_last_report(runner))
             return
         if self._settings.trials:
@@ -161,40 +169,6 @@ class Plugin:
         # --run-time would be short by as long as the locustfile took to load (0.8 s of 2 s, seen).
         gevent.get_hub().loop.update_now()
 
-    def _on_request(
-        self,
-        request_type: str,
-        name: str,
-        response_time: float | None,
-        response_length: int | None,
-        exception: Exception | str | None = None,
-        response: Any = None,
-        **_: Any,
-    ) -> None:
-        tally = self._recorder.request(request_type, name, response_time, response_length)
-        if exception is not None:
-            kind = classify(exception, getattr(response, "status_code", None))
-            text = StatsError.parse_error(exception)[:_TEXT_LIMIT]
-            self._recorder.failure(tally, request_type, name, kind, text)
-        if response_time is not None and response_time >= tally.floor_ms:
-            key = (request_type, name)
-            described = partial(
-                described_response,
-                *(key, self._clock(), response_time, response_length, response, exception),
-            )
-            tally.floor_ms = self._exemplars.keep(key, response_time, described)
-
-    def _on_success(
-        self, method: str, name: str, response_time_ms: float, length: int, response: Any
-    ) -> None:
-        tally = self._recorder.request(method, name, response_time_ms, length)
-        if response_time_ms >= tally.floor_ms:
-            key = (method, name)
-            described = partial(
-                described_response, key, self._clock(), response_time_ms, length, response, None
-            )
-            tally.floor_ms = self._exemplars.keep(key, response_time_ms, described)
-
     # --- reports -------------------------------------------------------------------------------------
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
@@ -212,6 +186,8 @@ class Plugin:
             "refusals": self._refusals,
             "health": self._heartbeat.take(),
             "course": self._course.report(),
+            "traffic": self._traffic.report(self._recorder.take_statuses()),
+            "untold": self._intake.take_untold(),
             **self._worker.report(sum(row[3] for row in slices)),
         }
         if self._open is not None:
@@ -225,6 +201,8 @@ class Plugin:
             return
         self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
         self._course.add_report(report["course"])
+        self._traffic.add(report["traffic"])
+        self._tell_untold(report["untold"])
         self._tell_fallbacks(report["fallbacks"])
         self._tell_refusals(report["refusals"])
         self._send({"t": "health", "rows": report["health"]})
@@ -251,6 +229,9 @@ class Plugin:
         elif self._paced.pace_s is not None:
             self._send({"t": "paced", "rows": self._paced.rows(), "pace_s": self._paced.pace_s})
         self._course.tell(everything=everything)
+        self._traffic.add(self._traffic.report(self._recorder.take_statuses()))
+        self._traffic.tell(everything=everything)
+        self._tell_untold(self._intake.take_untold())
         self._tell_fallbacks(session.LEDGER.fallbacks)
         self._tell_refusals(self._refusals)
         if health := self._heartbeat.take():
@@ -273,6 +254,12 @@ class Plugin:
         for reason in sorted(set(reasons) - self._refusals_told):
             self._refusals_told.add(reason)
             self._event(EventKind.TARGET_REFUSED, reason)
+
+    def _tell_untold(self, reasons: dict[str, int]) -> None:
+        for why, count in reasons.items():
+            self._untold += count
+            message = f"{count} requests are in no count: {why}"
+            self._event(EventKind.UNTOLD, message, count=count, why=why)
 
     def _send_exemplars(self, rows: list[dict[str, Any]]) -> None:
         if rows:
@@ -322,6 +309,7 @@ class Plugin:
         runner.greenlet.kill(block=True)
 
     def _on_quit(self, exit_code: int, **_: Any) -> None:
+        self._in_flight.settle()
         self._report(everything=True)
         if self._open is not None:
             self._open.tell_dropped()
@@ -338,9 +326,12 @@ class Plugin:
             )
             self._event(EventKind.SCENARIO_ERROR, message, count=not_durations)
         total = self._runner.stats.total.num_requests
-        if total > recorded:
+        if self._course.raised.own:
             message = f"Locust counted {total} requests, Loadproof recorded {recorded}"
             self._event(EventKind.RECORDER_MISMATCH, message, locust=total, recorded=recorded)
+        elif total > recorded + self._untold:
+            # Each request event comes to both: whoever has more was written to by other hands.
+            self._tell_untold({_WRITTEN: total - recorded - self._untold})
         atexit.unregister(self._report)
         self._send({"t": "end", "recorded": recorded, "exit_code": exit_code})
         self._channel.shutdown(socket.SHUT_WR)

@@ -21,7 +21,7 @@ from locust import TaskSet, User, events
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import DefaultTaskSet
 
-from loadproof.engines.locust.inside.entry import text
+from loadproof.engines.locust.entry import text
 from loadproof.engines.locust.session.report import Listener, is_locusts_own
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from loadproof.engines.locust.entry import LONGEST_MS, method_text, name_text
 from loadproof.histogram import Histogram
 
 if TYPE_CHECKING:
@@ -24,19 +25,27 @@ Row = list[Any]
 """[second, method, name, requests, {failure kind: count}, received bytes, response histogram, service
 histogram or None where it is the same, that of failed requests or None where none failed]"""
 
+StatusRow = tuple[str, str, dict[int, int]]
+"""method, name, {status: answers}; 0 stands for no status."""
+
 _ERRORS_PER_SECOND = 20
 """Distinct error texts kept per second; the rest counts as one: an outage must not flood the run."""
 OTHER_ERRORS = "other errors"
-_LONGEST_MS = 1e12
-"""31 years: what is longer is no time that somebody measured, and would not fit into a histogram's sum."""
 
 
 class _Tally:
     """One endpoint during one second."""
 
-    __slots__ = ("failures", "floor_ms", "late", "received_bytes", "times_s", "untimed", "wrong")
+    __slots__ = (
+        *("failures", "floor_ms", "key", "late", "received_bytes", "statuses", "times_s", "untimed"),
+        "wrong",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, key: tuple[str, str]) -> None:
+        self.key = key
+        """Method and name."""
+        self.statuses: dict[int, int] = {}
+        """Answers by their HTTP status; 0 for none."""
         self.times_s: list[float] = []
         self.late: list[tuple[int, float]] | None = None
         """Position in `times_s` and lateness in seconds of requests of the open model."""
@@ -62,17 +71,20 @@ class Recorder:
         self._errors: dict[tuple[str, str, str, str], int] = {}
         self._rows: list[Row] = []
         self._error_rows: list[Row] = []
+        self._statuses: list[StatusRow] = []
 
-    def request(self, method: str, name: str, response_time_ms: float | None, length: int | None) -> _Tally:
+    def request(self, method: Any, name: Any, response_time_ms: float | None, length: int | None) -> _Tally:
         """Count one finished request; the tally returned takes its failure, if it failed."""
         now = self._clock()
         if now >= self._second + 1:
             self._rotate(int(now))
-        key = (method, name)
-        tally = self._tallies.get(key)
+        try:
+            tally = self._tallies.get((method, name))
+        except Exception:  # noqa: BLE001  # an object without a hash: it is named by its text
+            tally = None
         if tally is None:
-            tally = self._tallies[key] = _Tally()
-        if response_time_ms is not None and 0 <= response_time_ms < _LONGEST_MS:
+            tally = self._tally(method, name)
+        if response_time_ms is not None and 0 <= response_time_ms < LONGEST_MS:
             tally.times_s.append(response_time_ms / 1000)
         else:
             # A request without a time is a request; a time of 0 would be invented.
@@ -83,17 +95,22 @@ class Recorder:
         self.recorded += 1
         return tally
 
-    def failure(
-        self, tally: _Tally, method: str, name: str, kind: FailureKind, text: str, *, timed: bool = True
-    ) -> None:
+    def failure(self, tally: _Tally, kind: FailureKind, text: str, *, timed: bool = True) -> None:
         """Say that the request just counted in `tally` failed, and how; `timed`: it has a time."""
         tally.failures[kind.value] = tally.failures.get(kind.value, 0) + 1
         if timed and tally.times_s:
             tally.wrong.append(len(tally.times_s) - 1)
-        key = (method, name, kind.value, text)
+        key = (*tally.key, kind.value, text)
         if key not in self._errors and len(self._errors) >= _ERRORS_PER_SECOND:
             key = ("", "", kind.value, OTHER_ERRORS)
         self._errors[key] = self._errors.get(key, 0) + 1
+
+    def _tally(self, method: Any, name: Any) -> _Tally:
+        key = (method_text(method), name_text(name))
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = _Tally(key)
+        return tally
 
     def take(self, *, everything: bool = False) -> tuple[list[Row], list[Row]]:
         """The finished seconds since the last call, as (slice rows, error rows).
@@ -108,12 +125,19 @@ class Recorder:
         self._rows, self._error_rows = [], []
         return rows, errors
 
+    def take_statuses(self) -> list[StatusRow]:
+        """Answers by status of the finished seconds since the last call."""
+        rows, self._statuses = self._statuses, []
+        return rows
+
     def _rotate(self, second: int) -> None:
         for (method, name), tally in self._tallies.items():
             response, service, wrong = _histograms(tally)
             counts = [len(tally.times_s) + tally.untimed, tally.failures, tally.received_bytes]
             times = [None if one is None else one.to_bytes() for one in (response, service, wrong)]
             self._rows.append([self._second, method, name, *counts, *times])
+            if tally.statuses:
+                self._statuses.append((method, name, tally.statuses))
         self._error_rows += [[self._second, *key, count] for key, count in self._errors.items()]
         self._tallies, self._errors = {}, {}
         self._second = max(second, self._second)
@@ -131,10 +155,10 @@ class LateRecorder(Recorder):
         super().__init__(clock)
         self._lateness_s = lateness_s
 
-    def request(self, method: str, name: str, response_time_ms: float | None, length: int | None) -> _Tally:
+    def request(self, method: Any, name: Any, response_time_ms: float | None, length: int | None) -> _Tally:
         tally = super().request(method, name, response_time_ms, length)
         lateness_s = self._lateness_s()
-        if lateness_s and response_time_ms is not None and 0 <= response_time_ms < _LONGEST_MS:
+        if lateness_s and response_time_ms is not None and 0 <= response_time_ms < LONGEST_MS:
             if tally.late is None:
                 tally.late = []
             tally.late.append((len(tally.times_s) - 1, lateness_s))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from loadproof.engines.locust.session.head import Head, head_of
+from loadproof.engines.locust.session.interim import INTERIM_LIMIT
 
 if TYPE_CHECKING:
     from loadproof.engines.locust.session.wire import Wire
+
+# An interim answer, other than the one that makes the connection another protocol's.
+_INTERIM = re.compile(rb"HTTP/1\.1 1(?!01)[0-9][0-9][ \r]").match
+_SHORTEST = b"HTTP/1.1 100 "
 
 # http.client's limit for one line. A head that is longer may be legal, but it is not common.
 _HEAD_LIMIT = 65536
@@ -41,6 +47,8 @@ def receive(
         end = received.find(b"\r\n\r\n")
     head = head_of(received[: end + 2])
     if head is None:
+        if _INTERIM(received):
+            return receive(wire, _after_interim(wire, received, end, timeout_s), head_only, timeout_s, trim)
         raise Unplain(received)
     length = head.length
     if head_only or head.status in (204, 304):
@@ -56,6 +64,27 @@ def receive(
             raise Unplain(received)
         return head, body[:length], False
     return head, body, head.keep
+
+
+def _after_interim(wire: Wire, received: bytes, end: int, timeout_s: float | None) -> bytes:
+    """Skip interim answers, the first of which ends at `end`; returns the first bytes of what follows."""
+    skipped = 0
+    rest = received
+    while _INTERIM(rest):
+        if end < 0:
+            if len(rest) > _HEAD_LIMIT:
+                raise Unplain(received)
+            piece = _more(wire, received, timeout_s)
+        else:
+            skipped += 1
+            rest = rest[end + 4 :]
+            if skipped > INTERIM_LIMIT:
+                raise Unplain(received)  # http.client says what is wrong with it
+            piece = b"" if len(rest) >= len(_SHORTEST) else _more(wire, received, timeout_s)
+        received += piece
+        rest += piece
+        end = rest.find(b"\r\n\r\n")
+    return rest
 
 
 def _rest(wire: Wire, received: bytes, body: bytes, missing: int, timeout_s: float | None) -> bytes:

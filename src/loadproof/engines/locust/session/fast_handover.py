@@ -13,9 +13,11 @@ from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPProtocolViolationError, HTTPSocketPoolResponse
 from locust.contrib.fasthttp import FastResponse, LocustUserAgent
 
-from loadproof.engines.locust.session.handover import DECODED_LIMIT, INTERIM_LIMIT
+from loadproof.engines.locust.session.handover import DECODED_LIMIT
+from loadproof.engines.locust.session.interim import INTERIM_LIMIT
 from loadproof.engines.locust.session.replay import replay_of
 from loadproof.engines.locust.session.tickets import ResumingContext
+from loadproof.engines.locust.session.trips import sent
 
 if TYPE_CHECKING:
     import weakref
@@ -65,12 +67,15 @@ class _Borrowed:
                     raise pending.connect_error or OSError("no connection")
                 sock = pending.wire.release()
                 sock.settimeout(pool.network_timeout)
+                sent()
                 return replay_of(sock, pending.prefix, pending.send_error, pending.read_error)
             wire = session.idle_wire(self.origin, perf_counter())
             if wire is None:
-                return pool._create_socket()
-            sock = wire.release()
-            sock.settimeout(pool.network_timeout)
+                sock = pool._create_socket()
+            else:
+                sock = wire.release()
+                sock.settimeout(pool.network_timeout)
+            sent()
         except BaseException:
             pool._semaphore.release()
             raise

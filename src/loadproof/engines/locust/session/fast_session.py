@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent.ssl
 from geventhttpclient.connectionpool import ConnectionPool
-from locust.contrib.fasthttp import (
-    FAILURE_EXCEPTIONS,
-    insecure_ssl_context_factory,
-)
+from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, insecure_ssl_context_factory
 from locust.contrib.fasthttp import FastHttpSession as LocustFastHttpSession
 
 from loadproof.engines.locust.session import defaults
@@ -44,6 +41,7 @@ from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.replay import replayed
 from loadproof.engines.locust.session.report import tell
 from loadproof.engines.locust.session.tickets import Tickets
+from loadproof.engines.locust.session.trips import Trip
 from loadproof.engines.locust.session.wire import SendError, Wire
 
 if TYPE_CHECKING:
@@ -204,9 +202,10 @@ class FastHttpSession(LocustFastHttpSession):
                         headers, basic(auth) if auth else self.auth_header, payload is not data
                     ),
                 )
-                response, failure = self._fall_back(
-                    method, built_url, payload, options, allow_redirects, stream
-                )
+                with Trip(method, name or url, start):
+                    response, failure = self._fall_back(
+                        method, built_url, payload, options, allow_redirects, stream
+                    )
             now = perf_counter()
             LEDGER.answered += 1
         except BaseException as error:
@@ -343,6 +342,8 @@ class FastHttpSession(LocustFastHttpSession):
             self.keep_wire(origin, wire, now)
         else:
             self._close(origin, wire)
+        hosts = LEDGER.hosts
+        hosts[origin] = hosts.get(origin, 0) + 1
         sent = (call, target, head, cookie, payload, body, raw)
         elapsed = now - start
         response: Any

@@ -7,7 +7,6 @@ The classes bear urllib3's names because these stand in its error messages.
 
 from __future__ import annotations
 
-import http.client
 import weakref
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ import urllib3.connectionpool
 from locust.clients import LocustHttpAdapter
 from urllib3.exceptions import DecodeError
 
+from loadproof.engines.locust.session.interim import Answer
 from loadproof.engines.locust.session.replay import replay_of, replayed
 from loadproof.engines.locust.session.target import tls_scheme
 from loadproof.engines.locust.session.tickets import ResumingContext, shared_context
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 # Decoded bytes of one compressed answer. A bomb of 1 MB decodes to 1 GB; a load test that needs more than
 # this from one answer measures its own decompression.
 DECODED_LIMIT = 128 * 2**20
-
-# Interim answers (100 Continue) that may come before the answer itself. A server that sends them for ever
-# keeps every read within its timeout; neither http.client nor geventhttpclient ever gives up on it.
-INTERIM_LIMIT = 64
 
 
 class Pending:
@@ -109,21 +105,10 @@ class _Borrowed:
             session.keep_wire(self.origin, Wire(sock), perf_counter())
 
 
-class _Answer(http.client.HTTPResponse):
-    _interim = 0
-
-    def _read_status(self) -> Any:
-        status = super()._read_status()  # type: ignore[misc]  # typeshed does not show it
-        self._interim += 1
-        if self._interim > INTERIM_LIMIT + 1:
-            raise http.client.BadStatusLine(f"more than {INTERIM_LIMIT} interim responses")
-        return status
-
-
 class HTTPConnection(urllib3.connection.HTTPConnection):
     """urllib3's plain connection, the number of interim answers bounded."""
 
-    response_class = _Answer
+    response_class = Answer
 
 
 class HTTPConnectionPool(_Borrowed, urllib3.connectionpool.HTTPConnectionPool):
@@ -135,7 +120,7 @@ class HTTPConnectionPool(_Borrowed, urllib3.connectionpool.HTTPConnectionPool):
 class HTTPSConnection(urllib3.connection.HTTPSConnection):
     """urllib3's TLS connection, which goes on with the TLS session of the user's last one."""
 
-    response_class = _Answer
+    response_class = Answer
     lender: weakref.ref[HttpSession] | None = None
     origin: Origin
 

@@ -25,9 +25,10 @@ from loadproof.engines.locust.session.http_plan import NotPlain, Plan, new_plan
 from loadproof.engines.locust.session.jar import Asked, SessionHeaders, SessionJar
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
-from loadproof.engines.locust.session.report import conclude
+from loadproof.engines.locust.session.report import conclude, path_of
 from loadproof.engines.locust.session.response import LazyResponse, answered
 from loadproof.engines.locust.session.tickets import Tickets
+from loadproof.engines.locust.session.trips import Trip
 from loadproof.engines.locust.session.wire import SendError, Wire
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ class HttpSession(LocustHttpSession):
                 response = None
             if response is None:
                 options.update(headers=headers, allow_redirects=allow_redirects, timeout=timeout)
-                response = self._replay(start, method, complete_url, data=data, json=json, **options)
+                response = self._replay(start, method, complete_url, name, data=data, json=json, **options)
             now = perf_counter()
             LEDGER.answered += 1
         except BaseException as error:
@@ -358,6 +359,8 @@ class HttpSession(LocustHttpSession):
             self.keep_wire(origin, wire, now)
         else:
             self._close(origin, wire)
+        hosts = LEDGER.hosts
+        hosts[origin] = hosts.get(origin, 0) + 1
         length = 0 if sent is None else len(sent)
         made: Any = (self, call, target, head, cookie, body, length, self.explicit_name, now - start)
         response = LazyResponse(made, raw, head.status, self.request_event, catch_response)
@@ -365,12 +368,14 @@ class HttpSession(LocustHttpSession):
             extract_cookies_to_jar(self.cookies, response.request, answered(head))
         return response
 
-    def _replay(self, start: float, method: str, url: str, **kwargs: Any) -> Any:
+    def _replay(self, start: float, method: str, url: str, name: str | None, **kwargs: Any) -> Any:
         """Let python-requests finish what `_serve` began (or begin it, when there was no connection)."""
         before = perf_counter() - start if self.pending is not None else 0.0
         self.__dict__["_replaying"] = self._replaying + 1
         try:
-            response = self._send_request_safe_mode(method, url, **kwargs)
+            with Trip(method, name or path_of(None, url), start) as trip:
+                response = self._send_request_safe_mode(method, url, **kwargs)
+                trip.name = name or path_of(response, url)
         finally:
             self.__dict__["_replaying"] = self._replaying - 1
             pending, self.pending = self.pending, None

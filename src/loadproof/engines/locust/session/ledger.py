@@ -6,10 +6,14 @@ A recorder reads it at the end of a run and asserts that nothing was lost on the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from loadproof.engines.locust.entry import method_text, name_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from loadproof.engines.locust.session.trips import Trip
 
 
 class Ledger:
@@ -23,7 +27,10 @@ class Ledger:
       its block is left, and never if the block raises: that is Locust's rule, and ``unreported`` shows it.
     """
 
-    __slots__ = ("_listeners", "answered", "fallbacks", "interrupted", "issued", "raised", "reported")
+    __slots__ = (
+        *("_listeners", "answered", "fallbacks", "hosts", "interrupted", "issued", "on_broken", "raised"),
+        *("reported", "wire"),
+    )
 
     def __init__(self) -> None:
         self.issued = 0
@@ -32,6 +39,12 @@ class Ledger:
         self.interrupted = 0
         self.reported = 0
         self.fallbacks: dict[str, int] = {}
+        self.hosts: dict[Any, int] = {}
+        """Requests by where they went: (scheme, host, port), or host:port as text."""
+        self.wire: dict[tuple[Any, Any], list[int]] = {}
+        """By method and name: hops of redirects and repeats, beside the requests that are reported."""
+        self.on_broken: Callable[..., None] = lambda **_: None
+        """Gets the fields of a request that left and whose answer made the client raise: no event has it."""
         self._listeners: list[Callable[[str], None]] = []
 
     @property
@@ -48,6 +61,15 @@ class Ledger:
         """Count one call that raised; GreenletExit and its like are a user that was stopped."""
         self.raised += 1
         self.interrupted += not isinstance(error, Exception)
+
+    def travelled(self, method: Any, name: Any, trip: Trip) -> None:
+        """Count what a call sent beside its one request, and where all of it went."""
+        for host in trip.hosts:
+            self.hosts[host] = self.hosts.get(host, 0) + 1
+        if trip.hops or trip.repeats:
+            counts = self.wire.setdefault((method_text(method), name_text(name)), [0, 0])
+            counts[0] += trip.hops
+            counts[1] += trip.repeats
 
     def on_fallback(self, listener: Callable[[str], None]) -> None:
         """Call `listener(feature)` the first time that each feature falls back to Locust's own client."""

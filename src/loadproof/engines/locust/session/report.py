@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from locust import log
 from locust.clients import ResponseContextManager
@@ -12,6 +13,7 @@ from locust.event import EventHook
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser
 from locust.runners import Runner
 
+from loadproof.engines.locust.entry import text
 from loadproof.engines.locust.seams import stop_test
 from loadproof.engines.locust.session.ledger import LEDGER
 
@@ -92,6 +94,18 @@ def tell(event: Any, response: Any, meta: dict[str, Any]) -> None:
         except Exception:  # noqa: BLE001  # as Locust does: a listener's mistake is told and ends no user
             logging.error("Uncaught exception in event handler: \n%s", traceback.format_exc())
             log.unhandled_greenlet_exception = True
+
+
+def path_of(response: Any, url: Any) -> str:
+    """The name that Locust gives a request without one: the path of what was asked for first."""
+    first = None if response is None else (response.history[0] if response.history else response).request
+    if first is not None and first.path_url:
+        return str(first.path_url)
+    try:
+        parts = urlsplit(text(url))
+    except ValueError:
+        return text(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 class CountedResponse(ResponseContextManager):

@@ -6,18 +6,36 @@ from time import time
 from typing import Any
 
 import locust.stats
-from locust.stats import RequestStats
+from locust.stats import EntriesDict, RequestStats, StatsEntry
+
+from loadproof.engines.locust.entry import (
+    LONGEST_MS,
+    MOST_BYTES,
+    length_bytes,
+    method_text,
+    milliseconds,
+    text,
+)
 
 _original_log_request: Any = RequestStats.log_request
+_original_missing: Any = EntriesDict.__missing__
+_original_log_error: Any = RequestStats.log_error
 
 
-def _log_request(self: RequestStats, method: str, name: str, response_time: Any, content_length: int) -> None:
+def _log_request(self: Any, method: str, name: str, response_time: Any, content_length: int) -> None:
     """Do what `RequestStats.log_request` does; every field of both entries is right when it returns.
 
     That is Locust's `StatsEntry.log` with its `_log_time_of_request` and `_log_response_time`, for both.
     """
-    if response_time is None:
-        _original_log_request(self, method, name, response_time, content_length)
+    if not (
+        response_time.__class__ is float
+        and response_time < LONGEST_MS
+        and type(name) is str
+        and type(method) is str
+        and type(content_length) is int
+        and content_length < MOST_BYTES
+    ):
+        _log_odd_request(self, method, name, response_time, content_length)
         return
     now = time()
     second = int(now)
@@ -38,6 +56,39 @@ def _log_request(self: RequestStats, method: str, name: str, response_time: Any,
             entry.max_response_time = response_time
         entry.response_times[rounded] += 1
         entry.total_content_length += content_length
+
+
+def _log_odd_request(
+    self: RequestStats, method: Any, name: Any, response_time: Any, content_length: Any
+) -> None:
+    """Log what has other types than Locust's own clients give: an odd name ends its reports and tables."""
+    time_ms = milliseconds(response_time)
+    if time_ms is not None and not 0 <= time_ms < LONGEST_MS:
+        time_ms = None
+    _original_log_request(self, method_text(method), method_text(name), time_ms, length_bytes(content_length))
+
+
+def _log_odd_error(self: RequestStats, method: Any, name: Any, error: Any) -> None:
+    """The same for a failure."""
+    if not isinstance(error, Exception):
+        error = text(error)
+    _original_log_error(self, method_text(method), method_text(name), error)
+
+
+def _new_entry(self: EntriesDict, key: tuple[Any, Any]) -> StatsEntry:
+    """The entry of a name that is new: with a name that Locust can send to its master."""
+    entry: StatsEntry = _original_missing(self, key)
+    entry.name, entry.method = text(entry.name), text(entry.method)
+    return entry
+
+
+def install() -> None:
+    """Let Locust's statistics take requests of any types, whichever session is used."""
+    if RequestStats.log_request is _original_log_request:
+        RequestStats.log_request = _log_odd_request  # type: ignore[method-assign]
+    if RequestStats.log_error is _original_log_error:
+        RequestStats.log_error = _log_odd_error  # type: ignore[method-assign]
+    EntriesDict.__missing__ = _new_entry  # type: ignore[method-assign]
 
 
 def install_statistics() -> None:

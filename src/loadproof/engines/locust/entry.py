@@ -11,9 +11,9 @@ import math
 from datetime import timedelta
 from typing import Any, Final
 
-_LONGEST_MS: Final = 1e12
+LONGEST_MS: Final = 1e12
 """31 years: what is longer is no time that somebody measured, and would not fit into a histogram's sum."""
-_MOST_BYTES: Final = 2**53
+MOST_BYTES: Final = 2**53
 """Of one answer; sums of them stay within what a run file and JSON can hold exactly."""
 _NAME_LIMIT: Final = 2_000
 """Characters of a name: a body that is put into one by mistake must not fill the run."""
@@ -22,11 +22,12 @@ _NAME_LIMIT: Final = 2_000
 def text(value: object) -> str:
     """Any value as text; an object whose own text raises is named by its class."""
     if type(value) is str:
-        return value
+        # A lone surrogate, as in a file name read from a disk, can be written to no file and no socket.
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     try:
-        return "".join(str(value))
+        return text("".join(str(value)))
     except Exception:  # noqa: BLE001  # code of the scenario's, called only to name something
         return f"<{type(value).__name__}>"
 
@@ -42,15 +43,25 @@ def method_text(value: object) -> str:
     return "" if value is None else name_text(value)
 
 
-def duration_ms(value: Any) -> float | None:
-    """A time in milliseconds; None for what is no duration: negative, NaN, endless, or no number at all."""
-    if isinstance(value, timedelta):
-        value = value / timedelta(milliseconds=1)
-    try:
-        number = float(value)
-    except Exception:  # noqa: BLE001  # any class may refuse in its own way: then there is no time
+def milliseconds(value: Any) -> float | None:
+    """A time in milliseconds, NaN for what is no number at all; None stays None."""
+    if value is None:
         return None
-    return number if 0 <= number < _LONGEST_MS else None
+    if isinstance(value, timedelta):
+        return value / timedelta(milliseconds=1)
+    try:
+        return float(value)
+    except Exception:  # noqa: BLE001  # any class may refuse in its own way: then there is no time
+        return math.nan
+
+
+def status_of(response: Any) -> int:
+    """The HTTP status of an answer; 0 for what has none, such as those of other protocols."""
+    try:
+        status = response.status_code
+        return int(status) if isinstance(status, int) and 100 <= status <= 999 else 0
+    except Exception:  # noqa: BLE001  # an object of the scenario's own: it need not have one
+        return 0
 
 
 def length_bytes(value: Any) -> int:
@@ -59,7 +70,7 @@ def length_bytes(value: Any) -> int:
         number = float(value or 0)
     except Exception:  # noqa: BLE001  # any class may refuse in its own way: then there is no length
         return 0
-    return int(number) if math.isfinite(number) and 0 < number < _MOST_BYTES else 0
+    return int(number) if math.isfinite(number) and 0 < number < MOST_BYTES else 0
 
 
 def failure_of(value: Any) -> Any:

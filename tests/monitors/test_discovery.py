@@ -12,6 +12,7 @@ import pytest
 
 from loadproof.cli.watching import watching_findings
 from loadproof.demo import DemoOptions, RunningDemo, running
+from loadproof.engines import TRAITS
 from loadproof.errors import ConfigError
 from loadproof.model import ConsistencyCheck, Plan, Profile, ProfileKind, Watch
 from loadproof.monitors.discovery import databases, discover, is_local
@@ -172,7 +173,7 @@ def test_the_plan_has_monitors_and_checks(tmp_path: Path) -> None:
         "monitors:\n  host: false\nconsistency:\n  money:\n    sql: SELECT 1\n    settle: 2s\n"
     )
     request = PlanRequest(scenario="locustfile.py", folder=tmp_path)
-    plan = build_plan(request, {".py": "locust"}, read_config(request))
+    plan = build_plan(request, TRAITS, read_config(request))
     assert plan.monitors["host"] == []
     (check,) = plan.consistency
     assert (check.name, check.settings["settle"]) == ("money", 2.0)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from loadproof.engines import TRAITS
 from loadproof.errors import ConfigError
 from loadproof.model import Profile, ProfileKind, Stage
 from loadproof.plan import PlanRequest, build_plan, read_config
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadproof.model import Plan
-
-SUFFIXES = {".py": "locust", ".js": "k6"}
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 def _plan(folder: Path, scenario: str | None = "locustfile.py", **given: Any) -> Plan:
     request = PlanRequest(scenario=scenario, folder=folder, **given)
-    return build_plan(request, SUFFIXES, read_config(request))
+    return build_plan(request, TRAITS, read_config(request))
 
 
 @pytest.mark.parametrize("scenario", ["locustfile.py", "script.js"])

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
+from loadproof.engines import TRAITS
 from loadproof.errors import ConfigError
 from loadproof.model import Plan, Profile, ProfileKind, Stage
 from loadproof.plan import PlanRequest, build_plan, read_config
-from loadproof.plan.variables import parse_env
-
-SUFFIXES = {".py": "locust", ".js": "k6"}
+from loadproof.plan.options import parse_env
 
 CONFIG = """\
 target: http://user:hunter2@localhost:8000/
@@ -48,7 +47,7 @@ def bare(tmp_path: Path) -> Path:
 
 def _plan(folder: Path, scenario: str | None, **given: Any) -> Plan:
     request = PlanRequest(scenario=scenario, folder=folder, **given)
-    return build_plan(request, SUFFIXES, read_config(request))
+    return build_plan(request, TRAITS, read_config(request))
 
 
 def _problems(folder: Path, scenario: str | None, **given: Any) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from loadproof.cli.scenario import with_request
 from loadproof.errors import ExitCode
 from loadproof.pipeline.planning import plan_and_engine
 from loadproof.plan import PlanRequest
-from loadproof.plan.machines import ANY_INTERFACE
+from loadproof.plan.options import ANY_INTERFACE
 from loadproof.safety.redact import redact_text, redact_url
 from loadproof.units import format_duration
 

@@ -12,8 +12,7 @@ import typer
 
 from loadproof.cli.scenario import split_arguments
 from loadproof.errors import ConfigError, Problem
-from loadproof.plan.machines import parse_address
-from loadproof.plan.variables import parse_env
+from loadproof.plan.options import parse_address, parse_env
 from loadproof.units import parse_duration
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.model import EngineTraits
 
 if TYPE_CHECKING:
     from loadproof.model import Event, Inspection, Outcome, Plan, Reading, Slice
@@ -58,9 +59,17 @@ ENGINES: dict[str, str] = {
 }
 """Name to where the class is; imported when used, so that one engine's libraries never burden another."""
 
-SUFFIXES: dict[str, str] = {".py": "locust", ".js": "k6", ".ts": "k6", ".tar": "k6", ".jmx": "jmeter"}
-"""The engine that a scenario's file name suggests."""
+TRAITS: dict[str, EngineTraits] = {
+    "locust": EngineTraits(
+        (".py",), load_flags=True, poisson=True, workers=True, sessions=("loadproof", "locust")
+    ),
+    "k6": EngineTraits((".js", ".ts", ".tar"), own_flags=("--vus", "--duration")),
+    "jmeter": EngineTraits((".jmx",)),
+}
+"""What plans must know of each, without importing it."""
 
+SUFFIXES: dict[str, str] = {suffix: name for name, traits in TRAITS.items() for suffix in traits.suffixes}
+"""The engine that a scenario's file name suggests."""
 
 OWN_FILES: dict[str, str] = {"--csv": "locust", "--summary-export": "k6"}
 """Options that Loadproof has for every engine and one engine has itself: that one writes its own file."""

@@ -31,6 +31,7 @@ from loadproof.model.measured import (
 )
 from loadproof.model.planned import (
     ConsistencyCheck,
+    EngineTraits,
     Inspection,
     Operator,
     Plan,
@@ -53,6 +54,7 @@ __all__ = [
     "ConsistencyCheck",
     "Endpoint",
     "EndpointSummary",
+    "EngineTraits",
     "Event",
     "EventKind",
     "FailureKind",

@@ -217,6 +217,24 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineTraits:
+    """What a plan must know of an engine before the engine itself is asked; a row in engines' table."""
+
+    suffixes: tuple[str, ...] = ()
+    """Endings of a scenario's file that suggest it."""
+    load_flags: bool = False
+    """Whether it takes --users, --spawn-rate and --run-time itself, and ramps by them."""
+    own_flags: tuple[str, str] | None = None
+    """What users and run time are called on its own command line, where it has them and no spawn rate."""
+    poisson: bool = False
+    """Whether arrivals can come at random."""
+    workers: bool = False
+    """Whether other machines can drive its load."""
+    sessions: tuple[str, ...] = ()
+    """Its HTTP clients, the default first, where there is a choice."""
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """What an engine finds in a scenario without sending anything."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
-from loadproof.engines import SUFFIXES, Engine, load_engine
+from loadproof.engines import TRAITS, Engine, load_engine
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, ProfileKind
 from loadproof.plan import build_plan, read_config
@@ -51,7 +51,7 @@ def plan_with(
     `ahead`: a load follows; what it and its judgement import is imported while the engine's process looks at
     the scenario, and the load begins that much sooner.
     """
-    plan = build_plan(request, SUFFIXES, config)
+    plan = build_plan(request, TRAITS, config)
     engine = load_engine(plan.engine)
     inspection = _meanwhile(lambda: engine.inspect(plan), _NEEDED_LATER if ahead else ())
     if inspection.problems:

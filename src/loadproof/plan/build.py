@@ -7,15 +7,20 @@ import math
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import Plan, Profile, ProfileKind, Stage
-from loadproof.plan.arrivals import arrival_options, steady_rate
+from loadproof.model import EngineTraits, Plan, Profile, ProfileKind, Stage
 from loadproof.plan.config import LoadedConfig, find_config
 from loadproof.plan.document import did_you_mean, near_files
-from loadproof.plan.during import during_options
-from loadproof.plan.machines import machine_options
+from loadproof.plan.options import (
+    arrival_options,
+    during_options,
+    machine_options,
+    parse_env,
+    session_options,
+    steady_rate,
+)
 from loadproof.plan.profiles import (
     DEFAULT_STAGES,
     ParsedStage,
@@ -26,8 +31,6 @@ from loadproof.plan.profiles import (
 )
 from loadproof.plan.requirements import read_given
 from loadproof.plan.schema import MAX_USERS, CapacityConfig, ScenarioConfig, TestConfig, check_name
-from loadproof.plan.session import session_options
-from loadproof.plan.variables import parse_env
 from loadproof.safety.guard import Rules
 from loadproof.safety.target import normalise_target
 from loadproof.units import parse_duration
@@ -37,11 +40,6 @@ if TYPE_CHECKING:
 
     from loadproof.model import Requirement
     from loadproof.plan.request import PlanRequest
-
-LOCUST = "locust"
-"""The engine that takes users, spawn rate and run time as its own flags."""
-ITS_OWN_FLAGS: Final = {"k6": ("--vus", "--duration")}
-"""What users and run time are called by engines that have such flags, and no spawn rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +95,10 @@ def read_config(request: PlanRequest) -> LoadedConfig | None:
         raise ConfigError(*problems) from None
 
 
-def build_plan(request: PlanRequest, suffixes: Mapping[str, str], config: LoadedConfig | None) -> Plan:
-    """The plan; `suffixes` maps a scenario file's ending to its engine, `config` is the request's.
+def build_plan(
+    request: PlanRequest, engines: Mapping[str, EngineTraits], config: LoadedConfig | None
+) -> Plan:
+    """The plan; `engines` has what is to be known of each, `config` is the request's.
 
     What the command line gives wins over the test in loadproof.yaml, and that over the top of the file.
     The profile is as written: engines play it in `time_scale` of its time.
@@ -120,10 +120,11 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str], config: Loaded
     requirements: tuple[Requirement, ...] = ()
     with problems.collected():
         requirements = _requirements(request, config, chosen)
-    engine = _engine(request, chosen, suffixes, problems)
+    engine = _engine(request, chosen, engines, problems)
+    traits = engines.get(engine, EngineTraits())
     options: dict[str, Any] = {}
     with problems.collected():
-        options = machine_options(request.expect_workers, request.bind, engine)
+        options = machine_options(request.expect_workers, request.bind, engine, traits)
     with problems.collected():
         test = chosen.test if chosen else TestConfig.model_validate({})
         options |= during_options(request.stop_on or test.stop_on, request.probe or test.probe)
@@ -131,14 +132,15 @@ def build_plan(request: PlanRequest, suffixes: Mapping[str, str], config: Loaded
         if request.slow is not None:
             options["slow_s"] = _seconds(request.slow, "--slow", parse_duration)
     with problems.collected():
-        options |= session_options(request.session or (chosen.scenario.session if chosen else None), engine)
+        session = request.session or (chosen.scenario.session if chosen else None)
+        options |= session_options(session, engine, traits)
     profile = Profile(ProfileKind.SCENARIO)
     flags: tuple[str, ...] = ()
     with problems.collected():
         load = _load(request, chosen, config)
         if not problems:  # numbers that are wrong by themselves make no profile
-            profile, flags = _profile(load, engine)
-            options |= arrival_options(profile, engine, load.max_users, load.arrivals, load.where)
+            profile, flags = _profile(load, traits)
+            options |= arrival_options(profile, engine, traits, load.max_users, load.arrivals, load.where)
     if problems or chosen is None:
         raise ConfigError(*problems)
     return Plan(
@@ -260,11 +262,12 @@ def _requirements(
 
 
 def _engine(
-    request: PlanRequest, chosen: _Chosen | None, suffixes: Mapping[str, str], problems: _Problems
+    request: PlanRequest, chosen: _Chosen | None, engines: Mapping[str, EngineTraits], problems: _Problems
 ) -> str:
     engine = request.engine or (chosen.scenario.engine if chosen else None)
     if engine is not None or chosen is None:
         return engine or ""
+    suffixes = {suffix: name for name, traits in engines.items() for suffix in traits.suffixes}
     suffix = chosen.file.suffix.lower()
     if suffix not in suffixes:
         known = ", ".join(f"{end} ({name})" for end, name in suffixes.items())
@@ -313,7 +316,7 @@ def _load(request: PlanRequest, chosen: _Chosen | None, config: LoadedConfig | N
     )
 
 
-def _profile(load: _Load, engine: str) -> tuple[Profile, tuple[str, ...]]:
+def _profile(load: _Load, traits: EngineTraits) -> tuple[Profile, tuple[str, ...]]:
     """The profile, and the flags by which Locust drives itself."""
     if load.rate is not None:
         others = {
@@ -336,12 +339,12 @@ def _profile(load: _Load, engine: str) -> tuple[Profile, tuple[str, ...]]:
         return profile, ()
     if load.users is None and load.spawn_rate is None and load.run_time_s is None:
         return Profile(ProfileKind.SCENARIO), ()
-    if engine == LOCUST:
+    if traits.load_flags:
         flags = _locust_flags(load)
         return profile_from_locust_flags(load.users, load.spawn_rate, load.run_time_s), flags
-    if engine in ITS_OWN_FLAGS and load.spawn_rate is None and None in (load.users, load.run_time_s):
+    if traits.own_flags and load.spawn_rate is None and None in (load.users, load.run_time_s):
         # The other one the script says, or the engine's own default, as on its own command line.
-        users, duration = ITS_OWN_FLAGS[engine]
+        users, duration = traits.own_flags
         one = f"{duration}={load.run_time_s:.10g}s" if load.users is None else f"{users}={load.users}"
         return Profile(ProfileKind.SCENARIO), (one,)
     return _steady(load), ()

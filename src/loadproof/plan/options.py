@@ -1,0 +1,193 @@
+"""The options of a plan beside its load and its requirements: read here, and wrong ones are told here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from loadproof.errors import ConfigError, Problem
+from loadproof.model import EngineTraits, Profile, ProfileKind, Stage
+from loadproof.plan.document import did_you_mean
+from loadproof.plan.schema import MAX_USERS, Arrivals
+from loadproof.units import parse_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def steady_rate(text: str, run_time_s: float | None, others: Mapping[str, object], where: str) -> Profile:
+    """The profile of `--rate 200/s --run-time 1m`: that many arrivals per second, from the first to the last.
+
+    `others` are further parts of a load by the name that the user knows them by; a rate goes with none.
+
+    Raises:
+        ConfigError: with all that is wrong or missing.
+    """
+    problems = []
+    rate_per_s = 0.0
+    try:
+        rate_per_s = parse_rate(text)
+        if rate_per_s <= 0:
+            problems.append(Problem(f"'{text}' is no load at all", where or "--rate", "write such as 200/s"))
+    except ValueError as error:
+        message, _, hint = str(error).partition("; ")
+        problems.append(Problem(message, where or "--rate", hint))
+    given = [name for name, value in others.items() if value]
+    if given:
+        hint = f"leave out {', '.join(given)}; --max-users bounds the users that serve the arrivals"
+        problems.append(Problem("a rate is the whole load, with --run-time", where, hint))
+    if run_time_s is None:
+        hint = "or give stages of rates, such as --stage 2m:200/s"
+        problems.append(Problem("a rate needs --run-time as well", where, hint))
+    if problems or run_time_s is None:
+        raise ConfigError(*problems)
+    return Profile(ProfileKind.LOAD, (Stage(run_time_s, rate_per_s),), open_model=True, start=rate_per_s)
+
+
+def arrival_options(
+    profile: Profile,
+    engine: str,
+    traits: EngineTraits,
+    max_users: int | None,
+    arrivals: str | None,
+    where: str,
+) -> dict[str, Any]:
+    """`Plan.options` of the open model; what was not given is not in it.
+
+    Raises:
+        ConfigError: they are wrong, or the load is not one of arrivals.
+    """
+    problems = []
+    given = {"--max-users": max_users, "--arrivals": arrivals}
+    names = [name for name, value in given.items() if value is not None]
+    if names and not profile.open_model:
+        hint = "give a rate as well: --rate 200/s --run-time 5m, or stages such as --stage 2m:200/s"
+        problems.append(Problem(f"{' and '.join(names)} need arrivals", where, hint))
+    if max_users is not None and not 1 <= max_users <= MAX_USERS:
+        problems.append(Problem(f"{max_users} is not a number of users", "--max-users", "write 1 or more"))
+    known = get_args(Arrivals)
+    if arrivals is not None and arrivals not in known:
+        hint = did_you_mean(arrivals, known)
+        problems.append(Problem(f"unknown kind of arrivals '{arrivals}'", "--arrivals", hint))
+    elif arrivals == "poisson" and not traits.poisson:
+        hint = "leave out --arrivals, or write the scenario for an engine that has them"
+        problems.append(Problem(f"{engine} has no Poisson arrivals", "--arrivals", hint))
+    if problems:
+        raise ConfigError(*problems)
+    options = {"max_users": max_users, "arrivals": arrivals}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+STOP_ON: Final = ("breach", "settled")
+
+
+def during_options(stop_on: str | None, probe: str | None) -> dict[str, Any]:
+    """The plan's options `stop_on` and `probe`, those that somebody chose.
+
+    Raises ConfigError with everything that is wrong with them.
+    """
+    problems = []
+    if stop_on is not None and stop_on not in STOP_ON:
+        hint = "write breach (a requirement can no longer pass) or settled (no verdict can change)"
+        problems.append(Problem(f"'{stop_on}' is nothing to stop on", "--stop-on", hint))
+    if probe is not None and re.fullmatch(r"/[!-~]*", probe) is None:
+        hint = "write a path of the target that is safe to GET five times a second, such as /healthz"
+        problems.append(Problem(f"'{probe}' is not a path", "--probe", hint))
+    if problems:
+        raise ConfigError(*problems)
+    given = {"stop_on": stop_on, "probe": probe}
+    return {key: value for key, value in given.items() if value is not None}
+
+
+DEFAULT_PORT: Final = 5557
+"""Locust's."""
+ANY_INTERFACE: Final = "*"
+MAX_WORKERS: Final = 10_000
+_ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\s/@\[\]]+))(?::(?P<port>\d{1,5}))?")
+
+
+def parse_address(text: str, where: str) -> tuple[str, int]:
+    """Host and port of "host", "host:port" or "[::1]:port"; without a port Locust's 5557.
+
+    Raises:
+        ConfigError: it is none of these; `where` names the option.
+    """
+    found = _ADDRESS.fullmatch(text.strip())
+    port = int(found["port"] or DEFAULT_PORT) if found else 0
+    if found is None or not 1 <= port <= 65535:
+        hint = "write HOST or HOST:PORT, such as 10.0.0.5 or 10.0.0.5:5557; IPv6 as [::1]:5557"
+        raise ConfigError(Problem(f"'{text}' is not an address", where, hint))
+    return found["six"] or found["host"], port
+
+
+def machine_options(
+    expect_workers: int | None, bind: str | None, engine: str, traits: EngineTraits
+) -> dict[str, Any]:
+    """`Plan.options` of a run whose load other machines drive: expect_workers, bind; empty for any other.
+
+    Raises:
+        ConfigError: with every problem of the two options; `engine` "" is one that is not known yet.
+    """
+    problems = []
+    address = (ANY_INTERFACE, DEFAULT_PORT)
+    if expect_workers is None:
+        if bind is not None:
+            hint = "say how many workers to wait for: --expect-workers N"
+            problems.append(Problem("an address without workers", "--bind", hint))
+    elif not 1 <= expect_workers <= MAX_WORKERS:
+        problems.append(Problem(f"{expect_workers} is not a number of workers", "--expect-workers"))
+    elif engine and not traits.workers:
+        hint = "start the scenario on each machine, or write it for an engine that has workers"
+        problems.append(Problem(f"{engine} has no workers", "--expect-workers", hint))
+    if bind is not None:
+        try:
+            address = parse_address(bind, "--bind")
+        except ConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigError(*problems)
+    return {} if expect_workers is None else {"expect_workers": expect_workers, "bind": list(address)}
+
+
+def session_options(session: str | None, engine: str, traits: EngineTraits) -> dict[str, Any]:
+    """The plan's option `session` when somebody chose; without it a locustfile gets "loadproof".
+
+    Raises ConfigError for a client that does not exist, or with another engine than Locust.
+    """
+    if session is None:
+        return {}
+    if not traits.sessions:
+        hint = f"leave it out: {engine} has an HTTP client of its own"
+        raise ConfigError(Problem("--session is for engines with a choice", "--session", hint))
+    if session not in traits.sessions:
+        default, *others = traits.sessions
+        hint = f"write --session {default} (the default) or --session {' or '.join(others)}"
+        raise ConfigError(Problem(f"there is no session '{session}'", "--session", hint))
+    return {"session": session}
+
+
+def parse_env(given: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
+    """Variables from NAME=VALUE texts, or by their names; the last of one name counts.
+
+    Raises:
+        ConfigError: with every item that has no '=' or no proper name; values are never shown.
+    """
+    items = [f"{name}={value}" for name, value in given.items()] if isinstance(given, Mapping) else given
+    env: dict[str, str] = {}
+    problems = []
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals:
+            hint = "write NAME=VALUE; NAME= for an empty value"
+            problems.append(Problem("a variable has no '='", "--env", hint))
+        elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
+            hint = "names have letters, digits and '_', and begin with no digit"
+            problems.append(Problem(f"'{name}' is not a variable's name", "--env", hint))
+        elif "\0" in value:
+            problems.append(Problem(f"the value of {name} holds a zero byte", "--env"))
+        else:
+            env[name] = value
+    if problems:
+        raise ConfigError(*problems)
+    return env

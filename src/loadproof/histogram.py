@@ -81,6 +81,24 @@ class Histogram:
         self.minimum_s = min(self.minimum_s, other.minimum_s)
         self.maximum_s = max(self.maximum_s, other.maximum_s)
 
+    def without(self, other: Histogram) -> Histogram:
+        """The samples that are not in `other`, all of whose samples are in this one.
+
+        The least and the greatest value are then known to a bucket only.
+        """
+        left = Histogram()
+        for index, count in self.buckets.items():
+            kept = count - other.buckets.get(index, 0)
+            if kept > 0:
+                left.buckets[index] = kept
+        left.count = sum(left.buckets.values())
+        left.sum_ns = max(0, self.sum_ns - other.sum_ns)
+        if left.buckets:
+            low, high = (LEAST_S * GROWTH**index for index in (min(left.buckets), max(left.buckets) + 1))
+            left.minimum_s = max(self.minimum_s, low) if min(left.buckets) else self.minimum_s
+            left.maximum_s = min(self.maximum_s, high)
+        return left
+
     def quantile(self, q: float) -> float | None:
         """Seconds at quantile `q` (0 to 1): the least sample that at least `q` of all do not exceed.
 

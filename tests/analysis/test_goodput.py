@@ -76,6 +76,43 @@ def test_goodput_of_one_endpoint() -> None:
     assert (report.verdict, report.findings[0].subject) == (PASS, "goodput within 500ms of GET /api/loans")
 
 
+@pytest.mark.parametrize(
+    ("right_s", "wrong_s", "told"),
+    [
+        ([0.4] * 100, [0.01] * 100, True),  # fast failures hide slow answers
+        ([0.4] * 100, [], False),
+        ([0.4] * 100, [0.4] * 50, False),  # no difference
+        ([0.4] * 1000, [0.01] * 2, False),  # too few to matter
+    ],
+)
+def test_times_of_right_answers_stand_beside_those_of_all(
+    right_s: list[float], wrong_s: list[float], told: bool
+) -> None:
+    """Where they differ, and nowhere else."""
+    report = judge(run(answered(right_s, wrong_s), of=plan(goodput(0.1))))
+    notes = [finding for finding in report.findings if finding.id == "load.right_answers"]
+    assert len(notes) == told
+    for note in notes:
+        (row,) = note.evidence["rows"]
+        assert row["right_p50_s"] == pytest.approx(0.4, rel=0.01)
+        assert row["p50_s"] == pytest.approx(0.01, rel=0.01)
+
+
+def test_samples_can_be_taken_out_again() -> None:
+    """What is left of a histogram has count, sum and quantiles of the rest."""
+    both, wrong, right = Histogram(), Histogram(), Histogram()
+    wrong.record_all([0.01, 0.5, 0.02])
+    right.record_all([0.1, 0.2, 0.3])
+    both.merge(wrong)
+    both.merge(right)
+    left = both.without(wrong)
+    assert (left.count, left.sum_ns, left.buckets) == (right.count, right.sum_ns, right.buckets)
+    assert left.quantile(0.5) == pytest.approx(0.2, rel=0.01)
+    assert left.maximum_s == pytest.approx(0.3, rel=0.01)
+    assert left.minimum_s == pytest.approx(0.1, rel=0.01)
+    assert both.without(both).quantile(0.5) is None
+
+
 def test_parts_of_a_second_add_up() -> None:
     """Times of failures merge; where a part does not tell them, the sum does not either."""
     both = answered([0.1], [0.2])

@@ -61,6 +61,17 @@ OWN_BURN = {
     ("process", "cpu"): (1.9, Unit.CORES, 2.0),
     ("host", "cpu.program.stress"): (0.0, Unit.CORES, 2.0),
 }
+IDLE = {
+    **SERVICE,
+    ("process", "cpu"): (0.01, Unit.CORES, 2.0),
+    ("process", "thread.busy"): (0.05, Unit.SHARE, 1.0),
+    ("process", "thread.waited"): (0.04, Unit.SHARE, 1.0),
+}
+QUIET = {
+    **IDLE,
+    ("host", "cpu"): (0.1, Unit.CORES, 2.0),
+    ("host", "cpu.program.stress"): (0.0, Unit.CORES, 2.0),
+}
 NICED = {
     **SERVICE,
     ("host", "cpu.nice"): (1.5, Unit.CORES, 2.0),
@@ -282,6 +293,9 @@ UNDISTURBED: Final = (
     Row("strangers had them, too few requests", Made(series=SERVICE, requirements=(throughput(50),)),
         UNKNOWN, 4,
         "undisturbed", "stress 1.5"),
+    Row("strangers had them from a service with little to do", Made(times_s=SLOW, series=IDLE), UNKNOWN, 4,
+        "undisturbed", "80% of the time that it had work"),
+    Row("a service that has little to do, on a quiet machine", Made(times_s=SLOW, series=QUIET), FAIL, 3),
     Row("strangers had them, and it held", Made(series=SERVICE), PASS, 0, "", "strangers only make slower"),
     Row("the service burnt its processors itself", Made(times_s=SLOW, series=OWN_BURN), FAIL, 3),
     Row("niced strangers, and it held", Made(series=NICED), PASS, 0),

@@ -26,6 +26,7 @@ from loadproof.analysis.verdict.load import (
 )
 from loadproof.analysis.verdict.pages import partial_page_note
 from loadproof.analysis.verdict.resources import Watched, judge_resource
+from loadproof.analysis.verdict.right_answers import right_answers
 from loadproof.analysis.verdict.scenario import checks_of, judge_scenario, statuses_of
 from loadproof.analysis.verdict.service import replaced_note, service_parts
 from loadproof.analysis.verdict.thresholds import judge_thresholds, whole_load_note
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
     judge_steady,
+    right_answers,
     find_breaking_point,
     judge_spike,
     judge_soak,

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from loadproof.model import Finding, Requirement
     from loadproof.runfile.reader import Run
 
-LEAST_WAITED: Final = 0.1
-"""Of the time, ready and without a processor: below this no verdict hangs on it."""
+LEAST_WAITED: Final = 0.2
+"""Of the time in which it had work: below this no verdict hangs on it."""
+_LEAST_SAMPLE: Final = 0.005
+"""Of all the time: so little waiting may be any machine's own noise."""
 LEAST_OTHERS: Final = 0.15
 """Of the machine's processors, used by strangers, or stolen from the machine."""
 PROGRAM: Final = "cpu.program."
@@ -50,6 +52,8 @@ class Processors:
     stolen: float
     waited: float
     """The share of the time in which the service's busiest thread was ready and had no processor."""
+    wanted: float
+    """The share of the time in which that thread had work, waiting included."""
     names: tuple[tuple[str, float], ...]
     """Of the strangers, greatest first."""
 
@@ -57,7 +61,13 @@ class Processors:
     def disturbed(self) -> bool:
         """Whether the service waited for what others had."""
         taken = max(self.others, self.stolen)
-        return self.waited >= LEAST_WAITED and taken >= LEAST_OTHERS * self.cores
+        waited = self.waited >= _LEAST_SAMPLE and self.waited_share >= LEAST_WAITED
+        return waited and taken >= LEAST_OTHERS * self.cores
+
+    @property
+    def waited_share(self) -> float:
+        """Of the time in which it had work: a service with little to do waits little, and yet for long."""
+        return self.waited / max(self.wanted, self.waited) if self.waited else 0.0
 
     @property
     def in_words(self) -> str:
@@ -66,7 +76,8 @@ class Processors:
         had = f"others used {self.others:.2g} of {self.cores:g} cores" + (f" ({who})" if who else "")
         if self.stolen > self.others:
             had = f"the machine's host took {self.stolen:.2g} of its {self.cores:g} cores"
-        return f"the service waited for a processor {format_percent(self.waited)} of the time while {had}"
+        share = format_percent(self.waited_share)
+        return f"the service waited for a processor in {share} of the time that it had work, while {had}"
 
 
 def processors(run: Run, window: Window) -> Processors | None:
@@ -102,7 +113,15 @@ def processors(run: Run, window: Window) -> Processors | None:
     stolen = mean("host", "cpu.steal") or 0.0
     others = max(0.0, busy - stolen - nice - service - generator - database)
     return Processors(
-        cores, service, database, generator, others, stolen, min(waited, 1.0), _strangers(known, parts)
+        cores,
+        service,
+        database,
+        generator,
+        others,
+        stolen,
+        min(waited, 1.0),
+        mean("process", "thread.busy") or 1.0,
+        _strangers(known, parts),
     )
 
 

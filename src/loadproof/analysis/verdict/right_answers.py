@@ -1,0 +1,72 @@
+"""Times of right answers beside those of all, where failures make a service look faster than it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from loadproof.analysis.window.windows import sample
+from loadproof.histogram import Histogram
+from loadproof.model import Finding, FindingKind, Verdict
+from loadproof.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from loadproof.analysis.window.windows import Window
+    from loadproof.model import Slice
+    from loadproof.runfile.reader import Run
+
+_LEAST_RATIO: Final = 1.2
+"""Between p50 or p95 of the two: below it they do not differ for anybody."""
+_LEAST_RIGHT: Final = 20
+_MOST_ROWS: Final = 20
+
+
+def right_answers(run: Run, window: Window) -> list[Finding]:
+    """A note with the endpoints where times of right answers are others than those of all."""
+    by_endpoint: dict[str, list[Slice]] = {}
+    for part in run.slices:
+        if part.second in window.seconds:
+            by_endpoint.setdefault(str(part.endpoint), []).append(part)
+    rows = [row for name, parts in sorted(by_endpoint.items()) if (row := _row(name, parts)) is not None]
+    if not rows:
+        return []
+    worst = max(rows, key=lambda row: row["right_p95_s"] / max(row["p95_s"], 1e-6))
+    sentence = (
+        f"failures are in the times: p95 of {worst['endpoint']} is {format_duration(worst['p95_s'])} of all "
+        f"its requests, {format_duration(worst['right_p95_s'])} of those that were answered right"
+    )
+    return [
+        Finding(
+            "load.right_answers", Verdict.PASS, sentence, {"rows": rows[:_MOST_ROWS]},
+            kind=FindingKind.NOTE, window=window.description,
+        )
+    ]  # fmt: skip
+
+
+def right_times(parts: Iterable[Slice]) -> Histogram | None:
+    """Response times of the requests that did not fail; None where failures have no times of their own."""
+    right = Histogram()
+    for part in parts:
+        if not part.failed:
+            right.merge(part.response)
+        elif part.wrong is None:
+            return None
+        else:
+            right.merge(part.response.without(part.wrong))
+    return right
+
+
+def _row(name: str, parts: Sequence[Slice]) -> dict[str, Any] | None:
+    total = sample(parts)
+    right = right_times(parts) if total.failed else None
+    if right is None or right.count < _LEAST_RIGHT:
+        return None
+    pairs = [(total.response.quantile(q) or 0.0, right.quantile(q) or 0.0) for q in (0.5, 0.95)]
+    if all(max(pair) <= _LEAST_RATIO * min(pair) for pair in pairs):
+        return None
+    (p50_s, right_p50_s), (p95_s, right_p95_s) = pairs
+    return {
+        "endpoint": name, "requests": total.requests, "failed": total.failed,
+        "p50_s": p50_s, "right_p50_s": right_p50_s, "p95_s": p95_s, "right_p95_s": right_p95_s,
+    }  # fmt: skip

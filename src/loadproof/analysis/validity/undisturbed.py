@@ -18,15 +18,21 @@ from loadproof.model import Operator, Subject, Unit, Verdict
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from loadproof.analysis.verdict.service import ServiceParts
     from loadproof.analysis.window.windows import Window
-    from loadproof.model import Finding, Requirement
+    from loadproof.model import Finding, Requirement, Slice
     from loadproof.runfile.reader import Run
 
 LEAST_WAITED: Final = 0.2
 """Of the time in which it had work: below this no verdict hangs on it."""
 _LEAST_SAMPLE: Final = 0.005
 """Of all the time: so little waiting may be any machine's own noise."""
+_BUSY: Final = 0.7
+"""Of the time: a thread that has work for longer queues its requests, and waiting explains any delay."""
+_TAIL: Final = 10.0
+"""A request may wait so many times as long as requests do on average."""
 LEAST_OTHERS: Final = 0.15
 """Of the machine's processors, used by strangers, or stolen from the machine."""
 PROGRAM: Final = "cpu.program."
@@ -68,6 +74,16 @@ class Processors:
     def waited_share(self) -> float:
         """Of the time in which it had work: a service with little to do waits little, and yet for long."""
         return self.waited / max(self.wanted, self.waited) if self.waited else 0.0
+
+    def explains(self, finding: Finding, requests_per_s: float) -> bool:
+        """Whether without the waiting the value could be within its limit."""
+        measure = finding.measure
+        timed = measure is not None and measure.unit is Unit.SECONDS
+        if measure is None or measure.value is None or measure.limit is None or not timed:
+            return True
+        if self.wanted >= _BUSY or not requests_per_s:
+            return True
+        return measure.value - _TAIL * self.waited / requests_per_s <= measure.limit
 
     @property
     def in_words(self) -> str:
@@ -146,8 +162,10 @@ def judge_undisturbed(judged: Judged) -> Ruling:
     if not found.disturbed:
         return Ruling(True, f"others used {found.others:.2g} of the machine's {found.cores:g} cores")
     revised = {}
+    rate = requests_per_s(judged.slices, judged.window)
     for place, (requirement, finding) in enumerate(judged.requirements):
-        if finding.verdict is Verdict.FAIL and is_slower(requirement):
+        failed = finding.verdict is Verdict.FAIL and is_slower(requirement)
+        if failed and found.explains(finding, rate):
             revised[place] = _in_doubt(finding, found)
     for place, finding in enumerate(judged.thresholds, start=len(judged.requirements)):
         timed = finding.measure is not None and finding.measure.unit is Unit.SECONDS
@@ -156,6 +174,11 @@ def judge_undisturbed(judged: Judged) -> Ruling:
     if not revised:
         return Ruling(True, f"{found.in_words}; strangers only make slower, and nothing failed by that")
     return Ruling(False, found.in_words, _ADVICE, (), revised)
+
+
+def requests_per_s(slices: Sequence[Slice], window: Window) -> float:
+    """Of all endpoints together: what the service had to answer."""
+    return sum(part.requests for part in slices) / window.duration_s if window.duration_s else 0.0
 
 
 def is_slower(requirement: Requirement) -> bool:

@@ -31,8 +31,9 @@ _LEAST_SAMPLE: Final = 0.005
 """Of all the time: so little waiting may be any machine's own noise."""
 _BUSY: Final = 0.7
 """Of the time: a thread that has work for longer queues its requests, and waiting explains any delay."""
-_TAIL: Final = 10.0
-"""A request may wait so many times as long as requests do on average."""
+_TAIL: Final = 25.0
+"""A request may wait so many times as long as requests do on average: with both cores taken, a server
+that was idle 92 % of the time had a p95 of 14 ms where the mean wait of a request was 0.8 ms."""
 LEAST_OTHERS: Final = 0.15
 """Of the machine's processors, used by strangers, or stolen from the machine."""
 PROGRAM: Final = "cpu.program."

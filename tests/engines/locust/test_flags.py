@@ -91,6 +91,39 @@ def test_the_host_of_the_scenario_is_kept_unless_another_is_named(lab: Lab) -> N
     assert set(sink.requests) == {("GET", "/base/once")}
 
 
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:1", "kafka-1:9092,kafka-2:9092", "ws://127.0.0.1:1", "amqp://broker/"]
+)
+def test_only_users_of_http_have_a_target(host: str, lab: Lab) -> None:
+    """What a broker or a channel has for a host is no URL, and stops neither its own run nor a mixed one."""
+    other = f"""
+    class Other(User):
+        host = "{host}"
+        wait_time = constant(0.1)
+
+        @task
+        def call(self):
+            self.environment.events.request.fire(
+                request_type="rpc", name="call", response_time=1.0, response_length=1, exception=None
+            )
+    """
+    web = f"""
+    class Web(HttpUser):
+        host = "{lab.stub.url}"
+        wait_time = constant(0.1)
+
+        @task
+        def visit(self):
+            self.client.get("/a")
+    """
+    flags = ("-u", "2", "-r", "10", "-t", "1")
+    for scenario, targets in ((other, ()), (other + web, (lab.stub.url,))):
+        found = lab.inspect(scenario, *flags, target=None)
+        assert (found.problems, found.targets) == ((), targets)
+    _, sink = lab.run(other + web, *flags, target=None)
+    assert set(sink.requests) == {("rpc", "call"), ("GET", "/a")}
+
+
 def test_users_get_five_seconds_to_finish_by_default(lab: Lab) -> None:
     """Locust's own default cuts requests off in the middle; --stop-timeout still decides."""
     for flags, expected in (((), "5.0"), (("-s", "2"), "2.0")):

@@ -284,9 +284,12 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
         hint = "load it with --users, or leave it out: give the names of the classes to run"
         message = f"'{name}' has a run() of its own instead of tasks: nobody can time its arrivals"
         problems.append(Problem(message, str(plan.scenario), hint))
-    hosts = [plan.target or facts["host"]] if plan.target or facts["host"] else list(facts["users"].values())
+    # What a broker, a channel or a socket has for a host is none to send HTTP to: the guard looks at it when
+    # it is connected to.
+    http_hosts = [facts["users"][name] for name in facts["http_users"]]
+    hosts = [plan.target or facts["host"]] if plan.target or facts["host"] else http_hosts
     targets = tuple(dict.fromkeys(host for host in hosts if host))
-    if not targets and facts["needs_host"]:
+    if not targets and facts["http_users"]:
         hint = "name it: --target http://127.0.0.1:8000, or `host = ...` in the user class"
         problems.append(Problem("the locustfile names no host to load", str(plan.scenario), hint))
     profile, problem = _own_profile(facts)

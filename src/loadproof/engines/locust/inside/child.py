@@ -98,7 +98,7 @@ def inspect() -> dict[str, Any]:
     missing = [name for name in parsed.user_classes if name not in users]
     return {
         "users": {name: user.host for name, user in chosen.items()},
-        "needs_host": any(issubclass(user, (HttpUser, FastHttpUser)) for user in chosen.values()),
+        "http_users": [name for name, user in chosen.items() if issubclass(user, (HttpUser, FastHttpUser))],
         "missing_users": missing,
         "own_loops": [name for name, user in chosen.items() if user.run is not User.run],
         "shape": type(shape).__name__ if shape else None,

@@ -77,6 +77,7 @@ accuracy: $(VENV)/installed
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.session
 	$(BIN)/python benchmarks/k6_outputs.py
+	$(BIN)/python -m benchmarks.jmeter
 	$(BIN)/python benchmarks/monitors.py
 	$(BIN)/python benchmarks/imports.py
 	$(BIN)/python benchmarks/history.py

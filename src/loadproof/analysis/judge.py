@@ -46,7 +46,7 @@ from loadproof.model import (
     Subject,
     Verdict,
 )
-from loadproof.units import format_count
+from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -148,6 +148,34 @@ def _broken(run: Run, findings: Sequence[Finding]) -> list[Requirement]:
 
 
 def _judge_requirement(
+    requirement: Requirement,
+    run: Run,
+    judged: Sequence[Slice],
+    window: Window,
+    load: AppliedLoad,
+    watched: Watched,
+) -> Finding:
+    finding = _judged(requirement, run, judged, window, load, watched)
+    resolution_s = _resolution_s(run)
+    timed = requirement.subject is Subject.RESPONSE_TIME and finding.verdict is not Verdict.INCONCLUSIVE
+    if not timed or resolution_s is None or requirement.limit > resolution_s:
+        return finding
+    unit = format_duration(resolution_s)
+    return replace(
+        finding,
+        verdict=Verdict.INCONCLUSIVE,
+        sentence=f"{finding.sentence}, but times were measured in whole steps of {unit}",
+        advice=f"require more than {unit}, or measure with an engine that has finer times",
+    )
+
+
+def _resolution_s(run: Run) -> float | None:
+    """The step in which the engine measured times, where it is a coarse one."""
+    told = [event.data.get("resolution_s") for event in run.events_of(EventKind.LOAD_STARTED)]
+    return next((float(value) for value in told if value), None)
+
+
+def _judged(
     requirement: Requirement,
     run: Run,
     judged: Sequence[Slice],
@@ -296,6 +324,8 @@ _NOTED = (
 def _notes(run: Run) -> list[str]:
     """What a reader should know beside the findings."""
     notes = guard_note(run) + [event.message for event in run.events if event.kind in _NOTED]
+    if (step_s := _resolution_s(run)) is not None:
+        notes.append(f"the engine measures times in whole steps of {format_duration(step_s)}")
     if run.plan.rehearsal:
         notes.append(f"rehearsal: the profile was played in {run.plan.time_scale:g} of its time")
     return list(dict.fromkeys(notes))

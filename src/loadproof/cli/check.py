@@ -65,6 +65,7 @@ def describe(plan: Plan) -> list[str]:
         f"target        {', '.join(targets) or 'known only to the scenario'}",
         *_service(plan, targets),
         f"load          {_load(plan)}",
+        *(redact_text(line) for line in plan.options.get("described", ())),
         f"requirements  {len(plan.requirements) + len(gates) or 'none: the verdict would be INCONCLUSIVE'}",
     ]
     lines += [

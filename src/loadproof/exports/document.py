@@ -36,7 +36,7 @@ def write_json(run: Run, _table: str, stream: IO[bytes]) -> list[str]:
         "histogram": {"growth": GROWTH, "least_s": LEAST_S},
     }
     stream.write(orjson.dumps(head)[:-1])
-    _list(stream, "slices", (_slice(part) for part in run.slices))
+    _list(stream, "slices", (_slice(part) for part in (*run.slices, *run.beside)))
     _list(stream, "readings", (_reading(reading) for reading in run.readings))
     _list(stream, "events", (_event(event) for event in run.events))
     stream.write(b"\n}\n")

@@ -19,7 +19,7 @@ _QUANTILES: Final = {"p50_s": 0.5, "p90_s": 0.9, "p95_s": 0.95, "p99_s": 0.99}
 
 def slice_columns(run: Run) -> dict[str, list[Any]]:
     """One row for each second and endpoint. Times in seconds; None where there is nothing to say."""
-    rows = [_slice_row(part) for part in run.slices]
+    rows = [_slice_row(part) for part in (*run.slices, *run.beside)]
     names = rows[0] if rows else ()
     return {name: [row[name] for row in rows] for name in names}
 

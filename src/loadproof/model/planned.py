@@ -248,3 +248,5 @@ class Inspection:
     """What the engine decided before the run, such as how many processes it takes: becomes `Plan.options`."""
     advice: tuple[Problem, ...] = ()
     """What makes the load unrealistic; nothing that keeps it from running."""
+    described: tuple[str, ...] = ()
+    """Further lines of `loadproof check`: what the scenario is made of."""

@@ -63,7 +63,8 @@ def plan_with(
         # Known from the scenario: shown, kept in the run file, and asked whether it is there.
         plan = replace(plan, options={**plan.options, "scenario_target": inspection.targets[0]})
     advice = [[problem.message, problem.where, problem.hint] for problem in inspection.advice]
-    plan = replace(plan, options={**plan.options, **inspection.options, "advice": advice})
+    further = {"advice": advice, "described": list(inspection.described)}
+    plan = replace(plan, options={**plan.options, **inspection.options, **further})
     for target in inspection.targets:
         normalise_target(target, found=True)
     policy = admit(guard_rules(request, config), inspection.targets, plan.played_profile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ PLANS = Path(__file__).with_name("plans")
 def use_version(version: str, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the engine find this JMeter."""
     home = home_of(version, pytestconfig.cache.mkdir("jmeter"))
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    folders = os.environ["PATH"].split(os.pathsep)
+    without = [folder for folder in folders if not (Path(folder) / "jmeter").exists()]
+    monkeypatch.setenv("PATH", os.pathsep.join(without))
     monkeypatch.setenv("HEAP", "-Xms64m -Xmx256m")
     if home is None:
         monkeypatch.delenv("JMETER_HOME", raising=False)

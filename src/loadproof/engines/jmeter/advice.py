@@ -21,7 +21,7 @@ def jmeter_advice(found: Resolved) -> tuple[Problem, ...]:
         list(_no_think_time(found)),
         list(_no_assertions(found)),
         list(_unseen(found)),
-        list(_retries(found)),
+        list(_invisible(found)),
     ]
     return advice_of(found.file.path, kinds)
 
@@ -65,10 +65,18 @@ def _unseen(found: Resolved) -> Iterator[Remark]:
             )
 
 
-def _retries(found: Resolved) -> Iterator[Remark]:
+def _invisible(found: Resolved) -> Iterator[Remark]:
+    """Requests that JMeter sends and makes no row of."""
     if found.values.properties.get("httpclient4.retrycount", "0") not in ("0", ""):
         yield Remark(
             1,
             "httpclient4.retrycount is set: JMeter sends again without a word, and counts one request",
             "set it to 0, its default",
         )
+    for element in found.file.walk():
+        if element.simple_kind in HTTP_SAMPLERS and element.flag("HTTPSampler.auto_redirects"):
+            yield Remark(
+                element.line_of("HTTPSampler.auto_redirects"),
+                f"'{element.label}' redirects automatically: JMeter counts one request for all that it sends",
+                "use Follow Redirects: each of them is then measured by itself",
+            )

@@ -12,6 +12,7 @@ from loadproof.engines.health import watch_for_ever
 from loadproof.engines.jmeter.advice import jmeter_advice
 from loadproof.engines.jmeter.arguments import java_options, jmeter_arguments
 from loadproof.engines.jmeter.copy import copy_with_variables
+from loadproof.engines.jmeter.describe import described
 from loadproof.engines.jmeter.exits import BY_SIGNAL, meaning, reason_in
 from loadproof.engines.jmeter.guard.policy import agent_option
 from loadproof.engines.jmeter.home import prepare_home
@@ -77,7 +78,13 @@ class JMeterEngine:
         if found.problems:
             return Inspection(tuple(found.problems))
         own = _own_load(found) if plan.profile.kind is ProfileKind.SCENARIO else None
-        return Inspection((), own_targets(found, plan.target), own, advice=jmeter_advice(found))
+        return Inspection(
+            (),
+            own_targets(found, plan.target),
+            own,
+            advice=jmeter_advice(found),
+            described=described(found),
+        )
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
         """Drive the load. Raises EngineError when no load could begin."""
@@ -173,7 +180,8 @@ class JMeterEngine:
         if self._stops:
             return Outcome.INTERRUPTED
         now_s = sink.now()
-        if not reporting.began and code <= 128 and (code or log.failed_test):
+        nothing = not reporting.rows.complete and not reporting.began
+        if not reporting.began and code <= 128 and (code or log.failed_test or nothing):
             raise EngineError(_problem(code, log, self._scenario))
         reason = log.errors[-1] if log.errors else ""
         if log.ended_by is not None:

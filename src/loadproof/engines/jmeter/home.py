@@ -6,6 +6,7 @@ them the settings.
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -31,9 +32,10 @@ def prepare_home(installation: Installation, folder: Path) -> Path:
         if jar.name.startswith(_OLDER_LIBRARIES):
             continue
         if jar.name.startswith(_DRIVER):
-            place = home / "bin/ApacheJMeter.jar"
-        else:
-            place = home / "lib" / ("ext" if jar.name.startswith(_EXTENSIONS) else "") / jar.name
+            # A copy: JMeter takes the folder that its own jar really lies in for its home.
+            shutil.copyfile(jar, home / "bin/ApacheJMeter.jar")
+            continue
+        place = home / "lib" / ("ext" if jar.name.startswith(_EXTENSIONS) else "") / jar.name
         place.symlink_to(jar)
         if jar.name.startswith("ApacheJMeter_config-"):
             with zipfile.ZipFile(jar) as archive:

@@ -19,6 +19,7 @@ from loadproof.model import ProfileKind
 
 if TYPE_CHECKING:
     from loadproof.engines.jmeter.installation import Installation
+    from loadproof.engines.jmeter.plan_file import Element
     from loadproof.model import Plan
 
 
@@ -77,13 +78,10 @@ def own_targets(found: Resolved, target: str | None) -> tuple[str, ...]:
 
 def missing_classes(file: PlanFile, installation: Installation, user: UserArguments) -> list[Problem]:
     """Classes of the plan that no jar has: plug-ins that must be installed first. JMeter names only one."""
-    kinds: dict[str, Problem] = {}
-    wanted = {}
+    wanted: dict[str, Element] = {}
     for element in file.walk():
-        kind = element.kind
-        if element.parent is None or kind in wanted:
-            continue
-        wanted[kind] = element
+        if element.parent is not None:
+            wanted.setdefault(element.kind, element)
     absent = {kind: installation.aliases.get(kind, kind) for kind in wanted}
     absent = {kind: name for kind, name in absent.items() if "." in name}
     jars = [*installation.libraries, *(jar for place in user.plugins for jar in jars_in(Path(place)))]
@@ -99,15 +97,24 @@ def missing_classes(file: PlanFile, installation: Installation, user: UserArgume
         absent = {
             kind: name for kind, name in absent.items() if f"{name.replace('.', '/')}.class" not in names
         }
-    for kind, name in absent.items():
-        element = wanted[kind]
-        jar_name = plugin_of(name)
-        needs = f"it is in {jar_name}" if jar_name else "it is in a plug-in"
-        hint = (
-            f"{needs}: put the jar into JMeter's lib/ext, or into a folder and give --jmeter-plugins FOLDER"
-        )
-        kinds[kind] = Problem(f"JMeter has no {name}", element.where, hint)
-    return list(kinds.values())
+    if absent:
+        # JMeter reads classes of old plans under their newer names.
+        renamed = "\n" + (installation.setting_file("upgrade.properties") or b"").decode("latin-1")
+        absent = {kind: name for kind, name in absent.items() if f"\n{name}=" not in renamed}
+    return [
+        Problem(f"JMeter has no {name}", wanted[kind].where, _way_to(name, installation))
+        for kind, name in absent.items()
+    ]
+
+
+def _way_to(name: str, installation: Installation) -> str:
+    """How to get a class that no jar has."""
+    if name.startswith("org.apache.jmeter."):
+        came = f"JMeter {installation.version} ({installation.source}) came without it"
+        return f"this {came}: set JMETER_HOME to one that is whole"
+    jar = plugin_of(name)
+    needs = f"it is in {jar}" if jar else "it is in a plug-in"
+    return f"{needs}: put the jar into JMeter's lib/ext, or into a folder and give --jmeter-plugins FOLDER"
 
 
 def _search_paths(user: UserArguments) -> list[Path]:

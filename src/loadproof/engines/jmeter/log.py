@@ -31,7 +31,7 @@ _FURNITURE = re.compile(
     r"^(?:WARN StatusConsoleListener The use of package scanning|Creating summariser|Created the tree"
     r"|Starting standalone test|Waiting for possible|loadproof\s+[+=]|Tidying up|\.\.\. end of run|\s*$"
     r"|\w{3} \d\d, \d{4} .*java\.util\.prefs|INFO: Created user preferences"
-    r"|.*Sharing is only supported for boot"
+    r"|.*Sharing is only supported for boot|Command: \w+ received"
     r"|WARNING: package sun\.)"
 )
 _SCRIPT_ERROR = re.compile(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from loadproof.engines.jmeter.rows import Batch, Conditions, Rows
 
 _DISTINCT_ERRORS: Final = 500
+_RESOLUTION_S: Final = 0.001
+"""Of JMeter's elapsed times."""
 _ALL_SETTLED_S: Final = 10.0
 _CONDITIONS_EVERY_S: Final = 1.5
 """A run that is killed may lose two seconds."""
@@ -35,9 +37,10 @@ class Reporting:
         self._arrivals = Arrivals(promise)
         self._errors: set[object] = set()
         self._checks: dict[str, list[int]] = {}
-        self._raised: set[tuple[str, str]] = set()
         self._refused = 0
         self._told_s = 0.0
+        self._scripts_raised = 0
+        """Of scripts beside the samplers, since they were last told."""
 
     def pass_on(self, *, last: bool = False) -> None:
         """Everything that was read since the last call."""
@@ -51,6 +54,7 @@ class Reporting:
         for row in batch.slow:
             self.sink.event(slow_request(row))
         self._errors_of(batch, now_s)
+        self._scripts_raised += said.raised.total()
         if last or now_s > self._told_s + _CONDITIONS_EVERY_S:
             self._told_s = now_s
             self._conditions(self.rows.conditions(), now_s)
@@ -105,7 +109,9 @@ class Reporting:
         if began_s is not None:
             self.began = True
             began_s = min(began_s, first_s) if first_s is not None else began_s
-            self.sink.event(Event(began_s, EventKind.LOAD_STARTED, "the load began"))
+            self.sink.event(
+                Event(began_s, EventKind.LOAD_STARTED, "the load began", {"resolution_s": _RESOLUTION_S})
+            )
 
     def _errors_of(self, batch: Batch, now_s: float) -> None:
         for sample, count in batch.errors.items():
@@ -134,7 +140,9 @@ class Reporting:
         for (label, message), count in batch.raised.items():
             self._raise(label, message, count, 0, now_s)
         if batch.played:
-            data = {"count": batch.played, "raised": batch.raised.total()}
+            raised = batch.raised.total() + self._scripts_raised
+            self._scripts_raised = 0
+            data = {"count": batch.played, "raised": raised}
             self.sink.event(Event(now_s, EventKind.PLAYED, "samples of the plan", data))
 
     def _raise(self, what: str, exception: str, count: int, users_died: int, now_s: float) -> None:

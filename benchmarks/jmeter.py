@@ -1,0 +1,156 @@
+"""What Loadproof costs JMeter, and whether it keeps up: paired runs, and 500 users at 5,000 requests/s.
+
+`python -m benchmarks.jmeter` needs JMeter, Java and nginx. JMeter alone writes CSV, as its users have it;
+with Loadproof around it: the same plan, JVM options and server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from tests.recording import Recording
+
+from loadproof.engines.jmeter.arguments import java_options
+from loadproof.engines.jmeter.engine import JMeterEngine
+from loadproof.engines.jmeter.home import prepare_home
+from loadproof.engines.jmeter.installation import Installation, Java, find_java, find_jmeter
+from loadproof.model import EventKind, Outcome, Plan, Profile, ProfileKind
+
+PLAN = Path(__file__).parents[1] / "src/loadproof/run/calibration.jmx"
+_WARM_UP_S = 4
+_NGINX = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log /dev/null;
+events {{ worker_connections 4096; }}
+http {{ access_log off; keepalive_requests 1000000;
+  server {{ listen 127.0.0.1:{port} backlog=1024; location / {{ return 200 ok; }} }} }}
+"""
+
+
+class Nginx:
+    """A server that is faster than any client here."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        config = folder / "nginx.conf"
+        config.write_text(_NGINX.format(folder=folder, port=self.port))
+        self._process = subprocess.Popen(["nginx", "-p", str(folder), "-c", str(config)])
+        deadline_s = time.monotonic() + 10
+        while time.monotonic() < deadline_s:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise SystemExit("nginx does not answer")
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+def alone(installation: Installation, java: Java, arguments: list[str], folder: Path, seconds: int) -> float:
+    """Requests per second of JMeter by itself with CSV, after its warm-up."""
+    home = prepare_home(installation, folder)
+    results = folder / "results.csv"
+    argv = [
+        java.path, *java_options(java), f"-Djmeter.home={home}", "-jar", str(home / "bin/ApacheJMeter.jar"),
+        "-n", "-t", str(PLAN), "-l", str(results), "-j", str(folder / "log"), *arguments,
+    ]  # fmt: skip
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+    starts = [int(line.split(",", 1)[0]) for line in results.read_text().splitlines()[1:]]
+    return steady([start // 1000 for start in starts], seconds)
+
+
+def around(arguments: list[str], seconds: int) -> tuple[float, Recording, float]:
+    """The same with Loadproof around it; and the cores that Loadproof itself used."""
+    sink = Recording()
+    plan = Plan(
+        "benchmark", PLAN, "jmeter", None, Profile(ProfileKind.SCENARIO), engine_args=tuple(arguments)
+    )
+    before, began_s = psutil.Process().cpu_times(), time.monotonic()
+    outcome = asyncio.run(JMeterEngine().run(plan, sink))
+    after, took_s = psutil.Process().cpu_times(), time.monotonic() - began_s
+    if outcome is not Outcome.COMPLETED:
+        raise SystemExit(f"JMeter ended: {outcome}")
+    ended = [part.second for part in sink.slices for _ in range(part.requests)]
+    cores = (after.user + after.system - before.user - before.system) / took_s
+    return steady(ended, seconds), sink, cores
+
+
+def steady(seconds_of: list[int], seconds: int) -> float:
+    """The median rate of the whole seconds after the warm-up."""
+    first = min(seconds_of)
+    counts = [0] * (seconds + 2)
+    for second in seconds_of:
+        if second - first < len(counts):
+            counts[second - first] += 1
+    return statistics.median(counts[_WARM_UP_S : seconds - 1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--users", type=int, default=50)
+    options = parser.parse_args()
+    installation, nginx = find_jmeter(), shutil.which("nginx")
+    if not isinstance(installation, Installation) or nginx is None:
+        sys.exit("needs JMeter and nginx")
+    java = find_java(installation, os.environ)
+    if not isinstance(java, Java):
+        sys.exit(str(java))
+    with tempfile.TemporaryDirectory(prefix="loadproof-bench-") as name:
+        server = Nginx(Path(name))
+        try:
+            compare(installation, java, server.port, options, Path(name))
+            keep_up(server.port, options.seconds)
+        finally:
+            server.close()
+
+
+def compare(
+    installation: Installation, java: Java, port: int, options: argparse.Namespace, folder: Path
+) -> None:
+    """Pairs, each side first in turn: the share of its throughput that JMeter keeps."""
+    arguments = [f"-Jport={port}", f"-Jusers={options.users}", f"-Jduration={options.seconds}"]
+    shares = []
+    for number in range(options.pairs):
+        own = folder / f"alone-{number}"
+        own.mkdir()
+        if number % 2:
+            with_us, _, cores = around(arguments, options.seconds)
+            by_itself = alone(installation, java, arguments, own, options.seconds)
+        else:
+            by_itself = alone(installation, java, arguments, own, options.seconds)
+            with_us, _, cores = around(arguments, options.seconds)
+        shares.append(with_us / by_itself)
+        print(f"pair {number + 1}: alone {by_itself:,.0f}/s, with Loadproof {with_us:,.0f}/s "
+              f"({with_us / by_itself - 1:+.1%}); Loadproof used {cores:.2f} of a core")  # fmt: skip
+    print(f"JMeter keeps {statistics.median(shares):.1%} of its throughput (median of {len(shares)} pairs)")
+
+
+def keep_up(port: int, seconds: int) -> None:
+    """500 users: every sample that JMeter counted is recorded."""
+    rate, sink, cores = around([f"-Jport={port}", "-Jusers=500", f"-Jduration={seconds}"], seconds)
+    (summary,) = sink.of(EventKind.ENGINE_SUMMARY)
+    recorded = sum(part.requests for part in sink.slices)
+    lost = summary.data["samples"] - recorded
+    print(
+        f"500 users: {rate:,.0f}/s, {recorded:,} recorded, {lost} lost; Loadproof used {cores:.2f} of a core"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -157,7 +157,7 @@ def _judge_requirement(
 ) -> Finding:
     finding = _judged(requirement, run, judged, window, load, watched)
     resolution_s = _resolution_s(run)
-    timed = requirement.subject is Subject.RESPONSE_TIME and finding.verdict is not Verdict.INCONCLUSIVE
+    timed = requirement.subject is Subject.RESPONSE_TIME and finding.verdict is Verdict.PASS
     if not timed or resolution_s is None or requirement.limit > resolution_s:
         return finding
     unit = format_duration(resolution_s)

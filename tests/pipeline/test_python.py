@@ -78,7 +78,7 @@ def test_a_run_beside_an_event_loop(folder: Path, stub: StubServer) -> None:
     async def cell() -> loadproof.Report:
         return _run(stub, HOLDS)
 
-    assert asyncio.run(cell()).verdict is Verdict.PASS
+    assert asyncio.run(cell()).outcome is Outcome.COMPLETED
 
 
 def test_a_run_in_a_thread(folder: Path, stub: StubServer) -> None:
@@ -87,7 +87,7 @@ def test_a_run_in_a_thread(folder: Path, stub: StubServer) -> None:
     thread = threading.Thread(target=lambda: reports.append(_run(stub, HOLDS)))
     thread.start()
     thread.join(60)
-    assert [report.verdict for report in reports] == [Verdict.PASS]
+    assert [report.outcome for report in reports] == [Outcome.COMPLETED]
 
 
 def test_ctrl_c_ends_the_load_and_is_told(folder: Path, stub: StubServer) -> None:

@@ -35,7 +35,11 @@ import http from 'k6/http';
 import {{ sleep }} from 'k6';
 export const options = {{ vus: 1, duration: '60s' }};
 const base = __ENV.BASE_URL;
-export default function () {{ http.get(`${{base}}/loans`); http.get('{elsewhere}/stolen'); sleep(0.05); }}
+export default function () {{
+    http.get(`${{base}}/loans`);
+    if (__ITER >= {from_iteration}) http.get('{elsewhere}/stolen');
+    sleep(0.05);
+}}
 """
 
 
@@ -143,16 +147,27 @@ def test_worker_processes_are_guarded_too(shell: Shell, production: StubServer) 
 
 @pytest.mark.parametrize("elsewhere", ["production", "http://203.0.113.7"])
 def test_a_k6_script_cannot_reach_it_either(shell: Shell, production: StubServer, elsewhere: str) -> None:
-    """k6 itself refuses, and the load ends."""
+    """k6 itself refuses what its first iteration did not show, and the load ends."""
     require_k6()
     shell.write("loadproof.yaml", "production: [127.0.0.2]\n")
     url = production.url if elsewhere == "production" else elsewhere
-    shell.write("script.js", SCRIPT.format(elsewhere=url))
+    shell.write("script.js", SCRIPT.format(elsewhere=url, from_iteration=3))
     done = shell("run", "script.js", "--target", shell.stub.url, "--run-file", "run.db")
     assert done.code == 7, done.text
     assert "the target guard ended the load" in done.out
     assert production.arrived.total() == 0
     assert shell.stub.arrived["GET", "/loans"] > 0
+
+
+def test_a_k6_script_that_reaches_it_at_once_does_not_begin(shell: Shell, production: StubServer) -> None:
+    """Where the first iteration goes is known before the load."""
+    require_k6()
+    shell.write("loadproof.yaml", "production: [127.0.0.2]\n")
+    shell.write("script.js", SCRIPT.format(elsewhere=production.url, from_iteration=0))
+    done = shell("run", "script.js", "--target", shell.stub.url, "--run-file", "run.db")
+    assert done.code == 7, done.text
+    assert "'127.0.0.2' is production" in done.err
+    assert production.arrived.total() == shell.stub.arrived.total() == 0
 
 
 def test_typed_production_is_loaded_a_little(shell: Shell) -> None:

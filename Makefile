@@ -8,7 +8,7 @@ PURE := $(BIN)/pytest -n auto --dist loadfile -m "not real"
 REAL := $(BIN)/pytest -n 2 --dist loadfile -m real
 
 .DEFAULT_GOAL := help
-.PHONY: help canary demo test check picture lint types imports accuracy bench soaks clean
+.PHONY: help canary demo test check picture lint types imports accuracy bench soaks services clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
@@ -19,6 +19,7 @@ help:
 	@echo "make accuracy  how often the analyses are right, on many replicates; takes long"
 	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
 	@echo "make soaks   25 minutes of runtimes that are healthy or leak, side by side"
+	@echo "make services  watch real services (Django, Node, Go, a JVM, PHP, nginx) against the sums over /proc"
 	@echo "make clean   remove the virtual environment and what tools left behind"
 
 # Who only wants to see it work waits for no test tool and no browser. One environment serves all targets.
@@ -91,6 +92,9 @@ bench: $(VENV)/installed
 
 soaks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.soaks
+
+services: $(VENV)/installed
+	$(BIN)/python -m benchmarks.services
 
 clean:
 	rm -rf $(VENV) .venv-canary .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

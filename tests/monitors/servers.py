@@ -141,6 +141,12 @@ class Postgres:
             )
         wait_until(self._answers, what="PostgreSQL's start")
 
+    @property
+    def pid(self) -> int:
+        """Of its first process."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """Stop it at once: every connection breaks."""
         if self._process is not None:

@@ -6,7 +6,10 @@ measured, and asks again, until there is none. It tells of each trial by a pair 
 | event | time | data |
 |---|---|---|
 | TRIAL_STARTED | when its load began | trial (its number), load, duration_s, role |
-| TRIAL_ENDED | when its load ended | trial, cut (whether it was cut short) |
+| TRIAL_ENDED | when its load ended | trial, cut (whether it was cut short), log_ins (below) |
+
+`log_ins`: users that have been through an on_start so far; 0 where there is none, left out where nobody
+counts.
 
 Everything measured in a trial has been passed on before its TRIAL_ENDED.
 """

@@ -224,16 +224,24 @@ def narrowed(run: Run, course: Course) -> Run:
 def find_capacity(run: Run, course: Course) -> Finding:
     """The answer of a capacity run."""
     verdict, sentence, advice = _answer(run, course)
+    log_ins = _log_ins(run)
+    if log_ins:
+        sentence += f"; its users logged in {format_count(log_ins)} times (on_start), which is load as well"
     bounds = course.bounds
     evidence: dict[str, Any] = {
         "held": bounds.held, "broke": bounds.broke, "brink": bounds.brink,
         "unit": "users" if course.goal.whole else "/s",
-        "interval": _interval(course), "at_least": course.goal.at_least,
+        "log_ins": log_ins, "interval": _interval(course), "at_least": course.goal.at_least,
         "trials": len(course.results),
         "void": sum(result.outcome is TrialOutcome.VOID for result in course.results),
         "rows": _rows(course),
     }  # fmt: skip
     return Finding("capacity", verdict, sentence, evidence, advice, headline=True)
+
+
+def _log_ins(run: Run) -> int:
+    """How many users were made during the trials, each with its on_start; 0 where they have none."""
+    return max((int(e.data.get("log_ins", 0)) for e in run.events_of(EventKind.TRIAL_ENDED)), default=0)
 
 
 def _answer(run: Run, course: Course) -> tuple[Verdict, str, str]:

@@ -50,6 +50,8 @@ class Part:
     """All processes that live; zombies are none."""
     addresses: set[str] = field(default_factory=set)
     """Where it listens, as far as work was seen to be handed to it there."""
+    found_from: str = ""
+    """The part that was seen to hand it work."""
     most: int = 0
     """The most processes at one time."""
     begun: int = 0

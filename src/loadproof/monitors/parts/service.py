@@ -31,6 +31,10 @@ _LEAST_PAUSE_S: Final = 1.0
 _GREATEST_PAUSE_S: Final = 15.0
 _SHARE_OF_TIME: Final = 0.002
 """Of a core, for looking at connections: the costlier a look, the longer until the next."""
+_GLANCE_S: Final = 0.01
+_GLANCES_S: Final = 0.4
+"""Seconds of a core for quick looks: at one time, and in a run."""
+_BETWEEN_GLANCES_S: Final = 0.004
 _MOST_PARTS: Final = 20
 _MOST_PORTS: Final = 5
 _PLUMBING: Final = frozenset(
@@ -76,6 +80,8 @@ class Service:
     _known: set[int] = field(default_factory=set)
     _due_s: float = 0.0
     _listeners: frozenset[int] = frozenset()
+    _glanced_s: float = 0.0
+    _worked_s: dict[str, float] = field(default_factory=dict)
     _opened: bool = False
 
     def open(self) -> None:
@@ -102,6 +108,8 @@ class Service:
         self._ask_for_successors(now)
         if self.follows and time.monotonic() >= self._due_s:
             self.follow()
+        elif self.follows:
+            self._glance()
 
     def line(self) -> str:
         """`nginx (3) → php-fpm (5) → mariadbd (1)`, with the processes of this moment."""
@@ -233,6 +241,38 @@ class Service:
         pause_s = min(_GREATEST_PAUSE_S, max(_LEAST_PAUSE_S, used_s / _SHARE_OF_TIME))
         self._due_s = time.monotonic() + pause_s
 
+    def _glance(self) -> None:
+        """Several quick looks at what the last parts of the chain that are at work are connected to.
+
+        A program that connects anew for each request, as PHP does to its database, holds the connection for a
+        millisecond: one look in some seconds would miss it in a whole run.
+        """
+        ends = [part for part in self.parts if part.role is not Role.DATABASE and not self._leads_on(part)]
+        working = [part for part in ends if self._at_work(part)]
+        known, began_s = len(self.parts), time.thread_time()
+        while working and self._glanced_s < _GLANCES_S and len(self.parts) == known:
+            used_s = time.thread_time()
+            try:
+                table = sockets.read_sockets()
+            except psutil.AccessDenied:
+                return
+            for part in working:
+                self._follow_one(part, table)
+            self._glanced_s += time.thread_time() - used_s
+            if time.thread_time() - began_s > _GLANCE_S:
+                return
+            time.sleep(_BETWEEN_GLANCES_S)
+
+    def _leads_on(self, part: Part) -> bool:
+        return any(other.found_from == part.name for other in self.parts)
+
+    def _at_work(self, part: Part) -> bool:
+        """Whether it has used processor time since the last time that this was asked."""
+        used_s = sum(self.stats[pid].user_s + self.stats[pid].system_s for pid in part.pids)
+        before_s = self._worked_s.get(part.name)
+        self._worked_s[part.name] = used_s
+        return before_s is not None and used_s > before_s
+
     def _renew_holders(self, table: Sockets) -> None:
         """New sockets on the target's port: a second master, a reload, SO_REUSEPORT."""
         entries = [part for part in self.parts if part.reached.startswith("port ")]
@@ -279,6 +319,7 @@ class Service:
         known = [self.part_of[pid] for pid in held if pid in self.part_of]
         if known:
             known[0].addresses.add(address)
+            known[0].found_from = known[0].found_from or part.name
             return
         if os.getpid() in held:
             return  # this program itself
@@ -300,6 +341,7 @@ class Service:
         added = self._add(roots, Role.BEHIND, part.depth + 1, address)
         if added is not None:
             added.addresses.add(address)
+            added.found_from = part.name
 
 
 def _with_container(pids: Sequence[int]) -> set[int]:

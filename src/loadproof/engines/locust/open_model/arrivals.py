@@ -80,6 +80,8 @@ class ArrivalPool:
         """Arrivals that came while there was no user at all."""
         self._peak = 0.0
         self._closed = False
+        self.joined = 0
+        """Users that came into the pool, their on_start over, since it was made."""
 
     # --- users ---------------------------------------------------------------------------------------
 
@@ -119,6 +121,7 @@ class ArrivalPool:
     def _join(self, user: Any) -> Seat:
         group = self._groups.setdefault(type(user), Group())
         group.users += 1
+        self.joined += 1
         seat = Seat(group)
         user.__dict__[LOCAL] = seat
         current = gevent.getcurrent()
@@ -195,6 +198,11 @@ class ArrivalPool:
         self._drop_until(float("inf"))
 
     # --- reports -------------------------------------------------------------------------------------
+
+    @property
+    def users(self) -> int:
+        """Users whose on_start is over."""
+        return sum(group.users for group in self._groups.values())
 
     @property
     def idle(self) -> int:

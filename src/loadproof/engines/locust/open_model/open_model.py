@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import gevent
-from locust import LoadTestShape
+from locust import LoadTestShape, User
 from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -86,11 +86,15 @@ class OpenModel:
         self._most_users = 0
         self._worker_states: dict[str, dict[str, Any]] = {}
         self._shares = Shares()
+        self.logs_in = False
+        """Whether users have an on_start, which costs the service something for each of them."""
+        self._joined_before = 0
 
     def attach(self, environment: Any, runner: Any) -> None:
         """Take part as what `runner` is, before users exist."""
         self._runner = runner
         self._leads_workers = isinstance(runner, MasterRunner)
+        self.logs_in = any(user.on_start is not User.on_start for user in environment.user_classes)
         # Users are started at once and ahead of need: Locust's advice against it is not the user's to heed.
         log = logging.getLogger("locust.runners")
         log.addFilter(lambda record: "spawn rate is very high" not in record.getMessage())
@@ -205,7 +209,32 @@ class OpenModel:
         self._most_users = max(self._most_users, now)
         utilisation = self._utilisation()
         busy = math.ceil(now * utilisation * _HEADROOM)
-        return min(self.max_users, max(now, busy, self.users_at(self._clock() - self.begin_s)))
+        wanted = min(self.max_users, max(now, busy, self.users_at(self._clock() - self.begin_s)))
+        return self._as_fast_as_answered(now, wanted)
+
+    def _as_fast_as_answered(self, now: int, wanted: int) -> int:
+        """Log-ins are load, too: the pool grows by no more than twice what was answered of them since the
+        last look, those under way among them. A service at its limit is not pushed over it by new users.
+        """
+        if not self.logs_in:
+            return wanted
+        joined = self.joined()
+        answered, self._joined_before = joined - self._joined_before, joined
+        allowed = max(_LEAST_USERS, math.ceil(_HEADROOM * answered)) - self.in_on_start()
+        return min(wanted, now + max(0, allowed))
+
+    def joined(self) -> int:
+        """Users whose on_start was answered, in all processes, since the begin."""
+        if not self._leads_workers:
+            return self._pool.joined
+        return sum(int(state.get("joined", 0)) for state in self._worker_states.values())
+
+    def in_on_start(self) -> int:
+        """Users that are not in the pool yet."""
+        known = (
+            sum(int(state["users"]) for state in self._states()) if self._leads_workers else self._pool.users
+        )
+        return max(0, int(self._runner.user_count) - known)
 
     # --- reports -------------------------------------------------------------------------------------
 
@@ -216,6 +245,8 @@ class OpenModel:
             "idle": self._pool.idle,
             "waiting": self._pool.waiting,
             "peak": self._pool.peak_utilisation(),
+            "users": self._pool.users,
+            "joined": self._pool.joined,
         }
 
     def add_report(self, client_id: str, report: dict[str, Any]) -> None:

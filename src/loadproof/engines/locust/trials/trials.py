@@ -39,6 +39,10 @@ CUT: Final = "loadproof_cut"
 _SETTLE_S: Final = {False: 0.05, True: 2.7}
 """A trial's last second can be reported this long after its end; with workers (True) two of theirs later."""
 _POLL_S: Final = 0.05
+_LOG_IN_LIMIT_S: Final = 60.0
+"""For the on_start of users that a trial has left there."""
+_LEAST_USERS: Final = 10
+_OF_A_SECOND: Final = 0.1
 _RECEIVED_BYTES: Final = 1 << 16
 
 
@@ -67,8 +71,18 @@ class TrialDesk:
         """Read orders from the conductor until it is gone."""
         gevent.spawn(self._read, channel)
 
-    def play(self, begin: Callable[[TrialOrder], float], stop: Callable[[], None], *, workers: bool) -> None:
-        """Play trials until there are no more. `begin` starts one and returns when, `stop` ends it."""
+    def play(
+        self,
+        begin: Callable[[TrialOrder], float],
+        stop: Callable[[], None],
+        rest: Callable[[], int] = lambda: 0,
+        *,
+        workers: bool,
+    ) -> None:
+        """Play trials until there are no more. `begin` starts one and returns when, `stop` ends it.
+
+        `rest` waits behind each until no user is in its on_start, and says how many log in since the first.
+        """
         began = False
         while (order := self._next_order()) is not None:
             self._cut.clear()
@@ -87,7 +101,7 @@ class TrialDesk:
             gevent.sleep(max(0.0, end_s + _SETTLE_S[workers] - self._clock()))
             self._report()
             ended = order.ended(end_s, cut=bool(cut))
-            self._event(ended.kind, ended.message, end_s, **ended.data)
+            self._event(ended.kind, ended.message, end_s, **ended.data, log_ins=rest())
         self.finished = True
 
     def _next_order(self) -> TrialOrder | None:
@@ -130,13 +144,33 @@ class OpenTrials(OpenModel):
             runner.register_message(CUT, self._on_cut_message)
 
     def test_started(self) -> None:
-        gevent.spawn(self.desk.play, self._begin, self._stop_trial, workers=self._leads_workers)
+        gevent.spawn(self.desk.play, self._begin, self._stop_trial, self._rest, workers=self._leads_workers)
+
+    def _rest(self) -> int:
+        """Nobody is cut off in the middle of a log-in, and none spoils the next trial."""
+        limit_s = self._clock() + _LOG_IN_LIMIT_S
+        while self.logs_in and self.in_on_start() and self._clock() < limit_s:
+            gevent.sleep(_POLL_S)
+        return self.joined() if self.logs_in else 0
+
+    def users_at(self, offset_s: float) -> int:
+        """Where each user must log in, those of a tenth of a second: more come when these are busy."""
+        users = super().users_at(offset_s)
+        return max(_LEAST_USERS, math.ceil(users * _OF_A_SECOND)) if self.logs_in else users
 
     def _begin(self, order: TrialOrder) -> float:
         self._load(order.load, order.duration_s)
-        self.max_users = self._users_limit or default_max_users(self.profile)
+        self.max_users = self._users_limit or self._default_limit(order.load)
         self.begin_s = None
         return self.begin_when_ready(hold=(order.load, order.duration_s))
+
+    def _default_limit(self, rate_per_s: float) -> int:
+        """Enough for answers that take a second where users log in: more would be a stampede of log-ins
+        against a service that is past its limit, and their load would be in the answer.
+        """
+        if not self.logs_in:
+            return default_max_users(self.profile)
+        return max(_LEAST_USERS, math.ceil(rate_per_s))
 
     def _load(self, rate_per_s: float, duration_s: float) -> None:
         stages = (Stage(duration_s, rate_per_s),)

@@ -79,7 +79,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.session
 	$(BIN)/python benchmarks/k6_outputs.py
 	$(BIN)/python -m benchmarks.jmeter
-	$(BIN)/python benchmarks/monitors.py
+	$(BIN)/python -m benchmarks.monitors
 	$(BIN)/python benchmarks/imports.py
 	$(BIN)/python benchmarks/history.py
 	$(BIN)/python -m benchmarks.capacity queue

@@ -161,11 +161,9 @@ def test_unsent_requests_are_told_with_the_sockets_there_were() -> None:
     )
 
 
-@pytest.mark.parametrize(("per_s", "told"), [(0.5, True), (0.0, False), (0.01, False)])
-def test_segments_sent_again_are_a_note(per_s: float, told: bool) -> None:
-    """They are the network's or the service's, and cost a request more than most services do."""
-    notes = found(runs.series("host.tcp.retransmits", per_s, Unit.PER_SECOND, looks=False))
-    assert [(f.id, f.is_note) for f in notes] == ([("network.resent", True)] if told else [])
+def test_segments_that_the_machine_sent_again_are_no_note() -> None:
+    """It counts everybody's connections: that is a chart, and no evidence against the target."""
+    assert found(runs.series("host.tcp.retransmits", 50.0, Unit.PER_SECOND, looks=False)) == []
 
 
 def test_dropped_iterations_are_told_with_their_share() -> None:

@@ -36,8 +36,6 @@ GREATEST_CPU: Final = 0.80
 GREATEST_FILLED: Final = 0.90
 """Of file descriptors."""
 LEAST_SHARE: Final = 0.05
-LEAST_RESENT: Final = 0.01
-"""TCP segments sent again, for each request."""
 LONGEST_S: Final = 10
 LEAST_SECONDS: Final = 2
 """So many seconds may always be bad: in a run of a minute one hiccup of the machine decides nothing."""
@@ -108,7 +106,7 @@ def read_signals(run: Run, window: Window) -> Signals:
     return Signals(
         spoilt=(*_scarce(run, own, window), *_dropped(run, own, window)),
         late=(*late, *starved, *probed),
-        notes=(*_resent(run, window), *([] if late else _busy(run, own, window))),
+        notes=() if late else tuple(_busy(run, own, window)),
         delay=max(delays, key=lambda delay: delay.worst_s, default=None),
     )
 
@@ -207,27 +205,6 @@ def _scarce(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window)
         evidence = {**bad.evidence(), "unsent": lack.unsent, "share": lack.share}
         found.append(_invalid(scarce.id, sentence, evidence, scarce.advice))
     return found
-
-
-def _resent(run: Run, window: Window) -> list[Finding]:
-    """Segments that TCP sent again: response times hold what the network, or a full accept queue, lost."""
-    resent = [
-        reading
-        for reading in run.readings
-        if (reading.source, reading.series) == ("host", "tcp.retransmits")
-        and int(reading.time_s) in window.seconds
-    ]
-    rate = _throughput(run, window)
-    mean = _mean(resent) or 0.0
-    if not rate or mean / rate < LEAST_RESENT:
-        return []
-    sentence = (
-        f"TCP sent {mean:.1f} segments a second again, for {format_rate(rate)}: packets were lost, or found "
-        "the service's accept queue full, and each of them costs its request 200 ms or more"
-    )
-    evidence = {"resent_per_s": mean, "requests_per_s": rate}
-    advice = "look at the path to the service, and at the backlog that it listens with (net.core.somaxconn)"
-    return [Finding("network.resent", Verdict.PASS, sentence, evidence, advice, FindingKind.NOTE)]
 
 
 def _dropped(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:

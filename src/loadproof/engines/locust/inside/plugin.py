@@ -7,6 +7,7 @@ master and in each worker: a worker's rows travel to the master inside Locust's 
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import socket
@@ -119,6 +120,9 @@ class Plugin:
         self._runner = runner
         options = environment.parsed_options
         if not isinstance(runner, MasterRunner):
+            # Libraries and the locustfile live for ever: each full collection stalls all users to walk them.
+            gc.collect()
+            gc.freeze()
             self._heartbeat.start()
             stopping.attach(runner)
             spreading.attach(runner)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +18,10 @@ _STARTS = re.compile(
     rf"|from tests\.(?:\w+\.)*(?:{_SERVERS}) import| *from tests\.cli\.conftest import)",
     re.MULTILINE,
 )
+
+# How long an example takes says how busy the machine is: no test decides by that.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

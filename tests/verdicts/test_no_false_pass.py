@@ -77,7 +77,7 @@ def _of_the_load(draw: st.DrawFn, kind: str, made: dict[str, Any], share: float)
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_no_combination_passes_with_a_broken_condition(data: st.DataObject) -> None:
     """One thing at least is broken: neither the verdict nor the exit code is a pass."""
@@ -89,7 +89,7 @@ def test_no_combination_passes_with_a_broken_condition(data: st.DataObject) -> N
     assert any(condition.holds is False for condition in report.conditions)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(made=HEALTHY)
 def test_no_healthy_run_is_stopped_by_a_condition(made: dict[str, Any]) -> None:
     """Whatever its load: every condition holds or is not known, and the verdict is a PASS."""

@@ -115,7 +115,7 @@ def test_an_endless_line_does_not_fill_the_memory() -> None:
     assert (reader.samples["http_req_duration"], reader.garbage) == (1, 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300), st.integers(0, 250), st.integers(1, 40))
 def test_no_input_raises(noise: bytes, cut: int, step: int) -> None:
     """Whatever is put into the stream, the reader goes on and makes up no request."""
@@ -125,7 +125,7 @@ def test_no_input_raises(noise: bytes, cut: int, step: int) -> None:
     assert 1 <= total <= 2 + noise.count(b"\n")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=5),

@@ -77,8 +77,8 @@ def whole_window(run: Run) -> Window:
     if span is None:
         return Window(frozenset(), "the load never started")
     seconds = _seconds(*span)
-    if not seconds and ("imported" in run.facts or not run.plan.profile.stages):
-        # Nobody planned a time: a file of results, or iterations. What they hold is all that there is.
+    if not seconds and "imported" in run.facts:
+        # Nobody can let it run longer: what the file holds is all that there is.
         parts = frozenset(part.second for part in run.slices)
         return Window(parts, f"the whole load ({format_duration(span[1] - span[0])})", in_part=True)
     return Window(frozenset(seconds), f"the whole load ({format_duration(len(seconds))})")

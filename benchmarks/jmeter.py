@@ -68,7 +68,7 @@ def alone(installation: Installation, java: Java, arguments: list[str], folder: 
         java.path, *java_options(java), f"-Djmeter.home={home}", "-jar", str(home / "bin/ApacheJMeter.jar"),
         "-n", "-t", str(PLAN), "-l", str(results), "-j", str(folder / "log"), *arguments,
     ]  # fmt: skip
-    # A session of its own, as Loadproof's has: with autogroups, the session is what gets a share of the cores.
+    # A session of its own, as Loadproof's has: where autogroups are on, sessions share the cores.
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, start_new_session=True)
     starts = [int(line.split(",", 1)[0]) for line in results.read_text().splitlines()[1:]]
     return steady([start // 1000 for start in starts], seconds)

@@ -100,7 +100,7 @@ def test_an_exception_in_a_task_is_told_once(lab: Lab) -> None:
     )
     assert outcome is Outcome.COMPLETED
     (told,) = sink.of(EventKind.SCENARIO_ERROR)
-    assert told.message == "a task raised KeyError: 'token' at locustfile.py:9"
+    assert told.message == "a task raised KeyError: 'token' at locustfile.py:11"
     assert sink.requests["GET", "/a"] > 5
     assert lab.unaccounted(sink) == 0
 

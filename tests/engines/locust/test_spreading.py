@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from dataclasses import dataclass, field
 
 import gevent
 import pytest
 
-from loadproof.engines.locust.inside.spreading import WINDOW_S, start_evenly
+from loadproof.engines.locust.inside.spreading import WINDOW_S, share_per_s, start_evenly
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Course:
         self.now += seconds
 
     def play(self, counts: dict[str, int]) -> list[str]:
-        return start_evenly(self.start, counts, lambda: self.now, self.sleep)
+        return start_evenly(self.start, counts, WINDOW_S, lambda: self.now, self.sleep)
 
 
 def test_starts_are_even() -> None:
@@ -71,3 +72,15 @@ def test_nobody_to_start() -> None:
     course = Course()
     assert course.play({"A": 0}) == []
     assert course.now == 100.0
+
+
+@pytest.mark.parametrize(
+    ("processes", "expected", "rate", "share"),
+    [(4, 1, 100.0, 25.0), (None, 5, 100.0, 20.0), (None, 1, 100.0, 100.0), (2, 1, None, None)],
+)
+def test_a_worker_starts_its_share(
+    processes: int | None, expected: int, rate: float | None, share: float | None
+) -> None:
+    """Of the rate that the command line has for all of them; without a rate there is none."""
+    options = Namespace(processes=processes, expect_workers=expected, spawn_rate=rate)
+    assert share_per_s(options) == share

@@ -78,7 +78,8 @@ class InFlight:
             return
         for response in (ResponseContextManager, fasthttp.ResponseContextManager):
             response.__exit__ = _reported(response.__exit__, on_request)  # type: ignore[method-assign]
-            response.__del__ = _abandoned(getattr(response, "__del__", None), on_request)  # type: ignore[union-attr]
+        for kind in (*_may_be_abandoned(HttpSession in sending), fasthttp.ResponseContextManager):
+            kind.__del__ = _abandoned(getattr(kind, "__del__", None), on_request)
 
     def _counted(self, send: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(send)
@@ -92,6 +93,16 @@ class InFlight:
                 raise
 
         return counted
+
+
+def _may_be_abandoned(locusts_own: bool) -> tuple[Any, ...]:
+    """The responses of HttpUser that a `with` may be missing for: a finalizer costs each of its class."""
+    if locusts_own:
+        return (ResponseContextManager,)
+    from loadproof.engines.locust.session.report import ConcludedResponse
+    from loadproof.engines.locust.session.response import CaughtResponse
+
+    return (CaughtResponse, ConcludedResponse)
 
 
 def _travelling(request: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from locust.stats import StatsError
 from loadproof.engines.exemplars import described_response
 from loadproof.engines.locust.entry import LONGEST_MS, failure_of, length_bytes, milliseconds, status_of, text
 from loadproof.engines.locust.inside.failures import classify
+from loadproof.engines.locust.inside.recorder import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,8 @@ class Intake:
         """The same for a request of Loadproof's own client that did not fail."""
         tally = self._recorder.request(method, name, response_time_ms, length)
         status = response.status_code
-        tally.statuses[status] = tally.statuses.get(status, 0) + 1
+        if status != USUAL:
+            tally.statuses[status] = tally.statuses.get(status, 0) + 1
         if response_time_ms >= tally.floor_ms:
             described = partial(
                 _described, tally.key, self._clock(), response_time_ms, length, response, None
@@ -76,7 +78,8 @@ class Intake:
         length = length_bytes(response_length)
         tally = self._recorder.request(method, name, time_ms, length)
         status = status_of(response) if response is not None else 0
-        tally.statuses[status] = tally.statuses.get(status, 0) + 1
+        if status != USUAL:
+            tally.statuses[status] = tally.statuses.get(status, 0) + 1
         if exception is not None:
             timed = time_ms is not None and 0 <= time_ms < LONGEST_MS
             self._recorder.failure(tally, classify(exception, status), _failure_text(exception), timed=timed)

@@ -125,7 +125,8 @@ class Plugin:
             gc.freeze()
             self._heartbeat.start()
             stopping.attach(runner)
-            spreading.attach(runner)
+            driven = self._settings.profile is not None or environment.shape_class is not None
+            spreading.attach(runner, None if driven else spreading.share_per_s(options))
         if self._open is not None:
             self._open.attach(environment, runner)
         elif not isinstance(runner, MasterRunner):

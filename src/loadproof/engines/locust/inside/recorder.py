@@ -7,7 +7,7 @@ inside Locust's own reports from worker to master (msgpack) and then to the cond
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -28,6 +28,8 @@ histogram or None where it is the same, that of failed requests or None where no
 StatusRow = tuple[str, str, dict[int, int]]
 """method, name, {status: answers}; 0 stands for no status."""
 
+USUAL: Final = 200
+"""The status that needs no count of its own: what has no other one has this."""
 _ERRORS_PER_SECOND = 20
 """Distinct error texts kept per second; the rest counts as one: an outage must not flood the run."""
 OTHER_ERRORS = "other errors"
@@ -45,7 +47,7 @@ class _Tally:
         self.key = key
         """Method and name."""
         self.statuses: dict[int, int] = {}
-        """Answers by their HTTP status; 0 for none."""
+        """Answers by their HTTP status, 0 for none; those that are not here had the usual one."""
         self.times_s: list[float] = []
         self.late: list[tuple[int, float]] | None = None
         """Position in `times_s` and lateness in seconds of requests of the open model."""
@@ -133,11 +135,14 @@ class Recorder:
     def _rotate(self, second: int) -> None:
         for (method, name), tally in self._tallies.items():
             response, service, wrong = _histograms(tally)
-            counts = [len(tally.times_s) + tally.untimed, tally.failures, tally.received_bytes]
+            requests = len(tally.times_s) + tally.untimed
+            counts = [requests, tally.failures, tally.received_bytes]
             times = [None if one is None else one.to_bytes() for one in (response, service, wrong)]
             self._rows.append([self._second, method, name, *counts, *times])
-            if tally.statuses:
-                self._statuses.append((method, name, tally.statuses))
+            usual = requests - sum(tally.statuses.values())
+            self._statuses.append(
+                (method, name, {**tally.statuses, USUAL: usual} if usual else tally.statuses)
+            )
         self._error_rows += [[self._second, *key, count] for key, count in self._errors.items()]
         self._tallies, self._errors = {}, {}
         self._second = max(second, self._second)

@@ -8,6 +8,7 @@ plateau, so its times must be the service's.
 from __future__ import annotations
 
 import functools
+import os
 from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -20,31 +21,52 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 WINDOW_S: Final = 0.9
-"""Within which the users of one order start; the next order comes after a second."""
+"""Within which the users of one order start at the most; the next order comes after a second."""
 
 
-def attach(runner: Any) -> None:
-    """Spread what this runner starts, if it starts users itself."""
+def attach(runner: Any, share_per_s: float | None) -> None:
+    """Spread what this runner starts, if it starts users itself.
+
+    `share_per_s`: how many users a second a worker starts of the whole; None where that is not known. A
+    runner without workers is told with each order.
+    """
     if not known(Part.SPREADING):
         return
-    start = runner.spawn_users
+    order, spawn_users = runner.start, runner.spawn_users
+    rate_per_s = share_per_s
 
-    @functools.wraps(start)
+    @functools.wraps(order)
+    def ordered(user_count: int, spawn_rate: float, *args: Any, **kwargs: Any) -> Any:
+        nonlocal rate_per_s
+        rate_per_s = spawn_rate
+        return order(user_count, spawn_rate, *args, **kwargs)
+
+    @functools.wraps(spawn_users)
     def spread(user_classes_spawn_count: dict[str, int], wait: bool = False) -> list[Any]:
         if wait:
-            return list(start(user_classes_spawn_count, wait))
-        return start_evenly(start, user_classes_spawn_count)
+            return list(spawn_users(user_classes_spawn_count, wait))
+        window_s = WINDOW_S
+        if rate_per_s:
+            window_s = min(WINDOW_S, sum(user_classes_spawn_count.values()) / rate_per_s)
+        return start_evenly(spawn_users, user_classes_spawn_count, window_s)
 
-    runner.spawn_users = spread
+    runner.start, runner.spawn_users = ordered, spread
+
+
+def share_per_s(options: Any) -> float | None:
+    """How many users a second a worker of Locust's own flags starts; None where these do not say."""
+    workers = os.cpu_count() if options.processes == -1 else options.processes or options.expect_workers
+    return options.spawn_rate / workers if options.spawn_rate and workers else None
 
 
 def start_evenly(
     start: Callable[[dict[str, int]], Iterable[Any]],
     counts: dict[str, int],
+    window_s: float,
     clock: Callable[[], float] = monotonic,
     sleep: Callable[[float], None] = gevent.sleep,
 ) -> list[Any]:
-    """Start `counts` users of each class one by one within WINDOW_S; returns them.
+    """Start `counts` users of each class one by one within `window_s`; returns them.
 
     Whoever is late starts at once. When this greenlet is ended on the way the rest start at once, too:
     Locust counts them as started.
@@ -55,7 +77,7 @@ def start_evenly(
     started: list[Any] = []
     while waiting:
         started += start({waiting.popleft(): 1})
-        due = begin + WINDOW_S * (total - len(waiting)) / total
+        due = begin + window_s * (total - len(waiting)) / total
         if not waiting:
             break
         try:

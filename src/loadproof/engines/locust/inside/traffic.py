@@ -38,7 +38,7 @@ class Traffic:
     def report(self, statuses: Iterable[StatusRow]) -> dict[str, Any]:
         """A worker's part of Locust's report to the master, since the last one."""
         wire, LEDGER.wire = LEDGER.wire, {}
-        hosts, LEDGER.hosts = LEDGER.hosts, {}
+        hosts = LEDGER.take_hosts()
         merged: dict[tuple[str, str], Counter[int]] = {}
         for method, name, counts in statuses:
             merged.setdefault((method, name), Counter()).update(counts)

@@ -342,8 +342,10 @@ class FastHttpSession(LocustFastHttpSession):
             self.keep_wire(origin, wire, now)
         else:
             self._close(origin, wire)
-        hosts = LEDGER.hosts
-        hosts[origin] = hosts.get(origin, 0) + 1
+        if origin is LEDGER.last_origin:
+            LEDGER.sent_there += 1
+        else:
+            LEDGER.went_to(origin)
         sent = (call, target, head, cookie, payload, body, raw)
         elapsed = now - start
         response: Any

@@ -26,7 +26,7 @@ from loadproof.engines.locust.session.jar import Asked, SessionHeaders, SessionJ
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.report import conclude, path_of
-from loadproof.engines.locust.session.response import LazyResponse, answered
+from loadproof.engines.locust.session.response import CaughtResponse, LazyResponse, answered
 from loadproof.engines.locust.session.tickets import Tickets
 from loadproof.engines.locust.session.trips import Trip
 from loadproof.engines.locust.session.wire import SendError, Wire
@@ -230,7 +230,7 @@ class HttpSession(LocustHttpSession):
             "start_time": start_time,
             "url": complete_url,
         }
-        if type(response) is not LazyResponse:
+        if not isinstance(response, LazyResponse):
             return conclude(  # type: ignore[no-any-return]  # it is Locust's, made by Locust
                 self, response, meta, url, catch_response, options.get("stream", False)
             )
@@ -359,11 +359,14 @@ class HttpSession(LocustHttpSession):
             self.keep_wire(origin, wire, now)
         else:
             self._close(origin, wire)
-        hosts = LEDGER.hosts
-        hosts[origin] = hosts.get(origin, 0) + 1
+        if origin is LEDGER.last_origin:
+            LEDGER.sent_there += 1
+        else:
+            LEDGER.went_to(origin)
         length = 0 if sent is None else len(sent)
         made: Any = (self, call, target, head, cookie, body, length, self.explicit_name, now - start)
-        response = LazyResponse(made, raw, head.status, self.request_event, catch_response)
+        kind = CaughtResponse if catch_response else LazyResponse
+        response = kind(made, raw, head.status, self.request_event, catch_response)
         if head.cookies:
             extract_cookies_to_jar(self.cookies, response.request, answered(head))
         return response

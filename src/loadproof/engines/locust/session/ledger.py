@@ -29,7 +29,7 @@ class Ledger:
 
     __slots__ = (
         *("_listeners", "answered", "fallbacks", "hosts", "interrupted", "issued", "on_broken", "raised"),
-        *("reported", "wire"),
+        *("last_origin", "reported", "sent_there", "wire"),
     )
 
     def __init__(self) -> None:
@@ -41,6 +41,9 @@ class Ledger:
         self.fallbacks: dict[str, int] = {}
         self.hosts: dict[Any, int] = {}
         """Requests by where they went: (scheme, host, port), or host:port as text."""
+        self.last_origin: Any = None
+        """Where the last request of the fast path went: those in a row to one place are one number."""
+        self.sent_there = 0
         self.wire: dict[tuple[Any, Any], list[int]] = {}
         """By method and name: hops of redirects and repeats, beside the requests that are reported."""
         self.on_broken: Callable[..., None] = lambda **_: None
@@ -70,6 +73,18 @@ class Ledger:
             counts = self.wire.setdefault((method_text(method), name_text(name)), [0, 0])
             counts[0] += trip.hops
             counts[1] += trip.repeats
+
+    def went_to(self, origin: Any) -> None:
+        """Count a request of the fast path to another place than the one before it."""
+        if self.sent_there:
+            self.hosts[self.last_origin] = self.hosts.get(self.last_origin, 0) + self.sent_there
+        self.last_origin, self.sent_there = origin, 1
+
+    def take_hosts(self) -> dict[Any, int]:
+        """Requests by where they went since the last call."""
+        self.went_to(None)
+        hosts, self.hosts, self.sent_there = self.hosts, {}, 0
+        return hosts
 
     def on_fallback(self, listener: Callable[[str], None]) -> None:
         """Call `listener(feature)` the first time that each feature falls back to Locust's own client."""

@@ -116,6 +116,10 @@ class CountedResponse(ResponseContextManager):
         super()._report_request(exc)  # type: ignore[no-untyped-call]  # Locust has no types here
 
 
+class ConcludedResponse(CountedResponse):
+    """What python-requests served: with `catch_response=True` it may be abandoned without a `with`."""
+
+
 def conclude(  # keywords cost time in every request
     session: Any, response: Any, meta: dict[str, Any], url: str, catch_response: bool, stream: Any
 ) -> Any:
@@ -136,7 +140,7 @@ def conclude(  # keywords cost time in every request
     else:
         meta["response_length"] = len(response.content or b"")
     meta["response"] = response
-    response.__class__ = CountedResponse
+    response.__class__ = ConcludedResponse
     response._entered = False
     response._manual_result = None
     response._request_event = session.request_event

@@ -85,6 +85,10 @@ class LazyResponse(CountedResponse):
         return super().__exit__(exc, value, traceback)  # type: ignore[no-untyped-call]  # Locust has no types here
 
 
+class CaughtResponse(LazyResponse):
+    """What a call with `catch_response=True` returns: a class of its own, since only it may be abandoned."""
+
+
 def _headers(sent: Sent) -> CaseInsensitiveDict[str]:
     return CaseInsensitiveDict(_header_dict(sent))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.database import Sessions
+from loadproof.analysis.bottleneck.law import Answer, Resource, attribute
 from loadproof.analysis.bottleneck.resources import KINDS
 from loadproof.analysis.window.windows import judged_window
 from loadproof.histogram import Histogram
@@ -117,6 +119,26 @@ def test_a_load_that_nothing_ends_names_what_would_be_next() -> None:
     """Below saturation the law predicts where the first resource is full."""
     (finding,) = stress(use("process.cpu", lambda rate: rate / 200, 2, Unit.CORES), capacity=1e9)
     assert finding.sentence.startswith("nothing saturated: throughput still followed the load")
+
+
+@pytest.mark.parametrize(
+    ("top_per_s", "response_s", "answer"),
+    [
+        (98.7, None, Answer.NO_SATURATION),
+        (98.7, [0.005, 0.005, 0.005, 0.006], Answer.NO_SATURATION),
+        (98.7, [0.005, 0.005, 0.007, 0.02], Answer.NAMED),
+        (80.0, None, Answer.NAMED),
+    ],
+    ids=["follows", "follows, as fast", "slower", "throughput bent"],
+)
+def test_full_processors_end_nothing_that_still_follows_the_load(
+    top_per_s: float, response_s: list[float] | None, answer: Answer
+) -> None:
+    """Users who pause for a second, and other programs that fill the machine near the end."""
+    used, waiting = np.array([0.30, 0.41, 0.52, 0.999]), np.array([0.0, 0.0, 0.05, 0.6])
+    machine = Resource("the machine's processors", used, waiting, 0.1)
+    found = attribute([32.0, 50.0, 60.0, 98.9], [36.3, 49.8, 63.7, top_per_s], [machine], response_s)
+    assert found.answer is answer
 
 
 def test_one_level_of_load_is_told_as_such() -> None:

@@ -49,7 +49,7 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
     table = _table(measured, service, levels.seconds, levels)
     found = attribute(
         levels.load.tolist(), levels.throughput_per_s.tolist(),
-        [resource for _, resource in table.values()],
+        [resource for _, resource in table.values()], levels.response_s.tolist(),
     )  # fmt: skip
     if found.answer is Answer.TOO_FEW_LEVELS:
         return _at_one_level(run, measured, service, window)

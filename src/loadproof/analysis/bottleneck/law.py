@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 LEAST_LEVELS: Final = 3
 FLAT: Final = 0.4
 """Throughput that grows less than this power of the load has reached its plateau (1 is proportional)."""
+BENT: Final = 0.7
+"""A resource that is full ended throughput only where this grows less than that power of the load, or ..."""
+TIMES_BENT: Final = 1.5
+"""... where a response takes so many times as long as below: then what is full is what requests wait for."""
 LEAST_STEP: Final = 1.25
 """Load must grow by so much between the levels that are compared, or noise decides."""
 NEAR_PLATEAU: Final = 0.93
@@ -97,13 +101,22 @@ class Attribution:
     """Everything else that was measured, by its predicted rate."""
 
 
-def attribute(load: ArrayLike, throughput_per_s: ArrayLike, resources: Sequence[Resource]) -> Attribution:
-    """Levels in ascending order of load (users, or planned arrivals per second)."""
+def attribute(
+    load: ArrayLike,
+    throughput_per_s: ArrayLike,
+    resources: Sequence[Resource],
+    response_s: ArrayLike | None = None,
+) -> Attribution:
+    """Levels in ascending order of load (users, or planned arrivals per second).
+
+    `response_s`: the mean response time at each, where it is known.
+    """
     level, rate = np.asarray(load, float), np.asarray(throughput_per_s, float)
     if len(level) < LEAST_LEVELS or level[-1] < level[0] * LEAST_STEP:
         return Attribution(Answer.TOO_FEW_LEVELS, None, None, (), ())
     plateau = _plateau(level, rate)
-    if plateau is None:
+    times_s = None if response_s is None else np.asarray(response_s, float)
+    if plateau is None and _bent(level, rate, times_s):
         plateau = _full_at_the_top(level, resources)
     if plateau is None:
         return Attribution(Answer.NO_SATURATION, None, None, (), _ranked(level, rate, None, resources))
@@ -154,16 +167,43 @@ def littles_law_error(
 
 def _plateau(level: NDArray[np.float64], rate: NDArray[np.float64]) -> NDArray[np.bool_] | None:
     """Which levels are at or after the knee; None while throughput still follows the load."""
-    start = int(np.flatnonzero(level <= level[-1] / LEAST_STEP)[-1])
-    if (rate[start:] <= 0).any():
+    slope = _slope_at_the_top(level, rate)
+    if slope is None or slope >= FLAT:
         return None
-    slope = float(np.polyfit(np.log(level[start:]), np.log(rate[start:]), 1)[0])
-    if slope >= FLAT:
-        return None
+    start = _top_from(level)
     near = rate >= NEAR_PLATEAU * float(rate[start:].mean())
     first = int(np.flatnonzero(near)[0])
     # Also the levels beyond, where throughput may have fallen again.
     return np.asarray(np.arange(len(rate)) >= first, dtype=np.bool_)
+
+
+def _top_from(level: NDArray[np.float64]) -> int:
+    """The highest level that the highest of all is far enough above to be compared with."""
+    return int(np.flatnonzero(level <= level[-1] / LEAST_STEP)[-1])
+
+
+def _slope_at_the_top(level: NDArray[np.float64], rate: NDArray[np.float64]) -> float | None:
+    """The power of the load that throughput grows with there; None where nothing was answered."""
+    start = _top_from(level)
+    if (rate[start:] <= 0).any():
+        return None
+    return float(np.polyfit(np.log(level[start:]), np.log(rate[start:]), 1)[0])
+
+
+def _bent(
+    level: NDArray[np.float64], rate: NDArray[np.float64], response_s: NDArray[np.float64] | None
+) -> bool:
+    """Whether throughput or response times show that the load was felt at the top.
+
+    Others may fill the machine while every user goes on getting answers as before.
+    """
+    slope = _slope_at_the_top(level, rate)
+    if slope is not None and slope < BENT:
+        return True
+    if response_s is None:
+        return False
+    top = level > level[-1] / LEAST_STEP
+    return bool(response_s[top].mean() >= TIMES_BENT * np.median(response_s[~top]))
 
 
 def _full_at_the_top(level: NDArray[np.float64], resources: Sequence[Resource]) -> NDArray[np.bool_] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +11,23 @@ from loadproof.analysis.judge import exit_code, judge, overall_verdict
 from loadproof.analysis.window.windows import judged_window
 from loadproof.errors import ExitCode
 from loadproof.model import Event, EventKind, Finding, Outcome, Profile, ProfileKind, Stage, Verdict
-from tests.runs import LOANS, START, event, part, plan, required, run, staged
+from tests.runs import (
+    LOANS,
+    START,
+    error_rate,
+    event,
+    part,
+    plan,
+    required,
+    run,
+    staged,
+    throughput,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from loadproof.model import Requirement
 
 PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 RAMPED = staged((3, 10), (4, 10), (3, 0))
@@ -133,6 +147,50 @@ def test_a_load_that_was_none_is_no_pass(slices: tuple[object, ...], seconds: fl
     report = judge(run(*slices, of=plan(required(0.5)), seconds=seconds))  # type: ignore[arg-type]
     assert report.verdict is UNKNOWN
     assert sentence in report.sentence
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        ([event(1, EventKind.IN_FLIGHT, count=12)], "no request was answered: 12 in flight"),
+        ([event(1, EventKind.UNTOLD, count=7, why="no name")], "no request is in a count: of 7"),
+        ([event(1, EventKind.UNREPORTED)], "no request was recorded before the run was cut off"),
+    ],
+)
+def test_requests_that_nobody_counted_were_made(events: list[Event], said: str) -> None:
+    """Nothing was answered, or no row could be made of it: that is no load without requests."""
+    report = judge(run(of=plan(required(0.5)), seconds=5, events=events))
+    assert report.verdict is UNKNOWN
+    texts = [report.sentence, *(c.sentence for c in report.conditions), *_spoken(report.findings)]
+    assert any(said in text for text in texts)
+    assert not any("no request was made" in text for text in texts)
+
+
+def test_a_run_that_was_killed_before_its_first_report_does_not_claim_that_nothing_was_sent() -> None:
+    """It has a beginning and no end: what it sent since is not known."""
+    made = run(of=plan(required(0.5)), seconds=5, outcome=Outcome.ABORTED)
+    begun = replace(made, events=tuple(e for e in made.events if e.kind is not EventKind.LOAD_ENDED))
+    report = judge(begun)
+    texts = [report.sentence, *(c.sentence for c in report.conditions), *_spoken(report.findings)]
+    assert any("no request was recorded before the run was cut off" in text for text in texts)
+    assert not any("no request was made" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    "requirement", [required(0.5), error_rate(0.01), throughput(1), required(0.5, endpoint=LOANS.name)]
+)
+def test_requests_of_a_load_without_a_whole_second_are_not_denied(requirement: Requirement) -> None:
+    """45 requests, and the load ended after 0.4 seconds."""
+    report = judge(run(part(0, LOANS, [0.01] * 45), of=plan(requirement), seconds=0.4))
+    assert report.verdict is UNKNOWN
+    spoken = " | ".join(_spoken(report.findings))
+    assert "too short" in spoken
+    assert "request was made" not in spoken
+    assert "endpoint was made" not in spoken
+
+
+def _spoken(findings: Sequence[Finding]) -> list[str]:
+    return [f"{finding.sentence}; {finding.advice}" for finding in findings]
 
 
 def test_nothing_required_is_no_pass() -> None:

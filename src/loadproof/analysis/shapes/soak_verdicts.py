@@ -93,7 +93,7 @@ def judge_growth(requirement: Requirement, run: Run, window: Window) -> Finding:
     held = held_window(run, window)
     entries = [entry for entry in grown(run, held, [requirement.metric]) if entry.decides]
     if not entries:
-        advice = SUBJECTS[requirement.metric].advice or "no request was made"
+        advice = SUBJECTS[requirement.metric].advice or "no request ended in the judged time"
         return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", held, advice=advice)
     order = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2}
     judged = [_judge_one(requirement, entry, held) for entry in entries]

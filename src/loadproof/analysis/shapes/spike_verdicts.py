@@ -168,7 +168,7 @@ def _judge_peak(requirement: Requirement, spike: Spike) -> Finding:
     during = spike.course.slice(spike.during)
     requests, failed = (_sums(part) for part in (spike.course.requests[during], spike.course.failed[during]))
     if not requests.size or requests.max() == 0:
-        advice = "no request was made in the spike"
+        advice = "no request ended in the spike"
         return finding_of(
             requirement, Verdict.INCONCLUSIVE, "has no data", spike.window, samples=0, advice=advice
         )

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 from loadproof.analysis.validity.condition import Judged, Ruling, broken
 from loadproof.analysis.verdict.requirements import matches
 from loadproof.analysis.window.windows import sample
-from loadproof.model import Subject, Verdict
+from loadproof.model import EventKind, Subject, Verdict
 from loadproof.units import format_count, format_percent
 
 if TYPE_CHECKING:
     from loadproof.model import Finding, Requirement
+    from loadproof.runfile.reader import Run
 
 MOST_FAILED: Final = 0.5
 """Answers that failed prove no speed: beyond this share times are those of failures."""
@@ -24,13 +25,31 @@ _ADVICE: Final = "mend what fails, or require an error rate: error_rate: {max_ra
 def judge_answered(judged: Judged) -> Ruling:
     """Broken when a majority of the requests failed and nothing limits failures; by endpoint likewise."""
     if not any(part.requests for part in judged.run.slices):
-        return broken("answered", "no request was made", "does the scenario send any?")
+        return _nothing_answered(judged.run)
     if not judged.window.seconds:
         sentence = "the load was too short: there is no whole second of it to judge"
         return broken("answered", sentence, "let it run longer, or with a greater --time-scale")
     if judged.search:
         return Ruling(True, "a trial without right answers does not hold")
     return _right_enough(judged)
+
+
+def _nothing_answered(run: Run) -> Ruling:
+    """No request ended in the file. "None was made" is said only where nothing shows that one was."""
+    in_flight = sum(int(event.data.get("count", 0)) for event in run.events_of(EventKind.IN_FLIGHT))
+    untold = sum(int(event.data.get("count", 1)) for event in run.events_of(EventKind.UNTOLD))
+    longer = "let it run longer, until requests have ended"
+    if untold:
+        sentence = f"no request is in a count: of {format_count(untold)} no row could be made"
+        return broken("answered", sentence, "mend how the scenario reports them")
+    if in_flight:
+        sentence = f"no request was answered: {format_count(in_flight)} in flight when the load ended"
+        return broken("answered", sentence, longer)
+    cut_off = run.events_of(EventKind.LOAD_STARTED) and not run.events_of(EventKind.LOAD_ENDED)
+    if cut_off or run.events_of(EventKind.UNREPORTED):
+        # What was made since the last report is lost: nobody knows whether there was something.
+        return broken("answered", "no request was recorded before the run was cut off", longer)
+    return broken("answered", "no request was made", "does the scenario send any?")
 
 
 def _right_enough(judged: Judged) -> Ruling:

@@ -38,7 +38,7 @@ def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window:
     # No request at all is a throughput of 0; an endpoint that never showed may just be spelt otherwise.
     counts = requirement.subject is Subject.THROUGHPUT and requirement.endpoint is None
     if measured.requests == 0 and not counts:
-        advice = "no request of this endpoint was made" if requirement.endpoint else "no request was made"
+        advice = _nothing_in(requirement, window)
         known = sorted({str(part.endpoint) for part in slices})
         if requirement.endpoint and known:
             advice += "; endpoints are: " + ", ".join(known[:8])
@@ -50,6 +50,15 @@ def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window:
         Subject.ERROR_RATE: _judge_error_rate,
     }.get(requirement.subject, _judge_throughput)
     return judge(requirement, measured, window)
+
+
+def _nothing_in(requirement: Requirement, window: Window) -> str:
+    """Why a requirement has no sample. There may be some out of the judged time."""
+    if not window.seconds:
+        return "the load was too short to hold a whole second"
+    if requirement.endpoint:
+        return "no request of this endpoint was made in the judged time"
+    return "no request ended in the judged time"
 
 
 def matches(pattern: str | None, part: Slice) -> bool:

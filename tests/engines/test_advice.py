@@ -122,6 +122,42 @@ def test_further_places_of_a_kind_are_named_with_the_first() -> None:
     assert (problem.where, "(also line 8)" in problem.message) == ("l.py:7", True)
 
 
+CAUGHT = 'self.client.get("/a", catch_response=True)'
+
+
+@pytest.mark.parametrize(
+    ("lines", "said_of"),
+    [
+        ([CAUGHT], [7]),
+        ([f"r = {CAUGHT}", "r.success()"], [7]),
+        ([f"r: object = {CAUGHT}", "if r.status_code != 200:", "    r.failure('no')"], [7]),
+        ([f"found = {CAUGHT}.json()"], [7]),
+        ([f"assert {CAUGHT}.ok"], [7]),
+        ([CAUGHT, "x = 1", CAUGHT], [7, 9]),
+        (["for n in range(3):", f"    {CAUGHT}"], [8]),
+        ([f"with {CAUGHT} as r:", "    r.success()"], []),
+        ([f"with {CAUGHT}:", "    pass"], []),
+        ([f"with lock, {CAUGHT} as r:", "    r.success()"], []),
+        ([f"r = {CAUGHT}", "with r:", "    r.success()"], []),
+        ([f"r = {CAUGHT}", "with r as answer:", "    answer.success()"], []),
+        ([f"r = {CAUGHT}", "r.__enter__()"], []),
+        ([f"r = stack.enter_context({CAUGHT})"], []),
+        ([f"r = {CAUGHT}", "self.look_at(r)"], []),
+        ([f"return {CAUGHT}"], []),
+        ([f"self.answer = {CAUGHT}"], []),
+        (["global r", f"r = {CAUGHT}"], []),
+        ([CAUGHT.replace("True", "False")], []),
+        ([CAUGHT.replace("True", "strict")], []),
+        ([CAUGHT.replace("self.client", "self.api")], []),
+    ],
+)
+def test_each_request_that_locust_never_reports_is_named(lines: list[str], said_of: list[int]) -> None:
+    """Every one with its line, for each has to be mended; what may be entered elsewhere is taken to be."""
+    problems = locust_advice(HEAD + user(*lines), Path("l.py"), open_model=False)
+    told = [problem.where for problem in problems if "without `with`" in problem.message]
+    assert told == [f"l.py:{line}" for line in said_of]
+
+
 K6 = "import http from 'k6/http';\nimport { check, sleep } from 'k6';\nexport default function () {\n%s\n}\n"
 TWO = "check(http.get(`${__ENV.BASE_URL}/a`), {}); http.post(`${__ENV.BASE_URL}/b`);"
 CLOSED = {"scenarios": {"default": {"executor": "constant-vus", "vus": 5}}}

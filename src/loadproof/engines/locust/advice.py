@@ -42,13 +42,17 @@ _FIXED_QUERY = re.compile(r"[?&](?:\w*_)?id=\w+")
 
 
 def locust_advice(source: str, file: Path, *, open_model: bool) -> tuple[Problem, ...]:
-    """Each kind once, with file:line and the way out; nothing for a file that is no Python."""
+    """Each kind once, with file:line and the way out; nothing for a file that is no Python.
+
+    Requests that are in no count are named one by one: each of them has to be mended.
+    """
     try:
         read = LocustSource(source)
     except (SyntaxError, ValueError):
         return ()
     rules = [rule for rule in RULES if not (open_model and rule is no_think_time)]
-    return advice_of(file, [list(rule(read)) for rule in rules])
+    each = [[remark] for remark in never_counted(read)]
+    return advice_of(file, [*(list(rule(read)) for rule in rules), *each])
 
 
 def no_think_time(source: LocustSource) -> Iterator[Remark]:
@@ -139,6 +143,51 @@ def no_checks(source: LocustSource) -> Iterator[Remark]:
             "no answer is looked at: a wrong one with status 200 counts as good",
             "check one: with self.client.get(..., catch_response=True) as answer: ... answer.failure(...)",
         )
+
+
+def never_counted(source: LocustSource) -> Iterator[Remark]:
+    """Locust reports a request with `catch_response=True` at the end of its `with` block, and else never.
+
+    What is returned or handed on may be entered elsewhere, and is taken to be.
+    """
+    parents = {id(child): node for node in ast.walk(source.tree) for child in ast.iter_child_nodes(node)}
+    for sent in source.sent():
+        caught = sent.argument("catch_response")
+        if not (isinstance(caught, ast.Constant) and caught.value is True):
+            continue
+        if _never_entered(sent.node, parents):
+            yield Remark(
+                sent.line,
+                f"{sent.method} {sent.path or ''}".strip()
+                + " has catch_response=True without `with`: Locust "
+                "never reports it, it is in no count",
+                "write with self.client.get(..., catch_response=True) as answer: ..., or leave it out",
+            )
+
+
+def _never_entered(call: ast.Call, parents: dict[int, ast.AST]) -> bool:
+    match parents[id(call)]:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            scope: ast.AST = call
+            while id(scope) in parents and not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+                scope = parents[id(scope)]
+            inner = list(ast.walk(scope))
+            if any(isinstance(node, ast.Global | ast.Nonlocal) and name in node.names for node in inner):
+                return False
+            used = [node for node in inner if isinstance(node, ast.Name) and node.id == name]
+            return all(_only_read(node, parents) for node in used if isinstance(node.ctx, ast.Load))
+        case _:
+            return _only_read(call, parents)
+
+
+def _only_read(node: ast.expr, parents: dict[int, ast.AST]) -> bool:
+    """Whether the answer is dropped, or only its attributes are looked at."""
+    match parents[id(node)]:
+        case ast.Expr():
+            return True
+        case ast.Attribute(attr=name):
+            return name != "__enter__"
+    return False
 
 
 def slept_think_time(source: LocustSource) -> Iterator[Remark]:

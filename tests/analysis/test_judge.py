@@ -219,7 +219,7 @@ def test_a_rehearsal_says_that_it_is_one() -> None:
     """In the sentence, in a note and in the report."""
     report = judge(run(*GOOD, of=plan(required(0.5), time_scale=0.1)))
     assert report.rehearsal
-    assert "a rehearsal in 0.1 of the time, not a proof" in report.sentence
+    assert report.sentence == "the requirement holds (a rehearsal, no proof)"
     assert report.notes == ("rehearsal: the profile was played in 0.1 of its time",)
 
 

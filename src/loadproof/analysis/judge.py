@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.charts import charts_of
+from loadproof.analysis.headline import verdict_sentence
 from loadproof.analysis.search.capacity import Course, broken_window, capacity_window, find_capacity, narrowed
 from loadproof.analysis.shapes.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_requirement
@@ -37,7 +38,6 @@ from loadproof.model import (
     EndpointSummary,
     EventKind,
     Finding,
-    FindingKind,
     Outcome,
     ProfileKind,
     Report,
@@ -46,7 +46,7 @@ from loadproof.model import (
     Subject,
     Verdict,
 )
-from loadproof.units import format_count, format_duration
+from loadproof.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -125,7 +125,7 @@ def judge(
         run_file=str(run.path),
         verdict=verdict,
         outcome=run.outcome or Outcome.RUNNING,
-        sentence=verdict_sentence(verdict, findings) + _rehearsed(run),
+        sentence=verdict_sentence(verdict, findings, run, judged),
         rehearsal=run.plan.rehearsal,
         started_at_s=run.facts["started_at_s"],
         duration_s=span[1] - span[0] if span else 0.0,
@@ -228,47 +228,6 @@ def exit_code(report: Report) -> ExitCode:
         Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     }
     return codes[report.verdict]
-
-
-def verdict_sentence(verdict: Verdict, findings: Sequence[Finding]) -> str:
-    """The verdict's reason in one sentence."""
-    headline = next((finding for finding in findings if finding.headline), None)
-    counted = [finding for finding in findings if not finding.is_note]
-    failed = [finding for finding in counted if finding.verdict is Verdict.FAIL]
-    unknown = [finding for finding in counted if finding.verdict is Verdict.INCONCLUSIVE]
-    unknown.sort(key=lambda finding: (not finding.invalidates, finding.kind is not FindingKind.CONDITION))
-    match verdict:
-        case Verdict.PASS | Verdict.FAIL if headline is not None:
-            said = headline.sentence
-            if verdict is Verdict.FAIL and headline.verdict is Verdict.PASS and not headline.is_note:
-                said = f"{said}; {failed[0].sentence}"
-        case Verdict.PASS:
-            number = sum(not (finding.measure and finding.measure.by_default) for finding in counted)
-            said = f"all {number} requirements hold" if number > 1 else "the requirement holds"
-        case Verdict.FAIL:
-            said = failed[0].sentence
-            if len(failed) > 1:
-                said += f" (and {len(failed) - 1} more)"
-        case Verdict.INCONCLUSIVE:
-            invalid = any(finding.invalidates for finding in unknown)
-            first = headline if headline in unknown and not invalid else None
-            said = _undecided(first or unknown[0])
-            if len(unknown) > 1:
-                said += f" (and {len(unknown) - 1} more)"
-    return said
-
-
-def _undecided(finding: Finding) -> str:
-    """What is missing, and how much more it takes."""
-    measure = finding.measure
-    if measure is None or measure.needed is None or measure.samples is None:
-        return finding.sentence
-    had, needed = format_count(measure.samples), format_count(measure.needed)
-    return f"{had} of the {needed} samples needed for {finding.named_subject}: run longer"
-
-
-def _rehearsed(run: Run) -> str:
-    return f"; a rehearsal in {run.plan.time_scale:g} of the time, not a proof" if run.plan.rehearsal else ""
 
 
 def _endpoints(judged: Sequence[Slice], beside: Sequence[Slice], window: Window) -> list[EndpointSummary]:

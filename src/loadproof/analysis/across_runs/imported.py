@@ -13,7 +13,8 @@ from loadproof.analysis.across_runs.measured import (
     MeasuredRun,
     measured,
 )
-from loadproof.analysis.judge import overall_verdict, verdict_sentence
+from loadproof.analysis.headline import verdict_sentence
+from loadproof.analysis.judge import overall_verdict
 from loadproof.analysis.validity.dropped import dropped_findings
 from loadproof.analysis.verdict.requirements import (
     compare,

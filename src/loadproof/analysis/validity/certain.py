@@ -57,8 +57,11 @@ def _undecided(finding: Finding) -> Finding:
     if needed is not None and measure is not None and measure.samples is not None:
         had = format_count(measure.samples)
         advice = f"{had} samples, about {format_count(needed)} are needed: run longer"
+        if needed > measure.samples:
+            measure = replace(measure, needed=needed)
     return replace(
         finding,
+        measure=measure,
         verdict=Verdict.INCONCLUSIVE,
         sentence=f"{finding.sentence}, but its 95 % interval contains the limit",
         advice=advice,

@@ -94,7 +94,7 @@ class Processors:
         if self.stolen > self.others:
             had = f"the machine's host took {self.stolen:.2g} of its {self.cores:g} cores"
         share = format_percent(self.waited_share)
-        return f"the service waited for a processor in {share} of the time that it had work, while {had}"
+        return f"{had}, the service waited for a processor in {share} of the time that it had work"
 
 
 def processors(run: Run, window: Window) -> Processors | None:

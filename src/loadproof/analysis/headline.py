@@ -1,0 +1,195 @@
+"""The first line of every report: the verdict's reason in one sentence that fits a commit status or a title.
+
+What it leaves out for want of room stands in the findings, whole.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from loadproof.model import EventKind, FailureKind, FindingKind, Verdict
+from loadproof.units import format_count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from loadproof.model import Finding, Slice
+    from loadproof.runfile.reader import Run
+
+MOST: Final = 90
+"""Characters: what is shown whole in a terminal of 100 columns beside the verdict, and in lists of checks."""
+REHEARSED: Final = " (a rehearsal, no proof)"
+_LEAST_SUBJECT: Final = 16
+"""A subject that is cut in its middle keeps so much, or else nobody knows it again."""
+_STATUS = re.compile(r"\b[1-5]\d\d\b")
+_UNMEASURED = re.compile(r" (has no data|was not measured|is not known|is judged at the end), required ")
+_ERRORS: Final = ("error rate", "peak error rate", "goodput")
+_KINDS: Final = {
+    FailureKind.TRANSPORT: "no answer",
+    FailureKind.TIMEOUT: "timeouts",
+    FailureKind.CHECK: "failed checks",
+    FailureKind.STATUS: "wrong statuses",
+}
+
+
+def verdict_sentence(
+    verdict: Verdict, findings: Sequence[Finding], run: Run | None = None, judged: Sequence[Slice] = ()
+) -> str:
+    """At most `MOST` characters. `judged`: the slices whose failures a FAIL on errors names."""
+    rehearsed = REHEARSED if run is not None and run.plan.rehearsal else ""
+    room = MOST - len(rehearsed)
+    headline = next((finding for finding in findings if finding.headline), None)
+    counted = [finding for finding in findings if not finding.is_note]
+    failed = [finding for finding in counted if finding.verdict is Verdict.FAIL]
+    unknown = [finding for finding in counted if finding.verdict is Verdict.INCONCLUSIVE]
+    unknown.sort(key=lambda finding: (not finding.invalidates, finding.kind is not FindingKind.CONDITION))
+    match verdict:
+        case Verdict.PASS | Verdict.FAIL if headline is not None:
+            said, needs = headline.sentence, "required" if verdict is Verdict.FAIL else ""
+            if verdict is Verdict.FAIL and headline.verdict is Verdict.PASS and not headline.is_note:
+                needs = failed[0].sentence
+                said = f"{said}; {needs}"
+            said = _fitting(_in_clauses(said, needs), room)
+        case Verdict.PASS:
+            number = sum(not (finding.measure and finding.measure.by_default) for finding in counted)
+            said = f"all {number} requirements hold" if number > 1 else "the requirement holds"
+        case Verdict.FAIL:
+            said = _fitting(_with_more(_why_failed(failed[0], run, judged, room), len(failed) - 1), room)
+        case Verdict.INCONCLUSIVE:
+            invalid = any(finding.invalidates for finding in unknown)
+            first = headline if headline in unknown and not invalid else None
+            said = _fitting(_with_more(_missing(first or unknown[0], room), len(unknown) - 1), room)
+    return said + rehearsed
+
+
+def _with_more(candidates: Sequence[str], others: int) -> list[str]:
+    """How many other findings say so is told where there is room: it is in the table below."""
+    if not others:
+        return list(candidates)
+    more = f" (and {others} more)"
+    return [text + end for text in candidates for end in (more, "")]
+
+
+def _fitting(candidates: Iterable[str], room: int) -> str:
+    """The first that fits; of the last one what fits, cut between two clauses."""
+    last = ""
+    for last in candidates:
+        if len(last) <= room:
+            return last
+    ends = [found.start() for found in re.finditer(r"; | \(|, |: ", last) if found.start() <= room - 2]
+    words = [found.start() for found in re.finditer(" ", last) if found.start() <= room - 2]
+    end = max(ends, default=0)
+    if end < room // 2:
+        end = max(words, default=room - 2)
+    return last[:end] + " …"
+
+
+def _in_clauses(sentence: str, needs: str = "") -> list[str]:
+    """A sentence, and what it comes to with fewer of its clauses; `needs` stays."""
+    clauses = sentence.split("; ")
+    shorter = ["; ".join(clauses[:number]) for number in range(len(clauses), 0, -1)]
+    if not needs or needs not in sentence:
+        return shorter
+    without_reason = re.sub(r" \(.*?\)", "", clauses[0])
+    less = [sentence.rpartition(", ")[0], f"{clauses[0]}; {clauses[-1]}", f"{without_reason}; {clauses[-1]}"]
+    return [text for text in [*shorter, *less, *clauses, needs] if needs in text]
+
+
+def _why_failed(finding: Finding, run: Run | None, judged: Sequence[Slice], room: int) -> list[str]:
+    """Subject, value, limit and, of errors, which answers they were, from the most telling on."""
+    said = _said(finding.sentence, finding.subject, room)
+    if run is None or not finding.subject.startswith(_ERRORS):
+        return [said]
+    causes = _causes(run, judged, finding.endpoint)
+    lists = [", ".join(causes[:number]) for number in (3, 2, 1) if len(causes) >= number]
+    candidates = [f"{said}: {text}" for text in lists]
+    if lists:
+        # A long name is cut before it is left out: that something failed there is the cause.
+        candidates.append(f"{said}: {_cut(causes[0], room - len(said) - 2)}")
+    return [*candidates, said]
+
+
+def _causes(run: Run, judged: Sequence[Slice], endpoint: str | None) -> list[str]:
+    """ "404 of GET /x", most frequent first, of the judged time."""
+    counts: Counter[tuple[FailureKind, str]] = Counter()
+    for part in judged:
+        named = str(part.endpoint)
+        if part.endpoint.beside or endpoint not in (None, named, part.endpoint.name):
+            continue
+        for kind, count in part.failures.items():
+            counts[kind, named] += count
+    found = []
+    for (kind, named), count in counts.most_common():
+        if count:
+            what = _KINDS[kind]
+            if kind is FailureKind.STATUS:
+                what = "/".join(_statuses(run, named)) or what
+            found.append(what if endpoint else f"{what} of {named}")
+    return found
+
+
+def _statuses(run: Run, endpoint: str) -> list[str]:
+    """The two most frequent with which requests of the endpoint failed; none where nobody tells."""
+    counts: Counter[str] = Counter()
+    for event in run.events_of(EventKind.ERROR_SAMPLE):
+        status = _STATUS.search(event.message)
+        told = event.data.get("kind") in (None, FailureKind.STATUS)
+        if status and told and event.data.get("endpoint") == endpoint:
+            counts[status[0]] += int(event.data.get("count", 1))
+    if not counts:
+        for event in run.events_of(EventKind.STATUSES):
+            if event.data.get("endpoint") == endpoint:
+                for name, count in dict(event.data.get("counts", {})).items():
+                    if str(name)[:1] in ("4", "5"):
+                        counts[str(name)] += int(count)
+    return [status for status, _ in counts.most_common(2)]
+
+
+def _missing(finding: Finding, room: int) -> list[str]:
+    """What is missing, and how much more it takes."""
+    measure, subject = finding.measure, finding.named_subject
+    if measure is None:
+        return _in_clauses(finding.sentence)
+    if measure.needed is not None and measure.samples is not None:
+        had, needed = format_count(measure.samples), format_count(measure.needed)
+        longer = _longer(measure.samples, measure.needed)
+        told = f"{had} of the {needed} samples needed for {subject}: {longer}"
+        return [_said(told, subject, room)]
+    said, doubted, cause = finding.sentence.partition(", but ")
+    if doubted:
+        cause = f"the {cause[4:]}" if cause.startswith("its ") else cause
+        return [_said(f"{cause}: {subject} is undecided", subject, room), cause]
+    if measure.value is None and _UNMEASURED.search(said):
+        return [_said(f"no value for {subject}: {finding.advice or said}", subject, room)]
+    if measure.value is not None and ", required " in said:
+        return [_said(f"{subject} is undecided: {finding.advice}".removesuffix(": "), subject, room)]
+    return _in_clauses(finding.sentence)
+
+
+def _longer(had: int, needed: int) -> str:
+    """By how much, never rounded down."""
+    if not had:
+        return "run longer"
+    times = needed / had
+    shown = math.ceil(times * 10) / 10 if times < 10 else math.ceil(times)
+    return f"run {shown:g} times as long"
+
+
+def _said(sentence: str, subject: str, room: int) -> str:
+    """The sentence with its subject's name cut in the middle, where that makes it fit."""
+    least = len(sentence) - len(subject) + _LEAST_SUBJECT
+    if len(sentence) <= room or not subject or subject not in sentence or least > room:
+        return sentence
+    return sentence.replace(subject, _cut(subject, len(subject) - len(sentence) + room), 1)
+
+
+def _cut(name: str, room: int) -> str:
+    """A name with its middle left out: how it begins and how it ends tell it."""
+    if len(name) <= room:
+        return name
+    head = (room - 1) // 2
+    tail = room - 1 - head
+    return f"{name[:head]}…{name[len(name) - tail :]}"

@@ -12,6 +12,7 @@ from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.database import Sessions
 from loadproof.analysis.bottleneck.law import Answer, Resource, attribute
+from loadproof.analysis.bottleneck.levels import levels_of
 from loadproof.analysis.bottleneck.resources import KINDS
 from loadproof.analysis.window.windows import judged_window
 from loadproof.histogram import Histogram
@@ -154,6 +155,43 @@ def test_one_level_of_load_is_told_as_such() -> None:
     (finding,) = find_bottleneck(run, judged_window(run))
     assert finding.evidence["basis"] == "use and saturation at one level of load"
     assert "a stress profile tells what ends the throughput" in finding.sentence
+
+
+def test_two_loads_have_no_level_between_them() -> None:
+    """30/s, 260/s for 10 s, 30/s: two levels; what is full is looked for in the spike."""
+    spike = range(25, 35)
+    profile = Profile(
+        ProfileKind.SPIKE,
+        tuple(Stage(s, n) for s, n in ((25.0, 30.0), (0.0, 260.0), (10.0, 260.0), (0.0, 30.0), (25.0, 30.0))),
+        open_model=True,
+        start=30.0,
+    )
+    made = runs.load(
+        slices=[part(s, 117.0 if s in spike else 30.0, 10.0) for s in range(runs.SECONDS)],
+        readings=[
+            *runs.series("pool.connections.used", {s + 1: 4.0 if s in spike else 0.5 for s in range(59)},
+                         Unit.COUNT, 4.0),
+            *runs.series("pool.connections.waiting", {s + 1: 9.0 * (s in spike) for s in range(59)},
+                         Unit.COUNT),
+        ],
+    )  # fmt: skip
+    made = replace(made, plan=replace(made.plan, profile=profile))
+    assert levels_of(made) is None
+    (finding,) = find_bottleneck(made, judged_window(made))
+    assert finding.sentence.startswith("the connection pool was saturated (100% used)")
+
+
+def test_levels_are_of_the_seconds_of_their_stage() -> None:
+    """Steps of 10, 20, 40 and 60 arrivals a second, half a second late: each level is one of these."""
+    steps = [(15.0, 10.0), (0.0, 20.0), (15.0, 20.0), (0.0, 40.0), (15.0, 40.0), (0.0, 60.0), (15.0, 60.0)]
+    profile = Profile(ProfileKind.STRESS, tuple(Stage(*s) for s in steps), open_model=True, start=10.0)
+    late = [replace(event, time_s=event.time_s + 0.5) for event in runs.load().events]
+    made = runs.load(slices=[part(s, (10.0, 20.0, 40.0, 60.0)[s // 15], 5.0) for s in range(runs.SECONDS)])
+    made = replace(made, plan=replace(made.plan, profile=profile), events=tuple(late))
+    levels = levels_of(made)
+    assert levels is not None
+    assert list(levels.load) == [10.0, 20.0, 40.0, 60.0]
+    assert list(levels.throughput_per_s) == [10.0, 20.0, 40.0, 60.0]
 
 
 def test_a_load_test_without_anything_full_says_nothing() -> None:

@@ -82,6 +82,46 @@ def test_a_recovery_time_that_was_not_seen_fails_only_when_proven(
     assert finding.verdict is verdict, reason
 
 
+@pytest.mark.parametrize(
+    ("limit_s", "verdict", "judged"),
+    [(20, Verdict.INCONCLUSIVE, "required < 20s"), (10, Verdict.FAIL, "required < 10s")],
+)
+def test_what_is_back_and_was_not_watched_for_long_enough_is_said_so(
+    limit_s: float, verdict: Verdict, judged: str
+) -> None:
+    """Back after 16 s, has to stay for 30 s, and the load ends after 35: nobody says "not recovered"."""
+    made = _queue(_written(f"recovery_time: <{limit_s}s"), after_s=35)
+    back = "back after 16s, watched for 35s of the 46s asked for"
+    note, finding = _finding(made, "spike"), _finding(made, "recovery_time.max")
+    assert note.sentence.startswith(f"the service was {back}")
+    assert note.evidence["back_after_s"] == 16
+    assert finding.sentence == f"recovery time is 16s or more ({back}), {judged}"
+    assert finding.verdict is verdict
+    assert finding.advice == "hold the load 11s longer after the spike: what is back must stay for 30s"
+
+
+def test_what_is_not_back_had_not_recovered() -> None:
+    """The backlog takes 17 s to drain, and 12 s were watched."""
+    note = _finding(_queue(after_s=12), "spike")
+    assert note.sentence.startswith("12s after the spike the service had not recovered (p95)")
+    assert note.evidence["back_after_s"] is None
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.4])
+def test_the_break_is_told_with_the_load_of_the_seconds_that_broke(late_s: float) -> None:
+    """30/s for 14 s, 260/s for 5 s, 30/s again: slow from the step on, also when seconds lie across steps."""
+    stages = ((14, 30), (0, 260), (5, 260), (0, 30), (28, 30))
+    profile = Profile(ProfileKind.SPIKE, staged(*stages).stages, open_model=True, start=30)
+    slices = [part(n, times_s=[0.9 if 14 <= n < 21 else 0.02] * 30) for n in range(47)]
+    made = run(*slices, of=plan(required(0.1), profile=profile), seconds=47)
+    started, *rest = made.events
+    made = replace(made, events=(replace(started, time_s=started.time_s + late_s), *rest))
+    note = _finding(made, "breach.first")
+    assert note.evidence["rows"][0]["load"] == "260/s"
+    assert "into the load at 260/s" in note.sentence
+    assert note.sentence.endswith("in those 5s" if not late_s else "in those 4s")
+
+
 def test_a_service_that_stays_slower_has_not_recovered() -> None:
     """Twice as slow for ever: inside no band, and not getting better."""
     made = _queue(_written("recovery_time: <30s"), after_s=120, stays=2.0)

@@ -161,6 +161,15 @@ def test_a_plateau_has_its_interval() -> None:
     assert "goodput levels off at 250/s" in stages.sentence
 
 
+def test_no_goodput_is_told_that_no_stage_had() -> None:
+    """The corner of the fitted lines lies at about 160/s, above the 117/s that the best stage had."""
+    served = {20: 40, 40: 80, 60: 117, 100: 117, 120: 60, 140: 3}
+    _, stages = both(stressed(steps(*served), lambda level, _: (served[int(level)], 0.1, 0)))
+    assert "plateau" not in stages.evidence
+    assert stages.sentence.startswith("goodput was 117/s at most, and no longer followed the load")
+    assert "levels off" not in stages.sentence
+
+
 def test_too_few_requests_are_no_pass() -> None:
     """A stage with three requests is unknown, not held."""
     breaking, stages = both(stressed(steps(1, 2, 3, length_s=3.0), lambda _l, _s: (1, 0.1, 0)))

@@ -10,7 +10,7 @@ from loadproof.analysis.bottleneck import database, words
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.endpoints import by_endpoint
 from loadproof.analysis.bottleneck.law import Answer, attribute
-from loadproof.analysis.bottleneck.levels import levels_of
+from loadproof.analysis.bottleneck.levels import busiest_seconds, levels_of
 from loadproof.analysis.bottleneck.parts import part_resources
 from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
 from loadproof.analysis.verdict.pages import partial_page
@@ -45,14 +45,16 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
     service = measured.with_limits_of_runtimes(service_parts(run.events))
     levels = levels_of(run, course)
     if levels is None:
-        return _at_one_level(run, measured, service, window)
+        # A spike of two loads is no law; what was full in it would be thinned out by the rest.
+        busiest = () if course else window.seconds.intersection(busiest_seconds(run))
+        return _at_one_level(run, measured, service, tuple(sorted(busiest or window.seconds)))
     table = _table(measured, service, levels.seconds, levels)
     found = attribute(
         levels.load.tolist(), levels.throughput_per_s.tolist(),
         [resource for _, resource in table.values()], levels.response_s.tolist(),
     )  # fmt: skip
     if found.answer is Answer.TOO_FEW_LEVELS:
-        return _at_one_level(run, measured, service, window)
+        return _at_one_level(run, measured, service, tuple(sorted(window.seconds)))
     asked = run.plan.profile.kind in _ASKS_FOR_LIMITS
     if found.answer is Answer.UNEXPLAINED and not asked and not levels.users_waited(found.knee_load or 0.0):
         return []  # they paused: nothing of the service's ended the throughput
@@ -105,9 +107,10 @@ def _note(sentence: str, evidence: dict[str, Any], advice: str = "") -> Finding:
     return Finding(ID, Verdict.PASS, sentence, evidence, advice, FindingKind.NOTE, subject="bottleneck")
 
 
-def _at_one_level(run: Run, measured: Measured, service: ServiceParts, window: Window) -> list[Finding]:
+def _at_one_level(
+    run: Run, measured: Measured, service: ServiceParts, seconds: tuple[int, ...]
+) -> list[Finding]:
     """Without levels no law: only what was full and had something waiting for it."""
-    seconds = tuple(sorted(window.seconds))
     if not seconds:
         return []
     full = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from loadproof.analysis.bottleneck.law import LEAST_LEVELS, littles_law_error
 from loadproof.analysis.search.load_search import TrialOutcome
 from loadproof.analysis.window.windows import load_span
+from loadproof.plan.profiles import hold_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -100,6 +102,16 @@ def levels_of(run: Run, course: Course | None = None) -> Levels | None:
     return Levels(tuple(groups), load_, rate, response_s, open_model, in_progress)
 
 
+def busiest_seconds(run: Run) -> tuple[int, ...]:
+    """The seconds of the highest load, where it is far above the lowest; else none."""
+    load = _load_by_second(run)
+    if not load or max(load.values()) < min(load.values()) * _LEAST_RANGE:
+        return ()
+    top = max(load.values()) * _AT_THE_TOP
+    seconds = tuple(second for second, value in sorted(load.items()) if value >= top)
+    return seconds if len(seconds) >= _LEAST_SECONDS else ()
+
+
 def by_level(
     readings: Sequence[Reading],
     groups: Sequence[Sequence[int]],
@@ -155,8 +167,7 @@ def _load_by_second(run: Run) -> dict[int, float]:
 
 def _planned_or_counted(run: Run, first: int, end: int) -> dict[int, float]:
     if run.plan.profile.open_model:
-        profile, start_s = run.plan.played_profile, first
-        return {second: profile.level_at(second - start_s + 0.5) for second in range(first, end)}
+        return _planned(run, first, end)
     users: dict[int, float] = {}
     for reading in run.readings:
         if reading.source == "load" and reading.series == "users":
@@ -167,6 +178,16 @@ def _planned_or_counted(run: Run, first: int, end: int) -> dict[int, float]:
         if value is not None:
             known[second] = value
     return known
+
+
+def _planned(run: Run, first: int, end: int) -> dict[int, float]:
+    """Planned arrivals of each second; one that a step of the load lies in has no one load: left out."""
+    span, profile = load_span(run), run.plan.played_profile
+    assert span is not None  # noqa: S101  # the caller has looked
+    steps = [span[0] + at_s for start_s, end_s, _ in hold_windows(profile) for at_s in (start_s, end_s)]
+    split = {math.floor(step) for step in steps if step > math.floor(step)}
+    middle = {second: second - span[0] + 0.5 for second in range(first, end) if second not in split}
+    return {second: profile.level_at(offset_s) for second, offset_s in middle.items()}
 
 
 def _rising(run: Run, load: dict[int, float]) -> list[tuple[int, ...]]:
@@ -182,14 +203,31 @@ def _grouped(load: dict[int, float], least: int) -> list[tuple[int, ...]]:
     ordered = sorted(load, key=lambda second: (load[second], second))
     count = max(1, min(MOST_LEVELS, len(ordered) // least))
     groups: list[tuple[int, ...]] = []
-    for part in np.array_split(np.array(ordered), count):
-        group = tuple(int(second) for second in part)
-        level = load[group[len(group) // 2]]
-        if groups and level <= load[groups[-1][len(groups[-1]) // 2]] * _SAME_LEVEL:
-            groups[-1] += group
-        else:
-            groups.append(group)
+    for steps in _between_steps(ordered, load, least):
+        share = max(1, count * len(steps) // len(ordered))
+        for part in np.array_split(np.array(steps), share):
+            group = tuple(int(second) for second in part)
+            level = load[group[len(group) // 2]]
+            if groups and level <= load[groups[-1][len(groups[-1]) // 2]] * _SAME_LEVEL:
+                groups[-1] += group
+            else:
+                groups.append(group)
     return groups
+
+
+def _between_steps(ordered: Sequence[int], load: dict[int, float], least: int) -> list[list[int]]:
+    """The seconds, ascending by load, cut where one held load ends and the next begins.
+
+    A group of seconds of both would be a level that nobody played.
+    """
+    times = Counter(load.values())
+    held = {value for value, seconds in times.items() if seconds >= least}
+    parts: list[list[int]] = [[ordered[0]]]
+    for before, second in pairwise(ordered):
+        if load[second] > load[before] * _SAME_LEVEL and {load[before], load[second]} <= held:
+            parts.append([])
+        parts[-1].append(second)
+    return parts
 
 
 def _least_seconds(run: Run, seconds: Collection[int]) -> int:

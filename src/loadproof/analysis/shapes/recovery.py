@@ -32,8 +32,9 @@ _NORMAL: Final = 1.4826
 _SHORT_S: Final = 15
 """A minute of seconds that resemble their neighbours shows too little of their spread: a quarter too little,
 by simulation of AR(1) with 0.6; less the longer it is."""
-_STAYS_S: Final = 30
-_STAYS_SHARE: Final = 0.9
+STAYS_S: Final = 30
+"""What is back has to stay so for so long."""
+STAYS_SHARE: Final = 0.9
 _END_S: Final = 120
 _LEAST_END_S: Final = 30
 _BATCH_S: Final = 10
@@ -48,7 +49,7 @@ class Status(StrEnum):
     NOT_RECOVERED = "not recovered"
     """It was watched for a minute or more and does not come nearer."""
     CENSORED = "not recovered when the run ended"
-    """It was still coming nearer, or was not watched for long enough to tell."""
+    """It was still coming nearer, or back and not watched for long enough to tell that it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,11 @@ def recovery_of(signal: Signal) -> Recovery | None:
     # A second without an answer is worse than any that has one.
     after = rolling_median(np.where(np.isfinite(signal.after), signal.after, sign * np.inf), SMOOTH_S)
     at = _first_that_may_stay(sign * after <= sign * limit)
-    stayed = at + _STAYS_S <= after.size
+    stayed = at + STAYS_S <= after.size
     shift = level_shift(known, signal.after[at:]) if stayed else None
     if not stayed:
-        status = Status.CENSORED if _comes_nearer(sign * (after - baseline)) else Status.NOT_RECOVERED
+        nearer = at < after.size or _comes_nearer(sign * (after - baseline))
+        status = Status.CENSORED if nearer else Status.NOT_RECOVERED
     elif shift is not None and sign * shift >= TOLERANCE:
         status = Status.NEW_LEVEL
     else:
@@ -139,9 +141,9 @@ def _first_that_may_stay(inside: NDArray[np.bool_]) -> int:
 
     What comes after the last second is taken for good: before this one it was not back, whatever came.
     """
-    hoped = np.concatenate((inside, np.ones(_STAYS_S, dtype=np.bool_)))
+    hoped = np.concatenate((inside, np.ones(STAYS_S, dtype=np.bool_)))
     counts = np.concatenate(([0], np.cumsum(hoped)))
-    stays = counts[_STAYS_S:] - counts[:-_STAYS_S] >= _STAYS_SHARE * _STAYS_S
+    stays = counts[STAYS_S:] - counts[:-STAYS_S] >= STAYS_SHARE * STAYS_S
     return int(np.flatnonzero(hoped[: stays.size] & stays)[0])
 
 

@@ -80,6 +80,15 @@ class Spike:
         return max((recovery.at_least_s for recovery in self.recoveries), default=0.0)
 
     @property
+    def back_after_s(self) -> float | None:
+        """Since when all signals are back that were not watched for long enough to know that they stay.
+
+        None when they were, or when one of them is not back.
+        """
+        open_end = self.status is Status.CENSORED and self.at_least_s < len(self.watched)
+        return self.at_least_s if open_end else None
+
+    @property
     def during(self) -> range:
         """From its begin to the end of what was watched, in seconds since the epoch."""
         return range(self.start, self.watched.stop)

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from loadproof.analysis.distributions import proportion_interval
-from loadproof.analysis.shapes.recovery import HEALTHY_BASELINE_S, LEAST_BASELINE_S, SMOOTH_S, Status
+from loadproof.analysis.shapes.recovery import (
+    HEALTHY_BASELINE_S,
+    LEAST_BASELINE_S,
+    SMOOTH_S,
+    STAYS_S,
+    Status,
+)
 from loadproof.analysis.shapes.spike import Spike, find_spike
 from loadproof.analysis.verdict.requirements import CONFIDENCE, compare, finding_of
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Subject, Verdict
@@ -37,7 +43,7 @@ def judge_spike(run: Run, _window: Window) -> list[Finding]:
         return [Finding("spike", Verdict.INCONCLUSIVE, sentence, {}, _NO_SPIKE, FindingKind.NOTE)]
     unknown = _unmeasured(spike)
     verdict = Verdict.PASS if spike.status is Status.RECOVERED else Verdict.INCONCLUSIVE
-    advice = unknown or _ADVICE.get(spike.status or Status.CENSORED, "")
+    advice = unknown or _advice(spike)
     if not advice and len(spike.baseline) < HEALTHY_BASELINE_S:
         advice = f"only {format_duration(len(spike.baseline))} before the spike say what is normal: hold 1m"
     return [Finding("spike", verdict, _sentence(spike), _evidence(spike), advice, FindingKind.NOTE)]
@@ -56,6 +62,8 @@ def _sentence(spike: Spike) -> str:
     after = format_duration(len(spike.watched))
     if status is None:
         said = "whether the service recovered from the spike cannot be told"
+    elif spike.back_after_s is not None:
+        said = f"the service was {_back_in_words(spike, spike.back_after_s)}"
     elif recovery_s is None:
         slow = next(r.signal for r in spike.recoveries if r.recovery_s is None)
         said = f"{after} after the spike the service had not recovered ({slow})"
@@ -71,6 +79,19 @@ def _sentence(spike: Spike) -> str:
         said = f"the service recovered from the spike after {format_duration(recovery_s)}"
     parts = [said, *_worst_in_words(spike), *_lost_in_words(spike)]
     return "; ".join(parts)
+
+
+def _back_in_words(spike: Spike, back_after_s: float) -> str:
+    """It looks recovered, and the load ended before that was known."""
+    watched, asked = (format_duration(s) for s in (len(spike.watched), back_after_s + STAYS_S))
+    return f"back after {format_duration(back_after_s)}, watched for {watched} of the {asked} asked for"
+
+
+def _advice(spike: Spike) -> str:
+    if spike.back_after_s is None:
+        return _ADVICE.get(spike.status or Status.CENSORED, "")
+    more = format_duration(spike.back_after_s + STAYS_S - len(spike.watched))
+    return f"hold the load {more} longer after the spike: what is back must stay for {STAYS_S}s"
 
 
 def _worst_in_words(spike: Spike) -> list[str]:
@@ -95,6 +116,7 @@ def _evidence(spike: Spike) -> dict[str, Any]:
     return {
         "status": None if spike.status is None else str(spike.status),
         "recovery_s": spike.recovery_s,
+        "back_after_s": spike.back_after_s,
         "resolution_s": SMOOTH_S,
         "watched_s": len(spike.watched),
         "baseline_s": len(spike.baseline),
@@ -154,10 +176,13 @@ def _judge_recovery(requirement: Requirement, spike: Spike) -> Finding:
 
 def _censored(requirement: Requirement, spike: Spike, samples: int) -> Finding:
     """Not as before within what was watched: a FAIL only when what is sure is already too long."""
+    back_after_s = spike.back_after_s
     what = f"is more than {format_duration(spike.at_least_s)} ({spike.status})"
+    if back_after_s is not None:
+        what = f"is {format_duration(back_after_s)} or more ({_back_in_words(spike, back_after_s)})"
     failed = not requirement.operator.holds(spike.at_least_s, requirement.limit)
     verdict = Verdict.FAIL if failed else Verdict.INCONCLUSIVE
-    advice = _ADVICE[spike.status or Status.CENSORED]
+    advice = _advice(spike)
     finding = finding_of(requirement, verdict, what, spike.window, samples=samples, advice=advice)
     finding.evidence.update(censored_at_s=spike.at_least_s)
     return finding

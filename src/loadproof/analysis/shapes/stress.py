@@ -35,6 +35,8 @@ _BY_STAGE: Final = frozenset({Subject.RESPONSE_TIME, Subject.ERROR_RATE, Subject
 _BINS: Final = 60
 """A ramp is cut into so many parts for the fit of throughput over load, if they are 5 s long at least."""
 _SHORTEST_BIN_S: Final = 5
+_FIT_TOLERANCE: Final = 0.05
+"""A fit may say so much more than the best stage that was measured: that is noise."""
 _LEAST_REQUESTS: Final = 20
 """With fewer an endpoint is not blamed."""
 
@@ -96,9 +98,10 @@ def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
     limited = any(requirement.subject is Subject.HELD_LOAD for requirement in run.plan.requirements)
     if not limited and any(stage.held is False for stage in climb):
         breaking = replace(breaking, verdict=Verdict.FAIL, kind=FindingKind.VERDICT)
-    said = [*_plateau(run, stick), *_best_users(usl), _recovery(run, stages, descent)]
+    most_per_s = max(_points(run, climb)[1], default=0.0)
+    said = [*_plateau(run, stick, most_per_s), *_best_users(usl, most_per_s), _recovery(run, stages, descent)]
     evidence: dict[str, Any] = {"rows": [_row(run, stage) for stage in stages]}
-    if stick is not None:
+    if stick is not None and stick.capacity_per_s <= (1 + _FIT_TOLERANCE) * most_per_s:
         evidence["plateau"] = {
             "goodput_per_s": stick.capacity_per_s, "interval": list(stick.interval_per_s),
             "break_load": stick.break_load, "collapse": stick.collapse,
@@ -171,9 +174,12 @@ def _answer(sentence: str, evidence: dict[str, Any], advice: str = "") -> Findin
     )
 
 
-def _plateau(run: Run, stick: BrokenStick | None) -> list[str]:
+def _plateau(run: Run, stick: BrokenStick | None, most_per_s: float) -> list[str]:
+    """Never more than what was measured: the corner of a fitted line may lie above every level."""
     if stick is None:
         return ["throughput followed the load to its peak"]
+    if stick.capacity_per_s > (1 + _FIT_TOLERANCE) * most_per_s:
+        return [f"goodput was {format_rate(most_per_s)} at most, and no longer followed the load"]
     low, high = (format_rate(bound) for bound in stick.interval_per_s)
     said = f"goodput levels off at {format_rate(stick.capacity_per_s)} ({low} to {high})"
     if stick.collapse > 0.05 * stick.slope:
@@ -181,9 +187,11 @@ def _plateau(run: Run, stick: BrokenStick | None) -> list[str]:
     return [said]
 
 
-def _best_users(usl: Usl | None) -> list[str]:
+def _best_users(usl: Usl | None, most_per_s: float) -> list[str]:
     if usl is None or usl.best_users is None or usl.best_per_s is None:
         return []
+    if usl.best_per_s > (1 + _FIT_TOLERANCE) * most_per_s:
+        return []  # a greatest throughput that no stage had is a guess
     return [f"most throughput, {format_rate(usl.best_per_s)}, at about {usl.best_users:.0f} users (USL)"]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.verdict.requirements import describe, format_value, judge_requirement
 from loadproof.analysis.verdict.resources import Watched, judge_resource
-from loadproof.analysis.window.windows import Window, load_span
+from loadproof.analysis.window.windows import Window, contiguous, load_span
 from loadproof.model import Finding, FindingKind, Requirement, Slice, Subject, Verdict
+from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_duration, format_rate
 
 if TYPE_CHECKING:
@@ -41,20 +43,12 @@ def first_breaches(run: Run, window: Window, failed: Sequence[Requirement]) -> l
     A part of 5 s or, in a long run, of a two-hundredth of it. One part out of its limit may be chance, so
     two in a row count, if there are any.
     """
-    part_s = max(LEAST_PART_S, math.ceil(window.duration_s / _MOST_PARTS))
-    by_part: dict[int, set[int]] = defaultdict(set)
-    for second in window.seconds:
-        by_part[second // part_s].add(second)
-    parts = {
-        number: Window(frozenset(seconds), f"{part_s}s")
-        for number, seconds in sorted(by_part.items())
-        # What a ramp or the end cut short is not comparable with the rest.
-        if len(seconds) == part_s
-    }
+    parts = _parts(run, window)
+    part_of = {second: number for number, part in enumerate(parts) for second in part}
     slices: dict[int, list[Slice]] = defaultdict(list)
     for part in run.slices:
-        if part.second in window.seconds:
-            slices[part.second // part_s].append(part)
+        if part.second in part_of:
+            slices[part_of[part.second]].append(part)
     watched = Watched(run)
     found = []
     for requirement in failed:
@@ -63,17 +57,38 @@ def first_breaches(run: Run, window: Window, failed: Sequence[Requirement]) -> l
         broken = _first_broken(requirement, parts, slices, watched)
         if broken is not None:
             number, value = broken
-            found.append(Breach(requirement, number * part_s, part_s, value))
+            found.append(Breach(requirement, parts[number].start, len(parts[number]), value))
     return sorted(found, key=lambda breach: breach.second)
 
 
+def _parts(run: Run, window: Window) -> list[range]:
+    """The window cut at the steps of the load, and between them into parts of one length.
+
+    What is left over at the end of a hold belongs to its last part; a shorter hold is one part. So no part
+    has seconds of two loads, and what broke in one is told with its own load.
+    """
+    part_s = max(LEAST_PART_S, math.ceil(window.duration_s / _MOST_PARTS))
+    span = load_span(run)
+    holds = hold_windows(run.plan.played_profile) if span else []
+    steps = {math.ceil(span[0] + at_s) for start_s, end_s, _ in holds for at_s in (start_s, end_s) if span}
+    found: list[range] = []
+    for seconds in contiguous(window.seconds):
+        cuts = [seconds.start, *sorted(steps & set(seconds[1:])), seconds.stop]
+        for start, stop in pairwise(cuts):
+            number = max(1, (stop - start) // part_s)
+            starts = [start + n * part_s for n in range(number)]
+            found += [range(first, end) for first, end in pairwise([*starts, stop])]
+    return found
+
+
 def _first_broken(
-    requirement: Requirement, parts: dict[int, Window], slices: dict[int, list[Slice]], watched: Watched
+    requirement: Requirement, parts: Sequence[range], slices: dict[int, list[Slice]], watched: Watched
 ) -> tuple[int, float] | None:
     """The number and value of the first of two parts in a row out of the limit, else of the first one."""
     previous: tuple[int, float] | None = None
     single: tuple[int, float] | None = None
-    for number, window in parts.items():
+    for number, seconds in enumerate(parts):
+        window = Window(frozenset(seconds), f"{len(seconds)}s")
         if requirement.subject is Subject.RESOURCE:
             finding = judge_resource(replace(requirement, window=""), watched, window)
         else:
@@ -81,7 +96,9 @@ def _first_broken(
         value = finding.value
         if value is None or requirement.operator.holds(value, requirement.limit):
             continue
-        if previous is not None and previous[0] == number - 1:
+        # A second that a step of the load lies in belongs to neither side.
+        beside = previous is not None and previous[0] == number - 1
+        if previous is not None and beside and seconds.start - parts[number - 1].stop <= 1:
             return previous
         previous = (number, value)
         single = single or previous

@@ -120,6 +120,14 @@ def test_what_may_be_warm_up_decides_nothing() -> None:
     assert early.reason(runs.START + 90) is not None
 
 
+def test_what_warm_up_leaves_out_ends_no_run() -> None:
+    """All failed in the start that is not judged: it is in no sum."""
+    requirement = runs.error_rate(0.01)
+    for asked_s, ends in ((0.0, True), (30.0, False)):
+        plan = replace(steady(requirement), options={"warm_up_s": asked_s})
+        assert (stopping(plan, StopOn.BREACH, 29, [0.1] * 10, failed=10) is not None) is ends
+
+
 def test_a_window_of_its_own_is_judged_at_the_end() -> None:
     """Any 10 s that are still to come may be the worst."""
     (own,) = parse_requirements("error_rate: {max_rate: 1% over any 10s}", "x")

@@ -222,6 +222,19 @@ WRONG: list[tuple[str | None, dict[str, Any], str, str]] = [
     ("a.py", {"time_scale": 0.0}, "--time-scale", "0 is not a time scale"),
     ("a.py", {"time_scale": 1.5}, "--time-scale", "1.5 is not a time scale"),
     ("a.py", {"time_scale": float("nan")}, "--time-scale", "nan is not a time scale"),
+    ("a.py", {"warm_up": "30"}, "--warm-up", "'30' is not a duration"),
+    (
+        "a.py",
+        {"warm_up": "30s", "profile": "spike"},
+        "warm_up",
+        "a spike test has no warm-up: each second after a step is what was asked for",
+    ),
+    (
+        "a.py",
+        {"warm_up": "30s", "stages": ("1s:5", "30s:5")},
+        "warm_up",
+        "a warm-up of 30s leaves nothing of a hold of 30s",
+    ),
     ("a.py", {"name": "../x"}, "--name", "'../x' is not a name"),
     ("a.py", {"env": ("hunter2",)}, "--env", "a variable has no '='"),
     ("a.py", {"requirements": (Path("r.yaml"),)}, "r.yaml", "no such file"),
@@ -242,6 +255,15 @@ def test_what_makes_no_plan_is_told(
     """One problem each, with where it was written."""
     (folder / "x.txt").write_text("")
     assert _problems(folder, scenario, **given) == [(where, message.replace("{folder}", str(folder)))]
+
+
+def test_warm_up_of_the_command_line_wins_over_the_tests(bare: Path) -> None:
+    """As it was given, in seconds; what nobody asked for is not in the plan."""
+    (bare / "loadproof.yaml").write_text("scenarios: {s: a.py}\ntests: {t: {warm_up: 20s}}\n")
+    assert _plan(bare, "t").options["warm_up_s"] == 20.0
+    assert _plan(bare, "t", warm_up="1m").options["warm_up_s"] == 60.0
+    assert _plan(bare, "t", warm_up=5).options["warm_up_s"] == 5.0
+    assert "warm_up_s" not in _plan(bare, "a.py").options
 
 
 def test_all_problems_at_once(folder: Path) -> None:

@@ -44,6 +44,15 @@ def test_confidence_is_of_the_whole_file() -> None:
     assert [requirement.strict for requirement in parse_requirements(text, "r.yaml")] == [True, True]
 
 
+def test_warm_up_is_of_the_whole_file() -> None:
+    """Each requirement of the file knows it, and so does the run file."""
+    made = parse_requirements(
+        "warm_up: 30s\nresponse_time: {p95: <1s}\nerror_rate: {max_rate: 1%}\n", "r.yaml"
+    )
+    assert [requirement.warm_up_s for requirement in made] == [30.0, 30.0]
+    assert [requirement_from_json(requirement_to_json(requirement)) for requirement in made] == list(made)
+
+
 def test_how_far_a_load_must_hold() -> None:
     """In users or in arrivals per second."""
     for written, limit, unit in (("80 users", 80.0, Unit.COUNT), ("80/s", 80.0, Unit.PER_SECOND)):
@@ -62,6 +71,8 @@ def test_how_far_a_load_must_hold() -> None:
         ("scenario: {checks: '<1%'}", "limits from above"),
         ("scenario: 3", "holds no requirement"),
         ("confidence: sure", "'sure' is not known"),
+        ("warm_up: 30", "'30' is not a duration"),
+        ("endpoints: {GET /a: {warm_up: 30s}}", "'warm_up' cannot be told apart by endpoint"),
         ("must_hold: 80", "'80' is no load"),
         ("must_hold: many users", "'many users' is no load"),
         ("endpoints: {GET /a: {scenario: {exceptions: 1%}}}", "cannot be told apart by endpoint"),

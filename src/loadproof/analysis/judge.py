@@ -19,6 +19,7 @@ from loadproof.analysis.validity.guard import REFUSED, guard_note, judge_guard
 from loadproof.analysis.verdict.breach import breach_note
 from loadproof.analysis.verdict.by_window import judge_by_window
 from loadproof.analysis.verdict.consistency import judge_consistency
+from loadproof.analysis.verdict.faster import judge_faster, told_of_trend
 from loadproof.analysis.verdict.load import (
     AppliedLoad,
     applied_load,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
 ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
     judge_steady,
+    judge_faster,
     right_answers,
     find_breaking_point,
     judge_spike,
@@ -100,7 +102,8 @@ def judge(
             search=course is not None,
         )
     )  # fmt: skip
-    required = [*validity.requirements, *validity.thresholds, *judge_consistency(run), *further]
+    asked = told_of_trend(run, window, run.plan.requirements, validity.requirements)
+    required = [*asked, *validity.thresholds, *judge_consistency(run), *further]
     if all(finding.is_note for finding in required):
         advice = "give a requirements file: --requirements FILE"
         required.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
@@ -116,7 +119,7 @@ def judge(
         *required,
         *(finding for finding in validity.findings if finding.is_note),
         *found,
-        *breach_note(run, window, _broken(run, validity.requirements)),
+        *breach_note(run, window, _broken(run, asked)),
     ]
     verdict = overall_verdict(findings)
     span = load_span(run)

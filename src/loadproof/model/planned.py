@@ -162,6 +162,8 @@ class Requirement:
     """Of goodput: in seconds, how long a right answer may take; None: any time."""
     strict: bool = False
     """`confidence: strict`: a value whose interval contains its limit is INCONCLUSIVE."""
+    warm_up_s: float = 0.0
+    """`warm_up: 30s`: how much of the start of each hold is left out of what is judged."""
 
 
 @dataclass(frozen=True, slots=True)

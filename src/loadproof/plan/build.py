@@ -20,6 +20,7 @@ from loadproof.plan.options import (
     parse_env,
     session_options,
     steady_rate,
+    warm_up_options,
 )
 from loadproof.plan.profiles import (
     DEFAULT_STAGES,
@@ -140,6 +141,7 @@ def build_plan(
         load = _load(request, chosen, config)
         if not problems:  # numbers that are wrong by themselves make no profile
             profile, flags = _profile(load, traits)
+            options |= warm_up_options(request.warm_up or test.warm_up, profile, requirements)
             options |= arrival_options(profile, engine, traits, load.max_users, load.arrivals, load.where)
     if problems or chosen is None:
         raise ConfigError(*problems)

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import EngineTraits, Profile, ProfileKind, Stage
 from loadproof.plan.document import did_you_mean
+from loadproof.plan.profiles import hold_windows
 from loadproof.plan.schema import MAX_USERS, Arrivals
-from loadproof.units import parse_rate
+from loadproof.units import format_duration, parse_duration, parse_rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from loadproof.model import Requirement
 
 
 def steady_rate(text: str, run_time_s: float | None, others: Mapping[str, object], where: str) -> Profile:
@@ -43,6 +46,32 @@ def steady_rate(text: str, run_time_s: float | None, others: Mapping[str, object
     if problems or run_time_s is None:
         raise ConfigError(*problems)
     return Profile(ProfileKind.LOAD, (Stage(run_time_s, rate_per_s),), open_model=True, start=rate_per_s)
+
+
+def warm_up_options(
+    given: str | float | None, profile: Profile, requirements: Iterable[Requirement]
+) -> dict[str, Any]:
+    """`Plan.options` of `warm_up`, which a requirement file may ask for as well.
+
+    Raises:
+        ConfigError: it is no duration, the load has no start to leave out, or nothing would be left of it.
+    """
+    asked_s = 0.0
+    if given is not None:
+        try:
+            asked_s = parse_duration(given) if isinstance(given, str) else float(given)
+        except ValueError as error:
+            message, _, hint = str(error).partition("; ")
+            raise ConfigError(Problem(message, "--warm-up", hint)) from None
+    most_s = max([asked_s, *(requirement.warm_up_s for requirement in requirements)])
+    if most_s and profile.kind not in (ProfileKind.LOAD, ProfileKind.SOAK, ProfileKind.SCENARIO):
+        message = f"a {profile.kind} test has no warm-up: each second after a step is what was asked for"
+        raise ConfigError(Problem(message, "warm_up", "leave out warm_up, or play a steady load"))
+    holds_s = [end_s - start_s for start_s, end_s, _ in hold_windows(profile)]
+    if most_s and holds_s and most_s >= max(holds_s):
+        message = f"a warm-up of {format_duration(most_s)} leaves nothing of a hold of "
+        raise ConfigError(Problem(message + format_duration(max(holds_s)), "warm_up", "hold the load longer"))
+    return {"warm_up_s": asked_s} if asked_s else {}
 
 
 def arrival_options(

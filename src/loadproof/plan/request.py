@@ -96,6 +96,10 @@ class PlanRequest:
         None, "--time-scale", reads=float,
         says="Play the profile in this fraction of its time: 0.05 is a rehearsal.",
     )  # fmt: skip
+    warm_up: str | float | None = flag(
+        None, "--warm-up", says="Leave so much of each hold's start out of what is judged, such as 30s."
+    )
+    """From Python also a number: seconds."""
     expect_workers: int | None = flag(
         None, "--expect-workers", reads=int,
         says="Other machines drive the load: wait for so many workers.",

@@ -34,10 +34,12 @@ from loadproof.plan.scenario import (
     GOODPUT,
     MUST_HOLD,
     SCENARIO,
+    WARM_UP,
     goodput_requirement,
     held_load_requirement,
     is_strict,
     scenario_requirements,
+    warm_up_of,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ ROOT: Final = "performance_requirements"
 """The key that may wrap a requirement file; without it the blocks stand at the top."""
 
 
-SECTIONS: Final = ("endpoints", "resources", "thresholds", GOODPUT, SCENARIO, CONFIDENCE, MUST_HOLD)
+SECTIONS: Final = ("endpoints", "resources", "thresholds", GOODPUT, SCENARIO, CONFIDENCE, MUST_HOLD, WARM_UP)
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"})
 _OF_ENDPOINTS = (Subject.RESPONSE_TIME, Subject.THROUGHPUT, Subject.ERROR_RATE)
 
@@ -110,6 +112,8 @@ def requirements_of(tree: Tree, name: str) -> tuple[list[Requirement], list[Prob
     reader.top(tree)
     if reader.strict:
         reader.found = [replace(requirement, strict=True) for requirement in reader.found]
+    if reader.warm_up_s:
+        reader.found = [replace(requirement, warm_up_s=reader.warm_up_s) for requirement in reader.found]
     if not reader.found and not reader.problems:
         reader.problem("holds no requirement", tree.line)
     return reader.found, reader.problems
@@ -131,6 +135,7 @@ class _Reader:
         self.problems: list[Problem] = []
         self.strict = False
         """`confidence: strict`."""
+        self.warm_up_s = 0.0
 
     def problem(self, message: str, line: int, hint: str = "") -> None:
         self.problems.append(Problem(message, f"{self.name}:{line}", hint))
@@ -156,7 +161,7 @@ class _Reader:
             self.plain_block(entry, endpoint)
         elif entry.key in SINGLES:
             self.single(entry, endpoint)
-        elif entry.key in (GOODPUT, SCENARIO, CONFIDENCE, MUST_HOLD):
+        elif entry.key in (GOODPUT, SCENARIO, CONFIDENCE, MUST_HOLD, WARM_UP):
             self.special(entry, endpoint)
         elif entry.key == "endpoints" and endpoint is None:
             self.endpoints(entry)
@@ -239,6 +244,8 @@ class _Reader:
                 self.found += scenario_requirements(entry, self.name)
             elif entry.key == MUST_HOLD:
                 self.found.append(held_load_requirement(entry, self.name))
+            elif entry.key == WARM_UP:
+                self.warm_up_s = warm_up_of(entry)
             else:
                 self.strict = is_strict(entry)
         except LimitError as error:

@@ -16,6 +16,7 @@ SCENARIO: Final = "scenario"
 GOODPUT: Final = "goodput"
 CONFIDENCE: Final = "confidence"
 MUST_HOLD: Final = "must_hold"
+WARM_UP: Final = "warm_up"
 SCENARIO_KEYS: Final = ("exceptions", "checks")
 _WITHIN: Final = re.compile(r"(.*?)\s+within\s+(\S+)\s*", re.DOTALL)
 _ONE_CHECK: Final = "write checks: {'has a title': '>99%'}, or checks: '>99%' for all of them"
@@ -50,6 +51,15 @@ def is_strict(entry: Entry) -> bool:
     if written not in ("strict", "normal"):
         raise LimitError(f"'{written}' is not known", "write confidence: strict, or leave it out")
     return written == "strict"
+
+
+def warm_up_of(entry: Entry) -> float:
+    """`warm_up: 30s` in seconds. Raises LimitError."""
+    written = entry.value.raw if isinstance(entry.value, Scalar) else ""
+    try:
+        return parse_duration(written)
+    except ValueError as error:
+        raise LimitError(str(error).partition("; ")[0], "write a duration, such as warm_up: 30s") from None
 
 
 def scenario_requirements(entry: Entry, name: str) -> list[Requirement]:

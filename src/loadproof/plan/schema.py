@@ -250,6 +250,9 @@ class TestConfig(_Section):
     time_scale: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="Below 1 the load plays in that fraction of its time: a rehearsal."
     )
+    warm_up: Duration | None = Field(
+        None, description="How much of each hold's start is left out of what is judged, such as `30s`."
+    )
     capacity: CapacityConfig = Field(
         default_factory=lambda: CapacityConfig.model_validate({}),
         description="What `loadproof capacity` searches, instead of the test's load.",

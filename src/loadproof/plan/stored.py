@@ -143,6 +143,7 @@ def requirement_to_json(requirement: Requirement) -> dict[str, Any]:
         "window": requirement.window,
         "within_s": requirement.within_s,
         "strict": requirement.strict,
+        "warm_up_s": requirement.warm_up_s,
     }
 
 
@@ -165,6 +166,7 @@ def requirement_from_json(stored: Mapping[str, Any]) -> Requirement:
         window=str(stored.get("window", "")),
         within_s=None if stored.get("within_s") is None else float(stored["within_s"]),
         strict=bool(stored.get("strict")),
+        warm_up_s=float(stored.get("warm_up_s") or 0.0),
     )
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.analysis.shapes.proven_leak import ProvenLeak
 from loadproof.analysis.verdict.requirements import describe, judge_requirement, matches
 from loadproof.analysis.window.steady import LEAST_HOLD_S
-from loadproof.analysis.window.windows import WARMED_UP, Sample, Window, sample
+from loadproof.analysis.window.windows import WARMED_UP, Sample, Window, asked_warm_up_s, sample
 from loadproof.model import EventKind, Operator, Statistic, Subject, Verdict
 from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_count
@@ -161,24 +161,27 @@ class EarlyStop:
 
 
 def _planned_window(plan: Plan, start_s: float) -> frozenset[int]:
-    profile = plan.played_profile
+    profile, asked_s = plan.played_profile, asked_warm_up_s(plan)
     holds = hold_windows(profile) or [(0.0, profile.duration_s, 0.0)]
     return frozenset(
         second
         for first_s, end_s, _ in holds
-        for second in range(math.ceil(start_s + first_s), math.floor(start_s + end_s))
+        for second in range(math.ceil(start_s + first_s) + asked_s, math.floor(start_s + end_s))
     )
 
 
 def _maybe_warm_up(plan: Plan, start_s: float) -> frozenset[int]:
-    """The first half of each hold that is long enough for its warm-up to be cut."""
+    """The first half of each hold that is long enough for its warm-up to be cut, `warm_up` left out."""
+    asked_s = asked_warm_up_s(plan)
     if plan.profile.kind not in WARMED_UP:
         return frozenset()
     return frozenset(
         second
         for first_s, end_s, _ in hold_windows(plan.played_profile)
-        if end_s - first_s >= LEAST_HOLD_S
-        for second in range(math.ceil(start_s + first_s), math.ceil(start_s + (first_s + end_s) / 2))
+        if end_s - first_s - asked_s >= LEAST_HOLD_S
+        for second in range(
+            math.ceil(start_s + first_s), math.ceil(start_s + (first_s + asked_s + end_s) / 2)
+        )
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.window.steady import LEAST_HOLD_S, Hold, find_hold
 from loadproof.histogram import Histogram, merged
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from loadproof.histogram import Histogram
-    from loadproof.model import Slice
+    from loadproof.model import Plan, Slice
     from loadproof.runfile.reader import Run
 
+WARM_UP: Final = "warm_up_s"
+"""Of `Plan.options`: how much of each hold's start `--warm-up` or loadproof.yaml leaves out, in seconds."""
 WARMED_UP = (ProfileKind.LOAD, ProfileKind.SOAK, ProfileKind.SCENARIO)
 """Kinds of load whose holds begin with a warm-up that is no part of the answer. In a stress or a spike test
 each second after a step is what was asked for."""
@@ -124,21 +126,62 @@ def _steady_window(run: Run) -> Window:
     span = load_span(run)
     if span is None:
         return whole
+    asked_s = asked_warm_up_s(run.plan)
     constant = _constant(run, *span)
-    held = {second for seconds in constant for second in seconds}
-    if not held:
-        return whole
+    if not constant:
+        return _without_start(whole, asked_s)
+    full_s = sum(len(part) for part in constant)
     holds: tuple[Hold, ...] = ()
+    asked = ""
+    if asked_s:
+        of_each = " of each hold" if len(constant) > 1 else ""
+        asked = f", first {format_duration(asked_s)}{of_each} left out by warm_up"
+        constant = [part[asked_s:] for part in constant]
+    held = {second for seconds in constant for second in seconds}
     if run.plan.profile.kind in WARMED_UP:
         holds = tuple(find_hold(part, run.slices) for part in constant if len(part) >= LEAST_HOLD_S)
     warm_up = {second for hold in holds for second in range(hold.start, hold.start + hold.cut_s)}
     seconds = frozenset(held - warm_up)
-    ramps = ", ramps left out" if len(held) < whole.duration_s else ""
-    if not warm_up and not ramps:
+    ramps = ", ramps left out" if full_s < whole.duration_s else ""
+    if not warm_up and not ramps and not asked:
         return Window(seconds, whole.description, holds)
     first = "first " if sum(hold.cut_s > 0 for hold in holds) == 1 else ""
+    first = "another " if asked else first
     cut = f", {first}{format_duration(len(warm_up))} cut as warm-up" if warm_up else ""
-    return Window(seconds, f"{format_duration(len(seconds))} of steady load{ramps}{cut}", holds)
+    return Window(seconds, f"{format_duration(len(seconds))} of steady load{ramps}{asked}{cut}", holds)
+
+
+def asked_warm_up_s(plan: Plan) -> int:
+    """Whole seconds that a requirement file, loadproof.yaml or `--warm-up` leaves out of each hold's start.
+
+    As they are played: in a rehearsal they are as much shorter as the load is.
+    """
+    if plan.profile.kind not in WARMED_UP:
+        return 0
+    most_s = max([float(plan.options.get(WARM_UP) or 0), *(r.warm_up_s for r in plan.requirements)])
+    return math.ceil(most_s * plan.time_scale)
+
+
+def _without_start(whole: Window, asked_s: int) -> Window:
+    """A load whose course is not known: its start is the load's."""
+    if not asked_s:
+        return whole
+    begin = min(whole.seconds, default=0) + asked_s
+    seconds = frozenset(second for second in whole.seconds if second >= begin)
+    said = f"{whole.description}, first {format_duration(asked_s)} left out by warm_up"
+    return replace(whole, seconds=seconds, description=said)
+
+
+def constant_parts(run: Run, window: Window) -> list[range]:
+    """The judged seconds of each hold whose start may be warm-up, where the load's course is known."""
+    span = load_span(run)
+    if span is None or run.plan.profile.kind not in WARMED_UP:
+        return []
+    return [
+        part
+        for constant in _constant(run, *span)
+        for part in contiguous(second for second in constant if second in window.seconds)
+    ]
 
 
 def _constant(run: Run, start_s: float, end_s: float) -> list[range]:

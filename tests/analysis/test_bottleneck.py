@@ -11,12 +11,13 @@ import pytest
 from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.database import Sessions
-from loadproof.analysis.bottleneck.law import Answer, Resource, attribute
+from loadproof.analysis.bottleneck.law import Answer, Resource, attribute, predicted_per_s
 from loadproof.analysis.bottleneck.levels import levels_of
 from loadproof.analysis.bottleneck.resources import KINDS
 from loadproof.analysis.window.windows import judged_window
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, Profile, ProfileKind, Slice, Stage, Unit
+from loadproof.reports.evidence import evidence_table
 from tests.analysis import runs
 
 if TYPE_CHECKING:
@@ -155,6 +156,54 @@ def test_one_level_of_load_is_told_as_such() -> None:
     (finding,) = find_bottleneck(run, judged_window(run))
     assert finding.evidence["basis"] == "use and saturation at one level of load"
     assert "a stress profile tells what ends the throughput" in finding.sentence
+
+
+def test_the_table_says_what_the_sentence_says() -> None:
+    """Shares, a verdict for each row, and no number that the sentence or what was measured excludes."""
+    cpu = use("process.cpu", lambda rate: rate / 100, 2, Unit.CORES)
+    disk = use("host.disk.busy", lambda rate: 0.02 + rate / 4_000, 1.0, Unit.SHARE)
+    (finding,) = stress(POOL, WAITING, cpu, disk)
+    rows = {row["resource"]: row for row in finding.evidence["rows"]}
+    (pool,) = (row for row in rows.values() if row["verdict"] == "limit")
+    assert finding.evidence["rows"][0] == pool
+    assert finding.evidence["named"] == [pool["resource"]]
+    assert pool["saturates_at_per_s"] == pytest.approx(CAPACITY, rel=0.05)
+    rest = [row for row in rows.values() if row is not pool]
+    assert {row["verdict"] for row in rest} == {"has room"}
+    assert max(row["used_share"] for row in rest) < 0.85
+    # 0.25 ms of the disk allow 4,000/s: a hundred times what was measured is a guess.
+    table = evidence_table(finding)
+    assert table is not None
+    assert table.titles[:3] == ("resource", "verdict", "used")
+    assert {row["saturates_at_per_s"] for row in rest if "disk" in row["resource"]} == {None}
+    assert all(text.endswith("%") for _, _, text, *_ in table.rows)
+
+
+def test_a_cause_without_a_law_is_a_row_and_what_it_fills_a_symptom() -> None:
+    """Row locks behind a full pool: the table has both, as the sentence has."""
+    blocked = {s: 3.0 if u > 20 else 0.0 for s, u in USERS.items()}
+    (finding,) = stress(
+        POOL, WAITING, runs.series("postgres.wait.Lock", blocked, Unit.COUNT),
+        runs.series("postgres.wait.CPU", 1.0, Unit.COUNT),
+        runs.series("postgres.locks.waiting", blocked, Unit.COUNT),
+    )  # fmt: skip
+    verdicts = {row["resource"]: row["verdict"] for row in finding.evidence["rows"]}
+    assert verdicts["row locks in PostgreSQL"] == "limit"
+    assert verdicts["the connection pool"] == "symptom"
+
+
+def test_a_demand_of_noise_is_no_number() -> None:
+    """A use that rises with nothing predicts nothing, and what was passed is not where it is full."""
+    load = [10.0, 20.0, 40.0, 80.0]
+    noise = Resource("noise", np.array([0.30, 0.02, 0.10, 0.05]))
+    early = Resource("early", np.array([0.20, 0.40, 0.80, 0.90]))
+    found = attribute(load, load, [noise, early])
+    by_name = {candidate.name: candidate for candidate in found.others}
+    assert found.answer is Answer.NO_SATURATION
+    assert not by_name["noise"].demand_is_sure
+    assert predicted_per_s(by_name["noise"], found, 80.0) is None
+    assert by_name["early"].saturates_at_per_s < 80.0
+    assert predicted_per_s(by_name["early"], found, 80.0) is None
 
 
 def test_two_loads_have_no_level_between_them() -> None:

@@ -170,6 +170,38 @@ def test_no_goodput_is_told_that_no_stage_had() -> None:
     assert "levels off" not in stages.sentence
 
 
+@pytest.mark.parametrize(
+    ("most_per_s", "bottleneck", "stages"),
+    [
+        (90.0, "throughput ended at 90/s, from ", "goodput levels off at "),
+        (104.0, "nothing saturated: throughput grew more slowly than the load at 104/s", "no stage follows"),
+        (500.0, "nothing saturated: throughput still followed the load at 120/s", "throughput followed the "),
+    ],
+    ids=["both say that it ended", "one of them alone", "both say that it did not"],
+)
+def test_where_throughput_ended_is_told_in_one_way(most_per_s: float, bottleneck: str, stages: str) -> None:
+    """Arrivals of 20 to 120/s: what the stages say of throughput never excludes what the bottleneck says."""
+    profile = steps(20, 40, 60, 80, 100, 120, open_model=True)
+    report = judge(stressed(profile, lambda level, _: (round(min(level, most_per_s)), 0.1, 0)))
+    said = {finding.id: finding.sentence for finding in report.findings}
+    assert said["bottleneck"].startswith(bottleneck)
+    assert said["stress.stages"].startswith(stages)
+
+
+def test_ramps_that_the_bottleneck_tells_otherwise_name_no_other_break() -> None:
+    """A ramp that bends near its top breaks: up to where it was followed is left to the bottleneck."""
+    ramps = staged((20.0, 40.0), (20.0, 80.0), (20.0, 120.0), open_model=True)
+    made = stressed(
+        replace(ramps, kind=ProfileKind.STRESS),
+        lambda level, _: (round(min(level, 104)), 0.1 if level < 95 else 1.0, 0),
+    )
+    (breaking, _), told = both(made), judge(made).findings
+    assert "the service followed the load up to " in breaking.sentence
+    (kept,) = [finding for finding in told if finding.id == breaking.id]
+    assert kept.sentence == breaking.sentence.partition("; the service followed")[0]
+    assert "break_load" not in kept.evidence
+
+
 def test_too_few_requests_are_no_pass() -> None:
     """A stage with three requests is unknown, not held."""
     breaking, stages = both(stressed(steps(1, 2, 3, length_s=3.0), lambda _l, _s: (1, 0.1, 0)))

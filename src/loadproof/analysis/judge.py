@@ -12,7 +12,7 @@ from loadproof.analysis.headline import verdict_sentence
 from loadproof.analysis.search.capacity import Course, broken_window, capacity_window, find_capacity, narrowed
 from loadproof.analysis.shapes.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_requirement
-from loadproof.analysis.shapes.stress import find_breaking_point, judge_held_load
+from loadproof.analysis.shapes.stress import find_breaking_point, judge_held_load, told_once
 from loadproof.analysis.validity.condition import Judged
 from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.validity.guard import REFUSED, guard_note, judge_guard
@@ -111,7 +111,7 @@ def judge(
     if course:
         found = [find_capacity(run, course), *find_bottleneck(run, broken_window(course), course)]
     else:
-        found = [finding for analysis in ANALYSES for finding in analysis(run, window)]
+        found = told_once([finding for analysis in ANALYSES for finding in analysis(run, window)])
     findings = [
         *judge_guard(run),
         *(finding for finding in validity.findings if not finding.is_note),

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from loadproof.analysis.bottleneck import database, words
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.endpoints import by_endpoint
-from loadproof.analysis.bottleneck.law import Answer, attribute
+from loadproof.analysis.bottleneck.law import LEAST_USED, Answer, attribute, predicted_per_s
 from loadproof.analysis.bottleneck.levels import busiest_seconds, levels_of
 from loadproof.analysis.bottleneck.parts import part_resources
 from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
 
 ID: Final = "bottleneck"
+_LIMIT: Final = "limit"
 _MOST_ENDPOINTS: Final = 10
 _ASKS_FOR_LIMITS: Final = (ProfileKind.STRESS, ProfileKind.SPIKE, ProfileKind.CAPACITY)
 """Profiles whose reader wants to know also that nothing saturated."""
@@ -127,7 +126,14 @@ def _at_one_level(
     evidence: dict[str, Any] = {
         "basis": "use and saturation at one level of load",
         "named": [one.title for one in named],
-        "rows": [{"resource": one.title, "used": used} for one, used in full],
+        "rows": [
+            {
+                "resource": one.title,
+                "verdict": _LIMIT if one in named else "symptom",
+                "used_share": round(used, 3),
+            }
+            for one, used in full
+        ],
     }  # fmt: skip
     sentence = words.one_level([(one.title, used) for one, used in full], named, sessions)
     advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
@@ -179,7 +185,7 @@ def _evidence(
         "knee_load": found.knee_load,
         "littles_law_error": levels.littles_law_error(),
         "not_measured": not_measured(measured),
-        "rows": [_row(candidate) for candidate in (*found.named, *found.others)],
+        "rows": _rows(levels, found, named),
         "levels": [
             {"load": float(n), "throughput_per_s": float(x), "response_s": float(r)}
             for n, x, r in zip(levels.load, levels.throughput_per_s, levels.response_s, strict=True)
@@ -187,12 +193,36 @@ def _evidence(
     }
 
 
-def _row(candidate: Candidate) -> dict[str, Any]:
-    rate = candidate.saturates_at_per_s
-    return {
-        "resource": candidate.name,
-        "used": round(candidate.used_at_plateau, 3),
-        "demand_s": candidate.demand_s,
-        "saturates_at_per_s": float(rate) if np.isfinite(rate) else None,
-        "why_not": ", ".join(candidate.objections),
-    }
+def _rows(levels: Levels, found: Attribution, named: Sequence[Named]) -> list[dict[str, Any]]:
+    """The table: what the sentence names comes first, and no row says otherwise than the sentence."""
+    limits = {one.title for one in named}
+    saturated = {candidate.name for candidate in found.named}
+    most_per_s = float(levels.throughput_per_s.max())
+    rows = [
+        {
+            "resource": candidate.name,
+            "verdict": _verdict(candidate, limits, saturated),
+            "used_share": round(candidate.used_at_plateau, 3),
+            "demand_s": candidate.demand_s if candidate.demand_is_sure else None,
+            "saturates_at_per_s": predicted_per_s(candidate, found, most_per_s),
+            "why_not": ", ".join(candidate.objections) if candidate.name not in limits else "",
+        }
+        for candidate in (*found.named, *found.others)
+    ]
+    # Locks and sessions have no law: they are named by what was seen on the plateau.
+    seen = limits - {row["resource"] for row in rows}
+    unmeasured = dict.fromkeys(("used_share", "demand_s", "saturates_at_per_s"))
+    rows += [
+        {"resource": one.title, "verdict": _LIMIT, **unmeasured, "why_not": ""}
+        for one in named
+        if one.title in seen
+    ]
+    return sorted(rows, key=lambda row: row["verdict"] != _LIMIT)
+
+
+def _verdict(candidate: Candidate, limits: set[str], saturated: set[str]) -> str:
+    if candidate.name in limits:
+        return _LIMIT
+    if candidate.name in saturated:
+        return "symptom"
+    return "has room" if candidate.used_at_plateau < LEAST_USED else "full, not the limit"

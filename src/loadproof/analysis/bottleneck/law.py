@@ -43,6 +43,10 @@ TIE: Final = 1.10
 GREATEST_GROWTH: Final = 0.5
 """Of use on the plateau, as a power of the load: what still grows there did not stop the throughput."""
 
+GREATEST_REACH: Final = 10.0
+"""Times the throughput that was measured: what the law predicts beyond is a guess."""
+LAW_TOLERANCE: Final = 0.1
+
 _SIGNIFICANT: Final = 2.0
 _LEAST_BASE: Final = 1e-6
 
@@ -80,6 +84,13 @@ class Candidate:
     """X*; inf when its use does not grow with throughput."""
     used_at_plateau: float
     objections: tuple[str, ...]
+    demand_error_s: float
+    """Standard error of the demand."""
+
+    @property
+    def demand_is_sure(self) -> bool:
+        """Whether it is above 0 by two standard errors: else the law predicts nothing."""
+        return self.demand_s > _SIGNIFICANT * self.demand_error_s
 
     @property
     def name(self) -> str:
@@ -130,6 +141,24 @@ def attribute(
     named = tuple(c for c in accepted if c.saturates_at_per_s <= first * TIE)
     rest = tuple(c for c in ranked if not any(c is chosen for chosen in named))
     return Attribution(Answer.NAMED, plateau_per_s, knee, named, rest)
+
+
+def predicted_per_s(candidate: Candidate, found: Attribution, most_per_s: float) -> float | None:
+    """Where the law says that the resource is full, in requests per second; None where that means nothing.
+
+    That is without a sure demand, beyond ten times the greatest throughput measured (`most_per_s`), and below
+    a throughput that was measured: then its demand changed with the load.
+    """
+    ended = found.plateau_per_s
+    least = most_per_s if ended is None else ended * (1 - LAW_TOLERANCE)
+    known = candidate.demand_is_sure and least <= candidate.saturates_at_per_s <= GREATEST_REACH * most_per_s
+    return candidate.saturates_at_per_s if known else None
+
+
+def follows(load: ArrayLike, throughput_per_s: ArrayLike) -> bool:
+    """Whether throughput still follows the load at its top, and does not bend there."""
+    slope = _slope_at_the_top(np.asarray(load, float), np.asarray(throughput_per_s, float))
+    return slope is not None and slope >= BENT
 
 
 def demand(
@@ -261,7 +290,7 @@ def _candidate(
             objections.append("still grows when throughput does not")
         if resource.waiting is not None and not _waits(resource, plateau):
             objections.append("nothing waits for it")
-    return Candidate(resource, slope, base, rate_at, used_at_top, tuple(objections))
+    return Candidate(resource, slope, base, rate_at, used_at_top, tuple(objections), error)
 
 
 def _still_grows(

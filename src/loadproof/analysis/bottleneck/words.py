@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.bottleneck import resources as r
-from loadproof.analysis.bottleneck.law import LEAST_USED
+from loadproof.analysis.bottleneck.law import LEAST_USED, follows, predicted_per_s
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
@@ -21,21 +20,18 @@ if TYPE_CHECKING:
 
 FULL: Final = LEAST_USED
 _LITTLE_TOLERANCE: Final = 0.05
-_LAW_TOLERANCE: Final = 0.1
 
 
 def no_saturation(levels: Levels, found: Attribution) -> str:
     """Nothing ended the throughput; what would be next, by the law."""
     top = f"{format_rate(levels.throughput_per_s[-1])} at {_load(levels, levels.load[-1])}"
-    said = f"nothing saturated: throughput still followed the load at {top}"
-    following = [c for c in found.others if "does not follow the load" not in c.objections]
-    near = [c for c in following if math.isfinite(c.saturates_at_per_s)]
-    if near:
-        first = near[0]
-        rate = format_rate(first.saturates_at_per_s)
-        said += (
-            f"; {first.name} would be first, at about {rate} ({format_percent(first.used_at_plateau)} used)"
-        )
+    still = "still followed" if follows(levels.load, levels.throughput_per_s) else "grew more slowly than"
+    said = f"nothing saturated: throughput {still} the load at {top}"
+    for candidate in found.others:
+        rate = predicted_per_s(candidate, found, float(levels.throughput_per_s.max()))
+        if rate is not None and "does not follow the load" not in candidate.objections:
+            used = format_percent(candidate.used_at_plateau)
+            return f"{said}; {candidate.name} would be first, at about {format_rate(rate)} ({used} used)"
     return said
 
 
@@ -54,7 +50,7 @@ def saturated(
     if named:
         said += f": {' and '.join(one.title for one in named)} saturated first"
     by_name = {candidate.name: candidate for candidate in found.named}
-    parts = [_law(by_name[one.title], found.plateau_per_s) for one in named if one.title in by_name]
+    parts = [_law(by_name[one.title], found, levels) for one in named if one.title in by_name]
     parts += [text for one in named if (text := _database(one, sessions))]
     symptoms = [c for c in found.named if c.name not in {one.title for one in named}]
     parts += [f"{c.name} ({format_percent(c.used_at_plateau)} used) is a symptom of it" for c in symptoms]
@@ -106,13 +102,13 @@ def _more_requests_than_users(levels: Levels) -> bool:
     return not levels.open_model and levels.in_progress > users * (1 + _LITTLE_TOLERANCE)
 
 
-def _law(candidate: Candidate, plateau_per_s: float) -> str:
+def _law(candidate: Candidate, found: Attribution, levels: Levels) -> str:
     used = format_percent(candidate.used_at_plateau)
-    if candidate.saturates_at_per_s < plateau_per_s * (1 - _LAW_TOLERANCE):
+    rate = predicted_per_s(candidate, found, float(levels.throughput_per_s.max()))
+    if rate is None:
         return f"it was {used} used"  # full, but not by this law: its demand changes with the load
     each = format_duration(candidate.demand_s)
-    rate = format_rate(candidate.saturates_at_per_s)
-    return f"it was {used} used, and with {each} of all of it for each request it allows {rate}"
+    return f"it was {used} used, and with {each} of all of it for each request it allows {format_rate(rate)}"
 
 
 def _database(one: Named, sessions: Sessions | None) -> str:

@@ -37,6 +37,11 @@ _BINS: Final = 60
 _SHORTEST_BIN_S: Final = 5
 _FIT_TOLERANCE: Final = 0.05
 """A fit may say so much more than the best stage that was measured: that is noise."""
+_BREAKING_POINT: Final = "stress.breaking_point"
+_STAGES: Final = "stress.stages"
+_TO_ITS_PEAK: Final = "throughput followed the load to its peak"
+_MOST: Final = "most throughput, "
+_FOLLOWED: Final = "; the service followed the load up to "
 _LEAST_REQUESTS: Final = 20
 """With fewer an endpoint is not blamed."""
 
@@ -112,8 +117,40 @@ def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
             "sigma_interval": list(usl.sigma_interval), "kappa_interval": list(usl.kappa_interval),
             "best_users": usl.best_users, "best_per_s": usl.best_per_s,
         }  # fmt: skip
-    course = Finding("stress.stages", Verdict.PASS, "; ".join(said), evidence, kind=FindingKind.NOTE)
+    course = Finding(_STAGES, Verdict.PASS, "; ".join(said), evidence, kind=FindingKind.NOTE)
     return [breaking, course]
+
+
+def told_once(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings of a run, where throughput ended by one of them only, if they do not agree.
+
+    The stages fit lines through their goodput, and the bottleneck sees levels and resources. What it says
+    stands, since it says why: the stages then keep to what held and recovered.
+    """
+    bottleneck = next((f for f in findings if f.id == "bottleneck" and "answer" in f.evidence), None)
+    stages = next((f for f in findings if f.id == _STAGES), None)
+    if bottleneck is None or stages is None:
+        return list(findings)
+    ended_per_s = bottleneck.evidence["plateau_per_s"]
+    plateau = stages.evidence.get("plateau")
+    bent = not stages.sentence.startswith(_TO_ITS_PEAK)
+    # Of the throughput that ended a part may have failed: less goodput is no contradiction, more is.
+    more = plateau and ended_per_s and plateau["goodput_per_s"] > (1 + _FIT_TOLERANCE) * ended_per_s
+    if bent == (ended_per_s is not None) and not more:
+        return list(findings)
+    return [_without_throughput(finding) for finding in findings]
+
+
+def _without_throughput(finding: Finding) -> Finding:
+    if finding.id == _STAGES:
+        # Where throughput ended is the first of its statements, and recovery always follows.
+        evidence = {key: value for key, value in finding.evidence.items() if key not in ("plateau", "usl")}
+        said = [one for one in finding.sentence.split("; ")[1:] if not one.startswith(_MOST)]
+        return replace(finding, sentence="; ".join(said), evidence=evidence)
+    if finding.id == _BREAKING_POINT:
+        evidence = {key: value for key, value in finding.evidence.items() if key != "break_load"}
+        return replace(finding, sentence=finding.sentence.partition(_FOLLOWED)[0], evidence=evidence)
+    return finding
 
 
 def judge_held_load(requirement: Requirement, run: Run, window: Window) -> Finding:
@@ -162,22 +199,20 @@ def _breaking_point(run: Run, climb: Sequence[Stage], stick: BrokenStick | None)
     what = f"stage {first.number}, {_stage_load(run, first)}, broke: {broken.sentence}{where}"
     if stick is not None and first.from_level != first.level:
         # Within a ramp what breaks is seen late: by then the load has gone on rising while a queue filled.
-        what += f"; the service followed the load up to {_load(run, stick.break_load)}"
+        what += f"{_FOLLOWED}{_load(run, stick.break_load)}"
         evidence["break_load"] = stick.break_load
     until = f"it held up to stage {held[-1].number}, {_stage_load(run, held[-1])}; " if held else ""
     return replace(_answer(until + what, evidence), endpoint=endpoint)
 
 
 def _answer(sentence: str, evidence: dict[str, Any], advice: str = "") -> Finding:
-    return Finding(
-        "stress.breaking_point", Verdict.PASS, sentence, evidence, advice, FindingKind.NOTE, headline=True
-    )
+    return Finding(_BREAKING_POINT, Verdict.PASS, sentence, evidence, advice, FindingKind.NOTE, headline=True)
 
 
 def _plateau(run: Run, stick: BrokenStick | None, most_per_s: float) -> list[str]:
     """Never more than what was measured: the corner of a fitted line may lie above every level."""
     if stick is None:
-        return ["throughput followed the load to its peak"]
+        return [_TO_ITS_PEAK]
     if stick.capacity_per_s > (1 + _FIT_TOLERANCE) * most_per_s:
         return [f"goodput was {format_rate(most_per_s)} at most, and no longer followed the load"]
     low, high = (format_rate(bound) for bound in stick.interval_per_s)
@@ -192,7 +227,7 @@ def _best_users(usl: Usl | None, most_per_s: float) -> list[str]:
         return []
     if usl.best_per_s > (1 + _FIT_TOLERANCE) * most_per_s:
         return []  # a greatest throughput that no stage had is a guess
-    return [f"most throughput, {format_rate(usl.best_per_s)}, at about {usl.best_users:.0f} users (USL)"]
+    return [f"{_MOST}{format_rate(usl.best_per_s)}, at about {usl.best_users:.0f} users (USL)"]
 
 
 def _recovery(run: Run, stages: Sequence[Stage], descent: Sequence[Stage]) -> str:

@@ -64,6 +64,23 @@ def test_a_change_is_told_with_its_run_commit_and_size() -> None:
     assert not change.provisional
 
 
+def test_brackets_in_names_are_printed() -> None:
+    """`GET /items/[id]` is a name and no markup: in the table, in changes and in the title."""
+    name = "GET /items/[id]"
+    renamed = [
+        replace(
+            run, label=f"[b]{number}",
+            endpoints=tuple(replace(e, name=name if e.name == LOANS else e.name) for e in run.endpoints),
+        )
+        for number, run in enumerate(_runs((0.1, 20), (0.12, 8)))
+    ]  # fmt: skip
+    text = _printed(history("loans [id]", renamed))
+    title, *lines = [line for line in text.splitlines() if line.strip()]
+    assert title.startswith("loans [id]")
+    assert any("since run [b]20" in line and f"p95 of {name} is" in line for line in lines)
+    assert any(line.strip().startswith(name) and " p95 " in line for line in lines)
+
+
 def test_a_young_change_is_provisional() -> None:
     """Until five runs have the new level."""
     (change,) = _series(history("loans", _runs((0.1, 30), (0.2, 4)))).changes

@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from loadproof.analysis.judge import judge
-from loadproof.model import Endpoint, EventKind, Outcome, Report
+from loadproof.cli.runs import command as list_runs
+from loadproof.model import Endpoint, EventKind, Finding, FindingKind, Outcome, Report, Verdict
 from loadproof.reports import REPORTERS
 from loadproof.reports.terminal import print_report
+from loadproof.reports.topics import advice_of
 from tests.reports.some_of_everything import finding_with_rows, with_findings
 from tests.runs import (
     LOANS,
@@ -129,6 +132,28 @@ def test_markup_in_names_is_text() -> None:
     odd = Endpoint("GET", "/api/[red]items[/red]")
     report = judge(run(part(0, odd, [0.1] * 100), of=plan(required(0.5))))
     assert "/api/[red]items[/red]" in "\n".join(printed(report, 120))
+    counted = event(0, EventKind.CHECKED, name="has [id]", passes=9, fails=1)
+    checked = judge(run(part(0, LOANS, [0.1] * 100), of=plan(required(0.5)), events=[counted]))
+    assert "has [id]" in "\n".join(printed(checked, 120))
+
+
+def test_the_folder_of_runs_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    """`loadproof runs` of a folder whose name has brackets."""
+    assert list_runs(Path("of [id]")) == 0
+    assert "no runs in of [id]" in capsys.readouterr().out
+
+
+def test_what_to_do_begins_with_what_failed() -> None:
+    """Advice in the order of what decided the verdict, whatever order the findings are in."""
+    kinds = (
+        (FindingKind.NOTE, Verdict.PASS, "enlarge the pool"),
+        (FindingKind.VERDICT, Verdict.INCONCLUSIVE, "run for longer"),
+        (FindingKind.VERDICT, Verdict.FAIL, "look at the 404s"),
+        (FindingKind.VERDICT, Verdict.PASS, "nothing to do"),
+    )
+    findings = [Finding(advice, verdict, "said", {}, advice, kind) for kind, verdict, advice in kinds]
+    advised = [advice for advice, _ in advice_of(findings)]
+    assert advised == ["look at the 404s", "run for longer", "enlarge the pool"]
 
 
 def test_json_holds_the_whole_report() -> None:

@@ -27,7 +27,7 @@ def command(
     files = sorted(folder.glob("*.db"), reverse=True) if folder.is_dir() else []
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     if not files:
-        console.print(f"no runs in {folder}")
+        console.print(Text(f"no runs in {folder}"))
         return 0
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("started", "name", "engine", "took", "outcome", "verdict", "run file"):

@@ -193,7 +193,7 @@ def _table(shown: Sequence[Series]) -> Table:
         newest = series.values[-1] if series.values else None
         table.add_row(
             Text(series.endpoint),  # a name is no markup: GET /items/[id]
-            series.measure.name,
+            Text(series.measure.name),
             _sparkline(series),
             "—" if newest is None else format_value(newest, unit),
             f"{format_value(min(known), unit)} … {format_value(max(known), unit)}" if known else "",

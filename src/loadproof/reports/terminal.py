@@ -185,9 +185,9 @@ def _sentences(findings: Sequence[Finding]) -> Table:
 def _plain_table(title: str, evidence: EvidenceTable) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     first, *others = evidence.titles
-    table.add_column(f"{title}: {first}", no_wrap=True, overflow="ellipsis", max_width=60)
+    table.add_column(Text(f"{title}: {first}"), no_wrap=True, overflow="ellipsis", max_width=60)
     for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(Text(name), justify="right", no_wrap=True)
     for row in evidence.rows[:_MOST_ENDPOINTS]:
         table.add_row(*(Text(cell) for cell in row))
     if len(evidence.rows) > _MOST_ENDPOINTS:

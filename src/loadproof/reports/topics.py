@@ -88,13 +88,24 @@ def other_topics(findings: Iterable[Finding]) -> list[Topic]:
 
 
 def advice_of(findings: Sequence[Finding]) -> list[tuple[str, list[str]]]:
-    """What to do about findings that are no pass, each advice once, with what it is about."""
+    """What to do about findings that are no pass, each advice once, with what it is about.
+
+    In the order of what decided: what spoils the measurement, what failed, what is open, then the notes.
+    """
     advised: dict[str, list[str]] = {}
-    for finding in findings:
+    for finding in sorted(findings, key=_decided):
         if finding.advice and (finding.verdict is not Verdict.PASS or finding.is_note):
             subject = finding.named_subject
             advised.setdefault(finding.advice, []).append(subject)
     return list(advised.items())
+
+
+def _decided(finding: Finding) -> int:
+    if finding.invalidates:
+        return 0
+    if finding.is_note:
+        return 3
+    return 1 if finding.verdict is Verdict.FAIL else 2
 
 
 def named(subjects: Sequence[str]) -> str:

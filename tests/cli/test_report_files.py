@@ -95,7 +95,7 @@ def test_the_schema_is_printed(here: Here) -> None:
     """No run is needed."""
     done = here("report", "--json-schema")
     assert done.code == 0
-    assert json.loads(done.out)["properties"]["format"] == {"const": 1}
+    assert json.loads(done.out)["properties"]["format"] == {"const": 2}
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,16 @@ def test_arguments_that_only_show_results_are_no_load() -> None:
     assert profiles[0] == profiles[1] != profiles[2]
 
 
+def test_another_warm_up_is_another_load() -> None:
+    """Other seconds are judged; a baseline from before there was one is like a run without."""
+    held = staged((40, 10), start=10)
+    asked = [measured(run(part(0), of=plan(profile=held, options=o))) for o in ({}, {"warm_up_s": 30.0})]
+    without, leaves_out = (one.conditions.profile for one in asked)
+    assert without is not None
+    assert "warm_up_s" not in without
+    assert leaves_out == {**without, "warm_up_s": 30}
+
+
 def test_a_baseline_is_the_runs_without_their_seconds(tmp_path: Path) -> None:
     """Read back they compare to the same bytes; written twice they are the same bytes."""
     base = [run for name in build(tmp_path, "a", 5) for run in open_measured(tmp_path / name)]

@@ -141,6 +141,7 @@ def refuse_other_loads(request: PlanRequest) -> None:
         "--profile": request.profile, "--stage": request.stages, "--rate": request.rate,
         "--run-time": request.run_time, "--spawn-rate": request.spawn_rate,
         "--time-scale": request.time_scale, "--expect-workers": request.expect_workers,
+        "--warm-up": request.warm_up,
     }  # fmt: skip
     names = [name for name, value in given.items() if value]
     if names:

@@ -16,7 +16,7 @@ from loadproof.analysis.validity.condition import Judged
 from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.verdict.load import applied_load
 from loadproof.analysis.window.omission import served_quantile
-from loadproof.analysis.window.windows import judged_window, sample
+from loadproof.analysis.window.windows import asked_warm_up_s, judged_window, sample
 from loadproof.histogram import merged
 from loadproof.model import FindingKind, ProfileKind, Unit, Verdict
 from loadproof.plan.stored import plan_to_json
@@ -252,6 +252,8 @@ def _conditions(run: Run) -> Conditions:
         "time_scale": plan.time_scale,
         "arguments": _load_arguments(plan.engine_args),
     }
+    if asked_s := asked_warm_up_s(plan):
+        profile["warm_up_s"] = asked_s  # only where one was asked for: older baselines have none
     if plan.profile.kind is ProfileKind.SCENARIO and not plan.profile.stages:
         profile["stages"] = None  # the scenario's own load, which is not known
     client = plan.options.get("session", "loadproof") if plan.engine == "locust" else None

@@ -92,6 +92,8 @@ def _load(profile: Any) -> str:
     parts = [str(profile.get("kind", "load")), ", ".join(stages), " ".join(profile.get("arguments") or ())]
     if profile.get("time_scale", 1.0) != 1.0:
         parts.append(f"in {profile['time_scale']:g} of its time")
+    if profile.get("warm_up_s"):
+        parts.append(f"without its first {profile['warm_up_s']:g}s")
     return " ".join(part for part in parts if part)
 
 

@@ -44,7 +44,7 @@ _FIXED_QUERY = re.compile(r"[?&](?:\w*_)?id=\w+")
 def locust_advice(source: str, file: Path, *, open_model: bool) -> tuple[Problem, ...]:
     """Each kind once, with file:line and the way out; nothing for a file that is no Python.
 
-    Requests that are in no count are named one by one: each of them has to be mended.
+    Requests that Locust never reports are named one by one: each of them has to be mended.
     """
     try:
         read = LocustSource(source)
@@ -148,6 +148,7 @@ def no_checks(source: LocustSource) -> Iterator[Remark]:
 def never_counted(source: LocustSource) -> Iterator[Remark]:
     """Locust reports a request with `catch_response=True` at the end of its `with` block, and else never.
 
+    It is counted all the same once nobody holds it (in_flight.py), but no success() or failure() of it.
     What is returned or handed on may be entered elsewhere, and is taken to be.
     """
     parents = {id(child): node for node in ast.walk(source.tree) for child in ast.iter_child_nodes(node)}
@@ -159,8 +160,8 @@ def never_counted(source: LocustSource) -> Iterator[Remark]:
             yield Remark(
                 sent.line,
                 f"{sent.method} {sent.path or ''}".strip()
-                + " has catch_response=True without `with`: Locust "
-                "never reports it, it is in no count",
+                + " has catch_response=True without `with`: Locust itself leaves it out of every count, "
+                "and here it counts by its status alone",
                 "write with self.client.get(..., catch_response=True) as answer: ..., or leave it out",
             )
 

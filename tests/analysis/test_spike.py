@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from loadproof.analysis.judge import judge
+from loadproof.analysis.shapes.recovery import Signal, recovery_of
 from loadproof.analysis.shapes.surge import find_surge
 from loadproof.model import Profile, ProfileKind, Reading, Stage, Unit, Verdict
 from loadproof.plan.requirements import parse_requirements
@@ -98,6 +99,17 @@ def test_what_is_back_and_was_not_watched_for_long_enough_is_said_so(
     assert finding.sentence == f"recovery time is 16s or more ({back}), {judged}"
     assert finding.verdict is verdict
     assert finding.advice == "hold the load 11s longer after the spike: what is back must stay for 30s"
+
+
+@pytest.mark.parametrize("bad_s", [0, 1, 2, 3, 4])
+def test_a_recovery_of_a_second_or_two_is_not_smoothed_away(bad_s: int) -> None:
+    """So many seconds behind the spike are slow, and none later."""
+    before = np.tile([0.02, 0.0204, 0.0196, 0.0202, 0.0198], 12)
+    after = before.copy()
+    after[:bad_s] = 0.9
+    found = recovery_of(Signal("p95", before, after))
+    assert found is not None
+    assert found.recovery_s == bad_s
 
 
 def test_what_is_not_back_had_not_recovered() -> None:

@@ -94,8 +94,13 @@ def recovery_of(signal: Signal) -> Recovery | None:
     mad = _NORMAL * float(np.median(np.abs(before - baseline))) * (1 + _SHORT_S / before.size)
     limit = baseline + sign * max(TOLERANCE * baseline, _MADS * mad, signal.floor)
     # A second without an answer is worse than any that has one.
-    after = rolling_median(np.where(np.isfinite(signal.after), signal.after, sign * np.inf), SMOOTH_S)
-    at = _first_that_may_stay(sign * after <= sign * limit)
+    seconds = np.where(np.isfinite(signal.after), signal.after, sign * np.inf)
+    after = rolling_median(seconds, SMOOTH_S)
+    inside = sign * after <= sign * limit
+    # Right behind the disturbance the median already sees what comes: a bad second there is no chance.
+    edge = SMOOTH_S // 2
+    inside[:edge] &= np.logical_or.accumulate(sign * seconds <= sign * limit)[:edge]
+    at = _first_that_may_stay(inside)
     stayed = at + STAYS_S <= after.size
     shift = level_shift(known, signal.after[at:]) if stayed else None
     if not stayed:

@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # more would disturb each other. A file's tests stay together.
 PURE := $(BIN)/pytest -n auto --dist loadfile -m "not real"
 REAL := $(BIN)/pytest -n 2 --dist loadfile -m real
+# What failed beside other loads is tried once more, alone: the log has both.
+ALONE := $(BIN)/pytest -m real --last-failed --last-failed-no-failures none
 
 .DEFAULT_GOAL := help
 .PHONY: help canary demo test check picture lint types imports accuracy bench soaks services clean
@@ -42,7 +44,7 @@ test: $(VENV)/installed
 
 check: $(VENV)/installed lint types imports
 	$(PURE)
-	$(REAL)
+	$(REAL) || { echo "What failed beside other loads, once more and alone:"; $(ALONE); }
 
 picture: $(VENV)/installed
 	$(BIN)/python docs/architecture.py

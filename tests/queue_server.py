@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 
+from loadproof.monitors.discovery import METRICS_PATHS
 from tests.servers import LoopServer
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
@@ -68,7 +69,7 @@ class _Connection(asyncio.Protocol):
         self._read += data
         while b"\r\n\r\n" in self._read:
             head, _, self._read = self._read.partition(b"\r\n\r\n")
-            if b" /metrics " in head.split(b"\r\n", 1)[0]:
+            if head.split(b" ", 2)[1].decode() in METRICS_PATHS:
                 self._answer(_NOT_FOUND)  # Loadproof's look for something to watch, which is no load
             else:
                 self._loop.call_at(self._server.done_s(self._loop.time()), self._answer, _ANSWER)

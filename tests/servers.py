@@ -7,7 +7,9 @@ import random
 import threading
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
+
+from loadproof.monitors.discovery import METRICS_PATHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +53,10 @@ class LoopServer:
         self._loop.close()
 
 
+OWN_PATHS: Final = frozenset({"/", *METRICS_PATHS})
+"""What Loadproof itself asks for before the load: its preflight, and a page of metrics."""
+
+
 class StubServer(LoopServer):
     """A small HTTP/1.1 server.
 
@@ -72,6 +78,11 @@ class StubServer(LoopServer):
         self.answered: list[str] = []
         self._delay_s = delay_s
         self._status = status
+
+    @property
+    def loaded(self) -> dict[str, int]:
+        """Answered requests by path, without Loadproof's own."""
+        return {path: count for (_, path), count in self.counts.items() if path not in OWN_PATHS}
 
     async def _listen(self) -> asyncio.Server:
         return await asyncio.start_server(self._connection, self._address, 0)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.servers import OWN_PATHS
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Here, Shell
 
@@ -49,7 +51,7 @@ def test_it_is_told_in_one_error(
     (error,) = done.errors()
     assert message in error
     # The preflight, and the look for something to watch.
-    assert shell.stub.arrived.keys() <= {("GET", "/"), ("GET", "/metrics")}
+    assert shell.stub.arrived.keys() <= {("GET", path) for path in OWN_PATHS}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from loadproof.runfile.reader import read_run
 from loadproof.scaffold.folder import look_into
 from tests.engines.jmeter.conftest import PLANS, newest
 from tests.engines.jmeter.server import Shop
+from tests.servers import OWN_PATHS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ def test_a_plan_passes_and_fails_by_written_requirements(
     said = capsys.readouterr().out
     run = read_run(tmp_path / "run.db")
     # Before the load Loadproof itself asks for `/`, and for a page of metrics.
-    asked = shop.arrived["/"] + shop.arrived["/metrics"]
+    asked = sum(shop.arrived[path] for path in OWN_PATHS)
     assert sum(part.requests for part in run.slices) == shop.total - asked == 2 * 20 * 17 + 2
     assert {str(part.endpoint) for part in run.beside} >= {"transaction: checkout", "page: home"}
     assert "transaction: checkout" in said

@@ -26,7 +26,7 @@ def test_processes_count_every_request_once(folder: Path, server: StubServer) ->
     with run(folder, server.url, "--processes", 2) as command:
         assert command.ended() == 0, command.text
     recorded = run_in(folder)
-    assert requests(recorded) == {path: n for (_, path), n in server.counts.items() if path != "/"}
+    assert requests(recorded) == server.loaded
     assert set(requests(recorded)) == {"/worker-1", "/worker-2"}
     assert recorded.plan.options["processes"]["why"] == "--processes says so"
     assert [r for r in recorded.readings if r.series == "clock_offset"] == []
@@ -44,7 +44,7 @@ def test_two_runs_on_one_machine_do_not_meet(folder: Path, server: StubServer) -
     ):
         assert (one.ended(), two.ended()) == (0, 0), one.text + two.text
     both = requests(run_in(folder)) + requests(run_in(other))
-    assert both == {path: n for (_, path), n in server.counts.items() if path != "/"}
+    assert both == server.loaded
 
 
 def test_a_worker_that_is_killed_is_told_and_its_users_run_elsewhere(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -113,9 +114,9 @@ def test_a_monitor_that_fails_from_the_start_is_lost() -> None:
     assert sink.readings == []
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is the point
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_bug_in_a_monitor_is_not_silent() -> None:
-    """An exception that no monitor may raise ends its thread, and the run says so."""
+    """An exception that no monitor may raise ends its thread, and the run says which, and where."""
     sink = ListSink()
 
     def behave(read: int) -> list[Reading]:
@@ -123,8 +124,26 @@ def test_a_bug_in_a_monitor_is_not_silent() -> None:
 
     monitor = FakeMonitor("m", behave)
     _watch(sink, lambda: bool(sink.events), monitor)
-    assert sink.kinds() == [EventKind.MONITOR_LOST]
+    (lost,) = sink.events
+    assert lost.kind is EventKind.MONITOR_LOST
+    assert re.search(r"a bug, at test_watch\.py:\d+: KeyError: 2$", lost.message)
     assert monitor.closed.is_set()
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_while_closing_is_told_as_well() -> None:
+    """The thread's last step is no exception to it, although the stop has come."""
+
+    class Broken(FakeMonitor):
+        def close(self) -> None:
+            raise ValueError("closed twice")
+
+    sink = ListSink()
+    monitor = Broken("m", lambda _: one())
+    _watch(sink, lambda: monitor.reads >= 1, monitor)
+    (lost,) = sink.events
+    assert lost.kind is EventKind.MONITOR_LOST
+    assert lost.message.endswith("ValueError: closed twice")
 
 
 def test_what_is_no_number_is_missing() -> None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
+import traceback
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loadproof.model import Event, EventKind, Reading, Unit
@@ -147,6 +149,12 @@ class Watcher:
         if not health.lost and not self._stop.is_set():
             self._lose(health, message, hint)
 
+    def broke(self, health: Health, message: str, hint: str) -> None:
+        """It ended by an error of its own, which is told at the stop as well."""
+        health.opened = True
+        if not health.lost and not self._over:
+            self._lose(health, message, hint)
+
     def remarked(self, health: Health, remark: str) -> None:
         """It has something to say."""
         health.remarks += 1
@@ -180,6 +188,9 @@ class _Post:
 
     def sampled(self, readings: list[Reading]) -> None:
         self._call(lambda: self.watcher.sampled(self.health, readings))
+
+    def broke(self, message: str, hint: str) -> None:
+        self._call(lambda: self.watcher.broke(self.health, message, hint))
 
     def failed(self, message: str, hint: str) -> None:
         self._call(lambda: self.watcher.failed(self.health, message, hint))
@@ -216,21 +227,20 @@ class _Sampler:
         self._post = post
 
     def run(self) -> None:
-        """Until the stop. An error that no monitor may raise ends the thread, and is reported too."""
-        reason = "its library is missing"
+        """Until the stop. An error that no monitor may raise ends the thread: the monitor is lost by it."""
         try:
             monitor = self._load(self._watch, self._now)
+            try:
+                self._sample_until_stopped(monitor)
+            finally:
+                monitor.close()
         except MonitorError as error:
             self._post.failed(str(error), error.hint)
-            return
-        try:
-            reason = "it ended by a bug of Loadproof: please report it"
-            self._sample_until_stopped(monitor)
-            reason = ""
-        finally:
-            if reason:
-                self._post.failed(reason, "")
-            monitor.close()
+        except Exception as error:  # noqa: BLE001  # whatever it is, nobody above this thread would hear of it
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(at.filename).name}:{at.lineno}"
+            what = "".join(traceback.format_exception_only(error)).strip()
+            self._post.broke(f"it ended by a bug, at {where}: {what}", "please report this to Loadproof")
 
     def _sample_until_stopped(self, monitor: Monitor) -> None:
         opened = last = False

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from loadproof.histogram import Histogram
+    from loadproof.model import Event
 
 FULL = bool(os.environ.get("LOADPROOF_FULL"))
 SIMPLE = """
@@ -147,24 +148,33 @@ def play(
     locustfile: str = SIMPLE,
     *args: str,
     on_start: Callable[[LocustEngine], None] | None = None,
+    on_event: Callable[[LocustEngine, Event], None] | None = None,
     **options: object,
 ) -> Played:
-    """Drive `profile` to its end. `on_start` is called when the load starts."""
+    """Drive `profile` to its end. `on_start` is called when the load starts, `on_event` at each event."""
     file = folder / "locustfile.py"
     file.write_text(locustfile, encoding="utf-8")
     plan = Plan("open", file, "locust", url, profile, engine_args=args, options=dict(options))
     engine = LocustEngine()
-    recording = _Watched(engine, on_start)
+    recording = _Watched(engine, on_start, on_event)
     return Played(asyncio.run(engine.run(plan, recording)), recording)
 
 
 class _Watched(Recording):
-    def __init__(self, engine: LocustEngine, on_start: Callable[[LocustEngine], None] | None) -> None:
+    def __init__(
+        self,
+        engine: LocustEngine,
+        on_start: Callable[[LocustEngine], None] | None,
+        on_event: Callable[[LocustEngine, Event], None] | None,
+    ) -> None:
         super().__init__()
         self._engine = engine
         self._on_start = on_start
+        self._on_event = on_event
 
-    def event(self, event: object) -> None:
-        super().event(event)  # type: ignore[arg-type]
-        if self._on_start is not None and self.events[-1].kind is EventKind.LOAD_STARTED:
+    def event(self, event: Event) -> None:
+        super().event(event)
+        if self._on_start is not None and event.kind is EventKind.LOAD_STARTED:
             self._on_start(self._engine)
+        if self._on_event is not None:
+            self._on_event(self._engine, event)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import psutil
 
     from loadproof.engines.locust.engine import LocustEngine
+    from loadproof.model import Event
 
 TWO_CLASSES = """
 from locust import FastHttpUser, HttpUser, SequentialTaskSet, TaskSet, constant, task
@@ -178,26 +179,34 @@ def test_a_lost_workers_arrivals_are_sent_by_the_other(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_comes_back_sends_nothing_twice(tmp_path: Path) -> None:
-    """Frozen until it is given up for lost: the other has its share, and it sends nothing when it wakes."""
-    frozen: list[psutil.Process] = []
+    """Frozen until it is given up for lost: the other has its share, and it sends nothing when it wakes.
 
-    def freeze_later(_engine: LocustEngine) -> None:
-        asyncio.get_running_loop().call_later(1.0, freeze)
+    It wakes 3 s after it was told to be lost, and the load ends 4 s after it was told to be back.
+    """
+    frozen: list[psutil.Process] = []
 
     def freeze() -> None:
         frozen.append(workers()[0])
         frozen[0].suspend()
-        asyncio.get_running_loop().call_later(7.0, frozen[0].resume)
+
+    def follow(engine: LocustEngine, event: Event) -> None:
+        loop = asyncio.get_running_loop()
+        if event.kind is EventKind.LOAD_STARTED:
+            loop.call_later(1.0, freeze)
+        elif event.kind is EventKind.WORKER_LOST:
+            loop.call_later(3.0, frozen[0].resume)
+        elif "answers again" in event.message:
+            loop.call_later(4.0, engine.stop)
 
     with truth_server() as server:
-        played = play(
-            tmp_path, server.url, steady(100, 14), SIMPLE, "--processes", "2", on_start=freeze_later
-        )
+        profile = steady(100, 60)
+        played = play(tmp_path, server.url, profile, SIMPLE, "--processes", "2", on_event=follow)
+    assert played.outcome is Outcome.INTERRUPTED
     (lost,) = played.recording.of(EventKind.WORKER_LOST)
     (back,) = [e for e in played.recording.of(EventKind.WORKER_JOINED) if "answers again" in e.message]
     missed, woken = int(lost.time_s - played.begin_s) + 2, int(back.time_s - played.begin_s)
-    assert missed < woken < 13
-    assert played.by_second("planned")[missed:14] == [100] * (14 - missed)
+    # One second or more while it is frozen, and three after it woke.
+    assert played.by_second("planned")[missed : woken + 3] == [100] * (woken + 3 - missed)
 
 
 def _kill_a_worker() -> psutil.Process:

@@ -156,15 +156,19 @@ def test_zoom_to_the_judged_part_without_a_mouse(opened: Opened) -> None:
 
 def test_pointing_shows_the_values_of_all_charts(opened: Opened) -> None:
     """The moment under the cursor is read in every chart; with the keyboard it is told as well."""
-    plot = opened.page.locator("[data-chart=load] .plot")
+    page = opened.page
+    plot = page.locator("[data-chart=load] .plot")
+    # The keys go on from the moment under the mouse, where the last test left it: here it is over no chart.
+    page.mouse.move(0, 0)
     plot.focus()
+    expect(plot).to_be_focused()
+    expect(plot.locator(".cursor")).to_be_hidden()
     for _ in range(6):
         plot.press("ArrowRight")
-    assert opened.page.locator("[data-chart=load] .legend b").last.text_content() == "10"
+    expect(page.locator("[data-chart=load] .legend b").last).to_have_text("10")
     # 80 requests of four endpoints in that second.
-    assert opened.page.locator("[data-chart=throughput] .legend b").first.text_content() == "80/s"
-    said = opened.page.locator("#moment").text_content()
-    assert said == "0:05: planned users 11, achieved users 10"
+    expect(page.locator("[data-chart=throughput] .legend b").first).to_have_text("80/s")
+    expect(page.locator("#moment")).to_have_text("0:05: planned users 11, achieved users 10")
 
 
 def test_endpoints_sort_both_ways(opened: Opened) -> None:

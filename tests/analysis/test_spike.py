@@ -119,6 +119,25 @@ def test_what_is_not_back_had_not_recovered() -> None:
     assert note.evidence["back_after_s"] is None
 
 
+@pytest.mark.parametrize(("busy", "verdict"), [(0.1, Verdict.FAIL), (0.9, Verdict.INCONCLUSIVE)])
+def test_strangers_explain_a_slow_recovery_only_of_a_service_with_work(busy: float, verdict: Verdict) -> None:
+    """The machine is full. An idle service's queue is not for a processor; one busy after the spike may be.
+
+    It was idle before the spike in both: what counts is the time in which it recovered.
+    """
+    made = _queue(_written("recovery_time: <4s"), after_s=12)
+    readings = []
+    for second in range(BEFORE_S + SPIKE_S + 12):
+        after = second >= BEFORE_S + SPIKE_S
+        for source, series, value in (
+            ("host", "cpu", 2.0), ("host", "cpu.program.stress", 1.5), ("process", "cpu", 0.05),
+            ("process", "thread.busy", busy if after else 0.1), ("process", "thread.waited", 0.05),
+        ):  # fmt: skip
+            readings.append(Reading(START + second + 0.5, source, series, value, Unit.CORES, 2.0))
+    finding = _finding(replace(made, readings=tuple(readings)), "recovery_time.max")
+    assert finding.verdict is verdict
+
+
 @pytest.mark.parametrize("late_s", [0.0, 0.4])
 def test_the_break_is_told_with_the_load_of_the_seconds_that_broke(late_s: float) -> None:
     """30/s for 14 s, 260/s for 5 s, 30/s again: slow from the step on, also when seconds lie across steps."""

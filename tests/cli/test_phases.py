@@ -57,5 +57,5 @@ def test_a_soak_that_is_too_short_proves_nothing(shell: Shell) -> None:
     assert done.code == 4, done.text
     growth = _findings(shell)["memory_growth.rate"]
     assert growth.verdict is Verdict.INCONCLUSIVE
-    assert growth.advice.startswith("process.rss: ")
+    assert growth.advice.startswith("process.memory: ")
     assert growth.advice.endswith("120 are needed: run longer")

@@ -17,7 +17,9 @@ BY_NAME = {case.name: case for case in CASES}
 def test_a_blocked_generator_is_found_and_a_stopped_server_is_not_mistaken_for_one(
     name: str, tmp_path: Path
 ) -> None:
-    """A scenario that blocks 200 ms of each second spoils the run; a server that stands still does not."""
+    """A scenario that blocks 200 ms of each second puts a FAIL of times in doubt; a server that stands still
+    is blamed for its own.
+    """
     ids = {
         str(finding["id"]) for finding in findings(BY_NAME[name], tmp_path) if finding["verdict"] != "PASS"
     }

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from loadproof.analysis.shapes.spike import find_spike
 from loadproof.analysis.validity.condition import Judged, Ruling
+from loadproof.analysis.verdict.requirements import matches
 from loadproof.analysis.verdict.service import service_parts
+from loadproof.analysis.window.windows import Window
 from loadproof.model import Operator, Subject, Unit, Verdict
 from loadproof.units import format_percent
 
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.analysis.verdict.service import ServiceParts
-    from loadproof.analysis.window.windows import Window
     from loadproof.model import Finding, Requirement, Slice
     from loadproof.runfile.reader import Run
 
@@ -76,15 +78,22 @@ class Processors:
         """Of the time in which it had work: a service with little to do waits little, and yet for long."""
         return self.waited / max(self.wanted, self.waited) if self.waited else 0.0
 
-    def explains(self, finding: Finding, requests_per_s: float) -> bool:
-        """Whether without the waiting the value could be within its limit."""
+    def explains(self, finding: Finding, requests_per_s: float, quickest_s: float = 0.0) -> bool:
+        """Whether without the waiting the value could be within its limit.
+
+        `quickest_s` is the shortest response time of the same requests: waiting takes of it the share that it
+        has of all the service's work, and what is beyond the limit even so was never within it.
+        """
         measure = finding.measure
-        timed = measure is not None and measure.unit is Unit.SECONDS
-        if measure is None or measure.value is None or measure.limit is None or not timed:
+        if measure is None or measure.limit is None or measure.unit is not Unit.SECONDS:
             return True
-        if self.wanted >= _BUSY or not requests_per_s:
+        # Of a recovery that was not over when the run ended only the least that it takes is known.
+        value_s = finding.evidence.get("censored_at_s") if measure.value is None else measure.value
+        if value_s is None or self.wanted >= _BUSY or not requests_per_s:
             return True
-        return measure.value - _TAIL * self.waited / requests_per_s <= measure.limit
+        if quickest_s * (1 - self.waited_share) > measure.limit:
+            return False
+        return bool(value_s - _TAIL * self.waited / requests_per_s <= measure.limit)
 
     @property
     def in_words(self) -> str:
@@ -166,7 +175,8 @@ def judge_undisturbed(judged: Judged) -> Ruling:
     rate = requests_per_s(judged.slices, judged.window)
     for place, (requirement, finding) in enumerate(judged.requirements):
         failed = finding.verdict is Verdict.FAIL and is_slower(requirement)
-        if failed and found.explains(finding, rate):
+        then = _after_the_spike(judged, found) if requirement.subject is Subject.RECOVERY_TIME else found
+        if failed and then.explains(finding, rate, _quickest_s(requirement, judged.slices)):
             revised[place] = _in_doubt(finding, found)
     for place, finding in enumerate(judged.thresholds, start=len(judged.requirements)):
         timed = finding.measure is not None and finding.measure.unit is Unit.SECONDS
@@ -175,6 +185,23 @@ def judge_undisturbed(judged: Judged) -> Ruling:
     if not revised:
         return Ruling(True, f"{found.in_words}; strangers only make slower, and nothing failed by that")
     return Ruling(False, found.in_words, _ADVICE, (), revised)
+
+
+def _after_the_spike(judged: Judged, found: Processors) -> Processors:
+    """Whose they were while the service recovered: a base that was idle says nothing of it."""
+    spike = find_spike(judged.run)
+    own = None if spike is None else processors(judged.run, Window(frozenset(spike.watched), ""))
+    return found if own is None else own
+
+
+def _quickest_s(requirement: Requirement, slices: Sequence[Slice]) -> float:
+    """The shortest response time of what it limits; 0 where it limits no times from above."""
+    if requirement.subject is not Subject.RESPONSE_TIME or requirement.operator not in _UPPER:
+        return 0.0
+    answered = [
+        part.response for part in slices if matches(requirement.endpoint, part) and part.response.count
+    ]
+    return min((response.minimum_s for response in answered), default=0.0)
 
 
 def requests_per_s(slices: Sequence[Slice], window: Window) -> float:

@@ -1,14 +1,17 @@
 """Memory of processes that share pages: each shared page counts once (PSS), as /proc/PID/smaps_rollup has it.
 
 The kernel walks all pages of a process for that, a millisecond for some hundred MB, so that not every
-process is looked at in every second: in between its memory moves with its RSS, which is free to read.
+process is looked at in every second. In between its memory moves with what is cheap to read: what its own
+pages grow by counts whole, and what its shared pages grow by counts as much as those that it had. Workers
+that touch one another's cache would else each count the whole of it.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,14 +22,34 @@ BUDGET_S: Final = 0.003
 """Of each second."""
 _FIRST_S: Final = 0.5
 """Of the first look, before the load."""
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class _Resident(NamedTuple):
+    """Bytes in memory, each page counted whole, as proc(5) has them in statm."""
+
+    own: int
+    """Anonymous pages: no file's, and in no memory that processes share on purpose."""
+    shared: int
+    """Pages of files and of shared memory."""
 
 
 @dataclass(slots=True)
 class _Known:
-    pss_bytes: int
-    rss_bytes: int
+    own_pss: int
+    shared_pss: int
+    resident: _Resident
     """When PSS was read."""
+    rss_bytes: int
+    """As the process table had it then."""
     turn: int
+    now_bytes: float
+
+    def move(self, now: _Resident) -> None:
+        """By what is in memory now."""
+        own = self.own_pss + now.own - self.resident.own
+        share = self.shared_pss / self.resident.shared if self.resident.shared else 1.0
+        self.now_bytes = max(0.0, own) + share * now.shared
 
 
 @dataclass(slots=True)
@@ -39,7 +62,7 @@ class SharedMemory:
     _turn: int = 0
 
     def look(self, stats: Mapping[int, Stat]) -> None:
-        """Read those that are not known yet, then those that were read the longest ago."""
+        """Read those that are not known yet, then those that were read the longest ago; move the others."""
         self._turn += 1
         living = {(pid, stat.started_s): stat for pid, stat in stats.items() if not stat.zombie}
         self._known = {key: known for key, known in self._known.items() if key in living}
@@ -50,13 +73,18 @@ class SharedMemory:
         )
         end_s = time.perf_counter() + (BUDGET_S if self._turn > 1 else _FIRST_S)
         for key in order:
-            pss = _pss(self.proc, key[0])
-            if pss is None:
+            known = self._read(key[0], living[key])
+            if known is None:
                 self._refused.add(key)
             else:
-                self._known[key] = _Known(pss, living[key].rss_bytes, self._turn)
+                self._known[key] = known
             if time.perf_counter() > end_s:
                 break
+        for key, known in self._known.items():
+            if known.turn < self._turn and known.rss_bytes != living[key].rss_bytes:
+                resident = _resident(self.proc, key[0])
+                if resident is not None:
+                    known.move(resident)
 
     def of(self, stats: Iterable[Stat]) -> tuple[float, bool]:
         """(Bytes of these processes together, whether all of it is PSS)."""
@@ -67,16 +95,37 @@ class SharedMemory:
                 total += stat.rss_bytes
                 all_pss = all_pss and (stat.pid, stat.started_s) not in self._refused
             else:
-                total += max(0.0, known.pss_bytes + stat.rss_bytes - known.rss_bytes)
+                total += known.now_bytes
         return total, all_pss
 
+    def _read(self, pid: int, stat: Stat) -> _Known | None:
+        resident = _resident(self.proc, pid)
+        pss = _pss(self.proc, pid)
+        if resident is None or pss is None:
+            return None
+        whole, own = pss
+        own = min(whole, resident.own) if own is None else own
+        return _Known(own, whole - own, resident, stat.rss_bytes, self._turn, float(whole))
 
-def _pss(proc: str, pid: int) -> int | None:
+
+def _resident(proc: str, pid: int) -> _Resident | None:
+    try:
+        with open(f"{proc}/{pid}/statm", "rb") as file:  # noqa: PTH123  # many, once a second
+            _, resident, shared, *_ = (int(pages) * _PAGE_BYTES for pages in file.read().split())
+    except OSError:
+        return None
+    return _Resident(resident - shared, shared)
+
+
+def _pss(proc: str, pid: int) -> tuple[int, int | None] | None:
+    """Bytes: (all, of anonymous pages or None where the kernel does not tell); None where not allowed."""
+    found: dict[bytes, int] = {}
     try:
         with open(f"{proc}/{pid}/smaps_rollup", "rb") as file:  # noqa: PTH123
             for line in file:
-                if line.startswith(b"Pss:"):
-                    return int(line.split()[1]) * 1024
+                if line.startswith((b"Pss:", b"Pss_Anon:")):
+                    name, kilobytes, *_ = line.split()
+                    found[name] = int(kilobytes) * 1024
     except OSError:
         return None
-    return None
+    return (found[b"Pss:"], found.get(b"Pss_Anon:")) if b"Pss:" in found else None

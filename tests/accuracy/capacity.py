@@ -28,8 +28,7 @@ from loadproof.analysis.shapes.stress import find_breaking_point
 from loadproof.analysis.shapes.usl import fit_usl
 from loadproof.analysis.window.windows import Window
 from loadproof.histogram import Histogram
-from loadproof.model import Endpoint, ProfileKind, Slice
-from loadproof.plan.capacity import CapacityGoal
+from loadproof.model import CapacityGoal, Endpoint, ProfileKind, Slice
 from tests.accuracy.cases import Measure, Rate
 from tests.runs import START, plan, required, run, staged
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from loadproof.analysis.search.capacity import SearchDecision
 from loadproof.histogram import Histogram
 from loadproof.model import (
+    CapacityGoal,
     Endpoint,
     Event,
     EventKind,
@@ -18,10 +19,10 @@ from loadproof.model import (
     ProfileKind,
     Reading,
     Requirement,
+    RunOptions,
     Slice,
     Unit,
 )
-from loadproof.plan.capacity import OPTION, CapacityGoal
 from tests.runs import START, error_rate, plan, required, run
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Searched:
         """The run so far."""
         profile = Profile(ProfileKind.CAPACITY, open_model=not self.goal.whole)
         made = plan(
-            *self.requirements, profile=profile, engine=self.engine, options={OPTION: self.goal.to_option()}
+            *self.requirements, profile=profile, engine=self.engine, options=RunOptions(capacity=self.goal)
         )
         whole = run(*self.slices, of=made, seconds=self.now_s - START, events=self.events, outcome=outcome)
         events = tuple(sorted(whole.events, key=lambda event: event.time_s))

@@ -12,8 +12,7 @@ from loadproof.analysis.search.capacity import Course, SearchDecision, capacity_
 from loadproof.analysis.search.load_search import SearchEnd, TrialOutcome, TrialRole
 from loadproof.analysis.search.trials import trials_of
 from loadproof.errors import ExitCode
-from loadproof.model import Finding, Reading, Report, Unit, Verdict
-from loadproof.plan.capacity import CapacityGoal
+from loadproof.model import CapacityGoal, Finding, Reading, Report, Unit, Verdict
 from tests.analysis.searches import Searched, Second, Service, sharp, threshold
 from tests.runs import error_rate, required, throughput
 

@@ -7,7 +7,17 @@ from dataclasses import replace
 import pytest
 
 from loadproof.analysis.verdict.early_stop import EarlyStop, StopOn
-from loadproof.model import EventKind, Operator, Plan, ProfileKind, Reading, Statistic, Subject, Unit
+from loadproof.model import (
+    EventKind,
+    Operator,
+    Plan,
+    ProfileKind,
+    Reading,
+    RunOptions,
+    Statistic,
+    Subject,
+    Unit,
+)
 from loadproof.plan.requirements import parse_requirements
 from tests import runs
 
@@ -124,7 +134,7 @@ def test_what_warm_up_leaves_out_ends_no_run() -> None:
     """All failed in the start that is not judged: it is in no sum."""
     requirement = runs.error_rate(0.01)
     for asked_s, ends in ((0.0, True), (30.0, False)):
-        plan = replace(steady(requirement), options={"warm_up_s": asked_s})
+        plan = replace(steady(requirement), options=RunOptions(warm_up_s=asked_s))
         assert (stopping(plan, StopOn.BREACH, 29, [0.1] * 10, failed=10) is not None) is ends
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from loadproof.analysis.judge import judge
 from loadproof.analysis.window.windows import judged_window
-from loadproof.model import Finding, Plan, Profile, ProfileKind, Report, Slice, Verdict
+from loadproof.model import Finding, Plan, Profile, ProfileKind, Report, RunOptions, Slice, Verdict
 from tests.runs import LOANS, START, part, plan, required, run, staged
 
 PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
@@ -26,19 +26,20 @@ def held(*lengths_s: int) -> Profile:
 @pytest.mark.parametrize(
     ("of", "seconds", "judged", "description"),
     [
-        (plan(profile=held(40), options={"warm_up_s": 30.0}), 40, range(30, 40),
+        (plan(profile=held(40), options=RunOptions(warm_up_s=30.0)), 40, range(30, 40),
          "10s of steady load, first 30s left out by warm_up"),
         (plan(replace(required(0.5), warm_up_s=30.0), profile=held(40)), 40, range(30, 40),
          "10s of steady load, first 30s left out by warm_up"),
-        (plan(replace(required(0.5), warm_up_s=5.0), profile=held(40), options={"warm_up_s": 30.0}), 40,
-         range(30, 40), "10s of steady load, first 30s left out by warm_up"),
-        (plan(profile=held(10, 10), options={"warm_up_s": 4.0}), 21, [*range(4, 10), *range(15, 21)],
+        (plan(replace(required(0.5), warm_up_s=5.0), profile=held(40), options=RunOptions(warm_up_s=30.0)),
+         40, range(30, 40), "10s of steady load, first 30s left out by warm_up"),
+        (plan(profile=held(10, 10), options=RunOptions(warm_up_s=4.0)), 21, [*range(4, 10), *range(15, 21)],
          "12s of steady load, ramps left out, first 4s of each hold left out by warm_up"),
-        (plan(profile=Profile(ProfileKind.SCENARIO), options={"warm_up_s": 4.0}), 10, range(4, 10),
+        (plan(profile=Profile(ProfileKind.SCENARIO), options=RunOptions(warm_up_s=4.0)), 10, range(4, 10),
          "the whole load (10s), first 4s left out by warm_up"),
-        (plan(profile=held(40), options={"warm_up_s": 30.0}, time_scale=0.5), 20, range(15, 20),
+        (plan(profile=held(40), options=RunOptions(warm_up_s=30.0), time_scale=0.5), 20, range(15, 20),
          "5s of steady load, first 15s left out by warm_up"),
-        (plan(profile=replace(held(40), kind=ProfileKind.STRESS), options={"warm_up_s": 30.0}), 40, range(40),
+        (plan(profile=replace(held(40), kind=ProfileKind.STRESS), options=RunOptions(warm_up_s=30.0)),
+         40, range(40),
          "the whole load (40s)"),
         (plan(profile=held(40)), 40, range(40), "the whole load (40s)"),
     ],
@@ -54,7 +55,7 @@ def test_the_start_of_each_hold_is_left_out(
 
 def test_a_hold_that_ended_within_its_warm_up_is_no_pass() -> None:
     """Nothing is left of it: that is no verdict."""
-    of = plan(required(0.5), profile=held(40), options={"warm_up_s": 30.0})
+    of = plan(required(0.5), profile=held(40), options=RunOptions(warm_up_s=30.0))
     report = judge(run(*(part(n) for n in range(20)), of=of, seconds=20))
     assert report.verdict is UNKNOWN
 
@@ -91,7 +92,7 @@ def test_a_long_hold_that_gets_faster_explains_its_fail_too() -> None:
 
 def test_with_its_warm_up_left_out_the_same_run_passes() -> None:
     """This is what the advice says."""
-    of = plan(required(0.1), profile=held(40), options={"warm_up_s": 27.0})
+    of = plan(required(0.1), profile=held(40), options=RunOptions(warm_up_s=27.0))
     report = judge(run(*warming(40), of=of))
     assert (report.verdict, note(report)) == (PASS, None)
 

@@ -17,7 +17,7 @@ from loadproof.analysis.search.load_search import (
     bounds_of,
     next_step,
 )
-from loadproof.plan.capacity import CapacityGoal
+from loadproof.model import CapacityGoal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

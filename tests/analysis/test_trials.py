@@ -7,8 +7,7 @@ import pytest
 from loadproof.analysis.search.load_search import TrialOutcome
 from loadproof.analysis.search.trials import TrialJudge, TrialResult, is_hopeless, trials_of
 from loadproof.engines.trials import TrialOrder
-from loadproof.model import Endpoint, EventKind, Requirement
-from loadproof.plan.capacity import CapacityGoal
+from loadproof.model import CapacityGoal, Endpoint, EventKind, Requirement
 from tests.analysis.searches import Searched, Second, Service, sharp, threshold
 from tests.runs import START, error_rate, event, required
 

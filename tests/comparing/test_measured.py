@@ -21,7 +21,7 @@ from loadproof.analysis.compare.baselines import baseline_file, baselines, find_
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.errors import ConfigError, RunFileError
-from loadproof.model import EventKind, Finding, Verdict
+from loadproof.model import EventKind, Finding, RunOptions, Verdict
 from tests.comparing.files import SECONDS, build, run_file
 from tests.runs import LOANS, LOGIN, START, event, part, plan, run, staged
 
@@ -98,7 +98,10 @@ def test_arguments_that_only_show_results_are_no_load() -> None:
 def test_another_warm_up_is_another_load() -> None:
     """Other seconds are judged; a baseline from before there was one is like a run without."""
     held = staged((40, 10), start=10)
-    asked = [measured(run(part(0), of=plan(profile=held, options=o))) for o in ({}, {"warm_up_s": 30.0})]
+    asked = [
+        measured(run(part(0), of=plan(profile=held, options=o)))
+        for o in (RunOptions(), RunOptions(warm_up_s=30.0))
+    ]
     without, leaves_out = (one.conditions.profile for one in asked)
     assert without is not None
     assert "warm_up_s" not in without

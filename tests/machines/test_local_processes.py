@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from loadproof.engines.locust.options import LocustOptions, Processes
 from loadproof.model import EventKind, Verdict
 from tests.machines.commands import Command
 from tests.machines.reading import RUN_FILE, in_flight, of, requests, run_in, users
@@ -28,7 +29,7 @@ def test_processes_count_every_request_once(folder: Path, server: StubServer) ->
     recorded = run_in(folder)
     assert requests(recorded) == server.loaded
     assert set(requests(recorded)) == {"/worker-1", "/worker-2"}
-    assert recorded.plan.options["processes"]["why"] == "--processes says so"
+    assert recorded.plan.engine_options == LocustOptions(Processes(2, "--processes says so", given=True))
     assert [r for r in recorded.readings if r.series == "clock_offset"] == []
 
 

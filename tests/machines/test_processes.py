@@ -9,6 +9,7 @@ import pytest
 from loadproof.engines.locust.alone import why_alone
 from loadproof.engines.locust.engine import LocustEngine
 from loadproof.engines.locust.processes import decide
+from loadproof.model import RunOptions
 from tests.machines.commands import Command
 from tests.runs import plan, staged
 
@@ -53,7 +54,10 @@ def test_as_many_processes_as_the_load_needs(
     """Users, their waits and their client say how many requests to expect; cores are the limit."""
     (tmp_path / "loans.py").write_text(PLAIN)
     made = decide(
-        plan(scenario=tmp_path / "loans.py", options={"session": "locust"}), staged((60, users)), found, cores
+        plan(scenario=tmp_path / "loans.py", options=RunOptions(session="locust")),
+        staged((60, users)),
+        found,
+        cores,
     )
     assert (made.count, made.given) == (count, False), reason
 
@@ -64,7 +68,7 @@ def test_arrivals_per_second_are_the_need_themselves(tmp_path: Path) -> None:
     profile = staged((60, 2500), open_model=True)
     assert (
         decide(
-            plan(scenario=tmp_path / "loans.py", options={"session": "locust"}), profile, facts(9.0), 8
+            plan(scenario=tmp_path / "loans.py", options=RunOptions(session="locust")), profile, facts(9.0), 8
         ).count
         == 3
     )
@@ -106,7 +110,10 @@ def test_a_locustfile_that_hands_out_its_data_stays_alone(tmp_path: Path) -> Non
     """However great the load, and the plan says why."""
     (tmp_path / "loans.py").write_text("A = [1]\ndef f(): return A.pop()\n")
     made = decide(
-        plan(scenario=tmp_path / "loans.py", options={"session": "locust"}), staged((60, 5000)), facts(), 8
+        plan(scenario=tmp_path / "loans.py", options=RunOptions(session="locust")),
+        staged((60, 5000)),
+        facts(),
+        8,
     )
     assert made.count == 1
     assert "hands out A (line 2); --processes N to insist" in made.why
@@ -129,10 +136,10 @@ def test_waits_are_read_from_the_user_class(wait: str, wait_s: float, tmp_path: 
     (tmp_path / "loans.py").write_text(source)
     of = plan(
         scenario=tmp_path / "loans.py",
-        options={"session": "locust"},
+        options=RunOptions(session="locust"),
         engine_args=("-u", "1000", "-r", "1000", "-t", "9"),
     )
-    why = LocustEngine().inspect(of).options["processes"]["why"]
+    why = LocustEngine().inspect(of).options.driven_by
     rate_per_s = float(why.split("make up to ")[1].split(" requests")[0].replace(",", ""))
     assert 1000 / rate_per_s - 0.05 == pytest.approx(wait_s, rel=0.15, abs=1e-6)
 

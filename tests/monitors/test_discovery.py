@@ -198,7 +198,7 @@ def test_a_stored_plan_comes_back_without_passwords(tmp_path: Path) -> None:
     )
     stored = json.dumps(plan_to_json(plan))
     assert SECRET not in stored
-    assert plan_from_json(json.loads(stored)).consistency == plan.consistency
+    assert plan_from_json(json.loads(stored), TRAITS).consistency == plan.consistency
     watch = Watch("postgres", "postgres", {"url": urls[1]})
     assert SECRET not in str(clean_settings(watch.settings))
 

@@ -8,7 +8,7 @@ import pytest
 
 from loadproof.engines import TRAITS
 from loadproof.errors import ConfigError
-from loadproof.model import Profile, ProfileKind, Stage
+from loadproof.model import Profile, ProfileKind, RunOptions, Stage
 from loadproof.plan import PlanRequest, build_plan, read_config
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test_a_rate_is_a_steady_open_profile(folder: Path, scenario: str) -> None:
     """--rate 200/s --run-time 1m, for either engine, without any flag of the engine's own."""
     plan = _plan(folder, scenario, rate="200/s", run_time="1m", max_users=300)
     assert plan.profile == Profile(ProfileKind.LOAD, (Stage(60.0, 200.0),), open_model=True, start=200.0)
-    assert plan.options == {"max_users": 300}
+    assert plan.options == RunOptions(max_users=300)
     assert plan.engine_args == ()
 
 
@@ -43,7 +43,7 @@ def test_stages_of_rates_take_the_options(folder: Path) -> None:
     plan = _plan(folder, stages=("2m:50/s", "1m:50/s"), arrivals="poisson")
     assert plan.profile.open_model
     assert plan.profile.start == 0
-    assert plan.options == {"arrivals": "poisson"}
+    assert plan.options == RunOptions(arrivals="poisson")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_test_in_the_file_may_have_a_rate(folder: Path) -> None:
     )
     plan = _plan(folder, "steady", max_users=70)
     assert plan.profile.stages == (Stage(60.0, 200.0),)
-    assert plan.options == {"max_users": 70, "arrivals": "poisson"}
+    assert plan.options == RunOptions(max_users=70, arrivals="poisson")
     assert _plan(folder, "users", rate="6/min", run_time="10s").profile.stages == (Stage(10.0, 0.1),)
 
 

@@ -260,10 +260,10 @@ def test_what_makes_no_plan_is_told(
 def test_warm_up_of_the_command_line_wins_over_the_tests(bare: Path) -> None:
     """As it was given, in seconds; what nobody asked for is not in the plan."""
     (bare / "loadproof.yaml").write_text("scenarios: {s: a.py}\ntests: {t: {warm_up: 20s}}\n")
-    assert _plan(bare, "t").options["warm_up_s"] == 20.0
-    assert _plan(bare, "t", warm_up="1m").options["warm_up_s"] == 60.0
-    assert _plan(bare, "t", warm_up=5).options["warm_up_s"] == 5.0
-    assert "warm_up_s" not in _plan(bare, "a.py").options
+    assert _plan(bare, "t").options.warm_up_s == 20.0
+    assert _plan(bare, "t", warm_up="1m").options.warm_up_s == 60.0
+    assert _plan(bare, "t", warm_up=5).options.warm_up_s == 5.0
+    assert _plan(bare, "a.py").options.warm_up_s == 0.0
 
 
 def test_all_problems_at_once(folder: Path) -> None:

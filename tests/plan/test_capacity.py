@@ -9,10 +9,12 @@ import pytest
 from loadproof.errors import ConfigError
 from loadproof.plan import PlanRequest, read_config
 from loadproof.plan.build import capacity_config
-from loadproof.plan.capacity import CapacityGoal, CapacityRequest, capacity_goal, refuse_other_loads
+from loadproof.plan.capacity import CapacityRequest, capacity_goal, refuse_other_loads
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from loadproof.model import CapacityGoal
 
 FILE = """
 scenarios: {browse: visit.py}
@@ -51,12 +53,6 @@ def test_users_are_searched_from_one_up() -> None:
     """--users 500 searches whole numbers of users."""
     found = goal(users=500, at_least="200")
     assert (found.least, found.greatest, found.whole, found.at_least) == (1.0, 500.0, True, 200.0)
-
-
-def test_a_goal_survives_the_run_file() -> None:
-    """What is stored in the plan is the same goal when it is read."""
-    found = goal(at_least="500/s")
-    assert CapacityGoal.from_option(found.to_option()) == found
 
 
 @pytest.mark.parametrize(

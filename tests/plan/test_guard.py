@@ -10,9 +10,9 @@ import pytest
 
 from loadproof.engines.k6.guard import guard_arguments
 from loadproof.errors import ConfigError, ExitCode, LoadproofError, RefusedError
-from loadproof.model import Profile, ProfileKind, Stage
+from loadproof.model import Policy, Profile, ProfileKind, Stage
 from loadproof.plan.config import load_config
-from loadproof.safety.guard import Gate, Policy, Rule, Rules, admit, read_rule
+from loadproof.safety.guard import Gate, Rule, Rules, admit, read_rule
 from loadproof.safety.hosts import host_key
 
 if TYPE_CHECKING:

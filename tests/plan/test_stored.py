@@ -12,7 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadproof.model import Operator, Plan, Profile, ProfileKind, Requirement, Stage, Statistic, Subject, Unit
+from loadproof.engines import TRAITS
+from loadproof.engines.locust.options import LocustOptions, Processes
+from loadproof.errors import Problem
+from loadproof.model import (
+    CapacityGoal,
+    Operator,
+    Plan,
+    Policy,
+    Profile,
+    ProfileKind,
+    Requirement,
+    RunOptions,
+    Stage,
+    Statistic,
+    Subject,
+    Unit,
+)
 from loadproof.plan.requirements import parse_requirements
 from loadproof.plan.stored import (
     plan_from_json,
@@ -37,13 +53,45 @@ PLAN = Plan(
     engine_args=("--tags", "browse", "-e", "N=5"),
     env=(("USERS", "5"), ("CURRENCY", "EUR")),
     time_scale=0.05,
-    options={"targets": ["http://localhost:8000"], "max_users": 10, "nested": {"a": [1, 2.5, None, True]}},
+    options=RunOptions(
+        max_users=10,
+        arrivals="poisson",
+        warm_up_s=2.5,
+        targets=("http://localhost:8000",),
+        guard=Policy("staging", targets=("loans.test",)),
+        advice=(Problem("no think time", "locustfile.py:5", "add wait_time"),),
+        capacity=CapacityGoal(least=1.0, greatest=9.0),
+    ),
+    engine_options=LocustOptions(Processes(2, "they need it")),
 )
 
 
 def test_a_plan_without_secrets_round_trips() -> None:
     """Through real JSON, everything comes back equal."""
-    assert plan_from_json(json.loads(json.dumps(plan_to_json(PLAN)))) == PLAN
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(PLAN))), TRAITS) == PLAN
+
+
+def test_options_of_earlier_run_files_are_read() -> None:
+    """One flat table, as 0.1.0 wrote it: lists for tuples, the guard whole, and a word that is no more."""
+    written = {
+        "expect_workers": 2, "bind": ["*", 5557], "stop_on": "breach", "probe": "/healthz", "slow_s": 1.5,
+        "session": "locust", "max_users": 30, "arrivals": "constant", "described": [], "removed_since": 1,
+        "targets": ["http://127.0.0.1:8000"], "scenario_target": "http://127.0.0.1:8000",
+        "advice": [["no think time", "a.py:5", "add wait_time"]],
+        "guard": Policy("staging", production=("loans.test",)).to_json(),
+        "processes": {"count": 2, "why": "so many users", "given": False, "loopback": True},
+    }  # fmt: skip
+    read = plan_from_json(plan_to_json(PLAN) | {"options": written}, TRAITS)
+    assert read.options == RunOptions(
+        expect_workers=2, stop_on="breach", probe="/healthz", slow_s=1.5, session="locust", max_users=30,
+        targets=("http://127.0.0.1:8000",), scenario_target="http://127.0.0.1:8000",
+        advice=(Problem("no think time", "a.py:5", "add wait_time"),),
+        guard=Policy("staging", production=("loans.test",)),
+    )  # fmt: skip
+    assert read.engine_options == LocustOptions(Processes(2, "so many users"))
+    k6 = {"engine": "k6", "options": {"thresholds": [["http_reqs", "count>0"]]}}
+    assert plan_from_json(plan_to_json(PLAN) | k6, TRAITS).engine_options.gates == (("http_reqs", "count>0"),)
+    assert plan_from_json(plan_to_json(PLAN) | {"engine": "later"}, TRAITS).options == PLAN.options
 
 
 def test_secrets_do_not_reach_the_run_file() -> None:
@@ -53,7 +101,7 @@ def test_secrets_do_not_reach_the_run_file() -> None:
         target="http://user:hunter2@localhost:8000",
         env=(("API_TOKEN", "s3cr3tvalue"), ("DB", "postgres://u:dbpass1@h/d"), ("N", "5")),
         engine_args=("--tag", "run=s3cr3tvalue", "--password", "hunter3", "-e", "KEY=hunter4"),
-        options={"targets": ["http://user:hunter2@localhost:8000"], "token": "hunter5"},
+        options=RunOptions(targets=("http://user:hunter2@localhost:8000",)),
     )
     stored = plan_to_json(plan)
     text = json.dumps(stored)
@@ -62,7 +110,7 @@ def test_secrets_do_not_reach_the_run_file() -> None:
     assert stored["target"] == "http://user:***@localhost:8000"
     assert stored["env"] == {"API_TOKEN": "***", "DB": "postgres://u:***@h/d", "N": "5"}
     assert stored["engine_args"] == ["--tag", "run=***", "--password", "***", "-e", "KEY=***"]
-    assert plan_to_json(plan_from_json(stored)) == stored
+    assert plan_to_json(plan_from_json(stored, TRAITS)) == stored
 
 
 def test_a_token_in_an_endpoints_name_is_hidden() -> None:
@@ -115,9 +163,9 @@ def test_a_damaged_plan_is_a_value_error(key: str, value: Any) -> None:
     else:
         stored[key] = value
     with pytest.raises(ValueError, match=r"."):
-        plan_from_json(stored)
+        plan_from_json(stored, TRAITS)
 
 
 def test_keys_of_later_versions_are_left_alone() -> None:
     """An older Loadproof reads a newer file as far as it understands it."""
-    assert plan_from_json(plan_to_json(PLAN) | {"later": 1}) == PLAN
+    assert plan_from_json(plan_to_json(PLAN) | {"later": 1}, TRAITS) == PLAN

@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from loadproof.engines import load_engine
+from loadproof.engines.locust.options import LocustOptions, Processes
+from loadproof.model import RunOptions
 from loadproof.run.calibration import keep, known_rate, rate_warning
 from loadproof.run.probing import Probe, probe_url
 from tests import runs
@@ -44,7 +46,7 @@ def test_the_stub_answers_after_its_delay(stub: str) -> None:
 def test_the_probe_measures_the_target(stub: str) -> None:
     """Each answer is a reading; the process is gone afterwards."""
     sink = Recording()
-    plan = runs.plan(target=stub, options={"probe": "/healthz"})
+    plan = runs.plan(target=stub, options=RunOptions(probe="/healthz"))
 
     async def probe() -> None:
         probe = Probe(plan, sink)
@@ -62,8 +64,8 @@ def test_the_probe_measures_the_target(stub: str) -> None:
 def test_no_probe_runs_unless_it_is_asked_for() -> None:
     """A load sends what the scenario sends, and nothing else."""
     assert probe_url(runs.plan()) is None
-    assert probe_url(runs.plan(options={"probe": "/healthz"})) == "http://127.0.0.1:8000/healthz"
-    assert probe_url(runs.plan(target=None, options={"probe": "/healthz"})) is None
+    assert probe_url(runs.plan(options=RunOptions(probe="/healthz"))) == "http://127.0.0.1:8000/healthz"
+    assert probe_url(runs.plan(target=None, options=RunOptions(probe="/healthz"))) is None
 
 
 def test_a_rate_near_to_what_was_measured_is_warned_of(
@@ -72,13 +74,13 @@ def test_a_rate_near_to_what_was_measured_is_warned_of(
     """More than half of the measured rate of all processes; nothing without a measurement."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     engine = load_engine("locust")
-    plan = runs.plan(profile=runs.staged((10, 900.0), open_model=True), options={"processes": {"count": 1}})
+    plan = runs.plan(profile=runs.staged((10, 900.0), open_model=True), engine_options=LocustOptions())
     assert known_rate("locust", engine) is None
     assert rate_warning(plan, engine) == ""
     keep("locust", engine, 1000.0)
     assert known_rate("locust", engine) == 1000.0
     assert rate_warning(plan, engine).startswith("900/s is more than half of what this machine can send")
-    assert rate_warning(replace(plan, options={"processes": {"count": 2}}), engine) == ""
+    assert rate_warning(replace(plan, engine_options=LocustOptions(Processes(2))), engine) == ""
     assert rate_warning(runs.plan(profile=runs.staged((10, 900.0))), engine) == ""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.engines.locust.options import LocustOptions
 from loadproof.errors import RunFileError
 from loadproof.histogram import Histogram
 from loadproof.model import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
 
 FIXTURE = Path(__file__).with_name("schema-1.db")
-PLAN = plan(required(0.5), env=(("STAGE", "test"),))
+PLAN = plan(required(0.5), env=(("STAGE", "test"),), engine_options=LocustOptions())
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from loadproof.engines.locust.options import LocustOptions, Processes
 from loadproof.model import EventKind, Outcome, Profile, ProfileKind, Stage
 from tests.engines.locust.conftest import Lab, lab
 from tests.recording import Recording
@@ -168,7 +169,7 @@ RAISING = [
 def test_what_was_done_is_told(row: Row, lab: Lab) -> None:
     """The events that stand for it, with who and where, and no others; no request is lost at the stop."""
     settings: dict[str, Any] = {} if row.profile is None else {"profile": row.profile}
-    settings["options"] = {"processes": {"count": row.processes, "given": False, "loopback": True}}
+    settings["engine_options"] = LocustOptions(Processes(row.processes))
     args = row.args if row.profile is None else ("--spawn-rate", "40")
     outcome, sink = lab.run(row.scenario, *args, **settings)
     assert outcome is row.outcome, sink.lines

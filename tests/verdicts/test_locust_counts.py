@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadproof.model import EventKind, Outcome
+from loadproof.engines.locust.options import LocustOptions, Processes
+from loadproof.model import EventKind, Outcome, RunOptions
 from tests.engines.locust.conftest import Lab, lab
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def test_requests_on_the_wire_are_requests_hops_and_repeats(client: str, session
             EVERYTHING.format(client=client, paths=[*ANSWERS]),
             *ONCE,
             target=f"http://127.0.0.1:{server.server_address[1]}",
-            options={"session": session},
+            options=RunOptions(session=session),
         )
     wire = [event.data for event in sink.of(EventKind.WIRE)]
     hops = {data["endpoint"]: data["hops"] for data in wire if data["hops"]}
@@ -177,8 +178,8 @@ FIRED = 11 + 6 + 15 + 13 + 3 + 3 + 7 + 1
 @pytest.mark.parametrize("processes", [1, 2])
 def test_odd_values_never_destroy_a_run(processes: int, lab: Lab) -> None:
     """Each request is counted, whatever its name, type, time, length, exception and response are."""
-    options = {"processes": {"count": processes, "given": False, "loopback": True}}
-    outcome, sink = lab.run(ODD, "-u", "2", "-r", "10", "-t", "2", options=options)
+    options = LocustOptions(Processes(processes))
+    outcome, sink = lab.run(ODD, "-u", "2", "-r", "10", "-t", "2", engine_options=options)
     assert outcome is Outcome.COMPLETED, sink.lines[-30:]
     assert not sink.of(EventKind.UNTOLD)
     assert not sink.of(EventKind.OWN_GATE)

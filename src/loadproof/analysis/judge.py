@@ -299,7 +299,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "engine": run.plan.engine,
         "scenario": str(run.plan.scenario),
         "target": run.plan.target,
-        "environment": run.plan.options.get("guard", {}).get("environment") or None,
+        "environment": (run.plan.options.guard.environment or None) if run.plan.options.guard else None,
         "profile": str(run.plan.profile.kind),
         "versions": run.facts.get("versions", {}),
         "host": run.facts.get("host", {}),

@@ -115,7 +115,7 @@ def _seconds(text: str) -> float:
 
 def _first_target(plan: Plan) -> str:
     """Where the load will go. Raises ConfigError when the scenario does not tell."""
-    targets = [plan.target, *plan.options.get("targets", ())]
+    targets = [plan.target, *plan.options.targets]
     for target in targets:
         if target:
             return str(target)

@@ -15,6 +15,9 @@ from loadproof.safety.redact import redact_text, redact_url
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.errors import Problem
     from loadproof.model import Plan
 
 
@@ -29,7 +32,7 @@ def command(
     plan, _ = plan_and_engine(request)
     for line in describe(plan):
         typer.echo(line)
-    advice = plan.options["advice"]
+    advice = plan.options.advice
     for line in advice_lines(advice):
         typer.echo(line)
     if advice and strict:
@@ -38,17 +41,17 @@ def command(
     return int(ExitCode.PASS)
 
 
-def advice_lines(advice: list[list[str]]) -> list[str]:
+def advice_lines(advice: Sequence[Problem]) -> list[str]:
     """What makes the load unrealistic, each with its place and the way out."""
     lines = ["advice        what makes this load unlike that of real users:"] if advice else []
-    for message, where, hint in advice:
-        lines += [f"  {redact_text(f'{where}: {message}')}", f"    {redact_text(hint)}"]
+    for found in advice:
+        lines += [f"  {redact_text(f'{found.where}: {found.message}')}", f"    {redact_text(found.hint)}"]
     return lines
 
 
 def mention_advice(plan: Plan) -> None:
     """That there is advice, in one line on stderr: it is no part of a verdict."""
-    number = len(plan.options["advice"])
+    number = len(plan.options.advice)
     if number:
         things = "1 thing makes" if number == 1 else f"{number} things make"
         typer.echo(
@@ -58,14 +61,14 @@ def mention_advice(plan: Plan) -> None:
 
 def describe(plan: Plan) -> list[str]:
     """What the plan would do, a line each."""
-    targets = [redact_url(target) for target in plan.options.get("targets", [])]
-    gates = plan.options.get("thresholds", [])
+    targets = [redact_url(target) for target in plan.options.targets]
+    gates = plan.engine_options.gates
     lines = [
         f"scenario      {plan.scenario} ({plan.engine})",
         f"target        {', '.join(targets) or 'known only to the scenario'}",
         *_service(plan, targets),
         f"load          {_load(plan)}",
-        *(redact_text(line) for line in plan.options.get("described", ())),
+        *(redact_text(line) for line in plan.engine_options.described),
         f"requirements  {len(plan.requirements) + len(gates) or 'none: the verdict would be INCONCLUSIVE'}",
     ]
     lines += [
@@ -82,18 +85,17 @@ def _service(plan: Plan, targets: list[str]) -> list[str]:
         return []
     from loadproof.monitors.discovery import discover_tree
 
-    tree = discover_tree(plan.target or plan.options["targets"][0])
+    tree = discover_tree(plan.target or targets[0])
     return [f"service       {tree} so far: what stands behind shows with the load"] if tree else []
 
 
 def _generators(plan: Plan) -> list[str]:
     """Which processes drive the load, if the engine says so."""
-    if "expect_workers" in plan.options:
-        host, port = plan.options["bind"]
+    if plan.options.expect_workers is not None:
+        host, port = plan.options.bind
         where = f"any interface, port {port}" if host == ANY_INTERFACE else f"{host}:{port}"
-        return [f"workers       {plan.options['expect_workers']} from other machines, at {where}"]
-    processes = plan.options.get("processes")
-    return [f"processes     {processes['count']}: {processes['why']}"] if processes else []
+        return [f"workers       {plan.options.expect_workers} from other machines, at {where}"]
+    return [plan.engine_options.driven_by] if plan.engine_options.driven_by else []
 
 
 def _load(plan: Plan) -> str:

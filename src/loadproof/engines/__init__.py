@@ -5,6 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
+from loadproof.engines.jmeter.options import JmeterOptions
+from loadproof.engines.k6.options import K6Options
+from loadproof.engines.locust.options import LocustOptions
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import EngineTraits
 
@@ -61,10 +64,15 @@ ENGINES: dict[str, str] = {
 
 TRAITS: dict[str, EngineTraits] = {
     "locust": EngineTraits(
-        (".py",), load_flags=True, poisson=True, workers=True, sessions=("loadproof", "locust")
+        (".py",),
+        load_flags=True,
+        poisson=True,
+        workers=True,
+        sessions=("loadproof", "locust"),
+        options=LocustOptions,
     ),
-    "k6": EngineTraits((".js", ".ts", ".tar"), own_flags=("--vus", "--duration")),
-    "jmeter": EngineTraits((".jmx",)),
+    "k6": EngineTraits((".js", ".ts", ".tar"), own_flags=("--vus", "--duration"), options=K6Options),
+    "jmeter": EngineTraits((".jmx",), options=JmeterOptions),
 }
 """What plans must know of each, without importing it."""
 
@@ -73,6 +81,12 @@ SUFFIXES: dict[str, str] = {suffix: name for name, traits in TRAITS.items() for 
 
 OWN_FILES: dict[str, str] = {"--csv": "locust", "--summary-export": "k6"}
 """Options that Loadproof has for every engine and one engine has itself: that one writes its own file."""
+
+
+def session_of(plan: Plan) -> str | None:
+    """The HTTP client of its load: the chosen one or the engine's first; None where there is no choice."""
+    traits = TRAITS.get(plan.engine, EngineTraits())
+    return plan.options.session or next(iter(traits.sessions), None)
 
 
 def load_engine(name: str) -> Engine:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from operator import eq, ge, gt, le, lt, ne
 from typing import TYPE_CHECKING, Any
 
+from loadproof.model.options import EngineOptions, RunOptions
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -202,8 +204,9 @@ class Plan:
     """Variables for the scenario: k6's __ENV, the Locust process's environment."""
     time_scale: float = 1.0
     """Below 1 the run is a rehearsal."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """Typed options of one engine (see the engine), after validation."""
+    options: RunOptions = field(default_factory=RunOptions)
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
+    """Of the class that the engine's traits name."""
     monitors: dict[str, Any] = field(default_factory=dict)
     """What to watch beside what is found by itself (see plan/watching.py), after validation."""
     consistency: tuple[ConsistencyCheck, ...] = ()
@@ -234,6 +237,8 @@ class EngineTraits:
     """Whether other machines can drive its load."""
     sessions: tuple[str, ...] = ()
     """Its HTTP clients, the default first, where there is a choice."""
+    options: type[EngineOptions] = EngineOptions
+    """What it decides before a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +251,7 @@ class Inspection:
     """Base URLs that the load will go to, as far as they can be known beforehand."""
     profile: Profile | None = None
     """The scenario's own load over time, when it has one that can be read."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """What the engine decided before the run, such as how many processes it takes: becomes `Plan.options`."""
+    options: EngineOptions = field(default_factory=EngineOptions)
+    """What the engine decided before the run, such as how many processes it takes."""
     advice: tuple[Problem, ...] = ()
     """What makes the load unrealistic; nothing that keeps it from running."""
-    described: tuple[str, ...] = ()
-    """Further lines of `loadproof check`: what the scenario is made of."""

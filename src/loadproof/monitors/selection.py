@@ -39,8 +39,7 @@ def select(plan: Plan) -> Selection:
 
     Raises ConfigError when `monitors:` names a variable that is not set.
     """
-    targets = plan.options.get("targets") or [plan.options.get("scenario_target")]
-    target = plan.target or targets[0]
+    target = plan.target or plan.options.first_target
     queries = [
         r.metric.removeprefix(PROMQL).strip() for r in plan.requirements if r.metric.startswith(PROMQL)
     ]

@@ -72,7 +72,7 @@ def drive(
     started_at_s = clock.now()
     path = run_file or RUNS_FOLDER / f"{_stamp(started_at_s)}-{plan.name}.db"
     writer = RunWriter(path, _facts(plan, engine, selection, started_at_s))
-    early = EarlyStop(plan, StopOn(plan.options["stop_on"])) if "stop_on" in plan.options else None
+    early = EarlyStop(plan, StopOn(plan.options.stop_on)) if plan.options.stop_on else None
     heard = observers if early is None else (*observers, early)
     conductor = Conductor(plan, engine, writer, clock, selection.watches, heard)
     for event in watching_events(selection, started_at_s):

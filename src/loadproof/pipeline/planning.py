@@ -59,17 +59,15 @@ def plan_with(
         raise ConfigError(*(Problem(hide(p.message), p.where, hide(p.hint)) for p in inspection.problems))
     if plan.profile.kind is ProfileKind.SCENARIO and inspection.profile is not None:
         plan = replace(plan, profile=inspection.profile)
-    if plan.target is None and len(inspection.targets) == 1:
-        # Known from the scenario: shown, kept in the run file, and asked whether it is there.
-        plan = replace(plan, options={**plan.options, "scenario_target": inspection.targets[0]})
-    advice = [[problem.message, problem.where, problem.hint] for problem in inspection.advice]
-    further = {"advice": advice, "described": list(inspection.described)}
-    plan = replace(plan, options={**plan.options, **inspection.options, **further})
     for target in inspection.targets:
         normalise_target(target, found=True)
     policy = admit(guard_rules(request, config), inspection.targets, plan.played_profile)
-    guarded = {"targets": list(inspection.targets), "guard": policy.to_json()}
-    return replace(plan, options={**plan.options, **guarded}), engine
+    options = replace(
+        plan.options, targets=inspection.targets, guard=policy, advice=inspection.advice,
+        # Known from the scenario: shown, kept in the run file, and asked whether it is there.
+        scenario_target=inspection.targets[0] if not plan.target and len(inspection.targets) == 1 else None,
+    )  # fmt: skip
+    return replace(plan, options=options, engine_options=inspection.options), engine
 
 
 def _meanwhile(work: Callable[[], T], modules: Sequence[str]) -> T:
@@ -85,5 +83,5 @@ def _meanwhile(work: Callable[[], T], modules: Sequence[str]) -> T:
 
 def check_targets(plan: Plan) -> None:
     """Raises TargetError when a server that the load would go to does not answer at all."""
-    for target in plan.options.get("targets", []):
+    for target in plan.options.targets:
         preflight(target, _PREFLIGHT_TIMEOUT_S)

@@ -11,7 +11,7 @@ from loadproof.pipeline.driving import drive
 from loadproof.pipeline.planning import check_targets, plan_with
 from loadproof.plan import read_config
 from loadproof.plan.build import capacity_config
-from loadproof.plan.capacity import OPTION, capacity_goal, refuse_other_loads
+from loadproof.plan.capacity import capacity_goal, refuse_other_loads
 from loadproof.run.trial_course import RunSoFar, TrialCourse
 
 if TYPE_CHECKING:
@@ -76,5 +76,5 @@ def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, E
     goal = capacity_goal(typed, lambda trial_s: least_rate(requirements, trial_s))
     goal = replace(goal, samples=samples_for(requirements))
     profile = Profile(ProfileKind.CAPACITY, open_model=not goal.whole)
-    options = {**plan.options, OPTION: goal.to_option()}
+    options = replace(plan.options, capacity=goal)
     return replace(plan, profile=profile, time_scale=1.0, options=options), engine

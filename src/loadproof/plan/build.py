@@ -7,20 +7,20 @@ import math
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import EngineTraits, Plan, Profile, ProfileKind, Stage
+from loadproof.model import EngineTraits, Plan, Profile, ProfileKind, RunOptions, Stage
 from loadproof.plan.config import LoadedConfig, find_config
 from loadproof.plan.document import did_you_mean, near_files
 from loadproof.plan.options import (
-    arrival_options,
-    during_options,
-    machine_options,
+    bind_address,
+    check_arrivals,
+    check_during,
+    check_session,
     parse_env,
-    session_options,
     steady_rate,
-    warm_up_options,
+    warm_up_s,
 )
 from loadproof.plan.profiles import (
     DEFAULT_STAGES,
@@ -123,26 +123,37 @@ def build_plan(
         requirements = _requirements(request, config, chosen)
     engine = _engine(request, chosen, engines, problems)
     traits = engines.get(engine, EngineTraits())
-    options: dict[str, Any] = {}
+    test = chosen.test if chosen else TestConfig.model_validate({})
+    options = RunOptions(
+        expect_workers=request.expect_workers,
+        stop_on=request.stop_on or test.stop_on,
+        probe=request.probe or test.probe,
+        session=request.session or (chosen.scenario.session if chosen else None),
+    )
     with problems.collected():
-        options = machine_options(request.expect_workers, request.bind, engine, traits)
+        address = bind_address(options.expect_workers, request.bind, engine, traits)
+        options = replace(options, bind=address)
     with problems.collected():
-        test = chosen.test if chosen else TestConfig.model_validate({})
-        options |= during_options(request.stop_on or test.stop_on, request.probe or test.probe)
+        check_during(options.stop_on, options.probe)
     with problems.collected():
         if request.slow is not None:
-            options["slow_s"] = _seconds(request.slow, "--slow", parse_duration)
+            options = replace(options, slow_s=_seconds(request.slow, "--slow", parse_duration))
     with problems.collected():
-        session = request.session or (chosen.scenario.session if chosen else None)
-        options |= session_options(session, engine, traits)
+        check_session(options.session, engine, traits)
     profile = Profile(ProfileKind.SCENARIO)
     flags: tuple[str, ...] = ()
     with problems.collected():
         load = _load(request, chosen, config)
         if not problems:  # numbers that are wrong by themselves make no profile
             profile, flags = _profile(load, traits)
-            options |= warm_up_options(request.warm_up or test.warm_up, profile, requirements)
-            options |= arrival_options(profile, engine, traits, load.max_users, load.arrivals, load.where)
+            warm_s = warm_up_s(request.warm_up or test.warm_up, profile, requirements)
+            check_arrivals(profile, engine, traits, load.max_users, load.arrivals, load.where)
+            options = replace(
+                options,
+                warm_up_s=warm_s,
+                max_users=load.max_users,
+                arrivals=load.arrivals or options.arrivals,
+            )
     if problems or chosen is None:
         raise ConfigError(*problems)
     return Plan(

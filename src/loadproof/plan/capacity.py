@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.model import CapacityGoal
 from loadproof.plan.schema import MAX_USERS
 from loadproof.units import parse_duration, parse_percent, parse_rate
 
@@ -15,41 +16,10 @@ if TYPE_CHECKING:
     from loadproof.plan.request import PlanRequest
     from loadproof.plan.schema import CapacityConfig
 
-OPTION: Final = "capacity"
-"""Key of `Plan.options` that holds the goal of the search."""
 GREATEST_PER_S: Final = 10_000.0
 SHORTEST_TRIAL_S: Final = 2.0
 """Shorter ones may have no whole second to judge."""
 _PRECISION: Final = (0.001, 0.5)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapacityGoal:
-    """What is searched, in arrivals per second, or in users when `whole`."""
-
-    least: float
-    greatest: float
-    precision: float = 0.02
-    """Width of the answer as a share of its upper end, above 0 and below 1."""
-    trial_s: float = 10.0
-    at_least: float | None = None
-    """A load that the answer is compared with: tried itself as soon as it could decide."""
-    whole: bool = False
-    """Loads are whole numbers."""
-    samples: int = 0
-    """Requests that the confirming trial needs at least: with fewer no requirement can be proved."""
-    duration_limit_s: float = 1200.0
-    cool_down_limit_s: float = 60.0
-    """How long the service may take after a trial to answer as at the least load."""
-
-    def to_option(self) -> dict[str, Any]:
-        """As `Plan.options` keeps it: JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_option(cls, option: Mapping[str, Any]) -> CapacityGoal:
-        """The inverse. Raises TypeError when it is none."""
-        return cls(**option)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,9 +174,9 @@ def threshold_requirement(metric: str, expression: str, source: str, *, major: i
 
 
 def stated_by_thresholds(plan: Plan) -> list[Requirement]:
-    """The requirements on requests that a k6 script's own thresholds state, as far as they are known."""
+    """The requirements on requests that the scenario's own thresholds state, as far as they are known."""
     found = []
-    for metric, expression in plan.options.get("thresholds", []):
+    for metric, expression in plan.engine_options.gates:
         try:
             required = threshold_requirement(metric, expression, plan.scenario.name, major=1)
         except ValueError:

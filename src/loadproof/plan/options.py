@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import EngineTraits, Profile, ProfileKind, Stage
+from loadproof.model import EngineTraits, Profile, ProfileKind, RunOptions, Stage
 from loadproof.plan.document import did_you_mean
 from loadproof.plan.profiles import hold_windows
 from loadproof.plan.schema import MAX_USERS, Arrivals
@@ -48,10 +48,8 @@ def steady_rate(text: str, run_time_s: float | None, others: Mapping[str, object
     return Profile(ProfileKind.LOAD, (Stage(run_time_s, rate_per_s),), open_model=True, start=rate_per_s)
 
 
-def warm_up_options(
-    given: str | float | None, profile: Profile, requirements: Iterable[Requirement]
-) -> dict[str, Any]:
-    """`Plan.options` of `warm_up`, which a requirement file may ask for as well.
+def warm_up_s(given: str | float | None, profile: Profile, requirements: Iterable[Requirement]) -> float:
+    """`warm_up` in seconds; a requirement file may ask for more.
 
     Raises:
         ConfigError: it is no duration, the load has no start to leave out, or nothing would be left of it.
@@ -71,18 +69,18 @@ def warm_up_options(
     if most_s and holds_s and most_s >= max(holds_s):
         message = f"a warm-up of {format_duration(most_s)} leaves nothing of a hold of "
         raise ConfigError(Problem(message + format_duration(max(holds_s)), "warm_up", "hold the load longer"))
-    return {"warm_up_s": asked_s} if asked_s else {}
+    return asked_s
 
 
-def arrival_options(
+def check_arrivals(
     profile: Profile,
     engine: str,
     traits: EngineTraits,
     max_users: int | None,
     arrivals: str | None,
     where: str,
-) -> dict[str, Any]:
-    """`Plan.options` of the open model; what was not given is not in it.
+) -> None:
+    """The options of the open model.
 
     Raises:
         ConfigError: they are wrong, or the load is not one of arrivals.
@@ -104,18 +102,13 @@ def arrival_options(
         problems.append(Problem(f"{engine} has no Poisson arrivals", "--arrivals", hint))
     if problems:
         raise ConfigError(*problems)
-    options = {"max_users": max_users, "arrivals": arrivals}
-    return {name: value for name, value in options.items() if value is not None}
 
 
 STOP_ON: Final = ("breach", "settled")
 
 
-def during_options(stop_on: str | None, probe: str | None) -> dict[str, Any]:
-    """The plan's options `stop_on` and `probe`, those that somebody chose.
-
-    Raises ConfigError with everything that is wrong with them.
-    """
+def check_during(stop_on: str | None, probe: str | None) -> None:
+    """Raises ConfigError with everything that is wrong with these options."""
     problems = []
     if stop_on is not None and stop_on not in STOP_ON:
         hint = "write breach (a requirement can no longer pass) or settled (no verdict can change)"
@@ -125,19 +118,15 @@ def during_options(stop_on: str | None, probe: str | None) -> dict[str, Any]:
         problems.append(Problem(f"'{probe}' is not a path", "--probe", hint))
     if problems:
         raise ConfigError(*problems)
-    given = {"stop_on": stop_on, "probe": probe}
-    return {key: value for key, value in given.items() if value is not None}
 
 
-DEFAULT_PORT: Final = 5557
-"""Locust's."""
-ANY_INTERFACE: Final = "*"
+ANY_INTERFACE, DEFAULT_PORT = RunOptions().bind
 MAX_WORKERS: Final = 10_000
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\s/@\[\]]+))(?::(?P<port>\d{1,5}))?")
 
 
 def parse_address(text: str, where: str) -> tuple[str, int]:
-    """Host and port of "host", "host:port" or "[::1]:port"; without a port Locust's 5557.
+    """Host and port of "host", "host:port" or "[::1]:port"; without a port 5557.
 
     Raises:
         ConfigError: it is none of these; `where` names the option.
@@ -150,10 +139,10 @@ def parse_address(text: str, where: str) -> tuple[str, int]:
     return found["six"] or found["host"], port
 
 
-def machine_options(
+def bind_address(
     expect_workers: int | None, bind: str | None, engine: str, traits: EngineTraits
-) -> dict[str, Any]:
-    """`Plan.options` of a run whose load other machines drive: expect_workers, bind; empty for any other.
+) -> tuple[str, int]:
+    """Where a run whose load other machines drive waits for them.
 
     Raises:
         ConfigError: with every problem of the two options; `engine` "" is one that is not known yet.
@@ -176,16 +165,13 @@ def machine_options(
             problems.extend(error.problems)
     if problems:
         raise ConfigError(*problems)
-    return {} if expect_workers is None else {"expect_workers": expect_workers, "bind": list(address)}
+    return address
 
 
-def session_options(session: str | None, engine: str, traits: EngineTraits) -> dict[str, Any]:
-    """The plan's option `session` when somebody chose; without it a locustfile gets "loadproof".
-
-    Raises ConfigError for a client that does not exist, or with another engine than Locust.
-    """
+def check_session(session: str | None, engine: str, traits: EngineTraits) -> None:
+    """Raises ConfigError for a client that does not exist, or with an engine that has no choice."""
     if session is None:
-        return {}
+        return
     if not traits.sessions:
         hint = f"leave it out: {engine} has an HTTP client of its own"
         raise ConfigError(Problem("--session is for engines with a choice", "--session", hint))
@@ -193,7 +179,6 @@ def session_options(session: str | None, engine: str, traits: EngineTraits) -> d
         default, *others = traits.sessions
         hint = f"write --session {default} (the default) or --session {' or '.join(others)}"
         raise ConfigError(Problem(f"there is no session '{session}'", "--session", hint))
-    return {"session": session}
 
 
 def parse_env(given: Mapping[str, str] | Iterable[str]) -> dict[str, str]:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict, astuple, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import TypeAdapter
+
+from loadproof.errors import Problem
 from loadproof.model import (
     ConsistencyCheck,
+    EngineOptions,
+    EngineTraits,
     Operator,
     Plan,
     Profile,
     ProfileKind,
     Requirement,
+    RunOptions,
     Stage,
     Statistic,
     Subject,
@@ -32,6 +39,8 @@ from loadproof.safety.redact import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+T = TypeVar("T", RunOptions, EngineOptions)
+
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """JSON values only. Passwords in the target, secret variables and arguments are `***`."""
@@ -47,7 +56,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "engine_args": [redactor.text(arg) for arg in redact_args(plan.engine_args)],
         "env": redact_env(dict(plan.env)),
         "time_scale": plan.time_scale,
-        "options": _clean("", plan.options),
+        "options": _clean("", _options_to_json(plan)),
         "monitors": clean_settings(plan.monitors),
         "consistency": [
             {"name": check.name, "source": check.source, "settings": clean_settings(check.settings)}
@@ -71,13 +80,40 @@ def _in_texts(change: Callable[[str], str], value: Any) -> Any:
     return change(value) if isinstance(value, str) else value
 
 
-def plan_from_json(stored: Mapping[str, Any]) -> Plan:
+def _options_to_json(plan: Plan) -> dict[str, Any]:
+    """Flat, under their fields' names, those that are not as the default is."""
+    chosen = {
+        field.name: getattr(options, field.name)
+        for options in (plan.options, plan.engine_options)
+        for field in fields(options)
+        if getattr(options, field.name) != field.default
+    }
+    if plan.options.advice:
+        chosen["advice"] = [list(astuple(problem)) for problem in plan.options.advice]
+    return {
+        key: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+        for key, value in chosen.items()
+    }
+
+
+def _options_from_json(kind: type[T], stored: Mapping[str, Any]) -> T:
+    """Those of `stored` that `kind` has a field for. Raises ValueError when one is of another type."""
+    given = {field.name: stored[field.name] for field in fields(kind) if field.name in stored}
+    if "advice" in given:
+        given["advice"] = [Problem(*written) for written in given["advice"]]
+    return TypeAdapter(kind).validate_python(given)
+
+
+def plan_from_json(stored: Mapping[str, Any], engines: Mapping[str, EngineTraits]) -> Plan:
     """The plan that `plan_to_json` stored; keys that this version does not know are left alone.
+
+    `engines` says of which class the engine's own options are.
 
     Raises:
         ValueError: something is missing or is not what it should be.
     """
     try:
+        traits = engines.get(str(stored["engine"]), EngineTraits())
         return Plan(
             name=str(stored["name"]),
             scenario=Path(stored["scenario"]),
@@ -88,7 +124,8 @@ def plan_from_json(stored: Mapping[str, Any]) -> Plan:
             engine_args=tuple(str(arg) for arg in stored["engine_args"]),
             env=tuple((str(name), str(value)) for name, value in stored["env"].items()),
             time_scale=float(stored["time_scale"]),
-            options=dict(stored["options"]),
+            options=_options_from_json(RunOptions, stored["options"]),
+            engine_options=_options_from_json(traits.options, stored["options"]),
             # Runs of earlier versions had neither.
             monitors=dict(stored.get("monitors", {})),
             consistency=tuple(

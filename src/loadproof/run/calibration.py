@@ -145,13 +145,13 @@ def _stub() -> Iterator[str]:
 def rate_warning(plan: Plan, engine: Engine) -> str:
     """What to say when the planned arrivals are near to what this machine can send; "" when they are not,
     when nothing was measured here, or when other machines drive the load."""
-    if not plan.profile.open_model or "expect_workers" in plan.options:
+    if not plan.profile.open_model or plan.options.expect_workers is not None:
         return ""
     rate_per_s = known_rate(plan.engine, engine)
     wanted = max([plan.profile.start, *(stage.target for stage in plan.profile.stages)])
     if rate_per_s is None:
         return ""
-    processes = int(plan.options.get("processes", {}).get("count", 1)) if plan.engine == "locust" else 1
+    processes = plan.engine_options.generators
     able = rate_per_s * processes
     if wanted <= able * LARGEST_SHARE:
         return ""

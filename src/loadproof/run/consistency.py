@@ -41,8 +41,7 @@ class Consistency:
     def __init__(self, plan: Plan, watches: Sequence[Watch], sink: Sink) -> None:
         self._checks = plan.consistency
         self._sink = sink
-        targets = plan.options.get("targets") or [plan.options.get("scenario_target")]
-        self._target: str | None = plan.target or targets[0]
+        self._target = plan.target or plan.options.first_target
         urls = [w.settings.get("url") for w in watches if w.kind in {"postgres", "mysql"}]
         self._database: str | None = urls[0] if urls else None
         self._before: dict[str, dict[str, Any]] = {}

@@ -21,8 +21,8 @@ _END_LIMIT_S = 12.0
 
 def probe_url(plan: Plan) -> str | None:
     """What to ask: the plan's path at its target; None when there is no probe, or no known target."""
-    path = plan.options.get("probe")
-    target = plan.target or plan.options.get("scenario_target")
+    path = plan.options.probe
+    target = plan.target or plan.options.scenario_target
     return f"{str(target).rstrip('/')}{path}" if path and target else None
 
 
@@ -31,7 +31,7 @@ class Probe:
 
     def __init__(self, plan: Plan, sink: Sink) -> None:
         self._url = probe_url(plan)
-        self._asked = "probe" in plan.options
+        self._asked = plan.options.probe is not None
         self._sink = sink
         self._child: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from loadproof.engines import TRAITS
 from loadproof.errors import Problem, RunFileError
 from loadproof.histogram import Histogram
 from loadproof.model import (
@@ -92,7 +93,7 @@ def read_run(path: Path) -> Run:
             return Run(
                 path=path,
                 facts=facts,
-                plan=plan_from_json(facts["plan"]),
+                plan=plan_from_json(facts["plan"], TRAITS),
                 slices=tuple(part for part in slices if not part.endpoint.beside),
                 beside=tuple(part for part in slices if part.endpoint.beside),
                 readings=tuple(_readings(db)),

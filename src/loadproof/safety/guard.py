@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from loadproof.errors import ConfigError, Problem, RefusedError
+from loadproof.model import Policy
 from loadproof.safety.hosts import (
     Network,
     Resolved,
@@ -71,38 +72,6 @@ class Rules:
     production: tuple[Rule, ...] = ()
     allow_production: str = ""
     """The host that somebody typed to load it all the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the engines refuse during the run. Names and networks as texts: it travels as JSON."""
-
-    environment: str = ""
-    production: tuple[str, ...] = ()
-    """Names and `*.` patterns that are never connected to."""
-    production_networks: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
-    """Names and `*.` patterns that may be, beside what is local."""
-    target_networks: tuple[str, ...] = ()
-    allowed_production: str = ""
-    """The host of production that this run may load, capped."""
-    allowed_networks: tuple[str, ...] = ()
-    """Its addresses."""
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON values only."""
-        return {
-            "environment": self.environment, "production": list(self.production),
-            "production_networks": list(self.production_networks), "targets": list(self.targets),
-            "target_networks": list(self.target_networks), "allowed_production": self.allowed_production,
-            "allowed_networks": list(self.allowed_networks),
-        }  # fmt: skip
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Policy:
-        """The policy that `to_json` stored."""
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-        return cls(**values)
 
 
 @dataclass(slots=True)

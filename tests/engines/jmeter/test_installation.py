@@ -11,7 +11,7 @@ from loadproof.engines.jmeter.engine import JMeterEngine
 from loadproof.engines.jmeter.guard.policy import JAR, policy_lines
 from loadproof.engines.jmeter.installation import Installation, find_java, find_jmeter
 from loadproof.errors import Problem
-from loadproof.safety.guard import Policy
+from loadproof.model import Policy
 from tests.engines.jmeter.conftest import plan_of
 
 if TYPE_CHECKING:

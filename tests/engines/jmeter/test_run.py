@@ -16,8 +16,7 @@ import pytest
 
 from loadproof.engines.jmeter.engine import JMeterEngine
 from loadproof.errors import EngineError
-from loadproof.model import EventKind, FailureKind, Outcome, Profile, ProfileKind, Stage
-from loadproof.safety.guard import Policy
+from loadproof.model import EventKind, FailureKind, Outcome, Policy, Profile, ProfileKind, RunOptions, Stage
 from tests.engines.jmeter.conftest import plan_of, played
 from tests.recording import Recording
 
@@ -165,7 +164,7 @@ def test_a_concurrency_group_runs_with_the_plug_ins_of_the_extra(of_the_extra: N
 )
 def test_nine_ways_out_are_held_by_the_guard(each: str, shop: Shop, policy: Policy, requests: int) -> None:
     """By any client, script, channel or socket: what may not be connected to is not."""
-    options = {"guard": policy.to_json()}
+    options = RunOptions(guard=policy)
     _, sink = played(plan_of("ways_out", f"-Jport={shop.port}", options=options))
     rows = sum(part.requests for part in sink.slices)
     failed = sum(part.failed for part in sink.slices)

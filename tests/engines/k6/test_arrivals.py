@@ -9,7 +9,7 @@ import pytest
 
 from loadproof.engines.k6.arrivals import Arrivals
 from loadproof.engines.k6.reader import Reader
-from loadproof.model import EventKind, Outcome, Reading
+from loadproof.model import EventKind, Outcome, Reading, RunOptions
 from tests.engines.k6.test_reader import point, request
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def test_k6_tells_what_it_planned_started_and_dropped(lab: Lab) -> None:
         } } };
         export default function () { http.get('BASE/a'); sleep(0.1); }
         """,
-        options={"slow_s": 10.0},
+        options=RunOptions(slow_s=10.0),
     )
     assert outcome is Outcome.COMPLETED
     load = [reading for reading in sink.readings if reading.source == "load"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.engines.k6.engine import K6Engine, scenario_profile
-from loadproof.model import EventKind, Outcome, Plan, Profile, ProfileKind, Stage
+from loadproof.model import EventKind, Outcome, Plan, Profile, ProfileKind, RunOptions, Stage
 from tests.binaries import require_k6
 from tests.engines.k6.conftest import Sunk
 
@@ -102,7 +102,7 @@ def test_a_profile_of_arrivals_drives_the_default_function(lab: Lab) -> None:
         "export default function () { http.get('BASE/'); }",
         profile=Profile(ProfileKind.LOAD, (Stage(20, 40),), open_model=True, start=40),
         time_scale=0.1,
-        options={"max_users": 30},
+        options=RunOptions(max_users=30),
     )
     assert sunk.by_endpoint()["GET /"] == pytest.approx(80, abs=3)
 

@@ -12,11 +12,11 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loadproof.engines.locust.engine import LocustEngine
 from loadproof.histogram import merged
-from loadproof.model import EventKind, Outcome, Plan, Profile, ProfileKind, Stage
+from loadproof.model import EventKind, Outcome, Plan, Profile, ProfileKind, RunOptions, Stage
 from tests.recording import Recording
 
 if TYPE_CHECKING:
@@ -149,12 +149,12 @@ def play(
     *args: str,
     on_start: Callable[[LocustEngine], None] | None = None,
     on_event: Callable[[LocustEngine, Event], None] | None = None,
-    **options: object,
+    **options: Any,
 ) -> Played:
     """Drive `profile` to its end. `on_start` is called when the load starts, `on_event` at each event."""
     file = folder / "locustfile.py"
     file.write_text(locustfile, encoding="utf-8")
-    plan = Plan("open", file, "locust", url, profile, engine_args=args, options=dict(options))
+    plan = Plan("open", file, "locust", url, profile, engine_args=args, options=RunOptions(**options))
     engine = LocustEngine()
     recording = _Watched(engine, on_start, on_event)
     return Played(asyncio.run(engine.run(plan, recording)), recording)

@@ -17,6 +17,7 @@ from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.verdict.load import applied_load
 from loadproof.analysis.window.omission import served_quantile
 from loadproof.analysis.window.windows import asked_warm_up_s, judged_window, sample
+from loadproof.engines import session_of
 from loadproof.histogram import merged
 from loadproof.model import FindingKind, ProfileKind, Unit, Verdict
 from loadproof.plan.stored import plan_to_json
@@ -256,7 +257,7 @@ def _conditions(run: Run) -> Conditions:
         profile["warm_up_s"] = asked_s  # only where one was asked for: older baselines have none
     if plan.profile.kind is ProfileKind.SCENARIO and not plan.profile.stages:
         profile["stages"] = None  # the scenario's own load, which is not known
-    client = plan.options.get("session", "loadproof") if plan.engine == "locust" else None
+    client = session_of(plan)
     sizes = [r.value for r in run.readings if r.series == "database.size"]
     return Conditions(
         scenario=plan.scenario.name,
@@ -264,7 +265,7 @@ def _conditions(run: Run) -> Conditions:
         fingerprint=facts.get("scenario_fingerprint"),
         engine=f"{plan.engine} ({client} session)" if client else plan.engine,
         profile=profile,
-        target=stored["target"] or plan.options.get("scenario_target"),
+        target=stored["target"] or plan.options.scenario_target,
         host={key: value for key, value in facts.get("host", {}).items() if key in _HOST},
         versions={str(name): str(version) for name, version in facts.get("versions", {}).items()},
         data_bytes=sizes[0] if sizes else None,

@@ -27,8 +27,8 @@ from loadproof.analysis.search.trials import TrialJudge, TrialResult, is_hopeles
 from loadproof.analysis.verdict.requirements import samples_needed
 from loadproof.analysis.window.windows import Window, sample
 from loadproof.engines.trials import TrialOrder
-from loadproof.model import EventKind, Finding, Outcome, Subject, Verdict
-from loadproof.plan.capacity import OPTION, CapacityGoal
+from loadproof.errors import Problem, RunFileError
+from loadproof.model import CapacityGoal, EventKind, Finding, Outcome, Subject, Verdict
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ class Course:
 
     def __init__(self, run: Run, known: dict[int, TrialResult] | None = None) -> None:
         """`known` are results by number that need not be found again; new ones are added."""
-        self.goal = CapacityGoal.from_option(run.plan.options[OPTION])
+        if run.plan.options.capacity is None:
+            raise RunFileError(Problem("the plan of this search has no goal", str(run.path)))
+        self.goal = run.plan.options.capacity
         self._run = run
         self._judge = TrialJudge(run)
         trials = trials_of(run)

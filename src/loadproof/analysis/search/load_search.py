@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadproof.plan.capacity import CapacityGoal
+    from loadproof.model import CapacityGoal
 
 MOST_VOID_IN_A_ROW: Final = 3
 """After so many void trials one after the other the generator will not do better."""

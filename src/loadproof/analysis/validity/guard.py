@@ -32,5 +32,6 @@ def judge_guard(run: Run) -> list[Finding]:
 
 def guard_note(run: Run) -> list[str]:
     """What every report says of a run that was allowed to load production."""
-    host = run.plan.options.get("guard", {}).get("allowed_production")
+    guard = run.plan.options.guard
+    host = guard.allowed_production if guard else ""
     return [f"production was loaded: somebody typed --allow-production {host}"] if host else []

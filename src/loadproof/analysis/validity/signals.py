@@ -235,7 +235,7 @@ def _dropped(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window
 def _probe(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
     """The same endpoint asked by a process that does nothing else: it must not be much faster."""
     times = own["probe", "response_time"]
-    path = str(run.plan.options.get("probe", ""))
+    path = run.plan.options.probe or ""
     same = [p for p in run.slices if p.second in window.seconds and str(p.endpoint) == f"GET {path}"]
     ours_s = sample(same).response.quantile(0.5)
     if len(times) < _LEAST_PROBES or ours_s is None:

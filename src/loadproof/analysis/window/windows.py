@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from loadproof.analysis.window.steady import LEAST_HOLD_S, Hold, find_hold
 from loadproof.histogram import Histogram, merged
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from loadproof.model import Plan, Slice
     from loadproof.runfile.reader import Run
 
-WARM_UP: Final = "warm_up_s"
-"""Of `Plan.options`: how much of each hold's start `--warm-up` or loadproof.yaml leaves out, in seconds."""
 WARMED_UP = (ProfileKind.LOAD, ProfileKind.SOAK, ProfileKind.SCENARIO)
 """Kinds of load whose holds begin with a warm-up that is no part of the answer. In a stress or a spike test
 each second after a step is what was asked for."""
@@ -158,7 +156,7 @@ def asked_warm_up_s(plan: Plan) -> int:
     """
     if plan.profile.kind not in WARMED_UP:
         return 0
-    most_s = max([float(plan.options.get(WARM_UP) or 0), *(r.warm_up_s for r in plan.requirements)])
+    most_s = max([plan.options.warm_up_s, *(r.warm_up_s for r in plan.requirements)])
     return math.ceil(most_s * plan.time_scale)
 
 

@@ -19,6 +19,7 @@ from loadproof.engines.jmeter.home import prepare_home
 from loadproof.engines.jmeter.inspection import Resolved, own_targets, read_or_problems
 from loadproof.engines.jmeter.installation import Installation, Java, find_java, find_jmeter
 from loadproof.engines.jmeter.log import Log
+from loadproof.engines.jmeter.options import JmeterOptions
 from loadproof.engines.jmeter.orders import SHUTDOWN, STOP_NOW, free_port, order
 from loadproof.engines.jmeter.pipe import Pipe
 from loadproof.engines.jmeter.promise import promise_of
@@ -30,7 +31,6 @@ from loadproof.engines.one_by_one import TrialsOneByOne
 from loadproof.engines.process import Process
 from loadproof.errors import EngineError, Problem
 from loadproof.model import Event, EventKind, Inspection, Outcome, Profile, ProfileKind
-from loadproof.safety.guard import Policy
 
 if TYPE_CHECKING:
     from loadproof.engines import Sink
@@ -82,8 +82,8 @@ class JMeterEngine:
             (),
             own_targets(found, plan.target),
             own,
-            advice=jmeter_advice(found),
-            described=described(found),
+            JmeterOptions(described(found)),
+            jmeter_advice(found),
         )
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
@@ -100,7 +100,7 @@ class JMeterEngine:
             folder = Path(name)
             argv = await asyncio.to_thread(_command, plan, found, installation, java, folder)
             outside = outside_names(found.file)
-            rows = self._rows = Rows(Samplers(found.file.walk()), outside, plan.options.get("slow_s"))
+            rows = self._rows = Rows(Samplers(found.file.walk()), outside, plan.options.slow_s)
             log = self._log = Log(sink.now, outside)
             arrivals = plan.profile.open_model or plan.profile.kind is ProfileKind.SCENARIO
             promise = promise_of(found.file, found.values) if arrivals else None
@@ -241,8 +241,8 @@ def _command(plan: Plan, found: Resolved, installation: Installation, java: Java
     if "search_paths" in found.values.properties:
         ours["search_paths"] = found.values.properties["search_paths"]
     guard = []
-    if "guard" in plan.options:
-        guard = [agent_option(Policy.from_json(plan.options["guard"]), home, folder)]
+    if plan.options.guard is not None:
+        guard = [agent_option(plan.options.guard, home, folder)]
     return [
         java.path, *java_options(java), *guard, f"-Djmeter.home={home}",
         "-jar", str(home / "bin/ApacheJMeter.jar"), "-n", "-t", str(scenario),

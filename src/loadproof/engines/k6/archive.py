@@ -108,8 +108,7 @@ def _changes(plan: Plan, own: Options) -> tuple[Options, Problem | None]:
             f"the profile drives one function, the script has {named}", str(plan.scenario), hint
         )
     function = "default" if "default" in functions else functions[0]
-    users = plan.options.get("max_users")
-    scenario = scenario_for(plan.profile.scaled(plan.time_scale), function, int(users) if users else None)
+    scenario = scenario_for(plan.profile.scaled(plan.time_scale), function, plan.options.max_users)
     return {**changes, "scenarios": {"default": scenario}}, None
 
 

@@ -17,7 +17,6 @@ from loadproof.engines.k6.inspection import TARGET_VARIABLES, source_of
 from loadproof.engines.k6.options import split_metric, trend_statistics
 from loadproof.errors import Problem
 from loadproof.model import ProfileKind
-from loadproof.safety.guard import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,8 +159,8 @@ def run_arguments(
     merged += [f"--system-tags={','.join(tags)}"]
     if user.summary_export is None:
         merged.append(f"--summary-export={summary}")
-    if "guard" in plan.options:
-        merged += guard_arguments(Policy.from_json(plan.options["guard"]), options)
+    if plan.options.guard is not None:
+        merged += guard_arguments(plan.options.guard, options)
     return [k6, "run", *ours, *user.run, *execution, *merged, str(script)]
 
 

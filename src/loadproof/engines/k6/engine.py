@@ -26,7 +26,7 @@ from loadproof.engines.k6.arguments import (
 from loadproof.engines.k6.binary import MISSING, Binary, find_k6
 from loadproof.engines.k6.inspection import inspect_script, problem_in, source_of
 from loadproof.engines.k6.log import Log
-from loadproof.engines.k6.options import Options, profile_of, thresholds
+from loadproof.engines.k6.options import K6Options, Options, profile_of, thresholds
 from loadproof.engines.k6.pipe import SamplePipe
 from loadproof.engines.k6.reader import Reader
 from loadproof.engines.k6.report import Reporting
@@ -49,7 +49,7 @@ _DRAIN_EVERY_S = 0.5
 class K6Engine:
     """Runs one plan. See `Engine` for the contract.
 
-    `plan.options["max_users"]` bounds the virtual users of a profile in arrivals per second.
+    `plan.options.max_users` bounds the virtual users of a profile in arrivals per second.
     """
 
     def __init__(self) -> None:
@@ -83,14 +83,14 @@ class K6Engine:
             problems.append(problem)
         own = _own_profile(binary, plan, user, options) if plan.profile.kind is ProfileKind.SCENARIO else None
         load = own or plan.played_profile
-        most = plan.options.get("max_users") if own is None else max_users(options)
+        most = plan.options.max_users if own is None else max_users(options)
         few = too_few_for_arrivals(plan, load, most)
         advice = (
             *k6_advice(source, options, plan.scenario, open_model=load.open_model),
             *([few] if few else []),
         )
-        gates = [[rule.metric, rule.expression] for rule in thresholds(options)]
-        return Inspection(tuple(problems), tuple(targets), own, {"thresholds": gates}, advice)
+        gates = tuple((rule.metric, rule.expression) for rule in thresholds(options))
+        return Inspection(tuple(problems), tuple(targets), own, K6Options(gates), advice)
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
         """Drive the load. Raises EngineError when no load could begin."""
@@ -106,7 +106,7 @@ class K6Engine:
             if self._stops:
                 return Outcome.INTERRUPTED
             rules = thresholds(options)
-            slow_s = plan.options.get("slow_s")
+            slow_s = plan.options.slow_s
             reader = Reader(((rule.base, rule.tags) for rule in rules), options, slow_s)
             log = Log(sink.log)
             reporting = Reporting(plan, sink, reader, log, options)

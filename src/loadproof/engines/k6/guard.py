@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from loadproof.safety.guard import Policy, Rule
+from loadproof.safety.guard import Rule
 from loadproof.safety.hosts import LOCAL, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from loadproof.engines.k6.options import Options
+    from loadproof.model import Policy
 
 
 def guard_arguments(policy: Policy, options: Options) -> list[str]:

@@ -6,10 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loadproof.model import Profile, ProfileKind, Stage
+from loadproof.model import EngineOptions, Profile, ProfileKind, Stage
 from loadproof.units import parse_duration
 
 Options = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class K6Options(EngineOptions):
+    """What k6's engine finds before a run: the script's thresholds, metric and expression."""
+
+    thresholds: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def gates(self) -> tuple[tuple[str, str], ...]:
+        return self.thresholds
+
 
 EXECUTION_SHORTCUTS = ("vus", "duration", "iterations", "stages")
 """Options that k6 turns into one scenario; k6 refuses them beside `scenarios`."""

@@ -70,7 +70,7 @@ class Reporting:
             else:
                 self._errors.add(sample)
             self.sink.event(Event(now_s, EventKind.ERROR_SAMPLE, text, data))
-            if "guard" in self._plan.options and sample.text in words.REFUSED_TEXTS:
+            if self._plan.options.guard is not None and sample.text in words.REFUSED_TEXTS:
                 message = f"the script reached for '{sample.endpoint}' where it may not: {sample.text}"
                 self.sink.event(Event(now_s, EventKind.TARGET_REFUSED, message))
         for event in self._told.since_last(batch, now_s):

@@ -10,10 +10,12 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from loadproof.engines import session_of
 from loadproof.engines.advice import too_few_for_arrivals, too_few_for_throughput
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.locust.advice import locust_advice, requests_per_task
 from loadproof.engines.locust.open_model.distribution import distribution_args, usable_cores
+from loadproof.engines.locust.options import LocustOptions
 from loadproof.engines.locust.processes import decide
 from loadproof.engines.locust.running import LocustChild
 from loadproof.engines.locust.settings import Settings, fingerprint
@@ -87,7 +89,7 @@ class LocustEngine:
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
         code = await self._child.run(
-            ["run", *_locust_args(plan), *distribution_args(plan.options)],
+            ["run", *_locust_args(plan), *distribution_args(plan)],
             env=_environment(plan),
             settings=lambda channel_fd: _settings(plan, channel_fd).to_text(),
             on_message=lambda message: self._on_message(message, sink),
@@ -240,14 +242,14 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         channel_fd=channel_fd,
         profile=None if _own_load(plan) else plan.played_profile,
         time_scale=plan.time_scale,
-        arrivals=plan.options.get("arrivals", "constant"),
-        session=plan.options.get("session", "loadproof"),
-        max_users=plan.options.get("max_users"),
+        arrivals=plan.options.arrivals,
+        session=session_of(plan) or "",
+        max_users=plan.options.max_users,
         quiet_stats="--print-stats" not in plan.engine_args,
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),
         scenario=fingerprint(plan.scenario.read_bytes()),
-        slow_s=plan.options.get("slow_s"),
-        guard=plan.options.get("guard", {}),
+        slow_s=plan.options.slow_s,
+        guard={} if plan.options.guard is None else plan.options.guard.to_json(),
         trials=plan.profile.kind is ProfileKind.CAPACITY,
     )
 
@@ -296,11 +298,11 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     if _own_load(plan) and problem:
         problems.append(Problem(problem, str(plan.scenario), "add --profile load, --stage 2m:50, or Locust's "
                                 "own flags: --users 50 --spawn-rate 10 --run-time 5m"))  # fmt: skip
-    if facts["processes"] is not None and "expect_workers" in plan.options:
+    if facts["processes"] is not None and plan.options.expect_workers is not None:
         hint = "give --processes to `loadproof worker`; each of its processes is a worker"
         problems.append(Problem("--processes has no place where other machines drive the load", "", hint))
     load = plan.played_profile if not _own_load(plan) else profile or plan.profile
-    options = {"processes": decide(plan, load, facts, usable_cores()).to_options()}
+    options = LocustOptions(decide(plan, load, facts, usable_cores()))
     own = profile if _own_load(plan) else None
     return Inspection(tuple(problems), targets, own, options, _advice(plan, load, facts))
 
@@ -309,7 +311,7 @@ def _advice(plan: Plan, load: Profile, facts: dict[str, Any]) -> tuple[Problem, 
     """What makes the load unrealistic, from the source and from the numbers."""
     source = plan.scenario.read_text(encoding="utf-8", errors="replace")
     numbers = (
-        too_few_for_arrivals(plan, load, plan.options.get("max_users")),
+        too_few_for_arrivals(plan, load, plan.options.max_users),
         too_few_for_throughput(plan, load, facts["paces"], requests_per_task(source)),
     )
     found = locust_advice(source, plan.scenario, open_model=load.open_model)

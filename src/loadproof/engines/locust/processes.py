@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from loadproof.engines import session_of
 from loadproof.engines.locust.alone import why_alone
+from loadproof.engines.locust.options import Processes
 from loadproof.units import format_count
 
 if TYPE_CHECKING:
@@ -27,29 +28,13 @@ _LEAST_USERS = 10
 """Per process: fewer make no load that needs a second one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Processes:
-    """The decision. `count` 1 is one process without workers."""
-
-    count: int
-    why: str
-    given: bool = False
-    """Locust's own --processes says so, on the command line, in its configuration or environment."""
-    loopback: bool = True
-    """Master and workers meet at a free port of loopback; False when Locust's own options say where."""
-
-    def to_options(self) -> dict[str, Any]:
-        """As `Plan.options` keeps it."""
-        return asdict(self)
-
-
 def decide(plan: Plan, profile: Profile, facts: dict[str, Any], cores: int) -> Processes:
     """From what the inspecting child found and the load over time; `cores` are those that may be used."""
     loopback = facts["master_bind"] == ["*", 5557]
     if facts["processes"] is not None:
         count = cores if facts["processes"] == -1 else int(facts["processes"])
         return Processes(count, "--processes says so", given=True, loopback=loopback)
-    if facts["master"] or plan.options.get("expect_workers"):
+    if facts["master"] or plan.options.expect_workers:
         return Processes(1, "workers on other machines drive the load", given=True, loopback=False)
     count, why = _enough(plan, profile, facts, cores)
     return Processes(count, why, loopback=loopback)
@@ -62,9 +47,7 @@ def _enough(plan: Plan, profile: Profile, facts: dict[str, Any], cores: int) -> 
     peak = max([profile.start, *(stage.target for stage in profile.stages)])
     if peak == 0:
         return 1, "only during the run it shows how many users there are"
-    rate_per_s, capacity_per_s, said = _need(
-        peak, profile, facts["paces"], plan.options.get("session", "loadproof")
-    )
+    rate_per_s, capacity_per_s, said = _need(peak, profile, facts["paces"], session_of(plan))
     needed = min(math.ceil(rate_per_s / capacity_per_s), math.floor(peak / _LEAST_USERS), cores)
     if needed <= 1:
         core = " and there is one core" if cores == 1 else ""
@@ -77,7 +60,7 @@ def _enough(plan: Plan, profile: Profile, facts: dict[str, Any], cores: int) -> 
 
 
 def _need(
-    peak: float, profile: Profile, paces: list[dict[str, Any]], session: str
+    peak: float, profile: Profile, paces: list[dict[str, Any]], session: str | None
 ) -> tuple[float, float, str]:
     """Requests per second at the peak, what one process makes, and the first in words."""
     weights = [pace["weight"] for pace in paces] or [1.0]

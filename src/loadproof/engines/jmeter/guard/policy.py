@@ -9,7 +9,7 @@ from loadproof.errors import EngineError, Problem
 from loadproof.safety.hosts import LOCAL
 
 if TYPE_CHECKING:
-    from loadproof.safety.guard import Policy
+    from loadproof.model import Policy
 
 JAR: Final = Path(__file__).with_name("guard.jar")
 NOT_HELD: Final = 97

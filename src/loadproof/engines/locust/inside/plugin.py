@@ -41,8 +41,7 @@ from loadproof.engines.locust.session.report import Listener
 from loadproof.engines.locust.shape import ProfileShape
 from loadproof.engines.locust.trials.trials import OpenTrials, UserTrials
 from loadproof.engines.supervisor import die_with_parent
-from loadproof.model import EventKind
-from loadproof.safety.guard import Policy
+from loadproof.model import EventKind, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

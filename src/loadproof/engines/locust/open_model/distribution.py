@@ -5,33 +5,41 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
+
+from loadproof.engines.locust.options import LocustOptions
+
+if TYPE_CHECKING:
+    from loadproof.model import Plan
 
 LOOPBACK = "127.0.0.1"
 
 
-def distribution_args(options: dict[str, Any]) -> list[str]:
-    """From `Plan.options`: those of a master for other machines, of processes on this one, or none."""
-    if "expect_workers" in options:
-        host, port = options["bind"]
+def distribution_args(plan: Plan) -> list[str]:
+    """Those of a master for other machines, of processes on this one, or none."""
+    if plan.options.expect_workers is not None:
+        host, port = plan.options.bind
         return [
             "--master",
             "--expect-workers",
-            str(options["expect_workers"]),
+            str(plan.options.expect_workers),
             "--master-bind-host",
             host,
             "--master-bind-port",
             str(port),
         ]
-    processes = options.get("processes", {"count": 1, "given": False, "loopback": False})
+    decided = plan.engine_options
+    if not isinstance(decided, LocustOptions):
+        return []  # nobody looked at the locustfile: one process
+    processes = decided.processes
     args: list[str] = []
-    if processes["count"] > 1 and not processes["given"]:
-        args += ["--processes", str(processes["count"])]
-    if processes["loopback"] and (args or processes["given"]):
+    if processes.count > 1 and not processes.given:
+        args += ["--processes", str(processes.count)]
+    if processes.loopback and (args or processes.given):
         # Locust's own port on all interfaces would let two runs on one machine meet.
-        port = str(_free_port())
+        free = str(_free_port())
         args += ["--master-bind-host", LOOPBACK, "--master-host", LOOPBACK]
-        args += ["--master-bind-port", port, "--master-port", port]
+        args += ["--master-bind-port", free, "--master-port", free]
     return args
 
 

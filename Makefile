@@ -10,7 +10,7 @@ REAL := $(BIN)/pytest -n 2 --dist loadfile -m real
 ALONE := $(BIN)/pytest -m real --last-failed --last-failed-no-failures none
 
 .DEFAULT_GOAL := help
-.PHONY: help canary demo test check picture lint types imports accuracy bench soaks services clean
+.PHONY: help canary demo test check picture lint types imports accuracy bench soaks services validity clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
@@ -21,6 +21,7 @@ help:
 	@echo "make accuracy  how often the analyses are right, on many replicates; takes long"
 	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
 	@echo "make soaks   25 minutes of runtimes that are healthy or leak, side by side"
+	@echo "make validity  show on the demo what strangers, the service's own burn and healthy runs are judged as"
 	@echo "make services  watch real services (Django, Node, Go, a JVM, PHP, nginx) against the sums over /proc"
 	@echo "make clean   remove the virtual environment and what tools left behind"
 
@@ -94,6 +95,9 @@ bench: $(VENV)/installed
 
 soaks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.soaks
+
+validity: $(VENV)/installed
+	$(BIN)/python -m benchmarks.validity
 
 services: $(VENV)/installed
 	$(BIN)/python -m benchmarks.services

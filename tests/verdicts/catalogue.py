@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from loadproof.model import (
     EventKind,
     FailureKind,
+    Operator,
     Outcome,
     Profile,
     ProfileKind,
@@ -77,11 +78,22 @@ NICED = {
     ("host", "cpu.nice"): (1.5, Unit.CORES, 2.0),
     ("process", "thread.waited"): (0.02, Unit.SHARE, 1.0),
 }
+FULL = {
+    **SERVICE,
+    ("process", "thread.busy"): (0.95, Unit.SHARE, 1.0),
+    ("process", "thread.waited"): (0.4, Unit.SHARE, 1.0),
+}
 DATABASE = {
     **SERVICE,
     ("host", "cpu.program.stress"): (0.0, Unit.CORES, 2.0),
     ("host", "cpu.program.postgres"): (1.5, Unit.CORES, 2.0),
 }
+
+
+def threshold(metric: str, expression: str, value: float, unit: str = "") -> Event:
+    """One of k6's that does not hold."""
+    return event(20, EventKind.ENGINE_THRESHOLD, f"{metric} {expression}", metric=metric,
+                 expression=expression, ok=False, value=value, samples=400, unit=unit)  # fmt: skip
 
 
 PLAYED: Final = (
@@ -137,6 +149,22 @@ PROMISED: Final = (
         UNKNOWN, 4,
         "promised", "the worker w1 was lost"),
     Row("too few, and slow all the same", Made(there=5, times_s=SLOW), FAIL, 3, "promised", "p95 is 900ms"),
+    Row("too few users, and too few requests", Made(there=5, requirements=(throughput(50),)), UNKNOWN, 4,
+        "promised", "but the promised load was not applied"),
+    Row("half of the arrivals, and slow all the same", Made(open_model=True, there=5, times_s=SLOW), FAIL, 3,
+        "promised", "p95 is 900ms"),
+    Row("half of the arrivals, and too few requests",
+        Made(open_model=True, there=5, requirements=(throughput(50),)), UNKNOWN, 4, "promised",
+        "only 50% of the planned"),
+    Row("a worker was lost, and wrong statuses", Made(failed=5, events=(
+        event(3, EventKind.WORKER_LOST, "the worker w1 was lost"),)), FAIL, 3, "promised",
+        "error rate is 25%"),
+    Row("a worker was lost, and too few requests", Made(requirements=(throughput(50),), events=(
+        event(3, EventKind.WORKER_LOST, "the worker w1 was lost"),)), UNKNOWN, 4, "promised",
+        "the worker w1 was lost"),
+    Row("k6 had half of its VUs, and a threshold on requests failed", Made(engine="k6", there=5, events=(
+        threshold("http_reqs", "rate>50", 20.0),)), UNKNOWN, 4, "promised",
+        "but the promised load was not applied"),
     Row("a smoke run of 3 s with all users", Made(planned_s=3, level=8, requirements=TIMES, times_s=FEW),
         PASS, 0),
     Row("a smoke run of 1 s", Made(planned_s=1, level=1, requirements=TIMES, times_s=(0.1,) * 100), PASS, 0),
@@ -267,6 +295,7 @@ AIMED: Final = (
         "it went to 10.1.2.3:8000"),
 )  # fmt: skip
 
+K6_FULL = {("k6", "cpu"): (1.95, Unit.CORES, 2.0)}
 GENERATOR: Final = (
     Row("lag that could decide", Made(times_s=(0.52,) * 20, lag_s=0.1), UNKNOWN, 4, "generator",
         "the generator could not"),
@@ -280,12 +309,25 @@ GENERATOR: Final = (
         "generator"),
     Row("late, and the promised users were not there", Made(lag_s=0.1, there=5), UNKNOWN, 4, "promised"),
     Row("k6 had no processor left", Made(engine="k6", times_s=(0.6,) * 20, lag_s=None,
-        series={("k6", "cpu"): (1.95, Unit.CORES, 2.0)}), UNKNOWN, 4, "generator", "k6 used 80%"),
+        series=K6_FULL), UNKNOWN, 4, "generator", "k6 used 80%"),
+    Row("k6 had no processor left, and a threshold that lag could decide", Made(engine="k6", lag_s=None,
+        times_s=SLOW, requirements=(), series=K6_FULL,
+        events=(threshold("http_req_duration", "p(95)<500", 900.0, "ms"),)), UNKNOWN, 4, "generator",
+        "the generator's own delay may be why"),
+    Row("k6 had no processor left, and a threshold on wrong statuses", Made(engine="k6", lag_s=None,
+        failed=5, requirements=(), series=K6_FULL,
+        events=(threshold("http_req_failed", "rate<0.01", 0.25),)), FAIL, 3),
+    Row("k6 had no processor left, and a trend of the script's own", Made(engine="k6", lag_s=None,
+        requirements=(), series=K6_FULL, events=(threshold("login_time", "p(95)<500", 900.0, "ms"),)),
+        UNKNOWN, 4, "generator", "the generator's own delay may be why"),
     Row("on time", Made(), PASS, 0),
     Row("a hiccup of the machine", Made(lag_s=0.015), PASS, 0),
     Row("an engine without a heartbeat", Made(lag_s=None), PASS, 0),
 )  # fmt: skip
 
+GOODPUT = replace(
+    required(0.95, Subject.GOODPUT, Statistic.RATE, operator=Operator.GREATER_EQUAL), within_s=0.5
+)
 UNDISTURBED: Final = (
     Row("strangers had the processors, and it was slow", Made(times_s=SLOW, series=SERVICE), UNKNOWN, 4,
         "undisturbed",
@@ -293,16 +335,44 @@ UNDISTURBED: Final = (
     Row("strangers had them, too few requests", Made(series=SERVICE, requirements=(throughput(50),)),
         UNKNOWN, 4,
         "undisturbed", "stress 1.5"),
-    Row("strangers had them, little to do", Made(times_s=(0.51,) * 20, series=IDLE), UNKNOWN, 4,
+    Row("strangers had them, little to do", Made(times_s=(0.3,) * 18 + (0.51,) * 2, series=IDLE), UNKNOWN, 4,
         "undisturbed", "80% of the time that it had work"),
+    Row("strangers had them, and all are beyond the limit by more than was waited for",
+        Made(times_s=(0.51,) * 20, series=IDLE), FAIL, 3),
     Row("a service that has little to do, on a quiet machine", Made(times_s=SLOW, series=QUIET), FAIL, 3),
     Row("strangers had them, and that explains too little", Made(times_s=SLOW, series=IDLE), FAIL, 3),
     Row("strangers had them, and not even the quickest answer could be within the limit",
         Made(times_s=(0.04,) * 20, series=IDLE, requirements=(required(0.001), error_rate(0.02))), FAIL, 3),
     Row("strangers had them, and the quickest answer could be within the limit",
-        Made(times_s=(0.04,) * 20, series=IDLE, requirements=(required(0.01), error_rate(0.02))), UNKNOWN, 4,
+        Made(times_s=(0.04,) * 18 + (0.06,) * 2, series=IDLE, requirements=(required(0.05),)),
+        UNKNOWN, 4, "undisturbed", "stress 1.5"),
+    Row("strangers had them, and the service's own thread is full without them",
+        Made(level=50, times_s=(9.0,) * 5, series=FULL), FAIL, 3, "", "nothing failed by that"),
+    Row("strangers had them, arrivals, and its own thread is full without them",
+        Made(open_model=True, level=20, times_s=(9.0,) * 5, series=FULL), FAIL, 3),
+    Row("strangers had them, and arrivals that its own thread could do",
+        Made(open_model=True, level=5, times_s=(0.9,) * 5, series=FULL), UNKNOWN, 4, "undisturbed"),
+    Row("strangers had them, little to do, and right answers were late",
+        Made(times_s=(0.3,) * 18 + (0.51,) * 2, series=IDLE, requirements=(GOODPUT,)), UNKNOWN, 4,
         "undisturbed", "stress 1.5"),
+    Row("strangers had them, and what failed was not late",
+        Made(failed=5, series=IDLE, requirements=(GOODPUT,)), FAIL, 3, "", "goodput"),
+    Row("strangers had them, little to do, and far too few requests",
+        Made(series=IDLE, requirements=(throughput(50),)), FAIL, 3),
     Row("strangers had them, and it held", Made(series=SERVICE), PASS, 0, "", "strangers only make slower"),
+    Row("strangers had them, and a threshold of k6 that they could decide",
+        Made(engine="k6", times_s=(0.3,) * 18 + (0.51,) * 2, series=IDLE, requirements=(),
+             events=(threshold("http_req_duration", "p(95)<500", 510.0, "ms"),)),
+        UNKNOWN, 4, "undisturbed", "stress 1.5"),
+    Row("strangers had them, and a threshold of k6 that they could not",
+        Made(engine="k6", times_s=SLOW, series=IDLE, requirements=(),
+             events=(threshold("http_req_duration", "p(95)<500", 900.0, "ms"),)), FAIL, 3),
+    Row("strangers had them, and a threshold on wrong statuses",
+        Made(engine="k6", failed=5, series=SERVICE, requirements=(),
+             events=(threshold("http_req_failed", "rate<0.01", 0.25),)), FAIL, 3),
+    Row("strangers had them, and a trend of the script's own",
+        Made(engine="k6", series=SERVICE, requirements=(),
+             events=(threshold("login_time", "p(95)<500", 900.0, "ms"),)), UNKNOWN, 4, "undisturbed"),
     Row("the service burnt its processors itself", Made(times_s=SLOW, series=OWN_BURN), FAIL, 3),
     Row("niced strangers, and it held", Made(series=NICED), PASS, 0),
     Row("niced strangers, and it was slow", Made(times_s=SLOW, series=NICED), FAIL, 3),

@@ -161,7 +161,9 @@ def _missing(finding: Finding, room: int) -> list[str]:
     said, doubted, cause = finding.sentence.partition(", but ")
     if doubted:
         cause = f"the {cause[4:]}" if cause.startswith("its ") else cause
-        return [_said(f"{cause}: {subject} is undecided", subject, room), cause]
+        who, named, _ = cause.partition("), ")
+        shorter = [f"{who}): {subject} is undecided"] if named else []
+        return [_said(f"{cause}: {subject} is undecided", subject, room), *shorter, cause]
     if measure.value is None and _UNMEASURED.search(said):
         return [_said(f"no value for {subject}: {finding.advice or said}", subject, room)]
     if measure.value is not None and ", required " in said:

@@ -38,6 +38,7 @@ from loadproof.model import (
     Slice,
     Statistic,
     Subject,
+    Unit,
     Verdict,
 )
 from loadproof.runfile.reader import Run
@@ -84,6 +85,15 @@ def measured_aggregate(aggregate: Aggregate) -> MeasuredRun:
     )
 
 
+def _without_load(finding: Finding) -> Finding:
+    """Too few requests are no fault of the service where some of the load was never applied."""
+    rate = finding.measure is not None and finding.measure.unit is Unit.PER_SECOND
+    if finding.verdict is not Verdict.FAIL or not rate:
+        return finding
+    sentence = f"{finding.sentence}, but the promised load was not applied"
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
+
+
 def judge_aggregate(aggregate: Aggregate, requirements: Sequence[Requirement] | None = None) -> Report:
     """Everything that can be said of a file of totals; INCONCLUSIVE, with the reason, where it says nothing.
 
@@ -96,7 +106,8 @@ def judge_aggregate(aggregate: Aggregate, requirements: Sequence[Requirement] | 
     if not findings:
         advice = "give a requirements file: --requirements FILE"
         findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
-    findings = [*dropped_findings(aggregate.dropped_share), *findings]
+    dropped = dropped_findings(aggregate.dropped_share)
+    findings = [*dropped, *(_without_load(finding) if dropped else finding for finding in findings)]
     verdict = overall_verdict(findings)
     whole = aggregate.totals[-1]
     return Report(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from loadproof.analysis.shapes.broken_stick import BrokenStick, fit_broken_stick
 from loadproof.analysis.shapes.usl import Usl, fit_usl
 from loadproof.analysis.validity.signals import read_signals
-from loadproof.analysis.validity.undisturbed import processors, requests_per_s
+from loadproof.analysis.validity.undisturbed import processors
 from loadproof.analysis.validity.weighing import weighed
 from loadproof.analysis.verdict.requirements import (
     compare,
@@ -293,8 +293,12 @@ def _weighed(
         return doubt
     found = processors(run, window)
     slower = requirement.subject is not Subject.ERROR_RATE and finding.verdict is Verdict.FAIL
-    rate = requests_per_s(slices, window)
-    if slower and found is not None and found.disturbed and found.explains(finding, rate):
+    if (
+        slower
+        and found is not None
+        and found.disturbed
+        and found.waiting.explains(requirement, finding, slices, window)
+    ):
         sentence = f"{finding.sentence}, but {found.in_words}"
         return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
     return finding

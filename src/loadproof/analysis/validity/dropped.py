@@ -35,4 +35,4 @@ def dropped_findings(share: float) -> list[Finding]:
         return []
     sentence = f"the promised load was not applied: k6 dropped {format_percent(share)} of its iterations"
     evidence = {"dropped": share}
-    return [Finding("load.dropped", Verdict.INCONCLUSIVE, sentence, evidence, _ADVICE, invalidates=True)]
+    return [Finding("load.dropped", Verdict.INCONCLUSIVE, sentence, evidence, _ADVICE)]

@@ -9,6 +9,8 @@ from loadproof.analysis.validity.condition import Judged, Ruling
 from loadproof.analysis.validity.promise import judge_promise
 from loadproof.analysis.validity.signals import read_signals
 from loadproof.analysis.validity.weighing import Delay, weighed
+from loadproof.analysis.verdict.thresholds import stated
+from loadproof.analysis.window.windows import whole_window
 from loadproof.model import FindingKind, Subject, Unit, Verdict
 
 if TYPE_CHECKING:
@@ -49,15 +51,27 @@ def _doubts(judged: Judged, delay: Delay) -> dict[int, Finding]:
             doubt = _unproved(finding) if requirement.subject is Subject.RESPONSE_TIME else None
         if doubt is not None:
             revised[place] = doubt
+    whole = whole_window(judged.run)
+    slices = [part for part in judged.run.slices if part.second in whole.seconds]
     for place, finding in enumerate(judged.thresholds, start=len(judged.requirements)):
-        timed = finding.measure is not None and finding.measure.unit is Unit.SECONDS
-        if timed and finding.verdict is Verdict.FAIL:
-            revised[place] = replace(
-                finding,
-                verdict=Verdict.INCONCLUSIVE,
-                sentence=f"{finding.sentence}, but the generator's own delay may be why",
-            )
+        required = stated(finding)
+        if required is not None and required.subject is not Subject.ENGINE_METRIC:
+            doubt = weighed(required, finding, delay, slices, whole)
+        else:
+            # Times that the engine alone knows: how many of them the delay holds cannot be told.
+            timed = finding.measure is not None and finding.measure.unit is Unit.SECONDS
+            doubt = _unknown(finding) if timed and finding.verdict is Verdict.FAIL else None
+        if doubt is not None:
+            revised[place] = doubt
     return revised
+
+
+def _unknown(finding: Finding) -> Finding:
+    return replace(
+        finding,
+        verdict=Verdict.INCONCLUSIVE,
+        sentence=f"{finding.sentence}, but the generator's own delay may be why",
+    )
 
 
 def _unproved(finding: Finding) -> Finding:

@@ -1,13 +1,23 @@
-"""Condition: the users or arrivals that were promised were there."""
+"""Condition: the users or arrivals that were promised were there.
+
+Less load makes nothing slower and no answer wrong: a FAIL of times or errors stands. What too little load
+explains, too few requests, is INCONCLUSIVE.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from loadproof.analysis.validity.condition import Judged, Ruling, invalid
+from loadproof.analysis.validity.condition import Judged, Ruling
 from loadproof.analysis.validity.dropped import judge_dropped
 from loadproof.analysis.validity.promise import judge_promise
-from loadproof.model import EventKind, FindingKind, Verdict
+from loadproof.analysis.validity.waiting import UPPER
+from loadproof.analysis.verdict.thresholds import stated
+from loadproof.model import EventKind, Finding, FindingKind, Subject, Verdict
+
+if TYPE_CHECKING:
+    from loadproof.model import Requirement
 
 
 def judge_promised(judged: Judged) -> Ruling:
@@ -16,17 +26,38 @@ def judge_promised(judged: Judged) -> Ruling:
     if lost:
         sentence = lost[0].message if len(lost) == 1 else f"{lost[0].message} ({len(lost)} times)"
         advice = "the load was not the one that was asked for: run it again"
-        return Ruling(False, sentence, advice, (invalid("generator.workers", sentence, advice),))
+        name = "generator.workers"
+        return _broken(judged, Finding(name, Verdict.INCONCLUSIVE, sentence, {}, advice))
     dropped = judge_dropped(judged.run, judged.window)
     if dropped:
-        return Ruling(False, dropped[0].sentence, dropped[0].advice, tuple(dropped))
+        return _broken(judged, dropped[0])
     if judged.search:
         return Ruling(True, "each trial says by itself whether its load was applied")
     found = judge_promise(judged.run, judged.window, judged.load)
     if not found:
         return Ruling(None, "the load is the scenario's own, and not known beforehand")
-    first = found[0]
-    holds = first.verdict is Verdict.PASS
-    if not holds:
-        first = replace(first, kind=FindingKind.CONDITION)
-    return Ruling(holds, first.sentence, first.advice, (first, *found[1:]))
+    if found[0].verdict is not Verdict.PASS:
+        return _broken(judged, found[0])
+    return Ruling(True, found[0].sentence, found[0].advice, tuple(found))
+
+
+def _broken(judged: Judged, finding: Finding) -> Ruling:
+    finding = replace(finding, kind=FindingKind.CONDITION)
+    pairs = [
+        *judged.requirements, *((stated(threshold), threshold) for threshold in judged.thresholds)
+    ]  # fmt: skip
+    revised = {
+        place: _in_doubt(found)
+        for place, (requirement, found) in enumerate(pairs)
+        if requirement is not None and found.verdict is Verdict.FAIL and _needs_load(requirement)
+    }
+    return Ruling(False, finding.sentence, finding.advice, (finding,), revised)
+
+
+def _needs_load(requirement: Requirement) -> bool:
+    return requirement.subject is Subject.THROUGHPUT and requirement.operator not in UPPER
+
+
+def _in_doubt(finding: Finding) -> Finding:
+    sentence = f"{finding.sentence}, but the promised load was not applied"
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence)

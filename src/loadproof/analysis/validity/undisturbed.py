@@ -14,28 +14,22 @@ import numpy as np
 
 from loadproof.analysis.shapes.spike import find_spike
 from loadproof.analysis.validity.condition import Judged, Ruling
-from loadproof.analysis.verdict.requirements import matches
+from loadproof.analysis.validity.waiting import UPPER, Waiting
 from loadproof.analysis.verdict.service import service_parts
-from loadproof.analysis.window.windows import Window
-from loadproof.model import Operator, Subject, Unit, Verdict
+from loadproof.analysis.verdict.thresholds import stated
+from loadproof.analysis.window.windows import Window, whole_window
+from loadproof.model import Subject, Unit, Verdict
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from loadproof.analysis.verdict.service import ServiceParts
-    from loadproof.model import Finding, Requirement, Slice
+    from loadproof.model import Finding, Requirement
     from loadproof.runfile.reader import Run
 
 LEAST_WAITED: Final = 0.2
 """Of the time in which it had work: below this no verdict hangs on it."""
 _LEAST_SAMPLE: Final = 0.005
 """Of all the time: so little waiting may be any machine's own noise."""
-_BUSY: Final = 0.7
-"""Of the time: a thread that has work for longer queues its requests, and waiting explains any delay."""
-_TAIL: Final = 25.0
-"""A request may wait so many times as long as requests do on average: with both cores taken, a server
-that was idle 92 % of the time had a p95 of 14 ms where the mean wait of a request was 0.8 ms."""
 LEAST_OTHERS: Final = 0.15
 """Of the machine's processors, used by strangers, or stolen from the machine."""
 PROGRAM: Final = "cpu.program."
@@ -44,7 +38,6 @@ DATABASES: Final = frozenset(
     {"postgres", "mysqld", "mariadbd", "redis-server", "valkey-server", "mongod", "memcached", "sqlservr"}
 )
 _TIMED: Final = (Subject.RESPONSE_TIME, Subject.RECOVERY_TIME, Subject.GOODPUT, Subject.GROWTH)
-_UPPER: Final = (Operator.LESS, Operator.LESS_EQUAL)
 _ADVICE: Final = "stop what else runs on this machine, or give the service processors of its own"
 
 
@@ -59,10 +52,7 @@ class Processors:
     others: float
     """Strangers' at normal priority."""
     stolen: float
-    waited: float
-    """The share of the time in which the service's busiest thread was ready and had no processor."""
-    wanted: float
-    """The share of the time in which that thread had work, waiting included."""
+    waiting: Waiting
     names: tuple[tuple[str, float], ...]
     """Of the strangers, greatest first."""
 
@@ -70,30 +60,8 @@ class Processors:
     def disturbed(self) -> bool:
         """Whether the service waited for what others had."""
         taken = max(self.others, self.stolen)
-        waited = self.waited >= _LEAST_SAMPLE and self.waited_share >= LEAST_WAITED
+        waited = self.waiting.waited >= _LEAST_SAMPLE and self.waiting.share >= LEAST_WAITED
         return waited and taken >= LEAST_OTHERS * self.cores
-
-    @property
-    def waited_share(self) -> float:
-        """Of the time in which it had work: a service with little to do waits little, and yet for long."""
-        return self.waited / max(self.wanted, self.waited) if self.waited else 0.0
-
-    def explains(self, finding: Finding, requests_per_s: float, quickest_s: float = 0.0) -> bool:
-        """Whether without the waiting the value could be within its limit.
-
-        `quickest_s` is the shortest response time of the same requests: waiting takes of it the share that it
-        has of all the service's work, and what is beyond the limit even so was never within it.
-        """
-        measure = finding.measure
-        if measure is None or measure.limit is None or measure.unit is not Unit.SECONDS:
-            return True
-        # Of a recovery that was not over when the run ended only the least that it takes is known.
-        value_s = finding.evidence.get("censored_at_s") if measure.value is None else measure.value
-        if value_s is None or self.wanted >= _BUSY or not requests_per_s:
-            return True
-        if quickest_s * (1 - self.waited_share) > measure.limit:
-            return False
-        return bool(value_s - _TAIL * self.waited / requests_per_s <= measure.limit)
 
     @property
     def in_words(self) -> str:
@@ -102,7 +70,7 @@ class Processors:
         had = f"others used {self.others:.2g} of {self.cores:g} cores" + (f" ({who})" if who else "")
         if self.stolen > self.others:
             had = f"the machine's host took {self.stolen:.2g} of its {self.cores:g} cores"
-        share = format_percent(self.waited_share)
+        share = format_percent(self.waiting.share)
         return f"{had}, the service waited for a processor in {share} of the time that it had work"
 
 
@@ -131,7 +99,14 @@ def processors(run: Run, window: Window) -> Processors | None:
         for (source, series), values in sums.items()
         if source == "host" and series.startswith(PROGRAM)
     }
+    users, planned = mean("load", "users"), mean("load", "planned")
     parts = service_parts(run.events)
+    ready = sum(
+        max(
+            0.0, (mean("process", part.series("ready")) or 0.0) - (mean("process", part.series("cpu")) or 0.0)
+        )
+        for part in parts.parts
+    )
     # A database that is a part of the service is in the service's own sum.
     own = {part.name for part in parts.parts}
     database = sum(used for name, used in known.items() if name in DATABASES and name not in own)
@@ -145,8 +120,13 @@ def processors(run: Run, window: Window) -> Processors | None:
         generator,
         others,
         stolen,
-        min(waited, 1.0),
-        mean("process", "thread.busy") or 1.0,
+        Waiting(
+            min(waited, 1.0),
+            mean("process", "thread.busy") or 1.0,
+            ready,
+            None if planned else users,
+            planned,
+        ),
         _strangers(known, parts),
     )
 
@@ -172,15 +152,13 @@ def judge_undisturbed(judged: Judged) -> Ruling:
     if not found.disturbed:
         return Ruling(True, f"others used {found.others:.2g} of the machine's {found.cores:g} cores")
     revised = {}
-    rate = requests_per_s(judged.slices, judged.window)
     for place, (requirement, finding) in enumerate(judged.requirements):
         failed = finding.verdict is Verdict.FAIL and is_slower(requirement)
         then = _after_the_spike(judged, found) if requirement.subject is Subject.RECOVERY_TIME else found
-        if failed and then.explains(finding, rate, _quickest_s(requirement, judged.slices)):
+        if failed and then.waiting.explains(requirement, finding, judged.slices, judged.window):
             revised[place] = _in_doubt(finding, found)
     for place, finding in enumerate(judged.thresholds, start=len(judged.requirements)):
-        timed = finding.measure is not None and finding.measure.unit is Unit.SECONDS
-        if finding.verdict is Verdict.FAIL and timed:
+        if finding.verdict is Verdict.FAIL and _explains_threshold(judged, finding, found):
             revised[place] = _in_doubt(finding, found)
     if not revised:
         return Ruling(True, f"{found.in_words}; strangers only make slower, and nothing failed by that")
@@ -194,19 +172,14 @@ def _after_the_spike(judged: Judged, found: Processors) -> Processors:
     return found if own is None else own
 
 
-def _quickest_s(requirement: Requirement, slices: Sequence[Slice]) -> float:
-    """The shortest response time of what it limits; 0 where it limits no times from above."""
-    if requirement.subject is not Subject.RESPONSE_TIME or requirement.operator not in _UPPER:
-        return 0.0
-    answered = [
-        part.response for part in slices if matches(requirement.endpoint, part) and part.response.count
-    ]
-    return min((response.minimum_s for response in answered), default=0.0)
-
-
-def requests_per_s(slices: Sequence[Slice], window: Window) -> float:
-    """Of all endpoints together: what the service had to answer."""
-    return sum(part.requests for part in slices) / window.duration_s if window.duration_s else 0.0
+def _explains_threshold(judged: Judged, finding: Finding, found: Processors) -> bool:
+    """Thresholds are over the whole load; of times that the engine alone knows waiting may explain any."""
+    required = stated(finding)
+    if required is None or required.subject is Subject.ENGINE_METRIC:
+        return finding.measure is not None and finding.measure.unit is Unit.SECONDS
+    whole = whole_window(judged.run)
+    slices = [part for part in judged.run.slices if part.second in whole.seconds]
+    return is_slower(required) and found.waiting.explains(required, finding, slices, whole)
 
 
 def is_slower(requirement: Requirement) -> bool:
@@ -215,7 +188,7 @@ def is_slower(requirement: Requirement) -> bool:
         # Waiting for processors makes no leak.
         return requirement.metric == "latency"
     if requirement.subject is Subject.THROUGHPUT:
-        return requirement.operator not in _UPPER
+        return requirement.operator not in UPPER
     return requirement.subject in _TIMED
 
 

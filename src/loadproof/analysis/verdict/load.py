@@ -15,7 +15,7 @@ from loadproof.analysis.window.omission import (
     starts,
 )
 from loadproof.analysis.window.windows import sample
-from loadproof.model import Finding, FindingKind, Requirement, Statistic, Subject, Verdict
+from loadproof.model import Finding, FindingKind, Operator, Requirement, Statistic, Subject, Verdict
 from loadproof.units import format_count, format_duration, format_percent
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def applied_load(run: Run, judged: Sequence[Slice], window: Window) -> AppliedLo
 def judge_under_load(
     requirement: Requirement, judged: Sequence[Slice], window: Window, load: AppliedLoad
 ) -> Finding:
-    """`judge_requirement`, where a load that fell short or was dropped in part proves nothing.
+    """`judge_requirement`, where a load that fell short or was dropped in part proves no PASS.
 
     Percentiles of an open run are those of all planned arrivals: what was never sent was slower than the
     rest. In a closed run the back-filled percentile stands in the evidence, as a sensitivity.
@@ -67,9 +67,7 @@ def judge_under_load(
         return _with_corrected(finding, requirement, judged, load.interval_s)
     never_sent = load.starts.never_sent
     if load.short and requirement.subject in (Subject.RESPONSE_TIME, Subject.THROUGHPUT):
-        finding = judge_requirement(requirement, judged, window)
-        sentence = f"{finding.sentence}, but {shortfall(load.starts)}"
-        return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence, advice=MORE_LOAD)
+        return _of_too_little(judge_requirement(requirement, judged, window), requirement, load.starts)
     quantile = _quantile(requirement)
     if quantile is None or never_sent == 0:
         return judge_requirement(requirement, judged, window)
@@ -94,6 +92,13 @@ def judge_under_load(
     measure = finding.measure and replace(finding.measure, quantile=requirement.quantile)
     evidence = {**finding.evidence, "never_sent": never_sent}
     return replace(finding, sentence=sentence, subject=name, measure=measure, evidence=evidence)
+
+
+def _of_too_little(finding: Finding, requirement: Requirement, counted: Starts) -> Finding:
+    if finding.verdict is Verdict.FAIL and requirement.operator in (Operator.LESS, Operator.LESS_EQUAL):
+        return finding  # more load makes nothing faster
+    sentence = f"{finding.sentence}, but {shortfall(counted)}"
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence, advice=MORE_LOAD)
 
 
 def judge_omission(load: AppliedLoad, judged: Sequence[Slice]) -> list[Finding]:

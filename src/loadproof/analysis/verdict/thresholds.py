@@ -58,6 +58,13 @@ def threshold_finding(data: Mapping[str, Any], source: str, text: str) -> Findin
     )  # fmt: skip
 
 
+def stated(finding: Finding) -> Requirement | None:
+    """The requirement that a finding of `judge_thresholds` is of; None where only a later k6 knows it."""
+    data = finding.evidence
+    unit = str(data.get("unit") or "")
+    return _requirement(str(data["metric"]), str(data["expression"]), finding.source, unit)
+
+
 def whole_load_note(run: Run, window: Window) -> list[Finding]:
     """Over which seconds a broken threshold is, with their numbers: our tables are over `window`."""
     broken = any(

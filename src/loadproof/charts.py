@@ -1,4 +1,4 @@
-"""What a report draws: series over one shared time axis, distributions, a heat map, single slow requests.
+"""What a report draws: pictures of answers, series over one shared time axis, distributions, a heat map.
 
 All of it is bounded, however long the run: see analysis/charts.py, which makes it. A value that was not
 measured is None, never 0. Offsets are seconds since the start of the time axis, durations seconds.
@@ -7,6 +7,7 @@ measured is None, never 0. Offsets are seconds since the start of the time axis,
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 Values = tuple[float | None, ...]
@@ -143,3 +144,126 @@ class Charts:
     """All requests first, then the endpoints in their order."""
     heat_map: HeatMap | None
     slow_requests: tuple[SlowRequest, ...]
+
+
+class Shape(StrEnum):
+    """How the values of a layer are drawn."""
+
+    LINE = "line"
+    DASHES = "dashes"
+    DOTS = "dots"
+    CROSSES = "crosses"
+    RINGS = "rings"
+    INTERVALS = "intervals"
+    """A dot with a stroke along x from `low` to `high`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One of the axes that stand above each other over the same x."""
+
+    title: str
+    unit: str
+    log: bool = False
+    from_zero: bool = True
+    """A linear axis begins at 0, so that lengths are values; where a slope is the answer it need not."""
+    rows: tuple[str, ...] = ()
+    """Names, the first on top, where y is a place (0, 1, ...) and no measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Values that are drawn alike. `ink` is a colour of the page's by its name: "pass", "series-1"."""
+
+    name: str
+    shape: Shape
+    ink: str
+    x: tuple[float, ...]
+    y: Values
+    panel: int = 0
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    texts: tuple[str, ...] = ()
+    """One for each value, in words; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tint:
+    """A stretch of x with a ground of its own."""
+
+    name: str
+    ink: str
+    low: float
+    high: float
+    row: int | None = None
+    """Only in this row of the panel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A straight line through one panel at a value of y, or through all at one of x."""
+
+    name: str
+    ink: str
+    at: float
+    panel: int | None = None
+    """None: it is a value of x."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The answer to one question, with all that is needed to see that it is the answer."""
+
+    name: str
+    """For programs and links: "capacity"."""
+    title: str
+    words: str
+    """What is seen, for those who do not see it, and under the picture for those who do."""
+    x_title: str
+    x_unit: str
+    """A unit; or "time" (seconds since the load began), "ratio" (1 is no change), "run" (of `x_names`)."""
+    panels: tuple[Panel, ...]
+    layers: tuple[Layer, ...]
+    tints: tuple[Tint, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    x_log: bool = False
+    x_names: tuple[str, ...] = ()
+    x_bounds: tuple[float, float] | None = None
+    """What is seen of x; by default all that there is."""
+
+    @property
+    def x_range(self) -> tuple[float, float]:
+        """The least and the greatest x that is seen, with a little room on both sides."""
+        if self.x_bounds is not None:
+            return self.x_bounds
+        known = [x for layer in self.layers for x in (*layer.x, *layer.low, *layer.high)]
+        known += [bound for tint in self.tints for bound in (tint.low, tint.high)]
+        known += [rule.at for rule in self.rules if rule.panel is None]
+        return _with_room(known, log=self.x_log, from_zero=self.x_unit == "time")
+
+    def y_range(self, panel: int) -> tuple[float, float]:
+        """The same of one panel's y. A limit that is far above all that was measured is left out."""
+        drawn = self.panels[panel]
+        if drawn.rows:
+            return -0.6, len(drawn.rows) - 0.4
+        known = [y for layer in self.layers if layer.panel == panel for y in layer.y if y is not None]
+        known = [y for y in known if y > 0] if drawn.log else known
+        most = max(known, default=0.0)
+        known += [
+            r.at for r in self.rules if r.panel == panel and (drawn.log or not known or r.at <= 4 * most)
+        ]
+        return _with_room(known, log=drawn.log, from_zero=drawn.from_zero)
+
+
+def _with_room(values: list[float], *, log: bool, from_zero: bool) -> tuple[float, float]:
+    """Around all values; a linear axis may begin at 0, which is no rounding."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    if log:
+        low = low if low > 0 else min((value for value in values if value > 0), default=1.0)
+        high = max(high, low)
+        factor = max((high / low) ** 0.06, 1.08)
+        return low / factor, high * factor
+    room = 0.06 * (high - low)
+    if from_zero and low >= 0:
+        return 0.0, (high + 0.06 * high) or 1.0
+    return low - (room or 0.5), high + (room or 0.5)

@@ -27,7 +27,7 @@ LEVEL = 100 * MIB + _NOISE
 LEAK = LEVEL + 20 * MIB * _AT / SECONDS  # 40 MiB an hour
 
 
-def _soak(
+def soak(
     memory: np.ndarray | None = LEAK,
     written: str = "",
     kind: ProfileKind = ProfileKind.SOAK,
@@ -56,7 +56,7 @@ def _finding(made: Run, identity: str = "soak") -> Finding:
 
 def test_a_leak_is_told_with_its_rate_and_its_end() -> None:
     """40 MiB an hour, 1.14 MiB per 1,000 requests, and the limit in about 22 hours."""
-    note = _finding(_soak())
+    note = _finding(soak())
     assert note.evidence["growing"] == ["process.rss"]
     (row,) = [row for row in note.evidence["rows"] if row["series"] == "process.rss"]
     assert row["growth_per_hour"] == pytest.approx(40 * MIB, rel=0.05)
@@ -69,7 +69,7 @@ def test_a_leak_is_told_with_its_rate_and_its_end() -> None:
 
 def test_without_a_leak_it_says_how_small_a_one_it_would_have_missed() -> None:
     """Never "no leak" alone."""
-    note = _finding(_soak(LEVEL))
+    note = _finding(soak(LEVEL))
     assert note.sentence.startswith("no leak or drift found in memory, latency, error rate")
     assert "cannot be ruled out" in note.sentence
     (row,) = [row for row in note.evidence["rows"] if row["series"] == "process.rss"]
@@ -78,27 +78,27 @@ def test_without_a_leak_it_says_how_small_a_one_it_would_have_missed() -> None:
 
 def test_latency_that_drifts_is_told() -> None:
     """A third more over the run."""
-    note = _finding(_soak(LEVEL, slower=0.33))
+    note = _finding(soak(LEVEL, slower=0.33))
     assert note.evidence["growing"] == ["p50 of all requests", "p95 of all requests"]
 
 
 def test_an_unmeasured_memory_is_told() -> None:
     """What was seen is said, and what to measure."""
-    note = _finding(_soak(None))
+    note = _finding(soak(None))
     assert "memory" not in note.sentence
     assert note.advice.startswith("no monitor measures the service's memory")
 
 
 def test_other_loads_are_not_asked() -> None:
     """A load test has no note on leaks."""
-    report = judge(_soak(kind=ProfileKind.LOAD))
+    report = judge(soak(kind=ProfileKind.LOAD))
     assert "soak" not in {finding.id for finding in report.findings}
 
 
 @pytest.mark.parametrize("series", ["host.memory.used", "generator.rss", "locust.rss"])
 def test_the_generator_and_its_machine_do_not_leak_for_the_service(series: str) -> None:
     """Their memory is no evidence on the service."""
-    assert "growing" not in _finding(_soak(series=series)).evidence
+    assert "growing" not in _finding(soak(series=series)).evidence
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_the_generator_and_its_machine_do_not_leak_for_the_service(series: str) 
 )
 def test_growth_requirements(memory: np.ndarray | None, written: str, verdict: Verdict, reason: str) -> None:
     """PASS when all that is possible holds, FAIL when what is proven does not."""
-    made = _soak(memory, written, kind=ProfileKind.LOAD)
+    made = soak(memory, written, kind=ProfileKind.LOAD)
     finding = _finding(made, made.plan.requirements[0].id)
     assert finding.verdict is verdict, reason
     assert finding.verdict is Verdict.PASS or finding.advice
@@ -127,7 +127,7 @@ def test_growth_requirements(memory: np.ndarray | None, written: str, verdict: V
 
 def test_a_growth_has_the_evidence_of_every_requirement() -> None:
     """Value, interval, window, samples, margin, and the series."""
-    finding = _finding(_soak(written="memory_growth: <10MiB/h"), "memory_growth.rate")
+    finding = _finding(soak(written="memory_growth: <10MiB/h"), "memory_growth.rate")
     assert finding.value == pytest.approx(40 * MIB, rel=0.05)
     low, high = measure_of(finding).interval or (0.0, 0.0)
     assert low < 40 * MIB < high
@@ -141,7 +141,7 @@ def _watched(
     series: dict[str, np.ndarray], written: str = "", seconds: int = SECONDS, limit: float | None = None
 ) -> Run:
     """A soak with so many seconds of such series ("source.series"); above a million they are bytes."""
-    made = _soak(None, written)
+    made = soak(None, written)
     slices = [part(n, times_s=[0.1] * 10) for n in range(seconds)]
     profile = Profile(ProfileKind.SOAK, (Stage(seconds, 10),), start=10)
     readings = []
@@ -163,7 +163,7 @@ def _growth(made: Run) -> Finding:
 def test_a_first_fill_is_said_and_left_out() -> None:
     """A cache of 30 MiB in the first four minutes: what counts is what comes after, and both are told."""
     filled = LEAK + 30 * MIB * np.minimum(_AT / 240, 1)
-    note = _finding(_soak(filled))
+    note = _finding(soak(filled))
     assert "process.rss first rose by" in note.advice
     assert note.advice.endswith("in 4m, left out")
     (row,) = [row for row in note.evidence["rows"] if row["series"] == "process.rss"]
@@ -174,7 +174,7 @@ def test_a_first_fill_is_said_and_left_out() -> None:
 def test_a_leak_that_begins_late_is_told_from_when() -> None:
     """Flat for a quarter of an hour."""
     late = LEVEL + 80 * MIB * np.maximum(_AT - 900, 0) / SECONDS
-    assert ", from 15m on, by " in _finding(_soak(late)).sentence
+    assert ", from 15m on, by " in _finding(soak(late)).sentence
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_a_drift_of_a_fifth_is_seen_at_low_load(rate: int) -> None:
 
 def test_a_late_generator_decides_no_leak() -> None:
     """Its pauses explain times; how much memory the service has they do not."""
-    made = _soak(written="memory_growth: <10MiB/h")
+    made = soak(written="memory_growth: <10MiB/h")
     lags = tuple(
         Reading(START + n + 0.02, "locust", "scheduler_lag", 0.3, Unit.SECONDS) for n in range(SECONDS)
     )
@@ -301,7 +301,7 @@ def test_others_on_the_processors_make_no_leak(metric: str, explained: bool) -> 
 
 def test_how_many_minutes_more_a_limit_needs_is_said() -> None:
     """A limit that the interval holds."""
-    finding = _growth(_soak(written="memory_growth: <40MiB/h"))
+    finding = _growth(soak(written="memory_growth: <40MiB/h"))
     assert "grows by something from 39." in finding.advice
     assert "minutes more to tell it from the limit" in finding.advice
 
@@ -320,4 +320,4 @@ def test_a_forecast_has_no_seconds(hours: float, words: str) -> None:
 
 def test_the_same_run_gives_the_same_bytes() -> None:
     """Nothing is drawn at random."""
-    assert repr(judge(_soak())) == repr(judge(_soak()))
+    assert repr(judge(soak())) == repr(judge(soak()))

@@ -28,7 +28,7 @@ def _profile(after_s: float) -> Profile:
     return Profile(ProfileKind.SPIKE, staged(*stages).stages, open_model=True, start=BASE)
 
 
-def _queue(*requirements: Requirement, after_s: int = 60, stays: float = 1.0, failing: int = 0) -> Run:
+def queue(*requirements: Requirement, after_s: int = 60, stays: float = 1.0, failing: int = 0) -> Run:
     """A run of the queue: 20 ms and the wait; `failing` requests fail in each second of the spike.
 
     `stays`: how many times as slow it is from the spike on, for ever.
@@ -56,7 +56,7 @@ def _finding(made: Run, identity: str) -> Finding:
 
 def test_recovery_is_when_the_queue_is_empty() -> None:
     """500 requests of backlog drain at 30/s: 16.7 s."""
-    note = _finding(_queue(), "spike")
+    note = _finding(queue(), "spike")
     assert note.evidence["status"] == "recovered"
     assert note.evidence["recovery_s"] == pytest.approx(DRAIN_S, abs=1)
     assert note.evidence["worst_p95_s"] == pytest.approx(5, rel=0.05)
@@ -79,7 +79,7 @@ def test_a_recovery_time_that_was_not_seen_fails_only_when_proven(
     limit_s: float, after_s: int, verdict: Verdict, reason: str
 ) -> None:
     """Censored: a FAIL when it is already too late, INCONCLUSIVE otherwise."""
-    finding = _finding(_queue(_written(f"recovery_time: <{limit_s}s"), after_s=after_s), "recovery_time.max")
+    finding = _finding(queue(_written(f"recovery_time: <{limit_s}s"), after_s=after_s), "recovery_time.max")
     assert finding.verdict is verdict, reason
 
 
@@ -91,7 +91,7 @@ def test_what_is_back_and_was_not_watched_for_long_enough_is_said_so(
     limit_s: float, verdict: Verdict, judged: str
 ) -> None:
     """Back after 16 s, has to stay for 30 s, and the load ends after 35: nobody says "not recovered"."""
-    made = _queue(_written(f"recovery_time: <{limit_s}s"), after_s=35)
+    made = queue(_written(f"recovery_time: <{limit_s}s"), after_s=35)
     back = "back after 16s, watched for 35s of the 46s asked for"
     note, finding = _finding(made, "spike"), _finding(made, "recovery_time.max")
     assert note.sentence.startswith(f"the service was {back}")
@@ -114,7 +114,7 @@ def test_a_recovery_of_a_second_or_two_is_not_smoothed_away(bad_s: int) -> None:
 
 def test_what_is_not_back_had_not_recovered() -> None:
     """The backlog takes 17 s to drain, and 12 s were watched."""
-    note = _finding(_queue(after_s=12), "spike")
+    note = _finding(queue(after_s=12), "spike")
     assert note.sentence.startswith("12s after the spike the service had not recovered (p95)")
     assert note.evidence["back_after_s"] is None
 
@@ -125,7 +125,7 @@ def test_strangers_explain_a_slow_recovery_only_of_a_service_with_work(busy: flo
 
     It was idle before the spike in both: what counts is the time in which it recovered.
     """
-    made = _queue(_written("recovery_time: <4s"), after_s=12)
+    made = queue(_written("recovery_time: <4s"), after_s=12)
     readings = []
     for second in range(BEFORE_S + SPIKE_S + 12):
         after = second >= BEFORE_S + SPIKE_S
@@ -155,7 +155,7 @@ def test_the_break_is_told_with_the_load_of_the_seconds_that_broke(late_s: float
 
 def test_a_service_that_stays_slower_has_not_recovered() -> None:
     """Twice as slow for ever: inside no band, and not getting better."""
-    made = _queue(_written("recovery_time: <30s"), after_s=120, stays=2.0)
+    made = queue(_written("recovery_time: <30s"), after_s=120, stays=2.0)
     assert _finding(made, "spike").evidence["status"] == "not recovered"
     finding = _finding(made, "recovery_time.max")
     assert finding.verdict is Verdict.FAIL
@@ -197,7 +197,7 @@ def test_the_peak_error_rate_is_that_of_the_worst_five_seconds(
 ) -> None:
     """30 of 100 fail, 3 of 100, none; with 350 requests in 5 s nobody can tell 0.1 %."""
     finding = _finding(
-        _queue(_written(f"peak_error_rate: <{limit:.1%}"), failing=failing), "peak_error_rate.max"
+        queue(_written(f"peak_error_rate: <{limit:.1%}"), failing=failing), "peak_error_rate.max"
     )
     assert finding.verdict is verdict
     assert finding.value == pytest.approx(failing / CAPACITY)
@@ -205,7 +205,7 @@ def test_the_peak_error_rate_is_that_of_the_worst_five_seconds(
 
 def test_breaches_are_told_with_their_first_second_and_area() -> None:
     """p95 above 1 s from 100 requests of backlog on, which is 2 s into the spike."""
-    note = _finding(_queue(required(1.0)), "spike")
+    note = _finding(queue(required(1.0)), "spike")
     (breach,) = note.evidence["breaches"]
     assert (breach["requirement"], breach["after_s"]) == ("p95", pytest.approx(2, abs=1))
     waits_s = np.array([min(t + 1, 10) * 0.5 - max(t - 9, 0) * 0.3 for t in range(30)])
@@ -214,7 +214,7 @@ def test_breaches_are_told_with_their_first_second_and_area() -> None:
 
 def test_what_was_never_sent_is_told() -> None:
     """Dropped arrivals of the spike, and requests that failed in it."""
-    made = _queue(failing=5)
+    made = queue(failing=5)
     readings = [
         Reading(START + second, "load", series, value, Unit.COUNT)
         for second in range(BEFORE_S + SPIKE_S + 60)
@@ -231,7 +231,7 @@ def test_what_was_never_sent_is_told() -> None:
 
 def test_a_short_baseline_is_told() -> None:
     """Under a minute of normal load is used, and said."""
-    made = _queue()
+    made = queue()
     profile = made.plan.profile
     short = replace(profile, stages=(replace(profile.stages[0], duration_s=30.0), *profile.stages[1:]))
     cut = tuple(replace(s, second=s.second - 30) for s in made.slices if s.second >= START + 30)

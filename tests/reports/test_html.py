@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from loadproof.analysis.judge import judge
 from loadproof.model import Endpoint, Verdict
-from loadproof.reports import REPORTERS
-from tests.binaries import require_chromium
+from tests.reports.pages import Opened, chromium, html
 from tests.reports.some_of_everything import (
     BREAKOUT,
     HOSTILE,
@@ -27,58 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Dialog, Page
-
-    from loadproof.model import Report
-
-
-def html(report: Report) -> str:
-    stream = io.StringIO()
-    REPORTERS["html"](report, stream)
-    return stream.getvalue()
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = require_chromium()
-    with sync_playwright() as playwright:
-        # Without a sandbox, because tests run as root in containers.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-class Opened:
-    """A page, and what it did that it should not: errors, dialogs, requests."""
-
-    def __init__(self, page: Page, path: Path) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        page.on("console", lambda message: self.complaints.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.on("dialog", self._asked)
-        page.on("request", lambda request: self._requested(request.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector("html[data-charts=drawn]")
-
-    def _asked(self, dialog: Dialog) -> None:
-        self.complaints.append("dialog")
-        dialog.dismiss()
-
-    def _requested(self, url: str) -> None:
-        if not url.startswith(("file:", "data:", "blob:")):
-            self.complaints.append(f"request: {url}")
-
-    def column(self, number: int) -> list[str]:
-        """The texts of one column of the endpoints, those that are shown."""
-        cells = self.page.locator(f"#endpoint-table tbody tr:visible > :nth-child({number})")
-        return [text.strip() for text in cells.all_text_contents()]
-
-    def range(self, chart: str = "load") -> list[float]:
-        found = self.page.evaluate(
-            "name => document.querySelector(`[data-chart=${name}] .plot`).layout.xaxis.range", chart
-        )
-        return [float(value) for value in found]
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +122,9 @@ def test_pointing_shows_the_values_of_all_charts(opened: Opened) -> None:
     # 80 requests of four endpoints in that second.
     expect(page.locator("[data-chart=throughput] .legend b").first).to_have_text("80/s")
     expect(page.locator("#moment")).to_have_text("0:05: planned users 11, achieved users 10")
+    # A mouse that leaves another chart takes nothing away from who uses the keys.
+    page.locator("[data-chart=response] .plot").dispatch_event("pointerleave")
+    expect(page.locator("[data-chart=load] .legend b").last).to_have_text("10")
 
 
 def test_endpoints_sort_both_ways(opened: Opened) -> None:

@@ -40,13 +40,14 @@ def growth_courses(run: Run, window: Window, axis: TimeAxis) -> dict[str, Drawn]
         requirement = asked.get(entry.subject)
         if not isinstance(entry.trend, Trend) or not (entry.decides and (requirement or entry.grows)):
             continue
-        failed = requirement is not None and _fails(requirement, entry, entry.trend)
+        failed = requirement is not None and fails(requirement, entry, entry.trend)
         course = _course(entry, entry.trend, requirement, axis)
         found[entry.series] = Drawn(entry, course, failed or entry.grows)
     return found
 
 
-def _fails(requirement: Requirement, entry: Grown, trend: Trend) -> bool:
+def fails(requirement: Requirement, entry: Grown, trend: Trend) -> bool:
+    """Whether a growth is more than is allowed."""
     scale = scale_of(requirement, entry, trend)
     return scale is not None and verdict_of(requirement, entry, trend, scale)[0] is Verdict.FAIL
 

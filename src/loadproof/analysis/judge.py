@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.charts import charts_of
 from loadproof.analysis.headline import verdict_sentence
+from loadproof.analysis.pictures import pictures_of
 from loadproof.analysis.search.capacity import Course, broken_window, capacity_window, find_capacity, narrowed
 from loadproof.analysis.shapes.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_requirement
@@ -123,6 +124,7 @@ def judge(
     ]
     verdict = overall_verdict(findings)
     span = load_span(run)
+    charts = charts_of(run, window) if draw else None
     return Report(
         name=run.plan.name,
         run_file=str(run.path),
@@ -141,7 +143,8 @@ def judge(
         conditions=validity.conditions,
         checks=checks_of(run),
         statuses=statuses_of(run),
-        charts=charts_of(run, window) if draw else None,
+        charts=charts,
+        pictures=pictures_of(run, window, charts, findings, course),
     )
 
 

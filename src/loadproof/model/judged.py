@@ -10,7 +10,7 @@ from loadproof.model.measured import Outcome
 from loadproof.model.planned import Operator, Statistic, Unit
 
 if TYPE_CHECKING:
-    from loadproof.charts import Charts
+    from loadproof.charts import Charts, Picture
 
 
 class Verdict(StrEnum):
@@ -204,7 +204,9 @@ class Report:
     statuses: tuple[StatusCounts, ...] = ()
     """By endpoint, in order of their names."""
     charts: Charts | None = None
-    """What is drawn; made only for reports that draw."""
+    """What is drawn over time; made only for reports that draw."""
+    pictures: tuple[Picture, ...] = ()
+    """Of the answer: what is drawn first. Empty like `charts`, and where nothing could be drawn."""
 
     @property
     def passed(self) -> bool:

@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from loadproof.analysis.shapes.broken_stick import BrokenStick, fit_broken_stick
-from loadproof.analysis.shapes.usl import Usl, fit_usl
+from loadproof.analysis.shapes.stress_points import points_of, stick_of, usl_of
 from loadproof.analysis.validity.signals import read_signals
 from loadproof.analysis.validity.undisturbed import processors
 from loadproof.analysis.validity.weighing import weighed
@@ -27,14 +26,13 @@ from loadproof.units import format_count, format_duration, format_percent, forma
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from loadproof.analysis.shapes.broken_stick import BrokenStick
+    from loadproof.analysis.shapes.usl import Usl
     from loadproof.runfile.reader import Run
 
 LEAST_RISING: Final = 3
 """So many rising levels make any profile a stress test."""
 _BY_STAGE: Final = frozenset({Subject.RESPONSE_TIME, Subject.ERROR_RATE, Subject.GOODPUT})
-_BINS: Final = 60
-"""A ramp is cut into so many parts for the fit of throughput over load, if they are 5 s long at least."""
-_SHORTEST_BIN_S: Final = 5
 _FIT_TOLERANCE: Final = 0.05
 """A fit may say so much more than the best stage that was measured: that is noise."""
 _BREAKING_POINT: Final = "stress.breaking_point"
@@ -92,18 +90,18 @@ def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
     rising = len(_rising(levels)) >= LEAST_RISING
     if profile.kind is not ProfileKind.STRESS and not (rising and profile.kind is not ProfileKind.CAPACITY):
         return []
-    stages = _stages(run)
+    stages = stages_of(run)
     if not stages:
         return []
     peak = max(range(len(stages)), key=lambda index: stages[index].level)
     climb, descent = stages[: peak + 1], stages[peak + 1 :]
-    stick = _stick(run, climb)
-    usl = _usl(run, climb)
+    stick = stick_of(run, climb)
+    usl = usl_of(run, climb)
     breaking = _breaking_point(run, climb, stick)
     limited = any(requirement.subject is Subject.HELD_LOAD for requirement in run.plan.requirements)
     if not limited and any(stage.held is False for stage in climb):
         breaking = replace(breaking, verdict=Verdict.FAIL, kind=FindingKind.VERDICT)
-    most_per_s = max(_points(run, climb)[1], default=0.0)
+    most_per_s = max((point.goodput_per_s for point in points_of(run, climb)), default=0.0)
     said = [*_plateau(run, stick, most_per_s), *_best_users(usl, most_per_s), _recovery(run, stages, descent)]
     evidence: dict[str, Any] = {"rows": [_row(run, stage) for stage in stages]}
     if stick is not None and stick.capacity_per_s <= (1 + _FIT_TOLERANCE) * most_per_s:
@@ -156,7 +154,7 @@ def _without_throughput(finding: Finding) -> Finding:
 def judge_held_load(requirement: Requirement, run: Run, window: Window) -> Finding:
     """`must_hold: 80 users`: every stage up to there held."""
     open_model = run.plan.profile.open_model
-    stages = _stages(run)
+    stages = stages_of(run)
     if open_model != (requirement.unit is Unit.PER_SECOND) or not stages:
         told = "arrivals: write 80/s" if open_model else "users: write 80 users"
         advice = f"the load is in {told}"
@@ -247,7 +245,7 @@ def _recovery(run: Run, stages: Sequence[Stage], descent: Sequence[Stage]) -> st
     return f"it {'recovered' if broke else 'still held'} in the last stage"
 
 
-def _stages(run: Run) -> list[Stage]:
+def stages_of(run: Run) -> list[Stage]:
     """The holds of the profile; its stages, ramps included, where it has fewer than three rising holds."""
     span = load_span(run)
     if span is None:
@@ -311,42 +309,6 @@ def _rising(levels: Sequence[float]) -> list[float]:
         if not found or level > found[-1]:
             found.append(level)
     return found
-
-
-def _points(run: Run, climb: Sequence[Stage]) -> tuple[list[float], list[float]]:
-    """Load and goodput: one point for each hold, several for a ramp."""
-    span = load_span(run)
-    assert span is not None  # noqa: S101  # there are stages
-    loads, goodputs = [], []
-    for stage in climb:
-        ordered = sorted(stage.seconds)
-        if stage.from_level == stage.level:
-            loads.append(stage.level)
-            goodputs.append(stage.goodput_per_s)
-            continue
-        good = dict.fromkeys(ordered, 0)
-        for part in stage.slices:
-            good[part.second] += part.requests - part.failed
-        size = max(_SHORTEST_BIN_S, len(ordered) * len(climb) // _BINS)
-        profile = run.plan.played_profile
-        for at in range(0, len(ordered) - size + 1, size):
-            chosen = ordered[at : at + size]
-            loads.append(profile.level_at((chosen[0] + chosen[-1] + 1) / 2 - span[0]))
-            goodputs.append(sum(good[second] for second in chosen) / size)
-    return loads, goodputs
-
-
-def _stick(run: Run, climb: Sequence[Stage]) -> BrokenStick | None:
-    loads, goodputs = _points(run, climb)
-    return fit_broken_stick(loads, goodputs)
-
-
-def _usl(run: Run, climb: Sequence[Stage]) -> Usl | None:
-    """Only for holds of users: within ramps nothing is steady, and arrivals are not concurrency."""
-    if run.plan.profile.open_model:
-        return None
-    holds = [stage for stage in climb if stage.from_level == stage.level]
-    return fit_usl([stage.level for stage in holds], [stage.goodput_per_s for stage in holds])
 
 
 def _worst_endpoint(requirement: Requirement, slices: Sequence[Slice]) -> str | None:

@@ -12,19 +12,41 @@ import zlib
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from loadproof.reports.html.data import chart_data, script_json
+from loadproof.reports.html.data import page_data, script_json
 from loadproof.reports.html.page import page
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from loadproof.model import Report
 
-_SCRIPTS = ("format.js", "tables.js", "figure.js", "timeline.js", "latency.js", "start.js")
+_SCRIPTS = (
+    "format.js",
+    "tables.js",
+    "figure.js",
+    "csv.js",
+    "answer.js",
+    "timeline.js",
+    "latency.js",
+    "start.js",
+)
 
 
 def write_html(report: Report, stream: TextIO) -> None:
     """Write the page. Without charts in the report (see `judge`), it has its tables only."""
+    said = {
+        "page": page(report),
+        "title": f"{report.verdict} · {report.name}",
+        "version": report.facts["versions"].get("loadproof", ""),
+        "made_from": report.run_file,
+    }
+    write_page("report.html.j2", said, page_data(report), stream)
+
+
+def write_page(template: str, said: Mapping[str, Any], data: Mapping[str, Any], stream: TextIO) -> None:
+    """Write a page of that template: what is `said` in words, and what its script draws."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -35,13 +57,12 @@ def write_html(report: Report, stream: TextIO) -> None:
         lstrip_blocks=True,
     )
     folder = files("loadproof.reports.html")
-    draws = report.charts is not None
-    template = environment.get_template("report.html.j2")
-    for part in template.stream(
-        page=page(report),
+    draws = data["course"] is not None or bool(data["pictures"])
+    for part in environment.get_template(template).stream(
+        **said,
         style=(folder / "style.css").read_text(encoding="utf-8"),
         script="\n".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS),
-        data=script_json(chart_data(report)) if draws else "null",
+        data=script_json(data) if draws else "null",
         plotly=_plotly() if draws else "",
     ):
         stream.write(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,7 +14,7 @@ from loadproof.model import EventKind, Unit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from loadproof.charts import Charts, EndpointCourse, GrowthCourse, ResourceCourse
+    from loadproof.charts import Charts, EndpointCourse, GrowthCourse, Layer, Picture, ResourceCourse
     from loadproof.model import Finding, Report
 
 _DIGITS = 4
@@ -21,6 +22,12 @@ _DIGITS = 4
 _HARMLESS = {"stage", EventKind.STAGE_STARTED, EventKind.LOAD_ENDED, EventKind.MONITOR_RECOVERED}
 _SLOPES = (Unit.SHARE_PER_HOUR, Unit.BYTES_PER_HOUR, Unit.PER_HOUR)
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def page_data(report: Report) -> dict[str, Any]:
+    """All that the script of a report's page draws."""
+    course = None if report.charts is None else chart_data(report)
+    return {"pictures": picture_data(report.pictures), "course": course}
 
 
 def chart_data(report: Report) -> dict[str, Any]:
@@ -50,6 +57,38 @@ def chart_data(report: Report) -> dict[str, Any]:
         "heat": _heat(charts),
         "limits": [limit for finding in report.findings if (limit := _limit(finding)) is not None],
     }  # fmt: skip
+
+
+def picture_data(pictures: Iterable[Picture]) -> list[dict[str, Any]]:
+    """The pictures of the answer, in their order."""
+    return [_picture(picture) for picture in pictures]
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    panels = [
+        {
+            "title": panel.title, "unit": panel.unit, "log": panel.log, "rows": panel.rows,
+            "range": picture.y_range(number),
+        }
+        for number, panel in enumerate(picture.panels)
+    ]  # fmt: skip
+    return {
+        "name": picture.name,
+        "title": picture.title,
+        "x": {
+            "title": picture.x_title, "unit": picture.x_unit, "log": picture.x_log, "names": picture.x_names,
+            "range": picture.x_range,
+        },
+        "panels": panels,
+        "layers": [_layer(layer) for layer in picture.layers],
+        "tints": [asdict(tint) for tint in picture.tints],
+        "rules": [asdict(rule) for rule in picture.rules],
+    }  # fmt: skip
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    """Where the values are stays as exact as it is: times of long runs have more digits than are seen."""
+    return {**asdict(layer), "y": _rounded(layer.y)}
 
 
 def script_json(data: object) -> Markup:

@@ -37,8 +37,9 @@ function legend(figure, entries, remarks = []) {
   box.replaceChildren(...entries.map((entry) => {
     const item = document.createElement("span");
     const line = document.createElement("i");
-    line.style.borderTopColor = colour(entry.colour);
-    line.style.borderTopStyle = entry.dash ? "dashed" : "solid";
+    line.className = entry.shape || "line";
+    line.style.color = `var(--${entry.colour})`;
+    if (entry.dash) line.style.borderTopStyle = "dashed";
     const value = document.createElement("b");
     item.append(...(entry.name ? [line, entry.name] : []), value);
     entry.value = value;
@@ -91,7 +92,7 @@ class TimeFigure {
     const high = all.length ? Math.max(...all) * (log ? 1.3 : 1.08) : 1;
     const low = log && all.length ? Math.min(...all) / 1.3 : 0;
     const top = high > low ? high : low + 1;
-    const values = log ? logTicks(low, top) : ticks(low, top, unit, this.plot.clientHeight > 180 ? 6 : 4);
+    const values = log ? logTicks(low, top) : distinct(ticks(low, top, unit, this.plot.clientHeight > 180 ? 6 : 4), unit);
     const along = ticks(from, to, "time", this.width / 70);
     const layout = {
       ...baseLayout(this.plot),
@@ -134,18 +135,24 @@ class TimeFigure {
       const x = event.clientX - this.plot.getBoundingClientRect().left - MARGIN.l;
       const [from, to] = this.course.range;
       const at = from + (x / this.width) * (to - from);
+      this.course.byKeys = false;
       this.course.point(x < 0 || x > this.width ? null : this.course.stepAt(at));
     });
-    this.plot.addEventListener("pointerleave", () => this.course.point(null));
+    // A moment that was chosen by keys stays, wherever the mouse goes away from.
+    this.plot.addEventListener("pointerleave", () => { if (!this.course.byKeys) this.course.point(null); });
     this.plot.addEventListener("keydown", (event) => {
       const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (!by) return;
       event.preventDefault();
+      this.course.byKeys = true;
       const from = this.course.at === null ? this.course.stepAt(this.course.range[0]) - by : this.course.at;
       this.course.point(Math.min(Math.max(from + by, 0), this.course.times.length - 1));
       this.course.say(this);
     });
-    this.plot.addEventListener("blur", () => this.course.point(null));
+    this.plot.addEventListener("blur", () => {
+      this.course.byKeys = false;
+      this.course.point(null);
+    });
   }
 
   // Show the values of one step of the time axis; null: of none.

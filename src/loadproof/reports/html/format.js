@@ -32,6 +32,11 @@ const FORMS = {
   "share": (value) => digits(value * 100) + "%",
   "B": (value) => scaled(value, 1024, BYTES),
   "B/s": (value) => scaled(value, 1024, BYTES) + "/s",
+  "time": clock,
+  "run": (value) => digits(value),
+  // Of a ratio what it is more or less than 1.
+  "ratio": (value) => (value > 1 ? "+" : value < 1 ? "−" : "") + digits(Math.abs(value - 1) * 100) + "%",
+  "users": (value) => Math.round(value).toLocaleString("en-US"),
   "cores": (value) => digits(value) + (Math.abs(value) === 1 ? " core" : " cores"),
 };
 
@@ -79,4 +84,11 @@ function logTicks(low, high) {
     }
   }
   return found;
+}
+
+// Every second of them until no two are written alike.
+function distinct(values, unit) {
+  let kept = values;
+  while (new Set(kept.map((value) => format(value, unit))).size < kept.length) kept = kept.filter((_, n) => n % 2 === 0);
+  return kept;
 }

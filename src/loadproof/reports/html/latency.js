@@ -50,6 +50,15 @@ function drawDistribution(figure, data, selected) {
 }
 
 class HeatFigure extends TimeFigure {
+  // Counts by their square root, so that single requests are seen beside thousands.
+  scale(most) {
+    const item = document.createElement("span");
+    const ramp = document.createElement("i");
+    ramp.className = "ramp";
+    item.append("1", ramp, `${digits(most)} requests`);
+    this.figure.querySelector(".legend").replaceChildren(item);
+  }
+
   draw() {
     const { heat } = this.course.data;
     const [from, to] = this.course.range;
@@ -70,6 +79,7 @@ class HeatFigure extends TimeFigure {
       `${clock(column * heat.step)}, ${duration(heat.edges[n])} to ${duration(heat.edges[n + 1])}: ${digits(count)} requests`)));
     const z = heat.rows.map((row) => row.map((count) => (count === null ? null : Math.sqrt(count))));
     this.series = [];
+    this.scale(Math.max(...heat.rows.flat().map((count) => count || 0)));
     Plotly.react(this.plot, [{
       type: "heatmap", x: Array.from({ length: columns + 1 }, (_, n) => n * heat.step), y: heat.edges, z, text,
       hovertemplate: "%{text}<extra></extra>", showscale: false, hoverongaps: false,

@@ -259,7 +259,8 @@ def _unknown(report: Report) -> list[str]:
 def _left_out(report: Report) -> Iterable[str]:
     charts = report.charts
     if charts is None:
-        yield "there are no charts: the load never started, or none were asked for"
+        if not report.pictures:
+            yield "there are no charts: the load never started, or none were asked for"
         return
     if charts.axis.step_s > 1:
         step = format_duration(charts.axis.step_s)

@@ -2,7 +2,12 @@
 // Puts the page together: theme, tables, then the charts once Plotly is unpacked.
 
 const $ = (id) => document.getElementById(id);
-let redraw = () => {};
+const drawings = [];
+
+// All charts again, in other colours or another width.
+function redraw() {
+  for (const draw of drawings) draw();
+}
 
 function theme() {
   const button = $("theme");
@@ -150,22 +155,28 @@ function charts(data) {
   const distribution = () => drawDistribution(by("distribution"), data, course.selected ? course.endpoint.name : "");
   if (data.distributions.length) distribution();
   else by("distribution").hidden = true;
-  redraw = () => {
-    course.redraw();
-    if (data.distributions.length) distribution();
-  };
-  let width = innerWidth;
-  addEventListener("resize", () => {
-    if (innerWidth !== width) { width = innerWidth; redraw(); }
+  drawings.push(() => course.redraw());
+  if (data.distributions.length) drawings.push(distribution);
+}
+
+function answers(pictures) {
+  const places = document.querySelectorAll("[data-picture]");
+  pictures.forEach((picture, n) => {
+    const answer = new AnswerFigure(places[n], picture);
+    csvLink(places[n], picture.name, () => answer.rows());
+    drawings.push(() => answer.draw());
+    answer.draw();
   });
-  document.documentElement.dataset.charts = "drawn";
 }
 
 async function start() {
   theme();
   tables();
   const data = JSON.parse($("data").textContent);
-  if (!data) return;
+  if (!data) {
+    document.documentElement.dataset.charts = "none";
+    return;
+  }
   try {
     await unpackPlotly();
   } catch (error) {
@@ -174,7 +185,13 @@ async function start() {
     said.hidden = false;
     return;
   }
-  charts(data);
+  answers(data.pictures);
+  if (data.course) charts(data.course);
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth !== width) { width = innerWidth; redraw(); }
+  });
+  document.documentElement.dataset.charts = "drawn";
 }
 
 start();

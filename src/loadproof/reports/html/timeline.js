@@ -9,6 +9,7 @@ class Course {
     this.whole = [0, data.axis.length];
     this.range = this.whole;
     this.at = null;
+    this.byKeys = false;
     this.figures = [];
     this.selected = 0;
   }
@@ -18,7 +19,14 @@ class Course {
   add(figure, content) {
     const added = new TimeFigure(figure, this, content);
     this.figures.push(added);
+    csvLink(figure, figure.querySelector("h3").textContent, () => this.rows(content()));
     added.draw();
+  }
+
+  // A chart's series side by side, one row for each step of the axis.
+  rows({ series, unit }) {
+    const head = ["seconds since the load began", ...series.map((s) => [s.name || "value", unit].filter(Boolean).join(" in "))];
+    return [head, ...this.times.map((time, n) => [time, ...series.map((s) => s.values[n])])];
   }
 
   redraw() {

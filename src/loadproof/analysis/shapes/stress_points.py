@@ -1,0 +1,69 @@
+"""Load and what it brought, point by point, of a climbing load; and the lines fitted through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from loadproof.analysis.shapes.broken_stick import BrokenStick, fit_broken_stick
+from loadproof.analysis.shapes.usl import Usl, fit_usl
+from loadproof.analysis.window.windows import load_span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.analysis.shapes.stress import Stage
+    from loadproof.model import Slice
+    from loadproof.runfile.reader import Run
+
+_BINS: Final = 60
+"""A ramp is cut into so many parts for the fit of throughput over load, if they are 5 s long at least."""
+_SHORTEST_BIN_S: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A load, and what it brought: of a whole hold, or of some seconds of a ramp."""
+
+    stage: Stage
+    load: float
+    goodput_per_s: float
+    slices: list[Slice]
+
+
+def points_of(run: Run, climb: Sequence[Stage]) -> list[Point]:
+    """One point for each hold, several for a ramp."""
+    span = load_span(run)
+    assert span is not None  # noqa: S101  # there are stages
+    points = []
+    for stage in climb:
+        ordered = sorted(stage.seconds)
+        if stage.from_level == stage.level:
+            points.append(Point(stage, stage.level, stage.goodput_per_s, stage.slices))
+            continue
+        by_second: dict[int, list[Slice]] = {second: [] for second in ordered}
+        for part in stage.slices:
+            by_second[part.second].append(part)
+        size = max(_SHORTEST_BIN_S, len(ordered) * len(climb) // _BINS)
+        profile = run.plan.played_profile
+        for at in range(0, len(ordered) - size + 1, size):
+            chosen = ordered[at : at + size]
+            slices = [part for second in chosen for part in by_second[second]]
+            good = sum(part.requests - part.failed for part in slices)
+            load = profile.level_at((chosen[0] + chosen[-1] + 1) / 2 - span[0])
+            points.append(Point(stage, load, good / size, slices))
+    return points
+
+
+def stick_of(run: Run, climb: Sequence[Stage]) -> BrokenStick | None:
+    """The line through load and goodput, broken where throughput stops following; None without a break."""
+    points = points_of(run, climb)
+    return fit_broken_stick([point.load for point in points], [point.goodput_per_s for point in points])
+
+
+def usl_of(run: Run, climb: Sequence[Stage]) -> Usl | None:
+    """Only for holds of users: within ramps nothing is steady, and arrivals are not concurrency."""
+    if run.plan.profile.open_model:
+        return None
+    holds = [stage for stage in climb if stage.from_level == stage.level]
+    return fit_usl([stage.level for stage in holds], [stage.goodput_per_s for stage in holds])

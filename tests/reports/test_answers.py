@@ -1,0 +1,106 @@
+"""Pages of every kind of answer in a real browser: drawn, quiet, readable by all, in a narrow window too."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from loadproof.analysis.judge import judge
+from loadproof.plan.capacity import CapacityGoal
+from tests.analysis.searches import Searched, sharp
+from tests.analysis.test_soak import LEAK, soak
+from tests.analysis.test_spike import queue
+from tests.analysis.test_stress import limited, steps, stressed
+from tests.reports.pages import Opened, chromium, html
+from tests.reports.some_of_everything import busy_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    from loadproof.model import Report
+
+GRAVE = ("serious", "critical")
+REPORTS: dict[str, Callable[[], Report]] = {
+    "requirement": busy_report,
+    "capacity": lambda: judge(
+        Searched(sharp(100), CapacityGoal(least=10, greatest=1000)).search(), draw=True
+    ),
+    "stress": lambda: judge(stressed(steps(10, 20, 30, 40, 50, 60, 20), limited(90)), draw=True),
+    "spike": lambda: judge(queue(), draw=True),
+    "soak": lambda: judge(soak(LEAK, "memory_growth: <10%/h"), draw=True),
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module", params=REPORTS)
+def opened(
+    browser: Browser, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Opened]:
+    """One page for all tests of a kind."""
+    file = tmp_path_factory.mktemp("page") / f"{request.param}.html"
+    file.write_text(html(REPORTS[request.param]()), encoding="utf-8")
+    page = browser.new_page()
+    yield Opened(page, file)
+    page.close()
+
+
+def grave_faults(page: Page) -> list[str]:
+    """What axe-core finds serious or worse, each with an element."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{fault['id']}: {node['html'][:120]}: {node['failureSummary'][:200]}"
+        for fault in found
+        if fault["impact"] in GRAVE
+        for node in fault["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_grave_fault_of_accessibility(opened: Opened, theme: str) -> None:
+    opened.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+    assert grave_faults(opened.page) == []
+
+
+def test_the_answer_stands_right_below_the_headline(opened: Opened) -> None:
+    """Drawn, with a name for each thing in it; nothing was asked for elsewhere, nothing was complained of."""
+    figure = opened.page.locator("#verdict h1 + figure")
+    assert figure.locator(".main-svg").count() > 0
+    assert figure.locator(".scatterlayer .trace").count() > 0
+    assert figure.locator(".legend span").count() > 0
+    assert opened.complaints == []
+
+
+@pytest.mark.parametrize("width", [390, 900])
+def test_nothing_is_wider_than_the_window(opened: Opened, width: int) -> None:
+    opened.page.set_viewport_size({"width": width, "height": 800})
+    frames = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    opened.page.evaluate(frames)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    plot = opened.page.locator("#verdict figure .plot")
+    assert plot.evaluate("plot => plot.layout.width === plot.clientWidth")
+
+
+def test_values_of_a_chart_as_csv(opened: Opened, tmp_path: Path) -> None:
+    """As many rows as points, from the page itself."""
+    points = opened.page.locator("#verdict figure .plot").evaluate(
+        "plot => plot.data.reduce((sum, trace) => sum + trace.x.length, 0)"
+    )
+    with opened.page.expect_download() as waited:
+        opened.page.locator("#verdict figure .csv").click()
+    file = tmp_path / "chart.csv"
+    waited.value.save_as(file)
+    head, *rows = csv.reader(file.read_text(encoding="utf-8").splitlines())
+    assert head[1:4] == ["panel", "series", "value"]
+    assert len(rows) == points
+    assert opened.complaints == []

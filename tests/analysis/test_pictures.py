@@ -9,8 +9,7 @@ import pytest
 
 from loadproof.analysis.judge import judge
 from loadproof.charts import Layer, Picture, Rule, Shape, Tint
-from loadproof.model import EventKind, Profile, ProfileKind, Stage
-from loadproof.plan.capacity import CapacityGoal
+from loadproof.model import CapacityGoal, EventKind, Profile, ProfileKind, Stage
 from tests.analysis.searches import Searched, Second, sharp
 from tests.analysis.test_soak import LEAK, LEVEL, MIB, soak
 from tests.analysis.test_spike import BEFORE_S, DRAIN_S, SPIKE_S, queue

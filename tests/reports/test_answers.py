@@ -6,10 +6,9 @@ import csv
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from loadproof.analysis.judge import judge
-from loadproof.plan.capacity import CapacityGoal
+from loadproof.model import CapacityGoal
 from tests.analysis.searches import Searched, sharp
 from tests.analysis.test_soak import LEAK, soak
 from tests.analysis.test_spike import queue
@@ -57,6 +56,8 @@ def opened(
 
 def grave_faults(page: Page) -> list[str]:
     """What axe-core finds serious or worse, each with an element."""
+    from axe_playwright_python.sync_playwright import Axe
+
     found = Axe().run(page).response["violations"]
     return [
         f"{fault['id']}: {node['html'][:120]}: {node['failureSummary'][:200]}"

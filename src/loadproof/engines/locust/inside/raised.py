@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import traceback
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from locust import TaskSet, User, events
@@ -76,8 +77,10 @@ class Raised:
     def install(self) -> None:
         """Listen, from before the locustfile is imported."""
         events.user_error.add_listener(self._on_user_error)
-        for kind in (TaskSet, DefaultTaskSet):
-            kind.execute_task = self._counted(kind.execute_task)  # type: ignore[method-assign]
+        TaskSet.execute_task = self._counted(TaskSet.execute_task, of_user=False)  # type: ignore[method-assign]
+        DefaultTaskSet.execute_task = self._counted(  # type: ignore[method-assign]
+            DefaultTaskSet.execute_task, of_user=True
+        )
         User.start = self._watched(User.start)  # type: ignore[method-assign]
         for name in (None, "locust", "locust.main", "locust.runners"):
             logging.getLogger(name).addFilter(self._hear)
@@ -123,14 +126,20 @@ class Raised:
 
     # --- where they come from ------------------------------------------------------------------------
 
-    def _counted(self, execute: Any) -> Any:
+    def _counted(self, execute: Any, *, of_user: bool) -> Any:
+        """`execute`, counted. A plain function is called at once, as Locust does after asking what it is."""
+
         @functools.wraps(execute)
         def counted(taskset: Any, task: Any) -> None:
-            if isinstance(task, type):
+            kind = type(task)
+            if kind is not FunctionType and isinstance(task, type):
                 execute(taskset, task)  # a TaskSet, whose tasks come here one by one
                 return
             try:
-                execute(taskset, task)
+                if kind is FunctionType:
+                    task(taskset.user if of_user else taskset)
+                else:
+                    execute(taskset, task)
             except CONTROL:
                 self._played += 1
                 raise

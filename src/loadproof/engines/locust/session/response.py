@@ -6,7 +6,7 @@ import json as stdlib_json
 from datetime import timedelta
 from http.client import parse_headers
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from requests import compat
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
@@ -86,7 +86,15 @@ class LazyResponse(CountedResponse):
 
 
 class CaughtResponse(LazyResponse):
-    """What a call with `catch_response=True` returns: a class of its own, since only it may be abandoned."""
+    """What a call with `catch_response=True` returns: a class of its own, since only it may be abandoned.
+
+    In its block it is like any other, and the finalizer of this class, which costs time, is not called.
+    """
+
+    def __enter__(self) -> Self:
+        self._entered = True
+        self.__class__ = LazyResponse  # type: ignore[assignment]  # which has the same layout
+        return self
 
 
 def _headers(sent: Sent) -> CaseInsensitiveDict[str]:

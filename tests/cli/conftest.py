@@ -74,6 +74,7 @@ class Shell:
     folder: Path
     stub: StubServer
     env: dict[str, str] = field(default_factory=dict)
+    python: str = sys.executable
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "loadproof", *args]

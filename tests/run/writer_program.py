@@ -1,12 +1,13 @@
 """Writes a run for ever: it is killed by the test that starts it, or stopped by a full disk.
 
-    python -m tests.run.writer_program FILE [ROWS_PER_COMMIT]
+    python -m tests.run.writer_program FILE ROWS_PER_COMMIT [COMMITS]
 
 After each commit it prints how many there are, so that the test knows what was acknowledged.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
@@ -24,10 +25,13 @@ def main() -> int:
     try:
         writer = RunWriter(Path(sys.argv[1]), {**run_facts(plan(required(0.5))), "writer": own})
         second = 0
-        while True:
+        while second < (int(sys.argv[3]) if len(sys.argv) > 3 else math.inf):
             writer.commit(batch(second, requests=int(sys.argv[2])), START + second + 1.0)
             second += 1
             print(second, flush=True)
+            for said in writer.moves():
+                print(said, file=sys.stderr)
+        return 0
     except RunFileError as error:
         print(error, file=sys.stderr)
         return 3

@@ -280,6 +280,7 @@ _NOTED = (
     EventKind.INTERRUPTED,
     EventKind.STOPPED_EARLY,
     EventKind.CLOCK_SET,
+    EventKind.RUN_FILE_MOVED,
     EventKind.WORKER_REFUSED,
     EventKind.SESSION_FALLBACK,
     EventKind.IMPORTED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -67,7 +68,7 @@ def command(
         plan = plans[target]
         turns[side] = Turn(plan, start, (ready or _first_target(plan)) if start else None, timeout_s)
     name = turns["base"].plan.name
-    place = folder or _FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    place = folder or _new_folder(name)
     try:
         tell = (lambda _text: None) if quiet else typer.echo
         compared = take_turns(turns, rounds, settings, place, tell)
@@ -77,6 +78,19 @@ def command(
     code = c.show_comparison(compared, name, str(place), outputs)
     typer.echo(f"  runs      {place}")
     return code
+
+
+def _new_folder(name: str) -> Path:
+    """One of its own, also where two comparisons begin in one second."""
+    stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    for number in itertools.count(1):
+        folder = _FOLDER / (stamp if number == 1 else f"{stamp}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError
 
 
 def _check_sides(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from loadproof.cli import options as o
 from loadproof.cli.output import Outputs, finish, with_outputs
 from loadproof.cli.scenario import with_request
+from loadproof.cli.streams import live_console
 from loadproof.live.live import QuietView, View
 from loadproof.live.trial_view import TrialBoard, trial_view
 from loadproof.pipeline.searching import search
@@ -92,7 +92,4 @@ def _decision(board: TrialBoard) -> SearchDecision:
 
 
 def _choose_view(board: TrialBoard, *, quiet: bool) -> View:
-    console = Console(highlight=False)
-    if quiet:
-        return QuietView()
-    return trial_view(console, board)
+    return QuietView() if quiet else trial_view(live_console(), board)

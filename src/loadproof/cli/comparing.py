@@ -8,9 +8,9 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loadproof.cli.output import Outputs, write_outputs
+from loadproof.cli.output import Outputs, say_unwritten, write_outputs
 from loadproof.cli.scenario import options_of
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.plan import ComparisonRequest
 
 if TYPE_CHECKING:
@@ -48,16 +48,16 @@ def show_comparison(compared: Compared, name: str, folder: str, outputs: Outputs
     from loadproof.reports.comparison_json import write_comparison_json
 
     comparison = compared.comparison
+    complete = True
     if outputs.json is not None:
         try:
-            outputs.json.parent.mkdir(parents=True, exist_ok=True)
             with outputs.json.open("w", encoding="utf-8") as stream:
                 write_comparison_json(comparison, stream)
         except OSError as error:
-            raise ConfigError(
-                Problem(f"cannot write the comparison: {error.strerror}", str(outputs.json))
-            ) from error
+            message = f"cannot write the comparison: {error.strerror}"
+            say_unwritten(ConfigError(Problem(message, str(outputs.json))))
+            complete = False
     write_comparison(comparison, sys.stdout)
     report = comparison_report(comparison, name, compared.runs, folder)
-    write_outputs(report, replace(outputs, json=None))
-    return int(comparison.exit_code)
+    complete = write_outputs(report, replace(outputs, json=None)) and complete
+    return int(comparison.exit_code if complete or not outputs.strict else ExitCode.CRASH)

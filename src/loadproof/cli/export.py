@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadproof.cli.importing import reading_bar
+from loadproof.cli.streams import plain_output
 from loadproof.errors import ConfigError, Problem
 from loadproof.exports import EXPORTS, TABLES
 from loadproof.pipeline.judging import open_any
@@ -52,12 +53,15 @@ def command(
 def _write(export: Export, run: Run, table: str, output: Path | None) -> None:
     try:
         if output is None:
-            notes = export.write(run, table, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            stream = plain_output()
+            notes = export.write(run, table, stream)
+            stream.flush()
         else:
             output.parent.mkdir(parents=True, exist_ok=True)
             with output.open("wb") as stream:
                 notes = export.write(run, table, stream)
+    except BrokenPipeError:
+        return  # its reader had enough, as `head` has
     except OSError as error:
         raise ConfigError(
             Problem(f"cannot write the export: {error.strerror}", str(output or "-"))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadproof.errors import ConfigError, Problem
-from loadproof.pipeline.outputs import write_report
+from loadproof.errors import ConfigError, ExitCode, Problem
+from loadproof.pipeline.outputs import check_places, write_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,8 @@ class Outputs:
     github: bool = False
     others: tuple[tuple[str, Path], ...] = ()
     """Further reporters by name."""
+    strict: bool = False
+    """Whether a file that could not be written is the exit code, too."""
 
     @property
     def draws(self) -> bool:
@@ -44,7 +46,7 @@ class Outputs:
         return {kind: path for kind, path in given.items() if path is not None} | dict(self.others)
 
     def check(self) -> None:
-        """Raises ConfigError when a form is unknown, or two reports would go to one file."""
+        """Raises ConfigError: a form is unknown, two reports would go to one file, one cannot be written."""
         from loadproof.reports import reporter
 
         for kind, _ in self.others:
@@ -53,6 +55,7 @@ class Outputs:
         twice = sorted({str(path) for path in paths if paths.count(path) > 1})
         if twice:
             raise ConfigError(*(Problem("two reports would be written to one file", path) for path in twice))
+        check_places(self.files().values())
 
 
 def with_outputs(verb: Callable[..., int]) -> Callable[..., int]:
@@ -91,8 +94,15 @@ def _outputs(
         list[str] | None,
         typer.Option("--report", help="NAME=FILE: write it there in a form of another package."),
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict-outputs", help="Exit with 1 when a report could not be written after the load."
+        ),
+    ] = False,
 ) -> Outputs:
-    return Outputs(html_file, junit_file, markdown_file, json_file, github, tuple(map(_other, others or ())))
+    named = tuple(map(_other, others or ()))
+    return Outputs(html_file, junit_file, markdown_file, json_file, github, named, strict)
 
 
 def _other(text: str) -> tuple[str, Path]:
@@ -102,22 +112,42 @@ def _other(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def finish(report: Report, outputs: Outputs) -> int:
-    """Print the verdict, write the files that were asked for; returns the exit code."""
+def finish(report: Report, outputs: Outputs, *, complete: bool = True) -> int:
+    """Print the verdict, write the files that were asked for; returns the exit code.
+
+    `complete` is False when a file could not be written before.
+    """
     from loadproof.analysis.judge import exit_code
     from loadproof.reports import REPORTERS
 
     REPORTERS["terminal"](report, sys.stdout)
-    write_outputs(report, outputs)
-    return int(exit_code(report))
+    complete = write_outputs(report, outputs) and complete
+    return int(exit_code(report)) if complete or not outputs.strict else int(ExitCode.CRASH)
 
 
-def write_outputs(report: Report, outputs: Outputs) -> None:
-    """Write every report that was asked for. Raises ConfigError when a file cannot be written."""
+def write_outputs(report: Report, outputs: Outputs) -> bool:
+    """Write every report that was asked for; False when one could not be, which is told."""
+    complete = True
     for kind, path in outputs.files().items():
-        write_report(report, path, kind)
+        complete = _written(functools.partial(write_report, report, path, kind)) and complete
     if outputs.github:
-        _write_github(report)
+        complete = _written(lambda: _write_github(report)) and complete
+    return complete
+
+
+def _written(write: Callable[[], None]) -> bool:
+    try:
+        write()
+    except ConfigError as error:
+        say_unwritten(error)
+        return False
+    return True
+
+
+def say_unwritten(error: ConfigError) -> None:
+    """On standard error; the verdict and its exit code stand, whatever became of a report."""
+    for problem in error.problems:
+        typer.echo(f"warning: {problem.where}: {problem.message}; the verdict stands", err=True)
 
 
 def _write_github(report: Report) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from loadproof.cli import options as o
 from loadproof.cli.output import Outputs, with_outputs, write_outputs
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.pipeline.outputs import write_habits, write_report
 from loadproof.plan.requirements import read_requirements
 from loadproof.runfile.reader import read_run
@@ -45,10 +45,11 @@ def command(
     other = read_requirements(requirements) if requirements else None
     asked = bool(outputs.files()) or outputs.github or csv is not None or summary_export is not None
     report = judge(run, other, draw=outputs.draws or not asked)
-    write_outputs(report, outputs)
+    written = write_outputs(report, outputs)
     write_habits(run, csv, summary_export)
     if not asked:
         beside = run_file.with_suffix(".html")
         write_report(report, beside)
         typer.echo(beside)
-    return 0
+    # Writing is what was asked for here: no verdict could be lost by it.
+    return int(ExitCode.USAGE if not written else ExitCode.PASS)

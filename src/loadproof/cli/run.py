@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
 from loadproof.cli import options as o
 from loadproof.cli.check import mention_advice
-from loadproof.cli.output import Outputs, finish, with_outputs
+from loadproof.cli.output import Outputs, finish, say_unwritten, with_outputs
 from loadproof.cli.scenario import with_request
+from loadproof.cli.streams import live_console
 from loadproof.live.live import QuietView, View, run_view
 from loadproof.model import Slice
 from loadproof.pipeline.running import run
@@ -19,6 +19,7 @@ from loadproof.plan import RunRequest
 from loadproof.plan.expressions import stated_by_thresholds
 
 if TYPE_CHECKING:
+    from loadproof.errors import ConfigError
     from loadproof.model import Plan, Requirement, Verdict
     from loadproof.run.progress import Progress
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 @with_outputs
 def command(request: RunRequest, quiet: o.Quiet = False, *, outputs: Outputs) -> int:
     """Drive a scenario against a service and answer with a verdict."""
-    return finish(run(request, Screen(quiet=quiet), draw=outputs.draws), outputs)
+    screen = Screen(quiet=quiet)
+    report = run(request, screen, draw=outputs.draws)
+    return finish(report, outputs, complete=not screen.failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,13 @@ class Screen:
     """Follows a run: live in a terminal, lines elsewhere, nothing when asked for quiet."""
 
     quiet: bool
+    failed: list[ConfigError] = field(default_factory=list)
+    """What could not be written after the load."""
+
+    def unwritten(self, error: ConfigError) -> None:
+        """Say it; the verdict stands."""
+        self.failed.append(error)
+        say_unwritten(error)
 
     def planned(self, plan: Plan) -> None:
         """Say that there is advice."""
@@ -49,7 +59,7 @@ class Screen:
         """Of requirements, as far as they can be known by now."""
         if self.quiet:
             return QuietView()
-        return run_view(Console(highlight=False), lambda progress: requirement_states(plan, progress))
+        return run_view(live_console(), lambda progress: requirement_states(plan, progress))
 
 
 def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement, Verdict, str]]:

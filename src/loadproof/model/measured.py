@@ -176,6 +176,8 @@ class EventKind(StrEnum):
     DROPPED = "requests dropped"
     STOPPED_EARLY = "stopped early"
     CLOCK_SET = "clock set"
+    RUN_FILE_MOVED = "run file moved"
+    """It was deleted, replaced or cut during the run, or its disk refused: what became of it."""
     SESSION_FALLBACK = "session fell back"
     TARGET_REFUSED = "target refused"
     """The scenario reached for a host that may not be loaded: the load ends."""

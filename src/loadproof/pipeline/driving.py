@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -24,8 +25,7 @@ from loadproof.runfile import RUNS_FOLDER
 from loadproof.runfile.fingerprint import scenario_fingerprint
 from loadproof.runfile.host import host_facts
 from loadproof.runfile.provenance import git_facts, scenario_sha256
-from loadproof.runfile.reader import read_run
-from loadproof.runfile.writer import RunWriter
+from loadproof.runfile.writer import Batch, RunFileExistsError, RunWriter
 from loadproof.version import __version__
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ def drive(
     selection = select(plan)
     live.open()
     started_at_s = clock.now()
-    path = run_file or RUNS_FOLDER / f"{_stamp(started_at_s)}-{plan.name}.db"
-    writer = RunWriter(path, _facts(plan, engine, selection, started_at_s))
+    writer = _writer(run_file, plan, _facts(plan, engine, selection, started_at_s))
     early = EarlyStop(plan, StopOn(plan.options.stop_on)) if plan.options.stop_on else None
     heard = observers if early is None else (*observers, early)
     conductor = Conductor(plan, engine, writer, clock, selection.watches, heard)
@@ -89,11 +88,31 @@ def drive(
     finally:
         live.close()
     writer.finish({"outcome": outcome, "ended_at_s": clock.now()})
-    run = read_run(path)
+    _tell_moves(writer, clock.now())
+    run = writer.read()
     report = judge(run, further=further(run) if further else (), draw=draw)
     writer.save_findings(report.verdict, report.findings)
     writer.close()
     return report
+
+
+def _tell_moves(writer: RunWriter, now_s: float) -> None:
+    """What happened to the run file in the last second, as an event of the run."""
+    told = [Event(now_s, EventKind.RUN_FILE_MOVED, said) for said in writer.moves()]
+    writer.commit(Batch(events=told), now_s)
+
+
+def _writer(run_file: Path | None, plan: Plan, facts: dict[str, object]) -> RunWriter:
+    """Of a new run file; without a name, of the first that is free: runs may start in the same second."""
+    if run_file is not None:
+        return RunWriter(run_file, facts)
+    name = f"{_stamp(float(str(facts['started_at_s'])))}-{plan.name}"
+    for number in itertools.count(2):
+        try:
+            return RunWriter(RUNS_FOLDER / f"{name}.db", facts)
+        except RunFileExistsError:
+            name = f"{name.removesuffix(f'-{number - 1}')}-{number}"
+    raise AssertionError
 
 
 def _play(conductor: Conductor, view: View, live: LiveOutputs, early: EarlyStop | None) -> Outcome:
@@ -130,8 +149,10 @@ def _signals_kept() -> Iterator[None]:
 async def _conduct(conductor: Conductor, view: View, live: LiveOutputs, early: EarlyStop | None) -> Outcome:
     if threading.current_thread() is threading.main_thread():
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, conductor.stop)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has set it
+            loop.add_signal_handler(signal.SIGHUP, conductor.hang_up)
     if live.url:
         conductor.event(Event(conductor.now(), EventKind.WATCHING, f"live figures at {live.url}"))
 

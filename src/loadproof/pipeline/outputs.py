@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +13,42 @@ from loadproof.engines import OWN_FILES
 from loadproof.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from loadproof.model import Plan, Report
     from loadproof.plan import RunRequest
     from loadproof.runfile.reader import Run
+
+
+def check_places(paths: Iterable[str | Path]) -> None:
+    """Make the folders of files that will be written after the load, and try to write there.
+
+    Raises ConfigError with each place that takes no file: told now, and not after an hour of load.
+    """
+    problems = []
+    for path in map(Path, paths):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if path.exists():
+                if not os.access(path, os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                continue
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+        except OSError as error:
+            problems.append(
+                Problem(f"no file can be written here: {error.strerror}", str(path), "name another place")
+            )
+    if problems:
+        raise ConfigError(*problems)
+
+
+def places(request: RunRequest) -> list[str | Path]:
+    """The files that a run itself leaves, beside its run file."""
+    csv = [] if request.csv is None else [f"{request.csv}_stats.csv"]
+    return [*csv, *(path for path in (request.summary_export, request.html) if path is not None)]
 
 
 def write_report(report: Report, path: str | Path, kind: str = "html", *, append: bool = False) -> None:

@@ -36,6 +36,9 @@ class Show(Protocol):
     def view(self, plan: Plan, /) -> View:
         """What shows the load while it runs."""
 
+    def unwritten(self, error: ConfigError, /) -> None:
+        """A file that was asked for could not be written after the load."""
+
 
 class NoShow:
     """Nobody."""
@@ -50,6 +53,10 @@ class NoShow:
         """One that shows nothing."""
         return QuietView()
 
+    def unwritten(self, error: ConfigError) -> None:
+        """Nobody would be told else; the run file has the verdict."""
+        raise error
+
 
 def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) -> Report:
     """Plan, drive, judge; `show` follows it, and with `draw` the report has charts.
@@ -63,7 +70,7 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     # Imported by now, while the engine looked at the scenario.
     from loadproof.live.outputs import LiveOutputs
     from loadproof.pipeline.driving import drive
-    from loadproof.pipeline.outputs import with_own_files, write_own_files, write_report
+    from loadproof.pipeline.outputs import check_places, places, with_own_files, write_own_files, write_report
     from loadproof.run.calibration import rate_warning
 
     show.planned(plan)
@@ -78,6 +85,7 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     warning = rate_warning(plan, engine)
     if warning:
         show.warning(warning)
+    check_places(places(request))
     check_targets(plan)
     plan = with_own_files(plan, request)
     report = drive(
@@ -89,9 +97,15 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
         further=further,
         draw=draw or request.html is not None,
     )
-    write_own_files(plan, request, Path(report.run_file))
-    if request.html is not None:
-        write_report(report, request.html)
+    try:
+        write_own_files(plan, request, Path(report.run_file))
+    except ConfigError as error:
+        show.unwritten(error)
+    try:
+        if request.html is not None:
+            write_report(report, request.html)
+    except ConfigError as error:
+        show.unwritten(error)
     return report
 
 

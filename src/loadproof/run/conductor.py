@@ -125,6 +125,11 @@ class Conductor:
             self.event(Event(self.now(), EventKind.INTERRUPTED, "interrupted: the load ends"))
         self._engine.stop()
 
+    def hang_up(self) -> None:
+        """The terminal was closed: its kernel and its shell may both say so, and mean one gentle end."""
+        if not self._stops:
+            self.stop()
+
     def stop_early(self, why: str) -> None:
         """Ask the engine to end gently, because the verdict is certain; asking again does nothing."""
         if self._stopped_early or self._stops or self.progress.load_ended_s is not None:
@@ -221,6 +226,8 @@ class Conductor:
             self._watch_the_wall_clock()
             # In a thread: a slow disk must not stop the reading of the engine's pipe.
             await asyncio.shield(loop.run_in_executor(disk, self._commit, self._taken()))
+            for said in self._writer.moves():
+                self.event(Event(self.now(), EventKind.RUN_FILE_MOVED, said))
             self._hold_production_cap()
             try:
                 if self._broken is None:

@@ -87,21 +87,31 @@ def read_run(path: Path) -> Run:
         RunFileError: it is missing, not a run file, of a newer Loadproof, or damaged.
     """
     with _open(path, verify=True) as db:
-        try:
-            facts = _known_facts(db, path)
-            slices = _slices(db)
-            return Run(
-                path=path,
-                facts=facts,
-                plan=plan_from_json(facts["plan"], TRAITS),
-                slices=tuple(part for part in slices if not part.endpoint.beside),
-                beside=tuple(part for part in slices if part.endpoint.beside),
-                readings=tuple(_readings(db)),
-                events=tuple(_events(db)),
-                findings=tuple(_findings(db)),
-            )
-        except (sqlite3.DatabaseError, ValueError, KeyError) as error:
-            raise _damaged(path, str(error)) from error
+        return _read(db, path)
+
+
+def read_open(db: sqlite3.Connection, path: Path) -> Run:
+    """The same through a connection that is open, for a run without a file. Raises RunFileError."""
+    _verify(db, path)
+    return _read(db, path)
+
+
+def _read(db: sqlite3.Connection, path: Path) -> Run:
+    try:
+        facts = _known_facts(db, path)
+        slices = _slices(db)
+        return Run(
+            path=path,
+            facts=facts,
+            plan=plan_from_json(facts["plan"], TRAITS),
+            slices=tuple(part for part in slices if not part.endpoint.beside),
+            beside=tuple(part for part in slices if part.endpoint.beside),
+            readings=tuple(_readings(db)),
+            events=tuple(_events(db)),
+            findings=tuple(_findings(db)),
+        )
+    except (sqlite3.DatabaseError, ValueError, KeyError) as error:
+        raise _damaged(path, str(error)) from error
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from loadproof.errors import Problem, RunFileError
 from loadproof.model.finding_json import evidence_to_json
-from loadproof.runfile import schema
+from loadproof.runfile import rescue, schema
 from loadproof.runfile.checksum import Checksum, with_checksum
+from loadproof.runfile.reader import read_open, read_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from loadproof.model import Event, Finding, Reading, Slice, Verdict
+    from loadproof.runfile.reader import Run
 
 
 @dataclass(slots=True)
@@ -36,9 +38,16 @@ class Batch:
         return bool(self.slices or self.readings or self.events)
 
 
-class RunWriter:
-    """Creates the file; every method raises RunFileError when the disk refuses.
+class RunFileExistsError(RunFileError):
+    """There is a run file of this name."""
 
+
+class RunWriter:
+    """Creates the file; the constructor raises RunFileError when there can be none.
+
+    A file that is deleted, replaced or cut while it is written, or whose disk refuses, is left: all that can
+    still be read through the open connection goes to another file beside it (else to the folder for temporary
+    files, else to memory), and the writing goes on there. Only when that is refused, too, methods raise.
     Not bound to a thread, but used by one at a time.
     """
 
@@ -48,6 +57,7 @@ class RunWriter:
         self._series_ids: dict[tuple[str, str], int] = {}
         self._commits = 0
         self._closed = False
+        self._moves: list[str] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # "x" refuses an existing file: a run is never written over.
@@ -62,16 +72,15 @@ class RunWriter:
                     )
                 ) from None
             hint = "choose another name with --run-file, or remove it first"
-            raise RunFileError(Problem("this run file exists already", str(path), hint)) from None
+            raise RunFileExistsError(Problem("this run file exists already", str(path), hint)) from None
         except OSError as error:
             message = f"cannot create the run file: {error.strerror}"
             raise RunFileError(Problem(message, str(path), "name another place with --run-file")) from error
         with self._disk():
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db = rescue.connect(path)
             schema.create(self._db)
             self._write(lambda: self._put_facts({**facts, "state": "RUNNING"}))
+        self._place = rescue.Place(path)
 
     def commit(self, batch: Batch, time_s: float) -> None:
         """Write what one second brought, in one transaction, with a checksum over its rows."""
@@ -87,15 +96,26 @@ class RunWriter:
             row = (commit_id, time_s, crc.rows, crc.value)
             self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", row)
 
-        with self._disk():
-            self._write(insert)
+        self._keep(insert)
         self._commits += 1
 
     def finish(self, facts: dict[str, Any]) -> None:
         """Write the end of the run: its outcome and its end time."""
+        if not self._place.on_disk:
+            self._move("at the end of the run")
         with self._disk():
             self._db.execute("PRAGMA synchronous = FULL")
-            self._write(lambda: self._put_facts({**facts, "state": "FINISHED"}))
+        self._keep(lambda: self._put_facts({**facts, "state": "FINISHED"}))
+
+    def read(self) -> Run:
+        """What was written, as it is read again later. Raises RunFileError."""
+        self._keep(lambda: None)
+        return read_run(self.path) if self._place.on_disk else read_open(self._db, self.path)
+
+    def moves(self) -> list[str]:
+        """A sentence for each time that the file had to be left since the last call."""
+        moves, self._moves = self._moves, []
+        return moves
 
     def save_findings(self, verdict: Verdict, findings: Iterable[Finding]) -> None:
         """Keep what was found at the end of the run beside the evidence."""
@@ -109,8 +129,7 @@ class RunWriter:
                 )  # fmt: skip
                 self._db.execute("INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?)", with_checksum(row))
 
-        with self._disk():
-            self._write(insert)
+        self._keep(insert)
 
     def close(self) -> None:
         """Fold the log into the file, which then stands alone. Closing twice does nothing."""
@@ -130,6 +149,34 @@ class RunWriter:
         """Close what cannot be written any more; what was committed stays readable."""
         self._closed = True
         self._db.close()
+
+    def _keep(self, insert: Callable[[], None]) -> None:
+        """Write in one transaction, in another place when this one fails."""
+        refused = False
+        lost = self._place.lost()
+        if lost:
+            self._move(lost)
+        while True:
+            try:
+                with self._disk():
+                    self._write(insert)
+            except RunFileError as error:
+                if not self._place.on_disk:
+                    raise
+                # A second disk that refuses at once is as full as the first.
+                self._move(error.problems[0].message, memory=refused)
+                refused = True
+            else:
+                return
+
+    def _move(self, why: str, *, memory: bool = False) -> None:
+        """Go on elsewhere with all that was committed. Raises RunFileError when that is whole nowhere."""
+        with self._disk():
+            self._db, self._place = rescue.move(self._db, self._place, memory=memory)
+        self._endpoint_ids.clear()
+        self._series_ids.clear()
+        self._moves.append(f"{why}: {self._place.told}")
+        self.path = self._place.path
 
     def _write(self, insert: Callable[[], None]) -> None:
         """Everything that `insert` writes in one transaction, or nothing of it, whatever it raises."""

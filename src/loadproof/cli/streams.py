@@ -1,0 +1,113 @@
+"""Standard output and error that never end a command: closed, full, broken, stalled, the verdict is reached.
+
+A measurement may have run for hours when the reader of its output goes away (`| head -1`), its disk is full,
+or its terminal is closed. What cannot be written is lost; exit code, run file and reports are not.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import BinaryIO, TextIO
+
+    from _typeshed import ReadableBuffer
+    from rich.console import Console
+
+_CHUNK_BYTES = 512
+"""What a pipe that poll() calls writable takes without waiting (POSIX: PIPE_BUF is at least this)."""
+_PATIENCE_S = 0.2
+"""How long the live view waits for a reader that does not read: a second's commit must not wait for it."""
+
+
+class _Lasting(io.FileIO):
+    """A descriptor whose writes never raise; with `patience_s` they never wait longer either."""
+
+    def __init__(self, descriptor: int, patience_s: float | None = None) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+        self.lost: OSError | None = None
+        """Why nothing is written any more."""
+        self._patience_s = patience_s
+        self._stalled = False
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        part = memoryview(data).cast("B")
+        if self.lost is not None:
+            return len(part)
+        try:
+            if self._patience_s is not None:
+                if not self._writable(0.0 if self._stalled else self._patience_s):
+                    self._stalled = True
+                    return len(part)
+                self._stalled, part = False, part[:_CHUNK_BYTES]
+            while (written := super().write(part)) is None:
+                self._writable(None)  # somebody has made the descriptor non-blocking
+        except OSError as error:
+            self.lost = error
+            return len(part)
+        return written
+
+    def _writable(self, timeout_s: float | None) -> bool:
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLOUT)
+        return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
+
+
+def outlast() -> None:
+    """Put streams that last in the place of sys.stdout and sys.stderr.
+
+    Descriptors that were closed (`>&-`) are opened on the null device: the next file that is opened would
+    else have their number, and a run file would receive what is printed.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = _stream(1, sys.stdout)
+    sys.stderr = _stream(2, sys.stderr)
+
+
+def _stream(descriptor: int, before: TextIO | None, patience_s: float | None = None) -> io.TextIOWrapper:
+    raw = _Lasting(descriptor, patience_s)
+    # A verdict must not be lost because the terminal has no letter for its mark.
+    encoding = getattr(before, "encoding", None) or "utf-8"
+    lines = descriptor == 2 or raw.isatty()
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, "replace", line_buffering=lines)
+
+
+def live_console() -> Console:
+    """Where the load is followed: a reader that stalls loses lines, and the load waits for none."""
+    from rich.console import Console
+
+    if _raw(sys.stdout) is None:
+        return Console(highlight=False)
+    return Console(highlight=False, file=_stream(1, sys.stdout, _PATIENCE_S))
+
+
+def plain_output() -> BinaryIO:
+    """Standard output for bytes that are the whole purpose of a command: its errors are raised."""
+    sys.stdout.flush()
+    return (
+        sys.stdout.buffer if _raw(sys.stdout) is None else io.BufferedWriter(io.FileIO(1, "w", closefd=False))
+    )
+
+
+def lost_output() -> OSError | None:
+    """Why standard output was not written to its end; None also where its reader had enough."""
+    try:
+        sys.stdout.flush()
+    except ValueError:
+        return None
+    raw = _raw(sys.stdout)
+    return None if raw is None or raw.lost is None or raw.lost.errno == errno.EPIPE else raw.lost
+
+
+def _raw(stream: TextIO) -> _Lasting | None:
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    return raw if isinstance(raw, _Lasting) else None

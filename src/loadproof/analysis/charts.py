@@ -8,14 +8,13 @@ not smoothed away.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from loadproof.analysis.resource_charts import resource_courses
 from loadproof.analysis.window.columns import Columns, HistogramRows
-from loadproof.analysis.window.windows import Window, load_span
+from loadproof.analysis.window.windows import Window, end_of, load_span, within
 from loadproof.charts import (
     Charts,
     Distribution,
@@ -30,6 +29,7 @@ from loadproof.charts import (
 from loadproof.histogram import GROWTH, LEAST_S
 from loadproof.model import EventKind
 from loadproof.plan.profiles import hold_windows
+from loadproof.runfile.readings import Readings
 from loadproof.units import format_rate
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _axis(run: Run) -> TimeAxis | None:
     if span is None:
         return None
     # The last answers come after the load ended: what was sent until then is still on its way.
-    last_s = max((part.second + 1 for part in run.slices), default=0)
+    last_s = end_of(run.slices) or 0
     start_s, end_s = math.floor(span[0]), max(math.ceil(span[1]), last_s)
     length_s = end_s - start_s
     if length_s <= 0:
@@ -159,11 +159,11 @@ def _load(run: Run, axis: TimeAxis) -> LoadCourse:
 def _readings(run: Run, axis: TimeAxis, series: str, *, per_second: bool = False) -> Values:
     """The mean of each step's readings of one series of the load; of counts, each step's sum per second."""
     sums, counts = np.zeros(axis.count), np.zeros(axis.count)
-    for reading in run.readings:
-        step = int((reading.time_s - axis.start_s) // axis.step_s)
-        if reading.source == "load" and reading.series == series and 0 <= step < axis.count:
-            sums[step] += reading.value
-            counts[step] += 1
+    own = Readings.of(run.readings).of_series("load", series)
+    steps = ((own.time_s - axis.start_s) // axis.step_s).astype(np.int64)
+    inside = (steps >= 0) & (steps < axis.count)
+    np.add.at(sums, steps[inside], own.value[inside])
+    np.add.at(counts, steps[inside], 1)
     divisor = _covered_s(axis) if per_second else np.maximum(counts, 1)
     return tuple(
         value if count else None
@@ -190,10 +190,9 @@ def _distributions(
 ) -> tuple[Distribution, ...]:
     histograms = columns.by_endpoint(columns.within(window.seconds))
     rows = [_distribution("all requests", histograms.total())]
-    judged = [part for part in run.slices if part.second in window.seconds]
-    if any(part.service is not None for part in judged):
-        sent = [replace(part, response=part.service or part.response) for part in judged]
-        service = Columns(sent, columns.axis)
+    sent = within(run.slices, window.seconds)
+    if sent.service is not None and sent.service.present.any():
+        service = Columns(sent, columns.axis, sent.service.filled(sent.response))
         rows.append(_distribution("all requests, from the actual send", service.by_step().total()))
     rows += [_distribution(str(columns.endpoints[number]), histograms.row(number)) for number in shown]
     return tuple(row for row in rows if row is not None)

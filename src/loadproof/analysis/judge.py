@@ -34,7 +34,7 @@ from loadproof.analysis.verdict.scenario import checks_of, judge_scenario, statu
 from loadproof.analysis.verdict.service import replaced_note, service_parts
 from loadproof.analysis.verdict.thresholds import judge_thresholds, whole_load_note
 from loadproof.analysis.window.steady import judge_steady
-from loadproof.analysis.window.windows import Window, judged_window, load_span, sample
+from loadproof.analysis.window.windows import Window, judged_window, load_span, sample, within
 from loadproof.errors import ExitCode
 from loadproof.model import (
     EndpointSummary,
@@ -48,6 +48,7 @@ from loadproof.model import (
     Subject,
     Verdict,
 )
+from loadproof.runfile.slices import Slices
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def judge(
         run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
     course = Course(run) if run.plan.profile.kind is ProfileKind.CAPACITY else None
     window = judged_window(run) if course is None else capacity_window(course)
-    judged = [part for part in run.slices if part.second in window.seconds]
+    judged = within(run.slices, window.seconds)
     load = applied_load(run, judged, window)
     watched = Watched(run)
     validity = judge_validity(
@@ -204,7 +205,7 @@ def _judged(
             return judge_spike_requirement(requirement, run, window)
         case _ if requirement.window in ("", "steady"):
             if requirement.endpoint is not None and run.beside:
-                judged = [part for part in run.named(requirement.endpoint) if part.second in window.seconds]
+                judged = within(run.named(requirement.endpoint), window.seconds)
             return judge_under_load(requirement, judged, window, load)
         case _:
             return judge_by_window(requirement, run, window)
@@ -237,9 +238,8 @@ def exit_code(report: Report) -> ExitCode:
 
 
 def _endpoints(judged: Sequence[Slice], beside: Sequence[Slice], window: Window) -> list[EndpointSummary]:
-    by_name: dict[str, list[Slice]] = {}
-    for part in (*judged, *(part for part in beside if part.second in window.seconds)):
-        by_name.setdefault(str(part.endpoint), []).append(part)
+    parts = (Slices.of(judged), within(beside, window.seconds))
+    by_name = {str(endpoint): own for part in parts for endpoint, own in part.by_endpoint().items()}
     rows = [_summary(name, parts, window) for name, parts in sorted(by_name.items())]
     if len(rows) != 1:
         rows.append(_summary("all requests", judged, window))

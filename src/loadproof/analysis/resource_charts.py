@@ -14,11 +14,9 @@ from loadproof.charts import ResourceCourse, TimeAxis
 from loadproof.model import Subject, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from loadproof.analysis.window.windows import Window
-    from loadproof.model import Reading
     from loadproof.runfile.reader import Run
+    from loadproof.runfile.readings import Readings
 
 MOST_SERIES: Final = 72
 _HEADLINES: Final = re.compile(
@@ -51,8 +49,9 @@ def resource_courses(run: Run, axis: TimeAxis, window: Window) -> tuple[tuple[Re
         first = readings[0]
         if _OWN.fullmatch(first.series) or (first.source == "load" and first.series in _OF_THE_LOAD):
             continue
-        limit = next((r.limit for r in reversed(readings) if r.limit is not None), None)
-        if name not in required and limit is None and len({r.value for r in readings}) == 1:
+        limits = readings.limit[np.isfinite(readings.limit)]
+        limit = float(limits[-1]) if limits.size else None
+        if name not in required and limit is None and readings.value.min() == readings.value.max():
             continue
         headline = name in required | accused or bool(_HEADLINES.fullmatch(first.series))
         order = (name not in accused, name not in required, not headline, limit is None)
@@ -87,11 +86,8 @@ def _of_windows(drawn: Drawn) -> ResourceCourse:
     )
 
 
-def _course(
-    readings: Sequence[Reading], axis: TimeAxis, *, limit: float | None, headline: bool
-) -> ResourceCourse:
-    times = np.fromiter((r.time_s for r in readings), np.float64, len(readings))
-    values = np.fromiter((r.value for r in readings), np.float64, len(readings))
+def _course(readings: Readings, axis: TimeAxis, *, limit: float | None, headline: bool) -> ResourceCourse:
+    times, values = readings.time_s, readings.value
     steps = np.floor((times - axis.start_s) / axis.step_s).astype(np.int64)
     inside = (steps >= 0) & (steps < axis.count)
     steps, values = steps[inside], values[inside]

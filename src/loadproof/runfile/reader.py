@@ -11,29 +11,28 @@ import psutil
 
 from loadproof.engines import TRAITS
 from loadproof.errors import Problem, RunFileError
-from loadproof.histogram import Histogram
 from loadproof.model import (
     TRANSACTION,
-    Endpoint,
     Event,
     EventKind,
-    FailureKind,
     Finding,
     Outcome,
     Plan,
-    Reading,
-    Slice,
-    Unit,
     Verdict,
 )
 from loadproof.model.finding_json import finding_from_json
 from loadproof.plan.stored import plan_from_json
 from loadproof.runfile import schema
 from loadproof.runfile.checksum import Checksum, with_checksum
+from loadproof.runfile.columns import read_readings, read_slices
+from loadproof.runfile.readings import Readings
+from loadproof.runfile.slices import Slices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from loadproof.model import Reading, Slice
 
 _EMPTY = "this run was cut off before anything was written to it"
 
@@ -49,11 +48,17 @@ class Run:
     path: Path
     facts: dict[str, Any]
     plan: Plan
-    slices: tuple[Slice, ...]
-    readings: tuple[Reading, ...]
+    slices: Sequence[Slice]
+    readings: Sequence[Reading]
     events: tuple[Event, ...]
     findings: tuple[Finding, ...]
-    beside: tuple[Slice, ...] = ()
+    beside: Sequence[Slice] = ()
+
+    def __post_init__(self) -> None:
+        # However a run was made, what is in it is columns.
+        for name in ("slices", "beside"):
+            object.__setattr__(self, name, Slices.of(getattr(self, name)))
+        object.__setattr__(self, "readings", Readings.of(self.readings))
 
     @property
     def outcome(self) -> Outcome | None:
@@ -62,18 +67,17 @@ class Run:
             return Outcome(self.facts["outcome"])
         return None if _writer_lives(self.facts) else Outcome.ABORTED
 
-    def named(self, pattern: str | None) -> tuple[Slice, ...]:
+    def named(self, pattern: str | None) -> Sequence[Slice]:
         """The slices among which a requirement's endpoint is to be looked for.
 
         A transaction that is called as a request in it is meant by its whole name only.
         """
         if pattern is None or not self.beside:
             return self.slices
-        parts = (*self.slices, *self.beside)
-        requests = any(p.endpoint.name == pattern and p.endpoint.method != TRANSACTION for p in parts)
-        if not requests:
+        parts = Slices.of((*self.slices, *self.beside))
+        if not any(e.name == pattern and e.method != TRANSACTION for e in parts.endpoints):
             return parts
-        return tuple(p for p in parts if p.endpoint.method != TRANSACTION or p.endpoint.name != pattern)
+        return parts.where(lambda e: e.method != TRANSACTION or e.name != pattern)
 
     def events_of(self, kind: EventKind) -> list[Event]:
         """The events of one kind, in order of time."""
@@ -99,14 +103,14 @@ def read_open(db: sqlite3.Connection, path: Path) -> Run:
 def _read(db: sqlite3.Connection, path: Path) -> Run:
     try:
         facts = _known_facts(db, path)
-        slices = _slices(db)
+        slices = read_slices(db)
         return Run(
             path=path,
             facts=facts,
             plan=plan_from_json(facts["plan"], TRAITS),
-            slices=tuple(part for part in slices if not part.endpoint.beside),
-            beside=tuple(part for part in slices if part.endpoint.beside),
-            readings=tuple(_readings(db)),
+            slices=slices.where(lambda endpoint: not endpoint.beside),
+            beside=slices.where(lambda endpoint: endpoint.beside),
+            readings=read_readings(db),
             events=tuple(_events(db)),
             findings=tuple(_findings(db)),
         )
@@ -172,8 +176,8 @@ class _open:  # noqa: N801  # reads as the function it replaces
 
 
 def _migrated_copy(db: sqlite3.Connection, version: int) -> sqlite3.Connection:
-    """The same run in the newest schema, in memory: the file itself is evidence and stays as it is."""
-    copy = sqlite3.connect(":memory:", isolation_level=None)
+    """The same run in the newest schema, in a file without a name: the file itself is evidence and stays."""
+    copy = sqlite3.connect("", isolation_level=None)
     db.backup(copy)
     db.close()
     schema.migrate(copy, version)
@@ -238,45 +242,6 @@ def _verify_commits(db: sqlite3.Connection, path: Path) -> None:
         found = crcs.get(commit_id, empty)
         if expected.get(commit_id) != (found.rows, found.value):
             raise _damaged(path, f"the checksum of commit {commit_id} does not fit its rows")
-
-
-def _slices(db: sqlite3.Connection) -> list[Slice]:
-    merged: dict[tuple[int, int], Slice] = {}
-    endpoints = {
-        row[0]: Endpoint(row[1], row[2]) for row in db.execute("SELECT id, method, name FROM endpoints")
-    }
-    query = (
-        "SELECT second, endpoint_id, requests, failures, received_bytes, response, service, wrong "
-        "FROM slices ORDER BY second, endpoint_id, rowid"
-    )
-    for second, endpoint_id, requests, failures, received_bytes, response, service, wrong in db.execute(
-        query
-    ):
-        part = Slice(
-            second=second,
-            endpoint=endpoints[endpoint_id],
-            requests=requests,
-            failures={FailureKind(kind): count for kind, count in json.loads(failures).items()},
-            received_bytes=received_bytes,
-            response=Histogram.from_bytes(response),
-            service=Histogram.from_bytes(service) if service is not None else None,
-            wrong=Histogram.from_bytes(wrong) if wrong is not None else None,
-        )
-        known = merged.get((second, endpoint_id))
-        if known is None:
-            merged[second, endpoint_id] = part
-        else:
-            known.add(part)
-    return list(merged.values())
-
-
-def _readings(db: sqlite3.Connection) -> Iterator[Reading]:
-    query = (
-        "SELECT time_s, source, name, value, unit, upper_limit FROM readings "
-        "JOIN series ON series.id = series_id ORDER BY time_s, readings.rowid"
-    )
-    for time_s, source, name, value, unit, limit in db.execute(query):
-        yield Reading(time_s, source, name, value, Unit(unit), limit)
 
 
 def _events(db: sqlite3.Connection) -> Iterator[Event]:

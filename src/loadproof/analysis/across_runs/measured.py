@@ -8,27 +8,32 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from loadproof.analysis.judge import ANALYSES
 from loadproof.analysis.validity.condition import Judged
 from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.verdict.load import applied_load
 from loadproof.analysis.window.omission import served_quantile
-from loadproof.analysis.window.windows import asked_warm_up_s, judged_window, sample
+from loadproof.analysis.window.windows import asked_warm_up_s, judged_window, sample, within
 from loadproof.engines import session_of
-from loadproof.histogram import merged
 from loadproof.model import FindingKind, ProfileKind, Unit, Verdict
 from loadproof.plan.stored import plan_to_json
+from loadproof.runfile.readings import Readings
+from loadproof.runfile.slices import is_among
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from loadproof.analysis.window.windows import Window
     from loadproof.histogram import Histogram
     from loadproof.model import Reading, Slice
     from loadproof.runfile.reader import Run
+    from loadproof.runfile.slices import Slices
 
 ALL_REQUESTS: Final = "all requests"
 """The name of all endpoints together; always the last of `MeasuredRun.endpoints`."""
@@ -145,12 +150,10 @@ class MeasuredRun:
 def measured(run: Run, window: Window | None = None) -> MeasuredRun:
     """What a run file says, over `window`, by default the judged one. Pure, and the same each time."""
     window = window or judged_window(run)
-    judged = [part for part in run.slices if part.second in window.seconds]
+    judged = within(run.slices, window.seconds)
     load = applied_load(run, judged, window)
     never_sent = load.starts.never_sent if load.open_model and load.starts else 0.0
-    by_name: dict[str, list[Slice]] = {}
-    for part in judged:
-        by_name.setdefault(str(part.endpoint), []).append(part)
+    by_name = {str(endpoint): parts for endpoint, parts in judged.by_endpoint().items()}
     git = run.facts.get("git") or {}
     return MeasuredRun(
         label=run.path.stem,
@@ -170,14 +173,8 @@ def measured(run: Run, window: Window | None = None) -> MeasuredRun:
     )
 
 
-def _endpoint(name: str, parts: Sequence[Slice], window: Window, never_sent: float) -> MeasuredEndpoint:
+def _endpoint(name: str, parts: Slices, window: Window, never_sent: float) -> MeasuredEndpoint:
     total = sample(parts)
-    seconds: dict[int, Histogram] = {}
-    for part in parts:
-        if part.second not in seconds:
-            seconds[part.second] = part.response
-        else:  # the slices' own histograms belong to the run: what is merged is a copy
-            seconds[part.second] = merged((seconds[part.second], part.response))
     quantiles_s = {}
     for quantile in QUANTILES:
         # What was never sent was slower than the rest: read further out among what was sent.
@@ -193,29 +190,44 @@ def _endpoint(name: str, parts: Sequence[Slice], window: Window, never_sent: flo
         quantiles_s=quantiles_s,
         mean_s=total.response.mean_s,
         received_bytes=_received(parts),
-        seconds=seconds,
+        seconds=HistogramsBySecond(parts),
     )
 
 
-def _received(parts: Sequence[Slice]) -> float | None:
+class HistogramsBySecond(Mapping[int, "Histogram"]):
+    """Response times of each second, as columns: a histogram is made when it is asked for."""
+
+    def __init__(self, parts: Slices) -> None:
+        """`parts` of one second add up."""
+        self._parts = parts.merged(endpoints=False)
+        self._rows = {second: row for row, second in enumerate(self._parts.second.tolist())}
+
+    def __getitem__(self, second: int) -> Histogram:
+        return self._parts[self._rows[second]].response
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def _received(parts: Slices) -> float | None:
     """Bytes of all answers; None when one slice does not tell, or there is none."""
-    told = [part.received_bytes for part in parts]
-    known = [size for size in told if size is not None]
-    return float(sum(known)) if known and len(known) == len(told) else None
+    return float(parts.received.sum()) if len(parts) and parts.received.min() >= 0 else None
 
 
 def _series(readings: Sequence[Reading], window: Window) -> list[MeasuredSeries]:
     """Each watched series' mean and greatest value; what the generator tells of itself is no resource."""
-    found: dict[str, list[Reading]] = {}
-    for reading in readings:
-        if int(reading.time_s) in window.seconds and reading.source not in _NO_RESOURCE:
-            found.setdefault(f"{reading.source}.{reading.series}", []).append(reading)
+    watched = Readings.of(readings).of_source(_NO_RESOURCE, others=True)
+    inside = watched.take(np.flatnonzero(is_among(watched.seconds, window.seconds)))
+    found = {f"{source}.{series}": group for (source, series), group in inside.by_series().items()}
     return [
         MeasuredSeries(
             name=name,
             unit=group[0].unit,
-            mean=math.fsum(reading.value for reading in group) / len(group),
-            maximum=max(reading.value for reading in group),
+            mean=math.fsum(group.value.tolist()) / len(group),
+            maximum=float(group.value.max()),
             limit=group[-1].limit,
         )
         for name, group in sorted(found.items())
@@ -258,7 +270,11 @@ def _conditions(run: Run) -> Conditions:
     if plan.profile.kind is ProfileKind.SCENARIO and not plan.profile.stages:
         profile["stages"] = None  # the scenario's own load, which is not known
     client = session_of(plan)
-    sizes = [r.value for r in run.readings if r.series == "database.size"]
+    sizes = [
+        own[0].value
+        for (_, name), own in Readings.of(run.readings).by_series().items()
+        if name == "database.size"
+    ]
     return Conditions(
         scenario=plan.scenario.name,
         scenario_sha256=facts.get("scenario_sha256"),

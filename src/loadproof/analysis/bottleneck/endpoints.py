@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from loadproof.analysis.window.windows import within
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -46,9 +47,8 @@ def by_endpoint(
 
 def _times(slices: Iterable[Slice], seconds: frozenset[int]) -> dict[Endpoint, tuple[float, int]]:
     """(Response times added up in seconds, how many) of each endpoint."""
-    totals: dict[Endpoint, tuple[float, int]] = defaultdict(lambda: (0.0, 0))
-    for part in slices:
-        if part.second in seconds and part.response.count:
-            total_s, count = totals[part.endpoint]
-            totals[part.endpoint] = (total_s + part.response.sum_ns / 1e9, count + part.response.count)
-    return dict(totals)
+    totals = {}
+    for endpoint, parts in within(slices, seconds).by_endpoint().items():
+        if count := int(parts.response.counts.sum()):
+            totals[endpoint] = (float(parts.response.sum_ns.sum()) / 1e9, count)
+    return totals

@@ -14,6 +14,7 @@ from loadproof.analysis.bottleneck.resources import Measured, measured_resources
 from loadproof.analysis.verdict.pages import partial_page
 from loadproof.analysis.verdict.service import service_parts
 from loadproof.model import Finding, FindingKind, ProfileKind, Verdict
+from loadproof.runfile.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
     """
     partial = partial_page(run)
     hidden = partial.sources if partial else frozenset()
-    measured = Measured(reading for reading in run.readings if reading.source not in hidden)
+    measured = Measured(Readings.of(run.readings).of_source(hidden, others=True))
     service = measured.with_limits_of_runtimes(service_parts(run.events))
     levels = levels_of(run, course)
     if levels is None:

@@ -12,8 +12,9 @@ import numpy as np
 
 from loadproof.analysis.bottleneck.law import LEAST_LEVELS, littles_law_error
 from loadproof.analysis.search.load_search import TrialOutcome
-from loadproof.analysis.window.windows import load_span
+from loadproof.analysis.window.windows import load_span, requests_of, within
 from loadproof.plan.profiles import hold_windows
+from loadproof.runfile.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from loadproof.analysis.search.capacity import Course
-    from loadproof.model import Reading, Slice
+    from loadproof.model import Reading
     from loadproof.runfile.reader import Run
+    from loadproof.runfile.slices import Slices
 
 MOST_LEVELS: Final = 12
 _LEAST_SECONDS: Final = 3
@@ -87,10 +89,7 @@ def levels_of(run: Run, course: Course | None = None) -> Levels | None:
     if not load or max(load.values()) < min(load.values()) * _LEAST_RANGE:
         return None
     groups = _of_one_load(load) if course else _rising(run, load)
-    by_second: dict[int, list[Slice]] = defaultdict(list)
-    for part in run.slices:
-        by_second[part.second].append(part)
-    rows = [_row(group, load, by_second) for group in groups]
+    rows = [_row(group, load, within(run.slices, group)) for group in groups]
     kept = [(group, row) for group, row in zip(groups, rows, strict=True) if row is not None]
     if len(kept) < LEAST_LEVELS:
         return None
@@ -169,9 +168,8 @@ def _planned_or_counted(run: Run, first: int, end: int) -> dict[int, float]:
     if run.plan.profile.open_model:
         return _planned(run, first, end)
     users: dict[int, float] = {}
-    for reading in run.readings:
-        if reading.source == "load" and reading.series == "users":
-            users[int(reading.time_s)] = reading.value
+    for reading in Readings.of(run.readings).of_series("load", "users"):
+        users[int(reading.time_s)] = reading.value
     known: dict[int, float] = {}
     for second in range(first, end):
         value = users.get(second, known.get(second - 1))
@@ -232,19 +230,16 @@ def _between_steps(ordered: Sequence[int], load: dict[int, float], least: int) -
 
 def _least_seconds(run: Run, seconds: Collection[int]) -> int:
     """Answers of a busy service come in bursts, a response time apart: a level must be longer than that."""
-    responses = [part.response.mean_s or 0.0 for part in run.slices if part.second in seconds]
-    longest_s = float(np.quantile(responses, 0.9)) if responses else 0.0
+    response = within(run.slices, seconds).response
+    means_s = response.sum_ns / np.maximum(1, response.counts) / 1e9
+    longest_s = float(np.quantile(means_s, 0.9)) if means_s.size else 0.0
     return max(_LEAST_SECONDS, min(_MOST_SECONDS, math.ceil(1.5 * longest_s)))
 
 
-def _row(
-    group: Sequence[int], load: dict[int, float], by_second: dict[int, list[Slice]]
-) -> tuple[float, float, float] | None:
+def _row(group: Sequence[int], load: dict[int, float], parts: Slices) -> tuple[float, float, float] | None:
     """Load, throughput and mean response time; None when nothing was answered."""
-    parts = [part for second in group for part in by_second.get(second, ())]
-    requests = sum(part.requests for part in parts)
-    timed = sum(part.response.count for part in parts)
+    requests, timed = requests_of(parts), int(parts.response.counts.sum())
     if not timed:
         return None
-    total_s = sum((part.response.mean_s or 0.0) * part.response.count for part in parts)
+    total_s = float(parts.response.sum_ns.sum()) / 1e9
     return sum(load[second] for second in group) / len(group), requests / len(group), total_s / timed

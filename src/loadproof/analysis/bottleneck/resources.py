@@ -11,6 +11,7 @@ import numpy as np
 from loadproof.analysis.bottleneck.law import SURELY_FULL, Resource
 from loadproof.analysis.bottleneck.levels import by_level
 from loadproof.analysis.verdict.service import with_limits_of_runtimes
+from loadproof.runfile.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -115,9 +116,7 @@ class Measured:
     """A run's readings by source and series."""
 
     def __init__(self, readings: Iterable[Reading]) -> None:
-        self._series: dict[tuple[str, str], list[Reading]] = defaultdict(list)
-        for reading in readings:
-            self._series[reading.source, reading.series].append(reading)
+        self._series = Readings.of(readings).by_series()
 
     def with_limits_of_runtimes(self, service: ServiceParts) -> ServiceParts:
         """The parts with the limits that a metrics page tells of them."""

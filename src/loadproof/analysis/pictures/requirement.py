@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from loadproof.analysis.verdict.requirements import format_value, matches
+from loadproof.analysis.verdict.requirements import format_value, matching
 from loadproof.analysis.window.columns import Columns
 from loadproof.charts import Layer, Panel, Picture, Rule, Shape, Tint
 from loadproof.model import Statistic, Subject, Unit, Verdict
@@ -109,7 +109,7 @@ def _picture(charts: Charts, finding: Finding, measure: Measure, drawn: _Drawn) 
 def _values(run: Run, charts: Charts, finding: Finding, measure: Measure) -> _Drawn | None:
     if measure.series:
         return _resource(charts, measure)
-    slices = [part for part in run.slices if matches(finding.endpoint, part)]
+    slices = matching(finding.endpoint, run.slices)
     if not slices:
         return None
     columns = Columns(slices, charts.axis)

@@ -13,18 +13,21 @@ from loadproof.analysis.search.load_search import TrialOutcome, TrialRole
 from loadproof.analysis.validity.answered import MOST_FAILED
 from loadproof.analysis.validity.scarce import lacks
 from loadproof.analysis.verdict.load import AppliedLoad, judge_under_load
-from loadproof.analysis.verdict.requirements import matches
+from loadproof.analysis.verdict.requirements import matching
 from loadproof.analysis.verdict.resources import Watched, judge_resource
 from loadproof.analysis.window.omission import LEAST_ACHIEVED, Starts, starts
-from loadproof.analysis.window.windows import Sample, Window, sample
+from loadproof.analysis.window.windows import Sample, Window, end_of, sample, within
 from loadproof.model import EventKind, Slice, Statistic, Subject
+from loadproof.runfile.readings import Readings
+from loadproof.runfile.slices import is_among
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from loadproof.model import Finding, Requirement
     from loadproof.runfile.reader import Run
+    from loadproof.runfile.slices import Slices
 
 _FILLING_S: Final = 1
 """The first second of a trial is not judged: connections are opened, queues fill."""
@@ -136,15 +139,12 @@ class TrialJudge:
         self._run = run
         self._requirements = trial_requirements(run)
         self._open_model = run.plan.profile.open_model
-        self._slices: dict[int, list[Slice]] = {}
-        for part in run.slices:
-            self._slices.setdefault(part.second, []).append(part)
         needs_resources = any(r.subject is Subject.RESOURCE for r in self._requirements)
         self._watched = Watched(run) if needs_resources else None
 
-    def slices_in(self, seconds: Iterable[int]) -> list[Slice]:
+    def slices_in(self, seconds: Collection[int]) -> Slices:
         """The slices of these seconds."""
-        return [part for second in sorted(seconds) for part in self._slices.get(second, ())]
+        return within(self._run.slices, seconds)
 
     def judge(self, trial: Trial) -> TrialResult:
         """What `trial` says; a cut one that would hold says nothing."""
@@ -241,12 +241,8 @@ class TrialJudge:
         if counted is not None or self._run.plan.engine != "k6":
             return counted
         planned = trial.load * window.duration_s
-        dropped = sum(
-            reading.value
-            for reading in self._run.readings
-            if (reading.source, reading.series) == ("k6", "dropped_iterations")
-            and int(reading.time_s) in window.seconds
-        )
+        drops = Readings.of(self._run.readings).of_series("k6", "dropped_iterations")
+        dropped = float(drops.value[is_among(drops.seconds, window.seconds)].sum())
         return Starts(planned, planned - dropped, 0.0, dropped)
 
 
@@ -263,13 +259,13 @@ def is_hopeless(run: Run) -> bool:
     if trial.role is TrialRole.COOL_DOWN:
         return False
     # Only seconds that are over: an engine may tell of one in parts.
-    now = max((part.second for part in run.slices), default=0)
-    judged = [part for part in run.slices if part.second in trial.seconds and part.second < now]
-    elapsed = len({part.second for part in judged})
+    now = (end_of(run.slices) or 1) - 1
+    judged = within(run.slices, [second for second in trial.seconds if second < now])
+    elapsed = np.unique(judged.second).size
     if not elapsed:
         return False
     for requirement in trial_requirements(run):
-        measured = sample(part for part in judged if matches(requirement.endpoint, part))
+        measured = sample(matching(requirement.endpoint, judged))
         # Answers come at least half as fast as arrivals: the search goes up by two at most.
         planned = _ANSWERS_BEHIND * measured.requests * len(trial.seconds) / elapsed
         if _is_spent(requirement, measured, planned):

@@ -17,8 +17,10 @@ from loadproof.analysis.shapes.trend import (
     trend_of,
     trend_of_levels,
 )
-from loadproof.analysis.window.windows import Window, contiguous, sample, stage_windows
+from loadproof.analysis.verdict.resources import inside_of
+from loadproof.analysis.window.windows import Window, contiguous, requests_of, sample, stage_windows, within
 from loadproof.model import EventKind, Unit
+from loadproof.runfile.readings import Readings
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
@@ -110,8 +112,8 @@ def held_window(run: Run, window: Window) -> Window:
 def grown(run: Run, held: Window, names: Iterable[str] = SUBJECTS) -> list[Grown]:
     """What grew of the subjects `names`, over the held seconds; one entry for each series there is."""
     wanted = [SUBJECTS[name] for name in names]
-    parts = [part for part in run.slices if part.second in held.seconds]
-    requests_per_s = sum(part.requests for part in parts) / max(1, held.duration_s)
+    parts = within(run.slices, held.seconds)
+    requests_per_s = requests_of(parts) / max(1, held.duration_s)
     found = [entry for subject in wanted for entry in _of_readings(run, held, subject, requests_per_s)]
     if any(not subject.gauges for subject in wanted) and parts:
         asked = [subject.name for subject in wanted if not subject.gauges]
@@ -132,18 +134,15 @@ class _Series:
 def _of_readings(run: Run, held: Window, subject: Subject, requests_per_s: float) -> list[Grown]:
     found: dict[tuple[str, str], _Series] = {}
     jvm = is_jvm(run)
-    for reading in run.readings if subject.gauges else ():
-        if reading.source in _OF_THE_LOAD or reading.source == _MACHINE:
+    for (source, told_as), whole_run in Readings.of(run.readings).by_series().items():
+        gauge = next((g for g in subject.gauges if g.pattern.fullmatch(told_as)), None)
+        if gauge is None or source in _OF_THE_LOAD or source == _MACHINE:
             continue
-        if int(reading.time_s) not in held.seconds:
-            continue
-        gauge = next((g for g in subject.gauges if g.pattern.fullmatch(reading.series)), None)
-        if gauge is None:
-            continue
-        name = gauge.name or reading.series
-        series = found.setdefault((reading.source, name), _Series(gauge, {}, reading.unit, reading.limit))
-        series.values[reading.time_s] = series.values.get(reading.time_s, 0.0) + reading.value
-        series.limit = reading.limit
+        name = gauge.name or told_as
+        for reading in inside_of(whole_run, held):
+            series = found.setdefault((source, name), _Series(gauge, {}, reading.unit, reading.limit))
+            series.values[reading.time_s] = series.values.get(reading.time_s, 0.0) + reading.value
+            series.limit = reading.limit
     whole = max((_first(s) for s in found.values() if not s.gauge.heap), default=0.0)
     told = any(series.gauge.heap for series in found.values())
     entries = []
@@ -186,7 +185,7 @@ def is_jvm(run: Run) -> bool:
     parts = [part for event in run.events_of(EventKind.PARTS) for part in event.data.get("parts", ())]
     if any(part.get("program") == "java" for part in parts):
         return True
-    return any(JVM.fullmatch(reading.series) for reading in run.readings[:_FIRST_READINGS])
+    return any(JVM.fullmatch(name) for _, name in Readings.of(run.readings).by_series())
 
 
 def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: float) -> list[Grown]:
@@ -198,11 +197,9 @@ def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: f
     known = np.array([], dtype=np.float64)
     if number >= LEAST_WINDOWS:
         width_s = span_s / number
-        windows: list[list[int]] = [[] for _ in range(number)]
-        slices = [part for part in run.slices if part.second in held.seconds]
-        for index, part in enumerate(slices):
-            windows[min(number - 1, int((part.second - start) / width_s))].append(index)
-        samples = [sample(slices[index] for index in window) for window in windows]
+        slices = within(run.slices, held.seconds)
+        places = np.minimum(number - 1, ((slices.second - start) / width_s).astype(np.int64))
+        samples = [sample(slices.take(np.flatnonzero(places == place))) for place in range(number)]
         known = np.array([s.response.count > 0 for s in samples])
         samples = [s for s in samples if s.response.count]
         at = start + (np.flatnonzero(known).astype(np.float64) + 0.5) * width_s

@@ -18,11 +18,13 @@ from loadproof.analysis.shapes.recovery import (
     recovery_of,
 )
 from loadproof.analysis.shapes.surge import Surge, find_surge
-from loadproof.analysis.verdict.requirements import describe, matches
+from loadproof.analysis.verdict.requirements import describe, matching
 from loadproof.analysis.window.seconds import Course, course
 from loadproof.analysis.window.windows import Window, load_span
 from loadproof.histogram import GROWTH, LEAST_S
 from loadproof.model import Operator, Statistic, Subject
+from loadproof.runfile.readings import Readings
+from loadproof.runfile.slices import is_among
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
@@ -142,11 +144,13 @@ def find_spike(run: Run) -> Spike | None:
         course=whole,
         recoveries=_recoveries(whole, baseline, watched, surge.after / surge.base),
         breaches=tuple(_breaches(run, during)),
-        dropped=sum(
-            r.value for r in run.readings
-            if r.source == "load" and r.series == "dropped" and int(r.time_s) in during
-        ),
+        dropped=_dropped(run, during),
     )  # fmt: skip
+
+
+def _dropped(run: Run, during: range) -> float:
+    dropped = Readings.of(run.readings).of_series("load", "dropped")
+    return float(dropped.value[is_among(dropped.seconds, during)].sum())
 
 
 def _recoveries(whole: Course, baseline: range, watched: range, scale: float) -> tuple[Recovery, ...]:
@@ -172,7 +176,7 @@ def _breaches(run: Run, during: range) -> list[Breach]:
         timed = requirement.subject is Subject.RESPONSE_TIME and requirement.statistic is Statistic.PERCENTILE
         if requirement.operator not in _UPPER or not (timed or requirement.subject is Subject.ERROR_RATE):
             continue
-        own = course((part for part in run.slices if matches(requirement.endpoint, part)), during)
+        own = course(matching(requirement.endpoint, run.slices), during)
         values = own.quantiles_s(requirement.quantile or 0.0) if timed else own.error_rates
         above = values > requirement.limit
         # Two in a row: one second alone may be chance.

@@ -18,7 +18,7 @@ from loadproof.analysis.verdict.requirements import (
     matches,
 )
 from loadproof.analysis.window.omission import LEAST_ACHIEVED, starts
-from loadproof.analysis.window.windows import Window, load_span, sample
+from loadproof.analysis.window.windows import Window, load_span, sample, within
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Slice, Subject, Unit, Verdict
 from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_count, format_duration, format_percent, format_rate
@@ -52,7 +52,7 @@ class Stage:
     from_level: float
     level: float
     seconds: frozenset[int]
-    slices: list[Slice]
+    slices: Sequence[Slice]
     findings: list[Finding]
     """Of the requirements on response time and errors, in their order."""
     achieved: float | None
@@ -75,8 +75,8 @@ class Stage:
     @property
     def goodput_per_s(self) -> float:
         """Requests per second that did not fail."""
-        good = sum(part.requests - part.failed for part in self.slices)
-        return good / len(self.seconds)
+        total = sample(self.slices)
+        return (total.requests - total.failed) / len(self.seconds)
 
 
 def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
@@ -235,7 +235,7 @@ def _recovery(run: Run, stages: Sequence[Stage], descent: Sequence[Stage]) -> st
     last = descent[-1]
     ordered = sorted(last.seconds)
     half = frozenset(ordered[len(ordered) // 2 :])
-    findings = _judged(run, [part for part in last.slices if part.second in half], half)
+    findings = _judged(run, within(last.slices, half), half)
     broken = next((finding for finding in findings if finding.verdict is Verdict.FAIL), None)
     if broken is not None:
         return f"it had not recovered at the end: {broken.sentence}"
@@ -264,7 +264,7 @@ def stages_of(run: Run) -> list[Stage]:
         first, last = span[0] + start_s, min(span[0] + end_s, span[1])
         seconds = frozenset(range(math.ceil(first), math.floor(last)))
         if seconds:
-            chosen = [part for part in run.slices if part.second in seconds]
+            chosen = within(run.slices, seconds)
             counted = starts(run.readings, Window(seconds, "")) if profile.open_model else None
             findings = _judged(run, chosen, seconds)
             achieved = counted.achieved if counted else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.shapes.broken_stick import BrokenStick, fit_broken_stick
 from loadproof.analysis.shapes.usl import Usl, fit_usl
-from loadproof.analysis.window.windows import load_span
+from loadproof.analysis.window.windows import load_span, sample, within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Point:
     stage: Stage
     load: float
     goodput_per_s: float
-    slices: list[Slice]
+    slices: Sequence[Slice]
 
 
 def points_of(run: Run, climb: Sequence[Stage]) -> list[Point]:
@@ -41,15 +41,13 @@ def points_of(run: Run, climb: Sequence[Stage]) -> list[Point]:
         if stage.from_level == stage.level:
             points.append(Point(stage, stage.level, stage.goodput_per_s, stage.slices))
             continue
-        by_second: dict[int, list[Slice]] = {second: [] for second in ordered}
-        for part in stage.slices:
-            by_second[part.second].append(part)
         size = max(_SHORTEST_BIN_S, len(ordered) * len(climb) // _BINS)
         profile = run.plan.played_profile
         for at in range(0, len(ordered) - size + 1, size):
             chosen = ordered[at : at + size]
-            slices = [part for second in chosen for part in by_second[second]]
-            good = sum(part.requests - part.failed for part in slices)
+            slices = within(stage.slices, chosen)
+            total = sample(slices)
+            good = total.requests - total.failed
             load = profile.level_at((chosen[0] + chosen[-1] + 1) / 2 - span[0])
             points.append(Point(stage, load, good / size, slices))
     return points

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.validity.condition import Judged, Ruling, broken
-from loadproof.analysis.verdict.requirements import matches
-from loadproof.analysis.window.windows import sample
+from loadproof.analysis.verdict.requirements import matching
+from loadproof.analysis.window.windows import requests_of, sample
 from loadproof.model import EventKind, Subject, Verdict
 from loadproof.units import format_count, format_percent
 
@@ -24,7 +24,7 @@ _ADVICE: Final = "mend what fails, or require an error rate: error_rate: {max_ra
 
 def judge_answered(judged: Judged) -> Ruling:
     """Broken when a majority of the requests failed and nothing limits failures; by endpoint likewise."""
-    if not any(part.requests for part in judged.run.slices):
+    if not requests_of(judged.run.slices):
         return _nothing_answered(judged.run)
     if not judged.window.seconds:
         sentence = "the load was too short: there is no whole second of it to judge"
@@ -91,6 +91,6 @@ def _doubts(judged: Judged) -> dict[int, Finding]:
 def _is_of_failures(judged: Judged, requirement: Requirement) -> bool:
     if requirement.subject not in (Subject.RESPONSE_TIME, Subject.THROUGHPUT) or requirement.endpoint is None:
         return False
-    own = sample(part for part in judged.slices if matches(requirement.endpoint, part))
+    own = sample(matching(requirement.endpoint, judged.slices))
     limited = _is_limited(judged, requirement.endpoint)
     return own.failed > MOST_FAILED * own.requests and not limited

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
 from loadproof.model import EventKind, Subject
+from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_percent
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def raised_in(run: Run) -> Raised:
     )
     whats = [key[0] for key in counts]
     in_tasks = sum(count for key, count in counts.items() if key[0] in _PLAYED)
-    users = [r.value for r in run.readings if (r.source, r.series) == ("load", "users")]
+    users = Readings.of(run.readings).of_series("load", "users").value.tolist()
     return Raised(
         played=sum(int(event.data["count"]) for event in played) if played else None,
         raised=max(sum(int(event.data.get("raised", 0)) for event in played), in_tasks),

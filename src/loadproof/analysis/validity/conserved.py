@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.validity.condition import IMPORTED, Judged, Ruling, broken, invalid
+from loadproof.analysis.window.windows import requests_of
 from loadproof.model import EventKind
 from loadproof.units import format_count, format_percent
 
@@ -42,7 +43,7 @@ def on_the_wire(run: Run) -> OnTheWire | None:
     told = run.events_of(EventKind.WIRE)
     if not told and not run.events_of(EventKind.PLAYED):
         return None
-    requests = sum(part.requests for part in run.slices)
+    requests = requests_of(run.slices)
     hops = repeats = counted = 0
     for event in told:
         hops += int(event.data.get("hops", 0))
@@ -67,7 +68,7 @@ def judge_conserved(judged: Judged) -> Ruling:
     why: Counter[str] = Counter()
     for event in judged.run.events_of(EventKind.UNTOLD):
         why[str(event.data.get("why") or "the reason is not known")] += int(event.data.get("count", 1))
-    untold, told = sum(why.values()), sum(part.requests for part in judged.run.slices)
+    untold, told = sum(why.values()), requests_of(judged.run.slices)
     if untold > MOST_UNTOLD * (untold + told):
         sentence = (
             f"{format_count(untold)} requests ({format_percent(untold / (untold + told))}) are in no count: "

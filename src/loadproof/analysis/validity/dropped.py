@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.window.omission import LEAST_ACHIEVED
 from loadproof.model import Finding, Verdict
+from loadproof.runfile.readings import Readings
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ def judge_dropped(run: Run, _window: Window) -> list[Finding]:
     """One finding when an imported run dropped more of its load than a promised load may lack."""
     if "imported" not in run.facts:
         return []
-    own = [reading for reading in run.readings if reading.source == "k6"]
-    dropped = sum(reading.value for reading in own if reading.series == "dropped_iterations")
-    done = sum(reading.value for reading in own if reading.series == "iterations")
+    own = Readings.of(run.readings)
+    dropped = float(own.of_series("k6", "dropped_iterations").value.sum())
+    done = float(own.of_series("k6", "iterations").value.sum())
     return dropped_findings(dropped / (dropped + done) if dropped else 0.0)
 
 

@@ -16,6 +16,7 @@ from loadproof.analysis.verdict.load import MORE_LOAD, AppliedLoad, shortfall
 from loadproof.analysis.window.omission import LEAST_ACHIEVED
 from loadproof.analysis.window.windows import stage_windows
 from loadproof.model import Finding, Measure, Operator, Unit, Verdict
+from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_percent
 
 if TYPE_CHECKING:
@@ -139,10 +140,9 @@ def _closed_stages(run: Run) -> list[Applied]:
 def _by_second(run: Run, *series: str) -> dict[str, dict[int, float]]:
     """Counts of a second add up; of users the last reading stands."""
     found: dict[str, dict[int, float]] = {name: defaultdict(float) for name in series}
-    for reading in run.readings:
-        if reading.source == "load" and reading.series in found:
-            values, second = found[reading.series], int(reading.time_s)
-            values[second] = reading.value if reading.series == "users" else values[second] + reading.value
+    for reading in Readings.of(run.readings).of_series("load", *series):
+        values, second = found[reading.series], int(reading.time_s)
+        values[second] = reading.value if reading.series == "users" else values[second] + reading.value
     return found
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from loadproof.analysis.window.windows import requests_of, within
 from loadproof.model import EventKind
 from loadproof.units import format_percent
 
@@ -72,7 +73,7 @@ class Lack:
 
 def lacks(run: Run, window: Window) -> list[Lack]:
     """Of everything scarce, whether or not it was lacking."""
-    requests = sum(part.requests for part in run.slices if part.second in window.seconds)
+    requests = requests_of(within(run.slices, window.seconds))
     samples = [e for e in run.events_of(EventKind.ERROR_SAMPLE) if int(e.time_s) in window.seconds]
     found = []
     for scarce in SCARCE:

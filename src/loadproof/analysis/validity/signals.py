@@ -17,8 +17,10 @@ import numpy as np
 
 from loadproof.analysis.validity.scarce import lacks
 from loadproof.analysis.validity.weighing import Delay
-from loadproof.analysis.window.windows import sample
+from loadproof.analysis.window.windows import requests_of, sample, within
 from loadproof.model import EventKind, Finding, FindingKind, Verdict
+from loadproof.runfile.readings import Readings
+from loadproof.runfile.slices import is_among
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
@@ -92,10 +94,9 @@ class Signals:
 
 def read_signals(run: Run, window: Window) -> Signals:
     """One finding for each signal beyond its threshold; a note when only its processor was busy."""
-    own: dict[tuple[str, str], list[Reading]] = defaultdict(list)
-    for reading in run.readings:
-        if reading.source in (*_ENGINES, "probe") and int(reading.time_s) in window.seconds:
-            own[reading.source, reading.series].append(reading)
+    readings = Readings.of(run.readings).of_source((*_ENGINES, "probe"))
+    inside = readings.take(np.flatnonzero(is_among(readings.seconds, window.seconds)))
+    own: dict[tuple[str, str], Sequence[Reading]] = defaultdict(list, inside.by_series())
     lags = own["locust", "scheduler_lag"]
     late = _lag(run, lags, own, window)
     starved = [finding for engine in _WITHOUT_HEARTBEAT for finding in _starved(own, engine)]
@@ -120,11 +121,11 @@ def _lag_of(lags: Sequence[Reading]) -> Delay:
 
 
 def _lag(
-    run: Run, lags: Sequence[Reading], own: dict[tuple[str, str], list[Reading]], window: Window
+    run: Run, lags: Sequence[Reading], own: dict[tuple[str, str], Sequence[Reading]], window: Window
 ) -> list[Finding]:
     if not lags:
         return []
-    median_s = sample(p for p in run.slices if p.second in window.seconds).response.quantile(0.5) or 0.0
+    median_s = sample(within(run.slices, window.seconds)).response.quantile(0.5) or 0.0
     threshold_s = max(LEAST_LAG_S, LAG_OF_MEDIAN * median_s)
     bad = _beyond(lags, lambda reading: reading.value > threshold_s, threshold_s)
     # The latest wake-up of a second is about as late as the stall was long.
@@ -160,7 +161,7 @@ def _lag(
     return [_late("generator.lag", sentence, evidence, advice)]
 
 
-def _busy(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
+def _busy(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
     """A busy processor without lag is worth knowing: throughput may be the generator's limit."""
     bad = _beyond(own["locust", "cpu"], lambda reading: reading.value >= GREATEST_CPU, GREATEST_CPU)
     if not bad.counts or len(bad.seconds) * 2 < bad.measured:
@@ -173,7 +174,7 @@ def _busy(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -
     return [Finding("generator.cpu", Verdict.PASS, sentence, bad.evidence(), _MORE_POWER, FindingKind.NOTE)]
 
 
-def _starved(own: dict[tuple[str, str], list[Reading]], engine: str) -> list[Finding]:
+def _starved(own: dict[tuple[str, str], Sequence[Reading]], engine: str) -> list[Finding]:
     """An engine without a heartbeat was late when it used its cores whole, or was ready and got none."""
     filled = [r for r in own[engine, "cpu"] if r.limit]
     bad = _beyond(filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_CPU, GREATEST_CPU)
@@ -189,7 +190,7 @@ def _starved(own: dict[tuple[str, str], list[Reading]], engine: str) -> list[Fin
     return [_late("generator.cpu", sentence, evidence, advice)]
 
 
-def _scarce(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
+def _scarce(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
     """What it ran out of: requests that it could not send are failures of its own, not of the service."""
     found = []
     for lack in lacks(run, window):
@@ -207,7 +208,7 @@ def _scarce(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window)
     return found
 
 
-def _dropped(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
+def _dropped(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
     """Iterations that k6 planned and never started: it drops when no virtual user is free."""
     drops = own["k6", "dropped_iterations"]
     dropped = sum(reading.value for reading in drops)
@@ -232,11 +233,11 @@ def _dropped(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window
     return [_invalid("load.dropped", sentence, evidence, advice)]
 
 
-def _probe(run: Run, own: dict[tuple[str, str], list[Reading]], window: Window) -> list[Finding]:
+def _probe(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
     """The same endpoint asked by a process that does nothing else: it must not be much faster."""
     times = own["probe", "response_time"]
     path = run.plan.options.probe or ""
-    same = [p for p in run.slices if p.second in window.seconds and str(p.endpoint) == f"GET {path}"]
+    same = within(run.slices, window.seconds).where(lambda endpoint: str(endpoint) == f"GET {path}")
     ours_s = sample(same).response.quantile(0.5)
     if len(times) < _LEAST_PROBES or ours_s is None:
         return []
@@ -288,5 +289,5 @@ def _mean(readings: Sequence[Reading]) -> float | None:
 
 
 def _throughput(run: Run, window: Window) -> float:
-    requests = sum(part.requests for part in run.slices if part.second in window.seconds)
+    requests = requests_of(within(run.slices, window.seconds))
     return requests / window.duration_s if window.duration_s else 0.0

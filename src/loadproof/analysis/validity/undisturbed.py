@@ -6,7 +6,6 @@ where the service waited for processors that neither it, its database nor the ge
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +18,8 @@ from loadproof.analysis.verdict.service import service_parts
 from loadproof.analysis.verdict.thresholds import stated
 from loadproof.analysis.window.windows import Window, whole_window
 from loadproof.model import Subject, Unit, Verdict
+from loadproof.runfile.readings import Readings
+from loadproof.runfile.slices import is_among
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
@@ -76,27 +77,23 @@ class Processors:
 
 def processors(run: Run, window: Window) -> Processors | None:
     """None where the service or the machine was not watched."""
-    sums: dict[tuple[str, str], dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    cores: float | None = None
-    for reading in run.readings:
-        second = int(reading.time_s)
-        if second not in window.seconds:
-            continue
-        if (reading.source, reading.series) == ("host", "cpu"):
-            cores = reading.limit or cores
-        sums[reading.source, reading.series][second] += reading.value
+    readings = Readings.of(run.readings)
+    inside = readings.take(np.flatnonzero(is_among(readings.seconds, window.seconds)))
+    sums = inside.by_series()
+    cores = next((r.limit for r in reversed(sums.get(("host", "cpu"), ())) if r.limit), None)
 
     def mean(source: str, series: str) -> float | None:
-        values = sums.get((source, series))
-        return float(np.mean(list(values.values()))) if values else None
+        own = sums.get((source, series))
+        return None if own is None else float(own.value.sum()) / np.unique(own.seconds).size
 
     busy, service, waited = mean("host", "cpu"), mean("process", "cpu"), mean("process", "thread.waited")
     if cores is None or busy is None or service is None or waited is None:
         return None
     generator = (mean("locust", "cpu") or 0.0) + (mean("k6", "cpu") or 0.0) + (mean("jmeter", "cpu") or 0.0)
     known = {
-        series.removeprefix(PROGRAM): (mean(source, series) or 0.0) * len(values) / _length(sums)
-        for (source, series), values in sums.items()
+        # A program that is not told of in a second used nothing worth telling in it.
+        series.removeprefix(PROGRAM): float(own.value.sum()) / np.unique(sums["host", "cpu"].seconds).size
+        for (source, series), own in sums.items()
         if source == "host" and series.startswith(PROGRAM)
     }
     users, planned = mean("load", "users"), mean("load", "planned")
@@ -108,8 +105,8 @@ def processors(run: Run, window: Window) -> Processors | None:
         for part in parts.parts
     )
     # A database that is a part of the service is in the service's own sum.
-    own = {part.name for part in parts.parts}
-    database = sum(used for name, used in known.items() if name in DATABASES and name not in own)
+    named = {part.name for part in parts.parts}
+    database = sum(used for name, used in known.items() if name in DATABASES and name not in named)
     nice = mean("host", "cpu.nice") or 0.0
     stolen = mean("host", "cpu.steal") or 0.0
     others = max(0.0, busy - stolen - nice - service - generator - database)
@@ -129,11 +126,6 @@ def processors(run: Run, window: Window) -> Processors | None:
         ),
         _strangers(known, parts),
     )
-
-
-def _length(sums: dict[tuple[str, str], dict[int, float]]) -> int:
-    """A program that is not told of in a second used nothing worth telling in it."""
-    return max(len(sums["host", "cpu"]), 1)
 
 
 def _strangers(known: dict[str, float], parts: ServiceParts) -> tuple[tuple[str, float], ...]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.verdict.requirements import describe, format_value, judge_requirement
 from loadproof.analysis.verdict.resources import Watched, judge_resource
-from loadproof.analysis.window.windows import Window, contiguous, load_span
-from loadproof.model import Finding, FindingKind, Requirement, Slice, Subject, Verdict
+from loadproof.analysis.window.windows import Window, contiguous, load_span, within
+from loadproof.model import Finding, FindingKind, Requirement, Subject, Verdict
 from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_duration, format_rate
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.runfile.reader import Run
+    from loadproof.runfile.slices import Slices
 
 LEAST_PART_S: Final = 5
 """Shorter parts hold too few requests for a percentile."""
@@ -44,11 +44,7 @@ def first_breaches(run: Run, window: Window, failed: Sequence[Requirement]) -> l
     two in a row count, if there are any.
     """
     parts = _parts(run, window)
-    part_of = {second: number for number, part in enumerate(parts) for second in part}
-    slices: dict[int, list[Slice]] = defaultdict(list)
-    for part in run.slices:
-        if part.second in part_of:
-            slices[part_of[part.second]].append(part)
+    slices = [within(run.slices, part) for part in parts] if failed else []
     watched = Watched(run)
     found = []
     for requirement in failed:
@@ -82,7 +78,7 @@ def _parts(run: Run, window: Window) -> list[range]:
 
 
 def _first_broken(
-    requirement: Requirement, parts: Sequence[range], slices: dict[int, list[Slice]], watched: Watched
+    requirement: Requirement, parts: Sequence[range], slices: Sequence[Slices], watched: Watched
 ) -> tuple[int, float] | None:
     """The number and value of the first of two parts in a row out of the limit, else of the first one."""
     previous: tuple[int, float] | None = None
@@ -92,7 +88,7 @@ def _first_broken(
         if requirement.subject is Subject.RESOURCE:
             finding = judge_resource(replace(requirement, window=""), watched, window)
         else:
-            finding = judge_requirement(requirement, slices.get(number, ()), window)
+            finding = judge_requirement(requirement, slices[number], window)
         value = finding.value
         if value is None or requirement.operator.holds(value, requirement.limit):
             continue

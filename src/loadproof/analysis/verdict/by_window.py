@@ -13,10 +13,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from loadproof.analysis.verdict.load import applied_load, judge_under_load
-from loadproof.analysis.verdict.requirements import finding_of, matches, samples_needed
+from loadproof.analysis.verdict.requirements import finding_of, matching, samples_needed
 from loadproof.analysis.verdict.resources import worst_first
 from loadproof.analysis.window.seconds import Course, course
-from loadproof.analysis.window.windows import Window, contiguous, stage_windows, whole_window
+from loadproof.analysis.window.windows import Window, contiguous, stage_windows, whole_window, within
 from loadproof.histogram import GROWTH, LEAST_S
 from loadproof.model import Finding, Operator, Requirement, Statistic, Subject, Verdict
 from loadproof.units import format_count, format_duration
@@ -41,8 +41,8 @@ def judge_by_window(requirement: Requirement, run: Run, window: Window) -> Findi
 
 
 def _judge_in(requirement: Requirement, run: Run, window: Window) -> Finding:
-    named = [part for part in run.named(requirement.endpoint) if part.second in window.seconds]
-    judged = [part for part in run.slices if part.second in window.seconds]
+    named = within(run.named(requirement.endpoint), window.seconds)
+    judged = within(run.slices, window.seconds)
     return judge_under_load(requirement, named, window, applied_load(run, judged, window))
 
 
@@ -53,7 +53,7 @@ def _judge_any(requirement: Requirement, run: Run, window: Window) -> Finding:
     if not parts:
         advice = f"no {length_s}s in a row were steady: hold the load longer"
         return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
-    chosen = [part for part in run.named(requirement.endpoint) if matches(requirement.endpoint, part)]
+    chosen = matching(requirement.endpoint, run.named(requirement.endpoint))
     found = [_rolled(requirement, course(chosen, part), length_s) for part in parts]
     starts = np.concatenate([np.arange(part.start, part.stop - length_s + 1) for part in parts])
     values, counts = (np.concatenate([pair[n] for pair in found]) for n in (0, 1))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from loadproof.analysis.verdict.requirements import matches
+from loadproof.analysis.verdict.requirements import matching
+from loadproof.analysis.window.windows import sample
 from loadproof.model import EventKind, Finding, Verdict
 from loadproof.plan.requirements import endpoint_name
 from loadproof.run.consistency import is_answer
@@ -94,9 +95,9 @@ def _judge_writes(
     except ValueError:
         return _finding(check, Verdict.INCONCLUSIVE, "does not answer with one whole number", evidence)
     endpoint = endpoint_name(str(check.settings["acknowledged"]))
-    parts = [part for part in run.slices if matches(endpoint, part)]
-    failed = sum(part.failed for part in parts)
-    writes = Writes(sum(part.requests for part in parts) - failed, failed, _in_flight(run))
+    sent = sample(matching(endpoint, run.slices))
+    failed = sent.failed
+    writes = Writes(sent.requests - failed, failed, _in_flight(run))
     found = reconcile(writes, rows, duplicates)
     evidence |= {
         "acknowledged": writes.acknowledged, "failed": failed,

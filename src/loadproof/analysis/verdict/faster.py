@@ -15,7 +15,7 @@ import numpy as np
 
 from loadproof.analysis.verdict.requirements import format_value, judge_requirement
 from loadproof.analysis.window.steady import LEAST_HOLD_S
-from loadproof.analysis.window.windows import Window, constant_parts
+from loadproof.analysis.window.windows import Window, constant_parts, within
 from loadproof.model import Finding, FindingKind, Subject, Verdict
 from loadproof.units import format_duration, format_percent
 
@@ -105,7 +105,7 @@ def _explained(run: Run, requirement: Requirement, finding: Finding, faster: Seq
         if requirement.endpoint not in (None, one.endpoint, one.endpoint.partition(" ")[2]):
             continue
         last = Window(one.last_third, "the last third")
-        again = judge_requirement(requirement, [p for p in run.slices if p.second in last.seconds], last)
+        again = judge_requirement(requirement, within(run.slices, last.seconds), last)
         if again.value is not None and requirement.operator.holds(again.value, requirement.limit):
             value, length = format_value(again.value, requirement.unit), format_duration(last.duration_s)
             sentence = f"{finding.sentence}, still getting faster: {value} in the last {length}"
@@ -120,8 +120,8 @@ def _advice(one: Faster) -> str:
 
 def _in_short(run: Run, hold: range) -> list[Faster]:
     medians: dict[str, dict[int, float]] = {}
-    for part in run.slices:
-        if part.second in hold and part.response.count:
+    for part in within(run.slices, hold):
+        if part.response.count:
             median_s = part.response.quantile(0.5)
             if median_s is not None:
                 medians.setdefault(str(part.endpoint), {})[part.second] = median_s

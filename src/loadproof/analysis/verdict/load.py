@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from loadproof.analysis.verdict.requirements import describe, judge_requirement, matches
+from loadproof.analysis.verdict.requirements import describe, judge_requirement, matching
 from loadproof.analysis.window.omission import (
     GREATEST_RATIO,
     LEAST_ACHIEVED,
@@ -14,8 +14,9 @@ from loadproof.analysis.window.omission import (
     served_quantile,
     starts,
 )
-from loadproof.analysis.window.windows import sample
+from loadproof.analysis.window.windows import requests_of, sample
 from loadproof.model import Finding, FindingKind, Operator, Requirement, Statistic, Subject, Verdict
+from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_duration, format_percent
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _with_corrected(
     quantile = requirement.quantile
     if requirement.subject is not Subject.RESPONSE_TIME or quantile is None or interval_s is None:
         return finding
-    chosen = [part for part in judged if matches(requirement.endpoint, part)]
+    chosen = matching(requirement.endpoint, judged)
     corrected_s = Corrected(sample(chosen).response, interval_s).quantile(quantile)
     if corrected_s is None:
         return finding
@@ -150,12 +151,12 @@ def _with_corrected(
 
 def _interval_s(run: Run, judged: Sequence[Slice], window: Window) -> float | None:
     """The users' pace; without one the mean cycle, users divided by throughput (Little's law)."""
-    own = [r for r in run.readings if r.source == "load" and r.series in ("pace", "users")]
+    own = Readings.of(run.readings).of_series("load", "pace", "users")
     paces = [r.value for r in own if r.series == "pace"]
     if paces:
         return max(paces) or None
     users = [r.value for r in own if r.series == "users" and int(r.time_s) in window.seconds]
-    requests = sum(part.requests for part in judged)
+    requests = requests_of(judged)
     if not users or not requests or not window.duration_s:
         return None
     cycle_s = sum(users) / len(users) * window.duration_s / requests

@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.verdict.service import service_parts
-from loadproof.analysis.window.windows import load_span
+from loadproof.analysis.window.windows import load_span, requests_of
 from loadproof.model import EventKind, Finding, FindingKind, Verdict
+from loadproof.runfile.readings import Readings
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class PartialPage:
 def partial_page(run: Run) -> PartialPage | None:
     """None where the page counts all requests, or none of its counters is known, or nothing has workers."""
     span = load_span(run)
-    sent = sum(part.requests for part in run.slices)
+    sent = requests_of(run.slices)
     pools = sorted({part.processes for part in service_parts(run.events).parts if part.processes > 1})
     if span is None or sent < _LEAST_REQUESTS or not pools:
         return None
@@ -82,12 +83,13 @@ def partial_page_note(run: Run, window: Window) -> list[Finding]:
 
 def _counted(readings: Sequence[Reading], span: tuple[float, float]) -> float | None:
     by_counter: dict[str, dict[float, float]] = {name: defaultdict(float) for name in COUNTERS}
-    for reading in readings:
-        if not reading.source.startswith("metrics"):
+    for (source, series), own in Readings.of(readings).by_series().items():
+        base = series.partition("{")[0]
+        if not source.startswith("metrics") or base not in by_counter:
             continue
-        base = reading.series.partition("{")[0]
-        if base in by_counter and span[0] <= reading.time_s <= span[1] + 1:
-            by_counter[base][reading.time_s] += reading.value
+        for reading in own:
+            if span[0] <= reading.time_s <= span[1] + 1:
+                by_counter[base][reading.time_s] += reading.value
     for rates in by_counter.values():
         times = sorted(rates)
         if len(times) > 1:
@@ -97,7 +99,7 @@ def _counted(readings: Sequence[Reading], span: tuple[float, float]) -> float | 
 
 def _sources(run: Run) -> frozenset[str]:
     """Everything that the monitor of the page has told, as its pool."""
-    own = {reading.source for reading in run.readings if reading.source.startswith("metrics")}
+    own = {key[0] for key in Readings.of(run.readings).by_series() if key[0].startswith("metrics")}
     watched = [event.data for event in run.events if event.kind is EventKind.WATCHING and event.data]
     pages = {str(data["monitor"]) for data in watched if data.get("kind") == "prometheus"}
     others = {"pool", "runtime"} if pages or own else set()

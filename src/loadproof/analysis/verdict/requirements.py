@@ -7,15 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loadproof.analysis.distributions import binomial_quantile, binomial_tail, proportion_interval
-from loadproof.analysis.window.goodput import right_in_time
-from loadproof.analysis.window.windows import Sample, Window, sample
+from loadproof.analysis.window.goodput import all_right_in_time
+from loadproof.analysis.window.windows import Sample, Window, requests_of, sample
 from loadproof.model import Finding, Measure, Requirement, Statistic, Subject, Unit, Verdict
+from loadproof.runfile.slices import Slices
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from loadproof.model import Slice
+    from loadproof.model import Endpoint, Slice
 
 AT_THE_END = frozenset(
     {Subject.RESOURCE, Subject.RECOVERY_TIME, Subject.PEAK_ERROR_RATE, Subject.GROWTH, Subject.EXCEPTIONS,
@@ -33,13 +34,13 @@ def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window:
     if requirement.subject is Subject.ENGINE_METRIC:
         advice = f"the engine reports no metric called {requirement.metric} that can be judged afterwards"
         return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
-    chosen = [part for part in slices if matches(requirement.endpoint, part)]
+    chosen = matching(requirement.endpoint, slices)
     measured = sample(chosen)
     # No request at all is a throughput of 0; an endpoint that never showed may just be spelt otherwise.
     counts = requirement.subject is Subject.THROUGHPUT and requirement.endpoint is None
     if measured.requests == 0 and not counts:
         advice = _nothing_in(requirement, window)
-        known = sorted({str(part.endpoint) for part in slices})
+        known = sorted(str(endpoint) for endpoint in Slices.of(slices).by_endpoint())
         if requirement.endpoint and known:
             advice += "; endpoints are: " + ", ".join(known[:8])
         return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
@@ -63,9 +64,16 @@ def _nothing_in(requirement: Requirement, window: Window) -> str:
 
 def matches(pattern: str | None, part: Slice) -> bool:
     """Whether a requirement's endpoint, "GET /api/loans" or just "/api/loans", names this slice's."""
-    if pattern is None:
-        return not part.endpoint.beside
-    return pattern in (str(part.endpoint), part.endpoint.name)
+    return _names(pattern, part.endpoint)
+
+
+def matching(pattern: str | None, slices: Iterable[Slice]) -> Slices:
+    """Those of the slices that match."""
+    return Slices.of(slices).where(lambda endpoint: _names(pattern, endpoint))
+
+
+def _names(pattern: str | None, endpoint: Endpoint) -> bool:
+    return not endpoint.beside if pattern is None else pattern in (str(endpoint), endpoint.name)
 
 
 def quantile_interval(measured: Sample, quantile: float) -> tuple[float, float] | None:
@@ -152,13 +160,12 @@ def judge_share(requirement: Requirement, hits: int, total: int, window: Window)
 
 def _judge_goodput(requirement: Requirement, slices: Sequence[Slice], window: Window) -> Finding:
     """The finding over the slices of its endpoint, of which there are some."""
-    total = sum(part.requests for part in slices)
-    bounds = [right_in_time(part, requirement.within_s) for part in slices]
-    least, most = sum(low for low, _ in bounds), sum(high for _, high in bounds)
+    total = requests_of(slices)
+    least, most = all_right_in_time(slices, requirement.within_s)
     worst = judge_share(requirement, least, total, window)
     best = worst if most == least else judge_share(requirement, most, total, window)
     if worst.verdict is best.verdict:
-        worst.evidence.update(right_in_time=least, failed=sum(part.failed for part in slices))
+        worst.evidence.update(right_in_time=least, failed=sample(slices).failed)
         return worst
     advice = (
         f"between {format_count(least)} and {format_count(most)} requests were right and in time: this run "

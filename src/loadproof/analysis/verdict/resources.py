@@ -15,6 +15,8 @@ from loadproof.analysis.verdict.requirements import compare, finding_of, format_
 from loadproof.analysis.verdict.service import MACHINE, SOURCE, service_parts, with_limits_of_runtimes
 from loadproof.analysis.window.windows import Window, stage_windows, whole_window
 from loadproof.model import EventKind, Finding, Operator, Requirement, Statistic, Unit, Verdict
+from loadproof.runfile.readings import Readings
+from loadproof.runfile.slices import is_among
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
@@ -60,9 +62,8 @@ class Watched:
     """A run's readings by series, and when whose monitor was silent."""
 
     def __init__(self, run: Run) -> None:
-        self.series: dict[str, list[Reading]] = defaultdict(list)
-        for reading in run.readings:
-            self.series[f"{reading.source}.{reading.series}"].append(reading)
+        by_series = Readings.of(run.readings).by_series()
+        self.series = {f"{source}.{name}": readings for (source, name), readings in by_series.items()}
         self.service = with_limits_of_runtimes(service_parts(run.events), self.series)
         self.partial = partial_page(run)
         self.whole = whole_window(run)
@@ -237,14 +238,22 @@ def with_split(requirement: Requirement, finding: Finding, watched: Watched, win
 
 
 def _worst_second(requirement: Requirement, readings: Sequence[Reading], window: Window) -> int:
-    inside = [reading for reading in readings if int(reading.time_s) in window.seconds] or list(readings)
+    inside = inside_of(readings, window) or readings
     upper = requirement.operator in (Operator.LESS, Operator.LESS_EQUAL)
     worst = (max if upper else min)(inside, key=lambda reading: reading.value)
     return int(worst.time_s)
 
 
 def _at(readings: Sequence[Reading], second: int) -> Reading | None:
-    return next((reading for reading in readings if int(reading.time_s) == second), None)
+    columns = Readings.of(readings)
+    at = np.flatnonzero(columns.seconds == second)
+    return columns[int(at[0])] if at.size else None
+
+
+def inside_of(readings: Sequence[Reading], window: Window) -> Readings:
+    """Those of the window's seconds."""
+    columns = Readings.of(readings)
+    return columns.take(np.flatnonzero(is_among(columns.seconds, window.seconds)))
 
 
 def worst_first(finding: Finding) -> tuple[int, float]:
@@ -264,7 +273,7 @@ def _windows(requirement: Requirement, watched: Watched, window: Window) -> list
 
 
 def _judge_one(requirement: Requirement, watched: Watched, name: str, window: Window) -> Finding:
-    readings = [r for r in watched.series[name] if int(r.time_s) in window.seconds]
+    readings = inside_of(watched.series[name], window)
     silence = watched.silence(name, window.seconds)
     values, unknown = _values(requirement, readings)
     if not values:

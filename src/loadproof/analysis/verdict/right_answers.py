@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from loadproof.analysis.window.windows import sample
-from loadproof.histogram import Histogram
+import numpy as np
+
+from loadproof.analysis.window.windows import sample, within
 from loadproof.model import Finding, FindingKind, Verdict
+from loadproof.runfile.slices import Slices
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from loadproof.analysis.window.windows import Window
+    from loadproof.histogram import Histogram
     from loadproof.model import Slice
     from loadproof.runfile.reader import Run
 
@@ -24,11 +27,9 @@ _MOST_ROWS: Final = 20
 
 def right_answers(run: Run, window: Window) -> list[Finding]:
     """A note with the endpoints where times of right answers are others than those of all."""
-    by_endpoint: dict[str, list[Slice]] = {}
-    for part in run.slices:
-        if part.second in window.seconds:
-            by_endpoint.setdefault(str(part.endpoint), []).append(part)
-    rows = [row for name, parts in sorted(by_endpoint.items()) if (row := _row(name, parts)) is not None]
+    by_endpoint = within(run.slices, window.seconds).by_endpoint()
+    named = sorted(((str(one), parts) for one, parts in by_endpoint.items()), key=lambda pair: pair[0])
+    rows = [row for name, parts in named if (row := _row(name, parts)) is not None]
     if not rows:
         return []
     worst = max(rows, key=lambda row: row["right_p95_s"] / max(row["p95_s"], 1e-6))
@@ -46,14 +47,13 @@ def right_answers(run: Run, window: Window) -> list[Finding]:
 
 def right_times(parts: Iterable[Slice]) -> Histogram | None:
     """Response times of the requests that did not fail; None where failures have no times of their own."""
-    right = Histogram()
-    for part in parts:
-        if not part.failed:
-            right.merge(part.response)
-        elif part.wrong is None:
+    columns = Slices.of(parts)
+    failed = columns.failed > 0
+    right = columns.take(np.flatnonzero(~failed)).response.total()
+    for part in columns.take(np.flatnonzero(failed)):
+        if part.wrong is None:
             return None
-        else:
-            right.merge(part.response.without(part.wrong))
+        right.merge(part.response.without(part.wrong))
     return right
 
 

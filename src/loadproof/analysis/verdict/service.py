@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from loadproof.analysis.window.windows import Window
-    from loadproof.model import Event, Reading
+    from loadproof.model import Event
     from loadproof.runfile.reader import Run
+    from loadproof.runfile.readings import Readings
 
 SOURCE: Final = "process"
 """Of the readings of all parts: `process.cpu` of all together, `process.nginx.cpu` of one."""
@@ -87,7 +88,7 @@ def service_parts(events: Iterable[Event]) -> ServiceParts:
     )
 
 
-def with_limits_of_runtimes(service: ServiceParts, series: dict[str, list[Reading]]) -> ServiceParts:
+def with_limits_of_runtimes(service: ServiceParts, series: dict[str, Readings]) -> ServiceParts:
     """With GOMAXPROCS of the only Go program, where its metrics page tells it, for its readings as well."""
     told = series.get("runtime.go.maxprocs")
     programs = [part for part in service.parts if part.runtime == "go"]
@@ -99,7 +100,7 @@ def with_limits_of_runtimes(service: ServiceParts, series: dict[str, list[Readin
     for what in ("cpu", "ready"):
         name = f"{SOURCE}.{part.series(what)}"
         if name in series:
-            series[name] = [replace(reading, limit=cores) for reading in series[name]]
+            series[name] = series[name].with_limit(cores)
     tighter = replace(part, limits={**part.limits, "cpu": (f"GOMAXPROCS={cores:g}", cores)})
     return replace(service, parts=tuple(tighter if one is part else one for one in service.parts))
 

@@ -6,16 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.verdict.requirements import describe, format_value
-from loadproof.analysis.window.windows import sample
+from loadproof.analysis.window.windows import sample, within
 from loadproof.model import EventKind, Finding, FindingKind, Measure, Statistic, Subject, Unit, Verdict
 from loadproof.plan.expressions import threshold_requirement
+from loadproof.runfile.slices import Slices
 from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from loadproof.analysis.window.windows import Window
-    from loadproof.model import Requirement, Slice
+    from loadproof.model import Requirement
     from loadproof.runfile.reader import Run
 
 _WHOLE: Final = "the whole load"
@@ -71,11 +72,9 @@ def whole_load_note(run: Run, window: Window) -> list[Finding]:
         event.data["ok"] is False and str(event.data["metric"]).startswith(_OF_REQUESTS)
         for event in run.events_of(EventKind.ENGINE_THRESHOLD)
     )
-    if not broken or not {part.second for part in run.slices} - window.seconds:
+    if not broken or len(within(run.slices, window.seconds)) == len(run.slices):
         return []
-    by_endpoint: dict[str, list[Slice]] = {}
-    for part in run.slices:
-        by_endpoint.setdefault(str(part.endpoint), []).append(part)
+    by_endpoint = {str(endpoint): parts for endpoint, parts in Slices.of(run.slices).by_endpoint().items()}
     rows: list[dict[str, Any]] = []
     for endpoint, parts in sorted(by_endpoint.items()):
         total = sample(parts)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from loadproof.histogram import GROWTH, LEAST_S
-from loadproof.model import FailureKind
+from loadproof.runfile.slices import Slices, is_among
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +17,10 @@ if TYPE_CHECKING:
 
     from loadproof.charts import TimeAxis
     from loadproof.model import Slice
+    from loadproof.runfile.histograms import Histograms
+
+_CHUNK: Final = 4_000_000
+"""Buckets that are added up at once."""
 
 
 class Columns:
@@ -26,27 +29,22 @@ class Columns:
     Endpoints are numbered in the order of their names.
     """
 
-    def __init__(self, slices: Sequence[Slice], axis: TimeAxis) -> None:
+    def __init__(self, slices: Sequence[Slice], axis: TimeAxis, times: Histograms | None = None) -> None:
+        """`times` in the place of the response times of the slices."""
+        columns = Slices.of(slices)
         self.axis = axis
-        self.endpoints = sorted({part.endpoint for part in slices}, key=str)
+        self.endpoints = sorted(columns.by_endpoint(), key=str)
         numbers = {endpoint: number for number, endpoint in enumerate(self.endpoints)}
-        size = len(slices)
-        self.second = np.fromiter((part.second for part in slices), np.int64, size)
+        named = np.array([numbers.get(endpoint, -1) for endpoint in columns.endpoints], np.int64)
+        self.second = columns.second
         self.step = np.clip((self.second - axis.start_s) // axis.step_s, 0, axis.count - 1)
-        self.endpoint = np.fromiter((numbers[part.endpoint] for part in slices), np.int64, size)
-        self.requests = np.fromiter((part.requests for part in slices), np.int64, size)
-        self.failures = _failures(slices)
-        self._minimum_s = np.fromiter((part.response.minimum_s for part in slices), np.float64, size)
-        self._maximum_s = np.fromiter((part.response.maximum_s for part in slices), np.float64, size)
-        self._lengths = np.fromiter((len(part.response.buckets) for part in slices), np.int64, size)
-        total = int(self._lengths.sum())
-        keys = chain.from_iterable(part.response.buckets for part in slices)
-        counts = chain.from_iterable(part.response.buckets.values() for part in slices)
-        self._bucket = np.fromiter(keys, np.int64, total)
-        self._count = np.fromiter(counts, np.int64, total)
-        self._ends = np.cumsum(self._lengths)
-        self._lowest = int(self._bucket.min()) if total else 0
-        self._width = int(self._bucket.max()) - self._lowest + 1 if total else 0
+        self.endpoint = named[columns.endpoint]
+        self.requests = columns.requests
+        self.failures = columns.failures
+        self._times = columns.response if times is None else times
+        buckets = self._times.bucket
+        self._lowest = int(buckets.min()) if buckets.size else 0
+        self._width = int(buckets.max()) - self._lowest + 1 if buckets.size else 0
 
     def of_endpoint(self, number: int) -> NDArray[np.int64]:
         """Which slices are this endpoint's."""
@@ -54,7 +52,7 @@ class Columns:
 
     def within(self, seconds: frozenset[int]) -> NDArray[np.int64]:
         """Which slices lie in these seconds."""
-        return np.flatnonzero(np.isin(self.second, np.fromiter(seconds, np.int64, len(seconds))))
+        return np.flatnonzero(is_among(self.second, seconds))
 
     def per_step(self, values: NDArray[np.int64], rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """The values' sum in each step of the axis, over all slices or over `rows`."""
@@ -72,19 +70,18 @@ class Columns:
 
     def _merged(self, group: NDArray[np.int64], groups: int, rows: NDArray[np.int64] | None) -> HistogramRows:
         """One histogram for each of the groups, numbered from 0, that the slices belong to."""
-        chosen = np.arange(group.size) if rows is None else rows
-        lengths = self._lengths[chosen]
-        buckets, counts = self._bucket, self._count
-        if rows is not None:
-            # Positions of the chosen slices' buckets: each run of them counts up from its own begin.
-            begins = np.repeat(self._ends[chosen] - lengths, lengths)
-            within = np.arange(begins.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-            buckets, counts = self._bucket[begins + within], self._count[begins + within]
-        cells = np.repeat(group[chosen], lengths) * self._width + buckets - self._lowest
-        matrix = np.bincount(cells, weights=counts, minlength=groups * self._width).astype(np.int64)
+        times = self._times if rows is None else self._times.take(rows)
+        own = group if rows is None else group[rows]
+        matrix = np.zeros(groups * self._width, np.int64)
+        step = max(1, _CHUNK * own.size // max(1, times.bucket.size))
+        for first in range(0, own.size, step):
+            some, chosen = times.take(slice(first, first + step)), own[first : first + step]
+            cells = np.repeat(chosen, some.lengths) * self._width + some.bucket - self._lowest
+            if matrix.size:
+                matrix += np.bincount(cells, weights=some.count, minlength=matrix.size).astype(np.int64)
         least, greatest = np.full(groups, np.inf), np.zeros(groups)
-        np.minimum.at(least, group[chosen], self._minimum_s[chosen])
-        np.maximum.at(greatest, group[chosen], self._maximum_s[chosen])
+        np.minimum.at(least, own, times.minimum_s)
+        np.maximum.at(greatest, own, times.maximum_s)
         return HistogramRows(matrix.reshape(groups, self._width), self._lowest, least, greatest)
 
 
@@ -130,11 +127,3 @@ class HistogramRows:
             value if count else None
             for value, count in zip(values.tolist(), self.counts.tolist(), strict=True)
         )
-
-
-def _failures(slices: Sequence[Slice]) -> dict[FailureKind, NDArray[np.int64]]:
-    columns = {kind: np.zeros(len(slices), np.int64) for kind in FailureKind}
-    for number, part in enumerate(slices):
-        for kind, count in part.failures.items():
-            columns[kind][number] = count
-    return columns

@@ -8,9 +8,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from loadproof.runfile.slices import Slices
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from loadproof.histogram import Histogram
     from loadproof.model import Slice
+
+
+def all_right_in_time(slices: Iterable[Slice], within_s: float | None) -> tuple[int, int]:
+    """`right_in_time` of all of them together."""
+    parts = Slices.of(slices)
+    failed = parts.failed > 0
+    right = parts.take(np.flatnonzero(~failed))
+    sure = int(right.requests.sum()) if within_s is None else _at_most(right.response.total(), within_s)
+    bounds = [right_in_time(part, within_s) for part in parts.take(np.flatnonzero(failed))]
+    return sure + sum(low for low, _ in bounds), sure + sum(high for _, high in bounds)
 
 
 def right_in_time(part: Slice, within_s: float | None) -> tuple[int, int]:

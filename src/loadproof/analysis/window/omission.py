@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.histogram import GROWTH, LEAST_S, Histogram
+from loadproof.runfile.readings import Readings
+from loadproof.runfile.slices import is_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -125,9 +127,8 @@ class Starts:
 def starts(readings: Iterable[Reading], window: Window) -> Starts | None:
     """What the load counted in the window's seconds; None when it counts no starts."""
     sums = {"planned": 0.0, "started": 0.0, "late": 0.0, "dropped": 0.0}
-    for reading in readings:
-        if reading.source == "load" and reading.series in sums and int(reading.time_s) in window.seconds:
-            sums[reading.series] += reading.value
+    for (_, series), own in Readings.of(readings).of_series("load", *sums).by_series().items():
+        sums[series] += float(own.value[is_among(own.seconds, window.seconds)].sum())
     return Starts(**sums) if sums["planned"] else None
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loadproof.histogram import Histogram
+from loadproof.runfile.slices import Slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
+    from loadproof.histogram import Histogram
     from loadproof.model import Slice
 
 
@@ -48,14 +49,10 @@ def course(slices: Iterable[Slice], seconds: range) -> Course:
     """What the slices, of any endpoints, add up to in each of the seconds."""
     requests, failed = np.zeros(len(seconds)), np.zeros(len(seconds))
     response: list[Histogram | None] = [None] * len(seconds)
-    for part in slices:
-        if part.second not in seconds:
-            continue
-        at = part.second - seconds.start
-        requests[at] += part.requests
-        failed[at] += part.failed
-        if part.response.count:
-            total = response[at] or Histogram()
-            total.merge(part.response)
-            response[at] = total
+    together = Slices.of(slices).within(seconds).merged(endpoints=False)
+    places = together.second - seconds.start
+    requests[places], failed[places] = together.requests, together.failed
+    for number, at in enumerate(places.tolist()):
+        histogram = together.response.row(number)
+        response[at] = histogram if histogram and histogram.count else None
     return Course(seconds, requests, failed, tuple(response))

@@ -17,6 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from loadproof.analysis.distributions import t_quantile, t_tail
 from loadproof.model import Finding, FindingKind, Verdict
+from loadproof.runfile.slices import Slices
 from loadproof.units import format_duration, format_percent
 
 if TYPE_CHECKING:
@@ -79,12 +80,11 @@ def find_hold(seconds: range, slices: Iterable[Slice]) -> Hold:
     step = max(1, -(-len(seconds) // _MOST_POINTS))
     read = range(seconds.start, seconds.stop, step)
     medians: dict[str, NDArray[np.float64]] = {}
-    for part in slices:
-        if part.second in read and part.response.count:
-            name = str(part.endpoint)
-            if name not in medians:
-                medians[name] = np.full(len(read), np.nan)
-            medians[name][(part.second - seconds.start) // step] = part.response.quantile(0.5) or 0.0
+    for endpoint, own in Slices.of(slices).within(read).by_endpoint().items():
+        values = np.full(len(read), np.nan)
+        values[(own.second - seconds.start) // step] = own.response.quantile(0.5)
+        if np.isfinite(values).any():
+            medians[str(endpoint)] = values
     levels = [level_of(name, values, step, len(medians)) for name, values in sorted(medians.items())]
     return Hold(seconds.start, len(seconds), tuple(level for level in levels if level is not None))
 

@@ -6,14 +6,17 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from loadproof.analysis.window.steady import LEAST_HOLD_S, Hold, find_hold
 from loadproof.histogram import Histogram, merged
 from loadproof.model import EventKind, ProfileKind, Subject
 from loadproof.plan.profiles import hold_windows
+from loadproof.runfile.slices import Slices
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from loadproof.histogram import Histogram
     from loadproof.model import Plan, Slice
@@ -67,8 +70,14 @@ def load_span(run: Run) -> tuple[float, float] | None:
     ended = run.events_of(EventKind.LOAD_ENDED)
     if ended:
         return started[0].time_s, ended[-1].time_s
-    last = max((part.second + 1 for part in run.slices), default=started[0].time_s)
-    return started[0].time_s, float(last)
+    last = end_of(run.slices)
+    return started[0].time_s, started[0].time_s if last is None else float(last)
+
+
+def end_of(slices: Iterable[Slice]) -> int | None:
+    """The second after the last one that has a slice; None without any."""
+    seconds = Slices.of(slices).second
+    return int(seconds.max()) + 1 if seconds.size else None
 
 
 def whole_window(run: Run) -> Window:
@@ -79,7 +88,7 @@ def whole_window(run: Run) -> Window:
     seconds = _seconds(*span)
     if not seconds and "imported" in run.facts:
         # Nobody can let it run longer: what the file holds is all that there is.
-        parts = frozenset(part.second for part in run.slices)
+        parts = frozenset(np.unique(Slices.of(run.slices).second).tolist())
         return Window(parts, f"the whole load ({format_duration(span[1] - span[0])})", in_part=True)
     return Window(frozenset(seconds), f"the whole load ({format_duration(len(seconds))})")
 
@@ -206,8 +215,20 @@ def contiguous(seconds: Iterable[int]) -> list[range]:
     return runs
 
 
+def within(slices: Iterable[Slice], seconds: Collection[int]) -> Slices:
+    """The slices of these seconds."""
+    return Slices.of(slices).within(seconds)
+
+
+def requests_of(slices: Iterable[Slice]) -> int:
+    """How many requests they are."""
+    return int(Slices.of(slices).requests.sum())
+
+
 def sample(slices: Iterable[Slice]) -> Sample:
     """The slices' sum."""
+    if isinstance(slices, Slices):
+        return Sample(int(slices.requests.sum()), int(slices.failed.sum()), slices.response.total())
     requests = failed = 0
     responses = []
     for part in slices:

@@ -1,0 +1,174 @@
+"""What a run of days costs: the size of its file, and the memory and seconds of what reads it.
+
+    python -m benchmarks.days [--hours 1] [--endpoints 100] [--series 200] [--keep FOLDER]
+
+A run is made second by second through the writer that `run` uses: each endpoint answers some requests a
+second with log-normal times, each series is a random walk. Then `judge`, `report`, `compare` and
+`history` each run as a process of their own; seconds are of the wall clock, memory is the process' greatest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from loadproof.histogram import Histogram
+from loadproof.model import (
+    Endpoint,
+    Event,
+    EventKind,
+    FailureKind,
+    Operator,
+    Plan,
+    Profile,
+    ProfileKind,
+    Reading,
+    Requirement,
+    Slice,
+    Stage,
+    Statistic,
+    Subject,
+    Unit,
+)
+from loadproof.plan.stored import plan_to_json
+from loadproof.runfile.writer import Batch, RunWriter
+
+START = 1_700_000_000
+USERS = 50.0
+REQUESTS_A_SECOND = 3
+VARIANTS = 400
+"""Different seconds of one endpoint; so many are made, and drawn from."""
+
+
+def plan(seconds: int) -> Plan:
+    """A soak at one level, with the requirements that a team writes for one."""
+    timed = Requirement(
+        "p95", "p95: <500ms", "made", Subject.RESPONSE_TIME, Statistic.PERCENTILE, Operator.LESS, 0.5,
+        Unit.SECONDS, quantile=0.95,
+    )  # fmt: skip
+    errors = Requirement(
+        "errors",
+        "error_rate: <1%",
+        "made",
+        Subject.ERROR_RATE,
+        Statistic.RATE,
+        Operator.LESS,
+        0.01,
+        Unit.SHARE,
+    )
+    return Plan(
+        name="days",
+        scenario=Path("locustfile.py"),
+        engine="locust",
+        target="http://127.0.0.1:8000",
+        profile=Profile(ProfileKind.SOAK, (Stage(float(seconds), USERS),), start=USERS),
+        requirements=(timed, errors),
+    )
+
+
+def make(path: Path, seconds: int, endpoints: int, series: int) -> None:
+    """Write a run of so many seconds."""
+    of = plan(seconds)
+    facts = {
+        "name": of.name, "plan": plan_to_json(of), "versions": {"loadproof": "0.2.0"}, "host": {"cores": 2},
+        "started_at_s": float(START), "writer": {"pid": 2**22 + 1, "started_at_s": 0.0},
+    }  # fmt: skip
+    random = np.random.default_rng(1)
+    parts = [_second(random) for _ in range(VARIANTS)]
+    names = [Endpoint("GET", f"/api/things/{number}") for number in range(endpoints)]
+    walks = np.cumsum(random.normal(0, 1.0, (seconds, 8)), axis=0)
+    noise = random.normal(0, 1.0, (997, series))
+    writer = RunWriter(path, facts)
+    writer.commit(Batch(events=[Event(float(START), EventKind.LOAD_STARTED, "the load started")]), START)
+    for second in range(seconds):
+        now = START + second
+        drawn = random.integers(0, VARIANTS, endpoints).tolist()
+        slices = [_of(parts[drawn[n]], now, name) for n, name in enumerate(names)]
+        values = (100 + walks[second, np.arange(series) % 8] + noise[second % 997]).tolist()
+        readings = [
+            Reading(now + 0.01, "host" if n % 2 else "process", f"series.{n}", value)
+            for n, value in enumerate(values)
+        ]
+        readings.append(Reading(now + 0.5, "load", "users", USERS, Unit.COUNT))
+        writer.commit(Batch(slices, readings), now + 1.0)
+    end = [Event(float(START + seconds), EventKind.LOAD_ENDED, "the load ended")]
+    writer.commit(Batch(events=end), START + seconds + 1.0)
+    writer.finish({"ended_at_s": float(START + seconds), "outcome": "completed"})
+    writer.close()
+
+
+def _second(random: np.random.Generator) -> tuple[int, int, Histogram]:
+    times = random.lognormal(-3.0, 0.5, 1 + random.poisson(REQUESTS_A_SECOND - 1))
+    histogram = Histogram()
+    histogram.record_all(times)
+    return times.size, int(random.random() < 0.01), histogram
+
+
+def _of(part: tuple[int, int, Histogram], second: int, endpoint: Endpoint) -> Slice:
+    requests, failed, histogram = part
+    return Slice(
+        second, endpoint, requests, {FailureKind.STATUS: 1} if failed else {}, 900 * requests, histogram
+    )
+
+
+def measure(*arguments: str) -> tuple[float, float, int]:
+    """Seconds, MB at most and exit code of one call of loadproof."""
+    code = (
+        "import resource, sys; from loadproof.cli import main\n"
+        "try:\n    code = main()\nexcept SystemExit as ended:\n    code = ended.code\n"
+        "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, code or 0, file=sys.stderr)"
+    )
+    started_s = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, timeout=240
+    )
+    took_s = time.perf_counter() - started_s
+    told = [line for line in done.stderr.splitlines() if line.startswith("PEAK")]
+    if not told:
+        raise SystemExit(
+            f"loadproof {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-2000:]}"
+        )
+    _, peak_kib, exit_code = told[-1].split()
+    return took_s, int(peak_kib) * 1024 / 1e6, int(exit_code)
+
+
+def main() -> None:
+    """Make the run, and print what each reader of it costs."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--endpoints", type=int, default=100)
+    parser.add_argument("--series", type=int, default=200)
+    parser.add_argument("--keep", type=Path, help="leave the run there, or read the one that is there")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = (given.keep or Path(folder)) / f"days-{given.hours:g}h-{given.endpoints}-{given.series}.db"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            started_s = time.perf_counter()
+            make(path, round(given.hours * 3600), given.endpoints, given.series)
+            peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+            print(f"made in {time.perf_counter() - started_s:.0f} s, {peak_mb:.0f} MB")
+        page = Path(folder) / "page.html"
+        print(f"{given.hours:g} h, {given.endpoints} endpoints, {given.series} series: "
+              f"{path.stat().st_size / 1e6:.1f} MB")  # fmt: skip
+        calls = (
+            ("judge", str(path)), ("report", str(path), "--html", str(page)),
+            ("compare", str(path), str(path)), ("history", "days", "--folder", str(path.parent)),
+        )  # fmt: skip
+        for call in calls:
+            took_s, peak_mb, exit_code = measure(*call)
+            size = f", {page.stat().st_size / 1e6:.1f} MB" if call[0] == "report" and page.exists() else ""
+            print(f"{call[0]:8} {took_s:6.1f} s {peak_mb:6.0f} MB{size} (exit {exit_code})")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -143,6 +145,48 @@ def test_worker_processes_are_guarded_too(shell: Shell, production: StubServer) 
     done = shell.load("--processes", "2", seconds=50)
     assert done.code == 7, done.text
     assert production.arrived.total() == 0
+
+
+BELOW = """
+import ctypes, socket, struct, subprocess
+from locust import HttpUser, constant, task
+
+class Thief(HttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def visit(self):
+        self.client.get("/loans")
+        {steal}
+"""
+BY_CTYPES = """with socket.socket() as one:
+            to = struct.pack("=H", 2) + struct.pack("!H", {port}) + socket.inet_aton("127.0.0.2") + bytes(8)
+            ctypes.CDLL(None).connect(one.fileno(), to, 16)"""
+BY_CURL = 'subprocess.run(["curl", "-s", "-m", "3", "{url}/stolen"])'
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel asks on Linux")
+@pytest.mark.parametrize(
+    ("steal", "options", "program"),
+    [
+        pytest.param(BY_CURL, (), "curl", id="a child of the scenario"),
+        pytest.param(BY_CTYPES, ("--processes", "2"), "python", id="C in a worker process"),
+    ],
+)
+def test_what_python_does_not_see_is_held_by_the_kernel(
+    shell: Shell, production: StubServer, steal: str, options: tuple[str, ...], program: str
+) -> None:
+    """Nothing arrives, exit code 7 names the program, and the reports say what held it."""
+    shell.write("loadproof.yaml", "production: [127.0.0.2]\n")
+    url, port = production.url, production.url.rpartition(":")[2]
+    shell.write("locustfile.py", BELOW.format(steal=steal.format(url=url, port=port)))
+    done = shell.load(*options, "--json", "report.json", seconds=50)
+    assert done.code == 7, done.text
+    assert "the target guard ended the load: '127.0.0.2' is an address of production (port" in done.out
+    assert f"by {program}" in done.out
+    assert production.arrived.total() == 0
+    guard = json.loads((shell.folder / "report.json").read_text())["facts"]["guard"]
+    assert (guard["held_by"], guard["limits"]) == (["seccomp"], [])
 
 
 @pytest.mark.parametrize("elsewhere", ["production", "http://203.0.113.7"])

@@ -16,7 +16,7 @@ from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_re
 from loadproof.analysis.shapes.stress import find_breaking_point, judge_held_load, told_once
 from loadproof.analysis.validity.condition import Judged
 from loadproof.analysis.validity.conditions import judge_validity
-from loadproof.analysis.validity.guard import REFUSED, guard_note, judge_guard
+from loadproof.analysis.validity.guard import REFUSED, guard_facts, guard_note, judge_guard
 from loadproof.analysis.verdict.breach import breach_note
 from loadproof.analysis.verdict.by_window import judge_by_window
 from loadproof.analysis.verdict.consistency import judge_consistency
@@ -304,6 +304,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "scenario": str(run.plan.scenario),
         "target": run.plan.target,
         "environment": (run.plan.options.guard.environment or None) if run.plan.options.guard else None,
+        "guard": guard_facts(run),
         "profile": str(run.plan.profile.kind),
         "versions": run.facts.get("versions", {}),
         "host": run.facts.get("host", {}),

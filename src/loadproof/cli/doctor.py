@@ -73,10 +73,21 @@ def _findings() -> Iterator[tuple[str, str, str]]:
             rate_per_s = known_rate(name, load_engine(name))
             sends = f"; one process sends about {format_rate(rate_per_s)}" if rate_per_s else ""
             yield "✓", name, ", ".join(f"{tool} {version}" for tool, version in versions.items()) + sends
+    yield _guard()
     yield _descriptors()
     yield _ports()
     yield _sqlite()
     yield _clock()
+
+
+def _guard() -> tuple[str, str, str]:
+    from loadproof.engines.holding import how_it_holds
+
+    found = how_it_holds()
+    if found is None:
+        return "!", "guard", "nobody can say what it holds below Python: a child process ended without a word"
+    limits = found.data["limits"]
+    return ("!" if limits else "✓"), "guard", "; ".join([found.message, *limits])
 
 
 def _descriptors() -> tuple[str, str, str]:

@@ -8,10 +8,13 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loadproof.engines.supervisor import HOLD
 from loadproof.errors import EngineError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from loadproof.engines.holding import Hold
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _LINE_LIMIT_BYTES = 1 << 20
@@ -20,9 +23,12 @@ _LINE_LIMIT_BYTES = 1 << 20
 class Process:
     """One supervised child. `start` it, read its lines by call-back, `wait` for its exit code."""
 
-    def __init__(self, child: asyncio.subprocess.Process, readers: list[asyncio.Task[None]]) -> None:
+    def __init__(
+        self, child: asyncio.subprocess.Process, readers: list[asyncio.Task[None]], hold: Hold | None = None
+    ) -> None:
         self._child = child
         self._readers = readers
+        self._hold = hold
 
     @classmethod
     async def start(
@@ -33,21 +39,32 @@ class Process:
         on_line: Callable[[str], None],
         cwd: Path | None = None,
         pass_fds: Sequence[int] = (),
+        hold: Hold | None = None,
     ) -> Process:
         """Start `argv` in a process group of its own; `on_line` gets each line of its stdout and stderr.
 
-        Raises EngineError when not even the supervisor can be started.
+        `hold`: the target guard, for it and whatever it starts. Raises EngineError when not even the
+        supervisor can be started.
         """
+        given = dict(env)
+        if hold is not None:
+            given[HOLD], descriptor = hold.given()
+            pass_fds = [*pass_fds, descriptor]
         try:
             child = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-S", str(_SUPERVISOR), *argv,
-                stdin=PIPE, stdout=PIPE, stderr=PIPE, env=dict(env), cwd=cwd, pass_fds=pass_fds,
+                # It forks from a thread (see supervisor.py): Python warns of that since 3.12.
+                sys.executable, "-I", "-S", "-W", "ignore::DeprecationWarning", str(_SUPERVISOR), *argv,
+                stdin=PIPE, stdout=PIPE, stderr=PIPE, env=given, cwd=cwd, pass_fds=pass_fds,
                 start_new_session=True, limit=_LINE_LIMIT_BYTES,
             )  # fmt: skip
         except OSError as error:
+            if hold is not None:
+                hold.abandon()
             raise EngineError(Problem(f"cannot start {argv[0]}: {error.strerror}")) from error
+        if hold is not None:
+            await hold.follow(child.pid)
         streams = [stream for stream in (child.stdout, child.stderr) if stream is not None]
-        return cls(child, [asyncio.create_task(_read_lines(stream, on_line)) for stream in streams])
+        return cls(child, [asyncio.create_task(_read_lines(stream, on_line)) for stream in streams], hold)
 
     @property
     def pid(self) -> int:
@@ -75,6 +92,8 @@ class Process:
             raise
         finally:
             await asyncio.gather(*self._readers)
+            if self._hold is not None:
+                await self._hold.end()
         return code
 
     def _order(self, order: bytes) -> None:

@@ -10,7 +10,11 @@ SIGKILL cannot clean up, and k6 is a binary that cannot be taught to watch its p
     the engine ends             SIGKILL to what is left of its group; the exit status is passed on
     the supervisor is killed    on Linux the engine dies with it (PR_SET_PDEATHSIG)
 
-Imports the standard library only: it must start in milliseconds.
+With the target guard's rules in the variable HOLD the kernel asks it before any process of the engine sends
+to a new address; what it says of that goes to the descriptor that the variable names, as lines of JSON.
+
+Imports the standard library only: it must start in milliseconds. The guard's modules are as frugal, and are
+loaded while the engine starts.
 """
 
 from __future__ import annotations
@@ -21,6 +25,12 @@ import select
 import signal
 import sys
 
+TYPE_CHECKING = False  # as `typing` has it, without the time that importing it takes
+if TYPE_CHECKING:
+    from typing import Any
+
+HOLD = "LOADPROOF_HOLD"
+_MOST_TOLD = 100
 _PR_SET_PDEATHSIG = 1
 
 
@@ -44,6 +54,96 @@ def _kill_group(pid: int) -> None:
         return  # nobody is left in it
     except PermissionError:
         return  # macOS answers so for a group of zombies
+
+
+class _Hold:
+    """The target guard below the programs: questions of the kernel, answered by the plan's rules."""
+
+    def __init__(self, text: str) -> None:
+        import json
+
+        self._json = json
+        self._given = json.loads(text)
+        self._told: set[str] = set()
+        self.descriptor = -1
+        """Where questions come to; -1 where the kernel asks none."""
+        os.set_inheritable(self._given["fd"], False)
+        sys.path.append(self._given["root"])
+
+    def install(self) -> None:
+        """For this thread, and what it starts."""
+        from loadproof.safety import seccomp
+
+        try:
+            self.descriptor = seccomp.install()
+        except OSError as error:
+            self.tell({"t": "held", "by": "", "why": error.strerror})
+
+    def begin(self, pid: int) -> None:
+        """The engine runs: be ready for its questions."""
+        if self.descriptor < 0:
+            return
+        from loadproof.model import Policy
+        from loadproof.safety import seccomp
+        from loadproof.safety.below import AddressGate
+
+        policy = Policy.from_json(self._given["policy"])
+        self._gate = AddressGate(policy, tuple(self._given["beside"]))
+        self._answer_one = seccomp.answer_one
+        self._holds = seccomp.readable(pid)
+        held = {"by": "seccomp"} if self._holds else {"by": "", "why": "its memory cannot be read"}
+        self.tell({"t": "held", **held})
+
+    def answer(self) -> bool:
+        """One question; False when there will be none any more."""
+        return self._answer_one(self.descriptor, self._refuses)
+
+    def _refuses(self, wanted: Any, pid: int) -> bool:
+        if not self._holds:
+            return False
+        if wanted.packed:
+            why = self._gate.refuses(wanted.packed, wanted.port)
+        else:
+            why = f"an address of family {wanted.family} is none that the guard can judge"
+        if why:
+            try:
+                with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+                    program = file.read().strip()
+            except OSError:
+                program = ""
+            if (why + program) not in self._told and len(self._told) < _MOST_TOLD:
+                self._told.add(why + program)
+                self.tell({"t": "refused", "why": why, "program": program, "port": wanted.port})
+        return bool(why)
+
+    def tell(self, message: dict[str, object]) -> None:
+        """To the conductor, which may be gone."""
+        try:
+            os.write(self._given["fd"], self._json.dumps(message).encode() + b"\n")
+        except OSError:
+            return
+
+
+def _start_held(argv: list[str], hold: _Hold) -> int:
+    """As `_start`, from a thread of its own: what it filters is itself and its children, not the supervisor.
+
+    It stays alive as long as the supervisor: the engine dies with the thread that started it.
+    """
+    import threading
+
+    started = threading.Event()
+    pids: list[int] = []
+
+    def run() -> None:
+        hold.install()
+        pids.append(_start(argv))
+        started.set()
+        threading.Event().wait()
+
+    threading.Thread(target=run, daemon=True).start()
+    started.wait()
+    hold.begin(pids[0])
+    return pids[0]
 
 
 def _start(argv: list[str]) -> int:
@@ -71,18 +171,23 @@ def _start(argv: list[str]) -> int:
     os._exit(127)
 
 
-def _wait(pid: int) -> int:
+def _wait(pid: int, hold: _Hold | None) -> int:
     """Obey the pipe until the child ends; returns its wait status."""
     wakeup_read, wakeup_write = os.pipe()
     os.set_blocking(wakeup_write, False)
     signal.set_wakeup_fd(wakeup_write)
     signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
     watched = [0, wakeup_read]
+    questions = hold.descriptor if hold is not None else -1
+    if questions >= 0:
+        watched.append(questions)
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             return status
         readable, _, _ = select.select(watched, [], [])
+        if questions in readable and hold is not None and not hold.answer():
+            watched.remove(questions)
         if wakeup_read in readable:
             os.read(wakeup_read, 4096)
         if 0 in readable:
@@ -99,8 +204,10 @@ def main(argv: list[str]) -> int:
     """Run `argv`; returns its exit code, 128 + N when signal N ended it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    pid = _start(argv)
-    status = _wait(pid)
+    given = os.environ.pop(HOLD, "")
+    hold = _Hold(given) if given else None
+    pid = _start(argv) if hold is None else _start_held(argv, hold)
+    status = _wait(pid, hold)
     _kill_group(pid)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code

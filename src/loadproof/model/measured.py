@@ -181,6 +181,9 @@ class EventKind(StrEnum):
     SESSION_FALLBACK = "session fell back"
     TARGET_REFUSED = "target refused"
     """The scenario reached for a host that may not be loaded: the load ends."""
+    GUARD_HELD = "target guard held"
+    """How the guard holds what the clients open below Python: `by` ("seccomp", "sockets"), `limits`
+    (sentences on what it cannot hold)."""
     IMPORTED = "imported"
     """What a file of another program cannot tell."""
 

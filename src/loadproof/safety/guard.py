@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from loadproof.model import Profile
+    from loadproof.safety.hosts import Address
 
 PRODUCTION_USERS: Final = 10
 PRODUCTION_RATE_PER_S: Final = 10
@@ -91,6 +92,10 @@ class Gate:
         self._closed = tuple(ipaddress.ip_network(text) for text in self.policy.production_networks)
         self._open = {ipaddress.ip_network(text) for text in self.policy.target_networks}
         self._typed = tuple(ipaddress.ip_network(text) for text in self.policy.allowed_networks)
+
+    def open(self, address: Address) -> None:
+        """A listed name has this address, too."""
+        self._open.add(ipaddress.ip_network(str(address)))
 
     def refuses_name(self, host: str) -> str:
         """Why a name may not be connected to; "" when nothing speaks against it yet."""

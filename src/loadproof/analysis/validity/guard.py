@@ -31,7 +31,22 @@ def judge_guard(run: Run) -> list[Finding]:
 
 
 def guard_note(run: Run) -> list[str]:
-    """What every report says of a run that was allowed to load production."""
+    """What every report says: that production was loaded, and what the guard could not hold."""
     guard = run.plan.options.guard
     host = guard.allowed_production if guard else ""
-    return [f"production was loaded: somebody typed --allow-production {host}"] if host else []
+    loaded = [f"production was loaded: somebody typed --allow-production {host}"] if host else []
+    limits = [limit for event in run.events_of(EventKind.GUARD_HELD) for limit in event.data["limits"]]
+    return [*loaded, *(f"target guard: {limit}" for limit in dict.fromkeys(limits))]
+
+
+def guard_facts(run: Run) -> dict[str, list[str]] | None:
+    """What held the connections of the load's processes below their clients; None where nothing tells."""
+    held = run.events_of(EventKind.GUARD_HELD)
+    if not held:
+        return None
+    limits = [limit for event in held for limit in event.data["limits"]]
+    return {
+        "held_by": list(dict.fromkeys(event.data["by"] for event in held)),
+        "in_words": list(dict.fromkeys(event.message for event in held)),
+        "limits": list(dict.fromkeys(limits)),
+    }

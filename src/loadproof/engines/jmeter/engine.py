@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loadproof.engines.health import watch_for_ever
+from loadproof.engines.holding import hold_of
 from loadproof.engines.jmeter.advice import jmeter_advice
 from loadproof.engines.jmeter.arguments import java_options, jmeter_arguments
 from loadproof.engines.jmeter.copy import copy_with_variables
@@ -145,7 +146,9 @@ class JMeterEngine:
         lines = Pipe(folder / "log", reporting.log)
         try:
             environment = {**os.environ, **dict(plan.env)}
-            self._process = await Process.start(argv, env=environment, on_line=reporting.log.out_line)
+            self._process = await Process.start(
+                argv, env=environment, on_line=reporting.log.out_line, hold=hold_of(plan, reporting.sink)
+            )
             if self._stops:
                 self._process.kill()
             passing = asyncio.create_task(self._pass_on_for_ever(reporting))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from loadproof.engines.advice import too_few_for_arrivals
 from loadproof.engines.health import watch_for_ever
+from loadproof.engines.holding import hold_of
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.advice import k6_advice, max_users
 from loadproof.engines.k6.aim import aim
@@ -24,6 +25,7 @@ from loadproof.engines.k6.arguments import (
     without_execution,
 )
 from loadproof.engines.k6.binary import MISSING, Binary, find_k6
+from loadproof.engines.k6.guard import hosts_beside
 from loadproof.engines.k6.inspection import inspect_script, problem_in, source_of
 from loadproof.engines.k6.log import Log
 from loadproof.engines.k6.options import K6Options, Options, profile_of, thresholds
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from loadproof.engines import Sink
+    from loadproof.engines.holding import Hold
     from loadproof.engines.trials import Orders
     from loadproof.model import Plan
 
@@ -114,7 +117,8 @@ class K6Engine:
                 binary.path, plan, user, options, samples=folder / "samples", summary=folder / "summary.json",
                 script=script, execution=() if needs_rewriting(plan) else user.execution,
             )  # fmt: skip
-            code = await self._drive(argv, _run_environment(plan), folder / "samples", reporting, log)
+            hold = hold_of(plan, sink, hosts_beside(plan, user))
+            code = await self._drive(argv, _run_environment(plan), folder / "samples", reporting, log, hold)
             summary = Path(user.summary_export) if user.summary_export else folder / "summary.json"
             reporting.finish(code, summary, stopped=self._stops > 0)
             return self._outcome(code, plan, log, sink, began=reader.first_s is not None)
@@ -138,11 +142,17 @@ class K6Engine:
                 self._process.kill()
 
     async def _drive(
-        self, argv: list[str], env: Mapping[str, str], path: Path, reporting: Reporting, log: Log
+        self,
+        argv: list[str],
+        env: Mapping[str, str],
+        path: Path,
+        reporting: Reporting,
+        log: Log,
+        hold: Hold | None,
     ) -> int:
         """Run k6 to its end and pass on what it measures; returns its exit code."""
         with SamplePipe(path, reporting.reader) as pipe:
-            self._process = await Process.start(argv, env=env, on_line=log.line)
+            self._process = await Process.start(argv, env=env, on_line=log.line, hold=hold)
             if self._stops:
                 self._process.kill()
             passing = asyncio.create_task(_pass_on_for_ever(reporting))

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING
+import os
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
+from loadproof.engines.k6.inspection import source_of
 from loadproof.safety.guard import Rule
 from loadproof.safety.hosts import LOCAL, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from loadproof.engines.k6.arguments import UserArguments
     from loadproof.engines.k6.options import Options
-    from loadproof.model import Policy
+    from loadproof.model import Plan, Policy
 
 
 def guard_arguments(policy: Policy, options: Options) -> list[str]:
@@ -31,6 +36,24 @@ def guard_arguments(policy: Policy, options: Options) -> list[str]:
     closed = [n for text in dict.fromkeys(networks) for n in _without(ipaddress.ip_network(text), allowed)]
     flags = [f"--block-hostnames={','.join(dict.fromkeys(names))}"] if names else []
     return flags + ([f"--blacklist-ip={','.join(map(str, closed))}"] if closed else [])
+
+
+def hosts_beside(plan: Plan, user: UserArguments) -> list[str]:
+    """Hosts that k6 itself needs beside the load: of modules that are imported by URL, and of outputs."""
+    try:
+        source = source_of(plan.scenario)
+    except OSError:
+        source = ""
+    outs = [*user.outs, *os.environ.get("K6_OUT", "").split(",")]
+    named = [value for name, value in (*os.environ.items(), *plan.env) if _OUTPUT_VARIABLE.fullmatch(name)]
+    written = [*_MODULE.findall(source), *(url for text in (*outs, *named) for url in _URL.findall(text))]
+    hosts = (urlsplit(f"//{place.rpartition('@')[2]}").hostname for place in written)
+    return list(dict.fromkeys(host for host in hosts if host))
+
+
+_MODULE: Final = re.compile(r"""(?:\bfrom|\bimport|\brequire\s*\()\s*["']https?://([^/"']+)""")
+_URL: Final = re.compile(r"https?://([^/?#\s]+)")
+_OUTPUT_VARIABLE: Final = re.compile(r"K6_(?:PROMETHEUS_RW_SERVER_URL|INFLUXDB_ADDR|OTEL_\w*ENDPOINT)")
 
 
 def _all_but(opened: Iterable[Network]) -> list[Network]:

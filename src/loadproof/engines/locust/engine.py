@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from loadproof.engines import session_of
 from loadproof.engines.advice import too_few_for_arrivals, too_few_for_throughput
 from loadproof.engines.exemplars import slow_request
+from loadproof.engines.holding import hold_of
 from loadproof.engines.locust.advice import locust_advice, requests_per_task
 from loadproof.engines.locust.open_model.distribution import distribution_args, usable_cores
 from loadproof.engines.locust.options import LocustOptions
@@ -94,6 +95,7 @@ class LocustEngine:
             settings=lambda channel_fd: _settings(plan, channel_fd).to_text(),
             on_message=lambda message: self._on_message(message, sink),
             on_line=lambda line: self._on_line(line, sink),
+            hold=hold_of(plan, sink),
         )
         if self._failed is not None and not self._child.stops:
             raise EngineError(self._failed)

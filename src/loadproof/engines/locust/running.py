@@ -14,6 +14,8 @@ from loadproof.engines.process import Process
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from loadproof.engines.holding import Hold
+
 
 class LocustChild:
     """One child, from its start to its exit code; `stop` it at any moment, also before it is started."""
@@ -32,6 +34,7 @@ class LocustChild:
         settings: Callable[[int], str],
         on_message: Callable[[dict[str, Any]], None],
         on_line: Callable[[str], None],
+        hold: Hold | None = None,
     ) -> int:
         """Run child.py with `args`; `settings` gets the channel's descriptor. Returns the exit code.
 
@@ -46,6 +49,7 @@ class LocustChild:
                     env={**env, VARIABLE: settings(theirs.fileno())},
                     on_line=on_line,
                     pass_fds=[theirs.fileno()],
+                    hold=hold,
                 )
             if self.stops:  # while it was being started
                 self._process.kill()

@@ -1,0 +1,209 @@
+"""The target guard around an engine's processes: what the kernel refused, and a look at their sockets.
+
+The kernel asks the supervisor (see supervisor.py). The look at the sockets stands behind that, and in its
+place where the kernel does not ask: it sees a connection only when it is there, and ends the run then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import psutil
+
+from loadproof.model import Event, EventKind, Policy
+from loadproof.safety.below import PATTERN_LIMIT, AddressGate
+from loadproof.safety.hosts import as_address
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.engines import Sink
+    from loadproof.model import Plan, Reading, Slice
+
+SECCOMP: Final = "seccomp"
+SOCKETS: Final = "sockets"
+_LOOK_EVERY_S: Final = {SECCOMP: 1.0, SOCKETS: 0.25}
+_MOST_EVERY_S: Final = {SECCOMP: 10.0, SOCKETS: 0.9}
+_SHARE: Final = 0.05
+"""Of a core: a table with ten thousands of closed connections takes long to read."""
+_LINE_LIMIT_BYTES: Final = 1 << 16
+SOCKETS_LIMIT: Final = (
+    "the kernel holds no connection back here ({why}): connections below Python are seen in the processes' "
+    "sockets and end the load within a second; datagrams to an address of their own leave no trace there"
+)
+
+
+class Hold:
+    """Of one supervised program. `start` it before the program, `follow` while it runs."""
+
+    def __init__(self, policy: Policy, sink: Sink, beside: Sequence[str] = ()) -> None:
+        self._policy = policy
+        self._beside = tuple(beside)
+        self._sink = sink
+        self._how = SOCKETS
+        self._ours = self._theirs = -1
+        self._told: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def given(self) -> tuple[str, int]:
+        """The supervisor's text, and the descriptor that it must inherit."""
+        self._ours, self._theirs = os.pipe()
+        root = str(Path(__file__).parents[2])
+        text = {"policy": self._policy.to_json(), "beside": self._beside, "fd": self._theirs, "root": root}
+        return json.dumps(text), self._theirs
+
+    async def follow(self, supervisor: int) -> None:
+        """Begin to hear and to look; the supervisor has its end of the pipe by now."""
+        os.close(self._theirs)
+        reader = asyncio.StreamReader(limit=_LINE_LIMIT_BYTES)
+        pipe = os.fdopen(self._ours, "rb", buffering=0)
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        self._tasks = [
+            asyncio.create_task(self._hear(reader)), asyncio.create_task(self._look_for_ever(supervisor)),
+        ]  # fmt: skip
+
+    def abandon(self) -> None:
+        """The supervisor could not be started."""
+        os.close(self._ours)
+        os.close(self._theirs)
+
+    async def end(self) -> None:
+        """The supervisor is gone: what it said last is heard."""
+        if self._tasks:
+            hearing, looking = self._tasks
+            looking.cancel()
+            await asyncio.gather(hearing, looking, return_exceptions=True)
+
+    async def _hear(self, reader: asyncio.StreamReader) -> None:
+        while line := await reader.readline():
+            message = json.loads(line)
+            if message["t"] == "held":
+                self._tell_how(message["by"], message.get("why", ""))
+            else:
+                by = f", by {message['program']}" if message["program"] else ""
+                self._tell_refused(f"{message['why']} (port {message['port']}{by})")
+
+    def _tell_how(self, by: str, why: str) -> None:
+        self._how = by or SOCKETS
+        limits = [] if by else [SOCKETS_LIMIT.format(why=why)]
+        if any(name.startswith("*.") for name in self._policy.targets):
+            limits.append(PATTERN_LIMIT)
+        message = IN_WORDS[self._how]
+        self._sink.event(
+            Event(self._sink.now(), EventKind.GUARD_HELD, message, {"by": self._how, "limits": limits})
+        )
+
+    def _tell_refused(self, why: str) -> None:
+        if why not in self._told:
+            self._told.add(why)
+            self._sink.event(Event(self._sink.now(), EventKind.TARGET_REFUSED, why, {"by": self._how}))
+
+    async def _look_for_ever(self, supervisor: int) -> None:
+        look = SocketsLook(supervisor, AddressGate(self._policy, self._beside))
+        while True:
+            began_s = time.monotonic()
+            for why in await asyncio.to_thread(look.refused):
+                self._tell_refused(why)
+            took_s = time.monotonic() - began_s
+            await asyncio.sleep(min(max(_LOOK_EVERY_S[self._how], took_s / _SHARE), _MOST_EVERY_S[self._how]))
+
+
+IN_WORDS: Final = {
+    SECCOMP: "the kernel asks it before any process of the load sends to a new address (seccomp)",
+    SOCKETS: "it looks at the sockets of the load's processes four times a second",
+}
+
+
+class SocketsLook:
+    """Refused addresses that a process tree is connected to."""
+
+    def __init__(self, root: int, gate: AddressGate) -> None:
+        self._root = root
+        self._gate = gate
+        self._known: dict[int, psutil.Process] = {}
+        """Also those whose parent has ended, and which nobody would find any more."""
+
+    def refused(self) -> list[str]:
+        """Why, of each connection that may not be; a process that ends meanwhile has none."""
+        found = []
+        for process in self._tree():
+            try:
+                connections = process.net_connections("inet")
+            except psutil.Error:
+                continue
+            for connection in connections:
+                peer: Any = connection.raddr  # an empty tuple where there is none
+                address = as_address(peer.ip) if peer else None
+                why = self._gate.refuses(address.packed, peer.port) if address else ""
+                if why:
+                    found.append(f"{why} (port {peer.port}, seen in the sockets)")
+        return found
+
+    def _tree(self) -> list[psutil.Process]:
+        parents: dict[psutil.Process, int] = {}
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                parents[process] = process.ppid()
+        tree = {process.pid: process for process in parents if self._known.get(process.pid) == process}
+        found = True
+        while found:
+            found = False
+            for process, parent in parents.items():
+                if process.pid not in tree and (parent == self._root or parent in tree):
+                    tree[process.pid], found = process, True
+        self._known = tree
+        return list(tree.values())
+
+
+def hold_of(plan: Plan, sink: Sink, beside: Sequence[str] = ()) -> Hold | None:
+    """What holds the processes of this plan's load; None for a plan without rules."""
+    guard = plan.options.guard
+    return Hold(guard, sink, beside) if guard is not None else None
+
+
+class _HowOnly:
+    """A sink for a program that sends nothing."""
+
+    def __init__(self) -> None:
+        self.how: Event | None = None
+
+    def event(self, event: Event) -> None:
+        self.how = event if event.kind is EventKind.GUARD_HELD else self.how
+
+    def slice(self, _part: Slice) -> None:
+        """There is none."""
+
+    def reading(self, _reading: Reading) -> None:
+        """There is none."""
+
+    def log(self, _line: str) -> None:
+        """There is none."""
+
+    def now(self) -> float:
+        return time.time()
+
+
+def how_it_holds() -> Event | None:
+    """What a run on this machine would say of its target guard; None when the program could not be asked.
+
+    Raises EngineError when no process can be started.
+    """
+    from loadproof.engines.process import Process
+
+    sink = _HowOnly()
+
+    async def ask() -> None:
+        hold = Hold(Policy(), sink)
+        argv = [sys.executable, "-I", "-S", "-c", ""]
+        await (await Process.start(argv, env=os.environ, on_line=sink.log, hold=hold)).wait()
+
+    asyncio.run(ask())
+    return sink.how

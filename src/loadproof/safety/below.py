@@ -1,0 +1,90 @@
+"""The target guard for programs that know no names any more: by address alone, as the kernel sees it."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from loadproof.safety.guard import Gate
+from loadproof.safety.hosts import as_address, is_local, resolve, within
+
+if TYPE_CHECKING:
+    from loadproof.model import Policy
+    from loadproof.safety.hosts import Address
+
+_RESOLVER_FILE: Final = Path("/etc/resolv.conf")
+_DNS_PORT: Final = 53
+_LOOK_AGAIN_S: Final = 1.0
+_LOOK_LIMIT_S: Final = 2.0
+PATTERN_LIMIT: Final = (
+    "targets has a *.domain, whose addresses nobody knows beforehand: below the clients that know names only "
+    "production is refused"
+)
+
+
+class AddressGate:
+    """Answers for one process tree; remembers its answers.
+
+    `beside`: names that the engine itself needs, such as the server of a script's modules.
+    """
+
+    def __init__(self, policy: Policy, beside: tuple[str, ...] = ()) -> None:
+        self._gate = Gate(policy)
+        self._closed = tuple(ipaddress.ip_network(text) for text in policy.production_networks)
+        self._only_production = any(name.startswith("*.") for name in policy.targets)
+        self._names = tuple(dict.fromkeys([*(n for n in policy.targets if "*" not in n), *beside]))
+        self._answers: dict[bytes, str] = {}
+        self._nameservers = nameservers()
+        self._looked_s: float | None = None
+
+    def refuses(self, packed: bytes, port: int) -> str:
+        """Why 4 or 16 bytes of address may not be connected to; "" where they may."""
+        why = self._answers.get(packed)
+        if why is None:
+            why = self._answers[packed] = self._decide(packed)
+        if why and port == _DNS_PORT and packed in self._nameservers:
+            return ""  # whoever asks for a name loads nobody
+        return why
+
+    def _decide(self, packed: bytes) -> str:
+        found = as_address(str(ipaddress.ip_address(packed)))
+        assert found is not None  # noqa: S101  # what was an address is one
+        why = self._gate.refuses_address(str(found))
+        if not why or is_local(found) or self._is_production(found):
+            return why
+        if self._only_production:
+            return ""
+        # A listed name may have got another address since the load began.
+        return self._gate.refuses_address(str(found)) if self._look_again() else why
+
+    def _is_production(self, address: Address) -> bool:
+        return within(address, self._closed)
+
+    def _look_again(self) -> bool:
+        now_s = time.monotonic()
+        if not self._names or (self._looked_s is not None and now_s - self._looked_s < _LOOK_AGAIN_S):
+            return False
+        self._looked_s = now_s
+        for one in resolve(self._names, _LOOK_LIMIT_S).values():
+            for address in one.addresses:
+                self._gate.open(address)
+        return True
+
+
+def nameservers() -> frozenset[bytes]:
+    """The addresses that this machine asks for names."""
+    try:
+        lines = _RESOLVER_FILE.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    words = [line.split() for line in lines]
+    found = [word[1] for word in words if len(word) > 1 and word[0] == "nameserver"]
+    addresses = []
+    for text in found:
+        try:
+            addresses.append(ipaddress.ip_address(text.partition("%")[0]).packed)
+        except ValueError:
+            continue  # the resolver passes over it, too
+    return frozenset(addresses)

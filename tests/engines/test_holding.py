@@ -1,0 +1,254 @@
+"""Whatever opens a connection, below Python and in any child: a refused host gets no byte, and it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from loadproof.engines.holding import SECCOMP, SOCKETS, Hold
+from loadproof.engines.process import Process
+from loadproof.model import Event, EventKind, Policy
+from loadproof.safety import below
+from loadproof.safety.below import AddressGate
+from tests.engines.clients import COMMANDS, PYTHON, argv_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadproof.model import Reading, Slice
+
+HOST = "127.0.0.2"
+OPEN = Policy()
+CLOSED = Policy(production_networks=(f"{HOST}/32",))
+linux = pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linux's")
+
+
+class Heard:
+    """A sink that keeps events."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+
+    def slice(self, part: Slice) -> None:
+        raise AssertionError(part)
+
+    def reading(self, reading: Reading) -> None:
+        raise AssertionError(reading)
+
+    def log(self, line: str) -> None:
+        raise AssertionError(line)
+
+    def now(self) -> float:
+        return time.time()
+
+    def refused(self) -> list[str]:
+        """Why, each."""
+        return [event.message for event in self.events if event.kind is EventKind.TARGET_REFUSED]
+
+
+class Listener:
+    """TCP and UDP at one port of HOST; takes what comes, hangs up, and counts."""
+
+    def __init__(self) -> None:
+        self.tcp = socket.create_server((HOST, 0))
+        self.port = self.tcp.getsockname()[1]
+        self.udp = socket.socket(type=socket.SOCK_DGRAM)
+        self.udp.bind((HOST, self.port))
+        self.udp.setblocking(False)
+        self._arrived = 0
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, (peer, _) = self.tcp.accept()
+            except OSError:
+                return
+            if peer == HOST:  # our own
+                connection.close()
+                return
+            self._arrived += 1
+            connection.close()
+
+    def close(self) -> int:
+        """How many connections and datagrams came, all of them: the queue is taken in order."""
+        socket.create_connection((HOST, self.port), source_address=(HOST, 0)).close()
+        self._thread.join()
+        with contextlib.suppress(BlockingIOError):
+            while self.udp.recv(100):
+                self._arrived += 1
+        self.tcp.close()
+        self.udp.close()
+        return self._arrived
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """One that no test forgets."""
+    made = Listener()
+    yield made
+    made.tcp.close()
+    made.udp.close()
+
+
+def play(argv: list[str], policy: Policy, *beside: str) -> Heard:
+    """Run a program under the guard to its end."""
+    heard = Heard()
+
+    async def run() -> None:
+        hold = Hold(policy, heard, beside)
+        process = await Process.start(argv, env=dict(os.environ), on_line=lambda _: None, hold=hold)
+        await process.wait()
+
+    asyncio.run(run())
+    return heard
+
+
+CLIENTS = [*PYTHON, *(name for name in COMMANDS if shutil.which(name))]
+
+
+@linux
+@pytest.mark.parametrize("client", CLIENTS)
+def test_no_client_reaches_a_refused_host(listener: Listener, client: str) -> None:
+    """The same program reaches it where it may: it is the guard that holds it."""
+    free = Listener()
+    assert play(argv_of(client, HOST, free.port), OPEN).refused() == []
+    assert free.close() > 0
+    heard = play(argv_of(client, HOST, listener.port), CLOSED)
+    assert listener.close() == 0
+    assert f"'{HOST}' is an address of production (port {listener.port}" in heard.refused()[0]
+    (held,) = [event for event in heard.events if event.kind is EventKind.GUARD_HELD]
+    assert held.data == {"by": SECCOMP, "limits": []}
+
+
+@linux
+def test_without_root_it_holds_as_well(listener: Listener) -> None:
+    """It needs no privilege."""
+    if os.geteuid() == 0:
+        drop = "import os, sys; os.setgid(65534); os.setuid(65534); os.execvp(sys.argv[1], sys.argv[1:])"
+        ask = f"import socket; socket.create_connection(({HOST!r}, {listener.port}), 3)"
+        argv = ["/usr/bin/env", sys.executable, "-c", drop, "/usr/bin/env", "python3", "-c", ask]
+    else:
+        argv = argv_of("socket", HOST, listener.port)
+    heard = play(argv, CLOSED)
+    assert listener.close() == 0
+    assert len(heard.refused()) == 1
+
+
+@linux
+def test_io_uring_is_not_there() -> None:
+    """It would connect without a call that anybody can see; programs then do without."""
+    ask = "import ctypes; l = ctypes.CDLL(None, use_errno=True); l.syscall(425, 8, bytes(120)); "
+    code = ask + "raise SystemExit(ctypes.get_errno())"
+
+    async def run() -> int:
+        hold = Hold(OPEN, Heard())
+        argv = [sys.executable, "-c", code]
+        process = await Process.start(argv, env=dict(os.environ), on_line=print, hold=hold)
+        return await process.wait()
+
+    assert asyncio.run(run()) == 38  # ENOSYS
+
+
+def test_a_program_that_cannot_be_started_is_told() -> None:
+    """As without a guard: exit code 127, nothing hangs."""
+    assert play(["/no/such/program"], CLOSED).refused() == []
+
+
+def follow_sockets(port: int) -> None:
+    """Hold a program that stays connected until that is told; prints what was told. For the next test."""
+    wait = f"import socket, time; s = socket.create_connection(({HOST!r}, {port})); time.sleep(60)"
+    heard = Heard()
+
+    async def run() -> None:
+        hold = Hold(CLOSED, heard)
+        argv = [sys.executable, "-c", wait]
+        process = await Process.start(argv, env=dict(os.environ), on_line=print, hold=hold)
+        while not heard.refused():
+            await asyncio.sleep(0.02)
+        process.kill()
+        await process.wait()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    held = next(event for event in heard.events if event.kind is EventKind.GUARD_HELD)
+    print(json.dumps([heard.refused(), held.data["by"], *held.data["limits"]]))
+
+
+@linux
+def test_where_the_kernel_does_not_ask_the_sockets_end_it() -> None:
+    """The connection is seen, told with its address, and the run says what is not held.
+
+    Inside a program that is held already the kernel allows no second one to ask.
+    """
+    lines: list[str] = []
+    with socket.create_server((HOST, 0)) as server:
+        port = server.getsockname()[1]
+
+        async def run() -> None:
+            code = f"from tests.engines.test_holding import follow_sockets; follow_sockets({port})"
+            env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+            hold = Hold(OPEN, Heard())
+            argv = [sys.executable, "-c", code]
+            process = await Process.start(argv, env=env, on_line=lines.append, hold=hold)
+            assert await process.wait() == 0, lines
+
+        asyncio.run(run())
+    refused, by, limit = json.loads(lines[-1])
+    assert refused == [f"'{HOST}' is an address of production (port {port}, seen in the sockets)"]
+    assert by == SOCKETS
+    assert "datagrams" in limit
+
+
+# --- the decision by address alone ---------------------------------------------------------------------
+
+
+def packed(text: str) -> bytes:
+    """An address as the kernel has it."""
+    return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+
+
+def test_a_name_server_is_asked_and_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Port 53 of what the machine asks for names; no other port of it, and no other server."""
+    monkeypatch.setattr(below, "nameservers", lambda: frozenset({packed("203.0.113.53")}))
+    gate = AddressGate(Policy())
+    assert gate.refuses(packed("203.0.113.53"), 53) == ""
+    assert "neither local nor listed" in gate.refuses(packed("203.0.113.53"), 80)
+    assert "neither local nor listed" in gate.refuses(packed("203.0.113.54"), 53)
+
+
+def test_a_listed_name_may_get_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked up again, once in a while, before an address is refused."""
+    asked: list[str] = []
+
+    def getaddrinfo(host: str, *_: object, **__: object) -> list[Any]:
+        asked.append(host)
+        return [(2, 1, 6, host, ("203.0.113.9", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    gate = AddressGate(Policy(targets=("moves.test",)), beside=("modules.test",))
+    assert gate.refuses(packed("203.0.113.9"), 80) == ""
+    assert "neither" in gate.refuses(packed("203.0.113.10"), 80)
+    assert sorted(asked) == ["modules.test", "moves.test"]
+
+
+def test_with_a_pattern_only_production_is_refused() -> None:
+    """Nobody knows the addresses of `*.perf.test` beforehand."""
+    gate = AddressGate(Policy(targets=("*.perf.test",), production_networks=("203.0.113.0/24",)))
+    assert gate.refuses(packed("198.51.100.1"), 80) == ""
+    assert "production" in gate.refuses(packed("203.0.113.1"), 80)
+    assert "production" in gate.refuses(packed("::ffff:203.0.113.1"), 80)

@@ -32,7 +32,7 @@ class ExitCode(IntEnum):
 
 
 EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
-    ExitCode.PASS: "pass",
+    ExitCode.PASS: "pass; or done, where nothing was required",
     ExitCode.CRASH: "crash (Python's own, so that a crash never reads as a failed requirement)",
     ExitCode.USAGE: "usage or configuration",
     ExitCode.FAIL: "a requirement failed, or a regression was proved",

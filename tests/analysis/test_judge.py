@@ -193,10 +193,29 @@ def _spoken(findings: Sequence[Finding]) -> list[str]:
     return [f"{finding.sentence}; {finding.advice}" for finding in findings]
 
 
-def test_nothing_required_is_no_pass() -> None:
-    """And the advice says how to require something."""
+def test_nothing_required_is_a_neutral_end_and_no_pass() -> None:
+    """It exits with 0, says what was found, and the advice says how to require something."""
     report = judge(run(*GOOD))
-    assert (report.verdict, report.findings[0].sentence) == (UNKNOWN, "nothing was required")
+    (finding,) = (found for found in report.findings if found.verdict is Verdict.DONE)
+    assert (report.verdict, report.passed, exit_code(report)) == (Verdict.DONE, False, ExitCode.PASS)
+    assert finding.sentence == "nothing was required"
+    assert "loadproof suggest" in finding.advice
+    assert report.sentence.startswith("nothing was required: p95 ")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_where_there_has_to_be_a_verdict_nothing_required_is_4(kept: bool) -> None:
+    """Whether the run was to decide, as its file keeps it, or whoever judges it now says so."""
+    report = judge(run(*GOOD, verdict_required=kept), must_decide=not kept)
+    assert (report.verdict, report.sentence) == (UNKNOWN, "nothing was required")
+    assert exit_code(report) is ExitCode.INCONCLUSIVE
+
+
+def test_an_exploration_that_is_not_valid_is_still_inconclusive() -> None:
+    """Most requests failed: what was found is nothing to write limits from."""
+    failing = judge(run(*(part(second, times_s=[0.1] * 20, failed=15) for second in range(20))))
+    assert (failing.verdict, exit_code(failing)) == (UNKNOWN, ExitCode.INCONCLUSIVE)
+    assert "failed" in failing.sentence
 
 
 def test_other_requirements_replace_those_of_the_plan() -> None:

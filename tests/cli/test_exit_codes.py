@@ -56,15 +56,19 @@ def test_a_requirement_that_does_not_hold_is_3(shell: Shell, here: Here) -> None
     assert (listed.code, "FAIL" in listed.out, "completed" in listed.out) == (0, True, True)
 
 
-def test_nothing_required_is_4_and_a_rehearsal_says_so(shell: Shell) -> None:
-    """No data and no requirement is never a pass; a rehearsal is marked wherever its verdict is."""
+def test_nothing_required_is_done_and_a_rehearsal_says_so(shell: Shell, here: Here) -> None:
+    """A neutral end, 0; where a verdict has to be, 4; a rehearsal is marked wherever its verdict is."""
     done = shell(
         "run", "locustfile.py", "--target", shell.stub.url, "--stage", "20s:3", "--time-scale", "0.1",
         "--run-file", "run.db",
     )  # fmt: skip
-    assert done.code == 4, done.text
+    assert (done.code, "DONE" in done.out) == (0, True), done.text
     assert "REHEARSAL" in done.out
     assert "nothing was required" in done.out
+    asked = here("judge", "run.db", "--require-verdict")
+    assert (asked.code, "INCONCLUSIVE" in asked.out) == (4, True), asked.text
+    shell.env["CI"] = "true"
+    assert shell("judge", "run.db").code == 4
 
 
 def test_an_engine_that_dies_by_itself_is_5(shell: Shell) -> None:

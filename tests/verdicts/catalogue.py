@@ -426,7 +426,7 @@ HEALTHY: Final = (
         0),
     Row("slow", Made(times_s=SLOW), FAIL, 3, "", "p95 is 900ms"),
     Row("failing", Made(failed=5), FAIL, 3, "", "error rate is 25%"),
-    Row("nothing required", Made(requirements=()), UNKNOWN, 4, "", "nothing was required"),
+    Row("nothing required", Made(requirements=()), Verdict.DONE, 0, "", "nothing was required"),
 )  # fmt: skip
 
 CATALOGUE: Final = (

@@ -10,8 +10,9 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from loadproof.analysis.window.windows import sample
 from loadproof.model import EventKind, FailureKind, FindingKind, Verdict
-from loadproof.units import format_count
+from loadproof.units import format_count, format_duration, format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,6 +48,8 @@ def verdict_sentence(
     unknown = [finding for finding in counted if finding.verdict is Verdict.INCONCLUSIVE]
     unknown.sort(key=lambda finding: (not finding.invalidates, finding.kind is not FindingKind.CONDITION))
     match verdict:
+        case Verdict.DONE:
+            said = _fitting(_in_clauses(headline.sentence) if headline else [_explored(judged)], room)
         case Verdict.PASS | Verdict.FAIL if headline is not None:
             said, needs = headline.sentence, "required" if verdict is Verdict.FAIL else ""
             if verdict is Verdict.FAIL and headline.verdict is Verdict.PASS and not headline.is_note:
@@ -63,6 +66,20 @@ def verdict_sentence(
             first = headline if headline in unknown and not invalid else None
             said = _fitting(_with_more(_missing(first or unknown[0], room), len(unknown) - 1), room)
     return said + rehearsed
+
+
+def _explored(judged: Sequence[Slice]) -> str:
+    """What an exploration found, in three figures; a time that is unknown is left out."""
+    total = sample([part for part in judged if not part.endpoint.beside])
+    if not total.requests:
+        return "nothing was required"
+    p95_s = total.response.quantile(0.95)
+    figures = [f"p95 {format_duration(p95_s)}"] if p95_s is not None else []
+    figures += [
+        f"{format_count(total.requests)} requests",
+        f"{format_percent(total.failed / total.requests)} failed",
+    ]
+    return f"nothing was required: {', '.join(figures)}"
 
 
 def _with_more(candidates: Sequence[str], others: int) -> list[str]:

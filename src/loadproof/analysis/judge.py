@@ -48,6 +48,7 @@ from loadproof.model import (
     Subject,
     Verdict,
 )
+from loadproof.runfile.schema import VERDICT_REQUIRED
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_duration
 
@@ -80,11 +81,13 @@ def judge(
     further: Sequence[Finding] = (),
     *,
     draw: bool = False,
+    must_decide: bool = False,
 ) -> Report:
     """Everything that can be said of a run; pure, and the same bytes each time.
 
     `requirements` replace those of the run's plan, if given. `further` findings, such as those against a
-    baseline, join the verdict. `draw`: with the charts, which take a while.
+    baseline, join the verdict. `draw`: with the charts, which take a while. `must_decide`: a run of which
+    nothing was required is INCONCLUSIVE instead of DONE, as it is where the run itself was to decide.
     """
     if requirements is not None:
         run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
@@ -107,8 +110,7 @@ def judge(
     asked = told_of_trend(run, window, run.plan.requirements, validity.requirements)
     required = [*asked, *validity.thresholds, *judge_consistency(run), *further]
     if all(finding.is_note for finding in required):
-        advice = "give a requirements file: --requirements FILE"
-        required.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
+        required.append(nothing_required(must_decide or bool(run.facts.get(VERDICT_REQUIRED))))
     # Trials of a search break on purpose, and are void by themselves where the generator spoilt them.
     if course:
         found = [find_capacity(run, course), *find_bottleneck(run, broken_window(course), course)]
@@ -211,14 +213,24 @@ def _judged(
             return judge_by_window(requirement, run, window)
 
 
+def nothing_required(must_decide: bool) -> Finding:
+    """The end of an exploration: neutral, and with a way on; no verdict where there has to be one."""
+    if must_decide:
+        advice = "give a requirements file: --requirements FILE; `loadproof suggest` writes one from a run"
+        return Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice)
+    advice = "`loadproof suggest > requirements.yaml` writes limits from this run"
+    return Finding("requirements", Verdict.DONE, "nothing was required", {}, advice)
+
+
 def overall_verdict(findings: Sequence[Finding]) -> Verdict:
-    """A measurement that cannot be trusted beats all; then any FAIL, then any INCONCLUSIVE."""
+    """A measurement that cannot be trusted beats all; then FAIL, INCONCLUSIVE, DONE, in this order."""
     if any(finding.invalidates for finding in findings):
         return Verdict.INCONCLUSIVE
     verdicts = {finding.verdict for finding in findings if not finding.is_note}
-    if Verdict.FAIL in verdicts:
-        return Verdict.FAIL
-    return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts or not verdicts else Verdict.PASS
+    if not verdicts:
+        return Verdict.INCONCLUSIVE
+    graver = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.DONE)
+    return next((verdict for verdict in graver if verdict in verdicts), Verdict.PASS)
 
 
 def exit_code(report: Report) -> ExitCode:
@@ -231,6 +243,7 @@ def exit_code(report: Report) -> ExitCode:
         return ExitCode.ENGINE
     codes = {
         Verdict.PASS: ExitCode.PASS,
+        Verdict.DONE: ExitCode.PASS,
         Verdict.FAIL: ExitCode.FAIL,
         Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     }

@@ -46,6 +46,9 @@ VERBS: Final[dict[str, Verb]] = {
     "judge": Verb(
         "Judge a run again, also against other requirements, or judge what another program recorded."
     ),
+    "suggest": Verb(
+        "Write limits from a run, with room and with reasons: `loadproof suggest > requirements.yaml`."
+    ),
     "report": Verb("Write reports of a run; without an option, RUN.html beside it."),
     "runs": Verb("List runs, newest first."),
     "init": Verb(

@@ -25,6 +25,7 @@ def command(
     requirements: o.Requirements = None,
     baseline: o.Baseline = None,
     must_settle: o.MustSettle = False,
+    require_verdict: o.RequireVerdict = False,
     log: Annotated[
         bool, typer.Option("--log", help="Print what the engine and the scenario printed.")
     ] = False,
@@ -44,6 +45,7 @@ def command(
         for event in found.events_of(EventKind.ENGINE_LOG):
             typer.echo(event.message)
     report = judge_found(
-        found, requirements, baseline, comparing, baseline_must_settle=must_settle, draw=outputs.draws
-    )
+        found, requirements, baseline, comparing, baseline_must_settle=must_settle, draw=outputs.draws,
+        require_verdict=require_verdict,
+    )  # fmt: skip
     return finish(report, outputs)

@@ -17,6 +17,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict on
 Baseline = Annotated[
     str | None, typer.Option("--baseline", help="Judge against this baseline too: its name, or its file.")
 ]
+RequireVerdict = Annotated[
+    bool,
+    typer.Option("--require-verdict", help="Where nothing is required, end INCONCLUSIVE (4), not DONE (0)."),
+]
 MustSettle = Annotated[
     bool, typer.Option("--baseline-must-settle", help="What that leaves open makes the run INCONCLUSIVE.")
 ]

@@ -27,7 +27,12 @@ _BARS = "▁▂▃▄▅▆▇█"
 _SPARK_SECONDS = 60
 _MOST_ENDPOINTS = 12
 _PLAIN_EVERY_S = 5.0
-_STATE = {Verdict.PASS: ("✓", "green"), Verdict.FAIL: ("✗", "red"), Verdict.INCONCLUSIVE: ("·", "yellow")}
+_STATE = {
+    Verdict.PASS: ("✓", "green"),
+    Verdict.FAIL: ("✗", "red"),
+    Verdict.INCONCLUSIVE: ("·", "dark_goldenrod"),
+    Verdict.DONE: ("·", "dim"),
+}
 
 
 class View(Protocol):

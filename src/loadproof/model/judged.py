@@ -17,6 +17,8 @@ class Verdict(StrEnum):
     PASS = "PASS"  # noqa: S105 (a verdict, not a password)
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
+    DONE = "DONE"
+    """Nothing was required, and the measurement is valid: an exploration, neither good nor bad."""
 
 
 class FindingKind(StrEnum):
@@ -210,7 +212,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether the command would exit with 0: a PASS of a load that nobody interrupted."""
+        """Whether this is a PASS of a load that nobody interrupted; where nothing was required it is none."""
         return self.verdict is Verdict.PASS and self.outcome not in (
             Outcome.INTERRUPTED,
             Outcome.ENGINE_FAILED,

@@ -25,6 +25,7 @@ from loadproof.runfile import RUNS_FOLDER
 from loadproof.runfile.fingerprint import scenario_fingerprint
 from loadproof.runfile.host import host_facts
 from loadproof.runfile.provenance import git_facts, scenario_sha256
+from loadproof.runfile.schema import VERDICT_REQUIRED
 from loadproof.runfile.writer import Batch, RunFileExistsError, RunWriter
 from loadproof.version import __version__
 
@@ -53,10 +54,12 @@ def drive(
     further: Callable[[Run], list[Finding]] | None = None,
     observers: Sequence[Observer] = (),
     draw: bool = False,
+    must_decide: bool = False,
 ) -> Report:
     """Run `plan` to its end, write its run file and judge it, with `further` findings of the whole run.
 
-    `live` also gets its figures, `observers` all that is written. `draw`: the report has charts. In the main
+    `live` also gets its figures, `observers` all that is written. `draw`: the report has charts.
+    `must_decide`: a run of which nothing is required is INCONCLUSIVE; the run file keeps that. In the main
     thread the first SIGINT, SIGTERM or SIGHUP ends the load gently, the second at once; the report's outcome
     says so.
 
@@ -70,7 +73,8 @@ def drive(
     selection = select(plan)
     live.open()
     started_at_s = clock.now()
-    writer = _writer(run_file, plan, _facts(plan, engine, selection, started_at_s))
+    facts = _facts(plan, engine, selection, started_at_s)
+    writer = _writer(run_file, plan, facts | ({VERDICT_REQUIRED: True} if must_decide else {}))
     early = EarlyStop(plan, StopOn(plan.options.stop_on)) if plan.options.stop_on else None
     heard = observers if early is None else (*observers, early)
     conductor = Conductor(plan, engine, writer, clock, selection.watches, heard)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -38,13 +39,15 @@ def judge_file(
     baseline_must_settle: bool = False,
     comparing: ComparisonRequest | None = None,
     draw: bool = False,
+    require_verdict: bool = False,
 ) -> Report:
     """The verdict on a run file, or on a result of k6, Locust or JMeter.
 
     `requirements` (a file, several, or what one holds as a mapping) replace those that a run had. `baseline`
     is one by its name or its file; what it leaves open is a note, with `baseline_must_settle` INCONCLUSIVE;
     `comparing` says how to compare with it.
-    `draw`: the report has charts, for HTML; they take a while.
+    `draw`: the report has charts, for HTML; they take a while. Where nothing is required the end is neutral,
+    DONE; with `require_verdict`, or where CI is set, INCONCLUSIVE.
 
     Raises:
         RunFileError: there is no such file, or it is a run file that cannot be read.
@@ -57,6 +60,7 @@ def judge_file(
         comparing or ComparisonRequest(),
         baseline_must_settle=baseline_must_settle,
         draw=draw,
+        require_verdict=require_verdict,
     )
 
 
@@ -68,15 +72,17 @@ def judge_found(
     *,
     baseline_must_settle: bool,
     draw: bool,
+    require_verdict: bool = False,
 ) -> Report:
     """The same for a file that `open_any` has opened."""
     from loadproof.analysis.judge import judge
 
     other = read_given(requirements) if requirements else None
+    must_decide = verdict_is_required(require_verdict)
     if not isinstance(found, Run):
         from loadproof.analysis.across_runs.imported import judge_aggregate
 
-        return judge_aggregate(found, other)
+        return judge_aggregate(found, other, must_decide=must_decide)
     if other is not None:
         # A baseline must settle where nothing else is required.
         found = replace(found, plan=replace(found.plan, requirements=other))
@@ -86,7 +92,12 @@ def judge_found(
         further = against_baseline(str(baseline), settings, baseline_must_settle)(found)
     else:
         refuse_without_baseline(comparing)
-    return judge(found, further=further, draw=draw)
+    return judge(found, further=further, draw=draw, must_decide=must_decide)
+
+
+def verdict_is_required(asked: bool) -> bool:
+    """Whether a run without requirements is to be no neutral end: in a pipeline nobody reads it."""
+    return asked or os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 @contextmanager

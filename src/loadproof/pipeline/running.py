@@ -12,6 +12,7 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.live.live import QuietView
 from loadproof.model import Outcome
 from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
+from loadproof.pipeline.judging import verdict_is_required
 from loadproof.pipeline.planning import check_targets, plan_with
 from loadproof.plan import RunRequest, read_config
 
@@ -96,6 +97,7 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
         live=live,
         further=further,
         draw=draw or request.html is not None,
+        must_decide=verdict_is_required(request.require_verdict),
     )
     try:
         write_own_files(plan, request, Path(report.run_file))

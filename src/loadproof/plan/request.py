@@ -177,6 +177,10 @@ class RunRequest(PlanRequest, ComparisonRequest):
         False, "--baseline-must-settle", reads=bool,
         says="What that leaves open makes the run INCONCLUSIVE.",
     )  # fmt: skip
+    require_verdict: bool = flag(
+        False, "--require-verdict", reads=bool,
+        says="Where nothing is required, end INCONCLUSIVE (4) instead of DONE (0); so it is where CI is set.",
+    )  # fmt: skip
     run_file: str | Path | None = flag(
         None, "--run-file", reads=Path, says="Where to write the run; by default .loadproof/runs/."
     )

@@ -13,7 +13,7 @@ from loadproof.model import Verdict
 if TYPE_CHECKING:
     from loadproof.model import Finding, Report
 
-_COMMANDS: Final = {Verdict.FAIL: "error", Verdict.INCONCLUSIVE: "warning"}
+_COMMANDS: Final = {Verdict.FAIL: "error", Verdict.INCONCLUSIVE: "warning", Verdict.DONE: "notice"}
 _MOST: Final = 10
 """Annotations of one kind that GitHub keeps of a step."""
 

@@ -1,6 +1,7 @@
 """The report as JUnit XML: one case for each requirement, and for everything else that has a verdict.
 
-INCONCLUSIVE is an error, not a skip: a skipped case reads as green, and no data is never a pass.
+INCONCLUSIVE is an error, not a skip: a skipped case reads as green, and no data is never a pass. A skip is
+what nobody required (DONE).
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped (section 2.2)."""
-_WRONG: Final = {Verdict.FAIL: ("failure", "failed"), Verdict.INCONCLUSIVE: ("error", "inconclusive")}
+_WRONG: Final = {
+    Verdict.FAIL: ("failure", "failed"),
+    Verdict.INCONCLUSIVE: ("error", "inconclusive"),
+    Verdict.DONE: ("skipped", "done"),
+}
 
 
 def write_junit(report: Report, stream: TextIO) -> None:
@@ -32,7 +37,7 @@ def write_junit(report: Report, stream: TextIO) -> None:
         tests=str(len(findings)),
         failures=str(sum(finding.verdict is Verdict.FAIL for finding in findings)),
         errors=str(sum(finding.verdict is Verdict.INCONCLUSIVE for finding in findings)),
-        skipped="0",
+        skipped=str(sum(finding.verdict is Verdict.DONE for finding in findings)),
         time=f"{report.duration_s:.3f}",
         timestamp=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(report.started_at_s)),
     )

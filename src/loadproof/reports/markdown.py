@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MOST_CHARACTERS: Final = 60_000
 MARKER: Final = "<!-- loadproof-report -->"
 """First line, by which a comment is found again and updated."""
-_MARKS: Final = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "⚠️"}
+_MARKS: Final = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "⚠️", Verdict.DONE: "☑️"}
 _LONGEST: Final = 300
 """Characters of one text: more of it is in the other reports."""
 _OPEN_TOPICS: Final = frozenset({"comparison", "breach"})
@@ -155,7 +155,7 @@ def _subline(report: Report) -> str:
 def _requirements(report: Report) -> tuple[list[str], list[bool], list[list[str]]]:
     rows = []
     # What did not hold first: in a long table it must not be what is left out.
-    order = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2}
+    order = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2, Verdict.DONE: 3}
     found = sorted(filter(is_requirement, report.findings), key=lambda finding: order[finding.verdict])
     for finding in found:
         row = requirement_row(finding)

@@ -22,8 +22,21 @@ if TYPE_CHECKING:
     from loadproof.model import EndpointSummary
     from loadproof.reports.evidence import EvidenceTable
 
-STYLES = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "bold yellow"}
-_MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?"}
+BADGES = {
+    Verdict.PASS: "bold black on green",
+    Verdict.FAIL: "bold white on red",
+    Verdict.INCONCLUSIVE: "bold black on yellow",
+    Verdict.DONE: "bold black on cyan",
+}
+"""Both colours are named: a reversed one is as pale as the terminal's background."""
+STYLES = {
+    Verdict.PASS: "bold green",
+    Verdict.FAIL: "bold red",
+    Verdict.INCONCLUSIVE: "bold dark_goldenrod",
+    Verdict.DONE: "bold",
+}
+"""Of text on the terminal's own background, light or dark: plain yellow cannot be read on white."""
+_MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?", Verdict.DONE: "·"}
 _MOST_ENDPOINTS = 12
 _MOST_ERRORS = 5
 _MOST_OF_A_TRACEBACK = 8
@@ -97,11 +110,11 @@ def _traceback(findings: Sequence[Finding]) -> list[Text]:
 
 
 def _headline(report: Report) -> Text:
-    badge = Text(f" {report.verdict} ", style=f"{STYLES[report.verdict]} reverse")
+    badge = Text(f" {report.verdict} ", style=BADGES[report.verdict])
     if report.rehearsal:
-        badge += Text(" REHEARSAL ", style="bold magenta reverse")
+        badge += Text(" REHEARSAL ", style="bold white on magenta")
     if report.outcome is not Outcome.COMPLETED:
-        badge += Text(f" {report.outcome} ".upper(), style="bold yellow reverse")
+        badge += Text(f" {report.outcome} ".upper(), style=BADGES[Verdict.INCONCLUSIVE])
     return Text.assemble(badge, "  ", (report.sentence, "bold"))
 
 
@@ -177,7 +190,7 @@ def _sentences(findings: Sequence[Finding]) -> Table:
         for finding in topic.findings:
             mark = Text(_MARKS[finding.verdict], style=STYLES[finding.verdict])
             if finding.is_note:
-                mark = Text("!", style="bold yellow")
+                mark = Text("!", style=STYLES[Verdict.INCONCLUSIVE])
             table.add_row(mark, Text(finding.sentence))
     return table
 

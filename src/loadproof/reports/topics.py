@@ -24,7 +24,9 @@ class Topic:
     def verdict(self) -> Verdict:
         """The gravest of its findings' verdicts, notes left out; PASS when all are notes."""
         verdicts = {finding.verdict for finding in self.findings if not finding.is_note}
-        return next((v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE) if v in verdicts), Verdict.PASS)
+        return next(
+            (v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.DONE) if v in verdicts), Verdict.PASS
+        )
 
 
 REQUIREMENTS: Final = "requirements"

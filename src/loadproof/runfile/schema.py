@@ -24,6 +24,8 @@ class Migration:
     script: str
 
 
+VERDICT_REQUIRED = "verdict_required"
+"""The fact that a run without requirements was to be no neutral end: asked for, or in CI."""
 COMMITTED_TABLES = ("slices", "readings", "events")
 """Their rows belong to a commit, whose row in `commits` has their checksum."""
 CHECKED_TABLES = ("facts", "endpoints", "series", "findings")

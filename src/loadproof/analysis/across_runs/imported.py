@@ -14,7 +14,7 @@ from loadproof.analysis.across_runs.measured import (
     measured,
 )
 from loadproof.analysis.headline import verdict_sentence
-from loadproof.analysis.judge import overall_verdict
+from loadproof.analysis.judge import nothing_required, overall_verdict
 from loadproof.analysis.validity.dropped import dropped_findings
 from loadproof.analysis.verdict.requirements import (
     compare,
@@ -94,18 +94,20 @@ def _without_load(finding: Finding) -> Finding:
     return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
 
 
-def judge_aggregate(aggregate: Aggregate, requirements: Sequence[Requirement] | None = None) -> Report:
+def judge_aggregate(
+    aggregate: Aggregate, requirements: Sequence[Requirement] | None = None, *, must_decide: bool = False
+) -> Report:
     """Everything that can be said of a file of totals; INCONCLUSIVE, with the reason, where it says nothing.
 
-    Without `requirements` the engine's own thresholds are the verdict, where the file has some.
+    Without `requirements` the engine's own thresholds are the verdict, where the file has some; without any
+    the end is neutral (DONE), with `must_decide` INCONCLUSIVE.
     """
     window = Window(frozenset(), "the whole load, its ramps with it")
     findings = [_judge(requirement, aggregate, window) for requirement in requirements or ()]
     if requirements is None:
         findings += [_threshold(threshold, aggregate) for threshold in aggregate.thresholds]
     if not findings:
-        advice = "give a requirements file: --requirements FILE"
-        findings.append(Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice))
+        findings.append(nothing_required(must_decide))
     dropped = dropped_findings(aggregate.dropped_share)
     findings = [*dropped, *(_without_load(finding) if dropped else finding for finding in findings)]
     verdict = overall_verdict(findings)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from loadproof.charts import SlowRequest, Values
 
-MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?"}
+MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?", Verdict.DONE: "·"}
 _GREATEST_METER = 2.0
 """The meter of a requirement ends at twice its limit."""
 

@@ -94,7 +94,7 @@ def test_without_requirements_the_engines_thresholds_are_the_verdict() -> None:
         judge_aggregate(replace(FILE, thresholds=found)).verdict
         for found in ((), (held,), (held, empty), (held, empty, failed))
     ]
-    assert verdicts == [Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL]
+    assert verdicts == [Verdict.DONE, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL]
 
 
 def test_dropped_iterations_forbid_a_verdict() -> None:

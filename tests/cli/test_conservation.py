@@ -62,7 +62,7 @@ def test_what_was_counted_there_is_recorded_here(engine: str, demo: RunningDemo,
         args = ("locustfile.py", "--target", demo.base_url, "-u", "4", "-r", "100", "-t", "6s")
     else:
         args = ("script.js", "--env", f"BASE={demo.base_url}")
-    done = shell("run", *args, "--run-file", "run.db")
+    done = shell("run", *args, "--run-file", "run.db", "--require-verdict")
     assert done.code == 4, done.text
     counted = Counter(demo.request_counts())
     counted.subtract(before)

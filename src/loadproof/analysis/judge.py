@@ -110,7 +110,9 @@ def judge(
     asked = told_of_trend(run, window, run.plan.requirements, validity.requirements)
     required = [*asked, *validity.thresholds, *judge_consistency(run), *further]
     if all(finding.is_note for finding in required):
-        required.append(nothing_required(must_decide or bool(run.facts.get(VERDICT_REQUIRED))))
+        # Of a measurement that cannot be trusted no limits are to be taken.
+        invalid = any(finding.invalidates for finding in validity.findings)
+        required.append(nothing_required(must_decide or invalid or bool(run.facts.get(VERDICT_REQUIRED))))
     # Trials of a search break on purpose, and are void by themselves where the generator spoilt them.
     if course:
         found = [find_capacity(run, course), *find_bottleneck(run, broken_window(course), course)]

@@ -121,6 +121,15 @@ def format_count(count: float) -> str:
     return f"{count:,.0f}"
 
 
+def cut_name(name: str, room: int) -> str:
+    """A name in so many characters, its middle left out: how it begins and how it ends tell it."""
+    if len(name) <= room:
+        return name
+    head = max(0, room - 1) // 2
+    tail = max(0, room - 1 - head)
+    return f"{name[:head]}…{name[len(name) - tail :]}"
+
+
 def _digits(value: float) -> str:
     """Three significant digits, without an exponent."""
     if abs(value) >= 99.95:

@@ -46,14 +46,23 @@ def _judged_again(shell: Shell, here: Here, report: dict[str, object]) -> None:
 
 
 def test_a_requirement_that_does_not_hold_is_3(shell: Shell, here: Here) -> None:
-    """FAIL, --quiet prints the verdict only, `runs` lists it; a terminal without our letters is no crash."""
+    """FAIL, --quiet prints no course, `runs` lists it, its report stands beside it and is named last; verbs
+    without a run mean this one. A terminal without our letters is no crash."""
     shell.env["PYTHONIOENCODING"] = "ascii"
     done = shell.load("--requirements", "fail.yaml", "--quiet", name=".loadproof/runs/a.db", seconds=4)
     assert done.code == 3, done.text
-    assert done.out.split()[0] == "FAIL"
+    verdict, page, how = done.out.splitlines()[-3:]
+    beside = shell.folder / ".loadproof" / "runs" / "a.html"
+    assert verdict.startswith(" FAIL ")
+    assert page.split() == ["report", beside.as_uri()]
+    assert how.endswith("loadproof open")
+    assert "<h1" in beside.read_text(encoding="utf-8")
+    assert here("open").out.strip() == beside.as_uri()
+    assert (here("judge").code, here("export").out.partition(",")[0]) == (3, "second")
     assert "the load started" not in done.out
     listed = here("runs")
-    assert (listed.code, "FAIL" in listed.out, "completed" in listed.out) == (0, True, True)
+    assert (listed.code, listed.out.split()[:3]) == (0, ["started", "name", "target"])
+    assert all(said in listed.out for said in ("FAIL", shell.stub.url, "locust, scenario 2 users", "KiB"))
 
 
 def test_nothing_required_is_done_and_a_rehearsal_says_so(shell: Shell, here: Here) -> None:

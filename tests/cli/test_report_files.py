@@ -101,7 +101,7 @@ def test_the_schema_is_printed(here: Here) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("report",), "there is no run to report on"),
+        (("report",), "there is no run in .loadproof/runs"),
         (("report", "none.db"), "there is no such run file"),
         (("report", "run.db", "--html", "x", "--junit", "./x"), "two reports would be written to one file"),
         (("judge", "run.db", "--html", "locustfile.py/x.html"), "cannot write the report"),

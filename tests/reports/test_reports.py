@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from loadproof.analysis.judge import judge
 from loadproof.cli.runs import command as list_runs
@@ -65,11 +66,40 @@ def printed(report: Report, width: int) -> list[str]:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_summary_is_one_screen(width: int) -> None:
-    """Of 24 to 60 lines, none wider than the terminal but the path of the run file."""
+    """Of 24 to 60 lines, none wider than the terminal, and the verdict is the last of them."""
     lines = printed(full(), width)
     assert 24 <= len(lines) <= 60
-    assert max(len(line) for line in lines[:-1]) <= width
-    assert "run file  runs/loans.db" in lines[-1]
+    assert max(map(len, lines)) <= width
+    assert "run file  runs/loans.db" in " ".join(lines)
+    assert " FAIL " in " ".join(lines[-2:])
+
+
+def test_the_last_lines_are_the_verdict_and_where_the_report_is() -> None:
+    """As a link where a terminal takes one; a run that is not in the usual folder is named."""
+    stream = io.StringIO()
+    page = Path("/of a run/loans.html")
+    console = Console(
+        file=stream, width=100, force_terminal=True, color_system="standard", legacy_windows=False
+    )
+    print_report(full(), console, page)
+    last = Text.from_ansi(stream.getvalue().rstrip("\n")).plain.splitlines()[-2:]
+    assert [line.split(maxsplit=1) for line in last] == [
+        ["report", "file:///of%20a%20run/loans.html"],
+        ["open", "it  loadproof open runs/loans.db"],
+    ]
+    assert "\x1b]8;" in stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_numbers_are_never_cut(width: int) -> None:
+    """Names are, in their middle: how they begin and end tells them apart."""
+    report = judge(run(*(part(n, endpoint, [0.1] * 1000) for n in range(20) for endpoint in (LOANS, LONG))))
+    lines = printed(report, width)
+    (line,) = (line for line in lines if line.split()[1:2] and line.split()[1].endswith("ails"))
+    assert ("…" in line) is (width < 200)
+    assert " ".join(line.split()[2:]).replace("1,000 ", "") == "20,000 100ms 100ms 100ms" + (
+        " 100ms 0" if width >= 100 else " 0"
+    )
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -89,17 +119,17 @@ def test_a_small_pass_is_a_small_summary() -> None:
     report = judge(run(part(0, LOANS, [0.1] * 100), part(1, LOANS, [0.1] * 100), of=plan(required(0.5))))
     assert [" ".join(line.split()) for line in printed(report, 120)] == [
         "",
-        "PASS the requirement holds",
-        "loans: locust, 2s · 200 requests, 0 failed · judged over the whole load (2s)",
-        "valid: 4 of 4, 6 not known",
+        "endpoint requests req/s p50 p95 p99 max failed",
+        "GET /api/loans 200 100 100ms 100ms 100ms 100ms 0",
         "",
         "requirement required measured 95 % interval margin samples written in",
         "✓ p95 < 500ms 100ms 100ms … 100ms +80% 200 requirements.yaml:3",
         "",
-        "endpoint requests req/s p50 p95 p99 max failed",
-        "GET /api/loans 200 100 100ms 100ms 100ms 100ms 0",
-        "",
+        "loans: locust, 2s · 200 requests, 0 failed · judged over the whole load (2s)",
+        "valid: 4 of 4, 6 not known",
         "run file runs/loans.db",
+        "",
+        "PASS the requirement holds",
     ]
 
 

@@ -109,7 +109,7 @@ def test_without_a_terminal_there_is_a_line_every_five_seconds() -> None:
             view.update(progress, START + second + 1.0)
     lines = printed(screen).splitlines()
     assert lines.count("hello from the scenario") == 1
-    assert lines.count("loadproof: the load started") == 1
+    assert lines.count("loadproof: the load started; nothing is watched") == 1
     totals = [line.split() for line in lines if "p95" in line]
     assert [line[0] for line in totals] == ["1s", "6s", "11s"]
     assert totals[-1] == ["11s", "—", "users", "10/s", "p50", "100ms", "p95", "100ms", "p99", "100ms",
@@ -147,6 +147,25 @@ def test_a_search_shows_what_is_known_and_each_trial() -> None:
         "50/s for 10s: held; it holds 50/s",
         "    20s  100/s for 10s",
         "100/s for 10s: broke; it holds 50/s and breaks at 100/s",
+    ]
+
+
+def test_one_line_says_what_is_watched_and_the_service_once() -> None:
+    """Why something is not watched is `loadproof doctor`'s; parts are told again when they have changed."""
+    progress = Progress(plan())
+    for name in ("host", "process"):
+        progress.add_event(event(0, EventKind.WATCHING, f"watching {name}: it is here", monitor=name))
+    progress.add_event(event(0, EventKind.WATCHING, "not watched: no database: the service has none"))
+    for second, kind, tree in (
+        (0, EventKind.PARTS, "python (1)"),
+        (1, EventKind.LOAD_STARTED, ""),
+        (9, EventKind.PARTS, "python (1)"),
+        (9, EventKind.PARTS, "python (1) → postgres (3)"),
+    ):
+        progress.add_event(event(second, kind, "the load started", **({"tree": tree} if tree else {})))
+    assert list(progress.notices) == [
+        "the load started; watching host, python (1) (no database)",
+        "the service is python (1) → postgres (3)",
     ]
 
 

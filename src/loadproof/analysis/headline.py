@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.window.windows import sample
 from loadproof.model import EventKind, FailureKind, FindingKind, Verdict
-from loadproof.units import format_count, format_duration, format_percent
+from loadproof.units import cut_name, format_count, format_duration, format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -125,7 +125,7 @@ def _why_failed(finding: Finding, run: Run | None, judged: Sequence[Slice], room
     candidates = [f"{said}: {text}" for text in lists]
     if lists:
         # A long name is cut before it is left out: that something failed there is the cause.
-        candidates.append(f"{said}: {_cut(causes[0], room - len(said) - 2)}")
+        candidates.append(f"{said}: {cut_name(causes[0], room - len(said) - 2)}")
     return [*candidates, said]
 
 
@@ -202,13 +202,4 @@ def _said(sentence: str, subject: str, room: int) -> str:
     least = len(sentence) - len(subject) + _LEAST_SUBJECT
     if len(sentence) <= room or not subject or subject not in sentence or least > room:
         return sentence
-    return sentence.replace(subject, _cut(subject, len(subject) - len(sentence) + room), 1)
-
-
-def _cut(name: str, room: int) -> str:
-    """A name with its middle left out: how it begins and how it ends tell it."""
-    if len(name) <= room:
-        return name
-    head = (room - 1) // 2
-    tail = room - 1 - head
-    return f"{name[:head]}…{name[len(name) - tail :]}"
+    return sentence.replace(subject, cut_name(subject, len(subject) - len(sentence) + room), 1)

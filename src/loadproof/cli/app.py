@@ -50,6 +50,7 @@ VERBS: Final[dict[str, Verb]] = {
         "Write limits from a run, with room and with reasons: `loadproof suggest > requirements.yaml`."
     ),
     "report": Verb("Write reports of a run; without an option, RUN.html beside it."),
+    "open": Verb("Open the HTML report of a run in the browser; prints where it is."),
     "runs": Verb("List runs, newest first."),
     "init": Verb(
         "Write loadproof.yaml, a scenario if there is none, and a CI pipeline; never overwrites unasked."

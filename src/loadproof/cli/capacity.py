@@ -69,9 +69,9 @@ def command(
         run_file,
         _decision(board),
         lambda: _choose_view(board, quiet=quiet),
-        draw=outputs.draws,
+        draw=True,
     )
-    return finish(report, outputs)
+    return finish(report, outputs, keep_page=True)
 
 
 def _decision(board: TrialBoard) -> SearchDecision:

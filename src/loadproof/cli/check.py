@@ -69,7 +69,7 @@ def describe(plan: Plan) -> list[str]:
         *_service(plan, targets),
         f"load          {_load(plan)}",
         *(redact_text(line) for line in plan.engine_options.described),
-        f"requirements  {len(plan.requirements) + len(gates) or 'none: the verdict would be INCONCLUSIVE'}",
+        f"requirements  {len(plan.requirements) + len(gates) or 'none: the run would end DONE'}",
     ]
     lines += [
         f"  {requirement.id:<28} {requirement.text:<16} {requirement.source}"

@@ -60,8 +60,8 @@ def demo(
             scenario / "locustfile.py", target=service.base_url, stages=_STAGES, name="demo",
             requirements=scenario / "requirements.yaml", run_file=run_file, folder=Path("/"),
         )  # fmt: skip
-        report = run(request, Screen(quiet=quiet), draw=outputs.draws)
-    return finish(report, outputs)
+        report = run(request, Screen(quiet=quiet), draw=True)
+    return finish(report, outputs, keep_page=True)
 
 
 @app.command("serve")

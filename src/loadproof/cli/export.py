@@ -14,6 +14,7 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.exports import EXPORTS, TABLES
 from loadproof.pipeline.judging import open_any
 from loadproof.plan.document import did_you_mean
+from loadproof.runfile import newest_run
 from loadproof.runfile.reader import Run
 
 if TYPE_CHECKING:
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 
 def command(
     run_file: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run file, or a result with every request.")
-    ],
-    kind: Annotated[str, typer.Option("--format", help="csv, json, k6-json, jtl or parquet.")],
+        Path | None,
+        typer.Argument(
+            metavar="RUN", help="A run file, or a result with every request; by default the newest run."
+        ),
+    ] = None,
+    kind: Annotated[str, typer.Option("--format", help="csv, json, k6-json, jtl or parquet.")] = "csv",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to; by default standard output.")
     ] = None,
@@ -42,6 +46,7 @@ def command(
         )
     if problems:
         raise ConfigError(*problems)
+    run_file = run_file or newest_run()
     found = open_any(run_file, reading_bar)
     if not isinstance(found, Run):
         message = f"this {found.format} file has totals only: there are no slices in it"

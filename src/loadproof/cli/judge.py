@@ -13,6 +13,7 @@ from loadproof.cli.importing import reading_bar
 from loadproof.cli.output import Outputs, finish, with_outputs
 from loadproof.pipeline.judging import judge_found, open_any
 from loadproof.plan import ComparisonRequest
+from loadproof.runfile import newest_run
 from loadproof.runfile.reader import Run
 
 
@@ -20,8 +21,11 @@ from loadproof.runfile.reader import Run
 @with_comparison
 def command(
     run_file: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run file, or a result of k6, Locust or JMeter.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="RUN", help="A run file, or a result of k6, Locust or JMeter; by default the newest run."
+        ),
+    ] = None,
     requirements: o.Requirements = None,
     baseline: o.Baseline = None,
     must_settle: o.MustSettle = False,
@@ -40,7 +44,7 @@ def command(
     """Judge a run again, also against other requirements, or judge what another program recorded."""
     from loadproof.model import EventKind
 
-    found = open_any(run_file, reading_bar, run)
+    found = open_any(run_file or newest_run(), reading_bar, run)
     if log and isinstance(found, Run):
         for event in found.events_of(EventKind.ENGINE_LOG):
             typer.echo(event.message)

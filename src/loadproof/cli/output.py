@@ -6,19 +6,25 @@ import functools
 import inspect
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
+from loadproof.cli.streams import live_console
 from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.pipeline.outputs import check_places, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from loadproof.model import Report
+
+_HEAD_BYTES = 4_096
+"""Of a page, which say by what it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +118,49 @@ def _other(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def finish(report: Report, outputs: Outputs, *, complete: bool = True) -> int:
-    """Print the verdict, write the files that were asked for; returns the exit code.
+def finish(report: Report, outputs: Outputs, *, complete: bool = True, keep_page: bool = False) -> int:
+    """Write the files that were asked for and print the verdict, which stays last; returns the exit code.
 
-    `complete` is False when a file could not be written before.
+    `complete` is False when a file could not be written before. `keep_page`: an HTML report stands beside
+    the run file whatever was asked for.
     """
     from loadproof.analysis.judge import exit_code
-    from loadproof.reports import REPORTERS
+    from loadproof.reports.terminal import console_for, print_report
 
-    REPORTERS["terminal"](report, sys.stdout)
-    complete = write_outputs(report, outputs) and complete
+    page = outputs.html
+    try:
+        with waiting("writing the report"):
+            complete = write_outputs(report, outputs) and complete
+            if keep_page and page is None:
+                page = _write_beside(report)
+    finally:
+        # Whatever became of the files, a load was driven for this verdict.
+        print_report(report, console_for(sys.stdout), page if page is not None and page.exists() else None)
     return int(exit_code(report)) if complete or not outputs.strict else int(ExitCode.CRASH)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Shows in a terminal that something takes a while, and leaves no trace."""
+    if not sys.stdout.isatty():
+        yield
+        return
+    with live_console().status(Text(what)):
+        yield
+
+
+def _write_beside(report: Report) -> Path | None:
+    """The HTML report beside the run file. It was not asked for: what prevents it is said, and no error."""
+    page = Path(report.run_file).with_suffix(".html")
+    try:
+        if page.exists() and b'content="loadproof' not in page.read_bytes()[:_HEAD_BYTES]:
+            typer.echo(f"there is no HTML report: {page} is another file", err=True)
+            return None
+        write_report(report, page)
+    except (OSError, ConfigError) as error:
+        typer.echo(f"there is no HTML report: {error}", err=True)
+        return None
+    return page
 
 
 def write_outputs(report: Report, outputs: Outputs) -> bool:

@@ -10,15 +10,18 @@ import typer
 
 from loadproof.cli import options as o
 from loadproof.cli.output import Outputs, with_outputs, write_outputs
-from loadproof.errors import ConfigError, ExitCode, Problem
+from loadproof.errors import ExitCode
 from loadproof.pipeline.outputs import write_habits, write_report
 from loadproof.plan.requirements import read_requirements
+from loadproof.runfile import newest_run
 from loadproof.runfile.reader import read_run
 
 
 @with_outputs
 def command(
-    run_file: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run file.")] = None,
+    run_file: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="A run file; by default the newest run.")
+    ] = None,
     requirements: o.Requirements = None,
     csv: Annotated[
         str | None, typer.Option("--csv", help="Write PREFIX_stats.csv and the others that Locust writes.")
@@ -39,8 +42,7 @@ def command(
         schema = files("loadproof.reports") / "report.schema.json"
         typer.echo(schema.read_text(encoding="utf-8"), nl=False)
         return 0
-    if run_file is None:
-        raise ConfigError(Problem("there is no run to report on", hint="`loadproof runs` lists them"))
+    run_file = run_file or newest_run()
     run = read_run(run_file)
     other = read_requirements(requirements) if requirements else None
     asked = bool(outputs.files()) or outputs.github or csv is not None or summary_export is not None

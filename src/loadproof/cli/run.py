@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import typer
 
 from loadproof.cli import options as o
 from loadproof.cli.check import mention_advice
-from loadproof.cli.output import Outputs, finish, say_unwritten, with_outputs
+from loadproof.cli.output import Outputs, finish, say_unwritten, waiting, with_outputs
 from loadproof.cli.scenario import with_request
 from loadproof.cli.streams import live_console
 from loadproof.live.live import QuietView, View, run_view
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 def command(request: RunRequest, quiet: o.Quiet = False, *, outputs: Outputs) -> int:
     """Drive a scenario against a service and answer with a verdict."""
     screen = Screen(quiet=quiet)
-    report = run(request, screen, draw=outputs.draws)
-    return finish(report, outputs, complete=not screen.failed)
+    report = run(request, screen, draw=True)
+    return finish(report, outputs, complete=not screen.failed, keep_page=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,10 @@ class Screen:
         if self.quiet:
             return QuietView()
         return run_view(live_console(), lambda progress: requirement_states(plan, progress))
+
+    def waiting(self, what: str) -> AbstractContextManager[None]:
+        """In a terminal."""
+        return nullcontext() if self.quiet else waiting(what)
 
 
 def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement, Verdict, str]]:

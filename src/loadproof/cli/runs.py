@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,43 +13,75 @@ from rich.table import Table
 from rich.text import Text
 
 from loadproof.errors import RunFileError
+from loadproof.reports.terminal import STYLES
 from loadproof.runfile import RUNS_FOLDER
 from loadproof.runfile.reader import read_facts
-from loadproof.units import format_duration
+from loadproof.safety.redact import redact_url
+from loadproof.units import cut_name, format_duration, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _PLAIN_WIDTH = 160
+_TARGET_ROOM = 32
 
 
 def command(
     folder: Annotated[Path, typer.Option("--folder", help="Where run files are.")] = RUNS_FOLDER,
 ) -> int:
     """List runs, newest first."""
-    files = sorted(folder.glob("*.db"), reverse=True) if folder.is_dir() else []
+    files = list(folder.glob("*.db")) if folder.is_dir() else []
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     if not files:
         console.print(Text(f"no runs in {folder}"))
         return 0
+    rows = sorted((_row(file) for file in files), key=lambda row: row[0], reverse=True)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("started", "name", "engine", "took", "outcome", "verdict", "run file"):
-        table.add_column(title, no_wrap=True)
-    for file in files:
-        table.add_row(*_row(file))
+    for title in ("started", "name", "target", "load", "took", "p95", "verdict", "size", "run file"):
+        number = title in ("took", "p95", "size")
+        table.add_column(title, no_wrap=title != "run file", justify="right" if number else "left",
+                         overflow="fold")  # fmt: skip
+    for _, cells in rows:
+        table.add_row(*cells)
     console.print(table)
     return 0
 
 
-def _row(file: Path) -> list[Text]:
+def _row(file: Path) -> tuple[float, list[Text]]:
+    """When it started, and its cells. One that cannot be read stands first, with the reason."""
     try:
         facts = read_facts(file)
     except RunFileError as error:
-        return [Text("?"), Text(error.problems[0].message, style="red"), *[Text("")] * 4, Text(str(file))]
-    started_s, ended_s = facts["started_at_s"], facts.get("ended_at_s")
-    return [
+        why = Text(error.problems[0].message, style="red")
+        return float("inf"), [Text("?"), why, *[Text("")] * 6, Text(str(file))]
+    started_s, ended_s, p95_s = facts["started_at_s"], facts.get("ended_at_s"), facts.get("p95_s")
+    return started_s, [
         Text(time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(started_s))),
         Text(facts["name"]),
-        Text(facts["plan"]["engine"]),
+        Text(cut_name(redact_url(str(facts["plan"].get("target") or "")), _TARGET_ROOM)),
+        Text(_load(facts["plan"])),
         Text("" if ended_s is None else format_duration(float(round(ended_s - started_s)))),
-        Text(facts["outcome"] or "running"),
-        Text(facts.get("verdict", "")),
+        Text("" if p95_s is None else format_duration(p95_s)),
+        _verdict(facts),
+        Text(format_size(file.stat().st_size)),
         Text(str(file)),
     ]
+
+
+def _verdict(facts: Mapping[str, Any]) -> Text:
+    """The verdict; beside it how the run ended, where it did not end by itself."""
+    outcome = facts["outcome"] or "running"
+    verdict = str(facts.get("verdict", ""))
+    style = {str(known): style for known, style in STYLES.items()}.get(verdict, "")
+    return Text.assemble((verdict, style), "" if outcome == "completed" else f" {outcome}".strip())
+
+
+def _load(plan: Mapping[str, Any]) -> str:
+    """ "load 50 users", "spike 200/s"; the profile alone where the scenario has the load."""
+    profile = plan["profile"]
+    stages = profile.get("stages") or []
+    kind = f"{plan['engine']}, {profile['kind']}"
+    if not stages:
+        return kind
+    most = max(stage["target"] for stage in stages)
+    return f"{kind} {most:g}{'/s' if profile.get('open_model') else ' users'}"

@@ -21,6 +21,7 @@ from loadproof.model import Event, EventKind, Outcome
 from loadproof.monitors.selection import Selection, select
 from loadproof.plan.stored import clean_settings, plan_to_json
 from loadproof.run.conductor import Conductor
+from loadproof.run.progress import NOT_WATCHED
 from loadproof.runfile import RUNS_FOLDER
 from loadproof.runfile.fingerprint import scenario_fingerprint
 from loadproof.runfile.host import host_facts
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from loadproof.run.progress import Progress
     from loadproof.runfile.reader import Run
 
+    Waiting = Callable[[str], contextlib.AbstractContextManager[object]]
+    """Shows what is waited for, as long as it lasts."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -55,11 +59,13 @@ def drive(
     observers: Sequence[Observer] = (),
     draw: bool = False,
     must_decide: bool = False,
+    waiting: Waiting = contextlib.nullcontext,
 ) -> Report:
     """Run `plan` to its end, write its run file and judge it, with `further` findings of the whole run.
 
     `live` also gets its figures, `observers` all that is written. `draw`: the report has charts.
     `must_decide`: a run of which nothing is required is INCONCLUSIVE; the run file keeps that. In the main
+    `waiting` shows that the judgement takes a while. In the main
     thread the first SIGINT, SIGTERM or SIGHUP ends the load gently, the second at once; the report's outcome
     says so.
 
@@ -93,9 +99,10 @@ def drive(
         live.close()
     writer.finish({"outcome": outcome, "ended_at_s": clock.now()})
     _tell_moves(writer, clock.now())
-    run = writer.read()
-    report = judge(run, further=further(run) if further else (), draw=draw)
-    writer.save_findings(report.verdict, report.findings)
+    with waiting("judging the run"):
+        run = writer.read()
+        report = judge(run, further=further(run) if further else (), draw=draw)
+    writer.save_findings(report.verdict, report.findings, report.endpoints[-1].p95_s)
     writer.close()
     return report
 
@@ -181,7 +188,7 @@ def watching_events(selection: Selection, now_s: float) -> list[Event]:
         )
         for f in selection.found
     ]
-    return watched + [Event(now_s, kind, f"not watched: {text}", {}) for text in selection.missing]
+    return watched + [Event(now_s, kind, NOT_WATCHED + text, {}) for text in selection.missing]
 
 
 def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Protocol
@@ -18,6 +19,7 @@ from loadproof.plan import RunRequest, read_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from loadproof.live.live import View
     from loadproof.model import Plan, Report
@@ -40,6 +42,9 @@ class Show(Protocol):
     def unwritten(self, error: ConfigError, /) -> None:
         """A file that was asked for could not be written after the load."""
 
+    def waiting(self, what: str, /) -> AbstractContextManager[object]:
+        """Shows what is waited for, as long as it lasts."""
+
 
 class NoShow:
     """Nobody."""
@@ -58,6 +63,10 @@ class NoShow:
         """Nobody would be told else; the run file has the verdict."""
         raise error
 
+    def waiting(self, what: str) -> AbstractContextManager[object]:
+        """Not told."""
+        return nullcontext(what)
+
 
 def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) -> Report:
     """Plan, drive, judge; `show` follows it, and with `draw` the report has charts.
@@ -67,7 +76,8 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     show = show or NoShow()
     request = _with_run_time(request)
     config = read_config(request)
-    plan, engine = plan_with(request, config, ahead=True)
+    with show.waiting("looking at the scenario"):
+        plan, engine = plan_with(request, config, ahead=True)
     # Imported by now, while the engine looked at the scenario.
     from loadproof.live.outputs import LiveOutputs
     from loadproof.pipeline.driving import drive
@@ -97,6 +107,7 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
         live=live,
         further=further,
         draw=draw or request.html is not None,
+        waiting=show.waiting,
         must_decide=verdict_is_required(request.require_verdict),
     )
     try:

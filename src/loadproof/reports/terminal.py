@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
@@ -14,7 +16,8 @@ from loadproof.reports.evidence import MISSING, NEAR_IN_WORDS, failed_in_words, 
 from loadproof.reports.scenario_tables import scenario_tables
 from loadproof.reports.topics import advice_of, is_requirement, named, other_topics
 from loadproof.reports.validity import validity_line
-from loadproof.units import format_count, format_duration, format_rate
+from loadproof.runfile import RUNS_FOLDER
+from loadproof.units import cut_name, format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,48 +48,82 @@ _WIDE = 100
 """Columns from which on a finding's row has its interval and its margin as well."""
 _SHORT, _LONG = 3, 5
 """Where these two are in it."""
+_LEAST_NAME = 12
 _WIDE_ONLY = {"req/s", "max"}
+_ONE_STATUS = 2
+"""Columns of a table of statuses in which all requests had the same one: that is no news."""
 _PLAIN_WIDTH = 120
 """Columns when the output is not a terminal: log viewers do not wrap well."""
 
 
 def write_terminal(report: Report, stream: TextIO) -> None:
     """Print `report` to `stream`, in colour when it is a terminal."""
+    print_report(report, console_for(stream))
+
+
+def console_for(stream: TextIO) -> Console:
+    """As wide as the terminal, or as what log viewers show without wrapping."""
     width = None if stream.isatty() else _PLAIN_WIDTH
-    print_report(report, Console(file=stream, width=width, highlight=False, soft_wrap=False))
+    return Console(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
-def print_report(report: Report, console: Console) -> None:
-    """The same on a console that exists already."""
-    console.print()
-    console.print(_headline(report))
-    console.print(Padding(_subline(report), (0, 0, 0, 2)))
-    if report.conditions:
-        console.print(Padding(Text(validity_line(report.conditions), style="dim"), (0, 0, 0, 2)))
+def print_report(report: Report, console: Console, page: Path | None = None) -> None:
+    """The same on a console that exists already: details first, so that the verdict is what stays on screen.
+
+    `page`: the HTML report, when there is one.
+    """
+    _print_details(report, console)
     required = [finding for finding in report.findings if is_requirement(finding)]
     if required:
         console.print()
         console.print(Padding(_requirements_table(required, console.width), (0, 0, 0, 1)))
     if any(finding.measure and finding.measure.near for finding in required):
         console.print(Padding(Text(NEAR_IN_WORDS, style="dim"), (0, 0, 0, 4)))
-    if len(required) < len(report.findings):
+    console.print()
+    console.print(Padding(_subline(report), (0, 0, 0, 2), expand=False))
+    if report.conditions:
+        console.print(
+            Padding(Text(validity_line(report.conditions), style="dim"), (0, 0, 0, 2), expand=False)
+        )
+    console.print(Text.assemble(("  run file  ", "dim"), report.run_file), soft_wrap=True)
+    console.print()
+    console.print(_headline(report))
+    if page is not None:
+        url = page.resolve().as_uri()
+        console.print(Text.assemble(("  report   ", "dim"), (url, f"link {url}")), soft_wrap=True)
+        console.print(
+            Text.assemble(("  open it  ", "dim"), f"loadproof open{_named_run(report)}"), soft_wrap=True
+        )
+
+
+def _named_run(report: Report) -> str:
+    """As a word of a command, where it is not the newest run of the usual folder by itself."""
+    file = Path(report.run_file)
+    return "" if file.parent == RUNS_FOLDER else f" {shlex.quote(report.run_file)}"
+
+
+def _print_details(report: Report, console: Console) -> None:
+    """What is looked at when the verdict is not enough, the most general first."""
+    if any(row.requests for row in report.endpoints):
+        console.print()
+        console.print(Padding(_endpoints_table(report.endpoints, console.width), (0, 0, 0, 1)))
+    for title, table in scenario_tables(report):
+        if len(table.titles) > _ONE_STATUS:
+            console.print()
+            console.print(Padding(Text(title, style="dim"), (0, 0, 0, 1)))
+            console.print(Padding(_plain_table(table, console.width), (0, 0, 0, 1)))
+    _print_errors(report, console)
+    if report.notes:
+        console.print()
+    for note in report.notes:
+        console.print(_hanging(Text("note", style="dim"), Text(note)))
+    if any(not is_requirement(finding) for finding in report.findings):
         console.print()
         console.print(Padding(_sentences(report.findings), (0, 0, 0, 1)))
     for line in _traceback(report.findings):
         console.print(line, overflow="ellipsis", no_wrap=True)
     for advice in _advice(report.findings):
         console.print(advice)
-    if any(row.requests for row in report.endpoints):
-        console.print()
-        console.print(Padding(_endpoints_table(report.endpoints, console.width), (0, 0, 0, 1)))
-    for title, table in scenario_tables(report):
-        console.print()
-        console.print(Padding(_plain_table(title, table), (0, 0, 0, 1)))
-    _print_errors(report, console)
-    for note in report.notes:
-        console.print(_hanging(Text("note", style="dim"), Text(note)))
-    console.print()
-    console.print(Text.assemble(("  run file  ", "dim"), report.run_file), soft_wrap=True)
 
 
 def _print_errors(report: Report, console: Console) -> None:
@@ -195,17 +232,25 @@ def _sentences(findings: Sequence[Finding]) -> Table:
     return table
 
 
-def _plain_table(title: str, evidence: EvidenceTable) -> Table:
+def _plain_table(evidence: EvidenceTable, width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    rows = evidence.rows[:_MOST_ENDPOINTS]
     first, *others = evidence.titles
-    table.add_column(Text(f"{title}: {first}"), no_wrap=True, overflow="ellipsis", max_width=60)
-    for name in others:
-        table.add_column(Text(name), justify="right", no_wrap=True)
-    for row in evidence.rows[:_MOST_ENDPOINTS]:
-        table.add_row(*(Text(cell) for cell in row))
+    longest = [max(len(name), *(len(row[n]) for row in rows)) for n, name in enumerate(others, start=1)]
+    room = _name_room(width, longest)
+    table.add_column(Text(first), no_wrap=True)
+    for name, least in zip(others, longest, strict=True):
+        table.add_column(Text(name), justify="right", no_wrap=True, min_width=least)
+    for name, *cells in rows:
+        table.add_row(Text(cut_name(name, room)), *(Text(cell) for cell in cells))
     if len(evidence.rows) > _MOST_ENDPOINTS:
         table.add_row(Text(f"and {len(evidence.rows) - _MOST_ENDPOINTS} more", style="dim"))
     return table
+
+
+def _name_room(width: int, numbers: Sequence[int]) -> int:
+    """What columns of numbers leave for names: where room is short it is the name that is cut."""
+    return max(_LEAST_NAME, width - 1 - sum(number + 2 for number in numbers) - 2)
 
 
 def _endpoints_table(rows: Sequence[EndpointSummary], width: int) -> Table:
@@ -215,14 +260,14 @@ def _endpoints_table(rows: Sequence[EndpointSummary], width: int) -> Table:
     busiest = sorted(single, key=lambda row: -row.requests)[:_MOST_ENDPOINTS]
     cells = [(row, _endpoint_cells(row)) for row in [*busiest, total]]
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
-    table.add_column("endpoint", no_wrap=True, overflow="ellipsis", max_width=48)
-    for title in shown:
-        # Where room is short it is the name that is cut, never a number.
-        longest = max(len(title), *(len(found[title]) for _, found in cells))
-        table.add_column(title, justify="right", no_wrap=True, min_width=longest)
+    longest = [max(len(title), *(len(found[title]) for _, found in cells)) for title in shown]
+    room = _name_room(width, longest)
+    table.add_column("endpoint", no_wrap=True)
+    for title, least in zip(shown, longest, strict=True):
+        table.add_column(title, justify="right", no_wrap=True, min_width=least)
     for row, found in cells:
         style = "bold" if row is total and single else None
-        table.add_row(Text(row.endpoint), *(found[title] for title in shown), style=style)
+        table.add_row(Text(cut_name(row.endpoint, room)), *(found[title] for title in shown), style=style)
     if len(single) > _MOST_ENDPOINTS:
         table.add_row(Text(f"and {len(single) - _MOST_ENDPOINTS} more endpoints", style="dim"))
     return table

@@ -28,9 +28,14 @@ _NO_NOTICE = frozenset(
         EventKind.CHECKED,
         EventKind.STATUSES,
         EventKind.AIMED,
+        EventKind.WATCHING,
+        EventKind.PARTS,
+        EventKind.LOAD_STARTED,
     }
 )
 
+NOT_WATCHED = "not watched: "
+"""What begins so names first what is missing, then why: "not watched: no database: ..."."""
 _ARRIVALS = frozenset({"planned", "started", "late", "dropped"})
 
 
@@ -64,6 +69,12 @@ class Progress:
         """The last reading of each series, of as many series as anybody may want to see live."""
         self.log: deque[str] = deque(maxlen=200)
         self.notices: deque[str] = deque(maxlen=20)
+        self.watched: list[str] = []
+        """Names of the monitors."""
+        self.unwatched: list[str] = []
+        """What is not watched: "no database"."""
+        self.service = ""
+        """What the service is made of: "nginx (3) → php-fpm (5)"."""
         self.throughput: dict[int, int] = {}
         """Requests by second, for every second so far."""
 
@@ -89,12 +100,37 @@ class Progress:
         match event.kind:
             case EventKind.LOAD_STARTED:
                 self.load_started_s = event.time_s
+                self.notices.append(f"{event.message}; {self._watching()}")
             case EventKind.LOAD_ENDED:
                 self.load_ended_s = event.time_s
+            case EventKind.WATCHING:
+                self._add_watching(event)
+            case EventKind.PARTS:
+                self._add_parts(str(event.data.get("tree", "")))
             case EventKind.ERROR_SAMPLE | EventKind.ENGINE_LOG | EventKind.ENGINE_THRESHOLD:
                 return
         if event.kind not in _NO_NOTICE:
             self.notices.append(event.message)
+
+    def _add_watching(self, event: Event) -> None:
+        if event.data:
+            self.watched.append(str(event.data["monitor"]))
+        elif event.message.startswith(NOT_WATCHED):
+            self.unwatched.append(event.message.removeprefix(NOT_WATCHED).partition(":")[0])
+        else:
+            self.notices.append(event.message)
+
+    def _add_parts(self, tree: str) -> None:
+        """Told once the load runs, and only what has changed since."""
+        if tree and tree != self.service and self.load_started_s is not None:
+            self.notices.append(f"the service is {tree}")
+        self.service = tree or self.service
+
+    def _watching(self) -> str:
+        """All that is watched, and what is not, in one line; `loadproof doctor` says why."""
+        names = [self.service if name == "process" and self.service else name for name in self.watched]
+        said = f"watching {', '.join(names)}" if names else "nothing is watched"
+        return f"{said} ({', '.join(self.unwatched)})" if self.unwatched else said
 
     def throughput_now(self) -> float | None:
         """Requests per second over the last finished seconds; None before the first one is over."""

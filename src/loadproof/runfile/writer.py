@@ -117,11 +117,16 @@ class RunWriter:
         moves, self._moves = self._moves, []
         return moves
 
-    def save_findings(self, verdict: Verdict, findings: Iterable[Finding]) -> None:
-        """Keep what was found at the end of the run beside the evidence."""
+    def save_findings(
+        self, verdict: Verdict, findings: Iterable[Finding], p95_s: float | None = None
+    ) -> None:
+        """Keep what was found at the end of the run beside the evidence.
+
+        `p95_s`: of all judged requests, for lists of runs.
+        """
 
         def insert() -> None:
-            self._put_facts({"verdict": verdict})
+            self._put_facts({"verdict": verdict, "p95_s": p95_s})
             for position, finding in enumerate(findings):
                 row = (
                     position, finding.id, str(finding.verdict), finding.sentence,

@@ -219,9 +219,11 @@ def test_a_command_is_added(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         return 3
 
     module.command = command
-    monkeypatch.setitem(application.VERBS, "echo", application.Verb("Say a word."))
+    monkeypatch.setitem(
+        application.VERBS, "echo", application.Verb("Say a word.", "Talk", "loadproof echo hallo")
+    )
     assert application.run_app(["--help"]) == 0
-    assert re.search(r"^  echo +Say a word\.$", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(r"^│ echo +Say a word\. *│$", capsys.readouterr().out, re.MULTILINE)
     monkeypatch.setitem(sys.modules, "loadproof.cli.echo", module)
     assert application.run_app(["echo", "hallo"]) == 3
     assert capsys.readouterr().out == "hallo\n"

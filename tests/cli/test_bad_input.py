@@ -61,7 +61,7 @@ def test_wrong_usage_is_2(args: tuple[str, ...], here: Here) -> None:
     """As the command line itself tells it."""
     done = here(*args)
     assert done.code == 2
-    assert "Error: " in done.err
+    assert done.err.startswith("error: ")
 
 
 def test_a_port_in_use_is_told(shell: Shell) -> None:

@@ -14,7 +14,7 @@ from loadproof.live.live import QuietView, View
 from loadproof.live.trial_view import TrialBoard, trial_view
 from loadproof.pipeline.searching import search
 from loadproof.plan import PlanRequest
-from loadproof.plan.capacity import CapacityRequest
+from loadproof.plan.capacity import OTHER_LOADS, CapacityRequest
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from loadproof.engines.trials import TrialOrder
 
 
-@with_request(PlanRequest)
+@with_request(PlanRequest, hidden=OTHER_LOADS)
 @with_outputs
 def command(
     request: PlanRequest,

@@ -12,6 +12,7 @@ from loadproof.cli import options as o
 from loadproof.cli.output import Outputs, finish, with_outputs
 from loadproof.cli.run import Screen
 from loadproof.demo import DEFAULT_ROWS, DemoOptions, running, serve
+from loadproof.demo.faults import FAULTS
 
 app = typer.Typer(
     help="A loan service on a real PostgreSQL, to try Loadproof on.",
@@ -19,14 +20,21 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_STAGES = ("10s:40", "45s:40", "5s:0")
+_DEFAULT_SECONDS = 60
+_USERS = 40
+_UP, _DOWN = 1 / 6, 1 / 12
+"""Shares of the load's time in which users come and go."""
 
 Rows = Annotated[
     int, typer.Option("--rows", help="Transactions in the database; other tables in proportion.")
 ]
 Faults = Annotated[
     list[str] | None,
-    typer.Option("--fault", help="Something that goes wrong, such as delay=50ms; repeat for more."),
+    typer.Option(
+        "--fault",
+        help="Something that goes wrong, such as delay=50ms; repeat for more. There are: "
+        f"{', '.join(fault.name for fault in FAULTS)}.",
+    ),
 ]
 
 
@@ -36,12 +44,15 @@ def demo(
     context: typer.Context,
     rows: Rows = DEFAULT_ROWS,
     faults: Faults = None,
+    seconds: Annotated[
+        int, typer.Option("--seconds", min=10, max=3600, help="How long the load lasts.")
+    ] = _DEFAULT_SECONDS,
     run_file: o.RunFile = None,
     quiet: o.Quiet = False,
     *,
     outputs: Outputs,
 ) -> int:
-    """Serve the demo, load it for a minute with a locustfile, print the verdict."""
+    """Serve the demo, load it with a locustfile, print the verdict."""
     if context.invoked_subcommand is not None:
         return 0
     from loadproof.pipeline.running import run
@@ -57,11 +68,17 @@ def demo(
         if not quiet:
             typer.echo(str(service.ready))
         request = RunRequest(
-            scenario / "locustfile.py", target=service.base_url, stages=_STAGES, name="demo",
+            scenario / "locustfile.py", target=service.base_url, stages=_stages(seconds), name="demo",
             requirements=scenario / "requirements.yaml", run_file=run_file, folder=Path("/"),
         )  # fmt: skip
         report = run(request, Screen(quiet=quiet), draw=True)
     return finish(report, outputs, keep_page=True)
+
+
+def _stages(seconds: int) -> tuple[str, ...]:
+    """A ramp, a hold, and a short way down."""
+    up, down = round(seconds * _UP, 1), round(seconds * _DOWN, 1)
+    return f"{up:g}s:{_USERS}", f"{round(seconds - up - down, 1):g}s:{_USERS}", f"{down:g}s:0"
 
 
 @app.command("serve")

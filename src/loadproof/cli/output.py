@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from loadproof.model import Report
 
+_PANEL = "Reports"
 _HEAD_BYTES = 4_096
 """Of a page, which say by what it was made."""
 
@@ -84,21 +85,31 @@ def with_outputs(verb: Callable[..., int]) -> Callable[..., int]:
 
 def _outputs(
     html_file: Annotated[
-        Path | None, typer.Option("--html", help="Write the report there as one HTML file.")
+        Path | None,
+        typer.Option("--html", help="Write the report there as one HTML file.", rich_help_panel=_PANEL),
     ] = None,
     junit_file: Annotated[
-        Path | None, typer.Option("--junit", help="Write the report there as JUnit XML.")
+        Path | None,
+        typer.Option("--junit", help="Write the report there as JUnit XML.", rich_help_panel=_PANEL),
     ] = None,
     markdown_file: Annotated[
-        Path | None, typer.Option("--markdown", help="Write the report there as Markdown.")
+        Path | None,
+        typer.Option("--markdown", help="Write the report there as Markdown.", rich_help_panel=_PANEL),
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there as JSON.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the report there as JSON.", rich_help_panel=_PANEL)
+    ] = None,
     github: Annotated[
-        bool, typer.Option("--github", help="Annotate the workflow run and write the step's summary.")
+        bool,
+        typer.Option(
+            "--github", help="Annotate the workflow run and write the step's summary.", rich_help_panel=_PANEL
+        ),
     ] = False,
     others: Annotated[
         list[str] | None,
-        typer.Option("--report", help="NAME=FILE: write it there in a form of another package."),
+        typer.Option(
+            "--report", help="NAME=FILE: write it there in a form of another package.", rich_help_panel=_PANEL
+        ),
     ] = None,
     strict: Annotated[
         bool,

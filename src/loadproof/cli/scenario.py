@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
 from loadproof.engines import SUFFIXES
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, EngineError, LoadproofError, Problem
 from loadproof.plan import PlanRequest
 from loadproof.plan.request import flags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
 R = TypeVar("R", bound=PlanRequest)
 
+_NEAR: Final = 0.75
+"""How like each other a word and an option are, from 0 to 1, before the one is taken for the other."""
 _Scenario = Annotated[
     list[str] | None,
     typer.Argument(
@@ -34,12 +38,32 @@ _Locustfile = Annotated[
 ]
 
 
-def with_request(kind: type[R]) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give `verb(request, **own)` the options of a request on the command line, in front of its own."""
+_GROUPS: Final = {
+    "The test": ("engine", "target", "env", "session", "name", "config", "slow", "probe"),
+    "Load": ("profile", "stages", "users", "spawn_rate", "run_time", "rate", "max_users", "arrivals",
+             "time_scale", "warm_up", "stop_on"),
+    "Verdict": ("requirements", "require_verdict"),
+    "Against a baseline": ("baseline", "baseline_must_settle", "gates", "tolerance", "error_tolerance",
+                           "accept", "fail"),
+    "Other machines": ("expect_workers", "bind"),
+    "What may be loaded": ("environment", "allow_production"),
+    "Files and figures": ("run_file", "metrics_port", "otlp", "csv", "summary_export"),
+}  # fmt: skip
+"""Titles of `--help`, and the fields of a request below each."""
+_GROUP_OF: Final = {field: title for title, fields in _GROUPS.items() for field in fields}
+
+
+def with_request(
+    kind: type[R], hidden: Container[str] = ()
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give `verb(request, **own)` the options of a request on the command line, in front of its own.
+
+    `hidden`: fields that the verb refuses with a word of its own; `--help` does not list them.
+    """
     shared = [
         inspect.Parameter("arguments", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Scenario),
         inspect.Parameter("locustfile", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Locustfile),
-        *options_of(kind),
+        *options_of(kind, hidden),
     ]
     names = [parameter.name for parameter in shared[2:]]
 
@@ -52,7 +76,10 @@ def with_request(kind: type[R]) -> Callable[[Callable[..., int]], Callable[..., 
             read = {name: values.pop(name) for name in names}
             given = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
             request = kind(scenario, engine_args=engine_args, **given)  # type: ignore[arg-type]
-            return verb(request, **values)
+            try:
+                return verb(request, **values)
+            except (ConfigError, EngineError) as error:
+                raise _misspelt(error, engine_args, parameters) or error from None
 
         kept = [
             parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
@@ -66,10 +93,35 @@ def with_request(kind: type[R]) -> Callable[[Callable[..., int]], Callable[..., 
     return decorate
 
 
-def options_of(kind: type) -> Iterator[inspect.Parameter]:
+def _misspelt(
+    error: LoadproofError, engine_args: Sequence[str], parameters: Sequence[inspect.Parameter]
+) -> ConfigError | None:
+    """The error of an engine that refuses an option which nearly is one of Loadproof's, in those words."""
+    said = " ".join(problem.message for problem in error.problems)
+    own = [name for parameter in parameters for name in _flags(parameter)]
+    for word in engine_args:
+        name = word.partition("=")[0]
+        near = difflib.get_close_matches(name, own, n=1, cutoff=_NEAR)
+        if name.startswith("--") and near and re.search(rf"{re.escape(name)}(?![\w-])", said):
+            hint = f"did you mean {near[0]}? It is no option of the engine either"
+            return ConfigError(Problem(f"there is no option {name}", hint=hint))
+    return None
+
+
+def _flags(parameter: inspect.Parameter) -> list[str]:
+    """ "--users", "-u" of an option; nothing of an argument."""
+    # Typer takes the first name for a default, until the parser is made.
+    infos = getattr(parameter.annotation, "__metadata__", ())
+    given = [name for info in infos for name in (info.default, *(info.param_decls or ()))]
+    return [name for name in given if isinstance(name, str) and name.startswith("-")]
+
+
+def options_of(kind: type, hidden: Container[str] = ()) -> Iterator[inspect.Parameter]:
     """The options of a request, as parameters of a verb."""
     for name, default, flag in flags_of(kind):
-        option = typer.Option(*flag.names, help=flag.says)
+        option = typer.Option(
+            *flag.names, help=flag.says, rich_help_panel=_GROUP_OF.get(name), hidden=name in hidden
+        )
         reads: object = flag.reads if flag.reads is bool else flag.reads | None
         yield inspect.Parameter(
             name,

@@ -105,15 +105,17 @@ def capacity_goal(typed: CapacityRequest, least: Callable[[float], float]) -> Ca
     )  # fmt: skip
 
 
+OTHER_LOADS: Final = {
+    "profile": "--profile", "stages": "--stage", "rate": "--rate", "run_time": "--run-time",
+    "spawn_rate": "--spawn-rate", "time_scale": "--time-scale", "expect_workers": "--expect-workers",
+    "warm_up": "--warm-up",
+}  # fmt: skip
+"""What says what the load is, by the fields of a request: a search takes none of it."""
+
+
 def refuse_other_loads(request: PlanRequest) -> None:
     """Raises ConfigError when something else says what the load is: a search makes its own."""
-    given = {
-        "--profile": request.profile, "--stage": request.stages, "--rate": request.rate,
-        "--run-time": request.run_time, "--spawn-rate": request.spawn_rate,
-        "--time-scale": request.time_scale, "--expect-workers": request.expect_workers,
-        "--warm-up": request.warm_up,
-    }  # fmt: skip
-    names = [name for name, value in given.items() if value]
+    names = [flag for field, flag in OTHER_LOADS.items() if getattr(request, field)]
     if names:
         hint = "a search makes its own load: see --min-rate, --max-rate, --trial and --users"
         raise ConfigError(Problem(f"{' and '.join(names)} cannot be used here", "capacity", hint))

@@ -82,11 +82,16 @@ def problem_in(lines: Sequence[str], code: int, script: Path) -> Problem:
         first += " " + "; ".join(line.strip().removeprefix("- ") for line in rest)
     first = words.NOISE.sub("", first)
     first = words.PLACE.sub("", first).lstrip(": ").split(" Make sure that you've specified")[0]
-    return Problem(first or meaning(code), where, _hint(message, code))
+    # k6 says no more than which it is; what it may have been meant for is looked up among our own options.
+    hint = "" if message.startswith(words.UNKNOWN_FLAG) else _hint(message, code)
+    return Problem(first or meaning(code), where, "" if hint == first else hint)
 
 
 def _error_text(line: str) -> str:
     """The message of an error line in k6's JSON log format; a line of any other format as it is."""
+    plain = words.PLAIN_ERROR.match(line)
+    if plain is not None:
+        return plain[1].replace('\\"', '"')
     if not line.startswith("{"):
         return line.strip()
     try:

@@ -130,7 +130,12 @@ class Log:
         progress = words.PROGRESS.search(line)
         if progress is not None:
             self.interrupted = int(progress["interrupted"])
-        elif not words.FURNITURE.match(line):
+            return
+        plain = words.PLAIN_ERROR.match(line)
+        if plain is not None:
+            self.errors = [*self.errors[-19:], plain[1]]
+            self.raw = [*self.raw[-19:], line]
+        if not words.FURNITURE.match(line):
             self._bounded("text", line)
 
     def _bounded(self, source: str, text: str) -> None:

@@ -52,6 +52,9 @@ def meaning(code: int) -> str:
 
 # --- log lines -------------------------------------------------------------------------------------------
 
+PLAIN_ERROR: Final = re.compile(r'time="[^"]*" level=(?:error|fatal|panic) msg="((?:[^"\\]|\\.)*)"')
+"""An error before k6 has read that its log is to be JSON: a flag that it does not know."""
+UNKNOWN_FLAG: Final = "unknown flag: "
 STACK_TRACE: Final = "stacktrace"
 """`source` of the log entry of an iteration that threw."""
 CONSOLE: Final = "console"

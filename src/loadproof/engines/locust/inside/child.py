@@ -90,7 +90,7 @@ def inspect() -> dict[str, Any]:
             users, _, _, shape = locust.main.merge_locustfiles_content(files)
             parsed = get_parser().parse_args()
     except SystemExit as error:
-        said = [error.code] if isinstance(error.code, str) else usage.getvalue().strip().splitlines()[-1:]
+        said = [error.code] if isinstance(error.code, str) else _last_words(usage.getvalue())
         return {"error": said or [f"the locustfile ended the process with exit code {error.code}"]}
     except BaseException as error:  # noqa: BLE001  # whatever a user's module raises is what is reported
         return {"error": [_explain(error)], "where": _where(error)}
@@ -113,6 +113,16 @@ def inspect() -> dict[str, Any]:
         "master_bind": [parsed.master_bind_host, parsed.master_bind_port],
         "paces": paces(chosen.values()),
     }
+
+
+def _last_words(usage: str) -> list[str]:
+    """What argparse says behind the usage, whole: its last line alone may be a guess of Locust's."""
+    lines = usage.strip().splitlines()
+    begins = [number for number, line in enumerate(lines) if ": error: " in line]
+    if not begins:
+        return lines[-1:]
+    first, *rest = lines[begins[-1] :]
+    return ["; ".join([first.partition(": error: ")[2], *rest])]
 
 
 def _explain(error: BaseException) -> str:

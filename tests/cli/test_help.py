@@ -1,0 +1,73 @@
+"""What `--help` shows, and what completes commands."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import typer
+
+from loadproof.cli.app import COMPLETE, VERBS, build_app, run_app
+from loadproof.cli.scenario import _GROUP_OF
+from loadproof.plan import PlanRequest, RunRequest
+from loadproof.plan.request import flags_of
+
+COMMANDS: Any = typer.main.get_command(build_app(VERBS))
+
+
+def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
+    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 250)
+    assert run_app([*words, "--help"]) == 0
+    return re.sub(r"[\s│]+", " ", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_has_each_option_whole_and_an_example(
+    verb: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No bracket in a text is taken for markup; what a verb refuses is not listed."""
+    text = shown(capsys, monkeypatch, verb)
+    assert f"Example: {VERBS[verb].example}" in text
+    options = [p for p in COMMANDS.commands[verb].params if p.param_type_name == "option"]
+    for option in options:
+        assert ((option.help or "").replace("`", "") in text) is not option.hidden, option.opts
+        assert option.hidden or option.opts[0] in text
+
+
+def test_the_list_of_commands_has_groups(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command below its title, in one line."""
+    text = shown(capsys, monkeypatch)
+    for name, verb in VERBS.items():
+        assert f" {name} {verb.summary.replace('`', '')}" in text
+        assert verb.group in text
+
+
+def test_each_option_of_a_run_has_its_group() -> None:
+    """A new row of the request without a place in `--help` is found here."""
+    assert {name for kind in (PlanRequest, RunRequest) for name, _, _ in flags_of(kind)} == set(_GROUP_OF)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_its_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the parser's own mechanism."""
+    assert run_app(["completion", shell]) == 0
+    assert COMPLETE in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"), [("loadproof su", "suggest"), ("loadproof run --requirem", "--requirements")]
+)
+def test_words_are_completed(
+    typed: str, found: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commands, and the options of the command that was typed."""
+    monkeypatch.setenv(COMPLETE, "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split()) - 1))
+    with pytest.raises(SystemExit):
+        run_app([])
+    assert found in capsys.readouterr().out.split()

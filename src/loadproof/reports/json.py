@@ -18,8 +18,8 @@ FORMAT = 2
 def write_json(report: Report, stream: TextIO) -> None:
     """One object; durations in seconds, shares as fractions of 1, times since the epoch."""
     # Series stay in the run file, from which they can be drawn again: this is for gates and dashboards.
-    facts = asdict(replace(report, charts=None, findings=()))
-    del facts["charts"]
+    facts = asdict(replace(report, charts=None, pictures=(), findings=()))
+    del facts["charts"], facts["pictures"]
     facts["findings"] = [_finding(finding) for finding in report.findings]
     document = {"format": FORMAT, "exit_code": int(exit_code(report)), **facts}
     document["errors"] = [{"error": text, "count": count} for text, count in report.errors]

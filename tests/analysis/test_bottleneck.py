@@ -264,6 +264,22 @@ def test_users_who_pause_are_no_plateau(slower_s: float, told: bool) -> None:
     assert bool(find_bottleneck(run, judged_window(run))) == told
 
 
+def test_a_machine_that_others_filled_is_no_limit_of_the_service() -> None:
+    """It says who had the processors; where the service's own thread is full, that is the limit."""
+    known = {"sessions": None, "cores": 2.0, "busy_cores": 2.0, "service_cores": 0.3,
+             "generator_cores": 0.1, "strangers": "others used 1.6 of 2 cores (stress 1.5)"}  # fmt: skip
+    (found,) = causes(named("host.cpu"), Plateau(**known, thread_waited=0.5))  # type: ignore[arg-type]
+    assert (found.title, found.had_by) == (
+        "the machine's processors",
+        "others used 1.6 of 2 cores: stress 1.5",
+    )
+    assert found.kind.advice.startswith("stop what else runs on this machine")
+    starved = causes(named("thread"), Plateau(**known, thread_waited=0.5))  # type: ignore[arg-type]
+    assert [one.had_by for one in starved] == [found.had_by]
+    (own,) = causes(named("thread", "host.cpu"), Plateau(**known, thread_waited=0.05))  # type: ignore[arg-type]
+    assert (own.title, own.had_by) == ("the service's busiest thread", "")
+
+
 def named(*kinds: str) -> list[Named]:
     return [Named(kind.title, kind) for name in kinds for kind in KINDS[:-1] if kind.name == name][
         : len(kinds)

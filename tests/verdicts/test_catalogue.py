@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from xml.etree import ElementTree
 
 import pytest
 
+from loadproof.analysis.across_runs.measured import measured
 from loadproof.analysis.judge import exit_code, judge
 from loadproof.model import Verdict
 from loadproof.reports import REPORTERS
-from tests.verdicts.catalogue import CATALOGUE, Row
+from tests.verdicts.catalogue import CATALOGUE, PLAYED, Row
 
 
 @pytest.mark.parametrize("row", CATALOGUE, ids=[row.name for row in CATALOGUE])
@@ -26,7 +28,11 @@ def test_a_row_of_the_catalogue(row: Row) -> None:
     assert row.says in said
 
 
-@pytest.mark.parametrize("row", CATALOGUE[::7], ids=[row.name for row in CATALOGUE[::7]])
+SHOWN = (*PLAYED, *(row for row in CATALOGUE[::7] if row not in PLAYED))
+"""All endings among them: exit code 130 is no verdict, and says nothing where only a report is read."""
+
+
+@pytest.mark.parametrize("row", SHOWN, ids=[row.name for row in SHOWN])
 def test_every_surface_agrees(row: Row) -> None:
     """Terminal, HTML, JSON, JUnit and Markdown say the same verdict, and how many conditions hold."""
     report = judge(row.made.run(), draw=True)
@@ -45,6 +51,12 @@ def test_every_surface_agrees(row: Row) -> None:
     for name in ("terminal", "html", "markdown", "junit"):
         assert line in texts[name], name
         assert str(row.verdict) in texts[name], name
+    cases = ElementTree.fromstring(texts["junit"])  # noqa: S314  # written a moment ago
+    assert bool(list(cases.iter("failure"))) or row.verdict is not Verdict.FAIL
+    assert bool(list(cases.iter("error"))) or row.verdict is not Verdict.INCONCLUSIVE
+    assert not list(cases.iter("failure")) + list(cases.iter("error")) or row.verdict is not Verdict.PASS
+    # What comparisons and `baseline set` ask.
+    assert bool(measured(row.made.run()).invalid) == (row.condition == "played") or row not in PLAYED
 
 
 def test_the_catalogue_has_many_healthy_rows() -> None:

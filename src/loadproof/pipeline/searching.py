@@ -71,7 +71,9 @@ def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, E
     )
     requirements = plan.requirements
     if not any(is_by_trial(requirement) for requirement in requirements) and plan.engine != "k6":
-        hint = "require a response time or an error rate: --requirements FILE"
+        hint = (
+            "write goodput: '>= 99% within 500ms' (right and in time) in a file, and give --requirements FILE"
+        )
         raise ConfigError(Problem("nothing is required that too much load could break", "capacity", hint))
     goal = capacity_goal(typed, lambda trial_s: least_rate(requirements, trial_s))
     goal = replace(goal, samples=samples_for(requirements))

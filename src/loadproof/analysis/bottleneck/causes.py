@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.bottleneck import resources as r
+from loadproof.analysis.validity.undisturbed import LEAVE_ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,13 @@ class Named:
 
     title: str
     kind: Kind
+    had_by: str = ""
+    """What other programs had of it, where they used it up: then it is no limit of the service's."""
+
+    @property
+    def said(self) -> str:
+        """In a sentence."""
+        return f"{self.title} ({self.had_by})" if self.had_by else self.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,8 @@ class Plateau:
     database: str = ""
     """The part that is one."""
     seen_database_cores: float | None = None
+    strangers: str = ""
+    """What other programs had of the processors that the service waited for; "" where they had none."""
 
     @property
     def database_cores(self) -> float | None:
@@ -75,7 +85,18 @@ def causes(named: Sequence[Named], plateau: Plateau) -> tuple[Named, ...]:
         return (Named(title, replace(r.DATABASE_KIND, title=title)),)
     if kinds == {r.HOST_CPU} and greatest == r.GENERATOR:
         return (Named("the load generator, on the machine of the service", _named(r.GENERATOR).kind),)
-    return tuple(left)
+    return tuple(_of_strangers(one, plateau) if one.kind.name == r.HOST_CPU else one for one in left)
+
+
+def _of_strangers(one: Named, plateau: Plateau) -> Named:
+    """A machine that others filled says nothing of what the service can do on it."""
+    if not plateau.strangers:
+        return one
+    return Named(
+        one.title,
+        replace(one.kind, advice=LEAVE_ALONE),
+        plateau.strangers.replace(" (", ": ").removesuffix(")"),
+    )
 
 
 def _named(name: str) -> Named:

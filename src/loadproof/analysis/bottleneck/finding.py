@@ -11,8 +11,10 @@ from loadproof.analysis.bottleneck.law import LEAST_USED, Answer, attribute, pre
 from loadproof.analysis.bottleneck.levels import busiest_seconds, levels_of
 from loadproof.analysis.bottleneck.parts import part_resources
 from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
+from loadproof.analysis.validity.undisturbed import processors
 from loadproof.analysis.verdict.pages import partial_page
 from loadproof.analysis.verdict.service import service_parts
+from loadproof.analysis.window.windows import Window
 from loadproof.model import Finding, FindingKind, ProfileKind, Verdict
 from loadproof.runfile.readings import Readings
 
@@ -24,11 +26,11 @@ if TYPE_CHECKING:
     from loadproof.analysis.bottleneck.resources import Kind
     from loadproof.analysis.search.capacity import Course
     from loadproof.analysis.verdict.service import ServiceParts
-    from loadproof.analysis.window.windows import Window
     from loadproof.runfile.reader import Run
 
 ID: Final = "bottleneck"
 _LIMIT: Final = "limit"
+_TAKEN: Final = "others had it"
 _MOST_ENDPOINTS: Final = 10
 _ASKS_FOR_LIMITS: Final = (ProfileKind.STRESS, ProfileKind.SPIKE, ProfileKind.CAPACITY)
 """Profiles whose reader wants to know also that nothing saturated."""
@@ -85,7 +87,7 @@ def _saturated(
     seconds = _plateau_seconds(levels, found.knee_load)
     sessions = database.sessions(run, measured, seconds)
     full = [Named(candidate.name, table[candidate.name][0]) for candidate in found.named]
-    named = causes(full, _plateau(measured, service, sessions, seconds))
+    named = causes(full, _plateau(run, measured, service, sessions, seconds))
     evidence = _evidence(levels, found, named, measured)
     if sessions is not None:
         evidence["sessions"] = {kind: round(value, 2) for kind, value in sessions.by_wait.items()}
@@ -121,16 +123,17 @@ def _at_one_level(
         if used >= words.FULL and waits:
             full.append((Named(title, kind), used))
     sessions = database.sessions(run, measured, seconds)
-    named = causes([one for one, _ in full], _plateau(measured, service, sessions, seconds))
+    named = causes([one for one, _ in full], _plateau(run, measured, service, sessions, seconds))
+    verdicts = {one.title: _TAKEN if one.had_by else _LIMIT for one in named}
     if not named:
         return []
     evidence: dict[str, Any] = {
         "basis": "use and saturation at one level of load",
-        "named": [one.title for one in named],
+        "named": [one.title for one in named if not one.had_by],
         "rows": [
             {
                 "resource": one.title,
-                "verdict": _LIMIT if one in named else "symptom",
+                "verdict": verdicts.get(one.title, "symptom"),
                 "used_share": round(used, 3),
             }
             for one, used in full
@@ -142,8 +145,10 @@ def _at_one_level(
 
 
 def _plateau(
-    measured: Measured, service: ServiceParts, sessions: database.Sessions | None, seconds: Sequence[int]
-) -> Plateau:
+    run: Run, measured: Measured, service: ServiceParts, sessions: database.Sessions | None,
+    seconds: Sequence[int],
+) -> Plateau:  # fmt: skip
+    found = processors(run, Window(frozenset(seconds), ""))
     limits = [reading.limit for reading in measured.of("host", "cpu") if reading.limit]
     return Plateau(
         sessions=sessions,
@@ -154,6 +159,7 @@ def _plateau(
         database=next((part.name for part in service.parts if part.is_database), ""),
         seen_database_cores=_cores(measured, service, seconds, databases=True),
         thread_waited=measured.mean("process", "thread.waited", seconds),
+        strangers=found.filled if found is not None else "",
     )
 
 
@@ -180,7 +186,7 @@ def _evidence(
     return {
         "basis": f"utilisation law over {len(levels.load)} levels of load",
         "answer": str(found.answer if not named else Answer.NAMED),
-        "named": [one.title for one in named],
+        "named": [one.title for one in named if not one.had_by],
         "saturated": [candidate.name for candidate in found.named],
         "plateau_per_s": found.plateau_per_s,
         "knee_load": found.knee_load,
@@ -196,7 +202,7 @@ def _evidence(
 
 def _rows(levels: Levels, found: Attribution, named: Sequence[Named]) -> list[dict[str, Any]]:
     """The table: what the sentence names comes first, and no row says otherwise than the sentence."""
-    limits = {one.title for one in named}
+    limits = {one.title: _TAKEN if one.had_by else _LIMIT for one in named}
     saturated = {candidate.name for candidate in found.named}
     most_per_s = float(levels.throughput_per_s.max())
     rows = [
@@ -211,19 +217,19 @@ def _rows(levels: Levels, found: Attribution, named: Sequence[Named]) -> list[di
         for candidate in (*found.named, *found.others)
     ]
     # Locks and sessions have no law: they are named by what was seen on the plateau.
-    seen = limits - {row["resource"] for row in rows}
+    seen = limits.keys() - {row["resource"] for row in rows}
     unmeasured = dict.fromkeys(("used_share", "demand_s", "saturates_at_per_s"))
     rows += [
-        {"resource": one.title, "verdict": _LIMIT, **unmeasured, "why_not": ""}
+        {"resource": one.title, "verdict": limits[one.title], **unmeasured, "why_not": ""}
         for one in named
         if one.title in seen
     ]
-    return sorted(rows, key=lambda row: row["verdict"] != _LIMIT)
+    return sorted(rows, key=lambda row: row["verdict"] not in limits.values())
 
 
-def _verdict(candidate: Candidate, limits: set[str], saturated: set[str]) -> str:
+def _verdict(candidate: Candidate, limits: dict[str, str], saturated: set[str]) -> str:
     if candidate.name in limits:
-        return _LIMIT
+        return limits[candidate.name]
     if candidate.name in saturated:
         return "symptom"
     return "has room" if candidate.used_at_plateau < LEAST_USED else "full, not the limit"

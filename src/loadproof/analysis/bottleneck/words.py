@@ -48,7 +48,7 @@ def saturated(
     assert found.knee_load is not None  # noqa: S101
     said = f"throughput ended at {format_rate(found.plateau_per_s)}, from {_load(levels, found.knee_load)} on"
     if named:
-        said += f": {' and '.join(one.title for one in named)} saturated first"
+        said += f": {' and '.join(one.said for one in named)} saturated first"
     by_name = {candidate.name: candidate for candidate in found.named}
     parts = [_law(by_name[one.title], found, levels) for one in named if one.title in by_name]
     parts += [text for one in named if (text := _database(one, sessions))]
@@ -87,11 +87,14 @@ def unexplained(found: Attribution, missing: Sequence[str]) -> str:
 
 def one_level(full: Sequence[tuple[str, float]], named: Sequence[Named], sessions: Sessions | None) -> str:
     """Only what was full, and that one level of load does not prove more."""
-    said = f"{' and '.join(one.title for one in named)} was saturated"
+    several = len(named) > 1 or named[0].title.endswith(("processors", "connections"))
+    said = f"{' and '.join(one.said for one in named)} {'were' if several else 'was'} saturated"
     known = dict(full)
     parts = [f"{format_percent(known[one.title])} used" for one in named if one.title in known]
     parts += [text for one in named if (text := _database(one, sessions))]
     said += f" ({'; '.join(parts)})" if parts else ""
+    if all(one.had_by for one in named):
+        return f"{said}; what the service can do on a machine of its own is not known"
     return f"{said}; one level of load shows no more: a stress profile tells what ends the throughput"
 
 

@@ -156,13 +156,15 @@ def least_rate(requirements: Iterable[Requirement], trial_s: float) -> float:
 
 
 def samples_for(requirements: Iterable[Requirement]) -> int:
-    """Requests with which each requirement on percentiles and error rates can be proved."""
+    """Requests with which each requirement on percentiles, error rates and goodput can be proved."""
     needed = [0]
     for requirement in requirements:
         if requirement.subject is Subject.RESPONSE_TIME and requirement.quantile is not None:
             needed.append(samples_needed(requirement.quantile))
         if requirement.subject is Subject.ERROR_RATE and 0 < requirement.limit < 1:
             needed.append(math.ceil(3 / requirement.limit))
+        if requirement.subject is Subject.GOODPUT and 0 < requirement.limit < 1:
+            needed.append(math.ceil(3 / (1 - requirement.limit) - 1e-9))
     return max(needed)
 
 

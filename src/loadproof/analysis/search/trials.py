@@ -225,7 +225,9 @@ class TrialJudge:
 
     def _holds_from_the_send(self, judged: Sequence[Slice], window: Window) -> bool:
         """Everything would hold had no arrival been late: then it was the generator, not the service."""
-        timed = [r for r in self._requirements if r.subject is Subject.RESPONSE_TIME]
+        timed = [
+            r for r in self._requirements if r.subject is Subject.RESPONSE_TIME or r.within_s is not None
+        ]
         if not self._open_model or not timed:
             return False
         sent = [replace(part, response=part.service or part.response, service=None) for part in judged]

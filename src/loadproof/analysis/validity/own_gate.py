@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING
+
 from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
 from loadproof.model import EventKind, Finding, FindingKind, Verdict
+from loadproof.units import format_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.model import Event
 
 _ADVICE = "look at what the scenario checks by itself: its listeners, its exit code, exec.test.fail()"
+
+
+def _raised_in_words(raised: Sequence[Event]) -> str:
+    """The most frequent exception of a listener, with how often it was raised in all."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    for event in raised:
+        key = tuple(str(event.data.get(name) or "") for name in ("what", "exception", "where"))
+        counts[key] += int(event.data.get("count", 1))
+    (what, exception, where), times = counts.most_common(1)[0]
+    said = f"{what} raised {exception}" + (f" at {where}" if where else "")
+    return said if times == 1 else f"{said} ({format_count(times)} times)"
 
 
 def judge_own_gate(judged: Judged) -> Ruling:
@@ -19,7 +39,7 @@ def judge_own_gate(judged: Judged) -> Ruling:
         if str(event.data.get("what", "")).startswith("listener")
     ]
     if crashed or raised:
-        sentence = (raised or crashed)[0].message
+        sentence = _raised_in_words(raised) if raised else crashed[0].message
         evidence = {"traceback": str(raised[0].data.get("traceback") or "")} if raised else {}
         return broken("own_gate", f"the scenario's own code crashed: {sentence}", _ADVICE, evidence)
     if said_no:

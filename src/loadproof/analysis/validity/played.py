@@ -84,7 +84,11 @@ def _seconds(length_s: float) -> str:
 
 def _ended_in_words(event: Event) -> str:
     how, where, exception = (str(event.data.get(key) or "") for key in ("how", "where", "exception"))
-    said = f"{how or event.data.get('by') or 'somebody'} ended the load"
+    by = str(event.data.get("by") or "somebody")
+    if how.startswith("every user"):
+        said = how
+    else:
+        said = f"the {by} {how}" if how.startswith("raised") else f"{how or by} ended the load"
     said += f" at {where}" if where else ""
     return f"{said} ({exception})" if exception else said
 

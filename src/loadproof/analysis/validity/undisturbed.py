@@ -39,7 +39,7 @@ DATABASES: Final = frozenset(
     {"postgres", "mysqld", "mariadbd", "redis-server", "valkey-server", "mongod", "memcached", "sqlservr"}
 )
 _TIMED: Final = (Subject.RESPONSE_TIME, Subject.RECOVERY_TIME, Subject.GOODPUT, Subject.GROWTH)
-_ADVICE: Final = "stop what else runs on this machine, or give the service processors of its own"
+LEAVE_ALONE: Final = "stop what else runs on this machine, or give the service processors of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class Processors:
     """Strangers' at normal priority."""
     stolen: float
     waiting: Waiting
+    niced: float
+    """What takes what nobody else wants: it slows nobody down, and fills the machine."""
     names: tuple[tuple[str, float], ...]
     """Of the strangers, greatest first."""
 
@@ -65,14 +67,26 @@ class Processors:
         return waited and taken >= LEAST_OTHERS * self.cores
 
     @property
-    def in_words(self) -> str:
+    def had(self) -> str:
         """Who had how much."""
-        who = ", ".join(f"{name} {cores:.2g}" for name, cores in self.names[:3])
-        had = f"others used {self.others:.2g} of {self.cores:g} cores" + (f" ({who})" if who else "")
         if self.stolen > self.others:
-            had = f"the machine's host took {self.stolen:.2g} of its {self.cores:g} cores"
+            return f"the machine's host took {self.stolen:.2g} of its {self.cores:g} cores"
+        who = ", ".join(f"{name} {cores:.2g}" for name, cores in self.names[:3])
+        return f"others used {self.others:.2g} of {self.cores:g} cores" + (f" ({who})" if who else "")
+
+    @property
+    def filled(self) -> str:
+        """Who filled the machine beside the service, in words; "" where nobody did."""
+        if self.disturbed:
+            return self.had
+        niced = self.niced >= LEAST_OTHERS * self.cores
+        return f"niced programs used {self.niced:.2g} of {self.cores:g} cores" if niced else ""
+
+    @property
+    def in_words(self) -> str:
+        """Who had how much, and what that made of the service."""
         share = format_percent(self.waiting.share)
-        return f"{had}, the service waited for a processor in {share} of the time that it had work"
+        return f"{self.had}, the service waited for a processor in {share} of the time that it had work"
 
 
 def processors(run: Run, window: Window) -> Processors | None:
@@ -124,6 +138,7 @@ def processors(run: Run, window: Window) -> Processors | None:
             None if planned else users,
             planned,
         ),
+        nice,
         _strangers(known, parts),
     )
 
@@ -154,7 +169,7 @@ def judge_undisturbed(judged: Judged) -> Ruling:
             revised[place] = _in_doubt(finding, found)
     if not revised:
         return Ruling(True, f"{found.in_words}; strangers only make slower, and nothing failed by that")
-    return Ruling(False, found.in_words, _ADVICE, (), revised)
+    return Ruling(False, found.in_words, LEAVE_ALONE, (), revised)
 
 
 def _after_the_spike(judged: Judged, found: Processors) -> Processors:
@@ -189,5 +204,5 @@ def _in_doubt(finding: Finding, found: Processors) -> Finding:
         finding,
         verdict=Verdict.INCONCLUSIVE,
         sentence=f"{finding.sentence}, but {found.in_words}",
-        advice=_ADVICE,
+        advice=LEAVE_ALONE,
     )

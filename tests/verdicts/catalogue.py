@@ -91,10 +91,10 @@ DATABASE = {
 }
 
 
-def threshold(metric: str, expression: str, value: float, unit: str = "") -> Event:
+def threshold(metric: str, expression: str, value: float, unit: str = "", *, aborts: bool = False) -> Event:
     """One of k6's that does not hold."""
-    return event(20, EventKind.ENGINE_THRESHOLD, f"{metric} {expression}", metric=metric,
-                 expression=expression, ok=False, value=value, samples=400, unit=unit)  # fmt: skip
+    return event(20, EventKind.ENGINE_THRESHOLD, f"{metric} {expression}", metric=metric, unit=unit,
+                 expression=expression, ok=False, value=value, samples=400, abort_on_fail=aborts)  # fmt: skip
 
 
 PLAYED: Final = (
@@ -131,6 +131,15 @@ PLAYED: Final = (
     Row("a slow run that ended early", Made(played_s=4, times_s=SLOW, events=ended("scenario",
         "runner.quit()")), UNKNOWN,
         4, "played", "4 s of the 20 s planned"),
+    Row("a threshold of k6 that was to end the load when it fails", Made(played_s=9, engine="k6",
+        requirements=(), events=(threshold("http_req_duration", "p(95)<50", 100.0, "ms", aborts=True),)),
+        FAIL, 3, "", "was to end it (abortOnFail), and did"),
+    Row("a threshold of k6 that failed, and somebody else ended the load", Made(played_s=9, engine="k6",
+        requirements=(), events=(threshold("http_req_duration", "p(95)<50", 100.0, "ms"),)),
+        UNKNOWN, 4, "played", "nobody said who ended it"),
+    Row("exec.test.abort() beside a threshold that failed", Made(played_s=9, engine="k6", requirements=(),
+        events=(threshold("http_req_duration", "p(95)<50", 100.0, "ms", aborts=True),
+                *ended("scenario", "exec.test.abort()"))), UNKNOWN, 4, "played", "exec.test.abort()"),
     Row("--stop-on", Made(played_s=9, times_s=SLOW, outcome=Outcome.STOPPED), FAIL, 3, "", "p95 is 900ms"),
     Row("ended half a second early, as timers do", Made(played_s=19.5), PASS, 0),
     Row("Ctrl-C after the last second", Made(outcome=Outcome.INTERRUPTED), PASS, 130),

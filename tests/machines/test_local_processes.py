@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from loadproof.engines.locust.options import LocustOptions, Processes
@@ -82,3 +83,24 @@ def test_the_load_ends_with_its_last_worker(folder: Path, server: StubServer) ->
             os.kill(joined.data["pid"], signal.SIGKILL)
         assert command.ended() == 4, command.text
     assert len(of(run_in(folder), EventKind.WORKER_LOST)) == 2
+
+
+def test_a_worker_that_dies_before_it_joined_ends_the_wait(folder: Path, server: StubServer) -> None:
+    """At once, not after a minute, and with what it printed last."""
+    dying = """
+import os
+
+def end():
+    os.write(1, b"no licence for a worker\\n")
+    os._exit(3)
+
+os.register_at_fork(after_in_child=end)
+"""
+    scenario = folder / "loans.py"
+    scenario.write_text(scenario.read_text() + dying)
+    began_s = monotonic()
+    with run(folder, server.url, "--processes", 2) as command:
+        assert command.ended() == 5, command.text
+    assert "worker processes ended before the load began" in command.text
+    assert "no licence for a worker" in command.text
+    assert monotonic() - began_s < 30

@@ -8,7 +8,7 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadproof.engines.supervisor import HOLD
+from loadproof.engines.supervisor import FOLDER, HOLD
 from loadproof.errors import EngineError, Problem
 
 if TYPE_CHECKING:
@@ -40,20 +40,23 @@ class Process:
         cwd: Path | None = None,
         pass_fds: Sequence[int] = (),
         hold: Hold | None = None,
+        folder: Path | None = None,
     ) -> Process:
         """Start `argv` in a process group of its own; `on_line` gets each line of its stdout and stderr.
 
-        `hold`: the target guard, for it and whatever it starts. Raises EngineError when not even the
-        supervisor can be started.
+        `hold`: the target guard, for it and whatever it starts. `folder`: a temporary one of the program's,
+        which goes with it when Loadproof is killed. Raises EngineError when not even the supervisor can be
+        started.
         """
         given = dict(env)
         if hold is not None:
             given[HOLD], descriptor = hold.given()
             pass_fds = [*pass_fds, descriptor]
+        own = [] if folder is None else [f"{FOLDER}{folder}"]
         try:
             child = await asyncio.create_subprocess_exec(
                 # It forks from a thread (see supervisor.py): Python warns of that since 3.12.
-                sys.executable, "-I", "-S", "-W", "ignore::DeprecationWarning", str(_SUPERVISOR), *argv,
+                sys.executable, "-I", "-S", "-W", "ignore::DeprecationWarning", str(_SUPERVISOR), *own, *argv,
                 stdin=PIPE, stdout=PIPE, stderr=PIPE, env=given, cwd=cwd, pass_fds=pass_fds,
                 start_new_session=True, limit=_LINE_LIMIT_BYTES,
             )  # fmt: skip

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 HOLD = "LOADPROOF_HOLD"
 _MOST_TOLD = 100
 _PR_SET_PDEATHSIG = 1
+FOLDER = "--remove-folder="
+"""Before the engine's command line: a folder that goes when the conductor is gone and cannot remove it."""
 
 
 def die_with_parent(parent: int) -> None:
@@ -171,8 +173,8 @@ def _start(argv: list[str]) -> int:
     os._exit(127)
 
 
-def _wait(pid: int, hold: _Hold | None) -> int:
-    """Obey the pipe until the child ends; returns its wait status."""
+def _wait(pid: int, hold: _Hold | None) -> tuple[int, bool]:
+    """Obey the pipe until the child ends; returns its wait status, and whether the conductor is gone."""
     wakeup_read, wakeup_write = os.pipe()
     os.set_blocking(wakeup_write, False)
     signal.set_wakeup_fd(wakeup_write)
@@ -184,7 +186,7 @@ def _wait(pid: int, hold: _Hold | None) -> int:
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            return status
+            return status, 0 not in watched
         readable, _, _ = select.select(watched, [], [])
         if questions in readable and hold is not None and not hold.answer():
             watched.remove(questions)
@@ -204,11 +206,18 @@ def main(argv: list[str]) -> int:
     """Run `argv`; returns its exit code, 128 + N when signal N ended it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    folder = ""
+    if argv[0].startswith(FOLDER):
+        folder, argv = argv[0].removeprefix(FOLDER), argv[1:]
     given = os.environ.pop(HOLD, "")
     hold = _Hold(given) if given else None
     pid = _start(argv) if hold is None else _start_held(argv, hold)
-    status = _wait(pid, hold)
+    status, orphaned = _wait(pid, hold)
     _kill_group(pid)
+    if folder and orphaned:
+        import shutil  # takes its time, and nobody waits for it here
+
+        shutil.rmtree(folder, ignore_errors=True)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 

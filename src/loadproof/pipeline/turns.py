@@ -71,6 +71,12 @@ def take_turns(
     from loadproof.analysis.compare.comparison import Change
     from loadproof.analysis.compare.looks import look_levels, look_rounds
 
+    for side, turn in turns.items():
+        # A side that is not there is told before the other one has run.
+        if turn.start is None:
+            check_targets(turn.plan)
+        else:
+            Service(turn.start, folder / f"{side}.log", f"--{side}-start").check()
     levels = look_levels(look_rounds(rounds), settings.alpha)
     runs: dict[str, list[MeasuredRun]] = {"base": [], "head": []}
     notes = []

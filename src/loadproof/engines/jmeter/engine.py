@@ -147,7 +147,11 @@ class JMeterEngine:
         try:
             environment = {**os.environ, **dict(plan.env)}
             self._process = await Process.start(
-                argv, env=environment, on_line=reporting.log.out_line, hold=hold_of(plan, reporting.sink)
+                argv,
+                env=environment,
+                on_line=reporting.log.out_line,
+                hold=hold_of(plan, reporting.sink),
+                folder=folder,
             )
             if self._stops:
                 self._process.kill()

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from loadproof.engines.asking import ask, why_silent
 from loadproof.errors import Problem
 
 if TYPE_CHECKING:
@@ -112,15 +113,12 @@ def find_java(installation: Installation, environ: Mapping[str, str]) -> Java | 
         hint = "install one, such as your system's package openjdk-17-jre-headless, or set JAVA_HOME"
         return Problem("JMeter needs Java, and there is none", where, hint)
     try:
-        answer = subprocess.run(
-            [path, "-version"], capture_output=True, text=True, timeout=_JAVA_TIMEOUT_S, check=False,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Problem(f"Java does not answer: {error}", path)
-    match = _VERSION.search(answer.stderr + answer.stdout)
+        answer = ask([path, "-version"], os.environ, _JAVA_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return Problem(f"Java does not answer within {_JAVA_TIMEOUT_S:g}s", path)
+    match = _VERSION.search((answer.stderr + answer.stdout).decode(errors="replace"))
     if match is None:
-        return Problem("this Java does not say its version", path)
+        return Problem(f"this Java does not say its version: it {why_silent(answer.returncode)}", path)
     if int(match[1]) < 8:
         return Problem(f"JMeter needs Java 8 or newer, this is {match[1]}", path)
     heap = settings.get("HEAP", _DEFAULT_HEAP)

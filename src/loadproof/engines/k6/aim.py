@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from loadproof.engines.asking import Supervised
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.archive import rehearsal
 from loadproof.engines.k6.arguments import environment, init_arguments, without_execution
@@ -165,24 +166,18 @@ def _asked(binary: Binary, plan: Plan, user: UserArguments, options: Options, so
 
 def _first_addresses(argv: list[str], env: Mapping[str, str], samples: Path, printed: Path) -> list[str]:
     quiet = subprocess.DEVNULL
-    with (
-        printed.open("wb") as said,
-        subprocess.Popen(argv, env=dict(env), stdin=quiet, stdout=quiet, stderr=said) as k6,
-    ):
+    with printed.open("wb") as said, Supervised(argv, env, stdout=quiet, stderr=said) as k6:
         began_s = time.monotonic()
         until_s = began_s + _LONGEST_S
         found: list[str] = []
-        try:
-            ended = False
-            while not ended and time.monotonic() < until_s:
-                ended = k6.poll() is not None
-                now = _addresses_in(samples, printed)
-                if now and not found:
-                    until_s = min(until_s, time.monotonic() + _MORE_S)
-                found = now
-                time.sleep(0 if ended else _POLL_S)
-        finally:
-            k6.kill()
+        ended = False
+        while not ended and time.monotonic() < until_s:
+            ended = k6.poll() is not None
+            now = _addresses_in(samples, printed)
+            if now and not found:
+                until_s = min(until_s, time.monotonic() + _MORE_S)
+            found = now
+            time.sleep(0 if ended else _POLL_S)
     return found
 
 

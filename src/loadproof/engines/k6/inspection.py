@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from loadproof.engines.asking import ask
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.words import meaning
 from loadproof.errors import Problem
@@ -31,19 +32,10 @@ TARGET_VARIABLES = ("BASE_URL", "LOADPROOF_TARGET")
 def ask_k6(argv: Sequence[str], env: Mapping[str, str], script: Path) -> tuple[bytes, Problem | None]:
     """Run a k6 command that sends no load; its standard output, or the problem it reports with `script`."""
     try:
-        done = subprocess.run(
-            argv,
-            env=dict(env),
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
+        done = ask(argv, env, _TIMEOUT_S)
     except subprocess.TimeoutExpired:
         hint = "does its init code loop, or load modules from an address that does not answer?"
         return b"", Problem(f"k6 did not finish loading the script within {_TIMEOUT_S}s", str(script), hint)
-    except OSError as error:
-        return b"", Problem(f"cannot start {argv[0]}: {error.strerror}")
     if done.returncode == 0:
         return done.stdout, None
     return b"", problem_in(done.stderr.decode(errors="replace").splitlines(), done.returncode, script)

@@ -7,11 +7,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from loadproof.engines import session_of
 from loadproof.engines.advice import too_few_for_arrivals, too_few_for_throughput
+from loadproof.engines.asking import ask, why_silent
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.holding import hold_of
 from loadproof.engines.locust.advice import locust_advice, requests_per_task
@@ -56,6 +58,8 @@ class LocustEngine:
         self._child = LocustChild()
         self._failed: Problem | None = None
         """Why the load did not begin."""
+        self._last_words = False
+        """Whether what was printed last tells more of it."""
         self._ended: dict[str, Any] | None = None
         self._giver: TrialGiver | None = None
         self._log_lines = 0
@@ -68,23 +72,17 @@ class LocustEngine:
         """Import the locustfile in a child process and say what it holds; nothing is sent."""
         argv = [sys.executable, "-m", "loadproof.engines.locust.inside.child", "inspect", *_locust_args(plan)]
         try:
-            done = subprocess.run(
-                argv,
-                env=_environment(plan),
-                capture_output=True,
-                text=True,
-                timeout=_INSPECT_TIMEOUT_S,
-                check=False,
-            )
+            done = ask(argv, _environment(plan), _INSPECT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             hint = "does it wait for something, or start a loop, when it is imported?"
             message = f"importing the locustfile took more than {_INSPECT_TIMEOUT_S:.0f}s"
             return Inspection((Problem(message, str(plan.scenario), hint),))
-        lines = done.stdout.strip().splitlines()
+        lines = done.stdout.decode(errors="replace").strip().splitlines()
         try:
             facts = json.loads(lines[-1] if lines else "")
         except json.JSONDecodeError:
-            message = (done.stderr.strip().splitlines() or ["the locustfile ended the process"])[-1]
+            said = done.stderr.decode(errors="replace").strip().splitlines()
+            message = said[-1] if said else f"importing the locustfile {why_silent(done.returncode)}"
             return Inspection((Problem(message, str(plan.scenario)),))
         return _inspection(plan, facts)
 
@@ -98,7 +96,7 @@ class LocustEngine:
             hold=hold_of(plan, sink),
         )
         if self._failed is not None and not self._child.stops:
-            raise EngineError(self._failed)
+            raise EngineError(self._failed if not self._last_words else self._with_last_words(self._failed))
         return self._outcome(code, sink)
 
     async def run_trials(self, plan: Plan, sink: Sink, orders: Orders) -> Outcome:
@@ -134,6 +132,7 @@ class LocustEngine:
                     self._giver.give()
             case "failed":
                 self._failed = Problem(message["message"], hint=message["hint"])
+                self._last_words = message.get("last_words", False)
             case "end":
                 self._ended = message
             case _:
@@ -155,6 +154,10 @@ class LocustEngine:
             sink.log(line)
         elif self._log_lines == _LOG_LINES + 1:
             sink.log(f"more than {_LOG_LINES} lines: the rest is not kept")
+
+    def _with_last_words(self, problem: Problem) -> Problem:
+        said = " / ".join(line.strip() for line in self._last_lines[-3:])
+        return replace(problem, message=f"{problem.message}: {said}") if said else problem
 
     def _outcome(self, code: int, sink: Sink) -> Outcome:
         if self._ended is not None:

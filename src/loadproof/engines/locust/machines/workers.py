@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import sys
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 import gevent
+import psutil
 from locust import runners
 from locust.rpc import Message
 
@@ -27,8 +29,19 @@ _JOIN_LIMIT_S = 60.0
 _READINGS_EVERY = 10
 """Reports, one a second: clocks drift by microseconds a second, every ten seconds is enough to see it."""
 _FLUSH_MS = 2000
+_LOOK_EVERY_S = 0.5
 _ASK_FOR_FILE = "locustfile"
 """Locust's own message of a worker that was started without a locustfile."""
+
+
+def _forks() -> int:
+    """How many processes of this program's own are left; gevent waits for those that have ended."""
+    own = psutil.Process()
+    command, alive = own.cmdline(), 0
+    for child in own.children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            alive += child.cmdline() == command and child.status() != psutil.STATUS_ZOMBIE
+    return alive
 
 
 @dataclass(slots=True)
@@ -160,16 +173,24 @@ class Workers:
             self._tell(EventKind.WORKER_REFUSED, f"refused {who}: {why}", worker=client_id)
 
     def _give_up_after(self, limit_s: float, expected: int) -> None:
-        gevent.sleep(limit_s)
         runner = self._runner
-        if self._started or runner.worker_count >= expected:
-            return
+        local = runner.environment.parsed_options.processes is not None
+        until_s = self._clock() + limit_s
+        dead = 0
+        while not dead and self._clock() < until_s:
+            gevent.sleep(_LOOK_EVERY_S)
+            if self._started or runner.worker_count >= expected:
+                return
+            dead = expected - _forks() if local else 0
         problem = f"{runner.worker_count} of {expected} workers connected within {limit_s:g}s"
         hint = (
             f"start them: loadproof worker --master HOST:{runner.master_bind_port}; "
             "or wait longer: --expect-workers-max-wait SECONDS"
         )
-        self._send({"t": "failed", "message": problem, "hint": hint})
+        if dead > 0:
+            problem = f"{dead} of {expected} worker processes ended before the load began"
+            hint = "what they printed last is above; --processes 1 runs the locustfile without workers"
+        self._send({"t": "failed", "message": problem, "hint": hint, "last_words": dead > 0})
         over = {"message": f"the run did not start: {problem}", "exit_code": ExitCode.ENGINE}
         for client_id in self._workers:
             self._reply(handshake.OVER, over, client_id)

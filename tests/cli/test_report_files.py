@@ -104,7 +104,7 @@ def test_the_schema_is_printed(here: Here) -> None:
         (("report",), "there is no run in .loadproof/runs"),
         (("report", "none.db"), "there is no such run file"),
         (("report", "run.db", "--html", "x", "--junit", "./x"), "two reports would be written to one file"),
-        (("judge", "run.db", "--html", "locustfile.py/x.html"), "cannot write the report"),
+        (("judge", "run.db", "--html", "locustfile.py/x.html"), "no file can be written here"),
         (("report", "run.db", "--csv", "locustfile.py/x"), "cannot write it"),
     ],
 )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console, RenderableType
 
-from loadproof.live.live import LiveView, PlainView, render, run_view, sparkline
+from loadproof.live.live import LiveView, PlainView, run_view
+from loadproof.live.screen import render, sparkline
 from loadproof.live.trial_view import TrialBoard, render_trials, trial_view
-from loadproof.model import Event, EventKind, Reading, Unit, Verdict
+from loadproof.model import Endpoint, Event, EventKind, Reading, Unit, Verdict
 from loadproof.run.progress import Progress
 from tests.runs import LOANS, LOGIN, START, event, part, plan, required, staged
 
+HEIGHT = 40
 WIDTH = 100
 
 
@@ -55,7 +58,7 @@ def test_the_screen_has_the_run_s_numbers() -> None:
     """Where it is, how much it does, each endpoint, and each requirement as it stands."""
     progress = a_run()
     requirement = progress.plan.requirements[0]
-    text = drawn(render(progress, START + 20.0, [(requirement, Verdict.PASS, "300ms")], WIDTH))
+    text = drawn(render(progress, START + 20.0, [(requirement, Verdict.PASS, "300ms")], WIDTH, HEIGHT))
     assert "20s of 1m, 40s left" in text
     assert words(text, "users")[:5] == ["users", "10", "throughput", "11/s", "█" * 19]
     assert words(text, "GET /api/loans")[2:] == ["200", "100ms", "100ms", "100ms", "100ms", "0"]
@@ -74,14 +77,14 @@ def test_the_screen_has_the_run_s_numbers() -> None:
 
 def test_the_open_model_shows_what_became_of_the_arrivals() -> None:
     """Planned and started each second, and how many in all were late or never came."""
-    text = drawn(render(a_run(open_model=True), START + 20.0, [], WIDTH))
+    text = drawn(render(a_run(open_model=True), START + 20.0, [], WIDTH, HEIGHT))
     assert "arrivals 12/s planned  11/s started   late 20   dropped 20" in text
 
 
 def test_a_screen_before_the_first_request_has_no_number() -> None:
     """A dash, not a zero that nobody measured."""
     progress = Progress(plan(profile=staged((60.0, 10.0))))
-    text = drawn(render(progress, START + 0.0, [], WIDTH))
+    text = drawn(render(progress, START + 0.0, [], WIDTH, HEIGHT))
     assert "starting" in text
     assert words(text, "users")[:4] == ["users", "—", "throughput", "—"]
 
@@ -91,7 +94,7 @@ def test_no_screen_is_wider_than_the_terminal() -> None:
     progress = a_run(59)
     assert len(sparkline(progress)) == 58
     narrow = Console(file=io.StringIO(), width=50, color_system=None)
-    narrow.print(render(progress, START + 59.0, [], 50))
+    narrow.print(render(progress, START + 59.0, [], 50, HEIGHT))
     assert max(map(len, printed(narrow).splitlines())) <= 50
     assert sum("throughput" in line for line in printed(narrow).splitlines()) == 1
 
@@ -167,6 +170,38 @@ def test_one_line_says_what_is_watched_and_the_service_once() -> None:
         "the load started; watching host, python (1) (no database)",
         "the service is python (1) → postgres (3)",
     ]
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 24), (80, 24), (120, 40), (200, 50)])
+def test_a_screen_of_any_size_has_all_numbers_and_the_requirements_first(width: int, height: int) -> None:
+    """Forty endpoints with long names: names are cut in the middle; with room the service stands beside."""
+    requirement = required(0.5, endpoint="GET /api/v1/organisations/[org]/projects/[project]/resource-07")
+    progress = Progress(plan(requirement, profile=staged((60.0, 10.0))))
+    progress.add_event(event(0.0, EventKind.LOAD_STARTED, "the load started"))
+    for second in range(30):
+        for number in range(40):
+            name = f"/api/v1/organisations/[org]/projects/[project]/resource-{number:02d}"
+            progress.add_slice(part(second, Endpoint("GET", name), [0.1234] * 1234, failed=3))
+    for source, series, unit, limit in (
+        ("host", "cpu", Unit.CORES, 2.0), ("process", "memory", Unit.BYTES, None),
+        ("postgres", "connections.used", Unit.COUNT, 100.0),
+    ):  # fmt: skip
+        progress.add_reading(Reading(START + 9.0, source, series, 1.0, unit, limit))
+    screen = Console(file=io.StringIO(), width=width, height=height, color_system=None, legacy_windows=False)
+    screen.print(render(progress, START + 30.0, [(requirement, Verdict.FAIL, "123.4ms")], width, height))
+    lines = printed(screen).splitlines()
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+    rows = [line for line in lines if "GET /" in line and "37,020" in line]
+    assert len(rows) >= 5
+    numbers = {" ".join(line[line.index("37,020") :].replace("│", " ").split()[:7]) for line in rows}
+    times = " ".join(["123ms"] * (4 if width >= 80 else 2))
+    assert all(found.startswith(f"37,020 {times} 90 (0.24%)") for found in numbers), numbers
+    text = "\n".join(lines)
+    assert text.index("123.4ms") < text.index("endpoint")
+    assert ("50% of 2 cores" in text, "1 of 100" in text) == (
+        (True, True) if width >= 120 else (False, False)
+    )
 
 
 def test_an_event_of_each_error_is_no_notice() -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 RECENT_SECONDS = 10
 """Throughput "now" is the mean of this many finished seconds."""
+_RECENT_KEPT = 120
+"""Seconds whose times are kept, for the course of the last minute."""
 _MOST_SERIES = 2_000
 _NO_NOTICE = frozenset(
     {
@@ -75,6 +77,7 @@ class Progress:
         """What is not watched: "no database"."""
         self.service = ""
         """What the service is made of: "nginx (3) → php-fpm (5)"."""
+        self._recent: dict[int, EndpointProgress] = {}
         self.throughput: dict[int, int] = {}
         """Requests by second, for every second so far."""
 
@@ -83,6 +86,9 @@ class Progress:
         if part.endpoint.beside:
             return
         self.total.add(part)
+        self._recent.setdefault(part.second, EndpointProgress()).add(part)
+        if len(self._recent) > _RECENT_KEPT:
+            del self._recent[min(self._recent)]
         self.throughput[part.second] = self.throughput.get(part.second, 0) + part.requests
 
     def add_reading(self, reading: Reading) -> None:
@@ -131,6 +137,14 @@ class Progress:
         names = [self.service if name == "process" and self.service else name for name in self.watched]
         said = f"watching {', '.join(names)}" if names else "nothing is watched"
         return f"{said} ({', '.join(self.unwatched)})" if self.unwatched else said
+
+    def last_seconds(self, most: int) -> list[EndpointProgress]:
+        """All requests of each of the last finished seconds, in order; a second without one is empty."""
+        if len(self._recent) < 2:
+            return []
+        last = max(self._recent)
+        first = max(min(self._recent), last - most)
+        return [self._recent.get(second, EndpointProgress()) for second in range(first, last)]
 
     def throughput_now(self) -> float | None:
         """Requests per second over the last finished seconds; None before the first one is over."""

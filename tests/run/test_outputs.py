@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loadproof.errors import ConfigError
 from loadproof.histogram import Histogram
+from loadproof.live.exposition import Figures, page
 from loadproof.live.otlp import document
 from loadproof.live.outputs import LiveOutputs
 from loadproof.model import Endpoint, FailureKind, Plan, Profile, ProfileKind, Reading, Slice, Unit
@@ -57,6 +59,24 @@ def test_prometheus_reads_the_figures() -> None:
     labels = [s.labels for s in families["loadproof_reading"].samples]
     assert {"source": "postgres", "series": "connections.used", "unit": "count"} in labels
     assert families[name].samples[0].labels["url_template"] == '/a"b'
+
+
+def test_the_dashboard_shows_what_the_page_has() -> None:
+    """Each query of examples/grafana.json is of a metric, and of labels, that there are."""
+    progress = _progress()
+    progress.add_reading(Reading(1.0, "host", "cpu", 1.0, Unit.CORES, 2.0))
+    figures = Figures()
+    figures.update(progress, 2.0)
+    samples = [s for f in text_string_to_metric_families(page(figures.snapshot)) for s in f.samples]
+    known = {sample.name for sample in samples} | {label for sample in samples for label in sample.labels}
+    dashboard = json.loads((Path(__file__).parents[2] / "examples" / "grafana.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    functions = {"sum", "by", "rate", "histogram_quantile", "series"}
+    for query in queries:
+        words = set(re.findall(r"(?<![$\"\w.|])[a-z_]{2,}(?![\w.|]*\")", query)) - functions
+        assert words
+        assert words <= known, query
+    assert len(queries) == 10
 
 
 def test_a_port_that_is_taken_is_said_before_the_load() -> None:

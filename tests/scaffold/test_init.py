@@ -41,6 +41,28 @@ def files(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, ".loadproof/\n"),
+        ("*.pyc", "*.pyc\n.loadproof/\n"),
+        ("*.pyc\n/.loadproof/\n", "*.pyc\n/.loadproof/\n"),
+    ],
+)
+def test_runs_are_kept_out_of_the_repository(
+    before: str | None, after: str, tmp_path: Path, here: Here
+) -> None:
+    """A line in .gitignore, once; and editors find the schema by the first line of loadproof.yaml."""
+    (tmp_path / ".git").mkdir()
+    if before is not None:
+        (tmp_path / ".gitignore").write_text(before)
+    assert here("init", str(tmp_path)).code == 0
+    assert here("init", str(tmp_path)).code == 0
+    assert (tmp_path / ".gitignore").read_text() == after
+    linked = (tmp_path / "loadproof.yaml").read_text().splitlines()[0].partition("$schema=")[2]
+    assert (tmp_path / linked).read_text() == here("config", "schema").out
+
+
+@pytest.mark.parametrize(
     ("present", "written", "tests", "target"),
     [
         ({}, {"loadproof.yaml", "performance_requirements.yaml", "tests/performance/locustfile.py"},
@@ -75,7 +97,7 @@ def test_what_is_written_passes_check(
     done = here("init", str(folder))
     assert done.code == 0, done.text
     assert "check  ok: " in done.out, done.out
-    assert files(folder).keys() - present.keys() == written
+    assert files(folder).keys() - present.keys() == written | {"loadproof.schema.json"}
     config = load_config(folder / "loadproof.yaml").config
     assert set(config.tests) == tests
     assert config.target == target

@@ -124,6 +124,9 @@ VERBS: Final[dict[str, Verb]] = {
         "loadproof demo --seconds 20 --fault delay=250ms",
         function="app",
     ),
+    "config": Verb(
+        "What may stand in loadproof.yaml.", _BEGIN, "loadproof config schema", function="app"
+    ),
     "completion": Verb(
         "Print the completion of a shell: `loadproof completion bash`, to be read by it at its start.",
         _BEGIN,

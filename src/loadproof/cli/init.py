@@ -17,7 +17,7 @@ from loadproof.safety.target import normalise_target
 from loadproof.scaffold.folder import Folder, FoundScenario, look_into
 from loadproof.scaffold.pipelines import PIPELINES, pipeline_file
 from loadproof.scaffold.starter import SCENARIO_FILE, nightly_tests, propose_config
-from loadproof.scaffold.writing import existing, write_files
+from loadproof.scaffold.writing import existing, ignore_runs, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +62,8 @@ def command(
     write_files(folder, files)
     for name in files:
         typer.echo(f"wrote  {name}")
+    if ignore_runs(folder):
+        typer.echo("wrote  .gitignore: runs are not for the repository")
     for remark in remarks:
         typer.echo(f"note   {remark}")
     return _check_written(folder)

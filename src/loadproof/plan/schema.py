@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -92,11 +93,15 @@ def _variable(name: str) -> str:
 Name = Annotated[str, AfterValidator(check_name)]
 Host = Annotated[str, AfterValidator(read_rule)]
 """A host, `*.domain`, an address or a network."""
-Env = dict[Annotated[str, AfterValidator(_variable)], str]
+Env = dict[
+    Annotated[str, AfterValidator(_variable)],
+    # What YAML takes for a number reaches the scenario as it was written.
+    Annotated[str, WithJsonSchema({"type": ["string", "number", "boolean"]})],
+]
 Users = Annotated[int, Field(ge=1, le=MAX_USERS)]
 Rate = Annotated[str, AfterValidator(_rate)]
 Duration = Annotated[str, AfterValidator(_duration)]
-RunTime = Annotated[float, BeforeValidator(_run_time)]
+RunTime = Annotated[float, BeforeValidator(_run_time, json_schema_input_type=float | str)]
 
 
 class _Section(BaseModel):
@@ -159,8 +164,8 @@ class CapacityConfig(_Section):
     precision: Annotated[str, AfterValidator(_percent)] | None = Field(
         None, description="How wide the answer may be, as a share of it. Default: 2%."
     )
-    at_least: Annotated[str, BeforeValidator(_rate_or_users)] | None = Field(
-        None, description="The capacity that is required: a rate, or with `users` a number of them."
+    at_least: Annotated[str, BeforeValidator(_rate_or_users, json_schema_input_type=str | int)] | None = (
+        Field(None, description="The capacity that is required: a rate, or with `users` a number of them.")
     )
     max_users: Users | None = Field(
         None, description="Users at most, for a search by rate. Default: 10 for each arrival per second."
@@ -210,7 +215,13 @@ class TestConfig(_Section):
         None,
         description="`smoke`, `load`, `stress`, `spike` or `soak`. Default: the scenario's own load.",
     )
-    stages: list[Annotated[StageConfig, BeforeValidator(_stage), AfterValidator(_whole_stage)]] = Field(
+    stages: list[
+        Annotated[
+            StageConfig,
+            BeforeValidator(_stage, json_schema_input_type=StageConfig | str),
+            AfterValidator(_whole_stage),
+        ]
+    ] = Field(
         default_factory=list,
         description="Stages of your own, as `2m:50` (users), `2m:50/s` (arrivals per second) or mappings.",
     )
@@ -292,9 +303,10 @@ class Config(_Section):
     production: list[Host] = Field(
         default_factory=list, description="Hosts that are never loaded, under whatever name or address."
     )
-    scenarios: dict[Name, Annotated[ScenarioConfig, BeforeValidator(_scenario)]] = Field(
-        default_factory=dict, description="Scenarios by name; a file's name alone will do."
-    )
+    scenarios: dict[
+        Name,
+        Annotated[ScenarioConfig, BeforeValidator(_scenario, json_schema_input_type=ScenarioConfig | str)],
+    ] = Field(default_factory=dict, description="Scenarios by name; a file's name alone will do.")
     tests: dict[Name, TestConfig] = Field(default_factory=dict, description="Tests by name.")
     requirements: Any = Field(
         None,

@@ -34,6 +34,12 @@ def many(value: Any) -> Any:
     return [{"url": item} if isinstance(item, str) else item for item in items]
 
 
+def _several(kind: type[BaseModel]) -> BeforeValidator:
+    """`many`, and how it is written."""
+    written: Any = bool | str | kind | list[kind | str] | None  # type: ignore[valid-type]
+    return BeforeValidator(many, json_schema_input_type=written)
+
+
 def _duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
@@ -101,25 +107,25 @@ class MonitorsConfig(_Section):
     discover: bool = Field(
         True, description="Look for the process, `/metrics` and database of a target on this machine."
     )
-    host: Annotated[list[HostConfig] | None, BeforeValidator(many)] = Field(
+    host: Annotated[list[HostConfig] | None, _several(HostConfig)] = Field(
         None, description="CPU, memory, disk, network. Default: this machine, if the target is on it."
     )
-    process: Annotated[list[ProcessConfig] | None, BeforeValidator(many)] = Field(
+    process: Annotated[list[ProcessConfig] | None, _several(ProcessConfig)] = Field(
         None, description="CPU, memory, descriptors. Default: what listens on the target's port."
     )
-    prometheus: Annotated[list[PrometheusConfig] | None, BeforeValidator(many)] = Field(
+    prometheus: Annotated[list[PrometheusConfig] | None, _several(PrometheusConfig)] = Field(
         None, description="Default: the target's own `/metrics`, if it has one."
     )
-    promql: Annotated[list[PromqlConfig] | None, BeforeValidator(many)] = Field(
+    promql: Annotated[list[PromqlConfig] | None, _several(PromqlConfig)] = Field(
         None, description="A Prometheus server. Default: none."
     )
-    postgres: Annotated[list[DatabaseConfig] | None, BeforeValidator(many)] = Field(
+    postgres: Annotated[list[DatabaseConfig] | None, _several(DatabaseConfig)] = Field(
         None, description="Default: the PostgreSQL in the environment of the target's process."
     )
-    redis: Annotated[list[DatabaseConfig] | None, BeforeValidator(many)] = Field(
+    redis: Annotated[list[DatabaseConfig] | None, _several(DatabaseConfig)] = Field(
         None, description="Default: the Redis in the environment of the target's process."
     )
-    mysql: Annotated[list[DatabaseConfig] | None, BeforeValidator(many)] = Field(
+    mysql: Annotated[list[DatabaseConfig] | None, _several(DatabaseConfig)] = Field(
         None, description="Default: the MySQL in the environment of the target's process."
     )
 
@@ -149,9 +155,9 @@ class CheckConfig(_Section):
     database: str | None = Field(
         None, description="Environment variable with the database's URL. Default: the one that is watched."
     )
-    settle: Annotated[float, Field(ge=0, le=600), BeforeValidator(_duration)] = Field(
-        0.0, description="How long after the load the answer may take to become right, as `10s`."
-    )
+    settle: Annotated[
+        float, Field(ge=0, le=600), BeforeValidator(_duration, json_schema_input_type=float | str)
+    ] = Field(0.0, description="How long after the load the answer may take to become right, as `10s`.")
 
     @model_validator(mode="after")
     def _whole(self) -> CheckConfig:

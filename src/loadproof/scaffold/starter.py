@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from loadproof.plan.config import FILE_NAME, LoadedConfig
+from loadproof.plan.config_schema import SCHEMA_FILE, config_schema
 from loadproof.scaffold.template import render
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def propose_config(folder: Folder, scenarios: Sequence[FoundScenario], target: s
     elif len(folder.requirements) > 1:
         others = ", ".join(folder.requirements[1:])
         remarks.append(f"requirements are those of {requirements}; not used: {others}")
+    files[SCHEMA_FILE] = config_schema()
     files[FILE_NAME] = render(
         "loadproof.yaml",
         target=quoted(target) if target else None,

@@ -30,6 +30,28 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
             raise ConfigError(Problem(f"cannot be written: {error.strerror}", str(file))) from None
 
 
+def ignore_runs(folder: Path) -> bool:
+    """Add the folder of runs to the .gitignore of a repository; whether it was missing there.
+
+    Raises ConfigError when that file cannot be written.
+    """
+    file = folder / ".gitignore"
+    in_repository = any((above / ".git").exists() for above in (folder.resolve(), *folder.resolve().parents))
+    if not (file.is_file() or in_repository):
+        return False
+    try:
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        if {line.strip().strip("/") for line in text.splitlines()} & {".loadproof", ".loadproof/*"}:
+            return False
+        before = "" if not text or text.endswith("\n") else "\n"
+        with file.open("a", encoding="utf-8") as stream:
+            stream.write(f"{before}.loadproof/\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError(Problem(f"cannot be written: {reason}", str(file))) from None
+    return True
+
+
 def _differs(file: Path, text: str) -> bool:
     if not file.exists():
         return False

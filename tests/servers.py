@@ -61,8 +61,9 @@ class StubServer(LoopServer):
     """A small HTTP/1.1 server.
 
     Every request is answered with `status(path)` after `delay_s(path)` seconds; a status of 0 breaks the
-    connection off instead. `arrived` has the requests by (method, path) as they came in, `counts` those
-    answered, `took_s` how long each took from its last byte in to its first byte out, `answered` their paths.
+    connection off instead. `arrived` has the requests by (method, path) as they came in, `arrived_s` when
+    each did, `counts` those answered, `took_s` how long each took from its last byte in to its first byte
+    out, `answered` their paths.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class StubServer(LoopServer):
     ) -> None:
         super().__init__(address)
         self.arrived: Counter[tuple[str, str]] = Counter()
+        self.arrived_s: list[float] = []
         self.counts: Counter[tuple[str, str]] = Counter()
         self.took_s: list[float] = []
         self.answered: list[str] = []
@@ -104,6 +106,7 @@ class StubServer(LoopServer):
         await reader.readexactly(int(headers.get("content-length", "0")))
         began_s = time.perf_counter()
         self.arrived[method, path] += 1
+        self.arrived_s.append(time.monotonic())
         delay_s = self._delay_s(path)
         if delay_s:
             await asyncio.sleep(delay_s)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 import threading
+from bisect import bisect_left
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -217,11 +218,62 @@ def test_a_k6_script_that_reaches_it_at_once_does_not_begin(shell: Shell, produc
 def test_typed_production_is_loaded_a_little(shell: Shell) -> None:
     """The run and its report say so; more than the cap of requests per second ends it."""
     shell.write("loadproof.yaml", "production: [127.0.0.1]\nrequirements: {error_rate: {max_rate: 50%}}\n")
-    little = shell.load("--allow-production", "127.0.0.1", seconds=3)
+    little = shell.load("--allow-production", "127.0.0.1", "-u", "1", seconds=3)
     assert little.code == 0, little.text
     assert "production was loaded: somebody typed --allow-production 127.0.0.1" in little.out
-    shell.write("locustfile.py", LOCUSTFILE.format(user="Hammer", base="HttpUser", elsewhere="").replace(
-        "constant(0.05)", "constant(0)"))  # fmt: skip
-    much = shell.load("--allow-production", "127.0.0.1", seconds=50, name="much.db")
-    assert much.code == 7, much.text
-    assert "are too much for production; the cap is 100" in much.out
+
+
+HAMMER = """
+import gevent.monkey; gevent.monkey.patch_all()
+from locust import {base}, task
+
+class Hammer({base}):
+    @task
+    def hit(self):
+        {hit}
+"""
+HAMMER_K6 = """
+import http from 'k6/http';
+export const options = { vus: 5, duration: '50s' };
+export default function () { http.get(`${__ENV.BASE_URL}/loans`); }
+"""
+GET = 'self.client.get("/loans")'
+PLAIN = """import socket
+        with socket.create_connection(("127.0.0.1", {port})) as one:
+            one.sendall(b"GET /loans HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
+            one.recv(1000)"""
+CURL = """import subprocess
+        subprocess.run(["curl", "-s", "-o", "/dev/null", "{url}/[1-50]"])"""
+
+
+def _most_in_any_second(times: list[float]) -> int:
+    """The greatest number of arrivals in any window of a second, wherever it begins."""
+    times = sorted(times)
+    return max(bisect_left(times, begin + 1.0) - at for at, begin in enumerate(times))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel brakes on Linux")
+@pytest.mark.parametrize(
+    ("base", "hit"),
+    [("HttpUser", GET), ("FastHttpUser", GET), ("User", PLAIN), ("User", CURL), ("k6", "")],
+    ids=["HttpUser", "FastHttpUser", "plain sockets", "curl", "k6"],
+)
+def test_production_never_gets_more_than_the_cap(shell: Shell, base: str, hit: str) -> None:
+    """Counted by the server in any second, to the last request; the load ends and says why."""
+    shell.write("loadproof.yaml", "production: [127.0.0.1]\n")
+    if base == "k6":
+        require_k6()
+        script = shell.write("script.js", HAMMER_K6)
+        done = shell(
+            "run", str(script), "--target", shell.stub.url, "--allow-production", "127.0.0.1",
+            "-u", "5", "-t", "50s", "--run-file", "run.db",
+        )  # fmt: skip
+    else:
+        url, port = shell.stub.url, shell.stub.url.rpartition(":")[2]
+        shell.write("locustfile.py", HAMMER.format(base=base, hit=hit.format(url=url, port=port)))
+        done = shell.load("--allow-production", "127.0.0.1", "-u", "5", seconds=50)
+    assert done.code == 7, done.text
+    assert "too much for production" in done.out
+    arrived = shell.stub.arrived_s
+    assert len(arrived) > 40
+    assert _most_in_any_second(arrived) <= 100

@@ -7,11 +7,14 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loadproof.engines.k6.guard import guard_arguments
 from loadproof.errors import ConfigError, ExitCode, LoadproofError, RefusedError
 from loadproof.model import Policy, Profile, ProfileKind, Stage
 from loadproof.plan.config import load_config
+from loadproof.safety.brake import Brake
 from loadproof.safety.guard import Gate, Rule, Rules, admit, read_rule
 from loadproof.safety.hosts import host_key
 
@@ -258,3 +261,19 @@ def test_a_list_that_makes_no_sense_is_an_error(tmp_path: Path, text: str, where
     (problem,) = caught.value.problems
     assert problem.where == str(tmp_path / where)
     assert message in problem.message + problem.hint
+
+
+@given(asked=st.lists(st.floats(0, 2), min_size=1, max_size=60), most=st.integers(1, 7))
+def test_the_brake_grants_no_more_than_the_cap_in_any_window(asked: list[float], most: int) -> None:
+    """Whenever it is asked; and it lets nobody wait who need not."""
+    brake = Brake(most, 1.25)
+    now_s = 0.0
+    granted: list[float] = []
+    for later_s in asked:
+        now_s += later_s
+        wait_s = brake.wait_s(now_s)
+        if len([one for one in granted if one > now_s - 1.25]) < most:
+            assert wait_s == 0.0
+        granted.append(now_s + wait_s)
+    for begin in granted:
+        assert len([one for one in granted if begin <= one < begin + 1.25 - 1e-9]) <= most

@@ -87,7 +87,11 @@ def _guard() -> tuple[str, str, str]:
     if found is None:
         return "!", "guard", "nobody can say what it holds below Python: a child process ended without a word"
     limits = found.data["limits"]
-    return ("!" if limits else "✓"), "guard", "; ".join([found.message, *limits])
+    return (
+        ("!" if limits else "✓"),
+        "guard",
+        "; ".join([found.message.removeprefix("target guard: "), *limits]),
+    )
 
 
 def _descriptors() -> tuple[str, str, str]:

@@ -40,10 +40,17 @@ SOCKETS_LIMIT: Final = (
 )
 
 
+WORKERS_LIMIT: Final = "workers on other machines hold their connections inside Python only"
+
+
 class Hold:
     """Of one supervised program. `start` it before the program, `follow` while it runs."""
 
-    def __init__(self, policy: Policy, sink: Sink, beside: Sequence[str] = ()) -> None:
+    def __init__(
+        self, policy: Policy, sink: Sink, beside: Sequence[str] = (), limits: Sequence[str] = ()
+    ) -> None:
+        """`beside`: hosts that the engine itself needs. `limits`: what the kernel here cannot hold."""
+        self._limits = tuple(limits)
         self._policy = policy
         self._beside = tuple(beside)
         self._sink = sink
@@ -88,12 +95,11 @@ class Hold:
             if message["t"] == "held":
                 self._tell_how(message["by"], message.get("why", ""))
             else:
-                by = f", by {message['program']}" if message["program"] else ""
-                self._tell_refused(f"{message['why']} (port {message['port']}{by})")
+                self._tell_refused(message["why"], braked=message["braked"])
 
     def _tell_how(self, by: str, why: str) -> None:
         self._how = by or SOCKETS
-        limits = [] if by else [SOCKETS_LIMIT.format(why=why)]
+        limits = [*self._limits, *([] if by else [SOCKETS_LIMIT.format(why=why)])]
         if any(name.startswith("*.") for name in self._policy.targets):
             limits.append(PATTERN_LIMIT)
         message = IN_WORDS[self._how]
@@ -101,10 +107,13 @@ class Hold:
             Event(self._sink.now(), EventKind.GUARD_HELD, message, {"by": self._how, "limits": limits})
         )
 
-    def _tell_refused(self, why: str) -> None:
+    def _tell_refused(self, why: str, *, braked: bool = False) -> None:
         if why not in self._told:
             self._told.add(why)
-            self._sink.event(Event(self._sink.now(), EventKind.TARGET_REFUSED, why, {"by": self._how}))
+            host = {"host": self._policy.allowed_production} if braked else {}
+            self._sink.event(
+                Event(self._sink.now(), EventKind.TARGET_REFUSED, why, {"by": self._how, **host})
+            )
 
     async def _look_for_ever(self, supervisor: int) -> None:
         look = SocketsLook(supervisor, AddressGate(self._policy, self._beside))
@@ -117,8 +126,8 @@ class Hold:
 
 
 IN_WORDS: Final = {
-    SECCOMP: "the kernel asks it before any process of the load sends to a new address (seccomp)",
-    SOCKETS: "it looks at the sockets of the load's processes four times a second",
+    SECCOMP: "target guard: the kernel asks before any process of the load sends to a new address (seccomp)",
+    SOCKETS: "target guard: the sockets of the load's processes are looked at four times a second",
 }
 
 
@@ -166,7 +175,8 @@ class SocketsLook:
 def hold_of(plan: Plan, sink: Sink, beside: Sequence[str] = ()) -> Hold | None:
     """What holds the processes of this plan's load; None for a plan without rules."""
     guard = plan.options.guard
-    return Hold(guard, sink, beside) if guard is not None else None
+    limits = () if plan.options.expect_workers is None else (WORKERS_LIMIT,)
+    return Hold(guard, sink, beside, limits) if guard is not None else None
 
 
 class _HowOnly:

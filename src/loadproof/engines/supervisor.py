@@ -24,6 +24,7 @@ import os
 import select
 import signal
 import sys
+import time
 
 TYPE_CHECKING = False  # as `typing` has it, without the time that importing it takes
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class _Hold:
         self._told: set[str] = set()
         self.descriptor = -1
         """Where questions come to; -1 where the kernel asks none."""
+        self._waiting: list[tuple[float, Any]] = []
         os.set_inheritable(self._given["fd"], False)
         sys.path.append(self._given["root"])
 
@@ -77,9 +79,14 @@ class _Hold:
         from loadproof.safety import seccomp
 
         try:
-            self.descriptor = seccomp.install()
+            self.descriptor = seccomp.install(every_send=self.brakes)
         except OSError as error:
             self.tell({"t": "held", "by": "", "why": error.strerror})
+
+    @property
+    def brakes(self) -> bool:
+        """Whether the load goes to production: never without the kernel's help."""
+        return bool(self._given["policy"]["allowed_production"])
 
     def begin(self, pid: int) -> None:
         """The engine runs: be ready for its questions."""
@@ -87,36 +94,66 @@ class _Hold:
             return
         from loadproof.model import Policy
         from loadproof.safety import seccomp
-        from loadproof.safety.below import AddressGate
+        from loadproof.safety.below import TOO_MUCH, AddressGate, Throttle
 
         policy = Policy.from_json(self._given["policy"])
         self._gate = AddressGate(policy, tuple(self._given["beside"]))
-        self._answer_one = seccomp.answer_one
+        self._throttle = Throttle(policy) if self.brakes else None
+        self._too_much = TOO_MUCH
+        self._seccomp = seccomp
         self._holds = seccomp.readable(pid)
         held = {"by": "seccomp"} if self._holds else {"by": "", "why": "its memory cannot be read"}
         self.tell({"t": "held", **held})
 
     def answer(self) -> bool:
-        """One question; False when there will be none any more."""
-        return self._answer_one(self.descriptor, self._refuses)
-
-    def _refuses(self, wanted: Any, pid: int) -> bool:
-        if not self._holds:
-            return False
-        if wanted.packed:
-            why = self._gate.refuses(wanted.packed, wanted.port)
+        """Take one question; False when there will be none any more."""
+        question = self._seccomp.receive(self.descriptor)
+        if isinstance(question, bool):
+            return question
+        refused = self._holds and self._refuses(question)
+        wait_s = 0.0
+        if self._throttle is not None and not refused:
+            wait_s = self._throttle.wait_s(question, time.monotonic())
+        if wait_s > 0:
+            self._tell_refused(self._too_much, question.pid, braked=True)
+            self._waiting.append((time.monotonic() + wait_s, question))
         else:
-            why = f"an address of family {wanted.family} is none that the guard can judge"
-        if why:
-            try:
-                with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-                    program = file.read().strip()
-            except OSError:
-                program = ""
-            if (why + program) not in self._told and len(self._told) < _MOST_TOLD:
-                self._told.add(why + program)
-                self.tell({"t": "refused", "why": why, "program": program, "port": wanted.port})
-        return bool(why)
+            self._seccomp.reply(self.descriptor, question, refused=refused)
+        return True
+
+    def release(self) -> float | None:
+        """Let go on what has waited long enough; returns the seconds until the next, None without one."""
+        now_s = time.monotonic()
+        for due_s, question in self._waiting:
+            if due_s <= now_s:
+                self._seccomp.reply(self.descriptor, question, refused=False)
+        self._waiting = [one for one in self._waiting if one[0] > now_s]
+        return min((due_s - now_s for due_s, _ in self._waiting), default=None)
+
+    def _refuses(self, question: Any) -> bool:
+        if question.destinations is None:
+            return True  # what cannot be read
+        refused = False
+        for wanted in question.destinations:
+            if wanted.packed:
+                why = self._gate.refuses(wanted.packed, wanted.port)
+            else:
+                why = f"an address of family {wanted.family} is none that the guard can judge"
+            if why:
+                refused = True
+                self._tell_refused(f"{why} (port {wanted.port}{{}})", question.pid)
+        return refused
+
+    def _tell_refused(self, why: str, pid: int, *, braked: bool = False) -> None:
+        try:
+            with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+                program = f", by {file.read().strip()}"
+        except OSError:
+            program = ""
+        said = why.replace("{}", program)
+        if said not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(said)
+            self.tell({"t": "refused", "why": said, "braked": braked})
 
     def tell(self, message: dict[str, object]) -> None:
         """To the conductor, which may be gone."""
@@ -138,7 +175,8 @@ def _start_held(argv: list[str], hold: _Hold) -> int:
 
     def run() -> None:
         hold.install()
-        pids.append(_start(argv))
+        unbraked = hold.brakes and hold.descriptor < 0
+        pids.append(_start(["false"] if unbraked else argv))
         started.set()
         threading.Event().wait()
 
@@ -187,7 +225,7 @@ def _wait(pid: int, hold: _Hold | None) -> tuple[int, bool]:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             return status, 0 not in watched
-        readable, _, _ = select.select(watched, [], [])
+        readable, _, _ = select.select(watched, [], [], None if hold is None else hold.release())
         if questions in readable and hold is not None and not hold.answer():
             watched.remove(questions)
         if wakeup_read in readable:

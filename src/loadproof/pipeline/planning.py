@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
 from loadproof.engines import TRAITS, Engine, load_engine
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, RefusedError
 from loadproof.model import Plan, ProfileKind
 from loadproof.plan import build_plan, read_config
 from loadproof.plan.build import guard_rules
@@ -62,6 +62,11 @@ def plan_with(
     for target in inspection.targets:
         normalise_target(target, found=True)
     policy = admit(guard_rules(request, config), inspection.targets, plan.played_profile)
+    if policy.allowed_production and plan.options.expect_workers is not None:
+        message = (
+            "refused: production is loaded from one machine only, where one brake holds the load at its cap"
+        )
+        raise RefusedError(Problem(message, "--allow-production", "leave out --expect-workers"))
     options = replace(
         plan.options, targets=inspection.targets, guard=policy, advice=inspection.advice,
         # Known from the scenario: shown, kept in the run file, and asked whether it is there.

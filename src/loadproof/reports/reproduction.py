@@ -40,7 +40,10 @@ def reproduction(report: Report) -> Reproduction:
         ("target", facts["target"] or "the scenario's own"),
         ("profile", f"{facts['profile']}, {'open' if profile.get('open_model') else 'closed'} model"),
         ("time scale", f"{plan['time_scale']:g}" if plan.get("time_scale", 1.0) != 1.0 else ""),
-        ("target guard", "; ".join((facts.get("guard") or {}).get("in_words", ()))),
+        (
+            "target guard",
+            "; ".join((facts.get("guard") or {}).get("in_words", ())).replace("target guard: ", ""),
+        ),
         ("watched", ", ".join(facts.get("monitors") or ()) or "nothing"),
         ("run file", report.run_file),
     ]

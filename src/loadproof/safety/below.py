@@ -7,12 +7,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from loadproof.safety.brake import MOST, WINDOW_S, Brake
 from loadproof.safety.guard import Gate
 from loadproof.safety.hosts import as_address, is_local, resolve, within
 
 if TYPE_CHECKING:
     from loadproof.model import Policy
     from loadproof.safety.hosts import Address
+    from loadproof.safety.seccomp import Question
 
 _RESOLVER_FILE: Final = Path("/etc/resolv.conf")
 _DNS_PORT: Final = 53
@@ -71,6 +73,45 @@ class AddressGate:
             for address in one.addresses:
                 self._gate.open(address)
         return True
+
+
+TOO_MUCH: Final = (
+    f"more than {MOST} connections or sends within {WINDOW_S:g} s are too much for production: "
+    "what is beyond waits"
+)
+
+
+class Throttle:
+    """Which sends of a process tree go to the production that was typed, and how long each must wait.
+
+    A new connection and a send count by themselves, each at most as often as the brake lets.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._networks = tuple(ipaddress.ip_network(text) for text in policy.allowed_networks)
+        self._connections, self._sends = Brake(), Brake()
+        self._sockets: set[str] = set()
+        """Those that are connected to it, as /proc calls them."""
+
+    def wait_s(self, question: Question, now_s: float) -> float:
+        """Seconds; 0 for what goes elsewhere."""
+        aimed = any(self._is_typed(wanted.packed) for wanted in question.destinations or ())
+        try:
+            socket = str(Path(f"/proc/{question.pid}/fd/{question.descriptor}").readlink())
+        except OSError:
+            socket = ""  # it was closed, or its process has ended
+        if question.connects:
+            if not aimed:
+                return 0.0
+            self._sockets.add(socket)
+            return self._connections.wait_s(now_s)
+        if not aimed and socket not in self._sockets:
+            return 0.0
+        return self._sends.wait_s(now_s, question.messages)
+
+    def _is_typed(self, packed: bytes) -> bool:
+        found = as_address(str(ipaddress.ip_address(packed))) if packed else None
+        return found is not None and within(found, self._networks)
 
 
 def nameservers() -> frozenset[bytes]:

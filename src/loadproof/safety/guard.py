@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from loadproof.errors import ConfigError, Problem, RefusedError
 from loadproof.model import Policy
+from loadproof.safety import seccomp
 from loadproof.safety.hosts import (
     Network,
     Resolved,
@@ -230,6 +231,10 @@ def _check_override(allowed: str, production: Sequence[str], profile: Profile) -
     if not profile.stages:
         message = f"nobody can say how much load would go to '{allowed}' before it does"
         raise RefusedError(Problem(f"refused: {message}", "--allow-production", hint))
+    if not seccomp.asks():
+        message = "refused: production is only loaded where the kernel can hold the load at its cap"
+        hint = "run it on Linux 5.9 or newer, x86-64 or ARM"
+        raise RefusedError(Problem(message, "--allow-production", hint))
     peak = max(profile.start, *(stage.target for stage in profile.stages))
     if peak > most:
         message = f"refused: {peak:g} {unit} are too much load for production; the cap is {most}"

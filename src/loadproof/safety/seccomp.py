@@ -13,19 +13,20 @@ import ctypes
 import errno
 import fcntl
 import os
+import select
 import socket
 import struct
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Final
 
 _ALLOW: Final = 0x7FFF0000
 _NOTIFY: Final = 0x7FC00000
 _ERRNO: Final = 0x00050000
 _SET_MODE_FILTER: Final = 1
+_ACTION_AVAILABLE: Final = 2
+_AF_PACKET: Final = 17
+_AF_NETLINK: Final = 16
 _SPEC_ALLOW: Final = 4
 """Without it the kernel slows the whole program down for an attacker who shares its memory."""
 _NEW_LISTENER: Final = 8
@@ -56,12 +57,14 @@ class _Machine:
     sendmmsg: int
     socket: int
     seccomp: int
+    write: int
+    writev: int
     io_uring_setup: int = 425
 
 
 _MACHINES: Final = {
-    "x86_64": _Machine(0xC000003E, 42, 44, 46, 307, 41, 317),
-    "aarch64": _Machine(0xC00000B7, 203, 206, 211, 269, 198, 277),
+    "x86_64": _Machine(0xC000003E, 42, 44, 46, 307, 41, 317, 1, 20),
+    "aarch64": _Machine(0xC00000B7, 203, 206, 211, 269, 198, 277, 64, 66),
 }
 
 
@@ -75,62 +78,75 @@ class Destination:
     port: int
 
 
-def _program(machine: _Machine) -> bytes:
-    """The filter. Jumps are relative to the instruction behind them."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A system call that waits for an answer."""
 
-    def load(offset: int) -> bytes:
-        return struct.pack("HBBI", 0x20, 0, 0, offset)
+    unique: int
+    pid: int
+    descriptor: int
+    connects: bool
+    messages: int
+    """How many it sends at once."""
+    destinations: tuple[Destination, ...] | None
+    """None where nobody can read them."""
 
-    def answer(value: int) -> bytes:
-        return struct.pack("HBBI", 0x06, 0, 0, value)
 
-    def equal(value: int, then: int, otherwise: int = 0) -> bytes:
-        return struct.pack("HBBI", 0x15, then, otherwise, value)
+def _program(machine: _Machine, every_send: bool) -> bytes:
+    """The filter; with `every_send` also what goes over connections waits. Jumps are relative."""
+    asked = [machine.connect, machine.sendmsg, machine.sendmmsg]
+    asked += [machine.sendto, machine.write, machine.writev] if every_send else []
 
-    def at_least(value: int, then: int) -> bytes:
-        return struct.pack("HBBI", 0x35, then, 0, value)
+    def line(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
+        return struct.pack("HBBI", code, then, otherwise, value)
 
+    load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
     argument = [16 + 8 * index for index in range(6)]
-    lines = [
-        load(4),  # the processor's kind: a program of another one would have other numbers
-        equal(machine.audit, 0, 18),
-        load(0),
-        at_least(_X32, 16),
-        equal(machine.sendto, 6),
-        equal(machine.connect, 12),
-        equal(machine.sendmsg, 11),
-        equal(machine.sendmmsg, 10),
-        equal(machine.socket, 6),
-        equal(machine.io_uring_setup, 10),  # it would connect without a call that can be seen
-        answer(_ALLOW),
-        load(argument[4]),
-        equal(0, 0, 5),
-        load(argument[4] + 4),
-        equal(0, 2, 3),
-        load(argument[0]),
-        equal(socket.AF_PACKET if sys.platform == "linux" else 17, 2, 0),
-        answer(_ALLOW),
-        answer(_NOTIFY),
-        answer(_ERRNO | errno.EPERM),
-        answer(_ERRNO | errno.ENOSYS),
+    last = [
+        line(load, argument[4]),  # sendto: whether it has an address, in two halves
+        line(equal, 0, 0, 5),
+        line(load, argument[4] + 4),
+        line(equal, 0, 2, 3),
+        line(load, argument[0]),  # socket: of which family
+        line(equal, _AF_PACKET, 2, 0),
+        line(answer, _ALLOW),
+        line(answer, _NOTIFY),
+        line(answer, _ERRNO | errno.EPERM),
+        line(answer, _ERRNO | errno.ENOSYS),
     ]
-    return b"".join(lines)
+    notify, no_system_call = 7, 9
+    rest = len(asked)
+    return b"".join(
+        [
+            line(load, 4),  # the processor's kind: a program of another one would have other numbers
+            line(equal, machine.audit, 0, rest + 6 + no_system_call),
+            line(load, 0),
+            line(at_least, _X32, rest + 4 + no_system_call),
+            *(line(equal, number, rest - at - 1 + 4 + notify) for at, number in enumerate(asked)),
+            line(equal, machine.sendto, 3),
+            line(equal, machine.socket, 2 + 4),
+            line(equal, machine.io_uring_setup, 1 + no_system_call),  # it connects without a call
+            line(answer, _ALLOW),
+            *last,
+        ]
+    )
 
 
 class _Filter(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
-def install() -> int:
+def install(*, every_send: bool = False) -> int:
     """Filter this thread and all that it starts; returns the descriptor that the questions come to.
 
-    Raises OSError where this kernel, or what this process lives in, has no such thing.
+    `every_send`: also what is sent over connections asks. Raises OSError where this kernel, or what this
+    process lives in, has no such thing.
     """
     machine = _MACHINES.get(os.uname().machine)
     if sys.platform != "linux" or machine is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     libc = ctypes.CDLL(None, use_errno=True)
-    program = _program(machine)
+    program = _program(machine, every_send)
     given = _Filter(len(program) // 8, program)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
@@ -152,12 +168,20 @@ def readable(pid: int) -> bool:
     return True
 
 
-def answer_one(descriptor: int, refuses: Callable[[Destination, int], bool]) -> bool:
-    """Take one question and answer it; False when no process is left that could ask.
+def asks() -> bool:
+    """Whether this kernel can ask."""
+    machine = _MACHINES.get(os.uname().machine)
+    if sys.platform != "linux" or machine is None:
+        return False
+    action = ctypes.c_uint32(_NOTIFY)
+    return bool(ctypes.CDLL(None).syscall(machine.seccomp, _ACTION_AVAILABLE, 0, ctypes.byref(action)) == 0)
 
-    `refuses` gets each destination and the process's id. What cannot be read is refused. Between our look
-    and the kernel's own another thread of the program may write another address into the same place: who
-    does that on purpose gets through here, and is seen in its sockets.
+
+def receive(descriptor: int) -> Question | bool:
+    """The next question; True where it was withdrawn, False when no process is left that could ask.
+
+    Between our look and the kernel's own another thread of the program may write another address into the
+    same place: who does that on purpose gets through here, and is seen in its sockets.
     """
     machine = _MACHINES[os.uname().machine]
     buffer = bytearray(_NOTIFICATION.size)
@@ -167,29 +191,35 @@ def answer_one(descriptor: int, refuses: Callable[[Destination, int], bool]) -> 
         # Of one that was killed between its question and now there is nothing to receive.
         return error.errno in (errno.ENOENT, errno.EINTR) and _anybody(descriptor)
     unique, pid, _, number, _, _, *arguments = _NOTIFICATION.unpack(buffer)
+    wanted: tuple[Destination, ...] | None
+    messages = arguments[2] & 0xFFFFFFFF if number == machine.sendmmsg else 1
     try:
-        wanted = _destinations(machine, pid, number, arguments)
+        wanted = tuple(_destinations(machine, pid, number, arguments))
         fcntl.ioctl(descriptor, _STILL_VALID, struct.pack("=Q", unique))
-        refused = any(refuses(destination, pid) for destination in wanted)
     except OSError:
-        refused = True
+        wanted = None
+    connects = number == machine.connect
+    return Question(unique, pid, arguments[0] & 0xFFFFFFFF, connects, min(messages, _MOST_MESSAGES), wanted)
+
+
+def reply(descriptor: int, question: Question, *, refused: bool) -> None:
+    """EPERM, or go on."""
     answer = (-errno.EPERM, 0) if refused else (0, _CONTINUE)
     try:
-        fcntl.ioctl(descriptor, _SEND, struct.pack("=QqiI", unique, 0, *answer))
+        fcntl.ioctl(descriptor, _SEND, struct.pack("=QqiI", question.unique, 0, *answer))
     except OSError:
-        return True  # it was killed while it waited
-    return True
+        return  # it was killed while it waited
 
 
 def _anybody(descriptor: int) -> bool:
-    import select
-
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return not any(mask & select.POLLHUP for _, mask in poll.poll(0))
 
 
 def _destinations(machine: _Machine, pid: int, number: int, arguments: list[int]) -> list[Destination]:
+    if number in (machine.write, machine.writev):
+        return []
     memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
     try:
         if number == machine.connect:
@@ -221,7 +251,7 @@ def _destination(raw: bytes, sends: bool) -> Destination | None:
     family = int.from_bytes(raw[:2], sys.byteorder)
     if family == socket.AF_UNSPEC and sends:
         family = socket.AF_INET  # so the kernel reads it where a datagram is sent
-    if family in (socket.AF_UNIX, socket.AF_UNSPEC, 16):
+    if family in (socket.AF_UNIX, socket.AF_UNSPEC, _AF_NETLINK):
         return None
     port = int.from_bytes(raw[2:4], "big")
     if family == socket.AF_INET:

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.model import EventKind
+from loadproof.errors import RefusedError
+from loadproof.model import EventKind, Policy
 from loadproof.runfile.reader import read_run
+from loadproof.safety.guard import Gate
+from loadproof.safety.target import preflight
 from tests.binaries import require_k6
 from tests.servers import StubServer
 
@@ -89,6 +92,29 @@ def test_production_gets_no_byte(shell: Shell, here: Here) -> None:
         assert "--allow-production localhost" in done.err
     assert shell.stub.arrived.total() == 0
     assert list(shell.folder.rglob("*.db")) == []
+
+
+def test_what_loadproof_itself_asks_obeys_too(shell: Shell, here: Here, production: StubServer) -> None:
+    """`doctor TARGET`, and a target whose name leads to production at the second look."""
+    shell.write("loadproof.yaml", "production: [127.0.0.2]\n")
+    done = here("doctor", production.url)
+    assert done.code == 7, done.text
+    gate = Gate(Policy(production_networks=("127.0.0.2/32",)))
+    with pytest.raises(RefusedError, match=r"'127\.0\.0\.2' is an address of production"):
+        preflight(production.url, refuses=gate.refuses_address)
+    assert production.arrived.total() == 0
+
+
+def test_the_load_goes_through_no_proxy(shell: Shell, here: Here, production: StubServer) -> None:
+    """One of the shell is left out; one that the scenario is given is refused."""
+    shell.env["HTTP_PROXY"] = shell.env["http_proxy"] = production.url
+    done = shell.load("--session", "locust", seconds=3)
+    assert done.code == 4, done.text  # nothing is required
+    assert production.arrived.total() == 0
+    assert shell.stub.arrived["GET", "/loans"] > 0
+    done = shell.load("--env", f"https_proxy={production.url}")
+    assert done.code == 7, done.text
+    assert "a proxy (https_proxy) would hide from the target guard where the load goes" in done.err
 
 
 def test_a_public_host_that_is_not_listed_is_refused(here: Here) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadproof.engines.k6.guard import guard_arguments
-from loadproof.errors import ConfigError, ExitCode, LoadproofError, RefusedError
+from loadproof.errors import ConfigError, ExitCode, LoadproofError, Problem, RefusedError
 from loadproof.model import Policy, Profile, ProfileKind, Stage
 from loadproof.plan.config import load_config
 from loadproof.safety.brake import Brake
@@ -33,6 +33,11 @@ NAMES = {
     "mapped.test": ("mapped.test", ["::ffff:203.0.113.20"]),
     "db.internal.test": ("db.internal.test", ["10.1.2.3"]),
     "staging.test": ("staging.test", ["203.0.113.30"]),
+    "prod-eu.internal": ("prod-eu.internal", ["10.1.2.9"]),
+    "live.perf.test": ("live.perf.test", ["203.0.113.31"]),
+    "pre-prod.internal": ("pre-prod.internal", ["10.1.2.10"]),
+    "liverpool.internal": ("liverpool.internal", ["10.1.2.11"]),
+    "prod.localhost": ("prod.localhost", ["127.0.0.1"]),
     "localhost": ("localhost", ["127.0.0.1", "::1"]),
 }
 
@@ -277,3 +282,44 @@ def test_the_brake_grants_no_more_than_the_cap_in_any_window(asked: list[float],
         granted.append(now_s + wait_s)
     for begin in granted:
         assert len([one for one in granted if begin <= one < begin + 1.25 - 1e-9]) <= most
+
+
+SOUNDS = [
+    ("http://prod-eu.internal", (), "asked"),
+    ("http://live.perf.test", ("*.perf.test",), "asked"),
+    ("http://prod-eu.internal", ("prod-eu.internal",), "loaded"),
+    ("http://pre-prod.internal", (), "loaded"),
+    ("http://liverpool.internal", (), "loaded"),
+    ("http://prod.localhost", (), "loaded"),
+]
+
+
+@pytest.mark.parametrize(("url", "targets", "answer"), SOUNDS)
+def test_a_name_like_production_is_asked_about(url: str, targets: tuple[str, ...], answer: str) -> None:
+    """In a private network or under a pattern, until somebody lists it by its very name."""
+    if answer == "loaded":
+        assert isinstance(admit(rules(targets), [url], LITTLE), Policy)
+        return
+    with pytest.raises(RefusedError) as caught:
+        admit(rules(targets), [url], LITTLE)
+    (problem,) = caught.value.problems
+    assert problem.message.endswith("sounds like production; is it?")
+    assert "targets: [" in problem.hint
+
+
+@pytest.mark.parametrize("environment", ["prod-eu", "prd", "Live", "eu.production"])
+def test_an_environment_that_sounds_like_production_is_it(environment: str) -> None:
+    """`pre-prod` is none."""
+    with pytest.raises(RefusedError, match=f"environment is {environment}"):
+        admit(rules(("staging.test",), environment=environment), ["https://staging.test"], LITTLE)
+    admit(rules(("staging.test",), environment="pre-prod"), ["https://staging.test"], LITTLE)
+
+
+def test_a_name_of_production_that_does_not_resolve_is_told() -> None:
+    """Its addresses cannot be held; a pattern has none, and a name that resolves needs no word."""
+    doubts: list[Problem] = []
+    listed = ("gone.test", "*.gone.test", "api.shop.test")
+    admit(rules((), listed), ["http://127.0.0.1"], LITTLE, doubts)
+    (doubt,) = doubts
+    assert doubt.message.startswith("'gone.test', listed under production, does not resolve here")
+    assert doubt.where == "loadproof.yaml:1"

@@ -6,10 +6,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loadproof.model import Profile, ProfileKind
 from loadproof.monitors import MonitorError, load_monitor
 from loadproof.monitors.selection import select_for
 from loadproof.plan.config import FILE_NAME, load_config
 from loadproof.plan.watching import secrets_in
+from loadproof.safety.guard import Rules, admit
 from loadproof.safety.redact import Redactor
 from loadproof.safety.target import normalise_target
 
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
 def watching_findings(target: str, config: Path | None) -> Iterator[tuple[str, str, str]]:
     """(mark, topic, text) for each monitor that a run against `target` would have, and for what is missing.
 
-    Raises ConfigError for a bad target or a bad file.
+    Raises ConfigError for a bad target or a bad file, RefusedError for a target that no run may load.
     """
     target = normalise_target(target, "TARGET")
     file = config if config is not None else Path(FILE_NAME)
-    monitors = load_config(file).monitors() if config or file.exists() else {}
+    loaded = load_config(file) if config or file.exists() else None
+    admit(loaded.guard_rules() if loaded else Rules(), [target], Profile(ProfileKind.SCENARIO))
+    monitors = loaded.monitors() if loaded else {}
     selection = select_for(target, monitors, [])
     for found in selection.found:
         yield from _tried(found)

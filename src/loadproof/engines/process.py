@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from loadproof.engines.supervisor import FOLDER, HOLD
 from loadproof.errors import EngineError, Problem
+from loadproof.safety.guard import PROXY_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +51,7 @@ class Process:
         """
         given = dict(env)
         if hold is not None:
+            given = {name: value for name, value in given.items() if name.lower() not in PROXY_VARIABLES}
             given[HOLD], descriptor = hold.given()
             pass_fds = [*pass_fds, descriptor]
         own = [] if folder is None else [f"{FOLDER}{folder}"]

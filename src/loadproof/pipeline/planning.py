@@ -12,9 +12,9 @@ from loadproof.errors import ConfigError, Problem, RefusedError
 from loadproof.model import Plan, ProfileKind
 from loadproof.plan import build_plan, read_config
 from loadproof.plan.build import guard_rules
-from loadproof.safety.guard import admit
+from loadproof.safety.guard import PROXY_VARIABLES, Gate, admit
 from loadproof.safety.redact import Redactor, secrets_of
-from loadproof.safety.target import normalise_target, preflight
+from loadproof.safety.target import Refuses, normalise_target, preflight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,18 +61,29 @@ def plan_with(
         plan = replace(plan, profile=inspection.profile)
     for target in inspection.targets:
         normalise_target(target, found=True)
-    policy = admit(guard_rules(request, config), inspection.targets, plan.played_profile)
+    _refuse_proxies(plan)
+    doubts: list[Problem] = []
+    policy = admit(guard_rules(request, config), inspection.targets, plan.played_profile, doubts)
     if policy.allowed_production and plan.options.expect_workers is not None:
         message = (
             "refused: production is loaded from one machine only, where one brake holds the load at its cap"
         )
         raise RefusedError(Problem(message, "--allow-production", "leave out --expect-workers"))
     options = replace(
-        plan.options, targets=inspection.targets, guard=policy, advice=inspection.advice,
+        plan.options, targets=inspection.targets, guard=policy, advice=(*inspection.advice, *doubts),
         # Known from the scenario: shown, kept in the run file, and asked whether it is there.
         scenario_target=inspection.targets[0] if not plan.target and len(inspection.targets) == 1 else None,
     )  # fmt: skip
     return replace(plan, options=options, engine_options=inspection.options), engine
+
+
+def _refuse_proxies(plan: Plan) -> None:
+    """Raises RefusedError for a proxy that the scenario is given."""
+    named = [name for name, _ in plan.env if name.lower() in PROXY_VARIABLES]
+    if named:
+        message = f"refused: a proxy ({named[0]}) would hide from the target guard where the load goes"
+        hint = "leave it out: the load goes there directly, also where this shell has a proxy"
+        raise RefusedError(Problem(message, hint=hint))
 
 
 def _meanwhile(work: Callable[[], T], modules: Sequence[str]) -> T:
@@ -89,4 +100,12 @@ def _meanwhile(work: Callable[[], T], modules: Sequence[str]) -> T:
 def check_targets(plan: Plan) -> None:
     """Raises TargetError when a server that the load would go to does not answer at all."""
     for target in plan.options.targets:
-        preflight(target, _PREFLIGHT_TIMEOUT_S)
+        preflight(target, _PREFLIGHT_TIMEOUT_S, refuses=refuses_of(plan))
+
+
+def refuses_of(plan: Plan) -> Refuses:
+    """What the target guard says of an address and its name, for what Loadproof itself asks."""
+    if plan.options.guard is None:
+        return lambda _address, _host: ""
+    gate = Gate(plan.options.guard)
+    return lambda address, host: gate.refuses_name(host) or gate.refuses_address(address, host)

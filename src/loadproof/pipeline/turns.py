@@ -13,7 +13,7 @@ from loadproof.live.live import QuietView
 from loadproof.model import Outcome
 from loadproof.pipeline.comparing import Compared
 from loadproof.pipeline.driving import drive
-from loadproof.pipeline.planning import check_targets
+from loadproof.pipeline.planning import check_targets, refuses_of
 from loadproof.run.service import Service, answers
 from loadproof.units import format_count, format_duration
 
@@ -172,12 +172,13 @@ def _started(turn: Turn, folder: Path, name: str, side: str) -> Iterator[None]:
     if turn.start is None or turn.ready is None:
         yield
         return
-    if answers(turn.ready):
+    refuses = refuses_of(turn.plan)
+    if answers(turn.ready, refuses):
         hint = "stop what runs there: it would be measured instead of the service that is started"
         raise ConfigError(Problem(f"something answers already at {turn.ready}", hint=hint))
     folder.mkdir(parents=True, exist_ok=True)
     with Service(turn.start, folder / f"{name}.log", f"--{side}-start") as service:
-        service.wait_until_ready(turn.ready, turn.ready_timeout_s)
+        service.wait_until_ready(turn.ready, turn.ready_timeout_s, refuses)
         yield
 
 

@@ -11,18 +11,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-import httpx
-
 from loadproof.engines import supervisor
 from loadproof.errors import ConfigError, Problem, TargetError
 from loadproof.safety.redact import redact_text, redact_url
+from loadproof.safety.target import status_of
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from loadproof.safety.target import Refuses
+
 _STOP_S: Final = 10.0
 """How long a service may take to end after SIGINT, before it is killed."""
 _POLL_S: Final = 0.1
+_ANSWER_S: Final = 2.0
 _LAST_LINES: Final = 3
 _BROKEN: Final = 500
 """From this status on an answer means "not ready yet"."""
@@ -79,10 +81,12 @@ class Service:
             process.stdin.close()
             process.wait()
 
-    def wait_until_ready(self, url: str, timeout_s: float) -> None:
+    def wait_until_ready(
+        self, url: str, timeout_s: float, refuses: Refuses = lambda _address, _host: ""
+    ) -> None:
         """Return when `url` answers with a status below 500. Raises TargetError when that never happens."""
         deadline_s = time.monotonic() + timeout_s
-        while not answers(url):
+        while not answers(url, refuses):
             if self._process is None or self._process.poll() is not None:
                 raise TargetError(
                     Problem(f"the service ended before it was ready{self._said()}", self._where)
@@ -102,12 +106,10 @@ class Service:
         return ""
 
 
-def answers(url: str) -> bool:
-    """Whether anything answers there, with a status below 500."""
-    try:
-        return httpx.get(url, timeout=2.0).status_code < _BROKEN
-    except httpx.HTTPError:
-        return False
+def answers(url: str, refuses: Refuses = lambda _address, _host: "") -> bool:
+    """Whether anything answers there, with a status below 500. Raises RefusedError (see `preflight`)."""
+    status = status_of(url, _ANSWER_S, refuses)
+    return status is not None and status < _BROKEN
 
 
 def _order(process: subprocess.Popen[bytes], order: bytes) -> None:

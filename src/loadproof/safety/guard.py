@@ -8,6 +8,7 @@ itself reaches for (absolute URLs, redirects, names whose address changed).
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -36,7 +37,12 @@ PRODUCTION_USERS: Final = 10
 PRODUCTION_RATE_PER_S: Final = 10
 PRODUCTION_MOST_PER_S: Final = 100
 """Caps of a run that may load production: users, or arrivals per second; and requests in any second."""
-_PRODUCTION_NAMES: Final = frozenset({"production", "prod", "live"})
+_PRODUCTION_NAMES: Final = frozenset({"production", "prod", "prd", "live"})
+_TAKEN_BACK: Final = frozenset(
+    {"pre", "non", "not", "no", "test", "testing", "staging", "stage", "stg", "dev", "qa"}
+)
+PROXY_VARIABLES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy"})
+"""In small letters. A proxy would hide where the load goes, and be measured with it."""
 _RESOLVE_TIMEOUT_S: Final = 5.0
 _ALLOW_HINT: Final = "if it is yours to load, list it in loadproof.yaml: targets: [{host}]"
 
@@ -138,10 +144,13 @@ def read_rule(text: str) -> str:
     return key
 
 
-def admit(rules: Rules, targets: Sequence[str], profile: Profile) -> Policy:
+def admit(
+    rules: Rules, targets: Sequence[str], profile: Profile, doubts: list[Problem] | None = None
+) -> Policy:
     """Let the load go to `targets` (base URLs), or refuse; returns what holds during the run.
 
-    A host that does not resolve is left to the preflight, which says so.
+    A target that does not resolve is left to the preflight, which says so. A name of production that does not
+    is held by its name alone: `doubts` gets a word on it.
 
     Raises:
         RefusedError: with every target that may not be loaded, and how to allow it.
@@ -156,6 +165,8 @@ def admit(rules: Rules, targets: Sequence[str], profile: Profile) -> Policy:
     opened = [n for rule in rules.targets if (n := rule.network) is not None]
     opened += _networks(found[rule.text] for rule in listed)
     allowed = host_key(rules.allow_production) if rules.allow_production else ""
+    if doubts is not None:
+        doubts += [_unresolved(rule) for rule in named if not found[rule.text].addresses]
     problems, production = [], []
     for host in hosts:
         rule, why = _production_rule(found[host], rules, found)
@@ -167,6 +178,8 @@ def admit(rules: Rules, targets: Sequence[str], profile: Profile) -> Policy:
             rule.names(host) for rule in rules.targets
         ):
             problems.append(_unlisted_problem(host, found[host]))
+        elif sounds_like_production(host) and not _said_of(host, rules, found[host]):
+            problems.append(_asked(host))
     if problems:
         raise RefusedError(*problems)
     if allowed:
@@ -197,9 +210,36 @@ def _production_rule(target: Resolved, rules: Rules, found: dict[str, Resolved])
             return rule, f"its address {address} is that of '{rule.text}', listed under production"
         if other and other.names & target.names:
             return rule, f"it is another name of '{rule.text}', listed under production"
-    if rules.environment.lower() in _PRODUCTION_NAMES and not _only_local(target):
+    if sounds_like_production(rules.environment) and not _only_local(target):
         return Rule(rules.environment), f"the plan's environment is {rules.environment}"
     return None, ""
+
+
+def sounds_like_production(name: str) -> bool:
+    """Whether a host or an environment is called so: prod, prd, live, production as a word of its own.
+
+    Not where another word takes it back: pre-prod, non-prod, prod-test.
+    """
+    labels = (set(re.split(r"[^a-z]+", label)) for label in name.lower().split("."))
+    return any(words & _PRODUCTION_NAMES and not words & _TAKEN_BACK for words in labels)
+
+
+def _said_of(host: str, rules: Rules, target: Resolved) -> bool:
+    """Whether somebody has listed its very name, or it is this machine."""
+    here = bool(target.addresses) and all(address.is_loopback for address in target.addresses)
+    return here or any(host_key(rule.text) == host for rule in rules.targets)
+
+
+def _asked(host: str) -> Problem:
+    message = f"refused: '{host}' sounds like production; is it?"
+    hint = f"if it is a test environment, say so: targets: [{host}]; if it is not, list it under production:"
+    return Problem(message, "", hint)
+
+
+def _unresolved(rule: Rule) -> Problem:
+    message = f"'{rule.text}', listed under production, does not resolve here: it is held by its name alone"
+    hint = "write its addresses or its network beside it, so that no other name leads there"
+    return Problem(message, rule.where, hint)
 
 
 def _only_local(target: Resolved) -> bool:

@@ -1,7 +1,7 @@
 """The target: a base URL that is sound, and a service behind it that answers, both known before any load.
 
-A guard that refuses targets by name or address belongs between the two steps: after `normalise_target`
-has said which host it is, before `preflight` sends the first byte.
+Each address is shown to the target guard before it is connected to, and is connected to as it was shown: no
+second look-up lies between.
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit
 
-from loadproof.errors import ConfigError, Problem, TargetError
+from loadproof.errors import ConfigError, Problem, RefusedError, TargetError
 from loadproof.safety.redact import redact_url
 from loadproof.units import format_duration
 from loadproof.version import __version__
 
 DEFAULT_TIMEOUT_S: Final = 5.0
+Refuses = Callable[[str, str], str]
 _PORTS: Final = {"http": 80, "https": 443}
 CONNECT_ONLY: Final = "tcp"
 """The scheme of an address that speaks another protocol: it is at most connected to."""
 # Long enough for "HTTP/1.1 200", short enough that a server which never ends its line cannot hold us.
 _STATUS_LINE_BYTES: Final = 64
-_PATH_SAFE: Final = "/%:@!$&'()*+,;=~"
+_PATH_SAFE: Final = "/%:@!$&'()*+,;=~?"
 _HOST = re.compile(r"[^\s/?#@:\[\]%!$&'()*+,;=`{}|^]+")
 
 _Info = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
@@ -81,42 +83,79 @@ def normalise_target(url: str, where: str = "", *, found: bool = False) -> str:
         raise ConfigError(Problem(message, where, error.hint)) from None
 
 
-def preflight(url: str, timeout_s: float = DEFAULT_TIMEOUT_S, *, verify_tls: bool = True) -> None:
+def preflight(
+    url: str,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    *,
+    verify_tls: bool = True,
+    refuses: Refuses = lambda _address, _host: "",
+) -> None:
     """Ask the target for one plain page; any HTTP status will do, and no redirect is followed.
 
+    `refuses`: why an address may not be connected to under a name; "" where it may.
+
     Raises:
+        RefusedError: one of its addresses may not be loaded; nothing was sent.
         TargetError: it does not resolve, refuses, does not answer within `timeout_s` seconds altogether,
             fails in TLS, or answers something else than HTTP. One line, and a hint.
         ConfigError: the URL is not one (see `normalise_target`).
     """
-    parts = urlsplit(normalise_target(url, found=True))
-    service = _Service(
-        scheme=parts.scheme,
-        host=parts.hostname or "",
-        port=parts.port or _PORTS.get(parts.scheme, 0),
-        path=parts.path or "/",
-        deadline_s=time.monotonic() + timeout_s,
-    )
+    service = _service(normalise_target(url, found=True), timeout_s)
     try:
-        with contextlib.closing(_connect(service, _resolve(service))) as plain:
-            if service.scheme == CONNECT_ONLY:
-                return
-            if service.scheme == "http":
-                head = _ask(plain, service)
-            else:
-                with contextlib.closing(_encrypt(plain, service, verify_tls)) as secure:
-                    head = _ask(secure, service)
+        head = _first_bytes(service, verify_tls, refuses)
     except TimeoutError:
         raise _unreachable(
             f"the target {service} does not answer within {format_duration(timeout_s)}",
             "is it overloaded, or does a firewall drop the packets?",
         ) from None
+    if head is None:
+        return
     if not head:
         raise _unreachable(f"the target {service} closes the connection without an answer")
     if not head.startswith(b"HTTP/"):
         tls = service.scheme == "http" and head[:1] in {b"\x15", b"\x16"}
         hint = "it seems to speak TLS: write https://" if tls else "is this the right port?"
         raise _unreachable(f"the target {service} answers, but not in HTTP", hint)
+
+
+def status_of(url: str, timeout_s: float, refuses: Refuses) -> int | None:
+    """The status that a page answers with, without a redirect followed; None when nothing answers in HTTP.
+
+    Raises RefusedError as `preflight` does.
+    """
+    service = _service(url, timeout_s)
+    try:
+        head = _first_bytes(service, True, refuses) or b""
+    except (TargetError, TimeoutError):
+        return None
+    found = re.match(rb"HTTP/\S+ (\d{3})", head)
+    return int(found[1]) if found else None
+
+
+def _service(url: str, timeout_s: float) -> _Service:
+    parts = urlsplit(url)
+    return _Service(
+        scheme=parts.scheme,
+        host=parts.hostname or "",
+        port=parts.port or _PORTS.get(parts.scheme, 0),
+        path=parts._replace(scheme="", netloc="", fragment="", path=parts.path or "/").geturl(),
+        deadline_s=time.monotonic() + timeout_s,
+    )
+
+
+def _first_bytes(service: _Service, verify_tls: bool, refuses: Refuses) -> bytes | None:
+    """Of the answer to a plain GET; None for what is only connected to. Raises TimeoutError and more."""
+    infos = _resolve(service)
+    problems = [why for info in infos if (why := refuses(str(info[4][0]), service.host))]
+    if problems:
+        raise RefusedError(*(Problem(f"refused: {why}") for why in dict.fromkeys(problems)))
+    with contextlib.closing(_connect(service, infos)) as plain:
+        if service.scheme == CONNECT_ONLY:
+            return None
+        if service.scheme == "http":
+            return _ask(plain, service)
+        with contextlib.closing(_encrypt(plain, service, verify_tls)) as secure:
+            return _ask(secure, service)
 
 
 def _normal(text: str, schemes: tuple[str, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -12,7 +13,7 @@ import typer
 
 from loadproof.cli import comparing as c
 from loadproof.cli import options as o
-from loadproof.cli.output import Outputs, with_outputs
+from loadproof.cli.output import Outputs, waiting, with_outputs
 from loadproof.cli.scenario import with_request
 from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.pipeline.comparing import comparison_settings
@@ -71,7 +72,8 @@ def command(
     place = folder or _new_folder(name)
     try:
         tell = (lambda _text: None) if quiet else typer.echo
-        compared = take_turns(turns, rounds, settings, place, tell)
+        shown = nullcontext if quiet else waiting
+        compared = take_turns(turns, rounds, settings, place, tell, shown)
     except InterruptedTurnError:
         typer.echo(f"interrupted: no verdict; the runs are in {place}", err=True)
         return int(ExitCode.INTERRUPTED)

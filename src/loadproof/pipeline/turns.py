@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from loadproof.analysis.compare.compare import Settings
     from loadproof.analysis.compare.comparison import Comparison
     from loadproof.model import Plan
+    from loadproof.pipeline.driving import Waiting
 
 ORDER: Final = ("base", "head", "head", "base")
 """One round: a drift of the environment adds as much to one side as to the other."""
@@ -55,12 +56,18 @@ class Turn:
 
 
 def take_turns(
-    turns: dict[str, Turn], rounds: int, settings: Settings, folder: Path, tell: Callable[[str], None]
+    turns: dict[str, Turn],
+    rounds: int,
+    settings: Settings,
+    folder: Path,
+    tell: Callable[[str], None],
+    waiting: Waiting = contextlib.nullcontext,
 ) -> Compared:
     """Rounds until a look settles it, more cannot, or `rounds` are over; all run files are in `folder`.
 
     One run of base goes before: it warms what both sides share, shows what runs of this length cannot tell,
-    and counts for nothing. A run that is not sound is made again. `tell` hears of each run.
+    and counts for nothing. A run that is not sound is made again. `tell` hears of each run, `waiting` shows
+    which one goes on.
 
     Raises:
         ConfigError: a command cannot be read, or something answers before it is started.
@@ -80,14 +87,16 @@ def take_turns(
     levels = look_levels(look_rounds(rounds), settings.alpha)
     runs: dict[str, list[MeasuredRun]] = {"base": [], "head": []}
     notes = []
-    warm = _drive_once(turns["base"], folder, "00-warm-up", "base")
+    with waiting("warm-up: base"):
+        warm = _drive_once(turns["base"], folder, "00-warm-up", "base")
     tell(f"warm-up: base {_told(warm)}")
     for said in cannot_tell(warm):
         tell(f"  {said}")
     unsound = 0
     for number in range(1, rounds + 1):
         for position, side in enumerate(ORDER, start=4 * number - 3):
-            run = _sound_run(turns[side], folder, f"{position:02}-{side}", side, tell)
+            with waiting(f"round {number} of {rounds}: {side}"):
+                run = _sound_run(turns[side], folder, f"{position:02}-{side}", side, tell)
             runs[side].append(run)
             unsound = unsound + 1 if run.invalid else 0
             tell(f"round {number} of {rounds}: {side} {_told(run)}")

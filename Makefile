@@ -10,13 +10,14 @@ REAL := $(BIN)/pytest -n 2 --dist loadfile -m real
 ALONE := $(BIN)/pytest -m real --last-failed --last-failed-no-failures none
 
 .DEFAULT_GOAL := help
-.PHONY: help canary demo test check picture lint types imports accuracy bench soaks services validity clean
+.PHONY: help canary demo test check picture flags lint types imports accuracy bench soaks services validity clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
 	@echo "make test    run the pure tests, on all cores: a few minutes"
 	@echo "make check   what CI runs: lint, types, imports, all tests with real servers and loads, docs"
 	@echo "make picture  draw docs/architecture.svg from the imports"
+	@echo "make flags    docs/command-lines.md from what Locust and k6 print for --help"
 	@echo "make canary  the Locust contract against the oldest, the newest and the next Locust"
 	@echo "make accuracy  how often the analyses are right, on many replicates; takes long"
 	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
@@ -49,6 +50,9 @@ check: $(VENV)/installed lint types imports
 
 picture: $(VENV)/installed
 	$(BIN)/python docs/architecture.py
+
+flags: $(VENV)/installed
+	$(BIN)/python docs/command_lines.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

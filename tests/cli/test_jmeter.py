@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.cli.app import run_app
-from loadproof.cli.scenario import with_long_options
+from loadproof.cli.engine_words import with_long_options
 from loadproof.runfile.reader import read_run
 from loadproof.scaffold.folder import look_into
 from tests.engines.jmeter.conftest import PLANS, newest

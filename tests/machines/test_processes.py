@@ -28,7 +28,7 @@ class U(HttpUser):
 def facts(wait_s: float = 0.0, *, fast: bool = False, **changes: Any) -> dict[str, Any]:
     """What the inspecting child finds, when nothing is special."""
     paces = [{"weight": 1.0, "wait_s": wait_s, "fast": fast}]
-    plain = {"processes": None, "master": False, "headless": True, "master_bind": ["*", 5557], "paces": paces}
+    plain = {"processes": None, "roles": [], "headless": True, "master_bind": ["*", 5557], "paces": paces}
     return {**plain, **changes}
 
 

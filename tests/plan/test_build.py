@@ -209,7 +209,7 @@ def test_the_load(
 WRONG: list[tuple[str | None, dict[str, Any], str, str]] = [
     (None, {}, "", "which scenario?"),
     ("lod", {}, "", "the scenario '{folder}/lod': no such file"),
-    (".", {}, "", "the scenario '{folder}': is a folder, not a scenario"),
+    ("k6", {}, "", "the scenario '{folder}/k6': is a folder without a locustfile"),
     ("a" * 5000, {}, "", "the scenario cannot be read: File name too long"),
     ("x.txt", {}, "", "'{folder}/x.txt' does not say by its ending which engine runs it"),
     ("a.py", {"target": "localhost"}, "--target", "the target 'localhost' has no scheme"),
@@ -254,6 +254,7 @@ def test_what_makes_no_plan_is_told(
 ) -> None:
     """One problem each, with where it was written."""
     (folder / "x.txt").write_text("")
+    (folder / "k6").mkdir()
     assert _problems(folder, scenario, **given) == [(where, message.replace("{folder}", str(folder)))]
 
 

@@ -25,7 +25,11 @@ _NO_WORDS: Final = "NoArgsIsHelpError"
 
 COMPLETE: Final = "_LOADPROOF_COMPLETE"
 """The variable by which a shell's completion asks for the words that fit."""
-PASS_THROUGH: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
+PASS_THROUGH: Final = {
+    "ignore_unknown_options": True,
+    "allow_extra_args": True,
+    "help_option_names": ["--help", "-h"],
+}
 """Options that are not Loadproof's own go to the engine as they are."""
 
 
@@ -194,9 +198,9 @@ def run_app(argv: list[str] | None = None) -> int:
     called = next((word for word in words if not word.startswith("-")), "")
     try:
         if called in VERBS and VERBS[called].passes:
-            from loadproof.cli.scenario import with_long_options
+            from loadproof.cli.engine_words import with_engine_words
 
-            words = with_long_options(words)
+            words = with_engine_words(words)
         if COMPLETE in os.environ:
             from typer._completion_classes import completion_init
 

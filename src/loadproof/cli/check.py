@@ -8,7 +8,7 @@ import typer
 
 from loadproof.cli.scenario import with_request
 from loadproof.errors import ExitCode
-from loadproof.pipeline.planning import plan_and_engine
+from loadproof.pipeline.planning import plan_and_engine, shown
 from loadproof.plan import PlanRequest
 from loadproof.plan.options import ANY_INTERFACE
 from loadproof.safety.redact import redact_text, redact_url
@@ -29,7 +29,12 @@ def command(
     ] = False,
 ) -> int:
     """Check a scenario, its requirements and loadproof.yaml; sends nothing."""
+    code = shown(request)
+    if code is not None:
+        return code
     plan, _ = plan_and_engine(request)
+    if plan.options.scenario_found:
+        typer.echo(f"note          {plan.options.scenario_found}")
     for line in describe(plan):
         typer.echo(line)
     advice = plan.options.advice
@@ -49,8 +54,10 @@ def advice_lines(advice: Sequence[Problem]) -> list[str]:
     return lines
 
 
-def mention_advice(plan: Plan) -> None:
-    """That there is advice, in one line on stderr: it is no part of a verdict."""
+def mention(plan: Plan) -> None:
+    """Which scenario was taken where none was named, and that there is advice: on stderr, a line each."""
+    if plan.options.scenario_found:
+        typer.echo(f"loadproof: {plan.options.scenario_found}", err=True)
     number = len(plan.options.advice)
     if number:
         things = "1 thing makes" if number == 1 else f"{number} things make"
@@ -63,8 +70,13 @@ def describe(plan: Plan) -> list[str]:
     """What the plan would do, a line each."""
     targets = [redact_url(target) for target in plan.options.targets]
     gates = plan.engine_options.gates
+    files = (
+        f"{plan.scenario}, {len(plan.further)} more"
+        if len(plan.further) > 3
+        else ", ".join(map(str, plan.files))
+    )
     lines = [
-        f"scenario      {plan.scenario} ({plan.engine})",
+        f"scenario      {files} ({plan.engine})",
         f"target        {', '.join(targets) or 'known only to the scenario'}",
         *_service(plan, targets),
         f"load          {_load(plan)}",

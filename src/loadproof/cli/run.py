@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from loadproof.cli import options as o
-from loadproof.cli.check import mention_advice
+from loadproof.cli.check import mention
 from loadproof.cli.output import Outputs, finish, say_unwritten, waiting, with_outputs
 from loadproof.cli.scenario import with_request
 from loadproof.cli.streams import live_console
 from loadproof.live.live import QuietView, View, run_view
 from loadproof.model import Slice
+from loadproof.pipeline.planning import shown
 from loadproof.pipeline.running import run
 from loadproof.plan import RunRequest
 from loadproof.plan.expressions import stated_by_thresholds
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 @with_outputs
 def command(request: RunRequest, quiet: o.Quiet = False, *, outputs: Outputs) -> int:
     """Drive a scenario against a service and answer with a verdict."""
+    code = shown(request)
+    if code is not None:
+        return code
     screen = Screen(quiet=quiet)
     report = run(request, screen, draw=True)
     return finish(report, outputs, complete=not screen.failed, keep_page=True)
@@ -50,7 +54,7 @@ class Screen:
     def planned(self, plan: Plan) -> None:
         """Say that there is advice."""
         if not self.quiet:
-            mention_advice(plan)
+            mention(plan)
 
     def warning(self, text: str) -> None:
         """Say it."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
+from loadproof.cli.engine_words import ENGINE_CONFIG
 from loadproof.engines import SUFFIXES
 from loadproof.errors import ConfigError, EngineError, LoadproofError, Problem
 from loadproof.plan import PlanRequest
@@ -33,8 +34,12 @@ _Scenario = Annotated[
     ),
 ]
 _Locustfile = Annotated[
-    Path | None,
-    typer.Option("--locustfile", "-f", help="The scenario, as Locust's own command line takes it."),
+    list[str] | None,
+    typer.Option(
+        "--locustfile",
+        "-f",
+        help="The scenario, as Locust's own command line takes it: a file, several with commas, or a folder.",
+    ),
 ]
 
 
@@ -71,8 +76,9 @@ def with_request(
         own = inspect.signature(verb, eval_str=True)
 
         @functools.wraps(verb)
-        def command(arguments: list[str] | None, locustfile: Path | None, **values: object) -> int:
-            scenario, engine_args = split_arguments(arguments or [], locustfile)
+        def command(arguments: list[str] | None, locustfile: list[str] | None, **values: object) -> int:
+            scenario, engine_args = split_arguments(arguments or [], locustfile or ())
+            engine_args = tuple(word.replace(f"{ENGINE_CONFIG}=", "--config=", 1) for word in engine_args)
             read = {name: values.pop(name) for name in names}
             given = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
             request = kind(scenario, engine_args=engine_args, **given)  # type: ignore[arg-type]
@@ -131,47 +137,20 @@ def options_of(kind: type, hidden: Container[str] = ()) -> Iterator[inspect.Para
         )
 
 
-_JMETER_LONG: Final = {"-J": "--jmeterproperty", "-D": "--systemproperty", "-G": "--globalproperty"}
-_PROPERTY_FILE: Final = "-q"
-
-
-def with_long_options(argv: Sequence[str]) -> list[str]:
-    """The command line with JMeter's `-Jname=value` in its long form.
-
-    One letter with its value behind it would be read as several of Loadproof's own: -J, -u with "sers=10".
-    `-q` is Loadproof's for quiet; in front of a file, beside a JMeter plan, it is JMeter's.
-    """
-    words = list(argv)
-    plan = any(word.endswith(".jmx") for word in words)
-    found: list[str] = []
-    for index, word in enumerate(words):
-        long = _JMETER_LONG.get(word[:2])
-        following = words[index + 1] if index + 1 < len(words) else ""
-        if long is not None and len(word) > 2:
-            found.append(f"{long}={word[2:]}")
-        elif long is not None:
-            found.append(long)
-        elif word == _PROPERTY_FILE and plan and following and following != "-" and Path(following).is_file():
-            own = following.endswith(".jmx")
-            found.append(word if own else "--addprop")
-        else:
-            found.append(word)
-    return found
-
-
-def split_arguments(arguments: Sequence[str], locustfile: Path | None) -> tuple[str | None, tuple[str, ...]]:
+def split_arguments(
+    arguments: Sequence[str], locustfiles: Sequence[str] = ()
+) -> tuple[str | None, tuple[str, ...]]:
     """The scenario and what is the engine's, from the words that are not Loadproof's own options.
 
-    Raises ConfigError when there is no scenario among them.
+    Several locustfiles are joined by commas, as Locust itself takes them. None: no scenario is among them.
     """
-    if locustfile is not None:
-        return str(locustfile), tuple(arguments)
+    if locustfiles:
+        return ",".join(locustfiles), tuple(arguments)
     rest = list(arguments)
-    for index, word in enumerate(rest):
-        if (index == 0 and not word.startswith("-")) or Path(word).suffix in SUFFIXES:
-            del rest[index]
-            return word, tuple(rest)
-    if rest:
-        hint = f"give a scenario's file or the name of a test, as in: locustfile.py {' '.join(rest)}"
-        raise ConfigError(Problem(f"there is no scenario among: {' '.join(rest)}", hint=hint))
-    return None, ()
+    files = [word for word in rest if Path(word).suffix in SUFFIXES and not word.startswith("-")]
+    if files:
+        together = files if all(Path(word).suffix == Path(files[0]).suffix for word in files) else files[:1]
+        return ",".join(together), tuple(word for word in rest if word not in together)
+    if rest and not rest[0].startswith("-"):
+        return rest[0], tuple(rest[1:])
+    return None, tuple(rest)

@@ -12,6 +12,7 @@ import typer
 
 from loadproof.cli.scenario import split_arguments
 from loadproof.errors import ConfigError, Problem
+from loadproof.plan.chosen import scenario_files
 from loadproof.plan.options import parse_address, parse_env
 from loadproof.units import parse_duration
 
@@ -35,7 +36,7 @@ def command(
         ),
     ] = None,
     locustfile: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Option("--locustfile", "-f", help="The scenario, as Locust's own command line takes it."),
     ] = None,
     env: Annotated[
@@ -47,12 +48,12 @@ def command(
     from loadproof.engines.locust.machines.worker import LocustWorker, WorkerRequest
 
     host, port = parse_address(master, "--master")
-    scenario, engine_args = _scenario(arguments or [], locustfile)
+    files, engine_args = _scenario(arguments or [], locustfile or [])
     _check_resolves(host)
     request = WorkerRequest(
         master_host=host,
         master_port=port,
-        scenario=scenario,
+        files=files,
         wait_s=_seconds(wait),
         engine_args=engine_args,
         env=tuple(parse_env(env or ()).items()),
@@ -67,20 +68,16 @@ async def _work(worker: LocustWorker) -> int:
     return int(await worker.run())
 
 
-def _scenario(arguments: list[str], locustfile: Path | None) -> tuple[Path | None, tuple[str, ...]]:
-    """The locustfile, if one is given, and what is Locust's."""
-    has_file = locustfile is not None or any(Path(word).suffix for word in arguments)
-    named = bool(arguments) and not arguments[0].startswith("-")
-    if not has_file and not named:
-        return None, tuple(arguments)
-    text, engine_args = split_arguments(arguments, locustfile)
-    scenario = Path(text or "")
-    if scenario.suffix != ".py":
-        hint = "only locustfiles (.py) are spread over machines; without one the master sends its own"
-        raise ConfigError(Problem(f"'{scenario}' is no locustfile", hint=hint))
-    if not scenario.is_file():
-        raise ConfigError(Problem(f"the scenario '{scenario}': no such file"))
-    return scenario, engine_args
+def _scenario(arguments: list[str], locustfiles: list[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The locustfiles, if any are given, and what is Locust's."""
+    text, engine_args = split_arguments(arguments, locustfiles)
+    if text is None:
+        return (), engine_args
+    for word in text.split(","):
+        if Path(word).suffix not in {"", ".py"}:
+            hint = "only locustfiles (.py) are spread over machines; without one the master sends its own"
+            raise ConfigError(Problem(f"'{word}' is no locustfile", hint=hint))
+    return tuple(scenario_files(Path(), text, "")), engine_args
 
 
 def _check_resolves(host: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from loadproof.engines.jmeter.options import JmeterOptions
 from loadproof.engines.k6.options import K6Options
@@ -12,6 +12,9 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.model import EngineTraits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from loadproof.model import Event, Inspection, Outcome, Plan, Reading, Slice
 
 
@@ -70,6 +73,8 @@ TRAITS: dict[str, EngineTraits] = {
         workers=True,
         sessions=("loadproof", "locust"),
         options=LocustOptions,
+        several=True,
+        shows=frozenset({"-l", "--list", "--show-task-ratio", "--show-task-ratio-json", "-V", "--version"}),
     ),
     "k6": EngineTraits((".js", ".ts", ".tar"), own_flags=("--vus", "--duration"), options=K6Options),
     "jmeter": EngineTraits((".jmx",), options=JmeterOptions),
@@ -89,11 +94,34 @@ def session_of(plan: Plan) -> str | None:
     return plan.options.session or next(iter(traits.sessions), None)
 
 
+_SHOW: dict[str, str] = {"locust": "loadproof.engines.locust.showing:show"}
+"""What an engine prints instead of driving a load, where its traits have flags for that."""
+
+_DEFAULT_SCENARIO = "loadproof.engines.locust.default_file:default_locustfile"
+"""The one engine whose command line needs no file."""
+
+
+def show(plan: Plan) -> int:
+    """Let the engine print what one of its own flags asks for; returns its exit code. Sends nothing."""
+    code: int = _found(_SHOW[plan.engine])(plan)
+    return code
+
+
+def default_scenario(folder: Path, arguments: Sequence[str]) -> tuple[str, str] | None:
+    """The scenario that is meant where none is named, and why; None for none. Raises ConfigError."""
+    found: tuple[str, str] | None = _found(_DEFAULT_SCENARIO)(folder, arguments)
+    return found
+
+
 def load_engine(name: str) -> Engine:
     """A fresh engine of that name. Raises ConfigError for an unknown one."""
     if name not in ENGINES:
         known = ", ".join(sorted(ENGINES))
         raise ConfigError(Problem(f"unknown engine '{name}'", hint=f"engines are: {known}"))
-    module, _, attribute = ENGINES[name].partition(":")
-    engine: Engine = getattr(import_module(module), attribute)()
+    engine: Engine = _found(ENGINES[name])()
     return engine
+
+
+def _found(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)

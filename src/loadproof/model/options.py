@@ -90,6 +90,8 @@ class RunOptions:
     """What makes the load unlike that of real users."""
     capacity: CapacityGoal | None = None
     """What a search looks for."""
+    scenario_found: str = ""
+    """Which scenario was taken, and why, where none was named."""
 
     @property
     def first_target(self) -> str | None:

@@ -210,6 +210,13 @@ class Plan:
     monitors: dict[str, Any] = field(default_factory=dict)
     """What to watch beside what is found by itself (see plan/watching.py), after validation."""
     consistency: tuple[ConsistencyCheck, ...] = ()
+    further: tuple[Path, ...] = ()
+    """Files that are played together with `scenario`, where an engine takes several."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files of the scenario."""
+        return (self.scenario, *self.further)
 
     @property
     def rehearsal(self) -> bool:
@@ -239,6 +246,10 @@ class EngineTraits:
     """Its HTTP clients, the default first, where there is a choice."""
     options: type[EngineOptions] = EngineOptions
     """What it decides before a run."""
+    several: bool = False
+    """Whether it plays several files as one scenario."""
+    shows: frozenset[str] = frozenset()
+    """Flags of its own command line that make it say something and end, without a load."""
 
 
 @dataclass(frozen=True, slots=True)

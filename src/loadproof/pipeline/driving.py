@@ -198,8 +198,8 @@ def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float
         "plan": plan_to_json(plan),
         "versions": {"loadproof": __version__, **engine.versions()},
         "host": host_facts(),
-        "scenario_sha256": scenario_sha256(plan.scenario),
-        "scenario_fingerprint": scenario_fingerprint(plan.scenario, dict(plan.env)),
+        "scenario_sha256": scenario_sha256(*plan.files),
+        "scenario_fingerprint": scenario_fingerprint(plan.scenario, dict(plan.env), plan.further),
         "git": git_facts(plan.scenario.resolve().parent),
         "monitors": [
             {"name": watch.name, "kind": watch.kind, "settings": clean_settings(watch.settings)}

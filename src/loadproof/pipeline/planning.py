@@ -7,10 +7,10 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
-from loadproof.engines import TRAITS, Engine, load_engine
+from loadproof.engines import TRAITS, Engine, default_scenario, load_engine, show
 from loadproof.errors import ConfigError, Problem, RefusedError
 from loadproof.model import Plan, ProfileKind
-from loadproof.plan import build_plan, read_config
+from loadproof.plan import PlanRequest, build_plan, read_config
 from loadproof.plan.build import guard_rules
 from loadproof.safety.guard import PROXY_VARIABLES, Gate, admit
 from loadproof.safety.redact import Redactor, secrets_of
@@ -19,10 +19,10 @@ from loadproof.safety.target import Refuses, normalise_target, preflight
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from loadproof.plan import PlanRequest
     from loadproof.plan.config import LoadedConfig
 
 T = TypeVar("T")
+R = TypeVar("R", bound=PlanRequest)
 _PREFLIGHT_TIMEOUT_S = 5.0
 _NEEDED_LATER = (
     "loadproof.pipeline.driving",
@@ -31,6 +31,41 @@ _NEEDED_LATER = (
     "loadproof.reports.terminal",
 )
 """Slow to import: numpy, scipy, psutil, SQLite."""
+
+
+def shown(request: PlanRequest) -> int | None:
+    """The exit code of what an engine's own flag prints instead of a load (Locust's --list); None without.
+
+    Raises ConfigError, as for a run.
+    """
+    flags = {word.partition("=")[0] for word in request.engine_args}
+    if not any(flags & traits.shows for traits in TRAITS.values()):
+        return None
+    config = read_config(request)
+    request, _ = with_scenario(request, config)
+    plan = build_plan(request, TRAITS, config)
+    return show(plan) if flags & TRAITS[plan.engine].shows else None
+
+
+def with_scenario(request: R, config: LoadedConfig | None) -> tuple[R, str]:
+    """The request with the scenario that is meant where none is named, and a sentence that says so.
+
+    As Locust has it: a locustfile that its variable or configuration names, or ./locustfile.py. A word that
+    can only be a user class is one. Tests of loadproof.yaml come first. Raises ConfigError.
+    """
+    wanted = "" if request.scenario is None else str(request.scenario)
+    if config is not None and config.config.tests:
+        return request, ""
+    if wanted and (not wanted.isidentifier() or (request.folder / wanted).exists()):
+        return request, ""
+    if config is not None and wanted in config.config.scenarios:
+        return request, ""
+    found = default_scenario(request.folder, request.engine_args)
+    if found is None:
+        return request, ""
+    file, why = found
+    words = (wanted, *request.engine_args) if wanted else tuple(request.engine_args)
+    return replace(request, scenario=file, engine_args=words), f"no scenario was named: {file} ({why})"
 
 
 def plan_and_engine(request: PlanRequest) -> tuple[Plan, Engine]:
@@ -51,7 +86,10 @@ def plan_with(
     `ahead`: a load follows; what it and its judgement import is imported while the engine's process looks at
     the scenario, and the load begins that much sooner.
     """
+    request, said = with_scenario(request, config)
     plan = build_plan(request, TRAITS, config)
+    if said:
+        plan = replace(plan, options=replace(plan.options, scenario_found=said))
     engine = load_engine(plan.engine)
     inspection = _meanwhile(lambda: engine.inspect(plan), _NEEDED_LATER if ahead else ())
     if inspection.problems:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import EngineTraits, Plan, Profile, ProfileKind, RunOptions, Stage
+from loadproof.plan.chosen import Chosen, choose
 from loadproof.plan.config import LoadedConfig, find_config
-from loadproof.plan.document import did_you_mean, near_files
+from loadproof.plan.document import did_you_mean
 from loadproof.plan.options import (
     bind_address,
     check_arrivals,
@@ -31,7 +31,7 @@ from loadproof.plan.profiles import (
     profile_from_locust_flags,
 )
 from loadproof.plan.requirements import read_given
-from loadproof.plan.schema import MAX_USERS, CapacityConfig, ScenarioConfig, TestConfig, check_name
+from loadproof.plan.schema import MAX_USERS, CapacityConfig, TestConfig, check_name
 from loadproof.safety.guard import Rules
 from loadproof.safety.target import normalise_target
 from loadproof.units import parse_duration
@@ -41,17 +41,6 @@ if TYPE_CHECKING:
 
     from loadproof.model import Requirement
     from loadproof.plan.request import PlanRequest
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """What the positional argument turned out to be."""
-
-    file: Path
-    name: str
-    scenario: ScenarioConfig
-    test: TestConfig = field(default_factory=lambda: TestConfig.model_validate({}))
-    test_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +97,9 @@ def build_plan(
         ConfigError: with every problem of the request, loadproof.yaml and the requirement files.
     """
     problems = _Problems()
-    chosen: _Chosen | None = None
+    chosen: Chosen | None = None
     with problems.collected():
-        chosen = _choose(request, config)
+        chosen = choose(request, config)
     _check_numbers(request, problems)
     env: dict[str, str] = {}
     with problems.collected():
@@ -123,6 +112,9 @@ def build_plan(
         requirements = _requirements(request, config, chosen)
     engine = _engine(request, chosen, engines, problems)
     traits = engines.get(engine, EngineTraits())
+    if chosen is not None and chosen.further and not traits.several:
+        hint = "give one of them; each of several can be a test of its own in loadproof.yaml"
+        problems.append(Problem(f"{engine or 'an engine'} plays one file, and here are several", hint=hint))
     test = chosen.test if chosen else TestConfig.model_validate({})
     options = RunOptions(
         expect_workers=request.expect_workers,
@@ -159,6 +151,7 @@ def build_plan(
     return Plan(
         name=request.name or chosen.name,
         scenario=chosen.file,
+        further=chosen.further,
         engine=engine,
         target=target,
         profile=profile,
@@ -186,57 +179,13 @@ def capacity_config(
     request: PlanRequest, config: LoadedConfig | None
 ) -> tuple[CapacityConfig, Callable[[str], str]]:
     """The `capacity` of the test that is named, and the file:line of each of its keys. Raises ConfigError."""
-    chosen = _choose(request, config)
+    chosen = choose(request, config)
     name = chosen.test_name or ""
 
     def where(key: str) -> str:
         return config.where("tests", name, "capacity", key) if config else ""
 
     return chosen.test.capacity, where
-
-
-def _choose(request: PlanRequest, config: LoadedConfig | None) -> _Chosen:
-    tests = config.config.tests if config else {}
-    scenarios = config.config.scenarios if config else {}
-    wanted = None if request.scenario is None else str(request.scenario)
-    if wanted is None and len(tests) == 1:
-        wanted = next(iter(tests))
-    if wanted is None:
-        hint = (
-            f"tests are: {', '.join(tests)}" if tests else "give a locustfile, a k6 script or a JMeter plan"
-        )
-        raise ConfigError(Problem("which scenario?", hint=hint))
-    if config is not None and wanted in tests:
-        test = tests[wanted]
-        named = test.scenario or next(iter(scenarios))
-        file = _existing(config.path.parent / scenarios[named].file, config.where("scenarios", named, "file"))
-        return _Chosen(file, wanted, scenarios[named], test, wanted)
-    if config is not None and wanted in scenarios:
-        file = _existing(
-            config.path.parent / scenarios[wanted].file, config.where("scenarios", wanted, "file")
-        )
-        return _Chosen(file, wanted, scenarios[wanted])
-    file = _existing(request.folder / wanted, "", (*tests, *scenarios))
-    return _Chosen(file, _safe_name(file.stem), ScenarioConfig(file=wanted, engine=None, session=None))
-
-
-def _existing(file: Path, where: str, names: tuple[str, ...] = ()) -> Path:
-    """The file. Raises ConfigError, with files and names that are like it, when there is none."""
-    try:
-        if file.is_file():
-            return file
-        message = "is a folder, not a scenario" if file.is_dir() else "no such file"
-    except OSError as error:
-        raise ConfigError(Problem(f"the scenario cannot be read: {error.strerror}", where)) from None
-    near = did_you_mean(file.name, names) if names else ""
-    hint = near if near.startswith("did you mean") else near_files(file) or near
-    raise ConfigError(Problem(f"the scenario '{file}': {message}", where, hint))
-
-
-def _safe_name(stem: str) -> str:
-    """A file's name as a run's name: it becomes part of the run file's name."""
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:100]
-    return safe or "run"
 
 
 def _check_numbers(request: PlanRequest, problems: _Problems) -> None:
@@ -257,7 +206,7 @@ def _check_numbers(request: PlanRequest, problems: _Problems) -> None:
             problems.append(Problem(message, "--name", hint))
 
 
-def _target(request: PlanRequest, config: LoadedConfig | None, chosen: _Chosen | None) -> str | None:
+def _target(request: PlanRequest, config: LoadedConfig | None, chosen: Chosen | None) -> str | None:
     if request.target is not None:
         return normalise_target(request.target, "--target")
     if chosen is not None and chosen.test.target is not None:
@@ -267,7 +216,7 @@ def _target(request: PlanRequest, config: LoadedConfig | None, chosen: _Chosen |
 
 
 def _requirements(
-    request: PlanRequest, config: LoadedConfig | None, chosen: _Chosen | None
+    request: PlanRequest, config: LoadedConfig | None, chosen: Chosen | None
 ) -> tuple[Requirement, ...]:
     if request.requirements:
         return read_given(request.requirements, request.folder)
@@ -275,7 +224,7 @@ def _requirements(
 
 
 def _engine(
-    request: PlanRequest, chosen: _Chosen | None, engines: Mapping[str, EngineTraits], problems: _Problems
+    request: PlanRequest, chosen: Chosen | None, engines: Mapping[str, EngineTraits], problems: _Problems
 ) -> str:
     engine = request.engine or (chosen.scenario.engine if chosen else None)
     if engine is not None or chosen is None:
@@ -291,7 +240,7 @@ def _engine(
     return suffixes.get(suffix, "")
 
 
-def _load(request: PlanRequest, chosen: _Chosen | None, config: LoadedConfig | None) -> _Load:
+def _load(request: PlanRequest, chosen: Chosen | None, config: LoadedConfig | None) -> _Load:
     """The command line's profile, stages or rate replace the test's load; its numbers replace one by one."""
     test = chosen.test if chosen else TestConfig.model_validate({})
     where = (
@@ -306,7 +255,8 @@ def _load(request: PlanRequest, chosen: _Chosen | None, config: LoadedConfig | N
     kind = request.profile or (None if request.stages or request.rate else test.profile)
     known = [str(kind) for kind in DEFAULT_STAGES]
     if kind is not None and kind not in known:
-        problems.append(Problem(f"unknown profile '{kind}'", "--profile", did_you_mean(kind, known)))
+        hint = f"{did_you_mean(kind, known)}; a name for the run is --name"
+        problems.append(Problem(f"unknown profile '{kind}'", "--profile", hint))
     stages = tuple(stage.parsed() for stage in test.stages)
     with problems.collected():
         stages = parse_stages(request.stages) or stages

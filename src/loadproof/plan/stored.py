@@ -49,6 +49,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
     return {
         "name": plan.name,
         "scenario": str(plan.scenario),
+        "further": [str(file) for file in plan.further],
         "engine": plan.engine,
         "target": target,
         "profile": profile_to_json(plan.profile),
@@ -132,6 +133,7 @@ def plan_from_json(stored: Mapping[str, Any], engines: Mapping[str, EngineTraits
                 ConsistencyCheck(str(c["name"]), str(c["source"]), dict(c["settings"]))
                 for c in stored.get("consistency", ())
             ),
+            further=tuple(Path(file) for file in stored.get("further", ())),
         )
     except KeyError as error:
         raise ValueError(f"the stored plan has no {error}") from None

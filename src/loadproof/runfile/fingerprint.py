@@ -32,8 +32,10 @@ _SCRIPT_TOKEN: Final = re.compile(
 )
 
 
-def scenario_fingerprint(scenario: Path, env: Mapping[str, str]) -> str | None:
+def scenario_fingerprint(scenario: Path, env: Mapping[str, str], further: Iterable[Path] = ()) -> str | None:
     """Of the parsed source of a scenario, of what it imports of its project, and of its variables.
+
+    `further` files are played together with it.
 
     Variables that look like secrets are left out: they change without changing the load, and a digest of a
     short one could be guessed. So are addresses: where the load goes is told apart by itself. None when the
@@ -42,7 +44,7 @@ def scenario_fingerprint(scenario: Path, env: Mapping[str, str]) -> str | None:
     root = scenario.resolve()
     parts: dict[str, str] = {}
     tops = [root.parent, Path.cwd()]
-    waiting = [root]
+    waiting = [root, *(file.resolve() for file in further)]
     while waiting and len(parts) < _MOST_FILES:
         file = waiting.pop()
         name = Path(os.path.relpath(file, root.parent)).as_posix()

@@ -21,12 +21,15 @@ _BRANCH_VARIABLES: Final = (
 """CI checks out a commit, not a branch, and says here which branch it is of: GitHub, GitLab, Azure."""
 
 
-def scenario_sha256(scenario: Path) -> str | None:
-    """Of the scenario's own file, without what it imports; None when it cannot be read."""
+def scenario_sha256(*files: Path) -> str | None:
+    """Of the scenario's own files, without what they import; None when one cannot be read."""
+    digest = hashlib.sha256()
     try:
-        return hashlib.sha256(scenario.read_bytes()).hexdigest()
+        for file in files:
+            digest.update(file.read_bytes())
     except OSError:
         return None
+    return digest.hexdigest()
 
 
 def git_facts(folder: Path, env: Mapping[str, str] = os.environ) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.engines.locust.showing import show
 from loadproof.model import EventKind, Outcome, Profile, ProfileKind, Stage
 
 if TYPE_CHECKING:
@@ -207,6 +208,31 @@ def test_users_by_name(lab: Lab) -> None:
     assert set(sink.requests) == {("GET", "/once")}
     (problem,) = lab.inspect(text, "-u", "1", "Twice").problems
     assert "no user class is called 'Twice'" in problem.message
+
+
+def test_the_page_of_locust_ends_with_its_load(lab: Lab) -> None:
+    """--autostart opens it and starts by itself; the run does not wait for somebody to close it."""
+    flags = ("-u", "2", "-r", "10", "-t", "1", "--autostart", "--web-host", "127.0.0.1", "--web-port", "0")
+    assert lab.inspect(USER, *flags).profile is not None
+    outcome, sink = lab.run(USER, *flags)
+    assert outcome is Outcome.COMPLETED
+    assert lab.unaccounted(sink) == 0
+
+
+def test_several_locustfiles_are_one_load(lab: Lab) -> None:
+    """The user classes of all of them, and what Locust prints of them."""
+    other = lab.folder / "other.py"
+    other.write_text(lab.locustfile(USER).read_text().replace("Borrower", "Lender").replace("/read", "/lend"))
+    _, sink = lab.run(USER, "-u", "4", "-r", "10", "-t", "1", further=(other,))
+    assert {("GET", "/read"), ("GET", "/lend")} < set(sink.requests)
+
+
+def test_what_locust_prints_instead_of_a_load(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+    """--list, as Locust prints it, with Locust's exit code."""
+    assert show(lab.plan(USER + ONCE, "--list")) == 0
+    assert capfd.readouterr().out.split() == ["Available", "Users:", "Borrower", "Once"]
+    assert show(lab.plan(USER, "--list", "--no-such-flag")) != 0
+    assert not lab.stub.arrived
 
 
 @pytest.mark.parametrize(

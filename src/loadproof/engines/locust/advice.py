@@ -41,8 +41,10 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 _FIXED_QUERY = re.compile(r"[?&](?:\w*_)?id=\w+")
 
 
-def locust_advice(source: str, file: Path, *, open_model: bool) -> tuple[Problem, ...]:
+def locust_advice(source: str, file: Path, *, open_model: bool, alone: bool = True) -> tuple[Problem, ...]:
     """Each kind once, with file:line and the way out; nothing for a file that is no Python.
+
+    `alone`: no other file is played with it.
 
     Requests that Locust never reports are named one by one: each of them has to be mended.
     """
@@ -50,7 +52,8 @@ def locust_advice(source: str, file: Path, *, open_model: bool) -> tuple[Problem
         read = LocustSource(source)
     except (SyntaxError, ValueError):
         return ()
-    rules = [rule for rule in RULES if not (open_model and rule is no_think_time)]
+    unmeant = [rule for rule, meant in ((no_think_time, not open_model), (one_endpoint, alone)) if not meant]
+    rules = [rule for rule in RULES if rule not in unmeant]
     each = [[remark] for remark in never_counted(read)]
     return advice_of(file, [*(list(rule(read)) for rule in rules), *each])
 

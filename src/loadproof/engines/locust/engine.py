@@ -49,6 +49,10 @@ if TYPE_CHECKING:
 
 _INSPECT_TIMEOUT_S = 60.0
 _LOG_LINES = 500
+_ROLES = {
+    "--master": "the machine that judges: loadproof run locustfile.py --expect-workers 3",
+    "--worker": "a machine that drives a share of it: loadproof worker --master HOST locustfile.py",
+}
 
 
 class LocustEngine:
@@ -252,7 +256,7 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         max_users=plan.options.max_users,
         quiet_stats="--print-stats" not in plan.engine_args,
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),
-        scenario=fingerprint(plan.scenario.read_bytes()),
+        scenario=fingerprint(b"\n".join(file.read_bytes() for file in plan.files)),
         slow_s=plan.options.slow_s,
         guard={} if plan.options.guard is None else plan.options.guard.to_json(),
         trials=plan.profile.kind is ProfileKind.CAPACITY,
@@ -265,10 +269,13 @@ def _environment(plan: Plan) -> dict[str, str]:
 
 
 def _locust_args(plan: Plan) -> list[str]:
-    args = ["-f", str(plan.scenario)]
-    given = set(plan.engine_args)
+    args = ["-f", ",".join(map(str, plan.files))]
+    given = {word.partition("=")[0] for word in plan.engine_args}
     if not given & {"--headful", "--autostart"}:
         args.append("--headless")
+    if "--autostart" in given and "--autoquit" not in given:
+        # Locust's page would stay open for ever: the run ends with its load.
+        args += ["--autoquit", "0"]
     if plan.target is not None:
         args += ["--host", plan.target]
     if not given & {"--print-stats", "--only-summary"}:
@@ -287,6 +294,8 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     for name in facts["missing_users"]:
         hint = "user classes are: " + ", ".join(facts["users"])
         problems.append(Problem(f"no user class is called '{name}'", str(plan.scenario), hint))
+    for flag in facts["roles"] if plan.options.expect_workers is None else ():
+        problems.append(Problem(f"{flag}: Loadproof starts master and workers itself", "", _ROLES[flag]))
     for name in facts["own_loops"] if plan.profile.open_model else ():
         hint = "load it with --users, or leave it out: give the names of the classes to run"
         message = f"'{name}' has a run() of its own instead of tasks: nobody can time its arrivals"
@@ -314,12 +323,16 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
 
 def _advice(plan: Plan, load: Profile, facts: dict[str, Any]) -> tuple[Problem, ...]:
     """What makes the load unrealistic, from the source and from the numbers."""
-    source = plan.scenario.read_text(encoding="utf-8", errors="replace")
+    sources = {file: file.read_text(encoding="utf-8", errors="replace") for file in plan.files}
     numbers = (
         too_few_for_arrivals(plan, load, plan.options.max_users),
-        too_few_for_throughput(plan, load, facts["paces"], requests_per_task(source)),
+        too_few_for_throughput(plan, load, facts["paces"], requests_per_task("\n".join(sources.values()))),
     )
-    found = locust_advice(source, plan.scenario, open_model=load.open_model)
+    found = [
+        p
+        for file, text in sources.items()
+        for p in locust_advice(text, file, open_model=load.open_model, alone=not plan.further)
+    ]
     return (*found, *(problem for problem in numbers if problem is not None))
 
 
@@ -327,6 +340,7 @@ def _own_profile(facts: dict[str, Any]) -> tuple[Profile | None, str]:
     """What Locust's flags or the locustfile's shape say of the load; a text when they say nothing."""
     if facts["shape"] or not facts["headless"]:
         return None, ""  # known only to the shape, or to whoever sits at Locust's web page
-    if facts["num_users"] is None:
+    if facts["num_users"] is None and facts["run_time_s"] is None:
         return None, "nothing says how many users to run"
-    return profile_from_locust_flags(facts["num_users"], facts["spawn_rate"] or 1.0, facts["run_time_s"]), ""
+    users = facts["num_users"] or 1  # as Locust has it
+    return profile_from_locust_flags(users, facts["spawn_rate"] or 1.0, facts["run_time_s"]), ""

@@ -34,7 +34,7 @@ def decide(plan: Plan, profile: Profile, facts: dict[str, Any], cores: int) -> P
     if facts["processes"] is not None:
         count = cores if facts["processes"] == -1 else int(facts["processes"])
         return Processes(count, "--processes says so", given=True, loopback=loopback)
-    if facts["master"] or plan.options.expect_workers:
+    if facts["roles"] or plan.options.expect_workers:
         return Processes(1, "workers on other machines drive the load", given=True, loopback=False)
     count, why = _enough(plan, profile, facts, cores)
     return Processes(count, why, loopback=loopback)
@@ -52,7 +52,8 @@ def _enough(plan: Plan, profile: Profile, facts: dict[str, Any], cores: int) -> 
     if needed <= 1:
         core = " and there is one core" if cores == 1 else ""
         return 1, f"{said}; one process makes {format_count(round(capacity_per_s))}/s{core}"
-    alone = why_alone(plan.scenario.read_text(encoding="utf-8", errors="replace"))
+    sources = [file.read_text(encoding="utf-8", errors="replace") for file in plan.files]
+    alone = next((why for source in sources if (why := why_alone(source))), "")
     if alone:
         return 1, f"{said}, but the locustfile wants one process: {alone}; --processes N to insist"
     why = f"{said}; one process makes {format_count(round(capacity_per_s))}/s, there are {cores} cores"

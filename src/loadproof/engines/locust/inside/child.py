@@ -3,6 +3,7 @@
     python -m loadproof.engines.locust.inside.child run LOCUST_ARGS...       drive the load
     python -m loadproof.engines.locust.inside.child worker LOCUST_ARGS...    drive a share of it
     python -m loadproof.engines.locust.inside.child inspect LOCUST_ARGS...   print what it holds, as JSON
+    python -m loadproof.engines.locust.inside.child show LOCUST_ARGS...      Locust itself, for --list
 
 Locust is imported first of all, so that gevent patches the standard library before anything else uses it.
 """
@@ -106,10 +107,10 @@ def inspect() -> dict[str, Any]:
         "num_users": parsed.num_users,
         "spawn_rate": parsed.spawn_rate,
         "run_time_s": parsed.run_time,
-        "headless": not (parsed.headful or parsed.autostart),
+        "headless": parsed.autostart or not parsed.headful,
         "stop_timeout_s": parsed.stop_timeout,
         "processes": parsed.processes,
-        "master": parsed.master or parsed.worker,
+        "roles": [flag for flag, on in (("--master", parsed.master), ("--worker", parsed.worker)) if on],
         "master_bind": [parsed.master_bind_host, parsed.master_bind_port],
         "paces": paces(chosen.values()),
     }
@@ -152,6 +153,8 @@ def main() -> None:
         run()
     if verb == "worker":
         work()
+    if verb == "show":
+        locust.main.main()
     answer = inspect()
     sys.__stdout__.write(json.dumps(answer) + "\n")  # type: ignore[union-attr]
     sys.__stdout__.flush()  # type: ignore[union-attr]

@@ -25,8 +25,8 @@ class WorkerRequest:
 
     master_host: str
     master_port: int
-    scenario: Path | None
-    """None: the master sends it."""
+    files: tuple[Path, ...]
+    """Its locustfiles; without any the master sends its own."""
     wait_s: float
     """How long to try to reach the master."""
     engine_args: tuple[str, ...] = ()
@@ -48,7 +48,8 @@ class LocustWorker:
     async def run(self) -> int:
         """Work until the master's run is over; returns the exit code of `loadproof worker`."""
         request = self._request
-        scenario = "" if request.scenario is None else fingerprint(request.scenario.read_bytes())
+        files = request.files
+        scenario = fingerprint(b"\n".join(file.read_bytes() for file in files)) if files else ""
         settings = WorkerSettings(
             channel_fd=-1,
             master_host=request.master_host,
@@ -83,7 +84,7 @@ class LocustWorker:
 
     def _args(self) -> list[str]:
         request = self._request
-        file = _FROM_MASTER if request.scenario is None else str(request.scenario)
+        file = ",".join(map(str, request.files)) or _FROM_MASTER
         return [
             "-f",
             file,

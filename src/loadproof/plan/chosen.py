@@ -1,0 +1,106 @@
+"""Which scenario is meant: a test or a scenario of loadproof.yaml, a file, several, or a folder of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from loadproof.errors import ConfigError, Problem
+from loadproof.plan.document import did_you_mean, near_files
+from loadproof.plan.schema import ScenarioConfig, TestConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from loadproof.plan.config import LoadedConfig
+    from loadproof.plan.request import PlanRequest
+
+_IN_FOLDERS = ".py"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the positional argument turned out to be."""
+
+    file: Path
+    name: str
+    scenario: ScenarioConfig
+    test: TestConfig = field(default_factory=lambda: TestConfig.model_validate({}))
+    test_name: str | None = None
+    further: tuple[Path, ...] = ()
+    """Files that are played together with `file`."""
+
+
+def choose(request: PlanRequest, config: LoadedConfig | None) -> Chosen:
+    """Raises ConfigError when there is none, or its file is not there."""
+    tests = config.config.tests if config else {}
+    scenarios = config.config.scenarios if config else {}
+    wanted = None if request.scenario is None else str(request.scenario)
+    if wanted is None and len(tests) == 1:
+        wanted = next(iter(tests))
+    if wanted is None:
+        hint = (
+            f"tests are: {', '.join(tests)}" if tests else "give a locustfile, a k6 script or a JMeter plan"
+        )
+        raise ConfigError(Problem("which scenario?", hint=hint))
+    if config is not None and (wanted in tests or wanted in scenarios):
+        test = tests.get(wanted)
+        named = wanted if test is None else test.scenario or next(iter(scenarios))
+        where = config.where("scenarios", named, "file")
+        file, *further = scenario_files(config.path.parent, scenarios[named].file, where)
+        if test is None:
+            return Chosen(file, wanted, scenarios[named], further=tuple(further))
+        return Chosen(file, wanted, scenarios[named], test, wanted, tuple(further))
+    file, *further = scenario_files(request.folder, wanted, "", (*tests, *scenarios))
+    config_of_file = ScenarioConfig(file=wanted, engine=None, session=None)
+    first = request.folder / wanted.split(",")[0].strip()
+    name = first.resolve().name if first.is_dir() else file.stem
+    return Chosen(file, _safe_name(name), config_of_file, further=tuple(further))
+
+
+def scenario_files(folder: Path, wanted: str, where: str, names: Sequence[str] = ()) -> list[Path]:
+    """The files that `wanted` names: one, several with commas between them, or all of a folder.
+
+    As Locust takes them, names that begin with _ are left out of a folder; so is what is hidden in it.
+    Raises ConfigError, with files and `names` that are like it, when there is none.
+    """
+    if "://" in wanted:
+        hint = "download it, look at it, and give the file: what runs here is kept with the run"
+        raise ConfigError(Problem(f"a scenario is a file, and {wanted} is an address", where, hint))
+    try:
+        words = [wanted] if "," not in wanted or (folder / wanted).is_file() else wanted.split(",")
+        found: list[Path] = []
+        for word in (word.strip() for word in words):
+            path = folder / word
+            inside = sorted(_of_folder(path)) if path.is_dir() else []
+            found += inside or [_existing(path, where, names)]
+    except OSError as error:
+        raise ConfigError(Problem(f"the scenario cannot be read: {error.strerror}", where)) from None
+    return list(dict.fromkeys(found))
+
+
+def _of_folder(folder: Path) -> list[Path]:
+    return [
+        file
+        for file in folder.rglob(f"*{_IN_FOLDERS}")
+        if file.is_file()
+        and not file.name.startswith("_")
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    ]
+
+
+def _existing(file: Path, where: str, names: Sequence[str]) -> Path:
+    if file.is_file():
+        return file
+    message = "is a folder without a locustfile" if file.is_dir() else "no such file"
+    near = did_you_mean(file.name, names) if names else ""
+    hint = near if near.startswith("did you mean") else near_files(file) or near
+    raise ConfigError(Problem(f"the scenario '{file}': {message}", where, hint))
+
+
+def _safe_name(stem: str) -> str:
+    """A file's name as a run's name: it becomes part of the run file's name."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:100]
+    return safe or "run"

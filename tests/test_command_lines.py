@@ -245,7 +245,7 @@ def test_a_flag_of_k6s(words: tuple[str, ...], becomes: Any) -> None:
 FACTS: dict[str, Any] = {
     "users": {"A": "http://x"}, "http_users": ["A"], "missing_users": [], "own_loops": [], "shape": None,
     "host": None, "num_users": None, "spawn_rate": None, "run_time_s": 60, "headless": True,
-    "processes": None, "roles": [], "master_bind": ["*", 5557], "paces": [],
+    "processes": None, "roles": [], "needs": [], "master_bind": ["*", 5557], "paces": [],
 }  # fmt: skip
 
 

@@ -111,10 +111,10 @@ def test_a_redirect_is_followed_once() -> None:
         entry(0.1, "GET", f"{SHOP}/saved", mime="text/html"),
         entry(0.2, "GET", f"{SHOP}/next", headers={"Cookie": "s=1"}),
     )
-    assert '"/saved"' not in source
+    assert 'self.client.get("/saved"' not in source
     assert (
         'self.client.post("/save", data={"a": "1"}, catch_response=True) as answer:\n'
-        "            checked(answer)\n" in source
+        '            checked(answer, 200, ends="/saved")\n' in source
     )
     assert "API_COOKIE" not in source
 

@@ -266,3 +266,5 @@ class Inspection:
     """What the engine decided before the run, such as how many processes it takes."""
     advice: tuple[Problem, ...] = ()
     """What makes the load unrealistic; nothing that keeps it from running."""
+    missing: tuple[Problem, ...] = ()
+    """What a load cannot begin without, such as a password; `loadproof check` is content."""

@@ -75,14 +75,15 @@ def plan_and_engine(request: PlanRequest) -> tuple[Plan, Engine]:
         ConfigError: with every problem that the request, the files or the scenario have.
         RefusedError: a target is production, or neither local nor listed.
     """
-    return plan_with(request, read_config(request))
+    return plan_with(request, read_config(request), loads=False)
 
 
 def plan_with(
-    request: PlanRequest, config: LoadedConfig | None, *, ahead: bool = False
+    request: PlanRequest, config: LoadedConfig | None, *, ahead: bool = False, loads: bool = True
 ) -> tuple[Plan, Engine]:
     """The same with a loadproof.yaml that was read before.
 
+    `loads`: a load follows, which needs all that its scenario cannot do without.
     `ahead`: a load follows; what it and its judgement import is imported while the engine's process looks at
     the scenario, and the load begins that much sooner.
     """
@@ -92,9 +93,10 @@ def plan_with(
         plan = replace(plan, options=replace(plan.options, scenario_found=said))
     engine = load_engine(plan.engine)
     inspection = _meanwhile(lambda: engine.inspect(plan), _NEEDED_LATER if ahead else ())
-    if inspection.problems:
+    problems = (*inspection.problems, *(inspection.missing if loads else ()))
+    if problems:
         hide = Redactor(secrets_of(dict(plan.env), (plan.target, *plan.engine_args))).text
-        raise ConfigError(*(Problem(hide(p.message), p.where, hide(p.hint)) for p in inspection.problems))
+        raise ConfigError(*(Problem(hide(p.message), p.where, hide(p.hint)) for p in problems))
     if plan.profile.kind is ProfileKind.SCENARIO and inspection.profile is not None:
         plan = replace(plan, profile=inspection.profile)
     for target in inspection.targets:

@@ -318,7 +318,11 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     load = plan.played_profile if not _own_load(plan) else profile or plan.profile
     options = LocustOptions(decide(plan, load, facts, usable_cores()))
     own = profile if _own_load(plan) else None
-    return Inspection(tuple(problems), targets, own, options, _advice(plan, load, facts))
+    missing = tuple(
+        Problem(f"the scenario needs {name}, and it is not set", str(plan.scenario), f"--env {name}=...")
+        for name in facts["needs"]
+    )
+    return Inspection(tuple(problems), targets, own, options, _advice(plan, load, facts), missing=missing)
 
 
 def _advice(plan: Plan, load: Profile, facts: dict[str, Any]) -> tuple[Problem, ...]:

@@ -8,19 +8,35 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from loadproof.safety.redact import is_secret_name, is_secret_value
 from loadproof.scaffold.names import TAKEN, identifier
+from loadproof.scaffold.recording.pages import (
+    Found,
+    field_pattern,
+    id_name,
+    is_one_time,
+    is_token,
+    links_of,
+    meta_pattern,
+    values_of,
+)
+from loadproof.scaffold.source import literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from loadproof.scaffold.recording.exchanges import Exchange
 
-Step = str | int
+Step = str | int | Found
 _ID = re.compile(r"(?:.*[_-])?(?:id|uuid|guid|slug|sku|ref|number|cursor)|.+(?:Id|ID|Uuid|Ref)")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_PERSON = re.compile(r"user|e?-?mail|login|name|account", re.IGNORECASE)
+_PERSON = re.compile(r"user|e?-?mail|login|^log$|name|account", re.IGNORECASE)
+_ENCODED: Final = "XSRF-TOKEN"
+"""The cookie of Laravel and Angular, which is percent-encoded."""
+_COOKIE_OF: Final = {"x-csrftoken": "csrftoken", "x-xsrf-token": _ENCODED}
+"""Where JavaScript takes a header from, by convention: Django, Laravel and Angular."""
 _SHORTEST_INSIDE: Final = 6
 """A secret that is shorter is not looked for within longer texts: it could be there by chance."""
 
@@ -34,6 +50,16 @@ class Variable:
     """Number of the exchange that answered it."""
     steps: tuple[Step, ...]
 
+    @property
+    def code(self) -> str:
+        """What takes it from the answer."""
+        first = self.steps[0] if self.steps else ""
+        if isinstance(first, Found):
+            nth = ", ANY" if first.path is not None else f", {first.nth}" if first.nth else ""
+            return f"from_page(answer, {literal(first.name)}, {literal(first.pattern)}{nth})"
+        steps = ", ".join("ANY" if isinstance(step, int) else literal(step) for step in self.steps)
+        return f"pick(found, {steps})"
+
 
 @dataclass(slots=True)
 class Correlation:
@@ -43,6 +69,8 @@ class Correlation:
     variables: dict[tuple[int, tuple[Step, ...]], Variable] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     """Names of environment variables, by the secret that each stands for."""
+    tokens: set[str] = field(default_factory=set)
+    """Values that pages gave out, whatever they are called where they are sent."""
     _answered: dict[str, list[tuple[int, tuple[Step, ...]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -50,18 +78,60 @@ class Correlation:
             for steps, value in leaves(exchange.answer):
                 if _worth_following(steps, value):
                     self._answered.setdefault(str(value), []).append((number, steps))
+            for found in (*links_of(exchange.page or ""), *values_of(exchange.page or "")):
+                self._answered.setdefault(found.value, []).append((number, (found,)))
+                if is_token(found):
+                    self.tokens.add(found.value)
         for exchange in self.exchanges:
             self._collect_secrets(exchange)
 
-    def variable_for(self, value: object, number: int) -> Variable | None:
-        """The variable that gives exchange `number` this value, if an earlier answer did."""
-        places = [place for place in self._answered.get(str(value), ()) if place[0] < number]
+    def variable_for(self, value: object, number: int, path: str | None = None) -> Variable | None:
+        """The variable that gives exchange `number` this value, if an earlier answer did.
+
+        `path`: what stands before it in the request's path, as in the link that gave it.
+        """
+        places = [
+            place
+            for place in self._answered.get(str(value), ())
+            if place[0] < number and (path is None or _leads(place[1], path))
+        ]
         if not places:
             return None
         place = next((p for p in reversed(places) if p in self.variables), places[-1])
         if place not in self.variables:
             self.variables[place] = Variable(self._name(*place), *place)
         return self.variables[place]
+
+    def guessed_variable(self, name: str, number: int) -> Variable | None:
+        """Where exchange `number` must have its one-time value from, though the recording does not show it.
+
+        The page before it, best the one at its own address: its form's field, or for a header its meta tag.
+        """
+        earlier = [n for n in range(number) if self.exchanges[n].page is not None]
+        own = [n for n in earlier if self.exchanges[n].segments == self.exchanges[number].segments]
+        if not earlier:
+            return None
+        header = name.lower().startswith("x-")
+        place = (own or earlier)[-1]
+        pattern = meta_pattern(name.lower().removeprefix("x-")) if header else field_pattern(name)
+        key = (place, (Found(name, "", pattern),))
+        if key not in self.variables:
+            self.variables[key] = Variable(self._name(*key), *key)
+        return self.variables[key]
+
+    def cookie_for(self, name: str, value: str, number: int) -> str | None:
+        """Source of a one-time value that is a cookie's, as JavaScript sends it; None where it is none."""
+        known = [pair for exchange in self.exchanges[: number + 1] for pair in exchange.cookies]
+        for cookie, content in known:
+            if value == content:
+                return f"self.client.cookies.get({literal(cookie)})"
+            if value == unquote(content):
+                return f'unquote(self.client.cookies.get({literal(cookie)}) or "")'
+        usual = _COOKIE_OF.get(name.lower())
+        if usual is None:
+            return None
+        read = f"self.client.cookies.get({literal(usual)})"
+        return f'unquote({read} or "")' if usual == _ENCODED else read
 
     def secret_name(self, value: object) -> str | None:
         """The environment variable for a value that is, or holds, a secret."""
@@ -80,15 +150,19 @@ class Correlation:
                 for cookie, _, content in (part.strip().partition("=") for part in value.split(";")):
                     if len(content) >= _SHORTEST_INSIDE and content not in self._answered:
                         self._remember(f"API_COOKIE_{identifier(cookie).upper()}", content)
-            elif is_secret_name(name):
+            elif is_secret_name(name) and not is_one_time(name):
                 bare = value.partition(" ")[2] or value
                 if bare not in self._answered:
                     self._remember(f"API_{identifier(name).upper()}", value)
                     self.environment.setdefault(bare, self.environment[value])
         for steps, value in sent_values(exchange):
-            name = str(steps[-1]) if steps else ""
+            name = last_name(str(steps[-1])) if steps else ""
             text = "" if value is None or isinstance(value, bool) else str(value)
-            if text and text not in self._answered and (is_secret_name(name) or is_secret_value(text)):
+            if not text or text in self._answered or is_one_time(name):
+                continue
+            if re.search(r"passw|pwd|^pass$", name, re.IGNORECASE):
+                self._remember("API_PASSWORD", text)
+            elif is_secret_name(name) or is_secret_value(text):
                 self._remember(f"API_{identifier(name).upper()}" if name else "API_SECRET", text)
 
     def _remember(self, name: str, value: str) -> str:
@@ -104,8 +178,14 @@ class Correlation:
 
     def _name(self, source: int, steps: tuple[Step, ...]) -> str:
         """loan_id for loans[0].id, and for id in the answer to POST /loans."""
-        words = [step for step in steps if isinstance(step, str)]
-        last = identifier(words[-1]) if words else "value"
+        words = [
+            step.name if isinstance(step, Found) else step for step in steps if not isinstance(step, int)
+        ]
+        first = steps[0] if steps else ""
+        if isinstance(first, Found) and first.path is not None:
+            last = id_name(first.name)
+        else:
+            last = identifier(words[-1]) if words else "value"
         if last in {"id", "uuid", "slug", "number", "ref"}:
             parent = words[-2] if len(words) > 1 else next(
                 (s for s in reversed(self.exchanges[source].segments) if s and not s.isdigit()), ""
@@ -115,17 +195,41 @@ class Correlation:
         return next(n for n in (last, *(f"{last}_{i}" for i in range(2, 1_000))) if n not in taken)
 
 
+def _leads(steps: tuple[Step, ...], path: str) -> bool:
+    """Whether a value was not in a link, or in one of that path."""
+    first = steps[0] if steps else ""
+    return not isinstance(first, Found) or first.path in {None, path}
+
+
+def names_id(key: str) -> bool:
+    """Whether a field of this name has an id in it."""
+    return bool(_ID.fullmatch(last_name(key)))
+
+
+def last_name(key: str) -> str:
+    """The name of a field of a form: "email" of session[email]."""
+    parts = [part for part in re.split(r"[\[\]]+", key) if part]
+    return parts[-1] if parts else key
+
+
 def is_person(key: str, siblings: Sequence[str]) -> bool:
     """Whether a field says who logs in: one beside a password."""
-    return bool(_PERSON.search(key)) and any(re.search(r"passw|pwd", s, re.IGNORECASE) for s in siblings)
+    name = last_name(key)
+    return (
+        bool(_PERSON.search(name))
+        and not re.search(r"passw|pwd|remember|submit", name, re.IGNORECASE)
+        and any(re.search(r"passw|pwd", s, re.IGNORECASE) for s in siblings)
+    )
 
 
 def is_reference(key: str, value: object) -> bool:
     """Whether a field of a request refers to something: a quantity of 1 is not the id 1."""
     text = str(value)
+    name = last_name(key)
     return (
-        bool(_ID.fullmatch(key))
-        or is_secret_name(key)
+        bool(_ID.fullmatch(name))
+        or is_secret_name(name)
+        or is_one_time(key)
         or bool(_UUID.fullmatch(text))
         or is_secret_value(text)
     )

@@ -7,10 +7,10 @@ import binascii
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urljoin, urlsplit
 
 from loadproof.errors import ConfigError, Problem
 
@@ -24,6 +24,10 @@ _STATIC_TYPES = re.compile(
 _STATIC_PATHS = re.compile(
     r"\.(?:png|jpe?g|gif|svg|ico|webp|css|js|mjs|map|woff2?|ttf|eot|mp4|webm|wasm)$", re.IGNORECASE
 )
+_BUSTER_KEY = re.compile(
+    r"_|_?t|_?ts|time|timestamp|_?dc|cb|cache_?bust(?:er)?|no_?cache|rnd|rand|random|bust", re.IGNORECASE
+)
+_BUSTER_VALUE = re.compile(r"\d{9,16}(?:\.\d+)?|0\.\d{6,}")
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -52,9 +56,15 @@ class Exchange:
     redirects: bool
     answer: Any
     """As JSON; None when it was none, or is not in the recording."""
+    page: str | None
+    """As HTML; "" when it is not in the recording, None when it was none."""
+    ends: str | None
+    """Path at which a redirect ended; None without one, and where it left the service."""
     began_s: float
     ended_s: float
     sets_cookie: bool
+    cookies: tuple[tuple[str, str], ...]
+    """That the answer set, and that the request sent."""
 
     def header(self, name: str) -> str:
         return next((value for key, value in self.headers if key == name), "")
@@ -98,18 +108,35 @@ def read_recording(document: Mapping[str, Any], where: str) -> Recording:
 
 
 def _useful(exchanges: list[Exchange], notes: list[str]) -> Iterator[Exchange]:
-    """Without preflights, what failed in the recording, and what only followed a redirect."""
-    followed = False
+    """Without preflights, what failed in the recording, and what only followed a redirect.
+
+    Locust follows a redirect itself: its target would be asked for twice, and what it answered is the answer.
+    """
+    waiting: Exchange | None = None
     for exchange in exchanges:
         shown = f"{exchange.method} with status {exchange.status}"
         if exchange.method not in _METHODS:
             continue
-        if not 200 <= exchange.status < 400:
+        if waiting is not None and waiting.redirects and exchange.method == "GET":
+            waiting = _followed(waiting, exchange)
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = exchange if 200 <= exchange.status < 400 else None
+        if waiting is None:
             notes.append(f"a request failed in the recording ({shown}): left out")
-        elif not (followed and exchange.method == "GET"):
-            yield exchange
-        # Locust follows a redirect itself: its target would be asked for twice.
-        followed = exchange.redirects
+    if waiting is not None:
+        yield waiting
+
+
+def _followed(first: Exchange, last: Exchange) -> Exchange:
+    """A request that was redirected, with the answer that its target gave."""
+    ends = last.ends if last.redirects else "/" + "/".join(last.segments)
+    return replace(
+        first, status=last.status, redirects=last.redirects, ends=ends, answer=last.answer, page=last.page,
+        ended_s=last.ended_s, sets_cookie=first.sets_cookie or last.sets_cookie,
+        cookies=first.cookies + last.cookies,
+    )  # fmt: skip
 
 
 def _exchange(entry: dict[str, Any]) -> Exchange:
@@ -117,24 +144,71 @@ def _exchange(entry: dict[str, Any]) -> Exchange:
     url = urlsplit(str(request.get("url", "")))
     began_s = _time_s(str(entry.get("startedDateTime", "")))
     took_ms = entry.get("time")
-    status = response.get("status")
-    names = [str(h.get("name", "")).lower() for h in _list(response.get("headers")) if isinstance(h, dict)]
+    # A page that the browser had already comes whole to a user who has nothing.
+    status = 200 if response.get("status") == 304 else response.get("status")
+    told = [
+        (str(h.get("name", "")).lower(), str(h.get("value", "")))
+        for h in _list(response.get("headers")) if isinstance(h, dict)
+    ]  # fmt: skip
+    redirects = isinstance(status, int) and 300 <= status < 400
     return Exchange(
         method=str(request.get("method", "GET")).upper(),
         segments=tuple(unquote(part) for part in url.path.split("/")[1:]),
-        query=tuple(parse_qsl(url.query, keep_blank_values=True)),
+        query=tuple(
+            (key, value)
+            for key, value in parse_qsl(url.query, keep_blank_values=True)
+            if not _busts_caches(key, value)
+        ),
         headers=tuple(
             (str(h.get("name", "")).lower(), str(h.get("value", "")))
             for h in _list(request.get("headers")) if isinstance(h, dict)
         ),
         content=_content(_map(request.get("postData"))),
         status=status if isinstance(status, int) else 0,
-        redirects=isinstance(status, int) and 300 <= status < 400 and status != 304,
+        redirects=redirects,
         answer=_answer(_map(response.get("content"))),
+        page=_page(_map(response.get("content"))),
+        ends=_end(url, response, dict(told)) if redirects else None,
         began_s=began_s,
         ended_s=began_s + (took_ms / 1000 if isinstance(took_ms, int | float) and took_ms > 0 else 0.0),
-        sets_cookie="set-cookie" in names,
+        sets_cookie="set-cookie" in dict(told),
+        cookies=tuple(_cookies(_map(request), _map(response), told)),
     )  # fmt: skip
+
+
+def _busts_caches(key: str, value: str) -> bool:
+    """Whether a pair of a query only makes the address new: a time of day, or a random number."""
+    return bool(_BUSTER_KEY.fullmatch(key) and _BUSTER_VALUE.fullmatch(value)) or (
+        key == "_" and bool(re.fullmatch(r"[\d.]+", value))
+    )
+
+
+def _end(url: SplitResult, response: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
+    """The path that a redirect names; None where it leads to another host."""
+    location = str(response.get("redirectURL") or headers.get("location") or "")
+    if not location:
+        return None
+    end = urlsplit(urljoin(url.geturl(), location))
+    return (end.path or "/") if end.netloc == url.netloc else None
+
+
+def _cookies(
+    request: Mapping[str, Any], response: Mapping[str, Any], headers: list[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """Name and value, as the recording's own list of them or its headers have them."""
+    for side in (response, request):
+        for cookie in _list(side.get("cookies")):
+            if isinstance(cookie, dict):
+                yield str(cookie.get("name", "")), str(cookie.get("value", ""))
+    sent = [
+        str(h.get("value", ""))
+        for h in _list(request.get("headers"))
+        if isinstance(h, dict) and str(h.get("name", "")).lower() == "cookie"
+    ]
+    lines = [line for name, value in headers if name == "set-cookie" for line in value.split("\n")]
+    for pair in (*(line.partition(";")[0] for line in lines), *(part for s in sent for part in s.split(";"))):
+        name, _, value = pair.strip().partition("=")
+        yield name, value
 
 
 def _content(posted: Mapping[str, Any]) -> Content | None:
@@ -167,6 +241,18 @@ def _answer(content: Mapping[str, Any]) -> Any:
         return json.loads(text)
     except (binascii.Error, ValueError):
         return None
+
+
+def _page(content: Mapping[str, Any]) -> str | None:
+    if "html" not in str(content.get("mimeType", "")):
+        return None
+    text = str(content.get("text") or "")
+    if content.get("encoding") == "base64":
+        try:
+            return base64.b64decode(text).decode("utf-8", "replace")
+        except (binascii.Error, ValueError):
+            return ""
+    return text
 
 
 def _is_static(entry: Mapping[str, Any], path: str) -> bool:

@@ -10,9 +10,11 @@ from urllib.parse import quote
 
 from loadproof.safety.redact import is_secret_name, redact_text
 from loadproof.scaffold.names import TAKEN, identifier
-from loadproof.scaffold.recording.correlation import Correlation, Variable, is_person, is_reference
+from loadproof.scaffold.recording.correlation import Correlation, Variable, is_person, is_reference, names_id
+from loadproof.scaffold.recording.endpoints import chosen_by, end_pattern
 from loadproof.scaffold.recording.exchanges import Content, Exchange, Recording, read_recording
-from loadproof.scaffold.source import formatted, literal, wrapped_comment
+from loadproof.scaffold.recording.pages import id_name, is_id, is_one_time
+from loadproof.scaffold.source import formatted, in_f_string, literal, wrapped_comment
 from loadproof.scaffold.template import render
 
 if TYPE_CHECKING:
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 _THINKING_S: Final = 1.0
 """A pause that is longer was a person's: what follows is a task of its own."""
+_IMPORTS: Final = {
+    "fnmatchcase": "from fnmatch import fnmatchcase",
+    "unquote": "from urllib.parse import unquote",
+    "urlsplit": "from urllib.parse import urlsplit",
+}
 _LONGEST_TEXT: Final = 2_000
 _OWN_HEADERS: Final = frozenset(
     {
@@ -78,6 +85,9 @@ def locustfile_of_recording(document: Mapping[str, Any], file: str) -> tuple[str
     body = render(
         "recording_locustfile.py",
         clicks=clicks, environment=writer.environment(), authorization=writer.authorization,
+        lists=sorted((name, literal(values)) for name, values in writer.lists.items()),
+        pages=writer.saves("from_page("), picks=writer.saves("pick("),
+        ends=any("ends=" in request.status for click in clicks for request in click.requests),
         cookie=writer.cookie, low=f"{low_s:g}", high=f"{high_s:g}", quoted=literal,
         variables=sorted(variable.name for variable in writer.correlation.variables.values()),
     )  # fmt: skip
@@ -86,7 +96,8 @@ def locustfile_of_recording(document: Mapping[str, Any], file: str) -> tuple[str
         file=file.replace("\\", "/").rsplit("/", 1)[-1].replace('"', "'"),
         environment=writer.environment(),
         notes=[wrapped_comment(note) for note in recording.notes],
-        modules=[name for name in ("os", "random") if f"{name}." in body],
+        modules=[name for name in ("html", "os", "random", "re") if re.search(rf"\b{name}\.", body)],
+        imports=[line for name, line in _IMPORTS.items() if f"{name}(" in body],
     )
     return formatted(head, body), recording.origin, recording.notes
 
@@ -98,6 +109,8 @@ class _Writer:
         self.authorization: str | None = None
         """The environment variable for a credential that no answer gave."""
         self.cookie = False
+        self.lists: dict[str, list[Any]] = {}
+        """Ids that no answer gave, by the name of the list that they are taken from."""
         self._needs: list[str] = []
         self._calls: list[str] = []
 
@@ -106,8 +119,7 @@ class _Writer:
         exchanges = self._recording.exchanges
         requests = [self._request(number, exchange) for number, exchange in enumerate(exchanges)]
         for variable in self.correlation.variables.values():
-            steps = ", ".join("ANY" if isinstance(step, int) else literal(step) for step in variable.steps)
-            requests[variable.source].saves.append((variable.name, f"pick(found, {steps})"))
+            requests[variable.source].saves.append((variable.name, variable.code))
         self._give_tokens(requests)
         clicks: list[Click] = []
         used: set[str] = set(TAKEN)
@@ -120,6 +132,10 @@ class _Writer:
         self.cookie = sent_cookies and not any(exchange.sets_cookie for exchange in exchanges)
         return clicks
 
+    def saves(self, beginning: str) -> bool:
+        """Whether a variable is taken in this way."""
+        return any(v.code.startswith(beginning) for v in self.correlation.variables.values())
+
     def environment(self) -> list[str]:
         """Names of the variables to set: those that the source uses."""
         names = sorted(set(self.correlation.environment.values()))
@@ -130,10 +146,9 @@ class _Writer:
         self._needs = []
         url, name = self._url(number, exchange)
         # Without a name, each value and each query would be an endpoint of its own.
-        arguments = [url, *([f"name={literal(name)}"] if url.startswith("f") or exchange.query else [])]
+        arguments = [url, *([f"name={literal(name)}"] if url != literal(name) or exchange.query else [])]
         if exchange.query:
-            pairs = [f"{literal(key)}: {self._value(key, value, number)}" for key, value in exchange.query]
-            arguments.append(f"params={{{', '.join(pairs)}}}")
+            arguments.append(f"params={self._pairs(exchange.query, number)}")
         headers = [
             f"{literal(key)}: {self._header(key, value, number)}"
             for key, value in exchange.headers
@@ -144,13 +159,16 @@ class _Writer:
         call = f"self.client.{exchange.method.lower()}({', '.join(arguments)}, catch_response=True)"
         self._authorize(exchange, number)
         self._calls.append(call)
-        return Request(call, "" if exchange.redirects else f", {exchange.status}", needs=list(self._needs))
+        status = "" if exchange.redirects else f", {exchange.status}"
+        ends = None if exchange.ends is None else end_pattern(exchange.ends)
+        return Request(call, status + (f", ends={literal(ends)}" if ends else ""), needs=list(self._needs))
 
     def _url(self, number: int, exchange: Exchange) -> tuple[str, str]:
         """Source of the path, and the name that all its values share."""
         shown, named, changes = [], [], False
+        before = "/"
         for segment in exchange.segments:
-            variable = self.correlation.variable_for(segment, number)
+            variable = self.correlation.variable_for(segment, number, before)
             secret = None if variable else self.correlation.secret_name(segment)
             if variable is not None:
                 shown.append(f"{{{self._use(variable)}}}")
@@ -158,25 +176,77 @@ class _Writer:
             elif secret is not None:
                 shown.append(f"{{{secret}}}")
                 named.append(f"[{secret}]")
+            elif is_id(segment):
+                ids = self._listed(before, segment)
+                shown.append(f"{{random.choice({ids})}}")
+                named.append(f"[{ids.lower().removesuffix('s')}]")
+                changes = True
             else:
                 plain = quote(segment, safe="@!$&'()*+,;=:~-._")
                 shown.append(plain.replace("{", "{{").replace("}", "}}"))
                 named.append(plain)
             changes = changes or variable is not None or secret is not None
-        path = "/" + "/".join(named)
-        return (f'f"/{"/".join(shown)}"' if changes else literal(path)), path
+            before += f"{segment}/"
+        path = "/" + "/".join(named) + chosen_by(exchange)
+        return (f'f"/{"/".join(shown)}"' if changes else literal("/" + "/".join(named))), path
 
     def _value(self, key: str, value: Any, number: int) -> str:
         """Source of one value of a query or body."""
         if isinstance(value, bool) or value is None:
             return literal(value)
-        variable = self.correlation.variable_for(value, number) if is_reference(key, value) else None
+        one_time = is_one_time(key)
+        given = is_reference(key, value) or str(value) in self.correlation.tokens
+        variable = self.correlation.variable_for(value, number) if given else None
         if variable is not None:
             return self._use(variable)
+        if one_time:
+            return self._one_time(key, str(value), number)
+        origin = self._recording.origin
+        if isinstance(value, str) and (value == origin or value.startswith(f"{origin}/")):
+            return f'f"{{self.client.base_url}}{in_f_string(value.removeprefix(origin))}"'
         secret = (
             self.correlation.secret_name(value) if isinstance(value, str) or is_secret_name(key) else None
         )
+        if secret is None and is_id(str(value)) and names_id(key):
+            return f"random.choice({self._listed(key, value)})"
         return secret or literal(value)
+
+    def _listed(self, what: str, value: Any) -> str:
+        """The list for an id of `what`, a path or a field's name, with this value in it."""
+        words = [word for word in what.split("/") if word and not is_id(word)]
+        name = f"{id_name(words[-1] if words else 'page')}s".upper()
+        values = self.lists.setdefault(name, [])
+        if value not in values:
+            values.append(value)
+        return name
+
+    def _one_time(self, key: str, value: str, number: int) -> str:
+        """Source of a value that is good once, as a cookie or a page before gives it."""
+        cookie = self.correlation.cookie_for(key, value, number)
+        if cookie is not None:
+            return cookie
+        variable = self.correlation.guessed_variable(key, number)
+        if variable is not None:
+            return self._use(variable)
+        note = f"no answer of the recording gave {key}: it is empty, take it from where your service gives it"
+        if note not in self._recording.notes:
+            self._recording.notes.append(note)
+        return '""'
+
+    def _pairs(self, pairs: Sequence[tuple[str, str]], number: int) -> str:
+        """Source of a query or a form: a mapping, or a list where a name is there more than once."""
+        names = [name for name, _ in pairs]
+        values = [
+            self.correlation.remember_person(value)
+            if value and is_person(name, names)
+            else self._value(name, value, number)
+            for name, value in pairs
+        ]
+        if len(set(names)) == len(names):
+            shown = (f"{literal(name)}: {value}" for name, value in zip(names, values, strict=True))
+            return f"{{{', '.join(shown)}}}"
+        shown = (f"({literal(name)}, {value})" for name, value in zip(names, values, strict=True))
+        return f"[{', '.join(shown)}]"
 
     def _header(self, key: str, value: str, number: int) -> str:
         """Headers are text, whatever the answer had."""
@@ -203,7 +273,7 @@ class _Writer:
         if content.kind == "json":
             return [f"json={self._json(content.value, number)}"]
         if content.kind == "form":
-            return [f"data={self._json(dict(content.value), number)}"]
+            return [f"data={self._pairs(content.value, number)}"]
         if content.kind == "multipart":
             self._recording.notes.append(
                 f"{where} sent a form with files: they are a few bytes here, put in yours"
@@ -249,7 +319,7 @@ class _Writer:
 
     def _function(self, number: int, exchange: Exchange, used: set[str]) -> str:
         _, name = self._url(number, exchange)
-        plain = "_".join(p for p in name.split("/") if p and not p.startswith("[")) or "start"
+        plain = "_".join(p for p in re.split(r"[/?=]", name) if p and not p.startswith("[")) or "start"
         base = identifier(f"{exchange.method.lower()}_{plain}")
         unique = next(n for n in (base, *(f"{base}_{i}" for i in range(2, 10_000))) if n not in used)
         used.add(unique)

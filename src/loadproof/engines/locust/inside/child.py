@@ -113,6 +113,7 @@ def inspect() -> dict[str, Any]:
         "roles": [flag for flag, on in (("--master", parsed.master), ("--worker", parsed.worker)) if on],
         "master_bind": [parsed.master_bind_host, parsed.master_bind_port],
         "paces": paces(chosen.values()),
+        "needs": [name for name in _needs(files) if not os.environ.get(name)],
     }
 
 
@@ -124,6 +125,13 @@ def _last_words(usage: str) -> list[str]:
         return lines[-1:]
     first, *rest = lines[begins[-1] :]
     return ["; ".join([first.partition(": error: ")[2], *rest])]
+
+
+def _needs(files: list[str]) -> list[str]:
+    """Variables that the locustfiles say they cannot do without: `NEEDS = ["API_PASSWORD"]`."""
+    modules = [module for module in list(sys.modules.values()) if getattr(module, "__file__", None) in files]
+    named = [getattr(module, "NEEDS", ()) for module in modules]
+    return [str(name) for names in named if isinstance(names, list | tuple) for name in names]
 
 
 def _explain(error: BaseException) -> str:

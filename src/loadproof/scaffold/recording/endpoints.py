@@ -1,0 +1,43 @@
+"""What a request is counted as, and where a redirect has to end."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from loadproof.safety.redact import is_secret_value
+
+if TYPE_CHECKING:
+    from loadproof.scaffold.recording.exchanges import Exchange
+
+_ONE_FILE: Final = re.compile(r"|index|.*\.(?:php|asp|aspx|jsp|cgi|pl|do)", re.IGNORECASE)
+"""The last part of a path behind which a query chooses among pages."""
+_CHOOSES: Final = re.compile(
+    r"action|route|rest_route|page|controller|module|task|view|do|mode|op|cmd|method|option|act|r|wc-ajax",
+    re.IGNORECASE,
+)
+"""Keys whose value is the page, and not what is looked for."""
+_WORD: Final = re.compile(r"[A-Za-z][\w./-]{0,60}")
+_CHANGES: Final = re.compile(r"\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def chosen_by(exchange: Exchange) -> str:
+    """What of its query, or of its form, is a part of its name: "?s=", "?action=heartbeat"; else nothing."""
+    if not _ONE_FILE.fullmatch(exchange.segments[-1] if exchange.segments else ""):
+        return ""
+    form = exchange.content.value if exchange.content is not None and exchange.content.kind == "form" else ()
+    for key, value in (*exchange.query, *form):
+        if _CHOOSES.fullmatch(key) and _WORD.fullmatch(value) and not is_secret_value(value):
+            return f"?{quote(key)}={quote(value, safe='/')}"
+    if exchange.query:
+        return f"?{quote(exchange.query[0][0])}="
+    return ""
+
+
+def end_pattern(path: str) -> str | None:
+    """The path at which a redirect has to end, with * for ids; None for what is no such pattern."""
+    if re.search(r"[*?\[\]]", path):
+        return None
+    parts = ("*" if _CHANGES.fullmatch(part) or is_secret_value(part) else part for part in path.split("/"))
+    return "/".join(parts)

@@ -374,3 +374,22 @@ def test_tests_of_the_configuration_come_first(folder: Path) -> None:
     )
     plan = planned()[0]
     assert (plan.name, plan.files) == ("nightly", (Path("a.py"), Path("b.py")))
+
+
+@pytest.mark.parametrize(
+    ("host", "users", "targets"),
+    [
+        ("ws://127.0.0.1:8765/chat", [], ("tcp://127.0.0.1:8765",)),
+        ("wss://chat.example", [], ("tcp://chat.example:443",)),
+        ("127.0.0.1:50051", [], ("tcp://127.0.0.1:50051",)),
+        ("[::1]:50051", [], ("tcp://[::1]:50051",)),
+        ("kafka-1:9092,kafka-2:9092", [], ("tcp://kafka-1:9092", "tcp://kafka-2:9092")),
+        ("localhost:8000", ["A"], ("localhost:8000",)),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_host_of_another_protocol(host: str, users: list[str], targets: tuple[str, ...]) -> None:
+    """Is Locust's own flag; users of HTTP are told that it has no scheme, others are connected to."""
+    plan, _ = planned("a.py", "--host", host, "-u", "1")
+    assert (plan.target, plan.engine_args) == (None, ("--users", "1", "--host", host))
+    assert _inspection(plan, {**FACTS, "host": host, "http_users": users}).targets == targets

@@ -23,6 +23,7 @@ KINDS = {
     "checks": "no answer is looked at",
     "sleep": "think time by time.sleep",
     "host": "host",
+    "wait": "has no effect",
 }
 HEAD = "from locust import HttpUser, SequentialTaskSet, TaskSet, between, constant, task\n"
 
@@ -106,6 +107,40 @@ GOOD = user('self.client.get("/a")')
 def test_locust(source: str, said: set[str]) -> None:
     """Each kind once, with file and line and the way out; no alarm where it is not sure."""
     assert locust(source) == said
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "said"),
+    [
+        (user('self.client.get("/a")', wait="min_wait = 1000"), 4, "U.min_wait has no effect"),
+        (user('self.client.get("/a")', wait="max_wait: int = 5000"), 4, "U.max_wait has no effect"),
+        (user('self.client.get("/a")', wait="wait_function = lambda self: 5"), 4, "U.wait_function has no"),
+        (
+            "wait_time = between(1, 3)\n" + user('self.client.get("/a")', wait="x = 1"),
+            2,
+            "outside of a class",
+        ),
+        ("class T(TaskSet):\n    min_wait = 5\n" + GOOD, 3, "T.min_wait has no effect"),
+    ],
+)
+def test_waits_that_locust_does_not_heed(source: str, line: int, said: str) -> None:
+    """Each with its line; a class without another wait has no think time besides."""
+    found = locust_advice(HEAD + source, Path("l.py"), open_model=True)
+    assert [(problem.where, said in problem.message) for problem in found] == [(f"l.py:{line}", True)]
+    assert "wait" in locust(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        user('self.client.get("/a")', wait="wait_time = between(1, 3)\n    min_wait = 1000"),
+        "class Settings:\n    min_wait = 5\n" + GOOD,
+        "def f():\n    wait_time = 3\n" + GOOD,
+    ],
+)
+def test_waits_that_are_none_of_locusts_business(source: str) -> None:
+    """Beside a wait_time, in a class that is no user's, in a function."""
+    assert locust(source) == set()
 
 
 def test_in_the_open_model_nobody_needs_think_time() -> None:

@@ -73,6 +73,7 @@ TRAITS: dict[str, EngineTraits] = {
         workers=True,
         sessions=("loadproof", "locust"),
         options=LocustOptions,
+        other_hosts="--host",
         several=True,
         shows=frozenset({"-l", "--list", "--show-task-ratio", "--show-task-ratio-json", "-V", "--version"}),
     ),

@@ -246,6 +246,8 @@ class EngineTraits:
     """Its HTTP clients, the default first, where there is a choice."""
     options: type[EngineOptions] = EngineOptions
     """What it decides before a run."""
+    other_hosts: str | None = None
+    """Its own flag for a host that is none of HTTP, where its users may speak other protocols."""
     several: bool = False
     """Whether it plays several files as one scenario."""
     shows: frozenset[str] = frozenset()

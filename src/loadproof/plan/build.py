@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,12 @@ if TYPE_CHECKING:
 
     from loadproof.model import Requirement
     from loadproof.plan.request import PlanRequest
+
+
+_OF_ANOTHER_PROTOCOL = re.compile(
+    r"(?!https?:)(?:[a-z][a-z0-9+.-]*://\S|[\w.-]+:\d+(?:,|$)|\[[0-9a-f:.]+\]:\d+$)", re.I
+)
+"""ws://host/chat, host:50051, broker-1:9092,broker-2:9092."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +111,15 @@ def build_plan(
     env: dict[str, str] = {}
     with problems.collected():
         env = parse_env(request.env)
+    engine = _engine(request, chosen, engines, problems)
+    traits = engines.get(engine, EngineTraits())
     target: str | None = None
+    host: tuple[str, ...] = ()
     with problems.collected():
-        target = _target(request, config, chosen)
+        target, host = _target(request, config, chosen, traits)
     requirements: tuple[Requirement, ...] = ()
     with problems.collected():
         requirements = _requirements(request, config, chosen)
-    engine = _engine(request, chosen, engines, problems)
-    traits = engines.get(engine, EngineTraits())
     if chosen is not None and chosen.further and not traits.several:
         hint = "give one of them; each of several can be a test of its own in loadproof.yaml"
         problems.append(Problem(f"{engine or 'an engine'} plays one file, and here are several", hint=hint))
@@ -156,7 +164,7 @@ def build_plan(
         target=target,
         profile=profile,
         requirements=requirements,
-        engine_args=(*chosen.scenario.args, *chosen.test.args, *flags, *request.engine_args),
+        engine_args=(*chosen.scenario.args, *chosen.test.args, *flags, *host, *request.engine_args),
         env=tuple({**chosen.scenario.env, **chosen.test.env, **env}.items()),
         time_scale=request.time_scale if request.time_scale is not None else chosen.test.time_scale,
         options=options,
@@ -206,13 +214,18 @@ def _check_numbers(request: PlanRequest, problems: _Problems) -> None:
             problems.append(Problem(message, "--name", hint))
 
 
-def _target(request: PlanRequest, config: LoadedConfig | None, chosen: Chosen | None) -> str | None:
-    if request.target is not None:
-        return normalise_target(request.target, "--target")
-    if chosen is not None and chosen.test.target is not None:
-        return normalise_target(chosen.test.target)
+def _target(
+    request: PlanRequest, config: LoadedConfig | None, chosen: Chosen | None, traits: EngineTraits
+) -> tuple[str | None, tuple[str, ...]]:
+    """The base URL to load, or, for an address of another protocol, the engine's own flag with it."""
+    test = None if chosen is None else chosen.test.target
     common = config.config.target if config else None
-    return None if common is None else normalise_target(common)
+    given = next((target for target in (request.target, test, common) if target is not None), None)
+    if given is None:
+        return None, ()
+    if traits.other_hosts is not None and _OF_ANOTHER_PROTOCOL.match(given.strip()):
+        return None, (traits.other_hosts, given.strip())
+    return normalise_target(given, "--target" if request.target is not None else ""), ()
 
 
 def _requirements(

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from loadproof.engines.advice import Remark, advice_of
-from loadproof.engines.locust.source import LocustSource, called, constants
+from loadproof.engines.locust.source import LocustSource, called, constants, targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from loadproof.errors import Problem
 
 _LEAST_LOOP: Final = 10
+_WAITS_OF_OLD: Final = frozenset({"min_wait", "max_wait", "wait_function"})
 _LOOKS: Final = frozenset(
     {
         "json",
@@ -72,6 +73,27 @@ def no_think_time(source: LocustSource) -> Iterator[Remark]:
                 user.lineno,
                 f"{user.name} has no think time: each user sends again as soon as it is answered",
                 "add such as wait_time = between(1, 3), or use --rate: arrivals that wait for nobody",
+            )
+
+
+def ignored_waits(source: LocustSource) -> Iterator[Remark]:
+    """What only older Locusts heeded, or what stands where Locust does not look."""
+    for node in source.classes.values():
+        users = node in source.users or source.is_task_set(node)
+        for item in node.body if users else ():
+            names = _WAITS_OF_OLD & {name.id for name in targets_of(item)}
+            if names and source.setting(node, "wait_time") is None:
+                yield Remark(
+                    item.lineno,
+                    f"{node.name}.{min(names)} has no effect: Locust has not heeded it since 1.0",
+                    "write wait_time = between(1, 3), in seconds",
+                )
+    for item in source.tree.body:
+        if any(name.id == "wait_time" for name in targets_of(item)):
+            yield Remark(
+                item.lineno,
+                "wait_time outside of a class has no effect: Locust looks for it in user classes",
+                "move it into the class",
             )
 
 
@@ -237,6 +259,7 @@ def written_host(source: LocustSource) -> Iterator[Remark]:
 
 
 RULES: Final[tuple[Callable[[LocustSource], Iterator[Remark]], ...]] = (
+    ignored_waits,
     no_think_time,
     hammering_loop,
     one_endpoint,

@@ -17,6 +17,7 @@ from loadproof.engines.asking import ask, why_silent
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.holding import hold_of
 from loadproof.engines.locust.advice import locust_advice, requests_per_task
+from loadproof.engines.locust.hosts import connect_only
 from loadproof.engines.locust.open_model.distribution import distribution_args, usable_cores
 from loadproof.engines.locust.options import LocustOptions
 from loadproof.engines.locust.processes import decide
@@ -283,10 +284,17 @@ def _locust_args(plan: Plan) -> list[str]:
     return [*args, *plan.engine_args]
 
 
+def _way_out(message: str) -> str:
+    """For a module that is missing: people have it where Locust is, and Loadproof has a Locust of its own."""
+    if not message.startswith("ModuleNotFoundError"):
+        return ""
+    return "install it into the environment that Loadproof runs in, or put its folder on PYTHONPATH"
+
+
 def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     where = facts.get("where") or str(plan.scenario)
     if "error" in facts:
-        return Inspection(tuple(Problem(message, where) for message in facts["error"]))
+        return Inspection(tuple(Problem(message, where, _way_out(message)) for message in facts["error"]))
     problems = []
     if not facts["users"]:
         hint = "a locustfile needs a class that inherits from User or HttpUser and has tasks"
@@ -304,6 +312,8 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     # it is connected to.
     http_hosts = [facts["users"][name] for name in facts["http_users"]]
     hosts = [plan.target or facts["host"]] if plan.target or facts["host"] else http_hosts
+    if not facts["http_users"] and facts["host"] and not facts["host"].startswith(("http://", "https://")):
+        hosts = connect_only(facts["host"])
     targets = tuple(dict.fromkeys(host for host in hosts if host))
     if not targets and facts["http_users"]:
         hint = "name it: --target http://127.0.0.1:8000, or `host = ...` in the user class"

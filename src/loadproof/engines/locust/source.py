@@ -116,8 +116,22 @@ class LocustSource:
         """Whether something in there waits."""
         return any(isinstance(node, ast.Call) and called(node) in _PAUSES for node in ast.walk(within))
 
+    def is_task_set(self, node: ast.ClassDef) -> bool:
+        """Whether it holds tasks of users."""
+        return self._is(node, "TaskSet")
+
     def _is(self, node: ast.ClassDef, ending: str) -> bool:
         return any(_last_name(base).endswith(ending) for part in self.lineage(node) for base in part.bases)
+
+
+def targets_of(node: ast.stmt) -> list[ast.Name]:
+    """The plain names that a statement assigns to."""
+    match node:
+        case ast.Assign(targets=targets):
+            return [target for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name() as target, value=ast.expr()):
+            return [target]
+    return []
 
 
 def called(node: ast.Call) -> str:

@@ -244,7 +244,7 @@ def test_what_locust_prints_instead_of_a_load(lab: Lab, capfd: pytest.CaptureFix
         ("class U(HttpUser:", ("-u", "1"), "SyntaxError"),
         ("import sys; sys.exit('set API_URL first')", ("-u", "1"), "set API_URL first"),
         ("import sys; sys.exit(3)", ("-u", "1"), "exit code 3"),
-        ("import os; os._exit(3)", ("-u", "1"), "the locustfile ended the process"),
+        ("import os; os._exit(3)", ("-u", "1"), "importing the locustfile ended with exit code 3"),
         (USER, ("--users", "many"), "invalid"),
         (USER, ("-u", "1", "--no-such-flag"), "unrecognized arguments: --no-such-flag"),
         (USER, ("-r", "1"), "nothing says how many users to run"),

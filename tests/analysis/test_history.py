@@ -13,6 +13,7 @@ from rich.console import Console
 
 from loadproof.analysis.across_runs.history import History, Series, history
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, Conditions, MeasuredEndpoint, MeasuredRun
+from loadproof.analysis.pictures.history import history_picture
 from loadproof.reports.history import print_history, write_history_json
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _run(number: int, p95_s: float, failed: int = 0) -> MeasuredRun:
     )
 
 
-def _runs(*levels: tuple[float, int], sd: float = 0.02) -> list[MeasuredRun]:
+def runs_at(*levels: tuple[float, int], sd: float = 0.02) -> list[MeasuredRun]:
     random = np.random.default_rng(11)
     values = [level * float(np.exp(random.normal(0, sd))) for level, count in levels for _ in range(count)]
     return [_run(number, value) for number, value in enumerate(values)]
@@ -56,7 +57,7 @@ def _printed(found: History) -> str:
 
 def test_a_change_is_told_with_its_run_commit_and_size() -> None:
     """ "Since run R of commit C p95 is 20 % higher", with both levels and the number of runs."""
-    (change,) = _series(history("loans", _runs((0.1, 20), (0.12, 8)))).changes
+    (change,) = _series(history("loans", runs_at((0.1, 20), (0.12, 8)))).changes
     assert change.run == 20
     assert change.sentence.startswith(f"since run run20 of commit 1414141414 p95 of {LOANS} is ")
     assert change.after / change.before == pytest.approx(1.2, abs=0.03)
@@ -72,7 +73,7 @@ def test_brackets_in_names_are_printed() -> None:
             run, label=f"[b]{number}",
             endpoints=tuple(replace(e, name=name if e.name == LOANS else e.name) for e in run.endpoints),
         )
-        for number, run in enumerate(_runs((0.1, 20), (0.12, 8)))
+        for number, run in enumerate(runs_at((0.1, 20), (0.12, 8)))
     ]  # fmt: skip
     text = _printed(history("loans [id]", renamed))
     title, *lines = [line for line in text.splitlines() if line.strip()]
@@ -83,21 +84,21 @@ def test_brackets_in_names_are_printed() -> None:
 
 def test_a_young_change_is_provisional() -> None:
     """Until five runs have the new level."""
-    (change,) = _series(history("loans", _runs((0.1, 30), (0.2, 4)))).changes
+    (change,) = _series(history("loans", runs_at((0.1, 30), (0.2, 4)))).changes
     assert change.provisional
     assert "provisional: only 4 runs since" in change.sentence
 
 
 def test_a_history_without_a_change_says_so() -> None:
     """No series changed, and nothing else is claimed."""
-    found = history("loans", _runs((0.1, 30)))
+    found = history("loans", runs_at((0.1, 30)))
     assert all(not series.changes for series in found.series)
     assert "30 runs, 1970-01-01 to 1970-01-01: no change of level" in _printed(found)
 
 
 def test_only_comparable_healthy_runs_make_a_series() -> None:
     """Runs with another load, and runs whose measurement is invalid, are left out and counted, with why."""
-    runs = _runs((0.1, 20))
+    runs = runs_at((0.1, 20))
     other = replace(runs[3], conditions=Conditions(scenario="locustfile.py", profile={"stages": [[60, 9]]}))
     ill = replace(runs[5], invalid=("the generator was saturated",))
     found = history("loans", [other if r is runs[3] else ill if r is runs[5] else r for r in runs])
@@ -113,13 +114,13 @@ def test_only_comparable_healthy_runs_make_a_series() -> None:
 
 def test_runs_are_in_order_of_time_whatever_order_they_come_in() -> None:
     """The same runs shuffled give the same history."""
-    runs = _runs((0.1, 20), (0.12, 8))
+    runs = runs_at((0.1, 20), (0.12, 8))
     assert history("loans", runs[::-1]) == history("loans", runs)
 
 
 def test_a_run_without_an_endpoint_leaves_a_gap() -> None:
     """Missing is missing: the place stays empty, and changes are placed by the runs that have it."""
-    runs = _runs((0.1, 20), (0.15, 8))
+    runs = runs_at((0.1, 20), (0.15, 8))
     runs[2] = replace(runs[2], endpoints=runs[2].endpoints[1:])
     series = _series(history("loans", runs))
     assert series.values[2] is None
@@ -137,13 +138,13 @@ def test_an_error_rate_changes_by_points_not_by_a_ratio() -> None:
 @pytest.mark.parametrize(("tolerance", "changes"), [(0.05, 1), (0.3, 0)])
 def test_the_tolerance_decides_what_is_told(tolerance: float, changes: int) -> None:
     """A change of 20 % is told at 5 % and not at 30 %."""
-    found = history("loans", _runs((0.1, 20), (0.12, 8)), tolerance=tolerance)
+    found = history("loans", runs_at((0.1, 20), (0.12, 8)), tolerance=tolerance)
     assert len(_series(found).changes) == changes
 
 
 def test_endpoints_and_measures_can_be_chosen() -> None:
     """Only the wanted ones, in the order of the endpoints."""
-    found = history("loans", _runs((0.1, 10)), endpoints=[ALL_REQUESTS], measures=["p99", "throughput"])
+    found = history("loans", runs_at((0.1, 10)), endpoints=[ALL_REQUESTS], measures=["p99", "throughput"])
     assert [(s.endpoint, s.measure.name) for s in found.series] == [
         (ALL_REQUESTS, "p99"), (ALL_REQUESTS, "throughput"),
     ]  # fmt: skip
@@ -154,7 +155,7 @@ def test_the_json_has_everything_and_is_the_same_each_time() -> None:
     texts = []
     for _ in range(2):
         stream = io.StringIO()
-        write_history_json(history("loans", _runs((0.1, 20), (0.12, 3))), stream)
+        write_history_json(history("loans", runs_at((0.1, 20), (0.12, 3))), stream)
         texts.append(stream.getvalue())
     assert texts[0] == texts[1]
     written = json.loads(texts[0])
@@ -170,7 +171,7 @@ def _lines_with(text: str, words: Sequence[str]) -> list[str]:
 
 def test_the_terminal_shows_a_bar_for_each_run() -> None:
     """A sparkline with a stroke before the first run of the new level."""
-    (line,) = _lines_with(_printed(history("loans", _runs((0.1, 20), (0.2, 8)))), [LOANS, " p95 ", "▁"])
+    (line,) = _lines_with(_printed(history("loans", runs_at((0.1, 20), (0.2, 8)))), [LOANS, " p95 ", "▁"])
     bars = line.split("p95")[1].split()[0]
     before, after = bars.split("|")
     assert (len(before), len(after)) == (20, 8)
@@ -192,7 +193,7 @@ def test_what_creeps_is_told_with_its_size_by_run() -> None:
 
 def test_what_else_changed_stands_beside_it() -> None:
     """Scenario, versions, machine and mix are marks; a change of level at the same run names them."""
-    runs = _runs((0.1, 15), (0.15, 8))
+    runs = runs_at((0.1, 15), (0.15, 8))
     newer: dict[str, Any] = {"versions": {"loadproof": "0.2.0"}, "fingerprint": "b", "host": {"cores": 4}}
     older: dict[str, Any] = {"versions": {"loadproof": "0.1.0"}, "fingerprint": "a", "host": {"cores": 2}}
     runs = [
@@ -212,6 +213,30 @@ def test_names_are_no_markup() -> None:
     named = "GET /items/[id]"
     runs = [
         replace(run, endpoints=(replace(run.endpoints[0], name=named), run.endpoints[1]))
-        for run in _runs((0.1, 8))
+        for run in runs_at((0.1, 8))
     ]
     assert named in _printed(history("loans", runs, endpoints=[named]))
+
+
+def test_the_picture_marks_the_change_with_its_commit() -> None:
+    """Each run a dot at its value, each level a line, and a rule between the runs with the commit's name."""
+    found = history("loans", runs_at((0.1, 20), (0.12, 8)))
+    series = _series(found)
+    drawn = history_picture(found, series)
+    (dots,) = [layer for layer in drawn.layers if layer.name == "runs"]
+    assert dots.y == tuple(value for value in series.values if value is not None)
+    (rule,) = drawn.rules
+    assert rule.at == 19.5
+    assert rule.name.startswith(f"{found.runs[20].commit[:7]} +")  # type: ignore[index]
+    assert rule.ink == "fail"
+    levels = [layer for layer in drawn.layers if layer.name == "level"]
+    assert [layer.y[0] for layer in levels] == [series.changes[0].before, series.changes[0].after]
+
+
+def test_the_picture_of_a_creep_is_a_line_through_all_runs() -> None:
+    found = history("loans", runs_at(*((0.05 + 0.002 * number, 1) for number in range(20)), sd=0.005))
+    drawn = history_picture(found, _series(found))
+    (line,) = [layer for layer in drawn.layers if layer.name == "creep"]
+    assert line.x == (0.0, 19.0)
+    assert list(line.y) == pytest.approx([0.05, 0.088], rel=0.03)
+    assert not [layer for layer in drawn.layers if layer.name == "level"]

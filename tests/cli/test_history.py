@@ -94,3 +94,12 @@ def test_wrong_words_have_one_error(runs: Here, words: tuple[str, ...], message:
     assert done.code == 2
     assert message in done.err
     assert hint in done.err
+
+
+def test_history_as_a_page(runs: Here) -> None:
+    """Small pictures of the usual series, those that changed first, in one file."""
+    assert runs("history", "loans", "--html", "history.html").code == 0
+    page = Path("history.html").read_text(encoding="utf-8")
+    assert "p95 of GET /api/loans" in page
+    assert "0000000 +" in page
+    assert "Content-Security-Policy" in page

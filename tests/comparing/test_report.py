@@ -10,9 +10,9 @@ import pytest
 import xmlschema
 
 from loadproof.analysis.compare.compare import Settings, compare
-from loadproof.analysis.compare.comparison import Fail
+from loadproof.analysis.compare.comparison import Change, Fail
 from loadproof.analysis.compare.gates import parse_gates
-from loadproof.analysis.compare.report import comparison_report, picture
+from loadproof.analysis.compare.report import comparison_report, drawn
 from loadproof.model import Report, Verdict
 from loadproof.reports import REPORTERS
 from tests.comparing.test_compare import side
@@ -50,6 +50,45 @@ def test_a_regression_is_red_in_every_file() -> None:
     assert "REGRESSED" in written(found, "html")
 
 
+def test_the_picture_has_each_interval_over_what_does_not_matter() -> None:
+    """A dot a row at head by base, its interval as it was found, and the tolerance of 5 % below it."""
+    base, head = side("a"), side("b", slower=1.2, seed=1)
+    comparison = compare(base, head)
+    (found,) = comparison_report(comparison, "shop", [*base, *head], "runs").pictures
+    names = found.panels[0].rows
+    drawn_rows = {
+        names[int(y)]: (x, low, high)
+        for layer in found.layers
+        for x, y, low, high in zip(layer.x, layer.y, layer.low, layer.high, strict=True)
+        if y is not None
+    }
+    known = {row.name: (row.ratio, *row.interval) for row in comparison.rows if row.interval}
+    assert set(names) == set(drawn_rows)
+    assert drawn_rows == {name: known[name] for name in names}
+    regressed = {row.name for row in comparison.rows if row.change is Change.REGRESSED}
+    (layer,) = [layer for layer in found.layers if layer.name == "regressed"]
+    assert {names[int(y)] for y in layer.y if y is not None} == regressed & set(names)
+    assert {(tint.low, tint.high) for tint in found.tints} == {(1 / 1.05, 1.05)}
+    assert [tint.row for tint in found.tints] == list(range(len(names)))
+
+
+def test_error_rates_have_a_picture_of_their_own_first_where_they_prove_it() -> None:
+    """Ten times as many failures would leave a change of 4 % no room on one axis."""
+    base, head = side("a", failed=3), side("b", slower=1.04, seed=1, failed=40)
+    errors, others = comparison_report(compare(base, head), "shop", [*base, *head], "runs").pictures
+    assert all(name.startswith("error rate of ") for name in errors.panels[0].rows)
+    assert not any(name.startswith("error rate of ") for name in others.panels[0].rows)
+    # 0.1 points of a base rate of 3 in 2,000 are two thirds of it.
+    assert errors.tints[0].high == pytest.approx(1 + 0.001 / 0.0015)
+
+
+def test_one_run_a_side_has_no_more_than_what_is_within_it() -> None:
+    base, head = side("a", runs=1), side("b", runs=1, slower=1.2, seed=1)
+    comparison = compare(base, head)
+    pictures = comparison_report(comparison, "shop", [*base, *head], "runs").pictures
+    assert bool(pictures) is any(row.within_run for row in comparison.rows)
+
+
 @pytest.mark.parametrize(
     ("slower", "settings"),
     [
@@ -68,8 +107,8 @@ def test_what_fails_nothing_has_no_failed_case(slower: float, settings: Settings
 
 def test_the_picture_has_no_change_in_its_middle() -> None:
     """Twice is its right end; what lies beyond has an arrow."""
-    assert picture((1.1, 1.2)) == "··········┃├─┤·······"
-    assert picture((0.9, 1.1)) == "········├─╂┤·········"
-    assert picture((1.5, 1.51)) == "··········┃·····●····"
-    assert picture((3.0, 5.0)) == "··········┃·········●"
-    assert picture((0.3, 1.0)) == "◀─────────╂··········"
+    assert drawn((1.1, 1.2)) == "··········┃├─┤·······"
+    assert drawn((0.9, 1.1)) == "········├─╂┤·········"
+    assert drawn((1.5, 1.51)) == "··········┃·····●····"
+    assert drawn((3.0, 5.0)) == "··········┃·········●"
+    assert drawn((0.3, 1.0)) == "◀─────────╂··········"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -18,6 +19,8 @@ from loadproof.runfile.reader import read_facts, read_run
 from loadproof.units import parse_percent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from loadproof.analysis.across_runs.history import History
     from loadproof.analysis.across_runs.measured import MeasuredRun
 
@@ -40,11 +43,15 @@ def command(
     branch: Annotated[str | None, typer.Option("--branch", help="Only runs of this git branch.")] = None,
     last: Annotated[int, typer.Option("--last", min=1, max=1000, help="So many of the newest runs.")] = 100,
     tolerance: Annotated[str, typer.Option("--tolerance", help="Least change that is told.")] = "5%",
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write the series there as one HTML file, drawn.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all series there as JSON.")] = None,
 ) -> int:
     """Show runs of one scenario over time, and since which run they are slower."""
     from loadproof.analysis.across_runs.history import MEASURES, history
-    from loadproof.reports.history import print_history
+    from loadproof.reports.history import print_history, write_history_json
+    from loadproof.reports.html.history import write_history_html
 
     share = _tolerance(tolerance)
     wanted = [_measure(text, list(MEASURES)) for text in statistic or ()]
@@ -54,10 +61,13 @@ def command(
     found = history(title, runs, endpoints=endpoint or (), measures=wanted, tolerance=share)
     _check_endpoints(found, runs, endpoint or [])
     found = replace(found, left_out=(*left_out, *found.left_out))
+    everything = bool(endpoint or statistic)
     if json_file is not None:
-        _write_json(found, json_file)
+        _write(json_file, write_history_json, found)
+    if html_file is not None:
+        _write(html_file, functools.partial(write_history_html, everything=everything), found)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
-    print_history(found, console, everything=bool(endpoint or statistic))
+    print_history(found, console, everything=everything)
     return 0
 
 
@@ -155,12 +165,10 @@ def _check_endpoints(found: History, runs: list[MeasuredRun], wanted: list[str])
         )
 
 
-def _write_json(found: History, path: Path) -> None:
-    from loadproof.reports.history import write_history_json
-
+def _write(path: Path, write: Callable[[History, TextIO], None], found: History) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8") as stream:
-            write_history_json(found, stream)
+            write(found, stream)
     except OSError as error:
         raise ConfigError(Problem(f"cannot write the history: {error.strerror}", str(path))) from error

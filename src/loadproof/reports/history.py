@@ -36,10 +36,10 @@ _USUAL_OF_ALL: Final = frozenset({"p50", "p95", "p99", "throughput", "error rate
 def print_history(history: History, console: Console, *, everything: bool = False) -> None:
     """What changed, then the series: the usual ones and those that changed, or `everything`."""
     console.print()
-    console.print(_headline(history))
-    for line in _remarks(history):
+    console.print(Text.assemble((history.name, "bold"), f"  {headline(history)}"))
+    for line in remarks(history):
         console.print(Text.assemble(("  note  ", "dim"), line))
-    changes = _latest_first(history)
+    changes = latest_first(history)
     if changes:
         console.print()
     for series, change in changes[:_MOST_CHANGES]:
@@ -56,7 +56,7 @@ def print_history(history: History, console: Console, *, everything: bool = Fals
     for mark in history.marks[-_MOST_MARKS:]:
         run = history.runs[mark.run]
         console.print(Text.assemble(("  · ", "dim"), f"at run {run.label}: {mark.what}"))
-    shown = [s for s in history.series if everything or _is_usual(s) or s.changes or s.trend]
+    shown = worth_showing(history, everything=everything)
     if shown:
         console.print()
         console.print(Padding(_table(shown if everything else _fewer(shown)), (0, 0, 0, 1)))
@@ -129,20 +129,22 @@ def _series_json(history: History, series: Series) -> dict[str, Any]:
     }
 
 
-def _headline(history: History) -> Text:
+def headline(history: History) -> str:
+    """ "30 runs, 2027-01-15 to 2027-02-13: 2 of 18 series changed"."""
     runs = history.runs
     if not runs:
-        return Text.assemble((history.name, "bold"), "  no run that can be compared")
+        return "no run that can be compared"
     first, last = (_date(run.started_at_s) for run in (runs[0], runs[-1]))
     number = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     changed = sum(bool(series.changes) for series in history.series)
     creeping = sum(series.trend is not None for series in history.series)
     said = f"{changed} of {len(history.series)} series changed" if changed else "no change of level"
     said += f", {creeping} creep" if creeping else ""
-    return Text.assemble((history.name, "bold"), f"  {number}, {first} to {last}: {said}")
+    return f"{number}, {first} to {last}: {said}"
 
 
-def _remarks(history: History) -> list[str]:
+def remarks(history: History) -> list[str]:
+    """What a reader should know of the runs."""
     said = []
     if history.left_out:
         reasons: dict[str, int] = {}
@@ -161,9 +163,15 @@ def _remarks(history: History) -> list[str]:
     return said
 
 
-def _latest_first(history: History) -> list[tuple[Series, Change]]:
+def latest_first(history: History) -> list[tuple[Series, Change]]:
+    """The changes of level, the newest first."""
     found = [(series, change) for series in history.series for change in series.changes]
     return sorted(found, key=lambda pair: (-pair[1].run, pair[0].endpoint, pair[0].measure.name))
+
+
+def worth_showing(history: History, *, everything: bool = False) -> list[Series]:
+    """The usual series, and those that changed or creep."""
+    return [s for s in history.series if everything or _is_usual(s) or s.changes or s.trend]
 
 
 def _is_usual(series: Series) -> bool:

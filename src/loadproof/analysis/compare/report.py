@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import VERDICTS, Change
 from loadproof.analysis.compare.sentences import interval_text, moved, percent_change
+from loadproof.analysis.pictures.comparison import comparison_pictures
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Finding, FindingKind, Outcome, Report, Verdict
 
@@ -53,10 +55,23 @@ def comparison_report(comparison: Comparison, name: str, runs: Sequence[Measured
             "versions": dict(conditions.versions),
             "host": dict(conditions.host),
             "requests": comparison.base.requests + comparison.head.requests,
-            "failed": None,
+            "failed": _failed(runs),
             "plan": {"profile": dict(profile)} if profile else {},
         },
+        pictures=comparison_pictures(comparison),
     )
+
+
+def _failed(runs: Sequence[MeasuredRun]) -> int | None:
+    """Of both sides; None where one of the runs does not tell."""
+    counts: list[int] = []
+    for run in runs:
+        alone = run.endpoints[0] if len(run.endpoints) == 1 else None
+        total = run.endpoint(ALL_REQUESTS) or alone
+        if total is None or total.failed is None:
+            return None
+        counts.append(total.failed)
+    return sum(counts)
 
 
 def _findings(comparison: Comparison) -> list[Finding]:
@@ -100,12 +115,12 @@ def _cells(row: Row) -> dict[str, object]:
         "head": "—" if row.head is None else format_value(row.head, row.unit),
         "change": "" if row.ratio is None else percent_change(row.ratio),
         "interval": "" if interval is None else interval_text(interval),
-        "half … twice": "" if interval is None else picture(interval),
+        "half … twice": "" if interval is None else drawn(interval),
         "": "accepted" if row.accepted else str(row.change).lower(),
     }
 
 
-def picture(interval: tuple[float, float]) -> str:
+def drawn(interval: tuple[float, float]) -> str:
     """Where the interval lies between half and twice: "··········┃·├──┤·····", no change in the middle."""
     places = [_place(bound) for bound in interval]
     line = ["·"] * (2 * _WIDTH + 1)

@@ -21,7 +21,8 @@ class AnswerFigure {
   // Names of rows stand beside the plot, or above their rows where there is no room.
   get left() {
     const rows = this.picture.panels[0].rows;
-    if (!rows.length || this.narrow) return MARGIN.l;
+    if (!rows.length) return MARGIN.l;
+    if (this.narrow) return MARGIN.r;
     return Math.min(330, 16 + 6.4 * Math.max(...rows.map((row) => row.length)));
   }
 
@@ -138,16 +139,14 @@ class AnswerFigure {
     const found = [];
     const upright = this.picture.rules.filter((rule) => rule.panel === null && this.shown(rule));
     for (const rule of upright.sort((a, b) => a.at - b.at)) {
-      const share = this.place(rule.at);
-      const right = share > 0.6;
-      const long = 6.2 * rule.name.length + 8;
-      const from = share * this.width - (right ? long : 0);
+      const long = 6.3 * rule.name.length + 4;
+      const from = Math.max(0, Math.min(this.place(rule.at) * this.width, this.width - long));
       let row = 0;
       while (taken.some((other) => other.row === row && from < other.to && from + long > other.from)) row += 1;
       taken.push({ row, from, to: from + long });
       found.push({
-        ...ground, text: escaped(rule.name), font: { ...font, color: colour(rule.ink) }, xref: "paper", x: share,
-        xanchor: right ? "right" : "left", xshift: right ? 1 : -1, yref: "paper", y: 1, yanchor: "bottom", yshift: 1 + 16 * row,
+        ...ground, text: escaped(rule.name), font: { ...font, color: colour(rule.ink) }, xref: "paper", x: from / this.width,
+        xanchor: "left", xshift: -1, yref: "paper", y: 1, yanchor: "bottom", yshift: 1 + 16 * row,
       });
     }
     for (const rule of this.picture.rules.filter((one) => one.panel !== null && this.shown(one))) {
@@ -169,7 +168,8 @@ class AnswerFigure {
   rowNames() {
     return this.picture.panels[0].rows.map((row, n) => ({
       text: escaped(row), font: { size: 12, color: colour("ink") }, showarrow: false, yref: "y", y: n,
-      xref: "paper", x: 0, ...(this.narrow ? { xanchor: "left", yshift: 15 } : { xanchor: "right", xshift: -8 }),
+      xref: "paper", x: 0, bgcolor: colour("surface"), opacity: this.narrow ? 0.85 : 1,
+      ...(this.narrow ? { xanchor: "left", yshift: 15 } : { xanchor: "right", xshift: -8 }),
     }));
   }
 

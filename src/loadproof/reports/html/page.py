@@ -110,7 +110,9 @@ class Page:
 
 def page(report: Report) -> Page:
     """The page of a report."""
-    topics = by_topic(finding for finding in report.findings if not is_requirement(finding))
+    topics = by_topic(
+        finding for finding in report.findings if not (is_requirement(finding) or _is_in_a_table(finding))
+    )
     first = next((f.sentence for f in report.findings if f.id == "breach.first"), "")
     drawn = {course.endpoint for course in report.charts.endpoints} if report.charts else set()
     lines = [_endpoint(row, drawn) for row in report.endpoints]
@@ -137,6 +139,11 @@ def page(report: Report) -> Page:
         unknown=_unknown(report),
         reproduction=reproduction(report),
     )
+
+
+def _is_in_a_table(finding: Finding) -> bool:
+    """A row of a comparison: the comparison's own table has it, with more."""
+    return finding.id.startswith("comparison: ") and not finding.advice
 
 
 def _flags(report: Report) -> list[str]:

@@ -150,7 +150,7 @@ def test_a_run_shows_the_requirement_that_failed_first() -> None:
     (found,) = report.pictures
     assert report.sentence.startswith("p95 of /api/loans is")
     assert found.title == "p95 of /api/loans over time"
-    assert rule(found, "required <150ms").at == 0.15
+    assert rule(found, "required < 150ms").at == 0.15
     assert [(one.low, one.high) for one in found.tints] == [(10, 50)]
     (line,) = found.layers
     assert line.y[10] == pytest.approx(0.02 + 0.04 + 0.018, rel=0.02)

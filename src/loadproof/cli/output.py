@@ -36,6 +36,7 @@ class Outputs:
     junit: Path | None = None
     markdown: Path | None = None
     json: Path | None = None
+    svg: Path | None = None
     github: bool = False
     others: tuple[tuple[str, Path], ...] = ()
     """Further reporters by name."""
@@ -45,11 +46,14 @@ class Outputs:
     @property
     def draws(self) -> bool:
         """Whether one of them has charts, which take a while to make."""
-        return self.html is not None
+        return self.html is not None or self.svg is not None
 
     def files(self) -> dict[str, Path]:
         """The files to write, by the name of their reporter."""
-        given = {"html": self.html, "junit": self.junit, "markdown": self.markdown, "json": self.json}
+        given = {
+            "html": self.html, "junit": self.junit, "markdown": self.markdown, "json": self.json,
+            "svg": self.svg,
+        }  # fmt: skip
         return {kind: path for kind, path in given.items() if path is not None} | dict(self.others)
 
     def check(self) -> None:
@@ -99,6 +103,12 @@ def _outputs(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the report there as JSON.", rich_help_panel=_PANEL)
     ] = None,
+    svg_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--svg", help="Write verdict and picture of the answer there as SVG.", rich_help_panel=_PANEL
+        ),
+    ] = None,
     github: Annotated[
         bool,
         typer.Option(
@@ -119,7 +129,7 @@ def _outputs(
     ] = False,
 ) -> Outputs:
     named = tuple(map(_other, others or ()))
-    return Outputs(html_file, junit_file, markdown_file, json_file, github, named, strict)
+    return Outputs(html_file, junit_file, markdown_file, json_file, svg_file, github, named, strict)
 
 
 def _other(text: str) -> tuple[str, Path]:

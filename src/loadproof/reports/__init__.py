@@ -11,6 +11,7 @@ from loadproof.reports.html import write_html
 from loadproof.reports.json import write_json
 from loadproof.reports.junit import write_junit
 from loadproof.reports.markdown import write_markdown
+from loadproof.reports.svg import write_svg
 from loadproof.reports.terminal import write_terminal
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ REPORTERS: dict[str, Callable[[Report, TextIO], None]] = {
     "junit": write_junit,
     "markdown": write_markdown,
     "annotations": write_annotations,
+    "svg": write_svg,
 }
 """Other packages add rows by entry points of the group `loadproof.reporters`."""
 

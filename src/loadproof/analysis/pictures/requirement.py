@@ -82,12 +82,13 @@ def _rank(finding: Finding, measure: Measure) -> tuple[int, bool, float]:
 def _picture(charts: Charts, finding: Finding, measure: Measure, drawn: _Drawn) -> Picture:
     axis, verdict = charts.axis, str(finding.verdict).lower()
     assert measure.limit is not None  # noqa: S101  # only those are drawn
-    limit = f"{measure.operator}{format_value(measure.limit, measure.unit)}"
+    limit = f"{measure.operator} {format_value(measure.limit, measure.unit)}"
+    value = "nothing" if measure.value is None else format_value(measure.value, measure.unit)
     name = finding.named_subject
     return Picture(
         name="requirement",
         title=f"{name} over time",
-        words=finding.sentence,
+        words=f"{value} over {finding.window}" if finding.window else value,
         x_title=TIME,
         x_unit="time",
         panels=(Panel(name, str(drawn.unit)),),

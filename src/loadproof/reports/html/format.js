@@ -35,7 +35,7 @@ const FORMS = {
   "time": clock,
   "run": (value) => digits(value),
   // Of a ratio what it is more or less than 1.
-  "ratio": (value) => (value > 1 ? "+" : value < 1 ? "−" : "") + digits(Math.abs(value - 1) * 100) + "%",
+  "ratio": (value) => (value > 1 ? "+" : "") + digits((value - 1) * 100) + "%",
   "users": (value) => Math.round(value).toLocaleString("en-US"),
   "cores": (value) => digits(value) + (Math.abs(value) === 1 ? " core" : " cores"),
 };

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from loadproof.model import EndpointSummary, Finding, Outcome, Report, Verdict
+from loadproof.reports.axes import clock_text
 from loadproof.reports.evidence import (
     MISSING,
     NEAR_IN_WORDS,
@@ -221,13 +222,6 @@ def _slow(slow: SlowRequest) -> list[str]:
         ", ".join(sizes),
         "; ".join(str(data[key]) for key in ("error", "server_timing", "trace_id") if data.get(key)),
     ]
-
-
-def clock_text(offset_s: float) -> str:
-    """Time since the load began as a clock shows it: "1:02:03"."""
-    whole = max(0, int(offset_s))
-    hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def _summaries(report: Report) -> dict[str, str]:

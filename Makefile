@@ -10,7 +10,7 @@ REAL := $(BIN)/pytest -n 2 --dist loadfile -m real
 ALONE := $(BIN)/pytest -m real --last-failed --last-failed-no-failures none
 
 .DEFAULT_GOAL := help
-.PHONY: help canary demo test check picture flags lint types imports accuracy bench soaks services validity clean
+.PHONY: help canary demo test check picture pictures flags lint types imports accuracy bench soaks services validity clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
@@ -18,6 +18,7 @@ help:
 	@echo "make check   what CI runs: lint, types, imports, all tests with real servers and loads, docs"
 	@echo "make picture  draw docs/architecture.svg from the imports"
 	@echo "make flags    docs/command-lines.md from what Locust and k6 print for --help"
+	@echo "make pictures  draw the answers in the docs anew, from real runs: a quarter of an hour, wants a quiet machine"
 	@echo "make canary  the Locust contract against the oldest, the newest and the next Locust"
 	@echo "make accuracy  how often the analyses are right, on many replicates; takes long"
 	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
@@ -53,6 +54,8 @@ picture: $(VENV)/installed
 
 flags: $(VENV)/installed
 	$(BIN)/python docs/command_lines.py
+pictures: $(VENV)/installed
+	$(BIN)/python docs/pictures.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

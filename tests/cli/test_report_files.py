@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Here, Shell
 
-FORMS = ("--html", "report.html", "--junit", "report.xml", "--markdown", "report.md", "--json", "report.json")
+FORMS = (
+    "--html", "report.html", "--junit", "report.xml", "--markdown", "report.md", "--json", "report.json",
+    "--svg", "report.svg",
+)  # fmt: skip
 
 
 def recorded(path: Path) -> None:
@@ -40,6 +43,7 @@ def test_one_run_writes_every_form(shell: Shell) -> None:
     done = shell.load(*asked, "--summary-export", "deep/k6.json")
     assert done.code == 3, done.text
     assert "<h1" in (shell.folder / "report.html").read_text(encoding="utf-8")
+    assert "<polyline" in (shell.folder / "report.svg").read_text(encoding="utf-8")
     assert 'failures="1"' in (shell.folder / "report.xml").read_text(encoding="utf-8")
     markdown = (shell.folder / "report.md").read_text(encoding="utf-8")
     assert "## ❌ FAIL" in markdown

@@ -69,7 +69,7 @@ class AnswerFigure {
       return { ...common, range: [high, low], tickvals: [], showgrid: false };
     }
     const [low, high] = panel.range;
-    const most = this.plot.clientHeight / this.picture.panels.length / 28;
+    const most = this.plot.clientHeight / this.picture.panels.length / 36;
     const values = distinct((panel.log ? along : ticks)(low, high, panel.unit, most), panel.unit);
     return {
       ...common, range: panel.log ? [Math.log10(low), Math.log10(high)] : [low, high],

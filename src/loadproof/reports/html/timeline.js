@@ -3,15 +3,22 @@
 
 class Course {
   constructor(data) {
-    this.data = data;
-    this.step = data.axis.step;
-    this.times = Array.from({ length: data.axis.count }, (_, n) => n * this.step);
-    this.whole = [0, data.axis.length];
-    this.range = this.whole;
+    this.range = null;
+    this.take(data);
     this.at = null;
     this.byKeys = false;
     this.figures = [];
     this.selected = 0;
+  }
+
+  // Data of a run that goes on takes the place of what there was; who looks at a part of it keeps that part.
+  take(data) {
+    const followed = !this.range || (this.range[0] === this.whole[0] && this.range[1] === this.whole[1]);
+    this.data = data;
+    this.step = data.axis.step;
+    this.times = Array.from({ length: data.axis.count }, (_, n) => n * this.step);
+    this.whole = [0, data.axis.length];
+    if (followed) this.range = this.whole;
   }
 
   get endpoint() { return this.data.courses[this.selected]; }

@@ -1,0 +1,120 @@
+"""Makes the pictures of the docs anew from real runs against the demo: `make pictures`, or one by its name.
+
+    python docs/pictures.py [run] [stress] [spike] [capacity] [compare]
+
+Each takes one to four minutes and wants a machine that does little else: the pictures show what was measured.
+A soak is not among them, since it takes half an hour to say anything; its picture comes from `make soaks`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from loadproof.demo import DemoOptions, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PICTURES: Final = Path(__file__).resolve().parent / "pictures"
+_ROWS: Final = 20_000
+_REQUIREMENTS: Final = "performance_requirements:\n  response_time:\n    p95: <250ms\n  error_rate:\n    max_rate: 1%\n"
+
+
+def loadproof(folder: Path, *words: str) -> None:
+    """One command in `folder`; the verdict is not asked for, what went wrong is."""
+    done = subprocess.run([sys.executable, "-m", "loadproof", *words, "--quiet"], cwd=folder, check=False)
+    if done.returncode not in (0, 3, 4):
+        raise SystemExit(f"loadproof {' '.join(words)} ended with {done.returncode}")
+
+
+def stages(*levels: tuple[float, int]) -> list[str]:
+    """Options of holds of (seconds, users), with a jump between them."""
+    return [
+        word
+        for seconds, users in levels
+        for word in ("--stage", f"0s:{users}", "--stage", f"{seconds}s:{users}")
+    ]
+
+
+def run(folder: Path, scenario: str, target: str) -> None:
+    """A load of 40 s with a limit."""
+    words = ("run", scenario, "--target", target, "--requirements", "requirements.yaml")
+    loadproof(folder, *words, *stages((40, 20)), "--svg", str(PICTURES / "run.svg"))
+
+
+def stress(folder: Path, scenario: str, target: str) -> None:
+    """Seven stages up and one down."""
+    climb = [(8, users) for users in (50, 100, 200, 300, 400, 500, 600)]
+    words = (
+        "run",
+        scenario,
+        "--target",
+        target,
+        "--requirements",
+        "requirements.yaml",
+        "--profile",
+        "stress",
+    )
+    loadproof(folder, *words, *stages(*climb, (8, 20)), "--svg", str(PICTURES / "stress.svg"))
+
+
+def spike(folder: Path, scenario: str, target: str) -> None:
+    """A minute before, ten seconds of it, and a minute after."""
+    (folder / "spike.yaml").write_text("performance_requirements:\n  recovery_time: <30s\n", encoding="utf-8")
+    words = ("run", scenario, "--target", target, "--requirements", "spike.yaml", "--profile", "spike")
+    loadproof(folder, *words, *stages((60, 20), (10, 250), (60, 20)), "--svg", str(PICTURES / "spike.svg"))
+
+
+def capacity(folder: Path, scenario: str, target: str) -> None:
+    """A search with short trials."""
+    words = ("capacity", scenario, "--target", target, "--requirements", "requirements.yaml")
+    search = ("--min-rate", "20/s", "--max-rate", "2000/s", "--trial", "3s", "--precision", "10%")
+    loadproof(folder, *words, *search, "--svg", str(PICTURES / "capacity.svg"))
+
+
+def compare(folder: Path, scenario: str, target: str) -> None:
+    """Five runs of the service as it is, and five of one that waits 20 ms in each request."""
+    sides: dict[str, list[str]] = {"base": [], "head": []}
+    with running(DemoOptions(port=0, rows=_ROWS, faults=("delay=20ms",))) as slower:
+        for number in range(5):
+            for side, url in (("base", target), ("head", slower.base_url)):
+                file = f"{side}{number}.db"
+                words = ("run", scenario, "--target", url, "--name", "loans", "--run-file", file)
+                loadproof(folder, *words, *stages((8, 20)))
+                sides[side].append(file)
+    picture = str(PICTURES / "compare.svg")
+    words = ("compare", *sides["base"], "--", *sides["head"], "--svg", picture)
+    subprocess.run([sys.executable, "-m", "loadproof", *words], cwd=folder, check=False)
+
+
+MADE: Final[dict[str, Callable[[Path, str, str], None]]] = {
+    "run": run,
+    "stress": stress,
+    "spike": spike,
+    "capacity": capacity,
+    "compare": compare,
+}
+
+
+def main(names: list[str]) -> None:
+    """Make those that are named, or all."""
+    PICTURES.mkdir(exist_ok=True)
+    for name in names or MADE:
+        with (
+            tempfile.TemporaryDirectory() as place,
+            as_file(files("loadproof.demo") / "scenario" / "locustfile.py") as scenario,
+            running(DemoOptions(port=0, rows=_ROWS)) as service,
+        ):
+            folder = Path(place)
+            (folder / "requirements.yaml").write_text(_REQUIREMENTS, encoding="utf-8")
+            MADE[name](folder, str(scenario), service.base_url)
+        print(PICTURES / f"{name}.svg")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 PICTURES: Final = Path(__file__).resolve().parent / "pictures"
 _ROWS: Final = 20_000
-_REQUIREMENTS: Final = "performance_requirements:\n  response_time:\n    p95: <250ms\n  error_rate:\n    max_rate: 1%\n"
+_REQUIREMENTS: Final = (
+    "performance_requirements:\n  response_time:\n    p95: <250ms\n  error_rate:\n    max_rate: 1%\n"
+)
 
 
 def loadproof(folder: Path, *words: str) -> None:

@@ -28,6 +28,7 @@ def write_svg(report: Report, stream: TextIO) -> None:
     """Write it. Without pictures (see `judge`) it is the verdict alone."""
     verdict = str(report.verdict).lower()
     parts: list[str] = []
+    verdict = "note" if verdict == "done" else verdict
     badge = 8.6 * len(report.verdict) + 24
     parts.append(f'<rect class="f-{verdict}" x="{_MARGIN}" y="22" width="{badge:.0f}" height="24" rx="12"/>')
     parts.append(

@@ -248,9 +248,9 @@ class Picture:
             return -0.6, len(drawn.rows) - 0.4
         known = [y for layer in self.layers if layer.panel == panel for y in layer.y if y is not None]
         known = [y for y in known if y > 0] if drawn.log else known
-        most = max(known, default=0.0)
+        most = max(known, default=0.0)  # 0: nothing was measured, or nothing but 0
         known += [
-            r.at for r in self.rules if r.panel == panel and (drawn.log or not known or r.at <= 4 * most)
+            r.at for r in self.rules if r.panel == panel and (drawn.log or not most or r.at <= 4 * most)
         ]
         return _with_room(known, log=drawn.log, from_zero=drawn.from_zero)
 

@@ -15,7 +15,7 @@ from tests.analysis.test_soak import LEAK, LEVEL, MIB, soak
 from tests.analysis.test_spike import BEFORE_S, DRAIN_S, SPIKE_S, queue
 from tests.analysis.test_stress import limited, steps, stressed
 from tests.reports.some_of_everything import busy_run
-from tests.runs import part, plan, required, run, staged
+from tests.runs import error_rate, part, plan, required, run, staged
 
 if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
@@ -161,6 +161,20 @@ def test_a_run_that_holds_shows_what_is_nearest_to_its_limit() -> None:
         *(part(n, times_s=[0.1] * 9) for n in range(30)), of=plan(required(0.5), required(0.12, quantile=0.5))
     )
     assert picture(made).title == "p50 over time"
+
+
+@pytest.mark.parametrize("limit_s", [0.2, 20.0])
+def test_a_limit_is_seen_however_far_it_is(limit_s: float) -> None:
+    """Where it is far above all that was measured the axis is logarithmic."""
+    found = picture(run(*(part(n, times_s=[0.1] * 9) for n in range(30)), of=plan(required(limit_s))))
+    low, high = found.y_range(0)
+    assert low < 0.1 < limit_s < high
+    assert found.panels[0].log is (limit_s == 20.0)
+
+
+def test_a_limit_on_errors_is_seen_where_none_happened() -> None:
+    found = picture(run(*(part(n, times_s=[0.1] * 99) for n in range(30)), of=plan(error_rate(0.01))))
+    assert found.y_range(0)[1] > 0.01
 
 
 def test_without_requirements_throughput_and_response_time_are_drawn() -> None:

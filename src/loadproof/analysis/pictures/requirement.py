@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TIME: Final = "time since the load began"
 _WHOLE: Final = 0.97
+_FAR: Final = 4
 _ORDER = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
@@ -72,6 +73,12 @@ def judged_tints(charts: Charts) -> tuple[Tint, ...]:
     return tuple(Tint("judged", "series-1", float(begin), float(end)) for begin, end in parts)
 
 
+def _is_far(limit: float, drawn: _Drawn) -> bool:
+    """Whether a linear axis with the limit on it would leave a time no room."""
+    known = [value for value in drawn.values if value]
+    return drawn.unit is Unit.SECONDS and bool(known) and limit > _FAR * max(known)
+
+
 def _rank(finding: Finding, measure: Measure) -> tuple[int, bool, float]:
     """The first that failed is the headline's; of those that hold the nearest to its limit comes first."""
     held = finding.verdict is Verdict.PASS
@@ -91,7 +98,7 @@ def _picture(charts: Charts, finding: Finding, measure: Measure, drawn: _Drawn) 
         words=f"{value} over {finding.window}" if finding.window else value,
         x_title=TIME,
         x_unit="time",
-        panels=(Panel(name, str(drawn.unit)),),
+        panels=(Panel(name, str(drawn.unit), log=_is_far(measure.limit, drawn)),),
         layers=(
             Layer(
                 "each second" if axis.step_s == 1 else f"each {axis.step_s} s",

@@ -152,3 +152,14 @@ def test_a_rehearsal_has_room_for_saying_so() -> None:
     said = judge(made).sentence
     assert said.endswith("required < 50ms (a rehearsal, no proof)")
     assert len(said) <= MOST
+
+
+def test_a_stage_that_broke_is_named_with_its_limit_and_never_by_one_word() -> None:
+    """What held before and the endpoint are left out where there is no room, never the limit."""
+    sentence = (
+        "it held up to stage 6, 500 users; stage 7, 600 users, broke: p95 is 499ms, required < 250ms, "
+        "worst on GET /api/reports/user-analytics"
+    )
+    breaking = Finding("stress.breaking_point", FAIL, sentence, headline=True)
+    said = verdict_sentence(FAIL, [breaking])
+    assert said == "stage 7, 600 users, broke: p95 is 499ms, required < 250ms"

@@ -112,7 +112,10 @@ def _in_clauses(sentence: str, needs: str = "") -> list[str]:
         return shorter
     without_reason = re.sub(r" \(.*?\)", "", clauses[0])
     less = [sentence.rpartition(", ")[0], f"{clauses[0]}; {clauses[-1]}", f"{without_reason}; {clauses[-1]}"]
-    return [text for text in [*shorter, *less, *clauses, needs] if needs in text]
+    alone = [text for clause in clauses for text in (clause, clause.rpartition(", ")[0])]
+    # A whole sentence says something by itself; "required" does not.
+    last = [needs] if " " in needs else []
+    return [text for text in [*shorter, *less, *alone, *last] if needs in text]
 
 
 def _why_failed(finding: Finding, run: Run | None, judged: Sequence[Slice], room: int) -> list[str]:

@@ -2,19 +2,22 @@
 
     python -m benchmarks.days [--hours 1] [--endpoints 100] [--series 200] [--keep FOLDER]
 
-A run is made second by second through the writer that `run` uses: each endpoint answers some requests a
-second with log-normal times, each series is a random walk. Then `judge`, `report`, `compare` and
-`history` each run as a process of their own; seconds are of the wall clock, memory is the process' greatest.
+The last three hours of a run are made second by second through the writer that `run` uses, what is older is
+put into the file as that writer leaves it. Each endpoint answers three requests a second.
+Then `judge`, `report`, `compare` and `history` each run as a process of their own; seconds are of the wall
+clock, memory is the process' greatest.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +41,17 @@ from loadproof.model import (
     Unit,
 )
 from loadproof.plan.stored import plan_to_json
+from loadproof.runfile import blocks
+from loadproof.runfile.histograms import Histograms
+from loadproof.runfile.readings import Merged, Readings
+from loadproof.runfile.slices import Slices
 from loadproof.runfile.writer import Batch, RunWriter
 
 START = 1_700_000_000
 USERS = 50.0
 REQUESTS_A_SECOND = 3
+WRITTEN_S = 3 * 3600
+"""So much of the end of a run is written second by second; what is older is put into the file as minutes."""
 VARIANTS = 400
 """Different seconds of one endpoint; so many are made, and drawn from."""
 
@@ -83,15 +92,18 @@ def make(path: Path, seconds: int, endpoints: int, series: int) -> None:
     random = np.random.default_rng(1)
     parts = [_second(random) for _ in range(VARIANTS)]
     names = [Endpoint("GET", f"/api/things/{number}") for number in range(endpoints)]
-    walks = np.cumsum(random.normal(0, 1.0, (seconds, 8)), axis=0)
     noise = random.normal(0, 1.0, (997, series))
     writer = RunWriter(path, facts)
     writer.commit(Batch(events=[Event(float(START), EventKind.LOAD_STARTED, "the load started")]), START)
-    for second in range(seconds):
+    first = max(0, seconds - WRITTEN_S) // 60 * 60
+    # The names come first, so that minutes of theirs can be put before.
+    for second in range(max(0, first - 1), seconds):
+        if second == first and first:
+            _put_minutes(path, range(START, START + first - 1, 60), endpoints, series)
         now = START + second
         drawn = random.integers(0, VARIANTS, endpoints).tolist()
         slices = [_of(parts[drawn[n]], now, name) for n, name in enumerate(names)]
-        values = (100 + walks[second, np.arange(series) % 8] + noise[second % 997]).tolist()
+        values = (100 + noise[second % 997]).tolist()
         readings = [
             Reading(now + 0.01, "host" if n % 2 else "process", f"series.{n}", value)
             for n, value in enumerate(values)
@@ -102,6 +114,42 @@ def make(path: Path, seconds: int, endpoints: int, series: int) -> None:
     writer.commit(Batch(events=end), START + seconds + 1.0)
     writer.finish({"ended_at_s": float(START + seconds), "outcome": "completed"})
     writer.close()
+
+
+def _put_minutes(path: Path, minutes: range, endpoints: int, series: int) -> None:
+    """What the writer leaves of seconds that are older than two hours, an hour of it in each block."""
+    random = np.random.default_rng(2)
+    variants = [_minute(random) for _ in range(VARIANTS)]
+    times = Histograms.of(variants)
+    counts = np.array([variant.count for variant in variants])
+    with closing(sqlite3.connect(path)) as db:
+        for start in range(minutes.start, minutes.stop, 3600):
+            hour = np.arange(start, min(start + 3600, minutes.stop), 60)
+            drawn = random.integers(0, VARIANTS, hour.size * endpoints)
+            slices = Slices(
+                tuple(Endpoint("", str(n)) for n in range(endpoints)), np.repeat(hour, endpoints),
+                np.tile(np.arange(endpoints, dtype=np.int32), hour.size), counts[drawn],
+                {FailureKind.STATUS: random.binomial(1, 0.5, drawn.size)}, 900 * counts[drawn],
+                times.take(drawn),
+            )  # fmt: skip
+            blocks.put(db, blocks.SLICES, 60, blocks.slice_columns(slices, np.arange(1, endpoints + 1)))
+            size = hour.size * (series + 1)
+            means = 100 + random.normal(0, 0.1, size)
+            means[-hour.size :] = USERS
+            extremes = Merged(np.full(size, 60), means - 2, means + 2)
+            readings = Readings(
+                tuple(("", str(n), Unit.NONE) for n in range(series + 1)), np.tile(hour + 0.5, series + 1),
+                np.repeat(np.arange(series + 1, dtype=np.int32), hour.size), means, np.full(size, np.nan),
+                extremes,
+            )  # fmt: skip
+            blocks.put(db, blocks.READINGS, 60, blocks.reading_columns(readings, np.arange(1, series + 2)))
+        db.commit()
+
+
+def _minute(random: np.random.Generator) -> Histogram:
+    histogram = Histogram()
+    histogram.record_all(random.lognormal(-3.0, 0.5, random.poisson(REQUESTS_A_SECOND * 60)))
+    return histogram
 
 
 def _second(random: np.random.Generator) -> tuple[int, int, Histogram]:

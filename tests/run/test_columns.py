@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import math
+import sqlite3
+from contextlib import closing
 from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from loadproof.errors import RunFileError
 from loadproof.histogram import Histogram, merged
-from loadproof.model import FailureKind, Reading, Slice, Unit
+from loadproof.model import Event, EventKind, FailureKind, Outcome, Reading, Slice, Unit
+from loadproof.runfile import blocks
 from loadproof.runfile.histograms import Histograms
+from loadproof.runfile.reader import read_run
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import Slices
-from tests.runs import LOANS, LOGIN, START
+from loadproof.runfile.writer import Batch, RunWriter
+from tests.runs import LOANS, LOGIN, START, plan, run_facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 def _histogram(random: np.random.Generator, most: int = 40) -> Histogram:
@@ -119,3 +127,70 @@ def test_readings_are_found_by_their_series() -> None:
     assert list(columns.of_series("load", "users")) == [r for r in readings if r.source == "load"]
     assert list(columns.by_series()["host", "cpu"]) == [r for r in readings if r.series == "cpu"]
     assert list(columns.of_source({"host"}, others=True)) == [r for r in readings if r.source == "load"]
+
+
+def test_many_rows_go_into_blocks_and_come_out_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slices with all kinds of times, readings with and without limits, events, in a file that is less."""
+    batches = [_batch(second) for second in range(20)]
+    plain, folded = tmp_path / "plain.db", tmp_path / "folded.db"
+    _write(plain, batches)
+    monkeypatch.setattr(blocks, "MOST_ROWS", 70)
+    _write(folded, batches)
+    one, other = read_run(plain), read_run(folded)
+    assert replace(one, path=folded) == other
+    with closing(sqlite3.connect(folded)) as db:
+        assert db.execute("SELECT count(*) FROM slices").fetchone() == (0,)
+        assert db.execute("SELECT count(*) > 2 FROM blocks").fetchone() == (1,)
+        assert db.execute("SELECT sum(row_count) FROM commits").fetchone() == (len(batches),)
+
+
+def test_a_run_that_is_killed_between_two_folds_has_all_its_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in blocks and what is in rows are one run."""
+    monkeypatch.setattr(blocks, "MOST_ROWS", 70)
+    batches = [_batch(second) for second in range(20)]
+    writer = RunWriter(tmp_path / "run.db", run_facts(plan()))
+    for second, batch in enumerate(batches):
+        writer.commit(batch, START + second + 1.0)
+    writer.abandon()
+    run = read_run(tmp_path / "run.db")
+    assert len(run.readings) == sum(len(batch.readings) for batch in batches)
+    assert sum(part.requests for part in run.slices) == sum(p.requests for b in batches for p in b.slices)
+    assert len(run.events) == len(batches)
+
+
+def test_a_changed_byte_in_a_block_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the checksum of its row."""
+    monkeypatch.setattr(blocks, "MOST_ROWS", 70)
+    path = tmp_path / "run.db"
+    _write(path, [_batch(second) for second in range(20)])
+    with closing(sqlite3.connect(path)) as db:
+        (data,) = db.execute("SELECT data FROM blocks WHERE id = 1").fetchone()
+        changed = bytes([data[0], data[1] ^ 1]) + data[2:]
+        db.execute("UPDATE blocks SET data = ? WHERE id = 1", (changed,))
+        db.commit()
+    with pytest.raises(RunFileError, match="checksum of a row in blocks"):
+        read_run(path)
+
+
+def _batch(second: int) -> Batch:
+    """One second with every kind of slice, four series and an event."""
+    slices = [replace(part, second=START + second) for part in _slices()[second * 8 : second * 8 + 8]]
+    readings = [
+        Reading(
+            START + second + 0.5, "host", f"series {n}", second / (n + 1), Unit.CORES, 2.0 if n % 2 else None
+        )
+        for n in range(4)
+    ]
+    return Batch(slices, readings, [Event(START + second + 0.7, EventKind.ENGINE_LOG, f"line {second}")])
+
+
+def _write(path: Path, batches: Sequence[Batch]) -> None:
+    writer = RunWriter(path, run_facts(plan()))
+    for second, batch in enumerate(batches):
+        writer.commit(batch, START + second + 1.0)
+    writer.finish({"outcome": Outcome.COMPLETED, "ended_at_s": START + float(len(batches))})
+    writer.close()

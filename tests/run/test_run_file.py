@@ -34,7 +34,6 @@ from tests.runs import LOANS, LOGIN, START, batch, event, part, plan, required, 
 if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
 
-FIXTURE = Path(__file__).with_name("schema-1.db")
 PLAN = plan(required(0.5), env=(("STAGE", "test"),), engine_options=LocustOptions())
 
 
@@ -209,11 +208,18 @@ def test_an_existing_file_is_never_written_over(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_the_first_schema_is_read_for_ever() -> None:
-    """A file written by the first schema, kept in this folder, says what it said (R9)."""
-    run = read_run(FIXTURE)
+@pytest.mark.parametrize("schema_of", [1, 2])
+def test_files_of_older_schemas_stay_readable(schema_of: int) -> None:
+    """One of each, kept in this folder, says what it said (R9): the first is 0.1.0's."""
+    run = read_run(Path(__file__).with_name(f"schema-{schema_of}.db"))
     assert (run.plan.name, run.outcome, seconds_of(run)) == ("loans", Outcome.COMPLETED, [0, 1, 2])
     assert [s.requests for s in run.slices] == [10, 3, 10, 3, 10, 3]
+    assert [reading.value for reading in run.readings] == [0.0, 1.0, 2.0]
+
+
+def test_the_findings_of_an_older_file_are_read() -> None:
+    """Beside its rows."""
+    run = read_run(Path(__file__).with_name("schema-1.db"))
     assert run.findings[0].sentence == "it holds"
 
 

@@ -71,7 +71,7 @@ def charts_of(run: Run, window: Window) -> Charts | None:
     resources, left_out = resource_courses(run, axis, window)
     return Charts(
         axis=axis,
-        judged=_judged(axis, window),
+        judged=_judged(axis, window, run.step_s),
         marks=_marks(run, axis),
         load=_load(run, axis),
         total=_course("all requests", columns, total, None),
@@ -91,22 +91,24 @@ def _axis(run: Run) -> TimeAxis | None:
         return None
     # The last answers come after the load ended: what was sent until then is still on its way.
     last_s = end_of(run.slices) or 0
-    start_s, end_s = math.floor(span[0]), max(math.ceil(span[1]), last_s)
+    start_s, end_s = math.floor(span[0] / run.step_s) * run.step_s, max(math.ceil(span[1]), last_s)
     length_s = end_s - start_s
     if length_s <= 0:
         return None
-    step_s = next((step for step in _STEPS_S if length_s <= step * MOST_STEPS), None)
+    fitting = (step for step in _STEPS_S if length_s <= step * MOST_STEPS and step % run.step_s == 0)
+    step_s = next(fitting, None)
     if step_s is None:
-        step_s = 3600 * math.ceil(length_s / 3600 / MOST_STEPS)
+        hours = max(3600, run.step_s)
+        step_s = hours * math.ceil(length_s / hours / MOST_STEPS)
     return TimeAxis(start_s, step_s, length_s)
 
 
-def _judged(axis: TimeAxis, window: Window) -> tuple[tuple[int, int], ...]:
+def _judged(axis: TimeAxis, window: Window, run_step_s: int) -> tuple[tuple[int, int], ...]:
     seconds = sorted(window.seconds)
-    breaks = [n for n in range(1, len(seconds)) if seconds[n] != seconds[n - 1] + 1]
+    breaks = [n for n in range(1, len(seconds)) if seconds[n] != seconds[n - 1] + run_step_s]
     firsts, ends = [0, *breaks], [*breaks, len(seconds)]
     return tuple(
-        (seconds[first] - axis.start_s, seconds[end - 1] + 1 - axis.start_s)
+        (seconds[first] - axis.start_s, seconds[end - 1] + run_step_s - axis.start_s)
         for first, end in zip(firsts, ends, strict=True)
         if end > first
     )

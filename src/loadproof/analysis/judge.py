@@ -253,9 +253,9 @@ def exit_code(report: Report) -> ExitCode:
 
 
 def _endpoints(judged: Sequence[Slice], beside: Sequence[Slice], window: Window) -> list[EndpointSummary]:
-    parts = (Slices.of(judged), within(beside, window.seconds))
-    by_name = {str(endpoint): own for part in parts for endpoint, own in part.by_endpoint().items()}
-    rows = [_summary(name, parts, window) for name, parts in sorted(by_name.items())]
+    parts = [part.by_endpoint() for part in (Slices.of(judged), within(beside, window.seconds))]
+    named = sorted(((str(one), part, one) for part in parts for one in part), key=lambda row: row[0])
+    rows = [_summary(name, part[one], window) for name, part, one in named]
     if len(rows) != 1:
         rows.append(_summary("all requests", judged, window))
     return rows

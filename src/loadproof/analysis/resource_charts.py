@@ -51,7 +51,7 @@ def resource_courses(run: Run, axis: TimeAxis, window: Window) -> tuple[tuple[Re
             continue
         limits = readings.limit[np.isfinite(readings.limit)]
         limit = float(limits[-1]) if limits.size else None
-        if name not in required and limit is None and readings.value.min() == readings.value.max():
+        if name not in required and limit is None and readings.low.min() == readings.high.max():
             continue
         headline = name in required | accused or bool(_HEADLINES.fullmatch(first.series))
         order = (name not in accused, name not in required, not headline, limit is None)
@@ -87,14 +87,14 @@ def _of_windows(drawn: Drawn) -> ResourceCourse:
 
 
 def _course(readings: Readings, axis: TimeAxis, *, limit: float | None, headline: bool) -> ResourceCourse:
-    times, values = readings.time_s, readings.value
+    times, values, highs = readings.time_s, readings.value, readings.high
     steps = np.floor((times - axis.start_s) / axis.step_s).astype(np.int64)
     inside = (steps >= 0) & (steps < axis.count)
-    steps, values = steps[inside], values[inside]
+    steps, values, highs = steps[inside], values[inside], highs[inside]
     counts = np.bincount(steps, minlength=axis.count)
     sums = np.bincount(steps, weights=values, minlength=axis.count)
     greatest = np.full(axis.count, -np.inf)
-    np.maximum.at(greatest, steps, values)
+    np.maximum.at(greatest, steps, highs)
     measured = counts.tolist()
     means = (sums / np.maximum(counts, 1)).tolist()
     return ResourceCourse(

@@ -77,8 +77,10 @@ def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement
     from loadproof.analysis.window.windows import Window
     from loadproof.model import FailureKind, Verdict
 
-    seconds = frozenset(progress.throughput)
-    window = Window(seconds - {max(seconds, default=0)} if len(seconds) > 1 else seconds, "so far")
+    first, last = progress.first_second, max(progress.throughput, default=0)
+    # One step of all the finished seconds: a set of them would grow with the run.
+    begun = frozenset() if first is None else frozenset({first})
+    window = Window(begun, "so far", step_s=1 if first is None else max(1, last - first))
     parts = [
         Slice(0, endpoint, numbers.requests, {FailureKind.STATUS: numbers.failed}, 0, numbers.response)
         for endpoint, numbers in progress.endpoints.items()

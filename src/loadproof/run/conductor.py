@@ -242,7 +242,7 @@ class Conductor:
         """A run that may load production ends when a second had more requests than the cap."""
         guard = self._plan.options.guard
         host = guard.allowed_production if guard else ""
-        most = max(self.progress.throughput.values(), default=0) if host else 0
+        most = self.progress.most_in_a_second if host else 0
         if most > PRODUCTION_MOST_PER_S and not self._stops:
             message = f"{most} requests in a second are too much for production; the cap is "
             self.event(

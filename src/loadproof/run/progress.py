@@ -17,6 +17,8 @@ RECENT_SECONDS = 10
 _RECENT_KEPT = 120
 """Seconds whose times are kept, for the course of the last minute."""
 _MOST_SERIES = 2_000
+_MOST_SECONDS = 1_200
+"""Kept by second, and half of them after each clearing: more than any view shows."""
 _NO_NOTICE = frozenset(
     {
         EventKind.RUN_STARTED,
@@ -66,7 +68,8 @@ class Progress:
         self.load_ended_s: float | None = None
         self.users: float | None = None
         self.arrivals: dict[str, dict[int, float]] = {}
-        """Of the open model: planned, started, late and dropped arrivals by second."""
+        """Of the open model: planned, started, late and dropped arrivals of the last minutes by second."""
+        self._arrivals_so_far: dict[str, float] = {}
         self.latest: dict[tuple[str, str], Reading] = {}
         """The last reading of each series, of as many series as anybody may want to see live."""
         self.log: deque[str] = deque(maxlen=200)
@@ -79,7 +82,9 @@ class Progress:
         """What the service is made of: "nginx (3) → php-fpm (5)"."""
         self._recent: dict[int, EndpointProgress] = {}
         self.throughput: dict[int, int] = {}
-        """Requests by second, for every second so far."""
+        """Requests by second, for the last minutes: what is shown costs as little after days as at first."""
+        self.first_second: int | None = None
+        self.most_in_a_second = 0
 
     def add_slice(self, part: Slice) -> None:
         self.endpoints.setdefault(part.endpoint, EndpointProgress()).add(part)
@@ -89,7 +94,11 @@ class Progress:
         self._recent.setdefault(part.second, EndpointProgress()).add(part)
         if len(self._recent) > _RECENT_KEPT:
             del self._recent[min(self._recent)]
-        self.throughput[part.second] = self.throughput.get(part.second, 0) + part.requests
+        count = self.throughput.get(part.second, 0) + part.requests
+        self.throughput[part.second] = count
+        self.most_in_a_second = max(self.most_in_a_second, count)
+        self.first_second = part.second if self.first_second is None else min(self.first_second, part.second)
+        _forget_old(self.throughput)
 
     def add_reading(self, reading: Reading) -> None:
         if (reading.source, reading.series) == ("load", "users"):
@@ -98,6 +107,9 @@ class Progress:
             counts = self.arrivals.setdefault(reading.series, {})
             second = int(reading.time_s)
             counts[second] = counts.get(second, 0.0) + reading.value
+            total = self._arrivals_so_far.get(reading.series, 0.0)
+            self._arrivals_so_far[reading.series] = total + reading.value
+            _forget_old(counts)
         key = (reading.source, reading.series)
         if key in self.latest or len(self.latest) < _MOST_SERIES:
             self.latest[key] = reading
@@ -164,7 +176,7 @@ class Progress:
 
     def arrivals_total(self, series: str) -> float:
         """All arrivals so far of one kind."""
-        return sum(self.arrivals.get(series, {}).values())
+        return self._arrivals_so_far.get(series, 0.0)
 
     def elapsed_s(self, now_s: float) -> float:
         """Seconds since the load started."""
@@ -178,3 +190,10 @@ class Progress:
         if not profile.stages:
             return None
         return max(0.0, profile.duration_s - self.elapsed_s(now_s))
+
+
+def _forget_old(by_second: dict[int, int] | dict[int, float]) -> None:
+    """Keep the newest seconds."""
+    if len(by_second) > _MOST_SECONDS:
+        for second in sorted(by_second)[: _MOST_SECONDS // 2]:
+            del by_second[second]

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _HEAD: Final = np.dtype([("sum_ns", "<i8"), ("minimum_s", "<f8"), ("maximum_s", "<f8")])
-_CHUNK: Final = 2_000_000
+_CHUNK: Final = 1_000_000
 """Buckets that are added up at once: bounds the memory of sums over a week."""
+_DENSE: Final = 4
+"""Cells of a table for each bucket that goes into it."""
 
 
 class Histograms:
@@ -178,14 +180,19 @@ class Histograms:
 
         A group is present where one of its rows is.
         """
-        entry_group = np.repeat(group, self.lengths)
-        key = entry_group * 65_536 + self.bucket
-        order = np.argsort(key, kind="stable")
-        key = key[order]
-        first = np.flatnonzero(np.diff(key, prepend=-1))
-        counts = np.add.reduceat(self.count[order].astype(np.int64), first) if first.size else key
-        kept = key[first]
-        ends = np.searchsorted(kept, np.arange(1, groups + 1) * 65_536)
+        lowest = int(self.bucket.min()) if self.bucket.size else 0
+        width = int(self.bucket.max()) - lowest + 1 if self.bucket.size else 1
+        cell = np.repeat(group, self.lengths) * width + (self.bucket - lowest)
+        if groups * width <= max(_DENSE * cell.size, _CHUNK):
+            sums = np.bincount(cell, weights=self.count, minlength=groups * width)
+            kept = np.flatnonzero(sums)
+            counts = sums[kept].astype(np.int64)
+        else:  # few buckets in many groups: a table of all cells would be mostly empty
+            order = np.argsort(cell, kind="stable")
+            cell = cell[order]
+            first = np.flatnonzero(np.diff(cell, prepend=-1))
+            kept, counts = cell[first], np.add.reduceat(self.count[order].astype(np.int64), first)
+        ends = np.searchsorted(kept, np.arange(1, groups + 1) * width)
         least, greatest = np.full(groups, np.inf), np.zeros(groups)
         np.minimum.at(least, group, self.minimum_s)
         np.maximum.at(greatest, group, self.maximum_s)
@@ -195,7 +202,7 @@ class Histograms:
         present[group[self.present]] = True
         return Histograms(
             ends,
-            (kept & 65_535).astype(np.uint16),
+            (kept % width + lowest).astype(np.uint16),
             counts.astype(np.uint32),
             sum_ns,
             least,

@@ -24,9 +24,10 @@ from loadproof.model.finding_json import finding_from_json
 from loadproof.plan.stored import plan_from_json
 from loadproof.runfile import schema
 from loadproof.runfile.checksum import Checksum, with_checksum
-from loadproof.runfile.columns import read_readings, read_slices
+from loadproof.runfile.columns import coarsest_step_s, read_readings, read_slices
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import Slices
+from loadproof.runfile.steps import step_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,6 +54,8 @@ class Run:
     events: tuple[Event, ...]
     findings: tuple[Finding, ...]
     beside: Sequence[Slice] = ()
+    step_s: int = 1
+    """Of a run of days: seconds that each slice and reading stands for, from its own second on."""
 
     def __post_init__(self) -> None:
         # However a run was made, what is in it is columns.
@@ -103,16 +106,19 @@ def read_open(db: sqlite3.Connection, path: Path) -> Run:
 def _read(db: sqlite3.Connection, path: Path) -> Run:
     try:
         facts = _known_facts(db, path)
-        slices = read_slices(db)
+        plan = plan_from_json(facts["plan"], TRAITS)
+        step_s = step_for(plan, _length_s(db, facts), coarsest_step_s(db))
+        slices = read_slices(db, step_s)
         return Run(
             path=path,
             facts=facts,
-            plan=plan_from_json(facts["plan"], TRAITS),
+            plan=plan,
             slices=slices.where(lambda endpoint: not endpoint.beside),
             beside=slices.where(lambda endpoint: endpoint.beside),
-            readings=read_readings(db),
+            readings=read_readings(db, step_s),
             events=tuple(_events(db)),
             findings=tuple(_findings(db)),
+            step_s=step_s,
         )
     except (sqlite3.DatabaseError, ValueError, KeyError) as error:
         raise _damaged(path, str(error)) from error
@@ -143,6 +149,7 @@ class _open:  # noqa: N801  # reads as the function it replaces
         self._db = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
         try:
             version = self._version()
+            self._whole()
             if self._verify:
                 # As it was written: a migration may change what the checksums were computed over.
                 _verify(self._db, self._path)
@@ -152,6 +159,13 @@ class _open:  # noqa: N801  # reads as the function it replaces
             self._db.close()
             raise
         return self._db
+
+    def _whole(self) -> None:
+        """Raises RunFileError for a file that ends within a page: it is a part of a longer one."""
+        (page,) = self._db.execute("PRAGMA page_size").fetchone()
+        log = self._path.with_name(f"{self._path.name}-wal")
+        if not log.exists() and self._path.stat().st_size % page:
+            raise _damaged(self._path, "it ends within a page")
 
     def _version(self) -> int:
         """Begin to read. Raises RunFileError for a file that is not a run which this Loadproof can read."""
@@ -223,7 +237,8 @@ def _verify(db: sqlite3.Connection, path: Path) -> None:
         if sound != "ok":
             raise _damaged(path, sound)
         _verify_commits(db, path)
-        for table in schema.CHECKED_TABLES:
+        there = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        for table in (table for table in schema.CHECKED_TABLES if table in there):
             for row in db.execute(f"SELECT * FROM {table}"):  # noqa: S608  # our own names
                 if with_checksum(row[:-1]) != row:
                     raise _damaged(path, f"the checksum of a row in {table} does not fit it")
@@ -242,6 +257,13 @@ def _verify_commits(db: sqlite3.Connection, path: Path) -> None:
         found = crcs.get(commit_id, empty)
         if expected.get(commit_id) != (found.rows, found.value):
             raise _damaged(path, f"the checksum of commit {commit_id} does not fit its rows")
+
+
+def _length_s(db: sqlite3.Connection, facts: dict[str, Any]) -> float:
+    """From the run's start to its end, or to the last commit that is there."""
+    (last_s,) = db.execute("SELECT max(time_s) FROM commits").fetchone()
+    end_s = facts.get("ended_at_s") or last_s or facts["started_at_s"]
+    return float(end_s) - float(facts["started_at_s"])
 
 
 def _events(db: sqlite3.Connection) -> Iterator[Event]:

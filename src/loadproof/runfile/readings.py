@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, overload
 
 import numpy as np
 
@@ -18,13 +19,35 @@ Key = tuple[str, str, Unit]
 """Source, name and unit of a series."""
 
 
+COUNTS: Final = frozenset(
+    [*(("load", name) for name in ("planned", "started", "late", "dropped")),
+     ("k6", "iterations"), ("k6", "dropped_iterations")]
+)  # fmt: skip
+"""Series that count what happened in each second: merged, they add up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Of readings that stand for several: how many, and their extremes."""
+
+    count: NDArray[np.int64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    def part(self, rows: slice | NDArray[np.int64]) -> Merged:
+        """Some of the rows."""
+        return Merged(self.count[rows], self.low[rows], self.high[rows])
+
+
 class Readings(Sequence[Reading]):
     """Readings in the order they were given, as a sequence of `Reading`, and as columns of one number each.
 
-    `series` is the position in `keys`; a `limit` that a reading does not have is nan.
+    `series` is the position in `keys`; a `limit` that a reading does not have is nan. Readings of a run of
+    days are merged by steps: then `value` is the mean of so many (`counts`), or the sum of what counts, `low`
+    and `high` are their extremes, and the time is the middle of the step's first second.
     """
 
-    __slots__ = ("_rows", "keys", "limit", "series", "time_s", "value")
+    __slots__ = ("_by_series", "keys", "limit", "merged", "series", "time_s", "value")
 
     def __init__(
         self,
@@ -33,13 +56,15 @@ class Readings(Sequence[Reading]):
         series: NDArray[np.int32],
         value: NDArray[np.float64],
         limit: NDArray[np.float64],
+        merged: Merged | None = None,
     ) -> None:
         self.keys = keys
         self.time_s = time_s
         self.series = series
         self.value = value
         self.limit = limit
-        self._rows: dict[int, NDArray[np.int64]] | None = None
+        self.merged = merged
+        self._by_series: dict[tuple[str, str], Readings] | None = None
 
     @classmethod
     def of(cls, readings: Iterable[Reading]) -> Readings:
@@ -103,12 +128,13 @@ class Readings(Sequence[Reading]):
 
     def take(self, rows: NDArray[np.int64]) -> Readings:
         """The readings at these positions, in their order."""
-        if rows.size == len(self):
-            return self
         return self._part(rows)
 
     def _part(self, rows: slice | NDArray[np.int64]) -> Readings:
-        return Readings(self.keys, self.time_s[rows], self.series[rows], self.value[rows], self.limit[rows])
+        merged = self.merged and self.merged.part(rows)
+        return Readings(
+            self.keys, self.time_s[rows], self.series[rows], self.value[rows], self.limit[rows], merged
+        )
 
     def of_source(self, sources: Collection[str], *, others: bool = False) -> Readings:
         """Those that these sources measured; `others`: that others did."""
@@ -117,32 +143,102 @@ class Readings(Sequence[Reading]):
 
     def of_series(self, source: str, *names: str) -> Readings:
         """Those of the named series of one source."""
+        if len(names) == 1:
+            found = self.by_series().get((source, names[0]))
+            return self[:0] if found is None else found
         chosen = [n for n, key in enumerate(self.keys) if key[0] == source and key[1] in names]
-        if len(chosen) == 1:
-            return self.take(self._by_series().get(chosen[0], np.zeros(0, np.int64)))
         return self.take(np.flatnonzero(np.isin(self.series, chosen)))
 
     def with_limit(self, limit: float) -> Readings:
         """The same values, with one upper limit for all."""
-        return Readings(self.keys, self.time_s, self.series, self.value, np.full(len(self), limit))
+        limits = np.full(len(self), limit)
+        return Readings(self.keys, self.time_s, self.series, self.value, limits, self.merged)
+
+    def with_values(self, value: NDArray[np.float64]) -> Readings:
+        """Other values, at the same times."""
+        return Readings(self.keys, self.time_s, self.series, value, self.limit, self.merged)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How many readings each of these is."""
+        return np.ones(len(self), np.int64) if self.merged is None else self.merged.count
+
+    @property
+    def low(self) -> NDArray[np.float64]:
+        """The least value that was read in each."""
+        return self.value if self.merged is None else self.merged.low
+
+    @property
+    def high(self) -> NDArray[np.float64]:
+        """The greatest value that was read in each."""
+        return self.value if self.merged is None else self.merged.high
+
+    def in_steps(self, step_s: int) -> Readings:
+        """Those of each series in each step as one, by series, then in order of time."""
+        step = self.seconds // step_s
+        order = np.lexsort((step, self.series))
+        series, step = self.series[order], step[order]
+        first = np.flatnonzero((np.diff(series, prepend=-1) != 0) | (np.diff(step, prepend=-1) != 0))
+        if not first.size:
+            return self
+        value, count = self.value[order], self.counts[order]
+        summed = np.array([key[:2] in COUNTS for key in self.keys], np.bool_)[series]
+        counts = np.add.reduceat(count, first)
+        sums = np.add.reduceat(np.where(summed, value, value * count), first)
+        last = np.append(first[1:], order.size) - 1
+        return Readings(
+            self.keys,
+            (step[first] * step_s + 0.5).astype(np.float64),
+            series[first],
+            np.where(summed[first], sums, sums / counts),
+            self.limit[order][last],
+            Merged(
+                counts,
+                np.minimum.reduceat(self.low[order], first),
+                np.maximum.reduceat(self.high[order], first),
+            ),
+        )
 
     def by_series(self) -> dict[tuple[str, str], Readings]:
         """The readings of each series, by source and name, in the order in which they first appear."""
-        groups: dict[tuple[str, str], list[NDArray[np.int64]]] = {}
-        for code, rows in self._by_series().items():
-            groups.setdefault(self.keys[code][:2], []).append(rows)
-        return {
-            key: self.take(parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts)))
-            for key, parts in groups.items()
-        }
-
-    def _by_series(self) -> dict[int, NDArray[np.int64]]:
-        """The positions of each series' readings."""
-        if self._rows is None:
+        if self._by_series is None:
             order = np.argsort(self.series, kind="stable")
-            codes = self.series[order]
-            firsts = np.flatnonzero(np.diff(codes, prepend=-1)) if codes.size else order
-            parts = np.split(order, firsts[1:]) if codes.size else []
-            found = sorted(parts, key=lambda rows: int(rows[0]))
-            self._rows = {int(self.series[rows[0]]): rows for rows in found}
-        return self._rows
+            # Sorted once: those of one series then share the memory of this copy.
+            together = self._part(order)
+            codes = together.series
+            firsts = np.flatnonzero(np.diff(codes, prepend=-1)).tolist() if codes.size else []
+            ends = [*firsts[1:], codes.size] if firsts else []
+            rows = sorted(zip(firsts, ends, strict=True), key=lambda pair: int(order[pair[0]]))
+            groups: dict[tuple[str, str], list[Readings]] = {}
+            for first, end in rows:
+                own = together[first:end]
+                groups.setdefault(self.keys[codes[first]][:2], []).append(own)
+            self._by_series = {
+                key: parts[0] if len(parts) == 1 else _in_order(parts) for key, parts in groups.items()
+            }
+        return dict(self._by_series)
+
+
+def _in_order(parts: Sequence[Readings]) -> Readings:
+    """Those of a series whose unit changed, in order of time."""
+    together = joined(parts)
+    return together.take(np.argsort(together.time_s, kind="stable"))
+
+
+def joined(parts: Sequence[Readings]) -> Readings:
+    """The readings of all, one after the other; all have the same `keys`."""
+    if not parts:
+        return Readings.of(())
+    merged = None
+    if any(part.merged is not None for part in parts):
+        counts = np.concatenate([part.counts for part in parts])
+        low, high = (np.concatenate([getattr(p, name) for p in parts]) for name in ("low", "high"))
+        merged = Merged(counts, low, high)
+    return Readings(
+        parts[0].keys,
+        np.concatenate([part.time_s for part in parts]),
+        np.concatenate([part.series for part in parts]),
+        np.concatenate([part.value for part in parts]),
+        np.concatenate([part.limit for part in parts]),
+        merged,
+    )

@@ -28,7 +28,7 @@ VERDICT_REQUIRED = "verdict_required"
 """The fact that a run without requirements was to be no neutral end: asked for, or in CI."""
 COMMITTED_TABLES = ("slices", "readings", "events")
 """Their rows belong to a commit, whose row in `commits` has their checksum."""
-CHECKED_TABLES = ("facts", "endpoints", "series", "findings")
+CHECKED_TABLES = ("facts", "endpoints", "series", "findings", "blocks")
 """Each row's last column is the checksum of the columns before it."""
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -55,6 +55,13 @@ MIGRATIONS: tuple[Migration, ...] = (
         """,
     ),
     Migration("times of failed requests", "ALTER TABLE slices ADD COLUMN wrong BLOB;"),
+    Migration(
+        "blocks of slices and readings",
+        """
+        CREATE TABLE blocks (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, step_s INTEGER NOT NULL,
+                             data BLOB NOT NULL, crc32 INTEGER NOT NULL);
+        """,
+    ),
 )
 """Every schema there ever was, in order. docs/run-file.md describes the tables."""
 
@@ -63,6 +70,8 @@ SCHEMA_VERSION = len(MIGRATIONS)
 
 def create(connection: sqlite3.Connection) -> None:
     """Lay out an empty database in the newest schema."""
+    # Pages that a fold has emptied can then be given back.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     migrate(connection, 0)
 

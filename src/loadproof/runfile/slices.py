@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, overload
 
@@ -166,16 +166,20 @@ class Slices(Sequence[Slice]):
             return self
         return self.take(np.flatnonzero(chosen[self.endpoint]))
 
-    def by_endpoint(self) -> dict[Endpoint, Slices]:
-        """Those of each endpoint that has any, by the first one of each."""
+    def by_endpoint(self) -> Mapping[Endpoint, Slices]:
+        """Those of each endpoint that has any, by the first one of each; made when it is asked for."""
         found, first = np.unique(self.endpoint, return_index=True)
         codes = found[np.argsort(first)].tolist()
-        return {self.endpoints[code]: self.take(np.flatnonzero(self.endpoint == code)) for code in codes}
+        return _ByEndpoint(self, {self.endpoints[code]: code for code in codes})
 
     @property
     def failed(self) -> NDArray[np.int64]:
         """Failed requests of each."""
         return sum(self.failures.values(), np.zeros(len(self), np.int64))
+
+    def in_steps(self, step_s: int) -> Slices:
+        """Those of each endpoint in each step as one, whose second is the step's first."""
+        return self if step_s == 1 else self.merged(self.second // step_s * step_s)
 
     def merged(self, second: NDArray[np.int64] | None = None, *, endpoints: bool = True) -> Slices:
         """One slice for each second and endpoint, in order of time, then of the endpoints' numbers.
@@ -237,6 +241,21 @@ class Slices(Sequence[Slice]):
         wrong = self.wrong.grouped(group, first.size)
         wrong.present &= ~np.logical_or.reduceat((self.failed > 0) & ~self.wrong.present, first)
         return _without_missing(wrong)
+
+
+class _ByEndpoint(Mapping[Endpoint, Slices]):
+    def __init__(self, slices: Slices, codes: dict[Endpoint, int]) -> None:
+        self._slices = slices
+        self._codes = codes
+
+    def __getitem__(self, endpoint: Endpoint) -> Slices:
+        return self._slices.take(np.flatnonzero(self._slices.endpoint == self._codes[endpoint]))
+
+    def __iter__(self) -> Iterator[Endpoint]:
+        return iter(self._codes)
+
+    def __len__(self) -> int:
+        return len(self._codes)
 
 
 _ALL: Final = Endpoint("", "")

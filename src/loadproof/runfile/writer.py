@@ -12,11 +12,15 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from loadproof.engines import TRAITS
 from loadproof.errors import Problem, RunFileError
 from loadproof.model.finding_json import evidence_to_json
-from loadproof.runfile import rescue, schema
+from loadproof.plan.stored import plan_from_json
+from loadproof.runfile import blocks, rescue, schema
 from loadproof.runfile.checksum import Checksum, with_checksum
+from loadproof.runfile.columns import fold, thin
 from loadproof.runfile.reader import read_open, read_run
+from loadproof.runfile.steps import FILE_STEP_S, KEPT_S, keeps_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,6 +60,13 @@ class RunWriter:
         self._endpoint_ids: dict[tuple[str, str], int] = {}
         self._series_ids: dict[tuple[str, str], int] = {}
         self._commits = 0
+        self._rows = 0
+        """Slices and readings that are plain rows."""
+        self._keeps_seconds = "plan" not in facts or keeps_seconds(plan_from_json(facts["plan"], TRAITS))
+        self._folds_s: list[float] = []
+        """When blocks were made, of the last hours."""
+        self._folded = 0
+        """The last commit whose slices and readings are in a block."""
         self._closed = False
         self._moves: list[str] = []
         try:
@@ -98,6 +109,35 @@ class RunWriter:
 
         self._keep(insert)
         self._commits += 1
+        self._rows += len(batch.slices) + len(batch.readings)
+        if self._rows >= blocks.MOST_ROWS:
+            self._fold(time_s)
+
+    def _fold(self, time_s: float) -> None:
+        """Put the plain rows of slices and readings into blocks; their commits keep their events only."""
+        last = self._commits
+        self._folds_s = [*(then_s for then_s in self._folds_s if time_s - then_s < KEPT_S), time_s]
+
+        def insert() -> None:
+            fold(self._db)
+            self._forget_commits(last)
+            if not self._keeps_seconds:
+                thin(self._db, FILE_STEP_S, len(self._folds_s))
+
+        self._keep(insert)
+        self._rows, self._folded = 0, last
+
+    def _forget_commits(self, last: int) -> None:
+        """Checksums over what the commits since the last fold still have: their events."""
+        crcs: dict[int, Checksum] = {}
+        query = "SELECT * FROM events WHERE commit_id > ? ORDER BY commit_id, rowid"
+        for row in self._db.execute(query, (self._folded,)):
+            crcs.setdefault(row[0], Checksum()).add(row)
+        self._db.execute("UPDATE commits SET row_count = 0 WHERE id > ? AND id <= ?", (self._folded, last))
+        for number, crc in crcs.items():
+            values = (crc.rows, crc.value, number)
+            self._db.execute("UPDATE commits SET row_count = ?, crc32 = ? WHERE id = ?", values)
+        self._db.execute("DELETE FROM commits WHERE row_count = 0")
 
     def finish(self, facts: dict[str, Any]) -> None:
         """Write the end of the run: its outcome and its end time."""
@@ -105,6 +145,8 @@ class RunWriter:
             self._move("at the end of the run")
         with self._disk():
             self._db.execute("PRAGMA synchronous = FULL")
+        if self._folded:
+            self._fold(self._folds_s[-1])
         self._keep(lambda: self._put_facts({**facts, "state": "FINISHED"}))
 
     def read(self) -> Run:
@@ -143,6 +185,8 @@ class RunWriter:
         self._closed = True
         with self._disk():
             try:
+                if self._folded:
+                    self._db.execute("PRAGMA incremental_vacuum").fetchall()
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 # While somebody reads, this is refused: the log then stays beside the file, as readable.
                 with contextlib.suppress(sqlite3.OperationalError):

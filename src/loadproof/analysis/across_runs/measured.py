@@ -153,7 +153,7 @@ def measured(run: Run, window: Window | None = None) -> MeasuredRun:
     judged = within(run.slices, window.seconds)
     load = applied_load(run, judged, window)
     never_sent = load.starts.never_sent if load.open_model and load.starts else 0.0
-    by_name = {str(endpoint): parts for endpoint, parts in judged.by_endpoint().items()}
+    by_endpoint = judged.by_endpoint()
     git = run.facts.get("git") or {}
     return MeasuredRun(
         label=run.path.stem,
@@ -161,7 +161,7 @@ def measured(run: Run, window: Window | None = None) -> MeasuredRun:
         started_at_s=float(run.facts["started_at_s"]),
         duration_s=float(window.duration_s),
         endpoints=(
-            *(_endpoint(name, by_name[name], window, never_sent) for name in sorted(by_name)),
+            *(_endpoint(str(e), by_endpoint[e], window, never_sent) for e in sorted(by_endpoint, key=str)),
             _endpoint(ALL_REQUESTS, judged, window, never_sent),
         ),
         series=tuple(_series(run.readings, window)),
@@ -226,8 +226,8 @@ def _series(readings: Sequence[Reading], window: Window) -> list[MeasuredSeries]
         MeasuredSeries(
             name=name,
             unit=group[0].unit,
-            mean=math.fsum(group.value.tolist()) / len(group),
-            maximum=float(group.value.max()),
+            mean=math.fsum((group.value * group.counts).tolist()) / int(group.counts.sum()),
+            maximum=float(group.high.max()),
             limit=group[-1].limit,
         )
         for name, group in sorted(found.items())

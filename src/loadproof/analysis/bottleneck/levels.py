@@ -89,7 +89,7 @@ def levels_of(run: Run, course: Course | None = None) -> Levels | None:
     if not load or max(load.values()) < min(load.values()) * _LEAST_RANGE:
         return None
     groups = _of_one_load(load) if course else _rising(run, load)
-    rows = [_row(group, load, within(run.slices, group)) for group in groups]
+    rows = [_row(group, load, within(run.slices, group), run.step_s) for group in groups]
     kept = [(group, row) for group, row in zip(groups, rows, strict=True) if row is not None]
     if len(kept) < LEAST_LEVELS:
         return None
@@ -160,31 +160,32 @@ def _load_by_second(run: Run) -> dict[int, float]:
     span = load_span(run)
     if span is None:
         return {}
-    known = _planned_or_counted(run, math.ceil(span[0]), math.floor(span[1]))
+    first = math.ceil(span[0] / run.step_s) * run.step_s
+    known = _planned_or_counted(run, range(first, math.floor(span[1]), run.step_s))
     return {second: value for second, value in known.items() if value > 0}
 
 
-def _planned_or_counted(run: Run, first: int, end: int) -> dict[int, float]:
+def _planned_or_counted(run: Run, seconds: range) -> dict[int, float]:
     if run.plan.profile.open_model:
-        return _planned(run, first, end)
+        return _planned(run, seconds)
     users: dict[int, float] = {}
     for reading in Readings.of(run.readings).of_series("load", "users"):
         users[int(reading.time_s)] = reading.value
     known: dict[int, float] = {}
-    for second in range(first, end):
-        value = users.get(second, known.get(second - 1))
+    for second in seconds:
+        value = users.get(second, known.get(second - seconds.step))
         if value is not None:
             known[second] = value
     return known
 
 
-def _planned(run: Run, first: int, end: int) -> dict[int, float]:
+def _planned(run: Run, seconds: range) -> dict[int, float]:
     """Planned arrivals of each second; one that a step of the load lies in has no one load: left out."""
     span, profile = load_span(run), run.plan.played_profile
     assert span is not None  # noqa: S101  # the caller has looked
     steps = [span[0] + at_s for start_s, end_s, _ in hold_windows(profile) for at_s in (start_s, end_s)]
     split = {math.floor(step) for step in steps if step > math.floor(step)}
-    middle = {second: second - span[0] + 0.5 for second in range(first, end) if second not in split}
+    middle = {second: second - span[0] + 0.5 for second in seconds if second not in split}
     return {second: profile.level_at(offset_s) for second, offset_s in middle.items()}
 
 
@@ -236,10 +237,13 @@ def _least_seconds(run: Run, seconds: Collection[int]) -> int:
     return max(_LEAST_SECONDS, min(_MOST_SECONDS, math.ceil(1.5 * longest_s)))
 
 
-def _row(group: Sequence[int], load: dict[int, float], parts: Slices) -> tuple[float, float, float] | None:
+def _row(
+    group: Sequence[int], load: dict[int, float], parts: Slices, step_s: int
+) -> tuple[float, float, float] | None:
     """Load, throughput and mean response time; None when nothing was answered."""
     requests, timed = requests_of(parts), int(parts.response.counts.sum())
     if not timed:
         return None
     total_s = float(parts.response.sum_ns.sum()) / 1e9
-    return sum(load[second] for second in group) / len(group), requests / len(group), total_s / timed
+    mean_load = sum(load[second] for second in group) / len(group)
+    return mean_load, requests / len(group) / step_s, total_s / timed

@@ -103,10 +103,13 @@ def held_window(run: Run, window: Window) -> Window:
     """The longest time at one level of load. Its warm-up is in it: each series has its own."""
     stages = [stage.seconds for stage in stage_windows(run)]
     parts = [
-        part for seconds in (stages if any(stages) else [window.seconds]) for part in contiguous(seconds)
+        part
+        for seconds in (stages if any(stages) else [window.seconds])
+        for part in contiguous(seconds, run.step_s)
     ]
     longest = max(parts, key=len, default=range(0))
-    return Window(frozenset(longest), f"the longest hold ({format_duration(len(longest))})")
+    length = format_duration(len(longest) * run.step_s)
+    return Window(frozenset(longest), f"the longest hold ({length})", step_s=run.step_s)
 
 
 def grown(run: Run, held: Window, names: Iterable[str] = SUBJECTS) -> list[Grown]:
@@ -139,7 +142,9 @@ def _of_readings(run: Run, held: Window, subject: Subject, requests_per_s: float
         if gauge is None or source in _OF_THE_LOAD or source == _MACHINE:
             continue
         name = gauge.name or told_as
-        for reading in inside_of(whole_run, held):
+        inside = inside_of(whole_run, held)
+        # Of steps their least: floors are what grows.
+        for reading in inside.with_values(inside.low):
             series = found.setdefault((source, name), _Series(gauge, {}, reading.unit, reading.limit))
             series.values[reading.time_s] = series.values.get(reading.time_s, 0.0) + reading.value
             series.limit = reading.limit

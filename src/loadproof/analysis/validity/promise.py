@@ -116,8 +116,9 @@ def _open_stages(run: Run) -> list[Applied]:
     stages = []
     for window in stage_windows(run):
         seconds = np.array([s for s in sorted(window.seconds) if counted["planned"].get(s)], dtype=np.int64)
-        planned = np.array([counted["planned"][s] for s in seconds.tolist()])
-        started = np.array([counted["started"].get(s, 0.0) for s in seconds.tolist()])
+        # Arrivals a second, of each second or, in a run of days, of each step.
+        planned = np.array([counted["planned"][s] for s in seconds.tolist()]) / run.step_s
+        started = np.array([counted["started"].get(s, 0.0) for s in seconds.tolist()]) / run.step_s
         off = np.abs(started - planned) > np.maximum(_TOLERANCE * planned, _LEAST_STARTS)
         stages.append(Applied(window, seconds, planned, started, off))
     return stages
@@ -152,7 +153,7 @@ def _trouble(stages: list[Applied], load: AppliedLoad) -> str:
         return shortfall(load.starts)
     for stage in stages:
         expected = stage.target * stage.stage.duration_s
-        planned = float(stage.planned.sum())
+        planned = float(stage.planned.sum()) * stage.stage.step_s
         # Poisson arrivals are so many on average; a hold may begin or end within a second.
         least = expected * (1 - _TOLERANCE) - _SIGMAS * expected**0.5 - stage.target
         if load.open_model and planned < least:

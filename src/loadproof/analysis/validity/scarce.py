@@ -74,7 +74,11 @@ class Lack:
 def lacks(run: Run, window: Window) -> list[Lack]:
     """Of everything scarce, whether or not it was lacking."""
     requests = requests_of(within(run.slices, window.seconds))
-    samples = [e for e in run.events_of(EventKind.ERROR_SAMPLE) if int(e.time_s) in window.seconds]
+    samples = [
+        e
+        for e in run.events_of(EventKind.ERROR_SAMPLE)
+        if int(e.time_s) // window.step_s * window.step_s in window.seconds
+    ]
     found = []
     for scarce in SCARCE:
         unsent = sum(int(e.data.get("count", 1)) for e in samples if scarce.said.search(e.message))

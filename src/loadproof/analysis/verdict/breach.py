@@ -68,7 +68,9 @@ def _parts(run: Run, window: Window) -> list[range]:
     holds = hold_windows(run.plan.played_profile) if span else []
     steps = {math.ceil(span[0] + at_s) for start_s, end_s, _ in holds for at_s in (start_s, end_s) if span}
     found: list[range] = []
-    for seconds in contiguous(window.seconds):
+    part_s = math.ceil(part_s / run.step_s) * run.step_s
+    for part in contiguous(window.seconds, run.step_s):
+        seconds = range(part.start, part.stop)
         cuts = [seconds.start, *sorted(steps & set(seconds[1:])), seconds.stop]
         for start, stop in pairwise(cuts):
             number = max(1, (stop - start) // part_s)

@@ -49,6 +49,13 @@ def _judge_in(requirement: Requirement, run: Run, window: Window) -> Finding:
 def _judge_any(requirement: Requirement, run: Run, window: Window) -> Finding:
     """The worst of all rolling windows; one with too few requests leaves a PASS without proof."""
     length_s = int(requirement.window.removeprefix("any ").removesuffix("s"))
+    if run.step_s > 1:
+        step = format_duration(run.step_s)
+        advice = (
+            f"this run file keeps steps of {step}, not each second: require it before the run, whose seconds "
+            "are then kept"
+        )
+        return finding_of(requirement, Verdict.INCONCLUSIVE, "cannot be told", window, advice=advice)
     parts = [part for part in contiguous(window.seconds) if len(part) >= length_s]
     if not parts:
         advice = f"no {length_s}s in a row were steady: hold the load longer"

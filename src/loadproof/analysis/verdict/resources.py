@@ -22,6 +22,8 @@ from loadproof.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from loadproof.model import Reading
     from loadproof.runfile.reader import Run
 
@@ -66,6 +68,7 @@ class Watched:
         self.series = {f"{source}.{name}": readings for (source, name), readings in by_series.items()}
         self.service = with_limits_of_runtimes(service_parts(run.events), self.series)
         self.partial = partial_page(run)
+        self.step_s = run.step_s
         self.whole = whole_window(run)
         self.stages = stage_windows(run)
         self._silences = _silences(run)
@@ -116,12 +119,12 @@ class Watched:
         """Why the series is not known for the whole of `seconds`; empty when it is."""
         readings = self.series[name]
         for silence in self._silences.get(readings[0].source, ()):
-            if any(silence.start_s < second + 1 and second < silence.end_s for second in seconds):
+            if any(silence.start_s < second + self.step_s and second < silence.end_s for second in seconds):
                 return silence.message
         # A series may rightly have no value in some seconds: what counts is whether anybody looked.
         looks = self.series.get(f"{readings[0].source}.sample.duration", readings)
-        longest_s = _longest_gap_s(sorted(look.time_s for look in looks), seconds)
-        if longest_s > SILENCE_S + _SAMPLE_EVERY_S:
+        longest_s = _longest_gap_s(np.sort(Readings.of(looks).time_s), seconds, self.step_s)
+        if longest_s > SILENCE_S + max(_SAMPLE_EVERY_S, self.step_s):
             return f"nothing was measured for {format_duration(longest_s)}"
         return ""
 
@@ -132,7 +135,7 @@ class Watched:
         """
         intervals = self.series.get(f"{self.series[name][0].source}.scrape.interval", ())
         interval_s = max((reading.value for reading in intervals), default=0.0)
-        what, shortest_s = "this window", float(len(window.seconds))
+        what, shortest_s = "this window", float(window.duration_s)
         if requirement.window.startswith("any "):
             shortest_s = float(requirement.window.removeprefix("any ").removesuffix("s"))
         if requirement.statistic in (Statistic.MAXIMUM, Statistic.MINIMUM):
@@ -149,7 +152,9 @@ class Watched:
     def _shortest_stage_s(self, window: Window) -> float:
         """Of the stages that hold a level, mostly within the window, the shortest one's seconds."""
         held = [stage.seconds for stage in self.stages]
-        within = [len(seconds) for seconds in held if 2 * len(seconds & window.seconds) > len(seconds)]
+        within = [
+            len(seconds) * self.step_s for seconds in held if 2 * len(seconds & window.seconds) > len(seconds)
+        ]
         return min(within, default=math.inf)
 
 
@@ -275,7 +280,11 @@ def _windows(requirement: Requirement, watched: Watched, window: Window) -> list
 def _judge_one(requirement: Requirement, watched: Watched, name: str, window: Window) -> Finding:
     readings = inside_of(watched.series[name], window)
     silence = watched.silence(name, window.seconds)
-    values, unknown = _values(requirement, readings)
+    if why := _untold_by_steps(requirement, readings):
+        return finding_of(
+            requirement, Verdict.INCONCLUSIVE, "cannot be told", window, samples=len(readings), advice=why
+        )
+    values, unknown = _values(requirement, _extremes(requirement, readings))
     if not values:
         advice = unknown or silence or f"{name} has no value in this window"
         return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
@@ -304,7 +313,7 @@ def _judge_one(requirement: Requirement, watched: Watched, name: str, window: Wi
     finding.evidence["mean"] = float(np.mean(values))
     limits = [r.limit for r in readings if r.limit is not None]
     if limits:
-        maximum, unit = max(r.value for r in readings), readings[0].unit
+        maximum, unit = float(readings.high.max()), readings[0].unit
         finding.evidence.update(series_limit=limits[-1], series_maximum=maximum, series_unit=str(unit))
         shown = f"{format_value(maximum, unit)} of {format_value(limits[-1], unit)}"
         finding = replace(finding, sentence=f"{finding.sentence} ({name} was at most {shown})")
@@ -345,6 +354,40 @@ def _values(requirement: Requirement, readings: Sequence[Reading]) -> tuple[list
         [],
         f"this series is measured in {unit or 'numbers'}, the limit is written in {wanted or 'numbers'}",
     )
+
+
+def _untold_by_steps(requirement: Requirement, readings: Readings) -> str:
+    """Why what a run of days kept of a series does not say this; empty where it does.
+
+    Of longer steps their mean and their extremes are kept: a percentile lies between those of the extremes.
+    """
+    if readings.merged is None:
+        return ""
+    kept = "this run file keeps the mean and the extremes of longer steps, not each second"
+    if requirement.window.startswith("any "):
+        return f"{kept}: require it before the run, whose seconds are then kept"
+    if requirement.statistic is not Statistic.PERCENTILE:
+        return ""
+    ends = [_values(requirement, readings.with_values(v))[0] for v in (readings.low, readings.high)]
+    bounds = [_statistic(requirement, values) for values in ends if values]
+    if len({requirement.operator.holds(bound, requirement.limit) for bound in bounds}) < 2:
+        return ""
+    low, high = (format_value(bound, requirement.unit) for bound in bounds)
+    return f"{kept}: it is between {low} and {high}"
+
+
+def _extremes(requirement: Requirement, readings: Readings) -> Readings:
+    """Of steps what the statistic speaks of: their greatest, their least, or their mean."""
+    upper = requirement.operator in (Operator.LESS, Operator.LESS_EQUAL)
+    match requirement.statistic:
+        case Statistic.MEAN:
+            return readings
+        case Statistic.PERCENTILE:
+            return readings.with_values(readings.high if upper else readings.low)
+        case Statistic.MINIMUM:
+            return readings.with_values(readings.low)
+        case _:
+            return readings.with_values(readings.high)
 
 
 def _statistic(requirement: Requirement, values: Sequence[float]) -> float:
@@ -402,16 +445,16 @@ def _silences(run: Run) -> dict[str, list[Silence]]:
     return found
 
 
-def _longest_gap_s(times_s: Sequence[float], seconds: frozenset[int]) -> float:
+def _longest_gap_s(times_s: NDArray[np.float64], seconds: frozenset[int], step_s: int) -> float:
     """The longest time inside the seconds' runs without one of the times."""
     longest_s = 0.0
     ordered = sorted(seconds)
     start = 0
     for index, second in enumerate(ordered):
-        if index + 1 < len(ordered) and ordered[index + 1] == second + 1:
+        if index + 1 < len(ordered) and ordered[index + 1] == second + step_s:
             continue
-        first_s, last_s = ordered[start], second + 1
-        inside = [time_s for time_s in times_s if first_s <= time_s < last_s]
+        first_s, last_s = ordered[start], second + step_s
+        inside = times_s[np.searchsorted(times_s, first_s) : np.searchsorted(times_s, last_s)].tolist()
         edges = [float(first_s), *inside, float(last_s)]
         longest_s = max(longest_s, *(b - a for a, b in pairwise(edges)))
         start = index + 1

@@ -28,8 +28,8 @@ _MOST_ROWS: Final = 20
 def right_answers(run: Run, window: Window) -> list[Finding]:
     """A note with the endpoints where times of right answers are others than those of all."""
     by_endpoint = within(run.slices, window.seconds).by_endpoint()
-    named = sorted(((str(one), parts) for one, parts in by_endpoint.items()), key=lambda pair: pair[0])
-    rows = [row for name, parts in named if (row := _row(name, parts)) is not None]
+    ordered = sorted(by_endpoint, key=str)
+    rows = [row for one in ordered if (row := _row(str(one), by_endpoint[one])) is not None]
     if not rows:
         return []
     worst = max(rows, key=lambda row: row["right_p95_s"] / max(row["p95_s"], 1e-6))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from loadproof.model import Slice
     from loadproof.runfile.histograms import Histograms
 
-_CHUNK: Final = 4_000_000
+_CHUNK: Final = 1_000_000
 """Buckets that are added up at once."""
 
 
@@ -70,18 +70,19 @@ class Columns:
 
     def _merged(self, group: NDArray[np.int64], groups: int, rows: NDArray[np.int64] | None) -> HistogramRows:
         """One histogram for each of the groups, numbered from 0, that the slices belong to."""
-        times = self._times if rows is None else self._times.take(rows)
-        own = group if rows is None else group[rows]
+        times = self._times
+        size = group.size if rows is None else rows.size
         matrix = np.zeros(groups * self._width, np.int64)
-        step = max(1, _CHUNK * own.size // max(1, times.bucket.size))
-        for first in range(0, own.size, step):
-            some, chosen = times.take(slice(first, first + step)), own[first : first + step]
-            cells = np.repeat(chosen, some.lengths) * self._width + some.bucket - self._lowest
+        least, greatest = np.full(groups, np.inf), np.zeros(groups)
+        step = max(1, _CHUNK * len(times) // max(1, times.bucket.size))
+        for first in range(0, size, step):
+            part = slice(first, first + step) if rows is None else rows[first : first + step]
+            some, own = times.take(part), group[part]
+            cells = np.repeat(own, some.lengths) * self._width + some.bucket - self._lowest
             if matrix.size:
                 matrix += np.bincount(cells, weights=some.count, minlength=matrix.size).astype(np.int64)
-        least, greatest = np.full(groups, np.inf), np.zeros(groups)
-        np.minimum.at(least, own, times.minimum_s)
-        np.maximum.at(greatest, own, times.maximum_s)
+            np.minimum.at(least, own, some.minimum_s)
+            np.maximum.at(greatest, own, some.maximum_s)
         return HistogramRows(matrix.reshape(groups, self._width), self._lowest, least, greatest)
 
 

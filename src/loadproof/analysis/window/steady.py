@@ -77,8 +77,9 @@ class Hold:
 
 def find_hold(seconds: range, slices: Iterable[Slice]) -> Hold:
     """Cut and verdict of one hold; `slices` may be those of the whole run, `seconds` are since the epoch."""
-    step = max(1, -(-len(seconds) // _MOST_POINTS))
-    read = range(seconds.start, seconds.stop, step)
+    stride = max(1, -(-len(seconds) // _MOST_POINTS))
+    step = stride * seconds.step
+    read = seconds[::stride]
     medians: dict[str, NDArray[np.float64]] = {}
     for endpoint, own in Slices.of(slices).within(read).by_endpoint().items():
         values = np.full(len(read), np.nan)
@@ -86,7 +87,9 @@ def find_hold(seconds: range, slices: Iterable[Slice]) -> Hold:
         if np.isfinite(values).any():
             medians[str(endpoint)] = values
     levels = [level_of(name, values, step, len(medians)) for name, values in sorted(medians.items())]
-    return Hold(seconds.start, len(seconds), tuple(level for level in levels if level is not None))
+    return Hold(
+        seconds.start, len(seconds) * seconds.step, tuple(level for level in levels if level is not None)
+    )
 
 
 def level_of(endpoint: str, medians_s: NDArray[np.float64], step_s: int = 1, among: int = 1) -> Level | None:

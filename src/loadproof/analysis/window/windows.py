@@ -32,6 +32,7 @@ class Window:
     """Whole seconds since the epoch, and why it is these."""
 
     seconds: frozenset[int]
+    """Of a run that is read in steps, the first second of each."""
     description: str
     holds: tuple[Hold, ...] = ()
     """The holds that were searched for warm-up; what was cut from them is not in `seconds`."""
@@ -39,6 +40,12 @@ class Window:
     """Users, or arrivals per second, where that is one number."""
     in_part: bool = False
     """The load covers no second as a whole: these are what it has, and no throughput can be told."""
+    step_s: int = 1
+    """Seconds that each of `seconds` stands for."""
+
+    def has(self, time_s: float) -> bool:
+        """Whether that moment lies in it."""
+        return math.floor(time_s / self.step_s) * self.step_s in self.seconds
 
     @property
     def warm_up_s(self) -> int:
@@ -47,7 +54,7 @@ class Window:
 
     @property
     def duration_s(self) -> int:
-        return 0 if self.in_part else len(self.seconds)
+        return 0 if self.in_part else len(self.seconds) * self.step_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +92,13 @@ def whole_window(run: Run) -> Window:
     span = load_span(run)
     if span is None:
         return Window(frozenset(), "the load never started")
-    seconds = _seconds(*span)
+    seconds = _seconds(*span, run.step_s)
     if not seconds and "imported" in run.facts:
         # Nobody can let it run longer: what the file holds is all that there is.
         parts = frozenset(np.unique(Slices.of(run.slices).second).tolist())
         return Window(parts, f"the whole load ({format_duration(span[1] - span[0])})", in_part=True)
-    return Window(frozenset(seconds), f"the whole load ({format_duration(len(seconds))})")
+    length = format_duration(len(seconds) * run.step_s)
+    return Window(frozenset(seconds), f"the whole load ({length})", step_s=run.step_s)
 
 
 def stage_windows(run: Run) -> list[Window]:
@@ -100,11 +108,11 @@ def stage_windows(run: Run) -> list[Window]:
         return []
     windows = []
     for number, (start_s, end_s, level) in enumerate(hold_windows(run.plan.played_profile), start=1):
-        seconds = _seconds(span[0] + start_s, min(span[0] + end_s, span[1]))
+        seconds = _seconds(span[0] + start_s, min(span[0] + end_s, span[1]), run.step_s)
         if seconds:
-            length = format_duration(len(seconds))
+            length = format_duration(len(seconds) * run.step_s)
             name = f"stage {number}, at {level:g} ({length})"
-            windows.append(Window(frozenset(seconds), name, level=level))
+            windows.append(Window(frozenset(seconds), name, level=level, step_s=run.step_s))
     return windows
 
 
@@ -137,25 +145,28 @@ def _steady_window(run: Run) -> Window:
     constant = _constant(run, *span)
     if not constant:
         return _without_start(whole, asked_s)
-    full_s = sum(len(part) for part in constant)
+    step_s = run.step_s
+    full_s = sum(len(part) for part in constant) * step_s
     holds: tuple[Hold, ...] = ()
     asked = ""
     if asked_s:
         of_each = " of each hold" if len(constant) > 1 else ""
         asked = f", first {format_duration(asked_s)}{of_each} left out by warm_up"
-        constant = [part[asked_s:] for part in constant]
+        constant = [part[math.ceil(asked_s / step_s) :] for part in constant]
     held = {second for seconds in constant for second in seconds}
-    if run.plan.profile.kind in WARMED_UP:
-        holds = tuple(find_hold(part, run.slices) for part in constant if len(part) >= LEAST_HOLD_S)
-    warm_up = {second for hold in holds for second in range(hold.start, hold.start + hold.cut_s)}
-    seconds = frozenset(held - warm_up)
     ramps = ", ramps left out" if full_s < whole.duration_s else ""
+    if run.plan.profile.kind in WARMED_UP:
+        holds = tuple(find_hold(part, run.slices) for part in constant if len(part) * step_s >= LEAST_HOLD_S)
+    warm_up = {second for hold in holds for second in range(hold.start, hold.start + hold.cut_s, step_s)}
+    seconds = frozenset(held - warm_up)
+    whole = replace(whole, seconds=seconds, holds=holds)
     if not warm_up and not ramps and not asked:
-        return Window(seconds, whole.description, holds)
+        return whole
     first = "first " if sum(hold.cut_s > 0 for hold in holds) == 1 else ""
     first = "another " if asked else first
-    cut = f", {first}{format_duration(len(warm_up))} cut as warm-up" if warm_up else ""
-    return Window(seconds, f"{format_duration(len(seconds))} of steady load{ramps}{asked}{cut}", holds)
+    cut = f", {first}{format_duration(len(warm_up) * step_s)} cut as warm-up" if warm_up else ""
+    steady = format_duration(len(seconds) * step_s)
+    return replace(whole, description=f"{steady} of steady load{ramps}{asked}{cut}")
 
 
 def asked_warm_up_s(plan: Plan) -> int:
@@ -187,7 +198,7 @@ def constant_parts(run: Run, window: Window) -> list[range]:
     return [
         part
         for constant in _constant(run, *span)
-        for part in contiguous(second for second in constant if second in window.seconds)
+        for part in contiguous((second for second in constant if second in window.seconds), run.step_s)
     ]
 
 
@@ -195,23 +206,23 @@ def _constant(run: Run, start_s: float, end_s: float) -> list[range]:
     """The parts at one level each, that after the last stage of a load without a planned end included."""
     profile = run.plan.played_profile
     parts = [
-        _seconds(start_s + hold_start_s, min(start_s + hold_end_s, end_s))
+        _seconds(start_s + hold_start_s, min(start_s + hold_end_s, end_s), run.step_s)
         for hold_start_s, hold_end_s, _level in hold_windows(profile)
     ]
     if profile.stages and profile.stages[-1].target > 0 and not profile.open_model:
         # Without a planned end (Locust without --run-time) the load stays at its last level.
-        parts.append(_seconds(start_s + profile.duration_s + 1.0, end_s))
+        parts.append(_seconds(start_s + profile.duration_s + 1.0, end_s, run.step_s))
     return [part for part in parts if part]
 
 
-def contiguous(seconds: Iterable[int]) -> list[range]:
-    """The seconds as runs without a gap, in order of time."""
+def contiguous(seconds: Iterable[int], step_s: int = 1) -> list[range]:
+    """The seconds as runs without a gap, in order of time; or the first seconds of steps."""
     runs: list[range] = []
     for second in sorted(seconds):
         if runs and runs[-1].stop == second:
-            runs[-1] = range(runs[-1].start, second + 1)
+            runs[-1] = range(runs[-1].start, second + step_s, step_s)
         else:
-            runs.append(range(second, second + 1))
+            runs.append(range(second, second + step_s, step_s))
     return runs
 
 
@@ -239,6 +250,7 @@ def sample(slices: Iterable[Slice]) -> Sample:
     return Sample(requests, failed, merged(responses))
 
 
-def _seconds(start_s: float, end_s: float) -> range:
-    """The seconds that lie between the two as a whole."""
-    return range(math.ceil(start_s), max(math.ceil(start_s), math.floor(end_s)))
+def _seconds(start_s: float, end_s: float, step_s: int = 1) -> range:
+    """The seconds that lie between the two as a whole; or the first seconds of the steps that do."""
+    first, end = (math.ceil(start_s / step_s) * step_s, math.floor(end_s / step_s) * step_s)
+    return range(first, max(first, end), step_s)

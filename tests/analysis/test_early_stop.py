@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from loadproof.analysis.verdict import early_stop
 from loadproof.analysis.verdict.early_stop import EarlyStop, StopOn
 from loadproof.model import (
     EventKind,
@@ -171,3 +172,16 @@ def test_a_soak_ends_when_its_leak_is_proven() -> None:
     assert "per 1,000 requests" in why
     assert leaking(0.0, 11) is None
     assert leaking(20_000.0, 11, StopOn.BREACH) is None
+
+
+@pytest.mark.parametrize("mode", list(StopOn))
+@pytest.mark.parametrize("failed", [0, 5])
+def test_a_look_is_the_same_when_old_seconds_are_forgotten(
+    mode: StopOn, failed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept of them is all that is asked: the busiest, and how many there were."""
+    plan = steady(runs.throughput(1.0), runs.error_rate(0.3))
+    whole = [stopping(plan, mode, seconds, [0.1] * 10, failed) for seconds in SECONDS]
+    monkeypatch.setattr(early_stop, "_MOST_SECONDS", 8)
+    assert [stopping(plan, mode, seconds, [0.1] * 10, failed) for seconds in SECONDS] == whole
+    assert any(why is not None for why in whole) is (failed > 0 or mode is StopOn.SETTLED)

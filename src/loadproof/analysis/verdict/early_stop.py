@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.shapes.proven_leak import ProvenLeak
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from loadproof.model import Endpoint, Event, Plan, Reading, Requirement, Slice
 
 MARGIN: Final = 2.0
+_MOST_SECONDS: Final = 1_200
+"""Kept one by one; half of them after each clearing."""
 _UNSETTLED_S: Final = 5
 """Slices of the newest seconds may still be under way (k6 and workers tell late): they count as to come."""
 _LEAST_SECONDS: Final = 5
@@ -55,14 +59,17 @@ class EarlyStop:
         self._plan = plan
         self._mode = mode
         self._start_s: float | None = None
-        self._window: frozenset[int] = frozenset()
+        self._window: tuple[range, ...] = ()
         """The seconds that will be judged when the load goes on as planned (see windows.py)."""
-        self._sure: frozenset[int] = frozenset()
-        """Those of them that cannot be warm-up."""
+        self._maybe_warm_up: tuple[range, ...] = ()
         self._before: list[Slice] = []
         """Told before it was told that the load began."""
         self._by_endpoint: dict[Endpoint, Slice] = {}
         self._requests: dict[int, int] = defaultdict(int)
+        """Of the last minutes, by second: a look costs as little after days as at first."""
+        self._before_those = _Forgotten()
+        self._unsure_requests = 0
+        """In seconds that may turn out to be warm-up."""
         self._leak = ProvenLeak(plan) if mode is StopOn.SETTLED else None
 
     def slice(self, part: Slice) -> None:
@@ -73,7 +80,10 @@ class EarlyStop:
             self._before.append(part)
             return
         self._requests[part.second] += part.requests
-        if part.second not in self._sure:
+        if len(self._requests) > _MOST_SECONDS:
+            self._forget_old()
+        if not self._is_sure(part.second):
+            self._unsure_requests += part.requests if _is_in(part.second, self._window) else 0
             return
         known = self._by_endpoint.get(part.endpoint)
         if known is None:
@@ -92,7 +102,7 @@ class EarlyStop:
         if event.kind is EventKind.LOAD_STARTED and self._start_s is None:
             self._start_s = event.time_s
             self._window = _planned_window(self._plan, event.time_s)
-            self._sure = self._window - _maybe_warm_up(self._plan, event.time_s)
+            self._maybe_warm_up = _maybe_warm_up(self._plan, event.time_s)
             for part in self._before:
                 self.slice(part)
             self._before.clear()
@@ -122,25 +132,43 @@ class EarlyStop:
         profile = self._plan.played_profile
         if self._start_s is None or not profile.stages:
             return None
-        window = self._window
         settled = math.floor(now_s) - _UNSETTLED_S
         known = {second: count for second, count in self._requests.items() if second <= settled and count}
-        left = [second for second in window if second > settled]
-        if not window or len([second for second in known if second in window]) < _LEAST_SECONDS:
+        left = [part for r in self._window if (part := range(max(r.start, settled + 1), r.stop))]
+        earlier = self._before_those
+        inside = earlier.in_window + sum(_is_in(second, self._window) for second in known)
+        if not self._window or inside < _LEAST_SECONDS:
             return None
         if not left:
-            return self._undecided()
-        busiest = max(known, key=lambda second: (known[second], second))
+            return self._unsure_requests
+        most, busiest = max([earlier.busiest, *((count, second) for second, count in known.items())])
         level = profile.level_at(busiest - self._start_s)
-        highest = max(profile.level_at(second - self._start_s) for second in left)
+        highest = max(self._highest_level(part, self._start_s) for part in left)
         scale = max(1.0, highest / level) if level > 0 else math.inf
-        most = len(left) * known[busiest] * scale * MARGIN + self._undecided()
-        return math.ceil(most) if math.isfinite(most) else None
+        bound = sum(map(len, left)) * most * scale * MARGIN + self._unsure_requests
+        return math.ceil(bound) if math.isfinite(bound) else None
 
-    def _undecided(self) -> int:
-        """Requests of seconds that may turn out to be warm-up."""
-        unsure = self._window - self._sure
-        return sum(count for second, count in self._requests.items() if second in unsure)
+    def _highest_level(self, part: range, start_s: float) -> float:
+        """Of the seconds; between two steps of the load the highest is at an end."""
+        profile = self._plan.played_profile
+        steps = accumulate(stage.duration_s for stage in profile.stages)
+        beside = {
+            second for step in steps for second in (math.floor(start_s + step), math.ceil(start_s + step))
+        }
+        seconds = {part[0], part[-1], *(second for second in beside if second in part)}
+        return max(profile.level_at(second - start_s) for second in seconds)
+
+    def _is_sure(self, second: int) -> bool:
+        """Whether it will be judged, and cannot be warm-up."""
+        return _is_in(second, self._window) and not _is_in(second, self._maybe_warm_up)
+
+    def _forget_old(self) -> None:
+        """Of all but the newest seconds keep what is asked of them."""
+        for second in sorted(self._requests)[: _MOST_SECONDS // 2]:
+            count = self._requests.pop(second)
+            self._before_those.busiest = max(self._before_those.busiest, (count, second))
+            self._before_those.in_window += count > 0 and _is_in(second, self._window)
+            self._before_those.sure += self._is_sure(second)
 
     def _decided(self, requirement: Requirement, to_come: int) -> Verdict | None:
         """The verdict that stands whatever comes; None while both are possible."""
@@ -148,40 +176,54 @@ class EarlyStop:
             return None
         parts = list(self._by_endpoint.values())
         measured = sample(part for part in parts if matches(requirement.endpoint, part))
-        certain = _certain(requirement, measured, to_come, len(self._window))
+        window_s = sum(map(len, self._window))
+        certain = _certain(requirement, measured, to_come, window_s)
         # A run that ends now has fewer requests than the whole plan: its verdict must stand as well.
-        if certain is None or certain is not _certain(
-            requirement, measured, self._undecided(), len(self._window)
-        ):
+        if certain is None or certain is not _certain(requirement, measured, self._unsure_requests, window_s):
             return None
         # What is judged is what was measured until now: there must be enough of it as well.
-        so_far = Window(frozenset(second for second in self._sure if second in self._requests), "so far")
+        seconds = self._before_those.sure + sum(map(self._is_sure, self._requests))
+        # One step of them all: a set of them would grow with the run.
+        so_far = Window(frozenset({0} if seconds else ()), "so far", step_s=max(1, seconds))
         judged = judge_requirement(requirement, parts, so_far).verdict
         return certain if judged is certain else None
 
 
-def _planned_window(plan: Plan, start_s: float) -> frozenset[int]:
+@dataclass(slots=True)
+class _Forgotten:
+    """What is kept of seconds that are no longer known one by one."""
+
+    busiest: tuple[int, int] = (0, 0)
+    """Requests, and the second that had so many."""
+    in_window: int = 0
+    """Seconds with requests that will be judged."""
+    sure: int = 0
+    """Seconds that will be judged and cannot be warm-up."""
+
+
+def _is_in(second: int, parts: tuple[range, ...]) -> bool:
+    return any(second in part for part in parts)
+
+
+def _planned_window(plan: Plan, start_s: float) -> tuple[range, ...]:
     profile, asked_s = plan.played_profile, asked_warm_up_s(plan)
     holds = hold_windows(profile) or [(0.0, profile.duration_s, 0.0)]
-    return frozenset(
-        second
+    parts = (
+        range(math.ceil(start_s + first_s) + asked_s, math.floor(start_s + end_s))
         for first_s, end_s, _ in holds
-        for second in range(math.ceil(start_s + first_s) + asked_s, math.floor(start_s + end_s))
     )
+    return tuple(part for part in parts if part)
 
 
-def _maybe_warm_up(plan: Plan, start_s: float) -> frozenset[int]:
+def _maybe_warm_up(plan: Plan, start_s: float) -> tuple[range, ...]:
     """The first half of each hold that is long enough for its warm-up to be cut, `warm_up` left out."""
     asked_s = asked_warm_up_s(plan)
     if plan.profile.kind not in WARMED_UP:
-        return frozenset()
-    return frozenset(
-        second
+        return ()
+    return tuple(
+        range(math.ceil(start_s + first_s), math.ceil(start_s + (first_s + asked_s + end_s) / 2))
         for first_s, end_s, _ in hold_windows(plan.played_profile)
         if end_s - first_s - asked_s >= LEAST_HOLD_S
-        for second in range(
-            math.ceil(start_s + first_s), math.ceil(start_s + (first_s + asked_s + end_s) / 2)
-        )
     )
 
 

@@ -28,6 +28,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+TOKEN = {"LOADPROOF_TOKEN": "a secret of this test"}
+
+
 @dataclass
 class Story:
     """What is left when all is over."""
@@ -53,7 +56,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
             url = target.wait_for("http://")
             load = ("--host", url, "-u", 9, "-r", 9, "-t", "22s", "--requirements", "requirements.yaml")
             where = ("--expect-workers", 3, "--bind", HUB_MASTER, "--run-file", RUN_FILE)
-            with Command.loadproof("run", "loans.py", *load, *where, folder=folder, inside=hub) as run:
+            order = ("run", "loans.py", *load, *where)
+            with Command.loadproof(*order, folder=folder, inside=hub, env=TOKEN) as run:
                 workers = [
                     _join(network, name, folder, run, number)
                     for number, name in enumerate(network.workers, start=1)
@@ -72,7 +76,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 def _join(network: Network, name: str, folder: Path, run: Command, number: int) -> Command:
     inside = network.inside(name)
-    worker = Command.loadproof("worker", "--master", HUB_MASTER, "loans.py", folder=folder, inside=inside)
+    order = ("worker", "--master", HUB_MASTER, "loans.py")
+    worker = Command.loadproof(*order, folder=folder, inside=inside, env=TOKEN)
     run.wait_for(f"worker {number} on")
     return worker
 
@@ -140,7 +145,9 @@ def test_an_open_load_is_one_schedule_on_two_machines(tmp_path: Path) -> None:
             url = target.wait_for("http://")
             load = ("--host", url, "--rate", "80/s", "-t", "6s", "--requirements", "requirements.yaml")
             where = ("--expect-workers", 2, "--bind", HUB_MASTER, "--run-file", RUN_FILE)
-            with Command.loadproof("run", "loans.py", *load, *where, folder=tmp_path, inside=hub) as run:
+            with Command.loadproof(
+                "run", "loans.py", *load, *where, folder=tmp_path, inside=hub, env=TOKEN
+            ) as run:
                 workers = [
                     _join(network, name, tmp_path, run, number)
                     for number, name in enumerate(network.workers, start=1)

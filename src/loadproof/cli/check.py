@@ -106,7 +106,8 @@ def _generators(plan: Plan) -> list[str]:
     if plan.options.expect_workers is not None:
         host, port = plan.options.bind
         where = f"any interface, port {port}" if host == ANY_INTERFACE else f"{host}:{port}"
-        return [f"workers       {plan.options.expect_workers} from other machines, at {where}"]
+        kind = "from other machines, with the token" if plan.options.token else "of this machine"
+        return [f"workers       {plan.options.expect_workers} {kind}, at {where}"]
     return [plan.engine_options.driven_by] if plan.engine_options.driven_by else []
 
 

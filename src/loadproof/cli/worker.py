@@ -13,7 +13,7 @@ import typer
 from loadproof.cli.scenario import split_arguments
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan.chosen import scenario_files
-from loadproof.plan.options import parse_address, parse_env
+from loadproof.plan.options import parse_address, parse_env, run_token
 from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ def command(
         list[str] | None,
         typer.Option("--locustfile", "-f", help="The scenario, as Locust's own command line takes it."),
     ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", help="The secret of the run; better as the variable LOADPROOF_TOKEN."),
+    ] = None,
     env: Annotated[
         list[str] | None, typer.Option("--env", "-e", help="NAME=VALUE for the scenario; repeat for more.")
     ] = None,
@@ -57,6 +61,7 @@ def command(
         wait_s=_seconds(wait),
         engine_args=engine_args,
         env=tuple(parse_env(env or ()).items()),
+        token=run_token(token),
     )
     return asyncio.run(_work(LocustWorker(request, typer.echo)))
 

@@ -29,7 +29,7 @@ from loadproof.model.measured import (
     Reading,
     Slice,
 )
-from loadproof.model.options import CapacityGoal, EngineOptions, Policy, RunOptions
+from loadproof.model.options import TOKEN_VARIABLE, CapacityGoal, EngineOptions, Policy, RunOptions
 from loadproof.model.planned import (
     ConsistencyCheck,
     EngineTraits,
@@ -49,6 +49,7 @@ from loadproof.model.planned import (
 __all__ = [
     "PAGE",
     "SCRIPT",
+    "TOKEN_VARIABLE",
     "TRANSACTION",
     "CapacityGoal",
     "CheckSummary",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
 
 from loadproof.errors import Problem  # noqa: TC001  # read at run time, where a stored plan is validated
+
+TOKEN_VARIABLE: Final = "LOADPROOF_TOKEN"  # noqa: S105  # its name, no secret
+"""Holds the secret that a run shares with its workers, so that it is in no process's arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class RunOptions:
     """Workers on other machines that drive the load; None: this machine does."""
     bind: tuple[str, int] = ("*", 5557)
     """Interface and port at which those workers are waited for."""
+    token: str = field(default="", repr=False)
+    """The secret that they share with the run; kept in no file. "" for none: only this machine reaches it."""
     targets: tuple[str, ...] = ()
     """Base URLs that the load will go to, as far as they were known beforehand."""
     scenario_target: str | None = None

@@ -20,6 +20,7 @@ from loadproof.plan.options import (
     check_during,
     check_session,
     parse_env,
+    run_token,
     steady_rate,
     warm_up_s,
 )
@@ -131,8 +132,9 @@ def build_plan(
         session=request.session or (chosen.scenario.session if chosen else None),
     )
     with problems.collected():
-        address = bind_address(options.expect_workers, request.bind, engine, traits)
-        options = replace(options, bind=address)
+        token = run_token(request.token) if options.expect_workers is not None or request.token else ""
+        address = bind_address(options.expect_workers, request.bind, token, engine, traits)
+        options = replace(options, bind=address, token=token)
     with problems.collected():
         check_during(options.stop_on, options.probe)
     with problems.collected():

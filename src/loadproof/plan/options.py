@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import re
 from collections.abc import Mapping
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final, get_args
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import EngineTraits, Profile, ProfileKind, RunOptions, Stage
+from loadproof.model import TOKEN_VARIABLE, EngineTraits, Profile, ProfileKind, RunOptions, Stage
 from loadproof.plan.document import did_you_mean
 from loadproof.plan.profiles import hold_windows
 from loadproof.plan.schema import MAX_USERS, Arrivals
@@ -121,7 +124,9 @@ def check_during(stop_on: str | None, probe: str | None) -> None:
 
 
 ANY_INTERFACE, DEFAULT_PORT = RunOptions().bind
+LOOPBACK: Final = "127.0.0.1"
 MAX_WORKERS: Final = 10_000
+_SHORTEST_TOKEN: Final = 16
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\s/@\[\]]+))(?::(?P<port>\d{1,5}))?")
 
 
@@ -139,16 +144,30 @@ def parse_address(text: str, where: str) -> tuple[str, int]:
     return found["six"] or found["host"], port
 
 
-def bind_address(
-    expect_workers: int | None, bind: str | None, engine: str, traits: EngineTraits
-) -> tuple[str, int]:
-    """Where a run whose load other machines drive waits for them.
+def run_token(given: str | None) -> str:
+    """The secret that a run and its workers share: `given`, else that of LOADPROOF_TOKEN, else "".
 
     Raises:
-        ConfigError: with every problem of the two options; `engine` "" is one that is not known yet.
+        ConfigError: it is so short that somebody who listens could find it by trying.
+    """
+    token = given or os.environ.get(TOKEN_VARIABLE, "")
+    if token and len(token) < _SHORTEST_TOKEN:
+        hint = f"take a fresh one: export {TOKEN_VARIABLE}={token_hex(16)}"
+        message = f"the token has {len(token)} characters, needed are {_SHORTEST_TOKEN}"
+        raise ConfigError(Problem(message, "--token" if given else TOKEN_VARIABLE, hint))
+    return token
+
+
+def bind_address(
+    expect_workers: int | None, bind: str | None, token: str, engine: str, traits: EngineTraits
+) -> tuple[str, int]:
+    """Where a run whose load other machines drive waits for them: without a token nowhere but on loopback.
+
+    Raises:
+        ConfigError: with every problem of the options; `engine` "" is one that is not known yet.
     """
     problems = []
-    address = (ANY_INTERFACE, DEFAULT_PORT)
+    address = (ANY_INTERFACE if token else LOOPBACK, DEFAULT_PORT)
     if expect_workers is None:
         if bind is not None:
             hint = "say how many workers to wait for: --expect-workers N"
@@ -161,11 +180,22 @@ def bind_address(
     if bind is not None:
         try:
             address = parse_address(bind, "--bind")
+            if not token and not _is_loopback(address[0]):
+                hint = f"set one for the run and for its workers: export {TOKEN_VARIABLE}={token_hex(16)}"
+                message = f"who reaches {address[0]} could take part in the run: it needs a token"
+                problems.append(Problem(message, "--bind", hint))
         except ConfigError as error:
             problems.extend(error.problems)
     if problems:
         raise ConfigError(*problems)
     return address
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name or "*"
 
 
 def check_session(session: str | None, engine: str, traits: EngineTraits) -> None:

@@ -116,7 +116,12 @@ class PlanRequest:
     slow: str | float | None = flag(None, "--slow", says="Keep every request that takes so long, such as 1s.")
     """From Python also a number: seconds."""
     bind: str | None = flag(
-        None, "--bind", says="HOST[:PORT] where they connect; by default any interface, port 5557."
+        None,
+        "--bind",
+        says="HOST[:PORT] where they connect; by default loopback, any interface with a token.",
+    )
+    token: str | None = flag(
+        None, "--token", says="The secret that the run and its workers share; better as LOADPROOF_TOKEN."
     )
     environment: str | None = flag(
         None, "--environment", says="What the target is, such as staging; production is refused."

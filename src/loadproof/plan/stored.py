@@ -87,7 +87,7 @@ def _options_to_json(plan: Plan) -> dict[str, Any]:
         field.name: getattr(options, field.name)
         for options in (plan.options, plan.engine_options)
         for field in fields(options)
-        if getattr(options, field.name) != field.default
+        if field.name != "token" and getattr(options, field.name) != field.default
     }
     if plan.options.advice:
         chosen["advice"] = [list(astuple(problem)) for problem in plan.options.advice]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,7 +20,7 @@ from loadproof.engines.locust.hosts import connect_only
 from loadproof.engines.locust.open_model.distribution import distribution_args, usable_cores
 from loadproof.engines.locust.options import LocustOptions
 from loadproof.engines.locust.processes import decide
-from loadproof.engines.locust.running import LocustChild
+from loadproof.engines.locust.running import LocustChild, scenario_environment
 from loadproof.engines.locust.settings import Settings, fingerprint
 from loadproof.engines.locust.trials.trial_giver import TrialGiver
 from loadproof.errors import EngineError, Problem
@@ -258,6 +257,7 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         quiet_stats="--print-stats" not in plan.engine_args,
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),
         scenario=fingerprint(b"\n".join(file.read_bytes() for file in plan.files)),
+        lock=plan.options.token,
         slow_s=plan.options.slow_s,
         guard={} if plan.options.guard is None else plan.options.guard.to_json(),
         trials=plan.profile.kind is ProfileKind.CAPACITY,
@@ -265,8 +265,7 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
 
 
 def _environment(plan: Plan) -> dict[str, str]:
-    # Locust warns on stderr about files and limits; its own variables (LOCUST_*) pass through.
-    return {**os.environ, **dict(plan.env), "PYTHONUNBUFFERED": "1"}
+    return scenario_environment(plan.env)
 
 
 def _locust_args(plan: Plan) -> list[str]:

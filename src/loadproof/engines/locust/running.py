@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,21 @@ from typing import TYPE_CHECKING, Any
 from loadproof.engines.locust.channel import Decoder, encode
 from loadproof.engines.locust.settings import VARIABLE
 from loadproof.engines.process import Process
+from loadproof.model import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from loadproof.engines.holding import Hold
+
+
+def scenario_environment(env: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The variables of a process that runs the scenario; Locust's own (LOCUST_*) pass through.
+
+    The run's token is none of the scenario's business.
+    """
+    own = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
+    return {**own, **dict(env), "PYTHONUNBUFFERED": "1"}
 
 
 class LocustChild:

@@ -40,6 +40,7 @@ class Part(StrEnum):
     SPREADING = "the users of a second start together, so that each waits for the others"
     STOPPING = "a waiting user may send one more request at the stop, and be stopped in it"
     PACES = "how late paced users start their tasks is not measured"
+    LOCK = "master and workers cannot be locked with a token"
     OPEN_MODEL = "tasks cannot wait for arrivals: --rate and stages of a rate cannot be played"
 
 
@@ -157,6 +158,8 @@ SEAMS = (
     Seam(Part.WIRE, _POOL, "get_socket", ("self",)),
     Seam(Part.INTERIM, "http.client:HTTPResponse", "_read_status", ("self",)),
     Seam(Part.INTERIM, "urllib3.connection:HTTPConnection", "response_class"),
+    Seam(Part.LOCK, "locust.rpc.zmqrpc:BaseSocket", "__init__", ("self", "sock_type")),
+    Seam(Part.LOCK, "locust.rpc.zmqrpc:BaseSocket", "socket"),
     Seam(Part.LAST_REPORT, "locust.runners:WorkerRunner", "_send_stats", ("self",)),
     Seam(
         Part.SPREADING, "locust.runners:Runner", "spawn_users", ("self", "user_classes_spawn_count", "wait")

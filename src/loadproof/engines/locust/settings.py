@@ -44,6 +44,8 @@ class Settings:
     """Fingerprint of the locustfile, which workers on other machines must share."""
     token: str = field(default_factory=token_hex)
     """Of this run: a worker that does not know it belongs to another one."""
+    lock: str = ""
+    """The token that locks the connections of workers on other machines (machines/lock.py); "" for none."""
     trials: bool = False
     """The conductor says over the channel what to play (see trials.py); `profile` only tells the model."""
     slow_s: float | None = None
@@ -77,6 +79,8 @@ class WorkerSettings:
     """How long to try to reach the master."""
     scenario: str
     """Fingerprint of the locustfile; "" when the master is to send it."""
+    lock: str = ""
+    """The run's token; "" for a run without one."""
 
     def on(self, channel_fd: int) -> WorkerSettings:
         """The same with that channel."""

@@ -54,9 +54,11 @@ def run() -> None:
 
 def work() -> None:
     """Drive a share of another machine's run, with its settings. Never returns."""
+    from loadproof.engines.locust.machines import lock
     from loadproof.engines.locust.machines.handshake import NotWelcomeError, greet, hello
 
     own = WorkerSettings.from_text(os.environ.pop(VARIABLE))
+    lock.install(own.lock)
     try:
         welcome = greet(own.master_host, own.master_port, hello(own.scenario), wall_clock(), own.wait_s)
     except NotWelcomeError as error:

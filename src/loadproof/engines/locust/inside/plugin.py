@@ -32,6 +32,7 @@ from loadproof.engines.locust.inside.intake import Intake
 from loadproof.engines.locust.inside.recorder import LateRecorder, Recorder
 from loadproof.engines.locust.inside.task_loop import current_lateness_s
 from loadproof.engines.locust.inside.traffic import Traffic
+from loadproof.engines.locust.machines import lock
 from loadproof.engines.locust.machines.worker_side import WorkerSide
 from loadproof.engines.locust.machines.workers import Workers
 from loadproof.engines.locust.open_model.open_model import OpenModel
@@ -100,6 +101,10 @@ class Plugin:
         if self._open is not None and not seams.known(Part.OPEN_MODEL):
             sys.exit(seams.switched_off()[Part.OPEN_MODEL.name])
         runners.WORKER_REPORT_INTERVAL = 1.0
+        # Processes of this machine share a secret that nobody has to type. They meet on loopback: where this
+        # Locust cannot be locked, they meet without it.
+        own = self._settings.token if seams.known(Part.LOCK) else ""
+        lock.install(self._settings.lock or own)
         if self._settings.guard:
             self._refusals = guard.install(Policy.from_json(self._settings.guard))
         self._in_flight.install(self._intake.request)

@@ -23,6 +23,7 @@ from locust.rpc import Message, rpc
 
 from loadproof.engines.locust.machines.clock_offset import MasterClock, Offset
 from loadproof.errors import ExitCode
+from loadproof.model import TOKEN_VARIABLE
 from loadproof.version import __version__
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ CLOCK = "loadproof_clock"
 JOIN = "loadproof_join"
 
 _HELLO_EVERY_S = 1.0
+_ADVICE = f"a run on another machine has a token, which this worker needs too: {TOKEN_VARIABLE}"
 _EXCHANGES = 16
 """Clock exchanges before the load: the fastest of them counts, and they take milliseconds each."""
 _EXCHANGES_LIMIT_S = 5.0
@@ -89,7 +91,7 @@ def greet(
         answer = _receive(client, (WELCOME, OVER), wait_s)
         asking.kill()
         if answer is None:
-            message = f"no Loadproof run answers at {host}:{port} within {wait_s:g}s"
+            message = f"no Loadproof run answers at {host}:{port} within {wait_s:g}s; {_ADVICE}"
             raise NotWelcomeError(message, ExitCode.ENGINE)
         if answer.type == OVER:
             raise NotWelcomeError(answer.data["message"], answer.data["exit_code"])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from loadproof.engines.locust.running import LocustChild
+from loadproof.engines.locust.running import LocustChild, scenario_environment
 from loadproof.engines.locust.settings import WorkerSettings, fingerprint
 from loadproof.errors import ExitCode
 
@@ -32,6 +32,8 @@ class WorkerRequest:
     engine_args: tuple[str, ...] = ()
     """Further arguments for Locust, such as --processes."""
     env: tuple[tuple[str, str], ...] = ()
+    token: str = field(default="", repr=False)
+    """The run's; "" for one without."""
 
 
 class LocustWorker:
@@ -56,10 +58,11 @@ class LocustWorker:
             master_port=request.master_port,
             wait_s=request.wait_s,
             scenario=scenario,
+            lock=request.token,
         )
         code = await self._child.run(
             ["worker", *self._args()],
-            env={**os.environ, **dict(request.env), "PYTHONUNBUFFERED": "1"},
+            env=scenario_environment(request.env),
             settings=lambda channel_fd: settings.on(channel_fd).to_text(),
             on_message=self._on_message,
             on_line=self._say,

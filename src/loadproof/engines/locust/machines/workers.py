@@ -14,7 +14,7 @@ import psutil
 from locust import runners
 from locust.rpc import Message
 
-from loadproof.engines.locust.machines import handshake
+from loadproof.engines.locust.machines import handshake, lock
 from loadproof.errors import ExitCode
 from loadproof.model import EventKind
 from loadproof.units import format_count
@@ -30,6 +30,10 @@ _READINGS_EVERY = 10
 """Reports, one a second: clocks drift by microseconds a second, every ten seconds is enough to see it."""
 _FLUSH_MS = 2000
 _LOOK_EVERY_S = 0.5
+_MOST_REFUSED = 50
+"""Clients whose refusal is told one by one; the rest is a number."""
+_JUNK = "messages that are none of a worker were dropped"
+_STRANGER = "connections were refused: they have no token, or another one than this run"
 _ASK_FOR_FILE = "locustfile"
 """Locust's own message of a worker that was started without a locustfile."""
 
@@ -92,12 +96,18 @@ class Workers:
         self._started = False
         self._quitting = False
         self._spread_again = False
+        self._watching: gevent.Greenlet | None = None
+        self._dropped = {_JUNK: 0, _STRANGER: 0}
+        self._dropped_told = dict(self._dropped)
 
     def attach(self, runner: Any) -> None:
         """Stand between the network and Locust's master, before its first message."""
         self._runner = runner
         self._pass_on = runner.handle_message
-        runner.handle_message = self._on_message
+        runner.handle_message = self._on_sound_message
+        server = runner.server
+        server.recv_from_client = lock.only_sound(server.recv_from_client, self._drop)
+        self._watching = gevent.spawn(lock.watch_refusals, server.socket, self._drop_stranger)
         # Locust forgets a worker a minute after it went missing and then starts the load from 0 users again;
         # its users were spread over the others long before (see `watch`).
         runners.HEARTBEAT_DEAD_INTERNAL = float("-inf")  # type: ignore[assignment]
@@ -110,6 +120,30 @@ class Workers:
         atexit.register(self._dismiss)
 
     # --- who may take part -----------------------------------------------------------------------------
+
+    def _drop(self) -> None:
+        self._dropped[_JUNK] += 1
+
+    def _drop_stranger(self) -> None:
+        self._dropped[_STRANGER] += 1
+
+    def _tell_dropped(self, *, everything: bool) -> None:
+        """The first of a kind as soon as it is there, all of them at the end: there may be thousands."""
+        for what, count in self._dropped.items():
+            told = self._dropped_told[what]
+            if count > told and (everything or not told):
+                self._dropped_told[what] = count
+                message = f"{format_count(count - told)} {what}"
+                self._tell(EventKind.WORKER_REFUSED, message, worker="", count=count - told)
+
+    def _on_sound_message(self, client_id: str, message: Message) -> None:
+        if client_id in self._workers:
+            self._on_message(client_id, message)
+            return
+        try:
+            self._on_message(client_id, message)
+        except Exception:  # noqa: BLE001  # of somebody who is no worker: whatever it holds ends nothing here
+            self._drop()
 
     def _on_message(self, client_id: str, message: Message) -> None:
         now_s = self._clock()
@@ -168,7 +202,9 @@ class Workers:
         self._tell(EventKind.WORKER_JOINED, message, **facts, clock=clock)
 
     def _refuse(self, client_id: str, who: str, why: str) -> None:
-        if client_id not in self._refused:
+        if len(self._refused) >= _MOST_REFUSED:
+            self._drop()
+        elif client_id not in self._refused:
             self._refused.add(client_id)
             self._tell(EventKind.WORKER_REFUSED, f"refused {who}: {why}", worker=client_id)
 
@@ -240,6 +276,7 @@ class Workers:
 
     def watch(self) -> None:
         """Once a second: tell who was lost or came back, and have the users spread again."""
+        self._tell_dropped(everything=False)
         runner = self._runner
         missing = {client.id for client in runner.clients.missing}
         for client_id, worker in self._workers.items():
@@ -278,6 +315,7 @@ class Workers:
 
     def tell_incomplete(self) -> None:
         """At the end: what workers say that they recorded and is in no count."""
+        self._tell_dropped(everything=True)
         for worker in self._workers.values():
             if worker.recorded > worker.received:
                 lacking = format_count(worker.recorded - worker.received)
@@ -323,6 +361,8 @@ class Workers:
     def _flush(self) -> None:
         """Give messages that are under way the time to leave."""
         atexit.unregister(self._dismiss)
+        if self._watching is not None:
+            self._watching.kill()  # its socket would keep ZeroMQ from ending
         socket = self._runner.server.socket
         socket.close(linger=_FLUSH_MS)
         socket.context.term()

@@ -167,7 +167,7 @@ def bind_address(
         ConfigError: with every problem of the options; `engine` "" is one that is not known yet.
     """
     problems = []
-    address = (ANY_INTERFACE if token else LOOPBACK, DEFAULT_PORT)
+    address = (LOOPBACK if expect_workers and not token else ANY_INTERFACE, DEFAULT_PORT)
     if expect_workers is None:
         if bind is not None:
             hint = "say how many workers to wait for: --expect-workers N"

@@ -35,7 +35,7 @@ def recorded(path: Path) -> None:
 
 
 def test_one_run_writes_every_form(shell: Shell) -> None:
-    """All files with one verdict; Locust writes its own CSV; a second look at the run file says the same."""
+    """All files with one verdict, Locust's CSV among them; a second look at the run file says the same."""
     summary = shell.folder / "summary.md"
     shell.env["GITHUB_STEP_SUMMARY"] = str(summary)
     asked = ("--requirements", "fail.yaml", *FORMS, "--github", "--csv", "csv/mine")

@@ -14,6 +14,7 @@ from loadproof.imports.formats import read_import
 from loadproof.imports.slices import MOST_ENDPOINTS, OTHER_ENDPOINTS
 from loadproof.model import EventKind
 from loadproof.runfile.reader import Run
+from loadproof.safety.plain import one_line
 from loadproof.safety.redact import redact_url
 from tests.imports.k6_lines import compact, definition, odd_lines, point, request, slowly
 
@@ -36,7 +37,7 @@ def _endpoint(written: str) -> str:
         name = name.removeprefix(host)
     if name.startswith("${}/"):
         name = name[3:]
-    return f"{method} {redact_url(name)}".strip()
+    return f"{method} {one_line(redact_url(name))}".strip()
 
 
 def _same(run: Run, lines: list[str]) -> None:

@@ -20,6 +20,7 @@ from loadproof.safety.redact import (
     redact_text,
     redact_url,
     secrets_of,
+    secrets_of_environment,
 )
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
@@ -56,6 +57,10 @@ HIDES = [
     ('{"password": "x y", "email": "a"}', '{"password": "***", "email": "a"}', "a JSON body"),
     ("db_password: hunter2", "db_password: ***", "a YAML line"),
     ("k6 run --password hunter2 --vus 5", "k6 run --password *** --vus 5", "an option"),
+    ("GET /reset/aB3dE5fG7hJ9kL2mN4pQ6 of", "GET /reset/*** of", "a random token in a path"),
+    ("invite 4Fq9zK-1bX7cV2nM8aQ5wE3rT6 expired", "invite *** expired", "a random token in a sentence"),
+    ("wrong token ab12cd34ef56 given", "wrong token *** given", "what is called a token"),
+    ("glrt-abcdefghijklmnop1234 xapp-1-A0B1C2D3E4", "*** ***", "makers' prefixes"),
     ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\n", "***\n", "a key"),
 ]
 
@@ -73,6 +78,10 @@ KEEPS = [
     ("HTTPError('404 Client Error: Not Found for url: /api/users/17')", "an error"),
     ("ssh://git@github.com/a/b", "a user without a password"),
     ("p(95)<500 rate<0.01", "thresholds"),
+    ("image sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "a digest"),
+    ("pod loan-service-7d9f8b6c5d-x2x4q", "a name of Kubernetes"),
+    ("at Http2UpgradeHandlerFactoryImpl2025 in X11-Linux-x86_64", "names with digits"),
+    ("20261128-210011-locustfile.db 2026-11-28T20-49-33Z", "times"),
     ("0196f3c2-8a5e-7c1e-9d55-1b2c3d4e5f60", "a trace id"),
 ]
 
@@ -223,3 +232,32 @@ def test_names_and_values_are_told_apart() -> None:
     assert not is_secret_name("monkey")
     assert is_secret_value("AKIAIOSFODNN7EXAMPLE")
     assert not is_secret_value("browse")
+
+
+WORDS = [
+    ("GET", "GET /admin", "GET /admin"),
+    ("admin", "GET /admin is FAIL: p95 of admin pages", "GET /admin is FAIL: p95 of admin pages"),
+    ("admin", "login failed: password=admin, user=admin2", "login failed: password=***, user=admin2"),
+    ("admin", "{'user': 'admin', 'id': 5}", "{'user': '***', 'id': 5}"),
+    ("admin", 'name: admin\n"x":"admin"', 'name: ***\n"x":"***"'),
+    ("admin", "amqp://me:admin@host/admin", "amqp://me:***@host/admin"),
+    ("12345", "12345 requests, pin=12345, http://h:12345/", "12345 requests, pin=***, http://h:12345/"),
+    ("hunter2", "cannot log in with hunter2", "cannot log in with ***"),
+]
+
+
+@pytest.mark.parametrize(("secret", "text", "expected"), WORDS)
+def test_a_word_is_hidden_where_it_is_a_value(secret: str, text: str, expected: str) -> None:
+    """A password that is a word or a small number must not eat the names and figures of a report."""
+    assert Redactor([secret]).text(text) == expected
+
+
+def test_secrets_of_the_environment_are_known() -> None:
+    """By name, by shape and in URLs; a shell's own variables, paths and random ids are none."""
+    environ = {
+        "SHOP_PASSWORD": "tr0ub4dor", "CI": "true", "GH": "ghp_abcdefghijklmnopqrstuvwxyz012345",
+        "DATABASE_URL": "postgres://u:p4ssw0rd@h/d", "PWD": "/home/me/shop", "XDG_SESSION_ID": "c2345",
+        "SSH_KEY": "/home/me/.ssh/id", "SHA": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "USE_TOKEN": "true",
+    }  # fmt: skip
+    found = secrets_of_environment(environ)
+    assert found == ("tr0ub4dor", "ghp_abcdefghijklmnopqrstuvwxyz012345", "p4ssw0rd")

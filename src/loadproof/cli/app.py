@@ -238,12 +238,15 @@ def _print_error(error: LoadproofError) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from loadproof.safety.redact import redact_text
+    from loadproof.safety.plain import lines
+    from loadproof.safety.redact import Redactor, secrets_of_environment
+
+    hide = Redactor(secrets_of_environment(os.environ)).text
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for problem in error.problems:
         where = f"{problem.where}: " if problem.where else ""
         # What a scenario or a server says in an error may hold a secret.
-        console.print(Text.assemble(("error: ", "bold red"), redact_text(where + problem.message)))
+        console.print(Text.assemble(("error: ", "bold red"), lines(hide(where + problem.message))))
         if problem.hint:
-            console.print(Text.assemble("       ", redact_text(problem.hint)))
+            console.print(Text.assemble("       ", lines(hide(problem.hint))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import io
 import os
 import sys
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from loadproof.cli.streams import live_console
+from loadproof.cli.streams import live_console, write_orders
 from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.pipeline.outputs import check_places, write_report
 
@@ -212,7 +213,9 @@ def say_unwritten(error: ConfigError) -> None:
 def _write_github(report: Report) -> None:
     from loadproof.reports import REPORTERS
 
-    REPORTERS["annotations"](report, sys.stdout)
+    annotations = io.StringIO()
+    REPORTERS["annotations"](report, annotations)
+    write_orders(annotations.getvalue())
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         # Other commands of the same step may have written to it.

@@ -13,6 +13,8 @@ import select
 import sys
 from typing import TYPE_CHECKING
 
+from loadproof.safety.plain import log_text
+
 if TYPE_CHECKING:
     from typing import BinaryIO, TextIO
 
@@ -58,6 +60,26 @@ class _Lasting(io.FileIO):
         return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
 
 
+class _Log(io.TextIOWrapper):
+    """Text for a file, a pipe, the log of a CI system: what others wrote is no order in it."""
+
+    def write(self, text: str, /) -> int:
+        super().write(log_text(text))
+        return len(text)
+
+    def order(self, text: str) -> None:
+        """An order that is meant: an annotation."""
+        super().write(text)
+
+
+def write_orders(text: str) -> None:
+    """Workflow commands of our own, to standard output."""
+    if isinstance(sys.stdout, _Log):
+        sys.stdout.order(text)
+    else:
+        sys.stdout.write(text)
+
+
 def outlast() -> None:
     """Put streams that last in the place of sys.stdout and sys.stderr.
 
@@ -78,7 +100,8 @@ def _stream(descriptor: int, before: TextIO | None, patience_s: float | None = N
     # A verdict must not be lost because the terminal has no letter for its mark.
     encoding = getattr(before, "encoding", None) or "utf-8"
     lines = descriptor == 2 or raw.isatty()
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, "replace", line_buffering=lines)
+    kind = io.TextIOWrapper if raw.isatty() else _Log
+    return kind(io.BufferedWriter(raw), encoding, "replace", line_buffering=lines)
 
 
 def live_console() -> Console:

@@ -85,8 +85,11 @@ TRAITS: dict[str, EngineTraits] = {
 SUFFIXES: dict[str, str] = {suffix: name for name, traits in TRAITS.items() for suffix in traits.suffixes}
 """The engine that a scenario's file name suggests."""
 
-OWN_FILES: dict[str, str] = {"--csv": "locust", "--summary-export": "k6"}
-"""Options that Loadproof has for every engine and one engine has itself: that one writes its own file."""
+OWN_FILES: dict[str, str] = {"--csv": "", "--summary-export": "k6"}
+"""Options that Loadproof has for every engine, and the engine that writes the file itself.
+
+Locust's own CSV files would have names and errors as they are: secrets, and formulas for a spreadsheet.
+"""
 
 
 def session_of(plan: Plan) -> str | None:

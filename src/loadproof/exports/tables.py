@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from loadproof.errors import ConfigError, Problem
 from loadproof.histogram import Histogram
 from loadproof.model import FailureKind
+from loadproof.safety.plain import cell
 
 if TYPE_CHECKING:
     from loadproof.model import Slice
@@ -43,7 +44,7 @@ def write_csv(run: Run, table: str, stream: IO[bytes]) -> list[str]:
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
+    writer.writerows(map(cell, row) for row in zip(*columns.values(), strict=True))
     text.detach()
     return []
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from loadproof.model import Endpoint
+from loadproof.safety.plain import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,11 @@ class Totals:
     maximum_s: float | None = None
     times_s: Mapping[float, int] = field(default_factory=dict)
     """Requests by their rounded response time, where the file has all of them."""
+
+    def __post_init__(self) -> None:
+        """A name is data: what would be an order to a terminal is shown."""
+        shown = Endpoint(one_line(self.endpoint.method), one_line(self.endpoint.name))
+        object.__setattr__(self, "endpoint", shown)
 
     def quantile_s(self, quantile: float) -> float | None:
         """The response time at a quantile, 0 to 1; None when the file has neither it nor all the times."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, FailureKind, Slice
+from loadproof.safety.plain import lines, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +57,7 @@ class SliceTable:
 
     def error(self, endpoint: Endpoint, text: str, count: int = 1) -> None:
         """What a failed request said."""
-        key = (str(endpoint), text)
+        key = (one_line(str(endpoint)), lines(text))
         if key not in self.errors and len(self.errors) >= _ERROR_TEXTS:
             key = ("", _OTHER_ERRORS)
         self.errors[key] += count
@@ -67,6 +68,7 @@ class SliceTable:
         return tuple(sorted(self._slices.values(), key=lambda part: (part.second, str(part.endpoint))))
 
     def _cell(self, second: int, endpoint: Endpoint) -> Slice:
+        endpoint = Endpoint(one_line(endpoint.method), one_line(endpoint.name))
         if endpoint not in self._endpoints:
             if len(self._endpoints) >= MOST_ENDPOINTS:
                 endpoint = OTHER_ENDPOINTS

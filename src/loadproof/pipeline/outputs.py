@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loadproof.engines import OWN_FILES
 from loadproof.errors import ConfigError, Problem
+from loadproof.safety.redact import Redactor, secrets_of, secrets_of_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from loadproof.model import Plan, Report
     from loadproof.plan import RunRequest
@@ -82,11 +84,44 @@ def write_own_files(plan: Plan, request: RunRequest, run_file: Path) -> None:
     left = {
         name: None if OWN_FILES[name] == plan.engine else value for name, value in _asked(request).items()
     }
+    if request.summary_export is not None and OWN_FILES["--summary-export"] == plan.engine:
+        clean_summary(plan, Path(request.summary_export))
     if any(value is not None for value in left.values()):
         from loadproof.runfile.reader import read_run
 
         summary = left["--summary-export"]
         write_habits(read_run(run_file), left["--csv"], None if summary is None else Path(summary))
+
+
+def clean_summary(plan: Plan, path: Path) -> None:
+    """Take the secrets out of a summary that the engine wrote itself, if it did."""
+    if not path.is_file():
+        return
+    hide = Redactor((*secrets_of(dict(plan.env), (plan.target,)), *secrets_of_environment(os.environ))).text
+    try:
+        path.write_text(_hidden(path.read_text(encoding="utf-8"), hide), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(Problem(f"cannot write it: {error.strerror}", str(path))) from error
+
+
+def _hidden(text: str, hide: Callable[[str], str]) -> str:
+    """A JSON text with `hide` applied to each key and text in it; any other as a whole."""
+
+    def clean(value: Any) -> Any:
+        match value:
+            case str():
+                return hide(value)
+            case list():
+                return [clean(inner) for inner in value]
+            case dict():
+                return {hide(key): clean(inner) for key, inner in value.items()}
+            case _:
+                return value
+
+    try:
+        return json.dumps(clean(json.loads(text)), indent=4, ensure_ascii=False)
+    except ValueError:
+        return hide(text)
 
 
 def _asked(request: RunRequest) -> dict[str, str | None]:

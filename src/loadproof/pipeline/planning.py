@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from importlib import import_module
@@ -13,7 +14,7 @@ from loadproof.model import Plan, ProfileKind
 from loadproof.plan import PlanRequest, build_plan, read_config
 from loadproof.plan.build import guard_rules
 from loadproof.safety.guard import PROXY_VARIABLES, Gate, admit
-from loadproof.safety.redact import Redactor, secrets_of
+from loadproof.safety.redact import Redactor, secrets_of, secrets_of_environment
 from loadproof.safety.target import Refuses, normalise_target, preflight
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def plan_with(
     inspection = _meanwhile(lambda: engine.inspect(plan), _NEEDED_LATER if ahead else ())
     problems = (*inspection.problems, *(inspection.missing if loads else ()))
     if problems:
-        hide = Redactor(secrets_of(dict(plan.env), (plan.target, *plan.engine_args))).text
+        secrets = secrets_of(dict(plan.env), (plan.target, *plan.engine_args))
+        hide = Redactor((*secrets, *secrets_of_environment(os.environ))).text
         raise ConfigError(*(Problem(hide(p.message), p.where, hide(p.hint)) for p in problems))
     if plan.profile.kind is ProfileKind.SCENARIO and inspection.profile is not None:
         plan = replace(plan, profile=inspection.profile)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.analysis.window.windows import load_span
 from loadproof.histogram import Histogram, merged
 from loadproof.model import Endpoint, EventKind
+from loadproof.safety.plain import cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,7 +61,7 @@ def write_locust_csv(run: Run, prefix: str) -> list[Path]:
         with path.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(titles)
-            writer.writerows(rows)
+            writer.writerows(map(cell, row) for row in rows)
         written.append(path)
     return written
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,7 +18,8 @@ from loadproof.run.progress import Progress
 from loadproof.run.watch import Watcher
 from loadproof.runfile.writer import Batch
 from loadproof.safety.guard import PRODUCTION_MOST_PER_S
-from loadproof.safety.redact import Redactor, redact_url, secrets_of
+from loadproof.safety.plain import lines, one_line
+from loadproof.safety.redact import Redactor, redact_url, secrets_of, secrets_of_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,7 +80,8 @@ class Conductor:
         """What ended the run from our own side: a disk that refuses, a view that fails."""
         settings = [watch.settings for watch in watches] + [check.settings for check in plan.consistency]
         secrets = secrets_of(dict(plan.env), (plan.target, *plan.engine_args))
-        self._redact = Redactor((*secrets, *secrets_in(settings))).text
+        known = (*secrets, *secrets_in(settings), *secrets_of_environment(os.environ))
+        self._redact = Redactor(known).text
         self._series: dict[str, str] = {}
         self._watcher = Watcher(watches, self)
         self._consistency = Consistency(plan, watches, self)
@@ -156,7 +159,8 @@ class Conductor:
             observer.reading(reading)
 
     def event(self, event: Event) -> None:
-        event = replace(event, message=self._redact(event.message), data=self._clean_data(event.data))
+        message = lines(self._redact(event.message))
+        event = replace(event, message=message, data=self._clean_data(event.data))
         self._batch.events.append(event)
         self.progress.add_event(event)
         if event.kind is EventKind.TARGET_REFUSED and not self._stops:
@@ -166,7 +170,7 @@ class Conductor:
             observer.event(event)
 
     def log(self, line: str) -> None:
-        line = self._redact(line)
+        line = lines(self._redact(line.rstrip("\r\n"))).replace("\n", "\\n")
         self._batch.events.append(Event(self.now(), EventKind.ENGINE_LOG, line))
         self.progress.log.append(line)
 
@@ -176,7 +180,7 @@ class Conductor:
     def _clean_data(self, value: Any) -> Any:
         match value:
             case str():
-                return self._redact(value)
+                return lines(self._redact(value))
             case dict():
                 return {key: self._clean_data(inner) for key, inner in value.items()}
             case list() | tuple():
@@ -192,7 +196,7 @@ class Conductor:
         known = self._names.get(endpoint)
         if known is None:
             if len(self._names) < _ENDPOINT_LIMIT:
-                known = Endpoint(endpoint.method, self._redact(redact_url(endpoint.name)))
+                known = Endpoint(one_line(endpoint.method), one_line(self._redact(redact_url(endpoint.name))))
                 self._names[endpoint] = known
             else:
                 known = OTHER_ENDPOINTS
@@ -208,7 +212,7 @@ class Conductor:
         """The name without secrets: a label of somebody's metrics may hold a URL or a token."""
         known = self._series.get(name)
         if known is None:
-            known = self._redact(name)
+            known = one_line(self._redact(name))
             if len(self._series) < _SERIES_REMEMBERED:
                 self._series[name] = known
         return known

@@ -13,6 +13,7 @@ from loadproof.runfile import blocks
 from loadproof.runfile.histograms import Histograms
 from loadproof.runfile.readings import Key, Readings, joined
 from loadproof.runfile.slices import Slices, failure_columns
+from loadproof.safety.plain import one_line
 
 if TYPE_CHECKING:
     import sqlite3
@@ -45,7 +46,7 @@ class _Names(Generic[Name]):
 
 def _endpoints(db: sqlite3.Connection) -> _Names[Endpoint]:
     rows = db.execute("SELECT id, method, name FROM endpoints ORDER BY id")
-    return _Names([(number, Endpoint(method, name)) for number, method, name in rows])
+    return _Names([(number, Endpoint(one_line(method), one_line(name))) for number, method, name in rows])
 
 
 def _series(db: sqlite3.Connection) -> _Names[Key]:

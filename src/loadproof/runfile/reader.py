@@ -28,6 +28,7 @@ from loadproof.runfile.columns import coarsest_step_s, read_readings, read_slice
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import Slices
 from loadproof.runfile.steps import step_for
+from loadproof.safety.plain import lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -270,7 +271,7 @@ def _events(db: sqlite3.Connection) -> Iterator[Event]:
     for time_s, kind, message, data in db.execute(
         "SELECT time_s, kind, message, data FROM events ORDER BY time_s, rowid"
     ):
-        yield Event(time_s, EventKind(kind), message, json.loads(data))
+        yield Event(time_s, EventKind(kind), lines(message), json.loads(data))
 
 
 def _findings(db: sqlite3.Connection) -> Iterator[Finding]:

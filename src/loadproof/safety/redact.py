@@ -40,12 +40,20 @@ _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _SHAPES = re.compile(
     r"""
       (?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{6,4000}+\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*
+    | (?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{24,4000}+
     | \b(?:AKIA|ASIA|AGPA|AROA)[0-9A-Z]{16}\b
     | \bgh[pousr]_[A-Za-z0-9]{16,}
     | \bgithub_pat_[A-Za-z0-9_]{20,}
-    | \bglpat-[A-Za-z0-9_-]{16,}
+    | \bgl(?:pat|ptt|rt|dt|soat|cbt|imt|agent)-[A-Za-z0-9_-]{16,}
     | \bxox[abeoprs]-[A-Za-z0-9-]{10,}
+    | \bxapp-[0-9]-[A-Za-z0-9-]{10,}
     | \b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}
+    | \bwhsec_[A-Za-z0-9+/]{16,}
+    | \bhvs\.[A-Za-z0-9_-]{20,}
+    | \bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{24,}
+    | \bdop_v1_[a-f0-9]{40,}
+    | \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}
+    | \bya29\.[A-Za-z0-9_-]{20,}
     | \bsk-[A-Za-z0-9_-]{20,}
     | \bAIza[0-9A-Za-z_-]{30,}
     | \bnpm_[A-Za-z0-9]{30,}
@@ -106,8 +114,49 @@ _TOKEN_LIKE = re.compile(r"[A-Za-z0-9+/=_.-]{24,}")
 _HOST_LIKE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+){2,}")
 # 24 random hexadecimal digits carry about 3.4 bits a character, base64 more; words and paths repeat letters.
 _ENTROPY_BITS = 3.2
+_RUN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{20,200}(?![A-Za-z0-9_-])")
+_SAID = re.compile(
+    r"\b((?:token|secret|password|passphrase|api[ _-]?key)(?:[ \t]+(?:is|was))?[ \t]+)"
+    r"([A-Za-z0-9_./+=-]{6,200})\b",
+    re.IGNORECASE,
+)
+# db_password: x1 in a longer line, where "the password: must be long" is a sentence.
+_COMPOUND = re.compile(rf"((?<=[A-Za-z0-9][_-]){_STRONG}:[ \t]+)(?=[^\s0-9]{{0,200}}[0-9])\S+", re.IGNORECASE)
+_LEAST_DIGIT_RUNS = 3
+_LEAST_SEGMENT = 16
+_LEAST_TOKEN = 10
 _SHORTEST_KNOWN = 4
 """Exact values shorter than this are not searched for: hiding every "1" would hide the measurements."""
+
+
+_COMMON = frozenset(
+    {"admin", "administrator", "changeme", "database", "default", "development", "example", "localhost"}
+    | {
+        "loadtest",
+        "password",
+        "passw0rd",
+        "postgres",
+        "production",
+        "username",
+        "welcome",
+        "qwerty",
+        "letmein",
+    }
+)
+_NO_SECRETS = frozenset(
+    {"PWD", "OLDPWD", "DBUS_SESSION_BUS_ADDRESS", "DESKTOP_SESSION", "GPG_KEY", "KEYTIMEOUT", "LESSKEY"}
+    | {
+        "SECURITYSESSIONID",
+        "SESSION_MANAGER",
+        "SSH_AUTH_SOCK",
+        "TERM_SESSION_ID",
+        "XDG_SESSION_ID",
+        "XDG_SESSION_TYPE",
+    }
+    | {"XDG_SESSION_CLASS", "XDG_SESSION_DESKTOP", "XDG_SESSION_PATH", "PYTEST_CURRENT_TEST"}
+)
+"""Variables of systems and shells whose names sound like secrets."""
+_NO_VALUES = frozenset({"true", "false", "none", "null", "yes", "no", "on", "off"})
 
 
 def is_secret_name(name: str) -> bool:
@@ -138,6 +187,9 @@ def redact_text(text: str) -> str:
     text = _BASIC.sub(lambda m: m[1] + HIDDEN if _is_basic(m[2]) else m[0], text)
     text = _USERINFO.sub(rf"\1\2:{HIDDEN}@", text)
     text = _USERINFO_RAW.sub(rf"\1\2:{HIDDEN}@", text)
+    text = _RUN.sub(lambda m: HIDDEN if _is_random(m[0]) else m[0], text)
+    text = _SAID.sub(_hide_said, text)
+    text = _COMPOUND.sub(rf"\1{HIDDEN}", text)
     text = _PARAMETER.sub(_hide_parameter, text)
     text = _QUOTED_PAIR.sub(lambda m: m[1] + _keep_quotes(m[3]), text)
     text = _ASSIGNED.sub(lambda m: m[1] + _keep_quotes(m[2]), text)
@@ -194,16 +246,21 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms: set[str] = set()
+        words: set[str] = set()
         for secret in secrets:
-            if len(secret) >= _SHORTEST_KNOWN:
+            if len(secret) >= _SHORTEST_KNOWN and _is_word(secret):
+                words.add(secret)
+            elif len(secret) >= _SHORTEST_KNOWN:
                 forms.update(_spellings(secret))
+        self._words = _as_values(words)
         # Longest first: a secret that contains another must not leave its remains behind.
         ordered = sorted(forms, key=lambda form: (-len(form), form))
         self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def text(self, text: str) -> str:
         """`text` without known secrets and without what looks like one."""
-        return redact_text(self._known.sub(HIDDEN, text) if self._known else text)
+        text = self._known.sub(HIDDEN, text) if self._known else text
+        return redact_text(self._words.sub(HIDDEN, text) if self._words else text)
 
 
 def secrets_of(env: Mapping[str, str], urls: Iterable[str | None] = ()) -> tuple[str, ...]:
@@ -215,6 +272,55 @@ def secrets_of(env: Mapping[str, str], urls: Iterable[str | None] = ()) -> tuple
             if password:
                 found += [password, unquote(password)]
     return tuple(dict.fromkeys(found))
+
+
+def secrets_of_environment(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The exact secret values among a process's variables: by name, by a token's shape, in URLs.
+
+    Not by their randomness: a CI system's variables are full of commits and ids.
+    """
+    found = {
+        name: value
+        for name, value in environ.items()
+        if name not in _NO_SECRETS
+        and value.lower() not in _NO_VALUES
+        and not value.startswith(("/", "~", "./"))
+        and (is_secret_name(name) or _SHAPES.search(value))
+    }
+    return tuple(dict.fromkeys((*found.values(), *secrets_of({}, environ.values()))))
+
+
+def _is_word(secret: str) -> bool:
+    """Whether text is full of it by chance: `admin`, `GET`, `12345`."""
+    short = len(secret) < 8 and (secret.isalpha() or secret.isdigit())
+    return short or len(secret) < 6 or secret.lower() in _COMMON
+
+
+def _as_values(words: set[str]) -> re.Pattern[str] | None:
+    """These words where they stand as a value: `password=admin`, `user: admin`, `'admin'`, `//me:admin@`."""
+    if not words:
+        return None
+    word = "|".join(re.escape(form) for form in sorted(words, key=lambda form: (-len(form), form)))
+    before = (
+        r"""(?:(?<==)|(?<==["'])|(?<=:[ \t])|(?<=:[ \t]["'])|(?<=:["'])|(?<=[ \t(,\[]["'])"""
+        r"""|(?<=password[ \t]))"""
+    )
+    after = r"""(?![A-Za-z0-9/_.-])"""
+    userinfo = r"(?<=:)"
+    return re.compile(rf"{before}(?:{word}){after}|{userinfo}(?:{word})(?=@)")
+
+
+def _is_random(text: str) -> bool:
+    """Whether digits, small and capital letters are mixed as no word and no name is."""
+    segment = max(re.split(r"[_-]", text), key=len)
+    mixed = any(c.islower() for c in segment) and any(c.isupper() for c in segment)
+    runs = len(re.findall(r"[0-9]+", segment))
+    return (
+        mixed
+        and len(segment) >= _LEAST_SEGMENT
+        and runs >= _LEAST_DIGIT_RUNS
+        and _entropy_bits(segment) >= _ENTROPY_BITS
+    )
 
 
 def _password_of(url: str) -> str | None:
@@ -260,6 +366,13 @@ def _hide_option_value(match: re.Match[str]) -> str:
     before = match.string[max(0, match.start() - 80) : match.start()]
     word = re.split(r"\s", before)[-1]
     return match[1] + HIDDEN if word.startswith("--") else match[0]
+
+
+def _hide_said(match: re.Match[str]) -> str:
+    """`password x1`, `token ab12cd34`: a word with digits; a token is called so more loosely."""
+    runs = len(re.findall(r"[0-9]+", match[2]))
+    loose = match[1][:3].lower() in {"tok", "api"}
+    return match[1] + HIDDEN if runs > loose and (not loose or len(match[2]) >= _LEAST_TOKEN) else match[0]
 
 
 def _hide_bearer(match: re.Match[str]) -> str:

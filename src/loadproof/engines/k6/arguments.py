@@ -17,6 +17,7 @@ from loadproof.engines.k6.inspection import TARGET_VARIABLES, source_of
 from loadproof.engines.k6.options import split_metric, trend_statistics
 from loadproof.errors import Problem
 from loadproof.model import ProfileKind
+from loadproof.safety.redact import is_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,12 +121,15 @@ def environment(plan: Plan) -> dict[str, str]:
     """The process environment, from which the script's `__ENV` comes.
 
     The plan's variables go this way and not through `--env`: arguments are visible to every user of the
-    machine. Those named K6_... would set k6's own options: `init_arguments` passes them as `--env`.
+    machine. Those named K6_... would set k6's own options: `init_arguments` passes them as `--env`,
+    secrets excepted.
     """
     env = {**words.OWN_NETWORK, **os.environ, "K6_NO_USAGE_REPORT": "true"}
     if plan.target is not None:
         env |= dict.fromkeys(TARGET_VARIABLES, plan.target)
-    return env | {name: value for name, value in plan.env if not name.startswith("K6_")}
+    return env | {
+        name: value for name, value in plan.env if not name.startswith("K6_") or is_secret_name(name)
+    }
 
 
 def without_execution(env: Mapping[str, str]) -> dict[str, str]:
@@ -139,7 +143,11 @@ def init_arguments(plan: Plan, user: UserArguments) -> list[str]:
 
 
 def _k6_named(plan: Plan) -> list[str]:
-    return [f"--env={name}={value}" for name, value in plan.env if name.startswith("K6_")]
+    return [
+        f"--env={name}={value}"
+        for name, value in plan.env
+        if name.startswith("K6_") and not is_secret_name(name)
+    ]
 
 
 def run_arguments(

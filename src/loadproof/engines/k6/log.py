@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from loadproof.engines.k6 import words
+from loadproof.safety.plain import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,10 +153,6 @@ def printable(text: str) -> str:
     What a service answered may be in it, and would else move the cursor of whoever reads the report.
     """
     kept = text[:_LONGEST_LINE]
-    escaped = kept if kept.isprintable() else "".join(map(_escaped, kept))
+    escaped = lines(kept).replace("\n", "\\n")
     more = len(text) - len(kept)
     return f"{escaped} ... ({more:,} more characters)" if more else escaped
-
-
-def _escaped(character: str) -> str:
-    return character if character.isprintable() or character == "\t" else repr(character)[1:-1]

@@ -21,7 +21,7 @@ from loadproof.engines.locust.open_model.distribution import distribution_args, 
 from loadproof.engines.locust.options import LocustOptions
 from loadproof.engines.locust.processes import decide
 from loadproof.engines.locust.running import LocustChild, scenario_environment
-from loadproof.engines.locust.settings import Settings, fingerprint
+from loadproof.engines.locust.settings import Settings, fingerprint, hide_arguments
 from loadproof.engines.locust.trials.trial_giver import TrialGiver
 from loadproof.errors import EngineError, Problem
 from loadproof.histogram import Histogram
@@ -74,9 +74,10 @@ class LocustEngine:
 
     def inspect(self, plan: Plan) -> Inspection:
         """Import the locustfile in a child process and say what it holds; nothing is sent."""
-        argv = [sys.executable, "-m", "loadproof.engines.locust.inside.child", "inspect", *_locust_args(plan)]
+        args, hidden = hide_arguments(_locust_args(plan))
+        argv = [sys.executable, "-m", "loadproof.engines.locust.inside.child", "inspect", *args]
         try:
-            done = ask(argv, _environment(plan), _INSPECT_TIMEOUT_S)
+            done = ask(argv, _environment(plan) | hidden, _INSPECT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             hint = "does it wait for something, or start a loop, when it is imported?"
             message = f"importing the locustfile took more than {_INSPECT_TIMEOUT_S:.0f}s"
@@ -91,9 +92,10 @@ class LocustEngine:
         return _inspection(plan, facts)
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
+        args, hidden = hide_arguments([*_locust_args(plan), *distribution_args(plan)])
         code = await self._child.run(
-            ["run", *_locust_args(plan), *distribution_args(plan)],
-            env=_environment(plan),
+            ["run", *args],
+            env=_environment(plan) | hidden,
             settings=lambda channel_fd: _settings(plan, channel_fd).to_text(),
             on_message=lambda message: self._on_message(message, sink),
             on_line=lambda line: self._on_line(line, sink),

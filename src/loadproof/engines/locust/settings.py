@@ -9,11 +9,26 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loadproof.model import Profile, ProfileKind, Stage
+from loadproof.safety.redact import redact_args
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 VARIABLE = "LOADPROOF_LOCUST"
+ARGUMENTS = "LOADPROOF_LOCUST_ARGUMENTS"
+
+
+def hide_arguments(args: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The arguments and variables of a child: arguments with a secret among them go by a variable.
+
+    All users of a machine can read arguments, and only their own can read a process's variables.
+    """
+    if redact_args(args) == tuple(args):
+        return list(args), {}
+    return [], {ARGUMENTS: json.dumps(list(args))}
 
 
 def fingerprint(content: bytes) -> str:

@@ -31,7 +31,7 @@ from loadproof.clock import wall_clock
 from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.open_model.pace import paces
 from loadproof.engines.locust.seams import scenario_options
-from loadproof.engines.locust.settings import VARIABLE, Settings, WorkerSettings
+from loadproof.engines.locust.settings import ARGUMENTS, VARIABLE, Settings, WorkerSettings
 
 if TYPE_CHECKING:
     from loadproof.engines.locust.machines.clock_offset import MasterClock
@@ -156,6 +156,7 @@ def main() -> None:
     """Entry point."""
     verb = sys.argv.pop(1)
     sys.argv[0] = "locust"
+    sys.argv += json.loads(os.environ.pop(ARGUMENTS, "[]"))
     events.init_command_line_parser.add_listener(
         lambda parser: parser.set_defaults(stop_timeout=_STOP_TIMEOUT)
     )

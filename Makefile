@@ -21,6 +21,7 @@ help:
 	@echo "make pictures  draw the answers in the docs anew, from real runs: a quarter of an hour, wants a quiet machine"
 	@echo "make canary  the Locust contract against the oldest, the newest and the next Locust"
 	@echo "make accuracy  how often the analyses are right, on many replicates; takes long"
+	@echo "make attack  kill, damage and search for planted secrets, hundreds of times; takes an hour"
 	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
 	@echo "make soaks   25 minutes of runtimes that are healthy or leak, side by side"
 	@echo "make validity  show on the demo what strangers, the service's own burn and healthy runs are judged as"
@@ -84,6 +85,10 @@ canary-%:
 
 accuracy: $(VENV)/installed
 	$(BIN)/python -m tests.accuracy
+
+.PHONY: attack
+attack: $(VENV)/installed
+	$(BIN)/python -m tests.attack
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.session

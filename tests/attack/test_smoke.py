@@ -1,10 +1,13 @@
-"""The attacks of `make attack` in seconds: one of each kind."""
+"""The attacks of `make attack` in seconds: a few of each kind."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.attack.damage import DAMAGES, attack_files
+from tests.attack.kills import attack_processes
 from tests.attack.planting import plant, secrets
+from tests.attack.table import Row, as_markdown
 from tests.servers import StubServer
 
 if TYPE_CHECKING:
@@ -16,3 +19,25 @@ def test_no_planted_secret_is_found(tmp_path: Path) -> None:
     assert len(secrets()) == 36
     with StubServer() as stub:
         assert plant(tmp_path, stub) == []
+
+
+def test_damaged_files_are_refused_or_whole(tmp_path: Path) -> None:
+    """Never is another run read than was written."""
+    rows = attack_files(tmp_path, tries=5)
+    assert [(row.tries, row.lost) for row in rows] == [(5, [])] * len(DAMAGES)
+
+
+def test_a_kill_leaves_nothing(tmp_path: Path) -> None:
+    """By SIGKILL and by SIGTERM, at a random moment."""
+    with StubServer() as stub:
+        (row,) = attack_processes(tmp_path, stub.url, tries=2, only=("Locust",))
+    assert (row.tries, row.lost) == (2, [])
+
+
+def test_what_was_lost_is_told() -> None:
+    """In the table and below it."""
+    row = Row("killed: k6")
+    row.tried()
+    row.tried("a process left", "a traceback")
+    assert "| killed: k6 | 2 | 1 | 1 |" in as_markdown([row])
+    assert "- killed: k6: a process left; a traceback" in as_markdown([row])

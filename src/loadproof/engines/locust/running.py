@@ -34,6 +34,8 @@ class LocustChild:
     def __init__(self) -> None:
         self.stops = 0
         """How often it was asked to stop."""
+        self._heard = False
+        """Whether it has said anything: until then it imports, and has no load that could end gently."""
         self._process: Process | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -52,6 +54,11 @@ class LocustChild:
         `on_message` gets the messages of the channel, `on_line` the lines of stdout and stderr; both have
         been called for the last time when this returns.
         """
+
+        def hear(message: dict[str, Any]) -> None:
+            self._heard = True
+            on_message(message)
+
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
@@ -65,7 +72,7 @@ class LocustChild:
             if self.stops:  # while it was being started
                 self._process.kill()
             reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
-            reading = asyncio.create_task(_read(reader, self._writer, on_message))
+            reading = asyncio.create_task(_read(reader, self._writer, hear))
             try:
                 return await self._process.wait()
             finally:
@@ -81,7 +88,8 @@ class LocustChild:
         """Ask for the end: gently the first time, at once the second."""
         self.stops += 1
         if self._process is not None:
-            if self.stops == 1:
+            # An interrupt would print where in an import it came.
+            if self.stops == 1 and self._heard:
                 self._process.interrupt()
             else:
                 self._process.kill()

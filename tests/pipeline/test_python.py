@@ -132,6 +132,22 @@ def test_all_that_is_wrong_is_told_before_any_load(folder: Path, stub: StubServe
     assert not (folder / ".loadproof").exists()
 
 
+def test_a_warm_up_is_left_out_afterwards(tmp_path: Path) -> None:
+    """Of another tool's result too; nothing may be left of no time, and a file of totals has no start."""
+    rows = ["timeStamp,elapsed,label,responseCode,success"]
+    rows += [f"{1_700_000_000_000 + 20 * n},{900 if n < 250 else 20},home,200,true" for n in range(1_000)]
+    jtl = tmp_path / "results.jtl"
+    jtl.write_text("\n".join(rows) + "\n")
+    required = {"response_time": {"p95": "<500ms"}}
+    assert loadproof.judge_file(jtl, requirements=required).verdict is Verdict.FAIL
+    report = loadproof.judge_file(jtl, requirements=required, warm_up="6s")
+    assert report.verdict is Verdict.PASS
+    assert report.window.endswith("first 6s left out by warm_up")
+    assert loadproof.judge_file(jtl, requirements=required, warm_up=90).verdict is Verdict.INCONCLUSIVE
+    with pytest.raises(ConfigError, match="'6' is not a duration"):
+        loadproof.judge_file(jtl, warm_up="6")
+
+
 def test_every_option_is_a_parameter_with_its_type() -> None:
     """The signature has the request's rows, and no other."""
     parameters = inspect.signature(loadproof.run_test).parameters

@@ -301,6 +301,8 @@ AIMED: Final = (
         "aimed", "only 1%"),
     Row("a token from elsewhere", Made(hosts={"127.0.0.1:9999": 2, "127.0.0.1:8000": 18}), PASS, 0, "",
         "90% of it"),
+    Row("users of another protocol, and a token from elsewhere", Made(hosts={"127.0.0.1:9999": 2}), PASS, 0,
+        "", "360 requests do not tell where they went; HTTP went to 127.0.0.1:9999"),
     Row("localhost for 127.0.0.1", Made(hosts={"localhost:8000": 20}), PASS, 0),
     Row("[::1] for 127.0.0.1", Made(hosts={"[::1]:8000": 20}), PASS, 0),
     Row("an address for a name", Made(target="http://shop.test:8000", hosts={"10.1.2.3:8000": 20}), PASS, 0),

@@ -37,6 +37,10 @@ def command(
         int | None,
         typer.Option("--run", help="Which of the runs that were appended to one JTL; by default the last."),
     ] = None,
+    warm_up: Annotated[
+        str | None,
+        typer.Option("--warm-up", help="Leave so much of each hold's start out of what is judged."),
+    ] = None,
     *,
     comparing: ComparisonRequest,
     outputs: Outputs,
@@ -50,6 +54,6 @@ def command(
             typer.echo(event.message)
     report = judge_found(
         found, requirements, baseline, comparing, baseline_must_settle=must_settle, draw=outputs.draws,
-        require_verdict=require_verdict,
+        warm_up=warm_up, require_verdict=require_verdict,
     )  # fmt: skip
     return finish(report, outputs)

@@ -12,6 +12,7 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.imports.stream import HEAD_BYTES
 from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
 from loadproof.plan.config import find_config
+from loadproof.plan.options import warm_up_s
 from loadproof.plan.request import ComparisonRequest
 from loadproof.plan.requirements import read_given
 from loadproof.runfile.reader import Run, read_run
@@ -38,6 +39,7 @@ def judge_file(
     baseline: str | Path | None = None,
     baseline_must_settle: bool = False,
     comparing: ComparisonRequest | None = None,
+    warm_up: str | float | None = None,
     draw: bool = False,
     require_verdict: bool = False,
 ) -> Report:
@@ -45,7 +47,7 @@ def judge_file(
 
     `requirements` (a file, several, or what one holds as a mapping) replace those that a run had. `baseline`
     is one by its name or its file; what it leaves open is a note, with `baseline_must_settle` INCONCLUSIVE;
-    `comparing` says how to compare with it.
+    `comparing` says how to compare with it. `warm_up` ("30s", or seconds) is left out of each hold's start.
     `draw`: the report has charts, for HTML; they take a while. Where nothing is required the end is neutral,
     DONE; with `require_verdict`, or where CI is set, INCONCLUSIVE.
 
@@ -59,6 +61,7 @@ def judge_file(
         baseline,
         comparing or ComparisonRequest(),
         baseline_must_settle=baseline_must_settle,
+        warm_up=warm_up,
         draw=draw,
         require_verdict=require_verdict,
     )
@@ -72,6 +75,7 @@ def judge_found(
     *,
     baseline_must_settle: bool,
     draw: bool,
+    warm_up: str | float | None = None,
     require_verdict: bool = False,
 ) -> Report:
     """The same for a file that `open_any` has opened."""
@@ -82,10 +86,17 @@ def judge_found(
     if not isinstance(found, Run):
         from loadproof.analysis.across_runs.imported import judge_aggregate
 
+        if warm_up is not None:
+            hint = "give a file with the time of each request: its totals hold the start, too"
+            raise ConfigError(Problem("no warm-up can be left out of this file", str(found.path), hint))
         return judge_aggregate(found, other, must_decide=must_decide)
     if other is not None:
         # A baseline must settle where nothing else is required.
         found = replace(found, plan=replace(found.plan, requirements=other))
+    if warm_up is not None:
+        plan = found.plan
+        left_out_s = warm_up_s(warm_up, plan.profile, plan.requirements)
+        found = replace(found, plan=replace(plan, options=replace(plan.options, warm_up_s=left_out_s)))
     further: Sequence[Finding] = ()
     if baseline is not None:
         settings = comparison_settings(comparing, find_config(Path(), None))

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
 from loadproof.model import EventKind
-from loadproof.units import format_percent
+from loadproof.units import format_count, format_percent
 
 LEAST_AIMED: Final = 0.1
 """Of the requests: a scenario may well ask other hosts too, for a token or an image, but not nearly only."""
@@ -31,8 +31,14 @@ def judge_aimed(judged: Judged) -> Ruling:
     parts = urlsplit(target)
     wanted = (_host(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme, 80))
     total = sum(hosts.values())
+    # Of users that speak another protocol nobody knows where their requests went: it may be the target.
+    untold = max(0, sum(part.requests for part in judged.run.slices) - total)
     aimed = sum(count for host, count in hosts.items() if _is_same(_split(host), wanted))
-    if aimed < LEAST_AIMED * total:
+    if not aimed and untold > LEAST_AIMED * total:
+        return Ruling(
+            None, f"{format_count(untold)} requests do not tell where they went; HTTP went to {named}"
+        )
+    if aimed + untold < LEAST_AIMED * (total + untold):
         shown = f"{wanted[0]}:{wanted[1]}"
         sentence = f"the load went to {named}, and {_amount(aimed, total)} to the target {shown}"
         advice = "give the variable that the scenario reads its address from: --env NAME=URL"

@@ -4,8 +4,8 @@
 
 The last three hours of a run are made second by second through the writer that `run` uses, what is older is
 put into the file as that writer leaves it. Each endpoint answers three requests a second.
-Then `judge`, `report`, `compare` and `history` each run as a process of their own; seconds are of the wall
-clock, memory is the process' greatest.
+Then `judge`, `report`, `compare` and `history` each run as a process of their own; seconds are of the
+clock and of a processor, memory is the process' greatest.
 """
 
 from __future__ import annotations
@@ -166,12 +166,13 @@ def _of(part: tuple[int, int, Histogram], second: int, endpoint: Endpoint) -> Sl
     )
 
 
-def measure(*arguments: str) -> tuple[float, float, int]:
-    """Seconds, MB at most and exit code of one call of loadproof."""
+def measure(*arguments: str) -> tuple[float, float, float, int]:
+    """Seconds by the clock and of a processor, MB at most and exit code of one call of loadproof."""
     code = (
         "import resource, sys; from loadproof.cli import main\n"
         "try:\n    code = main()\nexcept SystemExit as ended:\n    code = ended.code\n"
-        "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, code or 0, file=sys.stderr)"
+        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "print('PEAK', used.ru_maxrss, used.ru_utime + used.ru_stime, code or 0, file=sys.stderr)"
     )
     started_s = time.perf_counter()
     done = subprocess.run(
@@ -183,8 +184,8 @@ def measure(*arguments: str) -> tuple[float, float, int]:
         raise SystemExit(
             f"loadproof {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-2000:]}"
         )
-    _, peak_kib, exit_code = told[-1].split()
-    return took_s, int(peak_kib) * 1024 / 1e6, int(exit_code)
+    _, peak_kib, cpu_s, exit_code = told[-1].split()
+    return took_s, float(cpu_s), int(peak_kib) * 1024 / 1e6, int(exit_code)
 
 
 def main() -> None:
@@ -213,9 +214,13 @@ def main() -> None:
             ("compare", str(path), str(path)), ("history", "days", "--folder", str(path.parent)),
         )  # fmt: skip
         for call in calls:
-            took_s, peak_mb, exit_code = measure(*call)
-            size = f", {page.stat().st_size / 1e6:.1f} MB" if call[0] == "report" and page.exists() else ""
-            print(f"{call[0]:8} {took_s:6.1f} s {peak_mb:6.0f} MB{size} (exit {exit_code})")
+            took_s, cpu_s, peak_mb, exit_code = measure(*call)
+            drawn = call[0] == "report" and page.exists()
+            size = f", {page.stat().st_size / 1e6:.1f} MB" if drawn else ""
+            print(
+                f"{call[0]:8} {took_s:6.1f} s, {cpu_s:6.1f} s of CPU, {peak_mb:6.0f} MB{size} "
+                f"(exit {exit_code})"
+            )
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def _histograms(columns: dict[str, NDArray[Any]], name: str) -> Histograms | Non
     return Histograms(
         np.cumsum(of["lengths"], dtype=np.int64),
         np.cumsum(of["bucket"], dtype=np.uint16),
-        of["count"].astype(np.uint32),
+        of["count"].astype(np.uint16 if of["count"].dtype.itemsize <= 2 else np.uint32),
         of["sum_ns"].astype(np.int64),
         of["minimum_s"],
         of["maximum_s"],

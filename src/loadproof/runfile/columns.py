@@ -71,7 +71,9 @@ def read_slices(db: sqlite3.Connection, step_s: int = 1) -> Slices:
             if not open_.all():
                 done.append(before.take(np.flatnonzero(~open_)))
         done.append(merged)
-    return Slices.joined(done).merged() if done else Slices.of(())
+    together = Slices.joined(done)
+    done.clear()
+    return together.merged()
 
 
 def read_readings(db: sqlite3.Connection, step_s: int = 1) -> Readings:

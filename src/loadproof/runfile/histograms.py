@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Histograms:
         self,
         ends: NDArray[np.int64],
         bucket: NDArray[np.uint16],
-        count: NDArray[np.uint32],
+        count: NDArray[np.unsignedinteger[Any]],
         sum_ns: NDArray[np.int64],
         minimum_s: NDArray[np.float64],
         maximum_s: NDArray[np.float64],
@@ -203,7 +203,7 @@ class Histograms:
         return Histograms(
             ends,
             (kept % width + lowest).astype(np.uint16),
-            counts.astype(np.uint32),
+            _small(counts),
             sum_ns,
             least,
             greatest,
@@ -217,6 +217,12 @@ class Histograms:
         both = Histograms.joined([self, other])
         rows = np.arange(len(self))
         return both.take(np.where(self.present, rows, rows + len(self)))
+
+
+def _small(counts: NDArray[np.int64]) -> NDArray[np.unsignedinteger[Any]]:
+    """In half the memory, where they fit."""
+    fits = counts.size == 0 or counts.max() <= np.iinfo(np.uint16).max
+    return counts.astype(np.uint16 if fits else np.uint32)
 
 
 def _varints(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -67,12 +67,15 @@ class Readings(Sequence[Reading]):
         self._by_series: dict[tuple[str, str], Readings] | None = None
 
     @classmethod
-    def of(cls, readings: Iterable[Reading]) -> Readings:
-        """The same readings as columns; what is columns already is given back as it is."""
+    def of(cls, readings: Iterable[Reading], known: dict[Key, int] | None = None) -> Readings:
+        """The same readings as columns; what is columns already is given back as it is.
+
+        `known` are the numbers of series so far, which grow.
+        """
         if isinstance(readings, Readings):
             return readings
         given = list(readings)
-        numbers: dict[Key, int] = {}
+        numbers = {} if known is None else known
         codes = [numbers.setdefault((r.source, r.series, r.unit), len(numbers)) for r in given]
         return cls(
             tuple(numbers),
@@ -226,7 +229,7 @@ def _in_order(parts: Sequence[Readings]) -> Readings:
 
 
 def joined(parts: Sequence[Readings]) -> Readings:
-    """The readings of all, one after the other; all have the same `keys`."""
+    """The readings of all, one after the other; all have the same `keys`, or the first of them."""
     if not parts:
         return Readings.of(())
     merged = None
@@ -235,7 +238,7 @@ def joined(parts: Sequence[Readings]) -> Readings:
         low, high = (np.concatenate([getattr(p, name) for p in parts]) for name in ("low", "high"))
         merged = Merged(counts, low, high)
     return Readings(
-        parts[0].keys,
+        max((part.keys for part in parts), key=len),
         np.concatenate([part.time_s for part in parts]),
         np.concatenate([part.series for part in parts]),
         np.concatenate([part.value for part in parts]),

@@ -31,7 +31,14 @@ def keeps_seconds(plan: Plan) -> bool:
 
 def step_for(plan: Plan, length_s: float, least_s: int = 1) -> int:
     """Seconds of one step of a run of that length; `least_s` is the coarsest that its file has."""
-    if length_s <= KEPT_S or keeps_seconds(plan):
+    if keeps_seconds(plan):
+        return least_s
+    return coarse_step(length_s, least_s)
+
+
+def coarse_step(length_s: float, least_s: int = 1) -> int:
+    """The least step that makes few of a time of more than two hours; `least_s` for a shorter one."""
+    if length_s <= KEPT_S:
         return least_s
     fitting = (step for step in _STEPS_S if step >= least_s and length_s <= step * _MOST_STEPS)
     return next(fitting, _STEPS_S[-1])

@@ -12,6 +12,8 @@ from loadproof.analysis.window.windows import whole_window
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, EventKind, Slice, Subject, Verdict
 from loadproof.runfile.reader import Run
+from loadproof.runfile.readings import Key, Readings, joined
+from loadproof.runfile.steps import coarse_step
 
 if TYPE_CHECKING:
     from loadproof.model import Event, Plan, Reading
@@ -32,6 +34,10 @@ class ProvenLeak:
         self._patterns = [gauge.pattern for gauge in gauges] + [JVM]
         self._wanted: dict[str, bool] = {}
         self._readings: list[Reading] = []
+        """Since the last look; those before are columns, in longer steps the longer it lasts."""
+        self._before = Readings.of(())
+        self._numbers: dict[Key, int] = {}
+        self._step_s = 1
         self._events: list[Event] = []
         self._requests: dict[int, int] = defaultdict(int)
         self._due_s = 0.0
@@ -39,7 +45,7 @@ class ProvenLeak:
 
     def slice(self, part: Slice) -> None:
         """How many requests there were."""
-        self._requests[part.second] += part.requests
+        self._requests[part.second // self._step_s * self._step_s] += part.requests
 
     def reading(self, reading: Reading) -> None:
         """One value of something that may grow."""
@@ -70,10 +76,31 @@ class ProvenLeak:
         return None
 
     def _so_far(self) -> Run:
+        self._gather()
         slices = tuple(
             Slice(second, Endpoint("", ""), count, {}, None, Histogram())
             for second, count in sorted(self._requests.items())
         )
         return Run(
-            Path(), {"state": "RUNNING"}, self._plan, slices, tuple(self._readings), tuple(self._events), ()
+            Path(),
+            {"state": "RUNNING"},
+            self._plan,
+            slices,
+            self._before,
+            tuple(self._events),
+            (),
+            step_s=self._step_s,
         )
+
+    def _gather(self) -> None:
+        """What came since the last look joins the columns: neither memory nor a look grows with the hours."""
+        together = joined([self._before, Readings.of(self._readings, self._numbers)])
+        self._readings.clear()
+        length_s = max(self._requests, default=0) - min(self._requests, default=0)
+        step_s = coarse_step(length_s, self._step_s)
+        if step_s > self._step_s:
+            summed: dict[int, int] = defaultdict(int)
+            for second, count in self._requests.items():
+                summed[second // step_s * step_s] += count
+            self._requests, self._step_s = summed, step_s
+        self._before = together if step_s == 1 else together.in_steps(step_s)

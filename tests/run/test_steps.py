@@ -64,11 +64,23 @@ def _write(path: Path, *requirements: Requirement) -> Path:
         used = 1.75 if second == SECONDS // 2 else 0.25
         batch.readings.append(Reading(START + second + 0.01, "host", "cpu", used, Unit.CORES, 2.0))
         batch.readings.append(Reading(START + second + 0.5, "load", "users", 10.0, Unit.COUNT))
+        if second % 5 == 0:
+            batch.events += _told(START + second + 0.9)
         out.commit(batch, START + second + 1.0)
     out.commit(Batch(events=[Event(float(START + SECONDS), EventKind.LOAD_ENDED, "ended")]), START + SECONDS)
     out.finish({"outcome": Outcome.COMPLETED, "ended_at_s": START + float(SECONDS)})
     out.close()
     return path
+
+
+def _told(time_s: float) -> list[Event]:
+    """What an engine tells every five seconds."""
+    statuses = [
+        Event(time_s, EventKind.STATUSES, "s", {"endpoint": str(e), "counts": {"200": 19, "500": 1}})
+        for e in (LOANS, LOGIN)
+    ]
+    check = {"name": "is right", "passes": 3, "fails": 1, "endpoint": str(LOANS)}
+    return [*statuses, Event(time_s, EventKind.CHECKED, "c", check)]
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +138,14 @@ def test_a_mean_of_a_resource_is_that_of_its_seconds(whole: Run, merged: Run) ->
     mean = replace(CPU, statistic=Statistic.MEAN, limit=1.0)
     values = [measure_of(_found(run, "cpu", mean)).value for run in (whole, merged)]
     assert values[0] == pytest.approx(values[1], rel=0.02)
+
+
+def test_what_an_engine_counts_is_added_up(whole: Run, merged: Run) -> None:
+    """Statuses and checks have their sums, in one event an hour and not one every few seconds."""
+    one, other = judge(whole), judge(merged)
+    assert (other.statuses, other.checks) == (one.statuses, one.checks)
+    assert len(whole.events_of(EventKind.STATUSES)) == 2 * SECONDS / 5
+    assert len(merged.events_of(EventKind.STATUSES)) <= 2 * 3  # of three hours of the clock
 
 
 @pytest.mark.parametrize("asked", [required(0.5), CPU])

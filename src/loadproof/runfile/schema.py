@@ -60,6 +60,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         """
         CREATE TABLE blocks (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, step_s INTEGER NOT NULL,
                              data BLOB NOT NULL, crc32 INTEGER NOT NULL);
+        CREATE INDEX events_of_commits ON events (commit_id);
         """,
     ),
 )

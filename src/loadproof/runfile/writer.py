@@ -19,6 +19,7 @@ from loadproof.plan.stored import plan_from_json
 from loadproof.runfile import blocks, rescue, schema
 from loadproof.runfile.checksum import Checksum, with_checksum
 from loadproof.runfile.columns import fold, thin
+from loadproof.runfile.gathered import check_again, gather
 from loadproof.runfile.reader import read_open, read_run
 from loadproof.runfile.steps import FILE_STEP_S, KEPT_S, keeps_seconds
 
@@ -128,16 +129,9 @@ class RunWriter:
         self._rows, self._folded = 0, last
 
     def _forget_commits(self, last: int) -> None:
-        """Checksums over what the commits since the last fold still have: their events."""
-        crcs: dict[int, Checksum] = {}
-        query = "SELECT * FROM events WHERE commit_id > ? ORDER BY commit_id, rowid"
-        for row in self._db.execute(query, (self._folded,)):
-            crcs.setdefault(row[0], Checksum()).add(row)
-        self._db.execute("UPDATE commits SET row_count = 0 WHERE id > ? AND id <= ?", (self._folded, last))
-        for number, crc in crcs.items():
-            values = (crc.rows, crc.value, number)
-            self._db.execute("UPDATE commits SET row_count = ?, crc32 = ? WHERE id = ?", values)
-        self._db.execute("DELETE FROM commits WHERE row_count = 0")
+        """Leave the commits since the last fold with what they still have: their events, added up."""
+        gather(self._db, self._folded, last)
+        check_again(self._db, range(self._folded + 1, last + 1))
 
     def finish(self, facts: dict[str, Any]) -> None:
         """Write the end of the run: its outcome and its end time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -28,8 +29,16 @@ _TARGET_ROOM = 32
 
 def command(
     folder: Annotated[Path, typer.Option("--folder", help="Where run files are.")] = RUNS_FOLDER,
+    prune: Annotated[
+        int | None, typer.Option("--prune", min=1, help="Delete all but so many of the newest finished runs.")
+    ] = None,
 ) -> int:
     """List runs, newest first."""
+    if prune is not None and folder.is_dir():
+        for file in _beyond(folder, prune):
+            for one in (file, file.with_suffix(".html")):
+                one.unlink(missing_ok=True)
+            typer.echo(f"deleted {file} and its report")
     files = list(folder.glob("*.db")) if folder.is_dir() else []
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     if not files:
@@ -45,6 +54,20 @@ def command(
         table.add_row(*cells)
     console.print(table)
     return 0
+
+
+def _beyond(folder: Path, keep: int) -> list[Path]:
+    """The finished runs that are older than the newest `keep`.
+
+    One that cannot be read, or whose end nobody wrote, may be worth a look, and stays.
+    """
+    finished = []
+    for file in folder.glob("*.db"):
+        with contextlib.suppress(RunFileError):
+            facts = read_facts(file)
+            if facts["state"] == "FINISHED":
+                finished.append((facts["started_at_s"], file))
+    return [file for _, file in sorted(finished, reverse=True)[keep:]]
 
 
 def _row(file: Path) -> tuple[float, list[Text]]:

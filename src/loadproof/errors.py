@@ -40,7 +40,7 @@ EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
     ExitCode.ENGINE: "the engine failed",
     ExitCode.UNREACHABLE: "the target cannot be reached",
     ExitCode.REFUSED: "refused by the target guard",
-    ExitCode.INTERRUPTED: "interrupted; the run file is closed, judged and readable",
+    ExitCode.INTERRUPTED: "interrupted before the planned end; the run file is closed, judged and readable",
 }
 
 

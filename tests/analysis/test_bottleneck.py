@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from loadproof.analysis.bottleneck import find_bottleneck
+from loadproof.analysis.bottleneck import find_bottleneck, words
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.database import Sessions
 from loadproof.analysis.bottleneck.law import Answer, Resource, attribute, predicted_per_s
@@ -317,3 +317,20 @@ def test_symptoms_give_way_to_their_cause(
              "generator_cores": None, "thread_waited": None}  # fmt: skip
     plateau = Plateau(**{**known, **seen})  # type: ignore[arg-type]
     assert [one.title for one in causes(named(*full), plateau)] == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "verb"),
+    [
+        ("the machine's processors", "are"),
+        ("the service's file descriptors", "are"),
+        ("PostgreSQL's connections (postgres replica)", "are"),
+        ("the connections that app may have", "are"),
+        ("the connection pool", "is"),
+        ("the service's busiest thread", "is"),
+        ("the load generator, on the machine of the service", "is"),
+    ],
+)
+def test_a_resource_has_its_verb(title: str, verb: str) -> None:
+    """Plurals are told as such, also with a source or an owner behind them."""
+    assert words._are(title) == verb

@@ -240,3 +240,12 @@ def test_each_load_has_its_row() -> None:
     broke = [row for row in rows if row["because"]]
     assert broke
     assert all(str(TrialOutcome.BROKE) in row["trials"] for row in broke)
+
+
+def test_a_search_of_void_trials_says_why_they_are_void() -> None:
+    """Not that the load was too short: it has no seconds since no trial held."""
+    searched = Searched(lambda load, _: Second([0.01] * round(load / 2), started=round(load / 2)), GOAL)
+    report = judge(searched.search())
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "too short" not in report.sentence
+    assert report.sentence.startswith("too many trials say nothing about the service")

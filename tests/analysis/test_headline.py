@@ -23,6 +23,11 @@ def sample(status: str, count: int, endpoint: Endpoint = LOANS) -> Event:
     return Event(START + 1.0, EventKind.ERROR_SAMPLE, status, data)
 
 
+def unanswered(message: str) -> Event:
+    data = {"endpoint": str(LOANS), "kind": "transport", "count": 30}
+    return Event(START + 1.0, EventKind.ERROR_SAMPLE, message, data)
+
+
 @pytest.mark.parametrize("row", CATALOGUE, ids=[row.name for row in CATALOGUE])
 def test_every_headline_is_short_and_no_held_limit_is_a_reason(row: Row) -> None:
     """At most 90 characters, and INCONCLUSIVE never begins with a value beside its limit."""
@@ -72,6 +77,12 @@ def test_a_long_name_leaves_value_and_limit(length: int) -> None:
          "error rate is 12%, required < 1%: timeouts of GET /api/loans"),
         ([part(n, LOANS, FAST, failed=12, kind=FailureKind.TRANSPORT) for n in range(5)], [], "/api/loans",
          "error rate of /api/loans is 12%, required < 1%: no answer"),
+        ([part(n, LOANS, FAST, failed=12, kind=FailureKind.TRANSPORT) for n in range(5)],
+         [unanswered("TooManyRedirects('Exceeded 30 redirects.')")], None,
+         "error rate is 12%, required < 1%: redirects without end of GET /api/loans"),
+        ([part(n, LOANS, FAST, failed=12, kind=FailureKind.TRANSPORT) for n in range(5)],
+         [unanswered("TooManyRedirects()"), unanswered("ConnectionRefusedError(111)")], None,
+         "error rate is 12%, required < 1%: no answer of GET /api/loans"),
         ([part(n, at, FAST, failed=bad) for n in range(5) for at, bad in ((LOANS, 2), (LOGIN, 20))],
          [sample("404", 10), sample("429", 100, LOGIN)], None,
          "error rate is 11%, required < 1%: 429 of POST /api/auth/login, 404 of GET /api/loans"),

@@ -26,7 +26,7 @@ from loadproof.model import (
     Unit,
     Verdict,
 )
-from tests.runs import LOANS, LOGIN, START, error_rate, plan, required, run, staged
+from tests.runs import LOANS, LOGIN, START, error_rate, plan, required, run, staged, throughput
 
 if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
@@ -84,6 +84,22 @@ def test_the_breaking_point_is_the_headline() -> None:
     report = judge(stressed(steps(50, 100, 150, 200), limited(250.0)))
     assert report.verdict is Verdict.FAIL
     assert report.sentence.startswith("it held up to stage 2, 100 users")
+
+
+def test_that_it_held_is_no_reason_of_a_fail() -> None:
+    """Every stage met its limits and the run misses another one: the headline is that one."""
+    held = stressed(steps(10, 20, 30), limited(1e9))
+    report = judge(replace(held, plan=replace(held.plan, requirements=(required(0.5), throughput(1e6)))))
+    assert report.verdict is Verdict.FAIL
+    assert report.sentence.startswith("throughput is ")
+    assert "held" not in report.sentence
+
+
+def test_a_stage_that_cannot_be_judged_has_not_held() -> None:
+    """ "In every stage" is said where it was every stage."""
+    few = stressed(steps(10, 20, 300), lambda level, _: (20 if level < 300 else 0, 0.1, 0))
+    breaking, _ = both(few)
+    assert breaking.sentence.startswith("it held in 2 of 3 stages, up to 20 users; 1 cannot be judged")
 
 
 def must_hold(users: float) -> Requirement:

@@ -194,7 +194,7 @@ def test_json_holds_the_whole_report() -> None:
     text = streams[0].getvalue()
     assert text == streams[1].getvalue()
     document = json.loads(text)
-    assert (document["format"], document["exit_code"], document["verdict"]) == (2, 130, "FAIL")
+    assert (document["format"], document["exit_code"], document["verdict"]) == (2, 3, "FAIL")
     assert document["outcome"] == "interrupted"
     assert document["errors"][0] == {"error": "GET /api/loans: HTTPError('506 Server Error')", "count": 7}
     assert [row["endpoint"] for row in document["endpoints"]][-1] == "all requests"

@@ -142,7 +142,8 @@ PLAYED: Final = (
                 *ended("scenario", "exec.test.abort()"))), UNKNOWN, 4, "played", "exec.test.abort()"),
     Row("--stop-on", Made(played_s=9, times_s=SLOW, outcome=Outcome.STOPPED), FAIL, 3, "", "p95 is 900ms"),
     Row("ended half a second early, as timers do", Made(played_s=19.5), PASS, 0),
-    Row("Ctrl-C after the last second", Made(outcome=Outcome.INTERRUPTED), PASS, 130),
+    Row("Ctrl-C after the last second", Made(outcome=Outcome.INTERRUPTED), PASS, 0),
+    Row("Ctrl-C after the last second, and slow", Made(times_s=SLOW, outcome=Outcome.INTERRUPTED), FAIL, 3),
     Row("quit at the end of the plan", Made(events=(event(20, EventKind.ENDED_BY, by="scenario",
         how="runner.quit()"),)),
         PASS, 0),
@@ -450,7 +451,80 @@ HEALTHY: Final = (
     Row("nothing required", Made(requirements=()), Verdict.DONE, 0, "", "nothing was required"),
 )  # fmt: skip
 
+
+def told(kind: EventKind, message: str = "", **data: object) -> tuple[Event, ...]:
+    """One event in the middle of the run."""
+    return (event(3, kind, message, **data),)
+
+
+PROCESSES: Final = (
+    Row("two processes", Made(level=20, tasks=(40, 0), hosts={"127.0.0.1:8000": 40}, times_s=(0.1,) * 40),
+        PASS, 0),
+    Row("two processes, and SIGINT to one of them", Made(played_s=4, events=ended("signal", "SIGINT")),
+        UNKNOWN, 4, "played", "SIGINT ended the load"),
+    Row("two processes, and runner.quit() in one of them",
+        Made(played_s=6, level=20, events=ended("scenario", "runner.quit()", "shop.py:9")), UNKNOWN, 4,
+        "played", "6 s of the 20 s planned were played: runner.quit() ended the load at shop.py:9"),
+    Row("two processes, and the last report of one is missing",
+        Made(events=told(EventKind.UNREPORTED, "process 2 did not report its last second")), UNKNOWN, 4,
+        "conserved", "process 2 did not report its last second"),
+    Row("two processes, and the users of one died",
+        Made(level=20, events=(raised("on_start", 10, died=10),)), UNKNOWN, 4, "as_written",
+        "10 of 20 users died in on_start"),
+    Row("workers, arrivals, and one was lost", Made(open_model=True, events=told(EventKind.WORKER_LOST,
+        "the worker w2 was lost")), UNKNOWN, 4, "promised", "the worker w2 was lost"),
+    Row("workers, and a stranger was turned away at their port", Made(events=told(EventKind.WORKER_REFUSED,
+        "one message of no worker was dropped")), PASS, 0),
+    Row("workers, and the users of one never came", Made(level=20, there=10), UNKNOWN, 4, "promised",
+        "10 of 20"),
+)  # fmt: skip
+
+ARRIVALS: Final = (
+    Row("arrivals for 3 s", Made(planned_s=3, open_model=True, level=50, times_s=FEW, requirements=TIMES),
+        PASS, 0),
+    Row("arrivals, a ramp and a hold",
+        Made(planned_s=30, profile=staged((10, 20), (20, 20), open_model=True), open_model=True), PASS, 0),
+    Row("arrivals, and wrong statuses within the limit", Made(open_model=True, failed=0), PASS, 0),
+    Row("arrivals, and slow", Made(open_model=True, times_s=SLOW), FAIL, 3, "", "p95 is 900ms"),
+    Row("arrivals, and Ctrl-C", Made(open_model=True, played_s=9, outcome=Outcome.INTERRUPTED), UNKNOWN, 130,
+        "played", "9 s of the 20 s planned"),
+    Row("arrivals, and --stop-on", Made(open_model=True, played_s=9, times_s=SLOW, outcome=Outcome.STOPPED),
+        FAIL, 3, "", "it was ended by --stop-on"),
+    Row("arrivals, none of which started", Made(open_model=True, there=0), UNKNOWN, 4, "promised"),
+    Row("arrivals, to another port", Made(open_model=True, hosts={"127.0.0.1:9999": 20}), UNKNOWN, 4, "aimed",
+        "nothing to the target"),
+)  # fmt: skip
+
+OF_A_FILE = (("imported", {"format": "jmeter-jtl", "limits": ["imported"]}),)
+
+
+def imported(**fields: object) -> Made:
+    """What another program wrote: no users, no lag, nobody who tells."""
+    of = {"tells": False, "lag_s": None, "facts": OF_A_FILE, "target": None,
+          "profile": Profile(ProfileKind.SCENARIO)}  # fmt: skip
+    return Made(**{**of, **fields})  # type: ignore[arg-type]  # the fields of the caller
+
+
+IMPORTS: Final = (
+    Row("a file of another program", imported(), PASS, 0),
+    Row("a file of another program, of 3 s", imported(planned_s=3, times_s=FEW, requirements=TIMES), PASS, 0),
+    Row("a file with a few failures", imported(failed=2, requirements=TIMES), PASS, 0),
+    Row("a file, throughput required", imported(requirements=(throughput(15),)), PASS, 0),
+    Row("a file of a slow service", imported(times_s=SLOW), FAIL, 3, "", "p95 is 900ms"),
+    Row("a file with wrong statuses", imported(failed=5), FAIL, 3, "", "error rate is 25%"),
+    Row("a file whose requests all failed", imported(failed=20, requirements=TIMES), UNKNOWN, 4, "answered",
+        "400 of 400 requests failed"),
+    Row("a file whose requests all failed, and that is limited", imported(failed=20), FAIL, 3, "",
+        "error rate is 100%"),
+    Row("a file without a request", imported(times_s=()), UNKNOWN, 4, "answered", "no request"),
+    Row("a file with too few requests", imported(planned_s=5, times_s=(0.1,), requirements=TIMES), UNKNOWN, 4,
+        "", "are needed"),
+    Row("a file that does not say how long it was meant to be", imported(planned_s=8), PASS, 0, "",
+        "does not tell how long its load was meant to be"),
+)  # fmt: skip
+
 CATALOGUE: Final = (
+    *PROCESSES, *ARRIVALS, *IMPORTS,
     *PLAYED, *PROMISED, *AS_WRITTEN, *ANSWERED, *CONSERVED, *OWN_GATE, *AIMED, *GENERATOR, *UNDISTURBED,
     *CERTAIN, *HEALTHY,
 )  # fmt: skip

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from xml.etree import ElementTree
 
 import pytest
 
 from loadproof.analysis.across_runs.measured import measured
 from loadproof.analysis.judge import exit_code, judge
-from loadproof.model import Verdict
+from loadproof.model import Unit, Verdict
 from loadproof.reports import REPORTERS
-from tests.verdicts.catalogue import CATALOGUE, PLAYED, Row
+from loadproof.reports.topics import advice_of
+from tests.verdicts.catalogue import CATALOGUE, PLAYED, SERVICE, Row
+from tests.verdicts.made import Made
 
 
 @pytest.mark.parametrize("row", CATALOGUE, ids=[row.name for row in CATALOGUE])
@@ -26,6 +29,14 @@ def test_a_row_of_the_catalogue(row: Row) -> None:
         row.verdict, row.code, [row.condition] if row.condition else []
     ), said  # fmt: skip
     assert row.says in said
+
+
+@pytest.mark.parametrize("row", CATALOGUE, ids=[row.name for row in CATALOGUE])
+def test_advice_is_about_something_in_words(row: Row) -> None:
+    """Ids such as `valid.answered` are for programs."""
+    report = judge(row.made.run())
+    ids = {finding.id for finding in report.findings if re.search("[._]", finding.id)}
+    assert not ids & {subject for _, subjects in advice_of(report.findings) for subject in subjects}
 
 
 SHOWN = (*PLAYED, *(row for row in CATALOGUE[::7] if row not in PLAYED))
@@ -63,5 +74,14 @@ def test_the_catalogue_has_many_healthy_rows() -> None:
     """A condition that cries wolf is as wrong as one that is silent."""
     healthy = [row for row in CATALOGUE if row.verdict is Verdict.PASS and not row.condition]
     assert len(healthy) >= 40
-    assert len(CATALOGUE) >= 110
+    assert len(CATALOGUE) >= 150
     assert len({row.name for row in CATALOGUE}) >= len(CATALOGUE) - 4
+
+
+def test_strangers_without_a_name_are_told_with_how_much_they_had() -> None:
+    """Whatever starts and ends between two looks has no name: a build with a compiler for each file."""
+    made = Made(
+        times_s=(0.9,) * 20, series={**SERVICE, ("host", "cpu.program.stress"): (0.3, Unit.CORES, 2.0)}
+    )
+    said = " ".join(finding.sentence for finding in judge(made.run()).findings)
+    assert "others used 1.6 of 2 cores (stress 0.3, 1.3 too short-lived or too small to be named)" in said

@@ -26,8 +26,10 @@ REHEARSED: Final = " (a rehearsal, no proof)"
 _LEAST_SUBJECT: Final = 16
 """A subject that is cut in its middle keeps so much, or else nobody knows it again."""
 _STATUS = re.compile(r"\b[1-5]\d\d\b")
+_REDIRECTED = re.compile(r"\bredirect|TooManyRedirects|RetriesExceeded", re.IGNORECASE)
 _UNMEASURED = re.compile(r" (has no data|was not measured|is not known|is judged at the end), required ")
 _ERRORS: Final = ("error rate", "peak error rate", "goodput")
+_HELD: Final = "held load"
 _KINDS: Final = {
     FailureKind.TRANSPORT: "no answer",
     FailureKind.TIMEOUT: "timeouts",
@@ -50,6 +52,8 @@ def verdict_sentence(
     match verdict:
         case Verdict.DONE:
             said = _fitting(_in_clauses(headline.sentence) if headline else [_explored(judged)], room)
+        case Verdict.FAIL if headline is not None and _speaks_of_others(headline, failed):
+            said = _fitting(_with_more(_why_failed(failed[0], run, judged, room), len(failed) - 1), room)
         case Verdict.PASS | Verdict.FAIL if headline is not None:
             said, needs = headline.sentence, "required" if verdict is Verdict.FAIL else ""
             if verdict is Verdict.FAIL and headline.verdict is Verdict.PASS and not headline.is_note:
@@ -66,6 +70,17 @@ def verdict_sentence(
             first = headline if headline in unknown and not invalid else None
             said = _fitting(_with_more(_missing(first or unknown[0], room), len(unknown) - 1), room)
     return said + rehearsed
+
+
+def _speaks_of_others(headline: Finding, failed: Sequence[Finding]) -> bool:
+    """Whether what a stress test found is not why the run failed: "it held" is no reason of a FAIL.
+
+    Where it says which stage broke, that is the reason for `must_hold`, and for what the stage broke.
+    """
+    if headline.verdict is not Verdict.PASS or not headline.is_note:
+        return False
+    explained = {headline.evidence.get("broken")}
+    return not any(one.id in explained or one.subject == _HELD for one in failed)
 
 
 def _explored(judged: Sequence[Slice]) -> str:
@@ -147,8 +162,23 @@ def _causes(run: Run, judged: Sequence[Slice], endpoint: str | None) -> list[str
             what = _KINDS[kind]
             if kind is FailureKind.STATUS:
                 what = "/".join(_statuses(run, named)) or what
+            elif kind is FailureKind.TRANSPORT and _only_redirects(run, named):
+                what = "redirects without end"
             found.append(what if endpoint else f"{what} of {named}")
     return found
+
+
+def _only_redirects(run: Run, endpoint: str) -> bool:
+    """Whether all that an endpoint's requests failed with is that it was redirected too often.
+
+    It did answer each time: requests and geventhttpclient say "Exceeded 30 redirects", "too many redirects".
+    """
+    told = [
+        event.message
+        for event in run.events_of(EventKind.ERROR_SAMPLE)
+        if event.data.get("endpoint") == endpoint and event.data.get("kind") in (None, FailureKind.TRANSPORT)
+    ]
+    return bool(told) and all(_REDIRECTED.search(message) for message in told)
 
 
 def _statuses(run: Run, endpoint: str) -> list[str]:

@@ -239,7 +239,9 @@ def exit_code(report: Report) -> ExitCode:
     """What the process should answer for this report."""
     if any(finding.id == REFUSED for finding in report.findings):
         return ExitCode.REFUSED
-    if report.outcome is Outcome.INTERRUPTED:
+    played = any(condition.name == "played" and condition.holds for condition in report.conditions)
+    if report.outcome is Outcome.INTERRUPTED and not played:
+        # After the last planned second nothing was cut off: the verdict stands, and says how it ended.
         return ExitCode.INTERRUPTED
     if report.outcome is Outcome.ENGINE_FAILED:
         return ExitCode.ENGINE

@@ -97,9 +97,18 @@ def advice_of(findings: Sequence[Finding]) -> list[tuple[str, list[str]]]:
     advised: dict[str, list[str]] = {}
     for finding in sorted(findings, key=_decided):
         if finding.advice and (finding.verdict is not Verdict.PASS or finding.is_note):
-            subject = finding.named_subject
-            advised.setdefault(finding.advice, []).append(subject)
+            subjects = advised.setdefault(finding.advice, [])
+            if (subject := _in_words(finding)) not in subjects:
+                subjects.append(subject)
     return list(advised.items())
+
+
+def _in_words(finding: Finding) -> str:
+    """What a finding speaks of; an id is for programs."""
+    if finding.subject:
+        return finding.subject
+    title = _TITLES.get(topic_of(finding), "")
+    return title.lower() if title else finding.id.partition(".")[0].replace("_", " ")
 
 
 def _decided(finding: Finding) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.bottleneck import resources as r
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from loadproof.analysis.bottleneck.resources import Measured
 
 FULL: Final = LEAST_USED
+_PLURAL: Final = re.compile(r"\b(?:processors|connections|descriptors|workers)(?: that .*| \(.*\))?$")
 _LITTLE_TOLERANCE: Final = 0.05
 
 
@@ -53,7 +55,10 @@ def saturated(
     parts = [_law(by_name[one.title], found, levels) for one in named if one.title in by_name]
     parts += [text for one in named if (text := _database(one, sessions))]
     symptoms = [c for c in found.named if c.name not in {one.title for one in named}]
-    parts += [f"{c.name} ({format_percent(c.used_at_plateau)} used) is a symptom of it" for c in symptoms]
+    parts += [
+        f"{c.name} ({format_percent(c.used_at_plateau)} used) {_are(c.name)} a symptom of it"
+        for c in symptoms
+    ]
     waiting = measured.mean("pool", "connections.waiting", seconds)
     if waiting and any(one.kind.name == r.POOL for one in named):
         parts.append(f"{waiting:.1f} requests waited for a connection at any moment")
@@ -87,7 +92,7 @@ def unexplained(found: Attribution, missing: Sequence[str]) -> str:
 
 def one_level(full: Sequence[tuple[str, float]], named: Sequence[Named], sessions: Sessions | None) -> str:
     """Only what was full, and that one level of load does not prove more."""
-    several = len(named) > 1 or named[0].title.endswith(("processors", "connections"))
+    several = len(named) > 1 or _are(named[0].title) == "are"
     said = f"{' and '.join(one.said for one in named)} {'were' if several else 'was'} saturated"
     known = dict(full)
     parts = [f"{format_percent(known[one.title])} used" for one in named if one.title in known]
@@ -96,6 +101,11 @@ def one_level(full: Sequence[tuple[str, float]], named: Sequence[Named], session
     if all(one.had_by for one in named):
         return f"{said}; what the service can do on a machine of its own is not known"
     return f"{said}; one level of load shows no more: a stress profile tells what ends the throughput"
+
+
+def _are(title: str) -> str:
+    """The verb of a resource's title, as the table has it: with its source in brackets, or whose it is."""
+    return "are" if _PLURAL.search(title) else "is"
 
 
 def _more_requests_than_users(levels: Levels) -> bool:

@@ -184,9 +184,12 @@ def _breaking_point(run: Run, climb: Sequence[Stage], stick: BrokenStick | None)
         if not held:
             sentence = "no stage can be judged: nothing was required, or there were too few requests"
             advice = "require a response time or an error rate, and give longer stages"
-            return _answer(sentence, evidence, advice)
-        unknown = "" if len(held) == len(climb) else f" ({len(climb) - len(held)} cannot be judged)"
-        sentence = f"it held in every stage, up to {_stage_load(run, held[-1])}{unknown}"
+            # What nobody knows is no reason of a verdict.
+            return replace(_answer(sentence, evidence, advice), headline=False)
+        sentence = f"it held in every stage, up to {_stage_load(run, held[-1])}"
+        if unknown := len(climb) - len(held):
+            sentence = f"it held in {len(held)} of {len(climb)} stages, up to {_stage_load(run, held[-1])}"
+            sentence += f"; {unknown} cannot be judged: too few requests, or doubted ones"
         return _answer(sentence, evidence)
     broken = first.broken
     assert broken is not None  # noqa: S101  # that is what made the stage one that broke

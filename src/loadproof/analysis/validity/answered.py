@@ -26,11 +26,12 @@ def judge_answered(judged: Judged) -> Ruling:
     """Broken when a majority of the requests failed and nothing limits failures; by endpoint likewise."""
     if not requests_of(judged.run.slices):
         return _nothing_answered(judged.run)
+    if judged.search:
+        # Its window is the trials that held: that there are none is for the search to say, with the reason.
+        return Ruling(True, "a trial without right answers does not hold")
     if not judged.window.seconds:
         sentence = "the load was too short: there is no whole second of it to judge"
         return broken("answered", sentence, "let it run longer, or with a greater --time-scale")
-    if judged.search:
-        return Ruling(True, "a trial without right answers does not hold")
     return _right_enough(judged)
 
 

@@ -38,6 +38,9 @@ PROGRAM: Final = "cpu.program."
 DATABASES: Final = frozenset(
     {"postgres", "mysqld", "mariadbd", "redis-server", "valkey-server", "mongod", "memcached", "sqlservr"}
 )
+_MUCH_UNNAMED: Final = 0.25
+"""Of what strangers used: a build starts a compiler for each file, which is gone before it is looked at."""
+_LEAST_UNNAMED: Final = 0.1
 _TIMED: Final = (Subject.RESPONSE_TIME, Subject.RECOVERY_TIME, Subject.GOODPUT, Subject.GROWTH)
 LEAVE_ALONE: Final = "stop what else runs on this machine, or give the service processors of its own"
 
@@ -71,7 +74,11 @@ class Processors:
         """Who had how much."""
         if self.stolen > self.others:
             return f"the machine's host took {self.stolen:.2g} of its {self.cores:g} cores"
-        who = ", ".join(f"{name} {cores:.2g}" for name, cores in self.names[:3])
+        named = [f"{name} {cores:.2g}" for name, cores in self.names[:3]]
+        unnamed = self.others - sum(cores for _, cores in self.names)
+        if named and unnamed >= max(_LEAST_UNNAMED, _MUCH_UNNAMED * self.others):
+            named.append(f"{unnamed:.2g} too short-lived or too small to be named")
+        who = ", ".join(named)
         return f"others used {self.others:.2g} of {self.cores:g} cores" + (f" ({who})" if who else "")
 
     @property

@@ -5,6 +5,7 @@ Required of every run whose load is known beforehand: a service that held half o
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import chain
@@ -129,7 +130,8 @@ def _closed_stages(run: Run) -> list[Applied]:
     stages = []
     for window in stage_windows(run):
         # A hold that is shorter than that is judged by its last second.
-        settled = sorted(window.seconds)[min(_SETTLING_S, len(window.seconds) - 1) :]
+        first = min(math.ceil(_SETTLING_S / run.step_s), len(window.seconds) - 1)
+        settled = sorted(window.seconds)[first:]
         seconds = np.array([second for second in settled if second in users], dtype=np.int64)
         there = np.array([users[second] for second in seconds.tolist()])
         planned = np.full(seconds.size, window.level or 0.0)

@@ -60,6 +60,8 @@ class Violation:
     threshold: float
     lost_s: float = 0.0
     """Time in which it stood still, where that is known."""
+    step_s: int = 1
+    """Seconds that each of `seconds` stands for."""
 
     @property
     def counts(self) -> bool:
@@ -99,7 +101,7 @@ def read_signals(run: Run, window: Window) -> Signals:
     own: dict[tuple[str, str], Sequence[Reading]] = defaultdict(list, inside.by_series())
     lags = own["locust", "scheduler_lag"]
     late = _lag(run, lags, own, window)
-    starved = [finding for engine in _WITHOUT_HEARTBEAT for finding in _starved(own, engine)]
+    starved = [finding for engine in _WITHOUT_HEARTBEAT for finding in _starved(own, engine, window)]
     probed = _probe(run, own, window)
     delays = [delay for delay in (late and _lag_of(lags), starved and Delay(math.inf)) if delay]
     if probed:
@@ -127,7 +129,7 @@ def _lag(
         return []
     median_s = sample(within(run.slices, window.seconds)).response.quantile(0.5) or 0.0
     threshold_s = max(LEAST_LAG_S, LAG_OF_MEDIAN * median_s)
-    bad = _beyond(lags, lambda reading: reading.value > threshold_s, threshold_s)
+    bad = _beyond(lags, lambda reading: reading.value > threshold_s, threshold_s, window)
     # The latest wake-up of a second is about as late as the stall was long.
     stalls_s = {int(r.time_s): min(1.0, r.value) for r in lags if r.value > threshold_s}
     bad = replace(bad, lost_s=sum(stalls_s.values()))
@@ -163,7 +165,7 @@ def _lag(
 
 def _busy(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
     """A busy processor without lag is worth knowing: throughput may be the generator's limit."""
-    bad = _beyond(own["locust", "cpu"], lambda reading: reading.value >= GREATEST_CPU, GREATEST_CPU)
+    bad = _beyond(own["locust", "cpu"], lambda reading: reading.value >= GREATEST_CPU, GREATEST_CPU, window)
     if not bad.counts or len(bad.seconds) * 2 < bad.measured:
         return []
     rate = format_rate(_throughput(run, window))
@@ -174,10 +176,10 @@ def _busy(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Windo
     return [Finding("generator.cpu", Verdict.PASS, sentence, bad.evidence(), _MORE_POWER, FindingKind.NOTE)]
 
 
-def _starved(own: dict[tuple[str, str], Sequence[Reading]], engine: str) -> list[Finding]:
+def _starved(own: dict[tuple[str, str], Sequence[Reading]], engine: str, window: Window) -> list[Finding]:
     """An engine without a heartbeat was late when it used its cores whole, or was ready and got none."""
     filled = [r for r in own[engine, "cpu"] if r.limit]
-    bad = _beyond(filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_CPU, GREATEST_CPU)
+    bad = _beyond(filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_CPU, GREATEST_CPU, window)
     if not bad.counts:
         return []
     cores = filled[-1].limit or 0.0
@@ -196,7 +198,9 @@ def _scarce(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Win
     for lack in lacks(run, window):
         scarce = lack.scarce
         filled = [r for engine in _ENGINES for r in own[engine, scarce.series] if r.limit]
-        bad = _beyond(filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_FILLED, GREATEST_FILLED)
+        bad = _beyond(
+            filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_FILLED, GREATEST_FILLED, window
+        )
         if not lack.counts and not (scarce.decides and bad.seconds):
             continue
         sentence = lack.sentence
@@ -223,7 +227,7 @@ def _dropped(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Wi
     warned = any("Insufficient VUs" in event.message for event in run.events_of(EventKind.ENGINE_LOG))
     sentence = (
         f"{format_percent(share)} of the planned iterations never started ({format_count(round(dropped))} in "
-        f"{len(seconds)} of {window.duration_s} s): no virtual user was free"
+        f"{len(seconds) * window.step_s} of {window.duration_s} s): no virtual user was free"
         + (", and k6 had started all that it may (maxVUs)" if warned else "")
     )
     evidence = {**bad.evidence(), "dropped": dropped, "share": share}
@@ -265,11 +269,14 @@ def _late(name: str, sentence: str, evidence: dict[str, Any], advice: str) -> Fi
     )
 
 
-def _beyond(readings: Sequence[Reading], bad: Callable[[Reading], bool], threshold: float) -> Violation:
-    """Any process that is beyond makes the second bad."""
+def _beyond(
+    readings: Sequence[Reading], bad: Callable[[Reading], bool], threshold: float, window: Window
+) -> Violation:
+    """Any process that is beyond makes the second bad; in a run of days, its mean makes the step bad."""
     seconds = tuple(sorted({int(reading.time_s) for reading in readings if bad(reading)}))
     measured = len({int(reading.time_s) for reading in readings})
-    return Violation(seconds, measured, max((r.value for r in readings), default=0.0), threshold)
+    worst = max((r.value for r in readings), default=0.0)
+    return Violation(seconds, measured, worst, threshold, step_s=window.step_s)
 
 
 def _longest_row(seconds: Sequence[int]) -> int:
@@ -281,7 +288,7 @@ def _longest_row(seconds: Sequence[int]) -> int:
 
 
 def _share(bad: Violation) -> str:
-    return f"{len(bad.seconds)} of {bad.measured} s"
+    return f"{len(bad.seconds) * bad.step_s} of {bad.measured * bad.step_s} s"
 
 
 def _mean(readings: Sequence[Reading]) -> float | None:

@@ -63,7 +63,7 @@ LOCUST: list[tuple[tuple[str, ...], Any]] = [
     (("--tags", "a", "b"), SELF),
     (("-T", "a", "-u", "7", "Browser"), {"engine_args": ("--users", "7", "Browser", "-T", "a")}),
     (("--exclude-tags", "a", "-E", "b"), SELF),
-    (("--csv", "out/x"), {"engine_args": ("--csv", "out/x")}),
+    (("--csv", "out/x"), {"engine_args": ()}),
     (("--csv-full-history",), SELF),
     (("--print-stats",), SELF),
     (("--only-summary",), SELF),

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.analysis.judge import nothing_required
+from loadproof.model import Finding, Verdict
 from loadproof.runfile.reader import read_run
 from tests.comparing.files import build
+from tests.runs import plan
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Here, Shell
@@ -137,3 +140,40 @@ def test_run_takes_a_baseline_and_keeps_what_it_found(shell: Shell, here: Here, 
     assert "these runs cannot be compared" in found.sentence
     assert found.evidence["obstacles"]
     assert run.facts["scenario_sha256"]
+
+
+def test_a_run_without_requirements_is_a_baseline(shell: Shell, here: Here) -> None:
+    """It ends DONE: nothing was proved of it, and it is as sound as one that passed."""
+    done = (nothing_required(must_decide=False),)
+    base = build(shell.folder, "base", 5, of=plan(), findings=done)
+    (slow,) = build(shell.folder, "slow", 1, 1.5, 50, of=plan(), findings=done)
+    (again,) = build(shell.folder, "again", 1, 1.0, 80, of=plan(), findings=done)
+    assert "DONE" in here("judge", base[0]).out
+    made = here("baseline", "set", "api", *base)
+    assert (made.code, made.out) == (0, "baseline api: 5 runs\n")
+    added = here("baseline", "set", "api", again, "--add")
+    assert (added.code, added.out) == (0, "baseline api: 6 runs\n")
+    assert here("compare", "api", "--", slow).code == 3
+    assert here("judge", slow, "--baseline", "api").code == 3
+    history = here("history", "--folder", ".")
+    assert history.code == 0, history.text
+    assert "7 runs" in history.out
+
+
+def test_what_is_not_proved_is_taken_in_with_a_word_about_it(shell: Shell, here: Here) -> None:
+    """By a requirement of its own or by the comparison; what failed stays out, and that is said too."""
+    own = Finding("p95", Verdict.INCONCLUSIVE, "p95 is 190ms to 210ms: its limit lies between", {})
+    left = Finding(
+        "baseline", Verdict.PASS, "against baseline api: p95 may have changed", {"change": "INCONCLUSIVE"}
+    )
+    bad = Finding("p95", Verdict.FAIL, "p95 is 2s", {})
+    (first,) = build(shell.folder, "first", 1)
+    (open_,) = build(shell.folder, "open", 1, 1.0, 10, findings=(own,))
+    (compared,) = build(shell.folder, "compared", 1, 1.0, 20, findings=(left,))
+    (failed,) = build(shell.folder, "failed", 1, 1.0, 30, findings=(bad,))
+    assert here("baseline", "set", "api", first).code == 0
+    said = here("baseline", "set", "api", open_, compared, failed, "--add").out
+    assert f"{open_} is taken in, and not everything of it was proved:\n  {own.sentence}\n" in said
+    assert f"{compared} is taken in, and not everything of it was proved:\n  {left.sentence}\n" in said
+    assert f"left out: {failed} failed: p95 is 2s\n" in said
+    assert "baseline api: 3 runs\n" in said

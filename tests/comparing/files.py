@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from loadproof.analysis.judge import overall_verdict
 from loadproof.model import Event, EventKind, FailureKind, Outcome, Plan, Reading, Unit
 from loadproof.runfile.writer import Batch, RunWriter
 from tests.runs import LOANS, LOGIN, START, part, plan, run_facts
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from loadproof.model import Finding
 
 SECONDS = 20
 
@@ -25,6 +28,7 @@ def run_file(
     failed: int = 0,
     of: Plan | None = None,
     events: tuple[Event, ...] = (),
+    findings: tuple[Finding, ...] = (),
     cores: float | None = 0.5,
     seconds: int = SECONDS,
     **facts: Any,
@@ -55,6 +59,8 @@ def run_file(
             )
     writer.commit(batch, began + seconds)
     writer.finish({"outcome": Outcome.COMPLETED, "ended_at_s": began + seconds})
+    if findings:
+        writer.save_findings(overall_verdict(findings), findings)
     writer.close()
     return path
 

@@ -19,6 +19,7 @@ from loadproof.analysis.compare.comparable import Difference
 from loadproof.analysis.compare.compare import Settings, compare
 from loadproof.analysis.compare.comparison import Change, Fail
 from loadproof.analysis.compare.gates import parse_gates
+from loadproof.analysis.compare.report import comparison_report
 from loadproof.errors import ConfigError, ExitCode
 from loadproof.model import Unit
 
@@ -408,3 +409,39 @@ def test_the_shape_of_a_shift_is_described() -> None:
     ratios = [shift.head_s / shift.base_s for shift in found.shifts]
     assert len(ratios) == 9
     assert ratios == pytest.approx([1.5] * 9, rel=0.03)
+
+
+def test_more_work_names_the_endpoint_that_its_times_point_to() -> None:
+    """The database knows no endpoint: one is named where its own times say so, though they prove nothing."""
+
+    def shop(name: str, each: float, seed: int, *slower: float) -> list[MeasuredRun]:
+        made = []
+        for number, run in enumerate(side(name, endpoints=2, seed=seed)):
+            factors = [times * (1 + 0.02 * (-1) ** number) for times in slower]
+            own = [
+                replace(e, quantiles_s={0.5: 0.05 * factor})
+                for e, factor in zip(run.endpoints, factors, strict=False)
+            ]
+            rate = each * run_rate(run)
+            work = MeasuredSeries("postgres.transactions.committed", Unit.PER_SECOND, rate, rate)
+            made.append(replace(run, endpoints=(*own, run.endpoints[-1]), series=(work,)))
+        return made
+
+    base = shop("a", 1.0, 0, 1.0, 1.0)
+    one = compare(base, shop("b", 2.0, 1, 1.04, 1.0))
+    assert one.sentence.startswith("transactions a request of all requests is ")
+    assert "most likely of GET /0, whose p50 moved by +4%" in one.sentence
+    for slower in ((1.04, 1.04), (1.0, 1.0)):
+        assert "most likely" not in compare(base, shop("b", 2.0, 1, *slower)).sentence
+
+
+def test_a_percentile_that_nobody_sees_has_a_reason() -> None:
+    """In a note, where no row is shown; in the row, where it is a gate."""
+    base, head = side("a", requests=300), side("b", seed=1, requests=300)
+    (note,) = (note for note in compare(base, head).notes if "p99" in note)
+    assert note.startswith("no p99 of GET /0, GET /1: fewer than 368 requests a run")
+    gate = compare(base, head, Settings(gates=parse_gates(["GET /0:p99"])))
+    cells = comparison_report(gate, "shop", [*base, *head], "runs").findings[0].evidence["rows"]
+    (cell,) = (cell for cell in cells if cell["of"] == "p99")
+    assert cell["base"] == "—"
+    assert cell[""].startswith("inconclusive: fewer than 368 requests a run")

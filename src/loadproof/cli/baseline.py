@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loadproof.errors import ConfigError, ExitCode, Problem
+from loadproof.model import FindingKind, Verdict
 from loadproof.runfile.provenance import current_branch
 from loadproof.units import format_count, format_duration
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.analysis.across_runs.measured import MeasuredRun
+    from loadproof.model import Finding
 
 app = typer.Typer(no_args_is_help=True, help="Runs to compare against, by name and git branch.")
 
@@ -74,7 +76,6 @@ def _without_failed(runs: list[Path]) -> tuple[list[str], list[str]]:
 
     What could not be proved is taken in, but not silently: many small regressions would each be left open.
     """
-    from loadproof.model import Verdict
     from loadproof.runfile.reader import read_run
 
     passed, told = [], []
@@ -87,12 +88,18 @@ def _without_failed(runs: list[Path]) -> tuple[list[str], list[str]]:
             told.append(f"left out: {path.name} failed: {failed[0]}")
             continue
         passed.append(str(path))
-        compared = [f for f in run.findings if f.id == "baseline"] if run else []
-        for finding in compared:
-            if finding.evidence.get("change") in ("INCONCLUSIVE", "INVALID"):
-                told.append(f"{path.name} is taken in, and what it was compared with was left open:")
-                told.append(f"  {finding.sentence}")
+        unproved = [f.sentence for f in run.findings if _left_open(f)] if run else []
+        if unproved:
+            told.append(f"{path.name} is taken in, and not everything of it was proved:")
+            told += [f"  {sentence}" for sentence in unproved]
     return passed, told
+
+
+def _left_open(finding: Finding) -> bool:
+    """Whether a requirement, or the comparison with the baseline, could not be decided."""
+    if finding.id == "baseline":
+        return finding.evidence.get("change") in ("INCONCLUSIVE", "INVALID")
+    return finding.verdict is Verdict.INCONCLUSIVE and finding.kind is FindingKind.VERDICT
 
 
 def _refuse_invalid(runs: Sequence[MeasuredRun]) -> None:
@@ -124,6 +131,8 @@ def show(name: Name, branch: Branch = None) -> int:
     for run in runs:
         table.add_row(*map(Text, _row(run)))
     console.print(table)
+    if any(len(_known_times(run)) < len(_QUANTILES) for run in runs):
+        console.print(Text("— too few requests of that run, or its source does not tell", style="dim"))
     return 0
 
 
@@ -189,15 +198,24 @@ def _console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
 
 
+_QUANTILES: Final = (0.5, 0.95, 0.99)
+
+
+def _known_times(run: MeasuredRun) -> dict[float, float]:
+    """Seconds by quantile, of all its requests."""
+    times_s = run.endpoints[-1].quantiles_s
+    return {quantile: times_s[quantile] for quantile in _QUANTILES if quantile in times_s}
+
+
 def _row(run: MeasuredRun) -> list[str]:
     total = run.endpoints[-1]
-    times = [total.quantiles_s.get(quantile) for quantile in (0.5, 0.95, 0.99)]
+    known = _known_times(run)
     started = run.started_at_s
     return [
         run.label,
         "" if started is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(started)),
         (run.commit or "")[:9],
         format_count(total.requests),
-        *("—" if value is None else format_duration(value) for value in times),
+        *(format_duration(known[quantile]) if quantile in known else "—" for quantile in _QUANTILES),
         run.source,
     ]

@@ -194,6 +194,6 @@ def _started(turn: Turn, folder: Path, name: str, side: str) -> Iterator[None]:
 def _told(run: MeasuredRun) -> str:
     total = run.endpoints[-1]
     p95_s = total.quantiles_s.get(0.95)
-    p95 = "—" if p95_s is None else format_duration(p95_s)
+    p95 = "too few for a p95" if p95_s is None else f"p95 {format_duration(p95_s)}"
     invalid = f"; {run.invalid[0]}" if run.invalid else ""
-    return f"p95 {p95}, {format_count(total.requests)} requests{invalid}"
+    return f"{p95}, {format_count(total.requests)} requests{invalid}"

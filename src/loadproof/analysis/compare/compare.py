@@ -13,7 +13,7 @@ from loadproof.analysis.compare.decision import in_order, overall
 from loadproof.analysis.compare.gates import Gate, check_accepted, gate_set
 from loadproof.analysis.compare.mix import mix_differs, mix_quantities
 from loadproof.analysis.compare.noise import turns, usable, wild_note, wild_run
-from loadproof.analysis.compare.quantities import endpoint_names, quantities
+from loadproof.analysis.compare.quantities import LATENCIES, endpoint_names, quantities
 from loadproof.analysis.compare.rows import roles, rows_of
 from loadproof.analysis.compare.sentences import sentence_of
 from loadproof.analysis.compare.single_runs import within_run_intervals
@@ -131,7 +131,16 @@ def _compared(
         confidence=1 - settings.alpha,
         obstacles=tuple(grave),
         notes=tuple(
-            dict.fromkeys([*left_out, *notes, *too_short, *_notes(base, head, change), *remarks(base, head)])
+            dict.fromkeys(
+                [
+                    *left_out,
+                    *notes,
+                    *too_short,
+                    *_notes(base, head, change),
+                    *remarks(base, head),
+                    *_few(rows),
+                ]
+            )
         ),
         rows=tuple(rows),
         shifts=tuple(_shifts(base, head)),
@@ -181,6 +190,18 @@ def _notes(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun], change: Cha
             "`loadproof ab` takes turns"
         )
     return notes
+
+
+def _few(rows: Sequence[Row]) -> list[str]:
+    """Which percentiles nobody sees, as requests were too few: a row that is not there has a reason."""
+    few: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row.statistic in LATENCIES and row.base is None and row.head is None and not row.gate:
+            few.setdefault((row.statistic, row.reason), []).append(row.subject)
+    return [
+        f"no {statistic} of {', '.join(names[:5])}{' and others' * (len(names) > 5)}: {reason}"
+        for (statistic, reason), names in few.items()
+    ]
 
 
 def _shifts(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Shift]:

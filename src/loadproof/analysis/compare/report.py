@@ -116,8 +116,16 @@ def _cells(row: Row) -> dict[str, object]:
         "change": "" if row.ratio is None else percent_change(row.ratio),
         "interval": "" if interval is None else interval_text(interval),
         "half … twice": "" if interval is None else drawn(interval),
-        "": "accepted" if row.accepted else str(row.change).lower(),
+        "": _said(row),
     }
+
+
+def _said(row: Row) -> str:
+    """What came of it; a side that has no value has a reason."""
+    if row.accepted:
+        return "accepted"
+    said = str(row.change).lower()
+    return f"{said}: {row.reason}" if row.reason and None in (row.base, row.head) else said
 
 
 def drawn(interval: tuple[float, float]) -> str:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.decision import harm_bound, open_rows, settling
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE
 from loadproof.analysis.compare.mix import SAME_MIX
+from loadproof.analysis.compare.quantities import MEAN
+from loadproof.analysis.compare.work import KINDS
+from loadproof.model import Unit
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.analysis.compare.comparison import Comparison, Row
+
+
+_WORK: Final = frozenset(kind.statistic for kind in KINDS)
 
 
 def sentence_of(comparison: Comparison) -> str:
@@ -26,7 +32,8 @@ def sentence_of(comparison: Comparison) -> str:
         case Change.REGRESSED | Change.IMPROVED:
             found = comparison.proved(comparison.change)
             runs = f"{len(comparison.base.runs)} runs against {len(comparison.head.runs)}"
-            return f"{moved(found[0])}, {runs}" + _more(len(found) - 1)
+            where = where_it_is(found[0], comparison.rows)
+            return f"{moved(found[0])}{where}, {runs}" + _more(len(found) - 1)
         case Change.SAME:
             return _same(comparison)
         case _:
@@ -52,6 +59,35 @@ def moved(row: Row) -> str:
     word = "as high" if ratio >= 4 else "higher" if ratio > 1 else "lower"
     interval = f" ({interval_text(row.interval)})" if row.interval else ""
     return f"{row.name} is {size} {word}{interval}"
+
+
+def where_it_is(proved: Row, rows: Sequence[Row]) -> str:
+    """ ", most likely of POST /orders, whose mean moved by +9%": the endpoint behind work of all requests.
+
+    Work is counted by the service or its database, which know no endpoint. One is named only where its own
+    times point the same way (p below 0.05) and no other endpoint's do; they prove nothing by themselves.
+    """
+    if proved.statistic not in _WORK or proved.subject != ALL_REQUESTS or proved.ratio is None:
+        return ""
+    pointing = [
+        row
+        for row in rows
+        if row.statistic in (MEAN, "p50") and row.subject != ALL_REQUESTS and _points(row, proved.ratio)
+    ]
+    if len({row.subject for row in pointing}) != 1:
+        return ""
+    row = min(pointing, key=lambda row: row.p or 0.0)
+    size = percent_change(row.ratio or 1.0)
+    return f", most likely of {row.subject}, whose {row.statistic} moved by {size}"
+
+
+_POINTS: Final = 0.05
+
+
+def _points(row: Row, work: float) -> bool:
+    if row.unit is not Unit.SECONDS or row.p is None or row.p > _POINTS or row.ratio is None:
+        return False
+    return (row.ratio > 1) == (work > 1)
 
 
 def _same(comparison: Comparison) -> str:

@@ -20,6 +20,7 @@ help:
 	@echo "make flags    docs/command-lines.md from what Locust and k6 print for --help"
 	@echo "make pictures  draw the answers in the docs anew, from real runs: a quarter of an hour, wants a quiet machine"
 	@echo "make canary  the Locust contract against the oldest, the newest and the next Locust"
+	@echo "make lowest  the pure tests with the oldest version of each dependency that is allowed"
 	@echo "make accuracy  how often the analyses are right, on many replicates; takes long"
 	@echo "make attack  kill, damage and search for planted secrets, hundreds of times; takes an hour"
 	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
@@ -83,6 +84,15 @@ canary-%:
 	.venv-canary/$*/bin/pip list --disable-pip-version-check 2>/dev/null | grep -i '^locust '
 	.venv-canary/$*/bin/pytest -p no:locust -q tests/engines/locust tests/contracts/test_engine_contract.py
 
+# The oldest version of each direct dependency that pyproject.toml allows. Linters bring bounds of their own, so
+# their tests are left out, as is the plug-in of old Locusts that patches the tests' own process.
+.PHONY: lowest
+lowest:
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet --disable-pip-version-check uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[test]'
+	.venv-lowest/bin/pytest -p no:locust -n auto --dist loadfile -m "not real" --ignore tests/scaffold/test_pipelines.py
+
 accuracy: $(VENV)/installed
 	$(BIN)/python -m tests.accuracy
 
@@ -115,4 +125,4 @@ services: $(VENV)/installed
 	$(BIN)/python -m benchmarks.services
 
 clean:
-	rm -rf $(VENV) .venv-canary .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-canary .venv-lowest .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -119,7 +119,7 @@ def assert_shell(script: str, shell: str) -> None:
     assert done.returncode == 0, f"{done.stderr}\n{script}"
 
 
-@pytest.mark.parametrize("name", ["ci.yml", "performance.yml"])
+@pytest.mark.parametrize("name", ["canary.yml", "ci.yml", "performance.yml"])
 def test_the_repositorys_own_workflows_lint(name: str) -> None:
     """The same linters."""
     lint_workflow(ROOT / ".github/workflows" / name)

@@ -142,6 +142,8 @@ class Readings(Sequence[Reading]):
     def of_source(self, sources: Collection[str], *, others: bool = False) -> Readings:
         """Those that these sources measured; `others`: that others did."""
         chosen = [n for n, key in enumerate(self.keys) if (key[0] in sources) is not others]
+        if len(chosen) == len(self.keys):
+            return self
         return self.take(np.flatnonzero(np.isin(self.series, chosen)))
 
     def of_series(self, source: str, *names: str) -> Readings:

@@ -6,12 +6,22 @@ measured is None, never 0. Offsets are seconds since the start of the time axis,
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 Values = tuple[float | None, ...]
 """One for each step of the time axis."""
+_HEADLINES: Final = re.compile(
+    r"([\w:-]+\.)?(cpu|memory|queued|rss)|memory\.used|connections\.used|disk\.busy"
+    r"|pressure\.(cpu|io|memory)|locks\.waiting|sessions\.active|throttled.*|schedule_lag_p99"
+)
+
+
+def is_headline(series: str) -> bool:
+    """Whether it is of what saturates first, by the monitors' own names (docs/monitors.md)."""
+    return _HEADLINES.fullmatch(series) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from loadproof.analysis.growth_charts import Drawn, growth_courses
 from loadproof.analysis.verdict.resources import Watched
-from loadproof.charts import ResourceCourse, TimeAxis
+from loadproof.charts import ResourceCourse, TimeAxis, is_headline
 from loadproof.model import Subject, Unit
 
 if TYPE_CHECKING:
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from loadproof.runfile.readings import Readings
 
 MOST_SERIES: Final = 72
-_HEADLINES: Final = re.compile(
-    r"([\w:-]+\.)?(cpu|memory|queued|rss)|memory\.used|connections\.used|disk\.busy"
-    r"|pressure\.(cpu|io|memory)|locks\.waiting|sessions\.active|throttled.*|schedule_lag_p99"
-)
-"""What saturates first, by the monitors' own names (docs/monitors.md)."""
 _OWN: Final = re.compile(r"sample\..*|cpu\.\d+\..+")
 """What monitors say of themselves, and the parts of one core."""
 _OF_THE_LOAD: Final = frozenset({"users", "planned", "started", "late", "dropped", "pace"})
@@ -53,7 +48,7 @@ def resource_courses(run: Run, axis: TimeAxis, window: Window) -> tuple[tuple[Re
         limit = float(limits[-1]) if limits.size else None
         if name not in required and limit is None and readings.low.min() == readings.high.max():
             continue
-        headline = name in required | accused or bool(_HEADLINES.fullmatch(first.series))
+        headline = name in required | accused or is_headline(first.series)
         order = (name not in accused, name not in required, not headline, limit is None)
         found.append((order, name, headline, limit, readings))
     found.sort(key=lambda row: row[:2])

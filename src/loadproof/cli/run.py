@@ -14,11 +14,9 @@ from loadproof.cli.output import Outputs, finish, say_unwritten, waiting, with_o
 from loadproof.cli.scenario import with_request
 from loadproof.cli.streams import live_console
 from loadproof.live.live import QuietView, View, run_view
-from loadproof.model import Slice
 from loadproof.pipeline.planning import shown
 from loadproof.pipeline.running import run
 from loadproof.plan import RunRequest
-from loadproof.plan.expressions import stated_by_thresholds
 
 if TYPE_CHECKING:
     from loadproof.errors import ConfigError
@@ -66,6 +64,10 @@ class Screen:
             return QuietView()
         return run_view(live_console(), lambda progress: requirement_states(plan, progress))
 
+    def live(self, url: str) -> None:
+        """On standard error, also when all else is quiet: nobody could guess it."""
+        typer.echo(f"live page  {url}", err=True)
+
     def waiting(self, what: str) -> AbstractContextManager[None]:
         """In a terminal."""
         return nullcontext() if self.quiet else waiting(what)
@@ -73,25 +75,15 @@ class Screen:
 
 def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement, Verdict, str]]:
     """Each requirement as it would be judged now, over everything so far."""
-    from loadproof.analysis.verdict.requirements import format_value, judge_requirement
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import FailureKind, Verdict
+    from loadproof.analysis.verdict.requirements import format_value
+    from loadproof.analysis.verdict.so_far import findings_so_far
+    from loadproof.model import Verdict
 
-    first, last = progress.first_second, max(progress.throughput, default=0)
-    # One step of all the finished seconds: a set of them would grow with the run.
-    begun = frozenset() if first is None else frozenset({first})
-    window = Window(begun, "so far", step_s=1 if first is None else max(1, last - first))
-    parts = [
-        Slice(0, endpoint, numbers.requests, {FailureKind.STATUS: numbers.failed}, 0, numbers.response)
-        for endpoint, numbers in progress.endpoints.items()
-    ]
     states = []
-    for requirement in (*plan.requirements, *stated_by_thresholds(plan)):
-        if requirement.window.startswith(("stage", "any")):
-            # The worst of many windows: what is so far in all of them says nothing of it.
+    for requirement, finding in findings_so_far(plan, progress):
+        if finding is None:
             states.append((requirement, Verdict.INCONCLUSIVE, ""))
             continue
-        finding = judge_requirement(requirement, parts, window)
         value = finding.value
         shown = "" if value is None else format_value(value, requirement.unit)
         states.append((requirement, finding.verdict, shown))

@@ -52,7 +52,8 @@ _GROUPS: Final = {
                            "accept", "fail"),
     "Other machines": ("expect_workers", "bind"),
     "What may be loaded": ("environment", "allow_production"),
-    "Files and figures": ("run_file", "metrics_port", "otlp", "csv", "summary_export"),
+    "Files and figures": ("run_file", "live", "live_at", "open_live", "metrics_port", "otlp", "csv",
+                          "summary_export"),
 }  # fmt: skip
 """Titles of `--help`, and the fields of a request below each."""
 _GROUP_OF: Final = {field: title for title, fields in _GROUPS.items() for field in fields}

@@ -8,18 +8,28 @@ from loadproof.live.exposition import Figures, MetricsServer
 from loadproof.live.otlp import OtlpPusher
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadproof.live.page import LivePage
+    from loadproof.live.serving import LiveServer
     from loadproof.run.progress import Progress
 
 
 class LiveOutputs:
-    """`--metrics-port` and `--otlp`; without either it does nothing."""
+    """`--metrics-port`, `--otlp` and the page of `--live` with its server; without one it does nothing."""
 
-    def __init__(self, metrics_port: int | None = None, otlp: str | None = None) -> None:
+    def __init__(
+        self,
+        metrics_port: int | None = None,
+        otlp: str | None = None,
+        page: tuple[LivePage, LiveServer] | None = None,
+    ) -> None:
         self.figures = Figures()
         self.url = ""
         self._port = metrics_port
         self._server: MetricsServer | None = None
         self._pusher = OtlpPusher(self.figures, otlp) if otlp is not None else None
+        self._page = page
 
     def open(self) -> None:
         """Raises ConfigError when the port is taken."""
@@ -29,15 +39,29 @@ class LiveOutputs:
         if self._pusher is not None:
             self._pusher.start()
 
+    def stops_by(self, stop: Callable[[], None]) -> None:
+        """What the page's button does, from any thread."""
+        if self._page is not None:
+            self._page[1].stop = stop
+
     def update(self, progress: Progress, now_s: float) -> list[str]:
         """Once a second, in the conductor's thread; returns what went wrong since the last time."""
+        if self._page is not None:
+            page, server = self._page
+            news = page.update(progress, now_s, watched=server.viewers > 0)
+            if news is not None:
+                server.send("news", news)
         if self._server is None and self._pusher is None:
             return []
         self.figures.update(progress, now_s)
         return self._pusher.problems() if self._pusher is not None else []
 
     def close(self) -> None:
-        """Stop serving; send the last figures."""
+        """Stop serving; send the last figures. The page stays, for the report."""
+        if self._page is not None:
+            page, server = self._page
+            server.stop = lambda: None
+            server.send("news", page.judging())
         if self._server is not None:
             self._server.__exit__(None, None, None)
         if self._pusher is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import os
 import signal
@@ -157,6 +158,10 @@ def _signals_kept() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+def _stop_soon(loop: asyncio.AbstractEventLoop, conductor: Conductor) -> None:
+    loop.call_soon_threadsafe(conductor.stop)
+
+
 async def _conduct(conductor: Conductor, view: View, live: LiveOutputs, early: EarlyStop | None) -> Outcome:
     if threading.current_thread() is threading.main_thread():
         loop = asyncio.get_running_loop()
@@ -164,6 +169,7 @@ async def _conduct(conductor: Conductor, view: View, live: LiveOutputs, early: E
             loop.add_signal_handler(number, conductor.stop)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has set it
             loop.add_signal_handler(signal.SIGHUP, conductor.hang_up)
+    live.stops_by(functools.partial(_stop_soon, asyncio.get_running_loop(), conductor))
     if live.url:
         conductor.event(Event(conductor.now(), EventKind.WATCHING, f"live figures at {live.url}"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import webbrowser
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,9 @@ class Show(Protocol):
     def unwritten(self, error: ConfigError, /) -> None:
         """A file that was asked for could not be written after the load."""
 
+    def live(self, url: str, /) -> None:
+        """There is a page of the load."""
+
     def waiting(self, what: str, /) -> AbstractContextManager[object]:
         """Shows what is waited for, as long as it lasts."""
 
@@ -63,6 +67,9 @@ class NoShow:
         """Nobody would be told else; the run file has the verdict."""
         raise error
 
+    def live(self, url: str) -> None:
+        """Not told."""
+
     def waiting(self, what: str) -> AbstractContextManager[object]:
         """Not told."""
         return nullcontext(what)
@@ -81,11 +88,12 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     # Imported by now, while the engine looked at the scenario.
     from loadproof.live.outputs import LiveOutputs
     from loadproof.pipeline.driving import drive
+    from loadproof.pipeline.live_page import become_report, live_page, page_address
     from loadproof.pipeline.outputs import check_places, places, with_own_files, write_own_files, write_report
     from loadproof.run.calibration import rate_warning
 
     show.planned(plan)
-    live = LiveOutputs(request.metrics_port, request.otlp)
+    address = page_address(request)
     further = None
     if request.baseline is not None:
         # A baseline that is not there is told before the load, not after it.
@@ -99,17 +107,26 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     check_places(places(request))
     check_targets(plan)
     plan = with_own_files(plan, request)
-    report = drive(
-        plan,
-        engine,
-        None if request.run_file is None else Path(request.run_file),
-        make_view=lambda: show.view(plan),
-        live=live,
-        further=further,
-        draw=draw or request.html is not None,
-        waiting=show.waiting,
-        must_decide=verdict_is_required(request.require_verdict),
-    )
+    with live_page(plan, address) as served:
+        if served is not None:
+            show.live(served[1].url)
+            if request.open_live and not webbrowser.open(served[1].url):
+                show.warning("there is no browser here that could open the live page")
+        report = drive(
+            plan,
+            engine,
+            None if request.run_file is None else Path(request.run_file),
+            make_view=lambda: show.view(plan),
+            live=LiveOutputs(request.metrics_port, request.otlp, served),
+            further=further,
+            observers=() if served is None else (served[0],),
+            draw=draw or request.html is not None or served is not None,
+            waiting=show.waiting,
+            must_decide=verdict_is_required(request.require_verdict),
+        )
+        if served is not None:
+            with show.waiting("giving the report to the live page"):
+                become_report(served[1], report)
     try:
         write_own_files(plan, request, Path(report.run_file))
     except ConfigError as error:

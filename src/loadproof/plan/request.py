@@ -192,6 +192,16 @@ class RunRequest(PlanRequest, ComparisonRequest):
     metrics_port: int | None = flag(
         None, "--metrics-port", reads=int, says="Serve live figures for Prometheus on this port."
     )
+    live: bool = flag(
+        False,
+        "--live",
+        reads=bool,
+        says="Serve a page of the run, which is its report at the end.",
+    )
+    live_at: str | None = flag(
+        None, "--live-at", says="[HOST:]PORT of that page; by default a free port of 127.0.0.1."
+    )
+    open_live: bool = flag(False, "--open", reads=bool, says="Open that page in the browser.")
     otlp: str | None = flag(None, "--otlp", says="Send live figures to this OpenTelemetry (OTLP/HTTP) URL.")
     csv: str | None = flag(None, "--csv", says="Write PREFIX_stats.csv and the others that Locust writes.")
     summary_export: str | Path | None = flag(

@@ -171,8 +171,11 @@ class Conductor:
 
     def log(self, line: str) -> None:
         line = lines(self._redact(line.rstrip("\r\n"))).replace("\n", "\\n")
-        self._batch.events.append(Event(self.now(), EventKind.ENGINE_LOG, line))
+        event = Event(self.now(), EventKind.ENGINE_LOG, line)
+        self._batch.events.append(event)
         self.progress.log.append(line)
+        for observer in self._observers:
+            observer.event(event)
 
     def now(self) -> float:
         return self._clock.now()

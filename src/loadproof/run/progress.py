@@ -80,7 +80,8 @@ class Progress:
         """What is not watched: "no database"."""
         self.service = ""
         """What the service is made of: "nginx (3) → php-fpm (5)"."""
-        self._recent: dict[int, EndpointProgress] = {}
+        self.recent: dict[int, EndpointProgress] = {}
+        """All requests of each of the last seconds, the running one included."""
         self.throughput: dict[int, int] = {}
         """Requests by second, for the last minutes: what is shown costs as little after days as at first."""
         self.first_second: int | None = None
@@ -91,9 +92,9 @@ class Progress:
         if part.endpoint.beside:
             return
         self.total.add(part)
-        self._recent.setdefault(part.second, EndpointProgress()).add(part)
-        if len(self._recent) > _RECENT_KEPT:
-            del self._recent[min(self._recent)]
+        self.recent.setdefault(part.second, EndpointProgress()).add(part)
+        if len(self.recent) > _RECENT_KEPT:
+            del self.recent[min(self.recent)]
         count = self.throughput.get(part.second, 0) + part.requests
         self.throughput[part.second] = count
         self.most_in_a_second = max(self.most_in_a_second, count)
@@ -152,11 +153,11 @@ class Progress:
 
     def last_seconds(self, most: int) -> list[EndpointProgress]:
         """All requests of each of the last finished seconds, in order; a second without one is empty."""
-        if len(self._recent) < 2:
+        if len(self.recent) < 2:
             return []
-        last = max(self._recent)
-        first = max(min(self._recent), last - most)
-        return [self._recent.get(second, EndpointProgress()) for second in range(first, last)]
+        last = max(self.recent)
+        first = max(min(self.recent), last - most)
+        return [self.recent.get(second, EndpointProgress()) for second in range(first, last)]
 
     def throughput_now(self) -> float | None:
         """Requests per second over the last finished seconds; None before the first one is over."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,8 +46,13 @@ def write_html(report: Report, stream: TextIO) -> None:
     write_page("report.html.j2", said, page_data(report), stream)
 
 
-def write_page(template: str, said: Mapping[str, Any], data: Mapping[str, Any], stream: TextIO) -> None:
-    """Write a page of that template: what is `said` in words, and what its script draws."""
+def write_page(
+    template: str, said: Mapping[str, Any], data: Mapping[str, Any], stream: TextIO, *, live: bool = False
+) -> None:
+    """Write a page of that template: what is `said` in words, and what its script draws.
+
+    `live`: with what follows a run that goes on.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -57,17 +63,20 @@ def write_page(template: str, said: Mapping[str, Any], data: Mapping[str, Any], 
         lstrip_blocks=True,
     )
     folder = files("loadproof.reports.html")
+    scripts = (*_SCRIPTS, *(("live.js",) if live else ()))
+    styles = ("style.css", *(("live.css",) if live else ()))
     draws = data["course"] is not None or bool(data["pictures"])
     for part in environment.get_template(template).stream(
         **said,
-        style=(folder / "style.css").read_text(encoding="utf-8"),
-        script="\n".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+        style="\n".join((folder / name).read_text(encoding="utf-8") for name in styles),
+        script="\n".join((folder / name).read_text(encoding="utf-8") for name in scripts),
         data=script_json(data) if draws else "null",
         plotly=_plotly() if draws else "",
     ):
         stream.write(part)
 
 
+@cache
 def _plotly() -> str:
     """Plotly's own script, deflated, as text."""
     spec = find_spec("plotly")

@@ -55,7 +55,7 @@ def chart_data(report: Report) -> dict[str, Any]:
             for d in charts.distributions
         ],
         "heat": _heat(charts),
-        "limits": [limit for finding in report.findings if (limit := _limit(finding)) is not None],
+        "limits": [limit for finding in report.findings if (limit := limit_of(finding)) is not None],
     }  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def _required(name: str, course: ResourceCourse, findings: Iterable[Finding]) ->
     return found
 
 
-def _limit(finding: Finding) -> dict[str, Any] | None:
+def limit_of(finding: Finding) -> dict[str, Any] | None:
     """The limit of a requirement on requests, for the chart of its unit."""
     measure = finding.measure
     if measure is None or measure.series or measure.limit is None:

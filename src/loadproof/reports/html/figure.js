@@ -82,13 +82,14 @@ class TimeFigure {
   get width() { return Math.max(40, this.plot.clientWidth - MARGIN.l - MARGIN.r); }
 
   draw() {
-    const { series, unit, limits = [], log = false } = this.content();
+    const { series, unit, limits = [], log: wanted = false } = this.content();
     const [from, to] = this.course.range;
     const times = this.course.times;
     const seen = (values) => values.filter((v, n) => v !== null && times[n] >= from - this.course.step && times[n] <= to);
     const measured = series.flatMap((s) => seen(s.values));
-    const near = limits.filter((limit) => log || !measured.length || limit.value <= 4 * Math.max(...measured));
-    const all = [...measured, ...near.map((limit) => limit.value)].filter((v) => !log || v > 0);
+    const near = limits.filter((limit) => wanted || !measured.length || limit.value <= 4 * Math.max(...measured));
+    const all = [...measured, ...near.map((limit) => limit.value)].filter((v) => !wanted || v > 0);
+    const log = wanted && all.length > 0;  // Of nothing there is no logarithm.
     const high = all.length ? Math.max(...all) * (log ? 1.3 : 1.08) : 1;
     const low = log && all.length ? Math.min(...all) / 1.3 : 0;
     const top = high > low ? high : low + 1;

@@ -169,18 +169,24 @@ def _meta(report: Report) -> list[tuple[str, str]]:
 def _requirement(finding: Finding) -> RequirementLine:
     measure = finding.measure
     assert measure is not None  # noqa: S101  # only requirements come here
-    operator = str(measure.operator or "")
-    meter = None
-    if measure.value is not None and measure.limit and measure.limit > 0 and operator[:1] in {"<", ">"}:
-        meter = min(max(measure.value / measure.limit, 0.0), _GREATEST_METER)
     return RequirementLine(
         verdict=str(finding.verdict).lower(),
         mark=MARKS[finding.verdict],
         row=requirement_row(finding),
         sentence=finding.sentence,
-        meter=meter,
-        lower_is_better=operator.startswith("<"),
+        meter=meter_of(finding),
+        lower_is_better=str(measure.operator or "").startswith("<"),
     )
+
+
+def meter_of(finding: Finding) -> float | None:
+    """A requirement's value as a share of its limit, 0 to 2; None where there is no such share."""
+    measure = finding.measure
+    if measure is None or measure.value is None or not measure.limit or measure.limit < 0:
+        return None
+    if str(measure.operator or "")[:1] not in {"<", ">"}:
+        return None
+    return min(max(measure.value / measure.limit, 0.0), _GREATEST_METER)
 
 
 def _finding(finding: Finding) -> FindingBlock:

@@ -194,4 +194,5 @@ async function start() {
   document.documentElement.dataset.charts = "drawn";
 }
 
-start();
+// The page of a run that goes on begins by itself (live.js).
+if (!$("live")) start();

@@ -1,0 +1,54 @@
+"""The page of a run that goes on: laid out before the load, told by events what happens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from loadproof.reports.evidence import requirement_row
+from loadproof.reports.html.data import limit_of
+from loadproof.reports.html.page import MARKS, meter_of
+from loadproof.version import __version__
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from loadproof.model import Finding, Plan, Requirement
+
+
+def write_live_page(plan: Plan, stream: TextIO) -> None:
+    """Write the page of this run; it needs the server that it comes from, and nothing else."""
+    from loadproof.reports.html import write_page
+
+    said = {"plan": plan, "title": f"{plan.name} · live", "version": __version__}
+    write_page("live.html.j2", said, {"pictures": [], "course": live_data(plan)}, stream, live=True)
+
+
+def live_data(plan: Plan) -> dict[str, Any]:
+    """What does not change while the load goes on."""
+    profile = plan.played_profile
+    return {
+        "name": plan.name,
+        "length": profile.duration_s or None,
+        "open": profile.open_model,
+        "start": profile.start,
+        "stages": [[stage.duration_s, stage.target] for stage in profile.stages],
+    }
+
+
+def requirement_line(requirement: Requirement, finding: Finding | None) -> dict[str, Any]:
+    """A row of the page: what is required, and what is measured so far."""
+    if finding is None:
+        endpoint = f" of {requirement.endpoint}" if requirement.endpoint else ""
+        subject = f"{requirement.text}{endpoint}"
+        open_row = {"verdict": "inconclusive", "mark": "·", "subject": subject, "required": ""}
+        return {**open_row, "measured": "at the end", "meter": None, "limit": None}
+    row = requirement_row(finding)
+    return {
+        "verdict": str(finding.verdict).lower(),
+        "mark": MARKS[finding.verdict],
+        "subject": row.subject,
+        "required": row.required,
+        "measured": row.measured,
+        "meter": meter_of(finding),
+        "limit": limit_of(finding),
+    }

@@ -1,0 +1,146 @@
+"""`--live` in a real browser: from the first second to the report, by hand, and when the run is killed."""
+
+from __future__ import annotations
+
+import re
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from playwright.sync_api import expect
+
+from loadproof.model import Outcome
+from loadproof.runfile.reader import read_run
+from tests.demo.concurrency import wait_until
+from tests.demo.processes import all_gone
+from tests.reports.pages import chromium
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from tests.cli.conftest import Shell
+
+_LONG_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+class Viewer:
+    """A window on the live page, and what it did that it should not."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self.page: Page = browser.new_page(viewport={"width": 1280, "height": 900})
+        self.complaints: list[str] = []
+        self.page.set_default_timeout(_LONG_MS)
+        self.page.on("console", lambda message: self.complaints.append(f"console: {message.text}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        self.page.on("request", lambda request: self._requested(request.url, urlsplit(url).netloc))
+        self.page.goto(url)
+
+    def _requested(self, url: str, ours: str) -> None:
+        if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc != ours:
+            self.complaints.append(f"request: {url}")
+
+    def seconds(self) -> int:
+        """How many seconds of the load it shows."""
+        shown: int = self.page.evaluate(
+            "document.querySelector('[data-chart=throughput] .plot').data[0].x.length"
+        )
+        return shown
+
+    def shows(self, selector: str, text: str) -> None:
+        expect(self.page.locator(selector)).to_contain_text(text, timeout=_LONG_MS, ignore_case=True)
+
+    def waits_for_seconds(self, least: int) -> None:
+        # Polled from here: the page's own policy forbids what Playwright would poll with.
+        count = "following.course.times[0] === 0 ? following.course.times.length : 0"
+        wait_until(lambda: bool(self.page.evaluate(count) >= least), 60)
+
+
+@contextmanager
+def served(shell: Shell, *args: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A run with a live page, and the page's address; nothing of it is left after."""
+    command = ("run", "locustfile.py", "--target", shell.stub.url, "-u", "2", "-r", "10")
+    process = shell.start(*command, "--live", "--run-file", "run.db", *args)
+    try:
+        assert process.stderr is not None
+        said = iter(process.stderr.readline, "")
+        url = next(found[1] for line in said if (found := re.match(r"live page  (http://127\S+)", line)))
+        yield process, url
+    finally:
+        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.kill()
+        process.communicate(timeout=20)
+        wait_until(lambda: all_gone(children), 10)
+
+
+def test_a_run_is_seen_from_its_first_second_to_its_report(shell: Shell, browser: Browser) -> None:
+    """By two viewers, one of whom came late and one of whom was cut off; no request leaves the machine."""
+    with served(shell, "-t", "12s", "--requirements", "pass.yaml") as (process, url):
+        first = Viewer(browser, url)
+        first.shows("#phase", "live")
+        first.waits_for_seconds(3)
+        assert first.seconds() >= 2
+        first.shows("#requirements", "p95")
+        first.shows("#endpoint-table", "GET /loans")
+        first.shows("#resources", "host.cpu")
+        late = Viewer(browser, url)
+        late.waits_for_seconds(3)
+        first.page.evaluate("following.source.close(); following.source.onerror()")
+        first.shows("#phase", "no connection")
+        first.shows("#said", "last seen at")
+        first.shows("#phase", "live")
+        expect(first.page.locator("#said")).to_be_hidden()
+        whole = "JSON.stringify(following.course.times.slice(0, 5))"
+        assert first.page.evaluate(whole) == late.page.evaluate(whole) == "[0,1,2,3,4]"
+        for viewer in (first, late):
+            viewer.shows(".verdict .badge", "PASS")
+            viewer.page.wait_for_selector("html[data-charts=drawn] #plan")
+            assert viewer.page.url == url
+            assert viewer.complaints == []
+            viewer.page.close()
+        assert process.wait(30) == 0
+
+
+def test_the_button_stops_as_ctrl_c_does(shell: Shell, browser: Browser) -> None:
+    """Once it was sure; the page is then the report of an interrupted run."""
+    with served(shell, "-t", "600s") as (process, url):
+        viewer = Viewer(browser, url)
+        viewer.shows("#phase", "live")
+        viewer.waits_for_seconds(2)
+        viewer.page.click("#stop")
+        viewer.shows("#stop", "Really stop?")
+        viewer.page.click("#stop")
+        viewer.shows(".verdict .flags", "interrupted")
+        viewer.page.wait_for_selector("#plan")
+        assert viewer.complaints == []
+        viewer.page.close()
+        assert process.wait(30) == 130
+    assert read_run(shell.folder / "run.db").outcome is Outcome.INTERRUPTED
+
+
+def test_a_dead_conductor_is_told_on_the_page(shell: Shell, browser: Browser) -> None:
+    """With when it was last seen; what was shown stays."""
+    with served(shell, "-t", "600s") as (process, url):
+        viewer = Viewer(browser, url)
+        viewer.shows("#phase", "live")
+        viewer.waits_for_seconds(2)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGKILL)
+        viewer.shows("#phase", "no connection")
+        viewer.shows("#said", "the run's process is gone or hangs; last seen at")
+        expect(viewer.page.locator("#stop")).to_be_hidden()
+        viewer.shows("#endpoint-table", "GET /loans")
+        assert [c for c in viewer.complaints if "ERR_" not in c and "Failed to load" not in c] == []
+        viewer.page.close()
+        wait_until(lambda: all_gone(children), 20)

@@ -128,6 +128,11 @@ VERBS: Final[dict[str, Verb]] = {
         "loadproof demo --seconds 20 --fault delay=250ms",
         function="app",
     ),
+    "k6": Verb(
+        "What k6 scripts need beside themselves: imports of URLs, kept in a folder.", _BEGIN,
+        "loadproof k6 vendor script.js",
+        function="app",
+    ),
     "config": Verb(
         "What may stand in loadproof.yaml.", _BEGIN, "loadproof config schema", function="app"
     ),

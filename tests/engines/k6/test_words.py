@@ -256,7 +256,10 @@ def test_errors_are_one_line(line: str, code: int, message: str, where: str) -> 
 @pytest.mark.parametrize(
     ("said", "hint"),
     [
-        ('The moduleSpecifier \\"https://t/i.js\\" couldn\'t be retrieved', "it cannot be fetched from here"),
+        (
+            'The moduleSpecifier \\"https://t/i.js\\" couldn\'t be retrieved',
+            "it cannot be reached from here; keep what it imports beside it: loadproof k6 vendor s.js",
+        ),
         ('The moduleSpecifier \\"./i.js\\" couldn\'t be found', "relative to the file"),
         ("unknown module: k6/websockets", "here it is k6/experimental/websockets"),
         ("unknown module: k6/later", "a newer one does"),

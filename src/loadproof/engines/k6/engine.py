@@ -32,10 +32,11 @@ from loadproof.engines.k6.options import K6Options, Options, profile_of, thresho
 from loadproof.engines.k6.pipe import SamplePipe
 from loadproof.engines.k6.reader import Reader
 from loadproof.engines.k6.report import Reporting
+from loadproof.engines.k6.vendored import Vendored, vendored
 from loadproof.engines.k6.words import CUT_SHORT, JUDGEABLE, meaning
 from loadproof.engines.one_by_one import TrialsOneByOne
 from loadproof.engines.process import Process
-from loadproof.errors import EngineError, Problem
+from loadproof.errors import ConfigError, EngineError, Problem
 from loadproof.model import Event, EventKind, Inspection, Outcome, Profile, ProfileKind
 
 if TYPE_CHECKING:
@@ -78,22 +79,12 @@ class K6Engine:
         problems = argument_problems(plan, user)
         if problems:
             return Inspection(tuple(problems))
-        options, _, problem = _resolve(binary, plan, user, None)
-        if problem is not None:
-            return Inspection((problem,))
-        targets, problem = aim(binary, plan, user, options, source)
-        if problem is not None:
-            problems.append(problem)
-        own = _own_profile(binary, plan, user, options) if plan.profile.kind is ProfileKind.SCENARIO else None
-        load = own or plan.played_profile
-        most = plan.options.max_users if own is None else max_users(options)
-        few = too_few_for_arrivals(plan, load, most)
-        advice = (
-            *k6_advice(source, options, plan.scenario, open_model=load.open_model),
-            *([few] if few else []),
-        )
-        gates = tuple((rule.metric, rule.expression) for rule in thresholds(options))
-        return Inspection(tuple(problems), tuple(targets), own, K6Options(gates), advice)
+        with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
+            try:
+                given = vendored(plan.scenario, Path(name))
+            except ConfigError as error:
+                return Inspection(tuple(error.problems))
+            return _inspect(binary, plan, given, user, source)
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
         """Drive the load. Raises EngineError when no load could begin."""
@@ -103,15 +94,17 @@ class K6Engine:
         with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
             folder = Path(name)
             user = sort_arguments(plan.engine_args)
-            options, script, problem = await asyncio.to_thread(_resolve, binary, plan, user, folder)
+            given = vendored(plan.scenario, folder)
+            copy = replace(plan, scenario=given.script)
+            options, script, problem = await asyncio.to_thread(_resolve, binary, copy, user, folder)
             if problem is not None:
-                raise EngineError(problem)
+                raise EngineError(given.problem(problem))
             if self._stops:
                 return Outcome.INTERRUPTED
             rules = thresholds(options)
             slow_s = plan.options.slow_s
             reader = Reader(((rule.base, rule.tags) for rule in rules), options, slow_s)
-            log = Log(sink.log)
+            log = Log(sink.log, given.told)
             reporting = Reporting(plan, sink, reader, log, options)
             argv = run_arguments(
                 binary.path, plan, user, options, samples=folder / "samples", summary=folder / "summary.json",
@@ -187,6 +180,26 @@ class K6Engine:
         return Outcome.ENGINE_FAILED
 
 
+def _inspect(binary: Binary, plan: Plan, given: Vendored, user: UserArguments, source: str) -> Inspection:
+    """What k6 says of the script that it is given, told of the user's own."""
+    copy = replace(plan, scenario=given.script)
+    options, _, problem = _resolve(binary, copy, user, None)
+    if problem is not None:
+        return Inspection((given.problem(problem),))
+    targets, problem = aim(binary, copy, user, options, source)
+    own = _own_profile(binary, copy, user, options) if plan.profile.kind is ProfileKind.SCENARIO else None
+    load = own or plan.played_profile
+    most = plan.options.max_users if own is None else max_users(options)
+    few = too_few_for_arrivals(plan, load, most)
+    advice = (
+        *k6_advice(source, options, plan.scenario, open_model=load.open_model),
+        *([few] if few else []),
+    )
+    gates = tuple((rule.metric, rule.expression) for rule in thresholds(options))
+    problems = () if problem is None else (given.problem(problem),)
+    return Inspection(problems, tuple(targets), own, K6Options(gates), advice)
+
+
 def scenario_profile(script: Path, env: Mapping[str, str]) -> Profile | None:
     """The load over time of a script with one simple scenario; None for any other, or one that does not load.
 
@@ -195,7 +208,12 @@ def scenario_profile(script: Path, env: Mapping[str, str]) -> Profile | None:
     binary = find_k6()
     if isinstance(binary, Problem):
         return None
-    options, problem = inspect_script(binary.path, script, env, ())
+    with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
+        try:
+            given = vendored(script, Path(name)).script
+        except (ConfigError, OSError):
+            return None  # the run itself says what is wrong
+        options, problem = inspect_script(binary.path, given, env, ())
     return None if problem is not None else profile_of(options)
 
 

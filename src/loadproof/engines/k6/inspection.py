@@ -75,7 +75,7 @@ def problem_in(lines: Sequence[str], code: int, script: Path) -> Problem:
     first = words.NOISE.sub("", first)
     first = words.PLACE.sub("", first).lstrip(": ").split(" Make sure that you've specified")[0]
     # k6 says no more than which it is; what it may have been meant for is looked up among our own options.
-    hint = "" if message.startswith(words.UNKNOWN_FLAG) else _hint(message, code)
+    hint = "" if message.startswith(words.UNKNOWN_FLAG) else _hint(message, code, script)
     return Problem(first or meaning(code), where, "" if hint == first else hint)
 
 
@@ -95,9 +95,9 @@ def _error_text(line: str) -> str:
     return str(entry.get("msg", ""))
 
 
-def _hint(message: str, code: int) -> str:
+def _hint(message: str, code: int, script: Path) -> str:
     if words.FETCHED.search(message):
-        return "it cannot be fetched from here: download it, and import it from beside the script"
+        return f"it cannot be reached from here; keep what it imports beside it: loadproof k6 vendor {script}"
     if "moduleSpecifier" in message and "k6/x/" not in message:
         return "the path is relative to the file that imports it"
     unknown = words.UNKNOWN_MODULE.search(message)

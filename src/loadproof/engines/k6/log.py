@@ -40,7 +40,8 @@ class Raised:
 class Log:
     """Passes on each new text once, counts the repeated ones, and remembers the errors."""
 
-    def __init__(self, pass_on: Callable[[str], None]) -> None:
+    def __init__(self, pass_on: Callable[[str], None], told: Callable[[str], str] = str) -> None:
+        """`told` puts the user's paths into a line, where k6 was given a copy of the script."""
         self.errors: list[str] = []
         """Messages of error lines, the last ones."""
         self.raw: list[str] = []
@@ -55,11 +56,13 @@ class Log:
         """The reason that the script first gave exec.test.fail()."""
         self._raised: dict[tuple[str, str], Raised] = {}
         self._pass_on = pass_on
+        self._told = told
         self._seen: Counter[str] = Counter()
         self._kept = Counter[str]()
 
     def line(self, line: str) -> None:
         """Take one line of k6's standard output or error."""
+        line = self._told(line)
         if line.startswith("{"):
             try:
                 entry = orjson.loads(line)

@@ -50,7 +50,7 @@ _GROUPS: Final = {
     "Verdict": ("requirements", "require_verdict"),
     "Against a baseline": ("baseline", "baseline_must_settle", "gates", "tolerance", "error_tolerance",
                            "accept", "fail"),
-    "Other machines": ("expect_workers", "bind"),
+    "Other machines": ("expect_workers", "bind", "token"),
     "What may be loaded": ("environment", "allow_production"),
     "Files and figures": ("run_file", "live", "live_at", "open_live", "metrics_port", "otlp", "csv",
                           "summary_export"),

@@ -210,3 +210,20 @@ def test_an_event_of_each_error_is_no_notice() -> None:
     progress.notices.clear()
     progress.add_event(Event(START + 1.0, EventKind.ERROR_SAMPLE, "HTTP 500"))
     assert not progress.notices
+
+
+def test_details_of_what_watches_and_of_the_guard_are_no_notices() -> None:
+    """What stands in the way is one: a guard that has limits, a probe that does not run."""
+    progress = a_run(0)
+    told = len(progress.notices)
+    for kind, message, data in (
+        (EventKind.MONITOR_REMARK, "postgres: pg_stat_statements is not installed", {"monitor": "postgres"}),
+        (EventKind.GUARD_HELD, "target guard: the kernel asks", {"by": "seccomp", "limits": []}),
+        (EventKind.GUARD_HELD, "target guard: the sockets are looked at", {"by": "sockets", "limits": ["a"]}),
+        (EventKind.MONITOR_REMARK, "the probe does not run", {}),
+    ):
+        progress.add_event(event(1.0, kind, message, **data))
+    assert list(progress.notices)[told:] == [
+        "target guard: the sockets are looked at",
+        "the probe does not run",
+    ]

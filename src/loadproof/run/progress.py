@@ -128,7 +128,7 @@ class Progress:
                 self._add_parts(str(event.data.get("tree", "")))
             case EventKind.ERROR_SAMPLE | EventKind.ENGINE_LOG | EventKind.ENGINE_THRESHOLD:
                 return
-        if event.kind not in _NO_NOTICE:
+        if event.kind not in _NO_NOTICE and not _is_detail(event):
             self.notices.append(event.message)
 
     def _add_watching(self, event: Event) -> None:
@@ -191,6 +191,15 @@ class Progress:
         if not profile.stages:
             return None
         return max(0.0, profile.duration_s - self.elapsed_s(now_s))
+
+
+def _is_detail(event: Event) -> bool:
+    """What `doctor` says and the report keeps, and nobody waits for before the first number.
+
+    That is what a monitor says of itself while all is well, and that the kernel holds the guard, as usual.
+    """
+    of_a_monitor = event.kind is EventKind.MONITOR_REMARK and bool(event.data)
+    return of_a_monitor or (event.kind is EventKind.GUARD_HELD and not event.data["limits"])
 
 
 def _forget_old(by_second: dict[int, int] | dict[int, float]) -> None:

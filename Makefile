@@ -10,12 +10,14 @@ REAL := $(BIN)/pytest -n 2 --dist loadfile -m real
 ALONE := $(BIN)/pytest -m real --last-failed --last-failed-no-failures none
 
 .DEFAULT_GOAL := help
-.PHONY: help canary demo test check picture pictures flags lint types imports accuracy bench soaks services validity clean
+.PHONY: help canary demo test check docs wheel picture pictures flags lint types imports accuracy bench soaks services validity clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
 	@echo "make test    run the pure tests, on all cores: a few minutes"
 	@echo "make check   what CI runs: lint, types, imports, all tests with real servers and loads, docs"
+	@echo "make docs    the documents as a site in build/site; a link that leads nowhere ends it"
+	@echo "make wheel   build sdist and wheel, install the wheel in an environment of its own, and run it"
 	@echo "make picture  draw docs/architecture.svg from the imports"
 	@echo "make flags    docs/command-lines.md from what Locust and k6 print for --help"
 	@echo "make pictures  draw the answers in the docs anew, from real runs: a quarter of an hour, wants a quiet machine"
@@ -47,9 +49,20 @@ demo: $(VENV)/demo-installed
 test: $(VENV)/installed
 	$(PURE)
 
-check: $(VENV)/installed lint types imports
+check: $(VENV)/installed lint types imports docs
 	$(PURE)
 	$(REAL) || { echo "What failed beside other loads, once more and alone:"; $(ALONE); }
+
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# What people install is looked at from outside of this folder, where no source can stand in for what is missing.
+wheel: $(VENV)/installed
+	rm -rf dist build/wheel
+	$(BIN)/python -m build
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/pip install --quiet --disable-pip-version-check "$$(ls dist/*.whl)[demo]"
+	cd build/wheel && bin/loadproof --version && bin/loadproof doctor && bin/loadproof demo --seconds 10 --rows 2000
 
 picture: $(VENV)/installed
 	$(BIN)/python docs/architecture.py

@@ -18,6 +18,7 @@ from loadproof.analysis.validity.condition import Judged
 from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.validity.guard import REFUSED, guard_facts, guard_note, judge_guard
 from loadproof.analysis.verdict.breach import breach_note
+from loadproof.analysis.verdict.by_route import route_notes
 from loadproof.analysis.verdict.by_window import judge_by_window
 from loadproof.analysis.verdict.consistency import judge_consistency
 from loadproof.analysis.verdict.faster import judge_faster, told_of_trend
@@ -48,6 +49,7 @@ from loadproof.model import (
     Subject,
     Verdict,
 )
+from loadproof.routes import grouped
 from loadproof.runfile.schema import VERDICT_REQUIRED
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_duration
@@ -208,7 +210,7 @@ def _judged(
         case Subject.RECOVERY_TIME | Subject.PEAK_ERROR_RATE:
             return judge_spike_requirement(requirement, run, window)
         case _ if requirement.window in ("", "steady"):
-            if requirement.endpoint is not None and run.beside:
+            if requirement.endpoint is not None and (run.beside or run.routes):
                 judged = within(run.named(requirement.endpoint), window.seconds)
             return judge_under_load(requirement, judged, window, load)
         case _:
@@ -280,12 +282,15 @@ def _summary(name: str, parts: Sequence[Slice], window: Window) -> EndpointSumma
 
 
 def _errors(run: Run) -> list[tuple[str, int]]:
-    counts: Counter[str] = Counter()
+    texts: Counter[tuple[str, str]] = Counter()
     for event in run.events_of(EventKind.ERROR_SAMPLE):
         endpoint = str(event.data.get("endpoint", ""))
-        counts[f"{endpoint}: {event.message}" if endpoint else event.message] += int(
-            event.data.get("count", 1)
-        )
+        texts[run.routes.get(endpoint, endpoint), event.message] += int(event.data.get("count", 1))
+    routes = grouped(texts, texts=True) if run.plan.options.routes else {}
+    counts: Counter[str] = Counter()
+    for (endpoint, text), count in texts.items():
+        said = routes.get((endpoint, text), text)
+        counts[f"{endpoint}: {said}" if endpoint else said] += count
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
@@ -309,6 +314,7 @@ def _notes(run: Run) -> list[str]:
     notes = guard_note(run) + [event.message for event in run.events if event.kind in _NOTED]
     if (step_s := _resolution_s(run)) is not None:
         notes.append(f"the engine measures times in whole steps of {format_duration(step_s)}")
+    notes += route_notes(run)
     if run.plan.rehearsal:
         notes.append(f"rehearsal: the profile was played in {run.plan.time_scale:g} of its time")
     return list(dict.fromkeys(notes))

@@ -30,6 +30,7 @@ def command(
     baseline: o.Baseline = None,
     must_settle: o.MustSettle = False,
     require_verdict: o.RequireVerdict = False,
+    routes: o.Routes = None,
     log: Annotated[
         bool, typer.Option("--log", help="Print what the engine and the scenario printed.")
     ] = False,
@@ -54,6 +55,6 @@ def command(
             typer.echo(event.message)
     report = judge_found(
         found, requirements, baseline, comparing, baseline_must_settle=must_settle, draw=outputs.draws,
-        warm_up=warm_up, require_verdict=require_verdict,
+        warm_up=warm_up, require_verdict=require_verdict, routes=routes,
     )  # fmt: skip
     return finish(report, outputs)

@@ -21,6 +21,12 @@ RequireVerdict = Annotated[
     bool,
     typer.Option("--require-verdict", help="Where nothing is required, end INCONCLUSIVE (4), not DONE (0)."),
 ]
+Routes = Annotated[
+    str | None,
+    typer.Option(
+        "--routes", help="on or off: judge names that differ only by an id as one; else as the run did."
+    ),
+]
 MustSettle = Annotated[
     bool, typer.Option("--baseline-must-settle", help="What that leaves open makes the run INCONCLUSIVE.")
 ]

@@ -11,6 +11,7 @@ import typer
 from loadproof.cli import options as o
 from loadproof.cli.output import Outputs, with_outputs, write_outputs
 from loadproof.errors import ExitCode
+from loadproof.pipeline.judging import with_routes
 from loadproof.pipeline.outputs import write_habits, write_report
 from loadproof.plan.requirements import read_requirements
 from loadproof.runfile import newest_run
@@ -23,6 +24,7 @@ def command(
         Path | None, typer.Argument(metavar="RUN", help="A run file; by default the newest run.")
     ] = None,
     requirements: o.Requirements = None,
+    routes: o.Routes = None,
     csv: Annotated[
         str | None, typer.Option("--csv", help="Write PREFIX_stats.csv and the others that Locust writes.")
     ] = None,
@@ -43,7 +45,7 @@ def command(
         typer.echo(schema.read_text(encoding="utf-8"), nl=False)
         return 0
     run_file = run_file or newest_run()
-    run = read_run(run_file)
+    run = with_routes(read_run(run_file), routes)
     other = read_requirements(requirements) if requirements else None
     asked = bool(outputs.files()) or outputs.github or csv is not None or summary_export is not None
     report = judge(run, other, draw=outputs.draws or not asked)

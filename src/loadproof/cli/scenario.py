@@ -47,7 +47,7 @@ _GROUPS: Final = {
     "The test": ("engine", "target", "env", "session", "name", "config", "slow", "probe"),
     "Load": ("profile", "stages", "users", "spawn_rate", "run_time", "rate", "max_users", "arrivals",
              "time_scale", "warm_up", "stop_on"),
-    "Verdict": ("requirements", "require_verdict"),
+    "Verdict": ("requirements", "require_verdict", "routes"),
     "Against a baseline": ("baseline", "baseline_must_settle", "gates", "tolerance", "error_tolerance",
                            "accept", "fail"),
     "Other machines": ("expect_workers", "bind", "token"),

@@ -9,13 +9,13 @@ import numpy as np
 
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, FailureKind, Slice
+from loadproof.routes import MOST_NAMES, KeptNames
 from loadproof.safety.plain import lines, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MOST_ENDPOINTS = 1000
-"""More are names with ids in them: one of them alone says nothing."""
+MOST_ENDPOINTS = MOST_NAMES
 OTHER_ENDPOINTS = Endpoint("", "(other endpoints)")
 _FOLD_AT = 1 << 16
 """Durations kept as numbers, over all cells, until they go into the histograms."""
@@ -31,6 +31,7 @@ class SliceTable:
         """By endpoint and text."""
         self._slices: dict[tuple[int, Endpoint], Slice] = {}
         self._endpoints: set[Endpoint] = set()
+        self._kept = KeptNames(most=MOST_ENDPOINTS)
         self._durations_s: dict[tuple[int, Endpoint], list[float]] = {}
         self._pending = 0
 
@@ -70,8 +71,8 @@ class SliceTable:
     def _cell(self, second: int, endpoint: Endpoint) -> Slice:
         endpoint = Endpoint(one_line(endpoint.method), one_line(endpoint.name))
         if endpoint not in self._endpoints:
-            if len(self._endpoints) >= MOST_ENDPOINTS:
-                endpoint = OTHER_ENDPOINTS
+            name = self._kept.name(endpoint.method, endpoint.name)
+            endpoint = OTHER_ENDPOINTS if name is None else Endpoint(endpoint.method, name)
             self._endpoints.add(endpoint)
         cell = self._slices.get((second, endpoint))
         if cell is None:

@@ -71,6 +71,8 @@ class RunOptions:
     """How arrivals of the open model are spaced: "constant" or "poisson"."""
     warm_up_s: float = 0.0
     """How much of the start of each hold is left out of what is judged; requirements may ask for more."""
+    routes: bool = True
+    """Whether names that differ only by an id are judged as one (routes.py)."""
     stop_on: str | None = None
     """What ends the run early: "breach" or "settled"."""
     probe: str | None = None

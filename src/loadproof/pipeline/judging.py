@@ -12,7 +12,7 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.imports.stream import HEAD_BYTES
 from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
 from loadproof.plan.config import find_config
-from loadproof.plan.options import warm_up_s
+from loadproof.plan.options import check_during, warm_up_s
 from loadproof.plan.request import ComparisonRequest
 from loadproof.plan.requirements import read_given
 from loadproof.runfile.reader import Run, read_run
@@ -42,6 +42,7 @@ def judge_file(
     warm_up: str | float | None = None,
     draw: bool = False,
     require_verdict: bool = False,
+    routes: str | None = None,
 ) -> Report:
     """The verdict on a run file, or on a result of k6, Locust or JMeter.
 
@@ -49,7 +50,8 @@ def judge_file(
     is one by its name or its file; what it leaves open is a note, with `baseline_must_settle` INCONCLUSIVE;
     `comparing` says how to compare with it. `warm_up` ("30s", or seconds) is left out of each hold's start.
     `draw`: the report has charts, for HTML; they take a while. Where nothing is required the end is neutral,
-    DONE; with `require_verdict`, or where CI is set, INCONCLUSIVE.
+    DONE; with `require_verdict`, or where CI is set, INCONCLUSIVE. `routes`, "on" or "off": whether names
+    that differ only by an id are one endpoint, instead of what the run said.
 
     Raises:
         RunFileError: there is no such file, or it is a run file that cannot be read.
@@ -64,6 +66,7 @@ def judge_file(
         warm_up=warm_up,
         draw=draw,
         require_verdict=require_verdict,
+        routes=routes,
     )
 
 
@@ -77,11 +80,13 @@ def judge_found(
     draw: bool,
     warm_up: str | float | None = None,
     require_verdict: bool = False,
+    routes: str | None = None,
 ) -> Report:
     """The same for a file that `open_any` has opened."""
     from loadproof.analysis.judge import judge
 
     other = read_given(requirements) if requirements else None
+    check_during(None, None, routes)
     must_decide = verdict_is_required(require_verdict)
     if not isinstance(found, Run):
         from loadproof.analysis.across_runs.imported import judge_aggregate
@@ -90,6 +95,7 @@ def judge_found(
             hint = "give a file with the time of each request: its totals hold the start, too"
             raise ConfigError(Problem("no warm-up can be left out of this file", str(found.path), hint))
         return judge_aggregate(found, other, must_decide=must_decide)
+    found = with_routes(found, routes)
     if other is not None:
         # A baseline must settle where nothing else is required.
         found = replace(found, plan=replace(found.plan, requirements=other))
@@ -104,6 +110,12 @@ def judge_found(
     else:
         refuse_without_baseline(comparing)
     return judge(found, further=further, draw=draw, must_decide=must_decide)
+
+
+def with_routes(run: Run, wanted: str | None) -> Run:
+    """The run as `--routes on` or `off` wants it; None leaves it. Raises ConfigError for other words."""
+    check_during(None, None, wanted)
+    return run if wanted is None else run.with_routes(wanted == "on")
 
 
 def verdict_is_required(asked: bool) -> bool:

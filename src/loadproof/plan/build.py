@@ -129,6 +129,7 @@ def build_plan(
         expect_workers=request.expect_workers,
         stop_on=request.stop_on or test.stop_on,
         probe=request.probe or test.probe,
+        routes=(request.routes or test.routes or (config.config.routes if config else None)) != "off",
         session=request.session or (chosen.scenario.session if chosen else None),
     )
     with problems.collected():
@@ -136,7 +137,7 @@ def build_plan(
         address = bind_address(options.expect_workers, request.bind, token, engine, traits)
         options = replace(options, bind=address, token=token)
     with problems.collected():
-        check_during(options.stop_on, options.probe)
+        check_during(options.stop_on, options.probe, request.routes)
     with problems.collected():
         if request.slow is not None:
             options = replace(options, slow_s=_seconds(request.slow, "--slow", parse_duration))

@@ -110,12 +110,14 @@ def check_arrivals(
 STOP_ON: Final = ("breach", "settled")
 
 
-def check_during(stop_on: str | None, probe: str | None) -> None:
+def check_during(stop_on: str | None, probe: str | None, routes: str | None = None) -> None:
     """Raises ConfigError with everything that is wrong with these options."""
     problems = []
     if stop_on is not None and stop_on not in STOP_ON:
         hint = "write breach (a requirement can no longer pass) or settled (no verdict can change)"
         problems.append(Problem(f"'{stop_on}' is nothing to stop on", "--stop-on", hint))
+    if routes not in (None, "on", "off"):
+        problems.append(Problem(f"'{routes}' is neither on nor off", "--routes", "write --routes off"))
     if probe is not None and re.fullmatch(r"/[!-~]*", probe) is None:
         hint = "write a path of the target that is safe to GET five times a second, such as /healthz"
         problems.append(Problem(f"'{probe}' is not a path", "--probe", hint))

@@ -100,6 +100,9 @@ class PlanRequest:
         None, "--warm-up", says="Leave so much of each hold's start out of what is judged, such as 30s."
     )
     """From Python also a number: seconds."""
+    routes: str | None = flag(
+        None, "--routes", says="on (the default): names that differ only by an id are one endpoint; or off."
+    )
     expect_workers: int | None = flag(
         None, "--expect-workers", reads=int,
         says="Other machines drive the load: wait for so many workers.",

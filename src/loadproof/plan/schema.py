@@ -27,6 +27,7 @@ MAX_USERS: Final = 10_000_000
 """More is a slip of the finger: no machine drives it, and the numbers around it stop making sense."""
 
 Arrivals = Literal["constant", "poisson"]
+OnOff = Literal["on", "off"]
 """How arrivals of the open model are spread: at equal distances, or at random."""
 
 ProfileName = Literal["smoke", "load", "stress", "spike", "soak"]
@@ -264,6 +265,9 @@ class TestConfig(_Section):
     warm_up: Duration | None = Field(
         None, description="How much of each hold's start is left out of what is judged, such as `30s`."
     )
+    routes: OnOff | None = Field(
+        None, description="`off`: names that differ only by an id are endpoints of their own. Default: on."
+    )
     capacity: CapacityConfig = Field(
         default_factory=lambda: CapacityConfig.model_validate({}),
         description="What `loadproof capacity` searches, instead of the test's load.",
@@ -311,6 +315,9 @@ class Config(_Section):
     requirements: Any = Field(
         None,
         description="A requirement file, a list of them, or the requirements themselves (requirements.md).",
+    )
+    routes: OnOff | None = Field(
+        None, description="What tests do that do not say: `on` or `off` (requirements.md). Default: on."
     )
     monitors: MonitorsConfig = Field(
         default_factory=lambda: MonitorsConfig.model_validate({}),

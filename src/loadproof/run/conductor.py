@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loadproof.errors import EngineError, Problem, RunFileError
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
 from loadproof.plan.watching import secrets_in
+from loadproof.routes import MOST_NAMES, KeptNames
 from loadproof.run.consistency import Consistency
 from loadproof.run.probing import Probe
 from loadproof.run.progress import Progress
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 _COMMIT_EVERY_S = 1.0
 _CLOCK_STEP_S = 0.1
 """In a second; a clock that is only steered moves by half a millisecond."""
-_ENDPOINT_LIMIT = 1000
 """Distinct endpoints kept; a scenario that puts ids into names would fill the disk with them."""
 _SERIES_REMEMBERED = 20_000
 OTHER_ENDPOINTS = Endpoint("", "(other endpoints)")
@@ -75,6 +75,9 @@ class Conductor:
         self._clock = clock
         self._batch = Batch()
         self._names: dict[Endpoint, Endpoint] = {}
+        self._kept = KeptNames(
+            (r.endpoint for r in plan.requirements if r.endpoint), routes=plan.options.routes
+        )
         self._stops = 0
         self._broken: Exception | None = None
         """What ended the run from our own side: a disk that refuses, a view that fails."""
@@ -195,19 +198,19 @@ class Conductor:
         return Problem(self._redact(problem.message), problem.where, self._redact(problem.hint))
 
     def _known(self, endpoint: Endpoint) -> Endpoint:
-        """The endpoint with secrets taken out of its name; beyond the limit, one name for all the rest."""
+        """The endpoint with secrets taken out of its name; of too many its route, or one name for all."""
         known = self._names.get(endpoint)
         if known is None:
-            if len(self._names) < _ENDPOINT_LIMIT:
-                known = Endpoint(one_line(endpoint.method), one_line(self._redact(redact_url(endpoint.name))))
-                self._names[endpoint] = known
+            name = self._kept.name(endpoint.method, endpoint.name)
+            if name is not None:
+                known = Endpoint(one_line(endpoint.method), one_line(self._redact(redact_url(name))))
+                if name == endpoint.name:
+                    self._names[endpoint] = known
             else:
                 known = OTHER_ENDPOINTS
                 if OTHER_ENDPOINTS not in self._names:
                     self._names[OTHER_ENDPOINTS] = OTHER_ENDPOINTS
-                    message = (
-                        f"more than {_ENDPOINT_LIMIT} endpoints: the rest is counted as {OTHER_ENDPOINTS}"
-                    )
+                    message = f"more than {MOST_NAMES} endpoints: the rest is counted as {OTHER_ENDPOINTS}"
                     self.event(Event(self.now(), EventKind.ENGINE_LOG, message))
         return known
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -13,6 +13,7 @@ from loadproof.engines import TRAITS
 from loadproof.errors import Problem, RunFileError
 from loadproof.model import (
     TRANSACTION,
+    Endpoint,
     Event,
     EventKind,
     Finding,
@@ -22,6 +23,7 @@ from loadproof.model import (
 )
 from loadproof.model.finding_json import finding_from_json
 from loadproof.plan.stored import plan_from_json
+from loadproof.routes import grouped
 from loadproof.runfile import schema
 from loadproof.runfile.checksum import Checksum, with_checksum
 from loadproof.runfile.columns import coarsest_step_s, read_readings, read_slices
@@ -31,7 +33,7 @@ from loadproof.runfile.steps import step_for
 from loadproof.safety.plain import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from loadproof.model import Reading, Slice
@@ -57,12 +59,36 @@ class Run:
     beside: Sequence[Slice] = ()
     step_s: int = 1
     """Of a run of days: seconds that each slice and reading stands for, from its own second on."""
+    by_name: Sequence[Slice] = ()
+    """The slices as they were measured, where `slices` has routes instead of names (routes.py)."""
+    routes: Mapping[str, str] = field(default_factory=dict)
+    """"GET /loans/17" by what it is judged as."""
 
     def __post_init__(self) -> None:
         # However a run was made, what is in it is columns.
         for name in ("slices", "beside"):
             object.__setattr__(self, name, Slices.of(getattr(self, name)))
         object.__setattr__(self, "readings", Readings.of(self.readings))
+        if self.plan.options.routes:
+            self._group()
+
+    def _group(self) -> None:
+        """Judge names that differ only by an id as one."""
+        slices = Slices.of(self.slices)
+        found = grouped((endpoint.method, endpoint.name) for endpoint in slices.endpoints)
+        if not found:
+            return
+        renamed = {Endpoint(method, name): Endpoint(method, route) for (method, name), route in found.items()}
+        object.__setattr__(self, "by_name", self.by_name or slices)
+        object.__setattr__(self, "slices", slices.renamed(renamed))
+        object.__setattr__(self, "routes", {str(name): str(route) for name, route in renamed.items()})
+
+    def with_routes(self, wanted: bool) -> Run:
+        """The same run, judged with or without routes."""
+        if wanted == self.plan.options.routes:
+            return self
+        plan = replace(self.plan, options=replace(self.plan.options, routes=wanted))
+        return replace(self, plan=plan, slices=self.by_name or self.slices, by_name=(), routes={})
 
     @property
     def outcome(self) -> Outcome | None:
@@ -76,12 +102,18 @@ class Run:
 
         A transaction that is called as a request in it is meant by its whole name only.
         """
+        slices = self.by_name if pattern in self._concrete else self.slices
         if pattern is None or not self.beside:
-            return self.slices
-        parts = Slices.of((*self.slices, *self.beside))
+            return slices
+        parts = Slices.of((*slices, *self.beside))
         if not any(e.name == pattern and e.method != TRANSACTION for e in parts.endpoints):
             return parts
         return parts.where(lambda e: e.method != TRANSACTION or e.name != pattern)
+
+    @property
+    def _concrete(self) -> set[str]:
+        """Names that are judged as a part of a route."""
+        return {*self.routes, *(name.partition(" ")[2] for name in self.routes)}
 
     def events_of(self, kind: EventKind) -> list[Event]:
         """The events of one kind, in order of time."""

@@ -166,6 +166,15 @@ class Slices(Sequence[Slice]):
             return self
         return self.take(np.flatnonzero(chosen[self.endpoint]))
 
+    def renamed(self, names: Mapping[Endpoint, Endpoint]) -> Slices:
+        """The same with other names for some endpoints; those that then share a name and a second add up."""
+        numbers: dict[Endpoint, int] = {}
+        codes = [numbers.setdefault(names.get(one, one), len(numbers)) for one in self.endpoints]
+        renamed = self._part(slice(None))
+        renamed.endpoints = tuple(numbers)
+        renamed.endpoint = np.array(codes, np.int32)[self.endpoint]
+        return renamed.merged()
+
     def by_endpoint(self) -> Mapping[Endpoint, Slices]:
         """Those of each endpoint that has any, by the first one of each; made when it is asked for."""
         found, first = np.unique(self.endpoint, return_index=True)

@@ -95,7 +95,7 @@ def test_failures_are_counted_by_kind_and_text() -> None:
 
 
 def test_an_outage_with_a_thousand_texts_is_kept_short() -> None:
-    """Twenty texts a second, the rest counted together: the counts still add up."""
+    """Twenty texts a second, the rest by their shape and then together: the counts still add up."""
     counter, _ = recorder()
     for number in range(1000):
         tally = counter.request("GET", "/a", 1.0, 0)
@@ -103,7 +103,17 @@ def test_an_outage_with_a_thousand_texts_is_kept_short() -> None:
     _, errors = counter.take(everything=True)
     assert len(errors) == 21
     assert sum(row[5] for row in errors) == 1000
-    assert errors[-1] == [1000, "", "", "status", OTHER_ERRORS, 980]
+    assert errors[-1] == [1000, "", "", "status", "id {id}", 980]
+
+
+def test_an_outage_with_a_thousand_shapes_is_kept_short() -> None:
+    """No two of them are the same but for a value."""
+    counter, _ = recorder()
+    for number in range(1000):
+        counter.failure(counter.request("GET", "/a", 1.0, 0), FailureKind.STATUS, "a" * (number + 1))
+    _, errors = counter.take(everything=True)
+    assert len(errors) == 41
+    assert errors[-1] == [1000, "", "", "status", OTHER_ERRORS, 960]
 
 
 names = st.sampled_from(["/a", "/b", "/c"])

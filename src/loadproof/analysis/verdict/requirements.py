@@ -10,6 +10,7 @@ from loadproof.analysis.distributions import binomial_quantile, binomial_tail, p
 from loadproof.analysis.window.goodput import all_right_in_time
 from loadproof.analysis.window.windows import Sample, Window, requests_of, sample
 from loadproof.model import Finding, Measure, Requirement, Statistic, Subject, Unit, Verdict
+from loadproof.routes import is_of
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
 
@@ -73,7 +74,10 @@ def matching(pattern: str | None, slices: Iterable[Slice]) -> Slices:
 
 
 def _names(pattern: str | None, endpoint: Endpoint) -> bool:
-    return not endpoint.beside if pattern is None else pattern in (str(endpoint), endpoint.name)
+    if pattern is None:
+        return not endpoint.beside
+    names = (str(endpoint), endpoint.name)
+    return pattern in names or any(is_of(pattern, name) for name in names)
 
 
 def quantile_interval(measured: Sample, quantile: float) -> tuple[float, float] | None:

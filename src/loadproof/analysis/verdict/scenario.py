@@ -30,7 +30,7 @@ def statuses_of(run: Run) -> tuple[StatusCounts, ...]:
     """With which statuses each endpoint answered; none where the engine does not tell."""
     found: dict[str, dict[str, int]] = {}
     for event in run.events_of(EventKind.STATUSES):
-        counts = found.setdefault(str(event.data.get("endpoint", "")), {})
+        counts = found.setdefault(run.routes.get(name := str(event.data.get("endpoint", "")), name), {})
         for status, count in dict(event.data.get("counts", {})).items():
             counts[str(status)] = counts.get(str(status), 0) + int(count)
     return tuple(StatusCounts(endpoint, counts) for endpoint, counts in sorted(found.items()))

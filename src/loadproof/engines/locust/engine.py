@@ -262,6 +262,8 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         lock=plan.options.token,
         slow_s=plan.options.slow_s,
         guard={} if plan.options.guard is None else plan.options.guard.to_json(),
+        routes=plan.options.routes,
+        exact=[r.endpoint for r in plan.requirements if r.endpoint],
         trials=plan.profile.kind is ProfileKind.CAPACITY,
     )
 

@@ -65,6 +65,10 @@ class Settings:
     """The conductor says over the channel what to play (see trials.py); `profile` only tells the model."""
     slow_s: float | None = None
     """Requests that take at least so long are kept, not only the slowest few."""
+    routes: bool = True
+    """Names beyond the first thousand are counted by their routes."""
+    exact: list[str] = field(default_factory=list)
+    """... but for those that requirements speak of."""
     guard: dict[str, Any] = field(default_factory=dict)
     """The target guard's policy (safety/guard.py) as JSON; empty for none."""
 

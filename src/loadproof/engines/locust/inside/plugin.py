@@ -43,6 +43,7 @@ from loadproof.engines.locust.shape import ProfileShape
 from loadproof.engines.locust.trials.trials import OpenTrials, UserTrials
 from loadproof.engines.supervisor import die_with_parent
 from loadproof.model import EventKind, Policy
+from loadproof.routes import KeptNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +63,8 @@ class Plugin:
     def __init__(self, settings: Settings, clock: MasterClock | None = None) -> None:
         self._settings = settings
         self._clock = clock or wall_clock()
-        self._recorder = Recorder(self._clock)
+        names = KeptNames(settings.exact, routes=settings.routes)
+        self._recorder = Recorder(self._clock, names)
         self._exemplars = Exemplars(self._clock, settings.slow_s)
         self._in_flight = InFlight(settings.session)
         self._heartbeat = Heartbeat(self._clock)
@@ -87,7 +89,7 @@ class Plugin:
                 self._open = OpenTrials(settings, self._clock, self._event, self._send, self._report)
             else:
                 self._open = OpenModel(settings, self._clock, self._event)
-            self._recorder = LateRecorder(self._clock, current_lateness_s)
+            self._recorder = LateRecorder(self._clock, current_lateness_s, names)
         self._intake = Intake(self._clock, self._recorder, self._exemplars)
         self._traffic = Traffic(self._clock, self._event)
         hand_over = self._open.hand_over if self._open is not None else None

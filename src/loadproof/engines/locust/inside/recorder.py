@@ -13,6 +13,7 @@ import numpy as np
 
 from loadproof.engines.locust.entry import LONGEST_MS, method_text, name_text
 from loadproof.histogram import Histogram
+from loadproof.routes import KeptNames, shape_of_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,14 +60,29 @@ class _Tally:
         self.floor_ms = 0.0
         """Requests that took at least so long may be exemplars (see exemplars.py)."""
 
+    def add(self, other: _Tally) -> None:
+        """Merge what another endpoint had in the same second."""
+        before = len(self.times_s)
+        self.times_s += other.times_s
+        self.wrong += [before + place for place in other.wrong]
+        if other.late:
+            self.late = [*(self.late or ()), *((before + place, late_s) for place, late_s in other.late)]
+        self.untimed += other.untimed
+        self.received_bytes += other.received_bytes
+        for status, count in other.statuses.items():
+            self.statuses[status] = self.statuses.get(status, 0) + count
+        for kind, count in other.failures.items():
+            self.failures[kind] = self.failures.get(kind, 0) + count
+
 
 class Recorder:
     """One process's counts. `request` is called for each; `take` hands over the seconds that are over."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], names: KeptNames | None = None) -> None:
         self.recorded = 0
         self.not_durations = 0
         """Requests with a response time that is no duration (negative, NaN): counted, but not timed."""
+        self._names = names or KeptNames()
         self._clock = clock
         self._second = int(clock())
         self._tallies: dict[tuple[str, str], _Tally] = {}
@@ -104,7 +120,9 @@ class Recorder:
             tally.wrong.append(len(tally.times_s) - 1)
         key = (*tally.key, kind.value, text)
         if key not in self._errors and len(self._errors) >= _ERRORS_PER_SECOND:
-            key = ("", "", kind.value, OTHER_ERRORS)
+            key = ("", "", kind.value, shape_of_text(text))
+            if key not in self._errors and len(self._errors) >= 2 * _ERRORS_PER_SECOND:
+                key = ("", "", kind.value, OTHER_ERRORS)
         self._errors[key] = self._errors.get(key, 0) + 1
 
     def _tally(self, method: Any, name: Any) -> _Tally:
@@ -133,7 +151,7 @@ class Recorder:
         return rows
 
     def _rotate(self, second: int) -> None:
-        for (method, name), tally in self._tallies.items():
+        for (method, name), tally in self._by_route().items():
             response, service, wrong = _histograms(tally)
             requests = len(tally.times_s) + tally.untimed
             counts = [requests, tally.failures, tally.received_bytes]
@@ -147,6 +165,18 @@ class Recorder:
         self._tallies, self._errors = {}, {}
         self._second = max(second, self._second)
 
+    def _by_route(self) -> dict[tuple[str, str], _Tally]:
+        """The second's tallies by the names that are kept: of a thousand and more, their routes."""
+        found: dict[tuple[str, str], _Tally] = {}
+        for key, tally in self._tallies.items():
+            name = self._names.name(*key)
+            kept = key if name is None else (key[0], name)
+            if kept in found:
+                found[kept].add(tally)
+            else:
+                found[kept] = tally
+        return found
+
 
 class LateRecorder(Recorder):
     """The same in the open model, where response time counts from the intended start.
@@ -156,8 +186,10 @@ class LateRecorder(Recorder):
     (wrk2 corrects each request so, because there each is an arrival; k6 and Gatling correct none.)
     """
 
-    def __init__(self, clock: Callable[[], float], lateness_s: Callable[[], float]) -> None:
-        super().__init__(clock)
+    def __init__(
+        self, clock: Callable[[], float], lateness_s: Callable[[], float], names: KeptNames | None = None
+    ) -> None:
+        super().__init__(clock, names)
         self._lateness_s = lateness_s
 
     def request(self, method: Any, name: Any, response_time_ms: float | None, length: int | None) -> _Tally:

@@ -16,6 +16,7 @@ from loadproof.engines.locust.entry import (
     milliseconds,
     text,
 )
+from loadproof.routes import MOST_NAMES, Groups
 
 _original_log_request: Any = RequestStats.log_request
 _original_missing: Any = EntriesDict.__missing__
@@ -76,10 +77,31 @@ def _log_odd_error(self: RequestStats, method: Any, name: Any, error: Any) -> No
 
 
 def _new_entry(self: EntriesDict, key: tuple[Any, Any]) -> StatsEntry:
-    """The entry of a name that is new: with a name that Locust can send to its master."""
+    """The entry of a name that is new: with a name that Locust can send to its master.
+
+    Beyond a thousand names it is that of the name's route, so that no name's id costs memory for ever.
+    """
+    if len(self) >= MOST_NAMES and type(key[0]) is str and type(key[1]) is str:
+        return _entry_of_route(self, key)
     entry: StatsEntry = _original_missing(self, key)
     entry.name, entry.method = text(entry.name), text(entry.method)
     return entry
+
+
+def _entry_of_route(self: EntriesDict, key: tuple[str, str]) -> StatsEntry:
+    name, method = key
+    groups = getattr(self, "groups", None)
+    if groups is None:
+        groups = self.groups = Groups()  # type: ignore[attr-defined]
+        for known_name, known_method in self:
+            groups.see(text(known_method), text(known_name))
+    if len(groups) < 2 * MOST_NAMES:
+        groups.see(method, name)
+    route = (groups.route(method, name), method)
+    known: StatsEntry | None = self.get(route)
+    if known is None:
+        known = self[route] = _original_missing(self, route)
+    return known
 
 
 def install() -> None:

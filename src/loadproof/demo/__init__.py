@@ -38,7 +38,7 @@ __all__ = [
     "serve",
 ]
 
-_EXTRA = ("fastapi", "uvicorn", "psycopg", "psycopg_pool", "prometheus_client")
+_EXTRA = ("fastapi", "httptools", "uvicorn", "psycopg", "psycopg_pool", "prometheus_client")
 
 
 def require_extra() -> None:

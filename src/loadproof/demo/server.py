@@ -143,6 +143,7 @@ async def _serve(
 def _uvicorn_config(service: Service) -> uvicorn.Config:
     return uvicorn.Config(
         service.asgi,
+        http="httptools",  # h11, in Python, would be the service's limit before those that a run shall find
         lifespan="off",
         ws="none",
         proxy_headers=False,

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadproof.analysis.across_runs.measured import MeasuredRun, measured
-from loadproof.analysis.compare.compare import Settings, compare
+from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.gates import parse_gates
+from loadproof.analysis.compare.settings import Settings
 from loadproof.demo import DemoOptions, running
 from loadproof.engines import load_engine
 from loadproof.live.live import QuietView

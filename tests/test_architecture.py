@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import io
@@ -111,6 +112,60 @@ def picture() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    """Imports for type checking included: who is read first is then always clear."""
+    assert sorted(map(sorted, _circles(_imports()))) == sorted(_KNOWN)
+
+
+_SESSION = "loadproof.engines.locust.session"
+_KNOWN = [
+    # To be undone: types that two halves of one thing have of each other.
+    ["loadproof.analysis.shapes.stress", "loadproof.analysis.shapes.stress_points"],
+    ["loadproof.analysis.window.steady", "loadproof.analysis.window.windows"],
+    ["loadproof.cli.app", "loadproof.cli.completion"],
+    ["loadproof.engines.holding", "loadproof.engines.process"],
+    ["loadproof.engines.k6.arguments", "loadproof.engines.k6.guard"],
+    [f"{_SESSION}.alarm", f"{_SESSION}.tower", f"{_SESSION}.wire"],
+    [f"{_SESSION}.{name}" for name in ("defaults", "handover", "http_plan", "http_session")],
+    [f"{_SESSION}.fast_handover", f"{_SESSION}.fast_session"],
+    [f"{_SESSION}.ledger", f"{_SESSION}.trips"],
+]
+
+
+def _imports() -> dict[str, set[str]]:
+    """Which modules each module imports, anywhere in it."""
+    files = {}
+    for path in (ROOT / "src").rglob("*.py"):
+        parts = path.relative_to(ROOT / "src").with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    found: dict[str, set[str]] = {}
+    for name, path in files.items():
+        ends = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                ends |= {full if full in files else node.module for full in names}
+            elif isinstance(node, ast.Import):
+                ends |= {alias.name for alias in node.names}
+        found[name] = (ends & set(files)) - {name}
+    return found
+
+
+def _circles(imports: dict[str, set[str]]) -> list[set[str]]:
+    """Sets of modules of which each reaches each."""
+    reached = {}
+    for name, ends in imports.items():
+        seen: set[str] = set()
+        ahead = set(ends)
+        while ahead:
+            one = ahead.pop()
+            seen.add(one)
+            ahead |= imports[one] - seen
+        reached[name] = seen
+    within = {frozenset(b for b in reached[a] if a in reached[b]) for a in imports if a in reached[a]}
+    return [set(circle) for circle in within]
 
 
 def test_the_picture_is_of_today() -> None:

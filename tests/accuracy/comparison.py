@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, MeasuredEndpoint, MeasuredRun
-from loadproof.analysis.compare.compare import Settings, compare
+from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.looks import look_levels, look_rounds
+from loadproof.analysis.compare.settings import Settings
 from loadproof.analysis.compare.within_run import Seconds, interval, resample
 from loadproof.histogram import INVERSE_LOG_GROWTH, LEAST_S, LOG_LEAST, Histogram
 from tests.accuracy import shop
@@ -24,7 +25,6 @@ from tests.accuracy.cases import Measure, Rate
 from tests.accuracy.lp1 import (
     ENDPOINT,
     LOG_QUANTILES,
-    MEDIAN_S,
     RATE_PER_S,
     WITHIN,
     a_run,
@@ -32,6 +32,7 @@ from tests.accuracy.lp1 import (
     lp1,
     measured_by_histograms,
 )
+from tests.accuracy.many_endpoints import right_endpoint, wrong_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,41 +85,6 @@ def regressed_by_histograms(random: Random, shift: float, s_run: float = 0.03) -
         for label, move in (("base", 0.0), ("head", np.log1p(shift)))
     ]
     return compare(sides[0], sides[1], DECLARED).change is Change.REGRESSED
-
-
-# --- A4: many endpoints ---------------------------------------------------------------------------------
-
-NAMES = [f"GET /{number:02}" for number in range(20)]
-GATES = parse_gates(NAMES)
-
-
-def many(random: Random, runs: int) -> Comparison:
-    """20 gated endpoints, the first of them 10 % slower; run sd 3 % on average, and 1.5 % that all share."""
-    sd = 0.03 * np.exp(random.normal(0, 0.3, len(NAMES)))
-    sides = []
-    for label, shift in (("base", 0.0), ("head", np.log(1.1))):
-        side = []
-        for number in range(runs):
-            logs = np.log(MEDIAN_S) + random.normal(0, 0.015) + random.normal(0, sd)
-            logs[0] += shift
-            endpoints = [
-                MeasuredEndpoint(name, 15_000, 0, 50.0, {0.95: float(np.exp(log))})
-                for name, log in zip(NAMES, logs, strict=True)
-            ]
-            side.append(a_run(label, endpoints, number))
-        sides.append(side)
-    return compare(sides[0], sides[1], Settings(gates=GATES))
-
-
-def wrong_endpoint(random: Random, runs: int) -> bool:
-    """Whether any difference is claimed, of whatever size, where there is none."""
-    return any((row.p_adjusted or 0.0) <= 0.05 for row in many(random, runs).gated if row.subject != NAMES[0])
-
-
-def right_endpoint(random: Random, runs: int) -> bool:
-    """Whether the one that is slower is found."""
-    (row,) = (row for row in many(random, runs).gated if row.subject == NAMES[0])
-    return row.change is Change.REGRESSED
 
 
 # --- A5: an environment that drifts ---------------------------------------------------------------------

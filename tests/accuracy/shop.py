@@ -20,9 +20,10 @@ from loadproof.analysis.across_runs.measured import (
     MeasuredRun,
     MeasuredSeries,
 )
-from loadproof.analysis.compare.compare import Settings, compare
+from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.looks import look_levels, look_rounds
+from loadproof.analysis.compare.settings import Settings
 from loadproof.model import Unit
 
 if TYPE_CHECKING:

@@ -9,13 +9,14 @@ from xml.etree import ElementTree as ET
 import pytest
 import xmlschema
 
-from loadproof.analysis.compare.compare import Settings, compare
+from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change, Fail
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.report import comparison_report, drawn
+from loadproof.analysis.compare.settings import Settings
 from loadproof.model import Report, Verdict
 from loadproof.reports import REPORTERS
-from tests.comparing.test_compare import side
+from tests.comparing.sides import side
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[1] / "reports" / "junit.xsd")
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadproof.analysis.compare.compare import Settings
 from loadproof.analysis.compare.comparison import Change
+from loadproof.analysis.compare.settings import Settings
 from loadproof.pipeline import turns
 from loadproof.pipeline.turns import Turn, take_turns
-from tests.comparing.test_compare import side as made
+from tests.comparing.sides import side as made
 from tests.runs import plan
 
 if TYPE_CHECKING:

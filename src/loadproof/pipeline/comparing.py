@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from loadproof.analysis.across_runs.measured import MeasuredRun
-    from loadproof.analysis.compare.compare import Settings
     from loadproof.analysis.compare.comparison import Comparison
     from loadproof.analysis.compare.gates import Gate
+    from loadproof.analysis.compare.settings import Settings
     from loadproof.model import Finding
     from loadproof.plan.config import LoadedConfig
     from loadproof.runfile.reader import Run
@@ -89,8 +89,8 @@ def _words(files: Files) -> list[str]:
 def comparison_settings(request: ComparisonRequest, config: LoadedConfig | None) -> Settings:
     """What is asked for, over what `regressions:` says. Raises ConfigError with all problems."""
     from loadproof.analysis.compare.comparable import Difference
-    from loadproof.analysis.compare.compare import ERROR_TOLERANCE, TOLERANCE, Settings
     from loadproof.analysis.compare.comparison import Fail
+    from loadproof.analysis.compare.settings import ERROR_TOLERANCE, TOLERANCE, Settings
 
     written = RegressionsConfig.model_validate({}) if config is None else config.config.regressions
     problems: list[Problem] = []

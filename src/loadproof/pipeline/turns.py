@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadproof.analysis.across_runs.measured import MeasuredRun
-    from loadproof.analysis.compare.compare import Settings
     from loadproof.analysis.compare.comparison import Comparison
+    from loadproof.analysis.compare.settings import Settings
     from loadproof.model import Plan
     from loadproof.pipeline.driving import Waiting
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadproof.engines.k6.reader import OTHER_ERRORS, Reader
+from loadproof.engines.error_samples import OTHER_ERRORS
+from loadproof.engines.k6.reader import Reader
 from loadproof.engines.k6.requests import RequestKinds, failure_of, kind_of, split_name
 from loadproof.engines.k6.series import SeriesTable
 from loadproof.model import FailureKind, Reading, Unit

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, QUANTILES
 from loadproof.analysis.compare.comparable import Difference, obstacles, remarks
-from loadproof.analysis.compare.comparison import Change, Comparison, Fail, Shift, Side
+from loadproof.analysis.compare.comparison import Change, Comparison, Shift, Side
 from loadproof.analysis.compare.decision import in_order, overall
-from loadproof.analysis.compare.gates import Gate, check_accepted, gate_set
+from loadproof.analysis.compare.gates import check_accepted, gate_set
 from loadproof.analysis.compare.mix import mix_differs, mix_quantities
 from loadproof.analysis.compare.noise import turns, usable, wild_note, wild_run
 from loadproof.analysis.compare.quantities import LATENCIES, endpoint_names, quantities
 from loadproof.analysis.compare.rows import roles, rows_of
 from loadproof.analysis.compare.sentences import sentence_of
+from loadproof.analysis.compare.settings import Settings
 from loadproof.analysis.compare.single_runs import within_run_intervals
 from loadproof.analysis.compare.work import work_quantities
 
@@ -25,28 +26,6 @@ if TYPE_CHECKING:
     from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.compare.comparison import Row
     from loadproof.analysis.compare.quantities import Quantity
-
-TOLERANCE: Final = 0.05
-ERROR_TOLERANCE: Final = 0.001
-ALPHA: Final = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How to compare."""
-
-    gates: tuple[Gate, ...] = ()
-    """What must settle. Empty: what the requests of the five busiest endpoints bear, and the error rate."""
-    tolerance: float = TOLERANCE
-    """A change by a smaller share does not matter."""
-    error_tolerance: float = ERROR_TOLERANCE
-    """A change of an error rate by less, absolute, does not matter."""
-    alpha: float = ALPHA
-    """Odds of a false finding over all that decides; `ab` spends them over its looks."""
-    accepted: frozenset[Difference] = field(default_factory=frozenset)
-    accepted_changes: tuple[Gate, ...] = ()
-    """Regressions that are meant."""
-    fail: Fail = Fail.PROVED
 
 
 def compare(

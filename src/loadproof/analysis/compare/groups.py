@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.compare.comparable import obstacles
-from loadproof.analysis.compare.compare import Settings, compare
+from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.noise import usable
 from loadproof.units import format_count
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.compare.comparable import Difference
     from loadproof.analysis.compare.comparison import Comparison
+    from loadproof.analysis.compare.settings import Settings
 
 MOST_RUNS: Final = 20
 """Of a group, the newest: they tell how much runs differ, and more of them would only be older."""

@@ -20,7 +20,7 @@ from loadproof.units import format_percent
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from loadproof.analysis.compare.compare import Settings
+    from loadproof.analysis.compare.settings import Settings
 
 SHARES: Final = {True: (0.8, 0.2), False: (0.5, 0.1)}
 """Of the odds of a false finding: what gates get, and other evidence, by whether gates are declared.

@@ -22,13 +22,13 @@ from loadproof.engines.jmeter.installation import Installation, Java, find_java,
 from loadproof.engines.jmeter.log import Log
 from loadproof.engines.jmeter.options import JmeterOptions
 from loadproof.engines.jmeter.orders import SHUTDOWN, STOP_NOW, free_port, order
-from loadproof.engines.jmeter.pipe import Pipe
 from loadproof.engines.jmeter.promise import promise_of
 from loadproof.engines.jmeter.report import Reporting
 from loadproof.engines.jmeter.rows import Rows
 from loadproof.engines.jmeter.samplers import Samplers
 from loadproof.engines.jmeter.threads import outside_names, own_profile
 from loadproof.engines.one_by_one import TrialsOneByOne
+from loadproof.engines.pipe import Pipe
 from loadproof.engines.process import Process
 from loadproof.errors import EngineError, Problem
 from loadproof.model import Event, EventKind, Inspection, Outcome, Profile, ProfileKind
@@ -142,8 +142,8 @@ class JMeterEngine:
 
     async def _drive(self, argv: list[str], plan: Plan, folder: Path, reporting: Reporting) -> int:
         """Run JMeter to its end and pass on what it measures; returns its exit code."""
-        samples = Pipe(folder / "samples", reporting.rows)
-        lines = Pipe(folder / "log", reporting.log)
+        samples = Pipe(folder / "samples", reporting.rows, gathers=True)
+        lines = Pipe(folder / "log", reporting.log, gathers=True)
         try:
             environment = {**os.environ, **dict(plan.env)}
             self._process = await Process.start(

@@ -19,6 +19,7 @@ from xml.parsers import expat
 
 import numpy as np
 
+from loadproof.engines.error_samples import ErrorSample, count_error
 from loadproof.engines.exemplars import Exemplars
 from loadproof.engines.jmeter.outcomes import CUT_BY_STOP, failure_kind, failure_text
 from loadproof.engines.jmeter.samplers import Nature, Samplers
@@ -37,14 +38,6 @@ _REFERENCE_LENGTH: Final = 12
 _FOLD_AT: Final = 8192
 _ERROR_TEXTS: Final = 200
 _NAMES_KEPT: Final = 20_000
-OTHER_ERRORS: Final = "(other errors)"
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorSample:
-    endpoint: Endpoint
-    kind: FailureKind
-    text: str
 
 
 @dataclass(slots=True)
@@ -294,9 +287,7 @@ class Rows:
         if not request and ("Exception" in message or "Error" in message):
             self._conditions.raised[known.name, redact_text(message)] += 1
         sample = ErrorSample(endpoint, kind, text)
-        if sample not in self._batch.errors and len(self._batch.errors) >= _ERROR_TEXTS:
-            sample = ErrorSample(Endpoint("", OTHER_ERRORS), kind, OTHER_ERRORS)
-        self._batch.errors[sample] += 1
+        count_error(self._batch.errors, sample, _ERROR_TEXTS)
 
     def settle(self) -> None:
         """Decide of the requests that look cut off: by the stop, or by the service."""

@@ -11,17 +11,11 @@ import numpy as np
 from loadproof.histogram import Histogram
 
 if TYPE_CHECKING:
+    from loadproof.engines.error_samples import ErrorSample
     from loadproof.model import Endpoint, FailureKind, Reading, Slice
 
 FOLD_AT = 8192
 """Durations kept as numbers until they go into the histogram: enough for numpy to be worth its call."""
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorSample:
-    endpoint: Endpoint
-    kind: FailureKind
-    text: str
 
 
 @dataclass(slots=True)

@@ -29,12 +29,12 @@ from loadproof.engines.k6.guard import hosts_beside
 from loadproof.engines.k6.inspection import inspect_script, problem_in, source_of
 from loadproof.engines.k6.log import Log
 from loadproof.engines.k6.options import K6Options, Options, profile_of, thresholds
-from loadproof.engines.k6.pipe import SamplePipe
 from loadproof.engines.k6.reader import Reader
 from loadproof.engines.k6.report import Reporting
 from loadproof.engines.k6.vendored import Vendored, vendored
 from loadproof.engines.k6.words import CUT_SHORT, JUDGEABLE, meaning
 from loadproof.engines.one_by_one import TrialsOneByOne
+from loadproof.engines.pipe import Pipe
 from loadproof.engines.process import Process
 from loadproof.errors import ConfigError, EngineError, Problem
 from loadproof.model import Event, EventKind, Inspection, Outcome, Profile, ProfileKind
@@ -144,7 +144,7 @@ class K6Engine:
         hold: Hold | None,
     ) -> int:
         """Run k6 to its end and pass on what it measures; returns its exit code."""
-        with SamplePipe(path, reporting.reader) as pipe:
+        with Pipe(path, reporting.reader) as pipe:
             self._process = await Process.start(
                 argv, env=env, on_line=log.line, hold=hold, folder=path.parent
             )

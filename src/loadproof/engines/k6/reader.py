@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from loadproof.engines.error_samples import ErrorSample, count_error
 from loadproof.engines.exemplars import Exemplars
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.arrivals import Arrivals
-from loadproof.engines.k6.batch import FOLD_AT, Batch, Cell, ErrorSample
+from loadproof.engines.k6.batch import FOLD_AT, Batch, Cell
 from loadproof.engines.k6.protocols import PROTOCOLS
 from loadproof.engines.k6.requests import RequestKind, RequestKinds
 from loadproof.engines.k6.series import SeriesTable
@@ -44,7 +45,6 @@ _LONGEST_LINE = 1 << 20
 _SECONDS_KEPT = 4096
 _ERROR_TEXTS = 200
 _CHECK_NAMES = 200
-OTHER_ERRORS = "(other errors)"
 OTHER_CHECKS = "(other checks)"
 
 
@@ -237,9 +237,7 @@ class Reader:
     def _error(self, kind: RequestKind) -> None:
         assert kind.failure is not None  # noqa: S101 (for mypy)
         sample = ErrorSample(kind.endpoint, kind.failure, kind.error)
-        if sample not in self._batch.errors and len(self._batch.errors) >= _ERROR_TEXTS:
-            sample = ErrorSample(Endpoint("", OTHER_ERRORS), kind.failure, OTHER_ERRORS)
-        self._batch.errors[sample] += 1
+        count_error(self._batch.errors, sample, _ERROR_TEXTS)
 
     def _other(self, line: bytes) -> None:
         try:

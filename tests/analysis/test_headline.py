@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,10 @@ from loadproof.analysis.headline import MOST, verdict_sentence
 from loadproof.analysis.judge import judge
 from loadproof.model import Endpoint, Event, EventKind, FailureKind, Finding, Slice, Verdict
 from tests.runs import LOANS, LOGIN, START, error_rate, event, part, plan, required, run, throughput
-from tests.verdicts.catalogue import CATALOGUE, Row
+from tests.verdicts.catalogue import CATALOGUE
+
+if TYPE_CHECKING:
+    from tests.verdicts.row import Row
 
 PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 VALUE_AND_LIMIT = re.compile(r"^[^:]* is \S+, required ")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from loadproof.analysis.compare.comparable import Difference
-from loadproof.analysis.compare.compare import Settings
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.groups import MOST_DAYS, MOST_RUNS, compare_with_group, grown
-from tests.comparing.test_compare import CONDITIONS, HOST, side
+from loadproof.analysis.compare.settings import Settings
+from tests.comparing.sides import CONDITIONS, HOST, side
 
 if TYPE_CHECKING:
     from loadproof.analysis.across_runs.measured import Conditions, MeasuredRun

@@ -8,94 +8,38 @@ hold.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from loadproof.model import (
     EventKind,
     FailureKind,
-    Operator,
     Outcome,
     Profile,
     ProfileKind,
     Statistic,
     Subject,
-    Unit,
     Verdict,
 )
 from tests.runs import LOANS, LOGIN, error_rate, event, part, required, staged, throughput
+from tests.verdicts.disturbed import GENERATOR, UNDISTURBED
 from tests.verdicts.made import Made
+from tests.verdicts.row import (
+    FAIL,
+    FEW,
+    PASS,
+    SLOW,
+    TIMES,
+    UNKNOWN,
+    Row,
+    ended,
+    gate,
+    raised,
+    threshold,
+    told,
+)
 
 if TYPE_CHECKING:
-    from loadproof.model import Event, Requirement
-
-PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
-
-
-class Row(NamedTuple):
-    """One run and what is right to say of it."""
-
-    name: str
-    made: Made
-    verdict: Verdict
-    code: int
-    condition: str = ""
-    says: str = ""
-    """Somewhere in what the report says."""
-
-
-def ended(by: str, how: str, where: str = "") -> tuple[Event, ...]:
-    """The load's end before its plan."""
-    return (event(4, EventKind.ENDED_BY, by=by, how=how, where=where),)
-
-
-SLOW = (0.9,) * 20
-FEW = (0.1,) * 50
-TIMES = (required(0.5),)
-SERVICE = {
-    ("host", "cpu"): (2.0, Unit.CORES, 2.0),
-    ("process", "cpu"): (0.4, Unit.CORES, 2.0),
-    ("process", "thread.waited"): (0.4, Unit.SHARE, 1.0),
-    ("host", "cpu.program.stress"): (1.5, Unit.CORES, 2.0),
-}
-OWN_BURN = {
-    **SERVICE,
-    ("process", "cpu"): (1.9, Unit.CORES, 2.0),
-    ("host", "cpu.program.stress"): (0.0, Unit.CORES, 2.0),
-}
-IDLE = {
-    **SERVICE,
-    ("process", "cpu"): (0.01, Unit.CORES, 2.0),
-    ("process", "thread.busy"): (0.05, Unit.SHARE, 1.0),
-    ("process", "thread.waited"): (0.04, Unit.SHARE, 1.0),
-}
-QUIET = {
-    **IDLE,
-    ("host", "cpu"): (0.1, Unit.CORES, 2.0),
-    ("host", "cpu.program.stress"): (0.0, Unit.CORES, 2.0),
-}
-NICED = {
-    **SERVICE,
-    ("host", "cpu.nice"): (1.5, Unit.CORES, 2.0),
-    ("host", "pressure.cpu"): (0.9, Unit.SHARE, 1.0),
-    ("process", "thread.waited"): (0.02, Unit.SHARE, 1.0),
-}
-FULL = {
-    **SERVICE,
-    ("process", "thread.busy"): (0.95, Unit.SHARE, 1.0),
-    ("process", "thread.waited"): (0.4, Unit.SHARE, 1.0),
-}
-DATABASE = {
-    **SERVICE,
-    ("host", "cpu.program.stress"): (0.0, Unit.CORES, 2.0),
-    ("host", "cpu.program.postgres"): (1.5, Unit.CORES, 2.0),
-}
-
-
-def threshold(metric: str, expression: str, value: float, unit: str = "", *, aborts: bool = False) -> Event:
-    """One of k6's that does not hold."""
-    return event(20, EventKind.ENGINE_THRESHOLD, f"{metric} {expression}", metric=metric, unit=unit,
-                 expression=expression, ok=False, value=value, samples=400, abort_on_fail=aborts)  # fmt: skip
-
+    from loadproof.model import Requirement
 
 PLAYED: Final = (
     Row("runner.quit() after 4 s", Made(played_s=4, events=ended("scenario", "runner.quit()", "quits.py:7")),
@@ -188,12 +132,6 @@ PROMISED: Final = (
 )  # fmt: skip
 
 
-def raised(what: str, count: int, died: int = 0) -> Event:
-    return event(3, EventKind.RAISED, what=what, exception="KeyError: 'token'", where="shop.py:7",
-    count=count,
-                 users_died=died, traceback="Traceback (most recent call last): ...")  # fmt: skip
-
-
 EXCEPTIONS = required(0.5, Subject.EXCEPTIONS, Statistic.RATE)
 
 AS_WRITTEN: Final = (
@@ -273,11 +211,6 @@ CONSERVED: Final = (
 )  # fmt: skip
 
 
-def gate(how: str, code: int, *, inconclusive: bool = False) -> Event:
-    return event(20, EventKind.OWN_GATE, f"the scenario said no by {how}", how=how, exit_code=code,
-                 inconclusive=inconclusive)  # fmt: skip
-
-
 OWN_GATE: Final = (
     Row("process_exit_code", Made(events=(gate("process_exit_code", 1),)), FAIL, 3, "own_gate",
         "process_exit_code"),
@@ -311,97 +244,6 @@ AIMED: Final = (
         0),
     Row("no target was given", Made(target=None, hosts={"10.1.2.3:8000": 20}), PASS, 0, "",
         "it went to 10.1.2.3:8000"),
-)  # fmt: skip
-
-K6_FULL = {("k6", "cpu"): (1.95, Unit.CORES, 2.0)}
-GENERATOR: Final = (
-    Row("lag that could decide", Made(times_s=(0.52,) * 20, lag_s=0.1), UNKNOWN, 4, "generator",
-        "the generator could not"),
-    Row("slower than its limit by more than the lag", Made(times_s=(0.633,) * 20, lag_s=0.035,
-        requirements=(required(0.1),)),
-        FAIL, 3, "", "p95 is 633ms"),
-    Row("late, and within the limit all the same", Made(lag_s=0.1), PASS, 0),
-    Row("late, and wrong statuses", Made(lag_s=0.1, failed=2), FAIL, 3, "", "error rate is 10%"),
-    Row("late, and timeouts", Made(lag_s=0.1, failed=2, kind=FailureKind.TIMEOUT), UNKNOWN, 4, "generator"),
-    Row("late, and too few requests", Made(lag_s=0.1, requirements=(throughput(50),)), UNKNOWN, 4,
-        "generator"),
-    Row("late, and the promised users were not there", Made(lag_s=0.1, there=5), UNKNOWN, 4, "promised"),
-    Row("k6 had no processor left", Made(engine="k6", times_s=(0.6,) * 20, lag_s=None,
-        series=K6_FULL), UNKNOWN, 4, "generator", "k6 used 80%"),
-    Row("k6 had no processor left, and a threshold that lag could decide", Made(engine="k6", lag_s=None,
-        times_s=SLOW, requirements=(), series=K6_FULL,
-        events=(threshold("http_req_duration", "p(95)<500", 900.0, "ms"),)), UNKNOWN, 4, "generator",
-        "the generator's own delay may be why"),
-    Row("k6 had no processor left, and a threshold on wrong statuses", Made(engine="k6", lag_s=None,
-        failed=5, requirements=(), series=K6_FULL,
-        events=(threshold("http_req_failed", "rate<0.01", 0.25),)), FAIL, 3),
-    Row("k6 had no processor left, and a trend of the script's own", Made(engine="k6", lag_s=None,
-        requirements=(), series=K6_FULL, events=(threshold("login_time", "p(95)<500", 900.0, "ms"),)),
-        UNKNOWN, 4, "generator", "the generator's own delay may be why"),
-    Row("on time", Made(), PASS, 0),
-    Row("a hiccup of the machine", Made(lag_s=0.015), PASS, 0),
-    Row("an engine without a heartbeat", Made(lag_s=None), PASS, 0),
-)  # fmt: skip
-
-GOODPUT = replace(
-    required(0.95, Subject.GOODPUT, Statistic.RATE, operator=Operator.GREATER_EQUAL), within_s=0.5
-)
-UNDISTURBED: Final = (
-    Row("strangers had the processors, and it was slow", Made(times_s=SLOW, series=SERVICE), UNKNOWN, 4,
-        "undisturbed",
-        "others used 1.6 of 2 cores (stress 1.5)"),
-    Row("strangers had them, too few requests", Made(series=SERVICE, requirements=(throughput(50),)),
-        UNKNOWN, 4,
-        "undisturbed", "stress 1.5"),
-    Row("strangers had them, little to do", Made(times_s=(0.3,) * 18 + (0.51,) * 2, series=IDLE), UNKNOWN, 4,
-        "undisturbed", "80% of the time that it had work"),
-    Row("strangers had them, and all are beyond the limit by more than was waited for",
-        Made(times_s=(0.51,) * 20, series=IDLE), FAIL, 3),
-    Row("a service that has little to do, on a quiet machine", Made(times_s=SLOW, series=QUIET), FAIL, 3),
-    Row("strangers had them, and that explains too little", Made(times_s=SLOW, series=IDLE), FAIL, 3),
-    Row("strangers had them, and not even the quickest answer could be within the limit",
-        Made(times_s=(0.04,) * 20, series=IDLE, requirements=(required(0.001), error_rate(0.02))), FAIL, 3),
-    Row("strangers had them, and the quickest answer could be within the limit",
-        Made(times_s=(0.04,) * 18 + (0.06,) * 2, series=IDLE, requirements=(required(0.05),)),
-        UNKNOWN, 4, "undisturbed", "stress 1.5"),
-    Row("strangers had them, and the service's own thread is full without them",
-        Made(level=50, times_s=(9.0,) * 5, series=FULL), FAIL, 3, "", "nothing failed by that"),
-    Row("strangers had them, arrivals, and its own thread is full without them",
-        Made(open_model=True, level=20, times_s=(9.0,) * 5, series=FULL), FAIL, 3),
-    Row("strangers had them, and arrivals that its own thread could do",
-        Made(open_model=True, level=5, times_s=(0.9,) * 5, series=FULL), UNKNOWN, 4, "undisturbed"),
-    Row("strangers had them, little to do, and right answers were late",
-        Made(times_s=(0.3,) * 18 + (0.51,) * 2, series=IDLE, requirements=(GOODPUT,)), UNKNOWN, 4,
-        "undisturbed", "stress 1.5"),
-    Row("strangers had them, and what failed was not late",
-        Made(failed=5, series=IDLE, requirements=(GOODPUT,)), FAIL, 3, "", "goodput"),
-    Row("strangers had them, little to do, and far too few requests",
-        Made(series=IDLE, requirements=(throughput(50),)), FAIL, 3),
-    Row("strangers had them, and it held", Made(series=SERVICE), PASS, 0, "", "strangers only make slower"),
-    Row("strangers filled the machine, and it held",
-        Made(series={**SERVICE, ("host", "pressure.cpu"): (0.9, Unit.SHARE, 1.0)}), PASS, 0, "",
-        "the machine's processors (others used 1.6 of 2 cores: stress 1.5) were saturated"),
-    Row("strangers had them, and a threshold of k6 that they could decide",
-        Made(engine="k6", times_s=(0.3,) * 18 + (0.51,) * 2, series=IDLE, requirements=(),
-             events=(threshold("http_req_duration", "p(95)<500", 510.0, "ms"),)),
-        UNKNOWN, 4, "undisturbed", "stress 1.5"),
-    Row("strangers had them, and a threshold of k6 that they could not",
-        Made(engine="k6", times_s=SLOW, series=IDLE, requirements=(),
-             events=(threshold("http_req_duration", "p(95)<500", 900.0, "ms"),)), FAIL, 3),
-    Row("strangers had them, and a threshold on wrong statuses",
-        Made(engine="k6", failed=5, series=SERVICE, requirements=(),
-             events=(threshold("http_req_failed", "rate<0.01", 0.25),)), FAIL, 3),
-    Row("strangers had them, and a trend of the script's own",
-        Made(engine="k6", series=SERVICE, requirements=(),
-             events=(threshold("login_time", "p(95)<500", 900.0, "ms"),)), UNKNOWN, 4, "undisturbed"),
-    Row("the service burnt its processors itself", Made(times_s=SLOW, series=OWN_BURN), FAIL, 3),
-    Row("niced strangers, and it held", Made(series=NICED), PASS, 0, "",
-        "the machine's processors (niced programs used 1.5 of 2 cores) were saturated"),
-    Row("niced strangers, and it was slow", Made(times_s=SLOW, series=NICED), FAIL, 3),
-    Row("its database had them", Made(times_s=SLOW, series=DATABASE), FAIL, 3),
-    Row("strangers had them, and statuses were wrong", Made(series=SERVICE, failed=5), FAIL, 3, "",
-        "error rate"),
-    Row("nothing was watched", Made(times_s=SLOW), FAIL, 3),
 )  # fmt: skip
 
 
@@ -450,11 +292,6 @@ HEALTHY: Final = (
     Row("failing", Made(failed=5), FAIL, 3, "", "error rate is 25%"),
     Row("nothing required", Made(requirements=()), Verdict.DONE, 0, "", "nothing was required"),
 )  # fmt: skip
-
-
-def told(kind: EventKind, message: str = "", **data: object) -> tuple[Event, ...]:
-    """One event in the middle of the run."""
-    return (event(3, kind, message, **data),)
 
 
 PROCESSES: Final = (

@@ -14,8 +14,9 @@ from loadproof.analysis.judge import exit_code, judge
 from loadproof.model import Unit, Verdict
 from loadproof.reports import REPORTERS
 from loadproof.reports.topics import advice_of
-from tests.verdicts.catalogue import CATALOGUE, PLAYED, SERVICE, Row
+from tests.verdicts.catalogue import CATALOGUE, PLAYED
 from tests.verdicts.made import Made
+from tests.verdicts.row import SERVICE, Row
 
 
 @pytest.mark.parametrize("row", CATALOGUE, ids=[row.name for row in CATALOGUE])

@@ -29,11 +29,12 @@ from loadproof.analysis.verdict.load import (
     judge_under_load,
 )
 from loadproof.analysis.verdict.pages import partial_page_note
-from loadproof.analysis.verdict.resources import Watched, judge_resource
+from loadproof.analysis.verdict.resources import judge_resource
 from loadproof.analysis.verdict.right_answers import right_answers
 from loadproof.analysis.verdict.scenario import checks_of, judge_scenario, statuses_of
 from loadproof.analysis.verdict.service import replaced_note, service_parts
 from loadproof.analysis.verdict.thresholds import judge_thresholds, whole_load_note
+from loadproof.analysis.verdict.watched import Watched
 from loadproof.analysis.window.steady import judge_steady
 from loadproof.analysis.window.windows import Window, judged_window, load_span, sample, within
 from loadproof.errors import ExitCode

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.growth_charts import Drawn, growth_courses
-from loadproof.analysis.verdict.resources import Watched
+from loadproof.analysis.verdict.watched import Watched
 from loadproof.charts import ResourceCourse, TimeAxis, is_headline
 from loadproof.model import Subject, Unit
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import re
-from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+from loadproof.safety.entropy import entropy_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -174,7 +174,7 @@ def is_secret_value(value: str) -> bool:
     if text.startswith(("/", "./", "../")) or (text.count("/") > 1 and "." in text):
         return False  # a path
     mixed = any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
-    return mixed and _entropy_bits(text) >= _ENTROPY_BITS
+    return mixed and entropy_bits(text) >= _ENTROPY_BITS
 
 
 def redact_text(text: str) -> str:
@@ -319,7 +319,7 @@ def _is_random(text: str) -> bool:
         mixed
         and len(segment) >= _LEAST_SEGMENT
         and runs >= _LEAST_DIGIT_RUNS
-        and _entropy_bits(segment) >= _ENTROPY_BITS
+        and entropy_bits(segment) >= _ENTROPY_BITS
     )
 
 
@@ -397,9 +397,3 @@ def _is_basic(token: str) -> bool:
 def _keep_quotes(value: str) -> str:
     mark = value[0] if value[:1] in {'"', "'"} else ""
     return value if value in {'""', "''"} else f"{mark}{HIDDEN}{mark}"
-
-
-def _entropy_bits(text: str) -> float:
-    """Shannon entropy per character."""
-    counts = Counter(text)
-    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())

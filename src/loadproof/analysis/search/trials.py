@@ -14,7 +14,8 @@ from loadproof.analysis.validity.answered import MOST_FAILED
 from loadproof.analysis.validity.scarce import lacks
 from loadproof.analysis.verdict.load import AppliedLoad, judge_under_load
 from loadproof.analysis.verdict.requirements import matching
-from loadproof.analysis.verdict.resources import Watched, judge_resource
+from loadproof.analysis.verdict.resources import judge_resource
+from loadproof.analysis.verdict.watched import Watched
 from loadproof.analysis.window.omission import LEAST_ACHIEVED, Starts, starts
 from loadproof.analysis.window.windows import Sample, Window, end_of, sample, within
 from loadproof.model import EventKind, Slice, Statistic, Subject

@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.verdict.requirements import describe, format_value, judge_requirement
-from loadproof.analysis.verdict.resources import Watched, judge_resource
+from loadproof.analysis.verdict.resources import judge_resource
+from loadproof.analysis.verdict.watched import Watched
 from loadproof.analysis.window.windows import Window, contiguous, load_span, within
 from loadproof.model import Finding, FindingKind, Requirement, Subject, Verdict
 from loadproof.plan.profiles import hold_windows

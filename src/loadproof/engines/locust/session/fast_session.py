@@ -49,9 +49,7 @@ if TYPE_CHECKING:
 
 _encode_json = json_encoder(allow_nan=True)
 _SERVED = frozenset(("params", "files"))
-_INNER = ("_send_request_safe_mode",)
-# geventhttpclient's pools keep as many idle sockets as they have slots.
-_MAX_IDLE = 10
+_MAX_IDLE = 10  # as many as geventhttpclient's pools keep
 
 
 class FastHttpSession(LocustFastHttpSession):
@@ -101,7 +99,7 @@ class FastHttpSession(LocustFastHttpSession):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._overridden = any(getattr(cls, name) is not getattr(FastHttpSession, name) for name in _INNER)
+        cls._overridden = cls._send_request_safe_mode is not FastHttpSession._send_request_safe_mode
 
     def _new_agent(self) -> SessionAgent:
         return SessionAgent(weakref.ref(self), cookiejar=self.cookiejar, **self._agent_args)

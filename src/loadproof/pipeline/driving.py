@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import psutil
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     Waiting = Callable[[str], contextlib.AbstractContextManager[object]]
     """Shows what is waited for, as long as it lasts."""
 
+_NEEDED_AFTER = ("loadproof.analysis.judge", "loadproof.reports.terminal")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -72,9 +74,6 @@ def drive(
 
     Raises EngineError or RunFileError; the run file then holds what there was.
     """
-    from loadproof.analysis.judge import judge
-    from loadproof.analysis.verdict.early_stop import EarlyStop, StopOn
-
     clock = Clock()
     live = live or LiveOutputs()
     selection = select(plan)
@@ -82,11 +81,14 @@ def drive(
     started_at_s = clock.now()
     facts = _facts(plan, engine, selection, started_at_s)
     writer = _writer(run_file, plan, facts | ({VERDICT_REQUIRED: True} if must_decide else {}))
-    early = EarlyStop(plan, StopOn(plan.options.stop_on)) if plan.options.stop_on else None
+    early = _early_stop(plan)
     heard = observers if early is None else (*observers, early)
     conductor = Conductor(plan, engine, writer, clock, selection.watches, heard)
     for event in watching_events(selection, started_at_s):
         conductor.event(event)
+    # numpy and scipy, while the engine's process starts: nobody may see a module that is imported half.
+    judging = threading.Thread(target=lambda: [import_module(name) for name in _NEEDED_AFTER], daemon=True)
+    judging.start()
     try:
         outcome = _play(conductor, make_view(), live, early)
     except EngineError:
@@ -102,6 +104,9 @@ def drive(
     _tell_moves(writer, clock.now())
     with waiting("judging the run"):
         run = writer.read()
+        judging.join()
+        from loadproof.analysis.judge import judge
+
         report = judge(run, further=further(run) if further else (), draw=draw)
     writer.save_findings(report.verdict, report.findings, report.endpoints[-1].p95_s)
     writer.close()
@@ -125,6 +130,14 @@ def _writer(run_file: Path | None, plan: Plan, facts: dict[str, object]) -> RunW
         except RunFileExistsError:
             name = f"{name.removesuffix(f'-{number - 1}')}-{number}"
     raise AssertionError
+
+
+def _early_stop(plan: Plan) -> EarlyStop | None:
+    if plan.options.stop_on is None:
+        return None
+    from loadproof.analysis.verdict.early_stop import EarlyStop, StopOn
+
+    return EarlyStop(plan, StopOn(plan.options.stop_on))
 
 
 def _play(conductor: Conductor, view: View, live: LiveOutputs, early: EarlyStop | None) -> Outcome:

@@ -28,10 +28,10 @@ _PREFLIGHT_TIMEOUT_S = 5.0
 _NEEDED_LATER = (
     "loadproof.pipeline.driving",
     "loadproof.pipeline.outputs",
-    "loadproof.analysis.judge",
-    "loadproof.reports.terminal",
+    "loadproof.live.outputs",
+    "loadproof.run.calibration",
 )
-"""Slow to import: numpy, scipy, psutil, SQLite."""
+"""Slow to import: httpx, psutil, SQLite."""
 
 
 def shown(request: PlanRequest) -> int | None:
@@ -85,8 +85,8 @@ def plan_with(
     """The same with a loadproof.yaml that was read before.
 
     `loads`: a load follows, which needs all that its scenario cannot do without.
-    `ahead`: a load follows; what it and its judgement import is imported while the engine's process looks at
-    the scenario, and the load begins that much sooner.
+    `ahead`: a load follows; what it imports is imported while the engine's process looks at the scenario, and
+    the load begins that much sooner.
     """
     request, said = with_scenario(request, config)
     plan = build_plan(request, TRAITS, config)

@@ -77,7 +77,13 @@ TRAITS: dict[str, EngineTraits] = {
         several=True,
         shows=frozenset({"-l", "--list", "--show-task-ratio", "--show-task-ratio-json", "-V", "--version"}),
     ),
-    "k6": EngineTraits((".js", ".ts", ".tar"), own_flags=("--vus", "--duration"), options=K6Options),
+    "k6": EngineTraits(
+        (".js", ".ts", ".tar"),
+        own_flags=("--vus", "--duration"),
+        options=K6Options,
+        iterations=True,
+        thresholds=True,
+    ),
     "jmeter": EngineTraits((".jmx",), options=JmeterOptions),
 }
 """What plans must know of each, without importing it."""
@@ -92,9 +98,14 @@ Locust's own CSV files would have names and errors as they are: secrets, and for
 """
 
 
+def traits_of(engine: str) -> EngineTraits:
+    """Of an engine that a run file names; one that nobody knows any more has none."""
+    return TRAITS.get(engine, EngineTraits())
+
+
 def session_of(plan: Plan) -> str | None:
     """The HTTP client of its load: the chosen one or the engine's first; None where there is no choice."""
-    traits = TRAITS.get(plan.engine, EngineTraits())
+    traits = traits_of(plan.engine)
     return plan.options.session or next(iter(traits.sessions), None)
 
 

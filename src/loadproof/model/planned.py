@@ -250,6 +250,10 @@ class EngineTraits:
     """Its own flag for a host that is none of HTTP, where its users may speak other protocols."""
     several: bool = False
     """Whether it plays several files as one scenario."""
+    iterations: bool = False
+    """Whether its users play iterations, not tasks; one that finds no free user is dropped, and told."""
+    thresholds: bool = False
+    """Whether its scenarios may have requirements of their own, which it judges itself."""
     shows: frozenset[str] = frozenset()
     """Flags of its own command line that make it say something and end, without a load."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from loadproof.engines import traits_of
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, Profile, ProfileKind
 from loadproof.pipeline.driving import drive
@@ -70,7 +71,10 @@ def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, E
         config,
     )
     requirements = plan.requirements
-    if not any(is_by_trial(requirement) for requirement in requirements) and plan.engine != "k6":
+    if (
+        not any(is_by_trial(requirement) for requirement in requirements)
+        and not traits_of(plan.engine).thresholds
+    ):
         hint = (
             "write goodput: '>= 99% within 500ms' (right and in time) in a file, and give --requirements FILE"
         )

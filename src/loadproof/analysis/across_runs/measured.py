@@ -20,7 +20,7 @@ from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.verdict.load import applied_load
 from loadproof.analysis.window.omission import served_quantile
 from loadproof.analysis.window.windows import asked_warm_up_s, judged_window, sample, within
-from loadproof.engines import session_of
+from loadproof.engines import ENGINES, session_of
 from loadproof.model import FindingKind, ProfileKind, Unit, Verdict
 from loadproof.plan.stored import plan_to_json
 from loadproof.runfile.readings import Readings
@@ -235,7 +235,7 @@ def _series(readings: Sequence[Reading], window: Window) -> list[MeasuredSeries]
     ]
 
 
-_NO_RESOURCE: Final = frozenset({"load", "locust", "k6"})
+_NO_RESOURCE: Final = frozenset({"load", *ENGINES})
 
 
 def _invalid(run: Run, window: Window, judged: Sequence[Slice]) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from loadproof.analysis.bottleneck.law import LEAST_LEVELS, littles_law_error
 from loadproof.analysis.search.load_search import TrialOutcome
 from loadproof.analysis.window.windows import load_span, requests_of, within
+from loadproof.engines import ENGINES
 from loadproof.plan.profiles import hold_windows
 from loadproof.runfile.readings import Readings
 
@@ -35,7 +36,7 @@ _LEAST_RANGE: Final = 2.0
 _AT_THE_TOP: Final = 0.98
 _LEAST_WAIT: Final = 0.3
 """Of the wait that Little's law gives to users who make no more requests than fewer did."""
-_BY_SECOND: Final = ("load", "locust", "k6", "jmeter")
+_BY_SECOND: Final = ("load", *ENGINES)
 """Sources that name the second that they speak of."""
 
 

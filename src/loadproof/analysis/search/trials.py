@@ -18,6 +18,7 @@ from loadproof.analysis.verdict.resources import judge_resource
 from loadproof.analysis.verdict.watched import Watched
 from loadproof.analysis.window.omission import LEAST_ACHIEVED, Starts, starts
 from loadproof.analysis.window.windows import Sample, Window, end_of, sample, within
+from loadproof.engines import traits_of
 from loadproof.model import EventKind, Slice, Statistic, Subject
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import is_among
@@ -237,14 +238,14 @@ class TrialJudge:
         return all(f.value is not None for f in findings) and self._broken(findings) is None
 
     def _starts(self, trial: Trial, window: Window) -> Starts | None:
-        """Arrivals planned and started; k6 tells those that it dropped."""
+        """Arrivals planned and started; who plays iterations tells those that were dropped."""
         if not self._open_model:
             return None
         counted = starts(self._run.readings, window)
-        if counted is not None or self._run.plan.engine != "k6":
+        if counted is not None or not traits_of(self._run.plan.engine).iterations:
             return counted
         planned = trial.load * window.duration_s
-        drops = Readings.of(self._run.readings).of_series("k6", "dropped_iterations")
+        drops = Readings.of(self._run.readings).of_series(self._run.plan.engine, "dropped_iterations")
         dropped = float(drops.value[is_among(drops.seconds, window.seconds)].sum())
         return Starts(planned, planned - dropped, 0.0, dropped)
 

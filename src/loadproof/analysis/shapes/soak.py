@@ -19,6 +19,7 @@ from loadproof.analysis.shapes.trend import (
 )
 from loadproof.analysis.verdict.resources import inside_of
 from loadproof.analysis.window.windows import Window, contiguous, requests_of, sample, stage_windows, within
+from loadproof.engines import ENGINES
 from loadproof.model import EventKind, Unit
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_duration
@@ -34,7 +35,7 @@ HORIZON_H: Final = 168
 """A week: growth that in this time neither doubles a series nor takes it to its limit accuses nobody."""
 _LEAST_RISE: Final = 0.05
 """Of what there was: a healthy Node takes 1 % more in its first 20 minutes, in a straight line."""
-_OF_THE_LOAD: Final = frozenset({"load", "locust", "k6", "jmeter", "generator"})
+_OF_THE_LOAD: Final = frozenset({"load", "generator", *ENGINES})
 """Sources that measure the generator, which is not what is asked about."""
 _MACHINE: Final = "host"
 _LEAST_ERROR_GROWTH: Final = 0.005

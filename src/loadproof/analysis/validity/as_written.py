@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
+from loadproof.engines import traits_of
 from loadproof.model import EventKind, Subject
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_percent
@@ -82,7 +83,9 @@ def raised_in(run: Run) -> Raised:
         users=int(max([*users, run.plan.profile.start, *(s.target for s in run.plan.profile.stages)]))
         if not run.plan.profile.open_model or users
         else 0,
-        word=_PLAYED.get(whats[0] if whats else "", "iterations" if run.plan.engine == "k6" else "tasks"),
+        word=_PLAYED.get(
+            whats[0] if whats else "", "iterations" if traits_of(run.plan.engine).iterations else "tasks"
+        ),
         groups=groups[:_MOST_GROUPS],
         traceback=traceback,
     )

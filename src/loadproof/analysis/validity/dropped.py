@@ -25,8 +25,8 @@ def judge_dropped(run: Run, _window: Window) -> list[Finding]:
     if "imported" not in run.facts:
         return []
     own = Readings.of(run.readings)
-    dropped = float(own.of_series("k6", "dropped_iterations").value.sum())
-    done = float(own.of_series("k6", "iterations").value.sum())
+    dropped = float(own.of_series(run.plan.engine, "dropped_iterations").value.sum())
+    done = float(own.of_series(run.plan.engine, "iterations").value.sum())
     return dropped_findings(dropped / (dropped + done) if dropped else 0.0)
 
 

@@ -17,6 +17,7 @@ from loadproof.analysis.validity.waiting import UPPER, Waiting
 from loadproof.analysis.verdict.service import service_parts
 from loadproof.analysis.verdict.thresholds import stated
 from loadproof.analysis.window.windows import Window, whole_window
+from loadproof.engines import ENGINES
 from loadproof.model import Subject, Unit, Verdict
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import is_among
@@ -110,7 +111,7 @@ def processors(run: Run, window: Window) -> Processors | None:
     busy, service, waited = mean("host", "cpu"), mean("process", "cpu"), mean("process", "thread.waited")
     if cores is None or busy is None or service is None or waited is None:
         return None
-    generator = (mean("locust", "cpu") or 0.0) + (mean("k6", "cpu") or 0.0) + (mean("jmeter", "cpu") or 0.0)
+    generator = sum(mean(engine, "cpu") or 0.0 for engine in ENGINES)
     known = {
         # A program that is not told of in a second used nothing worth telling in it.
         series.removeprefix(PROGRAM): float(own.value.sum()) / np.unique(sums["host", "cpu"].seconds).size

@@ -16,7 +16,7 @@ class LiveCourse extends Course {
     for (const [length] of plan.stages.slice(0, -1)) this.data.marks.push({ at: (end += length), harmless: true });
   }
 
-  take(points, whole) {
+  grow(points, whole) {
     if (whole) this.points = [];
     for (const point of points) {
       const from = this.first(point.t);
@@ -320,7 +320,7 @@ class Following {
   take(news) {
     this.news = { ...(this.news || {}), ...news };
     const all = this.news;
-    if (news.points) this.course.take(news.points, news.whole);
+    if (news.points) this.course.grow(news.points, news.whole);
     if (news.lines) showLines(news.lines, news.whole);
     this.showPhase(all);
     if (!all.total) return;
@@ -411,7 +411,7 @@ async function follow() {
   };
   $("part").addEventListener("change", () => {
     course.following = $("part").value === "whole" ? "whole" : Number($("part").value);
-    course.take([], false);
+    course.grow([], false);
     redraw();
   });
   $("log").addEventListener("change", () => redraw());

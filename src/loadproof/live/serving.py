@@ -13,6 +13,7 @@ import queue
 import secrets
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -30,6 +31,7 @@ _BEAT_S: Final = 2.0
 """A viewer that hears nothing for longer says so."""
 _WRITE_S: Final = 10.0
 _LAST_WORDS_S: Final = 2.0
+_AGAIN_S: Final = 4.0
 _OURS: Final = frozenset({LOOPBACK, "localhost", "::1"})
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -55,6 +57,8 @@ class LiveServer:
         self._lock = threading.Lock()
         self._viewers: set[queue.Queue[bytes | None]] = set()
         self._changed = threading.Condition(self._lock)
+        self._left_s: list[float] = []
+        """When viewers went; whoever lost the connection comes again in a moment."""
         self._reports = 0
         """How often the report was fetched."""
         self._report: bytes | None = None
@@ -90,7 +94,8 @@ class LiveServer:
         """From now on the page is this report; waits until all who look have it, as long as `patience_s`."""
         with self._lock:
             self._report = report
-            looking = len(self._viewers)
+            now_s = time.monotonic()
+            looking = len(self._viewers) + sum(now_s - left_s < _AGAIN_S for left_s in self._left_s)
         self.send("report")
         with self._changed:
             self._changed.wait_for(lambda: self._reports >= looking, patience_s)
@@ -159,6 +164,7 @@ class LiveServer:
         """It is gone."""
         with self._changed:
             self._viewers.discard(viewer)
+            self._left_s = [*self._left_s[1 - _MOST_VIEWERS :], time.monotonic()]
             self._changed.notify_all()
 
     def is_in(self, viewer: queue.Queue[bytes | None]) -> bool:

@@ -18,8 +18,12 @@ from loadproof.model.judged import (
     Verdict,
 )
 from loadproof.model.measured import (
+    EVENT_GAP,
+    FIRST_BYTE,
+    FIRST_EVENT,
     PAGE,
     SCRIPT,
+    STREAMED,
     TRANSACTION,
     Endpoint,
     Event,
@@ -47,8 +51,12 @@ from loadproof.model.planned import (
 )
 
 __all__ = [
+    "EVENT_GAP",
+    "FIRST_BYTE",
+    "FIRST_EVENT",
     "PAGE",
     "SCRIPT",
+    "STREAMED",
     "TOKEN_VARIABLE",
     "TRANSACTION",
     "CapacityGoal",

@@ -18,6 +18,12 @@ PAGE = "page:"
 SCRIPT = "script:"
 """The method of an endpoint whose samples send nothing: JMeter's script and debug samplers."""
 
+FIRST_BYTE = "first_byte:"
+FIRST_EVENT = "first_event:"
+EVENT_GAP = "event_gap:"
+"""Methods of what an answer that streams has beside its own time; the name is "POST /chat"."""
+STREAMED = (FIRST_BYTE, FIRST_EVENT, EVENT_GAP)
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -29,7 +35,7 @@ class Endpoint:
     @property
     def beside(self) -> bool:
         """Whether its samples are no requests: they are in no sum over all endpoints."""
-        return self.method in (TRANSACTION, PAGE, SCRIPT)
+        return self.method in (TRANSACTION, PAGE, SCRIPT, *STREAMED)
 
     def __str__(self) -> str:
         return f"{self.method} {self.name}".strip()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import Requirement, Subject
+from loadproof.model import STREAMED, Requirement, Subject
 from loadproof.plan.conflicts import conflicts
 from loadproof.plan.document import (
     Entry,
@@ -157,7 +157,14 @@ class _Reader:
 
     def block(self, entry: Entry, endpoint: str | None) -> None:
         """One key at the top or of one endpoint: a block, a section, or a k6 metric."""
-        if entry.key in BLOCKS:
+        if f"{entry.key}:" in STREAMED and endpoint is not None:
+            times = Entry("response_time", entry.line, entry.value)
+            self.plain_block(times, f"{entry.key}: {endpoint}")
+        elif f"{entry.key}:" in STREAMED:
+            self.problem(
+                f"'{entry.key}' is of one endpoint", entry.line, "write it below endpoints: POST /chat:"
+            )
+        elif entry.key in BLOCKS:
             self.plain_block(entry, endpoint)
         elif entry.key in SINGLES:
             self.single(entry, endpoint)
@@ -171,7 +178,11 @@ class _Reader:
             for inner in self.entries(entry, "metric names, each with its k6 expressions"):
                 self.thresholds(inner, endpoint)
         elif isinstance(entry.value, Mapping) or _is_no_metric(entry):
-            known = [*BLOCKS, *SINGLES, *SECTIONS] if endpoint is None else [*BLOCKS, "thresholds", GOODPUT]
+            known = (
+                [*BLOCKS, *SINGLES, *SECTIONS]
+                if endpoint is None
+                else [*BLOCKS, "thresholds", GOODPUT, *(kind[:-1] for kind in STREAMED)]
+            )
             self.problem(f"unknown key '{entry.key}'", entry.line, did_you_mean(entry.key, known))
         else:
             self.thresholds(entry, endpoint)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from loadproof.analysis.distributions import binomial_quantile, binomial_tail, proportion_interval
 from loadproof.analysis.window.goodput import all_right_in_time
 from loadproof.analysis.window.windows import Sample, Window, requests_of, sample
-from loadproof.model import Finding, Measure, Requirement, Statistic, Subject, Unit, Verdict
+from loadproof.model import STREAMED, Finding, Measure, Requirement, Statistic, Subject, Unit, Verdict
 from loadproof.routes import is_of
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
@@ -77,6 +77,9 @@ def _names(pattern: str | None, endpoint: Endpoint) -> bool:
     if pattern is None:
         return not endpoint.beside
     names = (str(endpoint), endpoint.name)
+    if endpoint.method in STREAMED:
+        # A request's own name never means the times of its events.
+        names = (str(endpoint), f"{endpoint.method} {endpoint.name.partition(' ')[2]}")
     return pattern in names or any(is_of(pattern, name) for name in names)
 
 

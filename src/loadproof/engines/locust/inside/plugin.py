@@ -39,6 +39,7 @@ from loadproof.engines.locust.open_model.open_model import OpenModel
 from loadproof.engines.locust.open_model.pacing import PacedUsers
 from loadproof.engines.locust.seams import Part
 from loadproof.engines.locust.session.report import Listener
+from loadproof.engines.locust.session.streams import Takers
 from loadproof.engines.locust.shape import ProfileShape
 from loadproof.engines.locust.trials.trials import OpenTrials, UserTrials
 from loadproof.engines.supervisor import die_with_parent
@@ -90,6 +91,7 @@ class Plugin:
             else:
                 self._open = OpenModel(settings, self._clock, self._event)
             self._recorder = LateRecorder(self._clock, current_lateness_s, names)
+        Takers.time = self._recorder.time
         self._intake = Intake(self._clock, self._recorder, self._exemplars)
         self._traffic = Traffic(self._clock, self._event)
         hand_over = self._open.hand_over if self._open is not None else None

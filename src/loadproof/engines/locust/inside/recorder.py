@@ -13,6 +13,7 @@ import numpy as np
 
 from loadproof.engines.locust.entry import LONGEST_MS, method_text, name_text
 from loadproof.histogram import Histogram
+from loadproof.model import STREAMED
 from loadproof.routes import KeptNames, shape_of_text
 
 if TYPE_CHECKING:
@@ -113,6 +114,13 @@ class Recorder:
         self.recorded += 1
         return tally
 
+    def time(self, kind: str, name: str, seconds: float) -> None:
+        """A time that is no request: one of `STREAMED`, of an endpoint such as "POST /chat"."""
+        now = self._clock()
+        if now >= self._second + 1:
+            self._rotate(int(now))
+        self._tally(kind, name).times_s.append(seconds)
+
     def failure(self, tally: _Tally, kind: FailureKind, text: str, *, timed: bool = True) -> None:
         """Say that the request just counted in `tally` failed, and how; `timed`: it has a time."""
         tally.failures[kind.value] = tally.failures.get(kind.value, 0) + 1
@@ -157,6 +165,8 @@ class Recorder:
             counts = [requests, tally.failures, tally.received_bytes]
             times = [None if one is None else one.to_bytes() for one in (response, service, wrong)]
             self._rows.append([self._second, method, name, *counts, *times])
+            if method in STREAMED:
+                continue
             usual = requests - sum(tally.statuses.values())
             self._statuses.append(
                 (method, name, {**tally.statuses, USUAL: usual} if usual else tally.statuses)

@@ -232,7 +232,7 @@ class HttpSession(LocustHttpSession):
         }
         if not isinstance(response, LazyResponse):
             return conclude(  # type: ignore[no-any-return]  # it is Locust's, made by Locust
-                self, response, meta, url, catch_response, options.get("stream", False)
+                self, response, meta, url, catch_response, options.get("stream", False), start
             )
         target = response._sent[2]
         if not name:

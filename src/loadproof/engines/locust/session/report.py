@@ -16,6 +16,7 @@ from locust.runners import Runner
 from loadproof.engines.locust.entry import text
 from loadproof.engines.locust.seams import stop_test
 from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.engines.locust.session.streams import measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +123,13 @@ class ConcludedResponse(CountedResponse):
 
 
 def conclude(  # keywords cost time in every request
-    session: Any, response: Any, meta: dict[str, Any], url: str, catch_response: bool, stream: Any
+    session: Any,
+    response: Any,
+    meta: dict[str, Any],
+    url: str,
+    catch_response: bool,
+    stream: Any,
+    start: float,
 ) -> Any:
     """Complete the event's fields of a response of python-requests, and fire it unless a block will.
 
@@ -147,6 +154,8 @@ def conclude(  # keywords cost time in every request
     response._request_event = session.request_event
     response._catch_response = catch_response
     response.request_meta = meta
+    if stream and measured(response, start):
+        return response  # reported when its body was read
     if not catch_response:
         response.__exit__(None, None, None)
     return response

@@ -1,0 +1,152 @@
+"""Answers that come bit by bit (`stream=True`): when their first byte and each of their events arrived.
+
+An event is one of `text/event-stream` (a comment is none), or a line of JSON lines. It arrived when the
+scenario got the bytes that end it. The times of answers with a status that is an error are left out: an error
+that comes at once is no fast stream. The request of a stream of events is reported when its body ends, and
+has the time until then.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+from locust.clients import ResponseContextManager
+from requests.exceptions import RequestException
+
+from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.model import EVENT_GAP, FIRST_BYTE, FIRST_EVENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_LINES: Final = ("application/x-ndjson", "application/jsonl", "application/json-lines")
+_EVENTS: Final = "text/event-stream"
+_ERROR: Final = 400
+
+
+class Takers:
+    """Who is told of (kind, "POST /chat", seconds), in this process."""
+
+    time: Callable[[str, str, float], None] | None = None
+
+
+def _content_type(response: Any) -> str:
+    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+def has_events(response: Any) -> bool:
+    """Whether an answer that is streamed has events."""
+    return _content_type(response) in (_EVENTS, *_LINES)
+
+
+class _Meter:
+    """The events of one answer that began at `start` of `perf_counter`."""
+
+    def __init__(self, response: Any, start: float) -> None:
+        self.start = start
+        self.last = perf_counter()
+        self._response = response
+        self._blank_ends = _content_type(response) == _EVENTS
+        self._told = Takers.time is not None and response.status_code < _ERROR
+        self._event: float | None = None
+        self._within = False
+        """The event that comes has a line already."""
+        self._line = b""
+        """The first byte of the line that comes."""
+
+    def begin(self) -> None:
+        """The head is there."""
+        self._tell(FIRST_BYTE, self.last - self.start)
+
+    def took(self, chunk: bytes | str) -> None:
+        """The scenario got these."""
+        self.last = perf_counter()
+        data = chunk.encode() if isinstance(chunk, str) else chunk
+        first, *ended = data.replace(b"\r", b"").split(b"\n")
+        self._line = self._line or first[:1]
+        for line in ended:
+            self._line_ended()
+            self._line = line[:1]
+
+    def _line_ended(self) -> None:
+        if not self._blank_ends:
+            if self._line:
+                self._arrived()
+        elif not self._line:
+            if self._within:
+                self._arrived()
+            self._within = False
+        elif self._line != b":":
+            self._within = True
+
+    def _arrived(self) -> None:
+        if self._event is None:
+            self._tell(FIRST_EVENT, self.last - self.start)
+        else:
+            self._tell(EVENT_GAP, self.last - self._event)
+        self._event = self.last
+
+    def _tell(self, kind: str, seconds: float) -> None:
+        if self._told and Takers.time is not None:
+            meta = self._response.request_meta
+            Takers.time(kind, f"{meta['request_type']} {meta['name']}", seconds)
+
+
+class StreamedResponse(ResponseContextManager):
+    """Locust's response, which is reported once its body was read, closed or dropped."""
+
+    _meter: _Meter
+    _reported = False
+
+    def iter_content(self, chunk_size: int | None = 1, decode_unicode: Any = False) -> Iterator[Any]:
+        """As in python-requests."""
+        meter = self._meter
+        try:
+            for chunk in super().iter_content(chunk_size, decode_unicode):
+                meter.took(chunk)
+                yield chunk
+            meter.last = perf_counter()
+        except RequestException as error:
+            meter.last = perf_counter()
+            if not self._catch_response:
+                self.request_meta["exception"] = error  # type: ignore[index]  # Locust writes to it as well
+                self._report_request()
+            raise
+        except GeneratorExit:
+            self._conclude()
+            raise
+        self._conclude()
+
+    def close(self) -> None:
+        """As in python-requests: nothing more of the body is wanted."""
+        super().close()
+        self._conclude()
+
+    def __del__(self) -> None:
+        """Nobody holds it any more: it was never read to its end."""
+        self._conclude()
+
+    def _conclude(self) -> None:
+        if not self._catch_response and not self._reported:
+            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+
+    def _report_request(self, exc: Any = None) -> None:
+        if self._reported:
+            return
+        self._reported = True
+        LEDGER.reported += 1
+        self.request_meta["response_time"] = (self._meter.last - self._meter.start) * 1000  # type: ignore[index]
+        super()._report_request(exc)  # type: ignore[no-untyped-call]
+
+
+def measured(response: Any, start: float) -> bool:
+    """Measure an answer that is streamed; whether it is reported later, when its body was read."""
+    if not has_events(response):
+        if response.status_code < _ERROR and response.status_code:
+            _Meter(response, start).begin()
+        return False
+    response.__class__ = StreamedResponse
+    response._meter = _Meter(response, start)
+    response._meter.begin()
+    return True

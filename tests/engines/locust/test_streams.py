@@ -1,0 +1,111 @@
+"""First byte, first event and the gaps between events, against a server whose gaps are known."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from loadproof.histogram import Histogram, merged
+from loadproof.model import EVENT_GAP, FIRST_BYTE, FIRST_EVENT
+from tests.stream_server import EventServer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.model import Slice
+    from tests.engines.locust.conftest import Lab
+
+USER = """
+    import json
+    import time
+    raw = []
+
+    class U(HttpUser):
+        wait_time = constant(0.05)
+
+        @task
+        def chat(self):
+            began = time.perf_counter()
+            response = self.client.post("/chat", json={"say": "hello"}, stream=True)
+            times = [began, time.perf_counter()]
+            for line in response.iter_lines():
+                if line.startswith(b"data:"):
+                    times.append(time.perf_counter())
+            raw.append([*times, time.perf_counter()])
+
+        @task
+        def caught(self):
+            with self.client.post("/chat", name="/caught", stream=True, catch_response=True) as response:
+                for _ in response.iter_lines(decode_unicode=True):
+                    pass
+
+        @task
+        def broken(self):
+            try:
+                for _ in self.client.post("/broken", stream=True).iter_lines():
+                    pass
+            except Exception:
+                pass
+
+        @task
+        def refused(self):
+            self.client.post("/refused", stream=True).close()
+
+    @events.quitting.add_listener
+    def write(**_):
+        print("RAW " + json.dumps(raw))
+"""
+
+
+def _times(slices: Sequence[Slice], method: str, name: str) -> Histogram:
+    return merged([s.response for s in slices if (s.endpoint.method, s.endpoint.name) == (method, name)])
+
+
+def test_the_times_of_a_stream_are_those_of_its_server(lab: Lab) -> None:
+    with EventServer() as server:
+        lab.stub = server
+        _, sink = lab.run(USER, "-u", "4", "-r", "100", "-t", "6", "--stop-timeout", "3")
+    (line,) = [line for line in sink.lines if line.startswith("RAW ")]
+    raw: Any = [np.array(times) for times in json.loads(line.removeprefix("RAW "))]
+    assert len(raw) > 5
+    seen = {
+        FIRST_BYTE: np.array([times[1] - times[0] for times in raw]),
+        FIRST_EVENT: np.array([times[2] - times[0] for times in raw]),
+        EVENT_GAP: np.concatenate([np.diff(times[2:-1]) for times in raw]),
+    }
+    for kind, raw_s in seen.items():
+        times = _times(sink.slices, kind, "POST /chat")
+        assert times.count == len(raw_s)
+        for q in (0.5, 0.95, 0.99):
+            truth_s = float(np.quantile(raw_s, q, method="inverted_cdf"))
+            assert times.quantile(q) == pytest.approx(truth_s, rel=0.01, abs=0.001), (kind, q)
+    # ... and that is what the server did, but for the way.
+    sent_s = np.concatenate([np.diff(times) for times in server.sent_s])
+    assert np.median(seen[EVENT_GAP]) == pytest.approx(np.median(sent_s), abs=0.003)
+    assert seen[FIRST_EVENT].min() > 0.089
+    # An answer's time ends with its body.
+    whole = _times(sink.slices, "POST", "/chat")
+    assert whole.count == len(raw)
+    assert whole.quantile(0.5) == pytest.approx(
+        float(np.quantile([times[-1] - times[0] for times in raw], 0.5, method="inverted_cdf")), abs=0.003
+    )
+    caught = sink.requests["POST", "/caught"]
+    assert _times(sink.slices, EVENT_GAP, "POST /caught").count == caught * (server.events - 1) > 0
+    assert _times(sink.slices, "POST", "/caught").minimum_s > 0.1
+
+
+def test_streams_that_break_or_are_refused_have_failed(lab: Lab) -> None:
+    """An error that comes at once is no fast stream."""
+    with EventServer(events=4) as server:
+        lab.stub = server
+        _, sink = lab.run(USER, "-u", "4", "-r", "100", "-t", "2", "--stop-timeout", "3")
+    for path in ("/broken", "/refused"):
+        parts = [part for part in sink.slices if (part.endpoint.method, part.endpoint.name) == ("POST", path)]
+        assert sum(part.failed for part in parts) == sum(part.requests for part in parts) > 0, path
+    assert _times(sink.slices, FIRST_EVENT, "POST /broken").count > 0
+    assert _times(sink.slices, FIRST_BYTE, "POST /refused").count == 0
+    recorded = sum(part.requests for part in sink.slices if not part.endpoint.beside)
+    assert 0 <= server.arrived.total() - recorded <= sink.in_flight

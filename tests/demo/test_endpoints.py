@@ -70,6 +70,16 @@ def test_serves_every_call_of_the_scenarios_that_carries_no_login(
     assert client.request(method, path, **options).status_code == status
 
 
+def test_the_chat_answers_word_by_word(client: httpx.Client) -> None:
+    """Server-sent events, in pieces as they are made."""
+    with client.stream("POST", "/chat", json={"say": "hello", "words": 4}) as answer:
+        pieces = list(answer.iter_text())
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert "".join(pieces).split("\n\n")[-2:] == ["data: [DONE]", ""]
+    assert len("".join(pieces).split("\n\n")) == 6
+    assert len(pieces) >= 4
+
+
 def test_a_user_logs_in_and_sees_and_asks_for_loans(client: httpx.Client) -> None:
     """locustfile.py: log in, dashboard, own loans, apply for one, which then heads both lists."""
     token = log_in(client, user=1000)

@@ -17,6 +17,7 @@ from loadproof.demo.exchange import Caller, answer
 from loadproof.demo.injection import InjectedError, Injector
 from loadproof.demo.metrics import CountedService, Metrics
 from loadproof.demo.routes.accounts import Accounts
+from loadproof.demo.routes.chat import Chat
 from loadproof.demo.routes.ledger import Ledger
 from loadproof.demo.routes.loans import Loans
 from loadproof.demo.routes.operations import Operations
@@ -107,6 +108,7 @@ def _endpoints(
         ("POST", "/api/auth/login", accounts.login),
         ("GET", "/api/transactions", ledger.list),
         ("GET", "/api/reports/user-analytics", ledger.user_analytics),
+        ("POST", "/chat", Chat().answer),
     )
 
 

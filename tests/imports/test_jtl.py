@@ -145,6 +145,47 @@ def test_pauses_belong_to_a_run(tmp_path: Path, rows: list[str], requests: int) 
     assert "appended" not in limits(run)
 
 
+@pytest.mark.parametrize(("number", "requests"), [(1, 100), (2, 80), (None, 80)])
+def test_runs_stand_in_the_order_of_time(tmp_path: Path, number: int | None, requests: int) -> None:
+    """Also where a file has them the other way round, as `cat new.jtl old.jtl` does: years may be between."""
+    later = [row(100_000_000_000 + n * 50, 20, "home") for n in range(80)]
+    run = read(tmp_path, [*later, *APPENDED[:100]], number)
+    assert counts(run) == {"home": (requests, 0)}
+    assert "2 runs were appended to this file" in limits(run)
+    assert judge(run).duration_s < 10
+
+
+def test_a_wrong_time_is_left_out_and_told(tmp_path: Path) -> None:
+    """One row of 1970 must not make a run of 57 years."""
+    run = read(tmp_path, [*APPENDED[:50], row(-BEGIN_MS, 10, "home"), *APPENDED[50:100]])
+    assert counts(run) == {"home": (100, 0)}
+    assert "1 rows are days from all others and left out" in limits(run)
+    assert judge(run).duration_s < 10
+
+
+def test_requests_that_are_years_apart_are_no_run(tmp_path: Path) -> None:
+    """Too few to tell which of them are wrong."""
+    with pytest.raises(ConfigError, match="1,157 days apart"):
+        read(tmp_path, [row(0, 10, "home"), row(100_000_000_000, 10, "home")])
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        (",true,", ",wahr,", "success 'wahr'"),
+        (str(BEGIN_MS), "01.02.2027 10:00", "timeStamp '01.02.2027 10:00'"),
+    ],
+    ids=["a word of another language", "a date of another language"],
+)
+def test_a_file_without_a_sample_is_told_with_its_first_row(
+    tmp_path: Path, was: str, now: str, said: str
+) -> None:
+    """ "Is it the whole file?" sends nobody to a spreadsheet that changed the cells."""
+    with pytest.raises(ConfigError, match="none of its rows is a sample") as caught:
+        read(tmp_path, [APPENDED[0].replace(was, now)])
+    assert said in str(caught.value)
+
+
 XML = """<?xml version="1.0" encoding="UTF-8"?>
 <testResults version="1.2">
 <httpSample t="60" lt="15" ts="1800000000000" s="true" lb="home" rc="200" rm="OK" tn="desk 1-1" by="300">

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 _LEAST_PAUSE_S: Final = 60.0
 _TIMES_LONGER: Final = 10.0
+_LONGEST_PAUSE_S: Final = 86_400.0
 _LEAST_SAMPLES: Final = 10
 """Fewer are no run: users who wait for minutes leave such."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Part:
     """What stands between two long pauses."""
 
@@ -36,9 +37,10 @@ class Part:
     longest_pause_s: float = 0.0
     """Between two of its samples."""
 
-    def begins_before(self, start_s: float) -> bool:
-        """Whether a sample that starts at `start_s` may belong to a later run."""
-        return self.samples > 0 and start_s - self.end_s > _LEAST_PAUSE_S
+    def is_far_from(self, start_s: float, end_s: float) -> bool:
+        """Whether a sample may belong to another run: rows are in the order of their ends."""
+        pause_s = max(start_s - self.end_s, self.begin_s - end_s)
+        return self.samples > 0 and pause_s > _LEAST_PAUSE_S
 
     def cover(self, start_s: float, end_s: float) -> None:
         """One more sample."""
@@ -51,9 +53,15 @@ class Part:
 
 
 def runs_of(parts: Sequence[Part]) -> list[Part]:
-    """The parts as runs: joined again where a pause is no longer than what the run has anyway."""
+    """The parts as runs, in the order of time; joined where a pause is no longer than what a run has anyway.
+
+    A few samples that are days from every run are in none: their times are wrong.
+    """
+    whole = {part for part in parts if part.samples >= _LEAST_SAMPLES}
     runs: list[Part] = []
-    for part in parts:
+    for part in sorted(parts, key=lambda part: part.begin_s):
+        if part not in whole and whole and min(_pause_s(part, other) for other in whole) > _LONGEST_PAUSE_S:
+            continue
         if runs and not _apart(runs[-1], part):
             _join(runs[-1], part)
         else:
@@ -80,6 +88,10 @@ def chosen(runs: Sequence[Part], number: int | None, path: Path) -> tuple[Part, 
         f"{_clock(run.begin_s)} to {_clock(run.end_s)} UTC; --run chooses another"
     )
     return run, [said]
+
+
+def _pause_s(one: Part, other: Part) -> float:
+    return max(one.begin_s - other.end_s, other.begin_s - one.end_s)
 
 
 def _apart(run: Part, part: Part) -> bool:

@@ -19,6 +19,7 @@ from loadproof.imports.recorded import recorded_run
 from loadproof.imports.stream import open_text
 from loadproof.imports.subsamples import Families, Row
 from loadproof.model import PAGE, Endpoint, FailureKind, Reading, Unit
+from loadproof.safety.plain import one_line
 from loadproof.safety.redact import redact_text, redact_url
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ _ALWAYS_THE_SAME: Final = 8
 _NEEDED: Final = ("timeStamp", "elapsed", "label", "success")
 _IN_TRANSACTION: Final = "Number of samples in transaction"
 _TIMEOUTS: Final = ("SocketTimeoutException", "ConnectTimeoutException", "InterruptedIOException")
+_MOST_SHOWN: Final = 200
+_AS_WRITTEN: Final = (
+    "times are milliseconds or as 2026/01/31 12:00:00.000, and success is true or false, in every language: "
+    "was the file changed by another program?"
+)
 PAGES: Final = "{:,} page loads stand beside the requests that they were made of: only those were on the wire"
 _TRANSACTIONS: Final = (
     "transaction rows are left out, {:,} of them: the requests in them are counted one by one"
@@ -69,6 +75,10 @@ def read_jtl(path: Path, on_bytes: OnBytes | None = None, run: int | None = None
         limits.append(PAGES.format(pages))
     if reading.garbage:
         limits.append(f"{reading.garbage:,} rows are no samples: cut off or changed")
+    if lost := reading.samples - sum(run.samples for run in runs):
+        limits.append(f"{lost:,} rows are days from all others and left out: their times are wrong")
+    if reading.garbage and not reading.parts:
+        raise ConfigError(Problem(f"none of its rows is a sample: {reading.first}", str(path), _AS_WRITTEN))
     users = sorted(part.users.items())
     readings = [Reading(float(s), "load", "users", float(n), Unit.COUNT) for s, n in users]
     span = (part.begin_s, part.end_s) if part.samples else None
@@ -81,6 +91,9 @@ class _Reading:
     def __init__(self, path: Path) -> None:
         self.parts: list[Part] = []
         self.garbage = 0
+        self.first = ""
+        """What the first row has that is no sample."""
+        self.samples = 0
         self._path = path
         self._families = Families()
 
@@ -92,9 +105,14 @@ class _Reading:
                 raise ValueError("no sample")
         except (ValueError, OverflowError):
             self.garbage += 1
+            shown = ", ".join(
+                f"{name} '{fields.get(name, '')}'" for name in ("timeStamp", "elapsed", "success")
+            )
+            self.first = self.first or one_line(shown[:_MOST_SHOWN])
             return
+        self.samples += 1
         _refuse_sums(fields, self._path)
-        if self.parts and self.parts[-1].begins_before(start_s):
+        if self.parts and self.parts[-1].is_far_from(start_s, start_s + elapsed_s):
             self.finish()
             self.parts.append(Part())
         if not self.parts:

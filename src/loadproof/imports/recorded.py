@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from loadproof.imports.slices import SliceTable
     from loadproof.model import Reading, Requirement
 
+_LONGEST_S: Final = 92 * 86_400.0
+"""A wrong time must not fill the memory: there is a place for each second."""
 _ENDPOINTS_MERGED: Final = (
     "more than 1,000 endpoint names: the later ones are added up as '(other endpoints)'; "
     "give requests with ids in their address one name"
@@ -41,6 +43,10 @@ def recorded_run(
     if span is None or not slices:
         hint = "is it the whole file?"
         raise ConfigError(Problem(f"there is no request in this {format_name}", str(path), hint))
+    if span[1] - span[0] > _LONGEST_S:
+        days = (span[1] - span[0]) / 86_400
+        hint = "give the file of one run; is there a row with a wrong time?"
+        raise ConfigError(Problem(f"its requests are {days:,.0f} days apart", str(path), hint))
     said = [*limits, *([_ENDPOINTS_MERGED] if table.too_many_endpoints else [])]
     start_s, end_s = span
     name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name

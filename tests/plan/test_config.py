@@ -14,6 +14,7 @@ from loadproof.plan.profiles import DEFAULT_STAGES
 from loadproof.plan.schema import (
     CapacityConfig,
     Config,
+    NotifyConfig,
     RegressionsConfig,
     ScenarioConfig,
     StageConfig,
@@ -28,6 +29,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("Top", Config),
     ("regressions", RegressionsConfig),
+    ("notify", NotifyConfig),
     ("scenarios.NAME", ScenarioConfig),
     ("tests.NAME", TestConfig),
     ("tests.NAME.capacity", CapacityConfig),

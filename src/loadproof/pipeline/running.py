@@ -89,6 +89,7 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     from loadproof.live.outputs import LiveOutputs
     from loadproof.pipeline.driving import drive
     from loadproof.pipeline.live_page import become_report, live_page, page_address
+    from loadproof.pipeline.notifying import notify, receivers
     from loadproof.pipeline.outputs import check_places, places, with_own_files, write_own_files, write_report
     from loadproof.run.calibration import rate_warning
 
@@ -101,6 +102,7 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
         further = against_baseline(str(request.baseline), settings, request.baseline_must_settle)
     else:
         refuse_without_baseline(request)
+    told = receivers(config, show.warning)
     warning = rate_warning(plan, engine)
     if warning:
         show.warning(warning)
@@ -136,6 +138,7 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
             write_report(report, request.html)
     except ConfigError as error:
         show.unwritten(error)
+    notify(report, told, show.warning)
     return report
 
 

@@ -290,6 +290,17 @@ class TestConfig(_Section):
         return self
 
 
+class NotifyConfig(_Section):
+    """Who is told when a run has ended."""
+
+    url: str = Field(
+        description="Where the message goes, by POST; better `${NAME}` for a variable of the environment."
+    )
+    on: Literal["fail", "always"] = Field(
+        "fail", description="`fail`: when the exit code is not 0. `always`: after every run."
+    )
+
+
 class Config(_Section):
     """The whole file."""
 
@@ -326,6 +337,9 @@ class Config(_Section):
     regressions: RegressionsConfig = Field(
         default_factory=lambda: RegressionsConfig.model_validate({}),
         description="What a comparison with a baseline, or of two builds, decides (comparing.md).",
+    )
+    notify: list[NotifyConfig] = Field(
+        default_factory=list, description="Who is told when a run has ended (notifications.md)."
     )
     consistency: dict[Name, CheckConfig] = Field(
         default_factory=dict, description="Checks of the data before and after the load (consistency.md)."

@@ -54,7 +54,7 @@ check: $(VENV)/installed lint types imports docs
 	$(REAL) || { echo "What failed beside other loads, once more and alone:"; $(ALONE); }
 
 docs: $(VENV)/installed
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # What people install is looked at from outside of this folder, where no source can stand in for what is missing.
 wheel: $(VENV)/installed

@@ -21,6 +21,7 @@ BESIDE = [
     *(f"examples/{path.name}" for path in (ROOT / "examples").iterdir()),
 ]
 LOADED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=[\"']?((?:https?:)?//[^\"' >]+)")
+INCLUDED = re.compile(r"^ *--8<-- \"[^\"]+\"$")
 log = logging.getLogger("mkdocs.hooks.site")
 
 
@@ -36,7 +37,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """In the site the files beside docs/ stand in it, and docs/ is its root."""
+    """In the site the files beside docs/ stand in it, and docs/ is its root.
+
+    A file that is shown in a page is named in the one way that is understood: a formatter of Python once
+    took such a line for code, and the page showed the line.
+    """
+    for line in markdown.splitlines():
+        if re.search(r"--8 *<", line) and not INCLUDED.match(line):
+            log.warning("%s includes no file by: %s", page.file.src_uri, line)
     if page.file.src_uri in BESIDE:
         return markdown.replace("](docs/", "](")
     return markdown.replace("](../", "](")

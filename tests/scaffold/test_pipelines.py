@@ -140,6 +140,23 @@ def test_the_action_lints_and_its_documents_name_its_inputs() -> None:
             assert "${{" not in step["run"]  # inputs come as variables: none of them is run as shell
 
 
+def test_the_action_says_what_the_written_workflow_says(tmp_path: Path) -> None:
+    """The comment is word for word the same, and `ab` and `run` are asked for the same files."""
+    workflow = YAML(typ="safe").load(written(tmp_path, "github", ["nightly"], None).read_text())
+    action = YAML(typ="safe").load((ROOT / "action.yml").read_text())["runs"]["steps"]
+    steps = {step.get("name"): step.get("run", "") for step in action}
+    jobs = workflow["jobs"]
+    own = {step.get("name"): step for job in ("performance", "compare") for step in jobs[job]["steps"]}
+    assert steps["Comment on the pull request"] == own["Comment on the pull request"]["run"]
+    for name in ("Compare base and head", "Run the test"):
+        # Before `ab` stands what compose and git are told.
+        told = [text[text.find("loadproof ab ") :] for text in (steps[name], own[name]["run"])]
+        assert len({frozenset(re.findall(r"--[a-z-]+", text)) for text in told}) == 1, name
+    assert "requirements-performance.txt" in steps["Install Loadproof"]
+    load = YAML(typ="safe").load((ROOT / "action.yml").read_text())["inputs"]["load"]["default"]
+    assert jobs["compare"]["env"]["LOAD"] == load
+
+
 REQUIREMENTS = "performance_requirements:\n  response_time: {p50: <2s}\n  error_rate: {max_rate: 5%}\n"
 LOADPROOF = """target: %s
 scenarios: {visit: locustfile.py}
@@ -161,16 +178,21 @@ def steps_by_hand(workflow: Path, name: str, folder: Path, env: dict[str, str]) 
     """Run the `run:` steps of a job, but for Docker's and pip's; their exit codes by name."""
     whole = YAML(typ="safe").load(workflow.read_text())
     job = whole["jobs"][name]
+    return run_steps(job["steps"], {**whole["env"], **job["env"]}, folder, env)
+
+
+def run_steps(
+    steps: list[dict[str, Any]], variables: dict[str, str], folder: Path, env: dict[str, str]
+) -> dict[str, int]:
+    """Those of them that are shell; `env` is what GitHub would put in place of ${{ }}."""
     codes: dict[str, int] = {}
-    for step in job["steps"]:
-        if "run" not in step or re.match(r"docker |pip ", step["run"]):
+    for step in steps:
+        if "run" not in step or re.match(r"docker |pip |python -m pip ", step["run"]):
             continue
         if any(codes.values()) and "cancelled()" not in str(step.get("if", "")):
             continue  # as GitHub does after a step that failed
         own = {
-            name: value
-            for name, value in {**whole["env"], **job["env"], **step.get("env", {})}.items()
-            if "${{" not in value
+            name: value for name, value in {**variables, **step.get("env", {})}.items() if "${{" not in value
         }
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
@@ -181,6 +203,17 @@ def steps_by_hand(workflow: Path, name: str, folder: Path, env: dict[str, str]) 
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
         print(done.stdout, done.stderr)
     return codes
+
+
+def action_by_hand(folder: Path, env: dict[str, str]) -> dict[str, int]:
+    """The action in a pull request: the steps that its conditions leave."""
+    steps = YAML(typ="safe").load((ROOT / "action.yml").read_text())["runs"]["steps"]
+    chosen = [step for step in steps if step.get("name") in PULL_REQUEST]
+    inputs = {"COMPOSE": "", "ARGUMENTS": "", "TEST": "nightly", "REPORT": "loadproof-report"}
+    return run_steps(chosen, {}, folder, {**inputs, "GITHUB_OUTPUT": str(folder / "output"), **env})
+
+
+PULL_REQUEST = ("Compare base and head", "Comment on the pull request")
 
 
 def executable(file: Path, text: str) -> None:
@@ -276,12 +309,20 @@ def test_a_pull_request_that_makes_it_slower_is_red_and_says_so(
         told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=shell.folder, capture_output=True, check=True)
         commits.append(told.stdout.decode().strip())
     env = {**programs, "BASE": commits[0], "LOAD": "--stage 1s:4 --stage 3s:4 --rounds 2"}
-    unsaid = steps_by_hand(workflow, "compare", shell.folder, env)
-    assert unsaid == {"Compare base and head": 2, "Comment on the pull request": 0}
+    for unsaid in (
+        steps_by_hand(workflow, "compare", shell.folder, env),
+        action_by_hand(shell.folder, {**env, "START": ""}),
+        action_by_hand(shell.folder, {**env, "START": "true", "BASE": "0" * 40}),
+    ):
+        assert unsaid == {"Compare base and head": 2, "Comment on the pull request": 0}
     env["START"] = f"{sys.executable} server.py {port}"
-    for _ in range(2):
-        codes = steps_by_hand(workflow, "compare", shell.folder, env)
+    # The second push by the action: what it says goes on in the same comment.
+    for codes in (
+        steps_by_hand(workflow, "compare", shell.folder, env),
+        action_by_hand(shell.folder, env),
+    ):
         assert codes == {"Compare base and head": 3, "Comment on the pull request": 0}
+    assert (shell.folder / "output").read_text() == "exit-code=3\n"
     report = shell.folder / "loadproof-report"
     comment = (report / "comment.md").read_text()
     assert comment.startswith("<!-- loadproof nightly -->\n")

@@ -126,8 +126,9 @@ def show(name: Name, branch: Branch = None) -> int:
     console = _console()
     console.print(Text(f"baseline {name}" + (f" of branch {found.branch}" if found.branch else "")))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("run", "started", "commit", "requests", "p50", "p95", "p99", "run file"):
+    for title in ("run", "started", "commit", "requests", "p50", "p95", "p99"):
         table.add_column(title, no_wrap=True)
+    table.add_column("run file", overflow="fold")  # a long path takes no room from the numbers
     for run in runs:
         table.add_row(*map(Text, _row(run)))
     console.print(table)

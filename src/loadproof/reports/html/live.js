@@ -179,6 +179,7 @@ function showStages(news, plan) {
 function showRequirements(rows) {
   const table = $("requirements");
   table.hidden = !rows.length;
+  $("near").hidden = !rows.some((row) => row.measured.startsWith("~"));
   table.tBodies[0].replaceChildren(...rows.map((row) => {
     const made = element("tr", undefined, row.verdict);
     const state = element("td");

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loadproof.reports.evidence import requirement_row
+from loadproof.reports.evidence import NEAR_IN_WORDS, requirement_row
 from loadproof.reports.html.data import limit_of
 from loadproof.reports.html.page import MARKS, meter_of
 from loadproof.version import __version__
@@ -19,7 +19,7 @@ def write_live_page(plan: Plan, stream: TextIO) -> None:
     """Write the page of this run; it needs the server that it comes from, and nothing else."""
     from loadproof.reports.html import write_page
 
-    said = {"plan": plan, "title": f"{plan.name} · live", "version": __version__}
+    said = {"plan": plan, "title": f"{plan.name} · live", "version": __version__, "near": NEAR_IN_WORDS}
     write_page("live.html.j2", said, {"pictures": [], "course": live_data(plan)}, stream, live=True)
 
 

@@ -91,6 +91,8 @@ def _value_of(part: str) -> tuple[str, str, str, str]:
     kind = _kind(part)
     if kind:
         return "", kind, part, ""
+    if part.isalpha():
+        return part, "", "", ""
     suffix = _SUFFIX.fullmatch(part)
     stem, after = (suffix[1], suffix[2]) if suffix else (part, "")
     if kind := _kind(stem):
@@ -102,6 +104,11 @@ def _value_of(part: str) -> tuple[str, str, str, str]:
 
 
 def _kind(part: str) -> str:
+    # Most parts are plain words or numbers, and no pattern needs to be tried on them.
+    if part.isalpha():
+        return ""
+    if part.isdecimal():
+        return "id"
     if _PLACEHOLDER.fullmatch(part):
         return part[1:-1]
     for kind, pattern in _KINDS:

@@ -70,7 +70,8 @@ def _of_the_load(draw: st.DrawFn, kind: str, made: dict[str, Any], share: float)
         case "raised":
             found = {"tells": True, "tasks": (100, max(2, round(100 * share)))}
         case "aimed":
-            found = {"tells": True, "hosts": {"10.9.9.9:1": 20}, "target": "http://127.0.0.1:8000"}
+            all_of_them = {"10.9.9.9:1": made["planned_s"] * len(made["times_s"])}
+            found = {"tells": True, "hosts": all_of_them, "target": "http://127.0.0.1:8000"}
         case "users":
             there = int(made["level"] * draw(st.sampled_from([0.0, 0.3, 0.6])))
             found = {"there": float(there)}

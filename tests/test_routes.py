@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from loadproof.routes import FEW, MOST_NAMES, KeptNames, grouped, is_of
+from loadproof.routes import FEW, MOST_NAMES, KeptNames, grouped, is_of, shape_of_text
 
 
 def _routes(*names: str) -> Counter[str]:
@@ -87,3 +87,32 @@ def test_a_run_keeps_a_bounded_number_of_names() -> None:
     assert words[None] == 5
     assert again.name("GET", "/loans/{id}") == "/loans/{id}"
     assert KeptNames(most=10, routes=False).name("GET", "/loans/1") == "/loans/1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "HTTPError('{} Server Error: Gone wrong for url: /api/loans')",
+        "got status {}",
+        "Status code: {}",
+        "HTTP {}",
+        "expected 200, got {}",
+    ],
+)
+def test_statuses_are_never_one_error(text: str) -> None:
+    """However many there are: 500 and 503 have other causes."""
+    texts = [text.format(status) for status in range(500, 512)]
+    assert grouped([("GET /api/loans", text) for text in texts], texts=True) == {}
+
+
+def test_ids_that_look_like_statuses_among_others_are_ids() -> None:
+    """Of 1 to 999 those from 100 to 599 are no other error than the rest."""
+    texts = [("GET /api/loans", f"no loan {number} here") for number in range(1, 1000, 7)]
+    assert set(grouped(texts, texts=True).values()) == {"no loan {id} here"}
+
+
+def test_the_shape_of_a_text_keeps_its_status() -> None:
+    """What is bounded by its shape alone says what failed."""
+    assert shape_of_text("HTTPError('503 Server Error for /loans/4711')") == (
+        "HTTPError('503 Server Error for /loans/{id}')"
+    )

@@ -41,10 +41,16 @@ _PREFIX = re.compile(r"([A-Za-z][A-Za-z_-]*[-_])(.+)")
 _SUFFIX = re.compile(r"(.+)(\.[A-Za-z][A-Za-z0-9]{0,4})")
 _DELIMITER = re.compile(r"([/?&;#])")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-# In the text of an error. Numbers alone may be ids; which of them are, shows by how many there are.
+_STATUS = re.compile(r"[1-5]\d\d")
+# In the text of an error. Numbers alone may be ids; which of them are, shows by how many there are. An HTTP
+# status is never one: what failed with 500 and what failed with 503 are two errors.
+_STATUS_HERE = r"(?![1-5]\d\d (?:Client|Server) Error)" + "".join(
+    f"(?<!{word}{end})" for word in ("status", "Status", "code", "Code", "HTTP") for end in (" ", "=", ": ")
+)
 _IN_TEXTS = re.compile(
     rf"(?P<address>\b0x[0-9a-fA-F]+)|(?P<uuid>\b{_UUID}\b)|(?P<date>\b{_DATE})"
-    r"|(?P<hash>\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}\b)|(?P<id>(?<![\w.])\d+(?![\w.]*[A-Za-z_]))"
+    r"|(?P<hash>\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}\b)|"
+    rf"(?P<id>{_STATUS_HERE}(?<![\w.])\d+(?![\w.]*[A-Za-z_]))"
 )
 _TEXT_PLACEHOLDER = re.compile(r"\{(?:address|uuid|date|hash|id)\}")
 
@@ -123,7 +129,9 @@ class Groups:
     def __init__(self, *, texts: bool = False) -> None:
         self._split = split_text if texts else split_name
         self._seen: dict[tuple[str, tuple[str, ...]], list[set[str]]] = {}
-        self._years: dict[tuple[str, tuple[str, ...]], list[set[str] | None]] = {}
+        self._plain = _STATUS if texts else _YEAR
+        """What looks like a value and is a part of the name where nothing else stands at its place."""
+        self._plain_seen: dict[tuple[str, tuple[str, ...]], list[set[str] | None]] = {}
         self._placeholder = _TEXT_PLACEHOLDER if texts else _PLACEHOLDER
 
     def __len__(self) -> int:
@@ -141,12 +149,12 @@ class Groups:
                 continue
             if self._placeholder.fullmatch(value):
                 place.update(f"{value}{n}" for n in range(FEW + 1))  # it stands for many
-            elif not _YEAR.fullmatch(value):
+            elif not self._plain.fullmatch(value):
                 place.add(value)
-                # Among other numbers a year is a number: what looked like one before counts as well.
-        years = self._years.setdefault(key, [set() for _ in values])
-        for place, known, value in zip(seen, years, values, strict=True):
-            if known is not None and _YEAR.fullmatch(value):
+                # Among other numbers a year or a status is a number: what looked like one before counts.
+        plain = self._plain_seen.setdefault(key, [set() for _ in values])
+        for place, known, value in zip(seen, plain, values, strict=True):
+            if known is not None and self._plain.fullmatch(value):
                 known.add(value)
             if known and place:
                 place.update(sorted(known)[: FEW + 1])

@@ -172,7 +172,6 @@ def _circles(imports: dict[str, set[str]]) -> list[set[str]]:
 _ENGINES_NAMED = {
     # To become fewer: what decides by an engine's name where a trait of its row could.
     "analysis/across_runs/imported.py": 2,
-    "analysis/bottleneck/finding.py": 1,
     "analysis/bottleneck/resources.py": 3,
     "analysis/validity/signals.py": 11,
     "cli/app.py": 1,

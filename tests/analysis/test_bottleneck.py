@@ -49,14 +49,17 @@ def use(series: str, share: Callable[[float], float], limit: float, unit: Unit =
 
 
 def stress(
-    *readings: Sequence[Reading], capacity: float = CAPACITY, more: Sequence[Slice] = ()
+    *readings: Sequence[Reading],
+    capacity: float = CAPACITY,
+    more: Sequence[Slice] = (),
+    engine: str = "locust",
 ) -> list[Finding]:
     """A stress test from 1 to 60 users in a minute."""
     users = list(runs.series("load.users", USERS, Unit.COUNT, looks=False))
     slices = [part(second, throughput(n, capacity), n) for second, n in USERS.items()] + list(more)
     run = runs.load(readings=[*users, *(r for rs in readings for r in rs)], slices=slices)
     profile = Profile(ProfileKind.STRESS, (Stage(float(runs.SECONDS), 60.0),), start=1.0)
-    run = replace(run, plan=replace(run.plan, profile=profile))
+    run = replace(run, plan=replace(run.plan, profile=profile, engine=engine))
     return find_bottleneck(run, judged_window(run))
 
 
@@ -278,6 +281,18 @@ def test_a_machine_that_others_filled_is_no_limit_of_the_service() -> None:
     assert [one.had_by for one in starved] == [found.had_by]
     (own,) = causes(named("thread", "host.cpu"), Plateau(**known, thread_waited=0.05))  # type: ignore[arg-type]
     assert (own.title, own.had_by) == ("the service's busiest thread", "")
+
+
+@pytest.mark.parametrize("engine", ["locust", "k6", "jmeter"])
+def test_a_machine_that_the_generator_filled_is_told_so_for_every_engine(engine: str) -> None:
+    """Three quarters of the processor time is its own, whatever it is called."""
+    (found,) = stress(
+        use("host.cpu", lambda rate: rate / CAPACITY, 2, Unit.CORES),
+        use("process.cpu", lambda rate: 0.15 * rate / CAPACITY, 2, Unit.CORES),
+        use(f"{engine}.cpu", lambda rate: 0.75 * rate / CAPACITY, 2, Unit.CORES),
+        engine=engine,
+    )
+    assert "the load generator, on the machine of the service" in found.sentence
 
 
 def named(*kinds: str) -> list[Named]:

@@ -155,7 +155,7 @@ def _plateau(
         cores=limits[-1] if limits else None,
         busy_cores=measured.mean("host", "cpu", seconds),
         service_cores=_cores(measured, service, seconds, databases=False),
-        generator_cores=measured.sum("locust", "cpu", seconds),
+        generator_cores=measured.sum(run.plan.engine, "cpu", seconds),
         database=next((part.name for part in service.parts if part.is_database), ""),
         seen_database_cores=_cores(measured, service, seconds, databases=True),
         thread_waited=measured.mean("process", "thread.waited", seconds),

@@ -69,6 +69,7 @@ picture: $(VENV)/installed
 
 flags: $(VENV)/installed
 	$(BIN)/python docs/command_lines.py
+
 pictures: $(VENV)/installed
 	$(BIN)/python docs/pictures.py
 

@@ -215,7 +215,7 @@ def test_the_load_goes_on_when_the_run_is_moved(tmp_path: Path) -> None:
     writer.close()
     assert engine.stops == 0
     assert "run-saved.db" in writer.moves()[0]
-    assert len({part.endpoint for part in read_run(writer.path).slices}) == 400
+    assert len({part.endpoint for part in read_run(writer.path).by_name}) == 400
 
 
 @pytest.mark.parametrize("name", ["a-file/run.db", "x" * 300 + ".db", "/proc/nowhere/run.db"])

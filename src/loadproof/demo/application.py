@@ -78,6 +78,8 @@ def make_service(database_url: str, *, pool_size: int, admin: bool = False) -> S
             methods=[method],
             status_code=status_of(method, path),
             openapi_extra=described(method, path),
+            # A stream lasts as long as it has words: no operation for a scenario made of the document.
+            include_in_schema=path != "/chat",
         )
     application.router.route_class = APIRoute
     for method, path, handler in _operations(metrics, injector, admin=admin):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from loadproof.demo.routes.accounts import Login
-from loadproof.demo.routes.chat import Question
 from loadproof.demo.routes.ledger import Transaction
 from loadproof.demo.routes.loans import Application
 from loadproof.demo.routes.shop import CartLine, Order
@@ -22,7 +21,6 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/api/transactions"): Transaction,
     ("POST", "/api/orders"): Order,
     ("POST", "/api/cart"): CartLine,
-    ("POST", "/chat"): Question,
 }
 _CREATES = frozenset({"/api/loans", "/api/transactions", "/api/orders", "/api/cart"})
 _TOKEN = {"type": "object", "properties": {"token": {"type": "string"}, "expires_in_s": {"type": "integer"}}}

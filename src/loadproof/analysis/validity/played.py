@@ -47,9 +47,9 @@ def _cut_off(run: Run) -> Ruling | None:
 def _to_its_end(run: Run) -> Ruling:
     ended = run.events_of(EventKind.ENDED_BY)
     share = _share(run)
+    if run.outcome is Outcome.INTERRUPTED and (share is None or _is_endless(run)):
+        return _without_end(run)
     if share is None:
-        if run.outcome is Outcome.INTERRUPTED:
-            return broken("played", "it was interrupted", _ADVICE)
         if not ended:
             told = run.plan.profile.kind is ProfileKind.CAPACITY
             return Ruling(True if told else None, "nobody ended it" if told else "no length was planned")
@@ -83,6 +83,19 @@ def _abort_on_fail(run: Run) -> str:
         ),
         "",
     )
+
+
+def _without_end(run: Run) -> Ruling:
+    """It was interrupted, and no length was planned that it could have been played to."""
+    if _is_endless(run):
+        return Ruling(None, "no length was planned, and it was interrupted")
+    return broken("played", "it was interrupted", _ADVICE)
+
+
+def _is_endless(run: Run) -> bool:
+    """Whether only its ramp is planned, as by `-u 4 -r 2` without a run time: somebody will stop it."""
+    profile = run.plan.profile
+    return profile.kind is ProfileKind.SCENARIO and len(profile.stages) == 1
 
 
 def slack_s(planned_s: float) -> float:

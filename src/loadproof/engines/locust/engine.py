@@ -259,7 +259,7 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         quiet_stats="--print-stats" not in plan.engine_args,
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),
         scenario=fingerprint(b"\n".join(file.read_bytes() for file in plan.files)),
-        lock=plan.options.token,
+        lock=None if plan.options.expect_workers is None else plan.options.token,
         slow_s=plan.options.slow_s,
         guard={} if plan.options.guard is None else plan.options.guard.to_json(),
         routes=plan.options.routes,

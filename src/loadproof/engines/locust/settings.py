@@ -59,8 +59,10 @@ class Settings:
     """Fingerprint of the locustfile, which workers on other machines must share."""
     token: str = field(default_factory=token_hex)
     """Of this run: a worker that does not know it belongs to another one."""
-    lock: str = ""
-    """The token that locks the connections of workers on other machines (machines/lock.py); "" for none."""
+    lock: str | None = None
+    """The token that locks the connections of workers that others start (machines/lock.py), "" for none.
+
+    None: this process starts all of them, and they share `token`."""
     trials: bool = False
     """The conductor says over the channel what to play (see trials.py); `profile` only tells the model."""
     slow_s: float | None = None

@@ -108,7 +108,7 @@ class Plugin:
         # Processes of this machine share a secret that nobody has to type. They meet on loopback: where this
         # Locust cannot be locked, they meet without it.
         own = self._settings.token if seams.known(Part.LOCK) else ""
-        lock.install(self._settings.lock or own)
+        lock.install(own if self._settings.lock is None else self._settings.lock)
         if self._settings.guard:
             self._refusals = guard.install(Policy.from_json(self._settings.guard))
         self._in_flight.install(self._intake.request)

@@ -80,4 +80,5 @@ def _message(report: Report, page: Path) -> str:
 
     text = io.StringIO()
     REPORTERS["terminal"](report, text)
-    return f"{text.getvalue().strip()}\n  report    {page}"
+    # pytest's summary shows the first line only; on a screen the verdict is the last one.
+    return f"{report.verdict}   {report.sentence}\n\n{text.getvalue().strip()}\n  report    {page}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -20,6 +19,7 @@ from loadproof.pipeline.comparing import comparison_settings
 from loadproof.pipeline.planning import plan_with
 from loadproof.pipeline.turns import InterruptedTurnError, Turn, take_turns
 from loadproof.plan import AbRequest, read_config
+from loadproof.runfile import names_from
 from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
@@ -84,14 +84,11 @@ def command(
 
 def _new_folder(name: str) -> Path:
     """One of its own, also where two comparisons begin in one second."""
-    stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
-    for number in itertools.count(1):
-        folder = _FOLDER / (stamp if number == 1 else f"{stamp}-{number}")
-        try:
+    for free in names_from(f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"):
+        folder = _FOLDER / free
+        with suppress(FileExistsError):
             folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
+            return folder
     raise AssertionError
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import itertools
 import os
 import signal
 import threading
@@ -24,7 +23,7 @@ from loadproof.monitors.selection import Selection, select
 from loadproof.plan.stored import clean_settings, plan_to_json
 from loadproof.run.conductor import Conductor
 from loadproof.run.progress import NOT_WATCHED
-from loadproof.runfile import RUNS_FOLDER
+from loadproof.runfile import RUNS_FOLDER, names_from
 from loadproof.runfile.fingerprint import scenario_fingerprint
 from loadproof.runfile.host import host_facts
 from loadproof.runfile.provenance import git_facts, scenario_sha256
@@ -67,10 +66,9 @@ def drive(
     """Run `plan` to its end, write its run file and judge it, with `further` findings of the whole run.
 
     `live` also gets its figures, `observers` all that is written. `draw`: the report has charts.
-    `must_decide`: a run of which nothing is required is INCONCLUSIVE; the run file keeps that. In the main
-    `waiting` shows that the judgement takes a while. In the main
-    thread the first SIGINT, SIGTERM or SIGHUP ends the load gently, the second at once; the report's outcome
-    says so.
+    `must_decide`: a run of which nothing is required is INCONCLUSIVE; the run file keeps that.
+    `waiting` shows that the judgement takes a while. In the main thread the first SIGINT, SIGTERM or SIGHUP
+    ends the load gently, the second at once; the report's outcome says so.
 
     Raises EngineError or RunFileError; the run file then holds what there was.
     """
@@ -123,12 +121,9 @@ def _writer(run_file: Path | None, plan: Plan, facts: dict[str, object]) -> RunW
     """Of a new run file; without a name, of the first that is free: runs may start in the same second."""
     if run_file is not None:
         return RunWriter(run_file, facts)
-    name = f"{_stamp(float(str(facts['started_at_s'])))}-{plan.name}"
-    for number in itertools.count(2):
-        try:
+    for name in names_from(f"{_stamp(float(str(facts['started_at_s'])))}-{plan.name}"):
+        with contextlib.suppress(RunFileExistsError):
             return RunWriter(RUNS_FOLDER / f"{name}.db", facts)
-        except RunFileExistsError:
-            name = f"{name.removesuffix(f'-{number - 1}')}-{number}"
     raise AssertionError
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loadproof.errors import Problem, RunFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RUNS_FOLDER = Path(".loadproof/runs")
 """Where run files go unless told otherwise."""
@@ -17,3 +22,10 @@ def newest_run(folder: Path = RUNS_FOLDER) -> Path:
         hint = "make one with `loadproof run`, or give a run file"
         raise RunFileError(Problem(f"there is no run in {folder}", hint=hint))
     return files[-1]
+
+
+def names_from(stem: str) -> Iterator[str]:
+    """`stem`, then with -2, -3 behind it, for ever: the first that is free is a new run's or folder's."""
+    yield stem
+    for number in itertools.count(2):
+        yield f"{stem}-{number}"

@@ -7,10 +7,13 @@ to 32 MB. A measurement of hours must not be lost because somebody tidied a fold
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sqlite3
 import tempfile
 from pathlib import Path
+
+from loadproof.runfile import names_from
 
 _CACHE_KIB = 32 * 1024
 _MOST_IN_MEMORY_PAGES = 65_536
@@ -101,8 +104,8 @@ def _remove(path: Path) -> None:
 
 def _new_file(folder: Path, first: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(1, _MOST_NAMES):
-        path = folder / f"{first.stem}-saved{'' if number == 1 else f'-{number}'}{first.suffix}"
+    for name in itertools.islice(names_from(f"{first.stem}-saved"), _MOST_NAMES - 1):
+        path = folder / f"{name}{first.suffix}"
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
             return path

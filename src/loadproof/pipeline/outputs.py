@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from loadproof.engines import OWN_FILES
 from loadproof.errors import ConfigError, Problem
-from loadproof.safety.redact import Redactor, secrets_of, secrets_of_environment
+from loadproof.plan.watching import secrets_of_plan
+from loadproof.safety.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -97,7 +98,7 @@ def clean_summary(plan: Plan, path: Path) -> None:
     """Take the secrets out of a summary that the engine wrote itself, if it did."""
     if not path.is_file():
         return
-    hide = Redactor((*secrets_of(dict(plan.env), (plan.target,)), *secrets_of_environment(os.environ))).text
+    hide = Redactor(secrets_of_plan(plan)).text
     try:
         path.write_text(_hidden(path.read_text(encoding="utf-8"), hide), encoding="utf-8")
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import replace
 from importlib import import_module
@@ -13,8 +12,9 @@ from loadproof.errors import ConfigError, Problem, RefusedError
 from loadproof.model import Plan, ProfileKind
 from loadproof.plan import PlanRequest, build_plan, read_config
 from loadproof.plan.build import guard_rules
+from loadproof.plan.watching import secrets_of_plan
 from loadproof.safety.guard import PROXY_VARIABLES, Gate, admit
-from loadproof.safety.redact import Redactor, secrets_of, secrets_of_environment
+from loadproof.safety.redact import Redactor
 from loadproof.safety.target import Refuses, normalise_target, preflight
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ def plan_with(
     inspection = _meanwhile(lambda: engine.inspect(plan), _NEEDED_LATER if ahead else ())
     problems = (*inspection.problems, *(inspection.missing if loads else ()))
     if problems:
-        secrets = secrets_of(dict(plan.env), (plan.target, *plan.engine_args))
-        hide = Redactor((*secrets, *secrets_of_environment(os.environ))).text
+        hide = Redactor(secrets_of_plan(plan)).text
         raise ConfigError(*(Problem(hide(p.message), p.where, hide(p.hint)) for p in problems))
     if plan.profile.kind is ProfileKind.SCENARIO and inspection.profile is not None:
         plan = replace(plan, profile=inspection.profile)

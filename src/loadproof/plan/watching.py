@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from loadproof.safety.redact import is_secret_name, secrets_of
+from loadproof.safety.redact import is_secret_name, secrets_of, secrets_of_environment
 from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from loadproof.model import Plan
 
 MOST_SERIES: Final = 500
 """Series kept of one /metrics page, unless told otherwise."""
@@ -167,6 +170,14 @@ class CheckConfig(_Section):
         if self.duplicates is not None and self.rows is None:
             raise ValueError("duplicates belongs to rows; write rows and acknowledged, too")
         return self
+
+
+def secrets_of_plan(plan: Plan) -> tuple[str, ...]:
+    """Every exact value of a plan that nobody may read: in its variables, target and arguments, and in the
+    variables of this process, which its scenario may repeat.
+    """
+    own = secrets_of(dict(plan.env), (plan.target, *plan.engine_args))
+    return (*own, *secrets_of_environment(os.environ))
 
 
 def secrets_in(settings: Any, name: str = "") -> Iterator[str]:

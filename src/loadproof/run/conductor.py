@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from loadproof.errors import EngineError, Problem, RunFileError
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
-from loadproof.plan.watching import secrets_in
+from loadproof.plan.watching import secrets_in, secrets_of_plan
 from loadproof.routes import MOST_NAMES, KeptNames
 from loadproof.run.consistency import Consistency
 from loadproof.run.probing import Probe
@@ -20,7 +19,7 @@ from loadproof.run.watch import Watcher
 from loadproof.runfile.writer import Batch
 from loadproof.safety.guard import PRODUCTION_MOST_PER_S
 from loadproof.safety.plain import lines, one_line
-from loadproof.safety.redact import Redactor, redact_url, secrets_of, secrets_of_environment
+from loadproof.safety.redact import Redactor, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,9 +81,7 @@ class Conductor:
         self._broken: Exception | None = None
         """What ended the run from our own side: a disk that refuses, a view that fails."""
         settings = [watch.settings for watch in watches] + [check.settings for check in plan.consistency]
-        secrets = secrets_of(dict(plan.env), (plan.target, *plan.engine_args))
-        known = (*secrets, *secrets_in(settings), *secrets_of_environment(os.environ))
-        self._redact = Redactor(known).text
+        self._redact = Redactor((*secrets_of_plan(plan), *secrets_in(settings))).text
         self._series: dict[str, str] = {}
         self._watcher = Watcher(watches, self)
         self._consistency = Consistency(plan, watches, self)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from loadproof.engines.k6.inspection import source_of
+from loadproof.engines.k6.modules import addresses
 from loadproof.safety.guard import Rule
 from loadproof.safety.hosts import LOCAL, Network
 
@@ -46,12 +47,11 @@ def hosts_beside(plan: Plan, user: UserArguments) -> list[str]:
         source = ""
     outs = [*user.outs, *os.environ.get("K6_OUT", "").split(",")]
     named = [value for name, value in (*os.environ.items(), *plan.env) if _OUTPUT_VARIABLE.fullmatch(name)]
-    written = [*_MODULE.findall(source), *(url for text in (*outs, *named) for url in _URL.findall(text))]
+    written = [url for text in (*addresses(source), *outs, *named) for url in _URL.findall(text)]
     hosts = (urlsplit(f"//{place.rpartition('@')[2]}").hostname for place in written)
     return list(dict.fromkeys(host for host in hosts if host))
 
 
-_MODULE: Final = re.compile(r"""(?:\bfrom|\bimport|\brequire\s*\()\s*["']https?://([^/"']+)""")
 _URL: Final = re.compile(r"https?://([^/?#\s]+)")
 _OUTPUT_VARIABLE: Final = re.compile(r"K6_(?:PROMETHEUS_RW_SERVER_URL|INFLUXDB_ADDR|OTEL_\w*ENDPOINT)")
 

@@ -7,6 +7,7 @@ without the other half cannot answer a worker.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -60,8 +61,10 @@ def install(token: str) -> None:
     zmqrpc.BaseSocket.__init__ = locked  # type: ignore[method-assign]
 
 
+@functools.cache
 def _key_pair(token: str) -> tuple[bytes, bytes]:
-    # scrypt, because somebody who listens could try tokens: each try costs 50 ms and 16 MiB.
+    # scrypt, because somebody who listens could try tokens: each try costs 50 ms and 16 MiB. Here once is
+    # enough: Locust opens its socket anew where a connection broke, in the middle of a load.
     secret = z85.encode(hashlib.scrypt(token.encode(), salt=_SALT, n=2**14, r=8, p=1, dklen=32))
     return zmq.curve_public(secret), secret
 

@@ -21,7 +21,7 @@ from loadproof.engines.locust.open_model.distribution import distribution_args, 
 from loadproof.engines.locust.options import LocustOptions
 from loadproof.engines.locust.processes import decide
 from loadproof.engines.locust.running import LocustChild, scenario_environment
-from loadproof.engines.locust.settings import Settings, fingerprint, hide_arguments
+from loadproof.engines.locust.settings import Settings, fingerprint_of, hide_arguments
 from loadproof.engines.locust.trials.trial_giver import TrialGiver
 from loadproof.errors import EngineError, Problem
 from loadproof.histogram import Histogram
@@ -258,7 +258,7 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         max_users=plan.options.max_users,
         quiet_stats="--print-stats" not in plan.engine_args,
         quiet_log=not any(arg.startswith(("--loglevel", "-L")) for arg in plan.engine_args),
-        scenario=fingerprint(b"\n".join(file.read_bytes() for file in plan.files)),
+        scenario=fingerprint_of(plan.files),
         lock=None if plan.options.expect_workers is None else plan.options.token,
         slow_s=plan.options.slow_s,
         guard={} if plan.options.guard is None else plan.options.guard.to_json(),

@@ -15,7 +15,8 @@ from loadproof.model import Profile, ProfileKind, Stage
 from loadproof.safety.redact import redact_args
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 VARIABLE = "LOADPROOF_LOCUST"
 ARGUMENTS = "LOADPROOF_LOCUST_ARGUMENTS"
@@ -34,6 +35,11 @@ def hide_arguments(args: Sequence[str]) -> tuple[list[str], dict[str, str]]:
 def fingerprint(content: bytes) -> str:
     """Of a scenario file's content; how its lines end does not matter."""
     return hashlib.sha256(b"\n".join(content.splitlines())).hexdigest()
+
+
+def fingerprint_of(files: Iterable[Path]) -> str:
+    """Of a scenario of several files. Raises OSError."""
+    return fingerprint(b"\n".join(file.read_bytes() for file in files))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loadproof.engines.locust.running import LocustChild, scenario_environment
-from loadproof.engines.locust.settings import WorkerSettings, fingerprint
+from loadproof.engines.locust.settings import WorkerSettings, fingerprint_of
 from loadproof.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class LocustWorker:
         """Work until the master's run is over; returns the exit code of `loadproof worker`."""
         request = self._request
         files = request.files
-        scenario = fingerprint(b"\n".join(file.read_bytes() for file in files)) if files else ""
+        scenario = fingerprint_of(files) if files else ""
         settings = WorkerSettings(
             channel_fd=-1,
             master_host=request.master_host,

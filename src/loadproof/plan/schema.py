@@ -27,8 +27,8 @@ MAX_USERS: Final = 10_000_000
 """More is a slip of the finger: no machine drives it, and the numbers around it stop making sense."""
 
 Arrivals = Literal["constant", "poisson"]
-OnOff = Literal["on", "off"]
 """How arrivals of the open model are spread: at equal distances, or at random."""
+OnOff = Literal["on", "off"]
 
 ProfileName = Literal["smoke", "load", "stress", "spike", "soak"]
 

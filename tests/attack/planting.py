@@ -138,9 +138,13 @@ def _run(folder: Path, stub: StubServer) -> dict[str, str]:
 
     def loaded() -> bool:
         with contextlib.suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(process.pid).children(recursive=True):
+            own = psutil.Process(process.pid)
+            typed = own.cmdline()
+            for child in own.children(recursive=True):
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    arguments.add(" ".join(child.cmdline()))
+                    # Between its fork and its program a child still has the words that were typed.
+                    if (words_of := child.cmdline()) != typed:
+                        arguments.add(" ".join(words_of))
         return stub.arrived.total() > 100 or process.poll() is not None
 
     wait_until(loaded, 60)

@@ -76,9 +76,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def _message(report: Report, page: Path) -> str:
-    from loadproof.reports import REPORTERS
+    from loadproof.reports import reporter
 
     text = io.StringIO()
-    REPORTERS["terminal"](report, text)
+    reporter("terminal")(report, text)
     # pytest's summary shows the first line only; on a screen the verdict is the last one.
     return f"{report.verdict}   {report.sentence}\n\n{text.getvalue().strip()}\n  report    {page}"

@@ -15,7 +15,7 @@ from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.report import comparison_report, drawn
 from loadproof.analysis.compare.settings import Settings
 from loadproof.model import Report, Verdict
-from loadproof.reports import REPORTERS
+from loadproof.reports import reporter
 from tests.comparing.sides import side
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[1] / "reports" / "junit.xsd")
@@ -30,7 +30,7 @@ def report(slower: float, settings: Settings | None = None) -> Report:
 def written(of: Report, kind: str) -> str:
     """One of its files."""
     stream = io.StringIO()
-    REPORTERS[kind](of, stream)
+    reporter(kind)(of, stream)
     return stream.getvalue()
 
 

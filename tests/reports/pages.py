@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import sync_playwright
 
-from loadproof.reports import REPORTERS
+from loadproof.reports import reporter
 from tests.binaries import require_chromium
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def html(report: Report) -> str:
     stream = io.StringIO()
-    REPORTERS["html"](report, stream)
+    reporter("html")(report, stream)
     return stream.getvalue()
 
 

@@ -16,7 +16,7 @@ import xmlschema
 
 from loadproof.analysis.judge import judge
 from loadproof.model import Endpoint, EventKind, Finding, Measure, Outcome, Report, Verdict
-from loadproof.reports import REPORTERS
+from loadproof.reports import reporter
 from loadproof.reports.github import write_annotations
 from loadproof.reports.markdown import MARKER, MOST_CHARACTERS, escape
 from tests.reports.some_of_everything import busy_report, busy_run, finding_with_rows, with_findings
@@ -28,7 +28,7 @@ JSON_SCHEMA = json.loads((files("loadproof.reports") / "report.schema.json").rea
 
 def written(report: Report, kind: str) -> str:
     stream = io.StringIO()
-    REPORTERS[kind](report, stream)
+    reporter(kind)(report, stream)
     return stream.getvalue()
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from loadproof.analysis.judge import judge
 from loadproof.cli.runs import command as list_runs
 from loadproof.model import Endpoint, EventKind, Finding, FindingKind, Outcome, Report, Verdict
-from loadproof.reports import REPORTERS
+from loadproof.reports import reporter
 from loadproof.reports.terminal import print_report
 from loadproof.reports.topics import advice_of
 from tests.reports.some_of_everything import finding_with_rows, with_findings
@@ -138,7 +138,7 @@ def test_that_nothing_was_required_is_said_beside_any_other_doubt() -> None:
     doubted = replace(judge(run(part(0, LOANS, [0.1] * 100))), sentence="the generator is in doubt")
     assert "nothing was required" in "\n".join(printed(doubted, 80))
     markdown = io.StringIO()
-    REPORTERS["markdown"](doubted, markdown)
+    reporter("markdown")(doubted, markdown)
     assert "nothing was required" in markdown.getvalue()
 
 
@@ -152,7 +152,7 @@ def test_a_run_without_any_request_has_no_table() -> None:
 def test_a_stream_that_is_no_terminal_has_no_colour() -> None:
     """Logs of pipelines hold text."""
     stream = io.StringIO()
-    REPORTERS["terminal"](full(), stream)
+    reporter("terminal")(full(), stream)
     assert "\x1b" not in stream.getvalue()
     assert " FAIL " in stream.getvalue()
 
@@ -190,7 +190,7 @@ def test_json_holds_the_whole_report() -> None:
     """Seconds and fractions as numbers, the exit code, errors as objects, the same bytes each time."""
     streams = [io.StringIO(), io.StringIO()]
     for stream in streams:
-        REPORTERS["json"](full(), stream)
+        reporter("json")(full(), stream)
     text = streams[0].getvalue()
     assert text == streams[1].getvalue()
     document = json.loads(text)
@@ -205,7 +205,7 @@ def test_json_holds_the_whole_report() -> None:
 def test_json_of_an_empty_run_has_nulls() -> None:
     """Not zeros for what was not measured."""
     stream = io.StringIO()
-    REPORTERS["json"](judge(run(of=plan(required(0.5)), seconds=5)), stream)
+    reporter("json")(judge(run(of=plan(required(0.5)), seconds=5)), stream)
     (total,) = json.loads(stream.getvalue())["endpoints"]
     assert [total[key] for key in ("p50_s", "p95_s", "p99_s", "mean_s", "max_s")] == [None] * 5
 

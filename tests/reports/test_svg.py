@@ -12,7 +12,7 @@ import pytest
 from loadproof.analysis.judge import judge
 from loadproof.charts import Layer, Panel, Picture, Shape
 from loadproof.model import CapacityGoal
-from loadproof.reports import REPORTERS
+from loadproof.reports import reporter
 from loadproof.reports.axes import ticks, written
 from loadproof.reports.svg_plot import WIDTH, Plot
 from tests.analysis.searches import Searched, sharp
@@ -36,7 +36,7 @@ MADE: dict[str, Callable[[], Report]] = {
 
 def svg(report: Report) -> str:
     stream = io.StringIO()
-    REPORTERS["svg"](report, stream)
+    reporter("svg")(report, stream)
     return stream.getvalue()
 
 

@@ -12,7 +12,7 @@ import pytest
 from loadproof.analysis.across_runs.measured import measured
 from loadproof.analysis.judge import exit_code, judge
 from loadproof.model import Unit, Verdict
-from loadproof.reports import REPORTERS
+from loadproof.reports import reporter
 from loadproof.reports.topics import advice_of
 from tests.verdicts.catalogue import CATALOGUE, PLAYED
 from tests.verdicts.made import Made
@@ -51,7 +51,7 @@ def test_every_surface_agrees(row: Row) -> None:
     texts = {}
     for name in ("terminal", "html", "markdown", "junit", "json"):
         stream = io.StringIO()
-        REPORTERS[name](report, stream)
+        reporter(name)(report, stream)
         texts[name] = stream.getvalue()
     document = json.loads(texts["json"])
     assert (document["verdict"], document["exit_code"]) == (str(row.verdict), row.code)

@@ -211,10 +211,10 @@ def say_unwritten(error: ConfigError) -> None:
 
 
 def _write_github(report: Report) -> None:
-    from loadproof.reports import REPORTERS
+    from loadproof.reports import reporter
 
     annotations = io.StringIO()
-    REPORTERS["annotations"](report, annotations)
+    reporter("annotations")(report, annotations)
     write_orders(annotations.getvalue())
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loadproof.live.exposition import Figures, MetricsServer
-from loadproof.live.otlp import OtlpPusher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from loadproof.live.otlp import OtlpPusher
     from loadproof.live.page import LivePage
     from loadproof.live.serving import LiveServer
     from loadproof.run.progress import Progress
@@ -28,7 +28,11 @@ class LiveOutputs:
         self.url = ""
         self._port = metrics_port
         self._server: MetricsServer | None = None
-        self._pusher = OtlpPusher(self.figures, otlp) if otlp is not None else None
+        self._pusher: OtlpPusher | None = None
+        if otlp is not None:
+            from loadproof.live.otlp import OtlpPusher  # httpx takes a while
+
+            self._pusher = OtlpPusher(self.figures, otlp)
         self._page = page
 
     def open(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from loadproof.imports.stream import HEAD_BYTES
 from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
 from loadproof.plan.config import find_config
 from loadproof.plan.options import check_during, warm_up_s
-from loadproof.plan.request import ComparisonRequest
+from loadproof.plan.request import ComparisonRequest, verdict_is_required
 from loadproof.plan.requirements import read_given
 from loadproof.runfile.reader import Run, read_run
 
@@ -116,11 +115,6 @@ def with_routes(run: Run, wanted: str | None) -> Run:
     """The run as `--routes on` or `off` wants it; None leaves it. Raises ConfigError for other words."""
     check_during(None, None, wanted)
     return run if wanted is None else run.with_routes(wanted == "on")
-
-
-def verdict_is_required(asked: bool) -> bool:
-    """Whether a run without requirements is to be no neutral end: in a pipeline nobody reads it."""
-    return asked or os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 @contextmanager

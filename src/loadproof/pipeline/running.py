@@ -14,9 +14,9 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.live.live import QuietView
 from loadproof.model import Outcome
 from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
-from loadproof.pipeline.judging import verdict_is_required
 from loadproof.pipeline.planning import check_targets, plan_with
 from loadproof.plan import RunRequest, read_config
+from loadproof.plan.request import verdict_is_required
 
 if TYPE_CHECKING:
     from collections.abc import Callable

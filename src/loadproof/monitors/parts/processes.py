@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import httpx
 import psutil
 
 from loadproof.monitors import MonitorError
@@ -83,6 +82,8 @@ def in_container(name: str, socket: str = _DOCKER_SOCKET) -> list[int]:
     """The first process of a Docker container. Raises MonitorError."""
     if not Path(socket).is_socket():
         raise MonitorError(f"Docker does not answer: there is no {socket}", "is Docker running?")
+    import httpx  # it takes a while, and few name a container
+
     transport = httpx.HTTPTransport(uds=socket)
     try:
         with httpx.Client(transport=transport, timeout=_DOCKER_TIMEOUT_S) as client:

@@ -84,4 +84,4 @@ def _plotly() -> str:
         raise ModuleNotFoundError("plotly is not installed, although loadproof depends on it", name="plotly")
     # Found, not imported: the package is large and only its script is wanted.
     script = Path(spec.submodule_search_locations[0], "package_data", "plotly.min.js").read_bytes()
-    return base64.b64encode(zlib.compress(script, 9)).decode("ascii")
+    return base64.b64encode(zlib.compress(script)).decode("ascii")

@@ -18,8 +18,10 @@ def calibrate() -> Iterator[tuple[str, str, str]]:
     for name in ENGINES:
         try:
             engine = load_engine(name)
-            if not engine.versions():
-                continue
+            engine.versions()
+        except LoadproofError:
+            continue  # not installed: `doctor` has said so in its row above
+        try:
             rate_per_s = measure(name, engine)
             if rate_per_s is None:
                 yield "!", name, "sent too little to say how much it can"

@@ -49,7 +49,7 @@ class Engine(Protocol):
         """Why this plan cannot run, and what the scenario says of its target and load; sends nothing."""
 
     def versions(self) -> dict[str, str]:
-        """The tool's name and version, for the run file."""
+        """The tool's name and version, for the run file. Raises EngineError where it is not installed."""
 
     async def run(self, plan: Plan, sink: Sink, /) -> Outcome:
         """Drive the load and report it to `sink`. Raises EngineError when it could not start."""

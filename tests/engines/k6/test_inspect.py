@@ -11,6 +11,7 @@ from loadproof.engines.k6 import engine
 from loadproof.engines.k6.binary import MISSING, Binary, newest
 from loadproof.engines.k6.engine import K6Engine
 from loadproof.engines.k6.inspection import hosts_in, same_host
+from loadproof.errors import EngineError
 from loadproof.model import Plan, Profile, ProfileKind, Stage
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def test_without_k6_the_way_to_get_it_is_shown(monkeypatch: pytest.MonkeyPatch) 
     plan = Plan("test", Path("script.js"), "k6", None, Profile(ProfileKind.SCENARIO))
     (problem,) = K6Engine().inspect(plan).problems
     assert "loadproof[k6]" in problem.hint
-    assert K6Engine().versions() == {}
+    with pytest.raises(EngineError, match="k6 is not installed"):
+        K6Engine().versions()
 
 
 def test_the_newest_k6_is_preferred() -> None:

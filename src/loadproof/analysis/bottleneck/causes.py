@@ -85,6 +85,9 @@ def causes(named: Sequence[Named], plateau: Plateau) -> tuple[Named, ...]:
         return (Named(title, replace(r.DATABASE_KIND, title=title)),)
     if kinds == {r.HOST_CPU} and greatest == r.GENERATOR:
         return (Named("the load generator, on the machine of the service", _named(r.GENERATOR).kind),)
+    if _others_use_most(plateau):
+        # Where the service did not wait for them either, a machine that others keep busy limits nobody.
+        left = [one for one in left if one.kind.name != r.HOST_CPU or plateau.strangers]
     return tuple(_of_strangers(one, plateau) if one.kind.name == r.HOST_CPU else one for one in left)
 
 
@@ -153,11 +156,25 @@ def _database_is_busy(plateau: Plateau) -> bool:
 
 
 def _greatest_user(plateau: Plateau) -> str | None:
-    """Who used most of the machine's processors."""
+    """Who of the service, its database and the generator used most of the machine's processors."""
+    known = _used_cores(plateau)
+    if not known or _others_use_most(plateau):
+        return None
+    return max(known, key=lambda name: known[name])
+
+
+def _others_use_most(plateau: Plateau) -> bool:
+    """Whether programs that have no part in the test used more of the processors than any that has."""
+    known = _used_cores(plateau)
+    if plateau.busy_cores is None or r.SERVICE_CPU not in known or r.GENERATOR not in known:
+        return False
+    return plateau.busy_cores - sum(known.values()) > max(known.values())
+
+
+def _used_cores(plateau: Plateau) -> dict[str, float]:
     used = {
         r.SERVICE_CPU: plateau.service_cores,
         r.GENERATOR: plateau.generator_cores,
         r.DATABASE_CPU: plateau.database_cores,
     }
-    known = {name: cores for name, cores in used.items() if cores is not None}
-    return max(known, key=lambda name: known[name]) if known else None
+    return {name: cores for name, cores in used.items() if cores is not None}

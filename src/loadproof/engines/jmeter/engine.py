@@ -58,14 +58,9 @@ class JMeterEngine:
         self._trials: TrialsOneByOne | None = None
 
     def versions(self) -> dict[str, str]:
-        """The versions of the JMeter and the Java that would run; empty without them."""
-        installation = find_jmeter()
-        if isinstance(installation, Problem):
-            return {}
-        java = find_java(installation, os.environ)
-        return {"jmeter": installation.version} | (
-            {} if isinstance(java, Problem) else {"java": str(java.version)}
-        )
+        """The versions of the JMeter and the Java that would run. Raises EngineError without them."""
+        installation, java = _programs()
+        return {"jmeter": installation.version, "java": str(java.version)}
 
     def inspect(self, plan: Plan) -> Inspection:
         """Read the plan: its problems, the hosts it names, its own load."""

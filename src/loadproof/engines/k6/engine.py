@@ -24,7 +24,7 @@ from loadproof.engines.k6.arguments import (
     sort_arguments,
     without_execution,
 )
-from loadproof.engines.k6.binary import Binary, find_k6
+from loadproof.engines.k6.binary import find_k6
 from loadproof.engines.k6.guard import hosts_beside
 from loadproof.engines.k6.inspection import inspect_script, problem_in, source_of
 from loadproof.engines.k6.log import Log
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from loadproof.engines import Sink
     from loadproof.engines.holding import Hold
+    from loadproof.engines.k6.binary import Binary
     from loadproof.engines.trials import Orders
     from loadproof.model import Plan
 
@@ -62,9 +63,11 @@ class K6Engine:
         self._trials: TrialsOneByOne | None = None
 
     def versions(self) -> dict[str, str]:
-        """The version of the k6 that would run; empty without one."""
+        """The version of the k6 that would run. Raises EngineError without one."""
         binary = find_k6()
-        return {"k6": str(binary)} if isinstance(binary, Binary) else {}
+        if isinstance(binary, Problem):
+            raise EngineError(binary)
+        return {"k6": str(binary)}
 
     def inspect(self, plan: Plan) -> Inspection:
         """Load the script in k6 without running it: its problems, the hosts it names, its own load."""

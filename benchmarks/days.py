@@ -91,7 +91,8 @@ def make(path: Path, seconds: int, endpoints: int, series: int) -> None:
     }  # fmt: skip
     random = np.random.default_rng(1)
     parts = [_second(random) for _ in range(VARIANTS)]
-    names = [Endpoint("GET", f"/api/things/{number}") for number in range(endpoints)]
+    # Letters: numbers would be taken for one route.
+    names = [Endpoint("GET", f"/api/{chr(97 + n // 26)}{chr(97 + n % 26)}") for n in range(endpoints)]
     noise = random.normal(0, 1.0, (997, series))
     writer = RunWriter(path, facts)
     writer.commit(Batch(events=[Event(float(START), EventKind.LOAD_STARTED, "the load started")]), START)

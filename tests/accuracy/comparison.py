@@ -18,7 +18,7 @@ from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.looks import look_levels, look_rounds
 from loadproof.analysis.compare.settings import Settings
-from loadproof.analysis.compare.within_run import Seconds, interval, resample
+from loadproof.analysis.compare.within_run import Stretches, interval, resample
 from loadproof.histogram import INVERSE_LOG_GROWTH, LEAST_S, LOG_LEAST, Histogram
 from tests.accuracy import shop
 from tests.accuracy.cases import Measure, Rate
@@ -53,7 +53,7 @@ def covers(random: Random, quantile: float, phi: float, seconds: int) -> bool:
     counts = np.zeros((seconds, used.size))
     np.add.at(counts, (second, column), 1.0)
     compared = tuple(LOG_QUANTILES)
-    found = resample(Seconds(counts, used.astype(float)), compared, f"run {random.integers(10**9)}", 300)
+    found = resample(Stretches(counts, used.astype(float)), compared, f"run {random.integers(10**9)}", 300)
     assert found is not None
     low, high = interval(found.log_quantiles[:, compared.index(quantile)], found.blocks)
     return bool(low <= LOG_QUANTILES[quantile] <= high)

@@ -14,8 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import optimize, signal, stats
 
-from loadproof.analysis.across_runs.measured import ALL_REQUESTS, MeasuredEndpoint, MeasuredRun
+from loadproof.analysis.across_runs.measured import (
+    ALL_REQUESTS,
+    MeasuredEndpoint,
+    MeasuredRun,
+    TimesBySecond,
+)
 from loadproof.histogram import Histogram, merged
+from loadproof.runfile.histograms import Histograms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,12 +104,13 @@ def drawn(
 def measured_by_histograms(random: Random, label: str, number: int, level: float) -> MeasuredRun:
     """A whole LP-1 run of 60 s through the histograms that a run file has."""
     second, times_s = lp1(random, 60, level=level)
-    seconds = {}
-    for number_of, part in enumerate(np.split(times_s, np.searchsorted(second, np.arange(1, 60)))):
+    histograms = []
+    for part in np.split(times_s, np.searchsorted(second, np.arange(1, 60))):
         histogram = Histogram()
         histogram.record_all(part)
-        seconds[number_of] = histogram
-    total = merged(seconds.values())
+        histograms.append(histogram)
+    seconds = TimesBySecond(np.arange(60), Histograms.of(histograms))
+    total = merged(histograms)
     quantiles_s = {q: s for q in (0.5, 0.95, 0.99) if (s := total.quantile(q)) is not None}
     endpoint = MeasuredEndpoint(ENDPOINT, total.count, 0, total.count / 60, quantiles_s, None, seconds)
     return replace(a_run(label, [endpoint], number), window=tuple(range(60)))

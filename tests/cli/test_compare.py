@@ -126,6 +126,22 @@ def test_judge_takes_a_baseline(shell: Shell, here: Here, base: list[str]) -> No
     assert (unknown.code, len(unknown.errors())) == (2, 1)
 
 
+def test_a_baseline_that_grows_fails_nobody(shell: Shell, here: Here, base: list[str]) -> None:
+    """Its first runs end as they would without it, and say how many are missing; so does a new group."""
+    (other,) = build(shell.folder, "other", 1, 1.0, 70, scenario_fingerprint="another")
+    (same,) = build(shell.folder, "same", 1, 1.0, 80, scenario_fingerprint="one")
+    build(shell.folder, "known", 3, 1.0, 90, scenario_fingerprint="one")
+    here("baseline", "set", "few", *base[:3])
+    few = here("judge", base[4], "--baseline", "few")
+    assert (few.code, "it has 3 of the 5 runs" in few.out) == (0, True), few.text
+    assert here("judge", base[4], "--baseline", "few", "--require-verdict").code == 4
+    assert here("judge", base[4], "--baseline", "few", "--baseline-must-settle").code == 4
+    here("baseline", "set", "known", *(f"known{number}.db" for number in range(3)))
+    changed = here("judge", other, "--baseline", "known")
+    assert (changed.code, "begins a new group" in changed.out) == (0, True), changed.text
+    assert "it has 3 of the 5 runs" in here("judge", same, "--baseline", "known").out
+
+
 def test_run_takes_a_baseline_and_keeps_what_it_found(shell: Shell, here: Here, base: list[str]) -> None:
     """A baseline of another engine or load is no ground, and the file says so; a missing one is 2."""
     here("baseline", "set", "api", *base)

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from loadproof.analysis.across_runs.measured import TimesBySecond
 from loadproof.analysis.compare.estimate import blocked, compared, moderated, one_against, welch
 from loadproof.analysis.compare.families import false_discovery, familywise
 from loadproof.analysis.compare.looks import look_levels, look_rounds, nominal_levels
 from loadproof.analysis.compare.power import runs_needed
-from loadproof.analysis.compare.within_run import block_length
+from loadproof.analysis.compare.within_run import MOST_STRETCHES, Stretches, block_length, interval, resample
+from loadproof.histogram import Histogram
+from loadproof.runfile.histograms import Histograms
 
 RANDOM = np.random.default_rng(7)
 BASE, HEAD = RANDOM.normal(0, 0.05, 6), RANDOM.normal(0.1, 0.08, 4)
@@ -158,3 +161,40 @@ def test_a_series_without_spread_has_blocks_of_one() -> None:
     """As have those too short to tell."""
     assert block_length(np.full(50, 3.0)) == 1.0
     assert block_length(np.array([1.0, 2.0])) == 1.0
+
+
+def by_second(seconds: int, seed: int) -> tuple[TimesBySecond, range]:
+    """A run of 20 requests a second whose level wanders."""
+    random = np.random.default_rng(seed)
+    level = np.repeat(random.normal(0, 0.1, seconds // 20), 20)
+    histograms = []
+    for move in level:
+        one = Histogram()
+        one.record_all(0.1 * np.exp(move + 0.3 * random.standard_normal(20)))
+        histograms.append(one)
+    return TimesBySecond(np.arange(seconds) + 100, Histograms.of(histograms)), range(100, 100 + seconds)
+
+
+def test_a_long_run_is_as_sure_of_itself_in_stretches_as_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interval from so many stretches is as wide as the one from every second, but for resampling."""
+    found, window = by_second(3000, 1)
+    short = Stretches.of(found, window)
+    monkeypatch.setattr("loadproof.analysis.compare.within_run.MOST_STRETCHES", 10_000)
+    whole = Stretches.of(found, window)
+    assert (short.counts.shape[0], short.each_s, whole.counts.shape[0]) == (MOST_STRETCHES, 5.0, 3000)
+    assert short.counts.sum() == whole.counts.sum() == 60_000
+    widths = []
+    for one in (short, whole):
+        drawn = resample(one, (0.5, 0.95), "x")
+        assert drawn is not None
+        for column in range(2):
+            low, high = interval(drawn.log_quantiles[:, column], drawn.blocks)
+            widths.append(high - low)
+    assert widths[:2] == pytest.approx(widths[2:], rel=0.25)
+
+
+def test_seconds_outside_the_window_and_without_a_request_have_their_place() -> None:
+    """A row of zeros for one without; none for one that is not judged."""
+    found, _ = by_second(40, 2)
+    rows = Stretches.of(found, [90, 100, 101, 139])
+    assert rows.counts.sum(axis=1).tolist() == [0.0, 20.0, 20.0, 20.0]

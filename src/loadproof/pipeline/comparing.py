@@ -217,6 +217,6 @@ def against_baseline(word: str, settings: Settings, must_settle: bool) -> Callab
         nothing_else = not (
             run.plan.requirements or run.plan.consistency or run.events_of(EventKind.ENGINE_THRESHOLD)
         )
-        return baseline_findings(comparison, must_settle=must_settle or nothing_else)
+        return baseline_findings(comparison, must_settle=must_settle, alone=nothing_else)
 
     return find

@@ -76,6 +76,7 @@ def take_turns(
     """
     from loadproof.analysis.compare.compare import compare
     from loadproof.analysis.compare.comparison import Change
+    from loadproof.analysis.compare.decision import may_be_worse
     from loadproof.analysis.compare.looks import look_levels, look_rounds
 
     for side, turn in turns.items():
@@ -107,6 +108,8 @@ def take_turns(
         if unsound >= _MOST_UNSOUND:
             notes.append(f"ended early: the last {unsound} runs were not sound, also when made again")
             break
+        if comparison.change is Change.IMPROVED and number < rounds and may_be_worse(comparison.rows):
+            continue
         if comparison.change is not Change.INCONCLUSIVE:
             break
         if 2 * number >= rounds > number and hopeless(comparison, 2 * rounds):

@@ -44,6 +44,19 @@ PIPELINES: Final[dict[str, Pipeline]] = {
 }
 
 
+_COMMENTS: Final = {
+    "gitlab": {
+        "token": "PRIVATE-TOKEN: $GITLAB_TOKEN", "commit": "${CI_COMMIT_SHORT_SHA}",
+        "update": "PUT", "url": "$comments",
+    },
+    "jenkins": {
+        "token": "Authorization: Bearer $GITHUB_TOKEN", "commit": "$(git rev-parse --short=9 HEAD)",
+        "update": "PATCH", "url": "${comments%/*/comments}/comments",
+    },
+}  # fmt: skip
+"""How the comment is made where no program of the CI system does it; GitHub's is `gh`."""
+
+
 def pipeline_file(name: str, tests: Sequence[str], compose: str | None, target: str | None) -> dict[str, str]:
     """The one file of a pipeline, by path. `name` is one of PIPELINES, `tests` at least one."""
     if compose is not None and not re.fullmatch(r"[A-Za-z0-9._/-]+", compose):
@@ -58,10 +71,11 @@ def pipeline_file(name: str, tests: Sequence[str], compose: str | None, target: 
         "loadproof": f"{program}loadproof", "pip": f"{program}pip",
         "target": target, "github": " --github" if name == "github" else "",
     }  # fmt: skip
+    comment = render("comment.sh", **_COMMENTS[name]) if name in _COMMENTS else ""
     text = render(
         pipeline.template, tests=list(tests), compose=compose, baselines=BASELINES,
         dind_target=f"{parts.scheme}://docker{port}{parts.path}",
         install=render("install.sh", **steps), ab=render("ab.sh", **steps),
-        nightly=render("nightly.sh", **steps),
+        nightly=render("nightly.sh", **steps), comment=comment,
     )  # fmt: skip
     return {pipeline.file: text}

@@ -19,7 +19,7 @@ def render(name: str, **values: object) -> str:
 def _environment() -> Environment:
     # No HTML comes of these: the output is YAML, shell and Python, and what is put in has been checked or
     # quoted by whoever puts it in.
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("loadproof.scaffold", "templates"),
         variable_start_string="<%=",
         variable_end_string="%>",
@@ -33,3 +33,6 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701
     )
+    # Shell inside a text of a Jenkinsfile, where a backslash is an escape of Groovy's.
+    environment.filters["groovy"] = lambda shell: shell.replace("\\", "\\\\")
+    return environment

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,11 +26,13 @@ from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import is_among
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from loadproof.analysis.window.windows import Window
-    from loadproof.histogram import Histogram
     from loadproof.model import Reading, Slice
+    from loadproof.runfile.histograms import Histograms
     from loadproof.runfile.reader import Run
     from loadproof.runfile.slices import Slices
 
@@ -70,8 +71,8 @@ class MeasuredEndpoint:
     quantiles_s: Mapping[float, float] = field(default_factory=dict)
     """Response time in seconds by quantile, of QUANTILES those that the source has."""
     mean_s: float | None = None
-    seconds: Mapping[int, Histogram] | None = None
-    """Response times of each second, since the epoch; seconds without a request are left out."""
+    seconds: TimesBySecond | None = None
+    """Only of a run file."""
     received_bytes: float | None = None
     """Of all its answers together; None where the source does not tell."""
 
@@ -190,26 +191,23 @@ def _endpoint(name: str, parts: Slices, window: Window, never_sent: float) -> Me
         quantiles_s=quantiles_s,
         mean_s=total.response.mean_s,
         received_bytes=_received(parts),
-        seconds=HistogramsBySecond(parts),
+        seconds=TimesBySecond.of(parts),
     )
 
 
-class HistogramsBySecond(Mapping[int, "Histogram"]):
-    """Response times of each second, as columns: a histogram is made when it is asked for."""
+@dataclass(frozen=True, slots=True)
+class TimesBySecond:
+    """Response times as columns: a histogram for each second that has requests, in order of time."""
 
-    def __init__(self, parts: Slices) -> None:
+    second: NDArray[np.int64]
+    """Since the epoch."""
+    times: Histograms
+
+    @classmethod
+    def of(cls, parts: Slices) -> TimesBySecond:
         """`parts` of one second add up."""
-        self._parts = parts.merged(endpoints=False)
-        self._rows = {second: row for row, second in enumerate(self._parts.second.tolist())}
-
-    def __getitem__(self, second: int) -> Histogram:
-        return self._parts[self._rows[second]].response
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
+        merged = parts.merged(endpoints=False)
+        return cls(merged.second, merged.response)
 
 
 def _received(parts: Slices) -> float | None:

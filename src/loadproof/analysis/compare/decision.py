@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, Row
 from loadproof.analysis.compare.mix import SAME_MIX
-from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, MEAN
+from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATENCIES, MEAN, SLOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +20,19 @@ SUSPICIOUS_ERRORS: Final = 0.1
 
 
 def in_order(rows: Sequence[Row]) -> list[Row]:
-    """What regressed first, what improved next, each by its proved size; then the gates, then the rest."""
+    """What regressed first, what improved next, each by its proved size; then the gates, then the rest.
+
+    Of one endpoint its times and errors stand before its tail and its bytes, which tell users less.
+    """
     rank = {Change.REGRESSED: 0, Change.IMPROVED: 1}
 
-    def key(row: Row) -> tuple[int, bool, float]:
+    def key(row: Row) -> tuple[int, bool, int, float]:
         if not row.decides or row.accepted or row.change not in rank:
-            return 2 if row.gate else 3, False, 0.0
-        return rank[row.change], row.subject == ALL_REQUESTS, -proved_size(row)
+            return 2 if row.gate else 3, False, 0, 0.0
+        everything = row.subject == ALL_REQUESTS
+        if row.statistic == BYTES:  # what is sent in all is what costs: 3 kB of 30 before 2 bytes of 10
+            return rank[row.change], everything, 2, -abs((row.head or 0.0) - (row.base or 0.0))
+        return rank[row.change], everything, int(row.statistic == SLOW), -proved_size(row)
 
     return sorted(rows, key=key)
 
@@ -86,6 +92,26 @@ def suspicious(row: Row) -> bool:
     if row.statistic == ERROR_RATE:  # a few failures take many requests to be proved
         return worse and row.p is not None and row.p <= SUSPICIOUS_ERRORS
     return worse and row.p_adjusted <= SUSPICIOUS
+
+
+def may_be_worse(rows: Sequence[Row]) -> list[Row]:
+    """What decides, looks worse by what matters, and would be so by chance in less than one of ten such rows.
+
+    For a comparison that would otherwise end with an improvement: more rounds may prove what it cost.
+    """
+    return [
+        row
+        for row in rows
+        if row.decides
+        and row.change is Change.INCONCLUSIVE
+        and row.p is not None
+        and row.p <= _WORTH_A_LOOK
+        and row.ratio is not None
+        and (row.ratio > 1) == row.worse_when_greater
+    ]
+
+
+_WORTH_A_LOOK: Final = 0.1
 
 
 def harm_bound(row: Row) -> float | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-_MOST_DF: Final = 1e6
+MOST_DF: Final = 1e6
 MODERATED_FROM: Final = 5
 """Endpoints from which on their variances say something about each other's."""
 BASE_FOR_ONE: Final = 5
@@ -53,26 +53,17 @@ class Estimate:
         return self.difference - reach, self.difference + reach
 
 
-def welch(
-    base: Values,
-    head: Values,
-    least: tuple[float, float] = (BUCKET_VARIANCE,) * 2,
-    *,
-    least_is_known: bool = False,
-) -> Estimate:
+def welch(base: Values, head: Values, least: float = BUCKET_VARIANCE) -> Estimate:
     """Welch's t: two runs or more on each side, whose variances may differ (Welch 1947).
 
-    `least`: what the variance of one run's value on each side is at least, whatever the sample says;
-    `least_is_known`: it is what chance alone gives, as of counts, so that a sample below it is no estimate.
+    `least`: what the variance of one run's value is at least, whatever the sample says.
     """
     total, squares = 0.0, 0.0
-    for side, floor in ((base, least[0]), (head, least[1])):
-        sampled = float(side.var(ddof=1))
-        variance = max(sampled, floor) / side.size
+    for side in (base, head):
+        variance = max(float(side.var(ddof=1)), least) / side.size
         total += variance
-        if sampled > floor or not least_is_known:
-            squares += variance**2 / (side.size - 1)
-    df = min(total**2 / squares, _MOST_DF) if squares else _MOST_DF if total else 1.0
+        squares += variance**2 / (side.size - 1)
+    df = min(total**2 / squares, MOST_DF) if squares else MOST_DF if total else 1.0
     return Estimate(float(head.mean() - base.mean()), float(np.sqrt(total)), df, "Welch t")
 
 
@@ -133,20 +124,18 @@ def moderated(pairs: Sequence[tuple[Values, Values]], blocks: int | None = None)
 def compared(
     base: Values,
     head: Values,
-    least: tuple[float, float] = (BUCKET_VARIANCE,) * 2,
+    least: float = BUCKET_VARIANCE,
     blocks: int | None = None,
-    *,
-    least_is_known: bool = False,
 ) -> Estimate | None:
     """The estimate that so many runs allow; None when they allow none: one against fewer than five."""
-    if not least_is_known and blocks is not None and _in_blocks(base, head, blocks):
-        return blocked(base, head, blocks, max(least))
+    if blocks is not None and _in_blocks(base, head, blocks):
+        return blocked(base, head, blocks, least)
     if min(base.size, head.size) >= 2:
-        return welch(base, head, least, least_is_known=least_is_known)
+        return welch(base, head, least)
     if head.size == 1 and base.size >= BASE_FOR_ONE:
-        return one_against(base, float(head[0]), max(least))
+        return one_against(base, float(head[0]), least)
     if base.size == 1 and head.size >= BASE_FOR_ONE:
-        turned = one_against(head, float(base[0]), max(least))
+        turned = one_against(head, float(base[0]), least)
         return Estimate(-turned.difference, turned.error, turned.df, turned.method)
     return None
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.compare.counts import Counts
 from loadproof.analysis.compare.estimate import BUCKET_VARIANCE
 from loadproof.analysis.verdict.requirements import samples_needed
+from loadproof.histogram import Histogram
 from loadproof.model import Unit
 from loadproof.units import format_count
 
@@ -28,6 +30,8 @@ THROUGHPUT: Final = "throughput"
 ERROR_RATE: Final = "error rate"
 MEAN: Final = "mean"
 BYTES: Final = "bytes an answer"
+SLOW: Final = "share above 2 x p95"
+_SLOW: Final = 2.0
 LEAST_REQUESTS: Final = samples_needed(0.5)
 """Of a run, before its mean says anything: as many as its median takes."""
 
@@ -44,16 +48,19 @@ class Quantity:
     shown_base: float | None
     shown_head: float | None
     worse_when_greater: bool = True
-    least: tuple[float, float] = (BUCKET_VARIANCE, BUCKET_VARIANCE)
-    """What the variance of one run's value is at least, of base and head."""
+    least: float = BUCKET_VARIANCE
+    """What the variance of one run's value is at least."""
     missing: str = ""
     """Why there is nothing to compare."""
-    failed: int | None = None
-    """Of error rates: failures on both sides together."""
-    requests: int = 0
-    """Of error rates: the fewer of both sides'."""
+    counts: tuple[Counts, Counts] | None = None
+    """Of shares of the requests: how many they were, on both sides."""
     resource: bool = False
     """The mean of a watched series."""
+
+    @property
+    def nothing(self) -> bool:
+        """Not one event on either side: a share that can prove nothing."""
+        return self.counts is not None and not any(side.events.sum() for side in self.counts)
 
 
 def enough_requests(endpoint: MeasuredEndpoint, statistic: str) -> bool:
@@ -84,6 +91,8 @@ def quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list
         found += [_latency(name, statistic, *sides) for statistic in LATENCIES]
         found += [_mean(name, *sides), _throughput(name, *sides), _error_rate(name, *sides)]
         found += [_bytes(name, *sides)]
+        slow = _slow_share(name, *sides) if name != ALL_REQUESTS else None
+        found += [slow] if slow else []
     return [*found, *_resources(base, head)]
 
 
@@ -121,31 +130,39 @@ def _throughput(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
 
 
 def _error_rate(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
-    """log((failed + 0.5) / requests) of each run: bursts of errors make runs differ, not requests."""
-    sides = [
-        [e for e in side if e is not None and e.failed is not None and e.requests] for side in (base, head)
-    ]
-    logs, least, shown = [], [], []
-    for side in sides:
-        failed = np.array([e.failed for e in side], dtype=np.float64)
-        requests = np.array([e.requests for e in side], dtype=np.float64)
-        logs.append(np.log((failed + 0.5) / requests))
-        # Of a count k, its logarithm has a variance of 1/k by chance alone (delta method).
-        least.append(float((1 / (failed + 0.5)).mean()) if side else 0.0)
-        shown.append(float(failed.sum() / requests.sum()) if side else None)
-    return Quantity(
-        subject=name,
-        statistic=ERROR_RATE,
-        unit=Unit.SHARE,
-        base=logs[0],
-        head=logs[1],
-        shown_base=shown[0],
-        shown_head=shown[1],
-        least=(least[0], least[1]),
-        missing=missing_in(logs, "no request with a known outcome"),
-        failed=sum(e.failed or 0 for side in sides for e in side),
-        requests=min(sum(e.requests for e in side) for side in sides),
-    )
+    sides = [[(e.failed, e.requests) for e in side if e and e.failed is not None] for side in (base, head)]
+    return _share(name, ERROR_RATE, sides, "no request with a known outcome")
+
+
+def _slow_share(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | None:
+    """How many answers took longer than twice base's p95: the tail, of all runs together.
+
+    One run of an endpoint seldom bears a p99, and a median does not move when one answer in fifty is late.
+    None where a source has no histograms, or base too few requests for a p95.
+    """
+    present = [[e for e in side if e is not None] for side in (base, head)]
+    if any(e.seconds is None for side in present for e in side):
+        return None
+    sides = [[e.seconds.times.total() for e in side if e.seconds] for side in present]
+    together = Histogram()
+    for one in sides[0]:
+        together.merge(one)
+    p95_s = together.quantile(0.95)
+    if p95_s is None or together.count < samples_needed(0.95):
+        return None
+    limit_s = _SLOW * p95_s
+    counts = [[(round((h.share_above(limit_s) or 0.0) * h.count), h.count) for h in side] for side in sides]
+    return _share(name, SLOW, counts, "no request of it")
+
+
+def _share(name: str, statistic: str, sides: Sequence[Sequence[tuple[int, int]]], what: str) -> Quantity:
+    """`sides`: (events, requests) of each run."""
+    tables = [np.array([run for run in side if run[1]], np.float64).reshape(-1, 2).T for side in sides]
+    counts = [Counts(events, requests) for events, requests in tables]
+    logs = [np.log((side.events + 0.5) / side.requests) for side in counts]
+    shown = [float(side.events.sum() / side.requests.sum()) if side.events.size else None for side in counts]
+    made = _of(name, statistic, Unit.SHARE, logs, shown, missing_in(logs, what))
+    return replace(made, counts=(counts[0], counts[1]))
 
 
 def _resources(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
@@ -160,7 +177,7 @@ def _resources(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list
             missing = "it was 0 at times: a change has no ratio"
         logs = [np.log(side) if not missing else np.empty(0) for side in means]
         shown = [float(np.exp(side.mean())) if side.size else None for side in logs]
-        series = _of(name, MEAN, units[name], logs, shown, missing, (0.0, 0.0))
+        series = _of(name, MEAN, units[name], logs, shown, missing, 0.0)
         found.append(replace(series, resource=True))
     return found
 
@@ -191,7 +208,7 @@ def _of(
     logs: Sequence[Values],
     shown: Sequence[float | None],
     missing: str,
-    least: tuple[float, float] = (BUCKET_VARIANCE, BUCKET_VARIANCE),
+    least: float = BUCKET_VARIANCE,
 ) -> Quantity:
     return Quantity(
         subject, statistic, unit, logs[0], logs[1], shown[0], shown[1], missing=missing, least=least

@@ -10,11 +10,12 @@ import numpy as np
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, Fail, Row
+from loadproof.analysis.compare.counts import counted, overdispersion
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE, MODERATED_FROM, Estimate, compared, moderated
 from loadproof.analysis.compare.families import false_discovery, familywise
 from loadproof.analysis.compare.gates import is_evidence
 from loadproof.analysis.compare.power import MOST_RUNS, runs_needed
-from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, MEAN, Quantity
+from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, MEAN, SLOW, Quantity
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
@@ -61,13 +62,8 @@ def rows_of(
     within: Mapping[tuple[str, str], tuple[float, float]],
 ) -> list[Row]:
     """A row for each quantity, in order."""
-    estimates = [
-        # Counts of failures have their own variance by chance, whatever moment they are of.
-        compared(q.base, q.head, q.least, blocks, least_is_known=q.statistic == ERROR_RATE)
-        if not q.missing
-        else None
-        for q in found
-    ]
+    bursts = {statistic: _bursts(found, statistic) for statistic in (ERROR_RATE, SLOW)}
+    estimates = [_estimated(quantity, blocks, bursts.get(quantity.statistic, 1.0)) for quantity in found]
     _moderate(found, estimates, blocks)
     adjusted = _adjusted(found, estimates, wanted, SHARES[bool(settings.gates)])
     family = max(sum(role.gate for role in wanted), 1)
@@ -77,6 +73,25 @@ def rows_of(
         )
         for quantity, estimate, role, p in zip(found, estimates, wanted, adjusted, strict=True)
     ]
+
+
+def _bursts(found: Sequence[Quantity], statistic: str) -> float:
+    """How many times the variance of chance the endpoints' counts have together: a stall hits all of them."""
+    said = [
+        overdispersion(*q.counts)
+        for q in found
+        if q.counts is not None and q.statistic == statistic and q.subject != ALL_REQUESTS and not q.missing
+    ]
+    df = sum(one[1] for one in said)
+    return sum(one[0] for one in said) / df if df else 1.0
+
+
+def _estimated(quantity: Quantity, blocks: int | None, bursts: float) -> Estimate | None:
+    if quantity.missing:
+        return None
+    if quantity.counts is not None:  # they differ by chance, whatever moment they are of
+        return counted(*quantity.counts, least=bursts)
+    return compared(quantity.base, quantity.head, quantity.least, blocks)
 
 
 def _moderate(found: Sequence[Quantity], estimates: list[Estimate | None], blocks: int | None) -> None:
@@ -115,7 +130,7 @@ def _adjusted(
         chosen = [
             (number, estimate.p)
             for number, estimate in enumerate(estimates)
-            if estimate is not None and wanted[number] == family and found[number].failed != 0
+            if estimate is not None and wanted[number] == family and not found[number].nothing
         ]
         for (number, _), p in zip(chosen, adjust([p for _, p in chosen]), strict=True):
             adjusted[number] = min(1.0, p / share)
@@ -136,9 +151,10 @@ def _row(
     needed = None
     if change is Change.INCONCLUSIVE and role.gate and estimate is not None:
         needed, reason = _open(quantity, estimate, tolerance, settings.alpha / family, reason)
-    low_high = estimate.interval(settings.alpha) if estimate is not None and quantity.failed != 0 else None
+    low_high = estimate.interval(settings.alpha) if estimate is not None and not quantity.nothing else None
     differences = np.subtract.outer(quantity.head, quantity.base)
-    told = differences.size > 0 and quantity.failed != 0
+    told = differences.size > 0 and not quantity.nothing
+    difference = float(quantity.head.mean() - quantity.base.mean()) if told else 0.0
     accepted = change is Change.REGRESSED and any(
         gate.means(quantity.subject, quantity.statistic) for gate in settings.accepted_changes
     )
@@ -153,7 +169,7 @@ def _row(
         base_runs=quantity.base.size,
         head_runs=quantity.head.size,
         change=change,
-        ratio=math.exp(float(quantity.head.mean() - quantity.base.mean())) if told else None,
+        ratio=math.exp(estimate.difference if estimate else difference) if told else None,
         interval=None if low_high is None else (math.exp(low_high[0]), math.exp(low_high[1])),
         method="" if estimate is None else estimate.method,
         p=None if estimate is None or p is None else estimate.p,
@@ -168,10 +184,10 @@ def _row(
 
 
 def _log_tolerance(quantity: Quantity, settings: Settings) -> float:
-    """The least change that matters; of an error rate also absolute, as one in a million may well double."""
+    """The least change that matters; of shares also absolute, as one failure in a million may well double."""
     share = settings.tolerance
-    if quantity.statistic == ERROR_RATE and quantity.base.size:
-        share = max(share, settings.error_tolerance / math.exp(float(quantity.base.mean())))
+    if quantity.counts is not None and quantity.base.size:
+        share = max(share, settings.error_tolerance / quantity.counts[0].rate)
     return math.log1p(share)
 
 
@@ -185,9 +201,10 @@ def _judged(
     """
     if quantity.missing or estimate is None:
         return Change.INCONCLUSIVE, quantity.missing or _too_few(quantity)
-    if quantity.failed == 0:
-        bound = format_percent(3 / quantity.requests)
-        return Change.SAME, f"no failure on either side: below {bound}"
+    if quantity.nothing:
+        bound = format_percent(3 / min(float(side.requests.sum()) for side in quantity.counts or ()))
+        what = "failure" if quantity.statistic == ERROR_RATE else "slow answer"
+        return Change.SAME, f"no {what} on either side: below {bound}"
     sign = 1 if quantity.worse_when_greater else -1
     harm, greatest = sign * estimate.difference, max(sign * bound for bound in estimate.interval(alpha))
     if p is not None and p <= alpha and abs(harm) >= tolerance:

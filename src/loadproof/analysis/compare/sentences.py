@@ -33,7 +33,9 @@ def sentence_of(comparison: Comparison) -> str:
             found = comparison.proved(comparison.change)
             runs = f"{len(comparison.base.runs)} runs against {len(comparison.head.runs)}"
             where = where_it_is(found[0], comparison.rows)
-            return f"{moved(found[0])}{where}, {runs}" + _more(len(found) - 1)
+            said = f"{moved(found[0])}{where}, {runs}" + _more(len(found) - 1)
+            better = comparison.proved(Change.IMPROVED) if comparison.change is Change.REGRESSED else ()
+            return f"{said}; {moved(better[0])}" if better else said
         case Change.SAME:
             return _same(comparison)
         case _:
@@ -42,6 +44,8 @@ def sentence_of(comparison: Comparison) -> str:
 
 def percent_change(ratio: float) -> str:
     """1.123 is "+12.3%", 0.95 is "-5%"; from fourfold on "x 4.1"."""
+    if ratio > 1000:  # of next to nothing
+        return "more than x 1000"
     if ratio >= 4:
         return f"x {ratio:.3g}"
     return f"{(ratio - 1) * 100:+.1f}%".replace(".0%", "%").replace("+0%", "0%").replace("-0%", "0%")
@@ -53,12 +57,20 @@ def interval_text(interval: tuple[float, float]) -> str:
 
 
 def moved(row: Row) -> str:
-    """ "p50 of GET /items is 16.4 times as high (x 4.7 to x 57.3)"."""
+    """ "p50 of GET /items is 16.4 times as high (x 4.7 to x 57.3)"; shares of the requests as they are."""
     ratio = row.ratio or 1.0
+    if row.unit is Unit.SHARE and row.base is not None and row.head is not None:
+        shares = " to ".join(_share_text(value) for value in (row.base, row.head))
+        least = f" (x {row.interval[0]:.3g} at least)" if row.interval and ratio > 1 else ""
+        return f"{row.name} {'rose' if ratio > 1 else 'fell'} from {shares}{least}"
     size = format_percent(round(abs(ratio - 1), 3)) if ratio < 4 else f"{ratio:.3g} times"
     word = "as high" if ratio >= 4 else "higher" if ratio > 1 else "lower"
     interval = f" ({interval_text(row.interval)})" if row.interval else ""
     return f"{row.name} is {size} {word}{interval}"
+
+
+def _share_text(share: float) -> str:
+    return format_percent(float(f"{share:.2g}"))
 
 
 def where_it_is(proved: Row, rows: Sequence[Row]) -> str:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from loadproof.analysis.compare.quantities import LATENCIES, endpoint_names
-from loadproof.analysis.compare.within_run import LEAST_BLOCKS, Resampled, Seconds, interval, resample
+from loadproof.analysis.compare.within_run import LEAST_BLOCKS, Resampled, Stretches, interval, resample
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
@@ -52,5 +52,5 @@ def _resampled(run: MeasuredRun, name: str) -> Resampled | None:
     endpoint = run.endpoint(name)
     if endpoint is None or endpoint.seconds is None or not run.window:
         return None
-    seconds = Seconds.of(endpoint.seconds, run.window)
-    return resample(seconds, tuple(LATENCIES.values()), f"{run.label} {name}")
+    stretches = Stretches.of(endpoint.seconds, run.window)
+    return resample(stretches, tuple(LATENCIES.values()), f"{run.label} {name}")

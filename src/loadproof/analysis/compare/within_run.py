@@ -16,41 +16,50 @@ from scipy import special
 from loadproof.histogram import GROWTH, LEAST_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from loadproof.histogram import Histogram
+    from loadproof.analysis.across_runs.measured import TimesBySecond
 
     Floats = NDArray[np.float64]
 
 RESAMPLES: Final = 1000
+MOST_STRETCHES: Final = 600
+"""Of a long run: how much they differ is known to a few percent from so many; more are only slower."""
+_FAR: Final = 10.0
+"""Standard errors from a quantile at which no resample's quantile is."""
 LEAST_BLOCKS: Final = 20
 """Of the run: with fewer, its intervals are too narrow (0.82 to 0.95 for 0.95, see docs/accuracy.md)."""
 _LOG_GROWTH: Final = float(np.log(GROWTH))
 
 
 @dataclass(frozen=True, slots=True)
-class Seconds:
-    """A run's histograms as one matrix: a row for each second, a column for each bucket in use."""
+class Stretches:
+    """A run's histograms as one matrix: a row for each stretch of time, a column for each bucket in use."""
 
     counts: Floats
     buckets: Floats
     """The columns' bucket numbers, ascending."""
+    each_s: float = 1.0
+    """How long a stretch is."""
 
     @classmethod
-    def of(cls, histograms: Mapping[int, Histogram], window: Sequence[int]) -> Seconds:
-        """Seconds of `window` without a request are rows of zeros."""
-        used = sorted(
-            {index for second in window if second in histograms for index in histograms[second].buckets}
-        )
-        column = {index: number for number, index in enumerate(used)}
-        counts = np.zeros((len(window), len(used)))
-        for row, second in enumerate(window):
-            if second in histograms:
-                for index, count in histograms[second].buckets.items():
-                    counts[row, column[index]] += count
-        return cls(counts, np.array(used, dtype=np.float64))
+    def of(cls, found: TimesBySecond, window: Sequence[int]) -> Stretches:
+        """A stretch for each second of `window`; of a long one MOST_STRETCHES as even ones as there can be.
+
+        Stretches without a request are rows of zeros.
+        """
+        places = np.searchsorted(window, found.second)
+        inside = places < len(window)
+        inside[inside] = np.asarray(window)[places[inside]] == found.second[inside]
+        times = found.times.take(np.flatnonzero(inside))
+        number = min(len(window), MOST_STRETCHES)
+        row = np.repeat(places[inside] * number // len(window), times.lengths)
+        used, column = np.unique(times.bucket, return_inverse=True)
+        counts = np.zeros((number, used.size))
+        np.add.at(counts, (row, column), times.count)
+        return cls(counts, used.astype(np.float64), len(window) / number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +74,40 @@ class Resampled:
 
 
 def resample(
-    seconds: Seconds, quantiles: Sequence[float], label: str, resamples: int = RESAMPLES
+    run: Stretches, quantiles: Sequence[float], label: str, resamples: int = RESAMPLES
 ) -> Resampled | None:
-    """Circular block bootstrap of whole seconds (Politis and Romano 1992); None without any request.
+    """Circular block bootstrap of whole stretches (Politis and Romano 1992); None without any request.
 
     The seed is made of `label`: the same run gives the same interval. The block is the longest that any of
     the quantiles asks for.
     """
-    if seconds.counts.sum() == 0 or len(seconds.counts) < 2:
+    if run.counts.sum() == 0 or len(run.counts) < 2:
         return None
-    length = max(block_length(_exceedance(seconds, quantile)) for quantile in quantiles)
+    exceedances = [_exceedance(run, quantile) for quantile in quantiles]
+    length = max(block_length(exceedance) for exceedance in exceedances)
     random = np.random.default_rng(zlib.crc32(label.encode()))
-    drawn = _weights(random, resamples, len(seconds.counts), max(1, round(length))) @ seconds.counts
-    return Resampled(_log_quantiles(drawn, seconds.buckets, quantiles), length, len(seconds.counts) / length)
+    near = _near(run, quantiles, exceedances, length)
+    drawn = _weights(random, resamples, len(run.counts), max(1, round(length))) @ near.counts
+    log_quantiles = _log_quantiles(drawn, near.buckets, quantiles)
+    return Resampled(log_quantiles, length * run.each_s, len(run.counts) / length)
+
+
+def _near(
+    run: Stretches, quantiles: Sequence[float], exceedances: Sequence[Floats], length: float
+) -> Stretches:
+    """The same with the buckets far from every quantile put together: only their sum matters."""
+    sums = run.counts.sum(axis=0).cumsum()
+    size = len(run.counts)
+    shown = np.zeros(sums.size, np.bool_)
+    for quantile, exceedance in zip(quantiles, exceedances, strict=True):
+        reach = _FAR * (np.sqrt(length * size) * float(exceedance.std()) + 1)
+        low, high = np.searchsorted(sums, quantile * sums[-1] + np.array((-reach, reach)))
+        shown[max(low - 1, 0) : high + 2] = True
+    # A column that is not shown goes into the next one to the right that is, or the last.
+    shown[-1] = True
+    last = np.flatnonzero(shown)
+    first = np.concatenate(([0], last[:-1] + 1))
+    return Stretches(np.add.reduceat(run.counts, first, axis=1), run.buckets[last], run.each_s)
 
 
 def interval(log_values: Floats, blocks: float) -> tuple[float, float]:
@@ -138,12 +168,12 @@ def _square(values: Floats) -> float:
     return float(values @ values)
 
 
-def _exceedance(seconds: Seconds, quantile: float) -> Floats:
+def _exceedance(run: Stretches, quantile: float) -> Floats:
     """What each second adds to the estimating equation of a quantile: requests above it, less their due."""
-    totals = seconds.counts.sum(axis=0).cumsum()
+    totals = run.counts.sum(axis=0).cumsum()
     above = int(np.searchsorted(totals, quantile * totals[-1])) + 1
-    per_second = seconds.counts.sum(axis=1)
-    excess: Floats = seconds.counts[:, above:].sum(axis=1) - (1 - quantile) * per_second
+    per_second = run.counts.sum(axis=1)
+    excess: Floats = run.counts[:, above:].sum(axis=1) - (1 - quantile) * per_second
     return excess
 
 

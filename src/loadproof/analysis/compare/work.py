@@ -84,7 +84,7 @@ def work_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) ->
                 logs[1],
                 shown[0],
                 shown[1],
-                least=(LEAST_SD**2, LEAST_SD**2),
+                least=LEAST_SD**2,
             )
         )
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.compare.comparison import Change
-from loadproof.analysis.compare.quantities import ERROR_RATE
+from loadproof.analysis.compare.quantities import ERROR_RATE, SLOW
 from loadproof.analysis.compare.sentences import interval_text, percent_change
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.charts import Layer, Panel, Picture, Rule, Shape, Tint
@@ -21,6 +21,7 @@ _WIDEST: Final = 64.0
 """Intervals end at so many times as much, or as little: one side may be open."""
 _BEYOND: Final = 2.0
 """The axis ends at so many times the outermost change: a wide interval would leave no room for the others."""
+_SHARES: Final = (ERROR_RATE, SLOW)
 _INKS: Final = {
     Change.REGRESSED: "fail",
     Change.IMPROVED: "pass",
@@ -30,7 +31,7 @@ _INKS: Final = {
 
 
 def comparison_pictures(comparison: Comparison) -> tuple[Picture, ...]:
-    """What has an interval; error rates in a picture of their own, since they change by other factors."""
+    """What has an interval; shares in a picture of their own: they change by other factors."""
     rows = [
         row
         for row in comparison.rows
@@ -38,12 +39,13 @@ def comparison_pictures(comparison: Comparison) -> tuple[Picture, ...]:
         and row.ratio is not None
         and (row.gate or row.decides or row.statistic != "mean")
     ]
-    errors = [row for row in rows if row.statistic == ERROR_RATE]
-    others = [row for row in rows if row.statistic != ERROR_RATE]
+    errors = [row for row in rows if row.statistic in _SHARES]
+    others = [row for row in rows if row.statistic not in _SHARES]
     sides = f"{comparison.head.label} against {comparison.base.label}"
-    titles = (("comparison", sides, others), ("comparison-errors", f"{sides}: error rates", errors))
+    shares = f"{sides}: errors and slow answers"
+    titles = (("comparison", sides, others), ("comparison-errors", shares, errors))
     found = [_picture(comparison, name, title, chosen) for name, title, chosen in titles if chosen]
-    proved = {row.statistic == ERROR_RATE for row in rows[:1]}
+    proved = {row.statistic in _SHARES for row in rows[:1]}
     return tuple(reversed(found) if proved == {True} else found)
 
 
@@ -63,7 +65,7 @@ def _picture(comparison: Comparison, name: str, title: str, rows: Sequence[Row])
     return Picture(
         name=name,
         title=title,
-        words=_words(comparison, len(rows) - len(shown), errors=shown[0].statistic == ERROR_RATE),
+        words=_words(comparison, len(rows) - len(shown), errors=shown[0].statistic in _SHARES),
         x_title=f"change, with its {format_percent(comparison.confidence)} interval",
         x_unit="ratio",
         panels=(Panel("", "", rows=tuple(row.name for row in shown)),),
@@ -114,7 +116,7 @@ def _text(row: Row) -> str:
 def _tolerance(comparison: Comparison, row: Row, place: int) -> Tint | None:
     """What does not matter, of error rates in points: without any in base a ratio says nothing of them."""
     share = comparison.tolerance
-    if row.statistic == ERROR_RATE:
+    if row.statistic in _SHARES:
         if not row.base or comparison.error_tolerance >= row.base:
             return None
         share = comparison.error_tolerance / row.base

@@ -1,0 +1,129 @@
+"""Ten changes of a real service, and none, by `loadproof ab` with no option but the commands.
+
+    python -m benchmarks.comparisons [--app fastify] [--changes 'index dropped,N+1'] [--times 10]
+        [--same 100] [--strangers half] [--results FILE] [--place FOLDER]
+
+A shop in Flask (gunicorn, one worker with four threads) or in Fastify, on a PostgreSQL of its own, loaded by
+eight users in runs of 9 s. A change is found when the headline has its sign and names its endpoint; changes
+of all endpoints may be named by any. `--same`: base with itself, which nothing may accuse. `--results`
+keeps each trial as a line, so that a campaign can be made in pieces; the table is of all lines in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.comparisons.shops import CHANGES, SAME, Change, Shop, free_port, shop
+from benchmarks.comparisons.strangers import strangers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LOAD = ("-u", "8", "-r", "8", "-t", "9s")
+
+
+def trial(place: Shop, change: Change) -> dict[str, Any]:
+    """One `loadproof ab`: what it said, and in how many seconds."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "locustfile.py").write_text((place.folder / "locustfile.py").read_text())
+        command = [
+            sys.executable, "-m", "loadproof", "ab", "locustfile.py", "--target", f"http://127.0.0.1:{port}",
+            *LOAD, "--ready", f"http://127.0.0.1:{port}/health", "--json", "out.json",
+            "--base-start", place.command(change.base, port),
+            "--head-start", place.command(change.head, port),
+        ]  # fmt: skip
+        began_s = time.monotonic()
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        took_s = time.monotonic() - began_s
+        if not (folder / "out.json").exists():
+            sys.exit(f"no comparison: {(done.stderr or done.stdout).strip()[-800:]}")
+        found = json.loads((folder / "out.json").read_text())
+    proved = [
+        {key: row[key] for key in ("subject", "statistic", "change", "ratio", "interval", "p", "p_adjusted")}
+        for row in found["rows"]
+        if row["decides"] and row["change"] in ("REGRESSED", "IMPROVED")
+    ]
+    return {
+        "app": place.kind, "name": change.name, "change": found["change"], "code": done.returncode,
+        "sentence": found["sentence"], "took_s": took_s, "runs": len(found["base"]["runs"]), "proved": proved,
+        "notes": found["notes"],
+    }  # fmt: skip
+
+
+def right(change: Change, said: dict[str, Any]) -> bool:
+    """Whether the verdict has the change's sign, and the headline its endpoint."""
+    if said["change"] != change.found or not said["proved"]:
+        return False
+    first = said["proved"][0]
+    named = not change.of or first["subject"] in change.of or any(of in said["sentence"] for of in change.of)
+    return named and (not change.statistics or first["statistic"] in change.statistics)
+
+
+def table(results: Iterable[dict[str, Any]]) -> str:
+    """A line for each change of each app and neighbourhood, in the order of CHANGES."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for said in results:
+        groups.setdefault((said["app"], said["strangers"], said["name"]), []).append(said)
+    lines = ["| app | strangers | change | found | seconds | else |", "|---|---|---|---|---|---|"]
+    order = {change.name: number for number, change in enumerate((*CHANGES, SAME))}
+    for key in sorted(groups, key=lambda key: (key[:2], order[key[2]])):
+        change = next(change for change in (*CHANGES, SAME) if change.name == key[2])
+        said = groups[key]
+        good = [one for one in said if one["change"] == "NO MEANINGFUL CHANGE"] if change is SAME else None
+        good = [one for one in said if right(change, one)] if good is None else good
+        others = "; ".join(f"{one['change']}: {one['sentence']}" for one in said if one not in good)
+        seconds = [one["took_s"] for one in said]
+        took = f"{statistics.median(seconds):.0f} ({min(seconds):.0f} to {max(seconds):.0f})"
+        lines.append(f"| {' | '.join(key)} | {len(good)} of {len(said)} | {took} | {others} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Make the trials, one of each change after the other, and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--app", choices=("flask", "fastify"), default="flask")
+    parser.add_argument("--changes", default=",".join(change.name for change in CHANGES))
+    parser.add_argument("--times", type=int, default=1, help="of each change")
+    parser.add_argument("--same", type=int, default=0, help="comparisons of base with itself")
+    parser.add_argument("--strangers", choices=("none", "half"), default="none")
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin no trial after so many")
+    parser.add_argument("--results", type=Path, help="file of results, which is added to")
+    parser.add_argument("--place", type=Path, help="where the app is installed, to be used again")
+    parser.add_argument("--table", action="store_true", help="only print what --results has")
+    options = parser.parse_args()
+    names = [name for name in options.changes.split(",") if name]
+    if wrong := set(names) - {change.name for change in CHANGES}:
+        parser.error(f"there is no change {', '.join(sorted(wrong))}")
+    chosen = [change for change in CHANGES if change.name in names]
+    trials = [] if options.table else [*chosen * options.times, *[SAME] * options.same]
+    results = options.results or Path(tempfile.mkdtemp()) / "results.jsonl"
+    began_s = time.monotonic()
+    with tempfile.TemporaryDirectory() as name, strangers(0.5 if options.strangers == "half" else 0.0):
+        if trials:
+            with shop(options.app, options.place or Path(name)) as place:
+                for change in trials:
+                    if time.monotonic() - began_s > options.seconds:
+                        break
+                    said = {"strangers": options.strangers, **trial(place, change)}
+                    with results.open("a") as stream:
+                        stream.write(json.dumps(said) + "\n")
+                    print(
+                        f"{change.name}: {said['change']}, {said['took_s']:.0f} s: {said['sentence']}",
+                        flush=True,
+                    )
+    print(table(json.loads(line) for line in results.read_text().splitlines()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+create table item as select g as id, 'item ' || g as name, (g % 1000)::float as price from generate_series(1, 20000) g;
+alter table item add primary key (id);
+create table ord as select g as id, (g * 7919) % 20000 + 1 as customer, (g % 500)::float as total from generate_series(1, 200000) g;
+create sequence ord_id start 200001;
+alter table ord alter id set default nextval('ord_id');
+alter table ord add primary key (id);
+create index ord_customer on ord (customer);
+create table line as select g as id, (g * 31) % 20000 + 1 as ord, g % 9 as quantity from generate_series(1, 200000) g;
+alter table line add primary key (id);
+create index line_ord on line (ord);
+analyze;

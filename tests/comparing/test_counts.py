@@ -1,0 +1,118 @@
+"""Counts of failures and slow answers, against exact tests and against chance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from loadproof.analysis.across_runs.measured import MeasuredRun, TimesBySecond
+from loadproof.analysis.compare.compare import compare
+from loadproof.analysis.compare.comparison import Change, Row
+from loadproof.analysis.compare.counts import CountEstimate, Counts, counted
+from loadproof.analysis.compare.quantities import SLOW
+from loadproof.histogram import Histogram
+from loadproof.runfile.histograms import Histograms
+from tests.comparing.sides import side
+
+
+def counts(events: list[int], requests: int = 250) -> Counts:
+    """Runs with so many events each."""
+    return Counts(np.array(events, float), np.full(len(events), float(requests)))
+
+
+def estimate(base: list[int], head: list[int], requests: int = 250) -> CountEstimate:
+    """What two sides say."""
+    found = counted(counts(base, requests), counts(head, requests))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [([0, 0, 0, 0], [2, 2, 2, 1]), ([1, 0, 2, 1], [1, 2, 1, 0]), ([9, 8, 7, 8], [20, 19, 21, 22])],
+)
+def test_where_chance_is_all_it_is_the_exact_test(base: list[int], head: list[int]) -> None:
+    """Jeffreys' tail lies between that of the exact binomial test and the one without the point itself."""
+    whole = sum(base) + sum(head)
+    more = max(sum(base), sum(head))
+    exact = 2 * float(stats.binom.sf(more - 1, whole, 0.5))
+    beyond = 2 * float(stats.binom.sf(more, whole, 0.5))
+    assert beyond <= estimate(base, head).p <= min(1.0, exact)
+
+
+def test_the_interval_and_the_proof_say_the_same() -> None:
+    """At the level of its p-value an interval ends at no change, with bursts and without."""
+    for base, head in (([0, 0, 0, 0], [3, 2, 2, 1]), ([1, 2, 9, 0], [14, 2, 30, 8])):
+        found = estimate(base, head)
+        low, high = found.interval(found.p)
+        assert min(abs(low), abs(high)) == pytest.approx(0.0, abs=1e-6)
+        assert low < found.difference < high
+
+
+def test_bursts_are_less_sure_than_the_same_number_evenly() -> None:
+    """One run with all the failures proves nothing that eight runs with some each would."""
+    even, burst = estimate([1, 1, 1, 1], [6, 6, 6, 6]), estimate([1, 1, 1, 1], [0, 0, 24, 0])
+    assert even.p < 0.001
+    assert burst.p > 0.1
+    assert burst.df == 6
+
+
+def test_one_run_takes_five() -> None:
+    """Of the other side, to know by how much runs differ."""
+    assert counted(counts([1]), counts([3, 4, 5, 2])) is None
+    assert counted(counts([]), counts([3, 4])) is None
+    assert counted(counts([3, 4, 5, 2, 3]), counts([1])) is not None
+
+
+@pytest.mark.parametrize("rate", [0.3, 2.0, 20.0])
+def test_equal_sides_differ_as_seldom_as_they_say(rate: float) -> None:
+    """Poisson counts of 4 and 4 runs: below 0.02 in at most 3 of 100 pairs."""
+    random = np.random.default_rng(3)
+    drawn = random.poisson(rate, (1000, 8))
+    found = [counted(counts(list(row[:4])), counts(list(row[4:]))) for row in drawn]
+    assert np.mean([one is not None and one.p <= 0.02 for one in found]) <= 0.03
+
+
+def with_times(run: MeasuredRun, slow: int, seed: int) -> MeasuredRun:
+    """The same with histograms: 2,000 answers of each endpoint in 50 ms, `slow` of the first in 400 ms."""
+    random = np.random.default_rng(seed)
+    ends = []
+    for place, end in enumerate(run.endpoints):
+        times = 0.05 * np.exp(0.1 * random.standard_normal(2000))
+        times[: slow if place == 0 else 0] = 0.4
+        one = Histogram()
+        one.record_all(times)
+        ends.append(replace(end, seconds=TimesBySecond(np.array([0]), Histograms.of([one]))))
+    return replace(run, endpoints=tuple(ends), window=(0,))
+
+
+def slow_rows(base_slow: int, head_slow: int) -> tuple[dict[str, Row], Change]:
+    """Rows of the tail by endpoint, and the verdict."""
+    sides = [
+        [with_times(run, slow, 10 * seed + n) for n, run in enumerate(side(name, seed=seed))]
+        for name, seed, slow in (("base", 1, base_slow), ("head", 2, head_slow))
+    ]
+    found = compare(sides[0], sides[1])
+    return {row.subject: row for row in found.rows if row.statistic == SLOW}, found.change
+
+
+def test_a_tail_is_found_that_moves_no_percentile() -> None:
+    """One answer in a hundred that is late, of the endpoint where it is."""
+    rows, change = slow_rows(0, 20)
+    assert (rows["GET /0"].change, rows["GET /1"].change, change) == (
+        Change.REGRESSED, Change.SAME, Change.REGRESSED,
+    )  # fmt: skip
+    assert rows["GET /0"].head == pytest.approx(0.01)
+    assert slow_rows(20, 20)[1] is Change.SAME
+    assert slow_rows(20, 0)[0]["GET /0"].change is Change.IMPROVED
+
+
+def test_without_histograms_there_is_no_such_row() -> None:
+    """A baseline has none: the row is left out, and nothing is said of it."""
+    found = compare(side("base"), side("head", seed=9))
+    assert not [row for row in found.rows if row.statistic == SLOW]
+    assert math.isfinite(found.rows[0].ratio or 0.0)

@@ -22,13 +22,15 @@ from loadproof.analysis.compare.baselines import baseline_file, baselines, find_
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.errors import ConfigError, RunFileError
-from loadproof.model import EventKind, Finding, RunOptions, Verdict
+from loadproof.model import TRANSACTION, Endpoint, EventKind, Finding, RunOptions, Verdict
+from loadproof.runfile.slices import Slices
 from tests.comparing.files import SECONDS, build, run_file
 from tests.runs import LOANS, LOGIN, START, event, part, plan, run, staged
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.window.windows import Window
     from loadproof.runfile.reader import Run
 
@@ -183,3 +185,28 @@ def test_a_branch_has_its_own_baseline_or_the_trunks(tmp_path: Path) -> None:
         find_baseline("apo", None, folder)
     with pytest.raises(ConfigError):
         baseline_file("../x", None, folder)
+
+
+def test_transactions_are_endpoints_of_their_own_and_in_no_sum() -> None:
+    """All requests, the mix and what gates by itself are of requests; a slower transaction is told."""
+    pay = Endpoint(TRANSACTION, "pay")
+
+    def made(number: int, slower: float) -> MeasuredRun:
+        noise = 1 + 0.002 * number
+        parts = [part(n, LOANS, [0.1 * noise] * 20) for n in range(10)]
+        own = [part(n, pay, [0.5 * slower * noise] * 40) for n in range(10)]
+        one = replace(run(*parts), beside=Slices.of(own))
+        return replace(measured(one), label=f"{slower}-{number}", started_at_s=100.0 * number + slower)
+
+    sides = [[made(number, slower) for number in range(5)] for slower in (1.0, 1.5)]
+    first = sides[0][0]
+    assert [e.name for e in first.endpoints] == [str(LOANS), "transaction: pay", ALL_REQUESTS]
+    assert first.endpoints[-1].requests == 200
+    found = compare(sides[0], sides[1])
+    assert found.change is Change.REGRESSED
+    assert {row.subject for row in found.proved(Change.REGRESSED)} == {"transaction: pay"}
+    assert {row.subject for row in found.gated} == {str(LOANS), ALL_REQUESTS}
+    assert not [row for row in found.rows if row.statistic == "mean at one mix"]
+    old = [replace(one, endpoints=(first.endpoints[0], one.endpoints[-1])) for one in sides[0]]
+    again = compare(old, [replace(one, started_at_s=1e6 + n) for n, one in enumerate(sides[0])])
+    assert (again.change, [note for note in again.notes if "only in" in note]) == (Change.SAME, [])

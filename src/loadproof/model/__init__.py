@@ -32,6 +32,7 @@ from loadproof.model.measured import (
     Outcome,
     Reading,
     Slice,
+    is_beside,
 )
 from loadproof.model.options import TOKEN_VARIABLE, CapacityGoal, EngineOptions, Policy, RunOptions
 from loadproof.model.planned import (
@@ -92,4 +93,5 @@ __all__ = [
     "Unit",
     "Verdict",
     "Watch",
+    "is_beside",
 ]

@@ -23,6 +23,7 @@ FIRST_EVENT = "first_event:"
 EVENT_GAP = "event_gap:"
 """Methods of what an answer that streams has beside its own time; the name is "POST /chat"."""
 STREAMED = (FIRST_BYTE, FIRST_EVENT, EVENT_GAP)
+_BESIDE = (TRANSACTION, PAGE, SCRIPT, *STREAMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,15 @@ class Endpoint:
     @property
     def beside(self) -> bool:
         """Whether its samples are no requests: they are in no sum over all endpoints."""
-        return self.method in (TRANSACTION, PAGE, SCRIPT, *STREAMED)
+        return self.method in _BESIDE
 
     def __str__(self) -> str:
         return f"{self.method} {self.name}".strip()
+
+
+def is_beside(printed: str) -> bool:
+    """Whether an endpoint that is printed so is no request: where only its name is left."""
+    return printed.startswith(tuple(f"{method} " for method in _BESIDE))
 
 
 class FailureKind(StrEnum):

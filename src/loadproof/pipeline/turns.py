@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.engines import load_engine
 from loadproof.errors import ConfigError, Problem
 from loadproof.live.live import QuietView
-from loadproof.model import Outcome
+from loadproof.model import Outcome, is_beside
 from loadproof.pipeline.comparing import Compared
 from loadproof.pipeline.driving import drive
 from loadproof.pipeline.planning import check_targets, refuses_of
@@ -128,7 +128,10 @@ def cannot_tell(run: MeasuredRun) -> list[str]:
     from loadproof.analysis.verdict.requirements import samples_needed
 
     said = []
-    busiest = sorted((e for e in run.endpoints if e.name != ALL_REQUESTS), key=lambda e: -e.requests)
+    busiest = sorted(
+        (e for e in run.endpoints if e.name != ALL_REQUESTS and not is_beside(e.name)),
+        key=lambda e: -e.requests,
+    )
     for endpoint in busiest[:_BUSIEST]:
         statistic, needed = "its p95", samples_needed(0.95)
         if endpoint.requests < samples_needed(0.5):

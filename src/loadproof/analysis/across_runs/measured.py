@@ -124,7 +124,7 @@ class MeasuredRun:
     duration_s: float | None
     """Of the judged window."""
     endpoints: tuple[MeasuredEndpoint, ...]
-    """In order of their names, then ALL_REQUESTS."""
+    """In order of their names, then ALL_REQUESTS, which has what are requests: no transaction of JMeter."""
     series: tuple[MeasuredSeries, ...] = ()
     conditions: Conditions = field(default_factory=Conditions)
     commit: str | None = None
@@ -154,7 +154,8 @@ def measured(run: Run, window: Window | None = None) -> MeasuredRun:
     judged = within(run.slices, window.seconds)
     load = applied_load(run, judged, window)
     never_sent = load.starts.never_sent if load.open_model and load.starts else 0.0
-    by_endpoint = judged.by_endpoint()
+    beside = within(run.beside, window.seconds).by_endpoint()
+    by_endpoint = {**judged.by_endpoint(), **beside}
     git = run.facts.get("git") or {}
     return MeasuredRun(
         label=run.path.stem,

@@ -19,6 +19,7 @@ from loadproof.analysis.compare.sentences import sentence_of
 from loadproof.analysis.compare.settings import Settings
 from loadproof.analysis.compare.single_runs import within_run_intervals
 from loadproof.analysis.compare.work import work_quantities
+from loadproof.model import is_beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,7 +147,10 @@ def _other_mix(
 
 
 def _only_on_one_side(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> dict[str, set[str]]:
-    names = [{e.name for run in side for e in run.endpoints} - {ALL_REQUESTS} for side in (base, head)]
+    names = [
+        {e.name for run in side for e in run.endpoints if e.name != ALL_REQUESTS and not is_beside(e.name)}
+        for side in (base, head)
+    ]
     return {"base": names[0] - names[1], "head": names[1] - names[0]}
 
 

@@ -10,6 +10,7 @@ from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATENCIES, MEAN, SLOW, THROUGHPUT
 from loadproof.analysis.compare.work import KINDS
 from loadproof.errors import ConfigError, Problem
+from loadproof.model import is_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,7 +79,8 @@ def gate_set(gates: Sequence[Gate], found: Sequence[Quantity]) -> set[tuple[str,
     names = list(dict.fromkeys(q.subject for q in found if q.statistic == ERROR_RATE))
     everything = names[-1]  # ALL_REQUESTS, or the only endpoint that there is
     if not gates:
-        busiest = [name for name in names if name != ALL_REQUESTS or len(names) == 1][:_BUSIEST]
+        requests = [name for name in names if name != ALL_REQUESTS and not is_beside(name)]
+        busiest = requests[:_BUSIEST] or names[:1]
         mix = {(q.subject, q.statistic) for q in found if q.statistic in SAME_MIX}
         return {(everything, ERROR_RATE), *mix, *(key for name in busiest for key in _borne(name, found))}
     chosen, problems = set(), []

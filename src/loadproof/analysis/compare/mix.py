@@ -16,8 +16,8 @@ from loadproof.analysis.compare.quantities import (
     LATENCIES,
     MEAN,
     Quantity,
-    endpoint_names,
     enough_requests,
+    request_names,
 )
 from loadproof.model import Unit
 from loadproof.units import format_percent
@@ -36,7 +36,7 @@ _POINTS, _SHARE, _ALPHA = 0.03, 0.2, 1e-4
 
 def mix_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
     """The weighted geometric mean over endpoints of p50, and of the mean; none for one endpoint."""
-    names = [name for name in endpoint_names(base, head) if name != ALL_REQUESTS]
+    names = request_names(base, head)
     if len(names) < 2:
         return []
     found = []
@@ -56,7 +56,7 @@ def mix_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> 
 
 def mix_differs(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> tuple[str, str] | None:
     """(the endpoint whose share of the requests fell most, a sentence), when the mix is another one."""
-    names = [name for name in endpoint_names(base, head) if name != ALL_REQUESTS]
+    names = request_names(base, head)
     # One that is gone, or new, is told by itself.
     names = [n for n in names if all(any(_requests(run, n) for run in side) for side in (base, head))]
     counts = np.array([[sum(_requests(run, n) for run in side) for n in names] for side in (base, head)])

@@ -12,7 +12,7 @@ from loadproof.analysis.compare.counts import Counts
 from loadproof.analysis.compare.estimate import BUCKET_VARIANCE
 from loadproof.analysis.verdict.requirements import samples_needed
 from loadproof.histogram import Histogram
-from loadproof.model import Unit
+from loadproof.model import Unit, is_beside
 from loadproof.units import format_count
 
 if TYPE_CHECKING:
@@ -81,6 +81,11 @@ def endpoint_names(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> 
     requests.pop(ALL_REQUESTS, None)
     names = sorted(requests, key=lambda name: (-requests[name], name))
     return names if len(names) == 1 else [*names, ALL_REQUESTS]
+
+
+def request_names(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[str]:
+    """Those that are requests: a transaction's are counted by themselves."""
+    return [n for n in endpoint_names(base, head) if n != ALL_REQUESTS and not is_beside(n)]
 
 
 def quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:

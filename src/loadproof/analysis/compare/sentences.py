@@ -11,7 +11,7 @@ from loadproof.analysis.compare.estimate import BASE_FOR_ONE
 from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.quantities import MEAN
 from loadproof.analysis.compare.work import KINDS
-from loadproof.model import Unit
+from loadproof.model import Unit, is_beside
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
@@ -84,7 +84,10 @@ def where_it_is(proved: Row, rows: Sequence[Row]) -> str:
     pointing = [
         row
         for row in rows
-        if row.statistic in (MEAN, "p50") and row.subject != ALL_REQUESTS and _points(row, proved.ratio)
+        if row.statistic in (MEAN, "p50")
+        and row.subject != ALL_REQUESTS
+        and not is_beside(row.subject)
+        and _points(row, proved.ratio)
     ]
     if len({row.subject for row in pointing}) != 1:
         return ""

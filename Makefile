@@ -125,7 +125,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.capacity demo --fault pool=4 --fault far-database=20ms
 	$(BIN)/python -m benchmarks.phases spike
 	$(BIN)/python -m benchmarks.phases soak
-	$(BIN)/python benchmarks/comparisons.py --delay-ms 100
+	$(BIN)/python -m benchmarks.comparisons
 	$(BIN)/python benchmarks/bottlenecks.py
 	$(BIN)/python benchmarks/generator.py
 

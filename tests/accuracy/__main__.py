@@ -1,7 +1,11 @@
-"""`make accuracy`: the full tier; writes docs/accuracy.md and fails when a claim is refuted."""
+"""`make accuracy`: the full tier; writes docs/accuracy.md and fails when a claim is refuted.
+
+With names of topics (`python -m tests.accuracy Comparison`) only their part of it is made anew.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -23,7 +27,7 @@ def main() -> int:
     wanted = sys.argv[1:]
     topics = [topic for topic in TOPICS if not wanted or topic in wanted]
     places = [(topic, number) for topic in topics for number in range(len(TOPICS[topic]))]
-    lines, refuted = [_HEAD], 0
+    lines, refuted = [] if wanted else [_HEAD], 0
     with ProcessPoolExecutor() as pool:
         found = pool.map(_check, *zip(*places, strict=True))
         for (topic, number), figures in zip(places, found, strict=True):
@@ -40,9 +44,21 @@ def main() -> int:
             verdict = "holds" if outcome.held else "**refuted**"
             row = (case.id, case.claim, outcome.replicates, outcome.bounds, f"{outcome.value:.4g}", verdict)
             lines.append("| " + " | ".join(str(cell) for cell in row) + " |")
-    if not wanted:
-        TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    made = "\n".join(lines) + "\n"
+    TABLE.write_text(_with(made) if wanted else made, encoding="utf-8")
     return min(refuted, 1)
+
+
+def _with(made: str) -> str:
+    """The table as it is, but for the topics that were made anew."""
+    kept = dict(_sections(TABLE.read_text(encoding="utf-8")))
+    return "".join((kept | dict(_sections(made))).values())
+
+
+def _sections(text: str) -> list[tuple[str, str]]:
+    """(its title, the text of it), what is before the first under no title."""
+    parts = re.split(r"(?m)^(?=\n## )", text)
+    return [(title[1] if (title := re.match(r"\n## (.*)\n", part)) else "", part) for part in parts if part]
 
 
 def _check(topic: str, number: int) -> tuple[int, float, str, bool]:

@@ -1,4 +1,4 @@
-"""Counts of failures and slow answers, against exact tests and against chance."""
+"""Counts of failures and the time of late answers, against exact tests and against chance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loadproof.analysis.across_runs.measured import MeasuredRun, TimesBySecond
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change, Row
 from loadproof.analysis.compare.counts import CountEstimate, Counts, counted
-from loadproof.analysis.compare.quantities import SLOW
+from loadproof.analysis.compare.quantities import LATENESS
 from loadproof.histogram import Histogram
 from loadproof.runfile.histograms import Histograms
 from tests.comparing.sides import side
@@ -21,7 +21,7 @@ from tests.comparing.sides import side
 
 def counts(events: list[int], requests: int = 250) -> Counts:
     """Runs with so many events each."""
-    return Counts(np.array(events, float), np.full(len(events), float(requests)))
+    return Counts(np.array(events, float), np.full(len(events), float(requests)), np.array(events, float))
 
 
 def estimate(base: list[int], head: list[int], requests: int = 250) -> CountEstimate:
@@ -97,7 +97,7 @@ def slow_rows(base_slow: int, head_slow: int) -> tuple[dict[str, Row], Change]:
         for name, seed, slow in (("base", 1, base_slow), ("head", 2, head_slow))
     ]
     found = compare(sides[0], sides[1])
-    return {row.subject: row for row in found.rows if row.statistic == SLOW}, found.change
+    return {row.subject: row for row in found.rows if row.statistic == LATENESS}, found.change
 
 
 def test_a_tail_is_found_that_moves_no_percentile() -> None:
@@ -106,7 +106,7 @@ def test_a_tail_is_found_that_moves_no_percentile() -> None:
     assert (rows["GET /0"].change, rows["GET /1"].change, change) == (
         Change.REGRESSED, Change.SAME, Change.REGRESSED,
     )  # fmt: skip
-    assert rows["GET /0"].head == pytest.approx(0.01)
+    assert rows["GET /0"].head == pytest.approx(0.01 * (0.4 - 2 * 0.059), rel=0.05)
     assert slow_rows(20, 20)[1] is Change.SAME
     assert slow_rows(20, 0)[0]["GET /0"].change is Change.IMPROVED
 
@@ -114,5 +114,5 @@ def test_a_tail_is_found_that_moves_no_percentile() -> None:
 def test_without_histograms_there_is_no_such_row() -> None:
     """A baseline has none: the row is left out, and nothing is said of it."""
     found = compare(side("base"), side("head", seed=9))
-    assert not [row for row in found.rows if row.statistic == SLOW]
+    assert not [row for row in found.rows if row.statistic == LATENESS]
     assert math.isfinite(found.rows[0].ratio or 0.0)

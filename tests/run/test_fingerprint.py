@@ -89,7 +89,7 @@ def test_what_it_does_changes_it_wherever_it_is_written(locustfile: Path, file: 
 def test_scripts_are_read_alike(script: Path) -> None:
     """Comments and layout are nothing, modules and opened files are."""
     seen = [scenario_fingerprint(script, {})]
-    script.write_text(f"// note\n/* and\nmore */ {SCRIPT}".replace("{ headers:", "{   headers:"))
+    script.write_text(f"// note\n/* and\nmore */ {SCRIPT}".replace("{ headers:", "{headers :"))
     assert scenario_fingerprint(script, {}) == seen[0]
     script.write_text(SCRIPT.replace("/items", "//items"))  # no comment: it stands in a string
     seen.append(scenario_fingerprint(script, {}))

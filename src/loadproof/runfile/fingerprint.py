@@ -94,11 +94,26 @@ def _python(data: bytes) -> bytes:
 
 
 def _script(data: bytes) -> bytes:
-    def kept(match: re.Match[str]) -> str:
-        text = match[0]
-        return " " if text[0].isspace() or text.startswith(("//", "/*")) else text
+    """A formatter's spaces are nothing, but for those between two words; what is in quotes stays as it is."""
+    text, parts, end = data.decode("utf-8"), [], 0
+    for match in _SCRIPT_TOKEN.finditer(text):
+        blank = match[0][0].isspace() or match[0].startswith(("//", "/*"))
+        parts += [text[end : match.start()], " " if blank else match[0]]
+        end = match.end()
+    kept: list[str] = []
+    apart = False
+    for part in filter(None, (*parts, text[end:])):
+        if part == " ":
+            apart = True
+            continue
+        if apart and kept and _WORD.match(kept[-1][-1]) and _WORD.match(part):
+            kept.append(" ")
+        kept.append(part)
+        apart = False
+    return "".join(kept).encode()
 
-    return " ".join(_SCRIPT_TOKEN.sub(kept, data.decode("utf-8")).split()).encode()
+
+_WORD: Final = re.compile(r"[\w$]")
 
 
 def _xml(data: bytes) -> bytes:

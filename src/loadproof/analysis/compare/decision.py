@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, Row
 from loadproof.analysis.compare.mix import SAME_MIX
-from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATENCIES, MEAN, SLOW
+from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATENCIES, LATENESS, MEAN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
         everything = row.subject == ALL_REQUESTS
         if row.statistic == BYTES:  # what is sent in all is what costs: 3 kB of 30 before 2 bytes of 10
             return rank[row.change], everything, 2, -abs((row.head or 0.0) - (row.base or 0.0))
-        return rank[row.change], everything, int(row.statistic == SLOW), -proved_size(row)
+        return rank[row.change], everything, int(row.statistic == LATENESS), -proved_size(row)
 
     return sorted(rows, key=key)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.mix import SAME_MIX
-from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATENCIES, MEAN, SLOW, THROUGHPUT
+from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATENCIES, LATENESS, MEAN, THROUGHPUT
 from loadproof.analysis.compare.work import KINDS
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import is_beside
@@ -26,7 +26,7 @@ _STATISTICS: Final = {
     THROUGHPUT: THROUGHPUT,
     "errors": ERROR_RATE,
     "bytes": BYTES,
-    "slow": SLOW,
+    LATENESS: LATENESS,
 }
 
 

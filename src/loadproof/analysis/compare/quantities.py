@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
-from loadproof.analysis.compare.counts import Counts
+from loadproof.analysis.compare.counts import Counts, by_chance
 from loadproof.analysis.compare.estimate import BUCKET_VARIANCE
 from loadproof.analysis.verdict.requirements import samples_needed
-from loadproof.histogram import Histogram
+from loadproof.histogram import GROWTH, LEAST_S, Histogram, merged
 from loadproof.model import Unit, is_beside
 from loadproof.units import format_count
 
@@ -30,8 +30,9 @@ THROUGHPUT: Final = "throughput"
 ERROR_RATE: Final = "error rate"
 MEAN: Final = "mean"
 BYTES: Final = "bytes an answer"
-SLOW: Final = "share above 2 x p95"
-_SLOW: Final = 2.0
+LATENESS: Final = "lateness"
+"""Seconds that answers took beyond twice base's p95, on average over all of them."""
+_LATE: Final = 2.0
 LEAST_REQUESTS: Final = samples_needed(0.5)
 """Of a run, before its mean says anything: as many as its median takes."""
 
@@ -53,13 +54,15 @@ class Quantity:
     missing: str = ""
     """Why there is nothing to compare."""
     counts: tuple[Counts, Counts] | None = None
-    """Of shares of the requests: how many they were, on both sides."""
+    """Of what only some requests have: how many they were, on both sides."""
+    mean_s: float | None = None
+    """Of lateness: the mean time of base, which it moves."""
     resource: bool = False
     """The mean of a watched series."""
 
     @property
     def nothing(self) -> bool:
-        """Not one event on either side: a share that can prove nothing."""
+        """Not one event on either side: which can prove nothing."""
         return self.counts is not None and not any(side.events.sum() for side in self.counts)
 
 
@@ -96,8 +99,8 @@ def quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list
         found += [_latency(name, statistic, *sides) for statistic in LATENCIES]
         found += [_mean(name, *sides), _throughput(name, *sides), _error_rate(name, *sides)]
         found += [_bytes(name, *sides)]
-        slow = _slow_share(name, *sides) if name != ALL_REQUESTS else None
-        found += [slow] if slow else []
+        late = _lateness(name, *sides) if name != ALL_REQUESTS else None
+        found += [late] if late else []
     return [*found, *_resources(base, head)]
 
 
@@ -135,12 +138,15 @@ def _throughput(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
 
 
 def _error_rate(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
-    sides = [[(e.failed, e.requests) for e in side if e and e.failed is not None] for side in (base, head)]
-    return _share(name, ERROR_RATE, sides, "no request with a known outcome")
+    sides = [
+        [(e.failed, e.requests, e.failed) for e in side if e and e.failed is not None]
+        for side in (base, head)
+    ]
+    return _counted(name, ERROR_RATE, Unit.SHARE, sides, "no request with a known outcome")
 
 
-def _slow_share(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | None:
-    """How many answers took longer than twice base's p95: the tail, of all runs together.
+def _lateness(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | None:
+    """What answers took beyond twice base's p95, on average over all: the tail, of all runs together.
 
     One run of an endpoint seldom bears a p99, and a median does not move when one answer in fifty is late.
     None where a source has no histograms, or base too few requests for a p95.
@@ -149,25 +155,33 @@ def _slow_share(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | Non
     if any(e.seconds is None for side in present for e in side):
         return None
     sides = [[e.seconds.times.total() for e in side if e.seconds] for side in present]
-    together = Histogram()
-    for one in sides[0]:
-        together.merge(one)
-    p95_s = together.quantile(0.95)
-    if p95_s is None or together.count < samples_needed(0.95):
+    together = merged(sides[0])
+    p95_s, mean_s = together.quantile(0.95), together.mean_s
+    if p95_s is None or mean_s is None or together.count < samples_needed(0.95):
         return None
-    limit_s = _SLOW * p95_s
-    counts = [[(round((h.share_above(limit_s) or 0.0) * h.count), h.count) for h in side] for side in sides]
-    return _share(name, SLOW, counts, "no request of it")
+    counts = [[(*_beyond(one, _LATE * p95_s), one.count) for one in side] for side in sides]
+    weighed = [[(total, count, squares) for total, squares, count in side] for side in counts]
+    return replace(_counted(name, LATENESS, Unit.SECONDS, weighed, "no request of it"), mean_s=mean_s)
 
 
-def _share(name: str, statistic: str, sides: Sequence[Sequence[tuple[int, int]]], what: str) -> Quantity:
-    """`sides`: (events, requests) of each run."""
-    tables = [np.array([run for run in side if run[1]], np.float64).reshape(-1, 2).T for side in sides]
-    counts = [Counts(events, requests) for events, requests in tables]
-    logs = [np.log((side.events + 0.5) / side.requests) for side in counts]
+def _beyond(times: Histogram, limit_s: float) -> tuple[float, float]:
+    """The sum over all answers of what they took beyond, and of its square, in seconds."""
+    middles = LEAST_S * GROWTH ** (np.array(list(times.buckets), np.float64) + 0.5)
+    beyond = np.maximum(middles - limit_s, 0.0)
+    counts = np.array(list(times.buckets.values()), np.float64)
+    return float(counts @ beyond), float(counts @ beyond**2)
+
+
+def _counted(
+    name: str, statistic: str, unit: Unit, sides: Sequence[Sequence[tuple[float, float, float]]], what: str
+) -> Quantity:
+    """`sides`: (events, requests, squares) of each run."""
+    tables = [np.array([run for run in side if run[1]], np.float64).reshape(-1, 3).T for side in sides]
+    counts = (Counts(*tables[0]), Counts(*tables[1]))
+    one = by_chance(*counts)
+    logs = [np.log((side.events + 0.5 * one) / side.requests) for side in counts]
     shown = [float(side.events.sum() / side.requests.sum()) if side.events.size else None for side in counts]
-    made = _of(name, statistic, Unit.SHARE, logs, shown, missing_in(logs, what))
-    return replace(made, counts=(counts[0], counts[1]))
+    return replace(_of(name, statistic, unit, logs, shown, missing_in(logs, what)), counts=counts)
 
 
 def _resources(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:

@@ -10,12 +10,12 @@ import numpy as np
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, Fail, Row
-from loadproof.analysis.compare.counts import counted, overdispersion
+from loadproof.analysis.compare.counts import by_chance, counted, overdispersion, rate
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE, MODERATED_FROM, Estimate, compared, moderated
 from loadproof.analysis.compare.families import false_discovery, familywise
 from loadproof.analysis.compare.gates import is_evidence
 from loadproof.analysis.compare.power import MOST_RUNS, runs_needed
-from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, MEAN, SLOW, Quantity
+from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, LATENESS, MEAN, Quantity
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def rows_of(
     within: Mapping[tuple[str, str], tuple[float, float]],
 ) -> list[Row]:
     """A row for each quantity, in order."""
-    bursts = {statistic: _bursts(found, statistic) for statistic in (ERROR_RATE, SLOW)}
+    bursts = {statistic: _bursts(found, statistic) for statistic in (ERROR_RATE, LATENESS)}
     estimates = [_estimated(quantity, blocks, bursts.get(quantity.statistic, 1.0)) for quantity in found]
     _moderate(found, estimates, blocks)
     adjusted = _adjusted(found, estimates, wanted, SHARES[bool(settings.gates)])
@@ -187,7 +187,10 @@ def _log_tolerance(quantity: Quantity, settings: Settings) -> float:
     """The least change that matters; of shares also absolute, as one failure in a million may well double."""
     share = settings.tolerance
     if quantity.counts is not None and quantity.base.size:
-        share = max(share, settings.error_tolerance / quantity.counts[0].rate)
+        # Late answers matter by what they do to the mean.
+        mean_s = quantity.mean_s
+        least = settings.error_tolerance if mean_s is None else settings.tolerance * mean_s
+        share = max(share, least / rate(quantity.counts[0], by_chance(*quantity.counts)))
     return math.log1p(share)
 
 
@@ -203,7 +206,7 @@ def _judged(
         return Change.INCONCLUSIVE, quantity.missing or _too_few(quantity)
     if quantity.nothing:
         bound = format_percent(3 / min(float(side.requests.sum()) for side in quantity.counts or ()))
-        what = "failure" if quantity.statistic == ERROR_RATE else "slow answer"
+        what = "failure" if quantity.statistic == ERROR_RATE else "late answer"
         return Change.SAME, f"no {what} on either side: below {bound}"
     sign = 1 if quantity.worse_when_greater else -1
     harm, greatest = sign * estimate.difference, max(sign * bound for bound in estimate.interval(alpha))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.compare.comparison import Change
-from loadproof.analysis.compare.quantities import ERROR_RATE, SLOW
+from loadproof.analysis.compare.quantities import ERROR_RATE, LATENESS
 from loadproof.analysis.compare.sentences import interval_text, percent_change
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.charts import Layer, Panel, Picture, Rule, Shape, Tint
@@ -21,7 +21,7 @@ _WIDEST: Final = 64.0
 """Intervals end at so many times as much, or as little: one side may be open."""
 _BEYOND: Final = 2.0
 """The axis ends at so many times the outermost change: a wide interval would leave no room for the others."""
-_SHARES: Final = (ERROR_RATE, SLOW)
+_SHARES: Final = (ERROR_RATE, LATENESS)
 _INKS: Final = {
     Change.REGRESSED: "fail",
     Change.IMPROVED: "pass",
@@ -42,7 +42,7 @@ def comparison_pictures(comparison: Comparison) -> tuple[Picture, ...]:
     errors = [row for row in rows if row.statistic in _SHARES]
     others = [row for row in rows if row.statistic not in _SHARES]
     sides = f"{comparison.head.label} against {comparison.base.label}"
-    shares = f"{sides}: errors and slow answers"
+    shares = f"{sides}: errors and late answers"
     titles = (("comparison", sides, others), ("comparison-errors", shares, errors))
     found = [_picture(comparison, name, title, chosen) for name, title, chosen in titles if chosen]
     proved = {row.statistic in _SHARES for row in rows[:1]}
@@ -116,6 +116,8 @@ def _text(row: Row) -> str:
 def _tolerance(comparison: Comparison, row: Row, place: int) -> Tint | None:
     """What does not matter, of error rates in points: without any in base a ratio says nothing of them."""
     share = comparison.tolerance
+    if row.statistic == LATENESS:
+        return None
     if row.statistic in _SHARES:
         if not row.base or comparison.error_tolerance >= row.base:
             return None

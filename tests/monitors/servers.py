@@ -115,7 +115,7 @@ class Postgres:
 
     def __init__(self, folder: Path, settings: str = "", programs: Path | None = None) -> None:
         self._account = demo_postgres._account()
-        self._folder = folder
+        self.folder = folder
         if self._account is not None:
             os.chown(folder, self._account.pw_uid, self._account.pw_gid)
         self._programs = demo_postgres._reachable(programs or demo_postgres.binaries(), folder, self._account)
@@ -128,9 +128,9 @@ class Postgres:
 
     def start(self) -> None:
         """Start it and wait until it accepts connections."""
-        with (self._folder / "log").open("ab") as log:
+        with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self._programs / "postgres"), "-D", str(self._folder / "data"), "-k", str(self._folder)],
+                [str(self._programs / "postgres"), "-D", str(self.folder / "data"), "-k", str(self.folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

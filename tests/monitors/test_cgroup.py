@@ -51,3 +51,44 @@ def test_without_a_group_there_is_no_limit(proc: Path) -> None:
     assert (group.cores(), group.memory_limit_bytes(), group.memory_bytes(), group.throttling()) == (
         None,
     ) * 4
+
+
+@pytest.fixture
+def first_version(tmp_path: Path) -> Path:
+    """A process 7 in groups of version 1: half a core, one MiB; a unified hierarchy without controllers."""
+    cpu, memory = tmp_path / "cpu,cpuacct" / "shop", tmp_path / "mem\\040ory" / "shop"
+    for folder in (cpu, memory, tmp_path / "mem ory" / "shop", tmp_path / "unified"):
+        folder.mkdir(parents=True)
+    (cpu / "cpu.cfs_quota_us").write_text("50000\n")
+    (cpu / "cpu.cfs_period_us").write_text("100000\n")
+    (cpu / "cpu.stat").write_text("nr_periods 40\nnr_throttled 10\nthrottled_time 2500000000\n")
+    (cpu.parent / "cpu.cfs_quota_us").write_text("-1\n")
+    (cpu.parent / "cpu.cfs_period_us").write_text("100000\n")
+    (tmp_path / "mem ory" / "shop" / "memory.limit_in_bytes").write_text("1048576\n")
+    (tmp_path / "mem ory" / "shop" / "memory.usage_in_bytes").write_text("4096\n")
+    (tmp_path / "mem ory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    proc = tmp_path / "proc"
+    (proc / "7").mkdir(parents=True)
+    (proc / "7" / "cgroup").write_text("4:memory:/shop\n3:cpu,cpuacct:/shop\n1:name=systemd:/\n0::/\n")
+    (proc / "mounts").write_text(
+        f"none {tmp_path}/cpu,cpuacct cgroup rw,cpu,cpuacct 0 0\n"
+        f"none {tmp_path}/mem\\040ory cgroup rw,memory 0 0\nnone {tmp_path}/unified cgroup2 rw 0 0\n"
+    )
+    return proc
+
+
+def test_limits_of_the_first_version_hold_as_well(first_version: Path) -> None:
+    """One hierarchy for each controller, other files, nanoseconds; and people look for the file's name."""
+    group = Cgroup(7, first_version)
+    assert (group.cores(), group.cores_file) == (0.5, "cpu.cfs_quota_us")
+    assert (group.memory_limit_bytes(), group.memory_file) == (1048576.0, "memory.limit_in_bytes")
+    assert group.memory_bytes() == 4096.0
+    assert group.throttling() == Throttling(40, 10, 2.5)
+
+
+def test_in_a_container_of_the_first_version_the_root_is_its_own_group(first_version: Path) -> None:
+    """The path is told as the host sees it, and is not there."""
+    (first_version / "7" / "cgroup").write_text("3:cpu,cpuacct:/docker/0123456789abcdef\n")
+    root = first_version.parent / "cpu,cpuacct"
+    (root / "cpu.cfs_quota_us").write_text("150000\n")
+    assert Cgroup(7, first_version).cores() == 1.5

@@ -242,6 +242,21 @@ def test_programs_have_the_names_that_people_know(comm: str, executable: str, na
     assert program_name(comm, executable) == name
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["python", "-m", "gunicorn", "-w", "2", "app:app"], "gunicorn"),
+        (["/usr/bin/python3", "-u", "/opt/app/bin/uvicorn", "app:app"], "uvicorn"),
+        (["ruby", "bin/puma"], "puma"),
+        (["python3", "manage.py", "runserver"], "python"),
+    ],
+)
+def test_a_server_that_its_interpreter_was_asked_for_has_its_name(arguments: list[str], name: str) -> None:
+    """`python -m gunicorn` is gunicorn, with its workers; a script of one's own stays the interpreter."""
+    interpreter = arguments[0].rpartition("/")[2]
+    assert program_name(interpreter, f"/usr/bin/{interpreter}", arguments) == name
+
+
 def test_parts_of_one_program_are_told_apart() -> None:
     """By their port, or else by a number."""
     assert unique("python", "127.0.0.1:81", ["nginx"]) == "python"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
+import os
 import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -18,9 +21,14 @@ if TYPE_CHECKING:
     from loadproof.monitors.parts.table import ProcessTable, Stat
     from loadproof.monitors.readings.cgroup import Cgroup
 
-_GO_BUILD_ID: Final = b'Go build ID: "'
+_GO_MARKS: Final = (b'Go build ID: "', b"\x04\0\0\0Go\0\0")
+"""At the head of what Go's linker made: the build ID before its text, or since 1.26 its ELF note."""
 _GO_HEAD_BYTES: Final = 1 << 15
 """Where the linker puts it: cmd/internal/buildid reads as much."""
+_GO_INFO: Final = b"\xff Go buildinf:"
+"""Further inside, also of a program that was built without an ID (debug/buildinfo)."""
+_GREATEST_PROGRAM_BYTES: Final = 64 << 20
+"""Looked through for it, once."""
 _EXCESS: Final = 1.15
 """A process that was seen above its limit by so much is not held by it: C code may free the lock."""
 POOLS: Final = frozenset(
@@ -28,6 +36,11 @@ POOLS: Final = frozenset(
 )
 """Programs whose workers, or worker threads, each have one request at a time."""
 _ASYNC: Final = re.compile(r"uvicorn|gevent|eventlet|tornado|aiohttp|asgi|asyncio", re.IGNORECASE)
+_LOOPS: Final = re.compile(
+    r"(^|[/.])(uvicorn|hypercorn|daphne|granian|aiohttp|sanic|tornado)([.:]|$)|uvicorn\.workers|asgi",
+    re.IGNORECASE,
+)
+_MOST_WORDS: Final = 20
 _JAVA_HEAP = re.compile(r"-Xmx([0-9]+[kKmMgG]?)$")
 _NODE_HEAP = re.compile(r"--max[-_]old[-_]space[-_]size=([0-9]+)")
 
@@ -54,6 +67,8 @@ class Runtime:
     cores: Limit | None = None
     """Of one process."""
     heap: Limit | None = None
+    loops: bool = False
+    """Whether it is one of Python's event loops."""
     threads: int | None = None
     """Worker threads of one process, as its arguments say; 0 where requests do not keep a worker each."""
 
@@ -84,7 +99,8 @@ def runtime_of(table: ProcessTable, pid: int) -> Runtime:
             if sizes:
                 heap = Limit(f"-Xmx{sizes[-1]}", _java_bytes(sizes[-1]))
     arguments = [*arguments, *environment.get("GUNICORN_CMD_ARGS", "").split()]
-    return Runtime(kind, executable, cores, heap, _worker_threads(arguments))
+    loops = kind == "python" and any(_LOOPS.search(word) for word in arguments[:_MOST_WORDS])
+    return Runtime(kind, executable, cores, heap, loops, _worker_threads(arguments))
 
 
 def machine(pids: Sequence[int], group: Cgroup) -> Limit:
@@ -94,7 +110,7 @@ def machine(pids: Sequence[int], group: Cgroup) -> Limit:
         limits.append(Limit("its CPU affinity", float(len(psutil.Process(pids[0]).cpu_affinity() or ()))))
     allowed = group.cores()
     if allowed is not None:
-        limits.append(Limit("its control group (cpu.max)", allowed))
+        limits.append(Limit(f"its control group ({group.cores_file})", allowed))
     return min((limit for limit in limits if limit.value > 0), key=lambda limit: limit.value)
 
 
@@ -104,7 +120,7 @@ def memory(group: Cgroup) -> Limit:
     allowed = group.memory_limit_bytes()
     if allowed is None or allowed >= whole.value:
         return whole
-    return Limit("its control group (memory.max)", allowed)
+    return Limit(f"its control group ({group.memory_file})", allowed)
 
 
 def working(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> list[int]:
@@ -170,11 +186,22 @@ def _kind(executable: str) -> str:
     ):  # fmt: skip
         if name.startswith(beginnings):
             return kind
+    return "go" if _is_go(executable) else ""
+
+
+@cache
+def _is_go(executable: str) -> bool:
     try:
         with open(executable, "rb") as file:  # noqa: PTH123
-            return "go" if _GO_BUILD_ID in file.read(_GO_HEAD_BYTES) else ""
-    except OSError:
-        return ""
+            head = file.read(_GO_HEAD_BYTES)
+            if any(mark in head for mark in _GO_MARKS):
+                return True
+            if not head.startswith(b"\x7fELF") or os.fstat(file.fileno()).st_size > _GREATEST_PROGRAM_BYTES:
+                return False
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+                return whole.find(_GO_INFO) >= 0
+    except (OSError, ValueError):
+        return False
 
 
 def _worker_threads(arguments: Sequence[str]) -> int | None:

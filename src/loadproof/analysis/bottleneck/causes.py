@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.analysis.bottleneck.database import Sessions
+    from loadproof.analysis.bottleneck.outside import CollectedHeap
     from loadproof.analysis.bottleneck.resources import Kind
 
 _MOSTLY: Final = 0.5
 _ALWAYS: Final = 0.85
 """Of the samples: a lock that somebody waits for so often is never free."""
+_LOCK: Final = "interpreter lock"
 _STARVED: Final = 0.25
 """Of the time: a thread that waits so long for a processor is held back by others, not by itself."""
 
@@ -54,6 +56,8 @@ class Plateau:
     database: str = ""
     """The part that is one."""
     seen_database_cores: float | None = None
+    heap: CollectedHeap | None = None
+    """Of a JVM that stands still for its collections."""
     strangers: str = ""
     """What other programs had of the processors that the service waited for; "" where they had none."""
 
@@ -75,12 +79,19 @@ def causes(named: Sequence[Named], plateau: Plateau) -> tuple[Named, ...]:
             product = "MariaDB" if plateau.database.startswith("mariadb") else "MySQL"
             kind = replace(kind, source=plateau.sessions.source, title=f"row locks in {product}")
         return (Named(kind.title, kind),)
+    if plateau.heap is not None:
+        # Whatever else is full is so because of it: processors collect, and workers wait for that.
+        return (Named(plateau.heap.title, plateau.heap.kind),)
     left = _without_symptoms(list(named), plateau)
     kinds = {one.kind.name for one in left}
     if not kinds - {r.HOST_CPU, r.POOL, r.WORKERS} and _database_is_busy(plateau):
         return (Named(r.DATABASE_KIND.title, r.DATABASE_KIND),)
     greatest = _greatest_user(plateau)
-    if kinds == {r.HOST_CPU} and greatest == r.DATABASE_CPU and plateau.seen_database_cores is not None:
+    if (
+        kinds - {r.POOL} == {r.HOST_CPU}
+        and greatest == r.DATABASE_CPU
+        and plateau.seen_database_cores is not None
+    ):
         title = f"the processor time of {plateau.database}"
         return (Named(title, replace(r.DATABASE_KIND, title=title)),)
     if kinds == {r.HOST_CPU} and greatest == r.GENERATOR:
@@ -117,19 +128,24 @@ def _locks_are_never_free(sessions: Sessions) -> bool:
 
 def _without_symptoms(named: list[Named], plateau: Plateau) -> list[Named]:
     """Of a thread, the process it is in and the machine, the innermost that explains the others."""
+    named = _without_way_to_workers(named)
     kinds = {one.kind.name for one in named}
     drop: set[str] = set()
-    if kinds & {r.QUOTA, r.THREAD, r.OWN_LIMIT}:
+    if kinds & {r.QUOTA, r.THREAD, r.OWN_LIMIT, r.DISK}:
         drop |= {r.POOL}  # its connections are held while the service waits for its own turn
-    if kinds & {r.QUOTA, r.THREAD, r.OWN_LIMIT, r.SERVICE_CPU, r.HOST_CPU, r.POOL}:
+    if kinds & {r.QUOTA, r.THREAD, r.OWN_LIMIT, r.SERVICE_CPU, r.HOST_CPU, r.POOL, r.DISK}:
         drop |= {r.WORKERS}  # they are occupied by what takes its time elsewhere
+    starved = (plateau.thread_waited or 0.0) >= _STARVED
     if r.OWN_LIMIT in kinds:
-        # Of one thread that is full, that thread; of an interpreter lock that many share, none is.
+        # An event loop and GOMAXPROCS=1 are a full thread, by its better name. Of an interpreter lock that
+        # many threads share none is full: where one is, that thread is it.
+        limits = [one.title for one in named if one.kind.name == r.OWN_LIMIT]
+        by_name = not starved and not any(_LOCK in title for title in limits)
         drop |= {r.SERVICE_CPU} if r.THREAD in kinds else {r.SERVICE_CPU, *_host_if_free(plateau)}
-        drop |= {r.OWN_LIMIT} if r.THREAD in kinds else set()
+        drop |= {r.THREAD if by_name else r.OWN_LIMIT} if r.THREAD in kinds else set()
     if r.QUOTA in kinds:
         drop |= {r.THREAD, r.SERVICE_CPU, r.OWN_LIMIT}
-    elif r.THREAD in kinds and (plateau.thread_waited or 0.0) >= _STARVED:
+    elif r.THREAD in kinds and starved:
         # Others have the processors, also where their load is so even that it follows nothing.
         named = [*named, *([] if r.HOST_CPU in kinds else [_named(r.HOST_CPU)])]
         drop |= {r.THREAD, r.SERVICE_CPU}
@@ -139,7 +155,21 @@ def _without_symptoms(named: list[Named], plateau: Plateau) -> list[Named]:
         drop |= {r.SERVICE_CPU}
     elif r.SERVICE_CPU in kinds and r.HOST_CPU in kinds:
         drop |= {r.HOST_CPU}
-    return [one for one in named if one.kind.name not in drop]
+    left = [one for one in named if one.kind.name not in drop]
+    # The disk itself, and for the part that waits for it: what is known of the part says more.
+    disks = sorted((one for one in left if one.kind.name == r.DISK), key=lambda one: len(one.title))
+    return [one for one in left if one not in disks[:-1]]
+
+
+def _without_way_to_workers(named: list[Named]) -> list[Named]:
+    """Connections that wait for a part behind whose workers are all occupied: those are the limit."""
+    workers = [one.title for one in named if one.kind.name == r.WORKERS]
+    behind = [title.rpartition(" of ")[2] for title in workers]
+    return [one for one in named if not (one.kind.name == r.POOL and one.title.endswith(_to(behind)))]
+
+
+def _to(parts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f" to {part}" for part in parts)
 
 
 def _host_if_free(plateau: Plateau) -> set[str]:

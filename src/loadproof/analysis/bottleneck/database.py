@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from loadproof.analysis.verdict.service import SOURCE as PROCESS
 from loadproof.model import EventKind
 
 if TYPE_CHECKING:
@@ -66,9 +67,25 @@ def _of_mysql(measured: Measured, seconds: Sequence[int]) -> Sessions | None:
     active = measured.mean(MYSQL, "sessions.active", seconds)
     waiting = measured.mean(MYSQL, "wait.Lock", seconds)
     if active is None or waiting is None:
-        return None
+        return _by_titles(measured, seconds)
     by_wait = {"CPU": max(0.0, active - waiting), **({"Lock": waiting} if waiting else {})}
     return Sessions(by_wait, _lock_share(measured.of(MYSQL, "wait.Lock"), seconds), (), MYSQL)
+
+
+def _by_titles(measured: Measured, seconds: Sequence[int]) -> Sessions | None:
+    """Of a PostgreSQL that was watched from outside only: who waits for a lock says so in its title.
+
+    What the others do, compute or read, no title tells.
+    """
+    for series in measured.names(PROCESS, ""):
+        if not series.endswith(".sessions.waiting"):
+            continue
+        active = measured.mean(PROCESS, series.replace(".waiting", ".active"), seconds)
+        waiting = measured.mean(PROCESS, series, seconds)
+        if active is not None and waiting is not None:
+            by_wait = {"": max(0.0, active - waiting), **({"Lock": waiting} if waiting else {})}
+            return Sessions(by_wait, _lock_share(measured.of(PROCESS, series), seconds), ())
+    return None
 
 
 def _lock_share(readings: Sequence[Reading], seconds: Sequence[int]) -> float | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from loadproof.analysis.bottleneck import database, words
+from loadproof.analysis.bottleneck import database, refused, words
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.endpoints import by_endpoint
 from loadproof.analysis.bottleneck.law import LEAST_USED, Answer, attribute, predicted_per_s
 from loadproof.analysis.bottleneck.levels import busiest_seconds, levels_of
+from loadproof.analysis.bottleneck.outside import collected_heap
 from loadproof.analysis.bottleneck.parts import part_resources
 from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
 from loadproof.analysis.validity.undisturbed import processors
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.bottleneck.law import Attribution, Candidate, Resource
     from loadproof.analysis.bottleneck.levels import Levels
+    from loadproof.analysis.bottleneck.refused import Refused
     from loadproof.analysis.bottleneck.resources import Kind
     from loadproof.analysis.search.capacity import Course
     from loadproof.analysis.verdict.service import ServiceParts
@@ -50,11 +52,12 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
         # A spike of two loads is no law; what was full in it would be thinned out by the rest.
         busiest = () if course else window.seconds.intersection(busiest_seconds(run))
         return _at_one_level(run, measured, service, tuple(sorted(busiest or window.seconds)))
-    table = _table(measured, service, levels.seconds, levels)
-    found = attribute(
-        levels.load.tolist(), levels.throughput_per_s.tolist(),
-        [resource for _, resource in table.values()], levels.response_s.tolist(),
-    )  # fmt: skip
+    limit = refused.rate_limit(run, levels)
+    levels, table, found = _attributed(measured, service, limit.levels if limit and limit.levels else levels)
+    if limit is None and found.answer is Answer.NO_SATURATION:
+        limit = refused.refusals(run, levels)
+        if limit and limit.levels:
+            levels, table, found = _attributed(measured, service, limit.levels)
     if found.answer is Answer.TOO_FEW_LEVELS:
         return _at_one_level(run, measured, service, tuple(sorted(window.seconds)))
     asked = run.plan.profile.kind in _ASKS_FOR_LIMITS
@@ -65,7 +68,18 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
             return []
         sentence = words.no_saturation(levels, found)
         return [_note(sentence, _evidence(levels, found, (), measured))]
-    return [_saturated(run, measured, service, levels, found, table)]
+    return [_saturated(run, measured, service, levels, found, table, limit)]
+
+
+def _attributed(
+    measured: Measured, service: ServiceParts, levels: Levels
+) -> tuple[Levels, dict[str, tuple[Kind, Resource]], Attribution]:
+    table = _table(measured, service, levels.seconds, levels)
+    found = attribute(
+        levels.load.tolist(), levels.throughput_per_s.tolist(),
+        [resource for _, resource in table.values()], levels.response_s.tolist(),
+    )  # fmt: skip
+    return levels, table, found
 
 
 def _table(
@@ -81,14 +95,20 @@ def _table(
 
 def _saturated(
     run: Run, measured: Measured, service: ServiceParts, levels: Levels, found: Attribution,
-    table: dict[str, tuple[Kind, Resource]],
+    table: dict[str, tuple[Kind, Resource]], limit: Refused | None,
 ) -> Finding:  # fmt: skip
     assert found.knee_load is not None  # noqa: S101  # it saturated
     seconds = _plateau_seconds(levels, found.knee_load)
     sessions = database.sessions(run, measured, seconds)
     full = [Named(candidate.name, table[candidate.name][0]) for candidate in found.named]
     named = causes(full, _plateau(run, measured, service, sessions, seconds))
+    if limit is None and not named:
+        limit = refused.refusals(run, levels)
+    if limit is not None:
+        named = (limit.named, *refused.without_waiting(named))
     evidence = _evidence(levels, found, named, measured)
+    if limit is not None:
+        evidence["refused_share"] = limit.share
     if sessions is not None:
         evidence["sessions"] = {kind: round(value, 2) for kind, value in sessions.by_wait.items()}
         evidence["statements"] = [[text, round(value, 2)] for text, value in sessions.statements[:5]]
@@ -97,7 +117,8 @@ def _saturated(
         {"endpoint": str(t.endpoint), "share": t.share, "below_s": t.below_s, "mean_s": t.mean_s}
         for t in times[:_MOST_ENDPOINTS]
     ]
-    sentence = words.saturated(levels, found, named, sessions, measured, seconds) + words.endpoint(times)
+    sentence = words.saturated(levels, found, named, sessions, measured, seconds)
+    sentence += (f"; {limit.said}" if limit else "") + words.endpoint(times)
     advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
     if not named:
         sentence += words.unexplained(found, evidence["not_measured"])
@@ -124,6 +145,9 @@ def _at_one_level(
             full.append((Named(title, kind), used))
     sessions = database.sessions(run, measured, seconds)
     named = causes([one for one, _ in full], _plateau(run, measured, service, sessions, seconds))
+    limit = refused.at_one_level(run, seconds)
+    if limit is not None:
+        named = (limit.named, *refused.without_waiting(named))
     verdicts = {one.title: _TAKEN if one.had_by else _LIMIT for one in named}
     if not named:
         return []
@@ -140,6 +164,7 @@ def _at_one_level(
         ],
     }  # fmt: skip
     sentence = words.one_level([(one.title, used) for one, used in full], named, sessions)
+    sentence += f"; {limit.said}" if limit else ""
     advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
     return [_note(sentence, evidence, advice)]
 
@@ -158,6 +183,7 @@ def _plateau(
         generator_cores=measured.sum(run.plan.engine, "cpu", seconds),
         database=next((part.name for part in service.parts if part.is_database), ""),
         seen_database_cores=_cores(measured, service, seconds, databases=True),
+        heap=collected_heap(measured, service, seconds),
         thread_waited=measured.mean("process", "thread.waited", seconds),
         strangers=found.filled if found is not None else "",
     )

@@ -157,7 +157,7 @@ def predicted_per_s(candidate: Candidate, found: Attribution, most_per_s: float)
 
 def follows(load: ArrayLike, throughput_per_s: ArrayLike) -> bool:
     """Whether throughput still follows the load at its top, and does not bend there."""
-    slope = _slope_at_the_top(np.asarray(load, float), np.asarray(throughput_per_s, float))
+    slope = slope_at_the_top(np.asarray(load, float), np.asarray(throughput_per_s, float))
     return slope is not None and slope >= BENT
 
 
@@ -196,7 +196,7 @@ def littles_law_error(
 
 def _plateau(level: NDArray[np.float64], rate: NDArray[np.float64]) -> NDArray[np.bool_] | None:
     """Which levels are at or after the knee; None while throughput still follows the load."""
-    slope = _slope_at_the_top(level, rate)
+    slope = slope_at_the_top(level, rate)
     if slope is None or slope >= FLAT:
         return None
     start = _top_from(level)
@@ -211,7 +211,7 @@ def _top_from(level: NDArray[np.float64]) -> int:
     return int(np.flatnonzero(level <= level[-1] / LEAST_STEP)[-1])
 
 
-def _slope_at_the_top(level: NDArray[np.float64], rate: NDArray[np.float64]) -> float | None:
+def slope_at_the_top(level: NDArray[np.float64], rate: NDArray[np.float64]) -> float | None:
     """The power of the load that throughput grows with there; None where nothing was answered."""
     start = _top_from(level)
     if (rate[start:] <= 0).any():
@@ -226,7 +226,7 @@ def _bent(
 
     Others may fill the machine while every user goes on getting answers as before.
     """
-    slope = _slope_at_the_top(level, rate)
+    slope = slope_at_the_top(level, rate)
     if slope is not None and slope < BENT:
         return True
     if response_s is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from loadproof.analysis.bottleneck import outside
 from loadproof.analysis.bottleneck import resources as r
 from loadproof.analysis.bottleneck.law import Resource
 from loadproof.analysis.bottleneck.levels import by_level
@@ -36,6 +37,7 @@ def part_resources(
     for part in service.parts:
         if part.is_database:
             yield from _quota(measured, part, groups)
+            yield from outside.store_thread(measured, part, groups)
             continue
         yield from _thread(measured, part, groups)
         own = list(_own_limit(measured, part, groups))
@@ -44,13 +46,16 @@ def part_resources(
         yield from _workers(measured, part, groups, levels)
         if not own:
             yield from _whole_cores(measured, part, groups)
+    yield from outside.connection_resources(measured, service, groups, levels)
+    yield from outside.disk_resource(measured, service, groups)
 
 
 def _thread(measured: r.Measured, part: ServicePart, groups: Sequence[Sequence[int]]) -> Iterator[Found]:
     readings = measured.of(SOURCE, part.series("thread.busy"))
     if readings:
         used = by_level(readings, groups, lambda reading: reading.value)
-        kind = r.kind_named(r.THREAD, f"the busiest thread of {part.name}")
+        what = "event loop" if part.loops else "busiest thread"
+        kind = r.kind_named(r.THREAD, f"the {what} of {part.name}")
         yield kind, Resource(kind.title, used, used, kind.waits_from)
 
 

@@ -43,6 +43,8 @@ HOST_CPU: Final = "host.cpu"
 SERVICE_CPU: Final = "cpu"
 QUOTA: Final = "quota"
 POOL: Final = "pool"
+DISK: Final = "disk"
+HEAP: Final = "heap"
 LOCKS: Final = "locks"
 DATABASE_CPU: Final = "database.cpu"
 GENERATOR: Final = "generator"
@@ -62,13 +64,18 @@ KINDS: Final = (
     Kind(HOST_CPU, "host", "cpu", "the machine's processors",
          "find which process uses them; move the others, the load generator first, or take more cores",
          waiting="pressure.cpu", waits_from=0.1),
-    Kind("disk", "host", "disk.busy", "the disk",
+    Kind(DISK, "host", "disk.busy", "the disk",
          "see what reads and writes: missing indexes, sorts that spill, logs, commits",
          waiting="pressure.io", waits_from=0.05),
     Kind("memory", "host", "memory.used", "the machine's memory",
          "give it more memory, or have less cached in the processes",
          waiting="pressure.memory", waits_from=0.05),
     Kind("descriptors", "process", "fds", "the service's file descriptors", "raise its limit (ulimit -n)"),
+    Kind("descriptors", "process", "fds.fullest", "the file descriptors of one process of the service",
+         "raise its limit (ulimit -n)"),
+    Kind(WORKERS, "workers", "threads.busy", "the threads that answer requests (by its metrics)",
+         "every thread has a request: let each wait for less (database, other services), or allow more of "
+         "them (server.tomcat.threads.max)"),
     Kind(POOL, "pool", "connections.used", "the connection pool",
          "hold each connection for a shorter time (nothing else inside the transaction), or enlarge the pool",
          waiting="connections.waiting", waits_from=0.5),

@@ -11,7 +11,7 @@ import numpy as np
 
 from loadproof.analysis.verdict.requirements import compare, finding_of, format_value
 from loadproof.analysis.verdict.service import MACHINE, SOURCE
-from loadproof.analysis.verdict.watched import PART, PER_PART
+from loadproof.analysis.verdict.watched import HEAP, PART, PER_PART
 from loadproof.model import Finding, Operator, Requirement, Statistic, Unit, Verdict
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import is_among
@@ -97,6 +97,11 @@ def with_split(requirement: Requirement, finding: Finding, watched: Watched, win
         whole = _at(watched.series.get(f"{SOURCE}.{what}", ()), second)
         if whole is not None and whole.limit:
             said.append(f"all parts: {format_value(whole.value / whole.limit, Unit.SHARE)} of {MACHINE}")
+    collected = next((p for p in watched.service.parts if name == f"{SOURCE}.{p.series(HEAP)}"), None)
+    if collected and requirement.unit is Unit.SHARE:
+        share = format_value(finding.value or 0.0, Unit.SHARE)
+        said.append(f"{collected.name}: {share} of its old generation after a collection")
+        finding.evidence["limited_by"] = "its old generation"
     for part in watched.service.parts:
         reading = _at(watched.series.get(f"{SOURCE}.{part.series(what)}", ()), second)
         if reading is not None:

@@ -37,9 +37,11 @@ class ServicePart:
     """How many requests it can have in progress; 0 is not known."""
     pool: bool
     """Whether it is known that each worker has one request at a time."""
+    loops: bool
+    """Whether its one busy thread is an event loop, in a runtime that knows other threads as well."""
     runtime: str
     limits: dict[str, tuple[str, float]]
-    """"cpu" and "memory": what limits them by name, and how much it is."""
+    """"cpu", "memory" and "heap": what limits them by name, and how much it is."""
     memory_is: str
     replaced: int
     """Workers that ended and had a successor."""
@@ -127,11 +129,11 @@ def replaced_note(run: Run, window: Window) -> list[Finding]:
 def _part(facts: dict[str, Any]) -> ServicePart:
     limits = {
         what: (str(facts[key]["name"]), float(facts[key]["value"]))
-        for what, key in (("cpu", "cores"), ("memory", "memory"))
+        for what, key in (("cpu", "cores"), ("memory", "memory"), ("heap", "heap"))
         if facts.get(key)
     }
     return ServicePart(
         str(facts["name"]), str(facts["role"]), int(facts["depth"]), int(facts["processes"]),
-        int(facts["workers"]), bool(facts.get("pool")), str(facts["runtime"]), limits,
-        str(facts["memory_is"]), int(facts["replaced"]),
+        int(facts["workers"]), bool(facts.get("pool")), bool(facts.get("loops")), str(facts["runtime"]),
+        limits, str(facts["memory_is"]), int(facts["replaced"]),
     )  # fmt: skip

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PART: Final = "part:"
 """How the metric of a requirement on one part begins: `part:php-fpm.memory`."""
 PER_PART: Final = ("cpu", "memory")
+HEAP: Final = "heap.after_gc"
+"""Of a part: its old generation after a collection of it, the part of a JVM's memory that fills up."""
 SILENCE_S: Final = 3.0
 """A longer time without a sample is silence: what happened in it is not known."""
 _SAMPLE_EVERY_S = 1.0
@@ -96,7 +98,8 @@ class Watched:
         """
         if metric not in PER_PART or names != [f"{SOURCE}.{metric}"]:
             return []
-        heap = [name for name in ("runtime.heap.after_gc",) if metric == "memory" and self.series.get(name)]
+        heaps = ("runtime.heap.after_gc", *(f"{SOURCE}.{p.series(HEAP)}" for p in self.service.parts))
+        heap = [name for name in heaps if metric == "memory" and self.series.get(name)]
         whole = max((r.limit for r in self.series[names[0]] if r.limit is not None), default=math.inf)
         found = (f"{SOURCE}.{part.series(metric)}" for part in self.service.parts)
         return heap + [

@@ -29,7 +29,7 @@ class _Gauge:
     unit: Unit
 
 
-_GAUGES: Final = tuple(
+_POOLS: Final = tuple(
     _Gauge(exporter, used, limit, source, "connections.used", Unit.COUNT)
     for exporter, used, limit, source in (
         ("a connection pool", "db_pool_used", "db_pool_max", "pool"),
@@ -45,6 +45,17 @@ _GAUGES: Final = tuple(
         ),
         ("redis_exporter", "redis_connected_clients", "redis_config_maxclients", "redis"),
     )
+)
+_GAUGES: Final = (
+    *_POOLS,
+    *(
+        _Gauge(exporter, used, limit, "workers", "threads.busy", Unit.COUNT)
+        for exporter, used, limit in (
+            ("Tomcat's threads", "tomcat_threads_busy_threads", "tomcat_threads_config_max_threads"),
+            ("Jetty's threads", "jetty_threads_busy", "jetty_threads_config_max"),
+            ("Quarkus's workers", "worker_pool_active", "worker_pool_size"),
+        )
+    ),
 )
 RUNTIME: Final = "runtime"
 """The source of what a runtime tells of itself."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from loadproof.monitors.limits import Limit
 
@@ -59,10 +59,14 @@ class Part:
     """Processes that came and went while it was watched."""
     cores: Limit | None = None
     memory: Limit | None = None
+    heap: Limit | None = None
+    """Of one of its processes, as its arguments say."""
     workers: int = 0
     """Requests that it can have in progress at once, where each takes a worker to itself; 0 is not known."""
     pool: bool = False
     """Whether it is known that each worker has one request at a time."""
+    loops: bool = False
+    """Whether each of its processes is an event loop, as far as its name and arguments tell."""
     runtime: str = ""
     shared: bool = True
     """Memory counts shared pages once (PSS); False: once for each process (RSS)."""
@@ -77,18 +81,33 @@ class Part:
         return {
             "name": self.name, "program": self.program, "role": str(self.role), "depth": self.depth,
             "reached": self.reached, "processes": self.most, "replaced": self.replaced,
-            "workers": self.workers, "pool": self.pool,
+            "workers": self.workers, "pool": self.pool, "loops": self.loops,
             "runtime": self.runtime, "memory_is": "PSS" if self.shared else "RSS",
             "cores": self.cores.facts() if self.cores else None,
             "memory": self.memory.facts() if self.memory else None,
+            "heap": self.heap.facts() if self.heap else None,
         }  # fmt: skip
 
 
-def program_name(comm: str, executable: str) -> str:
+SERVERS: Final = frozenset(
+    {"gunicorn", "uwsgi", "uvicorn", "hypercorn", "daphne", "granian", "waitress", "waitress-serve", "puma",
+     "unicorn"}
+)  # fmt: skip
+"""Programs that people start through their interpreter as well: `python -m uvicorn`."""
+_FIRST_WORDS: Final = 4
+"""Of a command line: the interpreter, an option or two, and what it runs."""
+
+
+def program_name(comm: str, executable: str, arguments: Sequence[str] = ()) -> str:
     """The name that people know: as `ps -e` has it, without a version and without what a title adds.
 
-    `php-fpm8.2` is php-fpm, `python3.11` is python, `gunicorn: master` is gunicorn.
+    `php-fpm8.2` is php-fpm, `python3.11` is python, `gunicorn: master` is gunicorn, and so is
+    `python -m gunicorn`.
     """
+    if without_version(comm) in {"python", "ruby"}:
+        for word in arguments[1:_FIRST_WORDS]:
+            if (name := word.rpartition("/")[2].removesuffix(".py")) in SERVERS:
+                return name
     name = comm.partition(":")[0].strip()
     if not name or _INTERPRETER_THREAD in name:
         name = executable.rpartition("/")[2].removesuffix(" (deleted)")

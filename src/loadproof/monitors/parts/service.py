@@ -20,6 +20,7 @@ from loadproof.monitors import MonitorError
 from loadproof.monitors.parts import processes, sockets
 from loadproof.monitors.parts.part import DATA_STORES, Part, Role, program_name, tree_line, unique
 from loadproof.monitors.parts.table import ProcessTable
+from loadproof.monitors.readings.cgroup import groups_of, members_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,6 +73,8 @@ class Service:
     """Addresses of other machines that it hands work to."""
     outgoing: dict[str, int] = field(default_factory=dict)
     """TCP connections that its processes have made and hold, by the other end, at the last look."""
+    calls: dict[str, dict[str, dict[int, Link]]] = field(default_factory=dict)
+    """The same connections by part, other end and inode."""
     followed: int = 0
     """How often it looked along the connections."""
     stats: dict[int, Stat] = field(default_factory=dict)
@@ -125,6 +128,13 @@ class Service:
         found = {one.port for one in table.listeners if one.key in mine and one.port not in (0, port)}
         return sorted(found)[:_MOST_PORTS]
 
+    def name_at(self, peer: str) -> str:
+        """The part that listens at an address of this machine, or else the address."""
+        port = peer.rpartition(":")[2]
+        same = [part.name for part in self.parts if peer in part.addresses]
+        any_host = {f"{host}:{port}" for host in sockets.ANY} | {f"[::]:{port}"}
+        return next(iter(same + [part.name for part in self.parts if any_host & part.addresses]), peer)
+
     # --- processes -----------------------------------------------------------------------------------
 
     def _plant(self, seed: Mapping[str, Any]) -> None:
@@ -140,7 +150,8 @@ class Service:
         if not fresh or len(self.parts) >= _MOST_PARTS:
             return None
         stat = self.table.stat(fresh[0])
-        program = program_name(stat.comm if stat else "", self.table.executable(fresh[0]))
+        executable, arguments = self.table.executable(fresh[0]), self.table.arguments(fresh[0])
+        program = program_name(stat.comm if stat else "", executable, arguments)
         if program in DATA_STORES:
             role = Role.DATABASE
         name = unique(program, reached, (part.name for part in self.parts))
@@ -232,6 +243,7 @@ class Service:
             return
         self._renew_holders(table)
         self.outgoing = {}
+        self.calls = {}
         self.followed += 1
         followed: set[str] = set()
         while left := [part for part in self.parts if part.name not in followed]:
@@ -304,6 +316,7 @@ class Service:
             if link.peer_port:
                 peer = sockets.address(link.peer_host, link.peer_port)
                 self.outgoing[peer] = self.outgoing.get(peer, 0) + 1
+                self.calls.setdefault(part.name, {}).setdefault(peer, {})[link.key] = link
         for (host, port), _ in targets.items():
             self._reach(part, host, port, table)
 
@@ -349,21 +362,10 @@ def _with_container(pids: Sequence[int]) -> set[int]:
     found = set(pids)
     if not psutil.LINUX:
         return found
-    own = _group(os.getpid())
+    own = set(groups_of(os.getpid()).values())
     for pid in pids:
-        group = _group(pid)
-        if group != own and _CONTAINER.search(group):
-            try:
-                with open(f"/sys/fs/cgroup{group}/cgroup.procs", encoding="ascii") as file:  # noqa: PTH123
-                    found |= {int(line) for line in file if line.strip().isdigit()}
-            except OSError:
-                continue
+        for controller, group in groups_of(pid).items():
+            if group not in own and _CONTAINER.search(group):
+                found |= members_of(pid, controller)
+                break
     return found
-
-
-def _group(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:  # noqa: PTH123
-            return next((line[3:].strip() for line in file if line.startswith("0::")), "")
-    except OSError:
-        return ""

@@ -205,19 +205,19 @@ def _take_unix(messages: list[memoryview], found: Sockets) -> None:
     for message in messages:
         state = message[2]
         (inode,) = struct.unpack_from("=I", message, 4)
-        attributes = _attributes(message[16:])
-        name = bytes(attributes.get(_UNIX_NAME, b"")).decode(errors="replace").rstrip("\0").replace("\0", "@")
+        told = attributes(message[16:])
+        name = bytes(told.get(_UNIX_NAME, b"")).decode(errors="replace").rstrip("\0").replace("\0", "@")
         names[inode] = name
         if state == _LISTEN:
-            queued, backlog = struct.unpack("=II", attributes[_UNIX_QUEUE])
+            queued, backlog = struct.unpack("=II", told[_UNIX_QUEUE])
             found.listeners.append(Listener(inode, name, 0, queued, backlog))
-        elif _UNIX_PEER in attributes:
-            (peers[inode],) = struct.unpack("=I", attributes[_UNIX_PEER])
+        elif _UNIX_PEER in told:
+            (peers[inode],) = struct.unpack("=I", told[_UNIX_PEER])
     for inode, peer in peers.items():
         found.links.append(Link(inode, names[inode], 0, names.get(peer, ""), 0))
 
 
-def _attributes(rest: memoryview) -> dict[int, memoryview]:
+def attributes(rest: memoryview) -> dict[int, memoryview]:
     found: dict[int, memoryview] = {}
     offset = 0
     while offset + 4 <= len(rest):

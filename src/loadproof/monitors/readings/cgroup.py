@@ -1,14 +1,23 @@
-"""What a process may use by its control group (cgroup v2), and how often it was held back.
+"""What a process may use by its control groups, and how often it was held back.
 
-https://docs.kernel.org/admin-guide/cgroup-v2.html: a limit of any group above a process holds for it, too.
+A limit of any group above a process holds for it, too. Version 2 has one hierarchy
+(https://docs.kernel.org/admin-guide/cgroup-v2.html), version 1 one for each controller
+(https://docs.kernel.org/admin-guide/cgroup-v1/). A machine may have both: each controller is in one of them.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PROC = Path("/proc")
+_OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,52 +31,129 @@ class Throttling:
 
 
 class Cgroup:
-    """The control group of one process; without one there are no limits."""
+    """The control groups of one process; without one there are no limits."""
 
     def __init__(self, pid: int, proc: Path = _PROC) -> None:
-        self._folders = _folders(pid, proc)
+        unified = _folders(pid, proc, "")
+        self._cpu = [*unified, *_folders(pid, proc, "cpu")]
+        self._memory = [*unified, *_folders(pid, proc, "memory")]
 
     def cores(self) -> float | None:
         """The fewest cores that a group allows; None for no limit."""
-        found = []
-        for folder in self._folders:
-            quota, _, period = _text(folder / "cpu.max").partition(" ")
-            if quota.isdigit() and period.isdigit() and int(period):
-                found.append(int(quota) / int(period))
-        return min(found, default=None)
+        return min((cores for folder in self._cpu if (cores := _cores(folder)) is not None), default=None)
+
+    @property
+    def cores_file(self) -> str:
+        """Where that limit is written, as people look for it: `cpu.max`, `cpu.cfs_quota_us`."""
+        known = {cores: folder for folder in self._cpu if (cores := _cores(folder)) is not None}
+        return _file(known[min(known)], "cpu.max", "cpu.cfs_quota_us") if known else "cpu.max"
 
     def memory_limit_bytes(self) -> float | None:
         """The least memory that a group allows; None for no limit."""
-        texts = [_text(folder / "memory.max") for folder in self._folders]
-        return min((float(text) for text in texts if text.isdigit()), default=None)
+        return min((size for folder in self._memory if (size := _bytes(folder)) is not None), default=None)
+
+    @property
+    def memory_file(self) -> str:
+        """Where that limit is written: `memory.max`, `memory.limit_in_bytes`."""
+        known = {size: folder for folder in self._memory if (size := _bytes(folder)) is not None}
+        return _file(known[min(known)], "memory.max", "memory.limit_in_bytes") if known else "memory.max"
 
     def memory_bytes(self) -> float | None:
         """What the innermost group uses, its file cache included; None when it is not counted."""
-        text = _text(self._folders[0] / "memory.current") if self._folders else ""
-        return float(text) if text.isdigit() else None
+        for folder in self._memory:
+            text = _text(folder / "memory.current") or _text(folder / "memory.usage_in_bytes")
+            if text.isdigit():
+                return float(text)
+        return None
 
     def throttling(self) -> Throttling | None:
         """Of the innermost group that has a limit of its own."""
-        for folder in self._folders:
-            if not _text(folder / "cpu.max").partition(" ")[0].isdigit():
+        for folder in self._cpu:
+            if _cores(folder) is None:
                 continue
             lines = (line.partition(" ") for line in _text(folder / "cpu.stat").splitlines())
             numbers = {name: int(value) for name, _, value in lines if value.isdigit()}
+            if "throttled_time" in numbers:  # version 1, in nanoseconds
+                numbers["throttled_usec"] = numbers["throttled_time"] // 1_000
             if {"nr_periods", "nr_throttled", "throttled_usec"} <= numbers.keys():
                 waited_s = numbers["throttled_usec"] / 1e6
                 return Throttling(numbers["nr_periods"], numbers["nr_throttled"], waited_s)
         return None
 
 
-def _folders(pid: int, proc: Path) -> list[Path]:
-    """The group's folder and those above it, up to the root of the hierarchy."""
-    inside = [line[3:] for line in _text(proc / str(pid) / "cgroup").splitlines() if line.startswith("0::")]
-    mounts = [line.split() for line in _text(proc / "mounts").splitlines()]
-    roots = [Path(fields[1]) for fields in mounts if len(fields) > 2 and fields[2] == "cgroup2"]
-    if not inside or not roots:
+def groups_of(pid: int, proc: Path = _PROC) -> dict[str, str]:
+    """The path of its group by controller; "" is version 2, which has one for all."""
+    found: dict[str, str] = {}
+    for line in _text(proc / str(pid) / "cgroup").splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        for name in controllers.split(","):
+            found[name] = path
+    return found
+
+
+def members_of(pid: int, controller: str, proc: Path = _PROC) -> set[int]:
+    """The processes of its group in that hierarchy; none where they may not be known."""
+    folders = _folders(pid, proc, controller)
+    text = _text(folders[0] / "cgroup.procs") if folders else ""
+    return {int(line) for line in text.split() if line.isdigit()}
+
+
+def _folders(pid: int, proc: Path, controller: str) -> list[Path]:
+    """The group's folder and those above it, up to the root of the controller's hierarchy."""
+    inside, root = groups_of(pid, proc).get(controller), _roots(proc).get(controller)
+    if inside is None or root is None:
         return []
-    folder = roots[0] / inside[0].lstrip("/")
-    return [place for place in (folder, *folder.parents) if place == roots[0] or roots[0] in place.parents]
+    folder = root / inside.lstrip("/")
+    if not folder.is_dir():
+        folder = root  # in a container of version 1 the path is the host's, and the root is its own group
+    return list(_up_to(folder, root))
+
+
+def _up_to(folder: Path, root: Path) -> Iterator[Path]:
+    for place in (folder, *folder.parents):
+        if place == root or root in place.parents:
+            yield place
+
+
+@lru_cache(maxsize=8)
+def _mounts(text: str) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) < 4:
+            continue
+        place = Path(_OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[1]))
+        if fields[2] == "cgroup2":
+            found.setdefault("", place)
+        elif fields[2] == "cgroup":
+            for option in fields[3].split(","):
+                found.setdefault(option, place)
+    return found
+
+
+def _roots(proc: Path) -> dict[str, Path]:
+    """Where each hierarchy is mounted, by controller."""
+    return _mounts(_text(proc / "mounts"))
+
+
+def _cores(folder: Path) -> float | None:
+    quota, _, period = _text(folder / "cpu.max").partition(" ")
+    if not quota:
+        quota, period = _text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us")
+    if quota.isdigit() and period.isdigit() and int(period):
+        return int(quota) / int(period)
+    return None
+
+
+def _bytes(folder: Path) -> float | None:
+    """Version 1 writes "no limit" as the greatest number: whoever compares it with the machine sees that."""
+    text = _text(folder / "memory.max") or _text(folder / "memory.limit_in_bytes")
+    return float(text) if text.isdigit() else None
+
+
+def _file(folder: Path, second: str, first: str) -> str:
+    return second if (folder / second).exists() else first
 
 
 def _text(file: Path) -> str:

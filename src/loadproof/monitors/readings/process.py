@@ -16,6 +16,7 @@ from loadproof.monitors.readings.cpu import ProcessorTime, Used
 from loadproof.monitors.readings.memory import SharedMemory
 from loadproof.monitors.readings.rates import Rates
 from loadproof.monitors.readings.threads import BusiestThread, Threads
+from loadproof.monitors.readings.waits import Row, Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -51,6 +52,7 @@ class ProcessMonitor:
         self._memory = SharedMemory()
         self._rates = Rates()
         self._threads: dict[str, Threads] = {}
+        self._waits = Waits()
         self._groups: dict[str, Cgroup] = {}
         self._runtimes: dict[tuple[int, float], limits.Runtime] = {}
         self._free: set[tuple[str, str]] = set()
@@ -133,6 +135,8 @@ class ProcessMonitor:
             yield from self._group(part, time_s)
         yield from self._together(used, elapsed_s, busiest)
         yield from self._connections()
+        if psutil.LINUX:
+            yield from self._waits.rows(self.service, time_s)
         if len(self.service.stats) <= _FEW or self._looks % _LIMITS_EVERY == 1:
             yield from self._descriptors(time_s)
 
@@ -253,7 +257,9 @@ class ProcessMonitor:
                 own = None
             part.cores = own if own is not None and own.value < outer.value else outer
             part.workers = limits.workers(part.program, working, stats, by_pid)
+            part.loops = any(by_pid[pid].loops for pid in working)
             part.pool = part.program in limits.POOLS
+            part.heap = next((heap for pid in working if (heap := by_pid[pid].heap)), None)
             part.runtime = next((by_pid[pid].kind for pid in working if by_pid[pid].kind), "")
 
     def _runtime(self, stat: Stat) -> limits.Runtime:
@@ -313,7 +319,3 @@ def _descriptors(process: psutil.Process) -> int:
     """Linux tells their number as the size of the folder since 6.2; before, they are counted."""
     size = os.stat(f"/proc/{process.pid}/fd").st_size if psutil.LINUX else 0  # noqa: PTH116
     return size or process.num_fds()
-
-
-Row = tuple[str, float, Unit, float | None]
-"""Series, value, unit, limit."""

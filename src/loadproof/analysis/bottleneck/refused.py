@@ -1,0 +1,163 @@
+"""What the service itself refused: a rate limit is no resource that is full, and nothing waits for it.
+
+Answers with 429 (RFC 6585) are told apart from all others; what is not refused is the throughput that the
+limit lets through. nginx's limit_req and limit_conn answer 503 unless told otherwise, as does whoever has no
+more room: that is named only where nothing else explains the end.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.bottleneck import resources as r
+from loadproof.analysis.bottleneck.causes import Named
+from loadproof.analysis.bottleneck.law import FLAT, slope_at_the_top
+from loadproof.analysis.bottleneck.resources import Kind
+from loadproof.analysis.window.windows import within
+from loadproof.model import EventKind, FailureKind
+from loadproof.runfile.slices import Slices
+from loadproof.units import format_percent, format_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from numpy.typing import NDArray
+
+    from loadproof.analysis.bottleneck.levels import Levels
+    from loadproof.runfile.reader import Run
+
+_LEAST_SHARE: Final = 0.05
+"""Of the answers at the highest load: fewer refusals have not ended a throughput."""
+_RATE_LIMIT: Final = Kind(
+    "rate limit", "load", "refused", "a rate limit (429 Too Many Requests)",
+    "raise or switch off the limit for the machine that drives the load (nginx's limit_req, a gateway's, the "
+    "application's own): what the service itself can do has not been seen",
+)  # fmt: skip
+_REFUSALS: Final = Kind(
+    "refusals", "load", "refused", "refusals with 503 Service Unavailable",
+    "see who answers 503, by its Server header or its log: a limit of requests or connections (nginx's "
+    "limit_req and limit_conn), a full queue, or a proxy whose upstream is gone",
+)  # fmt: skip
+_KINDS: Final = {"429": _RATE_LIMIT, "503": _REFUSALS}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Refusals that ended what got through."""
+
+    kind: Kind
+    share: float
+    """Of all answers at the highest load."""
+    through_per_s: float
+    levels: Levels | None
+    """With what got through as their throughput; None where there is one level only."""
+
+    @property
+    def named(self) -> Named:
+        return Named(self.kind.title, self.kind)
+
+    @property
+    def said(self) -> str:
+        """`63 % of the answers were 429, 40.1/s got through`."""
+        status = next(status for status, kind in _KINDS.items() if kind is self.kind)
+        share, rate = format_percent(self.share), format_rate(self.through_per_s)
+        return f"{share} of the answers there were {status}; {rate} got through"
+
+
+def rate_limit(run: Run, levels: Levels) -> Refused | None:
+    """Where more load got no more through, and 429 was the answer to the rest."""
+    return _over_levels(run, levels, "429")
+
+
+def refusals(run: Run, levels: Levels) -> Refused | None:
+    """The same for 503: for where nothing else explains the end."""
+    return _over_levels(run, levels, "503")
+
+
+def at_one_level(run: Run, seconds: Collection[int]) -> Refused | None:
+    """Answers with 429 in these seconds."""
+    requests, refused = _refused(run, seconds, "429")
+    if not requests or refused / requests < _LEAST_SHARE:
+        return None
+    length_s = len(seconds) * run.step_s
+    return Refused(_RATE_LIMIT, refused / requests, (requests - refused) / length_s, None)
+
+
+def without_waiting(named: Sequence[Named]) -> list[Named]:
+    """What a rate limit leaves no question about: workers and pools are not what ended it."""
+    return [one for one in named if one.kind.name not in {r.WORKERS, r.POOL}]
+
+
+def _over_levels(run: Run, levels: Levels, status: str) -> Refused | None:
+    counts = np.array([_refused(run, group, status) for group in levels.seconds], float)
+    requests, refused = counts.T
+    if not refused.any():
+        return None
+    top = levels.load > levels.load[-1] / 1.25
+    share = float(refused[top].sum() / max(1.0, requests[top].sum()))
+    lengths = np.array([len(group) * run.step_s for group in levels.seconds])
+    through: NDArray[np.float64] = (requests - refused) / lengths
+    if share < _LEAST_SHARE:
+        return None
+    slope = slope_at_the_top(levels.load, through)
+    if slope is None or slope >= FLAT:
+        return None
+    return Refused(
+        _KINDS[status], share, float(through[top].mean()), replace(levels, throughput_per_s=through)
+    )
+
+
+def _refused(run: Run, seconds: Collection[int], status: str) -> tuple[float, float]:
+    """Requests in these seconds, and how many of them were answered so.
+
+    Statuses are told every few seconds: within such a time the refused are spread as the failures are, or
+    where the scenario lets them pass as all requests are.
+    """
+    parts = within(run.slices, seconds)
+    shares = _shares(run, status)
+    requests = refused = 0.0
+    failures = parts.failures.get(FailureKind.STATUS, np.zeros(len(parts), np.int64))
+    for second in sorted(set(seconds)):
+        here = parts.second == second
+        told = next((one for one in shares if second < one.until_s), None)
+        count = float(parts.requests[here].sum())
+        requests += count
+        if told is not None:
+            refused += told.of_failures * float(failures[here].sum()) + told.of_others * count
+    return requests, refused
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    until_s: float
+    of_failures: float
+    """Of the failures by their status, those with this one."""
+    of_others: float
+    """Of all requests, where the scenario does not count it as a failure."""
+
+
+def _shares(run: Run, status: str) -> list[_Share]:
+    """By the moments at which statuses were told."""
+    told: dict[float, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for event in run.events_of(EventKind.STATUSES):
+        for code, count in event.data.get("counts", {}).items():
+            told[round(event.time_s, 1)][str(code)] += int(count)
+    slices = Slices.of(run.slices)
+    found, before_s = [], float("-inf")
+    for time_s in sorted(told):
+        counts = told[time_s]
+        failures = slices.failures.get(FailureKind.STATUS, np.zeros(len(slices), np.int64))
+        inside = (slices.second >= before_s) & (slices.second < time_s)
+        failed, mine, everything = float(failures[inside].sum()), counts.get(status, 0), sum(counts.values())
+        failing = sum(n for code, n in counts.items() if not code.startswith(("2", "3")))
+        # The two were counted at moments a little apart: a half of them is enough to know which it is.
+        if failed >= failing / 2 and failing:
+            found.append(_Share(time_s, mine / failing, 0.0))
+        else:
+            found.append(_Share(time_s, 0.0, mine / max(1, everything)))
+        before_s = time_s
+    return found

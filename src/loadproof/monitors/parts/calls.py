@@ -1,0 +1,72 @@
+"""Which of a program's connections wait for an answer: a pool that nobody publishes is seen from outside.
+
+The kernel knows when a connection last sent and last received something (`struct tcp_info` of linux/tcp.h,
+through sock_diag(7)). On one that carries a question and an answer in turn, as to a database, sent last means
+that it waits. Which protocol it speaks does not matter, nor on which machine the other end is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from typing import TYPE_CHECKING, Final
+
+from loadproof.monitors.parts.sockets import attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.monitors.parts.sockets import Link
+
+_NETLINK_SOCK_DIAG: Final = 4
+_SOCK_DIAG_BY_FAMILY: Final = 20
+_REQUEST: Final = 0x1
+_ERROR: Final = 2
+_INFO: Final = 2
+_WITH_INFO: Final = 1 << (_INFO - 1)
+_ANY_COOKIE: Final = b"\xff" * 8
+_MESSAGE_BYTES: Final = 72
+_UNACKED_AT, _LAST_SENT_AT, _LAST_RECEIVED_AT, _LAST_ACK_AT = 24, 44, 52, 56
+_TIMEOUT_S: Final = 0.5
+_ANY_STATE: Final = 0xFFF
+
+
+def waiting(links: Sequence[Link]) -> list[bool | None]:
+    """Of each TCP connection whether it has sent something since it last received; None is not known.
+
+    Empty where the system does not tell of any.
+    """
+    found: list[bool | None] = []
+    with (
+        contextlib.suppress(OSError, AttributeError),
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink,
+    ):
+        netlink.settimeout(_TIMEOUT_S)
+        for link in links:
+            found.append(_asked(netlink, link))
+    return found
+
+
+def _asked(netlink: socket.socket, link: Link) -> bool | None:
+    family = socket.AF_INET6 if ":" in link.host else socket.AF_INET
+    ends = (socket.inet_pton(family, host).ljust(16, b"\0") for host in (link.host, link.peer_host))
+    request = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, _WITH_INFO, 0, _ANY_STATE)
+    request += struct.pack("!HH", link.port, link.peer_port) + b"".join(ends) + bytes(4) + _ANY_COOKIE
+    netlink.send(struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _REQUEST, 1, 0) + request)
+    message = memoryview(netlink.recv(4096))
+    length, kind = struct.unpack_from("=IH", message, 0)
+    if kind == _ERROR:
+        return None  # it was closed
+    info = attributes(message[16 + _MESSAGE_BYTES : length]).get(_INFO)
+    if info is None or len(info) < _LAST_ACK_AT + 4:
+        return None
+    unacknowledged, sent_ago, received_ago, ack_ago = (
+        struct.unpack_from("=I", info, at)[0]
+        for at in (_UNACKED_AT, _LAST_SENT_AT, _LAST_RECEIVED_AT, _LAST_ACK_AT)
+    )
+    if unacknowledged or sent_ago < received_ago or ack_ago < received_ago:
+        return True  # what it has sent last is not acknowledged, or came after the last answer
+    # In one tick of the kernel's clock, 1 to 10 ms, came a quick answer to a question, or after an answer the
+    # next question, which the other end acknowledged at once: nobody can tell.
+    return None if sent_ago == received_ago else False

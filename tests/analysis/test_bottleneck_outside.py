@@ -1,0 +1,243 @@
+"""Limits that no metric publishes, on runs in which they are written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.analysis.bottleneck import find_bottleneck
+from loadproof.analysis.window.windows import judged_window
+from loadproof.model import Event, EventKind, FailureKind, Profile, ProfileKind, Stage, Unit
+from tests.analysis import runs
+from tests.analysis.test_bottleneck import CAPACITY, USERS, part, throughput, use
+from tests.analysis.test_bottleneck_parts import constant, queued, stress, used
+from tests.analysis.test_service_parts import part as of_service
+
+if TYPE_CHECKING:
+    from loadproof.model import Finding, Reading
+
+PLATEAU = {second for second, users in USERS.items() if users > 22}
+POSTGRES = of_service("postgres", 1, role="database")
+
+
+def sent(status: str, *, fails: bool, through_per_s: float = 30.0) -> Finding:
+    """A service that answers what is beyond a rate with `status`, which the scenario lets pass or not."""
+    slices, events = [], []
+    for second, users in USERS.items():
+        rate = round(throughput(users, 1e9))
+        refused = max(0, rate - round(through_per_s))
+        one = part(second, rate, users)
+        one.failures = {FailureKind.STATUS: refused} if fails and refused else {}
+        slices.append(one)
+        counts = {"200": rate - refused, status: refused}
+        data = {"endpoint": "GET /read", "counts": counts}
+        events.append(Event(runs.START + second + 1.0, EventKind.STATUSES, "", data))
+    offered = list(runs.series("load.users", USERS, Unit.COUNT, looks=False))
+    run = runs.load(readings=offered, slices=slices, events=events)
+    profile = Profile(ProfileKind.STRESS, (Stage(float(runs.SECONDS), 60.0),), start=1.0)
+    run = replace(run, plan=replace(run.plan, profile=profile))
+    (finding,) = find_bottleneck(run, judged_window(run))
+    return finding
+
+
+@pytest.mark.parametrize("fails", [True, False], ids=["counted as failed", "let pass by the scenario"])
+def test_a_rate_limit_is_named_by_what_it_lets_through(fails: bool) -> None:
+    """All requests are answered ever faster, so that nothing but the status tells."""
+    finding = sent("429", fails=fails)
+    assert finding.evidence["named"] == ["a rate limit (429 Too Many Requests)"]
+    assert finding.sentence.startswith("throughput ended at 30")
+    assert "of the answers there were 429; 30/s got through" in finding.sentence
+
+
+def test_refusals_with_503_are_named_where_nothing_else_is() -> None:
+    """As nginx's limit_req answers unless told otherwise."""
+    assert sent("503", fails=True).evidence["named"] == ["refusals with 503 Service Unavailable"]
+
+
+def test_another_status_is_no_limit() -> None:
+    """Who is not found is not refused."""
+    assert sent("404", fails=False).sentence.startswith("nothing saturated")
+
+
+def test_a_few_refusals_end_nothing() -> None:
+    """3 % of the answers at the highest load."""
+    assert sent("429", fails=True, through_per_s=106.0).sentence.startswith("nothing saturated")
+
+
+def test_refusals_at_one_level_are_told() -> None:
+    """A load test of one level: what got through is known, and that one level proves no more."""
+    slices = [part(second, 40.0, 10.0) for second in range(runs.SECONDS)]
+    data = {"endpoint": "GET /read", "counts": {"200": 1_200, "429": 1_200}}
+    run = runs.load(
+        readings=list(runs.series("load.users", 10.0, Unit.COUNT, looks=False)), slices=slices,
+        events=[Event(runs.START + 60.0, EventKind.STATUSES, "", data)],
+    )  # fmt: skip
+    (finding,) = find_bottleneck(run, judged_window(run))
+    assert finding.evidence["named"] == ["a rate limit (429 Too Many Requests)"]
+    assert "50% of the answers there were 429; 20/s got through" in finding.sentence
+
+
+def connections(busy: float, unclear: float = 0.0, number: float | None = 2.0) -> list[list[Reading]]:
+    """Of `number` connections, or as many as there are requests; the shares are the plateau's."""
+    kinds = (("busy", busy), ("unclear", unclear))
+    found = []
+    for kind, share in kinds:
+        series = f'process.node.connections.{kind}{{peer="postgres"}}'
+        if number is not None:
+            found.append(
+                use(series, lambda rate, share=share: share * rate / CAPACITY, number)  # type: ignore[misc]
+            )
+            continue
+        values = {s + 1: share * users for s, users in USERS.items()}
+        readings = runs.series(series, values, Unit.COUNT)
+        found.append([replace(r, limit=max(1.0, r.value)) for r in readings])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("readings", "named"),
+    [
+        pytest.param(connections(1.0), ["the 2 connections of node to postgres"], id="always waiting"),
+        pytest.param(connections(1.0, number=1.0), ["the only connection of node to postgres"], id="one"),
+        pytest.param(connections(0.5, 0.5), ["the 2 connections of node to postgres"],
+                     id="answers of 100 ms, whose end and next question are one tick"),
+        pytest.param(connections(0.5), [], id="half of the time idle"),
+        pytest.param(connections(1.0, number=None), [], id="as many as there are requests"),
+    ],
+)  # fmt: skip
+def test_a_pool_without_metrics_is_named_by_its_connections(
+    readings: list[list[Reading]], named: list[str]
+) -> None:
+    """So many at any load, all of them waiting for an answer, and more requests in progress than that."""
+    facts = [of_service("node", cores=("one event loop", 1.0), runtime="node", processes=1), POSTGRES]
+    assert stress(facts, *readings).evidence["named"] == named
+
+
+@pytest.mark.parametrize("tcp", [True, False], ids=["through TCP", "through a unix socket"])
+def test_a_connection_that_is_held_in_a_transaction_is_in_use(tcp: bool) -> None:
+    """It waits for nothing while the service computes: PostgreSQL's titles tell what it is held for."""
+    facts = [of_service("node", cores=("one event loop", 1.0), runtime="node", processes=1), POSTGRES]
+    named = stress(
+        facts, *(connections(0.2, 0.3) if tcp else []),
+        use("process.postgres.sessions.active", lambda rate: 0.2 * rate / CAPACITY, 2.0),
+        use("process.postgres.sessions.in_transaction", lambda rate: 0.8 * rate / CAPACITY, 2.0),
+    ).evidence["named"]  # fmt: skip
+    assert named == ["the 2 connections of node to postgres"]
+
+
+def test_each_workers_own_connection_is_no_pool() -> None:
+    """Two workers with one connection each wait for workers, not for connections."""
+    facts = [of_service("node", workers=2, pool=True, processes=3), POSTGRES]
+    named = stress(facts, *connections(1.0), queued("node")).evidence["named"]
+    assert named == ["the 2 workers of node"]
+
+
+@pytest.mark.parametrize("place", ["redis-server", "10.0.0.7:443"])
+def test_a_connection_that_carries_many_questions_is_no_pool(place: str) -> None:
+    """Redis takes them in a pipeline, HTTP/2 in streams: always waiting for some answer is not full."""
+    readings = connections(1.0, number=1.0)
+    for series in readings:
+        series[:] = [replace(r, series=r.series.replace("postgres", place)) for r in series]
+    facts = [of_service("node", cores=("one event loop", 1.0), runtime="node", processes=1)]
+    assert stress(facts, *readings).evidence["named"] == []
+
+
+def test_occupied_workers_behind_are_the_limit_not_the_way_to_them() -> None:
+    """Two connections to a part of two workers: more connections would not answer sooner."""
+    behind = of_service("gunicorn", 1, workers=2, pool=True, processes=3)
+    readings = connections(1.0)
+    for series in readings:
+        series[:] = [replace(r, series=r.series.replace("postgres", "gunicorn")) for r in series]
+    facts = [of_service("node", cores=("one event loop", 1.0), runtime="node", processes=1), behind]
+    named = stress(facts, *readings, queued("gunicorn")).evidence["named"]
+    assert named == ["the 2 workers of gunicorn"]
+
+
+def test_a_disk_that_looks_idle_is_named_for_the_part_that_waits() -> None:
+    """A throttled control group waits before the disk: the kernel's pressure and the blocked threads tell."""
+    facts = [of_service("gunicorn", workers=16, pool=True, processes=2), POSTGRES]
+    finding = stress(
+        facts, queued("gunicorn"),
+        use("host.pressure.io", lambda rate: 0.97 * rate / CAPACITY, 1.0, Unit.SHARE),
+        use("host.disk.busy", lambda _: 0.02, 1.0, Unit.SHARE),
+        list(runs.series("process.postgres.blocked", {s: 1.0 if s in PLATEAU else 0.2 for s in USERS})),
+    )  # fmt: skip
+    assert finding.evidence["named"] == ["the disk, which postgres waits for"]
+
+
+def test_pressure_of_others_is_no_disk_of_the_service() -> None:
+    """Nobody of the service's waits."""
+    finding = stress(
+        [POSTGRES], use("host.pressure.io", lambda rate: 0.97 * rate / CAPACITY, 1.0, Unit.SHARE),
+        constant("postgres.blocked", 0.0),
+    )  # fmt: skip
+    assert finding.evidence["named"] == []
+
+
+@pytest.mark.parametrize(
+    ("gc", "old", "named"),
+    [
+        (0.6, 0.97, ["the heap of java (-Xmx48m)"]),
+        (0.6, 0.3, ["garbage collection in java (-Xmx48m)"]),
+        (0.05, 0.97, ["the busiest thread of java"]),
+    ],
+    ids=["full after each collection", "much garbage", "a full old generation that nobody waits for"],
+)
+def test_a_jvm_that_stands_still_for_its_collections_is_named(
+    gc: float, old: float, named: list[str]
+) -> None:
+    """The thread that collects is full because of the heap."""
+    heap = {"name": "-Xmx48m", "value": 48 * 2.0**20}
+    finding = stress(
+        [of_service("java", runtime="java", heap=heap)],
+        used("java.thread.busy", 1.0, 1.0, Unit.SHARE),
+        constant("java.gc", gc, 1.0),
+        constant("java.heap.after_gc", old * 32 * 2.0**20, 32 * 2.0**20),
+    )
+    assert finding.evidence["named"] == named
+
+
+def test_a_row_lock_shows_in_the_titles_of_a_database_nobody_may_log_in_to() -> None:
+    """`UPDATE waiting`, of nearly all sessions and at nearly every look."""
+    waiting = {s: 12.0 if s in PLATEAU else 0.0 for s in USERS}
+    finding = stress(
+        [of_service("gunicorn", workers=16, pool=True, processes=2), POSTGRES], queued("gunicorn"),
+        list(runs.series("process.postgres.sessions.waiting", waiting, Unit.COUNT, 16.0)),
+        list(runs.series("process.postgres.sessions.active", 13.0, Unit.COUNT, 16.0)),
+    )  # fmt: skip
+    assert finding.evidence["named"] == ["row locks in PostgreSQL"]
+    assert "of 13.0 active sessions 11.7 waited for locks" in finding.sentence
+
+
+def test_redis_executes_on_one_thread() -> None:
+    """The connections that wait for it, and the pool that they are of, are its symptoms."""
+    redis = of_service("redis-server", 1, role="database")
+    finding = stress(
+        [of_service("node", runtime="node", processes=1), redis],
+        used("redis-server.thread.busy", 1.0, 1.0, Unit.SHARE),
+        *connections(1.0),
+    )
+    assert finding.evidence["named"] == ["the one thread of redis-server that executes commands"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "named"),
+    [
+        (of_service("node", cores=("one event loop", 1.0), runtime="node"), "the event loop of node"),
+        (of_service("shop", cores=("GOMAXPROCS=1", 1.0), runtime="go"), "GOMAXPROCS=1 of shop"),
+        (of_service("uvicorn", cores=("one interpreter lock", 1.0), runtime="python", loops=True),
+         "the event loop of uvicorn"),
+    ],
+    ids=["Node", "Go", "asyncio"],
+)  # fmt: skip
+def test_a_full_thread_that_is_a_limit_of_the_runtime_has_its_name(
+    facts: dict[str, object], named: str
+) -> None:
+    """Go's one thread is as full as Node's: what to change is told by the limit."""
+    name = str(facts["name"])
+    finding = stress(
+        [facts], used(f"{name}.ready", 1.0, 1.0), used(f"{name}.thread.busy", 1.0, 1.0, Unit.SHARE)
+    )
+    assert finding.evidence["named"] == [named]

@@ -10,7 +10,7 @@ REAL := $(BIN)/pytest -n 2 --dist loadfile -m real
 ALONE := $(BIN)/pytest -m real --last-failed --last-failed-no-failures none
 
 .DEFAULT_GOAL := help
-.PHONY: help canary demo test check docs wheel picture pictures flags lint types imports accuracy bench soaks services validity clean
+.PHONY: help canary demo test check docs wheel picture pictures flags lint types imports accuracy bench soaks services limits validity clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
@@ -29,6 +29,7 @@ help:
 	@echo "make soaks   25 minutes of runtimes that are healthy or leak, side by side"
 	@echo "make validity  show on the demo what strangers, the service's own burn and healthy runs are judged as"
 	@echo "make services  watch real services (Django, Node, Go, a JVM, PHP, nginx) against the sums over /proc"
+	@echo "make limits  plant limits in real services: is each named first, and nothing in healthy ones?"
 	@echo "make clean   remove the virtual environment and what tools left behind"
 
 # Who only wants to see it work waits for no test tool and no browser. One environment serves all targets.
@@ -137,6 +138,9 @@ validity: $(VENV)/installed
 
 services: $(VENV)/installed
 	$(BIN)/python -m benchmarks.services
+
+limits: $(VENV)/installed
+	$(BIN)/python -m benchmarks.services.limits
 
 clean:
 	rm -rf $(VENV) .venv-canary .venv-lowest .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -95,19 +95,20 @@ def nginx(stack: ExitStack, folder: Path) -> Started:
     port = free_port()
     (folder / "www").mkdir()
     (folder / "www" / "index.html").write_text("x" * 20_000)
-    (folder / "nginx.conf").write_text(_nginx(folder, port, f"root {folder}/www;"))
+    (folder / "nginx.conf").write_text(nginx_configuration(folder, port, f"root {folder}/www;"))
     pid = stack.enter_context(
         running([program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")], folder, port)
     )
     return Started(f"http://127.0.0.1:{port}", [pid])
 
 
-def _nginx(folder: Path, port: int, location: str) -> str:
+def nginx_configuration(folder: Path, port: int, location: str, http: str = "") -> str:
+    """Two workers, which do `location`; `http` is said outside of the server."""
     paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("proxy", "fastcgi", "uwsgi", "scgi"))
     return (
         f"daemon off; worker_processes 2; user root; pid {folder}/nginx.pid; error_log {folder}/error.log;\n"
         "events { worker_connections 512; }\n"
-        f"http {{ access_log off; client_body_temp_path {folder}/body; {paths}\n"
+        f"http {{ access_log off; {http} client_body_temp_path {folder}/body; {paths}\n"
         f"server {{ listen 127.0.0.1:{port}; location / {{ {location} }} }} }}\n"
     )
 
@@ -183,7 +184,7 @@ def php(stack: ExitStack, folder: Path) -> Started:
         f"fastcgi_pass unix:{fpm_socket}; fastcgi_param SCRIPT_FILENAME {folder}/index.php; "
         "fastcgi_param REQUEST_METHOD $request_method; fastcgi_param QUERY_STRING $query_string;"
     )
-    (folder / "nginx.conf").write_text(_nginx(folder, port, passed))
+    (folder / "nginx.conf").write_text(nginx_configuration(folder, port, passed))
     front = stack.enter_context(
         running([program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")], folder, port)
     )

@@ -94,9 +94,9 @@ import (
 
 func main() {
 	http.HandleFunc("/sort", func(w http.ResponseWriter, r *http.Request) {
-		numbers := make([]int, 40000)
+		numbers := make([]int, 120000)
 		for i := range numbers {
-			numbers[i] = (i * 7919) % 40009
+			numbers[i] = (i * 7919) % 120011
 		}
 		sort.Ints(numbers)
 		json.NewEncoder(w).Encode(numbers[:10])
@@ -124,7 +124,7 @@ public class Cached {
         server.setExecutor(Executors.newFixedThreadPool(16));
         server.createContext("/", exchange -> {
             List<String> rows = new ArrayList<>();
-            for (int i = 0; i < 1500; i++) rows.add("row " + i + " of " + exchange.getRequestURI());
+            for (int i = 0; i < 5000; i++) rows.add("row " + i + " of " + exchange.getRequestURI());
             byte[] body = String.join("\\n", rows).getBytes();
             exchange.sendResponseHeaders(200, body.length);
             exchange.getResponseBody().write(body);

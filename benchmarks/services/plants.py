@@ -44,7 +44,7 @@ def gunicorn(*options: str, tables: bool = True, throttled: int = 0) -> Callable
 
     def start(stack: ExitStack, folder: Path) -> Started:
         site = python_packages("django", "django", "gunicorn", "psycopg[binary]")
-        database = stack.enter_context(servers.postgres("max_connections = 60"))
+        database = stack.enter_context(servers.postgres(_DURABLE))
         if tables:
             _execute(database.url, sources.TABLES)
         if throttled:
@@ -173,6 +173,7 @@ def _execute(url: str, statements: str) -> None:
         connection.execute(statements.encode())
 
 
+_DURABLE = "max_connections = 60\nfsync = on\nsynchronous_commit = on"
 _SLOW = sources.visits("/query")
 PLANTS: tuple[Plant, ...] = (
     Plant("one-sync-worker", gunicorn("-w", "1"), _SLOW, r"the only worker of gunicorn"),
@@ -180,7 +181,7 @@ PLANTS: tuple[Plant, ...] = (
           r"the interpreter lock of gunicorn"),
     Plant("event-loop", fastify(), sources.visits("/compute"), r"the event loop of node"),
     Plant("gomaxprocs", go(GOMAXPROCS="1"), sources.visits("/sort"), r"GOMAXPROCS=1 of sorter"),
-    Plant("java-heap", java(40, "-Xmx48m", "-Xms48m", "-XX:+UseSerialGC"), sources.visits("/"),
+    Plant("java-heap", java(42, "-Xmx48m", "-Xms48m", "-XX:+UseSerialGC"), sources.visits("/"),
           r"the heap of java.*"),
     Plant("pool-of-2", fastify(pool=2), _SLOW, r"the (connection pool|2 connections).*"),
     Plant("postgres-row-lock", gunicorn("-w", "1", "--threads", "16"), sources.visits("/order"),

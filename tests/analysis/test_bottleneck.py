@@ -359,3 +359,19 @@ def test_symptoms_give_way_to_their_cause(
 def test_a_resource_has_its_verb(title: str, verb: str) -> None:
     """Plurals are told as such, also with a source or an owner behind them."""
     assert words._are(title) == verb
+
+
+def test_users_who_come_a_little_less_often_have_ended_nothing() -> None:
+    """Answers stay as quick as with one user: by Little's law nobody waits, whatever the throughput did."""
+    users = list(runs.series("load.users", USERS, Unit.COUNT, looks=False))
+    slices = []
+    for second, n in USERS.items():
+        histogram = Histogram()
+        histogram.record_all([SERVICE_S] * round(throughput(n)))
+        slices.append(Slice(runs.START + second, Endpoint("GET", "/read"), histogram.count, {}, 0, histogram))
+    run = runs.load(readings=users, slices=slices)
+    profile = Profile(ProfileKind.STRESS, (Stage(float(runs.SECONDS), 60.0),), start=1.0)
+    run = replace(run, plan=replace(run.plan, profile=profile))
+    (finding,) = find_bottleneck(run, judged_window(run))
+    assert finding.sentence.startswith("nothing saturated: throughput grew more slowly than the load")
+    assert finding.evidence["plateau_per_s"] is None

@@ -187,3 +187,13 @@ def test_a_heap_that_is_full_after_each_collection_is_a_limit_of_memory() -> Non
     finding = _judge("  memory_max: 80%\n", [*whole, *heap], told(part("java")))
     assert finding.verdict is Verdict.FAIL
     assert "runtime.heap.after_gc" in finding.sentence
+
+
+def test_a_jvms_own_counters_are_a_limit_of_memory_without_a_page() -> None:
+    """As its file below /tmp tells: the old generation after a collection, of the most that it may have."""
+    whole = series("process.memory", 0.1 * GIB, Unit.BYTES, 8 * GIB)
+    heap = series("process.java.heap.after_gc", 0.0997 * GIB, Unit.BYTES, 0.1 * GIB)
+    finding = _judge("  memory_max: 80%\n", [*whole, *heap], told(part("java")))
+    assert finding.verdict is Verdict.FAIL
+    assert "java: 99.7% of its old generation after a collection" in finding.sentence
+    assert finding.evidence["limited_by"] == "its old generation"

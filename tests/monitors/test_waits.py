@@ -58,7 +58,7 @@ def test_a_jvms_heap_and_pauses_are_read_from_its_file(proc: Path) -> None:
     file = proc / "7" / "root" / "tmp" / "hsperfdata_app" / "1"
     heaps = Heaps(proc)
     looks = [(10.0, jvm(600, 0, 0)), (11.0, jvm(900, 250, 0)), (12.0, jvm(970, 1_000, 3)),
-             (13.0, jvm(980, 1_000, 3)), (14.0, jvm(400, 1_000, 3))]  # fmt: skip
+             (13.0, jvm(960, 1_000, 3)), (14.0, jvm(400, 1_000, 4))]  # fmt: skip
     found = []
     for time_s, data in looks:
         file.write_bytes(data)

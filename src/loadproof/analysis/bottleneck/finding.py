@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.bottleneck import database, refused, words
@@ -61,8 +62,13 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
     if found.answer is Answer.TOO_FEW_LEVELS:
         return _at_one_level(run, measured, service, tuple(sorted(window.seconds)))
     asked = run.plan.profile.kind in _ASKS_FOR_LIMITS
-    if found.answer is Answer.UNEXPLAINED and not asked and not levels.users_waited(found.knee_load or 0.0):
-        return []  # they paused: nothing of the service's ended the throughput
+    if (
+        found.answer is Answer.UNEXPLAINED
+        and limit is None
+        and not levels.users_waited(found.knee_load or 0.0)
+    ):
+        # They paused, or came by chance a little less often: nothing of the service's ended the throughput.
+        found = replace(found, answer=Answer.NO_SATURATION, plateau_per_s=None, knee_load=None)
     if found.answer is Answer.NO_SATURATION:
         if not asked:
             return []

@@ -31,6 +31,8 @@ _MULTIPLEXED: Final = re.compile(r"^(redis-server|valkey-server|memcached|mongod
 """One connection carries many questions at once, and is no less free for it."""
 _SQL: Final = re.compile(r"^(postgres|mariadbd|mysqld)\b|:(5432|3306|1433|1521)$")
 """One question after the other, also where there is one connection; HTTP/2 has many on one."""
+_OWN_SESSION: Final = 1
+"""Of the monitor that may look into the database."""
 _ONE_COMMAND_AT_A_TIME: Final = frozenset({"redis-server", "valkey-server"})
 _GC_IS_MUCH: Final = 0.2
 """Of the time: HotSpot's own goal for throughput is 1 % (-XX:GCTimeRatio=99), G1's about 8 %."""
@@ -73,6 +75,9 @@ def _connections(
             used = _level(measured, series, groups)
             unclear = _level(measured, series.replace(".busy{", ".unclear{"), groups)
             held = _held_sessions(measured, place, groups)
+            sessions = _level(measured, f"{place}.sessions.active", groups, limit=True)
+            if np.nanmax(sessions, initial=0.0) > np.nanmax(known, initial=0.0) + _OWN_SESSION:
+                held = None  # others use the database as well: whose sessions are at work is not told
             first = np.flatnonzero(np.isfinite(unclear))
             # Long answers are told from pauses at little load: what is unclear at the top is then no pause.
             clear = first.size and unclear[first[0]] <= _UNCLEAR * known[first[0]]

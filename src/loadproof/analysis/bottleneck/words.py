@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from loadproof.analysis.bottleneck.resources import Measured
 
 FULL: Final = LEAST_USED
-_PLURAL: Final = re.compile(r"\b(?:processors|connections|descriptors|workers)(?: that .*| \(.*\))?$")
+_PLURAL: Final = re.compile(
+    r"\b(?:processors|connections|descriptors|workers|locks|threads|refusals)"
+    r"(?: (?:that|of|in|with) .*| \(.*\))?$"
+)
 _LITTLE_TOLERANCE: Final = 0.05
 
 

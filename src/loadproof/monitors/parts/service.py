@@ -32,6 +32,8 @@ _LEAST_PAUSE_S: Final = 1.0
 _GREATEST_PAUSE_S: Final = 15.0
 _SHARE_OF_TIME: Final = 0.002
 """Of a core, for looking at connections: the costlier a look, the longer until the next."""
+_SETTLING_S: Final = 0.3
+"""Of a core, in a run: pools fill as the load comes, and a short run is over before the next seldom look."""
 _GLANCE_S: Final = 0.01
 _GLANCES_S: Final = 0.4
 """Seconds of a core for quick looks: at one time, and in a run."""
@@ -84,6 +86,7 @@ class Service:
     _due_s: float = 0.0
     _listeners: frozenset[int] = frozenset()
     _glanced_s: float = 0.0
+    _settled_s: float = 0.0
     _worked_s: dict[str, float] = field(default_factory=dict)
     _opened: bool = False
 
@@ -251,6 +254,9 @@ class Service:
             self._follow_one(left[0], table)
         used_s = time.thread_time() - used_s
         pause_s = min(_GREATEST_PAUSE_S, max(_LEAST_PAUSE_S, used_s / _SHARE_OF_TIME))
+        if self.calls and self._settled_s < _SETTLING_S:
+            self._settled_s += used_s
+            pause_s = _LEAST_PAUSE_S
         self._due_s = time.monotonic() + pause_s
 
     def _glance(self) -> None:

@@ -32,7 +32,7 @@ class Heap:
     pauses: float | None
     """Share of the time in which it stood still for a collection; None at the first look."""
     old_bytes: float | None
-    """In use in the old generation after the last collection of it; None before the first."""
+    """In use in the old generation after the last full collection; None before the first."""
     old_limit_bytes: float
 
 
@@ -41,7 +41,7 @@ class _Seen:
     time_s: float
     paused_s: float
     collections: float
-    old_bytes: float
+    """Full ones."""
     after_bytes: float | None = None
 
 
@@ -70,13 +70,12 @@ class Heaps:
         paused_s = sum(counters[f"sun.gc.collector.{n}.time"] for n in known) / ticks_per_s
         collections = counters.get("sun.gc.collector.1.invocations", 0.0)
         before = self._seen.get(pid)
-        now = _Seen(time_s, paused_s, collections, used)
+        now = _Seen(time_s, paused_s, collections)
         pauses = None
         if before is not None and time_s > before.time_s:
             pauses = min(1.0, max(0.0, paused_s - before.paused_s) / (time_s - before.time_s))
-            # What no collection of the old generation has looked at may all be garbage.
-            collected = collections > before.collections or used < before.old_bytes
-            now.after_bytes = used if collected else before.after_bytes
+            # What no full collection has looked at may be garbage: G1 gives single regions back long before.
+            now.after_bytes = used if collections > before.collections else before.after_bytes
         self._seen[pid] = now
         return Heap(pauses, now.after_bytes, limit)
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingUnixStreamServer
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ import pytest
 from loadproof.model import Watch
 from loadproof.monitors import MonitorError, load_monitor
 from loadproof.monitors.parts import processes
+from loadproof.monitors.readings.process import ProcessMonitor
 from tests.monitors.servers import wait_until
 
 if TYPE_CHECKING:
@@ -69,6 +71,42 @@ def test_the_process_nearest_to_its_limit_has_a_series_of_its_own() -> None:
         soft = process.rlimit(psutil.RLIMIT_NOFILE)[0]
     assert (found["fds.fullest"].value, found["fds.fullest"].limit) == (most, soft)
     assert found["fds"].value > most
+
+
+def test_a_process_without_connections_has_none() -> None:
+    """0, so that a requirement on their growth can be judged; and open files where all may be counted."""
+    with _parent_and_child("mark-none") as process:
+        monitor = load_monitor(Watch("process", "process", {"pid": process.pid}), time.time)
+        monitor.open()
+        found = {reading.series: reading.value for reading in monitor.read()}
+        monitor.close()
+    assert found["connections.established"] == 0
+    assert "fds" in found
+
+
+def test_open_files_that_may_not_be_counted_hide_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database of another user behind the service: the service's own are told under its name."""
+    with _parent_and_child("mark-hidden") as process:
+        monitor = load_monitor(Watch("process", "process", {"pid": process.pid}), time.time)
+        assert isinstance(monitor, ProcessMonitor)
+        monitor.open()
+        monitor.read()
+        (part,) = monitor.service.parts
+        (child,) = process.children()
+        behind = replace(part, name="behind", pids={child.pid})
+        monitor.service.parts[:] = [replace(part, name="own", pids={process.pid}), behind]
+
+        def counted(asked: psutil.Process) -> int:
+            if asked.pid == child.pid:
+                raise psutil.AccessDenied(asked.pid)
+            return 7
+
+        monkeypatch.setattr("loadproof.monitors.readings.process._descriptors", counted)
+        rows = {series: value for series, value, *_ in monitor._descriptors(time.time())}
+        monitor.close()
+    assert rows["own.fds"] == 7
+    assert "fds" not in rows
+    assert "behind.fds" not in rows
 
 
 def test_connections_are_counted_by_their_other_end() -> None:

@@ -201,35 +201,41 @@ class ProcessMonitor:
         self._followed = self.service.followed
         most = sorted(self.service.outgoing, key=lambda peer: (-self.service.outgoing[peer], peer))
         self._peers |= set(most[: _MOST_PEERS - len(self._peers)])
+        if not self._peers:
+            yield "connections.established", 0.0, Unit.COUNT, None
         for peer in sorted(self._peers):
             count = float(self.service.outgoing.get(peer, 0))
             yield f'connections{{peer="{peer}"}}', count, Unit.COUNT, None
 
     def _descriptors(self, time_s: float) -> Iterator[Row]:
-        counts: list[int] = []
-        fullest: tuple[float, int, int] = (-1.0, 0, 0)
+        found: dict[str, list[tuple[int, int]]] = {}
         voluntary = involuntary = 0
-        allowed = 0
-        for pid in self.service.stats:
-            try:
-                process = psutil.Process(pid)
-                switches = process.num_ctx_switches()
-                voluntary += switches.voluntary
-                involuntary += switches.involuntary
-                counts.append(_descriptors(process))
-                soft = process.rlimit(psutil.RLIMIT_NOFILE)[0] if psutil.LINUX else -1
-                allowed = -1 if soft < 0 or allowed < 0 else allowed + soft
-                if soft > 0:
-                    fullest = max(fullest, (counts[-1] / soft, counts[-1], soft))
-            except psutil.AccessDenied:
-                self._tell("open files may be counted by their process's user only")
-                return
-            except psutil.Error:
-                continue
+        hidden: set[str] = set()
+        for part in self.service.parts:
+            for pid in sorted(part.pids):
+                try:
+                    process = psutil.Process(pid)
+                    switches = process.num_ctx_switches()
+                    voluntary += switches.voluntary
+                    involuntary += switches.involuntary
+                    soft = process.rlimit(psutil.RLIMIT_NOFILE)[0] if psutil.LINUX else -1
+                    found.setdefault(part.name, []).append((_descriptors(process), soft))
+                except psutil.AccessDenied:
+                    hidden.add(part.name)
+                except psutil.Error:
+                    continue
+        if hidden:
+            names = ", ".join(sorted(hidden))
+            self._tell(f"open files of {names} may be counted by their process's user only")
+            for name in sorted(found.keys() - hidden):
+                yield f"{name}.fds", *_in_all(found[name])
+        else:
+            yield "fds", *_in_all([one for part in found.values() for one in part])
         # Each process has a limit of its own: that of all together says nothing of the one that is full.
-        yield "fds", float(sum(counts)), Unit.COUNT, float(allowed) if allowed > 0 else None
-        if fullest[2] and len(counts) > 1:
-            yield "fds.fullest", float(fullest[1]), Unit.COUNT, float(fullest[2])
+        limited = [one for name in found.keys() - hidden for one in found[name] if one[1] > 0]
+        if len(limited) > 1:
+            count, soft = max(limited, key=lambda one: (one[0] / one[1], one))
+            yield "fds.fullest", float(count), Unit.COUNT, float(soft)
         for kind, value in (("voluntary", voluntary), ("involuntary", involuntary)):
             rate = self._rates.per_second(kind, time_s, value)
             if rate is not None:
@@ -313,6 +319,12 @@ class ProcessMonitor:
 def _names(pids: Sequence[int], stats: dict[int, Stat], runtimes: dict[int, limits.Runtime]) -> Iterable[str]:
     own = (limits.limit_of(stats[pid], runtimes[pid]) for pid in pids if pid in stats)
     return {limit.name for limit in own if limit is not None}
+
+
+def _in_all(counts: Sequence[tuple[int, int]]) -> tuple[float, Unit, float | None]:
+    """How many files processes have open, and may have open: no limit where one has none."""
+    allowed = sum(soft for _, soft in counts) if all(soft > 0 for _, soft in counts) else 0
+    return float(sum(count for count, _ in counts)), Unit.COUNT, float(allowed) or None
 
 
 def _descriptors(process: psutil.Process) -> int:

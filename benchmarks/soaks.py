@@ -1,6 +1,7 @@
 """Soaks of real runtimes, side by side, each healthy or leaking in one known way.
 
-    python -m benchmarks.soaks [--minutes 25] [--rate 15] [--only node-memory ...] [--keep FOLDER]
+    python -m benchmarks.soaks [--minutes 25] [--rate 15] [--only node-memory ...] [--keep FOLDER [--judge]]
+    python -m benchmarks.soaks --minutes 4 --healthy --times 3
 
 Required: no healthy service is accused, of the leaking ones all but one are proven, and where the size of the
 leak is known it is within 10 % of that, per 1,000 requests. A runtime that is not installed is skipped, and
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 SERVICES = Path(__file__).parent / "soak_services"
 SHORT_MINUTES = 5
-START_S = 5.0
+APART_S = 2.0
+"""One load begins so long after another: to start takes both cores, and a soak next to nothing."""
 _LOCUSTFILE = """
 from locust import HttpUser, constant, task
 
@@ -187,15 +189,24 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=25)
     parser.add_argument("--rate", type=int, default=15)
     parser.add_argument("--only", nargs="*", default=[case.name for case in CASES])
+    parser.add_argument("--healthy", action="store_true", help="only those that leak nothing")
+    parser.add_argument("--times", type=int, default=1, help="so many of each, side by side")
+    parser.add_argument("--judge", action="store_true", help="judge anew what --keep left, and run nothing")
     parser.add_argument("--keep", type=Path, help="the run files go there")
     given = parser.parse_args()
-    cases = [case for case in CASES if case.name in given.only]
+    if given.judge and not given.keep:
+        parser.error("--judge needs --keep: the folder of the run files")
+    chosen = [case for case in CASES if case.name in given.only and not (given.healthy and case.leaks)]
+    more = [
+        replace(case, name=f"{case.name}-{time}") for time in range(2, given.times + 1) for case in chosen
+    ]
+    cases = [*chosen, *more]
+    short = given.minutes < SHORT_MINUTES
+    if given.judge:
+        return _told([(case, 0) for case in cases], given.keep, short=short)
     with ExitStack() as stack:
         folder = given.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(exist_ok=True)
-        environment = dict(os.environ)
-        if any(case.name.startswith("postgres") for case in cases):
-            environment["DATABASE_URL"] = stack.enter_context(temporary_postgres()).url
         runs = []
         for case in cases:
             port = free_port()
@@ -203,23 +214,29 @@ def main() -> int:
             if start is None:
                 print(f"{case.name}: skipped, {case.runtime} is not installed", flush=True)
                 continue
-            of = environment if case.name.startswith("postgres") else dict(os.environ)
-            service = stack.enter_context(subprocess.Popen(start, env=of, stdout=subprocess.DEVNULL))
+            of = dict(os.environ)
+            if case.name.startswith("postgres"):
+                # A server each: sessions of one's neighbour are no leak of its own.
+                of["DATABASE_URL"] = stack.enter_context(temporary_postgres()).url
+            log = stack.enter_context((folder / f"{case.name}.log").open("wb"))
+            service = stack.enter_context(subprocess.Popen(start, env=of, stdout=log, stderr=log))
             stack.callback(service.kill)
             runs.append((case, port))
-        time.sleep(START_S)
-        loads = [(case, drive(case, port, folder, given.minutes, given.rate)) for case, port in runs]
+        loads = []
+        for case, port in runs:
+            time.sleep(APART_S)
+            loads.append((case, drive(case, port, folder, given.minutes, given.rate)))
         for _, load in loads:
             load.wait(given.minutes * 60 + 300)
-        return _told(loads, folder, short=given.minutes < SHORT_MINUTES)
+        return _told([(case, load.returncode) for case, load in loads], folder, short=short)
 
 
-def _told(loads: list[tuple[Case, subprocess.Popen[bytes]]], folder: Path, *, short: bool) -> int:
+def _told(loads: list[tuple[Case, int]], folder: Path, *, short: bool) -> int:
     accused = missed = 0
-    for case, load in loads:
+    for case, code in loads:
         file = folder / case.name / "run.db"
         if not file.exists():
-            print(f"{case.name}: no run file, exit code {load.returncode}", flush=True)
+            print(f"{case.name}: no run file, exit code {code}", flush=True)
             missed += 1
             continue
         right, said = judged(case, judge(read_run(file)), short=short)

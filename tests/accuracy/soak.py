@@ -6,10 +6,13 @@ white noise of 1 %; the others carry AR(0.5) of 2 %.
 
 E4 and E5 are what a requirement of 10 % an hour answers, from 3 minutes to 7 days, a reading each second (at
 most 10,800 of them), under noise from none to heavy. Healthy series: level, a cache that fills exponentially
-(30 %, time constant 5 to 15 % of the run) or in a straight line (50 % in 10 to 50 % of the run), one step
-(5 to 50 %). Leaking ones grow by 20 % an hour: straight, in stairs (each two minutes, or 8 and more in all),
-or after a first fill of 30 %; and from the 20th minute before the end on. E6 is the drift of response times,
-from requests that scatter by half (log-normal), at 5 to 300 requests/s.
+(30 %, time constant 5 to 15 % of the run) or in a straight line (50 % in 10 to 50 % of the run, 2 to 10 % in
+10 to 60 %), one step (5 to 50 %), two, and saw-teeth in an irregular rhythm (30 s, +-60 %) whose floor is
+level, also when they become five times as high. Leaking ones grow by 20 % an hour: straight, in stairs (each
+two minutes, or 8 and more in all), or after a first fill of 30 %; from 40 % of the run on; as the floor of
+such saw-teeth (30 % high, noise of 0.1 % at most: in 20 minutes 3 % of noise on 40 teeth hide 7 % of growth);
+and, four times as fast, in the last quarter. E6 is the drift of response times, from requests that scatter by
+half (log-normal), at 5 to 300 requests/s.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import numpy as np
 
 from loadproof.analysis.shapes.soak import Grown
 from loadproof.analysis.shapes.soak_verdicts import verdict_of
-from loadproof.analysis.shapes.trend import Growth, Level, Trend, Untold, trend_of, trend_of_levels
+from loadproof.analysis.shapes.trend import Growth, Level, Trend, Untold, trend_of, trend_of_ratios
 from loadproof.model import Operator, Requirement, Statistic, Subject, Unit, Verdict
 from tests.accuracy.cases import Measure, Rate
 from tests.accuracy.steady import autoregressive
@@ -126,10 +129,27 @@ def _fills(random: np.random.Generator, t: np.ndarray) -> np.ndarray:
     return np.asarray(0.3 * (1 - np.exp(-t / (t[-1] * random.uniform(0.05, 0.15)))))
 
 
+def _teeth(random: np.random.Generator, t: np.ndarray) -> np.ndarray:
+    """From 0 to 1 and down at once, each 12 to 48 s, or a hundredth of a long run."""
+    each_s = max(30.0, t[-1] / 100)
+    edges = np.cumsum(each_s * random.uniform(0.4, 1.6, int(3 * t[-1] / each_s) + 10))
+    place = np.searchsorted(edges, t, side="right")
+    before = np.where(place > 0, edges[place - 1], 0.0)
+    return np.asarray((t - before) / (edges[place] - before))
+
+
 HEALTHY: Final[dict[str, Callable[[np.random.Generator, np.ndarray], np.ndarray]]] = {
     "level": lambda _random, t: 0 * t,
     "levels off": _fills,
     "a cache is full": lambda random, t: 0.5 * np.minimum(t / (t[-1] * random.uniform(0.1, 0.5)), 1),
+    "a small cache is full": lambda random, t: (
+        random.uniform(0.02, 0.1) * np.minimum(t / (t[-1] * random.uniform(0.1, 0.6)), 1)
+    ),
+    "two steps": lambda random, t: (
+        random.uniform(0.03, 0.2) * np.searchsorted(np.sort(random.uniform(0.05, 0.95, 2)) * t[-1], t)
+    ),
+    "teeth on a level floor": lambda random, t: 0.3 * _teeth(random, t),
+    "teeth that grow": lambda random, t: (0.1 + 0.4 * t / t[-1]) * _teeth(random, t),
     "one step": lambda random, t: random.uniform(0.05, 0.5) * (t > t[-1] * random.uniform(0.1, 0.9)),
 }
 
@@ -144,6 +164,8 @@ LEAKING: Final[dict[str, Callable[[np.random.Generator, np.ndarray], np.ndarray]
     "stairs": _stairs,
     "after a first fill": lambda _random, t: 0.2 * t / _HOUR_S + 0.3 * (1 - np.exp(-t / (0.05 * t[-1]))),
     "late": lambda _random, t: 0.2 * np.maximum(t - t[-1] * 0.4, 0) / _HOUR_S,
+    "in the last quarter": lambda _random, t: 0.8 * np.maximum(t - t[-1] * 0.75, 0) / _HOUR_S,
+    "a floor rises": lambda random, t: 0.2 * t / _HOUR_S + 0.3 * _teeth(random, t),
 }
 
 
@@ -181,7 +203,7 @@ def _drifts(random: np.random.Generator, rate: int, drift: float, minutes: int, 
     z = {0.5: 0.0, 0.95: 1.645}[quantile]
     error = np.sqrt(quantile * (1 - quantile) / each) / (np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
     levels = (1 + drift * at / at[-1]) * np.exp(0.5 * (z + error * random.standard_normal(number)))
-    return trend_of_levels(at, levels, minutes * 60.0).growth is Growth.GROWS
+    return trend_of_ratios(at, levels, minutes * 60.0).growth is Growth.GROWS
 
 
 _STEADY: Final = ("AR 0.5", "AR 0.8", "saw-tooth of 1 min", "saw-tooth of 5 min")
@@ -246,11 +268,20 @@ CASES: Final[tuple[Rate | Measure, ...]] = (
         for shape in LEAKING for minutes in (10, 20, 60) if (shape, minutes) != ("late", 10)
     ),
     *(
+        Rate(id=f"E5 a floor rises, {noise}, {_said(minutes)}", claim="growth of twice the limit is a FAIL",
+             trial=partial(_is, verdict=Verdict.FAIL, minutes=minutes, shape="a floor rises", noise=noise),
+             at_least=0.95, smoke=4, full=300)
+        for noise in ("no noise", "0.1 %") for minutes in _LONG
+    ),
+    *(
         Rate(id=f"E6 +20 % in 20 min, {rate}/s, p{quantile * 100:g}", claim="the drift is proven",
              trial=partial(_drifts, rate=rate, drift=0.2, minutes=20, quantile=quantile),
              at_least=0.5 if (rate, quantile) == (15, 0.95) else 0.95, smoke=40, full=600)
         for rate in (15, 50, 300) for quantile in (0.5, 0.95)
     ),
+    Rate(id="E6 +30 % in 30 min, 15/s, p95", claim="the drift is proven",
+         trial=partial(_drifts, rate=15, drift=0.3, minutes=30, quantile=0.95),
+         at_least=0.95, smoke=40, full=600),
     *(
         Rate(id=f"E6 no drift, {rate}/s, {_said(minutes)}", claim="a drift is claimed",
              trial=partial(_drifts, rate=rate, drift=0.0, minutes=minutes, quantile=0.95), at_most=0.01,

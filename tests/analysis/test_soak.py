@@ -292,6 +292,18 @@ def test_a_late_generator_decides_no_leak() -> None:
     assert finding.verdict is Verdict.FAIL
 
 
+def test_a_note_accuses_no_times_that_a_late_generator_explains() -> None:
+    """It says what rose and why that proves nothing; on time, the same is a drift."""
+    made = soak(LEVEL, slower=0.5)
+    lags = tuple(
+        Reading(START + n + 0.02, "locust", "scheduler_lag", 0.3, Unit.SECONDS) for n in range(SECONDS)
+    )
+    late = _finding(replace(made, readings=(*made.readings, *lags)))
+    assert "p50 of all requests" in _finding(made).evidence["growing"]
+    assert "growing" not in late.evidence
+    assert "p50 of all requests rose, which the generator's delay may explain" in late.advice
+
+
 @pytest.mark.parametrize(("metric", "explained"), [("memory", False), ("latency", True)])
 def test_others_on_the_processors_make_no_leak(metric: str, explained: bool) -> None:
     """A service that waits for processors has longer response times, and no more memory."""

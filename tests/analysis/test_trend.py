@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from loadproof.analysis.shapes.levels import after_collections, cycle_length_s
+from loadproof.analysis.shapes.pieces import pieces_of
 from loadproof.analysis.shapes.straight import fit_line
 from loadproof.analysis.shapes.trend import (
     Growth,
@@ -14,7 +15,6 @@ from loadproof.analysis.shapes.trend import (
     Trend,
     Untold,
     first_of_last_part,
-    is_steps,
     trend_of,
 )
 
@@ -228,10 +228,10 @@ def test_steps_are_no_line() -> None:
     """One or two; a line is none, and five steps are nearer to it."""
     at = np.arange(40.0)
     noise = np.random.default_rng(3).normal(0, 0.1, 40)
-    assert is_steps(at, (at > 9) + noise)
-    assert is_steps(at, 1.0 * (at > 12) + (at > 28) + noise)
-    assert not is_steps(at, at / 10 + noise)
-    assert not is_steps(at, np.floor(at / 8) + noise)
+    assert pieces_of(at, (at > 9) + noise).is_steps
+    assert pieces_of(at, 1.0 * (at > 12) + (at > 28) + noise).is_steps
+    assert not pieces_of(at, at / 10 + noise).is_steps
+    assert not pieces_of(at, np.floor(at / 8) + noise).is_steps
 
 
 def test_a_straight_series_stays_whole() -> None:

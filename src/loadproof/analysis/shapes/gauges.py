@@ -76,7 +76,8 @@ SUBJECTS: Final = {
             "no monitor counts connections: name the database below monitors:", least_s=240,
         ),
         Subject(
-            "descriptors", (_gauge(r"fds|fds\.fullest|process_open_fds|nodejs_active_handles_total"),),
+            "descriptors",
+            (_gauge(r"(?:[^.]+\.)?fds|fds\.fullest|process_open_fds|nodejs_active_handles_total"),),
             "no monitor counts open files: name the service's process below monitors:", least_s=240,
         ),
         Subject(

@@ -19,6 +19,8 @@ _MOST_POINTS: Final = 2_000
 _PARTS_OF_CYCLE: Final = 8
 _LEAST_DROP: Final = 0.35
 """Of the range around its line a heap drops from one reading to the next when garbage is collected."""
+_MOST_RISES: Final = 0.1
+"""Of its falls: so many times a saw-tooth may rise at once."""
 _LEAST_FALL: Final = 0.25
 """Of what it rises a series must also fall to go up and down: stairs only rise."""
 
@@ -99,6 +101,20 @@ def after_collections(
     low, high = np.quantile(rest, [0.05, 0.95])
     drops = np.flatnonzero(values[:-1] - values[1:] > max(_LEAST_DROP * (high - low), 0.0)) + 1
     return times_s[drops], values[drops]
+
+
+def is_saw_tooth(values: NDArray[np.float64], least: int) -> bool:
+    """Whether it rises little by little and falls at once, `least` times and more, in whatever rhythm.
+
+    Noise and peaks rise at once as often as they fall.
+    """
+    steps = np.diff(values)
+    low, high = np.quantile(values - np.linspace(values[0], values[-1], values.size), [0.05, 0.95])
+    large = _LEAST_DROP * (high - low)
+    if not large > 0:
+        return False
+    falls, rises = int((steps < -large).sum()), int((steps > large).sum())
+    return falls >= least and rises <= _MOST_RISES * falls
 
 
 def lowest_of_windows(

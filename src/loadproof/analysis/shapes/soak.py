@@ -16,6 +16,7 @@ from loadproof.analysis.shapes.trend import (
     Untold,
     trend_of,
     trend_of_levels,
+    trend_of_ratios,
 )
 from loadproof.analysis.verdict.resources import inside_of
 from loadproof.analysis.window.windows import Window, contiguous, requests_of, sample, stage_windows, within
@@ -219,7 +220,12 @@ def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: f
         for subject, name, unit, least, values in rows:
             trend: Trend | Untold = Untold(f"{number - values.size} of {number} parts have no request")
             if values.size >= LEAST_WINDOWS:
-                trend = trend_of_levels(at, values, span_s, least)
+                ratios = subject == "latency" and values.min() > 0
+                trend = (
+                    trend_of_ratios(at, values, span_s)
+                    if ratios
+                    else trend_of_levels(at, values, span_s, least)
+                )
             entries.append(Grown(subject, name, unit, round(requests), requests_per_s, trend))
         return entries
     needed = LEAST_WINDOWS * _LEAST_REQUESTS

@@ -24,6 +24,7 @@ from loadproof.analysis.shapes.soak_words import (
     warm_up_in_words,
 )
 from loadproof.analysis.shapes.trend import Growth, Trend, Untold
+from loadproof.analysis.validity.signals import read_signals
 from loadproof.analysis.verdict.requirements import compare, finding_of, format_value
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Unit, Verdict
 
@@ -44,19 +45,23 @@ def judge_soak(run: Run, window: Window) -> list[Finding]:
     held = held_window(run, window)
     entries = [entry for entry in grown(run, held) if entry.decides]
     evidence: dict[str, Any] = {"rows": [row(entry) for entry in entries]}
-    leaks = [entry for entry in entries if entry.grows]
+    growing = [entry for entry in entries if entry.grows]
+    late = any(entry.subject == "latency" for entry in growing) and read_signals(run, held).delay is not None
+    leaks = [entry for entry in growing if not (late and entry.subject == "latency")]
+    doubts = [f"{e.series} rose, which the generator's delay may explain" for e in growing if e not in leaks]
     known = [entry for entry in entries if isinstance(entry.trend, Trend)]
     untold = [f"{e.series}: {e.trend.reason}" for e in entries if isinstance(e.trend, Untold)]
     if leaks:
         evidence["growing"] = [entry.series for entry in leaks]
         said = "; ".join(in_words(e, e.trend) for e in leaks if isinstance(e.trend, Trend))
         said = f"it grows for as long as it runs: {said}"
-        return [_note(Verdict.PASS, said, evidence, held, _cuts(leaks))]
+        return [_note(Verdict.PASS, said, evidence, held, "; ".join([*_cuts(leaks), *doubts]))]
     if not known:
         sentence = "whether anything leaks cannot be told"
         return [_note(Verdict.INCONCLUSIVE, sentence, evidence, held, untold[0] if untold else "")]
-    advice = "; ".join([*untold, *_unseen(entries)])
-    return [_note(Verdict.PASS, _nothing_in_words(known), evidence, held, advice)]
+    advice = "; ".join([*untold, *_unseen(entries), *doubts])
+    told = [entry for entry in known if not (late and entry in growing)]
+    return [_note(Verdict.PASS, _nothing_in_words(told), evidence, held, advice)]
 
 
 def _note(
@@ -65,8 +70,8 @@ def _note(
     return Finding("soak", verdict, sentence, evidence, advice, FindingKind.NOTE, window=held.description)
 
 
-def _cuts(entries: Sequence[Grown]) -> str:
-    return "; ".join(cut for entry in entries if (cut := warm_up_in_words(entry)))
+def _cuts(entries: Sequence[Grown]) -> list[str]:
+    return [cut for entry in entries if (cut := warm_up_in_words(entry))]
 
 
 def _nothing_in_words(known: Sequence[Grown]) -> str:
@@ -117,7 +122,9 @@ def _judge_one(requirement: Requirement, entry: Grown, held: Window) -> Finding:
     interval = (trend.low * scale, trend.high * scale)
     finding = compare(requirement, trend.slope * scale, entry.readings, 0, held, interval)
     verdict, advice = verdict_of(requirement, entry, trend, scale)
-    evidence = {"growth": str(trend.growth), **figures(entry, trend)}
+    # What fails a limit below what counts by itself has grown all the same.
+    growth = Growth.GROWS if verdict is Verdict.FAIL else trend.growth
+    evidence = {"growth": str(growth), **figures(entry, trend)}
     assert finding.measure is not None  # noqa: S101  # it is a requirement's
     measure = replace(finding.measure, series=entry.series)
     return replace(finding, verdict=verdict, measure=measure, evidence=evidence, advice=advice)
@@ -126,7 +133,7 @@ def _judge_one(requirement: Requirement, entry: Grown, held: Window) -> Finding:
 def verdict_of(requirement: Requirement, entry: Grown, trend: Trend, scale: float) -> tuple[Verdict, str]:
     """PASS when all that is possible holds, FAIL when a growth that goes on does not, else INCONCLUSIVE."""
     holds, limit = requirement.operator.holds, requirement.limit
-    begins = not holds(trend.last[0] * scale, limit)
+    begins = not holds(trend.last[0] * scale, limit) or _turned_up(requirement, trend, scale)
     step = trend.growth is Growth.STEP and not holds(trend.first_rise / trend.whole_s * scale, limit)
     if holds(trend.high * scale, limit) and not begins and not step:
         return Verdict.PASS, ""
@@ -142,6 +149,18 @@ def verdict_of(requirement: Requirement, entry: Grown, trend: Trend, scale: floa
     else:
         return Verdict.INCONCLUSIVE, _too_roughly(requirement, entry, trend, scale)
     return Verdict.INCONCLUSIVE, f"{why}: {more_minutes(more_s)}, to see whether it goes on"
+
+
+def _turned_up(requirement: Requirement, trend: Trend, scale: float) -> bool:
+    """Whether it surely began to rise at the end, faster than the limit, and by what counts.
+
+    That is half of what the limit allows in the whole time: a page or two more accuse nobody.
+    """
+    if trend.turn is None:
+        return False
+    holds, limit = requirement.operator.holds, requirement.limit
+    pace = 2 * trend.turn.rise / trend.whole_s
+    return not holds(trend.turn.low * scale, limit) and not holds(pace * scale, limit)
 
 
 def _too_roughly(requirement: Requirement, entry: Grown, trend: Trend, scale: float) -> str:

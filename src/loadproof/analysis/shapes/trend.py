@@ -9,7 +9,7 @@ says how much of it there may be.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -21,21 +21,27 @@ from loadproof.analysis.shapes.levels import (
     Level,
     after_collections,
     cycle_length_s,
+    is_saw_tooth,
     lowest_of_windows,
     window_levels,
 )
+from loadproof.analysis.shapes.pieces import Turn, pieces_of
 from loadproof.analysis.shapes.straight import Bend, Line, fit_bend, fit_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Growth", "Level", "Trend", "Untold", "trend_of", "trend_of_levels"]
+__all__ = ["Growth", "Level", "Trend", "Untold", "trend_of", "trend_of_levels", "trend_of_ratios"]
 
 WINDOWS: Final = 40
 LEAST_WINDOWS: Final = 12
 LEAST_CYCLES: Final = 4
 """Of a saw-tooth, such as garbage collection makes: with fewer there are too few floors to compare."""
 LEAST_COLLECTIONS: Final = 5
+LEAST_FALLS: Final = 8
+"""Of a saw-tooth, for what it falls to, to tell more than its windows do."""
+_READINGS_BETWEEN: Final = 60
+"""Collections: with fewer, what a heap takes in one reading's time counts."""
 _LEAST_READINGS: Final = 10
 """In each window."""
 _SIGNIFICANCE: Final = 0.01
@@ -48,7 +54,7 @@ _LEAST_GAIN: Final = 0.6
 """A cut must make the slope's variance so many times smaller."""
 _GOES_ON: Final = 0.15
 """The second half's slope is surely above this share of the whole."""
-_SLOWS: Final = 0.7
+_SLOWS: Final = 0.8
 """The second half's slope is below this share of the first's, and the difference is no chance."""
 _SURE_SLOWER: Final = 0.95
 _GREATEST_FALL: Final = 0.5
@@ -60,6 +66,8 @@ _BEHIND: Final = 5.0
 _SURE: Final = 0.9
 """Confidence of the interval of the second half's slope."""
 _LEAST_RISE_ERRORS: Final = 4.0
+_MOST_LOG: Final = 50.0
+"""Of a ratio: beyond it nothing that is measured grows."""
 
 
 class Growth(StrEnum):
@@ -98,6 +106,8 @@ class Trend:
     """By how much it rose in what is left out; below 0 when it fell."""
     lasting: bool = False
     """The growth is proven and goes on, of whatever size."""
+    turn: Turn | None = None
+    """Where its course surely turned, in all of the time."""
     levels: tuple[tuple[float, float], ...] = ()
     """Time and level of each window, the left out ones included."""
 
@@ -139,7 +149,7 @@ def trend_of(
     if number < LEAST_WINDOWS:
         needed = LEAST_WINDOWS * _LEAST_READINGS
         return Untold(f"{times_s.size} readings are too few, {needed} are needed: run longer")
-    if level is Level.HEAP:
+    if level is Level.HEAP or (level is Level.FLOOR and is_saw_tooth(values, LEAST_FALLS)):
         return _of_collections(times_s, values, number, least_growth)
     least, low = LEAST_WINDOWS, LOW
     cycle_s = cycle_length_s(times_s, values) if level is Level.FLOOR else None
@@ -156,7 +166,24 @@ def trend_of(
     at, levels = window_levels(times_s, values, number, level, low)
     if at.size < least:
         return Untold(f"{number - at.size} of {number} parts of the run have too few readings")
+    if level is Level.FLOOR and cycle_s is None and _spreads(times_s, values, at, levels):
+        # What is soon freed grows, a garbage collector's heap above all: only what it falls to counts.
+        at, levels = window_levels(times_s, values, max(LEAST_WINDOWS, number // 3), level, FLOOR)
     return trend_of_levels(at, levels, span_s, least_growth)
+
+
+def _spreads(
+    times_s: NDArray[np.float64],
+    values: NDArray[np.float64],
+    at: NDArray[np.float64],
+    levels: NDArray[np.float64],
+) -> bool:
+    """Whether the windows' readings move apart, by half of what their low end rises and more."""
+    _, high = window_levels(times_s, values, at.size, Level.FLOOR, 1 - LOW)
+    if high.size != levels.size:
+        return False
+    spread, rise = fit_line(at, high - levels), fit_line(at, levels)
+    return rise.slope > 0 and spread.p < _SIGNIFICANCE and spread.slope > rise.slope / 2
 
 
 def _of_collections(
@@ -170,10 +197,10 @@ def _of_collections(
         return Untold(
             f"its garbage was collected {times} while it was watched: {LEAST_COLLECTIONS} are needed"
         )
-    if found_s.size > number:
-        at, levels = window_levels(times_s, values, number, Level.FLOOR)
-    else:
-        at, levels = lowest_of_windows(found_s, left, times_s[0], span_s, int(found_s.size))
+    # Where collections are frequent a reading may come late after one: the lowest of three tells.
+    together = 3 if times_s.size < _READINGS_BETWEEN * found_s.size else 1
+    parts = min(number, int(found_s.size), max(LEAST_WINDOWS, int(found_s.size) // together))
+    at, levels = lowest_of_windows(found_s, left, times_s[0], span_s, parts)
     return trend_of_levels(at, levels, span_s, least_growth)
 
 
@@ -190,6 +217,9 @@ def trend_of_levels(
     late_s = span_s - (float(at[cut] - at[0]) if cut else 0.0)
     at_start = line.base - line.slope * (span_s - late_s + width_s / 2)
     base = min(line.base - line.slope * width_s / 2, max(float(levels[0]), at_start))
+    least_level = float(levels.min())
+    if base < least_level / 2:
+        base = least_level  # faster and faster: the line begins far below what there was
     first_rise = line.base - float(levels[0]) if cut else 0.0
     least = _LEAST_GROWTH * abs(base) if least_growth is None else least_growth
     growth = _shape(at, levels, cut, line, bend)
@@ -210,6 +240,37 @@ def trend_of_levels(
         since_s=span_s - late_s,
         first_rise=first_rise,
         lasting=lasting,
+        turn=pieces_of(at, levels).clear_turn,
+        levels=tuple(zip(at.tolist(), levels.tolist(), strict=True)),
+    )
+
+
+def trend_of_ratios(at: NDArray[np.float64], levels: NDArray[np.float64], span_s: float) -> Trend:
+    """The same of what grows and scatters by shares of itself, as response times do: by logarithms.
+
+    One window in which a machine paused is then no outlier that hides all others. Slopes are the mean ones
+    over the judged part, in the levels' own unit.
+    """
+    least = float(levels.min())
+    logs = trend_of_levels(at, np.log(levels / least), span_s, float(np.log1p(_LEAST_GROWTH)))
+    base = least * float(np.exp(logs.base))
+
+    def slope(of_logs: float, over_s: float = logs.span_s, begins: float = base) -> float:
+        return begins * float(np.expm1(min(of_logs * over_s, _MOST_LOG))) / over_s
+
+    half_s = logs.span_s / 2
+    middle = base * float(np.exp(min(logs.slope * half_s, _MOST_LOG)))
+    low, high = (slope(bound, half_s, middle) for bound in logs.last)
+    return replace(
+        logs,
+        base=base,
+        slope=slope(logs.slope),
+        low=slope(logs.low),
+        high=slope(logs.high),
+        last=(low, high),
+        smallest=slope(logs.smallest),
+        first_rise=float(levels[0]) * float(np.expm1(min(logs.first_rise, _MOST_LOG))),
+        turn=pieces_of(at, levels).clear_turn,
         levels=tuple(zip(at.tolist(), levels.tolist(), strict=True)),
     )
 
@@ -221,21 +282,33 @@ def _shape(
     rises = line.slope > 0 and line.p < _SIGNIFICANCE
     if not rises and cut:
         return _before(at, levels, cut, line)
-    if line.slope > 0 and is_steps(at[cut:], levels[cut:]):
+    pieces = pieces_of(at[cut:], levels[cut:])
+    if line.slope > 0 and pieces.is_steps:
         return Growth.STEP
     if not rises:
         return Growth.NOT_PROVEN
-    if has_stopped(at[cut:], levels[cut:]):
+    levels_off = pieces.clear_turn is not None and pieces.clear_turn.levels_off
+    if levels_off or has_stopped(at[cut:], levels[cut:]):
         return Growth.LEVELS_OFF
-    # A cut must not hide that it slows down: what is left of a curve is straight.
-    seen = min(cut, int(at.size * _LEAST_TAIL))
-    if slows(fit_bend(at[seen:], levels[seen:])):
+    if _slows_at_last(at, levels, cut):
         return Growth.SLOWS
     fell = float(levels[:cut].max()) - line.base if cut else 0.0
     low, _ = bend.last_interval(_SURE) if bend else line.interval(_SURE)
     goes_on = low > _GOES_ON * line.slope
     up_and_down = fell > _GREATEST_FALL * line.slope * float(at[-1] - at[cut])
     return Growth.GROWS if goes_on and not up_and_down else Growth.NOT_PROVEN
+
+
+def _slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int) -> bool:
+    """Whether it slows down, the cut left out of account, and not only because of a first fill's rest."""
+    early = int(at.size * _LEAST_TAIL)
+    # A cut must not hide that it slows down: what is left of a curve is straight.
+    seen = min(cut, early)
+    if not slows(fit_bend(at[seen:], levels[seen:])):
+        return False
+    late = max(cut, early)
+    bend = fit_bend(at[late:], levels[late:])
+    return bend.last < _SLOWS * bend.first
 
 
 def slows(bend: Bend) -> bool:
@@ -250,7 +323,7 @@ def _before(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, line
     error = line.rest / np.sqrt(levels.size - cut)
     if rose <= max(_LEAST_RISE_ERRORS * error, _LEAST_GROWTH * abs(float(levels[0]))):
         return Growth.NOT_PROVEN
-    late_step = cut > at.size * _LEAST_TAIL and is_steps(at, levels)
+    late_step = cut > at.size * _LEAST_TAIL and pieces_of(at, levels).is_steps
     return Growth.STEP if late_step else Growth.LEVELS_OFF
 
 
@@ -288,37 +361,5 @@ def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
     line = fit_line(at[:-end], levels[:-end])
     behind = line.base + line.slope * (at[-end:] - at[0]) - levels[-end:]
     return bool(
-        np.mean(behind[end // 2 :]) > max(_BEHIND * line.rest, line.slope * float(at[-1] - at[-end]) / 3)
+        np.mean(behind[end // 2 :]) > max(_BEHIND * line.rest, line.slope * float(at[-1] - at[-end]) / 4)
     )
-
-
-def is_steps(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
-    """Whether one or two steps between constant levels explain the windows better than a line (by BIC).
-
-    Stairs of more steps are nearer to a line.
-    """
-    n = levels.size
-    if n < 5:
-        return False
-    y = levels - levels.mean()
-    line = y - np.polyval(np.polyfit(at - at[0], y, 1), at - at[0])
-    sums, squares = (np.concatenate(([0.0], np.cumsum(part))) for part in (y, y * y))
-
-    def within(first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
-        total = sums[end] - sums[first]
-        return np.asarray(squares[end] - squares[first] - total * total / (end - first))
-
-    splits = np.arange(2, n - 1)
-    zero, whole = np.zeros_like(splits), np.full_like(splits, n)
-    one = within(zero, splits) + within(splits, whole)
-    first, second = (part.ravel() for part in np.meshgrid(splits, splits, indexing="ij"))
-    apart = second - first >= 2
-    first, second = first[apart], second[apart]
-    two = within(0 * first, first) + within(first, second) + within(second, 0 * first + n)
-    tiny = (1e-7 * float(np.abs(levels).max())) ** 2 * n + 1e-300
-
-    def bic(left: float, weights: int) -> float:
-        return float(n * np.log((max(left, 0.0) + tiny) / n) + weights * np.log(n))
-
-    steps = min(bic(float(one.min()), 3), bic(float(two.min()), 5) if two.size else np.inf)
-    return bool(steps < bic(float(line @ line), 2))

@@ -1,0 +1,120 @@
+"""Which simple course explains levels best: one line, two lines that meet, or one or two steps (by BIC)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.distributions import t_quantile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_ROUNDING: Final = 1e-7
+"""Of the greatest level: what is left by rounding alone explains nothing."""
+_LEAST_LEVELS: Final = 5
+_LEAST_PIECE: Final = 3
+"""Levels on either side of a turn."""
+_SURE: Final = 0.95
+_CLEARLY: Final = 6.0
+"""Difference of BIC that is strong evidence (Kass and Raftery, JASA 1995)."""
+_FLAT: Final = 0.25
+"""Of the slope before a turn: what rises by less after it has levelled off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Two lines that meet; slopes in the levels' unit per second."""
+
+    at_s: float
+    """From the first level on."""
+    before: float
+    after: float
+    low: float
+    """The interval of 90 % of `after`, by the levels behind the turn alone."""
+    high: float
+    rise: float
+    """From the turn to the last level."""
+
+    @property
+    def levels_off(self) -> bool:
+        """What rose before hardly rises any more."""
+        return self.before > 0 and self.high < _FLAT * self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """How well each course explains the levels: its BIC, less is better."""
+
+    line: float
+    steps: float
+    turned: float
+    turn: Turn | None = None
+
+    @property
+    def is_steps(self) -> bool:
+        """One or two steps between constant levels; stairs of more steps are nearer to a line."""
+        return self.steps < min(self.line, self.turned)
+
+    @property
+    def clear_turn(self) -> Turn | None:
+        """Where it turns, if it surely does."""
+        return self.turn if self.turned < min(self.line - _CLEARLY, self.steps) else None
+
+
+def pieces_of(at: NDArray[np.float64], levels: NDArray[np.float64]) -> Pieces:
+    """Levels at equal distances of time; fewer than five are a line."""
+    n = levels.size
+    if n < _LEAST_LEVELS:
+        return Pieces(0.0, np.inf, np.inf)
+    y = levels - levels.mean()
+    tiny = (_ROUNDING * float(np.abs(levels).max())) ** 2 * n + 1e-300
+
+    def bic(left: float, weights: int) -> float:
+        return float(n * np.log((max(left, 0.0) + tiny) / n) + weights * np.log(n))
+
+    line = y - np.polyval(np.polyfit(at - at[0], y, 1), at - at[0])
+    one, two = _steps(y)
+    turn, left = _turn(at - at[0], y)
+    return Pieces(bic(float(line @ line), 2), min(bic(one, 4), bic(two, 7)), bic(left, 5), turn)
+
+
+def _steps(y: NDArray[np.float64]) -> tuple[float, float]:
+    """Least sums of squares around one and around two steps."""
+    n = y.size
+    sums, squares = (np.concatenate(([0.0], np.cumsum(part))) for part in (y, y * y))
+
+    def within(first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
+        total = sums[end] - sums[first]
+        return np.asarray(squares[end] - squares[first] - total * total / (end - first))
+
+    splits = np.arange(2, n - 1)
+    zero, whole = np.zeros_like(splits), np.full_like(splits, n)
+    one = within(zero, splits) + within(splits, whole)
+    first, second = (part.ravel() for part in np.meshgrid(splits, splits, indexing="ij"))
+    apart = second - first >= 2
+    first, second = first[apart], second[apart]
+    two = within(0 * first, first) + within(first, second) + within(second, 0 * first + n)
+    return float(one.min()), float(two.min()) if two.size else np.inf
+
+
+def _turn(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[Turn | None, float]:
+    """The best place for a turn, and the sum of squares that is left."""
+    n = y.size
+    best, left, weights = 0, np.inf, np.zeros(3)
+    for place in range(_LEAST_PIECE - 1, n - _LEAST_PIECE):
+        columns = np.column_stack([np.ones(n), x / x[-1], np.maximum(x - x[place], 0.0) / x[-1]])
+        found = np.linalg.solve(columns.T @ columns, columns.T @ y)
+        rest = y - columns @ found
+        if rest @ rest < left:
+            best, left, weights = place, float(rest @ rest), found
+    if not np.isfinite(left):
+        return None, np.inf
+    before, after = float(weights[1]) / x[-1], float(weights[1] + weights[2]) / x[-1]
+    behind = x[best:] - x[best:].mean()
+    error = np.sqrt(left / max(1, n - 4) / (behind @ behind))
+    half = t_quantile((1 + 0.9) / 2, max(1, behind.size - 2)) * float(error)
+    rise = after * float(x[-1] - x[best])
+    return Turn(float(x[best]), before, after, after - half, after + half, rise), left

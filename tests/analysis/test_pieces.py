@@ -58,7 +58,8 @@ def test_a_turn_has_its_place_and_both_slopes() -> None:
     at = np.arange(30.0)
     turn = pieces_of(at, np.maximum(at - 20, 0.0)).clear_turn
     assert turn is not None
-    assert (turn.at_s, turn.rise) == (pytest.approx(20), pytest.approx(9))
+    assert turn.at_s == pytest.approx(20)
+    assert turn.rise == pytest.approx(9)
     assert turn.before == pytest.approx(0, abs=1e-9)
     assert turn.low <= 1 + 1e-9
     assert turn.high >= 1 - 1e-9

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.monitors.readings.cgroup import Cgroup, Throttling
+from loadproof.monitors.readings.cgroup import Cgroup, Throttling, sharing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,3 +92,14 @@ def test_in_a_container_of_the_first_version_the_root_is_its_own_group(first_ver
     root = first_version.parent / "cpu,cpuacct"
     (root / "cpu.cfs_quota_us").write_text("150000\n")
     assert Cgroup(7, first_version).cores() == 1.5
+
+
+def test_who_shares_limits_is_told_by_the_group_that_has_them(first_version: Path) -> None:
+    """With the groups below it; a group without a limit is nobody's."""
+    inner = first_version.parent / "cpu,cpuacct" / "shop" / "inner"
+    inner.mkdir()
+    (inner / "cgroup.procs").write_text("8\n9\n")
+    (inner.parent / "cgroup.procs").write_text("7\n")
+    assert sharing(7, first_version) == {7, 8, 9}
+    (first_version / "7" / "cgroup").write_text("3:cpu,cpuacct:/\n4:memory:/\n")
+    assert sharing(7, first_version) == set()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from loadproof.monitors import MonitorError
-from loadproof.monitors.parts import sockets
+from loadproof.monitors.parts import containers, sockets
+from loadproof.monitors.parts.table import ProcessTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _DOCKER_SOCKET = "/var/run/docker.sock"
 _DOCKER_TIMEOUT_S = 2.0
@@ -36,7 +37,26 @@ def listening(port: int) -> list[int]:
     if not pids:
         hint = "run Loadproof as the user of the service, or as root"
         raise MonitorError(f"the process that listens on port {port} belongs to another user", hint)
-    return with_common_parent(roots(pids))
+    working = workers_of(pids, ProcessTable())
+    if set(working) <= set(pids) and (names := _forwarders(working)):
+        hint = "name its container: monitors: process: {container: NAME}"
+        raise MonitorError(f"port {port} is forwarded to a container by {names}, which cannot be seen", hint)
+    return with_common_parent(roots(working))
+
+
+def workers_of(pids: Iterable[int], table: ProcessTable) -> list[int]:
+    """The processes; in the place of a container's forwarder those in the container that it forwards to."""
+    found: set[int] = set()
+    for pid in pids:
+        stat = table.stat(pid)
+        forwards = stat is not None and stat.comm in containers.FORWARDERS
+        found |= set((forwards and containers.behind(table, pid, table.pids())) or [pid])
+    return sorted(found)
+
+
+def _forwarders(pids: Iterable[int]) -> str:
+    names = {psutil.Process(pid).name() for pid in pids if psutil.pid_exists(pid)}
+    return ", ".join(sorted(names & containers.FORWARDERS))
 
 
 def with_common_parent(pids: list[int]) -> list[int]:

@@ -8,8 +8,8 @@ and again.
 
 from __future__ import annotations
 
+import ipaddress
 import os
-import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from loadproof.monitors import MonitorError
-from loadproof.monitors.parts import processes, sockets
+from loadproof.monitors.parts import containers, processes, sockets
 from loadproof.monitors.parts.part import DATA_STORES, Part, Role, program_name, tree_line, unique
 from loadproof.monitors.parts.table import ProcessTable
-from loadproof.monitors.readings.cgroup import groups_of, members_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,9 +44,6 @@ _PLUMBING: Final = frozenset(
      "nscd", "sssd", "rsyslogd", "dockerd", "containerd", "init", "Xorg"}
 )  # fmt: skip
 """Takes messages of everybody, and is no part of anything."""
-_FORWARDERS: Final = frozenset({"docker-proxy", "rootlessport", "slirp4netns", "pasta"})
-"""Take a container's connections outside of it: what does the work is in the container."""
-_CONTAINER = re.compile(r"/(docker|libpod|crio|cri-containerd|kubepods|lxc|nspawn)[^/]*[-/]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +157,9 @@ class Service:
         part = Part(name, program, role, depth, reached, set(fresh), set())
         self.parts.append(part)
         self.parts.sort(key=lambda one: one.depth)
-        for pid in _with_container(fresh):
-            self._join(pid, part)
+        for pid in containers.together(fresh) if psutil.LINUX else fresh:
+            if pid not in self.part_of:
+                self._join(pid, part)
         self._grow(self.table.pids())
         return part
 
@@ -232,7 +229,10 @@ class Service:
         if part.role is Role.NAMED or " " in part.reached:
             return []
         held = [one.key for one in sockets.listening() if one.address == part.reached]
-        return processes.roots(sorted(sockets.holders(held, now, has_inodes=True))) if held else []
+        if not held:
+            host, _, port = part.reached.rpartition(":")
+            return containers.listening_at(host, int(port), now) if port.isdigit() else []
+        return processes.roots(sorted(sockets.holders(held, now, has_inodes=True)))
 
     # --- connections ---------------------------------------------------------------------------------
 
@@ -301,13 +301,17 @@ class Service:
         self._listeners = keys
         for port, part in ports.items():
             held = [one.key for one in table.on_port(port)]
-            for pid in sockets.holders(held, self._known, table.has_inodes):
+            for pid in processes.workers_of(sockets.holders(held, self._known, table.has_inodes), self.table):
                 if pid not in self.part_of:
                     part.roots.add(pid)
                     self._join(pid, part)
         self._grow(self._known)
 
     def _follow_one(self, part: Part, table: Sockets) -> None:
+        first = min(part.pids, default=0)
+        contained = first and containers.has_own_network(first)
+        if contained:
+            table = containers.sockets_of(first)
         mine: set[int] = set()
         for pid in part.pids:
             mine |= (sockets.inodes_of(pid) or set()) if table.has_inodes else {pid}
@@ -324,11 +328,19 @@ class Service:
                 self.outgoing[peer] = self.outgoing.get(peer, 0) + 1
                 self.calls.setdefault(part.name, {}).setdefault(peer, {})[link.key] = link
         for (host, port), _ in targets.items():
-            self._reach(part, host, port, table)
+            if contained:
+                self._reach_from_container(part, host, port)
+            else:
+                self._reach(part, host, port, table)
+
+    def _reach_from_container(self, part: Part, host: str, port: int) -> None:
+        """What a container is connected to: its own loopback is in it, and this machine's is not."""
+        if not ipaddress.ip_address(host).is_loopback:
+            self._reach(part, host, port, sockets.read_sockets())
 
     def _reach(self, part: Part, host: str, port: int, table: Sockets) -> None:
         if port and not sockets.is_own(host):
-            self.elsewhere.add(sockets.address(host, port))
+            self._reach_container(part, host, port)
             return
         accepting = table.accepts(host, port)
         address = accepting[0].address if accepting else sockets.address(host, port)
@@ -344,12 +356,28 @@ class Service:
             return  # this program itself
         self._take(part, held, address)
 
+    def _reach_container(self, part: Part, host: str, port: int) -> None:
+        """Another machine, or a container that is reached by the address of its own network."""
+        address = sockets.address(host, port)
+        if address in self.elsewhere or any(address in one.addresses for one in self.parts):
+            return
+        held = containers.listening_at(host, port, self._known) if psutil.LINUX else []
+        if held:
+            self._take(part, set(held), address)
+        else:
+            self.elsewhere.add(address)
+
     def _take(self, part: Part, held: set[int], address: str) -> None:
-        roots = processes.roots(sorted(held))
+        roots = processes.roots(processes.workers_of(held, self.table))
+        known = next((self.part_of[pid] for pid in roots if pid in self.part_of), None)
+        if known is not None:
+            known.addresses.add(address)
+            known.found_from = known.found_from or part.name
+            return
         names = {stat.comm for pid in roots if (stat := self.table.stat(pid)) is not None}
         if names and names <= _PLUMBING:
             return
-        if not roots or names & _FORWARDERS:
+        if not roots or names & containers.FORWARDERS:
             who = f"its container ({', '.join(sorted(names))} forwards to it)" if roots else "another user"
             hint = (
                 "name it: monitors: process: [{port: ...}, {container: NAME}]" if roots
@@ -361,17 +389,3 @@ class Service:
         if added is not None:
             added.addresses.add(address)
             added.found_from = part.name
-
-
-def _with_container(pids: Sequence[int]) -> set[int]:
-    """The processes, and of one in a container everybody in it: its control group is one part."""
-    found = set(pids)
-    if not psutil.LINUX:
-        return found
-    own = set(groups_of(os.getpid()).values())
-    for pid in pids:
-        for controller, group in groups_of(pid).items():
-            if group not in own and _CONTAINER.search(group):
-                found |= members_of(pid, controller)
-                break
-    return found

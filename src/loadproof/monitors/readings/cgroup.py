@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PROC = Path("/proc")
+_NO_LIMIT_BYTES: Final = float(1 << 60)
+"""What version 1 writes for none is beyond it."""
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
 
@@ -97,6 +99,19 @@ def members_of(pid: int, controller: str, proc: Path = _PROC) -> set[int]:
     folders = _folders(pid, proc, controller)
     text = _text(folders[0] / "cgroup.procs") if folders else ""
     return {int(line) for line in text.split() if line.isdigit()}
+
+
+def sharing(pid: int, proc: Path = _PROC) -> set[int]:
+    """The processes that share its limits: those in the innermost group that has some, and below it."""
+    found: set[int] = set()
+    for controller in groups_of(pid, proc):
+        folders = _folders(pid, proc, controller)
+        for folder in folders:
+            if _cores(folder) is not None or (_bytes(folder) or _NO_LIMIT_BYTES) < _NO_LIMIT_BYTES:
+                for file in folder.rglob("cgroup.procs"):
+                    found |= {int(line) for line in _text(file).split() if line.isdigit()}
+                break
+    return found
 
 
 def _folders(pid: int, proc: Path, controller: str) -> list[Path]:

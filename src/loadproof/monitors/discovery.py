@@ -17,6 +17,7 @@ import psutil
 
 from loadproof.model import Watch
 from loadproof.monitors import MonitorError
+from loadproof.monitors.databases.environment import SPELLINGS, databases
 from loadproof.monitors.pages.scrape import Page, parse_page
 from loadproof.monitors.parts.part import Role
 from loadproof.monitors.parts.service import Service
@@ -24,7 +25,7 @@ from loadproof.monitors.parts.table import ProcessTable
 from loadproof.safety.redact import redact_url
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from loadproof.monitors.parts.part import Part
 
@@ -34,19 +35,11 @@ METRICS_PATHS: Final = (
 )  # fmt: skip
 """Where Prometheus's client libraries, Spring Boot, Quarkus, JHipster and others have it."""
 _PORTS: Final = {"http": 80, "https": 443}
-_KINDS: Final = {
-    "postgres": "postgres", "postgresql": "postgres", "pgsql": "postgres",
-    "redis": "redis", "rediss": "redis", "valkey": "redis",
-    "mysql": "mysql", "mariadb": "mysql",
-}  # fmt: skip
 KIND_OF_PROGRAM: Final = {
     "postgres": "postgres", "mysqld": "mysql", "mariadbd": "mysql",
     "redis-server": "redis", "valkey-server": "redis",
 }  # fmt: skip
 """Which monitor sees what goes on in a database."""
-_SPELLINGS: Final = {"postgres": "postgresql", "redis": "redis", "mysql": "mysql"}
-_FIRST: Final = ("DATABASE_URL", "POSTGRES_URL", "DB_URL", "REDIS_URL", "MYSQL_URL")
-"""Variables that win over others which name a database of the same kind."""
 _NO_DATABASE = (
     "no database: the service is connected to none, and its environment names none (such as DATABASE_URL)"
 )
@@ -146,8 +139,16 @@ def _find_service(discovery: Discovery, port: int, kinds: Collection[str]) -> li
             "no database: the process's environment may be read by its user and by root only"
         )
     before = len(discovery.found)
-    for kind, variable, url in databases(environment):
-        discovery.add(kind, {"url": url}, f"{variable} of the service's environment: {redact_url(url)}")
+    for kind, variable, named in databases(environment):
+        url = _as_seen_from_here(named, kind, service)
+        if url:
+            discovery.add(kind, {"url": url}, f"{variable} of the service's environment: {redact_url(url)}")
+        else:
+            host = urlsplit(named).hostname
+            discovery.missing.append(
+                f"{variable} names {host}, which only the service's container knows: set DATABASE_URL as the "
+                f"database is reached from here, and write monitors: {{{kind}: {{url_env: DATABASE_URL}}}}"
+            )
     for part in service.parts:
         _find_database(discovery, part)
     if (
@@ -158,6 +159,27 @@ def _find_service(discovery: Discovery, port: int, kinds: Collection[str]) -> li
     ):
         discovery.missing.append(_NO_DATABASE)
     return service.other_ports(port)
+
+
+def _as_seen_from_here(url: str, kind: str, service: Service) -> str:
+    """A container knows others by names of its own: then the address that it was seen to use, if any."""
+    parts = urlsplit(url)
+    if not parts.hostname or _has_address(parts.hostname):
+        return url
+    databases_of_kind = [one for one in service.parts if KIND_OF_PROGRAM.get(one.program) == kind]
+    reached = [one.reached for one in databases_of_kind if one.reached[-1:].isdigit() and ":" in one.reached]
+    if len(reached) != 1:
+        return ""
+    login, at, _ = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{login}{at}{reached[0]}").geturl()
+
+
+def _has_address(host: str) -> bool:
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        return False
+    return True
 
 
 def _find_database(discovery: Discovery, part: Part) -> None:
@@ -183,7 +205,7 @@ def _find_database(discovery: Discovery, part: Part) -> None:
 
 def how_to_watch(name: str, kind: str, reached: str) -> str:
     """The line that would show a database's own view, where only its processes are watched."""
-    scheme = _SPELLINGS[kind]
+    scheme = SPELLINGS[kind]
     if reached.startswith("unix:"):
         path = reached.removeprefix("unix:")
         # PostgreSQL wants the folder and finds its file by the port.
@@ -198,35 +220,6 @@ def how_to_watch(name: str, kind: str, reached: str) -> str:
         f"only the processes of {name} are watched: its connections, locks and statements need a user; write "
         f"monitors: {{{kind}: {{url_env: DATABASE_URL}}}} and set DATABASE_URL={scheme}://USER:PASSWORD@{place}"
     )
-
-
-def databases(environment: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """(kind, variable, URL) of every database that an environment names, each place once."""
-    found: dict[tuple[str, object], tuple[str, str, str]] = {}
-    order = sorted(environment, key=lambda name: (name not in _FIRST, name))
-    for variable in order:
-        scheme, separator, rest = environment[variable].partition("://")
-        kind = _KINDS.get(scheme.partition("+")[0].lower())  # postgresql+psycopg:// is SQLAlchemy's
-        if kind is None or not separator:
-            continue
-        spelling = "rediss" if scheme.startswith("rediss") else _SPELLINGS[kind]
-        url = f"{spelling}://{rest}"
-        try:
-            parts = urlsplit(url)
-            place = (
-                kind,
-                (parts.hostname, parts.port, parts.path if kind == "postgres" else "", parts.query),
-            )
-        except ValueError:
-            continue
-        found.setdefault(place, (kind, variable, url))
-    if "PGHOST" in environment and not any(kind == "postgres" for kind, _, _ in found.values()):
-        user, password = environment.get("PGUSER", ""), environment.get("PGPASSWORD", "")
-        login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
-        server = f"{quote(environment['PGHOST'], safe='')}:{environment.get('PGPORT', '5432')}"
-        url = f"postgresql://{login}{server}/{quote(environment.get('PGDATABASE', ''), safe='')}"
-        found["postgres", "PGHOST"] = ("postgres", "PGHOST", url)
-    return list(found.values())
 
 
 def _own_postgres(pid: int) -> str | None:
@@ -254,8 +247,9 @@ def _find_metrics(discovery: Discovery, target: str, ports: Sequence[int]) -> No
     """The service's page of metrics: by the usual paths, also on other ports of the same processes."""
     base = urlsplit(target)
     origin = f"{base.scheme}://{base.netloc}"
-    urls = dict.fromkeys([f"{target.rstrip('/')}/metrics", *(origin + path for path in METRICS_PATHS)])
-    others = [f"http://{base.hostname}:{port}{path}" for port in ports for path in METRICS_PATHS[:2]]
+    below = [target.rstrip("/") + path for path in METRICS_PATHS[:2]]
+    urls = dict.fromkeys([*below, *(origin + path for path in METRICS_PATHS)])
+    others = [f"http://{base.hostname}:{port}{path}" for port in ports for path in METRICS_PATHS]
     first = ""
     silent: set[int | None] = set()
     for url in (*urls, *others):

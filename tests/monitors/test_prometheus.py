@@ -272,6 +272,25 @@ def test_springs_pool_is_read_once() -> None:
     assert [(reading.value, reading.limit) for reading in used] == [(3, 10)]
 
 
+def test_of_several_pools_the_fullest_is_told() -> None:
+    """One that is empty makes no room in another; sessions of a database by state are parts of one whole."""
+    page = (
+        'hikaricp_connections_active{pool="orders"} 2\nhikaricp_connections_active{pool="mail"} 0\n'
+        'hikaricp_connections_max{pool="mail"} 10\nhikaricp_connections_max{pool="orders"} 2\n'
+        'pg_stat_activity_count{state="idle"} 3\npg_stat_activity_count{state="active"} 4\n'
+        "pg_settings_max_connections 100\n"
+    )
+    assert _known(page) == {"pool.connections.used": (2, 2), "postgres.connections.used": (7, 100)}
+
+
+def _known(page: str) -> dict[str, tuple[float, float | None]]:
+    with PageServer(page) as server:
+        monitor = _monitor(server)
+        found = monitor.read()
+        monitor.close()
+    return {f"{r.source}.{r.series}": (r.value, r.limit) for r in found if r.source != "metrics"}
+
+
 def test_limits_that_only_the_runtime_knows_are_read() -> None:
     """Go's processors, and a JVM's heap after a collection."""
     page = 'go_sched_gomaxprocs_threads 1\njvm_memory_usage_after_gc{area="heap",pool="long-lived"} 0.997\n'

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 COUNTERS: Final = (
     "http_requests_total", "http_server_requests_seconds_count", "http_server_request_duration_seconds_count",
     "http_request_duration_seconds_count", "http_requests_received_total", "http_server_requests_total",
-    "django_http_requests_total_by_method_total", "flask_http_request_total",
+    "django_http_requests_total_by_method_total", "flask_http_request_total", "starlette_requests_total",
+    "http_request_summary_seconds_count", "gin_requests_total", "echo_requests_total",
+    "axum_http_requests_total", "rails_requests_total",
 )  # fmt: skip
 """Requests by the names of common libraries; of a page that has several, the first one in this order."""
 _LEAST_REQUESTS: Final = 50
@@ -102,5 +104,5 @@ def _sources(run: Run) -> frozenset[str]:
     own = {key[0] for key in Readings.of(run.readings).by_series() if key[0].startswith("metrics")}
     watched = [event.data for event in run.events if event.kind is EventKind.WATCHING and event.data]
     pages = {str(data["monitor"]) for data in watched if data.get("kind") == "prometheus"}
-    others = {"pool", "runtime"} if pages or own else set()
+    others = {"pool", "runtime", "workers"} if pages or own else set()
     return frozenset(own | others)

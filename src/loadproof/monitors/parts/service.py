@@ -326,7 +326,8 @@ class Service:
             if link.peer_port:
                 peer = sockets.address(link.peer_host, link.peer_port)
                 self.outgoing[peer] = self.outgoing.get(peer, 0) + 1
-                self.calls.setdefault(part.name, {}).setdefault(peer, {})[link.key] = link
+                if not contained:  # the kernel tells of another network's connections in that network only
+                    self.calls.setdefault(part.name, {}).setdefault(peer, {})[link.key] = link
         for (host, port), _ in targets.items():
             if contained:
                 self._reach_from_container(part, host, port)

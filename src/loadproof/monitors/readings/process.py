@@ -15,7 +15,7 @@ from loadproof.monitors.readings.cgroup import Cgroup
 from loadproof.monitors.readings.cpu import ProcessorTime, Used
 from loadproof.monitors.readings.memory import SharedMemory
 from loadproof.monitors.readings.rates import Rates
-from loadproof.monitors.readings.threads import BusiestThread, Threads
+from loadproof.monitors.readings.threads import BusiestThread, Threads, request_threads
 from loadproof.monitors.readings.waits import Row, Waits
 
 if TYPE_CHECKING:
@@ -267,6 +267,8 @@ class ProcessMonitor:
             part.pool = part.program in limits.POOLS
             part.heap = next((heap for pid in working if (heap := by_pid[pid].heap)), None)
             part.runtime = next((by_pid[pid].kind for pid in working if by_pid[pid].kind), "")
+            if part.runtime == "java" and (threads := sum(map(request_threads, working))):
+                part.workers, part.pool = threads, True
 
     def _runtime(self, stat: Stat) -> limits.Runtime:
         key = (stat.pid, stat.started_s)

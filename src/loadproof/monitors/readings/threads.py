@@ -7,6 +7,8 @@ Linux counts for each thread the time on a processor and the time it was ready a
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
 MOST_AT_ONCE: Final = 200
 """Threads that are read at one look. Of more, the busiest so far and then the others in turn."""
 _HOT: Final = 80
+
+_REQUESTS: Final = re.compile(r"https?-\S+-e(xec)?|https?-\S*\.\.e?x?e?c-\d+|XNIO-\d+ task-?\d*")
+"""Tomcat's and Undertow's, each of which has one request at a time; the kernel keeps 15 characters of a name,
+of which newer JVMs take the first and the last."""
+_CUT: Final = re.compile(r"https?-[a-z0-9-]*nio-.*")
+"""Tomcat's where an address in the name leaves no room for what they do."""
+_ACCEPTOR_AND_POLLER: Final = 2
+_NAME_CHARACTERS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,20 @@ class Threads:
             return os.listdir(f"{self._proc}/{pid}/task")  # noqa: PTH208  # once a second and process
         except OSError:
             return []
+
+
+def request_threads(pid: int, proc: str = "/proc") -> int:
+    """How many threads of a JVM answer requests, by their names; 0 where none is called so."""
+    names: Counter[str] = Counter()
+    try:
+        for thread in os.listdir(f"{proc}/{pid}/task"):  # noqa: PTH208  # every few seconds
+            with open(f"{proc}/{pid}/task/{thread}/comm", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+                names[file.read().rstrip("\n")] += 1
+    except OSError:
+        return 0  # it, or one of them, has just ended: the next look tells
+    found = sum(count for name, count in names.items() if _REQUESTS.fullmatch(name))
+    cut = [count for name, count in names.items() if len(name) == _NAME_CHARACTERS and _CUT.fullmatch(name)]
+    return found or sum(max(0, count - _ACCEPTOR_AND_POLLER) for count in cut)
 
 
 def _read(path: str) -> tuple[int, int] | None:

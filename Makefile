@@ -28,7 +28,7 @@ help:
 	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
 	@echo "make soaks   25 minutes of runtimes that are healthy or leak, side by side"
 	@echo "make validity  show on the demo what strangers, the service's own burn and healthy runs are judged as"
-	@echo "make services  watch real services (Django, Node, Go, a JVM, PHP, nginx) against the sums over /proc"
+	@echo "make services  watch real services (WordPress, Django, Spring Boot, Node, Go ...) against the sums over /proc"
 	@echo "make limits  plant limits in real services: is each named first, and nothing in healthy ones?"
 	@echo "make clean   remove the virtual environment and what tools left behind"
 

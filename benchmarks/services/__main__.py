@@ -2,13 +2,14 @@
 
     python -m benchmarks.services [--only django] [--seconds 12]
 
-Each service is installed by name from its registry into a folder of its own, started, and loaded by
-`loadproof run`. Meanwhile this program adds up /proc by itself: every process that any of the service's
+Each service is installed by name from its registry, once, into a folder of the user's cache, started, and
+loaded by `loadproof run`. Meanwhile this program adds up /proc by itself: every process that any of its
 programs has started. Required of each:
 
 - the tree is the one that is written here: no part is missed, none is added;
 - CPU time over the load within 3 % of the sum over /proc, the CPU of ended workers included;
-- memory within 3 % of the sum of PSS over /proc, on average over the load.
+- memory within 3 % of the sum of PSS over /proc, on average over the load;
+- as many requests as stand in the service's own log.
 
 A service that cannot be installed here is skipped, with the reason. CPU time is in ticks of 10 ms: so little
 of it that 3 % is less than two ticks for each process is not compared.
@@ -17,6 +18,7 @@ of it that 3 % is less than two ticks for each process is not compared.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -25,13 +27,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.services.catalogue import SERVICES
+from benchmarks.services.installing import cache, install_into
 from benchmarks.services.sources import LOCUSTFILE
-from benchmarks.services.started import SERVICES, NotHereError
+from benchmarks.services.started import NotHereError
 from benchmarks.services.truth import TICKS_PER_S, Truth
+from loadproof.analysis.window.windows import requests_of
 from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
-    from benchmarks.services.started import Service
+    from benchmarks.services.catalogue import Service
 
 TOLERANCE = 0.03
 
@@ -46,13 +51,17 @@ def measured(service: Service, folder: Path, seconds: int) -> tuple[bool, str]:
             "--users", "10", "-r", "10", "--run-time", f"{seconds}s", "--run-file", "run.db",
         ]  # fmt: skip
         with Truth(started.roots) as truth:
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            environment = {**os.environ, "VISIT": started.visit}
+            done = subprocess.run(
+                command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+            )
+        logged = started.logged() if started.logged else 0
     if not (folder / "run.db").exists():
         raise NotHereError(f"no run: {(done.stderr or done.stdout).strip()[-200:]}")
-    return compared(service, folder / "run.db", truth)
+    return compared(service, folder / "run.db", truth, logged)
 
 
-def compared(service: Service, file: Path, truth: Truth) -> tuple[bool, str]:
+def compared(service: Service, file: Path, truth: Truth, logged: int) -> tuple[bool, str]:
     """What Loadproof has seen, against the sums over /proc."""
     run = read_run(file)
     told = [event for event in run.events if str(event.kind) == "service parts"][-1].data
@@ -71,11 +80,12 @@ def compared(service: Service, file: Path, truth: Truth) -> tuple[bool, str]:
     true = sum(_at(truth.pss, r.time_s) for r in memory) / len(memory)
     off_cpu, off_memory = used_s / true_s - 1, seen / true - 1
     least_s = 2 * truth.processes / TICKS_PER_S / TOLERANCE
-    right = (names == service.tree and abs(off_memory) <= TOLERANCE
+    counted = requests_of(run.slices)
+    right = (names == service.tree and abs(off_memory) <= TOLERANCE and counted == logged
              and (abs(off_cpu) <= TOLERANCE or true_s < least_s))  # fmt: skip
     row = (
         f"{told['tree']} | {true_s:.2f} s | {off_cpu:+.1%} | {true / 2**20:.0f} MiB | {off_memory:+.1%} | "
-        f"{replaced}"
+        f"{replaced} | {counted:,} | {logged:,}"
     )
     return right, row
 
@@ -96,14 +106,15 @@ def main() -> int:
     )
     parser.add_argument("--only", choices=sorted(SERVICES))
     parser.add_argument("--seconds", type=int, default=12)
+    parser.add_argument("--install-in", type=Path, default=cache(), help="keeps what was installed")
     arguments = parser.parse_args()
     wrong = 0
-    print("| service | tree | CPU | off | memory | off | workers replaced |")
-    print("|---|---|---|---|---|---|---|")
+    print("| service | tree | CPU | off | memory | off | workers replaced | requests | in its log |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, service in SERVICES.items():
         if arguments.only not in (None, name):
             continue
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, install_into(arguments.install_in):
             try:
                 right, row = measured(service, Path(folder), arguments.seconds)
             except NotHereError as reason:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _FOLDER: list[Path] = []
+
+
+def cache() -> Path:
+    """Where it is kept for the next time: outside of the sources."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "loadproof-services"
 
 
 @contextmanager
@@ -76,7 +83,7 @@ def go_program(name: str, source: str, *modules: str) -> Path:
             installed(program("go"), "get", module, cwd=folder)
         installed(program("go"), "build", "-o", name, ".", cwd=folder)
 
-    return once(f"go-{name}", build) / name
+    return once(f"go-{name}-{_fingerprint(source)}", build) / name
 
 
 def java_classes(name: str, source: str) -> Path:
@@ -86,4 +93,9 @@ def java_classes(name: str, source: str) -> Path:
         (folder / f"{name}.java").write_text(source)
         installed(program("javac"), f"{name}.java", cwd=folder)
 
-    return once(f"java-{name}", build)
+    return once(f"java-{name}-{_fingerprint(source)}", build)
+
+
+def _fingerprint(source: str) -> str:
+    """A source that has changed is built again."""
+    return f"{zlib.crc32(source.encode()):08x}"

@@ -22,10 +22,12 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from benchmarks.services import plants, plants_php, plants_spring
 from benchmarks.services.installing import install_into
-from benchmarks.services.plants import PLANTS, Plant
+from benchmarks.services.plants import Plant
 from benchmarks.services.started import NotHereError
 
+PLANTS = (*plants.PLANTS, *plants_php.PLANTS, *plants_spring.PLANTS)
 _LEAST_USERS = 2
 _RUN_S = 120
 """A bound for one run of Loadproof: 19 s of load, its start and its judgement take 25 s on a free machine."""

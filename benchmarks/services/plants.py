@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING
 
 from tests.monitors import servers
 
-from benchmarks.services import control_group
+from benchmarks.services import control_group, programs
 from benchmarks.services import plant_sources as sources
 from benchmarks.services.installing import go_program, java_classes, node_packages, python_packages
-from benchmarks.services.started import (
-    Started,
-    free_port,
-    nginx_configuration,
-    program,
-    running,
-)
+from benchmarks.services.started import Started, free_port, program, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,11 +111,7 @@ def nginx(limit: str = "") -> Callable[[ExitStack, Path], Started]:
         if limit:
             zone = f"limit_req_zone $binary_remote_addr zone=all:1m rate={limit}; limit_req_status 429;"
             location += " limit_req zone=all burst=5 nodelay;"
-        configuration = folder / "nginx.conf"
-        configuration.write_text(nginx_configuration(folder, port, location, zone))
-        pid = stack.enter_context(
-            running([program("nginx"), "-p", str(folder), "-c", str(configuration)], folder, port)
-        )
+        pid = programs.nginx(stack, folder, port, f"location / {{ {location} }}", zone)
         return Started(f"http://127.0.0.1:{port}", [pid])
 
     return start

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 LOCUSTFILE = """
+import os
+
 from locust import FastHttpUser, constant, task
 
 class Visitor(FastHttpUser):
@@ -10,7 +12,7 @@ class Visitor(FastHttpUser):
 
     @task
     def visit(self):
-        self.client.get("/")
+        self.client.get(os.environ["VISIT"])
 """
 WSGI = """
 import os, django
@@ -41,7 +43,7 @@ const cluster = require('node:cluster');
 if (cluster.isPrimary) {
   for (let i = 0; i < 2; i++) cluster.fork();
 } else {
-  const app = require('fastify')();
+  const app = require('fastify')({ logger: true });
   app.get('/', async () => { let s = 0; for (let i = 0; i < 2e5; i++) s += i; return { s }; });
   app.listen({ port: Number(process.argv[2]), host: '127.0.0.1' });
 }
@@ -51,6 +53,7 @@ package main
 
 import (
 	"fmt"
+	"log"
 	"net/http"
 	"os"
 )
@@ -62,6 +65,7 @@ func main() {
 			s += i % 7
 		}
 		fmt.Fprintln(w, s)
+		log.Println(r.Method, r.URL)
 	})
 	panic(http.ListenAndServe("127.0.0.1:"+os.Args[1], nil))
 }
@@ -83,6 +87,7 @@ public class Shop {
             exchange.sendResponseHeaders(200, body.length);
             exchange.getResponseBody().write(body);
             exchange.close();
+            System.out.println(exchange.getRequestMethod() + " " + exchange.getRequestURI());
         });
         server.start();
     }

@@ -15,7 +15,8 @@ from loadproof.demo import DemoOptions, RunningDemo, running
 from loadproof.engines import TRAITS
 from loadproof.errors import ConfigError
 from loadproof.model import ConsistencyCheck, Plan, Profile, ProfileKind, Watch
-from loadproof.monitors.discovery import databases, discover, is_local
+from loadproof.monitors.databases.environment import databases
+from loadproof.monitors.discovery import discover, is_local
 from loadproof.monitors.selection import select_for
 from loadproof.plan import PlanRequest, build_plan, read_config
 from loadproof.plan.config import load_config

@@ -21,11 +21,14 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.services import plants, plants_php, plants_spring
 from benchmarks.services.installing import install_into
-from benchmarks.services.plants import Plant
 from benchmarks.services.started import NotHereError
+
+if TYPE_CHECKING:
+    from benchmarks.services.plants import Plant
 
 PLANTS = (*plants.PLANTS, *plants_php.PLANTS, *plants_spring.PLANTS)
 _LEAST_USERS = 2

@@ -10,7 +10,7 @@ import pytest
 from loadproof.engines.jmeter.arguments import sort_arguments
 from loadproof.engines.jmeter.elements import plugin_of
 from loadproof.engines.jmeter.hosts import retarget, targets_of
-from loadproof.engines.jmeter.includes import data_file_problems, include_fragments
+from loadproof.engines.jmeter.includes import data_file_problems, data_files, include_fragments, place_modules
 from loadproof.engines.jmeter.plan_file import PlanFile, read_plan_file
 from loadproof.engines.jmeter.promise import Counted, promise_of
 from loadproof.engines.jmeter.properties import read_properties, write_properties
@@ -127,6 +127,26 @@ def test_what_timers_and_schedules_promise() -> None:
     assert promise_of(*opened("steady")) is None
 
 
+@pytest.mark.parametrize(
+    ("mode", "rate_per_s"), [("0", 40), ("this thread only", 40), ("all active threads", 20), ("2", 20)]
+)
+def test_a_throughput_timer_of_an_old_plan_says_whose_it_is_in_words(
+    mode: str, rate_per_s: float, tmp_path: Path
+) -> None:
+    """1,200 a minute of each of two users, or of both; JMeter 2 wrote the words, later ones a number."""
+    text = (PLANS / "too_few_users.jmx").read_text()
+    number = '<intProp name="calcMode">2</intProp>'
+    assert number in text
+    assert "<value>2400.0</value>" in text
+    text = text.replace(number, f'<stringProp name="calcMode">{mode}</stringProp>')
+    file = tmp_path / "old.jmx"
+    file.write_text(text.replace("<value>2400.0</value>", "<value>1200.0</value>"))
+    plan = read_plan_file(file)
+    promise = promise_of(plan, Values({}, variables_of(plan)))
+    assert promise is not None
+    assert promise.profile.start == rate_per_s
+
+
 def test_a_schedule_can_be_written_for_any_profile_of_arrivals() -> None:
     """And read back it is the same load."""
     profile = Profile(ProfileKind.LOAD, (Stage(10, 50), Stage(20, 50)), open_model=True, start=5)
@@ -175,6 +195,31 @@ def test_missing_files_are_found_before_any_load() -> None:
     assert problem.where.endswith(f":{line_with('no_data_file', 'no_such_file.csv')}")
     (problem,) = include_fragments(*opened("no_fragment"))
     assert "no_such_fragment.jmx" in problem.message
+
+
+def test_files_of_the_current_folder_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in JMeter, whose users start it in the folder of their repository."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "no_such_file.csv").write_text("a\n")
+    plan, values = opened("no_data_file")
+    assert data_file_problems(plan, values) == []
+
+
+def test_a_module_is_played_where_it_is_named() -> None:
+    """With the defaults of that place, and also where it is switched off; what nobody names is not played."""
+    plan, values = opened("modules")
+    assert place_modules(plan) == []
+    assert targets_of(plan, values) == ["http://named.example:8000", "http://127.0.0.1:8000"]
+    assert [e.label for e in plan.played() if e.simple_kind == "HTTPSamplerProxy"] == ["own", "shared", "off"]
+    assert data_files(plan, values) == ["named.csv"]
+
+
+def test_a_module_that_is_not_there_is_told_before_any_load(tmp_path: Path) -> None:
+    """With its way; JMeter ends with a page of Java."""
+    renamed = tmp_path / "renamed.jmx"
+    renamed.write_bytes((PLANS / "modules.jmx").read_bytes().replace(b">Shared<", b">Renamed<"))
+    (problem,) = place_modules(read_plan_file(renamed))
+    assert problem.message == "'use shared' names no module: Test Plan > modules > Fragments > Renamed"
 
 
 @pytest.mark.parametrize(

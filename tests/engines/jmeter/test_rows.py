@@ -107,6 +107,41 @@ def test_a_label_with_a_variable_is_one_endpoint() -> None:
     assert counts(batch) == {"item ${id}": 2, "page: item ${id}": 1, "item ${id}-0": 1, "item ${id}-1": 1}
 
 
+def test_a_number_at_the_end_of_a_name_with_a_variable_is_of_that_name() -> None:
+    """Only what stands below a request is called NAME-0; "item 2-1" is one of "item ${id}"."""
+    _, batch = read(document(sample("item 2-1"), sample("item 3", sample("item 3-1"))))
+    assert counts(batch) == {"item ${id}": 1, "page: item ${id}": 1, "item ${id}-1": 1}
+
+
+def test_what_a_debug_post_processor_hangs_below_a_request_makes_no_sum_of_it() -> None:
+    """The request was sent once; with embedded parts these are the requests, as without it."""
+    debug = sample("pay-0", tag="sample")
+    page = sample("home", sample("home-0") + sample("home-1") + sample("home-2", tag="sample"))
+    rows, batch = read(document(sample("pay", debug), page, sample("count stock", debug, tag="sample")))
+    assert rows.requests == 3
+    assert counts(batch) == {
+        "pay": 1, "script: pay-0": 2, "home-0": 1, "home-1": 1, "script: home-2": 1, "page: home": 1,
+        "script: count stock": 1,
+    }  # fmt: skip
+
+
+def test_a_script_that_has_the_label_of_a_request_is_still_a_script() -> None:
+    """JMeter writes the rows of the two by different names; a plug-in's sampler may be either."""
+    plan = read_plan_file(PLANS / "same_labels.jmx")
+    twice = sample("pay"), sample("pay", tag="sample"), sample("ask", tag="sample"), sample("ask")
+    rows, batch = read(document(*twice), Rows(Samplers(plan.root.whole())))
+    assert rows.requests == 3
+    assert counts(batch) == {"pay": 1, "script: pay": 1, "ask": 2}
+
+
+def test_an_answer_of_the_cache_manager_is_no_request() -> None:
+    """A row of it is there with `cache_manager.cached_resource_mode=RETURN_200_CACHE` only."""
+    cached = sample("pay", rm="(ex cache)").replace('by="10"', 'by="0" sby="0" ct="0"')
+    rows, batch = read(document(cached, sample("pay")))
+    assert (rows.requests, rows.told) == (1, 2)
+    assert counts(batch) == {"pay": 1}
+
+
 @pytest.mark.parametrize("pieces", [1, 7, 64, 4096])
 def test_bytes_may_come_in_any_pieces(pieces: int) -> None:
     """Also where a character that XML forbids is cut in two."""

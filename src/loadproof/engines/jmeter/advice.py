@@ -43,7 +43,7 @@ def _no_think_time(found: Resolved) -> Iterator[Remark]:
 
 
 def _no_assertions(found: Resolved) -> Iterator[Remark]:
-    elements = list(found.file.walk())
+    elements = list(found.file.played())
     if any(element.simple_kind.endswith("Assertion") for element in elements):
         return
     first = next((element for element in elements if element.simple_kind in HTTP_SAMPLERS), None)
@@ -56,7 +56,7 @@ def _no_assertions(found: Resolved) -> Iterator[Remark]:
 
 
 def _unseen(found: Resolved) -> Iterator[Remark]:
-    for element in found.file.walk():
+    for element in found.file.played():
         if element.simple_kind in SCRIPT_KINDS:
             yield Remark(
                 element.node.line,
@@ -73,7 +73,7 @@ def _invisible(found: Resolved) -> Iterator[Remark]:
             "httpclient4.retrycount is set: JMeter sends again without a word, and counts one request",
             "set it to 0, its default",
         )
-    for element in found.file.walk():
+    for element in found.file.played():
         if element.simple_kind in HTTP_SAMPLERS and element.flag("HTTPSampler.auto_redirects"):
             yield Remark(
                 element.line_of("HTTPSampler.auto_redirects"),

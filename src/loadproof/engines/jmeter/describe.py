@@ -34,7 +34,7 @@ def _rows(found: Resolved) -> Iterator[tuple[str, str]]:
     plan, values = found.file, found.values
     for group in (*groups_of(plan), *plan.of(*OUTSIDE)):
         yield "group", f"'{group.label}' ({group.simple_kind}): {_load(group, values)}"
-    timers = [e for e in plan.walk() if e.simple_kind.endswith("Timer")]
+    timers = [e for e in plan.played() if e.simple_kind.endswith("Timer")]
     if timers:
         yield "think time", ", ".join(dict.fromkeys(f"'{e.label}' ({e.simple_kind})" for e in timers))
     files = data_files(plan, values)
@@ -46,10 +46,10 @@ def _rows(found: Resolved) -> Iterator[tuple[str, str]]:
             f"{name}={found.values.properties.get(name, default or '')}" for name, default in read.items()
         )
         yield "properties", ", ".join(shown)
-    plugins = dict.fromkeys(jar for e in plan.walk() if (jar := plugin_of(e.kind)))
+    plugins = dict.fromkeys(jar for e in plan.root.whole() if (jar := plugin_of(e.kind)))
     if plugins:
         yield "plug-ins", ", ".join(plugins)
-    unseen = [f"'{e.label}'" for e in plan.walk() if e.simple_kind in SCRIPT_KINDS]
+    unseen = [f"'{e.label}'" for e in plan.played() if e.simple_kind in SCRIPT_KINDS]
     unseen += [f"the host of '{address.element.label}'" for address in unknown_hosts(plan, values)]
     if unseen:
         yield "not seen", ", ".join(dict.fromkeys(unseen))

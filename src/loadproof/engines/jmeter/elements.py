@@ -15,6 +15,10 @@ NETWORK_SAMPLERS: Final = frozenset({
     "SubSampler", "UDPSampler", "HTTPRawSampler", "CassandraSampler", "RedisSampler",
 })  # fmt: skip
 """Samplers of requests, whose rows carry no address. By simple class name."""
+SILENT_SAMPLERS: Final = frozenset({"DummySampler", "SetVariablesAction", "ParallelSampler"})
+"""Of plug-ins, and they send nothing: the last one only stands around others."""
+JAVA_CLASSES: Final = frozenset({"JavaSampler", "JUnitSampler"})
+"""Samplers of a Java class that the plan names."""
 OWN_JAVA_REQUESTS: Final = "org.apache.jmeter.protocol.java.test."
 """Java requests of JMeter itself: they sleep, and send nothing. Those of others are taken for requests."""
 SCRIPT_KINDS: Final = frozenset({

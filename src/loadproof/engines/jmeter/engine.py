@@ -96,7 +96,7 @@ class JMeterEngine:
             folder = Path(name)
             argv = await asyncio.to_thread(_command, plan, found, installation, java, folder)
             outside = outside_names(found.file)
-            rows = self._rows = Rows(Samplers(found.file.walk()), outside, plan.options.slow_s)
+            rows = self._rows = Rows(Samplers(found.file.root.whole()), outside, plan.options.slow_s)
             log = self._log = Log(sink.now, outside)
             arrivals = plan.profile.open_model or plan.profile.kind is ProfileKind.SCENARIO
             promise = promise_of(found.file, found.values) if arrivals else None

@@ -51,7 +51,7 @@ class Address:
 
 def addresses(plan: PlanFile) -> Iterator[Address]:
     """Of each HTTP sampler, with what HTTP Request Defaults add."""
-    for element in plan.walk():
+    for element in plan.played():
         if element.simple_kind in HTTP_SAMPLERS:
             found = {name: _effective(element, f"HTTPSampler.{name}") for name in _FIELDS}
             decides = found["path"] if "://" in found["path"][0] else found["domain"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from loadproof.engines.jmeter.arguments import UserArguments, jars_in, sort_arguments
 from loadproof.engines.jmeter.elements import plugin_of
 from loadproof.engines.jmeter.hosts import retarget, targets_of
-from loadproof.engines.jmeter.includes import data_file_problems, include_fragments
+from loadproof.engines.jmeter.includes import data_file_problems, include_fragments, place_modules
 from loadproof.engines.jmeter.plan_file import PlanFile, read_plan_file
 from loadproof.engines.jmeter.threads import properties_for
 from loadproof.engines.jmeter.values import Values, Variable, variables_of
@@ -45,16 +45,18 @@ def resolve(plan: Plan, installation: Installation) -> Resolved:
     values = Values(user.properties(installation, environment), {})
     values.variables = variables_of(file)
     problems = [*user.problems, *include_fragments(file, values)]
+    problems += place_modules(file)
     values.variables = variables_of(file)
     problems += _replace_variables(values, user, file)
     found = Resolved(file, values, user, environment=environment, problems=problems)
     problems += data_file_problems(file, values)
     problems += missing_classes(file, installation, user)
-    problems += [
-        Problem("JMeter reads no element without a guiclass", element.where)
-        for element in file.walk()
+    bare = dict.fromkeys(
+        element.where
+        for element in file.root.whole()
         if element.parent is not None and "guiclass" not in element.node.attributes
-    ]
+    )
+    problems += [Problem("JMeter reads no element without a guiclass", where) for where in bare]
     if plan.target is not None:
         changes, wrong = retarget(file, values, plan.target)
         found.changes |= changes
@@ -79,7 +81,7 @@ def own_targets(found: Resolved, target: str | None) -> tuple[str, ...]:
 def missing_classes(file: PlanFile, installation: Installation, user: UserArguments) -> list[Problem]:
     """Classes of the plan that no jar has: plug-ins that must be installed first. JMeter names only one."""
     wanted: dict[str, Element] = {}
-    for element in file.walk():
+    for element in file.root.whole():
         if element.parent is not None:
             wanted.setdefault(element.kind, element)
     absent = {kind: installation.aliases.get(kind, kind) for kind in wanted}

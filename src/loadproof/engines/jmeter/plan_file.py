@@ -52,6 +52,8 @@ class Element:
     file: Path
     below: list[Element] = field(default_factory=list)
     parent: Element | None = None
+    off: list[Element] = field(default_factory=list)
+    """Below it, and switched off."""
 
     @property
     def kind(self) -> str:
@@ -93,6 +95,18 @@ class Element:
         for child in self.below:
             yield from child.walk()
 
+    def whole(self) -> Iterator[Element]:
+        """The same with all that is switched off: JMeter reads it, and does not play it."""
+        yield self
+        for child in (*self.below, *self.off):
+            yield from child.whole()
+
+    def copied(self, parent: Element) -> Element:
+        """Itself and all below it, at another place."""
+        copy = Element(self.node, self.file, parent=parent)
+        copy.below = [child.copied(copy) for child in self.below]
+        return copy
+
     def above(self) -> Iterator[Element]:
         """Its parent, that one's parent, and so on."""
         element = self.parent
@@ -113,6 +127,14 @@ class PlanFile:
 
     def walk(self) -> Iterator[Element]:
         return self.root.walk()
+
+    def played(self) -> Iterator[Element]:
+        """What the load is made of: fragments are played only where a controller names them."""
+        for element in self.root.below:
+            yield element
+            for child in element.below:
+                if child.simple_kind != "TestFragmentController":
+                    yield from child.walk()
 
     def of(self, *kinds: str) -> list[Element]:
         """All elements of these classes, by their simple names."""
@@ -151,8 +173,8 @@ def _place(tree: Node, parent: Element) -> None:
     for child in children:
         if child.tag != "hashTree":
             element = Element(child, parent.file, parent=parent)
-            if child.attributes.get("enabled", "true") != "false":
-                parent.below.append(element)
+            on = child.attributes.get("enabled", "true") != "false"
+            (parent.below if on else parent.off).append(element)
         elif element is not None:
             _place(child, element)
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 _SETTLED_S: Final = 2.0
 _SLACK: Final = 0.02
-_PER_USER: Final = "0"
-"""`calcMode` "this thread only" of a Constant Throughput Timer."""
+_PER_USER: Final = ("", "0", "this thread only")
+"""`calcMode` of a Constant Throughput Timer that is each user's own; plans of JMeter 2 have the words."""
 
 
 class Counted(Enum):
@@ -89,8 +89,8 @@ def _by_timer(timer: Element, values: Values, own: Profile | None) -> Profile | 
     users = max([own.start, *(stage.target for stage in own.stages)])
     if any(stage.target != users for stage in own.stages) or own.start != users:
         return None  # users who come and go: what each of them adds is not one rate
-    mode = timer.text("calcMode") or _PER_USER
-    return _steady(own, throughput / 60 * (users if mode == _PER_USER else 1.0))
+    per_user = timer.text("calcMode").lower() in _PER_USER
+    return _steady(own, throughput / 60 * (users if per_user else 1.0))
 
 
 def _steady(own: Profile, rate_per_s: float) -> Profile:

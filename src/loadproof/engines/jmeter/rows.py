@@ -22,7 +22,7 @@ import numpy as np
 from loadproof.engines.error_samples import ErrorSample, count_error
 from loadproof.engines.exemplars import Exemplars
 from loadproof.engines.jmeter.outcomes import CUT_BY_STOP, failure_kind, failure_text
-from loadproof.engines.jmeter.samplers import Nature, Samplers
+from loadproof.engines.jmeter.samplers import Known, Nature, Samplers
 from loadproof.histogram import Histogram
 from loadproof.model import PAGE, SCRIPT, TRANSACTION, Endpoint, FailureKind, Slice
 from loadproof.safety.redact import redact_text, redact_url
@@ -81,6 +81,7 @@ class _Frame:
 @dataclass(slots=True)
 class _Leaf:
     frame: _Frame
+    known: Known
     failed: bool
     said: str
 
@@ -234,11 +235,15 @@ class Rows:
     def _sample(self, frame: _Frame) -> None:
         """One sample is complete, with all below it."""
         failed = frame.a["s"] != "true"
-        transaction = frame.a.get("rm", "").startswith(_IN_TRANSACTION)
-        if frame.has_children or (transaction and not frame.http):
-            self._sum(frame, failed=failed)
-        else:
-            frame.leaves.append(_Leaf(frame, failed, frame.said))
+        transaction = not frame.http and frame.a.get("rm", "").startswith(_IN_TRANSACTION)
+        part = bool(self._stack) and self._stack[-1].http
+        known = self._samplers.of(frame.a["lb"], http=frame.http, part=part)
+        if transaction or (frame.has_children and not self._itself(frame, known)):
+            scripted = not transaction and known.nature is Nature.SCRIPT
+            kind = PAGE if frame.http else SCRIPT if scripted else TRANSACTION
+            self._sum(frame, self._endpoint(kind, known.name), failed=failed)
+        elif not _from_cache(frame):
+            frame.leaves.append(_Leaf(frame, known, failed, frame.said))
         if not transaction and (not self._stack or not self._stack[-1].http):
             self._started(frame)
         if self._stack:
@@ -253,20 +258,25 @@ class Rows:
             else:
                 self._leaf(leaf)
 
-    def _sum(self, frame: _Frame, *, failed: bool) -> None:
+    @staticmethod
+    def _itself(frame: _Frame, known: Known) -> bool:
+        """A request that a script or a Debug PostProcessor has hung its own sample below, is still one."""
+        below = (leaf.known.nature for leaf in frame.leaves)
+        return known.nature is Nature.REQUEST and Nature.REQUEST not in below
+
+    def _sum(self, frame: _Frame, endpoint: Endpoint, *, failed: bool) -> None:
         if failed and frame.http and frame.leaves and not any(leaf.failed for leaf in frame.leaves):
             # An assertion refused the answer to the whole: the part that it was made of has failed.
-            same = [leaf for leaf in frame.leaves if leaf.frame.url == frame.url]
-            refused = (same or frame.leaves)[-1 if same else 0]
+            requests = [leaf for leaf in frame.leaves if leaf.known.nature is Nature.REQUEST] or frame.leaves
+            same = [leaf for leaf in requests if leaf.frame.url == frame.url]
+            refused = (same or requests)[-1 if same else 0]
             refused.failed, refused.said = True, frame.said
-        known = self._samplers.of(frame.a["lb"], http=frame.http)
-        cell = self._cell(frame, self._endpoint(PAGE if frame.http else TRANSACTION, known.name))
+        cell = self._cell(frame, endpoint)
         if failed:
             cell.failures[failure_kind(frame.a.get("rc", ""), frame.a.get("rm", ""))] += 1
 
     def _leaf(self, leaf: _Leaf) -> None:
-        frame, a = leaf.frame, leaf.frame.a
-        known = self._samplers.of(a["lb"], http=frame.http)
+        frame, a, known = leaf.frame, leaf.frame.a, leaf.known
         request = known.nature is Nature.REQUEST
         endpoint = self._endpoint("" if request else SCRIPT, known.name)
         cell = self._cell(frame, endpoint)
@@ -351,6 +361,12 @@ class Rows:
         end_s = start_s + (int(frame.a["t"]) + int(frame.a.get("it", "0"))) / 1e3
         self.first_s = start_s if self.first_s is None else min(self.first_s, start_s)
         self.last_s = end_s if self.last_s is None else max(self.last_s, end_s)
+
+
+def _from_cache(frame: _Frame) -> bool:
+    """Whether the Cache Manager answered: a row where `cache_manager.cached_resource_mode` wants one."""
+    a = frame.a
+    return frame.http and a["s"] == "true" and a.get("by") == a.get("sby") == a.get("ct") == "0"
 
 
 def _host(url: str) -> str:

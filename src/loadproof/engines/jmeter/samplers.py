@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from loadproof.engines.jmeter.elements import HTTP_SAMPLERS, NETWORK_SAMPLERS, OWN_JAVA_REQUESTS
+from loadproof.engines.jmeter.elements import (
+    HTTP_SAMPLERS,
+    JAVA_CLASSES,
+    NETWORK_SAMPLERS,
+    OWN_JAVA_REQUESTS,
+    SILENT_SAMPLERS,
+)
 from loadproof.engines.jmeter.values import parts
 
 if TYPE_CHECKING:
@@ -37,56 +43,92 @@ class Known:
 
 
 class Samplers:
-    """The samplers and transactions of a plan by their labels; a label with variables in it is a pattern."""
+    """The samplers and transactions of a plan by their labels; a label with variables in it is a pattern.
+
+    JMeter writes rows of HTTP samplers as `httpSample`, those of all others as `sample`: a script and a
+    request that have one label are told apart by that.
+    """
 
     def __init__(self, elements: Iterable[Element]) -> None:
-        self._exact: dict[str, Nature | None] = {}
-        self._patterns: list[tuple[re.Pattern[str], Nature | None, str]] = []
+        self._of_http, self._of_others = _Named(), _Named()
         for element in elements:
-            nature = nature_of(element)
-            if nature is None and element.simple_kind != "TransactionController":
+            kind, nature = element.simple_kind, nature_of(element)
+            if nature is None and kind != "TransactionController":
                 continue
-            pieces = parts(element.label)
-            if len(pieces) == 1:
-                # Of two with one label the one that sends is the one that matters.
-                if self._exact.get(element.label) is not Nature.REQUEST:
-                    self._exact[element.label] = nature
-            elif any(literal.strip() for literal, _ in pieces):
-                # A label that is only a variable could be anything, and is no pattern.
-                written = (re.escape(lit) + (".*" if inner is not None else "") for lit, inner in pieces)
-                self._patterns.append((re.compile("".join(written), re.DOTALL), nature, element.label))
-        self._known: dict[tuple[str, bool], Known] = {}
+            if kind in HTTP_SAMPLERS or not _of_jmeter(element):
+                self._of_http.add(element.label, nature)
+            if kind not in HTTP_SAMPLERS:
+                self._of_others.add(element.label, nature)
+        self._known: dict[tuple[str, bool, bool], Known] = {}
 
-    def of(self, label: str, *, http: bool) -> Known:
-        """What a row with this label is; `http` says that JMeter wrote it as an HTTP sample."""
-        known = self._known.get((label, http))
+    def of(self, label: str, *, http: bool, part: bool = False) -> Known:
+        """What a row with this label is.
+
+        `http` says that JMeter wrote it as an HTTP sample, `part` that it stands below one: parts of a
+        request are called NAME-0, NAME-1 and so on.
+        """
+        known = self._known.get((label, http, part))
         if known is None:
-            nature, name = self._find(label)
-            known = Known(nature or (Nature.REQUEST if http else Nature.SCRIPT), name)
+            known = self._find(label, http=http, part=part)
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            self._known[label, http] = known
+            self._known[label, http, part] = known
         return known
 
-    def _find(self, label: str) -> tuple[Nature | None, str]:
+    def _find(self, label: str, *, http: bool, part: bool) -> Known:
+        usual = Nature.REQUEST if http else Nature.SCRIPT
+        named = self._of_http if http else self._of_others
+        base, dash, number = label.rpartition("-")
+        texts = [(base, f"-{number}")] if part and dash and number.isdigit() else []
+        for text, end in (*texts, (label, "")):
+            found = named.find(text)
+            if found is not None:
+                nature, name = found
+                return Known(nature or usual, name + end)
+        return Known(usual, label)
+
+
+class _Named:
+    """What has which label, for rows of one kind."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, Nature | None] = {}
+        self._patterns: list[tuple[re.Pattern[str], Nature | None, str]] = []
+
+    def add(self, label: str, nature: Nature | None) -> None:
+        pieces = parts(label)
+        if len(pieces) == 1:
+            # Of two with one label the one that sends is the one that matters.
+            if self._exact.get(label) is not Nature.REQUEST:
+                self._exact[label] = nature
+        elif any(literal.strip() for literal, _ in pieces):
+            # A label that is only a variable could be anything, and is no pattern.
+            written = (re.escape(lit) + (".*" if inner is not None else "") for lit, inner in pieces)
+            self._patterns.append((re.compile("".join(written), re.DOTALL), nature, label))
+
+    def find(self, label: str) -> tuple[Nature | None, str] | None:
+        """Its nature, and the label as it is written in the plan."""
         if label in self._exact:
             return self._exact[label], label
-        # Parts of a request are called NAME-0, NAME-1 and so on, also where NAME holds a variable.
-        base, dash, number = label.rpartition("-")
-        candidates = [(base, f"-{number}")] if dash and number.isdigit() else []
-        for text, end in (*candidates, (label, "")):
-            for pattern, nature, name in self._patterns:
-                if pattern.fullmatch(text):
-                    return nature, name + end
-        return None, label
+        return next(((n, name) for pattern, n, name in self._patterns if pattern.fullmatch(label)), None)
 
 
 def nature_of(element: Element) -> Nature | None:
-    """What a sampler is; None for an element that is no sampler."""
+    """What a sampler is; None for an element that is no sampler.
+
+    A sampler of a plug-in that nobody knows here is taken for one that sends.
+    """
     kind = element.simple_kind
     if kind in HTTP_SAMPLERS or kind in NETWORK_SAMPLERS:
         return Nature.REQUEST
-    if kind == "JavaSampler":
+    if kind in JAVA_CLASSES:
         own = element.text("classname").startswith(OWN_JAVA_REQUESTS)
         return Nature.SCRIPT if own else Nature.REQUEST
-    return Nature.SCRIPT if kind.endswith(("Sampler", "TestAction")) else None
+    if not kind.endswith(("Sampler", "TestAction")):
+        return None
+    return Nature.SCRIPT if _of_jmeter(element) or kind in SILENT_SAMPLERS else Nature.REQUEST
+
+
+def _of_jmeter(element: Element) -> bool:
+    """JMeter's own classes stand in a plan without their package, or with it in old ones."""
+    return "." not in element.kind or element.kind.startswith("org.apache.jmeter.")

@@ -249,9 +249,8 @@ def properties_for(plan: PlanFile, values: Values, profile: Profile) -> tuple[di
             "a thread group goes up once and holds, as with --users 50 --run-time 5m; for another load let "
             "the plan have an Ultimate or an Open Model Thread Group of its own, and give no profile"
         )
-        return {}, [
-            Problem(f"a JMeter thread group cannot play a {profile.kind} profile", str(plan.path), hint)
-        ]
+        message = f"a JMeter thread group cannot play a {profile.kind} profile"
+        return {}, [Problem(message, groups[0].where, hint)]
     users, ramp_s, length_s = shape
     if users % len(groups):
         hint = f"give a multiple of {len(groups)}, or no profile: -J and the plan's own properties"

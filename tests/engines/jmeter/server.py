@@ -12,9 +12,21 @@ PAGE = (
     b"<html><head><link rel=stylesheet href=/s.css></head>"
     b"<body><img src=/i.png><img src=/i.png></body></html>"
 )
+LIST = (
+    b"<html><head><title>Shop</title></head><body><a href=/item/1/a>a</a><a href=/item/2/b>b</a>"
+    b"<input type=hidden name=token value=tok-42></body></html>"
+)
 PLAIN: dict[str, tuple[int, dict[str, str], bytes]] = {
     "login": (200, {"Set-Cookie": "session=1; Path=/"}, b"ok"),
     "json": (200, {"Content-Type": "application/json"}, b'{"id": 7, "word": "lamp"}'),
+    "items": (
+        200,
+        {"Content-Type": "application/json"},
+        b'{"id": 7, "items": [{"id": 1}, {"id": 2}, {"id": 3}]}',
+    ),
+    "xml": (200, {"Content-Type": "text/xml"}, b"<r><a id='1'>x</a><a id='2'>y</a></r>"),
+    "cached": (200, {"Cache-Control": "max-age=600"}, b"for long"),
+    "list": (200, {"Content-Type": "text/html"}, LIST),
     "page": (200, {"Content-Type": "text/html"}, PAGE),
 }
 
@@ -34,16 +46,25 @@ class Shop:
                 path = self.path.partition("?")[0]
                 shop.arrived[path] += 1
                 shop.authorization.append(self.headers.get("Authorization", ""))
+                sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 status, headers, body = answer(path, self.headers.get("Cookie", ""))
+                if path == "/echo":
+                    body = sent
+                if path == "/basic" and not self.headers.get("Authorization"):
+                    status, headers = 401, {"WWW-Authenticate": 'Basic realm="shop"'}
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command != "HEAD":
+                    self.wfile.write(body)
 
             def log_message(self, *_: Any) -> None:
                 """Nobody reads it."""
+
+        for method in ("POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"):
+            setattr(Handler, f"do_{method}", Handler.do_GET)
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True

@@ -10,21 +10,21 @@ A named pipe and not an inherited one: k6 opens its output by a path, for readin
 the program has ended, whoever of its children still holds it.
 
 JMeter stalls when nobody reads: with the pipe full it made no sample for two of four seconds, and no elapsed
-time shows it. So nothing here waits for the conductor.
+time shows it. So nothing here waits for the conductor, and its results go through a process of their own
+(`relay.py`), which goes on reading when the conductor is paused.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
 import sys
 import threading
-import time
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+_RELAY = Path(__file__).with_name("relay.py")
 _BLOCK_BYTES = 1 << 18
 _PIPE_BYTES = 1 << 20
 """Linux's limit for what any user may ask for; k6 then writes 0.05 s of 20 MB/s before anybody reads."""
@@ -46,7 +46,8 @@ class Reader(Protocol):
 class Pipe:
     """Feeds `reader` from a new pipe at `path`. This side holds a writing end too, until `finish`.
 
-    `gathers`: it pauses between reads, for a program that writes row by row.
+    `gathers`: for a program that writes row by row and stalls when nobody reads. A process of its own reads,
+    with pauses, and keeps what the conductor does not take.
     """
 
     def __init__(self, path: Path, reader: Reader, *, gathers: bool = False) -> None:
@@ -56,9 +57,21 @@ class Pipe:
         self._write_fd = os.open(path, os.O_WRONLY)
         os.set_blocking(self._read_fd, True)
         wide = sys.platform == "linux" and _widen(self._read_fd)
-        self._pause_s = 0.0 if not gathers else _PAUSE_S if wide else _SHORT_PAUSE_S
+        self._relay: subprocess.Popen[bytes] | None = None
+        if gathers:
+            self._through_relay(_PAUSE_S if wide else _SHORT_PAUSE_S)
         self._thread = threading.Thread(target=self._read, name=path.name, daemon=True)
         self._thread.start()
+
+    def _through_relay(self, pause_s: float) -> None:
+        """Let another process read, and read from that."""
+        taken, given = os.pipe()
+        argv = [sys.executable, "-I", "-S", str(_RELAY), str(pause_s)]
+        # In a session of its own: what stops the conductor's terminal does not stop it.
+        self._relay = subprocess.Popen(argv, stdin=self._read_fd, stdout=given, start_new_session=True)
+        os.close(given)
+        os.close(self._read_fd)
+        self._read_fd = taken
 
     def __enter__(self) -> Pipe:
         return self
@@ -73,13 +86,13 @@ class Pipe:
             self._write_fd = -1
             self._thread.join()
             os.close(self._read_fd)
+            if self._relay is not None:
+                self._relay.wait()
             self._reader.close()
 
     def _read(self) -> None:
         while block := os.read(self._read_fd, _BLOCK_BYTES):
             self._reader.feed(block)
-            if self._pause_s and len(block) < _BLOCK_BYTES // 4 and self._write_fd >= 0:
-                time.sleep(self._pause_s)
 
 
 def _widen(fd: int) -> bool:

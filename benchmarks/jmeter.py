@@ -1,7 +1,9 @@
 """What Loadproof costs JMeter, and whether it keeps up: paired runs, and 500 users at 5,000 requests/s.
 
 `python -m benchmarks.jmeter` needs JMeter, Java and nginx. JMeter alone writes CSV, as its users have it;
-with Loadproof around it: the same plan, JVM options and server.
+with Loadproof around it: the same plan, JVM options and server, and the target guard. JMeter has a processor
+of its own on both sides, the server and Loadproof share another: what Loadproof costs *JMeter* is asked, and
+where all share all, each is a stranger to the others. `--share` lets all of them use every processor.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import shutil
 import socket
 import statistics
@@ -25,9 +28,11 @@ from loadproof.engines.jmeter.arguments import java_options
 from loadproof.engines.jmeter.engine import JMeterEngine
 from loadproof.engines.jmeter.home import prepare_home
 from loadproof.engines.jmeter.installation import Installation, Java, find_java, find_jmeter
-from loadproof.model import EventKind, Outcome, Plan, Profile, ProfileKind
+from loadproof.engines.jmeter.rows import Rows
+from loadproof.model import EventKind, Outcome, Plan, Policy, Profile, ProfileKind, RunOptions
 
 PLAN = Path(__file__).parents[1] / "src/loadproof/run/calibration.jmx"
+_ROW = re.compile(rb'<(?:httpSample|sample) t="(\d+)"[^>]*? ts="(\d+)"')
 _WARM_UP_S = 4
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log /dev/null;
@@ -78,8 +83,9 @@ def around(arguments: list[str], seconds: int) -> tuple[float, Recording, float]
     """The same with Loadproof around it; and the cores that Loadproof itself used."""
     sink = Recording()
     plan = Plan(
-        "benchmark", PLAN, "jmeter", None, Profile(ProfileKind.SCENARIO), engine_args=tuple(arguments)
-    )
+        "benchmark", PLAN, "jmeter", None, Profile(ProfileKind.SCENARIO), engine_args=tuple(arguments),
+        options=RunOptions(guard=Policy()),
+    )  # fmt: skip
     before, began_s = psutil.Process().cpu_times(), time.monotonic()
     outcome = asyncio.run(JMeterEngine().run(plan, sink))
     after, took_s = psutil.Process().cpu_times(), time.monotonic() - began_s
@@ -100,8 +106,46 @@ def steady(seconds_of: list[int], seconds: int) -> float:
     return statistics.median(counts[_WARM_UP_S : seconds - 1])
 
 
+def pinned(folder: Path) -> None:
+    """JMeter's Java on the first processor from now on; this process and the server on the others."""
+    cores = sorted(os.sched_getaffinity(0))
+    real = Path(shutil.which("java") or sys.exit("needs Java")).resolve()
+    script = folder / "java-home/bin/java"
+    script.parent.mkdir(parents=True)
+    script.write_text(f'#!/bin/sh\nexec taskset -c {cores[0]} {real} "$@"\n')
+    script.chmod(0o755)
+    os.environ["JAVA_HOME"] = str(script.parent.parent)
+    os.sched_setaffinity(0, cores[1:] or cores)
+
+
+class Lateness:
+    """How long after its end the oldest row of each block was read, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.late_ms: list[float] = []
+
+    def watch(self) -> None:
+        """Look at each block that goes to the reader of rows."""
+        feed = Rows.feed
+
+        def timed(rows: Rows, data: bytes) -> None:
+            now_ms = time.time() * 1e3
+            if first := _ROW.search(data):
+                self.late_ms.append(now_ms - int(first[1]) - int(first[2]))
+            feed(rows, data)
+
+        Rows.feed = timed  # type: ignore[method-assign]  # the engine makes its own
+
+    def said(self) -> str:
+        """Half, 99 of 100, and the latest."""
+        ordered = sorted(self.late_ms)
+        at = [ordered[int(len(ordered) * q)] for q in (0.5, 0.99)]
+        return f"rows read {at[0]:.0f} ms after their end (p99 {at[1]:.0f}, at most {ordered[-1]:.0f})"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("--share", action="store_true", help="all use every processor")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--users", type=int, default=50)
@@ -109,13 +153,18 @@ def main() -> None:
     installation, nginx = find_jmeter(), shutil.which("nginx")
     if not isinstance(installation, Installation) or nginx is None:
         sys.exit("needs JMeter and nginx")
-    java = find_java(installation, os.environ)
-    if not isinstance(java, Java):
-        sys.exit(str(java))
     with tempfile.TemporaryDirectory(prefix="loadproof-bench-") as name:
+        every = os.sched_getaffinity(0)
+        if not options.share:
+            pinned(Path(name))
+        java = find_java(installation, os.environ)
+        if not isinstance(java, Java):
+            sys.exit(str(java))
         server = Nginx(Path(name))
         try:
             compare(installation, java, server.port, options, Path(name))
+            os.environ.pop("JAVA_HOME", None)
+            os.sched_setaffinity(0, every)
             keep_up(server.port, options.seconds)
         finally:
             server.close()
@@ -144,13 +193,14 @@ def compare(
 
 def keep_up(port: int, seconds: int) -> None:
     """500 users: every sample that JMeter counted is recorded."""
+    lateness = Lateness()
+    lateness.watch()
     rate, sink, cores = around([f"-Jport={port}", "-Jusers=500", f"-Jduration={seconds}"], seconds)
     (summary,) = sink.of(EventKind.ENGINE_SUMMARY)
     recorded = sum(part.requests for part in sink.slices)
     lost = summary.data["samples"] - recorded
-    print(
-        f"500 users: {rate:,.0f}/s, {recorded:,} recorded, {lost} lost; Loadproof used {cores:.2f} of a core"
-    )
+    print(f"500 users: {rate:,.0f}/s, {recorded:,} recorded, {lost} lost; {lateness.said()}")
+    print(f"Loadproof used {cores:.2f} of a core")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from loadproof.errors import RunFileError
 from loadproof.runfile.reader import read_run
 from tests.attack.table import Row
 from tests.cli.conftest import LOCUSTFILE, REQUIREMENTS, SCRIPT
+from tests.engines.jmeter.conftest import PLANS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,8 @@ def kinds(url: str) -> dict[str, tuple[str, ...]]:
         "Locust, two processes": ("run", "locustfile.py", *load, "-u", "4", "-r", "9", "--processes", "2"),
         "Locust, arrivals": ("run", "locustfile.py", *load, "--rate", "40/s", "--run-time", "60s"),
         "k6": ("run", "script.js", "--env", f"BASE={url}"),
+        "JMeter": ("run", "plan.jmx", *load, "-u", "4", "-r", "100", "-t", "60s"),
+        "JMeter, capacity": ("capacity", "plan.jmx", *load, "--max-users", "8", "--trial", "4s"),
         "capacity": ("capacity", "locustfile.py", *load, "--max-rate", "80/s", "--trial", "4s"),
         "ab": (
             "ab",
@@ -71,6 +74,7 @@ def _kill(folder: Path, words: tuple[str, ...], number: signal.Signals, after_s:
     (folder / "tmp").mkdir(parents=True)
     for name, text in {
         "locustfile.py": LOCUSTFILE, "script.js": SCRIPT, "pass.yaml": REQUIREMENTS % ("2s", "50%"),
+        "plan.jmx": (PLANS / "steady.jmx").read_text(),
     }.items():  # fmt: skip
         (folder / name).write_text(text)
     process = subprocess.Popen(

@@ -17,7 +17,8 @@ from loadproof.model import EventKind, Policy
 from loadproof.runfile.reader import read_run
 from loadproof.safety.guard import Gate
 from loadproof.safety.target import preflight
-from tests.binaries import require_k6
+from tests.binaries import require_jmeter, require_k6
+from tests.engines.jmeter.conftest import PLANS
 from tests.servers import StubServer
 
 if TYPE_CHECKING:
@@ -281,15 +282,19 @@ def _most_in_any_second(times: list[float]) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel brakes on Linux")
 @pytest.mark.parametrize(
     ("base", "hit"),
-    [("HttpUser", GET), ("FastHttpUser", GET), ("User", PLAIN), ("User", CURL), ("k6", "")],
-    ids=["HttpUser", "FastHttpUser", "plain sockets", "curl", "k6"],
+    [("HttpUser", GET), ("FastHttpUser", GET), ("User", PLAIN), ("User", CURL), ("k6", ""), ("JMeter", "")],
+    ids=["HttpUser", "FastHttpUser", "plain sockets", "curl", "k6", "JMeter"],
 )
 def test_production_never_gets_more_than_the_cap(shell: Shell, base: str, hit: str) -> None:
     """Counted by the server in any second, to the last request; the load ends and says why."""
     shell.write("loadproof.yaml", "production: [127.0.0.1]\n")
-    if base == "k6":
-        require_k6()
-        script = shell.write("script.js", HAMMER_K6)
+    if base in ("k6", "JMeter"):
+        if base == "k6":
+            require_k6()
+            script = shell.write("script.js", HAMMER_K6)
+        else:
+            require_jmeter()
+            script = shell.write("plan.jmx", (PLANS / "steady.jmx").read_text())
         done = shell(
             "run", str(script), "--target", shell.stub.url, "--allow-production", "127.0.0.1",
             "-u", "5", "-t", "50s", "--run-file", "run.db",

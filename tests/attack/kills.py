@@ -38,7 +38,7 @@ def kinds(url: str) -> dict[str, tuple[str, ...]]:
         "Locust, arrivals": ("run", "locustfile.py", *load, "--rate", "40/s", "--run-time", "60s"),
         "k6": ("run", "script.js", "--env", f"BASE={url}"),
         "JMeter": ("run", "plan.jmx", *load, "-u", "4", "-r", "100", "-t", "60s"),
-        "JMeter, capacity": ("capacity", "plan.jmx", *load, "--max-users", "8", "--trial", "4s"),
+        "JMeter, capacity": ("capacity", "plan.jmx", *load, "--users", "8", "--trial", "4s"),
         "capacity": ("capacity", "locustfile.py", *load, "--max-rate", "80/s", "--trial", "4s"),
         "ab": (
             "ab",

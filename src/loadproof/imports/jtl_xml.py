@@ -28,13 +28,13 @@ FORMAT: Final = "JMeter JTL in XML"
 
 
 class _WithoutPlan(Samplers):
-    """Every label is a request's."""
+    """Every label is a request's, but of what a script or a Debug PostProcessor hung below one."""
 
     def __init__(self) -> None:
         super().__init__(())
 
-    def of(self, label: str, *, http: bool) -> Known:  # noqa: ARG002  # all are alike here
-        return Known(Nature.REQUEST, label)
+    def of(self, label: str, *, http: bool, part: bool = False) -> Known:
+        return Known(Nature.SCRIPT if part and not http else Nature.REQUEST, label)
 
 
 def read_jtl_xml(path: Path, on_bytes: OnBytes | None = None) -> Run:

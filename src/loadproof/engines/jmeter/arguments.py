@@ -30,7 +30,7 @@ _LONG: Final = {
 }  # fmt: skip
 _VALUED: Final = frozenset({
     "-J", "-G", "-D", "-q", "-p", "-S", "-L", "-H", "-P", "-E", "-N", "-u", "-a", "-i", "-t", "-l", "-j",
-    "-o", "-g", "-R", "-d", "--var", "--jmeter-plugins",
+    "-o", "-g", "-R", "-d", "--var", "--jmeter-plugins", "--processes",
 })  # fmt: skip
 _FILES: Final = frozenset({"-q", "-p", "-S", "-i"})
 """Options whose value is a file that must be there."""
@@ -44,6 +44,7 @@ _REFUSED: Final = {
     "-g": "`loadproof report` reads a results file", "-f": "leave it out: nothing is overwritten",
     "-r": "JMeter's remote mode plays the whole plan on every machine", "-s": "start it without loadproof",
     "-R": "JMeter's remote mode plays the whole plan on every machine",
+    "--processes": "a plan is played by one JVM: give it users and memory, such as HEAP=-Xmx4g",
     "-X": "JMeter's remote mode plays the whole plan on every machine", "-d": "set JMETER_HOME instead",
 }  # fmt: skip
 RESULTS: Final[dict[str, str]] = {

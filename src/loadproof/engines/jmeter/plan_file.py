@@ -131,6 +131,8 @@ class PlanFile:
     def played(self) -> Iterator[Element]:
         """What the load is made of: fragments are played only where a controller names them."""
         for element in self.root.below:
+            if element.simple_kind == "WorkBench":
+                continue  # of JMeter 2 and 3: a place for what is not played
             yield element
             for child in element.below:
                 if child.simple_kind != "TestFragmentController":

@@ -342,7 +342,10 @@ def _open_properties(
     groups: list[Element], values: Values, profile: Profile
 ) -> tuple[dict[str, str], list[Problem]]:
     if len(groups) != 1 or groups[0].simple_kind != OPEN_MODEL:
-        hint = "let the plan have one Open Model Thread Group with ${__P(schedule,...)} as its schedule"
+        hint = (
+            "let the plan have one Open Model Thread Group with ${__P(schedule,...)} as its schedule, "
+            "or load by users: --users N"
+        )
         message = "arrivals per second need an Open Model Thread Group"
         return {}, [Problem(message, groups[0].where, hint)]
     group = groups[0]

@@ -103,3 +103,33 @@ def test_open_files_of_one_part_are_told_where_anothers_may_not_be_read() -> Non
     finding = _growth(_watched({"process.python.fds": np.floor(8 + 0.02 * _AT)}, "descriptor_growth: <10/h"))
     assert finding.verdict is Verdict.FAIL
     assert finding.advice.startswith("process.python.fds grows by 71.9/h")
+
+
+def test_a_clean_line_that_is_bent_a_little_is_judged_whole() -> None:
+    """2 % steeper in its second half: nothing is left out, and no first rise is told of a straight leak."""
+    trend = trend_of(_AT, 100 * MIB + 30 * MIB * (_SHARE + 0.02 * np.maximum(_SHARE - 0.5, 0)), Level.FLOOR)
+    assert isinstance(trend, Trend)
+    assert trend.growth is Growth.GROWS
+    assert trend.since_s == 0
+
+
+def test_a_late_leak_is_no_first_rise() -> None:
+    """Quiet for a quarter of the time: it is said from when on it rises."""
+    made = soak(100 * MIB * (1 + np.maximum(_AT - 450, 0) / 3_600) + 0.1 * _NOISE, "memory_growth: <10%/h")
+    advice = _growth(made).advice
+    assert "process.rss rises from 7m" in advice or "process.rss rises from 8m" in advice
+    assert "first rose" not in advice
+
+
+def test_of_memory_bytes_come_before_objects() -> None:
+    """Both are beyond the limit, objects by far more shares: the developer is told bytes, with thousands."""
+    series = {
+        "metrics.go_memstats_heap_objects": 2_000 + np.floor(3 * _AT),
+        "process.memory": 50 * MIB + 20_000 * _AT,
+        "process.fds": np.floor(8 + 0.5 * _AT),
+    }
+    finding = _growth(_watched(series, "memory_growth: <10%/h"))
+    assert finding.verdict is Verdict.FAIL
+    assert finding.advice.startswith("process.memory grows by 68.7MiB/h")
+    files = _growth(_watched(series, "descriptor_growth: <10/h"))
+    assert files.advice.startswith("process.fds grows by 1,801/h, 50 per 1,000 requests")

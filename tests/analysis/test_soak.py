@@ -27,6 +27,12 @@ LEVEL = 100 * MIB + _NOISE
 LEAK = LEVEL + 20 * MIB * _AT / SECONDS  # 40 MiB an hour
 
 
+_JAVA = {
+    "name": "java", "program": "java", "role": "entry", "depth": 0, "reached": "port 8000", "processes": 1,
+    "replaced": 0, "workers": 0, "runtime": "", "memory_is": "PSS", "cores": None, "memory": None,
+}  # fmt: skip
+
+
 def soak(
     memory: np.ndarray | None = LEAK,
     written: str = "",
@@ -194,13 +200,31 @@ def test_a_jvm_is_judged_by_its_heap(heap: np.ndarray | None, verdict: Verdict, 
         series['metrics.jvm_memory_used_bytes{area="heap",id="G1 Eden Space"}'] = saw + MIB
         series['metrics.jvm_memory_used_bytes{area="heap",id="G1 Old Gen"}'] = 40 * MIB + heap
     made = _watched(series, "memory_growth: <10%/h")
-    java = event(0, EventKind.PARTS, parts=[
-        {
-            "name": "java", "program": "java", "role": "entry", "depth": 0, "reached": "port 8000",
-            "processes": 1, "replaced": 0, "workers": 0, "runtime": "", "memory_is": "PSS", "cores": None,
-            "memory": None,
-        }
-    ])  # fmt: skip
+    java = event(0, EventKind.PARTS, parts=[_JAVA])
+    finding = _growth(replace(made, events=(*made.events, java)))
+    assert finding.verdict is verdict
+    assert word in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("left", "page", "verdict", "word"),
+    [
+        (60 * MIB + 0 * _AT, False, Verdict.INCONCLUSIVE, "its garbage was collected once"),
+        (60 * MIB + np.floor(_AT / 90) * MIB, False, Verdict.FAIL, "grows by 39.9MiB/h"),
+        (60 * MIB + np.floor(_AT / 90) % 2 * MIB, False, Verdict.PASS, ""),
+        (60 * MIB + 0 * _AT, True, Verdict.PASS, ""),
+    ],
+    ids=["one collection", "more after each", "the same after each", "the heap's own series tells"],
+)
+def test_what_a_collection_left_is_known_when_there_were_some(
+    left: np.ndarray, page: bool, verdict: Verdict, word: str
+) -> None:
+    """A JVM's old generation as it tells it without a page: one value is one look, and no level."""
+    series = {"process.memory": 300 * MIB + 0 * _AT, "process.java.heap.after_gc": left}
+    if page:
+        series['metrics.jvm_memory_used_bytes{area="heap"}'] = 41 * MIB + 20 * MIB * ((_AT + 7) % 61) / 61
+    made = _watched(series, "memory_growth: <10%/h")
+    java = event(0, EventKind.PARTS, parts=[_JAVA])
     finding = _growth(replace(made, events=(*made.events, java)))
     assert finding.verdict is verdict
     assert word in finding.advice

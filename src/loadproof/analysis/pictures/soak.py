@@ -8,6 +8,7 @@ import numpy as np
 
 from loadproof.analysis.growth_charts import fails
 from loadproof.analysis.pictures.requirement import TIME
+from loadproof.analysis.shapes.gauges import SUBJECTS
 from loadproof.analysis.shapes.soak import Grown, grown, held_window
 from loadproof.analysis.shapes.soak_verdicts import scale_of
 from loadproof.analysis.shapes.soak_words import about
@@ -15,7 +16,7 @@ from loadproof.analysis.shapes.trend import Trend
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.analysis.window.windows import load_span
 from loadproof.charts import Layer, Panel, Picture, Rule, Shape, Tint
-from loadproof.model import ProfileKind, Requirement, Subject
+from loadproof.model import ProfileKind, Requirement, Subject, Unit
 
 if TYPE_CHECKING:
     from loadproof.analysis.window.windows import Window
@@ -35,11 +36,18 @@ def soak_picture(run: Run, window: Window) -> Picture | None:
     if not told:
         return None
 
-    def rank(entry: Grown) -> tuple[bool, bool, bool]:
+    subjects = list(SUBJECTS)
+
+    def rank(entry: Grown) -> tuple[bool, bool, bool, int, bool, float]:
+        """As requirements are judged: of one subject bytes come first, and then what grows most."""
         requirement = asked.get(entry.subject)
         assert isinstance(entry.trend, Trend)  # noqa: S101  # only those are told
         failed = requirement is not None and fails(requirement, entry, entry.trend)
-        return not failed, not entry.grows, requirement is None
+        scale = (scale_of(requirement, entry, entry.trend) if requirement else None) or 1.0
+        return (
+            not failed, not entry.grows, requirement is None, subjects.index(entry.subject),
+            entry.unit is not Unit.BYTES, -entry.trend.slope * scale,
+        )  # fmt: skip
 
     chosen = min(told, key=rank)
     return _picture(run, chosen, asked.get(chosen.subject))

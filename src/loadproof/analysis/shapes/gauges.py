@@ -56,8 +56,8 @@ SUBJECTS: Final = {
                 ),
                 _gauge(
                     rf"(?:jvm_memory_pool_collection_used_bytes|jvm_memory_used_after_last_gc_bytes){_OLD}"
-                    r"|jvm_gc_live_data_size_bytes",
-                    "jvm old generation after its collections", heap=True,
+                    r"|jvm_gc_live_data_size_bytes|[^.]+\.heap\.after_gc",
+                    "jvm old generation after its collections", Level.LEFT, heap=True,
                 ),
                 _gauge(r"nodejs_heap_size_used_bytes", "node heap", Level.HEAP, heap=True),
                 _gauge(r"nodejs_external_memory_bytes"),

@@ -32,6 +32,8 @@ class Level(StrEnum):
     """Its low end: what is left after garbage collection."""
     HEAP = "heap"
     """The same of a heap that grows until garbage is collected: what is left after each collection."""
+    LEFT = "left"
+    """Of what a page tells as left by the last collection: it changes with a collection only."""
     MEDIAN = "median"
     MEAN = "mean"
 

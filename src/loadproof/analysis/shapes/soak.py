@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from loadproof.analysis.shapes.gauges import JVM, SUBJECTS, Gauge, Subject
+from loadproof.analysis.shapes.levels import Level
 from loadproof.analysis.shapes.trend import (
     LEAST_WINDOWS,
     WINDOWS,
@@ -153,6 +154,7 @@ def _of_readings(run: Run, held: Window, subject: Subject, requests_per_s: float
     whole = max((_first(s) for s in found.values() if not s.gauge.heap), default=0.0)
     told = any(series.gauge.heap for series in found.values())
     entries = []
+    rare: list[int] = []
     for (source, name), series in sorted(found.items(), key=lambda item: item[0]):
         rows = sorted(series.values.items())
         times_s, values = np.array(rows).T
@@ -162,6 +164,8 @@ def _of_readings(run: Run, held: Window, subject: Subject, requests_per_s: float
             continue  # the same, with the pages that processes share counted for each of them
         hidden = jvm and subject.name == "memory" and not series.gauge.heap
         trend = trend_of(times_s, values, series.gauge.level)
+        if series.gauge.level is Level.LEFT and isinstance(trend, Untold):
+            rare.append(len(entries))
         if hidden:
             trend = Untold(_TAKEN_AHEAD if told else _HIDDEN)
         entries.append(
@@ -179,6 +183,10 @@ def _of_readings(run: Run, held: Window, subject: Subject, requests_per_s: float
                 decides=not (hidden and told),
             )
         )
+    # What was collected too seldom to be told decides only where no other series of the heap is told.
+    heaps = any(e.decides and isinstance(e.trend, Trend) for e in entries if e.subject == "memory")
+    for place in rare if heaps else ():
+        entries[place] = replace(entries[place], decides=False)
     return entries
 
 

@@ -102,7 +102,10 @@ def judge_growth(requirement: Requirement, run: Run, window: Window) -> Finding:
         return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", held, advice=advice)
     order = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2}
     judged = [_judge_one(requirement, entry, held) for entry in entries]
-    return min(judged, key=lambda f: (order[f.verdict], -(f.value or 0.0)))
+    # A developer looks for bytes: of objects and other counts only where no memory says the same.
+    bytes_first = [entry.unit is not Unit.BYTES for entry in entries]
+    ranked = zip(judged, bytes_first, strict=True)
+    return min(ranked, key=lambda one: (order[one[0].verdict], one[1], -(one[0].value or 0.0)))[0]
 
 
 def _judge_one(requirement: Requirement, entry: Grown, held: Window) -> Finding:

@@ -21,7 +21,7 @@ _DAY_H: Final = 24
 def in_words(entry: Grown, trend: Trend) -> str:
     """One series that grows: since when, how fast, and when it is at its limit."""
     said = entry.series
-    if trend.since_s and trend.first_rise <= 0.1 * abs(trend.slope) * trend.span_s:
+    if _begins_late(trend):
         said += f", from {format_duration(_rounded_s(trend.since_s))} on,"
     said += (
         f" by {per_hour(entry, trend.slope)} ({per_hour(entry, trend.low)} to {per_hour(entry, trend.high)})"
@@ -33,11 +33,19 @@ def in_words(entry: Grown, trend: Trend) -> str:
     return said
 
 
+def _begins_late(trend: Trend) -> bool:
+    """What is left out before it hardly rose."""
+    return trend.since_s > 0 and trend.first_rise <= 0.1 * abs(trend.slope) * trend.span_s
+
+
 def warm_up_in_words(entry: Grown) -> str:
-    """What was left out before the judged part, as a first rise; empty when nothing was."""
+    """What was left out before the judged part, as a first rise or a quiet time; empty when nothing was."""
     trend = entry.trend
-    if isinstance(trend, Untold) or not trend.since_s or trend.first_rise <= 0:
+    if isinstance(trend, Untold) or not trend.since_s:
         return ""
+    if _begins_late(trend):
+        late = trend.growth is Growth.GROWS
+        return f"{entry.series} rises from {format_duration(_rounded_s(trend.since_s))} on" if late else ""
     rise = format_value(trend.first_rise, entry.unit)
     return f"{entry.series} first rose by {rise} in {format_duration(_rounded_s(trend.since_s))}, left out"
 

@@ -52,6 +52,8 @@ _LEAST_TAIL: Final = 1 / 3
 _LEAST_TAIL_WINDOWS: Final = 10
 _LEAST_GAIN: Final = 0.6
 """A cut must make the slope's variance so many times smaller."""
+_SAME: Final = 0.1
+"""Of a rise: so much apart two parts of one line may be."""
 _GOES_ON: Final = 0.15
 """The second half's slope is surely above this share of the whole."""
 _SLOWS: Final = 0.8
@@ -151,6 +153,11 @@ def trend_of(
         return Untold(f"{times_s.size} readings are too few, {needed} are needed: run longer")
     if level is Level.HEAP or (level is Level.FLOOR and is_saw_tooth(values, LEAST_FALLS)):
         return _of_collections(times_s, values, number, least_growth)
+    if level is Level.LEFT:
+        collected = 1 + int(np.count_nonzero(np.diff(values)))
+        if collected < LEAST_COLLECTIONS:
+            return _too_few(collected)
+        level = Level.FLOOR
     least, low = LEAST_WINDOWS, LOW
     cycle_s = cycle_length_s(times_s, values) if level is Level.FLOOR else None
     if cycle_s is not None:
@@ -170,6 +177,11 @@ def trend_of(
         # What is soon freed grows, a garbage collector's heap above all: only what it falls to counts.
         at, levels = window_levels(times_s, values, max(LEAST_WINDOWS, number // 3), level, FLOOR)
     return trend_of_levels(at, levels, span_s, least_growth)
+
+
+def _too_few(collected: int) -> Untold:
+    times = f"{collected} times" if collected != 1 else "once"
+    return Untold(f"its garbage was collected {times} while it was watched: {LEAST_COLLECTIONS} are needed")
 
 
 def _spreads(
@@ -193,10 +205,7 @@ def _of_collections(
     span_s = float(times_s[-1] - times_s[0])
     found_s, left = after_collections(times_s, values)
     if found_s.size < LEAST_COLLECTIONS:
-        times = f"{found_s.size} times" if found_s.size != 1 else "once"
-        return Untold(
-            f"its garbage was collected {times} while it was watched: {LEAST_COLLECTIONS} are needed"
-        )
+        return _too_few(int(found_s.size))
     # Where collections are frequent a reading may come late after one: the lowest of three tells.
     together = 3 if times_s.size < _READINGS_BETWEEN * found_s.size else 1
     parts = min(number, int(found_s.size), max(LEAST_WINDOWS, int(found_s.size) // together))
@@ -209,6 +218,8 @@ def trend_of_levels(
 ) -> Trend:
     """The trend of levels at the middles of equal windows of a time of `span_s`."""
     cut = first_of_last_part(at, levels)
+    if cut and _goes_on_from_before(at, levels, cut):
+        cut = 0
     width_s = float(np.diff(at).min())
     late_at, late = at[cut:], levels[cut:]
     line, bend = fit_line(late_at, late), fit_bend(late_at, late) if late.size > 4 else None
@@ -351,6 +362,16 @@ def first_of_last_part(at: NDArray[np.float64], levels: NDArray[np.float64]) -> 
     variances = np.where(squares > tiny, squares, tiny) / (kept - 2) / spread
     best = int(np.argmin(variances))
     return best if variances[best] < _LEAST_GAIN * variances[0] else 0
+
+
+def _goes_on_from_before(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int) -> bool:
+    """Whether the line behind a cut is nearly that before it: a clean line that is bent a little is one."""
+    line = fit_line(at[cut:], levels[cut:])
+    before = np.polyfit(at[:cut] - at[0], levels[:cut], 1)[0] if cut > 1 else np.inf
+    rose = line.base - float(levels[0])
+    expected = line.slope * float(at[cut] - at[0])
+    apart = max(abs(rose - expected), abs(before * float(at[cut] - at[0]) - expected))
+    return line.slope > 0 and line.p < _SIGNIFICANCE and apart <= _SAME * expected
 
 
 def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:

@@ -276,7 +276,7 @@ _FORMATS: dict[Unit, Callable[[float], str]] = {
     Unit.BYTES_PER_SECOND: lambda value: f"{format_size(value)}/s",
     Unit.SHARE_PER_HOUR: lambda value: f"{format_percent(value)}/h",
     Unit.BYTES_PER_HOUR: lambda value: f"{format_size(value)}/h",
-    Unit.PER_HOUR: "{:.3g}/h".format,
+    Unit.PER_HOUR: lambda value: f"{value:,.0f}/h" if abs(value) >= 1_000 else f"{value:.3g}/h",
 }
 
 

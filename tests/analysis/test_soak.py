@@ -316,6 +316,20 @@ def test_a_late_generator_decides_no_leak() -> None:
     assert finding.verdict is Verdict.FAIL
 
 
+@pytest.mark.parametrize(
+    ("slower", "verdict"),
+    [(10.0, Verdict.FAIL), (0.5, Verdict.INCONCLUSIVE)],
+    ids=["1.1 s at the end", "150 ms at the end"],
+)
+def test_a_drift_stands_where_the_delay_is_too_small_for_it(slower: float, verdict: Verdict) -> None:
+    """The generator woke 300 ms late all the time; all of that is taken from the second half alone."""
+    made = soak(None, "latency_growth: <10%/h", slower=slower)
+    lags = tuple(
+        Reading(START + n + 0.02, "locust", "scheduler_lag", 0.3, Unit.SECONDS) for n in range(SECONDS)
+    )
+    assert _growth(replace(made, readings=lags)).verdict is verdict
+
+
 def test_a_note_accuses_no_times_that_a_late_generator_explains() -> None:
     """It says what rose and why that proves nothing; on time, the same is a drift."""
     made = soak(LEVEL, slower=0.5)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from loadproof.analysis.shapes.soak import held_window
+from loadproof.analysis.shapes.soak_verdicts import judge_growth
 from loadproof.analysis.validity.condition import Judged, Ruling
 from loadproof.analysis.validity.promise import judge_promise
 from loadproof.analysis.validity.signals import read_signals
-from loadproof.analysis.validity.weighing import Delay, weighed
+from loadproof.analysis.validity.weighing import Delay, later_less, weighed
 from loadproof.analysis.verdict.thresholds import stated
 from loadproof.analysis.window.windows import whole_window
 from loadproof.model import FindingKind, Subject, Unit, Verdict
@@ -46,6 +48,12 @@ def _doubts(judged: Judged, delay: Delay) -> dict[int, Finding]:
     revised = {}
     for place, (requirement, finding) in enumerate(judged.requirements):
         doubt = weighed(requirement, finding, delay, judged.slices, judged.window)
+        if (
+            doubt is not None
+            and requirement.subject is Subject.GROWTH
+            and _drifts_without(judged, place, delay)
+        ):
+            doubt = None
         if doubt is None and not known and finding.verdict is Verdict.PASS:
             # Lag only adds to times: a PASS stands, if what was late was not the load itself.
             doubt = _unproved(finding) if requirement.subject is Subject.RESPONSE_TIME else None
@@ -64,6 +72,15 @@ def _doubts(judged: Judged, delay: Delay) -> dict[int, Finding]:
         if doubt is not None:
             revised[place] = doubt
     return revised
+
+
+def _drifts_without(judged: Judged, place: int, delay: Delay) -> bool:
+    """Whether response times grow beyond the limit, were the generator late in the second half alone."""
+    seconds = held_window(judged.run, judged.window).seconds
+    middle = (min(seconds) + max(seconds)) / 2
+    run = replace(judged.run, slices=tuple(later_less(judged.run.slices, delay, middle)))
+    requirement, _ = judged.requirements[place]
+    return judge_growth(requirement, run, judged.window).verdict is Verdict.FAIL
 
 
 def _unknown(finding: Finding) -> Finding:

@@ -19,7 +19,7 @@ from loadproof.model import FailureKind, Operator, Subject, Verdict
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from loadproof.analysis.window.windows import Window
     from loadproof.model import Finding, Requirement, Slice
@@ -81,6 +81,11 @@ def _explains(
             # The service's own series, which grow, do not know how late the generator was.
             drifts = subject is Subject.GROWTH and requirement.metric == "latency"
             return subject in _TIMED or drifts
+
+
+def later_less(slices: Iterable[Slice], delay: Delay, since: float) -> list[Slice]:
+    """The same load with all of the delay taken from what came later: the least drift there can be."""
+    return [_less(part, delay.of(part.second)) if part.second >= since else part for part in slices]
 
 
 def _less(part: Slice, delay_s: float) -> Slice:

@@ -153,7 +153,7 @@ def _of_readings(run: Run, held: Window, subject: Subject, requests_per_s: float
             series.limit = reading.limit
     whole = max((_first(s) for s in found.values() if not s.gauge.heap), default=0.0)
     told = any(series.gauge.heap for series in found.values())
-    entries = []
+    entries: list[Grown] = []
     rare: list[int] = []
     for (source, name), series in sorted(found.items(), key=lambda item: item[0]):
         rows = sorted(series.values.items())

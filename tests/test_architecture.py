@@ -120,7 +120,6 @@ def test_modules_import_each_other_in_no_circle() -> None:
     assert sorted(map(sorted, _circles(_imports()))) == sorted(_KNOWN)
 
 
-_SESSION = "loadproof.engines.locust.session"
 _KNOWN = [
     # To be undone: types that two halves of one thing have of each other.
     ["loadproof.analysis.shapes.stress", "loadproof.analysis.shapes.stress_points"],
@@ -128,10 +127,6 @@ _KNOWN = [
     ["loadproof.cli.app", "loadproof.cli.completion"],
     ["loadproof.engines.holding", "loadproof.engines.process"],
     ["loadproof.engines.k6.arguments", "loadproof.engines.k6.guard"],
-    [f"{_SESSION}.alarm", f"{_SESSION}.tower", f"{_SESSION}.wire"],
-    [f"{_SESSION}.{name}" for name in ("defaults", "handover", "http_plan", "http_session")],
-    [f"{_SESSION}.fast_handover", f"{_SESSION}.fast_session"],
-    [f"{_SESSION}.ledger", f"{_SESSION}.trips"],
 ]
 
 

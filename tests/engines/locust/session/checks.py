@@ -25,8 +25,8 @@ from loadproof.engines.locust.session import (
     LEDGER,
     body,
     fast_handover,
-    handover,
-    http_plan,
+    http_handover,
+    http_request,
     http_session,
     install,
 )
@@ -188,7 +188,7 @@ def plans_are_kept_after_a_fallback() -> None:
         assert client.get("/").text == "ok"
         client.get("/")
         planned: list[str] = []
-        plan = http_plan.new_plan
+        plan = http_request.new_plan
 
         def noted(*args: Any) -> Any:
             planned.append(args[2])
@@ -280,7 +280,7 @@ def rare_ways_to_send_are_told() -> None:
 def bombs_are_bounded() -> None:
     """Of a compressed answer that decodes to 64 MB, little more is held than the limit, here 1 MB."""
     for module, limit in (
-        *((fast_handover, "DECODED_LIMIT"), (handover, "DECODED_LIMIT"), (body, "_QUICK_LIMIT")),
+        *((fast_handover, "DECODED_LIMIT"), (http_handover, "DECODED_LIMIT"), (body, "_QUICK_LIMIT")),
     ):
         setattr(module, limit, 2**20)
     zeros = bytes(64 * 2**20)

@@ -45,7 +45,7 @@ def outcome_of(row: Row, session_class: Any) -> dict[str, Any]:
             "events": [_event(fields, normal) for fields in events],
             "stats": sorted(
                 [
-                    *(name.replace(str(server.port), "PORT"), method, entry.num_requests),
+                    *(str(name).replace(str(server.port), "PORT"), method, entry.num_requests),
                     *(entry.num_failures, entry.total_content_length),
                 ]
                 for (name, method), entry in environment.stats.entries.items()

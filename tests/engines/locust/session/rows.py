@@ -40,7 +40,14 @@ class Row:
 
 
 def _all() -> list[Row]:
-    from tests.engines.locust.session import rows_fast, rows_fuzz, rows_replies, rows_requests, rows_sessions
+    from tests.engines.locust.session import (
+        rows_faces,
+        rows_fast,
+        rows_fuzz,
+        rows_replies,
+        rows_requests,
+        rows_sessions,
+    )
 
     rows = [
         *rows_requests.rows(),
@@ -48,6 +55,7 @@ def _all() -> list[Row]:
         *rows_sessions.rows(),
         *rows_fast.rows(),
         *rows_fuzz.rows(),
+        *rows_faces.rows(),
     ]
     assert len({row.name for row in rows}) == len(rows), "row names must differ"
     return rows

@@ -99,8 +99,8 @@ def _may_be_abandoned(locusts_own: bool) -> tuple[Any, ...]:
     """The responses of HttpUser that a `with` may be missing for: a finalizer costs each of its class."""
     if locusts_own:
         return (ResponseContextManager,)
+    from loadproof.engines.locust.session.http_response import CaughtResponse
     from loadproof.engines.locust.session.report import ConcludedResponse
-    from loadproof.engines.locust.session.response import CaughtResponse
 
     return (CaughtResponse, ConcludedResponse)
 

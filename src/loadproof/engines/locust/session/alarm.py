@@ -12,15 +12,20 @@ import heapq
 import os
 import weakref
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gevent import get_hub
 
-if TYPE_CHECKING:
-    from loadproof.engines.locust.session.wire import Wire
-
 # What a wait gets from the hub when its time is over.
 EXPIRED = object()
+
+
+class Waiting(Protocol):
+    """A connection, as far as the alarm knows it: who waits for it, until when, and what the alarm noted."""
+
+    waiter: Any
+    deadline: float
+    alarm_at: float
 
 
 class Alarm:
@@ -33,11 +38,11 @@ class Alarm:
 
     def reset(self) -> None:
         """Forget everything: a forked process has a hub of its own."""
-        self._heap: list[tuple[float, int, weakref.ref[Wire]]] = []
+        self._heap: list[tuple[float, int, weakref.ref[Waiting]]] = []
         self._timer: Any = None
         self._armed_for = float("inf")
 
-    def enter(self, wire: Wire, deadline: float) -> None:
+    def enter(self, wire: Waiting, deadline: float) -> None:
         """Wake `wire` at `deadline`, or later if it has a later one by then."""
         wire.alarm_at = deadline
         heapq.heappush(self._heap, (deadline, id(wire), weakref.ref(wire)))

@@ -9,7 +9,8 @@ from typing import Any
 
 from requests import PreparedRequest, compat
 
-from loadproof.engines.locust.session.call import FORM_BODY, JSON_BODY, NO_BODY, RAW_BODY
+# kinds of body: none, without a content type of its own, form, JSON
+NO_BODY, RAW_BODY, FORM_BODY, JSON_BODY = range(4)
 
 # simplejson, where that is installed.
 _requests_json: Any = getattr(compat, "json", None)
@@ -83,6 +84,8 @@ def _utf8(text: str) -> bytes:
 
 def decoded(coding: bytes, body: bytes) -> bytes:
     """Return the decoded body of a response with this coding; raise `NotDecoded` for urllib3's cases."""
+    if coding == b"identity":
+        return body
     if coding != b"gzip" or not body:
         raise NotDecoded
     unzip = zlib.decompressobj(16 + zlib.MAX_WBITS)

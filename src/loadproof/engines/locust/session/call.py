@@ -1,164 +1,77 @@
-"""The bytes of a request, as python-requests and urllib3 would send them, kept for the next equal one.
+"""The bytes of a request, as the client that Locust uses would send them, kept for the next equal one.
 
-Nothing here decides how a header is written. The first request of each kind is prepared by python-requests
-and written by urllib3 into a tape; what stands on the tape is cut where it varies (path, Cookie,
-Content-Length), and later requests of that kind are put together from the pieces.
+Nothing here decides how a header is written. The first request of each kind is prepared and written by that
+client (http_request.py: python-requests and urllib3; fast_request.py: geventhttpclient), with values that
+stand for what varies: Cookie and Content-Length. Its bytes are cut there, and later requests of that kind are
+put together from the pieces.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from requests import PreparedRequest
-from requests.auth import HTTPBasicAuth
-from requests.sessions import merge_setting
-from requests.structures import CaseInsensitiveDict
-from urllib3.connection import HTTPConnection
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from loadproof.engines.locust.session.target import Target
+    from loadproof.engines.locust.session.target import Origin, Target
 
-# One entry is about 1 KB. Locustfiles with a new header value in every request (a correlation id, a token per
-# user) would fill it: it is emptied then, which costs one preparation per user.
-_CACHE_SIZE = 2048
-_cache: dict[tuple[Any, ...], Call] = {}
+COOKIE = "loadproof-cookie-goes-here"
+LENGTH = 918273645546372819
+"""No body is that long, and no header that a user sets has this value."""
 
-_COOKIE = "loadproof-cookie-goes-here"
-# No body is that long, and no header that a user sets has this value.
-_LENGTH = "918273645546372819"
-
-FORM = "application/x-www-form-urlencoded"
-JSON = "application/json"
-# kinds of body: none, without a content type of its own, form, JSON
-NO_BODY, RAW_BODY, FORM_BODY, JSON_BODY = range(4)
-_CONTENT_TYPE = {RAW_BODY: None, FORM_BODY: FORM, JSON_BODY: JSON}
-
-_FRAMING = frozenset(("transfer-encoding", "expect", "te", "trailer", "upgrade", "proxy-authorization"))
+_COOKIE_LINE = b"Cookie: " + COOKIE.encode() + b"\r\n"
+_LENGTH_TEXT = b"%d" % LENGTH
 
 
 class Call:
     """One kind of request: method, origin, headers and kind of body.
 
-    `pieces` are the bytes after the request line: up to the Cookie, up to the Content-Length's number, the
-    rest; a piece that does not occur is joined to the one before.
+    `headers` are the client's own. `asked_headers` are what a cookie policy may see of them: with a Cookie
+    among them, it would add none. `cookie` and `length` say what varies; `bare` is what follows the request
+    line when nothing does, else b"".
     """
 
-    __slots__ = ("asked_headers", "bare", "cookie", "headers", "length", "method", "pieces")
+    __slots__ = ("_length_first", "_pieces", "asked_headers", "bare", "cookie", "headers", "length", "method")
 
-    def __init__(self, method: str, headers: CaseInsensitiveDict[Any], tape: bytes, *, cookie: bool) -> None:
+    def __init__(self, method: str, headers: Any, asked_headers: Any, written: bytes) -> None:
         self.method = method
         self.headers = headers
-        # What a cookie policy may see: with a Cookie header in it, it would add none.
-        self.asked_headers = headers.copy()
-        if cookie:
-            del self.asked_headers["Cookie"]
-        _, _, rest = tape.partition(b"\r\n")
-        line = b"Cookie: " + _COOKIE.encode() + b"\r\n"
-        self.cookie = cookie and line in rest
-        before, _, after = rest.partition(line) if self.cookie else (b"", b"", rest)
-        self.length = _LENGTH.encode() in after
-        middle, _, end = after.partition(_LENGTH.encode())
-        self.pieces = (before, middle, end)
-        self.bare = before + rest if not self.cookie and not self.length else b""
+        self.asked_headers = asked_headers
+        rest = written.partition(b"\r\n")[2]
+        self.cookie = _COOKIE_LINE in rest
+        self.length = _LENGTH_TEXT in rest
+        self.bare = b"" if self.cookie or self.length else rest
+        marks = [mark for mark in (_COOKIE_LINE, _LENGTH_TEXT) if mark in rest]
+        marks.sort(key=rest.index)
+        self._length_first = marks[:1] == [_LENGTH_TEXT]
+        first, second, third = b"", b"", rest
+        if marks:
+            first, _, third = rest.partition(marks[0])
+        if len(marks) > 1:
+            second, _, third = third.partition(marks[1])
+        self._pieces = (first, second, third)
 
     def written(self, path: str, cookie: str | None, body: bytes | None) -> bytes:
         """Return the whole request for `path`: the line, the headers and the body."""
         line = f"{self.method} {path} HTTP/1.1\r\n".encode("ascii")
         if self.bare:
             return line + self.bare
-        before, middle, end = self.pieces
-        if cookie is not None:
-            before += b"Cookie: " + cookie.encode("latin-1") + b"\r\n"
+        first, second, third = self._pieces
+        crumb = b"" if cookie is None else b"Cookie: %b\r\n" % cookie.encode("latin-1")
         if body is None:
-            return line + before + middle + end
-        return b"%b%b%b%d%b%b" % (line, before, middle, len(body), end, body)
-
-    def prepared(self, target: Target, cookie: str | None, body: Any, length: int) -> PreparedRequest:
-        """Return what python-requests would have prepared for this call; `length` is the body's, in bytes."""
-        request = PreparedRequest()
-        request.method = self.method
-        request.url = target.url
-        headers = self.headers.copy()
-        if self.cookie:
-            if cookie is None:
-                del headers["Cookie"]
-            else:
-                headers["Cookie"] = cookie
-        if self.length:
-            headers["Content-Length"] = str(length)
-        request.headers = headers
-        request.body = body
-        return request
+            return b"%b%b%b%b%b" % (line, first, crumb, second, third)
+        if self._length_first:
+            return b"%b%b%d%b%b%b%b" % (line, first, len(body), second, crumb, third, body)
+        return b"%b%b%b%b%d%b%b" % (line, first, crumb, second, len(body), third, body)
 
 
-def call_for(  # keywords cost time in every request
-    method: str, target: Target, session_headers: Any, headers: Any, auth: Any, kind: int, *, cookie: bool
-) -> Call | None:
-    """Return the kind of request, or None when urllib3 would frame it in a way that only it can serve.
+class Plan(NamedTuple):
+    """A kind of call that the fast path can serve; `whole` is the request if all such calls send the same."""
 
-    `session_headers` and `headers` are tuples of items, `auth` is a (user, password) tuple or None. Raises
-    what python-requests raises for headers that it refuses.
-    """
-    key = (method, target.origin, session_headers, headers, auth, kind, cookie)
-    call = _cache.get(key)
-    if call is None:
-        call = _prepare(method, target, session_headers, headers, auth, kind, cookie=cookie)
-        if call is not None:
-            if len(_cache) >= _CACHE_SIZE:
-                _cache.clear()
-            _cache[key] = call
-    return call
+    target: Target
+    origin: Origin
+    call: Call
+    whole: bytes
 
 
-def _prepare(  # keywords cost time in every request
-    method: str, target: Target, session_headers: Any, headers: Any, auth: Any, kind: int, *, cookie: bool
-) -> Call | None:
-    request = PreparedRequest()
-    request.prepare_method(method)
-    method = str(request.method)
-    request.url = target.url
-    merged = merge_setting(
-        dict(headers), CaseInsensitiveDict(session_headers), dict_class=CaseInsensitiveDict
-    )
-    request.prepare_headers(merged)
-    if any(name in _FRAMING for name, _ in request.headers.lower_items()):
-        return None
-    if "Content-Length" in request.headers and kind == NO_BODY:
-        return None
-    cookie = cookie and "Cookie" not in request.headers
-    if cookie:
-        request.headers["Cookie"] = _COOKIE
-    if kind == NO_BODY:
-        request.prepare_content_length(None)
-    else:
-        request.headers["Content-Length"] = _LENGTH
-        content_type = _CONTENT_TYPE[kind]
-        if content_type and "content-type" not in request.headers:
-            request.headers["Content-Type"] = content_type
-    if auth is not None:
-        HTTPBasicAuth(*auth)(request)
-    tape = _taped(target, method, request.headers)
-    return Call(method, request.headers, tape, cookie=cookie)
-
-
-def _taped(target: Target, method: str, headers: Any) -> bytes:
-    """Let urllib3 write the request's head and return the bytes."""
-    scheme, host, port = target.origin
-    connection: Any = HTTPConnection(host, port)
-    connection.default_port = 443 if scheme == "https" else 80
-    tape = _Tape()
-    connection.sock = tape
-    connection.request(method, "/", body=None, headers=headers)
-    connection.sock = None
-    return bytes(tape.written)
-
-
-class _Tape:
-    def __init__(self) -> None:
-        self.written = bytearray()
-
-    def sendall(self, data: bytes) -> None:
-        self.written += data
-
-    def settimeout(self, _seconds: float | None) -> None:
-        """A tape never waits."""
+def plan_of(target: Target, origin: Origin, call: Call) -> Plan:
+    """Return the plan of a call to `target` by a connection to `origin`."""
+    return Plan(target, origin, call, call.written(target.path, None, None) if call.bare else b"")

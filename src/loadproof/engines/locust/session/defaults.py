@@ -11,7 +11,7 @@ from requests.auth import HTTPBasicAuth
 from requests.hooks import default_hooks
 from requests.utils import default_headers
 
-from loadproof.engines.locust.session.handover import SessionAdapter
+from loadproof.engines.locust.session.http_handover import SessionAdapter
 from loadproof.engines.locust.session.jar import SessionHeaders, SessionJar
 
 SEND = Session.send

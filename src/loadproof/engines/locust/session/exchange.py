@@ -51,7 +51,7 @@ def receive(
             return receive(wire, _after_interim(wire, received, end, timeout_s), head_only, timeout_s, trim)
         raise Unplain(received)
     length = head.length
-    if head_only or head.status in (204, 304):
+    if head_only or (head.status in (204, 304) and not head.chunked):
         length = 0
     elif length < 0:
         raise Unplain(received)

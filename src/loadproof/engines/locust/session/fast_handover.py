@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import brotli  # type: ignore[import-untyped]  # it has no types
@@ -13,9 +12,9 @@ from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPProtocolViolationError, HTTPSocketPoolResponse
 from locust.contrib.fasthttp import FastResponse, LocustUserAgent
 
-from loadproof.engines.locust.session.handover import DECODED_LIMIT
+from loadproof.engines.locust.session.connections import Connections
+from loadproof.engines.locust.session.http_handover import DECODED_LIMIT
 from loadproof.engines.locust.session.interim import INTERIM_LIMIT
-from loadproof.engines.locust.session.replay import replay_of
 from loadproof.engines.locust.session.tickets import ResumingContext
 from loadproof.engines.locust.session.trips import sent
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from geventhttpclient.url import URL
 
-    from loadproof.engines.locust.session.fast_session import FastHttpSession
     from loadproof.engines.locust.session.target import Origin
 
 
@@ -48,10 +46,24 @@ class PoolResponse(HTTPSocketPoolResponse):
 geventhttpclient.client.HTTPSocketPoolResponse = PoolResponse  # type: ignore[attr-defined]  # that is the seam
 
 
+class SharedConnections(Connections):
+    """A session's connections: its fast path and the agent's pools together use no more than allowed."""
+
+    _pools: dict[Origin, Any]
+    _busy = 0
+    """Requests of the fast path that are under way."""
+
+    def joined(self, pool: Any) -> None:
+        """Let a new pool of the agent count the fast path's request, if one is under way, among its own."""
+        self._pools[pool.origin] = pool
+        for _ in range(self._busy):
+            pool._semaphore.acquire()
+
+
 class _Borrowed:
     """What both kinds of pool do differently from geventhttpclient's: whose sockets they use."""
 
-    lender: weakref.ref[FastHttpSession]
+    lender: weakref.ref[SharedConnections]
     origin: Origin
 
     def get_socket(self) -> Any:
@@ -61,19 +73,10 @@ class _Borrowed:
         pool: Any = self
         pool._semaphore.acquire()
         try:
-            pending, session.pending = session.pending, None
-            if pending is not None:
-                if pending.wire is None:
-                    raise pending.connect_error or OSError("no connection")
-                sock = pending.wire.release()
-                sock.settimeout(pool.network_timeout)
-                sent()
-                return replay_of(sock, pending.prefix, pending.send_error, pending.read_error)
-            wire = session.idle_wire(self.origin, perf_counter())
-            if wire is None:
+            sock = session.lend(self.origin)
+            if sock is None:
                 sock = pool._create_socket()
             else:
-                sock = wire.release()
                 sock.settimeout(pool.network_timeout)
             sent()
         except BaseException:
@@ -105,7 +108,7 @@ class _TLSPool(_Borrowed, SSLConnectionPool):
 class SessionClientPool(HTTPClientPool):
     """geventhttpclient's clients, their pools borrowing the session's connections."""
 
-    def __init__(self, session: weakref.ref[FastHttpSession], **kw: Any) -> None:
+    def __init__(self, session: weakref.ref[SharedConnections], **kw: Any) -> None:
         super().__init__(**kw)
         self._session = session
 
@@ -173,6 +176,6 @@ class SessionAgent(LocustUserAgent):
 
     response_type = BoundedResponse
 
-    def __init__(self, session: weakref.ref[FastHttpSession], **kwargs: Any) -> None:
+    def __init__(self, session: weakref.ref[SharedConnections], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.clientpool = SessionClientPool(session, **self.clientpool.client_args)

@@ -8,19 +8,19 @@ from geventhttpclient.header import Headers
 from geventhttpclient.response import HTTPSocketPoolResponse
 from locust.contrib.fasthttp import FastResponse, ResponseContextManager
 
-from loadproof.engines.locust.session.fast_call import agentless_request
+from loadproof.engines.locust.session.fast_request import agentless_request
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quick_json
 from loadproof.engines.locust.session.report import tell
 
 if TYPE_CHECKING:
-    from loadproof.engines.locust.session.fast_call import FastCall
+    from loadproof.engines.locust.session.call import Call
     from loadproof.engines.locust.session.head import Head
     from loadproof.engines.locust.session.target import Target
 
 # What was sent: call, target, head, Cookie header, payload, its bytes, the body that was received.
-FastSent = tuple["FastCall", "Target", "Head", str | None, Any, bytes | None, bytes]
+FastSent = tuple["Call", "Target", "Head", str | None, Any, bytes | None, bytes]
 
 
 class _Lazy:
@@ -93,7 +93,7 @@ class _Lazy:
     @property
     def _sent_request(self) -> str:
         call, target, _, cookie, _, body, _ = self._sent
-        written = call.written(target.path, cookie, body)
+        written: bytes = call.written(target.path, cookie, body)
         return written[: len(written) - len(body or b"")].decode("latin-1")
 
     @property
@@ -114,6 +114,10 @@ class _Lazy:
     @property
     def _history(self) -> list[Any]:
         return []
+
+    def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The attributes, and of the base class's slots those that are used: for a copy."""
+        return self.__dict__, {"_cached_content": self._cached_content, "_elapsed": self._elapsed}
 
 
 class LazyFastResponse(_Lazy, FastResponse):  # type: ignore[misc, override]  # properties stand for Locust's attributes

@@ -12,55 +12,46 @@ from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, insecure_ssl_context_fac
 from locust.contrib.fasthttp import FastHttpSession as LocustFastHttpSession
 
 from loadproof.engines.locust.session import defaults
-from loadproof.engines.locust.session.body import NotDecoded, NotEncoded, decoded, json_encoder
-from loadproof.engines.locust.session.exchange import Unplain, receive
-from loadproof.engines.locust.session.fast_call import (
-    FastCall,
-    agentless_request,
-    fast_body,
-)
-from loadproof.engines.locust.session.fast_handover import SessionAgent
-from loadproof.engines.locust.session.fast_plan import (
+from loadproof.engines.locust.session.body import NotEncoded, json_encoder
+from loadproof.engines.locust.session.fast_handover import SessionAgent, SharedConnections
+from loadproof.engines.locust.session.fast_request import (
     BASE_HEADERS,
-    FastPlan,
+    FastJar,
     basic,
     call_headers,
-    feature,
+    fast_body,
+    fast_plan,
     merged,
-    plan_of,
 )
 from loadproof.engines.locust.session.fast_response import (
     CountedFastResponse,
     LazyFastResponse,
     LazyManagedResponse,
 )
-from loadproof.engines.locust.session.handover import Pending
-from loadproof.engines.locust.session.jar import FastJar
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
-from loadproof.engines.locust.session.replay import replayed
 from loadproof.engines.locust.session.report import tell
-from loadproof.engines.locust.session.tickets import Tickets
 from loadproof.engines.locust.session.trips import Trip
-from loadproof.engines.locust.session.wire import SendError, Wire
+from loadproof.engines.locust.session.wire import Wire
 
 if TYPE_CHECKING:
+    from loadproof.engines.locust.session.call import Plan
     from loadproof.engines.locust.session.target import Origin, Target
 
 _encode_json = json_encoder(allow_nan=True)
 _SERVED = frozenset(("params", "files"))
-_MAX_IDLE = 10  # as many as geventhttpclient's pools keep
 
 
-class FastHttpSession(LocustFastHttpSession):
+class FastHttpSession(SharedConnections, LocustFastHttpSession):
     """A drop-in for `locust.contrib.fasthttp.FastHttpSession`; see there for the arguments of its methods."""
 
-    pending: Pending | None = None
+    served = SessionAgent.valid_response_codes
+    trims = False
+    decodes_nothing = True
+
     cookiejar: Any = Lazy(lambda _session: FastJar())
-    tickets: Any = Lazy(lambda _session: Tickets())
     client: Any = Lazy(lambda session: session._new_agent())
     _overridden = False
-    _busy = 0
 
     def __init__(  # keywords cost time in every request
         self,
@@ -109,49 +100,6 @@ class FastHttpSession(LocustFastHttpSession):
             return f"{self.base_url}{path}"
         return super()._build_url(path)
 
-    def idle_wire(self, origin: Origin, now: float) -> Wire | None:
-        """Return an open idle connection, which is the caller's from now on, or None."""
-        wires = self._wires.get(origin)
-        while wires:
-            wire = wires.pop()
-            if type(wire) is not Wire:
-                sock = replayed(wire)
-                if sock is None:
-                    wire.close()
-                    continue
-                wire = Wire(sock)
-                wire.rest(now)
-            if wire.wake(now):
-                return wire
-            self._close(origin, wire)
-        return None
-
-    def _close(self, origin: Origin, wire: Wire) -> None:
-        if wire.tls is not None:
-            self.tickets.keep(origin, wire.tls)
-        wire.close()
-
-    def keep_socket(self, origin: Origin, sock: Any) -> None:
-        """Take back a socket of the agent's pool, which may read from it yet (after an interim answer)."""
-        self._wires.setdefault(origin, []).append(sock)
-
-    def keep_wire(self, origin: Origin, wire: Wire, now: float) -> None:
-        """Take back a connection whose response was read to its end at `now` (`perf_counter` seconds)."""
-        wire.rest(now)
-        wires = self._wires.get(origin)
-        if wires is None:
-            self._wires[origin] = [wire]
-        elif len(wires) < _MAX_IDLE:
-            wires.append(wire)
-        else:
-            wire.close()
-
-    def joined(self, pool: Any) -> None:
-        """Let a new pool of the agent count the fast path's request, if one is under way, among its own."""
-        self._pools[pool.origin] = pool
-        for _ in range(self._busy):
-            pool._semaphore.acquire()
-
     def request(  # Locust's signature
         self,
         method: str,
@@ -193,7 +141,7 @@ class FastHttpSession(LocustFastHttpSession):
             failure = None
             if response is None:
                 if plan is None:
-                    LEDGER.fell_back(feature(stream, self._overridden, kwargs))
+                    LEDGER.fell_back(self._feature(stream, kwargs))
                 options = dict(
                     kwargs,
                     headers=call_headers(
@@ -256,7 +204,7 @@ class FastHttpSession(LocustFastHttpSession):
         kind: int,
         is_json: bool,
         options: dict[str, Any],
-    ) -> FastPlan | None:
+    ) -> Plan | None:
         if options and not (set(options) <= _SERVED and not options.get("files")):
             return None
         state = self.__dict__
@@ -264,13 +212,19 @@ class FastHttpSession(LocustFastHttpSession):
         jar = state.get("cookiejar")
         cookie = jar is not None and bool(jar._cookies)
         auth_header = basic(auth) if auth else self.auth_header
-        return plan_of(
+        return fast_plan(
             method, url, options.get("params"), common, headers, auth_header, kind, is_json, cookie
         )
 
+    def _feature(self, stream: bool, options: dict[str, Any]) -> str:
+        """Name the feature that keeps a call from the fast path."""
+        if self._overridden:
+            return "client_pool, proxy or overridden session"
+        return "stream" if stream else next(iter(options), "unusual request")
+
     def _serve(  # keywords cost time in every request
         self,
-        plan: FastPlan,
+        plan: Plan,
         payload: Any,
         body: bytes | None,
         start: float,
@@ -278,96 +232,42 @@ class FastHttpSession(LocustFastHttpSession):
         catch_response: bool,
     ) -> Any:
         """Send and receive; None, with `pending` set, leaves the rest to Locust's agent."""
-        target, call = plan
-        origin = target.origin
+        target, origin, call, whole = plan
         pool = self._pools.get(origin)
         if pool is not None:
             pool._semaphore.acquire()
         self._busy += 1
         try:
-            return self._exchange(target, call, payload, body, start, allow_redirects, catch_response)
+            cookie = self.cookiejar.header_for(target, call) if call.cookie else None
+            request = whole or call.written(target.path, cookie, body)
+            limit = self._network_s
+            answer = self.exchange(plan, request, limit, limit, start, allow_redirects)
         finally:
             self._busy -= 1
             pool = self._pools.get(origin)
             if pool is not None:
                 pool._semaphore.release()
-
-    def _exchange(  # noqa: PLR0911, PLR0912  # one return for each way in which an exchange ends
-        self,
-        target: Target,
-        call: FastCall,
-        payload: Any,
-        body: bytes | None,
-        start: float,
-        allow_redirects: bool,
-        catch_response: bool,
-    ) -> Any:
-        origin = target.origin
-        cookie = self.cookiejar.header_for(self._asked(target, call), target) if call.cookie else None
-        wire = self.idle_wire(origin, start)
-        if wire is None:
-            if origin[0] != "http":
-                return None
-            try:
-                wire = Wire(self._connected(target))
-            except OSError as error:
-                self.pending = Pending(None, connect_error=error)
-                return None
-        limit = self._network_s
-        try:
-            first = wire.ask(call.written(target.path, cookie, body), limit, limit)
-            head, raw, keep = receive(wire, first, call.method == "HEAD", limit, trim=False)
-            if (head.redirect and allow_redirects) or head.status not in SessionAgent.valid_response_codes:
-                raise Unplain(b"%b\r\n%b" % (head.raw, raw))
-            content = decoded(head.coding, raw) if head.coding and head.coding != b"identity" else raw
-        except SendError as error:
-            self.pending = Pending(wire, send_error=error.cause)
+        if answer is None:
             return None
-        except Unplain as answer:
-            self.pending = Pending(wire, answer.received, read_error=answer.error)
-            return None
-        except NotDecoded:
-            self.pending = Pending(wire, b"%b\r\n%b" % (head.raw, raw))
-            return None
-        except OSError as error:
-            self.pending = Pending(wire, read_error=error)
-            return None
-        except BaseException:
-            wire.close()  # the user was stopped: the answer that is under way must not meet the next request
-            raise
-        now = perf_counter()
-        if keep:
-            self.keep_wire(origin, wire, now)
-        else:
-            self._close(origin, wire)
-        if origin is LEDGER.last_origin:
-            LEDGER.sent_there += 1
-        else:
-            LEDGER.went_to(origin)
+        head, raw, content, now = answer
         sent = (call, target, head, cookie, payload, body, raw)
-        elapsed = now - start
         response: Any
         if catch_response:
-            response = LazyManagedResponse(sent, content, elapsed, self.request_event)
+            response = LazyManagedResponse(sent, content, now - start, self.request_event)
         else:
-            response = LazyFastResponse(sent, content, elapsed)
+            response = LazyFastResponse(sent, content, now - start)
         if head.cookies:
             self.cookiejar.extract_cookies(response, response.request)
         return response
 
-    def _asked(self, target: Target, call: FastCall) -> Any:
-        headers = call.headers.copy()
-        headers.discard("cookie")
-        return agentless_request(target, call.method, headers, None)
-
-    def _connected(self, target: Target) -> Any:
-        """Open a connection as geventhttpclient does. Raises its errors."""
+    def connected(self, target: Target, _timeout_s: float | None) -> Wire:
+        """Open a connection as geventhttpclient does, with its limit for that. Raises its errors."""
         _, host, port = target.origin
-        timeout_s = self._agent_args.get("connection_timeout", ConnectionPool.DEFAULT_CONNECTION_TIMEOUT)
+        connect_s = self._agent_args.get("connection_timeout", ConnectionPool.DEFAULT_CONNECTION_TIMEOUT)
         pool = ConnectionPool(
-            host, port, host, port, 1, connection_timeout=timeout_s, network_timeout=self._network_s
+            host, port, host, port, 1, connection_timeout=connect_s, network_timeout=self._network_s
         )
-        return pool._create_socket()
+        return Wire(pool._create_socket())
 
     def _fall_back(  # keywords cost time in every request
         self,
@@ -388,9 +288,7 @@ class FastHttpSession(LocustFastHttpSession):
         finally:
             if not allow_redirects:
                 agent.redirect_response_codes = codes
-            pending, self.pending = self.pending, None
-            if pending is not None and pending.wire is not None:
-                pending.wire.close()
+            self.drop_pending()
         if not stream:
             try:
                 _ = response.content

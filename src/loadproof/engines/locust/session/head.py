@@ -6,11 +6,12 @@ import re
 
 from requests.utils import get_encoding_from_headers
 
+from loadproof.engines.locust.session.bounded import Bounded
+
 # Responses that follow one another differ in little or nothing (a server's Date changes once a second), so
 # most heads are found here by their bytes. 512 heads of about 500 bytes bound the memory for a server whose
 # heads are all different.
-_CACHE_SIZE = 512
-_cache: dict[bytes, Head] = {}
+_heads: Bounded[bytes, Head] = Bounded(512)
 
 # http.client refuses more than 100 header lines and lines over 65,536 bytes. What is stranger than this
 # pattern (folded lines, bare line ends, control characters, interim and HTTP/1.0 answers) is left to it.
@@ -91,14 +92,7 @@ def head_of(raw: bytes) -> Head | None:
     None when it is not plain HTTP/1.1: then http.client (or geventhttpclient) has to judge the bytes, so
     that the outcome is Locust's.
     """
-    head = _cache.get(raw)
-    if head is None:
-        head = _parse(raw)
-        if head is not None:
-            if len(_cache) >= _CACHE_SIZE:
-                _cache.clear()
-            _cache[raw] = head
-    return head
+    return _heads.get(raw) or _heads.made(raw, lambda: _parse(raw))
 
 
 def _parse(raw: bytes) -> Head | None:

@@ -13,48 +13,44 @@ from requests import Session
 from requests.auth import HTTPBasicAuth
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cookie_header, merge_cookies
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError
 
 from loadproof.engines.locust.session import defaults
-from loadproof.engines.locust.session.body import NotDecoded, NotEncoded, decoded, encoded
-from loadproof.engines.locust.session.call import NO_BODY, Call
-from loadproof.engines.locust.session.eligible import timeouts
-from loadproof.engines.locust.session.exchange import Unplain, receive
-from loadproof.engines.locust.session.handover import Pending
-from loadproof.engines.locust.session.http_plan import NotPlain, Plan, new_plan
+from loadproof.engines.locust.session.body import NO_BODY, NotEncoded, encoded
+from loadproof.engines.locust.session.bounded import Bounded
+from loadproof.engines.locust.session.connections import Connections
+from loadproof.engines.locust.session.http_request import NotPlain, new_plan, timeouts
+from loadproof.engines.locust.session.http_response import CaughtResponse, LazyResponse, answered
 from loadproof.engines.locust.session.jar import Asked, SessionHeaders, SessionJar
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.report import conclude, path_of
-from loadproof.engines.locust.session.response import CaughtResponse, LazyResponse, answered
-from loadproof.engines.locust.session.tickets import Tickets
 from loadproof.engines.locust.session.trips import Trip
-from loadproof.engines.locust.session.wire import SendError, Wire
+from loadproof.engines.locust.session.wire import Wire
 
 if TYPE_CHECKING:
     from locust.clients import ResponseContextManager
 
+    from loadproof.engines.locust.session.call import Call, Plan
     from loadproof.engines.locust.session.target import Origin, Target
 
-# urllib3's pools keep ten idle connections for a host and drop the eleventh.
-_MAX_IDLE = 10
-
-
 # Plans of calls without rare options: most calls of a load test are of few kinds.
-_plans: dict[tuple[Any, ...], Plan] = {}
-_MAX_PLANS = 4096
+_plans: Bounded[tuple[Any, ...], Plan] = Bounded(4096)
 _KEYED = frozenset((dict, type(None)))
 # What a session's attributes mean for a plan, as one small number: they hardly ever change. Beyond the limit
 # (an Authorization of its own for each user, say) the plans go, too.
-_manners: dict[tuple[Any, ...], int] = {}
+_manners: Bounded[tuple[Any, ...], int] = Bounded(4096)
 _numbers = itertools.count(1)
 _MANNERS = frozenset(("auth", "verify", "stream", "cert", "trust_env"))
 _ONCE: tuple[None, None] = (None, None)
 _NO_BODY = (NO_BODY, None, None)
 
 
-class HttpSession(LocustHttpSession):
+class HttpSession(Connections, LocustHttpSession):
     """A drop-in for `locust.clients.HttpSession`; see there for the arguments of its methods."""
+
+    served = range(1000)
+    trims = True
+    decodes_nothing = False
 
     # What python-requests sets on every session, and hardly a session changes. The mutable ones are made
     # when somebody looks at them: a user costs a tenth of the memory so.
@@ -65,10 +61,8 @@ class HttpSession(LocustHttpSession):
     trust_env: bool = True
     max_redirects: int = 30
     explicit_name: str | None = None
-    pending: Pending | None = None
     headers: Any = Lazy(defaults.headers)
     cookies: Any = Lazy(defaults.cookies)
-    tickets: Any = Lazy(lambda _session: Tickets())
     proxies = defaults.Touchy()
     hooks = defaults.Touchy()
     params = defaults.Touchy()
@@ -118,39 +112,10 @@ class HttpSession(LocustHttpSession):
         manner = (auth, self.verify, self.stream, self.cert, self.trust_env)
         number = _manners.get(manner)
         if number is None:
-            if len(_manners) >= _MAX_PLANS:
-                _manners.clear()
-                _plans.clear()
-            number = _manners[manner] = next(_numbers)
+            number = _manners.keep(manner, next(_numbers))
         if not changeable:
             self.__dict__["_manner"] = number
         return number
-
-    def idle_wire(self, origin: Origin, now: float) -> Wire | None:
-        """Return an open idle connection, which is the caller's from now on, or None."""
-        wires = self._wires.get(origin)
-        while wires:
-            wire = wires.pop()
-            if wire.wake(now):
-                return wire
-            self._close(origin, wire)
-        return None
-
-    def _close(self, origin: Origin, wire: Wire) -> None:
-        if wire.tls is not None:
-            self.tickets.keep(origin, wire.tls)
-        wire.close()
-
-    def keep_wire(self, origin: Origin, wire: Wire, now: float) -> None:
-        """Take back a connection whose response was read to its end at `now` (`perf_counter` seconds)."""
-        wire.rest(now)
-        wires = self._wires.get(origin)
-        if wires is None:
-            self._wires[origin] = [wire]
-        elif len(wires) < _MAX_IDLE:
-            wires.append(wire)
-        else:
-            wire.close()
 
     def send(self, request: Any, **kwargs: Any) -> Any:
         """Send a prepared request; Locust counts none that its user sends so, and neither do we."""
@@ -160,9 +125,7 @@ class HttpSession(LocustHttpSession):
 
     def close(self) -> None:
         """Close the idle connections; the session can be used again afterwards."""
-        for wires in self._wires.values():
-            while wires:
-                wires.pop().close()
+        self.close_idle()
         for adapter in self.__dict__.get("adapters", {}).values():
             adapter.close()
 
@@ -287,89 +250,48 @@ class HttpSession(LocustHttpSession):
         if plan is None or self._overridden:
             plan = new_plan(self, method, url, kind, headers, options)
             if key is not None and not self.trust_env:  # the environment is asked each time
-                if len(_plans) >= _MAX_PLANS:
-                    _plans.clear()
-                _plans[key] = plan
-        cookie = None
-        if "cookies" in state:
-            jar = state["cookies"]
-            if type(jar) is not SessionJar and not isinstance(jar, CookieJar):
-                raise NotPlain("cookies of another kind")
-            if plan.call.cookie and (options or type(jar) is not SessionJar or jar.holds_any):
-                cookie = self._cookie_header(jar, options.get("cookies"), plan.target, plan.call)
-        elif plan.call.cookie:
-            cookie = self._cookie_header(None, options.get("cookies"), plan.target, plan.call)
-        return self._serve(plan, cookie, body, sent, limits, start, catch_response)
+                _plans.keep(key, plan)
+        target, _, call, whole = plan
+        cookie = self._cookie(state, target, call, options) if call.cookie or "cookies" in state else None
+        connect_s, read_s = limits
+        request = whole or call.written(target.path, cookie, sent)
+        answer = self.exchange(plan, request, connect_s, read_s, start, True)
+        if answer is None:
+            return None
+        head, _, content, now = answer
+        length = 0 if sent is None else len(sent)
+        made: Any = (self, call, target, head, cookie, body, length, self.explicit_name, now - start)
+        of_kind = CaughtResponse if catch_response else LazyResponse
+        response = of_kind(made, content, head.status, self.request_event, catch_response)
+        if head.cookies:
+            extract_cookies_to_jar(self.cookies, response.request, answered(head))
+        return response
 
-    def _cookie_header(self, jar: Any, cookies: Any, target: Target, call: Call) -> str | None:
-        if type(jar) is SessionJar and not cookies:
-            return jar.header_for(target.url, target.origin, target.path, call.asked_headers)
+    def _cookie(
+        self, state: dict[str, Any], target: Target, call: Call, options: dict[str, Any]
+    ) -> str | None:
+        """Return the Cookie header, None for none. Raises NotPlain for a jar that only requests may know."""
+        jar: Any = state.get("cookies")
+        ours = type(jar) is SessionJar
+        if not ours and "cookies" in state and not isinstance(jar, CookieJar):
+            raise NotPlain("cookies of another kind")
+        cookies = options.get("cookies") if options else None
+        if not call.cookie or (ours and not cookies and not jar.holds_any):
+            return None
+        if ours and not cookies:
+            return jar.header_for(target, call)  # type: ignore[no-any-return]  # it is a SessionJar
         merged = RequestsCookieJar()
         for source in (jar, cookies):
             if source:
                 merge_cookies(merged, source)
         return get_cookie_header(merged, Asked(target.url, call.asked_headers))  # type: ignore[arg-type]  # reads these two
 
-    def _serve(  # noqa: PLR0911, PLR0912  # one return for each way in which an exchange ends
-        self,
-        plan: Plan,
-        cookie: str | None,
-        body: Any,
-        sent: bytes | None,
-        limits: tuple[float | None, float | None],
-        start: float,
-        catch_response: bool,
-    ) -> ResponseContextManager | None:
-        """Send and receive; None, with `pending` set, leaves the rest to python-requests."""
-        target, origin, call, whole = plan
-        connect_s, read_s = limits
-        wire = self.idle_wire(origin, start)
-        if wire is None:
-            if origin[0] != "http":
-                return None
-            try:
-                wire = _connect(target, connect_s)
-            except (HTTPError, OSError) as error:
-                self.pending = Pending(None, connect_error=error)
-                return None
-        try:
-            first = wire.ask(whole or call.written(target.path, cookie, sent), connect_s, read_s)
-            head, raw, keep = receive(wire, first, call.method == "HEAD", read_s)
-            if head.redirect:
-                raise Unplain(b"%b\r\n%b" % (head.raw, raw))
-            if head.coding and raw:
-                raw = decoded(head.coding, raw)
-        except SendError as error:
-            self.pending = Pending(wire, send_error=error.cause)
-            return None
-        except Unplain as answer:
-            self.pending = Pending(wire, answer.received, read_error=answer.error)
-            return None
-        except NotDecoded:
-            self.pending = Pending(wire, b"%b\r\n%b" % (head.raw, raw))
-            return None
-        except OSError as error:
-            self.pending = Pending(wire, read_error=error)
-            return None
-        except BaseException:
-            wire.close()  # the user was stopped: the answer that is under way must not meet the next request
-            raise
-        now = perf_counter()
-        if keep:
-            self.keep_wire(origin, wire, now)
-        else:
-            self._close(origin, wire)
-        if origin is LEDGER.last_origin:
-            LEDGER.sent_there += 1
-        else:
-            LEDGER.went_to(origin)
-        length = 0 if sent is None else len(sent)
-        made: Any = (self, call, target, head, cookie, body, length, self.explicit_name, now - start)
-        kind = CaughtResponse if catch_response else LazyResponse
-        response = kind(made, raw, head.status, self.request_event, catch_response)
-        if head.cookies:
-            extract_cookies_to_jar(self.cookies, response.request, answered(head))
-        return response
+    def connected(self, target: Target, _timeout_s: float | None) -> Wire:
+        """Open a connection as urllib3 does. Raises urllib3's errors."""
+        connection = HTTPConnection(target.host, target.origin[2], timeout=_timeout_s)
+        connection.connect()
+        sock, connection.sock = connection.sock, None
+        return Wire(sock)
 
     def _replay(self, start: float, method: str, url: str, name: str | None, **kwargs: Any) -> Any:
         """Let python-requests finish what `_serve` began (or begin it, when there was no connection)."""
@@ -381,18 +303,8 @@ class HttpSession(LocustHttpSession):
                 trip.name = name or path_of(response, url)
         finally:
             self.__dict__["_replaying"] = self._replaying - 1
-            pending, self.pending = self.pending, None
-            if pending is not None and pending.wire is not None:
-                pending.wire.close()
+            self.drop_pending()
         if before:
             first = response.history[0] if response.history else response
             first.elapsed += timedelta(seconds=before)
         return response
-
-
-def _connect(target: Target, timeout_s: float | None) -> Wire:
-    """Open a connection as urllib3 does. Raises urllib3's errors."""
-    connection = HTTPConnection(target.host, target.origin[2], timeout=timeout_s)
-    connection.connect()
-    sock, connection.sock = connection.sock, None
-    return Wire(sock)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from http.cookiejar import CookieJar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from requests.cookies import RequestsCookieJar, get_cookie_header, merge_cookies
 from requests.structures import CaseInsensitiveDict
 
+from loadproof.engines.locust.session.bounded import Bounded
+
 if TYPE_CHECKING:
     from http.cookiejar import Cookie
 
+    from loadproof.engines.locust.session.call import Call
     from loadproof.engines.locust.session.target import Target
 
 # A jar serves few paths; one whose paths are all different must not grow without end.
-_CACHE_SIZE = 64
+_MOST_PATHS = 64
 
 
 class SessionHeaders(CaseInsensitiveDict[Any]):
@@ -38,16 +41,19 @@ class SessionHeaders(CaseInsensitiveDict[Any]):
         return self.key
 
 
-class SessionJar(RequestsCookieJar):
-    """`client.cookies`: python-requests' jar, and the Cookie header that it gives for each path, kept.
+class RememberingJar(CookieJar):
+    """A jar that keeps the Cookie header which it gives for each path.
 
     Which cookies are sent is decided by the standard library's policy as always; its answer is reused until a
     cookie is set, removed or expires.
     """
 
+    host_decides: ClassVar[bool]
+    """Whether a Host header decides which cookies belong to a request."""
+
     def __init__(self, policy: Any = None) -> None:
         super().__init__(policy)
-        self._headers: dict[tuple[str, str, str], tuple[str | None, float]] = {}
+        self._headers: Bounded[tuple[str, str, str], tuple[str | None, float]] = Bounded(_MOST_PATHS)
 
     def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> Any:
         """Set a cookie (the name and the arguments are the standard library's)."""
@@ -59,22 +65,34 @@ class SessionJar(RequestsCookieJar):
         self._headers.clear()
         super().clear(domain, path, name)
 
-    def header_for(self, url: str, origin: tuple[Any, ...], path: str, headers: Any) -> str | None:
-        """Return the Cookie header for a request to `url`, None when no cookie belongs there."""
-        if "Host" in headers:
-            return get_cookie_header(self, Asked(url, headers))  # type: ignore[arg-type]  # reads these two only
-        place = (str(origin[0]), str(origin[1]), path.partition("?")[0])
+    def header_for(self, target: Target, call: Call) -> str | None:
+        """Return the Cookie header for a request to `target`, None when no cookie belongs there."""
+        if self.host_decides and "Host" in call.asked_headers:
+            return self.asked(target, call.asked_headers)
+        place = (target.origin[0], target.origin[1], target.path.partition("?")[0])
         known = self._headers.get(place)
         now = time.time()
         if known is not None and now < known[1]:
             return known[0]
-        # Asked of a copy, as python-requests does: sending removes no expired cookie from the session.
-        merged = merge_cookies(RequestsCookieJar(), self)
-        value = get_cookie_header(merged, Asked(url, headers))  # type: ignore[arg-type]  # reads these two only
-        if len(self._headers) >= _CACHE_SIZE:
-            self._headers.clear()
-        self._headers[place] = (value, _next_expiry(self, now))
+        value = self.asked(target, call.asked_headers)
+        times = [float(cookie.expires) for cookie in self if cookie.expires is not None]
+        self._headers.keep(place, (value, min((when for when in times if when > now), default=float("inf"))))
         return value
+
+    def asked(self, target: Target, headers: Any) -> str | None:
+        """Ask the policy."""
+        raise NotImplementedError
+
+
+class SessionJar(RememberingJar, RequestsCookieJar):
+    """`client.cookies` of an HttpUser: python-requests' jar."""
+
+    host_decides = True
+
+    def asked(self, target: Target, headers: Any) -> str | None:
+        """Ask the policy, with a copy as python-requests does: sending removes no expired cookie."""
+        merged = merge_cookies(RequestsCookieJar(), self)
+        return get_cookie_header(merged, Asked(target.url, headers))  # type: ignore[arg-type]  # reads these two only
 
     @property
     def holds_any(self) -> bool:
@@ -89,45 +107,8 @@ class SessionJar(RequestsCookieJar):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state["_headers"] = {}
+        state["_headers"] = Bounded(_MOST_PATHS)
         return state
-
-
-class FastJar(CookieJar):
-    """The cookies of a FastHttpUser: the standard library's jar, with the same memory as `SessionJar`."""
-
-    def __init__(self, policy: Any = None) -> None:
-        super().__init__(policy)
-        self._headers: dict[tuple[str, str, str], tuple[str | None, float]] = {}
-
-    def set_cookie(self, cookie: Cookie) -> None:
-        """Set a cookie."""
-        self._headers.clear()
-        super().set_cookie(cookie)
-
-    def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
-        """Remove cookies."""
-        self._headers.clear()
-        super().clear(domain, path, name)
-
-    def header_for(self, request: Any, target: Target) -> str | None:
-        """Return the Cookie header for `request`, None when no cookie belongs there."""
-        place = (target.origin[0], target.origin[1], target.path.partition("?")[0])
-        known = self._headers.get(place)
-        now = time.time()
-        if known is not None and now < known[1]:
-            return known[0]
-        self.add_cookie_header(request)
-        value: str | None = request.headers.get("Cookie")
-        if len(self._headers) >= _CACHE_SIZE:
-            self._headers.clear()
-        self._headers[place] = (value, _next_expiry(self, now))
-        return value
-
-
-def _next_expiry(jar: CookieJar, now: float) -> float:
-    times = [float(cookie.expires) for cookie in jar if cookie.expires is not None]
-    return min((when for when in times if when > now), default=float("inf"))
 
 
 class Asked:

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from loadproof.engines.locust.entry import method_text, name_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from loadproof.engines.locust.session.trips import Trip
+    from collections.abc import Callable, Iterable
 
 
 class Ledger:
@@ -65,14 +63,14 @@ class Ledger:
         self.raised += 1
         self.interrupted += not isinstance(error, Exception)
 
-    def travelled(self, method: Any, name: Any, trip: Trip) -> None:
+    def travelled(self, method: Any, name: Any, hosts: Iterable[str], hops: int, repeats: int) -> None:
         """Count what a call sent beside its one request, and where all of it went."""
-        for host in trip.hosts:
+        for host in hosts:
             self.hosts[host] = self.hosts.get(host, 0) + 1
-        if trip.hops or trip.repeats:
+        if hops or repeats:
             counts = self.wire.setdefault((method_text(method), name_text(name)), [0, 0])
-            counts[0] += trip.hops
-            counts[1] += trip.repeats
+            counts[0] += hops
+            counts[1] += repeats
 
     def went_to(self, origin: Any) -> None:
         """Count a request of the fast path to another place than the one before it."""

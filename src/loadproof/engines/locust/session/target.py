@@ -9,9 +9,10 @@ from urllib.parse import urlparse
 from requests import PreparedRequest
 from urllib3.util.url import parse_url
 
+from loadproof.engines.locust.session.bounded import Bounded
+
 # Targets are shared by all users. A locustfile with ids in its URLs has many; 4,096 of them take about 3 MB.
-_CACHE_SIZE = 4096
-_cache: dict[tuple[str, str], Target] = {}
+_targets: Bounded[tuple[str, str], Target] = Bounded(4096)
 
 # URLs that python-requests and urllib3 leave as they are: lower-case host, no user information, no fragment,
 # no dot segment, no character that must be percent-encoded.
@@ -60,13 +61,7 @@ def target_of(url: str, query: str) -> Target:
     Raises what python-requests raises for a URL that it cannot use.
     """
     key = (url, query)
-    target = _cache.get(key)
-    if target is None:
-        target = _read(url, query)
-        if len(_cache) >= _CACHE_SIZE:
-            _cache.clear()
-        _cache[key] = target
-    return target
+    return _targets.get(key) or _targets.keep(key, _read(url, query))
 
 
 def plain_target(url: str) -> Target | None:

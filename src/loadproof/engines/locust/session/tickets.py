@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
+from loadproof.engines.locust.session.bounded import Bounded
+
 if TYPE_CHECKING:
     from loadproof.engines.locust.session.target import Origin
 
 # A load test uses one or two; a locustfile that makes a certificate file for each call must not fill memory.
-_MAX_CONTEXTS = 64
-_contexts: dict[tuple[Any, ...], Any] = {}
+_contexts: Bounded[tuple[Any, ...], Any] = Bounded(64)
 
 
 class Tickets:
@@ -77,9 +78,7 @@ def shared_context(cert_reqs: Any, ca_certs: str | None, ca_cert_dir: str | None
             made.options &= ~ssl.OP_NO_TICKET  # urllib3's, with which most servers resume nothing in TLS 1.2
             if ca_certs or ca_cert_dir:
                 made.load_verify_locations(ca_certs, ca_cert_dir)
-            if len(_contexts) >= _MAX_CONTEXTS:
-                _contexts.clear()
-            context = _contexts[key] = made
+            context = _contexts.keep(key, made)
     except OSError:
         return None
     return context

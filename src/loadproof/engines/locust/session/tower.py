@@ -13,12 +13,9 @@ import os
 import select
 import weakref
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gevent.monkey import get_original
-
-if TYPE_CHECKING:
-    from loadproof.engines.locust.session.wire import Wire
 
 # An answer this old counts as fresh. Measured on one core: half of what one Locust request costs.
 _FRESH_S = 0.001
@@ -32,6 +29,13 @@ except AttributeError:
     _make_epoll = None
 
 
+class Idle(Protocol):
+    """A connection, as far as the tower knows it."""
+
+    idle: bool
+    stale: bool
+
+
 class Tower:
     """Watches connections; knows which idle ones have something to read."""
 
@@ -43,10 +47,10 @@ class Tower:
     def reset(self) -> None:
         """Forget everything: a forked process must not share its parent's epoll set."""
         self._epoll: Any = None
-        self._wires: dict[int, weakref.ref[Wire]] = {}
+        self._wires: dict[int, weakref.ref[Idle]] = {}
         self._asked_at = 0.0
 
-    def watch(self, fileno: int, wire: Wire) -> None:
+    def watch(self, fileno: int, wire: Idle) -> None:
         """Begin to watch a connection (a registration ends when its descriptor is closed)."""
         if self._epoll is None and _make_epoll is not None:
             self._epoll = _make_epoll()
@@ -54,7 +58,7 @@ class Tower:
         if self._epoll is not None:
             self._epoll.register(fileno, _EPOLLIN)
 
-    def forget(self, fileno: int, wire: Wire) -> None:
+    def forget(self, fileno: int, wire: Idle) -> None:
         """Stop watching, before the descriptor is closed or given away."""
         known = self._wires.get(fileno)
         # The garbage collector may have closed a socket before its wire: another's may have its number now.
@@ -65,7 +69,7 @@ class Tower:
             with contextlib.suppress(OSError):  # or it closed the epoll set, at the end
                 self._epoll.unregister(fileno)
 
-    def quiet(self, wire: Wire, idle_since: float, now: float) -> bool:
+    def quiet(self, wire: Idle, idle_since: float, now: float) -> bool:
         """Tell whether an idle connection is open and silent; times are `perf_counter` seconds."""
         if self._asked_at < idle_since or now - self._asked_at > _FRESH_S:
             self._ask()

@@ -66,7 +66,7 @@ class Trip:
             _under_way.pop(getcurrent(), None)
         else:
             _under_way[getcurrent()] = self._before
-        LEDGER.travelled(self._method, self.name, self)
+        LEDGER.travelled(self._method, self.name, self.hosts, self.hops, self.repeats)
         if self.sent and isinstance(error, Exception):
             time_ms = (perf_counter() - self._start) * 1000
             LEDGER.on_broken(

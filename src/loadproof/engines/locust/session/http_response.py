@@ -8,7 +8,7 @@ from http.client import parse_headers
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self
 
-from requests import compat
+from requests import PreparedRequest, compat
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
@@ -20,8 +20,6 @@ from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quic
 from loadproof.engines.locust.session.report import CountedResponse, tell
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest
-
     from loadproof.engines.locust.session.call import Call
     from loadproof.engines.locust.session.head import Head
     from loadproof.engines.locust.session.target import Target
@@ -67,7 +65,7 @@ class LazyResponse(CountedResponse):
 
     def json(self, **kwargs: Any) -> Any:
         """Return the body parsed as JSON, exactly as python-requests parses it, sooner."""
-        if not kwargs and _STDLIB and is_utf8(self.__dict__.get("encoding", self._sent[3].charset)):
+        if not kwargs and _STDLIB and is_utf8(self.encoding):
             value = quick_json(self.content)
             if value is not NOT_QUICK:
                 return value
@@ -107,8 +105,9 @@ def _header_dict(sent: Sent) -> HTTPHeaderDict:
 
 def _raw(sent: Sent) -> HTTPResponse:
     """Return a urllib3 response that was read to its end, as `.raw` is after a call without `stream`."""
+    body = BytesIO()
     raw = HTTPResponse(
-        body=BytesIO(),
+        body=body,
         headers=_header_dict(sent),
         status=sent[3].status,
         version=11,
@@ -121,6 +120,7 @@ def _raw(sent: Sent) -> HTTPResponse:
         request_url=sent[2].path,
     )
     raw.read()
+    body.close()
     return raw
 
 
@@ -132,8 +132,21 @@ def _cookies(sent: Sent) -> RequestsCookieJar:
 
 
 def _request(sent: Sent) -> PreparedRequest:
+    """Return what python-requests would have prepared for this call."""
     _, call, target, _, cookie, body, length, explicit_name, _ = sent
-    request = call.prepared(target, cookie, body, length)
+    request = PreparedRequest()
+    request.method = call.method
+    request.url = target.url
+    headers = call.headers.copy()
+    if call.cookie:
+        if cookie is None:
+            del headers["Cookie"]
+        else:
+            headers["Cookie"] = cookie
+    if call.length:
+        headers["Content-Length"] = str(length)
+    request.headers = headers
+    request.body = body
     request._cookies = RequestsCookieJar()
     if explicit_name:
         request._explicit_name = explicit_name  # type: ignore[attr-defined]  # Locust's own attribute

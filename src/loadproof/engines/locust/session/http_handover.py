@@ -8,7 +8,6 @@ The classes bear urllib3's names because these stand in its error messages.
 from __future__ import annotations
 
 import weakref
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import urllib3.connection
@@ -17,15 +16,13 @@ from locust.clients import LocustHttpAdapter
 from urllib3.exceptions import DecodeError
 
 from loadproof.engines.locust.session.interim import Answer
-from loadproof.engines.locust.session.replay import replay_of, replayed
 from loadproof.engines.locust.session.target import tls_scheme
 from loadproof.engines.locust.session.tickets import ResumingContext, shared_context
-from loadproof.engines.locust.session.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loadproof.engines.locust.session.http_session import HttpSession
+    from loadproof.engines.locust.session.connections import Connections
     from loadproof.engines.locust.session.target import Origin
 
 # Decoded bytes of one compressed answer. A bomb of 1 MB decodes to 1 GB; a load test that needs more than
@@ -33,64 +30,22 @@ if TYPE_CHECKING:
 DECODED_LIMIT = 128 * 2**20
 
 
-class Pending:
-    """A request that the fast path has sent and could not finish: the wire, the bytes, the errors."""
-
-    __slots__ = ("connect_error", "prefix", "read_error", "send_error", "wire")
-
-    def __init__(
-        self,
-        wire: Wire | None,
-        prefix: bytes = b"",
-        *,
-        send_error: OSError | None = None,
-        read_error: OSError | None = None,
-        connect_error: Exception | None = None,
-    ) -> None:
-        self.wire = wire
-        self.prefix = prefix
-        self.send_error = send_error
-        self.read_error = read_error
-        self.connect_error = connect_error
-
-
 class _Borrowed:
     """What both kinds of pool do differently from urllib3's: whose connections they use."""
 
-    lender: weakref.ref[HttpSession]
+    lender: weakref.ref[Connections]
     origin: Origin
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         session = self.lender()
-        if session is None:
+        sock = None if session is None else session.lend(self.origin)
+        if sock is None:
             return super()._get_conn(timeout)  # type: ignore[misc]  # mixed into a urllib3 pool
-        pending, session.pending = session.pending, None
-        if pending is not None:
-            return self._pending_conn(pending)
-        wire = session.idle_wire(self.origin, perf_counter())
-        if wire is None:
-            return super()._get_conn(timeout)  # type: ignore[misc]  # mixed into a urllib3 pool
-        return self._conn_with(wire.release())
-
-    def _conn_with(self, sock: Any) -> Any:
         connection = self._new_conn()  # type: ignore[attr-defined]  # mixed into a urllib3 pool
         connection.sock = sock
         if self.origin[0] != "http":
             connection.is_verified = self.cert_reqs == "CERT_REQUIRED"  # type: ignore[attr-defined]  # mixed in
         return connection
-
-    def _pending_conn(self, pending: Pending) -> Any:
-        if pending.wire is None:
-            connection = self._new_conn()  # type: ignore[attr-defined]  # mixed into a urllib3 pool
-            error = pending.connect_error
-
-            def fail() -> None:
-                raise error or OSError("no connection")
-
-            connection.connect = fail
-            return connection
-        sock = replay_of(pending.wire.release(), pending.prefix, pending.send_error, pending.read_error)
-        return self._conn_with(sock)
 
     def _put_conn(self, conn: Any) -> None:
         session = self.lender()
@@ -100,9 +55,7 @@ class _Borrowed:
                 conn.close()
             return
         conn.sock = None
-        sock = replayed(sock)
-        if sock is not None:
-            session.keep_wire(self.origin, Wire(sock), perf_counter())
+        session.keep_socket(self.origin, sock)
 
 
 class HTTPConnection(urllib3.connection.HTTPConnection):
@@ -121,7 +74,7 @@ class HTTPSConnection(urllib3.connection.HTTPSConnection):
     """urllib3's TLS connection, which goes on with the TLS session of the user's last one."""
 
     response_class = Answer
-    lender: weakref.ref[HttpSession] | None = None
+    lender: weakref.ref[Connections] | None = None
     origin: Origin
 
     def connect(self) -> None:
@@ -156,7 +109,7 @@ class HTTPSConnectionPool(_Borrowed, urllib3.connectionpool.HTTPSConnectionPool)
 class SessionAdapter(LocustHttpAdapter):
     """Locust's transport adapter, its pools borrowing the session's connections."""
 
-    def __init__(self, session: HttpSession) -> None:
+    def __init__(self, session: Connections) -> None:
         self._session = weakref.ref(session)
         super().__init__(None)
 

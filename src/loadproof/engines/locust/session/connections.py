@@ -1,0 +1,190 @@
+"""The connections of one session, and one request over one of them.
+
+Both sessions use them, and so do the clients that a session falls back to: a user has one connection for each
+host, whichever code served it last.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from urllib3.exceptions import HTTPError
+
+from loadproof.engines.locust.session.body import NotDecoded, decoded
+from loadproof.engines.locust.session.exchange import Unplain, receive
+from loadproof.engines.locust.session.lazy import Lazy
+from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.engines.locust.session.replay import replay_of, replayed
+from loadproof.engines.locust.session.tickets import Tickets
+from loadproof.engines.locust.session.wire import SendError, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from loadproof.engines.locust.session.call import Plan
+    from loadproof.engines.locust.session.head import Head
+    from loadproof.engines.locust.session.target import Origin, Target
+
+# urllib3's and geventhttpclient's pools keep ten idle connections for a host and drop the eleventh.
+_MAX_IDLE = 10
+
+
+class Pending:
+    """A request that the fast path has sent and could not finish: the wire, the bytes, the errors."""
+
+    __slots__ = ("connect_error", "prefix", "read_error", "send_error", "wire")
+
+    def __init__(
+        self,
+        wire: Wire | None,
+        prefix: bytes = b"",
+        *,
+        send_error: OSError | None = None,
+        read_error: OSError | None = None,
+        connect_error: Exception | None = None,
+    ) -> None:
+        self.wire = wire
+        self.prefix = prefix
+        self.send_error = send_error
+        self.read_error = read_error
+        self.connect_error = connect_error
+
+
+class Connections:
+    """What both sessions are: idle connections by where they go, and the request that is left to another."""
+
+    served: ClassVar[Container[int]]
+    """Statuses of answers that the fast path may return; of the rest the other client makes its own."""
+    trims: ClassVar[bool]
+    """Whether the other client drops bytes beyond an answer; else they are a broken second answer."""
+    decodes_nothing: ClassVar[bool]
+    """Whether the other client decodes an empty body, which fails."""
+
+    pending: Pending | None = None
+    tickets: Any = Lazy(lambda _session: Tickets())
+    _wires: dict[Origin, list[Any]]
+
+    def connected(self, target: Target, _timeout_s: float | None) -> Wire:
+        """Open a connection as the other client does. Raises its errors."""
+        raise NotImplementedError
+
+    def exchange(  # noqa: PLR0911, PLR0912  # one return for each way in which an exchange ends
+        self,
+        plan: Plan,
+        request: bytes,
+        send_s: float | None,
+        read_s: float | None,
+        start: float,
+        follow: bool,
+    ) -> tuple[Head, bytes, bytes, float] | None:
+        """Send `request`; return the answer's head, its body as received and decoded, and when it was here.
+
+        `start` is `perf_counter` seconds, as the time that is returned; `follow` says that redirects are
+        followed. None leaves the call to the other client: with `pending` set what is begun, else all of it.
+        """
+        target, origin, call, _ = plan
+        wire = self.idle_wire(origin, start)
+        if wire is None:
+            if origin[0] != "http":
+                return None
+            try:
+                wire = self.connected(target, send_s)
+            except (HTTPError, OSError) as error:
+                self.pending = Pending(None, connect_error=error)
+                return None
+        try:
+            first = wire.ask(request, send_s, read_s)
+            head, raw, keep = receive(wire, first, call.method == "HEAD", read_s, self.trims)
+            if (head.redirect and follow) or head.status not in self.served:
+                raise Unplain(b"%b\r\n%b" % (head.raw, raw))
+            content = raw
+            if head.coding and (raw or self.decodes_nothing):
+                content = decoded(head.coding, raw)
+        except SendError as error:
+            self.pending = Pending(wire, send_error=error.cause)
+            return None
+        except Unplain as answer:
+            self.pending = Pending(wire, answer.received, read_error=answer.error)
+            return None
+        except NotDecoded:
+            self.pending = Pending(wire, b"%b\r\n%b" % (head.raw, raw))
+            return None
+        except OSError as error:
+            self.pending = Pending(wire, read_error=error)
+            return None
+        except BaseException:
+            wire.close()  # the user was stopped: the answer that is under way must not meet the next request
+            raise
+        now = perf_counter()
+        if keep:
+            self.keep_wire(origin, wire, now)
+        else:
+            self._end(origin, wire)
+        if origin is LEDGER.last_origin:
+            LEDGER.sent_there += 1
+        else:
+            LEDGER.went_to(origin)
+        return head, raw, content, now
+
+    def idle_wire(self, origin: Origin, now: float) -> Wire | None:
+        """Return an open idle connection, which is the caller's from now on, or None."""
+        wires = self._wires.get(origin)
+        while wires:
+            wire = wires.pop()
+            if type(wire) is not Wire:
+                sock = replayed(wire)
+                if sock is None:
+                    wire.close()
+                    continue
+                wire = Wire(sock)
+                wire.rest(now)
+            if wire.wake(now):
+                return wire
+            self._end(origin, wire)
+        return None
+
+    def keep_wire(self, origin: Origin, wire: Wire, now: float) -> None:
+        """Take back a connection whose response was read to its end at `now` (`perf_counter` seconds)."""
+        wire.rest(now)
+        wires = self._wires.get(origin)
+        if wires is None:
+            self._wires[origin] = [wire]
+        elif len(wires) < _MAX_IDLE:
+            wires.append(wire)
+        else:
+            wire.close()
+
+    def keep_socket(self, origin: Origin, sock: Any) -> None:
+        """Take back a socket of the other client, which may read from it yet (after an interim answer)."""
+        self._wires.setdefault(origin, []).append(sock)
+
+    def lend(self, origin: Origin) -> Any:
+        """Return a socket for the other client: what is pending there, or an idle one; None for neither.
+
+        Raises what connecting for the pending request ended with.
+        """
+        pending, self.pending = self.pending, None
+        if pending is not None:
+            if pending.wire is None:
+                raise pending.connect_error or OSError("no connection")
+            return replay_of(pending.wire.release(), pending.prefix, pending.send_error, pending.read_error)
+        wire = self.idle_wire(origin, perf_counter())
+        return None if wire is None else wire.release()
+
+    def drop_pending(self) -> None:
+        """Close what the other client did not ask for."""
+        pending, self.pending = self.pending, None
+        if pending is not None and pending.wire is not None:
+            pending.wire.close()
+
+    def close_idle(self) -> None:
+        """Close the idle connections."""
+        for wires in self._wires.values():
+            while wires:
+                wires.pop().close()
+
+    def _end(self, origin: Origin, wire: Wire) -> None:
+        if wire.tls is not None:
+            self.tickets.keep(origin, wire.tls)
+        wire.close()

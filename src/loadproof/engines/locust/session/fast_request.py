@@ -1,0 +1,211 @@
+"""What `FastHttpSession` sends for its calls, as geventhttpclient prepares and writes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from geventhttpclient.client import HTTPClient
+from geventhttpclient.header import Headers
+from geventhttpclient.url import URL
+from locust.contrib import fasthttp
+from locust.contrib.fasthttp import LocustUserAgent
+
+from loadproof.engines.locust.session.body import NotEncoded
+from loadproof.engines.locust.session.bounded import Bounded
+from loadproof.engines.locust.session.call import COOKIE, LENGTH, Call, Plan, plan_of
+from loadproof.engines.locust.session.jar import RememberingJar
+from loadproof.engines.locust.session.target import Target, plain_target
+
+if TYPE_CHECKING:
+    from geventhttpclient.useragent import CompatRequest
+
+BASE_HEADERS: tuple[tuple[str, Any], ...] = tuple(HTTPClient.DEFAULT_HEADERS.items())
+
+_plans: Bounded[tuple[Any, ...], Plan | None] = Bounded(4096)
+_calls: Bounded[tuple[Any, ...], Call] = Bounded(2048)
+_targets: Bounded[tuple[str, str], Target] = Bounded(2048)
+_KEYED = frozenset((dict, type(None)))
+
+# kinds of body: none, text, bytes, form
+NO_BODY, TEXT_BODY, BYTES_BODY, FORM_BODY = range(4)
+_SAMPLE: dict[int, Any] = {NO_BODY: None, TEXT_BODY: "x", BYTES_BODY: b"x", FORM_BODY: {"x": "x"}}
+
+_SPECIAL = frozenset(
+    ("transfer-encoding", "expect", "content-length", "upgrade", "te", "connection", "trailer")
+)
+
+_basic: Any = fasthttp._construct_basic_auth_str
+
+
+def basic(auth: Any) -> str:
+    """Return the Authorization header for (user, password), as Locust writes it."""
+    return str(_basic(auth[0], auth[1]))
+
+
+def fast_plan(  # keywords cost time in every request
+    method: str,
+    url: str,
+    params: Any,
+    common: tuple[tuple[str, Any], ...],
+    headers: Any,
+    auth_header: str | None,
+    kind: int,
+    is_json: bool,
+    cookie: bool,
+) -> Plan | None:
+    """Return the plan of a call, None for one that geventhttpclient has to serve.
+
+    `common` are the agent's headers, `headers` the call's; `kind` is that of the body, `is_json` says that it
+    was made from `json=`, `cookie` that the jar is not empty. Raises what Locust raises for bad headers.
+    """
+    key = None
+    if params is None and type(headers) in _KEYED:
+        key = (
+            *(method, url, common, tuple(headers.items()) if headers else None, auth_header),
+            *(kind, is_json, cookie),
+        )
+        try:
+            return _plans[key]
+        except KeyError:
+            pass
+    plan = None
+    target = _target(url, params)
+    if target is not None:
+        items = merged(call_headers(headers, auth_header, is_json), common)
+        of_kind = (method, target.origin, items, kind, cookie)
+        call = _calls.made(of_kind, lambda: _written(method, target, items, kind, cookie))
+        plan = None if call is None else plan_of(target, target.origin, call)
+    return plan if key is None else _plans.keep(key, plan)
+
+
+def call_headers(headers: Any, auth_header: str | None, is_json: bool) -> dict[str, Any]:
+    """Return the call's headers with those that Locust adds to every call."""
+    complete: dict[str, Any] = dict(headers) if headers else {}
+    if auth_header:
+        complete["Authorization"] = auth_header
+    _default(complete, "Accept-Encoding", "gzip, deflate, br")
+    if is_json:
+        _default(complete, "Content-Type", "application/json")
+        _default(complete, "Accept", "application/json")
+    return complete
+
+
+def _default(headers: dict[str, Any], name: str, value: str) -> None:
+    if name not in headers and name.lower() not in headers:
+        headers[name] = value
+
+
+def merged(headers: Any, common: tuple[tuple[str, Any], ...] = BASE_HEADERS) -> tuple[tuple[Any, Any], ...]:
+    """Return headers in the order in which the agent merges them: a repeated name keeps its first place."""
+    fields: dict[str, tuple[Any, Any]] = {name.lower(): (name, value) for name, value in common}
+    for name, value in headers.items():
+        fields[name.lower()] = (name, value)
+    return tuple(fields.values())
+
+
+def fast_body(data: Any) -> tuple[int, bytes | None]:
+    """Return the kind of body and its bytes (None: no body); raise `NotEncoded` for anything unusual."""
+    if not data:
+        return NO_BODY, None
+    kind = type(data)
+    if kind is str:
+        try:
+            return TEXT_BODY, data.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise NotEncoded from error
+    if kind is bytes:
+        return BYTES_BODY, data
+    if kind is dict:
+        form = urlencode(data).encode()
+        if form:
+            return FORM_BODY, form
+    raise NotEncoded
+
+
+def _target(url: str, params: Any) -> Target | None:
+    """Return the target of the absolute `url`, None for one that only geventhttpclient can judge."""
+    query = "" if not params else str(urlencode(params, doseq=True)) if type(params) is dict else None
+    if query is None or (params and not _simple(params)):
+        return None
+    return _targets.made(
+        (url, query), lambda: (plain_target(url) if not query else None) or _read(url, params or None)
+    )
+
+
+def _simple(params: dict[Any, Any]) -> bool:
+    return all(type(k) is str and type(v) in (str, int, float, bool) for k, v in params.items())
+
+
+def _read(url: str, params: Any) -> Target | None:
+    try:
+        parsed = URL(url, params=params)
+        port = parsed.port
+    except ValueError:
+        return None
+    path = parsed.quoted_uri or "/"
+    if parsed.scheme not in ("http", "https") or not parsed.host or "@" in parsed.netloc:
+        return None
+    if not path.isascii() or path.startswith("//") or any(c <= " " or c == "\x7f" for c in path):
+        return None
+    if not path.startswith("/"):
+        path = "/" + path
+    return Target(url, parsed.scheme, parsed.host, port, path)
+
+
+def _written(
+    method: str, target: Target, items: tuple[tuple[Any, Any], ...], kind: int, cookie: bool
+) -> Call | None:
+    """Prepare a request as geventhttpclient does; None for one that it frames in its own way.
+
+    Raises ValueError for headers that it refuses.
+    """
+    headers = Headers()
+    for name, value in items:
+        if type(name) is not str or type(value) is not str or name.lower() in _SPECIAL:
+            return None
+        headers[name] = value
+    request = agentless_request(target, method, headers, _SAMPLE[kind])
+    if "content-length" in request.headers:
+        request.headers["content-length"] = str(LENGTH)
+    asked = request.headers.copy()
+    asked.discard("cookie")
+    if cookie and "Cookie" not in request.headers:
+        request.headers.add("Cookie", COOKIE)
+    client: Any = HTTPClient(target.host, target.origin[2])
+    written = client._build_request(
+        request.method, "/", body=None if kind == NO_BODY else _Long(), headers=request.headers, chunked=False
+    )
+    return Call(request.method, request.headers, asked, written.encode("latin-1"))
+
+
+class _Long:
+    """A body of a length that no real one has."""
+
+    def __len__(self) -> int:
+        return LENGTH
+
+
+def agentless_request(target: Target, method: str, headers: Headers, payload: Any) -> CompatRequest:
+    """Return the request object that Locust's agent makes, without an agent."""
+    return LocustUserAgent._make_request(_AGENT, target.url, method, headers=headers, payload=payload)
+
+
+class FastJar(RememberingJar):
+    """The cookies of a FastHttpUser."""
+
+    host_decides = False
+
+    def asked(self, target: Target, headers: Headers) -> str | None:
+        """Ask the policy, with the request that the agent would make."""
+        request = agentless_request(target, "GET", headers.copy(), None)
+        self.add_cookie_header(request)
+        value: Any = request.headers.get("Cookie")
+        return None if value is None else str(value)
+
+
+class _Agent:
+    request_type = LocustUserAgent.request_type
+
+
+_AGENT: Any = _Agent()

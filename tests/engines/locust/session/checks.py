@@ -32,7 +32,7 @@ from loadproof.engines.locust.session import (
 )
 from loadproof.engines.locust.session.tower import TOWER
 from loadproof.engines.locust.session.wire import Wire
-from tests.engines.locust.session.answers import answer
+from tests.engines.locust.session.answers import DEFLATED, GZIPPED, answer, chunked
 from tests.engines.locust.session.scripted_server import CLOSE, HOLD, Reply, ScriptedServer
 from tests.engines.locust.session.tls import client_ca, server_context
 
@@ -181,9 +181,10 @@ def fallbacks_are_told_once() -> None:
 
 
 def plans_are_kept_after_a_fallback() -> None:
-    """A chunked answer, which python-requests reads, makes none of the later calls be planned anew."""
-    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
-    with ScriptedServer([[[chunked], [answer()], [answer()], [answer()]]]) as server:
+    """A trailer, which python-requests reads, makes none of the later calls be planned anew."""
+    with ScriptedServer(
+        [[[chunked(b"ok", trailer=b"X-T: 1\r\n")], [answer()], [answer()], [answer()]]]
+    ) as server:
         client = _user(locust.HttpUser, server).client
         assert client.get("/").text == "ok"
         client.get("/")
@@ -337,8 +338,28 @@ def early_hints_are_no_answer() -> None:
                 assert len(server.received) == 1
 
 
+def common_answers_stay_on_the_fast_path() -> None:
+    """Answers in chunks or in a coding are read by the session itself, with a `timeout`, too."""
+    text = b"squeezed text " * 20
+    coded = {"gzip": GZIPPED, "deflate": DEFLATED, "br": brotli.compress(text)}
+    replies: list[Reply] = [
+        [answer(body, "200 OK", f"Content-Encoding: {name}")] for name, body in coded.items()
+    ]
+    replies += [[chunked(text[:9], text[9:])], [answer(text)]]
+    for base in (locust.HttpUser, locust.FastHttpUser):
+        with ScriptedServer([replies]) as server:
+            client = _user(base, server).client
+            for _ in replies:
+                response = client.get("/", timeout=5)
+                assert response.content == text
+                assert type(response).__name__.startswith("Lazy"), (base, response)
+            assert len(server.received) == 1
+    assert LEDGER.fallbacks == {}
+
+
 CHECKS = (
     early_hints_are_no_answer,
+    common_answers_stay_on_the_fast_path,
     *(installed, ledger_balances, stopped_user_leaves_no_answer_behind, greenlets_share_a_session),
     *(idle_connection_closed_by_the_server, no_cycle_per_request, session_frees_its_connection),
     *(statistics_are_locusts, fallbacks_are_told_once, plans_are_kept_after_a_fallback),

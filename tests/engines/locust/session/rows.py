@@ -41,9 +41,11 @@ class Row:
 
 def _all() -> list[Row]:
     from tests.engines.locust.session import (
-        rows_faces,
+        rows_arguments,
+        rows_bodies,
         rows_fast,
         rows_fuzz,
+        rows_redirects,
         rows_replies,
         rows_requests,
         rows_sessions,
@@ -55,7 +57,9 @@ def _all() -> list[Row]:
         *rows_sessions.rows(),
         *rows_fast.rows(),
         *rows_fuzz.rows(),
-        *rows_faces.rows(),
+        *rows_arguments.rows(),
+        *rows_redirects.rows(),
+        *rows_bodies.rows(),
     ]
     assert len({row.name for row in rows}) == len(rows), "row names must differ"
     return rows

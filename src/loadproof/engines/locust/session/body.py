@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import brotli  # type: ignore[import-untyped]  # it has no types
 from requests import PreparedRequest, compat
 
 # kinds of body: none, without a content type of its own, form, JSON
@@ -83,16 +84,47 @@ def _utf8(text: str) -> bytes:
 
 
 def decoded(coding: bytes, body: bytes) -> bytes:
-    """Return the decoded body of a response with this coding; raise `NotDecoded` for urllib3's cases."""
+    """Return the decoded body of a response with this coding; raise `NotDecoded` for the client's cases.
+
+    Those are other codings, what is broken or goes on behind its end, and what decodes to more than 8 MB.
+    """
     if coding == b"identity":
         return body
-    if coding != b"gzip" or not body:
+    decode = _DECODERS.get(coding)
+    if decode is None or not body:
         raise NotDecoded
-    unzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
-        content = unzip.decompress(body, _QUICK_LIMIT)
-    except zlib.error as error:
+        return decode(body)
+    except (zlib.error, brotli.error) as error:
         raise NotDecoded from error
+
+
+def _gunzipped(body: bytes) -> bytes:
+    return _inflated(body, 16 + zlib.MAX_WBITS)
+
+
+def _deflated(body: bytes) -> bytes:
+    """The coding is zlib's format by its definition, and bare deflate by some servers."""
+    try:
+        return _inflated(body, zlib.MAX_WBITS)
+    except zlib.error:
+        return _inflated(body, -zlib.MAX_WBITS)
+
+
+def _inflated(body: bytes, wbits: int) -> bytes:
+    unzip = zlib.decompressobj(wbits)
+    content = unzip.decompress(body, _QUICK_LIMIT)
     if not unzip.eof or unzip.unused_data or unzip.unconsumed_tail:
         raise NotDecoded
     return content
+
+
+def _unbrotlied(body: bytes) -> bytes:
+    decoder = brotli.Decompressor()
+    content: bytes = decoder.process(body, output_buffer_limit=_QUICK_LIMIT)
+    if not decoder.is_finished():
+        raise NotDecoded
+    return content
+
+
+_DECODERS = {b"gzip": _gunzipped, b"deflate": _deflated, b"br": _unbrotlied}

@@ -97,7 +97,7 @@ class Connections:
             first = wire.ask(request, send_s, read_s)
             head, raw, keep = receive(wire, first, call.method == "HEAD", read_s, self.trims)
             if (head.redirect and follow) or head.status not in self.served:
-                raise Unplain(b"%b\r\n%b" % (head.raw, raw))
+                raise Unplain(head.whole(raw, call.method == "HEAD"))
             content = raw
             if head.coding and (raw or self.decodes_nothing):
                 content = decoded(head.coding, raw)
@@ -108,7 +108,7 @@ class Connections:
             self.pending = Pending(wire, answer.received, read_error=answer.error)
             return None
         except NotDecoded:
-            self.pending = Pending(wire, b"%b\r\n%b" % (head.raw, raw))
+            self.pending = Pending(wire, head.whole(raw, call.method == "HEAD"))
             return None
         except OSError as error:
             self.pending = Pending(wire, read_error=error)

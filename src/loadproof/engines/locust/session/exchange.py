@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # An interim answer, other than the one that makes the connection another protocol's.
 _INTERIM = re.compile(rb"HTTP/1\.1 1(?!01)[0-9][0-9][ \r]").match
 _SHORTEST = b"HTTP/1.1 100 "
+_LONGEST_SIZE = 8
+_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}").fullmatch
 
 # http.client's limit for one line. A head that is longer may be legal, but it is not common.
 _HEAD_LIMIT = 65536
@@ -54,7 +56,9 @@ def receive(
     if head_only or (head.status in (204, 304) and not head.chunked):
         length = 0
     elif length < 0:
-        raise Unplain(received)
+        if not head.chunked or head.status in (204, 304):
+            raise Unplain(received)
+        return _chunked(wire, head, bytearray(received), end + 4, timeout_s, trim)
     body = received[end + 4 :]
     missing = length - len(body)
     if missing > 0:
@@ -85,6 +89,50 @@ def _after_interim(wire: Wire, received: bytes, end: int, timeout_s: float | Non
         rest += piece
         end = rest.find(b"\r\n\r\n")
     return rest
+
+
+def _chunked(
+    wire: Wire, head: Head, data: bytearray, at: int, timeout_s: float | None, trim: bool
+) -> tuple[Head, bytes, bool]:
+    """Read a body in chunks, the first of which begins at `at` of `data`, all that was received so far.
+
+    Extensions and trailers are not plain.
+    """
+    pieces = []
+    while True:
+        end = data.find(b"\r\n", at)
+        if end < 0:
+            if len(data) - at > _LONGEST_SIZE:
+                raise Unplain(bytes(data))
+            _grow(wire, data, timeout_s)
+            continue
+        if not _CHUNK_SIZE(data, at, end):
+            raise Unplain(bytes(data))
+        size = int(data[at:end], 16)
+        until = end + 2 + size
+        while len(data) < until + 2:
+            _grow(wire, data, timeout_s)
+        if data[until : until + 2] != b"\r\n":
+            raise Unplain(bytes(data))
+        at = until + 2
+        if not size:
+            break
+        pieces.append(bytes(data[end + 2 : until]))
+    if len(data) > at:
+        if not trim:
+            raise Unplain(bytes(data))
+        return head, b"".join(pieces), False
+    return head, b"".join(pieces), head.keep
+
+
+def _grow(wire: Wire, data: bytearray, timeout_s: float | None) -> None:
+    try:
+        piece = wire.next(timeout_s)
+    except OSError as error:
+        raise Unplain(bytes(data), error) from error
+    if not piece:
+        raise Unplain(bytes(data))
+    data += piece
 
 
 def _rest(wire: Wire, received: bytes, body: bytes, missing: int, timeout_s: float | None) -> bytes:

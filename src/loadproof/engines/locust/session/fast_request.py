@@ -35,6 +35,11 @@ _SPECIAL = frozenset(
     ("transfer-encoding", "expect", "content-length", "upgrade", "te", "connection", "trailer")
 )
 
+# Arguments of the agent's own.
+_KNOWN = frozenset(
+    ("to_string", "debug_stream", "max_retries", "max_redirects", "url", "method", "headers", "payload")
+)
+
 _basic: Any = fasthttp._construct_basic_auth_str
 
 
@@ -60,9 +65,12 @@ def fast_plan(  # keywords cost time in every request
     was made from `json=`, `cookie` that the jar is not empty. Raises what Locust raises for bad headers.
     """
     key = None
-    if params is None and type(headers) in _KEYED:
+    query = "" if not params else _query(params)
+    if query is None:
+        return None
+    if type(headers) in _KEYED:
         key = (
-            *(method, url, common, tuple(headers.items()) if headers else None, auth_header),
+            *(method, url, query, common, tuple(headers.items()) if headers else None, auth_header),
             *(kind, is_json, cookie),
         )
         try:
@@ -70,7 +78,9 @@ def fast_plan(  # keywords cost time in every request
         except KeyError:
             pass
     plan = None
-    target = _target(url, params)
+    target = _targets.made(
+        (url, query), lambda: (plain_target(url) if not query else None) or _read(url, params or None)
+    )
     if target is not None:
         items = merged(call_headers(headers, auth_header, is_json), common)
         of_kind = (method, target.origin, items, kind, cookie)
@@ -123,18 +133,37 @@ def fast_body(data: Any) -> tuple[int, bytes | None]:
     raise NotEncoded
 
 
-def _target(url: str, params: Any) -> Target | None:
-    """Return the target of the absolute `url`, None for one that only geventhttpclient can judge."""
-    query = "" if not params else str(urlencode(params, doseq=True)) if type(params) is dict else None
-    if query is None or (params and not _simple(params)):
+def folded(method: str, payload: Any, options: dict[str, Any]) -> tuple[Any, Any]:
+    """Return payload and parameters of a call with these options.
+
+    What geventhttpclient does not know, such as `timeout`, becomes a part of the query, or of a POST's form;
+    dictionaries of the caller's change, as with it. Raises `NotEncoded` for what it does know.
+    """
+    params = options.get("params")
+    if options.get("files") or not _KNOWN.isdisjoint(options):
+        raise NotEncoded
+    extra = {name: value for name, value in options.items() if name not in ("params", "files")}
+    if not extra:
+        return payload, params
+    if method.upper() == "POST":
+        if payload is None:
+            payload = extra
+        elif isinstance(payload, dict):
+            payload.update(extra)
+    elif params is None:
+        params = extra
+    elif isinstance(params, dict):
+        params.update(extra)
+    return payload, params
+
+
+def _query(params: Any) -> str | None:
+    """Return the encoded parameters, None for what only geventhttpclient can judge."""
+    if type(params) is not dict:
         return None
-    return _targets.made(
-        (url, query), lambda: (plain_target(url) if not query else None) or _read(url, params or None)
-    )
-
-
-def _simple(params: dict[Any, Any]) -> bool:
-    return all(type(k) is str and type(v) in (str, int, float, bool) for k, v in params.items())
+    if not all(type(k) is str and type(v) in (str, int, float, bool) for k, v in params.items()):
+        return None
+    return str(urlencode(params, doseq=True))
 
 
 def _read(url: str, params: Any) -> Target | None:

@@ -28,6 +28,7 @@ class _Lazy:
 
     _sent: FastSent
     _cached_content: bytes
+    _elapsed: float
     encoding: str | None
 
     @property
@@ -103,9 +104,8 @@ class _Lazy:
         if known is None:
             call, _, head, _, _, _, body = self._sent
             make: Any = HTTPSocketPoolResponse
-            known = make(
-                *(_NoSocket(), _NoPool()), method=call.method, pre_buffered=head.raw + b"\r\n" + body
-            )
+            received = head.whole(body, call.method == "HEAD")
+            known = make(_NoSocket(), _NoPool(), method=call.method, pre_buffered=received)
             known._sent_request = self._sent_request
             known.read()
             self.__dict__["_response"] = known

@@ -21,6 +21,7 @@ from loadproof.engines.locust.session.fast_request import (
     call_headers,
     fast_body,
     fast_plan,
+    folded,
     merged,
 )
 from loadproof.engines.locust.session.fast_response import (
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.session.target import Origin, Target
 
 _encode_json = json_encoder(allow_nan=True)
-_SERVED = frozenset(("params", "files"))
 
 
 class FastHttpSession(SharedConnections, LocustFastHttpSession):
@@ -127,12 +127,15 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
             payload = data
             if not data and json is not None:
                 payload = _encode_json(json)
+            is_json = payload is not data
             response: Any = None
-            plan = body = None
+            plan = body = params = None
             if not stream and not self._overridden:
                 try:
+                    if kwargs:
+                        payload, params = folded(method, payload, kwargs)
                     kind, body = fast_body(payload)
-                    plan = self._plan(method, built_url, headers, auth, kind, payload is not data, kwargs)
+                    plan = self._plan(method, built_url, headers, auth, kind, is_json, params)
                 except (NotEncoded, ValueError, TypeError, AttributeError):
                     plan = None  # geventhttpclient refuses the same in its own words, or knows better
             start = perf_counter()
@@ -144,9 +147,7 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
                     LEDGER.fell_back(self._feature(stream, kwargs))
                 options = dict(
                     kwargs,
-                    headers=call_headers(
-                        headers, basic(auth) if auth else self.auth_header, payload is not data
-                    ),
+                    headers=call_headers(headers, basic(auth) if auth else self.auth_header, is_json),
                 )
                 with Trip(method, name or url, start):
                     response, failure = self._fall_back(
@@ -203,18 +204,14 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         auth: Any,
         kind: int,
         is_json: bool,
-        options: dict[str, Any],
+        params: Any,
     ) -> Plan | None:
-        if options and not (set(options) <= _SERVED and not options.get("files")):
-            return None
         state = self.__dict__
         common = tuple(state["client"].default_headers.items()) if "client" in state else self._default_key
         jar = state.get("cookiejar")
         cookie = jar is not None and bool(jar._cookies)
         auth_header = basic(auth) if auth else self.auth_header
-        return fast_plan(
-            method, url, options.get("params"), common, headers, auth_header, kind, is_json, cookie
-        )
+        return fast_plan(method, url, params, common, headers, auth_header, kind, is_json, cookie)
 
     def _feature(self, stream: bool, options: dict[str, Any]) -> str:
         """Name the feature that keeps a call from the fast path."""

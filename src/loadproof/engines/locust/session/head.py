@@ -77,6 +77,12 @@ class Head:
             self._charset = get_encoding_from_headers({"content-type": self.content_type})  # type: ignore[arg-type]
         return self._charset
 
+    def whole(self, body: bytes, head_only: bool) -> bytes:
+        """Return the answer as it might have been received: `body` in one chunk where it came in chunks."""
+        if self.chunked and not head_only:
+            body = b"%b0\r\n\r\n" % (b"%x\r\n%b\r\n" % (len(body), body) if body else b"")
+        return b"%b\r\n%b" % (self.raw, body)
+
     def fields(self) -> list[tuple[str, str]]:
         """Header names and values in the order in which they were received."""
         pairs = []

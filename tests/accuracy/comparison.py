@@ -350,6 +350,7 @@ CASES: tuple[Rate | Measure, ...] = (
             trial=partial(shop_says, noise=noise, build=None, change=Change.REGRESSED),
             at_most=0.02,
             smoke=40,
+            full=300,
         )
         for noise in shop.NOISES
     ),
@@ -359,6 +360,7 @@ CASES: tuple[Rate | Measure, ...] = (
         trial=partial(shop_says, noise="quiet", build=None, change=Change.SAME),
         at_least=0.90,
         smoke=40,
+        full=300,
     ),
     *(
         Rate(
@@ -367,7 +369,7 @@ CASES: tuple[Rate | Measure, ...] = (
             trial=partial(shop_names, noise=noise, build=name),
             at_least=at_least,
             smoke=15,
-            full=200,
+            full=100,
         )
         for name in shop.BUILDS
         for noise, at_least in (("quiet", 0.9), ("busy", 0.7))

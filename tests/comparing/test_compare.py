@@ -204,6 +204,29 @@ def test_a_proved_regression_decides_whether_declared_or_not() -> None:
     assert " of GET /1 is 50" in part.sentence
 
 
+def test_what_is_meant_of_one_endpoint_is_meant_of_all_requests() -> None:
+    """Throughput falls and the mix slows by it, and no more is to be accepted; another endpoint still fails."""
+    base, head = side("a", endpoints=3), side("b", endpoints=3, seed=1)
+    for slow, change in (({"GET /0"}, Change.SAME), ({"GET /0", "GET /2"}, Change.REGRESSED)):
+        slower = [
+            replace(
+                run,
+                endpoints=tuple(
+                    endpoint(e.name, 3.0)
+                    if e.name in slow
+                    else replace(e, throughput_per_s=0.6 * (e.throughput_per_s or 0.0))
+                    for e in run.endpoints
+                ),
+            )
+            for run in head
+        ]
+        assert compare(base, slower).change is Change.REGRESSED
+        found = compare(base, slower, Settings(accepted_changes=parse_gates(["GET /0"], "--accept")))
+        assert found.change is change, found.sentence
+        if change is Change.REGRESSED:
+            assert "of GET /2 is" in found.sentence
+
+
 def test_the_headline_is_the_endpoint_that_became_slower() -> None:
     """With its size and interval; not the throughput, nor an innocent endpoint whose requests are few."""
     base, head = side("a", endpoints=5), side("b", endpoints=5, seed=1)

@@ -15,7 +15,7 @@ from loadproof.analysis.compare.mix import mix_differs, mix_quantities
 from loadproof.analysis.compare.noise import turns, usable, wild_note, wild_run
 from loadproof.analysis.compare.quantities import LATENCIES, endpoint_names, quantities
 from loadproof.analysis.compare.rows import roles, rows_of
-from loadproof.analysis.compare.sentences import sentence_of
+from loadproof.analysis.compare.sentences import explained, sentence_of
 from loadproof.analysis.compare.settings import Settings
 from loadproof.analysis.compare.single_runs import within_run_intervals
 from loadproof.analysis.compare.work import work_quantities
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.compare.comparison import Row
+    from loadproof.analysis.compare.gates import Gate
     from loadproof.analysis.compare.quantities import Quantity
 
 
@@ -56,7 +57,8 @@ def compare(
     ]
     # A side without a sound run is still shown, under its verdict that it proves nothing.
     sides = (sound_base or list(base), sound_head or list(head))
-    found = rows_to_be(*sides)
+    meant = settings.accepted_changes
+    found = rows_to_be(*sides, meant)
     wild = wild_run(found, settings.tolerance)
     whole = _compared(sides, found, settings, labels, unsound, notes)
     if wild is None or whole.change is Change.INVALID:
@@ -66,15 +68,21 @@ def compare(
         [run for number, run in enumerate(side) if (label, number) != (name, place)]
         for label, side in zip(("base", "head"), sides, strict=True)
     )
-    without = rows_to_be(kept[0], kept[1])
+    without = rows_to_be(kept[0], kept[1], meant)
     wild_label = sides[name == "head"][place].label
     note = wild_note(wild_label, times, str(whole.change))
     return _compared((kept[0], kept[1]), without, settings, labels, unsound, [*notes, note])
 
 
-def rows_to_be(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
-    """Everything that a comparison of these runs looks at."""
-    return [*quantities(base, head), *mix_quantities(base, head), *work_quantities(base, head)]
+def rows_to_be(
+    base: Sequence[MeasuredRun], head: Sequence[MeasuredRun], meant: Sequence[Gate] = ()
+) -> list[Quantity]:
+    """Everything that a comparison of these runs looks at; `meant`: changes that are accepted."""
+
+    def accepted(name: str, statistic: str) -> bool:
+        return any(gate.means(name, statistic) for gate in meant)
+
+    return [*quantities(base, head), *mix_quantities(base, head, accepted), *work_quantities(base, head)]
 
 
 def _compared(
@@ -94,7 +102,7 @@ def _compared(
     within, too_short = within_run_intervals(base, head) if len(base) == len(head) == 1 else ({}, [])
     only = _only_on_one_side(base, head)
     wanted = roles(found, gates, settings.fail, same_endpoints=not any(only.values()))
-    rows = rows_of(found, wanted, settings, turns(base, head), within)
+    rows = explained(rows_of(found, wanted, settings, turns(base, head), within))
     mixed = _other_mix(base, head, rows)
     if mixed is not None:
         (notes if Difference.MIX in settings.accepted or mixed[1] else grave).append(mixed[0])

@@ -23,7 +23,7 @@ from loadproof.model import Unit
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from loadproof.analysis.across_runs.measured import MeasuredEndpoint, MeasuredRun
 
@@ -34,13 +34,23 @@ _POINTS, _SHARE, _ALPHA = 0.03, 0.2, 1e-4
 """A share of the mix differs when it moved by so much, absolute and relative, and by more than chance."""
 
 
-def mix_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
-    """The weighted geometric mean over endpoints of p50, and of the mean; none for one endpoint."""
-    names = request_names(base, head)
-    if len(names) < 2:
+def mix_quantities(
+    base: Sequence[MeasuredRun],
+    head: Sequence[MeasuredRun],
+    meant: Callable[[str, str], bool] = lambda _name, _statistic: False,
+) -> list[Quantity]:
+    """The weighted geometric mean over endpoints of p50, and of the mean; none for one endpoint.
+
+    An endpoint whose change is `meant` is no part of it: what it does to the whole is meant, too.
+    """
+    every = request_names(base, head)
+    if len(every) < 2:
         return []
     found = []
     for title, statistic in zip(SAME_MIX, ("p50", MEAN), strict=True):
+        names = [name for name in every if not meant(name, statistic)]
+        if not names:
+            continue
         table = np.array([[_log_s(run.endpoint(n), statistic) for n in names] for run in (*base, *head)])
         requests = np.array([[_requests(run, n) for n in names] for run in (*base, *head)], dtype=np.float64)
         everywhere = np.isfinite(table).all(axis=0)

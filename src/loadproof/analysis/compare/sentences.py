@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
@@ -9,7 +10,7 @@ from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.decision import harm_bound, open_rows, settling
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE
 from loadproof.analysis.compare.mix import SAME_MIX
-from loadproof.analysis.compare.quantities import MEAN
+from loadproof.analysis.compare.quantities import MEAN, THROUGHPUT
 from loadproof.analysis.compare.work import KINDS
 from loadproof.model import Unit, is_beside
 from loadproof.units import format_percent
@@ -79,9 +80,35 @@ def where_it_is(proved: Row, rows: Sequence[Row]) -> str:
     Work is counted by the service or its database, which know no endpoint. One is named only where its own
     times point the same way (p below 0.05) and no other endpoint's do; they prove nothing by themselves.
     """
-    if proved.statistic not in _WORK or proved.subject != ALL_REQUESTS or proved.ratio is None:
+    pointing = pointing_at(proved, rows)
+    if len({row.subject for row in pointing}) != 1:
         return ""
-    pointing = [
+    row = min(pointing, key=lambda row: row.p or 0.0)
+    size = percent_change(row.ratio or 1.0)
+    return f", most likely of {row.subject}, whose {row.statistic} moved by {size}"
+
+
+def explained(rows: Sequence[Row]) -> list[Row]:
+    """The rows of all requests that a regression which is meant explains, as meant as it is.
+
+    A slower endpoint makes fewer requests and takes its work; what else got worse has rows of its own.
+    """
+    meant = {row.subject for row in rows if row.accepted and row.unit is Unit.SECONDS}
+
+    def follows(row: Row) -> bool:
+        if not meant or row.subject != ALL_REQUESTS or row.change is not Change.REGRESSED:
+            return False
+        of = {one.subject for one in pointing_at(row, rows)}
+        return row.statistic == THROUGHPUT or bool(of and of <= meant)
+
+    return [replace(row, accepted=True) if follows(row) else row for row in rows]
+
+
+def pointing_at(proved: Row, rows: Sequence[Row]) -> list[Row]:
+    """Times of endpoints that point where work of all requests went."""
+    if proved.statistic not in _WORK or proved.subject != ALL_REQUESTS or proved.ratio is None:
+        return []
+    return [
         row
         for row in rows
         if row.statistic in (MEAN, "p50")
@@ -89,11 +116,6 @@ def where_it_is(proved: Row, rows: Sequence[Row]) -> str:
         and not is_beside(row.subject)
         and _points(row, proved.ratio)
     ]
-    if len({row.subject for row in pointing}) != 1:
-        return ""
-    row = min(pointing, key=lambda row: row.p or 0.0)
-    size = percent_change(row.ratio or 1.0)
-    return f", most likely of {row.subject}, whose {row.statistic} moved by {size}"
 
 
 _POINTS: Final = 0.05

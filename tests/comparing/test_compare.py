@@ -205,7 +205,7 @@ def test_a_proved_regression_decides_whether_declared_or_not() -> None:
 
 
 def test_what_is_meant_of_one_endpoint_is_meant_of_all_requests() -> None:
-    """Throughput falls and the mix slows by it, and no more is to be accepted; another endpoint still fails."""
+    """Throughput falls and the mix slows by it, and that is meant as well; another endpoint still fails."""
     base, head = side("a", endpoints=3), side("b", endpoints=3, seed=1)
     for slow, change in (({"GET /0"}, Change.SAME), ({"GET /0", "GET /2"}, Change.REGRESSED)):
         slower = [

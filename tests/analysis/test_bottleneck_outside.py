@@ -16,13 +16,15 @@ from tests.analysis.test_bottleneck_parts import constant, queued, stress, used
 from tests.analysis.test_service_parts import part as of_service
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from loadproof.model import Finding, Reading
 
 PLATEAU = {second for second, users in USERS.items() if users > 22}
 POSTGRES = of_service("postgres", 1, role="database")
 
 
-def sent(status: str, *, fails: bool, through_per_s: float = 30.0) -> Finding:
+def sent(status: str, *, fails: bool, through_per_s: float = 30.0, more: Sequence[Reading] = ()) -> Finding:
     """A service that answers what is beyond a rate with `status`, which the scenario lets pass or not."""
     slices, events = [], []
     for second, users in USERS.items():
@@ -35,11 +37,39 @@ def sent(status: str, *, fails: bool, through_per_s: float = 30.0) -> Finding:
         data = {"endpoint": "GET /read", "counts": counts}
         events.append(Event(runs.START + second + 1.0, EventKind.STATUSES, "", data))
     offered = list(runs.series("load.users", USERS, Unit.COUNT, looks=False))
-    run = runs.load(readings=offered, slices=slices, events=events)
+    run = runs.load(readings=[*offered, *more], slices=slices, events=events)
     profile = Profile(ProfileKind.STRESS, (Stage(float(runs.SECONDS), 60.0),), start=1.0)
     run = replace(run, plan=replace(run.plan, profile=profile))
     (finding,) = find_bottleneck(run, judged_window(run))
     return finding
+
+
+def connections_of_few(most: int) -> list[Reading]:
+    """What a user of the database has of three: mostly one less than the most, as short requests have."""
+    courses = {second: min(3.0, 1.0 + users / 10.0) if users > 12 else 1.0 for second, users in USERS.items()}
+    seen = {second: min(float(most), value) - (second % 3 > 0) for second, value in courses.items()}
+    return [
+        replace(reading, limit=3.0)
+        for reading in runs.series("mysql.connections.by.few", seen, Unit.COUNT, looks=False)
+    ]
+
+
+@pytest.mark.parametrize("status", ["500", "503"])
+def test_a_limit_that_refuses_is_named_by_the_right_answers_that_it_lets_through(status: str) -> None:
+    """The next connection is an error, at once: all answers together go on growing, and nothing waits."""
+    finding = sent(status, fails=True, more=connections_of_few(3))
+    assert finding.evidence["named"] == ["the connections that few may have"]
+    assert finding.sentence.startswith("throughput ended at 30")
+    assert "of the answers there were failures" in finding.sentence
+
+
+def test_failures_beside_connections_that_are_free_accuse_none() -> None:
+    """Answers fail for another reason: a third of the connections was never used."""
+    finding = sent("500", fails=True, more=connections_of_few(2))
+    assert finding.evidence["named"] == []
+    assert finding.sentence.startswith(
+        "throughput ended at 30/s, from 18 users on; 56.61% of the answers there were"
+    )
 
 
 @pytest.mark.parametrize("fails", [True, False], ids=["counted as failed", "let pass by the scenario"])

@@ -59,12 +59,16 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
         limit = refused.refusals(run, levels)
         if limit and limit.levels:
             levels, table, found = _attributed(measured, service, limit.levels)
+    answered = levels
+    if limit is None or limit.kind.name == refused.REFUSALS:
+        levels, table, found, limit = _of_right_answers(run, measured, levels, table, found, limit)
     if found.answer is Answer.TOO_FEW_LEVELS:
         return _at_one_level(run, measured, service, tuple(sorted(window.seconds)))
     asked = run.plan.profile.kind in _ASKS_FOR_LIMITS
     if (
         found.answer is Answer.UNEXPLAINED
         and limit is None
+        and levels is answered
         and not levels.users_waited(found.knee_load or 0.0)
     ):
         # They paused, or came by chance a little less often: nothing of the service's ended the throughput.
@@ -86,6 +90,25 @@ def _attributed(
         [resource for _, resource in table.values()], levels.response_s.tolist(),
     )  # fmt: skip
     return levels, table, found
+
+
+def _of_right_answers(
+    run: Run, measured: Measured, levels: Levels, table: dict[str, tuple[Kind, Resource]], found: Attribution,
+    limit: Refused | None,
+) -> tuple[Levels, dict[str, tuple[Kind, Resource]], Attribution, Refused | None]:  # fmt: skip
+    """A limit that refuses explains more than the refusals that it makes; without one all stays as it was."""
+    right = refused.right_answers(run, levels) if found.answer is not Answer.NAMED or limit else None
+    if right is None:
+        return levels, table, found, limit
+    refusing = refused.that_refuse(measured, table, right.seconds)
+    again = attribute(
+        right.load.tolist(), right.throughput_per_s.tolist(), [resource for _, resource in refusing.values()]
+    )
+    if again.answer is Answer.NAMED:
+        return right, refusing, again, None
+    if limit is None and again.answer is Answer.UNEXPLAINED:  # errors came faster; that is no throughput
+        return right, table, again, None
+    return levels, table, found, limit
 
 
 def _table(
@@ -124,7 +147,8 @@ def _saturated(
         for t in times[:_MOST_ENDPOINTS]
     ]
     sentence = words.saturated(levels, found, named, sessions, measured, seconds)
-    sentence += (f"; {limit.said}" if limit else "") + words.endpoint(times)
+    sentence += f"; {limit.said}" if limit else refused.failures(run, seconds)
+    sentence += words.endpoint(times)
     advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
     if not named:
         sentence += words.unexplained(found, evidence["not_measured"])

@@ -102,6 +102,9 @@ def _workers(
     queue = measured.of(SOURCE, part.series("queued"))
     queued = by_level(queue, groups, lambda reading: reading.value) if queue else None
     used = _occupied(levels, part.workers) if levels is not None else np.full(len(groups), np.nan)
+    # Its own page is silent while all are occupied, since that takes a worker: what it says is a least.
+    busy = measured.of(SOURCE, part.series("workers.busy"))
+    used = np.fmax(used, by_level(busy, groups, lambda one: one.value / one.limit if one.limit else None))
     if queued is not None:
         used = np.where(queued > _QUEUES_FROM, 1.0, used)
     elif not part.pool:

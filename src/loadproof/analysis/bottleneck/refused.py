@@ -15,7 +15,7 @@ import numpy as np
 
 from loadproof.analysis.bottleneck import resources as r
 from loadproof.analysis.bottleneck.causes import Named
-from loadproof.analysis.bottleneck.law import FLAT, slope_at_the_top
+from loadproof.analysis.bottleneck.law import FLAT, Resource, slope_at_the_top
 from loadproof.analysis.bottleneck.resources import Kind
 from loadproof.analysis.window.windows import within
 from loadproof.model import EventKind, FailureKind
@@ -23,7 +23,7 @@ from loadproof.runfile.slices import Slices
 from loadproof.units import format_percent, format_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,8 +37,9 @@ _RATE_LIMIT: Final = Kind(
     "raise or switch off the limit for the machine that drives the load (nginx's limit_req, a gateway's, the "
     "application's own): what the service itself can do has not been seen",
 )  # fmt: skip
+REFUSALS: Final = "refusals"
 _REFUSALS: Final = Kind(
-    "refusals", "load", "refused", "refusals with 503 Service Unavailable",
+    REFUSALS, "load", "refused", "refusals with 503 Service Unavailable",
     "see who answers 503, by its Server header or its log: a limit of requests or connections (nginx's "
     "limit_req and limit_conn), a full queue, or a proxy whose upstream is gone",
 )  # fmt: skip
@@ -85,6 +86,55 @@ def at_one_level(run: Run, seconds: Collection[int]) -> Refused | None:
         return None
     length_s = len(seconds) * run.step_s
     return Refused(_RATE_LIMIT, refused / requests, (requests - refused) / length_s, None)
+
+
+def right_answers(run: Run, levels: Levels) -> Levels | None:
+    """The levels with right answers only as their throughput, where more load got no more of them."""
+    requests, failed = np.array([_failed(run, group) for group in levels.seconds], float).T
+    top = levels.load > levels.load[-1] / 1.25
+    if failed[top].sum() < _LEAST_SHARE * max(1.0, requests[top].sum()):
+        return None
+    through: NDArray[np.float64] = (requests - failed) / [len(group) * run.step_s for group in levels.seconds]
+    slope = slope_at_the_top(levels.load, through)
+    return None if slope is None or slope >= FLAT else replace(levels, throughput_per_s=through)
+
+
+def failures(run: Run, seconds: Collection[int]) -> str:
+    """`63 % of the answers there were failures`; nothing where few were."""
+    requests, failed = _failed(run, seconds)
+    if failed < _LEAST_SHARE * max(1.0, requests):
+        return ""
+    return f"; {format_percent(failed / requests)} of the answers there were failures"
+
+
+def that_refuse(
+    measured: r.Measured, table: Mapping[str, tuple[Kind, Resource]], groups: Sequence[Sequence[int]]
+) -> dict[str, tuple[Kind, Resource]]:
+    """Limits beyond which nobody waits: the next connection is an error.
+
+    Such a limit is full whenever it refuses, and free again a moment later: what counts is the most that was
+    seen at each level, not the mean (Erlang's loss system carries 85 % where it refuses 58 %).
+    """
+    found = {}
+    for title, (kind, _) in table.items():
+        if kind.name not in {r.CONNECTIONS, r.USER_CONNECTIONS, r.DESCRIPTORS}:
+            continue
+        shares = [
+            (int(one.time_s), one.value / one.limit)
+            for one in measured.of(kind.source, kind.series)
+            if one.limit
+        ]
+        used = [
+            max((share for second, share in shares if second in inside), default=np.nan)
+            for inside in map(frozenset, groups)
+        ]
+        found[title] = (kind, Resource(title, np.minimum(1.0, used)))
+    return found
+
+
+def _failed(run: Run, seconds: Collection[int]) -> tuple[float, float]:
+    parts = within(run.slices, seconds)
+    return float(parts.requests.sum()), float(parts.failed.sum())
 
 
 def without_waiting(named: Sequence[Named]) -> list[Named]:

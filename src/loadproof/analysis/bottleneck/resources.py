@@ -51,6 +51,9 @@ GENERATOR: Final = "generator"
 OWN_LIMIT: Final = "own limit"
 """Of a part: GOMAXPROCS, an interpreter lock, an event loop, a single thread, a whole number of cores."""
 WORKERS: Final = "workers"
+CONNECTIONS: Final = "connections"
+USER_CONNECTIONS: Final = "user connections"
+DESCRIPTORS: Final = "descriptors"
 
 KINDS: Final = (
     Kind(THREAD, "process", "thread.busy", "the service's busiest thread",
@@ -70,8 +73,8 @@ KINDS: Final = (
     Kind("memory", "host", "memory.used", "the machine's memory",
          "give it more memory, or have less cached in the processes",
          waiting="pressure.memory", waits_from=0.05),
-    Kind("descriptors", "process", "fds", "the service's file descriptors", "raise its limit (ulimit -n)"),
-    Kind("descriptors", "process", "fds.fullest", "the file descriptors of one process of the service",
+    Kind(DESCRIPTORS, "process", "fds", "the service's file descriptors", "raise its limit (ulimit -n)"),
+    Kind(DESCRIPTORS, "process", "fds.fullest", "the file descriptors of one process of the service",
          "raise its limit (ulimit -n)"),
     Kind(WORKERS, "workers", "threads.busy", "the threads that answer requests (by its metrics)",
          "every thread has a request: let each wait for less (database, other services), or allow more of "
@@ -79,11 +82,11 @@ KINDS: Final = (
     Kind(POOL, "pool", "connections.used", "the connection pool",
          "hold each connection for a shorter time (nothing else inside the transaction), or enlarge the pool",
          waiting="connections.waiting", waits_from=0.5),
-    Kind("connections", "postgres", "connections.used", "PostgreSQL's connections",
+    Kind(CONNECTIONS, "postgres", "connections.used", "PostgreSQL's connections",
          "use a pooler, or raise max_connections"),
-    Kind("connections", "mysql", "connections.used", "MySQL's connections",
+    Kind(CONNECTIONS, "mysql", "connections.used", "MySQL's connections",
          "use a pooler, or raise max_connections"),
-    Kind("connections", "redis", "connections.used", "Redis's connections", "raise maxclients"),
+    Kind(CONNECTIONS, "redis", "connections.used", "Redis's connections", "raise maxclients"),
     Kind(GENERATOR, "locust", "cpu", "the load generator (Locust)",
          "the service may have room left: add --processes, or more machines (--expect-workers)"),
     Kind(GENERATOR, "k6", "cpu", "the load generator (k6)",
@@ -166,7 +169,7 @@ def _user_limits(measured: Measured, groups: Sequence[Sequence[int]]) -> Iterabl
         for series in measured.names(source, _CONNECTIONS_BY):
             title = f"the connections that {series.removeprefix(_CONNECTIONS_BY)} may have"
             kind = Kind(
-                "user connections", source, series, title, "raise the limit of that user, or use a pooler"
+                USER_CONNECTIONS, source, series, title, "raise the limit of that user, or use a pooler"
             )
             yield kind, Resource(title, by_level(measured.of(source, series), groups, _share))
 

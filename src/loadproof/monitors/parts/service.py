@@ -362,7 +362,8 @@ class Service:
         address = sockets.address(host, port)
         if address in self.elsewhere or any(address in one.addresses for one in self.parts):
             return
-        held = containers.listening_at(host, port, self._known) if psutil.LINUX else []
+        here = psutil.LINUX and ipaddress.ip_address(host).is_private
+        held = containers.listening_at(host, port, self._known) if here else []
         if held:
             self._take(part, set(held), address)
         else:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.monitors.discovery import as_seen_from_here
 from loadproof.monitors.parts import containers
+from loadproof.monitors.parts.part import Part, Role
+from loadproof.monitors.parts.service import Service
 from loadproof.monitors.parts.sockets import Link, Listener
 from loadproof.monitors.parts.table import ProcessTable
 
@@ -84,3 +87,22 @@ def test_a_forwarder_leads_to_its_container(monkeypatch: pytest.MonkeyPatch) -> 
     assert containers.behind(Table(), 5, ()) == [77]
     assert asked == [("172.18.0.3", 8000)]
     assert containers.behind(Table(), 6, ()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "seen", "why"),
+    [
+        (
+            "mysql://u:p%40@db.invalid:3306/d",
+            "mysql://u:p%40@172.18.0.2:3306/d",
+            "a name of Docker's network",
+        ),
+        ("mysql://db.invalid/d", "mysql://172.18.0.2:3306/d", "without a user and a port"),
+        ("mysql://u@127.0.0.1:3307/d", "mysql://u@127.0.0.1:3307/d", "an address is one everywhere"),
+        ("redis://cache.invalid:6379", "", "no such part was seen"),
+    ],
+)
+def test_names_that_only_a_container_knows_become_addresses(url: str, seen: str, why: str) -> None:
+    """Of the part that the service was seen to be connected to."""
+    service = Service([], parts=[Part("mariadbd", "mariadbd", Role.DATABASE, 1, "172.18.0.2:3306")])
+    assert as_seen_from_here(url, url.partition(":")[0], service) == seen, why

@@ -140,7 +140,7 @@ def _find_service(discovery: Discovery, port: int, kinds: Collection[str]) -> li
         )
     before = len(discovery.found)
     for kind, variable, named in databases(environment):
-        url = _as_seen_from_here(named, kind, service)
+        url = as_seen_from_here(named, kind, service)
         if url:
             discovery.add(kind, {"url": url}, f"{variable} of the service's environment: {redact_url(url)}")
         else:
@@ -161,7 +161,7 @@ def _find_service(discovery: Discovery, port: int, kinds: Collection[str]) -> li
     return service.other_ports(port)
 
 
-def _as_seen_from_here(url: str, kind: str, service: Service) -> str:
+def as_seen_from_here(url: str, kind: str, service: Service) -> str:
     """A container knows others by names of its own: then the address that it was seen to use, if any."""
     parts = urlsplit(url)
     if not parts.hostname or _has_address(parts.hostname):

@@ -103,3 +103,15 @@ def test_who_shares_limits_is_told_by_the_group_that_has_them(first_version: Pat
     assert sharing(7, first_version) == {7, 8, 9}
     (first_version / "7" / "cgroup").write_text("3:cpu,cpuacct:/\n4:memory:/\n")
     assert sharing(7, first_version) == set()
+
+
+def test_a_slice_with_a_limit_makes_no_part_of_its_services(first_version: Path) -> None:
+    """All services of a machine are in system.slice: the limit holds for each, and they are many programs."""
+    slice_folder = first_version.parent / "cpu,cpuacct" / "system.slice"
+    (slice_folder / "shop.service").mkdir(parents=True)
+    (slice_folder / "cpu.cfs_quota_us").write_text("50000\n")
+    (slice_folder / "cpu.cfs_period_us").write_text("100000\n")
+    (slice_folder / "cgroup.procs").write_text("8\n")
+    (first_version / "7" / "cgroup").write_text("3:cpu,cpuacct:/system.slice/shop.service\n")
+    assert sharing(7, first_version) == set()
+    assert Cgroup(7, first_version).cores() == 0.5

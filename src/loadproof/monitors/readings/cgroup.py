@@ -102,11 +102,15 @@ def members_of(pid: int, controller: str, proc: Path = _PROC) -> set[int]:
 
 
 def sharing(pid: int, proc: Path = _PROC) -> set[int]:
-    """The processes that share its limits: those in the innermost group that has some, and below it."""
+    """The processes that share its limits: those in the innermost group that has some, and below it.
+
+    A slice of systemd's and the root hold what has nothing to do with each other: they make no one part.
+    """
     found: set[int] = set()
     for controller in groups_of(pid, proc):
-        folders = _folders(pid, proc, controller)
-        for folder in folders:
+        for folder in _folders(pid, proc, controller)[:-1]:
+            if folder.name.endswith(".slice"):
+                break
             if _cores(folder) is not None or (_bytes(folder) or _NO_LIMIT_BYTES) < _NO_LIMIT_BYTES:
                 for file in folder.rglob("cgroup.procs"):
                     found |= {int(line) for line in _text(file).split() if line.isdigit()}

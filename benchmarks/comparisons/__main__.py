@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import statistics
 import subprocess
 import sys
@@ -101,6 +102,8 @@ def main() -> int:
     parser.add_argument("--place", type=Path, help="where the app is installed, to be used again")
     parser.add_argument("--table", action="store_true", help="only print what --results has")
     options = parser.parse_args()
+    # Ended from outside, what was started ends too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     names = [name for name in options.changes.split(",") if name]
     if wrong := set(names) - {change.name for change in CHANGES}:
         parser.error(f"there is no change {', '.join(sorted(wrong))}")

@@ -51,7 +51,7 @@ _COMMENTS: Final = {
     },
     "jenkins": {
         "token": "Authorization: Bearer $GITHUB_TOKEN", "commit": "$(git rev-parse --short=9 HEAD)",
-        "update": "PATCH", "url": "${comments%/*/comments}/comments",
+        "update": "PATCH", "url": "$issues/comments",
     },
 }  # fmt: skip
 """How the comment is made where no program of the CI system does it; GitHub's is `gh`."""

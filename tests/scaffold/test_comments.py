@@ -128,16 +128,18 @@ def test_pushes_have_one_comment_that_keeps_what_was_before(ci: str, others: int
     with api_of(ci) as api:
         api.comments = {number: f'looks "good" to me\n{number}' for number in range(1, others + 1)}
         for verdict in VERDICTS:
-            done = push(ci, tmp_path, api, shell, f"## {verdict}\n\n| `a \\ b` | 100% |\n")
+            report = f"<!-- loadproof-report -->\n## {verdict}\n\n| `a \\ b` | 100% |\n"
+            done = push(ci, tmp_path, api, shell, report)
             assert (done.returncode, done.stderr, TOKEN in done.stdout) == (0, "", False)
     own = {number: text for number, text in api.comments.items() if number > others}
     assert (list(own), api.wrong, api.asked.count("POST")) == ([others + 1], [], 1)
     lines = own[others + 1].splitlines()
-    assert lines[:4] == ["<!-- loadproof nightly -->", "## ⚠️ INCONCLUSIVE: x", "", "| `a \\ b` | 100% |"]
+    assert lines[0] == "<!-- loadproof nightly -->"
+    assert lines[2:5] == [f"## {VERDICTS[2]}", "", "| `a \\ b` | 100% |"]
     before = lines[lines.index("Before:") + 2 :]
     assert [line for line in before if line.startswith("- ")] == [f"- {VERDICTS[1]}", f"- {VERDICTS[0]}"]
     assert len([line for line in before if re.fullmatch(r"  \([0-9a-f]{8,}\)", line)]) == len(before) - 2 == 2
-    assert re.fullmatch(r"_commit [0-9a-f]{8,}_", lines[5])
+    assert re.fullmatch(r"_commit [0-9a-f]{8,}_", lines[6])
 
 
 @pytest.mark.skipif(not (shutil.which("jq") and shutil.which("curl")), reason="needs jq and curl")

@@ -53,6 +53,32 @@ def test_the_course_that_a_series_takes_is_told(course: np.ndarray, growth: Grow
     assert trend.growth is growth
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_count_that_rises_by_chance_has_not_stopped(seed: int) -> None:
+    """160 in half an hour, each by itself: such a walk strays from its line, and goes on all the same."""
+    walk = np.cumsum(np.random.default_rng(seed).random(SECONDS) < 320 / 3_600)
+    trend = trend_of(_AT, 20.0 + walk, Level.FLOOR)
+    assert isinstance(trend, Trend)
+    assert trend.growth not in (Growth.LEVELS_OFF, Growth.STEP)
+
+
+@pytest.mark.parametrize(
+    ("steps", "verdict", "word"),
+    [
+        ((200, 500, 1_100), Verdict.INCONCLUSIVE, ""),
+        ((150, 450, 750, 1_050, 1_350), Verdict.FAIL, "process.fds grows by 11.4/h, 0.32 per 1,000 requests"),
+        ((5, 10, 15, 20, 25, 30), Verdict.PASS, ""),
+    ],
+    ids=["three more", "one each 5 minutes", "a pool that fills at once"],
+)
+def test_a_few_more_files_are_no_leak(steps: tuple[int, ...], verdict: Verdict, word: str) -> None:
+    """Three that came by chance accuse nobody; a pool's first fill is left out."""
+    count = 8.0 + np.searchsorted(np.array(steps), _AT, side="right")
+    finding = _growth(_watched({"process.fds": count}, "descriptor_growth: <5/h"))
+    assert finding.verdict is verdict, finding.advice
+    assert word in finding.advice
+
+
 def test_a_turn_has_its_place_and_both_slopes() -> None:
     """Level for two thirds, then a rise of one each second."""
     at = np.arange(30.0)

@@ -37,6 +37,8 @@ HORIZON_H: Final = 168
 """A week: growth that in this time neither doubles a series nor takes it to its limit accuses nobody."""
 _LEAST_RISE: Final = 0.05
 """Of what there was: a healthy Node takes 1 % more in its first 20 minutes, in a straight line."""
+_LEAST_COUNT: Final = 4.5
+"""Of descriptors, threads, connections: three more of a healthy service are no growth."""
 _OF_THE_LOAD: Final = frozenset({"load", "generator", *ENGINES})
 """Sources that measure the generator, which is not what is asked about."""
 _MACHINE: Final = "host"
@@ -75,13 +77,20 @@ class Grown:
     """False: shown only, something else tells what it would."""
 
     @property
+    def few(self) -> bool:
+        """A count that rose by so few in the judged part that three or four more explain it."""
+        if isinstance(self.trend, Untold) or self.unit is not Unit.COUNT:
+            return False
+        return self.trend.slope * self.trend.span_s < _LEAST_COUNT
+
+    @property
     def grows(self) -> bool:
         """It is a leak, or drifts: proven, going on, and of a size that matters within the horizon."""
         trend = self.trend
         if not isinstance(trend, Trend) or trend.growth is not Growth.GROWS or self.needed_s > 0:
             return False
         whole = max(abs(trend.base), self.whole)
-        if trend.slope * trend.span_s < _LEAST_RISE * whole:
+        if self.few or trend.slope * trend.span_s < _LEAST_RISE * whole:
             return False
         doubled_h = whole / (trend.slope * 3_600)
         return self.decides and min(doubled_h, self.hours_to_limit or doubled_h) <= HORIZON_H

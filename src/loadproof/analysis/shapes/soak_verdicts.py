@@ -19,6 +19,7 @@ from loadproof.analysis.shapes.soak_words import (
     in_words,
     more_minutes,
     per_hour,
+    per_thousand,
     row,
     unproven_in_words,
     warm_up_in_words,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from loadproof.analysis.window.windows import Window
     from loadproof.runfile.reader import Run
 
+_LEAST_EXPECTED: Final = 3.0
+"""Events of which none came, with 95 %, if they come by chance (the rule of three)."""
 _MOST_MORE: Final = 24 * HOUR_S
 """Seconds: a need of more than a day is no advice."""
 
@@ -137,14 +140,20 @@ def verdict_of(requirement: Requirement, entry: Grown, trend: Trend, scale: floa
     """PASS when all that is possible holds, FAIL when a growth that goes on does not, else INCONCLUSIVE."""
     holds, limit = requirement.operator.holds, requirement.limit
     begins = not holds(trend.last[0] * scale, limit) or _turned_up(requirement, trend, scale)
-    step = trend.growth is Growth.STEP and not holds(trend.first_rise / trend.whole_s * scale, limit)
+    rose = not holds(trend.first_rise / trend.whole_s * scale, limit)
+    # A count that has stayed for so short that at its pace before no three more were due may rise again.
+    pace = trend.first_rise / trend.since_s if trend.since_s else 0.0
+    short = entry.unit is Unit.COUNT and pace * trend.span_s < _LEAST_EXPECTED
+    step = rose and (trend.growth is Growth.STEP or (trend.growth is Growth.LEVELS_OFF and short))
     if holds(trend.high * scale, limit) and not begins and not step:
         return Verdict.PASS, ""
     above = not holds(trend.low * scale, limit)
-    if above and trend.lasting and not entry.needed_s:
+    if above and trend.lasting and not entry.needed_s and not entry.few:
         return Verdict.FAIL, _way_out(entry, trend)
     if begins and holds(trend.slope * scale, limit):
         why, more_s = f"{entry.series} began to rise late", trend.span_s
+    elif above and trend.lasting and entry.few:
+        why, more_s = f"{entry.series} rose by so few that chance may be why", trend.span_s
     elif entry.needed_s:
         why, more_s = f"what {entry.series} grows by so early may be its first fill", entry.needed_s
     elif trend.growth in (Growth.STEP, Growth.SLOWS, Growth.LEVELS_OFF) or above:
@@ -178,9 +187,7 @@ def _too_roughly(requirement: Requirement, entry: Grown, trend: Trend, scale: fl
 
 def _way_out(entry: Grown, trend: Trend) -> str:
     """What a failed growth comes to."""
-    said = f"{entry.series} grows by {per_hour(entry, trend.slope)}"
-    if entry.per_thousand_requests is not None and entry.subject != "latency":
-        said += f", {format_value(entry.per_thousand_requests, entry.unit)} per 1,000 requests"
+    said = f"{entry.series} grows by {per_hour(entry, trend.slope)}{per_thousand(entry)}"
     if entry.hours_to_limit is not None:
         said += f": at its limit in {about(entry.hours_to_limit)} of this load"
     cut = warm_up_in_words(entry)

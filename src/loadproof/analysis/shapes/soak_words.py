@@ -26,8 +26,7 @@ def in_words(entry: Grown, trend: Trend) -> str:
     said += (
         f" by {per_hour(entry, trend.slope)} ({per_hour(entry, trend.low)} to {per_hour(entry, trend.high)})"
     )
-    if entry.per_thousand_requests is not None and entry.subject != "latency":
-        said += f", {format_value(entry.per_thousand_requests, entry.unit)} per 1,000 requests"
+    said += per_thousand(entry)
     if entry.hours_to_limit is not None and entry.limit is not None:
         said += f", at its limit of {format_value(entry.limit, entry.unit)} in {about(entry.hours_to_limit)}"
     return said
@@ -67,6 +66,15 @@ def unproven_in_words(entry: Grown, trend: Trend) -> str:
     elif not said and trend.low > 0 and not trend.lasting:
         said = "rose, but not steadily to the end"
     return f"{entry.series} {said}" if said else ""
+
+
+def per_thousand(entry: Grown) -> str:
+    """Growth for each 1,000 requests, to be said after another; less than one of a count is no 0."""
+    each = entry.per_thousand_requests
+    if each is None or entry.subject == "latency":
+        return ""
+    small = entry.unit in (Unit.COUNT, Unit.NONE) and abs(each) < 10
+    return f", {f'{each:.2g}' if small else format_value(each, entry.unit)} per 1,000 requests"
 
 
 def per_hour(entry: Grown, slope: float) -> str:

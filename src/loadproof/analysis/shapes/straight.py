@@ -60,11 +60,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Bend:
-    """Two lines that meet in the middle of the time."""
+    """Two lines that meet, in the middle of the time if nothing else is said."""
 
     first: float
     last: float
-    """Slope of the second half."""
+    """Slope of the second one."""
     error: float
     """Standard error of `last`."""
     loss_error: float
@@ -97,10 +97,11 @@ def fit_line(at: NDArray[np.float64], levels: NDArray[np.float64]) -> Line:
     )
 
 
-def fit_bend(at: NDArray[np.float64], levels: NDArray[np.float64]) -> Bend:
-    """Two lines that meet in the middle; five levels at least."""
+def fit_bend(at: NDArray[np.float64], levels: NDArray[np.float64], place_s: float | None = None) -> Bend:
+    """Two lines that meet so long after the first level, else in the middle; five levels at least."""
     elapsed = at - at[0]
-    columns = np.column_stack([np.ones(at.size), elapsed, np.maximum(elapsed - elapsed[-1] / 2, 0.0)])
+    place_s = elapsed[-1] / 2 if place_s is None else place_s
+    columns = np.column_stack([np.ones(at.size), elapsed, np.maximum(elapsed - place_s, 0.0)])
     weights, covariance, _, _ = _fit(columns, levels)
     variance = covariance[1, 1] + 2 * covariance[1, 2] + covariance[2, 2]
     return Bend(

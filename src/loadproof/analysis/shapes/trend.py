@@ -25,7 +25,7 @@ from loadproof.analysis.shapes.levels import (
     lowest_of_windows,
     window_levels,
 )
-from loadproof.analysis.shapes.pieces import Turn, pieces_of
+from loadproof.analysis.shapes.pieces import Pieces, Turn, pieces_of
 from loadproof.analysis.shapes.straight import Bend, Line, fit_bend, fit_line
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def trend_of_levels(
         since_s=span_s - late_s,
         first_rise=first_rise,
         lasting=lasting,
-        turn=pieces_of(at, levels).clear_turn,
+        turn=turn_of(at, levels, pieces_of(at, levels)),
         levels=tuple(zip(at.tolist(), levels.tolist(), strict=True)),
     )
 
@@ -281,7 +281,7 @@ def trend_of_ratios(at: NDArray[np.float64], levels: NDArray[np.float64], span_s
         last=(low, high),
         smallest=slope(logs.smallest),
         first_rise=float(levels[0]) * float(np.expm1(min(logs.first_rise, _MOST_LOG))),
-        turn=pieces_of(at, levels).clear_turn,
+        turn=turn_of(at, levels, pieces_of(at, levels)),
         levels=tuple(zip(at.tolist(), levels.tolist(), strict=True)),
     )
 
@@ -298,8 +298,8 @@ def _shape(
         return Growth.STEP
     if not rises:
         return Growth.NOT_PROVEN
-    levels_off = pieces.clear_turn is not None and pieces.clear_turn.levels_off
-    if levels_off or has_stopped(at[cut:], levels[cut:]):
+    turn = turn_of(at[cut:], levels[cut:], pieces)
+    if (turn is not None and turn.levels_off) or has_stopped(at[cut:], levels[cut:]):
         return Growth.LEVELS_OFF
     if _slows_at_last(at, levels, cut):
         return Growth.SLOWS
@@ -308,6 +308,15 @@ def _shape(
     goes_on = low > _GOES_ON * line.slope
     up_and_down = fell > _GREATEST_FALL * line.slope * float(at[-1] - at[cut])
     return Growth.GROWS if goes_on and not up_and_down else Growth.NOT_PROVEN
+
+
+def turn_of(at: NDArray[np.float64], levels: NDArray[np.float64], pieces: Pieces) -> Turn | None:
+    """Where it surely turns, though levels depend on each other: what rises by chance has no turns."""
+    turn = pieces.clear_turn
+    if turn is None:
+        return None
+    low, high = fit_bend(at, levels, turn.at_s).loss_interval(_SURE_SLOWER)
+    return turn if low > 0 or high < 0 else None
 
 
 def _slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int) -> bool:
@@ -381,6 +390,7 @@ def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
         return False
     line = fit_line(at[:-end], levels[:-end])
     behind = line.base + line.slope * (at[-end:] - at[0]) - levels[-end:]
-    return bool(
-        np.mean(behind[end // 2 :]) > max(_BEHIND * line.rest, line.slope * float(at[-1] - at[-end]) / 4)
-    )
+    late = max(2, end // 2)
+    rises = np.polyfit(at[-late:] - at[-1], levels[-late:], 1)[0]
+    far = max(_BEHIND * line.rest, line.slope * float(at[-1] - at[-end]) / 4)
+    return bool(rises < line.slope / 4 and np.mean(behind[-late:]) > far)

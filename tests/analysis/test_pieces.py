@@ -57,7 +57,7 @@ def test_the_course_that_a_series_takes_is_told(course: np.ndarray, growth: Grow
 def test_a_count_that_rises_by_chance_has_not_stopped(seed: int) -> None:
     """160 in half an hour, each by itself: such a walk strays from its line, and goes on all the same."""
     walk = np.cumsum(np.random.default_rng(seed).random(SECONDS) < 320 / 3_600)
-    trend = trend_of(_AT, 20.0 + walk, Level.FLOOR)
+    trend = trend_of(_AT, np.asarray(20.0 + walk, dtype=np.float64), Level.FLOOR)
     assert isinstance(trend, Trend)
     assert trend.growth not in (Growth.LEVELS_OFF, Growth.STEP)
 

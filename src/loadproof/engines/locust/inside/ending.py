@@ -56,6 +56,8 @@ class Ending:
         """The greenlet that is stopping the users now."""
         self._stopped = Flag()
         self._stopped.set()
+        self._left = False
+        """This process was told to quit."""
         self.reason: Reason | None = None
         """Who ended it, when that was before its plan."""
 
@@ -64,6 +66,8 @@ class Ending:
         self._runner = runner
         for name in ("stop", "quit"):
             setattr(runner, name, self._seen(name, getattr(runner, name)))
+        if isinstance(runner, WorkerRunner):
+            runner.start_worker = self._unless_over(runner.start_worker)  # type: ignore[method-assign]
 
     def started(self) -> None:
         """The load begins."""
@@ -99,6 +103,7 @@ class Ending:
                     self._note(reason)
             if name == "stop":
                 return self._once(end, *args, **kwargs)
+            self._left = True
             current: Any = gevent.getcurrent()
             if current in self._runner.user_greenlets:
                 # Locust kills the user that calls this, and with it its own way to the end.
@@ -108,6 +113,19 @@ class Ending:
             return end(*args, **kwargs)
 
         return ended
+
+    def _unless_over(self, start: Callable[..., Any]) -> Callable[..., Any]:
+        """No users for a worker that stops: a master gives it those of another that has just left.
+
+        Its last report would be without them, and the process would end while they have requests under way.
+        """
+
+        @functools.wraps(start)
+        def started(*args: Any, **kwargs: Any) -> Any:
+            if not self._left and self._stopper is None:
+                start(*args, **kwargs)
+
+        return started
 
     def _once(self, stop: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Locust stops users twice at once when its load shape is stopped from elsewhere: each waits here."""

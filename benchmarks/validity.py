@@ -120,15 +120,15 @@ def p95_s(report: dict[str, Any]) -> float:
 
 
 @contextmanager
-def strangers(folder: Path, nice: int = 0) -> Iterator[None]:
-    """An endless loop for each core, ended by its process id."""
+def strangers(folder: Path, nice: int = 0, per_core: int = 1) -> Iterator[None]:
+    """Endless loops on each core, ended by their process ids."""
     program = folder / NAME
     if not program.exists():
         program.symlink_to("/bin/sh")
     loop = f"ulimit -t {LONGEST_S}; while :; do :; done"
     began = [
         subprocess.Popen([str(program), "-c", loop], start_new_session=True)
-        for _ in range(os.cpu_count() or 1)
+        for _ in range(per_core * (os.cpu_count() or 1))
     ]
     try:
         for one in began:

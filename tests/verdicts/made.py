@@ -58,7 +58,7 @@ class Made:
             (float(self.planned_s), float(self.level)), start=float(self.level), open_model=self.open_model
         )
         played_s = self.planned_s if self.played_s is None else self.played_s
-        seconds = range(int(played_s))
+        seconds = range(max(1, int(played_s)))
         slices = self.slices
         if slices is None:
             slices = tuple(part(s, LOANS, self.times_s, self.failed, self.kind) for s in seconds)

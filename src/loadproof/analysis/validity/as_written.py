@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
+from loadproof.analysis.verdict.requirements import judge_requirement, matches
+from loadproof.analysis.verdict.thresholds import stated
 from loadproof.engines import traits_of
-from loadproof.model import EventKind, Subject
+from loadproof.model import EventKind, FailureKind, Subject, Verdict
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_percent
 
 if TYPE_CHECKING:
+    from loadproof.model import Finding, Requirement
     from loadproof.runfile.reader import Run
 
 MOST_RAISED: Final = 0.01
@@ -103,15 +106,57 @@ def judge_as_written(judged: Judged) -> Ruling:
     if limited:
         return Ruling(True, f"{said}; the requirements say how many may")
     if found.died > MOST_RAISED * max(found.users, 1):
-        return broken("as_written", said, advice, evidence)
+        return _broken(judged, said, advice, evidence)
     known = found.share is not None
     too_many = found.share > MOST_RAISED if found.share is not None else found.raised > 0
     if too_many or (not known and found.groups and not found.played and found.raised):
-        return broken("as_written", said, advice, evidence)
+        return _broken(judged, said, advice, evidence)
     others = sum(group["count"] for group in found.groups if group["what"] not in _PLAYED)
     if others > MOST_RAISED * max(found.users, found.played or 0, 1):
-        return broken("as_written", said, advice, evidence)
+        return _broken(judged, said, advice, evidence)
     return Ruling(True, said)
+
+
+def _broken(judged: Judged, said: str, advice: str, evidence: dict[str, Any]) -> Ruling:
+    """Nothing can be concluded, but that the service failed where its own answers prove it.
+
+    A service that answers 500 makes most scenarios raise at the next line: that is no excuse for it.
+    """
+    ruling = broken("as_written", said, advice, evidence)
+    pairs = [*judged.requirements, *((stated(one), one) for one in judged.thresholds)]
+    failed = {
+        place: (requirement, finding)
+        for place, (requirement, finding) in enumerate(pairs)
+        if finding.verdict is Verdict.FAIL
+    }
+    proved = {
+        place
+        for place, (requirement, _) in failed.items()
+        if requirement is not None and requirement.subject is Subject.ERROR_RATE
+        and (place >= len(judged.requirements) or _failed_by_itself(judged, requirement))
+    }  # fmt: skip
+    if not proved:
+        return ruling
+    finding = replace(ruling.findings[0], invalidates=False, incomparable=True)
+    revised = {place: _in_doubt(found) for place, (_, found) in failed.items() if place not in proved}
+    return Ruling(False, said, advice, (finding,), revised)
+
+
+def _failed_by_itself(judged: Judged, requirement: Requirement) -> bool:
+    """Whether the error rate is broken without what the scenario's own code refused or raised."""
+    if requirement.window not in ("", "steady"):
+        return False
+    chosen = (part for part in judged.slices if matches(requirement.endpoint, part))
+    own = [
+        replace(part, failures={k: n for k, n in part.failures.items() if k is not FailureKind.CHECK})
+        for part in chosen
+    ]
+    return judge_requirement(requirement, own, judged.window).verdict is Verdict.FAIL
+
+
+def _in_doubt(finding: Finding) -> Finding:
+    sentence = f"{finding.sentence}, but the scenario did not run as it is written"
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
 
 
 def in_words(found: Raised) -> str:

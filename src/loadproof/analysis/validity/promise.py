@@ -15,15 +15,15 @@ import numpy as np
 
 from loadproof.analysis.verdict.load import MORE_LOAD, AppliedLoad, shortfall
 from loadproof.analysis.window.omission import LEAST_ACHIEVED
-from loadproof.analysis.window.windows import stage_windows
+from loadproof.analysis.window.windows import Window, load_span, stage_windows
 from loadproof.model import Finding, Measure, Operator, Unit, Verdict
 from loadproof.runfile.readings import Readings
-from loadproof.units import format_count, format_percent
+from loadproof.units import format_count, format_duration, format_percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from loadproof.analysis.window.windows import Window
+    from loadproof.model import Profile
     from loadproof.runfile.reader import Run
 
 _TOLERANCE: Final = 0.02
@@ -74,6 +74,8 @@ def judge_promise(run: Run, window: Window, load: AppliedLoad) -> list[Finding]:
     """One finding when the planned load is known and the engine counts it; nothing otherwise."""
     stages = _open_stages(run) if load.open_model else _closed_stages(run)
     stages = [stage for stage in stages if stage.seconds.size]
+    if not stages and not load.open_model:
+        stages = _brief_stage(run)
     trouble = _trouble(stages, load)
     if not stages and not trouble:
         return []
@@ -138,6 +140,36 @@ def _closed_stages(run: Run) -> list[Applied]:
         off = np.abs(there - planned) > np.maximum(_TOLERANCE * planned, 0.5)
         stages.append(Applied(window, seconds, planned, there, off))
     return stages
+
+
+def _brief_stage(run: Run) -> list[Applied]:
+    """A load none of whose holds covers a second as a whole, as in a smoke run of a second: the most there.
+
+    Empty where nobody was counted while it was at its last level.
+    """
+    span, profile = load_span(run), run.plan.played_profile
+    endless = span is not None and span[1] - span[0] > profile.duration_s + 1.0
+    if span is None or endless or not profile.stages:
+        return []
+    last = profile.stages[-1]
+    ramp_s = profile.duration_s - (last.duration_s if _is_flat(profile) else 0.0)
+    counted = [
+        reading.value
+        for reading in Readings.of(run.readings).of_series("load", "users")
+        if span[0] + ramp_s <= reading.time_s <= span[1]
+    ]
+    if not counted or not last.target:
+        return []
+    name = f"the whole load ({format_duration(span[1] - span[0])})"
+    stage = Window(frozenset((int(span[1]),)), name, level=last.target)
+    planned, there = np.array([last.target]), np.array([max(counted)])
+    return [Applied(stage, np.array([int(span[1])]), planned, there, there < planned)]
+
+
+def _is_flat(profile: Profile) -> bool:
+    """Whether its last stage is a hold."""
+    before = profile.stages[-2].target if len(profile.stages) > 1 else profile.start
+    return before == profile.stages[-1].target
 
 
 def _by_second(run: Run, *series: str) -> dict[str, dict[int, float]]:

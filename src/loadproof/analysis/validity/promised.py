@@ -35,7 +35,11 @@ def judge_promised(judged: Judged) -> Ruling:
         return Ruling(True, "each trial says by itself whether its load was applied")
     found = judge_promise(judged.run, judged.window, judged.load)
     if not found:
-        return Ruling(None, "the load is the scenario's own, and not known beforehand")
+        planned = judged.run.plan.profile.stages
+        why = "no hold of it covers a second: too short to know" if planned else (
+            "the load is the scenario's own, and not known beforehand"
+        )  # fmt: skip
+        return Ruling(None, why)
     if found[0].verdict is not Verdict.PASS:
         return _broken(judged, found[0])
     return Ruling(True, found[0].sentence, found[0].advice, tuple(found))

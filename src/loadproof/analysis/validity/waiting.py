@@ -72,7 +72,7 @@ class Waiting:
             return False
         chosen = sample(part for part in slices if matches(requirement.endpoint, part))
         cost_s = self._cost_s(requirement, finding, chosen, window.duration_s)
-        return self.wanted >= _BUSY or cost_s <= self._delay_per_s(per_s) * window.duration_s
+        return self.wanted >= _BUSY or cost_s <= self.delay_per_s(per_s) * window.duration_s
 
     def _cost_s(self, requirement: Requirement, finding: Finding, chosen: Sample, duration_s: float) -> float:
         """How much earlier requests had to be, together, for the requirement to hold; infinite: it cannot."""
@@ -87,7 +87,7 @@ class Waiting:
             return math.inf  # not even the quickest could be within it
         return _cost_of_times_s(requirement, chosen.response)
 
-    def _delay_per_s(self, per_s: float) -> float:
+    def delay_per_s(self, per_s: float) -> float:
         """By how many seconds all requests of a second together were late at most."""
         at_once = 1 / (1 - min(self.wanted, _BUSY)) + per_s * _ONE_WAIT_S
         return max(self.waited_in_all, self.waited) * at_once

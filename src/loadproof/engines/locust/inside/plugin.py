@@ -302,6 +302,8 @@ class Plugin:
     def _on_test_stopping(self, **_: Any) -> None:
         driven = self._open or self._user_trials
         ended_s = self._clock() if driven is None else driven.ended_s()
+        # A load of a second may have no other count.
+        self._send({"t": "users", "time": ended_s, "users": self._runner.user_count})
         message = "the load ended; users finish what they are doing"
         self._event(EventKind.LOAD_ENDED, message, ended_s)
 

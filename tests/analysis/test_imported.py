@@ -48,6 +48,9 @@ ROWS = [
     (ERRORS, Verdict.PASS, "error rate is 0.2%", "errors"),
     (replace(ERRORS, endpoint="/loans"), Verdict.INCONCLUSIVE, "is not in this file", "failures unknown"),
     (replace(THROUGHPUT, endpoint="/loans"), Verdict.INCONCLUSIVE, "is not in this file", "nor throughput"),
+    *((required(0.8, subject, Statistic.RATE, Operator.GREATER_EQUAL, quantile=None), Verdict.INCONCLUSIVE,
+       "is not in this file", f"{subject.value} is no throughput")
+      for subject in (Subject.GOODPUT, Subject.CHECKS, Subject.EXCEPTIONS, Subject.HELD_LOAD)),
     (required(0.8, Subject.RESOURCE, Statistic.MAXIMUM, quantile=None, metric="cpu"), Verdict.INCONCLUSIVE,
      "is not in this file", "resources"),
 ]  # fmt: skip
@@ -61,6 +64,34 @@ def test_totals_are_judged_as_far_as_they_go(
     found, said = _verdict(requirement)
     assert found is verdict, reason
     assert words in said
+
+
+FAILED = replace(FILE, totals=(replace(LOANS, failed=1900), replace(WHOLE, failed=3900)))
+SOME_FAILED = replace(FILE, totals=(replace(LOANS, failed=1900), replace(WHOLE, failed=1900)))
+LIMIT = required(0.99, Subject.ERROR_RATE, Statistic.RATE, Operator.LESS_EQUAL, quantile=None)
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "requirements", "verdict", "holds"),
+    [
+        (FAILED, [required(0.3)], Verdict.INCONCLUSIVE, False),
+        (FAILED, [required(0.2)], Verdict.INCONCLUSIVE, False),
+        (FAILED, [required(0.3), ERRORS], Verdict.FAIL, True),
+        (FAILED, [required(0.3), LIMIT], Verdict.PASS, True),
+        (SOME_FAILED, [required(0.3)], Verdict.PASS, True),
+        (SOME_FAILED, [required(0.3, endpoint="/loans")], Verdict.INCONCLUSIVE, False),
+        (FILE, [required(0.3)], Verdict.PASS, True),
+        (replace(FILE, totals=(replace(WHOLE, failed=None),)), [required(0.3)], Verdict.PASS, None),
+    ],
+)
+def test_failures_prove_no_speed(
+    aggregate: Aggregate, requirements: list[Requirement], verdict: Verdict, holds: bool | None
+) -> None:
+    """Totals of a load most of which failed, and that nothing limits, are INCONCLUSIVE as a run's are."""
+    report = judge_aggregate(aggregate, requirements)
+    (answered,) = (condition for condition in report.conditions if condition.name == "answered")
+    assert (report.verdict, answered.holds) == (verdict, holds)
+    assert len(report.conditions) == 10
 
 
 def test_few_requests_prove_no_percentile() -> None:

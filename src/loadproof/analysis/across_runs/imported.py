@@ -15,6 +15,9 @@ from loadproof.analysis.across_runs.measured import (
 )
 from loadproof.analysis.headline import verdict_sentence
 from loadproof.analysis.judge import nothing_required, overall_verdict
+from loadproof.analysis.validity.answered import judge_counts
+from loadproof.analysis.validity.condition import IMPORTED, Ruling
+from loadproof.analysis.validity.conditions import CONDITIONS
 from loadproof.analysis.validity.dropped import dropped_findings
 from loadproof.analysis.verdict.requirements import (
     compare,
@@ -29,6 +32,7 @@ from loadproof.histogram import Histogram
 from loadproof.imports.aggregate import ALL, Aggregate, Totals, half_step_s
 from loadproof.imports.formats import read_import
 from loadproof.model import (
+    Condition,
     EndpointSummary,
     FailureKind,
     Finding,
@@ -50,6 +54,8 @@ if TYPE_CHECKING:
 
     from loadproof.imports.aggregate import EngineThreshold
 
+_TOTALLED: Final = (Subject.RESPONSE_TIME, Subject.ERROR_RATE, Subject.THROUGHPUT)
+"""What totals can tell. The share in time, what the scenario raised, or a growth is not among it."""
 _MORE_QUANTILES: Final = {
     "k6": "let k6 write it: --summary-trend-stats 'avg,min,med,max,p(90),p(95),p(99),count'; "
     "or import its --out json",
@@ -103,13 +109,15 @@ def judge_aggregate(
     the end is neutral (DONE), with `must_decide` INCONCLUSIVE.
     """
     window = Window(frozenset(), "the whole load, its ramps with it")
-    findings = [_judge(requirement, aggregate, window) for requirement in requirements or ()]
-    if requirements is None:
-        findings += [_threshold(threshold, aggregate) for threshold in aggregate.thresholds]
-    if not findings:
-        findings.append(nothing_required(must_decide))
+    pairs = [(requirement, _judge(requirement, aggregate, window)) for requirement in requirements or ()]
+    own = [] if requirements is not None else [_threshold(one, aggregate) for one in aggregate.thresholds]
+    answered = _answered(aggregate, pairs, own)
+    required = [answered.revised.get(place, finding) for place, (_, finding) in enumerate(pairs)] + own
+    if not required:
+        required.append(nothing_required(must_decide or answered.holds is False))
     dropped = dropped_findings(aggregate.dropped_share)
-    findings = [*dropped, *(_without_load(finding) if dropped else finding for finding in findings)]
+    required = [_without_load(finding) if dropped else finding for finding in required]
+    findings = [*answered.findings, *dropped, *required]
     verdict = overall_verdict(findings)
     whole = aggregate.totals[-1]
     return Report(
@@ -126,6 +134,7 @@ def judge_aggregate(
         endpoints=tuple(_summary(totals) for totals in aggregate.totals if totals.requests is not None),
         errors=aggregate.errors,
         notes=aggregate.limits,
+        conditions=_conditions(answered, dropped),
         facts={
             "engine": aggregate.engine,
             "scenario": aggregate.path.name,
@@ -139,8 +148,35 @@ def judge_aggregate(
     )
 
 
+def _answered(
+    aggregate: Aggregate, pairs: Sequence[tuple[Requirement, Finding]], thresholds: Sequence[Finding]
+) -> Ruling:
+    """Whether most requests were answered right, as far as the file counts those that were not."""
+    whole = aggregate.totals[-1]
+    if not whole.requests or whole.failed is None:
+        return Ruling(None, f"{IMPORTED} how many requests failed")
+
+    def counted(endpoint: str) -> tuple[int, int]:
+        chosen = [totals for totals in aggregate.totals if _matches(endpoint, totals)]
+        return sum(totals.failed or 0 for totals in chosen), sum(totals.requests or 0 for totals in chosen)
+
+    return judge_counts(pairs, thresholds, (whole.failed, whole.requests), counted)
+
+
+def _conditions(answered: Ruling, dropped: Sequence[Finding]) -> tuple[Condition, ...]:
+    """Totals tell of two conditions, at most."""
+    promised = [Ruling(False, finding.sentence, finding.advice) for finding in dropped]
+    known = {"answered": answered, **({"promised": promised[0]} if promised else {})}
+    untold = Ruling(None, IMPORTED)
+    return tuple(
+        Condition(row.name, row.title, ruling.holds, ruling.sentence, ruling.advice)
+        for row in CONDITIONS
+        for ruling in (known.get(row.name, untold),)
+    )
+
+
 def _judge(requirement: Requirement, aggregate: Aggregate, window: Window) -> Finding:
-    if requirement.subject in (Subject.RESOURCE, Subject.ENGINE_METRIC):
+    if requirement.subject not in _TOTALLED:
         return _judge_other(requirement, aggregate, window)
     chosen = [totals for totals in aggregate.totals if _matches(requirement.endpoint, totals)]
     if len(chosen) != 1:

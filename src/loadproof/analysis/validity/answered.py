@@ -12,12 +12,15 @@ from loadproof.model import EventKind, Subject, Verdict
 from loadproof.units import format_count, format_percent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from loadproof.model import Finding, Requirement
     from loadproof.runfile.reader import Run
 
 MOST_FAILED: Final = 0.5
 """Answers that failed prove no speed: beyond this share times are those of failures."""
 _LIMITING: Final = (Subject.ERROR_RATE, Subject.GOODPUT, Subject.CHECKS, Subject.PEAK_ERROR_RATE)
+_SPEEDS: Final = (Subject.RESPONSE_TIME, Subject.THROUGHPUT)
 _ENGINES: Final = ("http_req_failed", "checks")
 _ADVICE: Final = "mend what fails, or require an error rate: error_rate: {max_rate: <1%}"
 
@@ -55,43 +58,52 @@ def _nothing_answered(run: Run) -> Ruling:
 
 def _right_enough(judged: Judged) -> Ruling:
     total = sample(judged.slices or judged.run.slices)
-    share = total.failed / total.requests if total.requests else 0.0
-    said = f"{format_count(total.failed)} of {format_count(total.requests)} requests failed"
-    said += f" ({format_percent(share)})" if total.failed else ""
-    if _is_limited(judged, None):
+
+    def counted(endpoint: str) -> tuple[int, int]:
+        own = sample(matching(endpoint, judged.slices))
+        return own.failed, own.requests
+
+    return judge_counts(judged.requirements, judged.thresholds, (total.failed, total.requests), counted)
+
+
+def judge_counts(
+    requirements: Sequence[tuple[Requirement, Finding]],
+    thresholds: Sequence[Finding],
+    total: tuple[int, int],
+    counted: Callable[[str], tuple[int, int]],
+) -> Ruling:
+    """The same of counts: `total` and, of an endpoint, `counted` are how many failed, of how many."""
+    failed, requests = total
+    share = failed / requests if requests else 0.0
+    said = f"{format_count(failed)} of {format_count(requests)} requests failed"
+    said += f" ({format_percent(share)})" if failed else ""
+    if _is_limited(requirements, thresholds, None):
         return Ruling(True, f"{said}; the requirements say how many may")
     if share > MOST_FAILED:
         return broken("answered", f"{said}: failures prove no speed, and nothing limits them", _ADVICE)
-    revised = _doubts(judged)
+    revised = {}
+    for place, (requirement, finding) in enumerate(requirements):
+        endpoint = requirement.endpoint
+        if finding.verdict is not Verdict.PASS or requirement.subject not in _SPEEDS or endpoint is None:
+            continue
+        own_failed, own = counted(endpoint)
+        if own_failed > MOST_FAILED * own and not _is_limited(requirements, thresholds, endpoint):
+            sentence = f"{finding.sentence}, but most of its requests failed, and nothing limits that"
+            revised[place] = replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence, advice=_ADVICE)
     if revised:
         first = next(iter(revised.values()))
         return Ruling(False, first.sentence, _ADVICE, (), revised)
     return Ruling(True, said)
 
 
-def _is_limited(judged: Judged, endpoint: str | None) -> bool:
+def _is_limited(
+    requirements: Sequence[tuple[Requirement, Finding]], thresholds: Sequence[Finding], endpoint: str | None
+) -> bool:
     """Whether a requirement limits the failures of this endpoint, or of all requests."""
-    for requirement, _ in judged.requirements:
+    for requirement, _ in requirements:
         if requirement.subject in _LIMITING and requirement.endpoint in (None, endpoint):
             return True
     return any(
         finding.id.partition(":")[0] in _ENGINES  # of all requests: one with tags is of some
-        for finding in judged.thresholds
+        for finding in thresholds
     )
-
-
-def _doubts(judged: Judged) -> dict[int, Finding]:
-    revised = {}
-    for place, (requirement, finding) in enumerate(judged.requirements):
-        if finding.verdict is Verdict.PASS and _is_of_failures(judged, requirement):
-            sentence = f"{finding.sentence}, but most of its requests failed, and nothing limits that"
-            revised[place] = replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence, advice=_ADVICE)
-    return revised
-
-
-def _is_of_failures(judged: Judged, requirement: Requirement) -> bool:
-    if requirement.subject not in (Subject.RESPONSE_TIME, Subject.THROUGHPUT) or requirement.endpoint is None:
-        return False
-    own = sample(matching(requirement.endpoint, judged.slices))
-    limited = _is_limited(judged, requirement.endpoint)
-    return own.failed > MOST_FAILED * own.requests and not limited

@@ -22,6 +22,7 @@ from loadproof.model import (
     Verdict,
 )
 from tests.runs import LOANS, LOGIN, error_rate, event, part, required, staged, throughput
+from tests.verdicts.counted import CONSERVED, OWN_GATE
 from tests.verdicts.disturbed import GENERATOR, UNDISTURBED
 from tests.verdicts.made import Made
 from tests.verdicts.row import (
@@ -33,7 +34,6 @@ from tests.verdicts.row import (
     UNKNOWN,
     Row,
     ended,
-    gate,
     raised,
     threshold,
     told,
@@ -214,48 +214,6 @@ ANSWERED: Final = (
              requirements=(required(0.5, endpoint="GET /api/loans"), error_rate(0.9,
              endpoint="GET /api/loans"))),
         PASS, 0),
-)  # fmt: skip
-
-CONSERVED: Final = (
-    Row("half of the requests are in no count", Made(events=(event(3, EventKind.UNTOLD, count=400,
-        why="bad chunk"),)),
-        UNKNOWN, 4, "conserved", "400 requests (50%) are in no count: bad chunk"),
-    Row("a worker's report was lost", Made(events=(event(3, EventKind.UNREPORTED, "a report was lost"),)),
-        UNKNOWN, 4,
-        "conserved", "a report was lost"),
-    Row("the counts do not agree", Made(events=(event(3, EventKind.RECORDER_MISMATCH, "400 and 401"),)),
-        UNKNOWN, 4,
-        "conserved", "400 and 401"),
-    Row("one untold in ten thousand", Made(times_s=(0.1,) * 1000, events=(event(3, EventKind.UNTOLD, count=2,
-        why="x"),)),
-        PASS, 0),
-    Row("redirects were followed", Made(events=(event(3, EventKind.WIRE, endpoint="GET /", hops=95,
-        repeats=0),)), PASS, 0,
-        "", "495 on the wire"),
-    Row("requests were sent again", Made(events=(event(3, EventKind.WIRE, endpoint="GET /", hops=0,
-        repeats=12),)), PASS, 0,
-        "", "412 on the wire"),
-    Row("hops that k6 counts already", Made(engine="k6", events=(
-        event(3, EventKind.WIRE, endpoint="GET /", hops=100, repeats=0, counted=100),)), PASS, 0, "",
-        "300 requests of the scenario, 400 on the wire"),
-)  # fmt: skip
-
-
-OWN_GATE: Final = (
-    Row("process_exit_code", Made(events=(gate("process_exit_code", 1),)), FAIL, 3, "own_gate",
-        "process_exit_code"),
-    Row("exec.test.fail()", Made(engine="k6", events=(gate("exec.test.fail()", 110),)), FAIL, 3, "own_gate",
-        "exit code 110"),
-    Row("a listener raised", Made(events=(gate("listener", 2, inconclusive=True),)), UNKNOWN, 4, "own_gate",
-        "crashed"),
-    Row("an exception in test_start", Made(events=(raised("listener test_start", 1),)), UNKNOWN, 4,
-        "own_gate", "crashed"),
-    Row("a listener raised in every request",
-        Made(events=tuple(raised("listener request", 40) for _ in range(8))),
-        UNKNOWN, 4, "own_gate", "listener request raised KeyError: 'token' at shop.py:7 (320 times)"),
-    Row("the gate said no, and it was slow", Made(times_s=SLOW, events=(gate("process_exit_code", 1),)),
-        FAIL, 3, "own_gate"),
-    Row("the gate said nothing", Made(), PASS, 0),
 )  # fmt: skip
 
 AIMED: Final = (

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.validity.condition import IMPORTED, Judged, Ruling, broken, invalid
-from loadproof.analysis.window.windows import requests_of
+from loadproof.analysis.window.windows import end_of, load_span, requests_of, sample
 from loadproof.model import EventKind
-from loadproof.units import format_count, format_percent
+from loadproof.runfile.readings import Readings
+from loadproof.units import format_count, format_duration, format_percent
 
 if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
 
+_HUNG: Final = "look at the service in the last seconds; users get --stop-timeout to finish, 5s unless told"
+_STUCK: Final = 3
+"""Requests without an answer that are no sign, whatever the load."""
+_SILENT_S: Final = 3.0
+_SILENCE: Final = 3.0
+"""Of the slowest answer: who waits for longer waits for none."""
+_MOST_STUCK: Final = 0.1
+"""Of the users."""
+_SIGMAS: Final = 4.0
 MOST_UNTOLD: Final = 0.001
 """Of all requests: error rates that people require begin there."""
 _LOST: Final = (
@@ -76,7 +87,36 @@ def judge_conserved(judged: Judged) -> Ruling:
         )
         rows = [{"why": text, "count": count} for text, count in why.most_common()]
         return broken("conserved", sentence, "mend how the scenario reports them", {"rows": rows})
-    return Ruling(True, _in_words(judged.run, untold))
+    return _hung(judged) or Ruling(True, _in_words(judged.run, untold))
+
+
+def _hung(judged: Judged) -> Ruling | None:
+    """Broken when far more requests had no answer at the end than are under way at any moment.
+
+    They left, have no time and no status, and are the slowest of all: a service that stopped answering is as
+    quick as it was before, by all that it answered. How many are under way at a moment is known by Little's
+    law, the rate times the mean time, and scatters as a Poisson number does.
+    """
+    run = judged.run
+    waiting = sum(int(event.data.get("count", 0)) for event in run.events_of(EventKind.IN_FLIGHT))
+    span = load_span(run)
+    if not waiting or span is None or span[1] <= span[0]:
+        return None
+    answered = sample(run.slices)
+    usual = answered.requests / (span[1] - span[0]) * (answered.response.mean_s or 0.0)
+    users = max(Readings.of(run.readings).of_series("load", "users").value.tolist(), default=0.0)
+    silent_s = span[1] - (end_of(run.slices) or span[0])
+    silent = silent_s > max(_SILENT_S, _SILENCE * (answered.response.maximum_s if answered.requests else 0.0))
+    many = waiting > usual + _SIGMAS * math.sqrt(usual) + _STUCK and waiting > _MOST_STUCK * users
+    if not silent and not many:
+        return None
+    requests = "1 request" if waiting == 1 else f"{format_count(waiting)} requests"
+    sentence = f"{requests} had no answer when the load was over"
+    if silent:
+        sentence += f", and nothing was answered in its last {format_duration(round(silent_s))}"
+    elif usual >= 1:
+        sentence += f", where {usual:.0f} are under way at a moment"
+    return broken("conserved", f"{sentence}: did the service stop answering?", _HUNG)
 
 
 def _in_words(run: Run, untold: int) -> str:

@@ -198,11 +198,10 @@ def _trouble(stages: list[Applied], load: AppliedLoad) -> str:
     if off <= max(1.0 if number >= _FORGIVING else 0.0, _MOST_OFF * number):
         return ""
     worst = max((stage for stage in stages if stage.off.any()), key=lambda s: float(s.off.mean()))
-    what = "arrivals started were not those planned" if load.open_model else "users were not all there"
-    return (
-        f"in {format_percent(off / number)} of the seconds the {what} "
-        f"({worst.name}: {float(worst.achieved.mean()):.3g} of {float(worst.planned.mean()):.3g})"
-    )
+    there, planned = (f"{float(number.mean()):.3g}" for number in (worst.achieved, worst.planned))
+    what = "arrivals a second started" if load.open_model else "users were there"
+    share = format_percent(off / number)
+    return f"{there} of {planned} {what} in {worst.name}: another number in {share} of the seconds"
 
 
 def _proof(stages: list[Applied]) -> str:

@@ -9,6 +9,8 @@
 - burn: the demo itself burns processor time in each request (`--fault cpu=100ms`): FAIL, nobody else's fault.
 - niced: the same loops at nice 19: PASS stands.
 
+A part is left out by 0: `--healthy 60 --strangers 0 --burn 0 --niced 0` are 60 healthy runs alone.
+
 A table of expected and got, and the first line of each run that was not as expected; exit code 1 where one
 was not. On a quiet machine: what else runs there is a stranger, too.
 """
@@ -184,12 +186,12 @@ def burning(load: Load, requirements: Path, rows: int, runs: int) -> Tally:
     return tally
 
 
-def niced(load: Load, url: str, requirements: Path, runs: int) -> Tally:
+def niced(load: Load, url: str, requirements: Path, runs: int, side_by_side: int) -> Tally:
     """Strangers that take what nobody else wants."""
     tally = Tally("niced", "PASS", runs)
-    with strangers(load.folder, nice=19):
-        for number in range(runs):
-            report = load.run(f"niced-{number}", url, requirements)
+    with strangers(load.folder, nice=19), ThreadPoolExecutor(side_by_side) as pool:
+        names = [f"niced-{number}" for number in range(runs)]
+        for report in pool.map(lambda name: load.run(name, url, requirements), names):
             tally.add(report, report["verdict"] == "PASS")
     return tally
 
@@ -201,7 +203,7 @@ def main() -> int:
     parser.add_argument("--strangers", type=int, default=10)
     parser.add_argument("--burn", type=int, default=10)
     parser.add_argument("--niced", type=int, default=10)
-    parser.add_argument("--side-by-side", type=int, default=1, help="healthy runs at the same time")
+    parser.add_argument("--side-by-side", type=int, default=1, help="healthy and niced runs at the same time")
     parser.add_argument("--seconds", type=int, default=10, help="of each run")
     parser.add_argument("--users", type=int, default=20)
     parser.add_argument("--keep", type=Path, help="a folder for the run files and reports")
@@ -225,7 +227,7 @@ def main() -> int:
             if given.strangers:
                 tallies.append(slowed(load, url, generous, given.strangers))
             if given.niced:
-                tallies.append(niced(load, url, generous, given.niced))
+                tallies.append(niced(load, url, generous, given.niced, given.side_by_side))
         if given.burn:
             tallies.append(burning(load, generous, given.rows, given.burn))
     print("\n| runs | asked | expected | got | as expected |\n|---|---|---|---|---|")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from loadproof.analysis.judge import exit_code, judge
 from loadproof.errors import ExitCode
 from loadproof.model import EventKind, FailureKind, Outcome, Verdict
-from tests.runs import error_rate, event, required
+from tests.runs import LOANS, error_rate, event, part, required
 from tests.verdicts.made import Made
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def wounds(draw: st.DrawFn, made: dict[str, Any]) -> dict[str, Any]:
         "reports": (event(second, EventKind.UNREPORTED, "a report was lost"),),
         "worker": (event(second, EventKind.WORKER_LOST, "a worker was lost"),),
     }
-    kind = draw(st.sampled_from([*events, "early", "killed", "failed", "raised", "aimed", "users"]))
+    kind = draw(st.sampled_from([*events, "early", "killed", "failed", "raised", "aimed", "users", "hung"]))
     if kind in events:
         return {"events": events[kind]}
     return draw(_of_the_load(kind, made, share))
@@ -72,6 +72,11 @@ def _of_the_load(draw: st.DrawFn, kind: str, made: dict[str, Any], share: float)
         case "aimed":
             all_of_them = {"10.9.9.9:1": made["planned_s"] * len(made["times_s"])}
             found = {"tells": True, "hosts": all_of_them, "target": "http://127.0.0.1:8000"}
+        case "hung":
+            until = draw(st.integers(min_value=1, max_value=7))
+            hung = event(12, EventKind.IN_FLIGHT, count=draw(st.integers(1, made["level"])))
+            answered = tuple(part(second, LOANS, made["times_s"]) for second in range(until))
+            found = {"planned_s": 12, "slices": answered, "events": (hung,)}
         case "users":
             there = int(made["level"] * draw(st.sampled_from([0.0, 0.3, 0.6])))
             found = {"there": float(there)}

@@ -198,10 +198,10 @@ def _trouble(stages: list[Applied], load: AppliedLoad) -> str:
     if off <= max(1.0 if number >= _FORGIVING else 0.0, _MOST_OFF * number):
         return ""
     worst = max((stage for stage in stages if stage.off.any()), key=lambda s: float(s.off.mean()))
-    there, planned = (f"{float(number.mean()):.3g}" for number in (worst.achieved, worst.planned))
+    there, wanted = (f"{float(number.mean()):.3g}" for number in (worst.achieved, worst.planned))
     what = "arrivals a second started" if load.open_model else "users were there"
     share = format_percent(off / number)
-    return f"{there} of {planned} {what} in {worst.name}: another number in {share} of the seconds"
+    return f"{there} of {wanted} {what} in {worst.name}: another number in {share} of the seconds"
 
 
 def _proof(stages: list[Applied]) -> str:

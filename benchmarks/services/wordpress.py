@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
 _SITE = Path(__file__).parent / "wordpress_site"
+_FIRST_VISIT_S = 60
 _PACKAGES = ("wordpress", "wordpress-theme-twentytwentythree", "php-getid3")
 
 
@@ -58,6 +60,8 @@ def wordpress(stack: ExitStack, folder: Path, settings: Settings | None = None) 
         f"root {site}; index index.php; location / {{ try_files $uri $uri/ /index.php?$args; }}\n"
         f"location ~ \\.php$ {{ {passed} }}",
     )  # fmt: skip
+    # The first visit compiles all of it, which takes seconds where others have the processors.
+    urllib.request.urlopen(url, timeout=_FIRST_VISIT_S).close()  # noqa: S310
     return Started(url, [front, workers, server], lambda: programs.logged(folder / "access.log"))
 
 

@@ -61,7 +61,7 @@ def wordpress(stack: ExitStack, folder: Path, settings: Settings | None = None) 
         f"location ~ \\.php$ {{ {passed} }}",
     )  # fmt: skip
     # The first visit compiles all of it, which takes seconds where others have the processors.
-    urllib.request.urlopen(url, timeout=_FIRST_VISIT_S).close()  # noqa: S310
+    urllib.request.urlopen(url, timeout=_FIRST_VISIT_S).close()
     return Started(url, [front, workers, server], lambda: programs.logged(folder / "access.log"))
 
 

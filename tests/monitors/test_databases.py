@@ -98,7 +98,7 @@ def test_rights_that_are_lacking_are_said() -> None:
 
 
 def test_transactions_of_postgresql_are_counted() -> None:
-    """Commits and rollbacks, as many as were made."""
+    """Commits and rollbacks, as many as were made, and a session that somebody has ended."""
     with servers.postgres() as server, psycopg.connect(server.url) as db:
         monitor = load_monitor(Watch("postgres", "postgres", {"url": server.url}), _clock())
         monitor.open()
@@ -107,12 +107,15 @@ def test_transactions_of_postgresql_are_counted() -> None:
         for _ in range(30):
             db.execute("SELECT 1")
             db.rollback()
+        with psycopg.connect(server.url, autocommit=True) as other:
+            db.execute("SELECT pg_terminate_backend(%s, 5000)", (other.info.backend_pid,))
         # A session tells its counts at most once a second; this makes it tell them now.
         db.execute("SELECT pg_stat_force_next_flush()")
         db.commit()
         found = _values(monitor.read())
         monitor.close()
     assert found["transactions.rolled_back"] == 30
+    assert found["connections.aborted"] == 1
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,8 @@ class PostgresMonitor:
             "temp_bytes",
             "dead_rows",
         )
-        values = dict(zip(names, (float(value or 0) for value in _one(db, sql.DATABASE)), strict=True))
+        *told, aborted = _one(db, sql.DATABASE)
+        values = dict(zip(names, (float(value or 0) for value in told), strict=True))
         rates = {name: self._rates.per_second(name, time_s, values[name]) for name in names[:-1]}
         for name, series, unit in (
             ("commits", "transactions.committed", Unit.PER_SECOND),
@@ -182,6 +183,8 @@ class PostgresMonitor:
             rate = rates[name]
             if rate is not None:
                 yield series, rate, unit, None
+        if aborted is not None and (rate := self._rates.per_second("aborted", time_s, aborted)) is not None:
+            yield "connections.aborted", rate, Unit.PER_SECOND, None
         hits, reads = rates["hits"], rates["reads"]
         if hits is not None and reads is not None and hits + reads > 0:
             yield "cache_hits", hits / (hits + reads), Unit.SHARE, 1.0

@@ -31,9 +31,12 @@ LEFT JOIN pg_stat_activity a ON a.datid = d.oid WHERE d.datconnlimit >= 0 GROUP 
 """
 DATABASE: Final = """
 SELECT xact_commit, xact_rollback, blks_hit, blks_read, deadlocks, temp_files, temp_bytes,
-    (SELECT sum(n_dead_tup) FROM pg_stat_user_tables)
-FROM pg_stat_database WHERE datname = current_database()
+    (SELECT sum(n_dead_tup) FROM pg_stat_user_tables),
+    (to_jsonb(d)->>'sessions_abandoned')::float + (to_jsonb(d)->>'sessions_fatal')::float
+        + (to_jsonb(d)->>'sessions_killed')::float
+FROM pg_stat_database d WHERE datname = current_database()
 """
+"""The last column is of sessions that did not end by themselves: PostgreSQL counts them since version 14."""
 SIZE: Final = "SELECT pg_database_size(current_database())"
 ACTIVE: Final = b"""
 SELECT left(query, 1000), count(*) FROM pg_stat_activity

@@ -135,6 +135,7 @@ public class Cached {
 }
 """
 STARLETTE = """
+import time
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -145,10 +146,15 @@ def work():
 async def compute(request):  # as whoever calls something synchronous in an async function
     return PlainTextResponse(str(work()))
 
+async def blocked(request):  # a synchronous query, mail or sleep
+    time.sleep(0.03)
+    return PlainTextResponse("slept")
+
 def threads(request):  # Starlette runs it in a pool of threads
     return PlainTextResponse(str(work()))
 
-app = Starlette(routes=[Route("/compute", compute), Route("/threads", threads)])
+app = Starlette(routes=[Route("/compute", compute), Route("/blocked", blocked),
+                        Route("/threads", threads)])
 """
 WITH_REDIS = """
 const app = require('fastify')();

@@ -181,6 +181,8 @@ PLANTS: tuple[Plant, ...] = (
           r"the disk.*"),
     Plant("event-loop-asyncio", asgi(), sources.visits("/compute"), r"the event loop of uvicorn",
           neighbour=True),
+    Plant("event-loop-blocked", asgi(), sources.visits("/blocked"), r"the event loop of uvicorn",
+          neighbour=True),
     Plant("interpreter-lock-asgi", asgi(), sources.visits("/threads"), r"the interpreter lock of uvicorn",
           neighbour=True),
     Plant("cpu-quota", with_quota(go(), 0.5), sources.visits("/sort"), r"the CPU quota of sorter",

@@ -253,6 +253,27 @@ def test_redis_executes_on_one_thread() -> None:
 
 
 @pytest.mark.parametrize(
+    "facts",
+    [
+        of_service("uvicorn", cores=("one interpreter lock", 1.0), runtime="python", loops=True),
+        of_service("node", cores=("one event loop", 1.0), runtime="node"),
+    ],
+    ids=["asyncio", "Node"],
+)
+def test_a_loop_that_a_synchronous_call_holds_up_is_named(facts: dict[str, object]) -> None:
+    """It uses a tenth of a core, its one connection always waits, and nobody else is answered meanwhile."""
+    name = str(facts["name"])
+    readings = connections(1.0, number=1.0)
+    for series in readings:
+        series[:] = [replace(r, series=r.series.replace("node", name)) for r in series]
+    finding = stress(
+        [facts, POSTGRES], *readings, used(f"{name}.thread.busy", 0.1, 1.0, Unit.SHARE),
+        used(f"{name}.ready", 0.1, 1.0), used(f"{name}.loop.busy", 1.0, 1.0, Unit.SHARE),
+    )  # fmt: skip
+    assert finding.evidence["named"] == [f"the event loop of {name}"]
+
+
+@pytest.mark.parametrize(
     ("facts", "named"),
     [
         (of_service("node", cores=("one event loop", 1.0), runtime="node"), "the event loop of node"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import socket
 import struct
 import sys
@@ -15,6 +16,7 @@ from loadproof.monitors.parts.part import Part, Role
 from loadproof.monitors.parts.service import Service
 from loadproof.monitors.readings.blocked import Blocked
 from loadproof.monitors.readings.jvm import Heaps, read_counters
+from loadproof.monitors.readings.loops import occupied
 from loadproof.monitors.readings.waits import Waits
 from tests.monitors.servers import wait_until
 
@@ -85,6 +87,52 @@ def test_a_file_that_is_being_written_is_read_as_far_as_it_goes(tmp_path: Path, 
     """Or not at all; never an error."""
     (tmp_path / "7").write_bytes(perfdata({"a.b": 5, "c": 6})[:cut])
     assert read_counters(tmp_path / "7").items() <= {"a.b": 5.0, "c": 6.0}.items()
+
+
+@pytest.mark.parametrize(
+    ("text", "machine", "told"),
+    [
+        ("232 0x5 0x7f 0x40 0xffffffff 0x0 0x0 0x7ffd 0x7f\n", "x86_64", False),
+        ("running\n", "x86_64", True),
+        ("7 0x7f 0x1 0xffffffff 0x0 0x0 0x0 0x7ffd 0x7f\n", "x86_64", True),
+        ("22 0x5 0x7f 0x40 0xffffffff 0x0 0x8 0x7ffd 0x7f\n", "aarch64", False),
+        ("-1 0x7ffd 0x7f\n", "x86_64", None),
+        ("232 0x5\n", "s390x", None),
+    ],
+    ids=[
+        "waits for events",
+        "computes",
+        "polls for an answer",
+        "another machine",
+        "not in a call",
+        "unknown",
+    ],
+)
+def test_an_event_loop_is_free_where_it_waits_for_events(
+    tmp_path: Path, text: str, machine: str, told: bool | None
+) -> None:
+    """A synchronous query stands in poll(), not in epoll."""
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "syscall").write_text(text)
+    assert occupied([7, 8], tmp_path, machine).get(7) is told
+
+
+def test_a_master_that_waits_for_its_workers_is_no_loop(tmp_path: Path) -> None:
+    """It is never seen to wait for events; its worker is, and then is held up."""
+    for pid, call in ((7, "61"), (8, "232")):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "syscall").write_text(f"{call} 0x5 0x7f\n")
+    part = Part("uvicorn", "uvicorn", Role.ENTRY, 0, "port 8000", pids={7, 8}, loops=True)
+    waits, service = Waits(tmp_path), Service([], parts=[part])
+
+    def busy() -> float | None:
+        return {series: value for series, value, *_ in waits.rows(service, 1.0)}.get("uvicorn.loop.busy")
+
+    if platform.machine() != "x86_64":
+        pytest.skip("the numbers of calls are those of x86_64")
+    assert busy() == 0.0
+    (tmp_path / "8" / "syscall").write_text("7 0x7f 0x1\n")
+    assert busy() == 1.0
 
 
 def test_threads_that_wait_for_a_disk_are_counted(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ POOLS: Final = frozenset(
 """Programs whose workers, or worker threads, each have one request at a time."""
 _ASYNC: Final = re.compile(r"uvicorn|gevent|eventlet|tornado|aiohttp|asgi|asyncio", re.IGNORECASE)
 _LOOPS: Final = re.compile(
-    r"(^|[/.])(uvicorn|hypercorn|daphne|granian|aiohttp|sanic|tornado)([.:]|$)|uvicorn\.workers|asgi",
+    r"(^|[/.])(uvicorn|hypercorn|daphne|granian|aiohttp|sanic|tornado|gevent|eventlet)([.:]|$)|uvicorn\.workers|asgi",
     re.IGNORECASE,
 )
 _MOST_WORDS: Final = 20

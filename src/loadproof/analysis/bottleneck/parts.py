@@ -55,8 +55,16 @@ def _thread(measured: r.Measured, part: ServicePart, groups: Sequence[Sequence[i
     if readings:
         used = by_level(readings, groups, lambda reading: reading.value)
         what = "event loop" if part.loops else "busiest thread"
+        used = np.fmax(used, _held(measured, part, groups)) if part.loops else used
         kind = r.kind_named(r.THREAD, f"the {what} of {part.name}")
         yield kind, Resource(kind.title, used, used, kind.waits_from)
+
+
+def _held(measured: r.Measured, part: ServicePart, groups: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    """How much of the time its loop was not free: one that waits for somebody itself is no more so than one
+    that computes.
+    """
+    return by_level(measured.of(SOURCE, part.series("loop.busy")), groups, lambda reading: reading.value)
 
 
 def _own_limit(measured: r.Measured, part: ServicePart, groups: Sequence[Sequence[int]]) -> Iterator[Found]:
@@ -67,6 +75,8 @@ def _own_limit(measured: r.Measured, part: ServicePart, groups: Sequence[Sequenc
     # Ready and waiting for a processor is occupied, too: the lock is held meanwhile.
     readings = measured.of(SOURCE, part.series("ready")) or measured.of(SOURCE, part.series("cpu"))
     used = by_level(readings, groups, lambda reading: min(1.0, reading.value / cores))
+    if part.runtime == "node" and cores == 1:
+        used = np.fmax(used, _held(measured, part, groups))
     if not np.isnan(used).all():
         kind = r.kind_named(r.OWN_LIMIT, own_title(part.name, name))
         yield kind, Resource(kind.title, used)

@@ -31,7 +31,7 @@ _LEAST_PAUSE_S: Final = 1.0
 _GREATEST_PAUSE_S: Final = 15.0
 _SHARE_OF_TIME: Final = 0.002
 """Of a core, for looking at connections: the costlier a look, the longer until the next."""
-_SETTLING_S: Final = 0.3
+_SETTLING_S: Final = 0.1
 """Of a core, in a run: pools fill as the load comes, and a short run is over before the next seldom look."""
 _GLANCE_S: Final = 0.01
 _GLANCES_S: Final = 0.4

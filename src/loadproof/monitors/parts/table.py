@@ -34,6 +34,8 @@ class Stat:
     started_s: float
     """Since the machine started; with the pid it tells one process from its successor of the same pid."""
     rss_bytes: int
+    blocked: bool = False
+    """Its first thread waits for a disk, or for what behaves like one."""
 
 
 class ProcessTable:
@@ -69,6 +71,7 @@ class ProcessTable:
             int(fields[11]) / _TICKS_PER_S, int(fields[12]) / _TICKS_PER_S,
             int(fields[13]) / _TICKS_PER_S, int(fields[14]) / _TICKS_PER_S,
             int(fields[17]), int(fields[19]) / _TICKS_PER_S, int(fields[21]) * _PAGE_BYTES,
+            fields[0] == "D",
         )  # fmt: skip
 
     def executable(self, pid: int) -> str:

@@ -12,6 +12,7 @@ from loadproof.model import Unit
 from loadproof.monitors.parts import calls
 from loadproof.monitors.readings.blocked import Blocked
 from loadproof.monitors.readings.jvm import Heaps
+from loadproof.monitors.readings.loops import occupied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,7 @@ _SESSION: Final = re.compile(
     r"postgres: (?:\S+: )?\S+ \S+ (?:\[local\]|\S+\(\d+\)) (?P<doing>[^\0]+?)[\s\0]*"
 )
 """The title of a session's process: user, database, client, and what it does."""
+_MOST_LOOPS: Final = 16
 _MOST_SESSIONS: Final = 200
 
 
@@ -41,6 +43,7 @@ class Waits:
 
     proc: Path = Path("/proc")
     _heaps: dict[str, Heaps] = field(default_factory=dict)
+    _loops_seen: set[int] = field(default_factory=set)
 
     def rows(self, service: Service, time_s: float) -> Iterator[Row]:
         """Of every part; what nobody can tell is left out."""
@@ -48,10 +51,16 @@ class Waits:
         anybody = blocked.anybody()
         for part in service.parts:
             pids = sorted(part.pids)
-            count = float(blocked.count(pids)) if anybody else 0.0
-            yield f"{part.name}.blocked", count, Unit.COUNT, None
+            stats = [service.stats[pid] for pid in pids if pid in service.stats]
+            # Of processes of one thread that was read already: sixty of them cost nothing more.
+            count = sum(stat.blocked for stat in stats if stat.threads == 1)
+            if anybody:
+                count += blocked.count(stat.pid for stat in stats if stat.threads > 1)
+            yield f"{part.name}.blocked", float(count), Unit.COUNT, None
             if part.program == "postgres":
                 yield from self._sessions(part)
+            if part.loops or part.runtime == "node":
+                yield from self._loops(part)
             if part.runtime == "java":
                 yield from self._heap(part, time_s)
         yield from _calls(service)
@@ -65,6 +74,22 @@ class Waits:
         if known:
             used, limit = max(known, key=lambda one: one[0] / one[1])
             yield f"{part.name}.heap.after_gc", used, Unit.BYTES, limit
+
+    def _loops(self, part: Part) -> Iterator[Row]:
+        """Of the busiest of its processes, the share of the looks in which its loop was not free.
+
+        A process that was never seen to wait for events, as a master that waits for its workers, is no loop.
+        """
+        pids = sorted(part.pids)[:_MOST_LOOPS]
+        looks = [occupied(pids, self.proc)]
+        while looks[0] and len(looks) < _LOOKS:
+            time.sleep(_BETWEEN_S)
+            looks.append(occupied(pids, self.proc))
+        self._loops_seen |= {pid for look in looks for pid, busy in look.items() if not busy}
+        each = [[look[pid] for look in looks if pid in look] for pid in self._loops_seen.intersection(pids)]
+        shares = [sum(told) / len(told) for told in each if told]
+        if shares:
+            yield f"{part.name}.loop.busy", max(shares), Unit.SHARE, 1.0
 
     def _sessions(self, part: Part) -> Iterator[Row]:
         """Of a PostgreSQL that nobody may log in to: each process says in its title what it does."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from loadproof.analysis.shapes.last_part import first_of_last_part
 from loadproof.analysis.shapes.levels import after_collections, cycle_length_s
 from loadproof.analysis.shapes.pieces import pieces_of
 from loadproof.analysis.shapes.straight import fit_line
@@ -14,7 +15,6 @@ from loadproof.analysis.shapes.trend import (
     Level,
     Trend,
     Untold,
-    first_of_last_part,
     trend_of,
 )
 
@@ -199,7 +199,7 @@ def test_a_heap_that_was_hardly_collected_says_nothing() -> None:
 def test_too_few_readings_say_nothing() -> None:
     """Twelve windows of ten readings each are the least."""
     found = trend_of(HOUR[:119], HOUR[:119], Level.MEDIAN)
-    assert found == Untold("119 readings are too few, 120 are needed: run longer")
+    assert found == Untold("119 readings in 118 s are too few, 48 in two minutes are needed: run longer")
     assert isinstance(trend_of(HOUR[:120], HOUR[:120] + 1, Level.MEDIAN), Trend)
 
 
@@ -241,3 +241,15 @@ def test_a_straight_series_stays_whole() -> None:
         noise = np.random.default_rng(seed).normal(0, 1, 40)
         assert first_of_last_part(at, at + noise) == 0
         assert first_of_last_part(at, 5 * np.minimum(at, 10) + noise) == pytest.approx(10, abs=2)
+
+
+@pytest.mark.parametrize(("every_s", "minutes"), [(8, 7), (15, 12)])
+def test_what_is_looked_at_seldom_is_told_all_the_same(every_s: int, minutes: int) -> None:
+    """Connections by their other end, a page that is read four times a minute: one more each 30 s."""
+    at = np.arange(0.0, minutes * 60.0, every_s)
+    leaks = trend_of(at, 5 + np.floor(at / 30), Level.FLOOR)
+    level = trend_of(at, 5.0 + (np.arange(at.size) % 3 == 1), Level.FLOOR)
+    assert isinstance(leaks, Trend)
+    assert isinstance(level, Trend)
+    assert (leaks.growth, level.growth) == (Growth.GROWS, Growth.NOT_PROVEN)
+    assert leaks.slope == pytest.approx(1 / 30, rel=0.1)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE: Final = 0.99
 """Of intervals of growth: what is proven at 1 % is what the interval leaves out."""
+SIGNIFICANCE: Final = 0.01
 _CORRELATION_ERRORS: Final = 0.7
 """Standard errors by which the correlation is taken higher than estimated."""
 _NEAR_ONE: Final = 0.7

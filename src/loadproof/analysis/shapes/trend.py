@@ -15,6 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from loadproof.analysis.shapes.last_part import (
+    LEAST_TAIL,
+    first_of_last_part,
+    goes_on_from_before,
+    has_stopped,
+    slows_at_last,
+    turn_of,
+)
 from loadproof.analysis.shapes.levels import (
     FLOOR,
     LOW,
@@ -25,8 +33,8 @@ from loadproof.analysis.shapes.levels import (
     lowest_of_windows,
     window_levels,
 )
-from loadproof.analysis.shapes.pieces import Pieces, Turn, pieces_of
-from loadproof.analysis.shapes.straight import Bend, Line, fit_bend, fit_line
+from loadproof.analysis.shapes.pieces import Turn, pieces_of
+from loadproof.analysis.shapes.straight import SIGNIFICANCE, Bend, Line, fit_bend, fit_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,29 +50,18 @@ LEAST_FALLS: Final = 8
 """Of a saw-tooth, for what it falls to, to tell more than its windows do."""
 _READINGS_BETWEEN: Final = 60
 """Collections: with fewer, what a heap takes in one reading's time counts."""
-_LEAST_READINGS: Final = 10
-"""In each window."""
-_SIGNIFICANCE: Final = 0.01
+_READINGS: Final = 10
+"""In each window, of 12 and more."""
+_LEAST_READINGS: Final = 4
+"""In each of 12: what is looked at every 8 s or 15 s is told from 6 or 12 minutes on."""
+_LEAST_SPAN_S: Final = 119.0
+"""Two minutes, a reading each second."""
 _LEAST_GROWTH: Final = 0.02
 """Over the judged time, of what there was when it began."""
-_LEAST_TAIL: Final = 1 / 3
-"""Of the windows: so much is left when the beginning is cut."""
-_LEAST_TAIL_WINDOWS: Final = 10
-_LEAST_GAIN: Final = 0.6
-"""A cut must make the slope's variance so many times smaller."""
-_SAME: Final = 0.1
-"""Of a rise: so much apart two parts of one line may be."""
 _GOES_ON: Final = 0.15
 """The second half's slope is surely above this share of the whole."""
-_SLOWS: Final = 0.8
-"""The second half's slope is below this share of the first's, and the difference is no chance."""
-_SURE_SLOWER: Final = 0.95
 _GREATEST_FALL: Final = 0.5
 """Of what it rises at the end: what fell by more before goes up and down."""
-_END: Final = 0.2
-"""Of the judged part: its end, which must not fall behind the rest."""
-_BEHIND: Final = 5.0
-"""Times the rest around the line: so far behind, the growth has stopped."""
 _SURE: Final = 0.9
 """Confidence of the interval of the second half's slope."""
 _LEAST_RISE_ERRORS: Final = 4.0
@@ -147,10 +144,14 @@ def trend_of(
     there was when it began.
     """
     span_s = float(times_s[-1] - times_s[0]) if times_s.size else 0.0
-    number = min(WINDOWS, times_s.size // _LEAST_READINGS)
+    fewest = LEAST_WINDOWS if times_s.size >= LEAST_WINDOWS * _LEAST_READINGS else 0
+    number = min(WINDOWS, max(fewest, times_s.size // _READINGS)) if span_s >= _LEAST_SPAN_S else 0
     if number < LEAST_WINDOWS:
         needed = LEAST_WINDOWS * _LEAST_READINGS
-        return Untold(f"{times_s.size} readings are too few, {needed} are needed: run longer")
+        return Untold(
+            f"{times_s.size} readings in {span_s:.0f} s are too few, {needed} in two minutes are needed: "
+            "run longer"
+        )
     if level is Level.HEAP or (level is Level.FLOOR and is_saw_tooth(values, LEAST_FALLS)):
         return _of_collections(times_s, values, number, least_growth)
     if level is Level.LEFT:
@@ -195,7 +196,7 @@ def _spreads(
     if high.size != levels.size:
         return False
     spread, rise = fit_line(at, high - levels), fit_line(at, levels)
-    return rise.slope > 0 and spread.p < _SIGNIFICANCE and spread.slope > rise.slope / 2
+    return rise.slope > 0 and spread.p < SIGNIFICANCE and spread.slope > rise.slope / 2
 
 
 def _of_collections(
@@ -218,7 +219,7 @@ def trend_of_levels(
 ) -> Trend:
     """The trend of levels at the middles of equal windows of a time of `span_s`."""
     cut = first_of_last_part(at, levels)
-    if cut and _goes_on_from_before(at, levels, cut):
+    if cut and goes_on_from_before(at, levels, cut):
         cut = 0
     width_s = float(np.diff(at).min())
     late_at, late = at[cut:], levels[cut:]
@@ -290,7 +291,7 @@ def _shape(
     at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, line: Line, bend: Bend | None
 ) -> Growth:
     """By the last straight part, whatever the size of its growth."""
-    rises = line.slope > 0 and line.p < _SIGNIFICANCE
+    rises = line.slope > 0 and line.p < SIGNIFICANCE
     if not rises and cut:
         return _before(at, levels, cut, line)
     pieces = pieces_of(at[cut:], levels[cut:])
@@ -301,7 +302,7 @@ def _shape(
     turn = turn_of(at[cut:], levels[cut:], pieces)
     if (turn is not None and turn.levels_off) or has_stopped(at[cut:], levels[cut:]):
         return Growth.LEVELS_OFF
-    if _slows_at_last(at, levels, cut):
+    if slows_at_last(at, levels, cut):
         return Growth.SLOWS
     fell = float(levels[:cut].max()) - line.base if cut else 0.0
     low, _ = bend.last_interval(_SURE) if bend else line.interval(_SURE)
@@ -310,87 +311,11 @@ def _shape(
     return Growth.GROWS if goes_on and not up_and_down else Growth.NOT_PROVEN
 
 
-def turn_of(at: NDArray[np.float64], levels: NDArray[np.float64], pieces: Pieces) -> Turn | None:
-    """Where it surely turns, though levels depend on each other: what rises by chance has no turns."""
-    turn = pieces.clear_turn
-    if turn is None:
-        return None
-    low, high = fit_bend(at, levels, turn.at_s).loss_interval(_SURE_SLOWER)
-    return turn if low > 0 or high < 0 else None
-
-
-def _slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int) -> bool:
-    """Whether it slows down, the cut left out of account, and not only because of a first fill's rest."""
-    early = int(at.size * _LEAST_TAIL)
-    # A cut must not hide that it slows down: what is left of a curve is straight.
-    seen = min(cut, early)
-    if not slows(fit_bend(at[seen:], levels[seen:])):
-        return False
-    late = max(cut, early)
-    bend = fit_bend(at[late:], levels[late:])
-    return bend.last < _SLOWS * bend.first
-
-
-def slows(bend: Bend) -> bool:
-    """Whether the second half surely rises less than the first, and by much."""
-    low, _ = bend.loss_interval(_SURE_SLOWER)
-    return bend.last < _SLOWS * bend.first and low > 0
-
-
 def _before(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, line: Line) -> Growth:
     """What came before a last part that does not rise."""
     rose = line.base - float(levels[0])
     error = line.rest / np.sqrt(levels.size - cut)
     if rose <= max(_LEAST_RISE_ERRORS * error, _LEAST_GROWTH * abs(float(levels[0]))):
         return Growth.NOT_PROVEN
-    late_step = cut > at.size * _LEAST_TAIL and pieces_of(at, levels).is_steps
+    late_step = cut > at.size * LEAST_TAIL and pieces_of(at, levels).is_steps
     return Growth.STEP if late_step else Growth.LEVELS_OFF
-
-
-def first_of_last_part(at: NDArray[np.float64], levels: NDArray[np.float64]) -> int:
-    """Where the last straight part begins: how many of the levels are left out before it.
-
-    The cut that gives the slope of what is kept the least variance, sum of squares around its line over the
-    spread of its times: MSER (see window/steady.py) with a line in the place of the mean. Cutting costs:
-    that variance grows with the third power of what is cut: a straight series stays whole.
-    """
-    n = at.size
-    least = max(_LEAST_TAIL_WINDOWS, int(np.ceil(n * _LEAST_TAIL)))
-    if n <= least:
-        return 0
-    x = at - at[0]
-    y = levels - levels[0]
-    starts = np.arange(n - least + 1)
-    kept = n - starts
-    sums = [np.cumsum(part[::-1])[::-1][starts] for part in (x, y, x * x, x * y, y * y)]
-    sx, sy, sxx, sxy, syy = sums
-    spread = sxx - sx * sx / kept
-    together = sxy - sx * sy / kept
-    squares = np.maximum(0.0, syy - sy * sy / kept - together**2 / spread)
-    tiny = (1e-7 * float(np.abs(levels).max())) ** 2 * kept
-    variances = np.where(squares > tiny, squares, tiny) / (kept - 2) / spread
-    best = int(np.argmin(variances))
-    return best if variances[best] < _LEAST_GAIN * variances[0] else 0
-
-
-def _goes_on_from_before(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int) -> bool:
-    """Whether the line behind a cut is nearly that before it: a clean line that is bent a little is one."""
-    line = fit_line(at[cut:], levels[cut:])
-    before = np.polyfit(at[:cut] - at[0], levels[:cut], 1)[0] if cut > 1 else np.inf
-    rose = line.base - float(levels[0])
-    expected = line.slope * float(at[cut] - at[0])
-    apart = max(abs(rose - expected), abs(before * float(at[cut] - at[0]) - expected))
-    return line.slope > 0 and line.p < _SIGNIFICANCE and apart <= _SAME * expected
-
-
-def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
-    """Whether the end stays far below where the line through all before it leads."""
-    end = max(2, int(_END * at.size))
-    if at.size - end < 4:
-        return False
-    line = fit_line(at[:-end], levels[:-end])
-    behind = line.base + line.slope * (at[-end:] - at[0]) - levels[-end:]
-    late = max(2, end // 2)
-    rises = np.polyfit(at[-late:] - at[-1], levels[-late:], 1)[0]
-    far = max(_BEHIND * line.rest, line.slope * float(at[-1] - at[-end]) / 4)
-    return bool(rises < line.slope / 4 and np.mean(behind[-late:]) > far)

@@ -1,0 +1,105 @@
+"""The last straight part of a series: where it begins, and whether what it does goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.shapes.straight import SIGNIFICANCE, Bend, fit_bend, fit_line
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from loadproof.analysis.shapes.pieces import Pieces, Turn
+
+LEAST_TAIL: Final = 1 / 3
+"""Of the windows: so much is left when the beginning is cut."""
+_LEAST_TAIL_WINDOWS: Final = 10
+_LEAST_GAIN: Final = 0.6
+"""A cut must make the slope's variance so many times smaller."""
+_SAME: Final = 0.1
+"""Of a rise: so much apart two parts of one line may be."""
+_SLOWS: Final = 0.8
+"""The second half's slope is below this share of the first's, and the difference is no chance."""
+_SURE_SLOWER: Final = 0.95
+_END: Final = 0.2
+"""Of the judged part: its end, which must not fall behind the rest."""
+_BEHIND: Final = 5.0
+"""Times the rest around the line: so far behind, the growth has stopped."""
+
+
+def first_of_last_part(at: NDArray[np.float64], levels: NDArray[np.float64]) -> int:
+    """Where the last straight part begins: how many of the levels are left out before it.
+
+    The cut that gives the slope of what is kept the least variance, sum of squares around its line over the
+    spread of its times: MSER (see window/steady.py) with a line in the place of the mean. Cutting costs:
+    that variance grows with the third power of what is cut: a straight series stays whole.
+    """
+    n = at.size
+    least = max(_LEAST_TAIL_WINDOWS, int(np.ceil(n * LEAST_TAIL)))
+    if n <= least:
+        return 0
+    x = at - at[0]
+    y = levels - levels[0]
+    starts = np.arange(n - least + 1)
+    kept = n - starts
+    sums = [np.cumsum(part[::-1])[::-1][starts] for part in (x, y, x * x, x * y, y * y)]
+    sx, sy, sxx, sxy, syy = sums
+    spread = sxx - sx * sx / kept
+    together = sxy - sx * sy / kept
+    squares = np.maximum(0.0, syy - sy * sy / kept - together**2 / spread)
+    tiny = (1e-7 * float(np.abs(levels).max())) ** 2 * kept
+    variances = np.where(squares > tiny, squares, tiny) / (kept - 2) / spread
+    best = int(np.argmin(variances))
+    return best if variances[best] < _LEAST_GAIN * variances[0] else 0
+
+
+def goes_on_from_before(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int) -> bool:
+    """Whether the line behind a cut is nearly that before it: a clean line that is bent a little is one."""
+    line = fit_line(at[cut:], levels[cut:])
+    before = np.polyfit(at[:cut] - at[0], levels[:cut], 1)[0] if cut > 1 else np.inf
+    rose = line.base - float(levels[0])
+    expected = line.slope * float(at[cut] - at[0])
+    apart = max(abs(rose - expected), abs(before * float(at[cut] - at[0]) - expected))
+    return line.slope > 0 and line.p < SIGNIFICANCE and apart <= _SAME * expected
+
+
+def turn_of(at: NDArray[np.float64], levels: NDArray[np.float64], pieces: Pieces) -> Turn | None:
+    """Where it surely turns, though levels depend on each other: what rises by chance has no turns."""
+    turn = pieces.clear_turn
+    if turn is None:
+        return None
+    low, high = fit_bend(at, levels, turn.at_s).loss_interval(_SURE_SLOWER)
+    return turn if low > 0 or high < 0 else None
+
+
+def slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int) -> bool:
+    """Whether it slows down, the cut left out of account, and not only because of a first fill's rest."""
+    early = int(at.size * LEAST_TAIL)
+    # A cut must not hide that it slows down: what is left of a curve is straight.
+    seen = min(cut, early)
+    if not slows(fit_bend(at[seen:], levels[seen:])):
+        return False
+    late = max(cut, early)
+    bend = fit_bend(at[late:], levels[late:])
+    return bend.last < _SLOWS * bend.first
+
+
+def slows(bend: Bend) -> bool:
+    """Whether the second half surely rises less than the first, and by much."""
+    low, _ = bend.loss_interval(_SURE_SLOWER)
+    return bend.last < _SLOWS * bend.first and low > 0
+
+
+def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
+    """Whether the end stays far below where the line through all before it leads."""
+    end = max(2, int(_END * at.size))
+    if at.size - end < 4:
+        return False
+    line = fit_line(at[:-end], levels[:-end])
+    behind = line.base + line.slope * (at[-end:] - at[0]) - levels[-end:]
+    late = max(2, end // 2)
+    rises = np.polyfit(at[-late:] - at[-1], levels[-late:], 1)[0]
+    far = max(_BEHIND * line.rest, line.slope * float(at[-1] - at[-end]) / 4)
+    return bool(rises < line.slope / 4 and np.mean(behind[-late:]) > far)

@@ -50,7 +50,7 @@ RAMPED = staged((3, 10), (4, 10), (3, 0))
             "4s of steady load, ramps left out",
         ),
         (Profile(ProfileKind.SCENARIO, (Stage(2, 10),)), 8, range(3, 8), "5s of steady load, ramps left out"),
-        (Profile(ProfileKind.SCENARIO), 0.5, (), "the whole load (0s)"),
+        (Profile(ProfileKind.SCENARIO), 0.5, range(1), "the whole load (500ms)"),
     ],
 )
 def test_ramps_are_left_out(
@@ -140,7 +140,7 @@ def test_a_run_that_goes_on_is_no_pass() -> None:
 
 @pytest.mark.parametrize(
     ("slices", "seconds", "sentence"),
-    [((), 5, "no request was made"), ((part(0),), 0.5, "the load was too short")],
+    [((), 5, "no request was made"), ((part(0),), 0.5, "1 of the 72 samples needed")],
 )
 def test_a_load_that_was_none_is_no_pass(slices: tuple[object, ...], seconds: float, sentence: str) -> None:
     """Nothing to judge is INCONCLUSIVE, whatever was required."""
@@ -177,14 +177,20 @@ def test_a_run_that_was_killed_before_its_first_report_does_not_claim_that_nothi
 
 
 @pytest.mark.parametrize(
-    "requirement", [required(0.5), error_rate(0.01), throughput(1), required(0.5, endpoint=LOANS.name)]
+    ("requirement", "why"),
+    [
+        (required(0.5), "45 samples are too few"),
+        (error_rate(0.01), "45 samples are too few"),
+        (throughput(1), "too short to hold a whole second"),
+        (required(0.5, endpoint=LOANS.name), "45 samples are too few"),
+    ],
 )
-def test_requests_of_a_load_without_a_whole_second_are_not_denied(requirement: Requirement) -> None:
-    """45 requests, and the load ended after 0.4 seconds."""
+def test_requests_of_a_load_without_a_whole_second_are_not_denied(requirement: Requirement, why: str) -> None:
+    """45 requests, and the load ended after 0.4 seconds: they are what there is, and too few."""
     report = judge(run(part(0, LOANS, [0.01] * 45), of=plan(requirement), seconds=0.4))
     assert report.verdict is UNKNOWN
     spoken = " | ".join(_spoken(report.findings))
-    assert "too short" in spoken
+    assert why in spoken
     assert "request was made" not in spoken
     assert "endpoint was made" not in spoken
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
 from loadproof.model import Event, EventKind, Reading, Unit
 from loadproof.monitors import MonitorError, limits
-from loadproof.monitors.parts import containers, sockets
+from loadproof.monitors.parts import sockets
 from loadproof.monitors.parts.service import Service
-from loadproof.monitors.readings import php_fpm
 from loadproof.monitors.readings.cgroup import Cgroup
 from loadproof.monitors.readings.cpu import ProcessorTime, Used
 from loadproof.monitors.readings.memory import SharedMemory
 from loadproof.monitors.readings.rates import Rates
-from loadproof.monitors.readings.threads import BusiestThread, Threads, request_threads
+from loadproof.monitors.readings.threads import BusiestThread, Threads
 from loadproof.monitors.readings.waits import Row, Waits
+from loadproof.monitors.readings.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -55,7 +54,7 @@ class ProcessMonitor:
         self._rates = Rates()
         self._threads: dict[str, Threads] = {}
         self._waits = Waits()
-        self._pools: dict[str, list[php_fpm.Pool]] = {}
+        self._workers = Workers()
         self._groups: dict[str, Cgroup] = {}
         self._runtimes: dict[tuple[int, float], limits.Runtime] = {}
         self._free: set[tuple[str, str]] = set()
@@ -135,7 +134,7 @@ class ProcessMonitor:
                 limit = part.cores.value if part.cores else None
                 yield f"{part.name}.ready", max(thread.all_busy, cores), Unit.CORES, limit
             yield from self._queue(part, queues)
-            yield from self._php(part)
+            yield from self._workers.rows(part)
             yield from self._group(part, time_s)
         yield from self._together(used, elapsed_s, busiest)
         yield from self._connections()
@@ -197,17 +196,6 @@ class ProcessMonitor:
         if periods and throttled is not None and waited is not None:
             yield f"{name}.throttled", throttled / periods, Unit.SHARE, 1.0
             yield f"{name}.throttled.time", waited, Unit.CORES, None
-
-    def _php(self, part: Part) -> Iterator[Row]:
-        """What the pools' own status pages tell, where they are on and somebody was free to answer."""
-        asked = self._pools.get(part.name, ())
-        told = [found for pool in asked if (found := php_fpm.status(pool, _root(min(part.pids, default=0))))]
-        if told and len(told) == len(asked):
-            most = float(sum(pool.most for pool in asked))
-            yield f"{part.name}.workers.busy", float(sum(one.active for one in told)), Unit.COUNT, most
-            reached = sum(one.max_children_reached for one in told)
-            yield f"{part.name}.workers.limit_reached", float(reached), Unit.COUNT, None
-            yield f"{part.name}.requests.slow", float(sum(one.slow for one in told)), Unit.COUNT, None
 
     def _connections(self) -> Iterator[Row]:
         """By the other end, whenever they were looked at; one that has none left is told as 0."""
@@ -282,18 +270,7 @@ class ProcessMonitor:
             part.pool = part.program in limits.POOLS
             part.heap = next((heap for pid in working if (heap := by_pid[pid].heap)), None)
             part.runtime = next((by_pid[pid].kind for pid in working if by_pid[pid].kind), "")
-            if part.program == "php-fpm":
-                titles = (" ".join(self.service.table.arguments(pid)) for pid in sorted(part.roots))
-                found = next(
-                    (known for title in titles if (known := php_fpm.pools(title, _root(pids[0])))), []
-                )
-                used = php_fpm.used_by(found, part.addresses)
-                part.workers = sum(pool.most for pool in used) or part.workers
-                # In a network of its own 127.0.0.1:9000 is another place than here.
-                inside = containers.has_own_network(pids[0])
-                self._pools[part.name] = [p for p in used if not inside or p.address.startswith("unix:")]
-            if part.runtime == "java" and (threads := sum(map(request_threads, working))):
-                part.workers, part.pool = threads, True
+            self._workers.renew(part, working, self.service.table)
 
     def _runtime(self, stat: Stat) -> limits.Runtime:
         key = (stat.pid, stat.started_s)
@@ -352,11 +329,6 @@ def _in_all(counts: Sequence[tuple[int, int]]) -> tuple[float, Unit, float | Non
     """How many files processes have open, and may have open: no limit where one has none."""
     allowed = sum(soft for _, soft in counts) if all(soft > 0 for _, soft in counts) else 0
     return float(sum(count for count, _ in counts)), Unit.COUNT, float(allowed) or None
-
-
-def _root(pid: int) -> Path:
-    """The file system that a process sees: of a container its own."""
-    return Path(f"/proc/{pid}/root")
 
 
 def _descriptors(process: psutil.Process) -> int:

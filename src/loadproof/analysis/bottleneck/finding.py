@@ -21,7 +21,7 @@ from loadproof.model import Finding, FindingKind, ProfileKind, Verdict
 from loadproof.runfile.readings import Readings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from loadproof.analysis.bottleneck.law import Attribution, Candidate, Resource
     from loadproof.analysis.bottleneck.levels import Levels
@@ -85,11 +85,14 @@ def _attributed(
     measured: Measured, service: ServiceParts, levels: Levels
 ) -> tuple[Levels, dict[str, tuple[Kind, Resource]], Attribution]:
     table = _table(measured, service, levels.seconds, levels)
-    found = attribute(
+    return levels, table, _over(levels, table)
+
+
+def _over(levels: Levels, table: Mapping[str, tuple[Kind, Resource]]) -> Attribution:
+    return attribute(
         levels.load.tolist(), levels.throughput_per_s.tolist(),
         [resource for _, resource in table.values()], levels.response_s.tolist(),
     )  # fmt: skip
-    return levels, table, found
 
 
 def _of_right_answers(
@@ -101,13 +104,13 @@ def _of_right_answers(
     if right is None:
         return levels, table, found, limit
     refusing = refused.that_refuse(measured, table, right.seconds)
-    again = attribute(
-        right.load.tolist(), right.throughput_per_s.tolist(), [resource for _, resource in refusing.values()]
-    )
+    again = _over(right, refusing)
     if again.answer is Answer.NAMED:
         return right, refusing, again, None
-    if limit is None and again.answer is Answer.UNEXPLAINED:  # errors came faster; that is no throughput
-        return right, table, again, None
+    if limit is None and found.answer is Answer.NO_SATURATION:  # errors came faster; that is no throughput
+        again = _over(right, table)
+        if again.answer is not Answer.NO_SATURATION:
+            return right, table, again, None
     return levels, table, found, limit
 
 

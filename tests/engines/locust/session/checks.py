@@ -357,7 +357,32 @@ def common_answers_stay_on_the_fast_path() -> None:
     assert LEDGER.fallbacks == {}
 
 
+def redirects_and_own_auth_use_no_other_client() -> None:
+    """What python-requests decides, it decides; each request that follows is sent by the session itself."""
+    moved = answer(b"moved", "302 Found", "Location: /to", "Set-Cookie: a=b; Path=/")
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise AssertionError("urllib3 was asked")
+
+    vars(http_handover)["HTTPConnectionPool"].urlopen = refused
+    with ScriptedServer([[[moved], [answer(b"there")], [answer(b"signed")]]]) as server:
+        client = _user(locust.HttpUser, server).client
+        response = client.get("/from")
+        assert (response.text, [hop.status_code for hop in response.history]) == ("there", [302])
+        assert client.get("/signed", auth=_signed).text == "signed"
+        assert len(server.received) == 1
+        assert b"GET /to HTTP/1.1" in server.received[0]
+        assert b"Cookie: a=b" in server.received[0]
+        assert b"X-Signature: GET /signed" in server.received[0]
+
+
+def _signed(request: Any) -> Any:
+    request.headers["X-Signature"] = f"{request.method} {request.path_url}"
+    return request
+
+
 CHECKS = (
+    redirects_and_own_auth_use_no_other_client,
     early_hints_are_no_answer,
     common_answers_stay_on_the_fast_path,
     *(installed, ledger_balances, stopped_user_leaves_no_answer_behind, greenlets_share_a_session),

@@ -21,6 +21,7 @@ _ROOT = Path(__file__).parents[4]
             "greenlets_share_a_session",
             "early_hints_are_no_answer",
             "common_answers_stay_on_the_fast_path",
+            "redirects_and_own_auth_use_no_other_client",
         ),
         *("idle_connection_closed_by_the_server", "no_cycle_per_request", "session_frees_its_connection"),
         *("statistics_are_locusts", "fallbacks_are_told_once", "plans_are_kept_after_a_fallback"),

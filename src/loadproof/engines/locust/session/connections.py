@@ -33,19 +33,22 @@ _MAX_IDLE = 10
 class Pending:
     """A request that the fast path has sent and could not finish: the wire, the bytes, the errors."""
 
-    __slots__ = ("connect_error", "prefix", "read_error", "send_error", "wire")
+    __slots__ = ("answer", "connect_error", "prefix", "read_error", "send_error", "wire")
 
     def __init__(
         self,
         wire: Wire | None,
         prefix: bytes = b"",
         *,
+        answer: tuple[Head, bytes] | None = None,
         send_error: OSError | None = None,
         read_error: OSError | None = None,
         connect_error: Exception | None = None,
     ) -> None:
         self.wire = wire
         self.prefix = prefix
+        self.answer = answer
+        """For a redirect: its head and its body."""
         self.send_error = send_error
         self.read_error = read_error
         self.connect_error = connect_error
@@ -69,7 +72,7 @@ class Connections:
         """Open a connection as the other client does. Raises its errors."""
         raise NotImplementedError
 
-    def exchange(  # noqa: PLR0911, PLR0912  # one return for each way in which an exchange ends
+    def exchange(  # noqa: PLR0911  # one return for each way in which an exchange ends
         self,
         plan: Plan,
         request: bytes,
@@ -97,7 +100,9 @@ class Connections:
             first = wire.ask(request, send_s, read_s)
             head, raw, keep = receive(wire, first, call.method == "HEAD", read_s, self.trims)
             if (head.redirect and follow) or head.status not in self.served:
-                raise Unplain(head.whole(raw, call.method == "HEAD"))
+                received = head.whole(raw, call.method == "HEAD")
+                self.pending = Pending(wire, received, answer=(head, raw))
+                return None
             content = raw
             if head.coding and (raw or self.decodes_nothing):
                 content = decoded(head.coding, raw)
@@ -117,6 +122,11 @@ class Connections:
             wire.close()  # the user was stopped: the answer that is under way must not meet the next request
             raise
         now = perf_counter()
+        self.settle(origin, wire, keep, now)
+        return head, raw, content, now
+
+    def settle(self, origin: Origin, wire: Wire, keep: bool, now: float) -> None:
+        """Count a request whose answer was here at `now`, and keep or end its connection."""
         if keep:
             self.keep_wire(origin, wire, now)
         else:
@@ -125,7 +135,6 @@ class Connections:
             LEDGER.sent_there += 1
         else:
             LEDGER.went_to(origin)
-        return head, raw, content, now
 
     def idle_wire(self, origin: Origin, now: float) -> Wire | None:
         """Return an open idle connection, which is the caller's from now on, or None."""

@@ -7,23 +7,33 @@ The classes bear urllib3's names because these stand in its error messages.
 
 from __future__ import annotations
 
+import re
 import weakref
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import urllib3.connection
 import urllib3.connectionpool
 from locust.clients import LocustHttpAdapter
-from urllib3.exceptions import DecodeError
+from requests.exceptions import RequestException
+from urllib3.exceptions import DecodeError, HTTPError
 
+from loadproof.engines.locust.session.body import NotDecoded, decoded
+from loadproof.engines.locust.session.call import Call, plan_of
+from loadproof.engines.locust.session.http_head import FRAMING, head_bytes, timeouts
+from loadproof.engines.locust.session.http_response import raw_of
 from loadproof.engines.locust.session.interim import Answer
-from loadproof.engines.locust.session.target import tls_scheme
+from loadproof.engines.locust.session.target import origin_of, target_of, tls_scheme
 from loadproof.engines.locust.session.tickets import ResumingContext, shared_context
+from loadproof.engines.locust.session.trips import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadproof.engines.locust.session.connections import Connections
-    from loadproof.engines.locust.session.target import Origin
+    from loadproof.engines.locust.session.target import Origin, Target
+
+_METHOD = re.compile(r"[A-Z]+").fullmatch
 
 # Decoded bytes of one compressed answer. A bomb of 1 MB decodes to 1 GB; a load test that needs more than
 # this from one answer measures its own decompression.
@@ -130,12 +140,90 @@ class SessionAdapter(LocustHttpAdapter):
         pool.origin = (scheme, pool.host, pool.port)
         return pool
 
+    def send(
+        self,
+        request: Any,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> Any:
+        """Send a prepared request (called by python-requests), by the session itself where it is plain.
+
+        So what python-requests decides about a call is its own (redirects, authentication, hooks), and each
+        of its requests takes the short way.
+        """
+        session = self._session()
+        # A hook may read the answer from `response.raw`, where urllib3 has not read it yet.
+        if session is not None and not (stream or cert or proxies or any(request.hooks.values())):
+            response = self._served(session, request, timeout, verify)
+            if response is not None:
+                served()
+                return response
+        return super().send(request, stream, timeout, verify, cert, proxies)
+
+    def _served(self, session: Connections, request: Any, timeout: Any, verify: Any) -> Any:
+        """Return the answer; None leaves it to urllib3, with `session.pending` what is begun."""
+        try:
+            limits = timeouts(timeout)
+            target = target_of(request.url, "")
+        except (ValueError, TypeError, AttributeError, RequestException, HTTPError):
+            return None  # python-requests refuses the same in its own words
+        origin = origin_of(target, verify)
+        pending, method = session.pending, request.method
+        if pending is not None:
+            if pending.answer is None or pending.wire is None:
+                return None
+            head, raw = pending.answer
+            try:
+                content = decoded(head.coding, raw) if head.coding and raw else raw
+            except NotDecoded:
+                return None
+            session.pending = None
+            session.settle(origin, pending.wire, head.keep, perf_counter())
+        else:
+            written = _written(request, target)
+            if written is None:
+                return None
+            plan = plan_of(target, origin, Call(method, None, None, b""))
+            answer = session.exchange(plan, written, *limits, perf_counter(), False)
+            if answer is None:
+                return None
+            head, _, content, _ = answer
+        response: Any = self.build_response(request, raw_of(head, method, target.path))
+        response._content = content
+        response._content_consumed = True
+        return response
+
     def build_response(self, req: Any, resp: Any) -> Any:
         """Return python-requests' response (called by it), the decoded size of a compressed one bounded."""
         response = super().build_response(req, resp)
         if resp.headers.get("content-encoding"):
             resp.stream = _bounded(resp.stream)
         return response
+
+
+def _written(request: Any, target: Target) -> bytes | None:
+    """Return a prepared request in bytes, None for one that only urllib3 can frame."""
+    method, headers, body = request.method, request.headers, request.body
+    if type(method) is not str or not _METHOD(method) or not target.plain or request.path_url != target.path:
+        return None
+    if any(name in FRAMING for name, _ in headers.lower_items()):
+        return None
+    if body is not None and (type(body) not in (str, bytes) or "Content-Length" not in headers):
+        return None
+    try:
+        payload = body.encode() if type(body) is str else body or b""
+        if "Content-Length" in headers and str(headers["Content-Length"]) != str(len(payload)):
+            return None
+        head = head_bytes(target, method, headers)
+    except (ValueError, TypeError, AttributeError, HTTPError):
+        return None
+    return b"%b %b HTTP/1.1\r\n%b%b" % (
+        *(method.encode(), target.path.encode("ascii")),
+        *(head.partition(b"\r\n")[2], payload),
+    )
 
 
 def _bounded(stream: Any) -> Any:

@@ -14,22 +14,21 @@ from requests.exceptions import RequestException
 from requests.sessions import merge_setting
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies, get_netrc_auth
-from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
 from loadproof.engines.locust.session import defaults
 from loadproof.engines.locust.session.body import FORM_BODY, JSON_BODY, NO_BODY
 from loadproof.engines.locust.session.bounded import Bounded
 from loadproof.engines.locust.session.call import COOKIE, LENGTH, Call, Plan, plan_of
+from loadproof.engines.locust.session.http_head import FRAMING, head_bytes
 from loadproof.engines.locust.session.jar import SessionHeaders
-from loadproof.engines.locust.session.target import Target, target_of, tls_scheme
+from loadproof.engines.locust.session.target import Target, origin_of, target_of
 
 # One entry is about 1 KB. Locustfiles with a new header value in every request (a correlation id, a token per
 # user) fill it; each round costs one preparation per user.
 _calls: Bounded[tuple[Any, ...], Call] = Bounded(2048)
 
 _CONTENT_TYPE = {FORM_BODY: "application/x-www-form-urlencoded", JSON_BODY: "application/json"}
-_FRAMING = frozenset(("transfer-encoding", "expect", "te", "trailer", "upgrade", "proxy-authorization"))
 # What python-requests refuses in its own words, or knows better.
 _REFUSED = (ValueError, TypeError, AttributeError, UnicodeError, RequestException, HTTPError)
 
@@ -60,12 +59,7 @@ def new_plan(session: Any, method: str, url: str, kind: int, headers: Any, optio
         raise NotPlain("framing headers" if call is None else "unusual URL")
     if session.trust_env and not _environment_free(target.url):
         raise NotPlain("environment")
-    if verify is None:
-        verify = session.verify
-    if verify is True:
-        origin = target.wire
-    else:
-        origin = target.wire_unverified if verify is False else (tls_scheme(verify), *target.wire[1:])
+    origin = origin_of(target, session.verify if verify is None else verify)
     return plan_of(target, origin, call)
 
 
@@ -111,7 +105,7 @@ def _written(  # keywords would say the same words twice
     request.url = target.url
     merged = merge_setting(dict(own), CaseInsensitiveDict(common), dict_class=CaseInsensitiveDict)
     request.prepare_headers(merged)
-    if any(name in _FRAMING for name, _ in request.headers.lower_items()):
+    if any(name in FRAMING for name, _ in request.headers.lower_items()):
         return None
     if "Content-Length" in request.headers and kind == NO_BODY:
         return None
@@ -130,31 +124,7 @@ def _written(  # keywords would say the same words twice
     asked = request.headers.copy()
     if cookie:
         del asked["Cookie"]
-    return Call(method, request.headers, asked, _wire_bytes(target, method, request.headers))
-
-
-def _wire_bytes(target: Target, method: str, headers: Any) -> bytes:
-    """Let urllib3 write the request's head and return the bytes."""
-    scheme, host, port = target.origin
-    connection: Any = HTTPConnection(host, port)
-    connection.default_port = 443 if scheme == "https" else 80
-    kept = connection.sock = _Kept()
-    connection.request(method, "/", body=None, headers=headers)
-    connection.sock = None
-    return bytes(kept.written)
-
-
-class _Kept:
-    """A socket that keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.written = bytearray()
-
-    def sendall(self, data: bytes) -> None:
-        self.written += data
-
-    def settimeout(self, _seconds: float | None) -> None:
-        """It never waits."""
+    return Call(method, request.headers, asked, head_bytes(target, method, request.headers))
 
 
 def _header_key(headers: Any) -> tuple[tuple[Any, Any], ...]:
@@ -177,15 +147,6 @@ def _basic_auth(auth: Any) -> tuple[Any, Any] | None:
     if type(auth) is tuple and len(auth) == 2 and all(isinstance(part, str | bytes) for part in auth):
         return auth
     raise TypeError("not basic authentication")
-
-
-def timeouts(timeout: Any) -> tuple[float | None, float | None]:
-    """Return the connect and read timeouts in seconds; ValueError for what urllib3 has to judge."""
-    connect, read = timeout if type(timeout) is tuple else (timeout, timeout)
-    for seconds in (connect, read):
-        if seconds is not None and (type(seconds) not in (int, float) or seconds <= 0):
-            raise ValueError("not a plain timeout")
-    return connect, read
 
 
 def _environment_free(url: str) -> bool:

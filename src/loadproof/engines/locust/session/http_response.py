@@ -36,7 +36,9 @@ class LazyResponse(CountedResponse):
     """A response whose body is here and whose other attributes are made from the received bytes on demand."""
 
     headers: Any = Lazy(lambda response: _headers(response._sent))
-    raw: Any = Lazy(lambda response: _raw(response._sent))
+    raw: Any = Lazy(
+        lambda response: raw_of(response._sent[3], response._sent[1].method, response._sent[2].path)
+    )
     url: Any = Lazy(lambda response: response._sent[2].url)
     encoding: Any = Lazy(lambda response: response._sent[3].charset)
     history: Any = Lazy(lambda _response: [])
@@ -96,28 +98,24 @@ class CaughtResponse(LazyResponse):
 
 
 def _headers(sent: Sent) -> CaseInsensitiveDict[str]:
-    return CaseInsensitiveDict(_header_dict(sent))
+    return CaseInsensitiveDict(HTTPHeaderDict(sent[3].fields()))
 
 
-def _header_dict(sent: Sent) -> HTTPHeaderDict:
-    return HTTPHeaderDict(sent[3].fields())
-
-
-def _raw(sent: Sent) -> HTTPResponse:
+def raw_of(head: Head, method: str, path: str) -> HTTPResponse:
     """Return a urllib3 response that was read to its end, as `.raw` is after a call without `stream`."""
     body = BytesIO()
     raw = HTTPResponse(
         body=body,
-        headers=_header_dict(sent),
-        status=sent[3].status,
+        headers=HTTPHeaderDict(head.fields()),
+        status=head.status,
         version=11,
         version_string="HTTP/1.1",
-        reason=sent[3].reason,
+        reason=head.reason,
         preload_content=False,
         decode_content=False,
-        original_response=answered(sent[3]),  # type: ignore[arg-type]  # cookies are all that is asked of it
-        request_method=sent[1].method,
-        request_url=sent[2].path,
+        original_response=answered(head),  # type: ignore[arg-type]  # cookies are all that is asked of it
+        request_method=method,
+        request_url=path,
     )
     raw.read()
     body.close()

@@ -18,7 +18,8 @@ from loadproof.engines.locust.session import defaults
 from loadproof.engines.locust.session.body import NO_BODY, NotEncoded, encoded
 from loadproof.engines.locust.session.bounded import Bounded
 from loadproof.engines.locust.session.connections import Connections
-from loadproof.engines.locust.session.http_request import NotPlain, new_plan, timeouts
+from loadproof.engines.locust.session.http_head import timeouts
+from loadproof.engines.locust.session.http_request import NotPlain, new_plan
 from loadproof.engines.locust.session.http_response import CaughtResponse, LazyResponse, answered
 from loadproof.engines.locust.session.jar import Asked, SessionHeaders, SessionJar
 from loadproof.engines.locust.session.lazy import Lazy

@@ -55,6 +55,13 @@ class Target:
         self.plain = True
 
 
+def origin_of(target: Target, verify: Any) -> Origin:
+    """Return what names the connection to `target` under this rule of verification."""
+    if verify is True or target.origin[0] != "https":
+        return target.wire
+    return target.wire_unverified if verify is False else (tls_scheme(verify), *target.wire[1:])
+
+
 def target_of(url: str, query: str) -> Target:
     """Return the target of the absolute `url` with the encoded parameters `query` ("" for none).
 

@@ -86,6 +86,14 @@ def sent() -> None:
         trip.hosts.append(trip.host)
 
 
+def served() -> None:
+    """A request of the call was sent by the session itself, which has counted where it went."""
+    trip = _under_way.get(getcurrent())
+    if trip is not None:
+        trip.asked += 1
+        trip.sent += 1
+
+
 def install() -> None:
     """Count in both clients; once in a process."""
     HTTPAdapter.send = _asking(HTTPAdapter.send, lambda _adapter: "")  # type: ignore[method-assign]

@@ -30,7 +30,7 @@ from loadproof.engines.locust.session import (
     http_session,
     install,
 )
-from loadproof.engines.locust.session.tower import TOWER
+from loadproof.engines.locust.session.stale import IDLE
 from loadproof.engines.locust.session.wire import Wire
 from tests.engines.locust.session.answers import DEFLATED, GZIPPED, answer, chunked
 from tests.engines.locust.session.scripted_server import CLOSE, HOLD, Reply, ScriptedServer
@@ -264,7 +264,7 @@ def strangers_keep_their_descriptor() -> None:
     os.dup2(other.fileno(), number)
     stranger = Wire(gevent.socket.socket(fileno=number))
     wire.close()
-    assert TOWER._wires[number]() is stranger
+    assert IDLE._wires[number]() is stranger
 
 
 def rare_ways_to_send_are_told() -> None:

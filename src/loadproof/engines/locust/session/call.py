@@ -55,12 +55,12 @@ class Call:
         if self.bare:
             return line + self.bare
         first, second, third = self._pieces
-        crumb = b"" if cookie is None else b"Cookie: %b\r\n" % cookie.encode("latin-1")
+        cookie_line = b"" if cookie is None else b"Cookie: %b\r\n" % cookie.encode("latin-1")
         if body is None:
-            return b"%b%b%b%b%b" % (line, first, crumb, second, third)
+            return b"%b%b%b%b%b" % (line, first, cookie_line, second, third)
         if self._length_first:
-            return b"%b%b%d%b%b%b%b" % (line, first, len(body), second, crumb, third, body)
-        return b"%b%b%b%b%d%b%b" % (line, first, crumb, second, len(body), third, body)
+            return b"%b%b%d%b%b%b%b" % (line, first, len(body), second, cookie_line, third, body)
+        return b"%b%b%b%b%d%b%b" % (line, first, cookie_line, second, len(body), third, body)
 
 
 class Plan(NamedTuple):

@@ -64,9 +64,15 @@ class Connections:
     decodes_nothing: ClassVar[bool]
     """Whether the other client decodes an empty body, which fails."""
 
+    base_url: Any
     pending: Pending | None = None
     tickets: Any = Lazy(lambda _session: Tickets())
     _wires: dict[Origin, list[Any]]
+
+    def _build_url(self, path: Any) -> str:
+        if type(path) is str and path[:1] == "/":
+            return f"{self.base_url}{path}"
+        return str(super()._build_url(path))  # type: ignore[misc]  # mixed into one of Locust's sessions
 
     def connected(self, target: Target, _timeout_s: float | None) -> Wire:
         """Open a connection as the other client does. Raises its errors."""

@@ -24,7 +24,7 @@ RARE = frozenset(("files", "proxies", "hooks", "cert"))
 SERVED = frozenset(("params", "cookies", "auth", "verify", "stream"))
 
 
-class Touchy:
+class Checked:
     """An attribute whose content can change what a request means: once looked at, it is checked."""
 
     def __set_name__(self, owner: type, name: str) -> None:

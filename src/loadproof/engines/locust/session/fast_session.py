@@ -95,11 +95,6 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
     def _new_agent(self) -> SessionAgent:
         return SessionAgent(weakref.ref(self), cookiejar=self.cookiejar, **self._agent_args)
 
-    def _build_url(self, path: Any) -> str:
-        if type(path) is str and path[:1] == "/":
-            return f"{self.base_url}{path}"
-        return super()._build_url(path)
-
     def request(  # Locust's signature
         self,
         method: str,

@@ -39,9 +39,9 @@ _plans: Bounded[tuple[Any, ...], Plan] = Bounded(4096)
 _KEYED = frozenset((dict, type(None)))
 # What a session's attributes mean for a plan, as one small number: they hardly ever change. Beyond the limit
 # (an Authorization of its own for each user, say) the plans go, too.
-_manners: Bounded[tuple[Any, ...], int] = Bounded(4096)
+_settings_numbers: Bounded[tuple[Any, ...], int] = Bounded(4096)
 _numbers = itertools.count(1)
-_MANNERS = frozenset(("auth", "verify", "stream", "cert", "trust_env"))
+_SETTINGS = frozenset(("auth", "verify", "stream", "cert", "trust_env"))
 _ONCE: tuple[None, None] = (None, None)
 _NO_BODY = (NO_BODY, None, None)
 
@@ -64,10 +64,10 @@ class HttpSession(Connections, LocustHttpSession):
     explicit_name: str | None = None
     headers: Any = Lazy(defaults.headers)
     cookies: Any = Lazy(defaults.cookies)
-    proxies = defaults.Touchy()
-    hooks = defaults.Touchy()
-    params = defaults.Touchy()
-    adapters = defaults.Touchy()
+    proxies = defaults.Checked()
+    hooks = defaults.Checked()
+    params = defaults.Checked()
+    adapters = defaults.Checked()
     _touched = False
     _overridden = False
     _replaying = 0
@@ -101,21 +101,21 @@ class HttpSession(Connections, LocustHttpSession):
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
-        if name in _MANNERS:
-            self.__dict__["_manner"] = 0
+        if name in _SETTINGS:
+            self.__dict__["_settings"] = 0
 
-    def _manner_now(self) -> int:
+    def _settings_number(self) -> int:
         """Return the number that stands for the attributes which every call depends on."""
         auth: Any = self.auth
         changeable = type(auth) is HTTPBasicAuth
         if changeable:
             auth = (HTTPBasicAuth, auth.username, auth.password)
-        manner = (auth, self.verify, self.stream, self.cert, self.trust_env)
-        number = _manners.get(manner)
+        settings = (auth, self.verify, self.stream, self.cert, self.trust_env)
+        number = _settings_numbers.get(settings)
         if number is None:
-            number = _manners.keep(manner, next(_numbers))
+            number = _settings_numbers.keep(settings, next(_numbers))
         if not changeable:
-            self.__dict__["_manner"] = number
+            self.__dict__["_settings"] = number
         return number
 
     def send(self, request: Any, **kwargs: Any) -> Any:
@@ -129,11 +129,6 @@ class HttpSession(Connections, LocustHttpSession):
         self.close_idle()
         for adapter in self.__dict__.get("adapters", {}).values():
             adapter.close()
-
-    def _build_url(self, path: Any) -> str:
-        if type(path) is str and path[:1] == "/":
-            return f"{self.base_url}{path}"
-        return super()._build_url(path)
 
     def get(  # type: ignore[override]  # Locust's signature
         self, url: Any, *, data: Any = None, json: Any = None, **kwargs: Any
@@ -240,7 +235,7 @@ class HttpSession(Connections, LocustHttpSession):
                         method,
                         url,
                         kind,
-                        state.get("_manner") or self._manner_now(),
+                        state.get("_settings") or self._settings_number(),
                         "cookies" in state,
                         None if common is None else common.key or common.items_key(),
                         tuple(headers.items()) if headers else None,

@@ -13,7 +13,7 @@ from gevent import get_hub
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]  # it has no types
 
 from loadproof.engines.locust.session.alarm import ALARM, EXPIRED
-from loadproof.engines.locust.session.tower import TOWER
+from loadproof.engines.locust.session.stale import IDLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ class Wire:
         self.waiter: Any = None
         self.deadline = 0.0
         self.alarm_at = float("inf")
-        TOWER.watch(self._fileno, self)
+        IDLE.watch(self._fileno, self)
 
     @property
     def tls(self) -> Any:
@@ -79,9 +79,7 @@ class Wire:
         It is urllib3's and geventhttpclient's own test; without it a request sent after the server's close
         would fail although Locust would have opened a new connection.
         """
-        quiet = TOWER.quiet(self, self.idle_since, now) and not (
-            self._tls is not None and self._tls.pending()
-        )
+        quiet = IDLE.quiet(self, self.idle_since, now) and not (self._tls is not None and self._tls.pending())
         self.idle = False
         return quiet
 
@@ -175,7 +173,7 @@ class Wire:
             self._sock = None
 
     def _close_watchers(self) -> None:
-        TOWER.forget(self._fileno, self)
+        IDLE.forget(self._fileno, self)
         self._watcher.stop()
         self._watcher.close()
 

@@ -30,13 +30,13 @@ except AttributeError:
 
 
 class Idle(Protocol):
-    """A connection, as far as the tower knows it."""
+    """A connection, as far as it is known here."""
 
     idle: bool
     stale: bool
 
 
-class Tower:
+class IdleConnections:
     """Watches connections; knows which idle ones have something to read."""
 
     __slots__ = ("_asked_at", "_epoll", "_wires")
@@ -92,5 +92,5 @@ class Tower:
                 wire.stale = True
 
 
-TOWER = Tower()
-os.register_at_fork(after_in_child=TOWER.reset)
+IDLE = IdleConnections()
+os.register_at_fork(after_in_child=IDLE.reset)

@@ -78,7 +78,7 @@ class Connections:
         """Open a connection as the other client does. Raises its errors."""
         raise NotImplementedError
 
-    def exchange(  # noqa: PLR0911  # one return for each way in which an exchange ends
+    def exchange(  # noqa: PLR0911, PLR0912  # one return for each way in which an exchange ends
         self,
         plan: Plan,
         request: bytes,
@@ -92,21 +92,21 @@ class Connections:
         `start` is `perf_counter` seconds, as the time that is returned; `follow` says that redirects are
         followed. None leaves the call to the other client: with `pending` set what is begun, else all of it.
         """
-        target, origin, call, _ = plan
+        origin = plan.origin
         wire = self.idle_wire(origin, start)
         if wire is None:
             if origin[0] != "http":
                 return None
             try:
-                wire = self.connected(target, send_s)
+                wire = self.connected(plan.target, send_s)
             except (HTTPError, OSError) as error:
                 self.pending = Pending(None, connect_error=error)
                 return None
         try:
             first = wire.ask(request, send_s, read_s)
-            head, raw, keep = receive(wire, first, call.method == "HEAD", read_s, self.trims)
+            head, raw, keep = receive(wire, first, plan.call.method == "HEAD", read_s, self.trims)
             if (head.redirect and follow) or head.status not in self.served:
-                received = head.whole(raw, call.method == "HEAD")
+                received = head.whole(raw, plan.call.method == "HEAD")
                 self.pending = Pending(wire, received, answer=(head, raw))
                 return None
             content = raw
@@ -119,7 +119,7 @@ class Connections:
             self.pending = Pending(wire, answer.received, read_error=answer.error)
             return None
         except NotDecoded:
-            self.pending = Pending(wire, head.whole(raw, call.method == "HEAD"))
+            self.pending = Pending(wire, head.whole(raw, plan.call.method == "HEAD"))
             return None
         except OSError as error:
             self.pending = Pending(wire, read_error=error)
@@ -128,19 +128,15 @@ class Connections:
             wire.close()  # the user was stopped: the answer that is under way must not meet the next request
             raise
         now = perf_counter()
-        self.settle(origin, wire, keep, now)
-        return head, raw, content, now
-
-    def settle(self, origin: Origin, wire: Wire, keep: bool, now: float) -> None:
-        """Count a request whose answer was here at `now`, and keep or end its connection."""
         if keep:
             self.keep_wire(origin, wire, now)
         else:
-            self._end(origin, wire)
+            self.end_wire(origin, wire)
         if origin is LEDGER.last_origin:
             LEDGER.sent_there += 1
         else:
             LEDGER.went_to(origin)
+        return head, raw, content, now
 
     def idle_wire(self, origin: Origin, now: float) -> Wire | None:
         """Return an open idle connection, which is the caller's from now on, or None."""
@@ -156,7 +152,7 @@ class Connections:
                 wire.rest(now)
             if wire.wake(now):
                 return wire
-            self._end(origin, wire)
+            self.end_wire(origin, wire)
         return None
 
     def keep_wire(self, origin: Origin, wire: Wire, now: float) -> None:
@@ -199,7 +195,8 @@ class Connections:
             while wires:
                 wires.pop().close()
 
-    def _end(self, origin: Origin, wire: Wire) -> None:
+    def end_wire(self, origin: Origin, wire: Wire) -> None:
+        """Close a connection, and keep its TLS session for the next one."""
         if wire.tls is not None:
             self.tickets.keep(origin, wire.tls)
         wire.close()

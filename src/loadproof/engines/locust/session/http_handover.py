@@ -23,6 +23,7 @@ from loadproof.engines.locust.session.call import Call, plan_of
 from loadproof.engines.locust.session.http_head import FRAMING, head_bytes, timeouts
 from loadproof.engines.locust.session.http_response import raw_of
 from loadproof.engines.locust.session.interim import Answer
+from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.target import origin_of, target_of, tls_scheme
 from loadproof.engines.locust.session.tickets import ResumingContext, shared_context
 from loadproof.engines.locust.session.trips import served
@@ -181,7 +182,11 @@ class SessionAdapter(LocustHttpAdapter):
             except NotDecoded:
                 return None
             session.pending = None
-            session.settle(origin, pending.wire, head.keep, perf_counter())
+            if head.keep:
+                session.keep_wire(origin, pending.wire, perf_counter())
+            else:
+                session.end_wire(origin, pending.wire)
+            LEDGER.went_to(origin)
         else:
             written = _written(request, target)
             if written is None:

@@ -67,7 +67,9 @@ class LazyResponse(CountedResponse):
 
     def json(self, **kwargs: Any) -> Any:
         """Return the body parsed as JSON, exactly as python-requests parses it, sooner."""
-        if not kwargs and _STDLIB and is_utf8(self.encoding):
+        known = self.__dict__
+        encoding = known["encoding"] if "encoding" in known else self._sent[3].charset
+        if not kwargs and _STDLIB and is_utf8(encoding):
             value = quick_json(self.content)
             if value is not NOT_QUICK:
                 return value

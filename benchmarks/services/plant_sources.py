@@ -121,7 +121,7 @@ public class Cached {
         int port = Integer.parseInt(args[0]), cached = Integer.parseInt(args[1]);
         for (int i = 0; i < cached * 16; i++) cache.add(new byte[64 << 10]);
         HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", port), 200);
-        server.setExecutor(Executors.newFixedThreadPool(16));
+        server.setExecutor(Executors.newFixedThreadPool(4));
         server.createContext("/", exchange -> {
             List<String> rows = new ArrayList<>();
             for (int i = 0; i < 5000; i++) rows.add("row " + i + " of " + exchange.getRequestURI());
@@ -141,7 +141,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 def work():
-    return sum(i % 7 for i in range(150_000))
+    return sum(i % 7 for i in range(300_000))
 
 async def compute(request):  # as whoever calls something synchronous in an async function
     return PlainTextResponse(str(work()))
@@ -160,7 +160,7 @@ WITH_REDIS = """
 const app = require('fastify')();
 const Redis = require('ioredis');
 const redis = new Redis(Number(process.env.REDIS_PORT));
-const numbers = Array.from({ length: 20000 }, (_, i) => (i * 7919) % 20011);
+const numbers = Array.from({ length: 60000 }, (_, i) => (i * 7919) % 60013);
 app.get('/sorted', async () => ({ least: await redis.sort('numbers', 'LIMIT', 0, 1) }));
 const address = { port: Number(process.argv[2]), host: '127.0.0.1' };
 redis.rpush('numbers', ...numbers).then(() => app.listen(address));

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from loadproof.analysis.bottleneck import find_bottleneck
+from loadproof.analysis.bottleneck.law import Resource, attribute
 from loadproof.analysis.window.windows import judged_window
 from loadproof.model import Event, EventKind, FailureKind, Profile, ProfileKind, Stage, Unit
 from tests.analysis import runs
@@ -195,6 +197,22 @@ def test_a_disk_that_looks_idle_is_named_for_the_part_that_waits() -> None:
         list(runs.series("process.postgres.blocked", {s: 1.0 if s in PLATEAU else 0.2 for s in USERS})),
     )  # fmt: skip
     assert finding.evidence["named"] == ["the disk, which postgres waits for"]
+
+
+def test_a_disk_that_is_full_from_the_first_user_on_is_named() -> None:
+    """One write at a time waits at any load, and a mean over two processors is a half."""
+    finding = stress(
+        [POSTGRES], list(runs.series("host.pressure.io", 0.5, Unit.SHARE, 1.0)),
+        constant("postgres.blocked", 1.0),
+    )  # fmt: skip
+    assert finding.evidence["named"] == ["the disk, which postgres waits for"]
+
+
+def test_what_is_full_does_not_grow_where_the_throughput_falls() -> None:
+    """Others take processors away: GOMAXPROCS=1 is full all the while."""
+    resource = Resource("GOMAXPROCS=1", np.array([0.09, 0.44, 0.9, 1.0, 1.0, 1.0]))
+    found = attribute([1.3, 11, 25, 40, 54, 60], [8.3, 41.7, 86.0, 116.0, 101.0, 70.0], [resource])
+    assert [one.name for one in found.named] == ["GOMAXPROCS=1"]
 
 
 def test_pressure_of_others_is_no_disk_of_the_service() -> None:

@@ -69,6 +69,8 @@ class Resource:
     """Its saturation signal in any unit: work that waits for it. None when nothing measures it."""
     waits_from: float = 0.0
     """The signal says "saturated" above this."""
+    own: bool = False
+    """Only the service uses it: full already at the least load, it is its limit all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +280,7 @@ def _candidate(
     if full:
         rate_at = min(rate_at, float(rate[known & top].mean()) / used_at_top)
     objections = []
-    if used_at_top - float(resource.used[known][0]) < LEAST_RISE:
+    if used_at_top - float(resource.used[known][0]) < LEAST_RISE and not (full and resource.own):
         objections.append("does not follow the load")
     if used_at_top < LEAST_USED:
         objections.append("has room left")
@@ -302,6 +304,8 @@ def _still_grows(
     x, y = level[where], used[where] / rate[where]
     if len(x) < 2 or x[-1] < x[0] * LEAST_STEP or (y <= 0).any():
         return False
+    if used[where].min() >= SURELY_FULL:
+        return False  # full is full: what falls is the throughput
     return bool(np.polyfit(np.log(x), np.log(y), 1)[0] > GREATEST_GROWTH)
 
 

@@ -61,7 +61,7 @@ def connection_resources(
         title = _connections_title(int(most[0]), part.name, place)
         kind = replace(next(kind for kind in r.KINDS if kind.name == r.POOL), title=title)
         waiting = np.maximum(0.0, in_progress - most[0])
-        yield kind, Resource(title, np.minimum(1.0, used / most[0]), waiting, _WAITS_FROM)
+        yield kind, Resource(title, np.minimum(1.0, used / most[0]), waiting, _WAITS_FROM, own=True)
 
 
 def _connections(
@@ -141,11 +141,12 @@ def disk_resource(
     if waited[name][-1] <= 0:
         return
     pressure = by_level(measured.of("host", "pressure.io"), groups, lambda reading: reading.value)
-    # How much of the time somebody waits the kernel counts; without it that is the share of the looks.
-    used = np.where(np.isfinite(pressure), pressure, np.minimum(1.0, waited[name]))
+    # The kernel counts the time that somebody waits as a mean over the processors: of two it is a half while
+    # one thread waits. The share of the looks is coarser, and of that thread.
+    used = np.fmax(pressure, np.minimum(1.0, waited[name]))
     title = f"the disk, which {name} waits for"
     kind = replace(next(kind for kind in r.KINDS if kind.name == r.DISK), title=title)
-    yield kind, Resource(title, used, waited[name], _WAITS_FROM)
+    yield kind, Resource(title, used, waited[name], _WAITS_FROM, own=True)
 
 
 def _blocked(measured: r.Measured, part: ServicePart, groups: Sequence[Sequence[int]]) -> NDArray[np.float64]:

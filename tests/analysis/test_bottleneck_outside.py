@@ -245,6 +245,20 @@ def test_a_jvm_that_stands_still_for_its_collections_is_named(
         constant("java.heap.after_gc", old * 32 * 2.0**20, 32 * 2.0**20),
     )
     assert finding.evidence["named"] == named
+    assert ("60% of the time went to collections" in finding.sentence) is (gc == 0.6)
+
+
+def test_a_heap_that_ends_the_service_is_named_without_a_plateau() -> None:
+    """Its threads died, and what got through before still followed the load."""
+    heap = {"name": "-Xmx48m", "value": 48 * 2.0**20}
+    finding = stress(
+        [of_service("java", runtime="java", heap=heap)],
+        list(runs.series("process.java.gc", {s: 0.5 if s > 50 else 0.0 for s in USERS}, Unit.SHARE, 1.0)),
+        constant("java.heap.after_gc", 31 * 2.0**20, 32 * 2.0**20),
+        capacity=1e9,
+    )
+    assert finding.evidence["named"] == ["the heap of java (-Xmx48m)"]
+    assert "after which its old generation was 96.88% full" in finding.sentence
 
 
 def test_a_row_lock_shows_in_the_titles_of_a_database_nobody_may_log_in_to() -> None:

@@ -74,6 +74,10 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
         # They paused, or came by chance a little less often: nothing of the service's ended the throughput.
         found = replace(found, answer=Answer.NO_SATURATION, plateau_per_s=None, knee_load=None)
     if found.answer is Answer.NO_SATURATION:
+        # A JVM whose heap ends may take its threads with it: what got through is then no plateau.
+        for group in reversed(levels.seconds):
+            if collected_heap(measured, service, group) is not None:
+                return _at_one_level(run, measured, service, group)
         if not asked:
             return []
         sentence = words.no_saturation(levels, found)
@@ -133,7 +137,8 @@ def _saturated(
     seconds = _plateau_seconds(levels, found.knee_load)
     sessions = database.sessions(run, measured, seconds)
     full = [Named(candidate.name, table[candidate.name][0]) for candidate in found.named]
-    named = causes(full, _plateau(run, measured, service, sessions, seconds))
+    plateau = _plateau(run, measured, service, sessions, seconds)
+    named = causes(full, plateau)
     if limit is None and not named:
         limit = refused.refusals(run, levels)
     if limit is not None:
@@ -151,6 +156,7 @@ def _saturated(
     ]
     sentence = words.saturated(levels, found, named, sessions, measured, seconds)
     sentence += f"; {limit.said}" if limit else refused.failures(run, seconds)
+    sentence += f"; {plateau.heap.said}" if plateau.heap else ""
     sentence += words.endpoint(times)
     advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
     if not named:
@@ -177,7 +183,8 @@ def _at_one_level(
         if used >= words.FULL and waits:
             full.append((Named(title, kind), used))
     sessions = database.sessions(run, measured, seconds)
-    named = causes([one for one, _ in full], _plateau(run, measured, service, sessions, seconds))
+    plateau = _plateau(run, measured, service, sessions, seconds)
+    named = causes([one for one, _ in full], plateau)
     limit = refused.at_one_level(run, seconds)
     if limit is not None:
         named = (limit.named, *refused.without_waiting(named))
@@ -198,6 +205,7 @@ def _at_one_level(
     }  # fmt: skip
     sentence = words.one_level([(one.title, used) for one, used in full], named, sessions)
     sentence += f"; {limit.said}" if limit else ""
+    sentence += f"; {plateau.heap.said}" if plateau.heap else ""
     advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
     return [_note(sentence, evidence, advice)]
 

@@ -13,6 +13,7 @@ from loadproof.analysis.bottleneck.law import Resource
 from loadproof.analysis.bottleneck.levels import by_level
 from loadproof.analysis.verdict.service import SOURCE
 from loadproof.analysis.verdict.watched import HEAP
+from loadproof.units import format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -175,6 +176,14 @@ class CollectedHeap:
     """Of the time."""
     old_share: float | None
     """Of the old generation, in use after a collection of it."""
+
+    @property
+    def said(self) -> str:
+        """`52 % of the time went to collections, after which its old generation was 97 % full`."""
+        said = f"{format_percent(self.gc_share)} of the time went to collections"
+        if self.old_share is None:
+            return said
+        return f"{said}, after which its old generation was {format_percent(self.old_share)} full"
 
     @property
     def kind(self) -> r.Kind:

@@ -22,6 +22,7 @@ _STUCK: Final = 3
 _SILENT_S: Final = 3.0
 _SILENCE: Final = 3.0
 """Of the slowest answer: who waits for longer waits for none."""
+_CUT_OFF_S: Final = 25.0
 _MOST_STUCK: Final = 0.1
 """Of the users."""
 _SIGMAS: Final = 4.0
@@ -98,22 +99,31 @@ def _hung(judged: Judged) -> Ruling | None:
     law, the rate times the mean time, and scatters as a Poisson number does.
     """
     run = judged.run
-    waiting = sum(int(event.data.get("count", 0)) for event in run.events_of(EventKind.IN_FLIGHT))
+    waiting, cut_off = (
+        sum(int(event.data.get(key, 0)) for event in run.events_of(EventKind.IN_FLIGHT))
+        for key in ("count", "at_most")
+    )
     span = load_span(run)
-    if not waiting or span is None or span[1] <= span[0]:
+    if not (waiting or cut_off) or span is None or span[1] <= span[0]:
         return None
     answered = sample(run.slices)
-    usual = answered.requests / (span[1] - span[0]) * (answered.response.mean_s or 0.0)
-    users = max(Readings.of(run.readings).of_series("load", "users").value.tolist(), default=0.0)
     silent_s = span[1] - (end_of(run.slices) or span[0])
-    silent = silent_s > max(_SILENT_S, _SILENCE * (answered.response.maximum_s if answered.requests else 0.0))
-    many = waiting > usual + _SIGMAS * math.sqrt(usual) + _STUCK and waiting > _MOST_STUCK * users
-    if not silent and not many:
-        return None
+    patience_s = _SILENCE * answered.response.maximum_s if answered.response.count else 0.0
+    users = max(Readings.of(run.readings).of_series("load", "users").value.tolist(), default=0.0)
+    said = f"nothing was answered in its last {format_duration(round(silent_s))}"
+    if not waiting:
+        # k6 tells of iterations only. One that is cut off after the graceful stop of 30 s hardly slept so long.
+        if silent_s <= max(_CUT_OFF_S, patience_s) or 2 * cut_off < users:
+            return None
+        sentence = f"up to {format_count(cut_off)} iterations were cut off when the load was over, and {said}"
+        return broken("conserved", f"{sentence}: did the service stop answering?", _HUNG)
     requests = "1 request" if waiting == 1 else f"{format_count(waiting)} requests"
     sentence = f"{requests} had no answer when the load was over"
-    if silent:
-        sentence += f", and nothing was answered in its last {format_duration(round(silent_s))}"
+    usual = answered.requests / (span[1] - span[0]) * (answered.response.mean_s or 0.0)
+    if silent_s > max(_SILENT_S, patience_s):
+        sentence += f", and {said}"
+    elif waiting <= usual + _SIGMAS * math.sqrt(usual) + _STUCK or waiting <= _MOST_STUCK * users:
+        return None
     elif usual >= 1:
         sentence += f", where {usual:.0f} are under way at a moment"
     return broken("conserved", f"{sentence}: did the service stop answering?", _HUNG)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from loadproof.model import EventKind
-from tests.runs import LOANS, event, part, required
+from loadproof.model import EventKind, ProfileKind
+from tests.runs import LOANS, event, part, required, staged
 from tests.verdicts.made import Made
 from tests.verdicts.row import FAIL, PASS, SLOW, TIMES, UNKNOWN, Row, gate, raised, told
 
@@ -38,6 +39,11 @@ CONSERVED: Final = (
     Row("k6 cuts off iterations that sleep, without a graceful stop", Made(engine="k6",
         slices=tuple(part(s, LOANS, (0.01,) * 100) for s in range(14)),
         events=told(EventKind.IN_FLIGHT, at_most=10)), PASS, 0),
+    Row("a service that stops answering, and was slow before", Made(times_s=SLOW,
+        events=told(EventKind.IN_FLIGHT, count=150)), FAIL, 3, "conserved", "p95 is 900ms"),
+    Row("a stress test that ends with more than the service can answer", Made(profile=replace(
+        staged((20.0, 10.0), start=10.0), kind=ProfileKind.STRESS),
+        events=told(EventKind.IN_FLIGHT, count=99)), PASS, 0),
     Row("one of ten users waits for an answer at the end", Made(events=told(EventKind.IN_FLIGHT, count=1)),
         PASS, 0),
     Row("long requests, all of which are under way at the end", Made(planned_s=60, level=16,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.validity.condition import IMPORTED, Judged, Ruling, broken, invalid
 from loadproof.analysis.window.windows import end_of, load_span, requests_of, sample
-from loadproof.model import EventKind
+from loadproof.model import EventKind, ProfileKind, Subject
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_duration, format_percent
 
@@ -99,6 +99,9 @@ def _hung(judged: Judged) -> Ruling | None:
     law, the rate times the mean time, and scatters as a Poisson number does.
     """
     run = judged.run
+    pushed = any(requirement.subject is Subject.HELD_LOAD for requirement, _ in judged.requirements)
+    if judged.search or pushed or run.plan.profile.kind is ProfileKind.STRESS:
+        return None  # it is to end beyond what the service can do
     waiting, cut_off = (
         sum(int(event.data.get(key, 0)) for event in run.events_of(EventKind.IN_FLIGHT))
         for key in ("count", "at_most")
@@ -112,11 +115,11 @@ def _hung(judged: Judged) -> Ruling | None:
     users = max(Readings.of(run.readings).of_series("load", "users").value.tolist(), default=0.0)
     said = f"nothing was answered in its last {format_duration(round(silent_s))}"
     if not waiting:
-        # k6 tells of iterations only. One that is cut off after the graceful stop of 30 s hardly slept so long.
+        # k6 tells of iterations only. What is cut off after its graceful stop, 30 s, hardly slept so long.
         if silent_s <= max(_CUT_OFF_S, patience_s) or 2 * cut_off < users:
             return None
         sentence = f"up to {format_count(cut_off)} iterations were cut off when the load was over, and {said}"
-        return broken("conserved", f"{sentence}: did the service stop answering?", _HUNG)
+        return _unanswered(sentence)
     requests = "1 request" if waiting == 1 else f"{format_count(waiting)} requests"
     sentence = f"{requests} had no answer when the load was over"
     usual = answered.requests / (span[1] - span[0]) * (answered.response.mean_s or 0.0)
@@ -126,7 +129,14 @@ def _hung(judged: Judged) -> Ruling | None:
         return None
     elif usual >= 1:
         sentence += f", where {usual:.0f} are under way at a moment"
-    return broken("conserved", f"{sentence}: did the service stop answering?", _HUNG)
+    return _unanswered(sentence)
+
+
+def _unanswered(said: str) -> Ruling:
+    """A FAIL stands: what has no answer makes nothing quicker and no answer right."""
+    sentence = f"{said}: did the service stop answering?"
+    finding = replace(invalid("valid.conserved", sentence, _HUNG), invalidates=False, incomparable=True)
+    return Ruling(False, sentence, _HUNG, (finding,))
 
 
 def _in_words(run: Run, untold: int) -> str:

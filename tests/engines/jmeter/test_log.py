@@ -32,6 +32,15 @@ def test_users_are_counted_by_their_threads() -> None:
     assert log.take().users == {int(NOW_S): 1}
 
 
+def test_the_end_of_an_open_models_schedule_cuts_off_what_is_in_flight() -> None:
+    """JMeter interrupts the users then; the end of a schedule that left time says nothing."""
+    over = "INFO o.a.j.t.o.OpenModelThreadGroup: Test schedule finished, however, there are 9 thread(s) still"
+    assert log_of(HEAD + over).cut_from_s == pytest.approx(NOW_S + 0.25)
+    assert (
+        log_of(HEAD + "INFO o.a.j.t.o.OpenModelThreadGroup: There will be no more events").cut_from_s is None
+    )
+
+
 def test_a_script_beside_a_sampler_is_named_with_its_exception() -> None:
     """It stands in the line below."""
     log = log_of(

@@ -102,6 +102,10 @@ def test_a_host_that_is_written_does_not_follow_a_target() -> None:
         ("steady", {"users": "10", "rampup": "5", "duration": "60"},
          Profile(ProfileKind.SCENARIO, (Stage(5, 10), Stage(55, 10)))),
         ("concurrency", {}, Profile(ProfileKind.SCENARIO, (Stage(1, 3), Stage(2, 3)), start=3)),
+        ("stepping", {}, Profile(ProfileKind.SCENARIO, (Stage(1, 2), Stage(0, 4), Stage(2, 4)), start=2)),
+        ("stepping", {"users": "7", "ramp": "2"},
+         Profile(ProfileKind.SCENARIO, (Stage(2, 2), Stage(1, 2), Stage(2, 4), Stage(1, 4), Stage(2, 6),
+                                        Stage(1, 6), Stage(1, 7), Stage(2, 7), Stage(0, 3), Stage(1, 3)))),
         ("shop", {}, None),  # it ends with its loops, whenever that is
     ],
 )  # fmt: skip
@@ -125,6 +129,10 @@ def test_what_timers_and_schedules_promise() -> None:
         Stage(60, 2), Stage(0, 0), Stage(3, 0), Stage(0, 2), Stage(5, 2)
     )  # fmt: skip
     assert promise_of(*opened("steady")) is None
+    free = promise_of(*opened("free_form"))
+    assert free is not None
+    assert (free.counted, free.profile.start) == (Counted.LOG, 5)
+    assert free.profile.stages == (Stage(3, 5), Stage(0, 10), Stage(2, 20))
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,19 @@ def test_what_the_stop_cut_off_is_in_flight_and_else_a_failure(stopping: bool) -
     assert (rows.cut_off, len(batch.slices)) == ((1, 0) if stopping else (0, 1))
 
 
+def test_what_the_end_of_a_schedule_cut_off_is_in_flight() -> None:
+    """An Open Model Thread Group interrupts its users; what ended before that is the service's fault."""
+    code, message = NO_ANSWER + "java.net.SocketException", "Non HTTP response message: Socket closed"
+    early, late = (sample("a", ok=False, rc=code, rm=message, ts=START_MS + ms) for ms in (1_000, 5_000))
+    rows = Rows(Samplers([]))
+    rows.feed(document(early, late))
+    rows.settle(START_MS / 1e3 + 3)
+    rows.cut_from_s = START_MS / 1e3 + 5
+    rows.close()
+    assert (rows.cut_off, rows.requests) == (1, 1)
+    assert failures(rows.drain()) == {"a": {FailureKind.TRANSPORT: 1}}
+
+
 def test_results_that_end_in_the_middle_keep_what_was_whole() -> None:
     """As after SIGKILL: whole rows count, and the document is not complete."""
     whole = document(sample("a"), sample("b"))

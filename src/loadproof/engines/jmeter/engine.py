@@ -164,17 +164,13 @@ class JMeterEngine:
                     raise ended  # the sink refused something: nothing more can be passed on
         finally:
             lines.finish()
-            if reporting.log.ended_by is not None and reporting.log.ended_by[0] == "stop test now":
-                reporting.rows.stopping = True
+            reporting.tell_of_stops()
             samples.finish()
             reporting.pass_on(last=True)
 
     async def _pass_on_for_ever(self, reporting: Reporting) -> None:
         while True:
             await asyncio.sleep(_DRAIN_EVERY_S)
-            ended_by = reporting.log.ended_by
-            if ended_by is not None and ended_by[0] == "stop test now":
-                reporting.rows.stopping = True
             reporting.pass_on()
 
     def _outcome(self, code: int, reporting: Reporting) -> Outcome:

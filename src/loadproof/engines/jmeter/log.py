@@ -38,6 +38,7 @@ _SCRIPT_ERROR = re.compile(
     r"Problem in (?:JSR223|BSF) script, (?P<name>.*)|(?P<kind>BeanShell(?:Pre|Post|Timer|Ass)\w*): Problem"
 )
 """Of a script beside a sampler, which no row tells of. That of a sampler is its row's failure."""
+_SCHEDULE_OVER: Final = "Test schedule finished, however, there are "
 _NO_TIME_OF_OURS_S: Final = 60.0
 _DISTINCT: Final = 300
 
@@ -74,6 +75,8 @@ class Log:
         """When the last one finished."""
         self.group_s: float | None = None
         """When the first main group began, before its first user where arrivals are open."""
+        self.cut_from_s: float | None = None
+        """When the schedule of an Open Model Thread Group was over and requests in flight were cut off."""
         self.users = 0
         self.started = 0
         self.finished = 0
@@ -154,9 +157,7 @@ class Log:
             return
         if self.group_s is None and ": Starting ThreadGroup: " in rest:
             self.group_s = self._time(match)
-        for text, how in _STOPS.items():
-            if text in rest:
-                self.ended_by = self.ended_by or (how, rest.partition(text)[2])
+        self._stop(rest, match)
         if "Shutdown hook started" in rest:
             self.hook = True
         elif "had arrivals: " in rest:
@@ -171,6 +172,14 @@ class Log:
             self._pass_on(f"WARN {rest}")
             if (script := _SCRIPT_ERROR.search(rest)) and script["kind"]:
                 self._said.raised[Raised(script["kind"], rest.partition(": Problem")[2].strip()[:300])] += 1
+
+    def _stop(self, rest: str, match: re.Match[str]) -> None:
+        """The plan ends its load, or a part of it."""
+        for text, how in _STOPS.items():
+            if text in rest:
+                self.ended_by = self.ended_by or (how, rest.partition(text)[2])
+        if _SCHEDULE_OVER in rest and self.cut_from_s is None:
+            self.cut_from_s = self._time(match)
 
     def _further(self, line: str) -> None:
         """A line of an exception below the line that told of it."""

@@ -13,10 +13,10 @@ _EXCEPTIONS: Final = ("Exception", "Error: ")
 REFUSED_BY_GUARD: Final = "loadproof guard: "
 """How the messages of the agent begin, in a row's message."""
 CUT_BY_STOP: Final = (
-    "Socket closed", "Request aborted", "Connection has been shutdown", "Operation interrupted",
-    "Closed by interrupt", "Pipe closed", "Connection pool shut down",
+    "Socket closed", "Request aborted", "Connection has been shut", "Operation interrupted",
+    "Closed by interrupt", "Pipe closed", "Connection pool shut down", "Request execution failed",
 )  # fmt: skip
-"""Messages of requests that JMeter's own "stop now" cut off."""
+"""Messages of requests that JMeter's own "stop now" cut off, or the end of an Open Model's schedule."""
 
 
 def failure_kind(code: str, message: str) -> FailureKind:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.engines.jmeter.threads import (
     ARRIVALS,
+    FREE_FORM,
     OPEN_MODEL,
     arrivals_profile,
+    free_form_profile,
     groups_of,
     open_profile,
     own_curve_profile,
@@ -64,6 +66,9 @@ def promise_of(plan: PlanFile, values: Values) -> Promise | None:
         return Promise(profile, Counted.USERS) if profile else None
     if group.simple_kind == ARRIVALS:
         profile = arrivals_profile(group, values)
+        return Promise(profile, Counted.LOG) if profile else None
+    if group.simple_kind == FREE_FORM:
+        profile = free_form_profile(group, values)
         return Promise(profile, Counted.LOG) if profile else None
     own = own_curve_profile(group, values)
     timers = [child for holder in (group, *group.above()) for child in holder.below]

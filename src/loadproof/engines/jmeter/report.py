@@ -22,6 +22,7 @@ _RESOLUTION_S: Final = 0.001
 _ALL_SETTLED_S: Final = 10.0
 _CONDITIONS_EVERY_S: Final = 1.5
 """A run that is killed may lose two seconds."""
+_LOG_READ_WITHIN_S: Final = 1.0
 _ROWS_BEFORE_LOG_S: Final = 2.0
 """The log says when the load began; a row without it says the same a little later."""
 
@@ -42,12 +43,20 @@ class Reporting:
         self._scripts_raised = 0
         """Of scripts beside the samplers, since they were last told."""
 
+    def tell_of_stops(self) -> None:
+        """What the log says of them decides whose fault a request was that was cut off."""
+        ended_by = self.log.ended_by
+        if ended_by is not None and ended_by[0] == "stop test now":
+            self.rows.stopping = True
+        self.rows.cut_from_s = self.log.cut_from_s
+
     def pass_on(self, *, last: bool = False) -> None:
         """Everything that was read since the last call."""
-        self.rows.settle()
+        self.tell_of_stops()
+        now_s = self.sink.now()
+        self.rows.settle(now_s - _LOG_READ_WITHIN_S)
         batch = self.rows.drain()
         said = self.log.take()
-        now_s = self.sink.now()
         self._begin(now_s, last=last)
         for part in batch.slices:
             self.sink.slice(part)

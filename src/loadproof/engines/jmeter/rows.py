@@ -38,6 +38,8 @@ _REFERENCE_LENGTH: Final = 12
 _FOLD_AT: Final = 8192
 _ERROR_TEXTS: Final = 200
 _NAMES_KEPT: Final = 20_000
+_CUT_SLACK_MS: Final = 50
+"""The log's line is written before the first user is interrupted, by a clock of whole milliseconds."""
 
 
 @dataclass(slots=True)
@@ -123,6 +125,8 @@ class Rows:
         """Whether the document was closed."""
         self.stopping = False
         """Whether JMeter was told to stop at once: what it cuts off is no failure of the service."""
+        self.cut_from_s: float | None = None
+        """Since when an Open Model Thread Group cuts off what its schedule did not leave time for."""
         self.cut_off = 0
         """Requests that were cut off so."""
         self._samplers = samplers
@@ -299,15 +303,20 @@ class Rows:
         sample = ErrorSample(endpoint, kind, text)
         count_error(self._batch.errors, sample, _ERROR_TEXTS)
 
-    def settle(self) -> None:
-        """Decide of the requests that look cut off: by the stop, or by the service."""
+    def settle(self, until_s: float) -> None:
+        """Decide of requests that look cut off and ended before `until_s`: by a stop, or by the service."""
         with self._lock:
             held, self._held = self._held, []
             for leaf in held:
-                self._settle(leaf)
+                if _ended_ms(leaf.frame) < until_s * 1e3:
+                    self._settle(leaf)
+                else:
+                    self._held.append(leaf)
 
     def _settle(self, leaf: _Leaf) -> None:
-        if self.stopping:
+        cut_from_s = self.cut_from_s
+        cut = cut_from_s is not None and _ended_ms(leaf.frame) >= cut_from_s * 1e3 - _CUT_SLACK_MS
+        if self.stopping or cut:
             self.cut_off += 1
         else:
             self._leaf(leaf)
@@ -361,6 +370,10 @@ class Rows:
         end_s = start_s + (int(frame.a["t"]) + int(frame.a.get("it", "0"))) / 1e3
         self.first_s = start_s if self.first_s is None else min(self.first_s, start_s)
         self.last_s = end_s if self.last_s is None else max(self.last_s, end_s)
+
+
+def _ended_ms(frame: _Frame) -> int:
+    return int(frame.a["ts"]) + int(frame.a["t"])
 
 
 def _from_cache(frame: _Frame) -> bool:

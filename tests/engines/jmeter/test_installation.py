@@ -82,6 +82,19 @@ def test_a_folder_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert found.where == f"JMETER_HOME: {tmp_path}"
 
 
+def test_plug_ins_are_named_with_their_versions(tmp_path: Path) -> None:
+    """By their jars, those of JMeter itself left out; of the extra's only what is a plug-in."""
+    home = a_home(tmp_path / "a", "5.6.3")
+    for name in ("jmeter-plugins-casutg-2.10.jar", "jmeter-websocket-samplers-1.3.1.jar", "x.jar"):
+        (home / "lib/ext" / name).touch()
+    own = Installation("5.6.3", "JMETER_HOME", home)
+    assert own.plugins == ["casutg 2.10", "jmeter-websocket-samplers 1.3.1"]
+    (tmp_path / "jars").mkdir()
+    for name in ("ApacheJMeter_core-5.5.jar", "asm-9.2.jar", "jmeter-plugins-dummy-0.4.jar"):
+        (tmp_path / "jars" / name).touch()
+    assert Installation("5.5", "loadproof[jmeter]", None, tmp_path / "jars").plugins == ["dummy 0.4"]
+
+
 def test_memory_and_options_of_java_are_the_users(tmp_path: Path) -> None:
     """From the environment, or from the installation's own setenv.sh; a gigabyte without them."""
     home = a_home(tmp_path / "a", "5.6.3")

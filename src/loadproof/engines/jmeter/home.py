@@ -10,13 +10,15 @@ import shutil
 import zipfile
 from typing import TYPE_CHECKING
 
+from loadproof.engines.jmeter.installation import PLUGIN_JARS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from loadproof.engines.jmeter.installation import Installation
 
 _DRIVER = "ApacheJMeter-"
-_EXTENSIONS = ("ApacheJMeter_", "jmeter-plugins-")
+_EXTENSIONS = ("ApacheJMeter_", PLUGIN_JARS)
 _OLDER_LIBRARIES = ("jmeter-java-dsl-",)
 """A library for programs that build plans; it is no part of JMeter."""
 

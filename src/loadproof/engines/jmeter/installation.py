@@ -30,6 +30,8 @@ _WAYS: Final = (
     "set JMETER_HOME, or put `jmeter` on PATH, or: pip install 'loadproof[jmeter]'; each needs a Java as well"
 )
 _CORE = re.compile(r"ApacheJMeter_core-([\d.]+[\w.-]*)\.jar")
+PLUGIN_JARS: Final = "jmeter-plugins-"
+_PLUGIN = re.compile(rf"(?!ApacheJMeter)(?:{PLUGIN_JARS})?(.+?)-(\d[\w.-]*)\.jar")
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)[^"]*"')
 _SETTINGS: Final = ("HEAP", "GC_ALGO", "JVM_ARGS", "JMETER_OPTS", "JAVA_HOME")
 _DEFAULT_HEAP: Final = "-Xms1g -Xmx1g -XX:MaxMetaspaceSize=256m"
@@ -54,6 +56,14 @@ class Installation:
             [self.jars] if self.jars else [self.home / "lib/ext", self.home / "lib"] if self.home else []
         )
         return [jar for folder in folders for jar in sorted(folder.glob("*.jar"))]
+
+    @property
+    def plugins(self) -> list[str]:
+        """Its plug-ins and their versions by the names of their jars: "casutg 2.10"."""
+        folder = self.jars or (self.home / "lib/ext" if self.home else None)
+        names = sorted(jar.name for jar in folder.glob("*.jar")) if folder else []
+        found = (_PLUGIN.fullmatch(name) for name in names if self.home or name.startswith(PLUGIN_JARS))
+        return [f"{match[1]} {match[2]}" for match in found if match]
 
     def setting_file(self, name: str) -> bytes | None:
         """A file of its `bin` folder, from the jar that carries it where there is no such folder."""

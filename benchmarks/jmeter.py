@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import os
 import re
+import resource
 import shutil
 import socket
 import statistics
@@ -65,8 +66,27 @@ class Nginx:
         self._process.wait()
 
 
-def alone(installation: Installation, java: Java, arguments: list[str], folder: Path, seconds: int) -> float:
-    """Requests per second of JMeter by itself with CSV, after its warm-up."""
+class ChildTime:
+    """Processor time of what this process started and has waited for, in milliseconds for each request."""
+
+    def __init__(self) -> None:
+        self._before_s = self._now_s()
+
+    def per_request_ms(self, requests: int) -> float:
+        """Since this was made."""
+        return (self._now_s() - self._before_s) * 1e3 / requests
+
+    @staticmethod
+    def _now_s() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+
+def alone(
+    installation: Installation, java: Java, arguments: list[str], folder: Path, seconds: int
+) -> tuple[float, float]:
+    """Requests per second of JMeter by itself with CSV after its warm-up, and its processor time for each."""
+    used = ChildTime()
     home = prepare_home(installation, folder)
     results = folder / "results.csv"
     argv = [
@@ -76,11 +96,12 @@ def alone(installation: Installation, java: Java, arguments: list[str], folder: 
     # A session of its own, as Loadproof's has: where autogroups are on, sessions share the cores.
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, start_new_session=True)
     starts = [int(line.split(",", 1)[0]) for line in results.read_text().splitlines()[1:]]
-    return steady([start // 1000 for start in starts], seconds)
+    return steady([start // 1000 for start in starts], seconds), used.per_request_ms(len(starts))
 
 
-def around(arguments: list[str], seconds: int) -> tuple[float, Recording, float]:
+def around(arguments: list[str], seconds: int) -> tuple[float, float, Recording, float]:
     """The same with Loadproof around it; and the cores that Loadproof itself used."""
+    used = ChildTime()
     sink = Recording()
     plan = Plan(
         "benchmark", PLAN, "jmeter", None, Profile(ProfileKind.SCENARIO), engine_args=tuple(arguments),
@@ -93,7 +114,7 @@ def around(arguments: list[str], seconds: int) -> tuple[float, Recording, float]
         raise SystemExit(f"JMeter ended: {outcome}")
     ended = [part.second for part in sink.slices for _ in range(part.requests)]
     cores = (after.user + after.system - before.user - before.system) / took_s
-    return steady(ended, seconds), sink, cores
+    return steady(ended, seconds), used.per_request_ms(len(ended)), sink, cores
 
 
 def steady(seconds_of: list[int], seconds: int) -> float:
@@ -175,27 +196,34 @@ def compare(
 ) -> None:
     """Pairs, each side first in turn: the share of its throughput that JMeter keeps."""
     arguments = [f"-Jport={port}", f"-Jusers={options.users}", f"-Jduration={options.seconds}"]
-    shares = []
+    shares, costs = [], []
     for number in range(options.pairs):
         own = folder / f"alone-{number}"
         own.mkdir()
         if number % 2:
-            with_us, _, cores = around(arguments, options.seconds)
-            by_itself = alone(installation, java, arguments, own, options.seconds)
+            with_us, with_us_ms, _, cores = around(arguments, options.seconds)
+            by_itself, by_itself_ms = alone(installation, java, arguments, own, options.seconds)
         else:
-            by_itself = alone(installation, java, arguments, own, options.seconds)
-            with_us, _, cores = around(arguments, options.seconds)
+            by_itself, by_itself_ms = alone(installation, java, arguments, own, options.seconds)
+            with_us, with_us_ms, _, cores = around(arguments, options.seconds)
         shares.append(with_us / by_itself)
-        print(f"pair {number + 1}: alone {by_itself:,.0f}/s, with Loadproof {with_us:,.0f}/s "
-              f"({with_us / by_itself - 1:+.1%}); Loadproof used {cores:.2f} of a core")  # fmt: skip
+        costs.append(with_us_ms / by_itself_ms)
+        print(
+            f"pair {number + 1}: alone {by_itself:,.0f}/s, with Loadproof {with_us:,.0f}/s "
+            f"({with_us / by_itself - 1:+.1%}); processor time of JMeter {by_itself_ms:.3f} and "
+            f"{with_us_ms:.3f} ms a request ({with_us_ms / by_itself_ms - 1:+.1%}); "
+            f"Loadproof used {cores:.2f} of a core",
+            flush=True,
+        )
     print(f"JMeter keeps {statistics.median(shares):.1%} of its throughput (median of {len(shares)} pairs)")
+    print(f"its processor time for a request is {statistics.median(costs):.1%} of its own (median)")
 
 
 def keep_up(port: int, seconds: int) -> None:
     """500 users: every sample that JMeter counted is recorded."""
     lateness = Lateness()
     lateness.watch()
-    rate, sink, cores = around([f"-Jport={port}", "-Jusers=500", f"-Jduration={seconds}"], seconds)
+    rate, _, sink, cores = around([f"-Jport={port}", "-Jusers=500", f"-Jduration={seconds}"], seconds)
     (summary,) = sink.of(EventKind.ENGINE_SUMMARY)
     recorded = sum(part.requests for part in sink.slices)
     lost = summary.data["samples"] - recorded

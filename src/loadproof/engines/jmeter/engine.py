@@ -60,7 +60,9 @@ class JMeterEngine:
     def versions(self) -> dict[str, str]:
         """The versions of the JMeter and the Java that would run. Raises EngineError without them."""
         installation, java = _programs()
-        return {"jmeter": installation.version, "java": str(java.version)}
+        found = {"jmeter": installation.version, "java": str(java.version)}
+        plugins = installation.plugins
+        return found | ({"plug-ins": ", ".join(plugins)} if plugins else {})
 
     def inspect(self, plan: Plan) -> Inspection:
         """Read the plan: its problems, the hosts it names, its own load."""

@@ -9,7 +9,7 @@ import pytest
 
 from loadproof.engines.jmeter.arguments import sort_arguments
 from loadproof.engines.jmeter.elements import plugin_of
-from loadproof.engines.jmeter.hosts import retarget, targets_of
+from loadproof.engines.jmeter.hosts import no_hosts, retarget, targets_of
 from loadproof.engines.jmeter.includes import data_file_problems, data_files, include_fragments, place_modules
 from loadproof.engines.jmeter.plan_file import PlanFile, read_plan_file
 from loadproof.engines.jmeter.promise import Counted, promise_of
@@ -79,6 +79,27 @@ def test_where_a_plan_goes() -> None:
     assert targets_of(*opened("shop")) == ["http://127.0.0.1:8000"]
     assert targets_of(*opened("shop", {"host": "a.example", "port": "80"})) == ["http://a.example"]
     assert targets_of(*opened("fixed")) == ["http://shop.invalid"]
+
+
+@pytest.mark.parametrize(
+    ("host", "base"),
+    [
+        ("http://localhost", "http://http://localhost:8000"),
+        ("localhost/", "http://localhost/:8000"),
+        ("localhost:80", "http://localhost:80:8000"),
+        ("::1", "http://::1:8000"),
+        ("[::1]", ""),
+        ("localhost", ""),
+        ("user:word@localhost", ""),
+    ],
+)
+def test_a_server_name_that_is_none_is_told_with_its_line(host: str, base: str) -> None:
+    """JMeter would send to nobody, or to a host that is called "http"."""
+    found = no_hosts(*opened("shop", {"host": host}))
+    assert [problem.message for problem in found] == [
+        f"requests of 'login ${{customer}}' go to {base}"
+    ] * bool(base)
+    assert all(p.where.endswith(f":{line_with('shop', 'HTTPSampler.domain')}") for p in found)
 
 
 def test_a_target_becomes_the_properties_that_the_plan_reads() -> None:

@@ -68,6 +68,30 @@ def targets_of(plan: PlanFile, values: Values) -> list[str]:
     return list(dict.fromkeys(base for base in bases if base))
 
 
+def no_hosts(plan: PlanFile, values: Values) -> list[Problem]:
+    """Server names and ports that are none, such as "http://localhost" for "localhost", each place once."""
+    problems: dict[str, Problem] = {}
+    for address in addresses(plan):
+        base = address.base(values)
+        if base is None or _is_base(base):
+            continue
+        where = f"{address.element.file}:{address.line}"
+        hint = 'a server name is as "localhost", its protocol and its port have fields of their own'
+        problems.setdefault(
+            where, Problem(f"requests of '{address.element.label}' go to {base}", where, hint)
+        )
+    return list(problems.values())
+
+
+def _is_base(base: str) -> bool:
+    try:
+        split = urlsplit(base)
+        plain = split.netloc.rpartition("@")[2].rpartition("]")[2].count(":") <= 1
+        return bool(split.hostname) and plain and split.port != 0 and base.endswith(split.netloc)
+    except ValueError:
+        return False
+
+
 def unknown_hosts(plan: PlanFile, values: Values) -> list[Address]:
     """Samplers whose host is known only when they run."""
     return [address for address in addresses(plan) if address.base(values) is None]

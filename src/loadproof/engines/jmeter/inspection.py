@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from loadproof.engines.jmeter.arguments import UserArguments, jars_in, sort_arguments
 from loadproof.engines.jmeter.elements import plugin_of
-from loadproof.engines.jmeter.hosts import retarget, targets_of
+from loadproof.engines.jmeter.hosts import no_hosts, retarget, targets_of
 from loadproof.engines.jmeter.includes import data_file_problems, include_fragments, place_modules
 from loadproof.engines.jmeter.plan_file import PlanFile, read_plan_file
 from loadproof.engines.jmeter.threads import properties_for
@@ -50,6 +50,7 @@ def resolve(plan: Plan, installation: Installation) -> Resolved:
     problems += _replace_variables(values, user, file)
     found = Resolved(file, values, user, environment=environment, problems=problems)
     problems += data_file_problems(file, values)
+    problems += no_hosts(file, values)
     problems += missing_classes(file, installation, user)
     bare = dict.fromkeys(
         element.where

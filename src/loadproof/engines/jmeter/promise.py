@@ -132,6 +132,7 @@ class Arrivals:
         self._promise = promise
         self._stages = _stages(promise.profile) if promise is not None else []
         self._told: Counter[int] = Counter()
+        self._planned = 0.0
         self._done = 0
 
     @property
@@ -144,16 +145,30 @@ class Arrivals:
         if not self._stages or began_s is None:
             return []
         readings = []
-        for second, count in starts.items():
+        ends = [began_s + end_s for _, end_s, _ in self._stages]
+        for second, count in sorted(starts.items()):
             new = count - self._told[second]
-            if new and second + 1 + _SETTLED_S < now_s:
-                self._told[second] = count
-                readings += [_reading("planned", second, new), _reading("started", second, new)]
-        while (
-            self._done < len(self._stages) and began_s + self._stages[self._done][1] + 2 * _SETTLED_S < now_s
-        ):
+            if not new or second + 1 + _SETTLED_S >= now_s:
+                continue
+            self._told[second] = count
+            readings.append(_reading("started", second, new))
+            late = second > ends[-1]
+            if late:
+                readings += self._settle(starts, began_s, len(ends))
+            # What comes after the schedule's end was planned before it.
+            planned = max(0.0, self._told.total() - self._planned) if late else float(new)
+            self._planned += planned
+            readings += [_reading("planned", second, planned)] if planned else []
+        settled = sum(end_s + 2 * _SETTLED_S < now_s for end_s in ends)
+        return readings + self._settle(starts, began_s, settled)
+
+    def _settle(self, starts: Counter[int], began_s: float, stages: int) -> list[Reading]:
+        """What is missing in the first of the stages, which are over."""
+        readings = []
+        while self._done < stages:
             readings += self._missing(starts, began_s)
             self._done += 1
+        self._planned += sum(reading.value for reading in readings)
         return readings
 
     def counted_by_log(self, due: int, done: int, began_s: float | None) -> list[Reading]:
@@ -164,13 +179,14 @@ class Arrivals:
         return [_reading("planned", middle, max(due, done)), _reading("started", middle, done)]
 
     def _missing(self, starts: Counter[int], began_s: float) -> list[Reading]:
-        """Planned arrivals of the stage that is over which never came."""
+        """Planned arrivals of the stage that is over which did not come in it."""
         first_s, end_s, due = self._stages[self._done]
         first, last = int(began_s + first_s), int(began_s + end_s)
-        came = sum(count for second, count in starts.items() if first <= second <= last)
-        missing = due - came
+        missing = due - sum(count for second, count in list(starts.items()) if first <= second <= last)
         seconds = range(first, last) or range(first, first + 1)
-        if missing <= max(2.0, _SLACK * due):
+        # A schedule's arrivals are counted out beforehand; a timer's are as many as the clock allows.
+        least = 1.0 if self.counted is Counted.USERS else max(2.0, _SLACK * due)
+        if missing < least:
             return []
         return [_reading("planned", second, missing / len(seconds)) for second in seconds]
 

@@ -1,0 +1,61 @@
+"""Planned and started arrivals, second by second."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from loadproof.engines.jmeter.promise import Arrivals, Counted, Promise
+from loadproof.model import Profile, ProfileKind, Stage
+
+BEGAN_S = 1000.0
+
+
+def told(
+    stages: tuple[Stage, ...], starts: dict[int, int], *, counted: Counted = Counted.USERS
+) -> dict[str, list[float]]:
+    """What is planned and started in each second of the load and two after it, asked for every second."""
+    profile = Profile(ProfileKind.SCENARIO, stages, open_model=True, start=10)
+    arrivals = Arrivals(Promise(profile, counted))
+    length = int(profile.duration_s)
+    found: dict[str, Counter[int]] = {"planned": Counter(), "started": Counter()}
+    seen: Counter[int] = Counter()
+    for second in range(length + 12):
+        if second in starts:
+            seen[int(BEGAN_S) + second] = starts[second]
+        for reading in arrivals.take(seen, BEGAN_S, BEGAN_S + second + 1):
+            found[reading.series][int(reading.time_s - BEGAN_S)] += reading.value  # type: ignore[assignment]
+    return {series: [counts[second] for second in range(length + 2)] for series, counts in found.items()}
+
+
+def test_what_came_in_time_was_planned_then() -> None:
+    """Second by second."""
+    assert told((Stage(4, 10),), {0: 10, 1: 11, 2: 9, 3: 10}) == {
+        "planned": [10, 11, 9, 10, 0, 0], "started": [10, 11, 9, 10, 0, 0]
+    }  # fmt: skip
+
+
+def test_what_comes_late_was_planned_once() -> None:
+    """A JMeter that got no processor made them all after their stage: 40 were due, not 80."""
+    found = told((Stage(4, 10),), {4: 0, 5: 40})
+    assert sum(found["planned"][:4]) == 40
+    assert found["planned"][4:] == [0, 0]
+    assert found["started"][5] == 40
+
+
+def test_what_a_stage_misses_stays_its_own() -> None:
+    """The next one is not blamed for it, and makes up for nothing."""
+    found = told((Stage(4, 10), Stage(0, 2), Stage(4, 2)), dict(enumerate([5] * 4 + [2] * 4)))
+    # The second in which a stage ends may be of either.
+    assert sum(found["planned"][:4]) == pytest.approx(38)
+    assert sum(found["started"][:4]) == 20
+    assert sum(found["planned"][4:]) == pytest.approx(8)
+    assert sum(found["started"][4:]) == 8
+
+
+@pytest.mark.parametrize(("counted", "planned"), [(Counted.USERS, 40), (Counted.SAMPLES, 39)])
+def test_one_of_a_schedule_is_missed_and_one_of_a_timer_is_not(counted: Counted, planned: int) -> None:
+    """A schedule's arrivals are counted out beforehand."""
+    found = told((Stage(4, 10),), {0: 10, 1: 10, 2: 10, 3: 9}, counted=counted)
+    assert sum(found["planned"]) == pytest.approx(planned)

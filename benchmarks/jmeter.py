@@ -12,15 +12,16 @@ import argparse
 import asyncio
 import os
 import re
-import resource
 import shutil
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import psutil
 from tests.recording import Recording
@@ -66,27 +67,45 @@ class Nginx:
         self._process.wait()
 
 
-class ChildTime:
-    """Processor time of what this process started and has waited for, in milliseconds for each request."""
+class JavaTime:
+    """Processor time of the JVM below this process over time, to leave its start and its warm-up out."""
 
     def __init__(self) -> None:
-        self._before_s = self._now_s()
+        self._seen: list[tuple[float, float]] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
 
-    def per_request_ms(self, requests: int) -> float:
-        """Since this was made."""
-        return (self._now_s() - self._before_s) * 1e3 / requests
+    def _look(self) -> None:
+        java: psutil.Process | None = None
+        while not self._ended.wait(0.1):
+            try:
+                if java is None:
+                    below = psutil.Process().children(recursive=True)
+                    java = next((process for process in below if process.name() == "java"), None)
+                if java is not None:
+                    used = java.cpu_times()
+                    self._seen.append((time.time(), used.user + used.system))
+            except psutil.Error:
+                java = None
 
-    @staticmethod
-    def _now_s() -> float:
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime
+    def per_request_ms(self, ended: list[int], seconds: int) -> float:
+        """Between the end of the warm-up and the last second; `ended` are the seconds of requests."""
+        self._ended.set()
+        self._thread.join()
+        begin, end = min(ended) + _WARM_UP_S, min(ended) + seconds - 1
+        used_s = self._at(end) - self._at(begin)
+        return used_s * 1e3 / sum(begin <= second < end for second in ended)
+
+    def _at(self, time_s: float) -> float:
+        return next(used for seen_s, used in self._seen if seen_s >= time_s)
 
 
 def alone(
     installation: Installation, java: Java, arguments: list[str], folder: Path, seconds: int
 ) -> tuple[float, float]:
     """Requests per second of JMeter by itself with CSV after its warm-up, and its processor time for each."""
-    used = ChildTime()
+    used = JavaTime()
     home = prepare_home(installation, folder)
     results = folder / "results.csv"
     argv = [
@@ -96,12 +115,13 @@ def alone(
     # A session of its own, as Loadproof's has: where autogroups are on, sessions share the cores.
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, start_new_session=True)
     starts = [int(line.split(",", 1)[0]) for line in results.read_text().splitlines()[1:]]
-    return steady([start // 1000 for start in starts], seconds), used.per_request_ms(len(starts))
+    ended = [start // 1000 for start in starts]
+    return steady(ended, seconds), used.per_request_ms(ended, seconds)
 
 
 def around(arguments: list[str], seconds: int) -> tuple[float, float, Recording, float]:
     """The same with Loadproof around it; and the cores that Loadproof itself used."""
-    used = ChildTime()
+    used = JavaTime()
     sink = Recording()
     plan = Plan(
         "benchmark", PLAN, "jmeter", None, Profile(ProfileKind.SCENARIO), engine_args=tuple(arguments),
@@ -114,7 +134,7 @@ def around(arguments: list[str], seconds: int) -> tuple[float, float, Recording,
         raise SystemExit(f"JMeter ended: {outcome}")
     ended = [part.second for part in sink.slices for _ in range(part.requests)]
     cores = (after.user + after.system - before.user - before.system) / took_s
-    return steady(ended, seconds), used.per_request_ms(len(ended)), sink, cores
+    return steady(ended, seconds), used.per_request_ms(ended, seconds), sink, cores
 
 
 def steady(seconds_of: list[int], seconds: int) -> float:
@@ -155,7 +175,7 @@ class Lateness:
                 self.late_ms.append(now_ms - int(first[1]) - int(first[2]))
             feed(rows, data)
 
-        Rows.feed = timed  # type: ignore[method-assign]  # the engine makes its own
+        patch.object(Rows, "feed", timed).start()  # the engine makes its own
 
     def said(self) -> str:
         """Half, 99 of 100, and the latest."""

@@ -40,7 +40,7 @@ class Pending:
         wire: Wire | None,
         prefix: bytes = b"",
         *,
-        answer: tuple[Head, bytes] | None = None,
+        answer: tuple[bytes, Head, bytes] | None = None,
         send_error: OSError | None = None,
         read_error: OSError | None = None,
         connect_error: Exception | None = None,
@@ -48,7 +48,7 @@ class Pending:
         self.wire = wire
         self.prefix = prefix
         self.answer = answer
-        """For a redirect: its head and its body."""
+        """A plain answer of which the other client makes more: what was sent, its head, its body."""
         self.send_error = send_error
         self.read_error = read_error
         self.connect_error = connect_error
@@ -107,7 +107,7 @@ class Connections:
             head, raw, keep = receive(wire, first, plan.call.method == "HEAD", read_s, self.trims)
             if (head.redirect and follow) or head.status not in self.served:
                 received = head.whole(raw, plan.call.method == "HEAD")
-                self.pending = Pending(wire, received, answer=(head, raw))
+                self.pending = Pending(wire, received, answer=(request, head, raw))
                 return None
             content = raw
             if head.coding and (raw or self.decodes_nothing):
@@ -182,6 +182,19 @@ class Connections:
             return replay_of(pending.wire.release(), pending.prefix, pending.send_error, pending.read_error)
         wire = self.idle_wire(origin, perf_counter())
         return None if wire is None else wire.release()
+
+    def take_answer(self, origin: Origin) -> tuple[bytes, Head, bytes] | None:
+        """Return the answer that is pending, its connection kept or ended; None when none is."""
+        pending = self.pending
+        if pending is None or pending.answer is None or pending.wire is None:
+            return None
+        self.pending = None
+        if pending.answer[1].keep:
+            self.keep_wire(origin, pending.wire, perf_counter())
+        else:
+            self.end_wire(origin, pending.wire)
+        LEDGER.went_to(origin)
+        return pending.answer
 
     def drop_pending(self) -> None:
         """Close what the other client did not ask for."""

@@ -13,10 +13,11 @@ from geventhttpclient.response import HTTPProtocolViolationError, HTTPSocketPool
 from locust.contrib.fasthttp import FastResponse, LocustUserAgent
 
 from loadproof.engines.locust.session.connections import Connections
+from loadproof.engines.locust.session.fast_response import NoPool, NoSocket
 from loadproof.engines.locust.session.http_handover import DECODED_LIMIT
 from loadproof.engines.locust.session.interim import INTERIM_LIMIT
 from loadproof.engines.locust.session.tickets import ResumingContext
-from loadproof.engines.locust.session.trips import sent
+from loadproof.engines.locust.session.trips import sent, served
 
 if TYPE_CHECKING:
     import weakref
@@ -178,4 +179,20 @@ class SessionAgent(LocustUserAgent):
 
     def __init__(self, session: weakref.ref[SharedConnections], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._session = session
         self.clientpool = SessionClientPool(session, **self.clientpool.client_args)
+
+    def _urlopen(self, request: Any) -> Any:
+        """Send a request (called by the agent), or take the answer that the session has to it."""
+        session = self._session()
+        url = request.url_split
+        answer = None if session is None else session.take_answer((url.scheme, url.host, url.port))
+        if answer is None:
+            return super()._urlopen(request)  # type: ignore[no-untyped-call]  # Locust has no types here
+        written, head, body = answer
+        received = head.whole(body, request.method == "HEAD")
+        make: Any = PoolResponse
+        response = make(NoSocket(), NoPool(), method=request.method, pre_buffered=received)
+        response._sent_request = written.partition(b"\r\n\r\n")[0].decode("latin-1") + "\r\n\r\n"
+        served()
+        return self.response_type(response, request=request, sent_request=response._sent_request)

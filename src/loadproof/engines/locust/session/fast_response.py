@@ -105,7 +105,7 @@ class _Lazy:
             call, _, head, _, _, _, body = self._sent
             make: Any = HTTPSocketPoolResponse
             received = head.whole(body, call.method == "HEAD")
-            known = make(_NoSocket(), _NoPool(), method=call.method, pre_buffered=received)
+            known = make(NoSocket(), NoPool(), method=call.method, pre_buffered=received)
             known._sent_request = self._sent_request
             known.read()
             self.__dict__["_response"] = known
@@ -160,7 +160,9 @@ class LazyManagedResponse(_Lazy, CountedFastResponse):  # type: ignore[misc, ove
         self._catch_response = True
 
 
-class _NoSocket:
+class NoSocket:
+    """The socket of an answer that is here."""
+
     def recv(self, _size: int) -> bytes:
         return b""
 
@@ -168,8 +170,10 @@ class _NoSocket:
         """Nothing is open."""
 
 
-class _NoPool:
+class NoPool:
+    """The pool of a connection that went back to the session long ago."""
+
     def return_socket(self, _sock: Any) -> None:
-        """The connection went back to the session long ago."""
+        """Nothing is to be returned."""
 
     release_socket = return_socket

@@ -19,11 +19,11 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import DecodeError, HTTPError
 
 from loadproof.engines.locust.session.body import NotDecoded, decoded
+from loadproof.engines.locust.session.bounded import Bounded
 from loadproof.engines.locust.session.call import Call, plan_of
 from loadproof.engines.locust.session.http_head import FRAMING, head_bytes, timeouts
 from loadproof.engines.locust.session.http_response import raw_of
 from loadproof.engines.locust.session.interim import Answer
-from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.target import origin_of, target_of, tls_scheme
 from loadproof.engines.locust.session.tickets import ResumingContext, shared_context
 from loadproof.engines.locust.session.trips import served
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.session.connections import Connections
     from loadproof.engines.locust.session.target import Origin, Target
 
+# What follows the request line, by method, origin and headers: hops of redirects are much the same.
+_heads: Bounded[tuple[Any, ...], bytes] = Bounded(512)
 _METHOD = re.compile(r"[A-Z]+").fullmatch
 
 # Decoded bytes of one compressed answer. A bomb of 1 MB decodes to 1 GB; a load test that needs more than
@@ -172,31 +174,23 @@ class SessionAdapter(LocustHttpAdapter):
         except (ValueError, TypeError, AttributeError, RequestException, HTTPError):
             return None  # python-requests refuses the same in its own words
         origin = origin_of(target, verify)
-        pending, method = session.pending, request.method
-        if pending is not None:
-            if pending.answer is None or pending.wire is None:
-                return None
-            head, raw = pending.answer
+        pending = session.pending
+        if pending is not None and pending.answer is not None:
+            _, head, raw = pending.answer
             try:
                 content = decoded(head.coding, raw) if head.coding and raw else raw
             except NotDecoded:
                 return None
-            session.pending = None
-            if head.keep:
-                session.keep_wire(origin, pending.wire, perf_counter())
-            else:
-                session.end_wire(origin, pending.wire)
-            LEDGER.went_to(origin)
+            session.take_answer(origin)
+        elif pending is not None or (written := _written(request, target)) is None:
+            return None
         else:
-            written = _written(request, target)
-            if written is None:
+            plan = plan_of(target, origin, Call(request.method, None, None, b""))
+            received = session.exchange(plan, written, *limits, perf_counter(), False)
+            if received is None:
                 return None
-            plan = plan_of(target, origin, Call(method, None, None, b""))
-            answer = session.exchange(plan, written, *limits, perf_counter(), False)
-            if answer is None:
-                return None
-            head, _, content, _ = answer
-        response: Any = self.build_response(request, raw_of(head, method, target.path))
+            head, _, content, _ = received
+        response: Any = self.build_response(request, raw_of(head, request.method, target.path))
         response._content = content
         response._content_consumed = True
         return response
@@ -222,12 +216,13 @@ def _written(request: Any, target: Target) -> bytes | None:
         payload = body.encode() if type(body) is str else body or b""
         if "Content-Length" in headers and str(headers["Content-Length"]) != str(len(payload)):
             return None
-        head = head_bytes(target, method, headers)
+        key = (method, target.origin, tuple(headers.items()))
+        head = _heads.get(key) or _heads.keep(key, head_bytes(target, method, headers).partition(b"\r\n")[2])
     except (ValueError, TypeError, AttributeError, HTTPError):
         return None
     return b"%b %b HTTP/1.1\r\n%b%b" % (
         *(method.encode(), target.path.encode("ascii")),
-        *(head.partition(b"\r\n")[2], payload),
+        *(head, payload),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as stdlib_json
 from datetime import timedelta
-from http.client import parse_headers
+from http.client import HTTPMessage
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self
 
@@ -155,5 +155,7 @@ def _request(sent: Sent) -> PreparedRequest:
 
 def answered(head: Head) -> Answered:
     """Return the headers in the form in which a cookie jar reads them."""
-    lines = head.raw.partition(b"\r\n")[2]
-    return Answered(parse_headers(BytesIO(lines + b"\r\n")))
+    message = HTTPMessage()
+    for name, value in head.fields():
+        message[name] = value
+    return Answered(message)

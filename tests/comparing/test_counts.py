@@ -116,3 +116,13 @@ def test_without_histograms_there_is_no_such_row() -> None:
     found = compare(side("base"), side("head", seed=9))
     assert not [row for row in found.rows if row.statistic == LATENESS]
     assert math.isfinite(found.rows[0].ratio or 0.0)
+
+
+def test_an_improvement_says_what_it_may_have_cost() -> None:
+    """A better median beside a tail that is worse with odds of one in twenty: IMPROVED, and both are told."""
+    base, head = side("base", 4, seed=1), side("head", 4, slower=0.5, seed=2)
+    late = [replace(run, endpoints=(replace(run.endpoints[0], failed=1), *run.endpoints[1:])) for run in head]
+    found = compare(base, late)
+    assert found.change is Change.IMPROVED
+    assert any("may be worse: error rate of GET /0" in note for note in found.notes)
+    assert not any("may be worse" in note for note in compare(base, head).notes)

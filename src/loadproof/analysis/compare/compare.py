@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, QUANTILES
 from loadproof.analysis.compare.comparable import Difference, obstacles, remarks
 from loadproof.analysis.compare.comparison import Change, Comparison, Shift, Side
-from loadproof.analysis.compare.decision import in_order, overall
+from loadproof.analysis.compare.decision import in_order, may_be_worse, overall
 from loadproof.analysis.compare.gates import check_accepted, gate_set
 from loadproof.analysis.compare.mix import mix_differs, mix_quantities
 from loadproof.analysis.compare.noise import turns, usable, wild_note, wild_run
 from loadproof.analysis.compare.quantities import LATENCIES, endpoint_names, quantities
 from loadproof.analysis.compare.rows import roles, rows_of
-from loadproof.analysis.compare.sentences import explained, sentence_of
+from loadproof.analysis.compare.sentences import explained, interval_text, sentence_of
 from loadproof.analysis.compare.settings import Settings
 from loadproof.analysis.compare.single_runs import within_run_intervals
 from loadproof.analysis.compare.work import work_quantities
@@ -127,6 +127,7 @@ def _compared(
                     *_notes(base, head, change),
                     *remarks(base, head),
                     *_few(rows),
+                    *(_cost(rows) if change is Change.IMPROVED else ()),
                 ]
             )
         ),
@@ -181,6 +182,13 @@ def _notes(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun], change: Cha
             "`loadproof ab` takes turns"
         )
     return notes
+
+
+def _cost(rows: Sequence[Row]) -> list[str]:
+    """What an improvement may have cost, and is not proved: nobody is to hear only of the gain."""
+    worse = sorted(may_be_worse(rows), key=lambda row: row.p or 0.0)
+    names = [f"{row.name} ({interval_text(row.interval)})" for row in worse if row.interval]
+    return [f"not proved, and may be worse: {', '.join(names[:3])}"] if names else []
 
 
 def _few(rows: Sequence[Row]) -> list[str]:

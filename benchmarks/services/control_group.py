@@ -54,7 +54,7 @@ def _group(pid: int, controller: str, first: dict[str, str], second: dict[str, s
     try:
         yield
     finally:
-        for member in (group / "cgroup.procs").read_text().split():
+        for left in (group / "cgroup.procs").read_text().split():
             with suppress(OSError):
-                (group.parent / "cgroup.procs").write_text(member)
+                (group.parent / "cgroup.procs").write_text(left)
         group.rmdir()

@@ -192,7 +192,7 @@ PLANTS: tuple[Plant, ...] = (
           r"the one thread of redis-server that executes commands", neighbour=True),
     Plant("healthy-gunicorn", gunicorn("-w", "2", "--threads", "8"), sources.visits("/light"), users=12),
     Plant("healthy-node", fastify(), sources.visits("/query"), users=20),
-    Plant("healthy-go", go(), sources.visits("/sort"), users=20),
+    Plant("healthy-go", go(), sources.visits("/sort"), users=10),
     Plant("healthy-java", java(8, "-Xmx256m"), sources.visits("/"), users=20),
     Plant("healthy-nginx", nginx(), sources.visits("/"), users=40),
 )  # fmt: skip

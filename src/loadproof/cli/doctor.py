@@ -16,6 +16,7 @@ import typer
 from loadproof.cli import calibration
 from loadproof.cli.watching import watching_findings
 from loadproof.engines import ENGINES, load_engine
+from loadproof.engines.scheduling import described
 from loadproof.errors import LoadproofError
 from loadproof.run.calibration import known_rate
 from loadproof.runfile.host import host_facts
@@ -75,6 +76,7 @@ def _findings() -> Iterator[tuple[str, str, str]]:
             sends = f"; one process sends about {format_rate(rate_per_s)}" if rate_per_s else ""
             yield "✓", name, ", ".join(f"{tool} {version}" for tool, version in versions.items()) + sends
     yield _guard()
+    yield "✓", "generator", described()
     yield _descriptors()
     yield _ports()
     yield _sqlite()

@@ -8,6 +8,7 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loadproof.engines.scheduling import raise_session
 from loadproof.engines.supervisor import FOLDER, HOLD
 from loadproof.errors import EngineError, Problem
 from loadproof.safety.guard import PROXY_VARIABLES
@@ -68,6 +69,7 @@ class Process:
             raise EngineError(Problem(f"cannot start {argv[0]}: {error.strerror}")) from error
         if hold is not None:
             await hold.follow(child.pid)
+        raise_session(child.pid)
         streams = [stream for stream in (child.stdout, child.stderr) if stream is not None]
         return cls(child, [asyncio.create_task(_read_lines(stream, on_line)) for stream in streams], hold)
 

@@ -358,22 +358,27 @@ def common_answers_stay_on_the_fast_path() -> None:
 
 
 def redirects_and_own_auth_use_no_other_client() -> None:
-    """What python-requests decides, it decides; each request that follows is sent by the session itself."""
+    """What Locust's clients decide, they decide; each request that follows is sent by the session itself."""
     moved = answer(b"moved", "302 Found", "Location: /to", "Set-Cookie: a=b; Path=/")
 
     def refused(*_: Any, **__: Any) -> None:
-        raise AssertionError("urllib3 was asked")
+        raise AssertionError("another client was asked")
 
     vars(http_handover)["HTTPConnectionPool"].urlopen = refused
-    with ScriptedServer([[[moved], [answer(b"there")], [answer(b"signed")]]]) as server:
-        client = _user(locust.HttpUser, server).client
-        response = client.get("/from")
-        assert (response.text, [hop.status_code for hop in response.history]) == ("there", [302])
-        assert client.get("/signed", auth=_signed).text == "signed"
-        assert len(server.received) == 1
-        assert b"GET /to HTTP/1.1" in server.received[0]
-        assert b"Cookie: a=b" in server.received[0]
-        assert b"X-Signature: GET /signed" in server.received[0]
+    vars(fast_handover)["HTTPClient"].request = refused
+    for base in (locust.HttpUser, locust.FastHttpUser):
+        replies: list[Reply] = [[moved], [answer(b"there")], [answer(b"no", "404 No")], [answer(b"signed")]]
+        with ScriptedServer([replies]) as server:
+            client = _user(base, server).client
+            response = client.get("/from")
+            assert (response.text, [hop.status_code for hop in response.history]) == ("there", [302])
+            assert client.get("/missing").status_code == 404
+            if base is locust.HttpUser:
+                assert client.get("/signed", auth=_signed).text == "signed"
+                assert b"X-Signature: GET /signed" in server.received[0]
+            assert len(server.received) == 1
+            assert b"GET /to HTTP/1.1" in server.received[0]
+            assert b"Cookie: a=b" in server.received[0]
 
 
 def _signed(request: Any) -> Any:

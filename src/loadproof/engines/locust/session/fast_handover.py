@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 import zlib
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import brotli  # type: ignore[import-untyped]  # it has no types
@@ -12,18 +14,20 @@ from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPProtocolViolationError, HTTPSocketPoolResponse
 from locust.contrib.fasthttp import FastResponse, LocustUserAgent
 
+from loadproof.engines.locust.session.call import Call, Plan, plan_of
 from loadproof.engines.locust.session.connections import Connections
+from loadproof.engines.locust.session.fast_request import hop_bytes
 from loadproof.engines.locust.session.fast_response import NoPool, NoSocket
 from loadproof.engines.locust.session.http_handover import DECODED_LIMIT
 from loadproof.engines.locust.session.interim import INTERIM_LIMIT
+from loadproof.engines.locust.session.target import Target
 from loadproof.engines.locust.session.tickets import ResumingContext
 from loadproof.engines.locust.session.trips import sent, served
 
 if TYPE_CHECKING:
-    import weakref
-
     from geventhttpclient.url import URL
 
+    from loadproof.engines.locust.session.head import Head
     from loadproof.engines.locust.session.target import Origin
 
 
@@ -51,6 +55,7 @@ class SharedConnections(Connections):
     """A session's connections: its fast path and the agent's pools together use no more than allowed."""
 
     _pools: dict[Origin, Any]
+    _network_s: float
     _busy = 0
     """Requests of the fast path that are under way."""
 
@@ -59,6 +64,28 @@ class SharedConnections(Connections):
         self._pools[pool.origin] = pool
         for _ in range(self._busy):
             pool._semaphore.acquire()
+
+    def exchange(
+        self,
+        plan: Plan,
+        request: bytes,
+        send_s: float | None,
+        read_s: float | None,
+        start: float,
+        follow: bool,
+    ) -> tuple[Head, bytes, bytes, float] | None:
+        """Do so as one of the requests that are allowed."""
+        pool = self._pools.get(plan.origin)
+        if pool is not None:
+            pool._semaphore.acquire()
+        self._busy += 1
+        try:
+            return super().exchange(plan, request, send_s, read_s, start, follow)
+        finally:
+            self._busy -= 1
+            pool = self._pools.get(plan.origin)
+            if pool is not None:
+                pool._semaphore.release()
 
 
 class _Borrowed:
@@ -180,19 +207,41 @@ class SessionAgent(LocustUserAgent):
     def __init__(self, session: weakref.ref[SharedConnections], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._session = session
+        self._served: weakref.WeakSet[Any] = weakref.WeakSet()
+        """Requests whose first answer was the session's: they are no streams."""
         self.clientpool = SessionClientPool(session, **self.clientpool.client_args)
 
     def _urlopen(self, request: Any) -> Any:
         """Send a request (called by the agent), or take the answer that the session has to it."""
         session = self._session()
         url = request.url_split
-        answer = None if session is None else session.take_answer((url.scheme, url.host, url.port))
+        origin = (url.scheme, url.host, url.port)
+        answer = None if session is None else session.take_answer(origin)
+        if answer is None and session is not None and request in self._served:
+            answer = self._hop(session, request, origin)
         if answer is None:
             return super()._urlopen(request)  # type: ignore[no-untyped-call]  # Locust has no types here
         written, head, body = answer
+        self._served.add(request)
         received = head.whole(body, request.method == "HEAD")
         make: Any = PoolResponse
         response = make(NoSocket(), NoPool(), method=request.method, pre_buffered=received)
         response._sent_request = written.partition(b"\r\n\r\n")[0].decode("latin-1") + "\r\n\r\n"
         served()
         return self.response_type(response, request=request, sent_request=response._sent_request)
+
+    def _hop(
+        self, session: SharedConnections, request: Any, origin: Origin
+    ) -> tuple[bytes, Head, bytes] | None:
+        """Send what follows a redirect; None leaves it to geventhttpclient."""
+        client: Any = self.clientpool.get_client(request.url_split)
+        written = hop_bytes(client, request)
+        if written is None or session.pending is not None:
+            return None
+        target = Target(request.url, *origin, request.url_split.quoted_uri)
+        plan = plan_of(target, target.origin, Call(request.method, None, None, b""))
+        limit = session._network_s
+        answer = session.exchange(plan, written, limit, limit, perf_counter(), False)
+        if answer is None:
+            return session.take_answer(origin)
+        return written, answer[0], answer[1]

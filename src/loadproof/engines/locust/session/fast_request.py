@@ -208,6 +208,20 @@ def _written(
     return Call(request.method, request.headers, asked, written.encode("latin-1"))
 
 
+def hop_bytes(client: Any, request: CompatRequest) -> bytes | None:
+    """Return what follows a redirect as `client` writes it; None for what it frames in its own way."""
+    headers, body, path = request.headers, request.payload or b"", request.url_split.quoted_uri
+    if type(body) is not bytes or not path.isascii() or not path.startswith("/") or " " in path:
+        return None
+    if any(name.lower() in _SPECIAL and name.lower() != "content-length" for name, _ in headers.items()):
+        return None
+    head = client._build_request(request.method, path, body=body, headers=headers, chunked=False)
+    try:
+        return bytes(head.encode("latin-1")) + body
+    except UnicodeEncodeError:
+        return None
+
+
 class _Long:
     """A body of a length that no real one has."""
 

@@ -224,21 +224,11 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         catch_response: bool,
     ) -> Any:
         """Send and receive; None, with `pending` set, leaves the rest to Locust's agent."""
-        target, origin, call, whole = plan
-        pool = self._pools.get(origin)
-        if pool is not None:
-            pool._semaphore.acquire()
-        self._busy += 1
-        try:
-            cookie = self.cookiejar.header_for(target, call) if call.cookie else None
-            request = whole or call.written(target.path, cookie, body)
-            limit = self._network_s
-            answer = self.exchange(plan, request, limit, limit, start, allow_redirects)
-        finally:
-            self._busy -= 1
-            pool = self._pools.get(origin)
-            if pool is not None:
-                pool._semaphore.release()
+        target, _, call, whole = plan
+        cookie = self.cookiejar.header_for(target, call) if call.cookie else None
+        request = whole or call.written(target.path, cookie, body)
+        limit = self._network_s
+        answer = self.exchange(plan, request, limit, limit, start, allow_redirects)
         if answer is None:
             return None
         head, raw, content, now = answer

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import typer
 
-from loadproof.cli.app import VERBS, build_app
+from loadproof.cli.app import build_app
+from loadproof.cli.verbs import VERBS
 from loadproof.errors import EXIT_CODE_MEANINGS, ExitCode
 from loadproof.runfile.schema import MIGRATIONS
 

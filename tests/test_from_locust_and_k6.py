@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import typer
 
-from loadproof.cli.app import VERBS, build_app
+from loadproof.cli.app import build_app
+from loadproof.cli.verbs import VERBS
 
 DOCUMENT = (Path(__file__).parent.parent / "docs/from-locust-and-k6.md").read_text(encoding="utf-8")
 SEED = Path(__file__).parents[2] / "shared" / "seed"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import typer
 
-from loadproof.cli.app import COMPLETE, VERBS, build_app, run_app
+from loadproof.cli.app import build_app, run_app
 from loadproof.cli.scenario import _GROUP_OF
+from loadproof.cli.verbs import COMPLETE, VERBS
 from loadproof.plan import PlanRequest, RunRequest
 from loadproof.plan.request import flags_of
 

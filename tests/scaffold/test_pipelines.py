@@ -17,7 +17,8 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
-from loadproof.cli.app import VERBS, build_app
+from loadproof.cli.app import build_app
+from loadproof.cli.verbs import VERBS
 from loadproof.scaffold.pipelines import pipeline_file
 
 if TYPE_CHECKING:

@@ -35,8 +35,7 @@ from loadproof.analysis.verdict.scenario import checks_of, judge_scenario, statu
 from loadproof.analysis.verdict.service import replaced_note, service_parts
 from loadproof.analysis.verdict.thresholds import judge_thresholds, whole_load_note
 from loadproof.analysis.verdict.watched import Watched
-from loadproof.analysis.window.steady import judge_steady
-from loadproof.analysis.window.windows import Window, judged_window, load_span, sample, within
+from loadproof.analysis.window.windows import Window, judge_steady, judged_window, load_span, sample, within
 from loadproof.errors import ExitCode
 from loadproof.model import (
     EndpointSummary,

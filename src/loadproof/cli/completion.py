@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from typer._completion_shared import get_completion_script
 
-from loadproof.cli.app import COMPLETE
+from loadproof.cli.verbs import COMPLETE
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan.document import did_you_mean
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from loadproof.analysis.shapes.stress_points import points_of, stick_of, usl_of
+from loadproof.analysis.shapes.stress_points import Stage, points_of, stick_of, usl_of
 from loadproof.analysis.validity.signals import read_signals
 from loadproof.analysis.validity.undisturbed import processors
 from loadproof.analysis.validity.weighing import weighed
@@ -17,7 +17,7 @@ from loadproof.analysis.verdict.requirements import (
     judge_requirement,
     matches,
 )
-from loadproof.analysis.window.omission import LEAST_ACHIEVED, starts
+from loadproof.analysis.window.omission import starts
 from loadproof.analysis.window.windows import Window, load_span, sample, within
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Slice, Subject, Unit, Verdict
 from loadproof.plan.profiles import hold_windows
@@ -42,41 +42,6 @@ _MOST: Final = "most throughput, "
 _FOLLOWED: Final = "; the service followed the load up to "
 _LEAST_REQUESTS: Final = 20
 """With fewer an endpoint is not blamed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A hold, or a ramp where the profile has none, and what was measured in it."""
-
-    number: int
-    from_level: float
-    level: float
-    seconds: frozenset[int]
-    slices: Sequence[Slice]
-    findings: list[Finding]
-    """Of the requirements on response time and errors, in their order."""
-    achieved: float | None
-    """Share of the planned arrivals that started; None in the closed model."""
-
-    @property
-    def broken(self) -> Finding | None:
-        """The first requirement that it broke."""
-        return next((finding for finding in self.findings if finding.verdict is Verdict.FAIL), None)
-
-    @property
-    def held(self) -> bool | None:
-        """None when it is not known: nothing was required, too few requests, or the load was not applied."""
-        if self.broken is not None:
-            return False
-        applied = self.achieved is None or self.achieved >= LEAST_ACHIEVED
-        known = self.findings and all(finding.verdict is Verdict.PASS for finding in self.findings)
-        return True if known and applied else None
-
-    @property
-    def goodput_per_s(self) -> float:
-        """Requests per second that did not fail."""
-        total = sample(self.slices)
-        return (total.requests - total.failed) / len(self.seconds)
 
 
 def find_breaking_point(run: Run, _window: Window) -> list[Finding]:

@@ -7,18 +7,54 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.shapes.broken_stick import BrokenStick, fit_broken_stick
 from loadproof.analysis.shapes.usl import Usl, fit_usl
+from loadproof.analysis.window.omission import LEAST_ACHIEVED
 from loadproof.analysis.window.windows import load_span, sample, within
+from loadproof.model import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadproof.analysis.shapes.stress import Stage
-    from loadproof.model import Slice
+    from loadproof.model import Finding, Slice
     from loadproof.runfile.reader import Run
 
 _BINS: Final = 60
 """A ramp is cut into so many parts for the fit of throughput over load, if they are 5 s long at least."""
 _SHORTEST_BIN_S: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A hold, or a ramp where the profile has none, and what was measured in it."""
+
+    number: int
+    from_level: float
+    level: float
+    seconds: frozenset[int]
+    slices: Sequence[Slice]
+    findings: list[Finding]
+    """Of the requirements on response time and errors, in their order."""
+    achieved: float | None
+    """Share of the planned arrivals that started; None in the closed model."""
+
+    @property
+    def broken(self) -> Finding | None:
+        """The first requirement that it broke."""
+        return next((finding for finding in self.findings if finding.verdict is Verdict.FAIL), None)
+
+    @property
+    def held(self) -> bool | None:
+        """None when it is not known: nothing was required, too few requests, or the load was not applied."""
+        if self.broken is not None:
+            return False
+        applied = self.achieved is None or self.achieved >= LEAST_ACHIEVED
+        known = self.findings and all(finding.verdict is Verdict.PASS for finding in self.findings)
+        return True if known and applied else None
+
+    @property
+    def goodput_per_s(self) -> float:
+        """Requests per second that did not fail."""
+        total = sample(self.slices)
+        return (total.requests - total.failed) / len(self.seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,18 +16,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from loadproof.analysis.distributions import t_quantile, t_tail
-from loadproof.model import Finding, FindingKind, Verdict
 from loadproof.runfile.slices import Slices
-from loadproof.units import format_duration, format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-    from loadproof.analysis.window.windows import Window
     from loadproof.model import Slice
-    from loadproof.runfile.reader import Run
 
 LEAST_HOLD_S: Final = 60
 """Shorter holds stay whole: there is too little of them to tell warm-up from noise."""
@@ -167,37 +163,3 @@ def rolling_median(values: NDArray[np.float64], width: int) -> NDArray[np.float6
     head = [float(np.median(values[: n + half + 1])) for n in range(half)]
     tail = [float(np.median(values[-(n + half + 1) :])) for n in reversed(range(half))]
     return np.concatenate((head, inner, tail))
-
-
-def judge_steady(_run: Run, window: Window) -> list[Finding]:
-    """A note when a hold never became steady: its numbers depend on when it was looked at."""
-    restless = [
-        (hold, level) for hold in window.holds for level in hold.levels if hold.steady is False
-        and not level.steady
-    ]  # fmt: skip
-    if not restless:
-        return []
-    _, worst = max(restless, key=lambda pair: abs(pair[1].change))
-    rows = [
-        {
-            "hold_started_at_s": hold.start, "endpoint": level.endpoint, "cut_s": level.cut_s,
-            "change": level.change, "steady": level.steady,
-        }
-        for hold in window.holds for level in hold.levels
-    ]  # fmt: skip
-    way = "slower" if worst.change > 0 else "faster"
-    sentence = (
-        f"the service never became steady: the median of {worst.endpoint} was "
-        f"{format_percent(abs(worst.change))} {way} in the last third than in the first"
-    )
-    if window.warm_up_s:
-        sentence += f", after {format_duration(window.warm_up_s)} cut as warm-up"
-    advice = "hold the load longer, or find what keeps changing; not fit for a comparison with another run"
-    evidence = {
-        "steady": False, "warm_up_s": window.warm_up_s, "rows": rows,
-    }  # fmt: skip
-    return [
-        Finding(
-            "steady", Verdict.INCONCLUSIVE, sentence, evidence, advice, FindingKind.NOTE, incomparable=True
-        )
-    ]

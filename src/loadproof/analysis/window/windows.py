@@ -10,10 +10,10 @@ import numpy as np
 
 from loadproof.analysis.window.steady import LEAST_HOLD_S, Hold, find_hold
 from loadproof.histogram import Histogram, merged
-from loadproof.model import EventKind, ProfileKind, Subject
+from loadproof.model import EventKind, Finding, FindingKind, ProfileKind, Subject, Verdict
 from loadproof.plan.profiles import hold_windows
 from loadproof.runfile.slices import Slices
-from loadproof.units import format_duration
+from loadproof.units import format_duration, format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -254,3 +254,37 @@ def _seconds(start_s: float, end_s: float, step_s: int = 1) -> range:
     """The seconds that lie between the two as a whole; or the first seconds of the steps that do."""
     first, end = (math.ceil(start_s / step_s) * step_s, math.floor(end_s / step_s) * step_s)
     return range(first, max(first, end), step_s)
+
+
+def judge_steady(_run: Run, window: Window) -> list[Finding]:
+    """A note when a hold never became steady: its numbers depend on when it was looked at."""
+    restless = [
+        (hold, level) for hold in window.holds for level in hold.levels if hold.steady is False
+        and not level.steady
+    ]  # fmt: skip
+    if not restless:
+        return []
+    _, worst = max(restless, key=lambda pair: abs(pair[1].change))
+    rows = [
+        {
+            "hold_started_at_s": hold.start, "endpoint": level.endpoint, "cut_s": level.cut_s,
+            "change": level.change, "steady": level.steady,
+        }
+        for hold in window.holds for level in hold.levels
+    ]  # fmt: skip
+    way = "slower" if worst.change > 0 else "faster"
+    sentence = (
+        f"the service never became steady: the median of {worst.endpoint} was "
+        f"{format_percent(abs(worst.change))} {way} in the last third than in the first"
+    )
+    if window.warm_up_s:
+        sentence += f", after {format_duration(window.warm_up_s)} cut as warm-up"
+    advice = "hold the load longer, or find what keeps changing; not fit for a comparison with another run"
+    evidence = {
+        "steady": False, "warm_up_s": window.warm_up_s, "rows": rows,
+    }  # fmt: skip
+    return [
+        Finding(
+            "steady", Verdict.INCONCLUSIVE, sentence, evidence, advice, FindingKind.NOTE, incomparable=True
+        )
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from loadproof.model import TOKEN_VARIABLE, EngineTraits, Profile, ProfileKind, 
 from loadproof.plan.document import did_you_mean
 from loadproof.plan.profiles import hold_windows
 from loadproof.plan.schema import MAX_USERS, Arrivals
+from loadproof.safety.hosts import is_loopback
 from loadproof.units import format_duration, parse_duration, parse_rate
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def bind_address(
     if bind is not None:
         try:
             address = parse_address(bind, "--bind")
-            if not token and not _is_loopback(address[0]):
+            if not token and not is_loopback(address[0]):
                 hint = f"set one for the run and for its workers: export {TOKEN_VARIABLE}={token_hex(16)}"
                 message = f"who reaches {address[0]} could take part in the run: it needs a token"
                 problems.append(Problem(message, "--bind", hint))
@@ -191,13 +191,6 @@ def bind_address(
     if problems:
         raise ConfigError(*problems)
     return address
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name or "*"
 
 
 def check_session(session: str | None, engine: str, traits: EngineTraits) -> None:

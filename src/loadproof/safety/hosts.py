@@ -68,6 +68,12 @@ def plain(address: Address) -> Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host, as it is written, can only be this machine; a name is not looked up."""
+    found = as_address(host)
+    return host == "localhost" or (found is not None and found.is_loopback)
+
+
 def is_local(address: Address) -> bool:
     """Whether an address is this machine's own or private."""
     return within(address, LOCAL)

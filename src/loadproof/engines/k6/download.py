@@ -9,7 +9,7 @@ import httpx
 
 from loadproof.engines.k6.modules import Store, addresses, local_modules
 from loadproof.errors import ConfigError, Problem
-from loadproof.safety.hosts import as_address
+from loadproof.safety.hosts import is_loopback
 from loadproof.units import format_size
 
 if TYPE_CHECKING:
@@ -111,8 +111,6 @@ def _bounded(answer: httpx.Response, url: str) -> bytes:
 def _check(url: str) -> None:
     """Code that will run comes over https; from this machine itself http will do."""
     parts = urlsplit(url)
-    address = as_address(parts.hostname or "")
-    own = parts.hostname == "localhost" or (address is not None and address.is_loopback)
-    if parts.scheme == "https" or (parts.scheme == "http" and own):
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         return
     raise ConfigError(Problem("is not downloaded: only https shows where code comes from", url))

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from loadproof.engines import supervisor
 from loadproof.engines.holding import SECCOMP, SOCKETS, Hold
 from loadproof.engines.process import Process
+from loadproof.engines.supervised import CONNECTIONS, Supervised
 from loadproof.model import Event, EventKind, Policy
 from loadproof.safety import below
 from loadproof.safety.below import AddressGate
@@ -168,6 +171,39 @@ def test_io_uring_is_not_there() -> None:
 def test_a_program_that_cannot_be_started_is_told() -> None:
     """As without a guard: exit code 127, nothing hangs."""
     assert play(["/no/such/program"], CLOSED).refused() == []
+
+
+@linux
+def test_who_asks_before_the_rules_are_known_waits_for_them(listener: Listener) -> None:
+    """A program may be started first: nothing leaves it until somebody has said what holds."""
+    code = f"import socket; print('up', flush=True); socket.create_connection(({HOST!r}, {listener.port}), 9)"
+    argv = [sys.executable, "-c", code]
+    with Supervised(argv, env=dict(os.environ), held=CONNECTIONS) as program:
+        assert program.popen.stdout is not None
+        assert program.popen.stdout.readline() == b"up\n"
+        program.admit(CLOSED)
+        _, err = program.popen.communicate(timeout=20)
+        assert b"PermissionError" in err
+        held, refused = map(json.loads, program.heard().splitlines())
+    assert held == {"t": "held", "by": SECCOMP}
+    assert refused["why"].startswith(f"'{HOST}' is an address of production")
+    assert listener.close() == 0
+
+
+def test_a_guard_that_cannot_be_put_up_starts_no_program(tmp_path: Path) -> None:
+    """Whatever goes wrong there: it ends at once, and says what it was."""
+    broken = tmp_path / "loadproof/safety/seccomp.py"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("raise TypeError('no such thing')")
+    given = json.dumps({"fd": 2, "root": str(tmp_path), "brakes": False})
+    argv = [sys.executable, "-I", "-S", supervisor.__file__, "touch", str(tmp_path / "started")]
+    done = subprocess.run(
+        argv, env={supervisor.HOLD: given, "PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.endswith("TypeError: no such thing\n")
+    assert not (tmp_path / "started").exists()
 
 
 def follow_sockets(port: int) -> None:

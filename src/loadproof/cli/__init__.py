@@ -1,6 +1,15 @@
 """The command line: one verb per file, wiring only."""
 
+from __future__ import annotations
+
 import sys
+
+TYPE_CHECKING = False  # as `typing` has it, without the time that importing it takes
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LOADS = frozenset({"run", "check", "capacity"})
+"""Verbs that look at a scenario at once."""
 
 
 def main() -> None:
@@ -28,9 +37,22 @@ def _run() -> int:
 
         print(f"loadproof {__version__}")  # without the parser, which takes longer than all the rest
         return 0
-    from loadproof.cli.app import run_app
+    dismiss = _prepared(sys.argv[1:])
+    try:
+        from loadproof.cli.app import run_app
 
-    return run_app()
+        return run_app()
+    finally:
+        dismiss()
+
+
+def _prepared(words: list[str]) -> Callable[[], None]:
+    """The engine starts while the command line and the plan are read; returns what ends it, if it is left."""
+    if not words or words[0] not in _LOADS or {"--help", "-h"} & {*words}:
+        return lambda: None
+    from loadproof.engines import prepare
+
+    return prepare(words)
 
 
 if __name__ == "__main__":

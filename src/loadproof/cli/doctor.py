@@ -89,12 +89,8 @@ def _guard() -> tuple[str, str, str]:
     found = how_it_holds()
     if found is None:
         return "!", "guard", "nobody can say what it holds below Python: a child process ended without a word"
-    limits = found.data["limits"]
-    return (
-        ("!" if limits else "✓"),
-        "guard",
-        "; ".join([found.message.removeprefix("target guard: "), *limits]),
-    )
+    message, limits = found
+    return ("!" if limits else "✓"), "guard", "; ".join([message.removeprefix("target guard: "), *limits])
 
 
 def _descriptors() -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.model import EngineTraits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from loadproof.model import Event, Inspection, Outcome, Plan, Reading, Slice
@@ -46,7 +46,11 @@ class Engine(Protocol):
     """
 
     def inspect(self, plan: Plan, /) -> Inspection:
-        """Why this plan cannot run, and what the scenario says of its target and load; sends nothing."""
+        """Why this plan cannot run, and what the scenario says of its target and load; sends nothing.
+
+        What it runs of the scenario is held by `plan.options.guard`, as the load will be. Raises RefusedError
+        when that reaches for a host that may not be loaded.
+        """
 
     def versions(self) -> dict[str, str]:
         """The tool's name and version, for the run file. Raises EngineError where it is not installed."""
@@ -107,6 +111,24 @@ def session_of(plan: Plan) -> str | None:
     """The HTTP client of its load: the chosen one or the engine's first; None where there is no choice."""
     traits = traits_of(plan.engine)
     return plan.options.session or next(iter(traits.sessions), None)
+
+
+_EARLY: dict[str, str] = {"locust": "loadproof.engines.locust.program"}
+"""Modules with `prepare`, which starts what a run will need before the plan is known, and `dismiss`."""
+
+
+def prepare(words: Sequence[str]) -> Callable[[], None]:
+    """Let the engine of the scenario among `words` of a command line begin to start; sends nothing.
+
+    Returns what ends that again, if the plan had no use for it.
+    """
+    engine = next((SUFFIXES[end] for word in words for end in SUFFIXES if word.endswith(end)), "")
+    if engine not in _EARLY:
+        return lambda: None
+    early = import_module(_EARLY[engine])
+    early.prepare()
+    dismiss: Callable[[], None] = early.dismiss
+    return dismiss
 
 
 _SHOW: dict[str, str] = {"locust": "loadproof.engines.locust.showing:show"}

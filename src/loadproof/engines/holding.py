@@ -12,11 +12,11 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
+from loadproof.engines.supervised import CONNECTIONS, Supervised
 from loadproof.model import Event, EventKind, Policy
 from loadproof.safety.below import PATTERN_LIMIT, AddressGate
 from loadproof.safety.hosts import as_address
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.engines import Sink
-    from loadproof.model import Plan, Reading, Slice
+    from loadproof.model import Plan
 
 SECCOMP: Final = "seccomp"
 SOCKETS: Final = "sockets"
@@ -44,43 +44,32 @@ WORKERS_LIMIT: Final = "workers on other machines hold their connections inside 
 
 
 class Hold:
-    """Of one supervised program. `start` it before the program, `follow` while it runs."""
+    """Of one supervised program: `follow` it while it runs."""
 
     def __init__(
         self, policy: Policy, sink: Sink, beside: Sequence[str] = (), limits: Sequence[str] = ()
     ) -> None:
         """`beside`: hosts that the engine itself needs. `limits`: what the kernel here cannot hold."""
         self._limits = tuple(limits)
-        self._policy = policy
+        self.policy = policy
         self._beside = tuple(beside)
         self._sink = sink
         self._how = SOCKETS
-        self._ours = self._theirs = -1
         self._told: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def given(self) -> tuple[str, int]:
-        """The supervisor's text, and the descriptor that it must inherit."""
-        self._ours, self._theirs = os.pipe()
-        root = str(Path(__file__).parents[2])
-        text = {"policy": self._policy.to_json(), "beside": self._beside, "fd": self._theirs, "root": root}
-        return json.dumps(text), self._theirs
-
-    async def follow(self, supervisor: int) -> None:
-        """Begin to hear and to look; the supervisor has its end of the pipe by now."""
-        os.close(self._theirs)
+    async def follow(self, program: Supervised) -> None:
+        """Give it the rules, if nobody has yet, and begin to hear and to look."""
+        if program.admitted is None:
+            program.admit(self.policy, self._beside)
+        said, told = program.take_told()
         reader = asyncio.StreamReader(limit=_LINE_LIMIT_BYTES)
-        pipe = os.fdopen(self._ours, "rb", buffering=0)
+        reader.feed_data(said)
+        pipe = os.fdopen(told, "rb", buffering=0)
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-        self._tasks = [
-            asyncio.create_task(self._hear(reader)), asyncio.create_task(self._look_for_ever(supervisor)),
-        ]  # fmt: skip
-
-    def abandon(self) -> None:
-        """The supervisor could not be started."""
-        os.close(self._ours)
-        os.close(self._theirs)
+        looking = self._look_for_ever(program.popen.pid)
+        self._tasks = [asyncio.create_task(self._hear(reader)), asyncio.create_task(looking)]
 
     async def end(self) -> None:
         """The supervisor is gone: what it said last is heard."""
@@ -99,10 +88,10 @@ class Hold:
 
     def _tell_how(self, by: str, why: str) -> None:
         self._how = by or SOCKETS
-        limits = [*self._limits, *([] if by else [SOCKETS_LIMIT.format(why=why)])]
-        if any(name.startswith("*.") for name in self._policy.targets):
+        message, limits = _in_words(by, why)
+        limits = [*self._limits, *limits]
+        if any(name.startswith("*.") for name in self.policy.targets):
             limits.append(PATTERN_LIMIT)
-        message = IN_WORDS[self._how]
         self._sink.event(
             Event(self._sink.now(), EventKind.GUARD_HELD, message, {"by": self._how, "limits": limits})
         )
@@ -110,13 +99,13 @@ class Hold:
     def _tell_refused(self, why: str, *, braked: bool = False) -> None:
         if why not in self._told:
             self._told.add(why)
-            host = {"host": self._policy.allowed_production} if braked else {}
+            host = {"host": self.policy.allowed_production} if braked else {}
             self._sink.event(
                 Event(self._sink.now(), EventKind.TARGET_REFUSED, why, {"by": self._how, **host})
             )
 
     async def _look_for_ever(self, supervisor: int) -> None:
-        look = SocketsLook(supervisor, AddressGate(self._policy, self._beside))
+        look = SocketsLook(supervisor, AddressGate(self.policy, self._beside))
         while True:
             began_s = time.monotonic()
             for why in await asyncio.to_thread(look.refused):
@@ -129,6 +118,10 @@ IN_WORDS: Final = {
     SECCOMP: "target guard: the kernel asks before any process of the load sends to a new address (seccomp)",
     SOCKETS: "target guard: the sockets of the load's processes are looked at four times a second",
 }
+
+
+def _in_words(by: str, why: str) -> tuple[str, list[str]]:
+    return IN_WORDS[by or SOCKETS], [] if by else [SOCKETS_LIMIT.format(why=why)]
 
 
 class SocketsLook:
@@ -179,41 +172,14 @@ def hold_of(plan: Plan, sink: Sink, beside: Sequence[str] = ()) -> Hold | None:
     return Hold(guard, sink, beside, limits) if guard is not None else None
 
 
-class _HowOnly:
-    """A sink for a program that sends nothing."""
-
-    def __init__(self) -> None:
-        self.how: Event | None = None
-
-    def event(self, event: Event) -> None:
-        self.how = event if event.kind is EventKind.GUARD_HELD else self.how
-
-    def slice(self, _part: Slice) -> None:
-        """There is none."""
-
-    def reading(self, _reading: Reading) -> None:
-        """There is none."""
-
-    def log(self, _line: str) -> None:
-        """There is none."""
-
-    def now(self) -> float:
-        return time.time()
-
-
-def how_it_holds() -> Event | None:
-    """What a run on this machine would say of its target guard; None when the program could not be asked.
+def how_it_holds() -> tuple[str, list[str]] | None:
+    """What a run on this machine would say of its target guard, and its limits; None without an answer.
 
     Raises EngineError when no process can be started.
     """
-    from loadproof.engines.process import Process
-
-    sink = _HowOnly()
-
-    async def ask() -> None:
-        hold = Hold(Policy(), sink)
-        argv = [sys.executable, "-I", "-S", "-c", ""]
-        await (await Process.start(argv, env=os.environ, on_line=sink.log, hold=hold)).wait()
-
-    asyncio.run(ask())
-    return sink.how
+    argv = [sys.executable, "-I", "-S", "-c", ""]
+    with Supervised(argv, env=os.environ, held=CONNECTIONS) as program:
+        program.admit(Policy())
+        program.popen.communicate()
+        said = [json.loads(line) for line in program.heard().splitlines()]
+    return next((_in_words(one["by"], one.get("why", "")) for one in said if one["t"] == "held"), None)

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from asyncio.subprocess import PIPE
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from loadproof.engines.scheduling import raise_session
-from loadproof.engines.supervisor import FOLDER, HOLD
-from loadproof.errors import EngineError, Problem
-from loadproof.safety.guard import PROXY_VARIABLES
+from loadproof.engines.supervised import Supervised, held_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from loadproof.engines.holding import Hold
 
-_SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _LINE_LIMIT_BYTES = 1 << 20
 
 
 class Process:
     """One supervised child. `start` it, read its lines by call-back, `wait` for its exit code."""
 
-    def __init__(
-        self, child: asyncio.subprocess.Process, readers: list[asyncio.Task[None]], hold: Hold | None = None
-    ) -> None:
+    def __init__(self, child: Supervised, readers: list[asyncio.Task[None]], hold: Hold | None) -> None:
         self._child = child
         self._readers = readers
         self._hold = hold
@@ -40,72 +34,64 @@ class Process:
         env: Mapping[str, str],
         on_line: Callable[[str], None],
         cwd: Path | None = None,
-        pass_fds: Sequence[int] = (),
         hold: Hold | None = None,
         folder: Path | None = None,
     ) -> Process:
         """Start `argv` in a process group of its own; `on_line` gets each line of its stdout and stderr.
 
-        `hold`: the target guard, for it and whatever it starts. `folder`: a temporary one of the program's,
-        which goes with it when Loadproof is killed. Raises EngineError when not even the supervisor can be
-        started.
+        `hold`: the target guard, for it and whatever it starts. `folder`: see `Supervised`.
+
+        Raises EngineError when not even the supervisor can be started.
         """
-        given = dict(env)
+        held = held_for(None if hold is None else hold.policy)
+        child = Supervised(argv, env=env, cwd=cwd, held=held, folder=folder)
+        return await cls.follow(child, on_line, hold)
+
+    @classmethod
+    async def follow(cls, child: Supervised, on_line: Callable[[str], None], hold: Hold | None) -> Process:
+        """The same with one that was started before; held, where there is a `hold`."""
         if hold is not None:
-            given = {name: value for name, value in given.items() if name.lower() not in PROXY_VARIABLES}
-            given[HOLD], descriptor = hold.given()
-            pass_fds = [*pass_fds, descriptor]
-        own = [] if folder is None else [f"{FOLDER}{folder}"]
-        try:
-            child = await asyncio.create_subprocess_exec(
-                # It forks from a thread (see supervisor.py): Python warns of that since 3.12.
-                sys.executable, "-I", "-S", "-W", "ignore::DeprecationWarning", str(_SUPERVISOR), *own, *argv,
-                stdin=PIPE, stdout=PIPE, stderr=PIPE, env=given, cwd=cwd, pass_fds=pass_fds,
-                start_new_session=True, limit=_LINE_LIMIT_BYTES,
-            )  # fmt: skip
-        except OSError as error:
-            if hold is not None:
-                hold.abandon()
-            raise EngineError(Problem(f"cannot start {argv[0]}: {error.strerror}")) from error
-        if hold is not None:
-            await hold.follow(child.pid)
-        raise_session(child.pid)
-        streams = [stream for stream in (child.stdout, child.stderr) if stream is not None]
-        return cls(child, [asyncio.create_task(_read_lines(stream, on_line)) for stream in streams], hold)
+            await hold.follow(child)
+        raise_session(child.popen.pid)
+        loop = asyncio.get_running_loop()
+        readers = []
+        for pipe in child.take_output():
+            stream = asyncio.StreamReader(limit=_LINE_LIMIT_BYTES)
+            await loop.connect_read_pipe(partial(asyncio.StreamReaderProtocol, stream), pipe)
+            readers.append(asyncio.create_task(_read_lines(stream, on_line)))
+        return cls(child, readers, hold)
 
     @property
     def pid(self) -> int:
         """Of the supervisor, whose only child is the program."""
-        return self._child.pid
+        return self._child.popen.pid
 
     def interrupt(self) -> None:
         """SIGINT to the child: it should end gently."""
-        self._order(b"i")
+        self._child.order(b"i")
 
     def kill(self) -> None:
         """SIGKILL to the child and all that it started in its group."""
-        self._order(b"k")
+        self._child.order(b"k")
 
     async def wait(self) -> int:
         """The child's exit code (128 + N when signal N ended it), after all its output was read.
 
         Cancelling the wait kills the child and still waits until it is gone.
         """
+        ended = asyncio.create_task(asyncio.to_thread(self._child.popen.wait))
         try:
-            code = await self._child.wait()
+            code = await asyncio.shield(ended)
         except asyncio.CancelledError:
             self.kill()
-            await self._child.wait()
+            await ended
             raise
         finally:
             await asyncio.gather(*self._readers)
             if self._hold is not None:
                 await self._hold.end()
+            self._child.end()
         return code
-
-    def _order(self, order: bytes) -> None:
-        if self._child.returncode is None and self._child.stdin is not None:
-            self._child.stdin.write(order)
 
 
 async def _read_lines(stream: asyncio.StreamReader, on_line: Callable[[str], None]) -> None:

@@ -1,17 +1,19 @@
 """Runs one engine as a child and leaves nothing behind, whoever is killed.
 
-Started by `process.py` as `python -I supervisor.py ARGV...`, with a pipe as standard input that only the
+Started by `supervised.py` as `python -I supervisor.py ARGV...`, with a pipe as standard input that only the
 conductor holds the other end of. It is a program of its own because a conductor that is killed with
 SIGKILL cannot clean up, and k6 is a binary that cannot be taught to watch its parent.
 
     the conductor writes "i"    SIGINT to the engine: end gently
     the conductor writes "k"    SIGKILL to the engine's process group
+    the conductor writes "p"    and a line of JSON: the target guard's rules, once
     the pipe ends               the conductor is gone: SIGKILL to the group
     the engine ends             SIGKILL to what is left of its group; the exit status is passed on
     the supervisor is killed    on Linux the engine dies with it (PR_SET_PDEATHSIG)
 
-With the target guard's rules in the variable HOLD the kernel asks it before any process of the engine sends
-to a new address; what it says of that goes to the descriptor that the variable names, as lines of JSON.
+With the variable HOLD the kernel asks it before any process of the engine sends to a new address; who asks
+waits until the rules have come, so that an engine can be started before they are known. What it says of that
+goes to the descriptor that the variable names, as lines of JSON.
 
 Imports the standard library only: it must start in milliseconds. The guard's modules are as frugal, and are
 loaded while the engine starts.
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
 
 HOLD = "LOADPROOF_HOLD"
 _MOST_TOLD = 100
+_ORDERS_BYTES = 1 << 16
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 FOLDER = "--remove-folder="
 """Before the engine's command line: a folder that goes when the conductor is gone and cannot remove it."""
 
@@ -48,6 +52,11 @@ def die_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(128 + signal.SIGKILL)
+
+
+def adopt(wanted: bool) -> None:
+    """Whether this process becomes the parent of what its children leave behind; on Linux."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
 
 
 def _kill_group(pid: int) -> None:
@@ -66,13 +75,17 @@ class _Hold:
         import json
 
         self._json = json
-        self._given = json.loads(text)
+        given = json.loads(text)
+        self._told_to = int(given["fd"])
+        self.brakes = bool(given["brakes"])
+        """Whether the load goes to production: never without the kernel's help."""
         self._told: set[str] = set()
         self.descriptor = -1
         """Where questions come to; -1 where the kernel asks none."""
+        self._engine = 0
         self._waiting: list[tuple[float, Any]] = []
-        os.set_inheritable(self._given["fd"], False)
-        sys.path.append(self._given["root"])
+        os.set_inheritable(self._told_to, False)
+        sys.path.append(given["root"])
 
     def install(self) -> None:
         """For this thread, and what it starts."""
@@ -83,25 +96,27 @@ class _Hold:
         except OSError as error:
             self.tell({"t": "held", "by": "", "why": error.strerror})
 
-    @property
-    def brakes(self) -> bool:
-        """Whether the load goes to production: never without the kernel's help."""
-        return bool(self._given["policy"]["allowed_production"])
-
     def begin(self, pid: int) -> None:
-        """The engine runs: be ready for its questions."""
+        """The engine runs: import what its questions will need."""
+        self._engine = pid
+        if self.descriptor >= 0:
+            from loadproof.safety import below
+
+            self._below = below
+
+    def admit(self, line: bytes) -> None:
+        """The rules: from now on questions are answered."""
         if self.descriptor < 0:
             return
         from loadproof.model import Policy
         from loadproof.safety import seccomp
-        from loadproof.safety.below import TOO_MUCH, AddressGate, Throttle
 
-        policy = Policy.from_json(self._given["policy"])
-        self._gate = AddressGate(policy, tuple(self._given["beside"]))
-        self._throttle = Throttle(policy) if self.brakes else None
-        self._too_much = TOO_MUCH
+        given = self._json.loads(line)
+        policy = Policy.from_json(given["policy"])
+        self._gate = self._below.AddressGate(policy, tuple(given["beside"]))
+        self._throttle = self._below.Throttle(policy) if self.brakes else None
         self._seccomp = seccomp
-        self._holds = seccomp.readable(pid)
+        self._holds = seccomp.readable(self._engine)
         held = {"by": "seccomp"} if self._holds else {"by": "", "why": "its memory cannot be read"}
         self.tell({"t": "held", **held})
 
@@ -115,7 +130,7 @@ class _Hold:
         if self._throttle is not None and not refused:
             wait_s = self._throttle.wait_s(question, time.monotonic())
         if wait_s > 0:
-            self._tell_refused(self._too_much, question.pid, braked=True)
+            self._tell_refused(self._below.TOO_MUCH, question.pid, braked=True)
             self._waiting.append((time.monotonic() + wait_s, question))
         else:
             self._seccomp.reply(self.descriptor, question, refused=refused)
@@ -158,7 +173,7 @@ class _Hold:
     def tell(self, message: dict[str, object]) -> None:
         """To the conductor, which may be gone."""
         try:
-            os.write(self._given["fd"], self._json.dumps(message).encode() + b"\n")
+            os.write(self._told_to, self._json.dumps(message).encode() + b"\n")
         except OSError:
             return
 
@@ -172,16 +187,22 @@ def _start_held(argv: list[str], hold: _Hold) -> int:
 
     started = threading.Event()
     pids: list[int] = []
+    failed: list[BaseException] = []
 
     def run() -> None:
-        hold.install()
-        unbraked = hold.brakes and hold.descriptor < 0
-        pids.append(_start(["false"] if unbraked else argv))
+        try:
+            hold.install()
+            unbraked = hold.brakes and hold.descriptor < 0
+            pids.append(_start(["false"] if unbraked else argv))
+        except BaseException as error:  # noqa: BLE001  # raised again, by the thread that waits for this one
+            failed.append(error)
         started.set()
         threading.Event().wait()
 
     threading.Thread(target=run, daemon=True).start()
     started.wait()
+    if failed:
+        raise failed[0]
     hold.begin(pids[0])
     return pids[0]
 
@@ -218,26 +239,43 @@ def _wait(pid: int, hold: _Hold | None) -> tuple[int, bool]:
     signal.set_wakeup_fd(wakeup_write)
     signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
     watched = [0, wakeup_read]
-    questions = hold.descriptor if hold is not None else -1
-    if questions >= 0:
-        watched.append(questions)
+    orders = b""
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             return status, 0 not in watched
         readable, _, _ = select.select(watched, [], [], None if hold is None else hold.release())
-        if questions in readable and hold is not None and not hold.answer():
-            watched.remove(questions)
+        if hold is not None and hold.descriptor in readable and not hold.answer():
+            watched.remove(hold.descriptor)
         if wakeup_read in readable:
             os.read(wakeup_read, 4096)
         if 0 in readable:
-            orders = os.read(0, 64)
-            if not orders:
+            given = os.read(0, _ORDERS_BYTES)
+            if not given:
                 watched.remove(0)
-            if not orders or b"k" in orders:
                 _kill_group(pid)
-            elif b"i" in orders:
-                os.kill(pid, signal.SIGINT)
+            orders, rules = _obey(orders + given, pid)
+            if rules is not None and hold is not None:
+                hold.admit(rules)
+                watched += [hold.descriptor] if hold.descriptor >= 0 else []
+
+
+def _obey(orders: bytes, pid: int) -> tuple[bytes, bytes | None]:
+    """Do what is asked for; returns what is not complete yet, and the rules that came, if they did."""
+    rules = None
+    while orders:
+        order, rest = orders[:1], orders[1:]
+        if order == b"p":
+            line, end, rest = rest.partition(b"\n")
+            if not end:
+                break
+            rules = line
+        elif order == b"k":
+            _kill_group(pid)
+        elif order == b"i":
+            os.kill(pid, signal.SIGINT)
+        orders = rest
+    return orders, rules
 
 
 def main(argv: list[str]) -> int:

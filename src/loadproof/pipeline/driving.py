@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from loadproof.analysis.verdict.early_stop import EarlyStop
     from loadproof.engines import Engine
     from loadproof.live.live import View
-    from loadproof.model import Finding, Plan, Report
+    from loadproof.model import Finding, Plan, Reading, Report, Slice
     from loadproof.run.conductor import Observer
     from loadproof.run.progress import Progress
     from loadproof.runfile.reader import Run
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     Waiting = Callable[[str], contextlib.AbstractContextManager[object]]
     """Shows what is waited for, as long as it lasts."""
 
-_NEEDED_AFTER = ("loadproof.analysis.judge", "loadproof.reports.terminal")
+_NEEDED_AFTER = ("loadproof.analysis.judge", "loadproof.reports.terminal", "loadproof.reports.html")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -80,13 +80,11 @@ def drive(
     facts = _facts(plan, engine, selection, started_at_s)
     writer = _writer(run_file, plan, facts | ({VERDICT_REQUIRED: True} if must_decide else {}))
     early = _early_stop(plan)
-    heard = observers if early is None else (*observers, early)
+    ahead = _Ahead(draw)
+    heard = (*observers, ahead) if early is None else (*observers, ahead, early)
     conductor = Conductor(plan, engine, writer, clock, selection.watches, heard)
     for event in watching_events(selection, started_at_s):
         conductor.event(event)
-    # numpy and scipy, while the engine's process starts: nobody may see a module that is imported half.
-    judging = threading.Thread(target=lambda: [import_module(name) for name in _NEEDED_AFTER], daemon=True)
-    judging.start()
     try:
         outcome = _play(conductor, make_view(), live, early)
     except EngineError:
@@ -102,13 +100,44 @@ def drive(
     _tell_moves(writer, clock.now())
     with waiting("judging the run"):
         run = writer.read()
-        judging.join()
+        ahead.join()
         from loadproof.analysis.judge import judge
 
         report = judge(run, further=further(run) if further else (), draw=draw)
     writer.save_findings(report.verdict, report.findings, report.endpoints[-1].p95_s)
     writer.close()
     return report
+
+
+class _Ahead:
+    """Imports what judging and reporting need, scipy among it, once the load has begun."""
+
+    def __init__(self, draw: bool) -> None:
+        self._draw = draw
+        self._thread: threading.Thread | None = None
+
+    def event(self, event: Event) -> None:
+        """The one that the load's begin is."""
+        if event.kind is EventKind.LOAD_STARTED and self._thread is None:
+            self._thread = threading.Thread(target=self._prepare, daemon=True)
+            self._thread.start()
+
+    def slice(self, part: Slice) -> None:
+        """Nothing to do."""
+
+    def reading(self, reading: Reading) -> None:
+        """Nothing to do."""
+
+    def join(self) -> None:
+        """Nobody may see a module that is imported half."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _prepare(self) -> None:
+        for name in _NEEDED_AFTER:
+            import_module(name)
+        if self._draw:
+            import_module("loadproof.reports.html").prepare()
 
 
 def _tell_moves(writer: RunWriter, now_s: float) -> None:

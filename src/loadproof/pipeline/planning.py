@@ -13,7 +13,7 @@ from loadproof.model import Plan, ProfileKind
 from loadproof.plan import PlanRequest, build_plan, read_config
 from loadproof.plan.build import guard_rules
 from loadproof.plan.watching import secrets_of_plan
-from loadproof.safety.guard import PROXY_VARIABLES, Gate, admit
+from loadproof.safety.guard import PROXY_VARIABLES, Gate, admit, look_up, policy_of
 from loadproof.safety.redact import Redactor
 from loadproof.safety.target import Refuses, normalise_target, preflight
 
@@ -93,6 +93,11 @@ def plan_with(
     if said:
         plan = replace(plan, options=replace(plan.options, scenario_found=said))
     engine = load_engine(plan.engine)
+    rules = guard_rules(request, config)
+    known = look_up(rules)
+    # Before anything of the scenario runs: what is looked at is held as its load will be.
+    plan = replace(plan, options=replace(plan.options, guard=policy_of(rules, known)))
+    _refuse_proxies(plan)
     inspection = _meanwhile(lambda: engine.inspect(plan), _NEEDED_LATER if ahead else ())
     problems = (*inspection.problems, *(inspection.missing if loads else ()))
     if problems:
@@ -102,16 +107,15 @@ def plan_with(
         plan = replace(plan, profile=inspection.profile)
     for target in inspection.targets:
         normalise_target(target, found=True)
-    _refuse_proxies(plan)
     doubts: list[Problem] = []
-    policy = admit(guard_rules(request, config), inspection.targets, plan.played_profile, doubts)
+    policy = admit(rules, inspection.targets, plan.played_profile, doubts, known)
     if policy.allowed_production and plan.options.expect_workers is not None:
         message = (
             "refused: production is loaded from one machine only, where one brake holds the load at its cap"
         )
         raise RefusedError(Problem(message, "--allow-production", "leave out --expect-workers"))
     options = replace(
-        plan.options, targets=inspection.targets, guard=policy, advice=(*inspection.advice, *doubts),
+        plan.options, targets=inspection.targets, advice=(*inspection.advice, *doubts),
         # Known from the scenario: shown, kept in the run file, and asked whether it is there.
         scenario_target=inspection.targets[0] if not plan.target and len(inspection.targets) == 1 else None,
     )  # fmt: skip

@@ -28,7 +28,7 @@ from loadproof.safety.hosts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from loadproof.model import Profile
     from loadproof.safety.hosts import Address
@@ -144,35 +144,65 @@ def read_rule(text: str) -> str:
     return key
 
 
+def look_up(rules: Rules) -> dict[str, Resolved]:
+    """The addresses that the names among the rules have now."""
+    names = [rule.text for rule in (*rules.production, *rules.targets) if _is_name(rule)]
+    return resolve(
+        [*names, *([host_key(rules.allow_production)] if rules.allow_production else [])], _RESOLVE_TIMEOUT_S
+    )
+
+
+def _is_name(rule: Rule) -> bool:
+    return rule.network is None and not rule.text.startswith("*.")
+
+
+def policy_of(rules: Rules, known: Mapping[str, Resolved]) -> Policy:
+    """What holds during a run, whatever its targets are; `known` as `look_up` gives it."""
+    allowed = host_key(rules.allow_production) if rules.allow_production else ""
+    return Policy(
+        environment=rules.environment,
+        production=tuple(rule.text for rule in rules.production if rule.network is None),
+        production_networks=_texts(_networks(rules.production, known)),
+        targets=tuple(rule.text for rule in rules.targets if rule.network is None),
+        target_networks=_texts(_networks(rules.targets, known)),
+        allowed_production=allowed,
+        allowed_networks=_texts(_networks([Rule(allowed)], known)) if allowed else (),
+    )
+
+
 def admit(
-    rules: Rules, targets: Sequence[str], profile: Profile, doubts: list[Problem] | None = None
+    rules: Rules,
+    targets: Sequence[str],
+    profile: Profile,
+    doubts: list[Problem] | None = None,
+    known: Mapping[str, Resolved] | None = None,
 ) -> Policy:
     """Let the load go to `targets` (base URLs), or refuse; returns what holds during the run.
 
-    A target that does not resolve is left to the preflight, which says so. A name of production that does not
-    is held by its name alone: `doubts` gets a word on it.
+    `known`: what `look_up` has found before. A target that does not resolve is left to the preflight, which
+    says so. A name of production that does not is held by its name alone: `doubts` gets a word on it.
 
     Raises:
         RefusedError: with every target that may not be loaded, and how to allow it.
         ConfigError: `allow_production` names a host that is not one of the targets of production.
     """
     hosts = list(dict.fromkeys(host_key(host) for url in targets if (host := urlsplit(url).hostname)))
-    named = [rule for rule in rules.production if rule.network is None and not rule.text.startswith("*.")]
-    listed = [rule for rule in rules.targets if rule.network is None and not rule.text.startswith("*.")]
-    found = resolve([*hosts, *(rule.text for rule in (*named, *listed))], _RESOLVE_TIMEOUT_S)
-    closed = [n for rule in rules.production if (n := rule.network) is not None]
-    closed += _networks(found[rule.text] for rule in named)
-    opened = [n for rule in rules.targets if (n := rule.network) is not None]
-    opened += _networks(found[rule.text] for rule in listed)
-    allowed = host_key(rules.allow_production) if rules.allow_production else ""
+    known = look_up(rules) if known is None else known
+    found = resolve(hosts, _RESOLVE_TIMEOUT_S) | dict(known)
+    policy = policy_of(rules, known)
+    opened = [ipaddress.ip_network(text) for text in policy.target_networks]
     if doubts is not None:
-        doubts += [_unresolved(rule) for rule in named if not found[rule.text].addresses]
+        doubts += [
+            _unresolved(rule)
+            for rule in rules.production
+            if _is_name(rule) and not found[rule.text].addresses
+        ]
     problems, production = [], []
     for host in hosts:
         rule, why = _production_rule(found[host], rules, found)
         if rule is not None:
             production.append(host)
-            if host != allowed:
+            if host != policy.allowed_production:
                 problems.append(_production_problem(host, why, rule))
         elif any(not is_local(a) and not within(a, opened) for a in found[host].addresses) and not any(
             rule.names(host) for rule in rules.targets
@@ -182,17 +212,9 @@ def admit(
             problems.append(_asked(host))
     if problems:
         raise RefusedError(*problems)
-    if allowed:
-        _check_override(allowed, production, profile)
-    return Policy(
-        environment=rules.environment,
-        production=tuple(rule.text for rule in rules.production if rule.network is None),
-        production_networks=_texts(closed),
-        targets=tuple(rule.text for rule in rules.targets if rule.network is None),
-        target_networks=_texts(opened),
-        allowed_production=allowed,
-        allowed_networks=_texts(_networks([found[allowed]]) if allowed else []),
-    )
+    if policy.allowed_production:
+        _check_override(policy.allowed_production, production, profile)
+    return policy
 
 
 def _production_rule(target: Resolved, rules: Rules, found: dict[str, Resolved]) -> tuple[Rule | None, str]:
@@ -281,8 +303,13 @@ def _check_override(allowed: str, production: Sequence[str], profile: Profile) -
         raise RefusedError(Problem(message, "--allow-production", hint))
 
 
-def _networks(resolved: Iterable[Resolved]) -> list[Network]:
-    return [ipaddress.ip_network(str(address)) for one in resolved for address in one.addresses]
+def _networks(rules: Iterable[Rule], known: Mapping[str, Resolved]) -> Iterator[Network]:
+    """Those that the rules name, and of the addresses that their names have."""
+    for rule in rules:
+        if rule.network is not None:
+            yield rule.network
+        elif rule.text in known:
+            yield from (ipaddress.ip_network(str(address)) for address in known[rule.text].addresses)
 
 
 def _texts(networks: Iterable[Network]) -> tuple[str, ...]:

@@ -32,4 +32,4 @@ def test_imports_and_outputs_name_their_hosts(tmp_path: Path) -> None:
         env=(("K6_PROMETHEUS_RW_SERVER_URL", "https://user:word@prometheus.test:9090/api/v1/write"),),
     )
     user = sort_arguments(("--out", "influxdb=http://influx.test:8086/k6"))
-    assert hosts_beside(made, user) == ["jslib.k6.io", "modules.test", "influx.test", "prometheus.test"]
+    assert hosts_beside(made, user.outs) == ["jslib.k6.io", "modules.test", "influx.test", "prometheus.test"]

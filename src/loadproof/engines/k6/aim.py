@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from loadproof.engines.asking import Supervised
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.archive import rehearsal
 from loadproof.engines.k6.arguments import environment, init_arguments, without_execution
@@ -22,13 +21,14 @@ from loadproof.engines.k6.inspection import TARGET_VARIABLES, hosts_in, same_hos
 from loadproof.engines.k6.options import executed_functions
 from loadproof.engines.k6.reader import Reader
 from loadproof.engines.k6.requests import split_name
+from loadproof.engines.supervised import Supervised, held_for
 from loadproof.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from loadproof.engines.k6.arguments import UserArguments
-    from loadproof.engines.k6.binary import Binary
+    from loadproof.engines.k6.inspection import Held
     from loadproof.engines.k6.options import Options
     from loadproof.model import Plan
 
@@ -52,7 +52,7 @@ _HTTP: Final = {"ws": "http", "wss": "https"}
 
 
 def aim(
-    binary: Binary, plan: Plan, user: UserArguments, options: Options, source: str
+    k6: Held, plan: Plan, user: UserArguments, options: Options, source: str
 ) -> tuple[list[str], Problem | None]:
     """Base URLs that the load goes to, the plan's target first; a problem where that is none of them.
 
@@ -61,7 +61,7 @@ def aim(
     written, variables = hosts_in(source), variables_of(source, plan.scenario.parent)
     sure = not variables and not _MODULES.search(source) and written
     reached = (
-        written if sure else _asked(binary, plan, user, options, source) or _spoken_of(plan, source, written)
+        written if sure else _asked(k6, plan, user, options, source) or _spoken_of(plan, source, written)
     )
     reached = list(dict.fromkeys(map(reachable, reached)))
     target = plan.target
@@ -139,7 +139,7 @@ def _spoken_of(plan: Plan, source: str, written: list[str]) -> list[str]:
     return written
 
 
-def _asked(binary: Binary, plan: Plan, user: UserArguments, options: Options, source: str) -> list[str]:
+def _asked(k6: Held, plan: Plan, user: UserArguments, options: Options, source: str) -> list[str]:
     """The addresses of one blocked iteration; empty where k6 tells none."""
     if _DRIVES_A_BROWSER.search(source):
         return []  # it would start one
@@ -149,35 +149,41 @@ def _asked(binary: Binary, plan: Plan, user: UserArguments, options: Options, so
         samples = folder / "samples.json"
         script, alone = plan.scenario, ["-u", "1", "-i", "1"]
         if executed_functions(options) != ["default"]:
-            script, problem = rehearsal(
-                binary.path, plan.scenario, env, init_arguments(plan, user), options, folder
-            )
+            script, problem = rehearsal(k6, plan.scenario, env, init_arguments(plan, user), options, folder)
             alone = []
             if problem is not None:
                 return []
         printed = folder / "printed"
         argv = [
-            binary.path, "run", "--address=", "--no-usage-report", "--quiet", "--no-thresholds",
+            k6.path, "run", "--address=", "--no-usage-report", "--quiet", "--no-thresholds",
             "--include-system-env-vars", f"--out=json={samples}", *_BLOCKED, *alone,
             *init_arguments(plan, user), str(script),
         ]  # fmt: skip
-        return _first_addresses(argv, env, samples, printed)
+        return _first_addresses(k6, argv, env, samples, printed)
 
 
-def _first_addresses(argv: list[str], env: Mapping[str, str], samples: Path, printed: Path) -> list[str]:
+def _first_addresses(
+    k6: Held, argv: list[str], env: Mapping[str, str], samples: Path, printed: Path
+) -> list[str]:
     quiet = subprocess.DEVNULL
-    with printed.open("wb") as said, Supervised(argv, env, stdout=quiet, stderr=said) as k6:
+    with (
+        printed.open("wb") as said,
+        Supervised(argv, env=env, held=held_for(k6.policy), stdout=quiet, stderr=said) as process,
+    ):
+        if k6.policy is not None:
+            process.admit(k6.policy, k6.beside)
         began_s = time.monotonic()
         until_s = began_s + _LONGEST_S
         found: list[str] = []
         ended = False
         while not ended and time.monotonic() < until_s:
-            ended = k6.poll() is not None
+            ended = process.popen.poll() is not None
             now = _addresses_in(samples, printed)
             if now and not found:
                 until_s = min(until_s, time.monotonic() + _MORE_S)
             found = now
             time.sleep(0 if ended else _POLL_S)
+        process.raise_refused(argv[-1])
     return found
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from loadproof.engines.k6.inspection import Held
     from loadproof.engines.k6.options import Options
     from loadproof.model import Plan
 
@@ -38,7 +39,7 @@ def needs_rewriting(plan: Plan) -> bool:
 
 
 def rewrite(
-    k6: str, plan: Plan, env: Mapping[str, str], args: Sequence[str], folder: Path
+    k6: Held, plan: Plan, env: Mapping[str, str], args: Sequence[str], folder: Path
 ) -> tuple[Path, Options, Problem | None]:
     """An archive in `folder` of the plan's script with the plan's load, and its resolved options.
 
@@ -61,7 +62,7 @@ def rewrite(
 
 
 def rehearsal(
-    k6: str, script: Path, env: Mapping[str, str], args: Sequence[str], options: Options, folder: Path
+    k6: Held, script: Path, env: Mapping[str, str], args: Sequence[str], options: Options, folder: Path
 ) -> tuple[Path, Problem | None]:
     """An archive in `folder` that plays one iteration of each of the script's scenarios."""
     packed, archive = folder / "packed.tar", folder / "rehearsal.tar"
@@ -86,12 +87,12 @@ def rehearsal(
 
 
 def _pack(
-    k6: str, script: Path, env: Mapping[str, str], args: Sequence[str], packed: Path
+    k6: Held, script: Path, env: Mapping[str, str], args: Sequence[str], packed: Path
 ) -> tuple[bytes, Problem | None]:
     # The environment's variables reach the init code, but not the archive.
-    argv = [k6, "archive", "--address=", "--log-format=json", "--include-system-env-vars",
+    argv = ["archive", "--address=", "--log-format=json", "--include-system-env-vars",
             "--exclude-env-vars", f"--archive-out={packed}", *args, str(script)]  # fmt: skip
-    return ask_k6(argv, env, script)
+    return ask_k6(k6, argv, env, script)
 
 
 def _changes(plan: Plan, own: Options) -> tuple[Options, Problem | None]:

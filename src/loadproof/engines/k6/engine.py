@@ -26,7 +26,7 @@ from loadproof.engines.k6.arguments import (
 )
 from loadproof.engines.k6.binary import find_k6
 from loadproof.engines.k6.guard import hosts_beside
-from loadproof.engines.k6.inspection import inspect_script, problem_in, source_of
+from loadproof.engines.k6.inspection import Held, inspect_script, problem_in, source_of
 from loadproof.engines.k6.log import Log
 from loadproof.engines.k6.options import K6Options, Options, profile_of, thresholds
 from loadproof.engines.k6.reader import Reader
@@ -87,7 +87,7 @@ class K6Engine:
                 given = vendored(plan.scenario, Path(name))
             except ConfigError as error:
                 return Inspection(tuple(error.problems))
-            return _inspect(binary, plan, given, user, source)
+            return _inspect(_held(binary, plan, user), plan, given, user, source)
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
         """Drive the load. Raises EngineError when no load could begin."""
@@ -98,8 +98,8 @@ class K6Engine:
             folder = Path(name)
             user = sort_arguments(plan.engine_args)
             given = vendored(plan.scenario, folder)
-            copy = replace(plan, scenario=given.script)
-            options, script, problem = await asyncio.to_thread(_resolve, binary, copy, user, folder)
+            copy, k6 = replace(plan, scenario=given.script), _held(binary, plan, user)
+            options, script, problem = await asyncio.to_thread(_resolve, k6, copy, user, folder)
             if problem is not None:
                 raise EngineError(given.problem(problem))
             if self._stops:
@@ -113,7 +113,7 @@ class K6Engine:
                 binary.path, plan, user, options, samples=folder / "samples", summary=folder / "summary.json",
                 script=script, execution=() if needs_rewriting(plan) else user.execution,
             )  # fmt: skip
-            hold = hold_of(plan, sink, hosts_beside(plan, user))
+            hold = hold_of(plan, sink, k6.beside)
             code = await self._drive(argv, _run_environment(plan), folder / "samples", reporting, log, hold)
             summary = Path(user.summary_export) if user.summary_export else folder / "summary.json"
             reporting.finish(code, summary, stopped=self._stops > 0)
@@ -183,14 +183,18 @@ class K6Engine:
         return Outcome.ENGINE_FAILED
 
 
-def _inspect(binary: Binary, plan: Plan, given: Vendored, user: UserArguments, source: str) -> Inspection:
+def _held(binary: Binary, plan: Plan, user: UserArguments) -> Held:
+    return Held(binary.path, plan.options.guard, tuple(hosts_beside(plan, user.outs)))
+
+
+def _inspect(k6: Held, plan: Plan, given: Vendored, user: UserArguments, source: str) -> Inspection:
     """What k6 says of the script that it is given, told of the user's own."""
     copy = replace(plan, scenario=given.script)
-    options, _, problem = _resolve(binary, copy, user, None)
+    options, _, problem = _resolve(k6, copy, user, None)
     if problem is not None:
         return Inspection((given.problem(problem),))
-    targets, problem = aim(binary, copy, user, options, source)
-    own = _own_profile(binary, copy, user, options) if plan.profile.kind is ProfileKind.SCENARIO else None
+    targets, problem = aim(k6, copy, user, options, source)
+    own = _own_profile(k6, copy, user, options) if plan.profile.kind is ProfileKind.SCENARIO else None
     load = own or plan.played_profile
     most = plan.options.max_users if own is None else max_users(options)
     few = too_few_for_arrivals(plan, load, most)
@@ -216,41 +220,41 @@ def scenario_profile(script: Path, env: Mapping[str, str]) -> Profile | None:
             given = vendored(script, Path(name)).script
         except (ConfigError, OSError):
             return None  # the run itself says what is wrong
-        options, problem = inspect_script(binary.path, given, env, ())
+        options, problem = inspect_script(Held(binary.path), given, env, ())
     return None if problem is not None else profile_of(options)
 
 
-def _own_profile(binary: Binary, plan: Plan, user: UserArguments, options: Options) -> Profile | None:
+def _own_profile(k6: Held, plan: Plan, user: UserArguments, options: Options) -> Profile | None:
     """The load at its own speed, whatever the plan's time scale, the user's --vus and --stage included."""
     if plan.time_scale == 1.0:
         return profile_of(options)
     with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
         args = [*init_arguments(plan, user), *user.execution]
         slow = replace(plan, time_scale=1.0)
-        _, whole, problem = rewrite(binary.path, slow, environment(plan), args, Path(name))
+        _, whole, problem = rewrite(k6, slow, environment(plan), args, Path(name))
     return None if problem is not None else profile_of(whole)
 
 
 def _resolve(
-    binary: Binary, plan: Plan, user: UserArguments, folder: Path | None
+    k6: Held, plan: Plan, user: UserArguments, folder: Path | None
 ) -> tuple[Options, Path, Problem | None]:
     """The options that the run will have and what to give to `k6 run`; without `folder` only the former."""
     env, init = environment(plan), init_arguments(plan, user)
     own = not needs_rewriting(plan)
     if own and not user.execution:
-        options, problem = inspect_script(binary.path, plan.scenario, env, init)
+        options, problem = inspect_script(k6, plan.scenario, env, init)
         return options, plan.scenario, problem
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
-            return _resolve(binary, plan, user, Path(name))
+            return _resolve(k6, plan, user, Path(name))
     if own:
         # k6 inspect takes no --vus and no --stage, k6 archive does; k6 run gets the script itself.
-        _, options, problem = rewrite(binary.path, plan, env, [*init, *user.execution], folder)
+        _, options, problem = rewrite(k6, plan, env, [*init, *user.execution], folder)
         return options, plan.scenario, problem
-    archive, options, problem = rewrite(binary.path, plan, env, [*init, *user.execution], folder)
+    archive, options, problem = rewrite(k6, plan, env, [*init, *user.execution], folder)
     if problem is None:
         # k6 refuses here what it would refuse at the start of the run.
-        options, problem = inspect_script(binary.path, archive, without_execution(env), init)
+        options, problem = inspect_script(k6, archive, without_execution(env), init)
     return options, archive, problem
 
 

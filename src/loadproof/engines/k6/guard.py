@@ -14,9 +14,8 @@ from loadproof.safety.guard import Rule
 from loadproof.safety.hosts import LOCAL, Network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from loadproof.engines.k6.arguments import UserArguments
     from loadproof.engines.k6.options import Options
     from loadproof.model import Plan, Policy
 
@@ -39,13 +38,13 @@ def guard_arguments(policy: Policy, options: Options) -> list[str]:
     return flags + ([f"--blacklist-ip={','.join(map(str, closed))}"] if closed else [])
 
 
-def hosts_beside(plan: Plan, user: UserArguments) -> list[str]:
-    """Hosts that k6 itself needs beside the load: of modules that are imported by URL, and of outputs."""
+def hosts_beside(plan: Plan, outputs: Sequence[str]) -> list[str]:
+    """Hosts that k6 itself needs beside the load: of modules that are imported by URL, and of `outputs`."""
     try:
         source = source_of(plan.scenario)
     except OSError:
         source = ""
-    outs = [*user.outs, *os.environ.get("K6_OUT", "").split(",")]
+    outs = [*outputs, *os.environ.get("K6_OUT", "").split(",")]
     named = [value for name, value in (*os.environ.items(), *plan.env) if _OUTPUT_VARIABLE.fullmatch(name)]
     written = [url for text in (*addresses(source), *outs, *named) for url in _URL.findall(text)]
     hosts = (urlsplit(f"//{place.rpartition('@')[2]}").hostname for place in written)

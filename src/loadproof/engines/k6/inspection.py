@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tarfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadproof.engines.k6.options import Options
+    from loadproof.model import Policy
 
 _TIMEOUT_S = 60
 _URL = re.compile(r"(?:https?|wss?)://[^/'\"`\s$?#]+")
@@ -29,10 +31,25 @@ TARGET_VARIABLES = ("BASE_URL", "LOADPROOF_TARGET")
 """A script reads the plan's target as `__ENV.BASE_URL` or `__ENV.LOADPROOF_TARGET`."""
 
 
-def ask_k6(argv: Sequence[str], env: Mapping[str, str], script: Path) -> tuple[bytes, Problem | None]:
-    """Run a k6 command that sends no load; its standard output, or the problem it reports with `script`."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The k6 that looks at a script, and what holds it meanwhile, as it will hold the load."""
+
+    path: str
+    policy: Policy | None = None
+    beside: tuple[str, ...] = ()
+    """Hosts that k6 itself needs, as of modules that are imported by URL."""
+
+
+def ask_k6(
+    k6: Held, args: Sequence[str], env: Mapping[str, str], script: Path
+) -> tuple[bytes, Problem | None]:
+    """Run a k6 command that sends no load; its standard output, or the problem it reports with `script`.
+
+    Raises RefusedError when the script reaches for a host that may not be loaded.
+    """
     try:
-        done = ask(argv, env, _TIMEOUT_S)
+        done = ask([k6.path, *args], env, _TIMEOUT_S, k6.policy, k6.beside)
     except subprocess.TimeoutExpired:
         hint = "does its init code loop, or load modules from an address that does not answer?"
         return b"", Problem(f"k6 did not finish loading the script within {_TIMEOUT_S}s", str(script), hint)
@@ -42,14 +59,14 @@ def ask_k6(argv: Sequence[str], env: Mapping[str, str], script: Path) -> tuple[b
 
 
 def inspect_script(
-    k6: str, script: Path, env: Mapping[str, str], args: Sequence[str]
+    k6: Held, script: Path, env: Mapping[str, str], args: Sequence[str]
 ) -> tuple[Options, Problem | None]:
     """The resolved options of a script or archive. `args` are such as `--env` that its init code may need."""
-    argv = [k6, "inspect", "--execution-requirements", "--address=", "--log-format=json"]
+    argv = ["inspect", "--execution-requirements", "--address=", "--log-format=json"]
     argv += ["--include-system-env-vars", *args, str(script)]
-    printed, problem = ask_k6(argv, env, script)
+    printed, problem = ask_k6(k6, argv, env, script)
     if problem is not None and words.NO_USERS in problem.message:
-        printed, problem = ask_k6(argv, {**env, **words.ONE_USER}, script)
+        printed, problem = ask_k6(k6, argv, {**env, **words.ONE_USER}, script)
     if problem is not None:
         return {}, problem
     try:

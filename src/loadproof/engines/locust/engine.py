@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
 from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from loadproof.engines import session_of
 from loadproof.engines.advice import too_few_for_arrivals, too_few_for_throughput
-from loadproof.engines.asking import ask, why_silent
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.holding import hold_of
 from loadproof.engines.locust.advice import locust_advice, requests_per_task
@@ -20,8 +16,9 @@ from loadproof.engines.locust.hosts import connect_only
 from loadproof.engines.locust.open_model.distribution import distribution_args, usable_cores
 from loadproof.engines.locust.options import LocustOptions
 from loadproof.engines.locust.processes import decide
-from loadproof.engines.locust.running import LocustChild, scenario_environment
-from loadproof.engines.locust.settings import Settings, fingerprint_of, hide_arguments
+from loadproof.engines.locust.program import NoAnswerError, environment
+from loadproof.engines.locust.running import LocustChild
+from loadproof.engines.locust.settings import Settings, fingerprint_of
 from loadproof.engines.locust.trials.trial_giver import TrialGiver
 from loadproof.errors import EngineError, Problem
 from loadproof.histogram import Histogram
@@ -74,29 +71,31 @@ class LocustEngine:
 
     def inspect(self, plan: Plan) -> Inspection:
         """Import the locustfile in a child process and say what it holds; nothing is sent."""
-        args, hidden = hide_arguments(_locust_args(plan))
-        argv = [sys.executable, "-m", "loadproof.engines.locust.inside.child", "inspect", *args]
         try:
-            done = ask(argv, _environment(plan) | hidden, _INSPECT_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
+            facts = self._child.inspect(
+                _locust_args(plan),
+                env=environment(plan.env),
+                policy=plan.options.guard,
+                where=str(plan.scenario),
+                limit_s=_INSPECT_TIMEOUT_S,
+            )
+        except NoAnswerError as error:
+            if not error.too_long:
+                return Inspection((Problem(error.said, str(plan.scenario)),))
             hint = "does it wait for something, or start a loop, when it is imported?"
             message = f"importing the locustfile took more than {_INSPECT_TIMEOUT_S:.0f}s"
             return Inspection((Problem(message, str(plan.scenario), hint),))
-        lines = done.stdout.decode(errors="replace").strip().splitlines()
-        try:
-            facts = json.loads(lines[-1] if lines else "")
-        except json.JSONDecodeError:
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            message = said[-1] if said else f"importing the locustfile {why_silent(done.returncode)}"
-            return Inspection((Problem(message, str(plan.scenario)),))
-        return _inspection(plan, facts)
+        inspection = _inspection(plan, facts)
+        if inspection.problems:
+            self._child.discard()
+        return inspection
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
-        args, hidden = hide_arguments([*_locust_args(plan), *distribution_args(plan)])
         code = await self._child.run(
-            ["run", *args],
-            env=_environment(plan) | hidden,
-            settings=lambda channel_fd: _settings(plan, channel_fd).to_text(),
+            "run",
+            [*_locust_args(plan), *distribution_args(plan)],
+            env=environment(plan.env),
+            settings=_settings(plan).to_text(),
             on_message=lambda message: self._on_message(message, sink),
             on_line=lambda line: self._on_line(line, sink),
             hold=hold_of(plan, sink),
@@ -248,9 +247,8 @@ def _own_load(plan: Plan) -> bool:
     return plan.profile.kind is ProfileKind.SCENARIO
 
 
-def _settings(plan: Plan, channel_fd: int) -> Settings:
+def _settings(plan: Plan) -> Settings:
     return Settings(
-        channel_fd=channel_fd,
         profile=None if _own_load(plan) else plan.played_profile,
         time_scale=plan.time_scale,
         arrivals=plan.options.arrivals,
@@ -266,10 +264,6 @@ def _settings(plan: Plan, channel_fd: int) -> Settings:
         exact=[r.endpoint for r in plan.requirements if r.endpoint],
         trials=plan.profile.kind is ProfileKind.CAPACITY,
     )
-
-
-def _environment(plan: Plan) -> dict[str, str]:
-    return scenario_environment(plan.env)
 
 
 def _locust_args(plan: Plan) -> list[str]:

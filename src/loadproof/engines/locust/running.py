@@ -1,31 +1,24 @@
-"""The Locust child: started under the supervisor, its messages read until it is gone."""
+"""The Locust child: asked what a locustfile holds, then run, its messages read until it is gone."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from loadproof.engines.locust.channel import Decoder, encode
-from loadproof.engines.locust.settings import VARIABLE
+from loadproof.engines.locust.program import NoAnswerError, Program, take
 from loadproof.engines.process import Process
-from loadproof.model import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from loadproof.engines.holding import Hold
+    from loadproof.model import Policy
 
-
-def scenario_environment(env: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The variables of a process that runs the scenario; Locust's own (LOCUST_*) pass through.
-
-    The run's token is none of the scenario's business.
-    """
-    own = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
-    return {**own, **dict(env), "PYTHONUNBUFFERED": "1"}
+_FORKS = sys.platform == "linux"
+"""Elsewhere the child itself imports the locustfile when it is asked, and the load has another child."""
 
 
 class LocustChild:
@@ -34,22 +27,63 @@ class LocustChild:
     def __init__(self) -> None:
         self.stops = 0
         """How often it was asked to stop."""
+        self._program: Program | None = None
+        """Started, and waiting for an order."""
         self._heard = False
         """Whether it has said anything: until then it imports, and has no load that could end gently."""
         self._process: Process | None = None
         self._writer: asyncio.StreamWriter | None = None
 
-    async def run(
+    def inspect(
         self,
         args: Sequence[str],
         *,
         env: Mapping[str, str],
-        settings: Callable[[int], str],
+        policy: Policy | None,
+        where: str,
+        limit_s: float,
+    ) -> dict[str, Any]:
+        """What the locustfile and `args` say; the child waits for `run` afterwards.
+
+        `policy` holds the import; what it refuses is told of `where`.
+
+        Raises:
+            NoAnswerError: it ended, or took longer than `limit_s` seconds.
+            RefusedError: at import the locustfile reaches for a host that may not be loaded.
+            EngineError: no process could be started.
+        """
+        self.discard()
+        program = take(env, policy)
+        try:
+            if policy is not None:
+                program.child.admit(policy)
+            program.send("inspect", args, "" if policy is None else json.dumps(policy.to_json()))
+            answer = program.answer(limit_s)
+            program.child.raise_refused(where, answer["refused"])
+            if answer["facts"] is None:
+                raise NoAnswerError(answer["said"])
+            facts: dict[str, Any] = answer["facts"]
+        except BaseException:
+            program.discard()
+            raise
+        if _FORKS:
+            self._program = program
+        else:
+            program.discard()
+        return facts
+
+    async def run(
+        self,
+        verb: str,
+        args: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        settings: str,
         on_message: Callable[[dict[str, Any]], None],
         on_line: Callable[[str], None],
         hold: Hold | None = None,
     ) -> int:
-        """Run child.py with `args`; `settings` gets the channel's descriptor. Returns the exit code.
+        """Have the child `run` or `work` with `args` for Locust. Returns the exit code.
 
         `on_message` gets the messages of the channel, `on_line` the lines of stdout and stderr; both have
         been called for the last time when this returns.
@@ -59,19 +93,18 @@ class LocustChild:
             self._heard = True
             on_message(message)
 
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
-                self._process = await Process.start(
-                    [sys.executable, "-u", "-m", "loadproof.engines.locust.inside.child", *args],
-                    env={**env, VARIABLE: settings(theirs.fileno())},
-                    on_line=on_line,
-                    pass_fds=[theirs.fileno()],
-                    hold=hold,
-                )
-            if self.stops:  # while it was being started
+        policy = None if hold is None else hold.policy
+        program, self._program = self._program, None
+        if program is not None and not program.fits(env, policy):
+            program.discard()
+            program = None
+        program = program or take(env, policy)
+        with program.channel:
+            self._process = await Process.follow(program.child, on_line, hold)
+            if self.stops:  # before it was started
                 self._process.kill()
-            reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
+            program.send(verb, args, settings)
+            reader, self._writer = await asyncio.open_connection(sock=program.channel, limit=1 << 20)
             reading = asyncio.create_task(_read(reader, self._writer, hear))
             try:
                 return await self._process.wait()
@@ -87,12 +120,19 @@ class LocustChild:
     def stop(self) -> None:
         """Ask for the end: gently the first time, at once the second."""
         self.stops += 1
+        self.discard()
         if self._process is not None:
             # An interrupt would print where in an import it came.
             if self.stops == 1 and self._heard:
                 self._process.interrupt()
             else:
                 self._process.kill()
+
+    def discard(self) -> None:
+        """End one that still waits for an order."""
+        program, self._program = self._program, None
+        if program is not None:
+            program.discard()
 
 
 async def _read(

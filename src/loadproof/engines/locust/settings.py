@@ -1,4 +1,4 @@
-"""What the conductor asks of the plug-in, and how it travels: as JSON in one environment variable.
+"""What the conductor asks of the plug-in, and how it travels: as JSON in the order to run.
 
 To workers on other machines the master passes its own settings on (see handshake.py).
 """
@@ -7,29 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from loadproof.model import Profile, ProfileKind, Stage
-from loadproof.safety.redact import redact_args
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
-
-VARIABLE = "LOADPROOF_LOCUST"
-ARGUMENTS = "LOADPROOF_LOCUST_ARGUMENTS"
-
-
-def hide_arguments(args: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The arguments and variables of a child: arguments with a secret among them go by a variable.
-
-    All users of a machine can read arguments, and only their own can read a process's variables.
-    """
-    if redact_args(args) == tuple(args):
-        return list(args), {}
-    return [], {ARGUMENTS: json.dumps(list(args))}
 
 
 def fingerprint(content: bytes) -> str:
@@ -46,8 +32,6 @@ def fingerprint_of(files: Iterable[Path]) -> str:
 class Settings:
     """Read by the child, written by the engine."""
 
-    channel_fd: int
-    """The socket to the conductor."""
     profile: Profile | None
     """None: Locust's own flags or the locustfile's shape drive the load."""
     time_scale: float
@@ -98,8 +82,6 @@ class Settings:
 class WorkerSettings:
     """For the child that `loadproof worker` starts: where its master is, who has all other settings."""
 
-    channel_fd: int
-    """The socket to `loadproof worker`."""
     master_host: str
     master_port: int
     wait_s: float
@@ -108,10 +90,6 @@ class WorkerSettings:
     """Fingerprint of the locustfile; "" when the master is to send it."""
     lock: str = ""
     """The run's token; "" for a run without one."""
-
-    def on(self, channel_fd: int) -> WorkerSettings:
-        """The same with that channel."""
-        return replace(self, channel_fd=channel_fd)
 
     def to_text(self) -> str:
         return json.dumps(asdict(self))

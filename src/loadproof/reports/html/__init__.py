@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import zlib
 from functools import cache
+from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +34,12 @@ _SCRIPTS = (
     "latency.js",
     "start.js",
 )
+
+
+def prepare() -> None:
+    """What takes a while and is the same for every page with charts."""
+    import_module("jinja2")
+    _plotly()
 
 
 def write_html(report: Report, stream: TextIO) -> None:

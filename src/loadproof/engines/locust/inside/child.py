@@ -1,11 +1,14 @@
 """The program that the Locust engine starts: Loadproof's plug-in, then Locust's own command line.
 
-    python -m loadproof.engines.locust.inside.child run LOCUST_ARGS...       drive the load
-    python -m loadproof.engines.locust.inside.child worker LOCUST_ARGS...    drive a share of it
-    python -m loadproof.engines.locust.inside.child inspect LOCUST_ARGS...   print what it holds, as JSON
+    python -m loadproof.engines.locust.inside.child CHANNEL_FD
     python -m loadproof.engines.locust.inside.child show LOCUST_ARGS...      Locust itself, for --list
 
 Locust is imported first of all, so that gevent patches the standard library before anything else uses it.
+Then it waits for orders (see program.py), each with arguments for Locust:
+
+    inspect    tell what the locustfile holds: a fork imports it, so that no trace of that is left here
+    run        drive the load, with `settings`; never returns
+    work       drive a share of another machine's run; never returns
 """
 
 from __future__ import annotations
@@ -20,18 +23,25 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import traceback
-from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import gevent
+import psutil
+from gevent import monkey
 from locust import FastHttpUser, HttpUser, User, argument_parser, events
 from locust.argument_parser import get_parser
 
 from loadproof.clock import wall_clock
-from loadproof.engines.locust.channel import encode
+from loadproof.engines.asking import why_silent
+from loadproof.engines.locust.channel import Decoder, encode
 from loadproof.engines.locust.open_model.pace import paces
 from loadproof.engines.locust.seams import scenario_options
-from loadproof.engines.locust.settings import ARGUMENTS, VARIABLE, Settings, WorkerSettings
+from loadproof.engines.locust.settings import Settings, WorkerSettings
+from loadproof.engines.supervisor import adopt
+from loadproof.model import Policy
 
 if TYPE_CHECKING:
     from loadproof.engines.locust.machines.clock_offset import MasterClock
@@ -47,34 +57,27 @@ _STATS_LOGGER = "locust.stats_logger"
 _TALKATIVE_LOGGERS = ("locust.main", "locust.runners")
 
 
-def run() -> None:
-    """Never returns: Locust ends the process."""
-    _drive(Settings.from_text(os.environ.pop(VARIABLE)), None)
-
-
-def work() -> None:
+def work(settings: str, channel_fd: int) -> None:
     """Drive a share of another machine's run, with its settings. Never returns."""
     from loadproof.engines.locust.machines import lock
     from loadproof.engines.locust.machines.handshake import NotWelcomeError, greet, hello
 
-    own = WorkerSettings.from_text(os.environ.pop(VARIABLE))
+    own = WorkerSettings.from_text(settings)
     lock.install(own.lock)
     try:
         welcome = greet(own.master_host, own.master_port, hello(own.scenario), wall_clock(), own.wait_s)
     except NotWelcomeError as error:
         end = {"t": "end", "message": str(error), "exit_code": error.exit_code, "pid": os.getpid()}
-        socket.socket(fileno=own.channel_fd).sendall(encode(end))
+        os.write(channel_fd, encode(end))
         sys.exit(error.exit_code)
-    _drive(replace(Settings.from_text(welcome.settings), channel_fd=own.channel_fd), welcome.clock)
+    drive(Settings.from_text(welcome.settings), channel_fd, welcome.clock)
 
 
-def _drive(settings: Settings, clock: MasterClock | None) -> None:
-    # Here: who only inspects has no need of it, and inspecting is what everybody waits for.
+def drive(settings: Settings, channel_fd: int, clock: MasterClock | None = None) -> None:
+    """Never returns: Locust ends the process."""
     from loadproof.engines.locust.inside.plugin import Plugin
 
-    # Until Locust can end by itself (see the plug-in) an interrupt just ends it, without a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    Plugin(settings, clock).install()
+    Plugin(settings, socket.socket(fileno=channel_fd), clock).install()
     if settings.quiet_stats:
         logging.getLogger(_STATS_LOGGER).addFilter(lambda _record: False)
     if settings.quiet_log:
@@ -152,24 +155,77 @@ def _where(error: BaseException) -> str:
     return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
 
 
+def _look(rules: str) -> dict[str, Any]:
+    """What the locustfile holds, and the hosts that it reached for against the target guard's rules."""
+    refused: list[str] = []
+    if rules:
+        from loadproof.engines.locust.inside import guard
+
+        refused = guard.install(Policy.from_json(json.loads(rules)))
+    return {"facts": inspect(), "refused": refused}
+
+
+def _look_apart(rules: str, channel_fd: int) -> dict[str, Any]:
+    """The same in a fork; where it ended without an answer, what it said last."""
+    with tempfile.TemporaryFile() as found, tempfile.TemporaryFile() as printed:
+        adopt(True)
+        # Not gevent's fork, which watches its children by an event loop that must not run here yet.
+        pid = monkey.get_original("os", "fork")()
+        if not pid:
+            os.close(channel_fd)
+            gevent.reinit()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(printed.fileno(), 2)
+            found.write(json.dumps(_look(rules)).encode())
+            found.flush()
+            os._exit(0)  # a locustfile may have started threads or greenlets that would keep it alive
+        wait = monkey.get_original("os", "waitpid")
+        code = os.waitstatus_to_exitcode(wait(pid, 0)[1])
+        # What the import has started would be in the way of the load's own, such as a server on its port.
+        while children := psutil.Process().children():
+            for child in children:
+                child.kill()
+                wait(child.pid, 0)
+        adopt(False)
+        for file in (found, printed):
+            file.seek(0)
+        answer = found.read()
+        lines = printed.read().decode(errors="replace").strip().splitlines()
+    said = lines[-1] if lines else f"importing the locustfile {why_silent(code if code >= 0 else 128 - code)}"
+    return json.loads(answer) if answer else {"facts": None, "refused": [], "said": said}
+
+
+def _obey(order: dict[str, Any], channel_fd: int) -> None:
+    sys.argv = ["locust", *order["args"]]
+    match order["do"]:
+        case "inspect":
+            forks = sys.platform == "linux"
+            rules = order["settings"]
+            os.write(channel_fd, encode(_look_apart(rules, channel_fd) if forks else _look(rules)))
+        case "run":
+            drive(Settings.from_text(order["settings"]), channel_fd)
+        case "work":
+            work(order["settings"], channel_fd)
+
+
 def main() -> None:
     """Entry point."""
-    verb = sys.argv.pop(1)
-    sys.argv[0] = "locust"
-    sys.argv += json.loads(os.environ.pop(ARGUMENTS, "[]"))
     events.init_command_line_parser.add_listener(
         lambda parser: parser.set_defaults(stop_timeout=_STOP_TIMEOUT)
     )
-    if verb == "run":
-        run()
-    if verb == "worker":
-        work()
-    if verb == "show":
+    if sys.argv[1] == "show":
+        sys.argv = ["locust", *sys.argv[2:]]
         locust.main.main()
-    answer = inspect()
-    sys.__stdout__.write(json.dumps(answer) + "\n")  # type: ignore[union-attr]
-    sys.__stdout__.flush()  # type: ignore[union-attr]
-    os._exit(0)  # a locustfile may have started threads or greenlets that would keep the process alive
+    # Until Locust can end by itself (see the plug-in) an interrupt just ends it, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    channel_fd = int(sys.argv[1])
+    decoder = Decoder()
+    # Plain calls: until Locust runs, nothing may start gevent's loop.
+    if not monkey.get_original("select", "select")([channel_fd], [], [], 0)[0]:
+        import_module("loadproof.engines.locust.inside.plugin")  # while nobody waits
+    while data := os.read(channel_fd, 1 << 18):
+        for order in decoder.feed(data):
+            _obey(order, channel_fd)
 
 
 if __name__ == "__main__":

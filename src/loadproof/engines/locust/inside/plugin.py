@@ -59,9 +59,10 @@ _WRITTEN = "the scenario writes Locust's statistics itself (stats.log_request), 
 
 
 class Plugin:
-    """The state of one Locust process. `clock` is the master's, in a worker on another machine."""
+    """The state of one Locust process."""
 
-    def __init__(self, settings: Settings, clock: MasterClock | None = None) -> None:
+    def __init__(self, settings: Settings, channel: socket.socket, clock: MasterClock | None = None) -> None:
+        """`channel` leads to the conductor; `clock` is the master's, in a worker on another machine."""
         self._settings = settings
         self._clock = clock or wall_clock()
         names = KeptNames(settings.exact, routes=settings.routes)
@@ -69,7 +70,7 @@ class Plugin:
         self._exemplars = Exemplars(self._clock, settings.slow_s)
         self._in_flight = InFlight(settings.session)
         self._heartbeat = Heartbeat(self._clock)
-        self._channel = socket.socket(fileno=settings.channel_fd)
+        self._channel = channel
         self._channel_lock = BoundedSemaphore(1)
         self._runner: Any = None
         self._far = clock is not None

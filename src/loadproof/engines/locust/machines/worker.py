@@ -7,7 +7,8 @@ import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from loadproof.engines.locust.running import LocustChild, scenario_environment
+from loadproof.engines.locust.program import environment
+from loadproof.engines.locust.running import LocustChild
 from loadproof.engines.locust.settings import WorkerSettings, fingerprint_of
 from loadproof.errors import ExitCode
 
@@ -53,7 +54,6 @@ class LocustWorker:
         files = request.files
         scenario = fingerprint_of(files) if files else ""
         settings = WorkerSettings(
-            channel_fd=-1,
             master_host=request.master_host,
             master_port=request.master_port,
             wait_s=request.wait_s,
@@ -61,9 +61,10 @@ class LocustWorker:
             lock=request.token,
         )
         code = await self._child.run(
-            ["worker", *self._args()],
-            env=scenario_environment(request.env),
-            settings=lambda channel_fd: settings.on(channel_fd).to_text(),
+            "work",
+            self._args(),
+            env=environment(request.env),
+            settings=settings.to_text(),
             on_message=self._on_message,
             on_line=self._say,
         )

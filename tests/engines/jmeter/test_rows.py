@@ -136,7 +136,7 @@ def test_a_script_that_has_the_label_of_a_request_is_still_a_script() -> None:
 
 def test_an_answer_of_the_cache_manager_is_no_request() -> None:
     """A row of it is there with `cache_manager.cached_resource_mode=RETURN_200_CACHE` only."""
-    cached = sample("pay", rm="(ex cache)").replace('by="10"', 'by="0" sby="0" ct="0"')
+    cached = sample("pay", rm="(ex cache)").replace('by="10"', 'by="0" sby="0"')
     rows, batch = read(document(cached, sample("pay")))
     assert (rows.requests, rows.told) == (1, 2)
     assert counts(batch) == {"pay": 1}

@@ -36,7 +36,7 @@ def by_method(sink: Recording) -> dict[str, Counter[str]]:
     return found
 
 
-def test_every_common_element_is_counted_as_it_was_sent(each: str, shop: Shop) -> None:
+def test_every_common_element_is_counted_as_it_was_sent(newest: None, shop: Shop) -> None:
     """Requests by label = the server's count; sums and scripts stand beside them; JMeter's summary agrees."""
     outcome, sink = played(plan_of("shop", f"-Jport={shop.port}"))
     assert outcome is Outcome.COMPLETED

@@ -55,9 +55,13 @@ RESULTS: Final[dict[str, str]] = {
     "jmeter.save.saveservice.print_field_names": "true",
     **{
         f"jmeter.save.saveservice.{name}": "true"
-        for name in ("subresults", "url", "bytes", "sent_bytes", "latency", "connect_time", "idle_time",
-                     "thread_counts", "thread_name", "label", "response_code", "response_message",
-                     "successful", "data_type", "time", "assertions")
+        for name in ("subresults", "url", "bytes", "sent_bytes", "idle_time", "thread_name", "label",
+                     "response_code", "response_message", "successful", "time", "assertions")
+    },
+    # Nobody reads them, and each costs JMeter time.
+    **{
+        f"jmeter.save.saveservice.{name}": "false"
+        for name in ("latency", "connect_time", "thread_counts", "data_type")
     },
     # They carry secrets and megabytes.
     **{

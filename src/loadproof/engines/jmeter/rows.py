@@ -379,7 +379,7 @@ def _ended_ms(frame: _Frame) -> int:
 def _from_cache(frame: _Frame) -> bool:
     """Whether the Cache Manager answered: a row where `cache_manager.cached_resource_mode` wants one."""
     a = frame.a
-    return frame.http and a["s"] == "true" and a.get("by") == a.get("sby") == a.get("ct") == "0"
+    return frame.http and a["s"] == "true" and a.get("by") == a.get("sby") == "0"
 
 
 def _host(url: str) -> str:

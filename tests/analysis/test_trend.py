@@ -253,3 +253,12 @@ def test_what_is_looked_at_seldom_is_told_all_the_same(every_s: int, minutes: in
     assert isinstance(level, Trend)
     assert (leaks.growth, level.growth) == (Growth.GROWS, Growth.NOT_PROVEN)
     assert leaks.slope == pytest.approx(1 / 30, rel=0.1)
+
+
+def test_a_monitor_that_was_away_for_a_moment_hides_nothing() -> None:
+    """One and a half of twelve minutes without a reading: what came before and after is one line."""
+    at = np.arange(0.0, 720.0, 8.0)
+    at = at[(at < 300) | (at > 390)]
+    trend = trend_of(at, 5 + at / 30, Level.FLOOR)
+    assert isinstance(trend, Trend)
+    assert trend.growth is Growth.GROWS

@@ -43,6 +43,8 @@ __all__ = ["Growth", "Level", "Trend", "Untold", "trend_of", "trend_of_levels", 
 
 WINDOWS: Final = 40
 LEAST_WINDOWS: Final = 12
+_LEAST_KNOWN: Final = 10
+"""Windows with readings: a monitor that was away for a moment hides nothing."""
 LEAST_CYCLES: Final = 4
 """Of a saw-tooth, such as garbage collection makes: with fewer there are too few floors to compare."""
 LEAST_COLLECTIONS: Final = 5
@@ -159,7 +161,7 @@ def trend_of(
         if collected < LEAST_COLLECTIONS:
             return _too_few(collected)
         level = Level.FLOOR
-    least, low = LEAST_WINDOWS, LOW
+    least, low = _LEAST_KNOWN, LOW
     cycle_s = cycle_length_s(times_s, values) if level is Level.FLOOR else None
     if cycle_s is not None:
         low = FLOOR

@@ -23,6 +23,8 @@ _SAME: Final = 0.1
 _SLOWS: Final = 0.8
 """The second half's slope is below this share of the first's, and the difference is no chance."""
 _SURE_SLOWER: Final = 0.95
+_LIKELY_SLOWER: Final = 0.8
+"""Of what is left when a first fill is over: fewer levels."""
 _END: Final = 0.2
 """Of the judged part: its end, which must not fall behind the rest."""
 _BEHIND: Final = 5.0
@@ -82,13 +84,12 @@ def slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int
     if not slows(fit_bend(at[seen:], levels[seen:])):
         return False
     late = max(cut, early)
-    bend = fit_bend(at[late:], levels[late:])
-    return bend.last < _SLOWS * bend.first
+    return slows(fit_bend(at[late:], levels[late:]), _LIKELY_SLOWER)
 
 
-def slows(bend: Bend) -> bool:
+def slows(bend: Bend, confidence: float = _SURE_SLOWER) -> bool:
     """Whether the second half surely rises less than the first, and by much."""
-    low, _ = bend.loss_interval(_SURE_SLOWER)
+    low, _ = bend.loss_interval(confidence)
     return bend.last < _SLOWS * bend.first and low > 0
 
 

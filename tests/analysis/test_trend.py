@@ -142,7 +142,7 @@ def test_a_late_leak_has_its_own_slope() -> None:
 def test_how_much_longer_it_takes() -> None:
     """A limit inside the interval needs a longer run, the nearer to the slope the longer."""
     trend = _trend(100 + 0.002 * HOUR + _noise(4))
-    near, far = trend.needed_s(1.1 * trend.slope), trend.needed_s(4 * trend.slope)
+    near, far = trend.needed_s(1.05 * trend.slope), trend.needed_s(4 * trend.slope)
     assert near is not None
     assert far is not None
     assert near > trend.span_s > far

@@ -78,7 +78,7 @@ def pieces_of(at: NDArray[np.float64], levels: NDArray[np.float64]) -> Pieces:
     line = y - np.polyval(np.polyfit(at - at[0], y, 1), at - at[0])
     one, two = _steps(y)
     turn, left = _turn(at - at[0], y)
-    return Pieces(bic(float(line @ line), 2), min(bic(one, 4), bic(two, 7)), bic(left, 5), turn)
+    return Pieces(bic(float(line @ line), 2), min(bic(one, 3), bic(two, 7)), bic(left, 4), turn)
 
 
 def _steps(y: NDArray[np.float64]) -> tuple[float, float]:

@@ -125,7 +125,7 @@ def _judge_one(requirement: Requirement, entry: Grown, held: Window) -> Finding:
             requirement, Verdict.INCONCLUSIVE, "cannot be compared", held, samples=entry.readings,
             advice=advice,
         )  # fmt: skip
-    interval = (trend.low * scale, trend.high * scale)
+    interval = (trend.likely[0] * scale, trend.likely[1] * scale)
     finding = compare(requirement, trend.slope * scale, entry.readings, 0, held, interval)
     verdict, advice = verdict_of(requirement, entry, trend, scale)
     # What fails a limit below what counts by itself has grown all the same.
@@ -145,9 +145,9 @@ def verdict_of(requirement: Requirement, entry: Grown, trend: Trend, scale: floa
     pace = trend.first_rise / trend.since_s if trend.since_s else 0.0
     short = entry.unit is Unit.COUNT and pace * trend.span_s < _LEAST_EXPECTED
     step = rose and (trend.growth is Growth.STEP or (trend.growth is Growth.LEVELS_OFF and short))
-    if holds(trend.high * scale, limit) and not begins and not step:
+    if holds(trend.likely[1] * scale, limit) and not begins and not step:
         return Verdict.PASS, ""
-    above = not holds(trend.low * scale, limit)
+    above = not holds(trend.likely[0] * scale, limit)
     if above and trend.lasting and not entry.needed_s and not entry.few:
         return Verdict.FAIL, _way_out(entry, trend)
     if begins and holds(trend.slope * scale, limit):
@@ -177,7 +177,7 @@ def _turned_up(requirement: Requirement, trend: Trend, scale: float) -> bool:
 
 def _too_roughly(requirement: Requirement, entry: Grown, trend: Trend, scale: float) -> str:
     """The interval holds the limit: how much longer it takes to tell them apart."""
-    low, high = (format_value(bound * scale, requirement.unit) for bound in (trend.low, trend.high))
+    low, high = (format_value(bound * scale, requirement.unit) for bound in trend.likely)
     why = f"{entry.series} grows by something from {low} to {high}"
     needed_s = trend.needed_s(requirement.limit / scale)
     if needed_s is None or needed_s - trend.span_s > _MOST_MORE:

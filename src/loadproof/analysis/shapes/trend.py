@@ -66,6 +66,7 @@ _GREATEST_FALL: Final = 0.5
 """Of what it rises at the end: what fell by more before goes up and down."""
 _SURE: Final = 0.9
 """Confidence of the interval of the second half's slope."""
+_LIKELY: Final = 0.95
 _LEAST_RISE_ERRORS: Final = 4.0
 _MOST_LOG: Final = 50.0
 """Of a ratio: beyond it nothing that is measured grows."""
@@ -84,7 +85,7 @@ class Growth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """What goes on at the end. Slopes are in the series' unit per second; their interval is of 99 %."""
+    """What goes on at the end. Slopes are in the series' unit per second; `low` to `high` is of 99 %."""
 
     growth: Growth
     base: float
@@ -92,6 +93,8 @@ class Trend:
     slope: float
     low: float
     high: float
+    likely: tuple[float, float]
+    """The interval of 95 % of the slope, which is held against a limit."""
     last: tuple[float, float]
     """The interval of 90 % of the slope of the judged part's second half."""
     p: float
@@ -123,7 +126,7 @@ class Trend:
         The interval of a slope shrinks with the time to the power of 1.5.
         """
         gap = abs(limit - self.slope)
-        half = (self.high - self.low) / 2
+        half = (self.likely[1] - self.likely[0]) / 2
         return self.span_s * float((half / gap) ** (2 / 3)) if gap > 0 else None
 
 
@@ -246,6 +249,7 @@ def trend_of_levels(
         slope=line.slope,
         low=low,
         high=high,
+        likely=line.interval(_LIKELY),
         last=last,
         p=line.p,
         smallest=max(high, least / late_s),
@@ -281,6 +285,7 @@ def trend_of_ratios(at: NDArray[np.float64], levels: NDArray[np.float64], span_s
         slope=slope(logs.slope),
         low=slope(logs.low),
         high=slope(logs.high),
+        likely=(slope(logs.likely[0]), slope(logs.likely[1])),
         last=(low, high),
         smallest=slope(logs.smallest),
         first_rise=float(levels[0]) * float(np.expm1(min(logs.first_rise, _MOST_LOG))),

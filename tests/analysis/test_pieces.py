@@ -159,3 +159,13 @@ def test_of_memory_bytes_come_before_objects() -> None:
     assert finding.advice.startswith("process.memory grows by 68.7MiB/h")
     files = _growth(_watched(series, "descriptor_growth: <10/h"))
     assert files.advice.startswith("process.fds grows by 1,801/h, 50 per 1,000 requests")
+
+
+def test_two_pages_more_behind_a_full_cache_are_no_step() -> None:
+    """20 MiB in the first seven minutes, then a tenth of one twice: it levelled off, and is a PASS."""
+    filled = 14 * MIB + 20 * MIB * np.minimum(_AT / 420, 1)
+    pages = 0.1 * MIB * np.searchsorted([900.0, 1_400.0], _AT)
+    made = soak(filled + pages + 0.02 * _NOISE, "memory_growth: <10%/h")
+    finding = _growth(made)
+    assert finding.verdict is Verdict.PASS, finding.advice
+    assert finding.evidence["growth"] == "levels off"

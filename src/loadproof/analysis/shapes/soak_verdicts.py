@@ -24,6 +24,7 @@ from loadproof.analysis.shapes.soak_words import (
     unproven_in_words,
     warm_up_in_words,
 )
+from loadproof.analysis.shapes.straight import SIGNIFICANCE
 from loadproof.analysis.shapes.trend import Growth, Trend, Untold
 from loadproof.analysis.validity.signals import read_signals
 from loadproof.analysis.verdict.requirements import compare, finding_of, format_value
@@ -140,7 +141,9 @@ def verdict_of(requirement: Requirement, entry: Grown, trend: Trend, scale: floa
     """PASS when all that is possible holds, FAIL when a growth that goes on does not, else INCONCLUSIVE."""
     holds, limit = requirement.operator.holds, requirement.limit
     begins = not holds(trend.last[0] * scale, limit) or _turned_up(requirement, trend, scale)
-    rose = not holds(trend.first_rise / trend.whole_s * scale, limit)
+    # Of what is left out; a step in what is judged has the slope that it has.
+    left_out = trend.slope <= 0 or trend.p >= SIGNIFICANCE
+    rose = left_out and not holds(trend.first_rise / trend.whole_s * scale, limit)
     # A count that has stayed for so short that at its pace before no three more were due may rise again.
     pace = trend.first_rise / trend.since_s if trend.since_s else 0.0
     short = entry.unit is Unit.COUNT and pace * trend.span_s < _LEAST_EXPECTED

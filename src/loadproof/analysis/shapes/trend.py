@@ -240,6 +240,8 @@ def trend_of_levels(
     first_rise = line.base - float(levels[0]) if cut else 0.0
     least = _LEAST_GROWTH * abs(base) if least_growth is None else least_growth
     growth = _shape(at, levels, cut, line, bend)
+    if growth is Growth.STEP and cut and line.slope * late_s < least:
+        growth = _before(at, levels, cut, line)  # a page or two behind a first fill are no step
     lasting = growth is Growth.GROWS
     if lasting and line.slope * late_s < least:
         growth = Growth.NOT_PROVEN

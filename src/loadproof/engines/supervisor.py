@@ -7,7 +7,7 @@ SIGKILL cannot clean up, and k6 is a binary that cannot be taught to watch its p
     the conductor writes "i"    SIGINT to the engine: end gently
     the conductor writes "k"    SIGKILL to the engine's process group
     the conductor writes "p"    and a line of JSON: the target guard's rules, once
-    the pipe ends               the conductor is gone: SIGKILL to the group
+    the pipe ends               the conductor is gone: SIGKILL to the group, and to what leaves it then
     the engine ends             SIGKILL to what is left of its group; the exit status is passed on
     the supervisor is killed    on Linux the engine dies with it (PR_SET_PDEATHSIG)
 
@@ -56,7 +56,33 @@ def die_with_parent(parent: int) -> None:
 
 def adopt(wanted: bool) -> None:
     """Whether this process becomes the parent of what its children leave behind; on Linux."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
+
+
+def _kill_adopted() -> None:
+    """What had left the group when its parent was killed, and in turn what that leaves behind."""
+    own, spared = str(os.getpid()), set()
+    while sys.platform == "linux":
+        names = os.listdir("/proc")  # noqa: PTH208  (importing pathlib takes its time)
+        left = [pid for pid in map(int, filter(str.isdigit, names)) if _parent(pid) == own]
+        left = [pid for pid in left if pid not in spared]
+        if not left:
+            return
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except OSError:
+                spared.add(pid)  # a program with other rights
+
+
+def _parent(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            return file.read().rpartition(")")[2].split()[1]
+    except OSError:
+        return ""  # it has ended
 
 
 def _kill_group(pid: int) -> None:
@@ -253,6 +279,7 @@ def _wait(pid: int, hold: _Hold | None) -> tuple[int, bool]:
             given = os.read(0, _ORDERS_BYTES)
             if not given:
                 watched.remove(0)
+                adopt(True)
                 _kill_group(pid)
             orders, rules = _obey(orders + given, pid)
             if rules is not None and hold is not None:
@@ -290,6 +317,8 @@ def main(argv: list[str]) -> int:
     pid = _start(argv) if hold is None else _start_held(argv, hold)
     status, orphaned = _wait(pid, hold)
     _kill_group(pid)
+    if orphaned:
+        _kill_adopted()
     if folder and orphaned:
         import shutil  # takes its time, and nobody waits for it here
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from loadproof.analysis.verdict import early_stop
-from loadproof.analysis.verdict.early_stop import EarlyStop, StopOn
+from loadproof.analysis import early_stop
+from loadproof.analysis.early_stop import EarlyStop, StopOn
 from loadproof.model import (
     EventKind,
     Operator,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from loadproof.analysis.verdict.early_stop import EarlyStop
+    from loadproof.analysis.early_stop import EarlyStop
     from loadproof.engines import Engine
     from loadproof.live.live import View
     from loadproof.model import Finding, Plan, Reading, Report, Slice
@@ -159,7 +159,7 @@ def _writer(run_file: Path | None, plan: Plan, facts: dict[str, object]) -> RunW
 def _early_stop(plan: Plan) -> EarlyStop | None:
     if plan.options.stop_on is None:
         return None
-    from loadproof.analysis.verdict.early_stop import EarlyStop, StopOn
+    from loadproof.analysis.early_stop import EarlyStop, StopOn
 
     return EarlyStop(plan, StopOn(plan.options.stop_on))
 

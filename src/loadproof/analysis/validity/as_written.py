@@ -2,96 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
+from loadproof.analysis.verdict.raised import PLAYED, in_words, raised_in
 from loadproof.analysis.verdict.requirements import judge_requirement, matches
 from loadproof.analysis.verdict.thresholds import stated
-from loadproof.engines import traits_of
-from loadproof.model import EventKind, FailureKind, Subject, Verdict
-from loadproof.runfile.readings import Readings
-from loadproof.units import format_count, format_percent
+from loadproof.model import FailureKind, Subject, Verdict
 
 if TYPE_CHECKING:
     from loadproof.model import Finding, Requirement
-    from loadproof.runfile.reader import Run
 
 MOST_RAISED: Final = 0.01
 """Of the tasks, iterations or users, where `scenario: exceptions:` sets no other limit."""
-_MOST_GROUPS: Final = 20
-_PLAYED: Final = {"task": "tasks", "iteration": "iterations"}
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """What the scenario's code raised, over the whole load."""
-
-    played: int | None
-    """Tasks or iterations; None where the engine counts none."""
-    raised: int
-    """Of them."""
-    died: int
-    """Virtual users that an exception ended."""
-    users: int
-    """The most virtual users there were at once."""
-    word: str
-    """ "tasks" or "iterations"."""
-    groups: tuple[dict[str, Any], ...]
-    """`what`, `exception`, `where`, `count`, `users_died`: most frequent first."""
-    traceback: str
-    """The first one."""
-
-    @property
-    def share(self) -> float | None:
-        """Of the tasks or iterations; None where none ended."""
-        return self.raised / self.played if self.played else None
-
-    @property
-    def first(self) -> str:
-        """The most frequent exception, and where: "KeyError at locustfile.py:7"."""
-        if not self.groups:
-            return ""
-        group = self.groups[0]
-        name = str(group["exception"]).partition(":")[0] or "an exception"
-        return f"{name} at {group['where']}" if group["where"] else name
-
-
-def raised_in(run: Run) -> Raised:
-    """What the engine reported."""
-    played = run.events_of(EventKind.PLAYED)
-    counts: Counter[tuple[str, str, str]] = Counter()
-    died: Counter[tuple[str, str, str]] = Counter()
-    traceback = ""
-    for event in run.events_of(EventKind.RAISED):
-        data = event.data
-        what, exception, where = (str(data.get(key) or "") for key in ("what", "exception", "where"))
-        if what.startswith(("listener", "shape")):
-            continue  # no part of what users do: the scenario's own gate, and who ended the load
-        counts[what, exception, where] += int(data.get("count", 1))
-        died[what, exception, where] += int(data.get("users_died", 0))
-        traceback = traceback or str(data.get("traceback") or "")
-    groups = tuple(
-        {"what": key[0], "exception": key[1], "where": key[2], "count": count, "users_died": died[key]}
-        for key, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    )
-    whats = [key[0] for key in counts]
-    in_tasks = sum(count for key, count in counts.items() if key[0] in _PLAYED)
-    users = Readings.of(run.readings).of_series("load", "users").value.tolist()
-    return Raised(
-        played=sum(int(event.data["count"]) for event in played) if played else None,
-        raised=max(sum(int(event.data.get("raised", 0)) for event in played), in_tasks),
-        died=sum(died.values()),
-        users=int(max([*users, run.plan.profile.start, *(s.target for s in run.plan.profile.stages)]))
-        if not run.plan.profile.open_model or users
-        else 0,
-        word=_PLAYED.get(
-            whats[0] if whats else "", "iterations" if traits_of(run.plan.engine).iterations else "tasks"
-        ),
-        groups=groups[:_MOST_GROUPS],
-        traceback=traceback,
-    )
 
 
 def judge_as_written(judged: Judged) -> Ruling:
@@ -111,7 +35,7 @@ def judge_as_written(judged: Judged) -> Ruling:
     too_many = found.share > MOST_RAISED if found.share is not None else found.raised > 0
     if too_many or (not known and found.groups and not found.played and found.raised):
         return _broken(judged, said, advice, evidence)
-    others = sum(group["count"] for group in found.groups if group["what"] not in _PLAYED)
+    others = sum(group["count"] for group in found.groups if group["what"] not in PLAYED)
     if others > MOST_RAISED * max(found.users, found.played or 0, 1):
         return _broken(judged, said, advice, evidence)
     return Ruling(True, said)
@@ -157,28 +81,3 @@ def _failed_by_itself(judged: Judged, requirement: Requirement) -> bool:
 def _in_doubt(finding: Finding) -> Finding:
     sentence = f"{finding.sentence}, but the scenario did not run as it is written"
     return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
-
-
-def in_words(found: Raised) -> str:
-    """What was raised, with its numbers: "60 of 60 tasks raised KeyError at locustfile.py:7"."""
-    said = []
-    if found.died:
-        of = f"{format_count(found.died)} of {format_count(found.users)} users" if found.users >= found.died \
-            else f"{format_count(found.died)} users"  # fmt: skip
-        died = next(group for group in found.groups if group["users_died"])
-        said.append(f"{of} died in {died['what']}")
-    if found.raised:
-        of = format_count(found.raised)
-        of += f" of {format_count(found.played)}" if found.played else ""
-        said.append(f"{of} {found.word} raised {found.first}".rstrip())
-    elif found.died:
-        said[-1] += f": {found.first}"
-    others = [group for group in found.groups if group["what"] not in _PLAYED and not group["users_died"]]
-    if others and not said:
-        group = others[0]
-        said.append(f"{group['what']} raised {found.first} {format_count(group['count'])} times")
-    if said:
-        return ", ".join(said)
-    if not found.played:
-        return f"no {found.word} ended by an exception"
-    return f"{format_count(found.played)} {found.word} ended, none by an exception ({format_percent(0)})"

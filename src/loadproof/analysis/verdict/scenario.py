@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadproof.analysis.validity.as_written import in_words, raised_in
+from loadproof.analysis.verdict.raised import in_words, raised_in
 from loadproof.analysis.verdict.requirements import finding_of, judge_share
 from loadproof.analysis.window.windows import whole_window
 from loadproof.model import CheckSummary, EventKind, StatusCounts, Subject, Verdict

@@ -279,6 +279,7 @@ def _fast_argument_rows() -> list[Row]:
         "base url changed": lambda c: _with(c, "base_url", c.base_url + "/v2"),
         "cookie jar replaced": lambda c: _with(c, "cookiejar", CookieJar()),
         "attribute of its own": lambda c: _with(c, "mine", 1),
+        "empty params and a query": lambda c: [c.get("/x?y=1", params={}), c.get("/x", params={})],
         "agent by itself": lambda c: [c.client.urlopen(c.base_url + "/x").status_code, c.get("/y")],
         "agent's codes changed": _with_codes,
         "agent's redirects changed": lambda c: [put(c.client, "max_redirects", 0), c.get("/x")],

@@ -183,10 +183,15 @@ class Connections:
         wire = self.idle_wire(origin, perf_counter())
         return None if wire is None else wire.release()
 
-    def take_answer(self, origin: Origin) -> tuple[bytes, Head, bytes] | None:
-        """Return the answer that is pending, its connection kept or ended; None when none is."""
+    def take_answer(self, origin: Origin, most: int | None = None) -> tuple[bytes, Head, bytes] | None:
+        """Return the answer that is pending, its connection kept or ended; None when none is.
+
+        None, too, for one of more than `most` bytes: the other client decides before it has read them.
+        """
         pending = self.pending
         if pending is None or pending.answer is None or pending.wire is None:
+            return None
+        if most is not None and len(pending.prefix) > most:
             return None
         self.pending = None
         if pending.answer[1].keep:

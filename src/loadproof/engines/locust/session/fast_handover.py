@@ -216,7 +216,7 @@ class SessionAgent(LocustUserAgent):
         session = self._session()
         url = request.url_split
         origin = (url.scheme, url.host, url.port)
-        answer = None if session is None else session.take_answer(origin)
+        answer = None if session is None else session.take_answer(origin, HTTPClient.BLOCK_SIZE)
         if answer is None and session is not None and request in self._served:
             answer = self._hop(session, request, origin)
         if answer is None:
@@ -241,7 +241,7 @@ class SessionAgent(LocustUserAgent):
         target = Target(request.url, *origin, request.url_split.quoted_uri)
         plan = plan_of(target, target.origin, Call(request.method, None, None, b""))
         limit = session._network_s
-        answer = session.exchange(plan, written, limit, limit, perf_counter(), False)
+        answer = session.exchange(plan, written, limit, limit, perf_counter(), True)
         if answer is None:
-            return session.take_answer(origin)
+            return session.take_answer(origin, HTTPClient.BLOCK_SIZE)
         return written, answer[0], answer[1]

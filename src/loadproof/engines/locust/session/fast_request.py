@@ -65,7 +65,7 @@ def fast_plan(  # keywords cost time in every request
     was made from `json=`, `cookie` that the jar is not empty. Raises what Locust raises for bad headers.
     """
     key = None
-    query = "" if not params else _query(params)
+    query = _query(params, url)
     if query is None:
         return None
     if type(headers) in _KEYED:
@@ -157,8 +157,10 @@ def folded(method: str, payload: Any, options: dict[str, Any]) -> tuple[Any, Any
     return payload, params
 
 
-def _query(params: Any) -> str | None:
+def _query(params: Any, url: str) -> str | None:
     """Return the encoded parameters, None for what only geventhttpclient can judge."""
+    if not params:
+        return "" if params is None or "?" not in url else None
     if type(params) is not dict:
         return None
     if not all(type(k) is str and type(v) in (str, int, float, bool) for k, v in params.items()):

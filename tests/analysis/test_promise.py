@@ -112,3 +112,23 @@ def test_an_engine_that_counts_nothing_proves_nothing(counts: dict[str, np.ndarr
     finding = judge(_run(OPEN, counts)).findings[0]
     assert finding.verdict is (Verdict.INCONCLUSIVE if counts else Verdict.PASS)
     assert (finding.id == "load.arrivals") is bool(counts)
+
+
+@pytest.mark.parametrize(
+    ("at_the_stop", "verdict", "reason"),
+    [
+        (4, Verdict.PASS, "the count in the judged second was a worker's last, and old"),
+        (2, Verdict.INCONCLUSIVE, "two of four never came"),
+        (None, Verdict.INCONCLUSIVE, "an engine that counts no users at its stop"),
+    ],
+)
+def test_a_hold_of_one_second_is_judged_by_its_last_count(
+    at_the_stop: int | None, verdict: Verdict, reason: str
+) -> None:
+    """A smoke run of 2.6 s, whose ramp takes the first: one second of its hold is whole."""
+    slices = [part(second, times_s=[0.1] * 100) for second in range(3)]
+    made = run(*slices, of=plan(required(1.0), profile=staged((1, 4), (1.6, 4))), seconds=2.6)
+    counts = [(0.3, 0), (1.3, 2)] + ([] if at_the_stop is None else [(2.6, at_the_stop)])
+    readings = [Reading(START + s, "load", "users", float(number), Unit.COUNT) for s, number in counts]
+    report = judge(replace(made, readings=tuple(readings)))
+    assert report.verdict is verdict, reason

@@ -136,10 +136,23 @@ def _closed_stages(run: Run) -> list[Applied]:
         settled = sorted(window.seconds)[first:]
         seconds = np.array([second for second in settled if second in users], dtype=np.int64)
         there = np.array([users[second] for second in seconds.tolist()])
+        if seconds.size == 1:
+            # One count may be as old as a worker's last report. The one at the stop is of now.
+            there = np.maximum(there, _at_the_end(run, int(seconds[0])))
         planned = np.full(seconds.size, window.level or 0.0)
         off = np.abs(there - planned) > np.maximum(_TOLERANCE * planned, 0.5)
         stages.append(Applied(window, seconds, planned, there, off))
     return stages
+
+
+def _at_the_end(run: Run, since_s: int) -> float:
+    """Users at the last count before the load ended, if that was within two seconds from then; else 0."""
+    span = load_span(run)
+    if span is None or span[1] > since_s + 2.0:
+        return 0.0
+    own = Readings.of(run.readings).of_series("load", "users")
+    counts = [reading.value for reading in own if since_s <= reading.time_s <= span[1]]
+    return counts[-1] if counts else 0.0
 
 
 def _brief_stage(run: Run) -> list[Applied]:

@@ -203,6 +203,8 @@ ANSWERED: Final = (
              requirements=(required(0.5, endpoint="GET /api/loans"),)),
         UNKNOWN, 4, "answered", "most of its requests failed"),
     Row("no request at all", Made(times_s=()), UNKNOWN, 4, "answered", "no request was made"),
+    Row("a warm-up that is as long as the load", Made(requirements=(replace(required(0.5), warm_up_s=20.0),)),
+        UNKNOWN, 4, "answered", "nothing is left to judge: warm_up leaves out 20s of each hold"),
     Row("all failed, errors limited", Made(failed=20), FAIL, 3, "", "error rate is 100%"),
     Row("most failed, as the requirement allows", Made(failed=12, requirements=LIMITED), PASS, 0),
     Row("a few failed, no limit on errors", Made(failed=2, requirements=TIMES), PASS, 0),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.validity.condition import Judged, Ruling, broken
 from loadproof.analysis.verdict.requirements import matching
-from loadproof.analysis.window.windows import requests_of, sample
+from loadproof.analysis.window.windows import asked_warm_up_s, requests_of, sample
 from loadproof.model import EventKind, Subject, Verdict
-from loadproof.units import format_count, format_percent
+from loadproof.units import format_count, format_duration, format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +33,12 @@ def judge_answered(judged: Judged) -> Ruling:
         # Its window is the trials that held: that there are none is for the search to say, with the reason.
         return Ruling(True, "a trial without right answers does not hold")
     if not judged.window.seconds:
+        warm_up_s = asked_warm_up_s(judged.run.plan)
         sentence = "the load was too short: there is no whole second of it to judge"
+        if warm_up_s:
+            sentence = (
+                f"nothing is left to judge: warm_up leaves out {format_duration(warm_up_s)} of each hold"
+            )
         return broken("answered", sentence, "let it run longer, or with a greater --time-scale")
     return _right_enough(judged)
 

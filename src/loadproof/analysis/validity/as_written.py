@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
 from loadproof.analysis.verdict.raised import PLAYED, in_words, raised_in
 from loadproof.analysis.verdict.requirements import judge_requirement, matches
-from loadproof.analysis.verdict.thresholds import stated
 from loadproof.model import FailureKind, Subject, Verdict
 
 if TYPE_CHECKING:
@@ -47,10 +46,9 @@ def _broken(judged: Judged, said: str, advice: str, evidence: dict[str, Any]) ->
     A service that answers 500 makes most scenarios raise at the next line: that is no excuse for it.
     """
     ruling = broken("as_written", said, advice, evidence)
-    pairs = [*judged.requirements, *((stated(one), one) for one in judged.thresholds)]
     failed = {
         place: (requirement, finding)
-        for place, (requirement, finding) in enumerate(pairs)
+        for place, (requirement, finding) in enumerate(judged.pairs)
         if finding.verdict is Verdict.FAIL
     }
     proved = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from loadproof.analysis.verdict.thresholds import stated
 from loadproof.model import EventKind, Finding, FindingKind, Verdict
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class Judged:
     """Of the engine's own."""
     search: bool = False
     """A search for the capacity: its trials break on purpose and are judged one by one."""
+
+    @property
+    def pairs(self) -> list[tuple[Requirement | None, Finding]]:
+        """Requirements, then the engine's thresholds as far as they can be stated, by their places."""
+        return [*self.requirements, *((stated(threshold), threshold) for threshold in self.thresholds)]
 
     @property
     def imported(self) -> bool:

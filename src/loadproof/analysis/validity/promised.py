@@ -13,7 +13,6 @@ from loadproof.analysis.validity.condition import Judged, Ruling
 from loadproof.analysis.validity.dropped import judge_dropped
 from loadproof.analysis.validity.promise import judge_promise
 from loadproof.analysis.validity.waiting import UPPER
-from loadproof.analysis.verdict.thresholds import stated
 from loadproof.model import EventKind, Finding, FindingKind, Subject, Verdict
 
 if TYPE_CHECKING:
@@ -47,12 +46,9 @@ def judge_promised(judged: Judged) -> Ruling:
 
 def _broken(judged: Judged, finding: Finding) -> Ruling:
     finding = replace(finding, kind=FindingKind.CONDITION)
-    pairs = [
-        *judged.requirements, *((stated(threshold), threshold) for threshold in judged.thresholds)
-    ]  # fmt: skip
     revised = {
         place: _in_doubt(found)
-        for place, (requirement, found) in enumerate(pairs)
+        for place, (requirement, found) in enumerate(judged.pairs)
         if requirement is not None and found.verdict is Verdict.FAIL and _needs_load(requirement)
     }
     return Ruling(False, finding.sentence, finding.advice, (finding,), revised)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from loadproof.analysis.validity.condition import Judged, Ruling, broken
+from loadproof.analysis.validity.condition import Judged, Ruling, broken, invalid
 from loadproof.analysis.verdict.requirements import matching
+from loadproof.analysis.verdict.scenario import checks_of
 from loadproof.analysis.window.windows import asked_warm_up_s, requests_of, sample
 from loadproof.model import EventKind, Subject, Verdict
 from loadproof.units import format_count, format_duration, format_percent
@@ -22,6 +23,8 @@ MOST_FAILED: Final = 0.5
 _LIMITING: Final = (Subject.ERROR_RATE, Subject.GOODPUT, Subject.CHECKS, Subject.PEAK_ERROR_RATE)
 _SPEEDS: Final = (Subject.RESPONSE_TIME, Subject.THROUGHPUT)
 _ENGINES: Final = ("http_req_failed", "checks")
+_CHECKS: Final = "checks"
+_LIMIT_CHECKS: Final = "mend what is wrong, or say how many must pass: scenario: {checks: '>99%'}"
 _ADVICE: Final = "mend what fails, or require an error rate: error_rate: {max_rate: <1%}"
 
 
@@ -68,7 +71,31 @@ def _right_enough(judged: Judged) -> Ruling:
         own = sample(matching(endpoint, judged.slices))
         return own.failed, own.requests
 
-    return judge_counts(judged.requirements, judged.thresholds, (total.failed, total.requests), counted)
+    ruling = judge_counts(judged.requirements, judged.thresholds, (total.failed, total.requests), counted)
+    return ruling if ruling.holds is False else _refused(judged, total.failed) or ruling
+
+
+def _refused(judged: Judged, failed: int) -> Ruling | None:
+    """Broken where most checks of the scenario failed, no requirement is on them, and no failure says so.
+
+    A check of k6's makes no request fail: answers that are all wrong pass its limits on times and statuses.
+    """
+    if any(requirement.subject is Subject.CHECKS for requirement, _ in judged.requirements):
+        return None
+    if any(finding.id.startswith(_CHECKS) for finding in judged.thresholds):
+        return None
+    checks = checks_of(judged.run)
+    fails, passes = sum(check.fails for check in checks), sum(check.passes for check in checks)
+    if fails <= max(MOST_FAILED * (fails + passes), failed):
+        return None
+    sentence = (
+        f"{format_count(fails)} of {format_count(fails + passes)} checks failed, and nothing limits them"
+    )
+    sentence += f": '{checks[0].name}' most often"
+    finding = replace(
+        invalid("valid.answered", sentence, _LIMIT_CHECKS), invalidates=False, incomparable=True
+    )
+    return Ruling(False, sentence, _LIMIT_CHECKS, (finding,))
 
 
 def judge_counts(

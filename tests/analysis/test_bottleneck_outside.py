@@ -37,7 +37,10 @@ def sent(status: str, *, fails: bool, through_per_s: float = 30.0, more: Sequenc
         slices.append(one)
         counts = {"200": rate - refused, status: refused}
         data = {"endpoint": "GET /read", "counts": counts}
-        events.append(Event(runs.START + second + 1.0, EventKind.STATUSES, "", data))
+        events.append(Event(runs.START + second + 1.049, EventKind.STATUSES, "", data))
+        # Another endpoint's are told a moment later, in another tenth of a second.
+        other = {"endpoint": "GET /else", "counts": {"200": 0}}
+        events.append(Event(runs.START + second + 1.051, EventKind.STATUSES, "", other))
     offered = list(runs.series("load.users", USERS, Unit.COUNT, looks=False))
     run = runs.load(readings=[*offered, *more], slices=slices, events=events)
     profile = Profile(ProfileKind.STRESS, (Stage(float(runs.SECONDS), 60.0),), start=1.0)

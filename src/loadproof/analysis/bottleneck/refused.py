@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from loadproof.analysis.bottleneck.levels import Levels
     from loadproof.runfile.reader import Run
 
+_TOGETHER_S: Final = 0.5
 _LEAST_SHARE: Final = 0.05
 """Of the answers at the highest load: fewer refusals have not ended a throughput."""
 _RATE_LIMIT: Final = Kind(
@@ -173,7 +174,7 @@ def _refused(run: Run, seconds: Collection[int], status: str) -> tuple[float, fl
     failures = parts.failures.get(FailureKind.STATUS, np.zeros(len(parts), np.int64))
     for second in sorted(set(seconds)):
         here = parts.second == second
-        told = next((one for one in shares if second < one.until_s), None)
+        told = next((one for one in shares if second + 0.5 < one.until_s), None)
         count = float(parts.requests[here].sum())
         requests += count
         if told is not None:
@@ -193,15 +194,19 @@ class _Share:
 def _shares(run: Run, status: str) -> list[_Share]:
     """By the moments at which statuses were told."""
     told: dict[float, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for event in run.events_of(EventKind.STATUSES):
+    last_s = float("-inf")
+    for event in sorted(run.events_of(EventKind.STATUSES), key=lambda one: one.time_s):
+        # Of each endpoint an event, all of them within moments.
+        last_s = last_s if event.time_s - last_s <= _TOGETHER_S else event.time_s
         for code, count in event.data.get("counts", {}).items():
-            told[round(event.time_s, 1)][str(code)] += int(count)
+            told[last_s][str(code)] += int(count)
     slices = Slices.of(run.slices)
     found, before_s = [], float("-inf")
     for time_s in sorted(told):
         counts = told[time_s]
         failures = slices.failures.get(FailureKind.STATUS, np.zeros(len(slices), np.int64))
-        inside = (slices.second >= before_s) & (slices.second < time_s)
+        middle = slices.second + 0.5  # of a second that had just begun nothing was told yet
+        inside = (middle >= before_s) & (middle < time_s)
         failed, mine, everything = float(failures[inside].sum()), counts.get(status, 0), sum(counts.values())
         failing = sum(n for code, n in counts.items() if not code.startswith(("2", "3")))
         # The two were counted at moments a little apart: a half of them is enough to know which it is.

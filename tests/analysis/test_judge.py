@@ -155,6 +155,10 @@ def test_a_load_that_was_none_is_no_pass(slices: tuple[object, ...], seconds: fl
         ([event(1, EventKind.IN_FLIGHT, count=12)], "no request was answered: 12 in flight"),
         ([event(1, EventKind.UNTOLD, count=7, why="no name")], "no request is in a count: of 7"),
         ([event(1, EventKind.UNREPORTED)], "no request was recorded before the run was cut off"),
+        (
+            [event(1, EventKind.WORKER_LOST, "worker 1 stopped answering")],
+            "no request was reported by the workers that were lost",
+        ),
     ],
 )
 def test_requests_that_nobody_counted_were_made(events: list[Event], said: str) -> None:

@@ -60,6 +60,8 @@ PLAYED: Final = (
         "4 s of the 20 s planned were played: every user died"),
     Row("a shape raised an exception", Made(played_s=4, events=ended("shape", "raised ValueError", "s.py:3")),
         UNKNOWN, 4, "played", "4 s of the 20 s planned were played: the shape raised ValueError at s.py:3"),
+    Row("no worker was left", Made(played_s=4, events=ended("workers", "no worker was left")), UNKNOWN, 4,
+        "played", "4 s of the 20 s planned were played: no worker was left"),
     Row("open model, quit", Made(played_s=4, open_model=True, events=ended("scenario", "runner.quit()")),
         UNKNOWN, 4,
         "played", "4 s of the 20 s planned"),

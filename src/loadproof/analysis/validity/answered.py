@@ -58,6 +58,8 @@ def _nothing_answered(run: Run) -> Ruling:
         sentence = f"no request was answered: {format_count(in_flight)} in flight when the load ended"
         return broken("answered", sentence, longer)
     cut_off = run.events_of(EventKind.LOAD_STARTED) and not run.events_of(EventKind.LOAD_ENDED)
+    if run.events_of(EventKind.WORKER_LOST):
+        return broken("answered", "no request was reported by the workers that were lost", "run it again")
     if cut_off or run.events_of(EventKind.UNREPORTED):
         # What was made since the last report is lost: nobody knows whether there was something.
         return broken("answered", "no request was recorded before the run was cut off", longer)

@@ -120,7 +120,7 @@ def _seconds(length_s: float) -> str:
 def _ended_in_words(event: Event) -> str:
     how, where, exception = (str(event.data.get(key) or "") for key in ("how", "where", "exception"))
     by = str(event.data.get("by") or "somebody")
-    if how.startswith("every user"):
+    if how.startswith(("every user", "no worker")):
         said = how
     else:
         said = f"the {by} {how}" if how.startswith("raised") else f"{how or by} ended the load"

@@ -94,3 +94,36 @@ def test_users_of_another_worker_do_not_start_in_one_that_stops(when: str, end: 
     (before, stopped, again), orders = json.loads(done.stdout)
     assert orders == [3, 6, 5]
     assert (before, stopped, again) == (3, 0, afterwards)
+
+
+MASTER = """
+import json
+import time
+from types import SimpleNamespace
+
+from locust import runners
+from locust.runners import MasterRunner
+
+from loadproof.engines.locust.inside.ending import Ending
+
+worker = SimpleNamespace(state=runners.STATE_SPAWNING)
+master = MasterRunner.__new__(MasterRunner)
+master.state, master.spawning_greenlet, master.target_user_count = runners.STATE_RUNNING, None, 4
+master.clients = SimpleNamespace(all=[worker])
+ending = Ending(time.time, lambda: 20.0)
+ending._runner = master
+ending.started()
+seen = [ending.nobody_left(0, 0) for _ in range(5)]
+worker.state = runners.STATE_RUNNING
+seen += [ending.nobody_left(0, 0) for _ in range(3)]
+print(json.dumps([seen, ending.reason["how"]]))
+"""
+
+
+def test_users_that_a_worker_has_not_started_yet_are_not_gone() -> None:
+    """A machine that is too busy to start them says nothing for seconds: nobody stopped himself."""
+    done = subprocess.run(
+        [sys.executable, "-c", MASTER], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [[False] * 7 + [True], "every user stopped itself"]

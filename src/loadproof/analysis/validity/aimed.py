@@ -22,6 +22,8 @@ def judge_aimed(judged: Judged) -> Ruling:
     for event in judged.run.events_of(EventKind.AIMED):
         for host, count in dict(event.data.get("hosts", {})).items():
             hosts[str(host)] += int(count)
+    if not hosts and judged.telling and not len(judged.run.slices):
+        return Ruling(None, "no request went anywhere")
     if not hosts:
         return Ruling(None, f"{IMPORTED} where its load went" if judged.imported else OLDER)
     named = ", ".join(host for host, _ in hosts.most_common(3))

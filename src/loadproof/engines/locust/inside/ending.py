@@ -86,6 +86,9 @@ class Ending:
         runner = self._runner
         spawning = runner.spawning_greenlet
         over = runner.state == runners.STATE_RUNNING or (spawning is not None and spawning.dead)
+        if isinstance(runner, MasterRunner):
+            # A worker that has not said yet that its users are there has none that could be gone.
+            over = over and all(worker.state == runners.STATE_RUNNING for worker in runner.clients.all)
         gone = self._started_s is not None and runner.state in _ON and over and users == 0
         self._nobody = self._nobody + 1 if gone and (dead or runner.target_user_count) else 0
         if self._nobody < _NOBODY_CHECKS or self.reason is not None:

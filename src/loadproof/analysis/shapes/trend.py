@@ -67,6 +67,8 @@ _GREATEST_FALL: Final = 0.5
 _SURE: Final = 0.9
 """Confidence of the interval of the second half's slope."""
 _LIKELY: Final = 0.95
+_LIKELY_SPREAD: Final = 0.1
+"""Significance: to look at wide windows only costs little, where the readings did not move apart."""
 _LEAST_RISE_ERRORS: Final = 4.0
 _MOST_LOG: Final = 50.0
 """Of a ratio: beyond it nothing that is measured grows."""
@@ -201,7 +203,7 @@ def _spreads(
     if high.size != levels.size:
         return False
     spread, rise = fit_line(at, high - levels), fit_line(at, levels)
-    return rise.slope > 0 and spread.p < SIGNIFICANCE and spread.slope > rise.slope / 2
+    return rise.slope > 0 and spread.p < _LIKELY_SPREAD and spread.slope > rise.slope / 2
 
 
 def _of_collections(

@@ -14,6 +14,8 @@ V = TypeVar("V")
 class Bounded(dict[K, V]):
     """At most `most` entries. Full, it is emptied: what is used comes back, prepared once more."""
 
+    __slots__ = ("_most",)
+
     def __init__(self, most: int) -> None:
         super().__init__()
         self._most = most

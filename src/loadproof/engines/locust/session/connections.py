@@ -57,10 +57,6 @@ class Pending:
 class Connections:
     """What both sessions are: idle connections by where they go, and the request that is left to another."""
 
-    served: ClassVar[Container[int]]
-    """Statuses of answers that the fast path may return; of the rest the other client makes its own."""
-    trims: ClassVar[bool]
-    """Whether the other client drops bytes beyond an answer; else they are a broken second answer."""
     decodes_nothing: ClassVar[bool]
     """Whether the other client decodes an empty body, which fails."""
 
@@ -85,28 +81,32 @@ class Connections:
         send_s: float | None,
         read_s: float | None,
         start: float,
+        trim: bool,
         follow: bool,
+        served: Container[int] | None,
     ) -> tuple[Head, bytes, bytes, float] | None:
         """Send `request`; return the answer's head, its body as received and decoded, and when it was here.
 
-        `start` is `perf_counter` seconds, as the time that is returned; `follow` says that redirects are
-        followed. None leaves the call to the other client: with `pending` set what is begun, else all of it.
+        `start` is `perf_counter` seconds, as the time that is returned. How the other client reads decides
+        the rest: `trim` says that it drops bytes beyond an answer (else they are a broken second one),
+        `follow` that it follows redirects, `served` which statuses it returns as they are (None: all).
+        None leaves the call to the other client: with `pending` set what is begun, else all of it.
         """
-        origin = plan.origin
+        target, origin, call, _ = plan
         wire = self.idle_wire(origin, start)
         if wire is None:
             if origin[0] != "http":
                 return None
             try:
-                wire = self.connected(plan.target, send_s)
+                wire = self.connected(target, send_s)
             except (HTTPError, OSError) as error:
                 self.pending = Pending(None, connect_error=error)
                 return None
         try:
             first = wire.ask(request, send_s, read_s)
-            head, raw, keep = receive(wire, first, plan.call.method == "HEAD", read_s, self.trims)
-            if (head.redirect and follow) or head.status not in self.served:
-                received = head.whole(raw, plan.call.method == "HEAD")
+            head, raw, keep = receive(wire, first, call.method == "HEAD", read_s, trim)
+            if (head.redirect and follow) or (served is not None and head.status not in served):
+                received = head.whole(raw, call.method == "HEAD")
                 self.pending = Pending(wire, received, answer=(request, head, raw))
                 return None
             content = raw
@@ -119,7 +119,7 @@ class Connections:
             self.pending = Pending(wire, answer.received, read_error=answer.error)
             return None
         except NotDecoded:
-            self.pending = Pending(wire, head.whole(raw, plan.call.method == "HEAD"))
+            self.pending = Pending(wire, head.whole(raw, call.method == "HEAD"))
             return None
         except OSError as error:
             self.pending = Pending(wire, read_error=error)
@@ -149,7 +149,7 @@ class Connections:
                     wire.close()
                     continue
                 wire = Wire(sock)
-                wire.rest(now)
+                wire.idle, wire.idle_since = True, now
             if wire.wake(now):
                 return wire
             self.end_wire(origin, wire)
@@ -157,7 +157,7 @@ class Connections:
 
     def keep_wire(self, origin: Origin, wire: Wire, now: float) -> None:
         """Take back a connection whose response was read to its end at `now` (`perf_counter` seconds)."""
-        wire.rest(now)
+        wire.idle, wire.idle_since = True, now
         wires = self._wires.get(origin)
         if wires is None:
             self._wires[origin] = [wire]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from loadproof.engines.locust.session.head import Head, head_of
+from loadproof.engines.locust.session.head import Head, head_of, known_head
 from loadproof.engines.locust.session.interim import INTERIM_LIMIT
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def receive(
             raise Unplain(received)
         received += _more(wire, received, timeout_s)
         end = received.find(b"\r\n\r\n")
-    head = head_of(received[: end + 2])
+    raw = received[: end + 2]
+    head = known_head(raw) or head_of(raw)
     if head is None:
         if _INTERIM(received):
             return receive(wire, _after_interim(wire, received, end, timeout_s), head_only, timeout_s, trim)

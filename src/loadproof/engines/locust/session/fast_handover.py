@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 import zlib
+from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPProtocolViolationError, HTTPSocketPoolResponse
 from locust.contrib.fasthttp import FastResponse, LocustUserAgent
 
-from loadproof.engines.locust.session.call import Call, Plan, plan_of
+from loadproof.engines.locust.session.call import Call, plan_of
 from loadproof.engines.locust.session.connections import Connections
 from loadproof.engines.locust.session.fast_request import hop_bytes
 from loadproof.engines.locust.session.fast_response import NoPool, NoSocket
@@ -25,11 +26,16 @@ from loadproof.engines.locust.session.tickets import ResumingContext
 from loadproof.engines.locust.session.trips import sent, served
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from geventhttpclient.url import URL
 
     from loadproof.engines.locust.session.head import Head
     from loadproof.engines.locust.session.target import Origin
 
+
+SERVED = LocustUserAgent.valid_response_codes
+"""Statuses of answers that the agent returns as they are."""
 
 # Decoded bytes that are taken at once: a few bytes of brotli can stand for 16 MB.
 _BROTLI_STEP = 2**20
@@ -65,25 +71,17 @@ class SharedConnections(Connections):
         for _ in range(self._busy):
             pool._semaphore.acquire()
 
-    def exchange(
-        self,
-        plan: Plan,
-        request: bytes,
-        send_s: float | None,
-        read_s: float | None,
-        start: float,
-        follow: bool,
-    ) -> tuple[Head, bytes, bytes, float] | None:
-        """Do so as one of the requests that are allowed."""
-        pool = self._pools.get(plan.origin)
-        if pool is not None:
-            pool._semaphore.acquire()
+    @contextmanager
+    def one_more(self, origin: Origin) -> Iterator[None]:
+        """Be one of the requests that are allowed."""
         self._busy += 1
+        pool = self._pools.get(origin)
         try:
-            return super().exchange(plan, request, send_s, read_s, start, follow)
+            if pool is not None:
+                pool._semaphore.acquire()
+            yield
         finally:
             self._busy -= 1
-            pool = self._pools.get(plan.origin)
             if pool is not None:
                 pool._semaphore.release()
 
@@ -241,7 +239,8 @@ class SessionAgent(LocustUserAgent):
         target = Target(request.url, *origin, request.url_split.quoted_uri)
         plan = plan_of(target, target.origin, Call(request.method, None, None, b""))
         limit = session._network_s
-        answer = session.exchange(plan, written, limit, limit, perf_counter(), True)
+        with session.one_more(origin):
+            answer = session.exchange(plan, written, limit, limit, perf_counter(), False, True, SERVED)
         if answer is None:
             return session.take_answer(origin, HTTPClient.BLOCK_SIZE)
         return written, answer[0], answer[1]

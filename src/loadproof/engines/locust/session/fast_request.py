@@ -64,29 +64,43 @@ def fast_plan(  # keywords cost time in every request
     `common` are the agent's headers, `headers` the call's; `kind` is that of the body, `is_json` says that it
     was made from `json=`, `cookie` that the jar is not empty. Raises what Locust raises for bad headers.
     """
-    key = None
-    query = _query(params, url)
+    query = "" if params is None else _query(params, url)
     if query is None:
         return None
-    if type(headers) in _KEYED:
-        key = (
-            *(method, url, query, common, tuple(headers.items()) if headers else None, auth_header),
-            *(kind, is_json, cookie),
-        )
-        try:
-            return _plans[key]
-        except KeyError:
-            pass
-    plan = None
+    if type(headers) not in _KEYED:
+        return _new_plan(method, url, query, params, common, headers, auth_header, kind, is_json, cookie)
+    key = (
+        *(method, url, query, common, tuple(headers.items()) if headers else None, auth_header),
+        *(kind, is_json, cookie),
+    )
+    try:
+        return _plans[key]
+    except KeyError:
+        plan = _new_plan(method, url, query, params, common, headers, auth_header, kind, is_json, cookie)
+        return _plans.keep(key, plan)
+
+
+def _new_plan(  # the same words as above
+    method: str,
+    url: str,
+    query: str,
+    params: Any,
+    common: tuple[tuple[str, Any], ...],
+    headers: Any,
+    auth_header: str | None,
+    kind: int,
+    is_json: bool,
+    cookie: bool,
+) -> Plan | None:
     target = _targets.made(
         (url, query), lambda: (plain_target(url) if not query else None) or _read(url, params or None)
     )
-    if target is not None:
-        items = merged(call_headers(headers, auth_header, is_json), common)
-        of_kind = (method, target.origin, items, kind, cookie)
-        call = _calls.made(of_kind, lambda: _written(method, target, items, kind, cookie))
-        plan = None if call is None else plan_of(target, target.origin, call)
-    return plan if key is None else _plans.keep(key, plan)
+    if target is None:
+        return None
+    items = merged(call_headers(headers, auth_header, is_json), common)
+    of_kind = (method, target.origin, items, kind, cookie)
+    call = _calls.made(of_kind, lambda: _written(method, target, items, kind, cookie))
+    return None if call is None else plan_of(target, target.origin, call)
 
 
 def call_headers(headers: Any, auth_header: str | None, is_json: bool) -> dict[str, Any]:

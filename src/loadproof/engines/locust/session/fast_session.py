@@ -13,7 +13,7 @@ from locust.contrib.fasthttp import FastHttpSession as LocustFastHttpSession
 
 from loadproof.engines.locust.session import defaults
 from loadproof.engines.locust.session.body import NotEncoded, json_encoder
-from loadproof.engines.locust.session.fast_handover import SessionAgent, SharedConnections
+from loadproof.engines.locust.session.fast_handover import SERVED, SessionAgent, SharedConnections
 from loadproof.engines.locust.session.fast_request import (
     BASE_HEADERS,
     FastJar,
@@ -45,8 +45,6 @@ _encode_json = json_encoder(allow_nan=True)
 class FastHttpSession(SharedConnections, LocustFastHttpSession):
     """A drop-in for `locust.contrib.fasthttp.FastHttpSession`; see there for the arguments of its methods."""
 
-    served = SessionAgent.valid_response_codes
-    trims = False
     decodes_nothing = True
 
     cookiejar: Any = Lazy(lambda _session: FastJar())
@@ -224,11 +222,21 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         catch_response: bool,
     ) -> Any:
         """Send and receive; None, with `pending` set, leaves the rest to Locust's agent."""
-        target, _, call, whole = plan
-        cookie = self.cookiejar.header_for(target, call) if call.cookie else None
-        request = whole or call.written(target.path, cookie, body)
-        limit = self._network_s
-        answer = self.exchange(plan, request, limit, limit, start, allow_redirects)
+        target, origin, call, whole = plan
+        pool = self._pools.get(origin)
+        if pool is not None:
+            pool._semaphore.acquire()
+        self._busy += 1
+        try:
+            cookie = self.cookiejar.header_for(target, call) if call.cookie else None
+            request = whole or call.written(target.path, cookie, body)
+            limit = self._network_s
+            answer = self.exchange(plan, request, limit, limit, start, False, allow_redirects, SERVED)
+        finally:
+            self._busy -= 1
+            pool = self._pools.get(origin)
+            if pool is not None:
+                pool._semaphore.release()
         if answer is None:
             return None
         head, raw, content, now = answer

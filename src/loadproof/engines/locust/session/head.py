@@ -92,13 +92,17 @@ class Head:
         return pairs
 
 
+known_head = _heads.get
+"""The head for `raw` if it was parsed before: asked first, since a call in Python costs more than this."""
+
+
 def head_of(raw: bytes) -> Head | None:
     """Return the parsed head for `raw`, the bytes up to and with the last header's line end.
 
     None when it is not plain HTTP/1.1: then http.client (or geventhttpclient) has to judge the bytes, so
     that the outcome is Locust's.
     """
-    return _heads.get(raw) or _heads.made(raw, lambda: _parse(raw))
+    return _heads.made(raw, lambda: _parse(raw))
 
 
 def _parse(raw: bytes) -> Head | None:

@@ -186,7 +186,7 @@ class SessionAdapter(LocustHttpAdapter):
             return None
         else:
             plan = plan_of(target, origin, Call(request.method, None, None, b""))
-            received = session.exchange(plan, written, *limits, perf_counter(), False)
+            received = session.exchange(plan, written, *limits, perf_counter(), True, False, None)
             if received is None:
                 return None
             head, _, content, _ = received

@@ -49,8 +49,6 @@ _NO_BODY = (NO_BODY, None, None)
 class HttpSession(Connections, LocustHttpSession):
     """A drop-in for `locust.clients.HttpSession`; see there for the arguments of its methods."""
 
-    served = range(1000)
-    trims = True
     decodes_nothing = False
 
     # What python-requests sets on every session, and hardly a session changes. The mutable ones are made
@@ -251,7 +249,7 @@ class HttpSession(Connections, LocustHttpSession):
         cookie = self._cookie(state, target, call, options) if call.cookie or "cookies" in state else None
         connect_s, read_s = limits
         request = whole or call.written(target.path, cookie, sent)
-        answer = self.exchange(plan, request, connect_s, read_s, start, True)
+        answer = self.exchange(plan, request, connect_s, read_s, start, True, True, None)
         if answer is None:
             return None
         head, _, content, now = answer

@@ -54,6 +54,7 @@ class Wire:
             self._send = self._sock.send
         self._fileno = self._sock.fileno()
         self._watcher = self._hub.loop.io(self._fileno, 1)
+        # Whether it waits for another request, and since when (`perf_counter` seconds).
         self.idle = False
         self.idle_since = 0.0
         self.stale = False
@@ -67,11 +68,6 @@ class Wire:
     def tls(self) -> Any:
         """The TLS socket, None for a plain connection."""
         return self._tls
-
-    def rest(self, now: float) -> None:
-        """Become idle at `now` (`perf_counter` seconds)."""
-        self.idle = True
-        self.idle_since = now
 
     def wake(self, now: float) -> bool:
         """Tell whether this idle connection may carry another request: open, and nothing unasked-for to read.

@@ -204,6 +204,19 @@ def test_a_connection_that_has_asked_and_not_been_answered_waits() -> None:
             assert says() == [False]
 
 
+def test_only_the_peers_with_most_connections_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crawler has thousands of peers: series and time are bounded."""
+    monkeypatch.setattr(calls, "waiting", lambda links: [False] * len(links))
+    part = Part("node", "node", Role.ENTRY, 0, "port 80")
+    peers = {
+        f"10.0.0.{n}:443": {k: sockets.Link(k, "127.0.0.1", 1, f"10.0.0.{n}", 443) for k in range(n)}
+        for n in range(1, 40)
+    }
+    service = Service([], parts=[part], calls={"node": peers})
+    told = [series for series, *_ in Waits().rows(service, 1.0) if "connections.busy" in series]
+    assert told == [f'node.connections.busy{{peer="10.0.0.{n}:443"}}' for n in range(39, 33, -1)]
+
+
 @linux
 def test_a_connection_that_is_gone_is_not_known() -> None:
     """No answer is no pause."""

@@ -25,6 +25,8 @@ Row = tuple[str, float, Unit, float | None]
 
 _MOST_CONNECTIONS: Final = 16
 """Of a part that are asked at one look: 50 microseconds each. A pool seldom has more."""
+_MOST_PEERS: Final = 6
+"""Of a part, those with most connections: a crawler has thousands."""
 _LOOKS: Final = 3
 """A second, of few connections: more samples tell a share sooner."""
 _FEW: Final = 8
@@ -115,7 +117,9 @@ class Waits:
 def _calls(service: Service) -> Iterator[Row]:
     """Of each part's connections to one place, those that wait for its answer."""
     for part in service.parts:
-        for peer, links in service.calls.get(part.name, {}).items():
+        peers = service.calls.get(part.name, {})
+        for peer in sorted(peers, key=lambda one: (-len(peers[one]), one))[:_MOST_PEERS]:
+            links = peers[peer]
             asked = list(links.values())[:_MOST_CONNECTIONS]
             looks = [calls.waiting(asked)]
             while len(asked) <= _FEW and len(looks) < _LOOKS:

@@ -27,7 +27,7 @@ class Settings:
     """What may be too little."""
 
     workers: int = 4
-    recycled_after: int = 60
+    recycled_after: int = 20
     """Requests of one PHP worker."""
     user: str = "root"
     """Of the database; `more_sql` makes others."""

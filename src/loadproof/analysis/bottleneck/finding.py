@@ -107,7 +107,7 @@ def _of_right_answers(
     right = refused.right_answers(run, levels) if found.answer is not Answer.NAMED or limit else None
     if right is None:
         return levels, table, found, limit
-    refusing = refused.that_refuse(measured, table, right.seconds)
+    refusing = refused.that_refuse(run, measured, table, right.seconds)
     again = _over(right, refusing)
     if again.answer is Answer.NAMED:
         return right, refusing, again, None

@@ -109,13 +109,19 @@ def failures(run: Run, seconds: Collection[int]) -> str:
 
 
 def that_refuse(
-    measured: r.Measured, table: Mapping[str, tuple[Kind, Resource]], groups: Sequence[Sequence[int]]
+    run: Run,
+    measured: r.Measured,
+    table: Mapping[str, tuple[Kind, Resource]],
+    groups: Sequence[Sequence[int]],
 ) -> dict[str, tuple[Kind, Resource]]:
     """Limits beyond which nobody waits: the next connection is an error.
 
     Such a limit is full whenever it refuses, and free again a moment later: what counts is the most that was
-    seen at each level, not the mean (Erlang's loss system carries 85 % where it refuses 58 %).
+    seen at each level, not the mean (Erlang's loss system carries 85 % where it refuses 58 %). What would
+    wait elsewhere has failed here.
     """
+    requests, failed = np.array([_failed(run, group) for group in groups], float).T
+    share = failed / np.maximum(1.0, requests)
     found = {}
     for title, (kind, _) in table.items():
         if kind.name not in {r.CONNECTIONS, r.USER_CONNECTIONS, r.DESCRIPTORS}:
@@ -129,7 +135,7 @@ def that_refuse(
             max((share for second, share in shares if second in inside), default=np.nan)
             for inside in map(frozenset, groups)
         ]
-        found[title] = (kind, Resource(title, np.minimum(1.0, used)))
+        found[title] = (kind, Resource(title, np.minimum(1.0, used), share, _LEAST_SHARE))
     return found
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from benchmarks.services.started import Started
 
-_ROLE = "CREATE ROLE few LOGIN CONNECTION LIMIT 3"
+_ROLE = "CREATE ROLE few LOGIN CONNECTION LIMIT 2"
 
 
 def shop(role: str = "", **settings: str) -> Callable[[ExitStack, Path], Started]:

@@ -92,6 +92,22 @@ def test_the_endpoint_that_takes_the_time_is_told() -> None:
     assert "was spent in GET /report (2s at the least load, " in finding.sentence
 
 
+def test_a_pool_that_its_database_lets_have_fewer_is_not_what_is_full() -> None:
+    """Four of ten, held without a pause, all that the user may have: requests wait, and the pool has room."""
+    used = use("pool.connections.used", lambda rate: rate / 40 * 0.4, 10)
+    held = runs.series("postgres.connections.by.shop", 4.0, Unit.COUNT, 4.0)
+    (finding,) = stress(used, WAITING, held)
+    assert finding.evidence["named"] == ["the connections that shop may have"]
+
+
+def test_connections_that_are_only_held_end_nothing() -> None:
+    """A pool of four that the user may just have, and nobody waits."""
+    used = use("pool.connections.used", lambda rate: rate / 80, 4)
+    held = runs.series("postgres.connections.by.shop", 4.0, Unit.COUNT, 4.0)
+    (finding,) = stress(used, runs.series("pool.connections.waiting", 0.0, Unit.COUNT), held)
+    assert finding.evidence["named"] == []
+
+
 def test_a_full_pool_that_nobody_waits_for_is_not_named() -> None:
     """Just big enough is no bottleneck."""
     (finding,) = stress(POOL, runs.series("pool.connections.waiting", 0.0, Unit.COUNT))

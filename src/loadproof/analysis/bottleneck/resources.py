@@ -55,6 +55,9 @@ CONNECTIONS: Final = "connections"
 USER_CONNECTIONS: Final = "user connections"
 DESCRIPTORS: Final = "descriptors"
 
+_POOL_WAITS_FROM: Final = 0.5
+"""Requests that wait for a connection."""
+
 KINDS: Final = (
     Kind(THREAD, "process", "thread.busy", "the service's busiest thread",
          "profile what it does for each request; a service with one event loop or one interpreter lock uses "
@@ -81,7 +84,7 @@ KINDS: Final = (
          "them (server.tomcat.threads.max)"),
     Kind(POOL, "pool", "connections.used", "the connection pool",
          "hold each connection for a shorter time (nothing else inside the transaction), or enlarge the pool",
-         waiting="connections.waiting", waits_from=0.5),
+         waiting="connections.waiting", waits_from=_POOL_WAITS_FROM),
     Kind(CONNECTIONS, "postgres", "connections.used", "PostgreSQL's connections",
          "use a pooler, or raise max_connections"),
     Kind(CONNECTIONS, "mysql", "connections.used", "MySQL's connections",
@@ -171,7 +174,21 @@ def _user_limits(measured: Measured, groups: Sequence[Sequence[int]]) -> Iterabl
             kind = Kind(
                 USER_CONNECTIONS, source, series, title, "raise the limit of that user, or use a pooler"
             )
-            yield kind, Resource(title, by_level(measured.of(source, series), groups, _share))
+            yield kind, _connections_of(measured, title, measured.of(source, series), groups)
+
+
+def _connections_of(
+    measured: Measured, title: str, readings: Sequence[Reading], groups: Sequence[Sequence[int]]
+) -> Resource:
+    """A pool keeps what it may have, and says how much of that is at work and who waits for more."""
+    held = by_level(readings, groups, _share)
+    lent, waiting = measured.of(POOL, "connections.used"), measured.of(POOL, "connections.waiting")
+    limits = [reading.limit for reading in readings if reading.limit]
+    known = held[np.isfinite(held)]
+    if not (lent and waiting and limits and known.size) or known.min() < SURELY_FULL:
+        return Resource(title, held)
+    used = by_level(lent, groups, lambda reading: min(1.0, reading.value / limits[-1]))
+    return Resource(title, used, by_level(waiting, groups, lambda reading: reading.value), _POOL_WAITS_FROM)
 
 
 def measured_resources(

@@ -26,7 +26,7 @@ from loadproof.analysis.window.windows import judged_window, sample, within
 from loadproof.demo import DemoOptions, running
 from loadproof.runfile.reader import read_run
 
-FAULTS: Final = ("delay=100ms", "cpu=20ms")
+FAULTS: Final = ("delay=100ms", "cpu=100ms")
 """Slow by itself: one that waits, and one that works."""
 ROWS: Final = 20_000
 

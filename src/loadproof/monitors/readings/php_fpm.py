@@ -121,8 +121,12 @@ def _pool(name: str, keys: Mapping[str, str]) -> Pool | None:
 def _connected(address: str, root: Path) -> socket.socket:
     if address.startswith("unix:"):
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        link.settimeout(_TIMEOUT_S)
-        link.connect(str(root / address.removeprefix("unix:/")))
+        try:
+            link.settimeout(_TIMEOUT_S)
+            link.connect(str(root / address.removeprefix("unix:/")))
+        except OSError:
+            link.close()
+            raise
         return link
     host, _, port = address.rpartition(":")
     return socket.create_connection((host.strip("[]") or "127.0.0.1", int(port)), timeout=_TIMEOUT_S)

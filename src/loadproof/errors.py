@@ -52,9 +52,25 @@ class Problem:
     where: str = ""
     hint: str = ""
 
+    @classmethod
+    def of(cls, error: ValueError, where: str = "") -> Problem:
+        """What a value that cannot be read has as its error, and the way out where there is one."""
+        if isinstance(error, WrongValueError):
+            return cls(error.message, where, error.hint)
+        return cls(str(error), where)
+
     def __str__(self) -> str:
         head = f"{self.where}: {self.message}" if self.where else self.message
         return f"{head}\n  {self.hint}" if self.hint else head
+
+
+class WrongValueError(ValueError):
+    """A text that is not what it should be; who knows where it stands makes a `Problem` of it."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(f"{message}; {hint}")
+        self.message = message
+        self.hint = hint
 
 
 class LoadproofError(Exception):

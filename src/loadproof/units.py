@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import re
 
+from loadproof.errors import WrongValueError
+
 # Digits are [0-9], not \d: \d also takes the digits of every other script.
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)[ ]*(ns|us|µs|μs|ms|s|m|h|d)[ ]*")
 # Two spellings of micro: U+00B5 (the sign) and U+03BC (the Greek letter).
@@ -35,8 +37,8 @@ def parse_duration(text: str) -> float:
     """
     stripped = text.strip()
     if _DURATION_PART.sub("", stripped) or not stripped:
-        raise ValueError(
-            f"'{text}' is not a duration; write a number with a unit, such as 500ms, 30s, 5m or 1h30m"
+        raise WrongValueError(
+            f"'{text}' is not a duration", "write a number with a unit, such as 500ms, 30s, 5m or 1h30m"
         )
     total = 0.0
     for number, unit in _DURATION_PART.findall(stripped):
@@ -49,7 +51,7 @@ def parse_size(text: str) -> float:
     """Bytes in `text`: "1GiB", "512 MB". Raises ValueError."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"'{text}' is not a size; write a number with a unit, such as 512MiB or 1GB")
+        raise WrongValueError(f"'{text}' is not a size", "write a number with a unit, such as 512MiB or 1GB")
     return _finite(float(match[1]) * _BYTES[match[2]], text)
 
 
@@ -57,7 +59,7 @@ def parse_percent(text: str) -> float:
     """Fraction of 1 in `text`: "80%" is 0.8. Raises ValueError."""
     match = _PERCENT.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"'{text}' is not a percentage; write a number with %, such as 1%")
+        raise WrongValueError(f"'{text}' is not a percentage", "write a number with %, such as 1%")
     return _finite(float(match[1]) / 100, text)
 
 
@@ -65,7 +67,7 @@ def parse_rate(text: str) -> float:
     """Events per second in `text`: "200/s", "600/min". Raises ValueError."""
     match = _RATE.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"'{text}' is not a rate; write a number per time, such as 200/s or 600/min")
+        raise WrongValueError(f"'{text}' is not a rate", "write a number per time, such as 200/s or 600/min")
     return _finite(float(match[1]) / _PER_SECOND[match[2]], text)
 
 

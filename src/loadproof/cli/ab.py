@@ -122,8 +122,7 @@ def _seconds(text: str) -> float:
     try:
         return parse_duration(text)
     except ValueError as error:
-        message, _, hint = str(error).partition("; ")
-        raise ConfigError(Problem(message, "--ready-timeout", hint)) from None
+        raise ConfigError(Problem.of(error, "--ready-timeout")) from None
 
 
 def _first_target(plan: Plan) -> str:

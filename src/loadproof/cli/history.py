@@ -145,8 +145,7 @@ def _tolerance(text: str) -> float:
     try:
         share = parse_percent(text)
     except ValueError as error:
-        message, _, hint = str(error).partition("; ")
-        raise ConfigError(Problem(message, "--tolerance", hint)) from None
+        raise ConfigError(Problem.of(error, "--tolerance")) from None
     if share <= 0:
         raise ConfigError(Problem("the tolerance must be more than 0", "--tolerance", "such as 5%"))
     return share

@@ -154,8 +154,7 @@ def _share(value: str | float | None, default: float, where: str, problems: list
     try:
         share = parse_percent(text)
     except ValueError as error:
-        message, _, hint = str(error).partition("; ")
-        problems.append(Problem(message, where, hint))
+        problems.append(Problem.of(error, where))
         return default
     if not 0 < share < 1:
         problems.append(Problem(f"{text} is no tolerance", where, "write one above 0% and below 100%"))

@@ -213,8 +213,7 @@ def _check_numbers(request: PlanRequest, problems: _Problems) -> None:
         try:
             check_name(request.name)
         except ValueError as error:
-            message, _, hint = str(error).partition("; ")
-            problems.append(Problem(message, "--name", hint))
+            problems.append(Problem.of(error, "--name"))
 
 
 def _target(
@@ -334,8 +333,7 @@ def _seconds(given: str | float, where: str, parse: Callable[[str], float]) -> f
     try:
         return parse(given if isinstance(given, str) else f"{given:.10g}s")
     except ValueError as error:
-        message, _, hint = str(error).partition("; ")
-        raise ConfigError(Problem(message, where, hint)) from None
+        raise ConfigError(Problem.of(error, where)) from None
 
 
 def _rate(given: str | float) -> str:

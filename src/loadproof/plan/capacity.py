@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, WrongValueError
 from loadproof.model import CapacityGoal
 from loadproof.plan.schema import MAX_USERS
 from loadproof.units import parse_duration, parse_percent, parse_rate
@@ -148,12 +148,11 @@ def _read(
     try:
         return parse(text)
     except ValueError as error:
-        message, _, hint = str(error).partition("; ")
-        problems.append(Problem(message, where, hint))
+        problems.append(Problem.of(error, where))
         return None
 
 
 def _users(text: str) -> float:
     if not text.isdecimal():
-        raise ValueError(f"'{text}' is not a number of users; write a whole number such as 200")
+        raise WrongValueError(f"'{text}' is not a number of users", "write a whole number such as 200")
     return float(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
@@ -43,8 +44,8 @@ def explain(details: ErrorDetails, tree: Tree, path: Path) -> Problem:
     if kind == "missing":
         return Problem(f"'{key}' is missing", where)
     if kind == "value_error":
-        message, _, hint = str(context.get("error", details["msg"])).partition("; ")
-        return Problem(message if message.startswith("'") else f"{key}: {message}", where, hint)
+        wrong = Problem.of(context["error"], where)
+        return wrong if wrong.message.startswith("'") else replace(wrong, message=f"{key}: {wrong.message}")
     return _value_problem(details, at, where)
 
 

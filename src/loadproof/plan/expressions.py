@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from loadproof.errors import Problem, WrongValueError
 from loadproof.model import Operator, Requirement, Statistic, Subject, Unit
 
 if TYPE_CHECKING:
@@ -120,14 +121,17 @@ def parse_threshold(text: str, *, major: int = 2) -> Threshold:
     """
     token = next((token for token in _OPERATORS if token in text), None)
     if token is None:
-        raise ValueError(f"'{text}' has no operator; write method, operator, number, such as p(95)<500")
+        raise WrongValueError(
+            f"'{text}' has no operator", "write method, operator, number, such as p(95)<500"
+        )
     method, _, limit = text.partition(token)
     name, percentile = _method(method.strip(_SPACE), text, major)
     try:
         value = _go_float(limit.strip(_SPACE))
     except ValueError as error:
-        raise ValueError(
-            f"'{text}': {error}; the right side is a plain number in k6's unit, milliseconds for times"
+        raise WrongValueError(
+            f"'{text}': {Problem.of(error).message}",
+            "the right side is a plain number in k6's unit, milliseconds for times",
         ) from None
     return Threshold(text, name, percentile, _OPERATORS[token], value)
 
@@ -231,8 +235,8 @@ def split_metric(metric: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     for tag in rest[:-1].split(","):
         key, _, value = tag.partition(":")
         if not value:
-            raise ValueError(
-                f"'{metric}': '{tag}' is not a tag; write key:value, such as {{name:/api/loans}}"
+            raise WrongValueError(
+                f"'{metric}': '{tag}' is not a tag", "write key:value, such as {name:/api/loans}"
             )
         tags.append((key.strip(), value.strip()))
     return base, tuple(tags)
@@ -242,13 +246,16 @@ def _method(name: str, text: str, major: int) -> tuple[str, float | None]:
     if name in {"value", "count", "rate", "avg", "min", "med", "max", "p"}:
         return name, None
     if not (name.startswith("p(") and name.endswith(")")):
-        raise ValueError(
-            f"'{text}': '{name}' is no method of k6; methods are p(N), avg, min, med, max, rate, count, value"
+        raise WrongValueError(
+            f"'{text}': '{name}' is no method of k6",
+            "methods are p(N), avg, min, med, max, rate, count, value",
         )
     try:
         percentile = _go_float(name[2:-1])
     except ValueError as error:
-        raise ValueError(f"'{text}': {error}; write a percentile such as p(95)") from None
+        raise WrongValueError(
+            f"'{text}': {Problem.of(error).message}", "write a percentile such as p(95)"
+        ) from None
     if major >= 2 and not 0 <= percentile <= 100:
         raise ValueError(f"'{text}': a percentile lies between 0 and 100, not at {name[2:-1]}")
     return "p", percentile

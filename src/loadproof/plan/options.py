@@ -37,8 +37,7 @@ def steady_rate(text: str, run_time_s: float | None, others: Mapping[str, object
         if rate_per_s <= 0:
             problems.append(Problem(f"'{text}' is no load at all", where or "--rate", "write such as 200/s"))
     except ValueError as error:
-        message, _, hint = str(error).partition("; ")
-        problems.append(Problem(message, where or "--rate", hint))
+        problems.append(Problem.of(error, where or "--rate"))
     given = [name for name, value in others.items() if value]
     if given:
         hint = f"leave out {', '.join(given)}; --max-users bounds the users that serve the arrivals"
@@ -62,8 +61,7 @@ def warm_up_s(given: str | float | None, profile: Profile, requirements: Iterabl
         try:
             asked_s = parse_duration(given) if isinstance(given, str) else float(given)
         except ValueError as error:
-            message, _, hint = str(error).partition("; ")
-            raise ConfigError(Problem(message, "--warm-up", hint)) from None
+            raise ConfigError(Problem.of(error, "--warm-up")) from None
     most_s = max([asked_s, *(requirement.warm_up_s for requirement in requirements)])
     if most_s and profile.kind not in (ProfileKind.LOAD, ProfileKind.SOAK, ProfileKind.SCENARIO):
         message = f"a {profile.kind} test has no warm-up: each second after a step is what was asked for"

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, WrongValueError
 from loadproof.model import Profile, ProfileKind, Stage
 from loadproof.units import parse_duration, parse_rate
 
@@ -52,23 +52,25 @@ def parse_stage(text: str) -> ParsedStage:
     """
     duration, colon, level = (part.strip() for part in text.partition(":"))
     if not colon or not level:
-        raise ValueError(f"'{text}' is not a stage; write duration:users such as 2m:50, or a rate: 2m:50/s")
+        raise WrongValueError(
+            f"'{text}' is not a stage", "write duration:users such as 2m:50, or a rate: 2m:50/s"
+        )
     try:
         duration_s = parse_duration(duration)
     except ValueError:
-        raise ValueError(
-            f"'{text}': '{duration}' is not a duration; write it first, with its unit, such as 2m:50"
+        raise WrongValueError(
+            f"'{text}': '{duration}' is not a duration", "write it first, with its unit, such as 2m:50"
         ) from None
     if "/" in level:
         try:
             return ParsedStage(Stage(duration_s, parse_rate(level)), open_model=True)
         except ValueError:
-            raise ValueError(
-                f"'{text}': '{level}' is not a rate; write arrivals per time, such as 2m:50/s"
+            raise WrongValueError(
+                f"'{text}': '{level}' is not a rate", "write arrivals per time, such as 2m:50/s"
             ) from None
     if re.fullmatch(r"[0-9]{1,9}", level) is None:
-        raise ValueError(
-            f"'{text}': '{level}' is not a number of users; write a whole number such as 2m:50, or 2m:50/s"
+        raise WrongValueError(
+            f"'{text}': '{level}' is not a number of users", "write a whole number such as 2m:50, or 2m:50/s"
         )
     return ParsedStage(Stage(duration_s, float(level)), open_model=False)
 
@@ -81,8 +83,7 @@ def parse_stages(texts: Iterable[str], where: str = "--stage") -> tuple[ParsedSt
         try:
             parsed.append(parse_stage(text))
         except ValueError as error:
-            message, _, hint = str(error).partition("; ")
-            problems.append(Problem(message, where, hint))
+            problems.append(Problem.of(error, where))
     if problems:
         raise ConfigError(*problems)
     return tuple(parsed)
@@ -160,7 +161,7 @@ def parse_run_time(text: str) -> float:
     stripped = text.strip()
     seconds = float(stripped) if re.fullmatch(r"[0-9]{1,9}", stripped) else parse_duration(stripped)
     if seconds <= 0:
-        raise ValueError(f"'{text}' is no time at all; write a run time such as 5m")
+        raise WrongValueError(f"'{text}' is no time at all", "write a run time such as 5m")
     return seconds
 
 

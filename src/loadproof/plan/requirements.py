@@ -342,8 +342,8 @@ class _Reader:
             if near.startswith("did you mean") and expression.raw.lstrip()[:1] in tuple("<>="):
                 self.problem(f"unknown key '{entry.key}'", entry.line, near)
                 return
-            message, _, hint = str(error).partition("; ")
-            self.problem(f"{entry.key}: {message}", expression.line, hint)
+            wrong = Problem.of(error)
+            self.problem(f"{entry.key}: {wrong.message}", expression.line, wrong.hint)
             return
         base, _ = split_metric(entry.key)
         if made.quantile is not None and expression.raw.strip().startswith("p") and "(" not in expression.raw:

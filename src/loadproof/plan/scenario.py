@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from loadproof.errors import Problem
 from loadproof.model import Operator, Requirement, Statistic, Subject, Unit
 from loadproof.plan.document import Entry, Mapping, Scalar, did_you_mean
 from loadproof.plan.expressions import requirement_id
@@ -59,7 +60,7 @@ def warm_up_of(entry: Entry) -> float:
     try:
         return parse_duration(written)
     except ValueError as error:
-        raise LimitError(str(error).partition("; ")[0], "write a duration, such as warm_up: 30s") from None
+        raise LimitError(Problem.of(error).message, "write a duration, such as warm_up: 30s") from None
 
 
 def scenario_requirements(entry: Entry, name: str) -> list[Requirement]:
@@ -113,7 +114,7 @@ def goodput_requirement(entry: Entry, endpoint: str | None, name: str) -> Requir
         try:
             within_s = parse_duration(match[2])
         except ValueError as error:
-            raise LimitError(str(error).partition("; ")[0], hint) from None
+            raise LimitError(Problem.of(error).message, hint) from None
     limit = parse_limit(written, LimitKind.SHARE, Direction.LOWER)
     identity = requirement_id(Subject.GOODPUT, Statistic.RATE, limit.operator, endpoint=endpoint)
     if within_s is not None:

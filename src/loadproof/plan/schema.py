@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from loadproof.errors import WrongValueError
 from loadproof.plan.profiles import ParsedStage, parse_run_time, parse_stage
 from loadproof.plan.watching import CheckConfig, MonitorsConfig
 from loadproof.safety.guard import read_rule
@@ -38,7 +39,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def check_name(name: str) -> str:
     """A name of a test, a scenario or a run, which becomes part of a file's name. Raises ValueError."""
     if _NAME.fullmatch(name) is None:
-        raise ValueError(f"'{name}' is not a name; use letters, digits, '.', '_' and '-', at most 100")
+        raise WrongValueError(f"'{name}' is not a name", "use letters, digits, '.', '_' and '-', at most 100")
     return name
 
 
@@ -66,7 +67,7 @@ def _run_time(value: object) -> object:
 
 def _rate(text: str) -> str:
     if parse_rate(text) <= 0:
-        raise ValueError(f"'{text}' is no load at all; write arrivals per time, such as 200/s")
+        raise WrongValueError(f"'{text}' is no load at all", "write arrivals per time, such as 200/s")
     return text
 
 
@@ -87,7 +88,7 @@ def _rate_or_users(value: object) -> object:
 
 def _variable(name: str) -> str:
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
-        raise ValueError(f"'{name}' is not a variable's name; use letters, digits and '_'")
+        raise WrongValueError(f"'{name}' is not a variable's name", "use letters, digits and '_'")
     return name
 
 
@@ -126,7 +127,7 @@ class StageConfig(_Section):
             raise ValueError("a stage has either users or rate")
         level = self.rate if self.users is None else str(self.users)
         if self.rate is not None and "/" not in self.rate:
-            raise ValueError(f"'{self.rate}' is not a rate; write arrivals per time, such as 50/s")
+            raise WrongValueError(f"'{self.rate}' is not a rate", "write arrivals per time, such as 50/s")
         return parse_stage(f"{self.duration}:{level}")
 
 
@@ -276,16 +277,18 @@ class TestConfig(_Section):
     @model_validator(mode="after")
     def _one_load(self) -> TestConfig:
         if self.stages and self.users is not None:
-            raise ValueError("stages already say how many users there are; leave out users, or the stages")
+            raise WrongValueError(
+                "stages already say how many users there are", "leave out users, or the stages"
+            )
         if len({stage.rate is None for stage in self.stages}) > 1:
-            raise ValueError("stages mix users and arrivals per second; write all users, or all rates")
+            raise WrongValueError("stages mix users and arrivals per second", "write all users, or all rates")
         if self.rate is not None and (self.profile or self.stages or self.users or self.spawn_rate):
-            raise ValueError(
-                "a rate is the whole load, with run_time; leave out profile, stages, users and spawn_rate"
+            raise WrongValueError(
+                "a rate is the whole load, with run_time", "leave out profile, stages, users and spawn_rate"
             )
         if (self.profile or self.stages) and (self.spawn_rate is not None or self.run_time is not None):
-            raise ValueError(
-                "a profile or stages already say how fast and how long; leave out spawn_rate and run_time"
+            raise WrongValueError(
+                "a profile or stages already say how fast and how long", "leave out spawn_rate and run_time"
             )
         return self
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from loadproof.errors import WrongValueError
 from loadproof.safety.redact import is_secret_name, secrets_of, secrets_of_environment
 from loadproof.units import parse_duration
 
@@ -50,7 +51,7 @@ def _duration(value: object) -> object:
 def _one_of(section: BaseModel, *names: str) -> None:
     given = [name for name in names if getattr(section, name) is not None]
     if len(given) != 1:
-        raise ValueError(f"names {len(given) or 'none'} of {', '.join(names)}; name exactly one")
+        raise WrongValueError(f"names {len(given) or 'none'} of {', '.join(names)}", "name exactly one")
 
 
 class HostConfig(_Section):
@@ -166,9 +167,9 @@ class CheckConfig(_Section):
     def _whole(self) -> CheckConfig:
         _one_of(self, "sql", "http", "rows")
         if (self.rows is None) != (self.acknowledged is None):
-            raise ValueError("rows and acknowledged belong together; write both")
+            raise WrongValueError("rows and acknowledged belong together", "write both")
         if self.duplicates is not None and self.rows is None:
-            raise ValueError("duplicates belongs to rows; write rows and acknowledged, too")
+            raise WrongValueError("duplicates belongs to rows", "write rows and acknowledged, too")
         return self
 
 

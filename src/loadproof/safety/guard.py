@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from loadproof.errors import ConfigError, Problem, RefusedError
+from loadproof.errors import ConfigError, Problem, RefusedError, WrongValueError
 from loadproof.model import Policy
 from loadproof.safety import seccomp
 from loadproof.safety.hosts import (
@@ -135,12 +135,12 @@ def read_rule(text: str) -> str:
     """
     rule = Rule(text.strip())
     if "://" in text:
-        raise ValueError(f"'{text}' is a URL; write only its host: {urlsplit(text).hostname or ''}")
+        raise WrongValueError(f"'{text}' is a URL", f"write only its host: {urlsplit(text).hostname or ''}")
     if rule.network is not None:
         return str(rule.network) if "/" in text else host_key(text)
     key = host_key(text)
     if not is_host_name(key.removeprefix("*.")) or not key:
-        raise ValueError(f"'{text}' is not a host; write a name, *.domain, an address or a network")
+        raise WrongValueError(f"'{text}' is not a host", "write a name, *.domain, an address or a network")
     return key
 
 

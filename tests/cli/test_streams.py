@@ -90,7 +90,7 @@ def test_a_broken_output_never_costs_the_verdict(kind: str, shell: Shell) -> Non
 
 def test_export_ends_quietly_when_its_reader_does(shell: Shell) -> None:
     """As `loadproof export ... | head` has it."""
-    assert shell.load().code in {0, 4}
+    shell.load()  # what its verdict is, is no matter here
     command = f"{shell.python} -m loadproof export run.db --format csv | head -1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],

@@ -75,7 +75,7 @@ def _play(scenario: str, url: str, requests: int) -> None:
     environment: Any = Environment(user_classes=[user_class], events=locust.events)
     runner = environment.create_local_runner()
     runner.greenlet.kill()  # its timers would be counted, more of them on a slow machine
-    job = _post if scenario.endswith("post") else _get
+    job = post if scenario.endswith("post") else get
 
     def user(client: Any) -> None:
         for _ in range(requests // _USERS):
@@ -88,11 +88,13 @@ def _play(scenario: str, url: str, requests: int) -> None:
     assert environment.stats.total.num_failures == 0
 
 
-def _get(client: Any) -> None:
+def get(client: Any) -> None:
+    """A GET with a header of its own."""
     client.get("/", headers={"X-Test": "1"})
 
 
-def _post(client: Any) -> None:
+def post(client: Any) -> None:
+    """A POST of JSON, the answer parsed and checked."""
     with client.post("/api", json={"user": "a", "n": [1, 2, 3]}, catch_response=True) as response:
         if response.status_code != 200 or response.json()["id"] != 42:
             response.failure("wrong answer")

@@ -327,9 +327,9 @@ def test_a_pull_request_that_makes_it_slower_is_red_and_says_so(
     report = shell.folder / "loadproof-report"
     comment = (report / "comment.md").read_text()
     assert comment.startswith("<!-- loadproof nightly -->\n")
-    assert "❌ FAIL: REGRESSED: p" in comment
+    assert "❌ FAIL: REGRESSED: " in comment
     assert "_commit 012345678_" in comment
-    assert "Before:\n\n- ❌ FAIL: REGRESSED: p" in comment
+    assert "Before:\n\n- ❌ FAIL: REGRESSED: " in comment
     assert "asked" in (report / "runs/01-base.log").read_text()
     calls = [re.findall(r"POST|PATCH", line) for line in Path(programs["GH_LOG"]).read_text().splitlines()]
     assert [call[0] for call in calls if call] == ["POST", "PATCH"]

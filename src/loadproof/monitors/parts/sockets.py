@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 _NETLINK_SOCK_DIAG: Final = 4
 _SOCK_DIAG_BY_FAMILY: Final = 20
-_REQUEST_DUMP: Final = 0x301
-_DONE, _ERROR = 3, 2
+_REQUEST: Final = 0x1
+_DUMP: Final = 0x300
+_DONE, ERROR = 3, 2
 _ESTABLISHED, _LISTEN = 1, 10
 _UNIX_NAME, _UNIX_PEER, _UNIX_QUEUE = 0, 2, 4
 _SHOW_NAME_PEER_QUEUE: Final = 0x1 | 0x4 | 0x10
@@ -146,9 +147,22 @@ def address(host: str, port: int) -> str:
 # --- sock_diag ---------------------------------------------------------------------------------------
 
 
+def sock_diag(timeout_s: float) -> socket.socket:
+    """A socket that the kernel answers sock_diag(7) on. Raises OSError or AttributeError where none does."""
+    netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
+    netlink.settimeout(timeout_s)
+    return netlink
+
+
+def ask(netlink: socket.socket, request: bytes, flags: int = 0) -> None:
+    """Send a request for sockets of one family. Raises OSError."""
+    netlink.send(
+        struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _REQUEST | flags, 1, 0) + request
+    )
+
+
 def _by_netlink(states: int) -> Sockets:
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink:
-        netlink.settimeout(_TIMEOUT_S)
+    with sock_diag(_TIMEOUT_S) as netlink:
         found = Sockets()
         for family in (socket.AF_INET, socket.AF_INET6):
             request = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, states) + bytes(48)
@@ -161,9 +175,7 @@ def _by_netlink(states: int) -> Sockets:
 
 def _answers(netlink: socket.socket, request: bytes) -> Iterator[memoryview]:
     """The messages of one dump. Raises OSError when the kernel refuses."""
-    netlink.send(
-        struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + request
-    )
+    ask(netlink, request, _DUMP)
     while True:
         buffer = memoryview(netlink.recv(_BUFFER_BYTES))
         offset = 0
@@ -171,7 +183,7 @@ def _answers(netlink: socket.socket, request: bytes) -> Iterator[memoryview]:
             length, kind = struct.unpack_from("=IH", buffer, offset)
             if kind == _DONE:
                 return
-            if kind == _ERROR:
+            if kind == ERROR:
                 (code,) = struct.unpack_from("=i", buffer, offset + 16)
                 raise OSError(-code, os.strerror(-code))
             yield buffer[offset + 16 : offset + length]

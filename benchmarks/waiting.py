@@ -2,7 +2,7 @@
 
     python -m benchmarks.waiting [--seconds 10] [--users 10 40 120] [--per-core 1 2] [--rounds 1]
 
-`analysis/validity/waiting.py` bounds by how much later requests can be because the service's threads waited
+`analysis/disturbance/waiting.py` bounds how much later requests can be because threads of the service waited
 for processors. Here pairs of runs on the demo show what that bound is worth: the same load without and with
 strangers (endless loops at the same priority). `added` is what a request took longer on average, `bound` the
 most that the waiting is taken to explain: `bound / added` must be at least 1, or FAILs stand that strangers
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.validity import GENEROUS, Load, strangers
-from loadproof.analysis.validity.undisturbed import processors
+from loadproof.analysis.disturbance.processors import processors
 from loadproof.analysis.window.windows import judged_window, sample, within
 from loadproof.demo import DemoOptions, running
 from loadproof.runfile.reader import read_run

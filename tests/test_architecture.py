@@ -159,7 +159,7 @@ _ENGINES_NAMED = {
     # To become fewer: what decides by an engine's name where a trait of its row could.
     "analysis/across_runs/imported.py": 2,
     "analysis/bottleneck/resources.py": 3,
-    "analysis/validity/signals.py": 11,
+    "analysis/disturbance/signals.py": 11,
     "cli/verbs.py": 1,
     "cli/init.py": 1,
     "run/calibration.py": 3,

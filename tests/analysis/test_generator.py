@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.analysis.disturbance.signals import read_signals
 from loadproof.analysis.judge import judge
-from loadproof.analysis.validity.signals import read_signals
 from loadproof.analysis.window.windows import judged_window
 from loadproof.model import Event, EventKind, Unit, Verdict
 from tests.analysis import runs

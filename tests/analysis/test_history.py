@@ -13,7 +13,7 @@ from rich.console import Console
 
 from loadproof.analysis.across_runs.history import History, Series, history
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, Conditions, MeasuredEndpoint, MeasuredRun
-from loadproof.analysis.pictures.history import history_picture
+from loadproof.analysis.across_runs.picture import history_picture
 from loadproof.reports.history import print_history, write_history_json
 
 if TYPE_CHECKING:

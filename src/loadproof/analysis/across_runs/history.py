@@ -18,8 +18,8 @@ from loadproof.analysis.across_runs.change_points import (
     worth_telling,
 )
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.across_runs.mix import mix_differs
 from loadproof.analysis.across_runs.trends import Creep, creep_of
-from loadproof.analysis.compare.mix import mix_differs
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Unit
 

@@ -20,7 +20,7 @@ from loadproof.analysis.verdict.load import applied_load
 from loadproof.analysis.window.omission import served_quantile
 from loadproof.analysis.window.windows import asked_warm_up_s, judged_window, sample, within
 from loadproof.engines import ENGINES, session_of
-from loadproof.model import FindingKind, ProfileKind, Unit, Verdict
+from loadproof.model import FindingKind, ProfileKind, Unit, Verdict, is_beside
 from loadproof.plan.stored import plan_to_json
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import is_among
@@ -140,12 +140,36 @@ class MeasuredRun:
         """The endpoint of that name; None when the run has none."""
         return next((endpoint for endpoint in self.endpoints if endpoint.name == name), None)
 
+    def requests(self, name: str) -> int:
+        """How many the endpoint of that name had; 0 when the run has none."""
+        endpoint = self.endpoint(name)
+        return 0 if endpoint is None else endpoint.requests
+
     @property
     def digest(self) -> str:
         """Of what was measured and when: a copy under another name has the same one."""
         measured = [(e.name, e.requests, e.failed, sorted(e.quantiles_s.items())) for e in self.endpoints]
         told = json.dumps([self.started_at_s, self.commit, measured])
         return hashlib.sha256(told.encode()).hexdigest()
+
+
+def endpoint_names(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[str]:
+    """Endpoints of either side, busiest in base first, then all requests; not beside a single one."""
+    requests: dict[str, int] = {}
+    for run in base:
+        for endpoint in run.endpoints:
+            requests[endpoint.name] = requests.get(endpoint.name, 0) + endpoint.requests
+    for run in head:
+        for endpoint in run.endpoints:
+            requests.setdefault(endpoint.name, 0)
+    requests.pop(ALL_REQUESTS, None)
+    names = sorted(requests, key=lambda name: (-requests[name], name))
+    return names if len(names) == 1 else [*names, ALL_REQUESTS]
+
+
+def request_names(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[str]:
+    """Those that are requests: a transaction's are counted by themselves."""
+    return [n for n in endpoint_names(base, head) if n != ALL_REQUESTS and not is_beside(n)]
 
 
 def measured(run: Run, window: Window | None = None) -> MeasuredRun:

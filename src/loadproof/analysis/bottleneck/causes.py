@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.bottleneck import resources as r
-from loadproof.analysis.validity.undisturbed import LEAVE_ALONE
+from loadproof.analysis.disturbance.processors import LEAVE_ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

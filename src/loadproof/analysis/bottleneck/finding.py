@@ -13,7 +13,7 @@ from loadproof.analysis.bottleneck.levels import busiest_seconds, levels_of
 from loadproof.analysis.bottleneck.outside import collected_heap
 from loadproof.analysis.bottleneck.parts import part_resources
 from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
-from loadproof.analysis.validity.undisturbed import processors
+from loadproof.analysis.disturbance.processors import processors
 from loadproof.analysis.verdict.pages import partial_page
 from loadproof.analysis.verdict.service import service_parts
 from loadproof.analysis.window.windows import Window

@@ -6,14 +6,15 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loadproof.analysis.across_runs.measured import ALL_REQUESTS, QUANTILES
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS, QUANTILES, endpoint_names
+from loadproof.analysis.across_runs.mix import mix_differs
 from loadproof.analysis.compare.comparable import Difference, obstacles, remarks
 from loadproof.analysis.compare.comparison import Change, Comparison, Shift, Side
 from loadproof.analysis.compare.decision import in_order, may_be_worse, overall
 from loadproof.analysis.compare.gates import check_accepted, gate_set
-from loadproof.analysis.compare.mix import mix_differs, mix_quantities
+from loadproof.analysis.compare.mix import mix_quantities
 from loadproof.analysis.compare.noise import turns, usable, wild_note, wild_run
-from loadproof.analysis.compare.quantities import LATENCIES, endpoint_names, quantities
+from loadproof.analysis.compare.quantities import LATENCIES, quantities
 from loadproof.analysis.compare.rows import roles, rows_of
 from loadproof.analysis.compare.sentences import explained, interval_text, sentence_of
 from loadproof.analysis.compare.settings import Settings

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS, endpoint_names
 from loadproof.analysis.compare.counts import Counts, by_chance
 from loadproof.analysis.compare.estimate import BUCKET_VARIANCE
 from loadproof.analysis.verdict.requirements import samples_needed
 from loadproof.histogram import GROWTH, LEAST_S, Histogram, merged
-from loadproof.model import Unit, is_beside
+from loadproof.model import Unit
 from loadproof.units import format_count
 
 if TYPE_CHECKING:
@@ -70,25 +70,6 @@ def enough_requests(endpoint: MeasuredEndpoint, statistic: str) -> bool:
     """Whether so many requests of one run bear that statistic."""
     quantile = LATENCIES.get(statistic)
     return endpoint.requests >= (LEAST_REQUESTS if quantile is None else samples_needed(quantile))
-
-
-def endpoint_names(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[str]:
-    """Endpoints of either side, busiest in base first, then all requests; not beside a single one."""
-    requests: dict[str, int] = {}
-    for run in base:
-        for endpoint in run.endpoints:
-            requests[endpoint.name] = requests.get(endpoint.name, 0) + endpoint.requests
-    for run in head:
-        for endpoint in run.endpoints:
-            requests.setdefault(endpoint.name, 0)
-    requests.pop(ALL_REQUESTS, None)
-    names = sorted(requests, key=lambda name: (-requests[name], name))
-    return names if len(names) == 1 else [*names, ALL_REQUESTS]
-
-
-def request_names(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[str]:
-    """Those that are requests: a transaction's are counted by themselves."""
-    return [n for n in endpoint_names(base, head) if n != ALL_REQUESTS and not is_beside(n)]
 
 
 def quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import VERDICTS, Change
+from loadproof.analysis.compare.picture import comparison_pictures
 from loadproof.analysis.compare.sentences import interval_text, moved, percent_change
-from loadproof.analysis.pictures.comparison import comparison_pictures
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Finding, FindingKind, Outcome, Report, Verdict
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.distributions import t_quantile
+from loadproof.analysis.disturbance.scarce import lacks
 from loadproof.analysis.search.load_search import TrialOutcome, TrialRole
 from loadproof.analysis.validity.answered import MOST_FAILED
-from loadproof.analysis.validity.scarce import lacks
 from loadproof.analysis.verdict.load import AppliedLoad, judge_under_load
 from loadproof.analysis.verdict.requirements import matching
 from loadproof.analysis.verdict.resources import judge_resource

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from loadproof.analysis.disturbance.signals import read_signals
 from loadproof.analysis.shapes.gauges import SUBJECTS
 from loadproof.analysis.shapes.soak import Grown, grown, held_window
 from loadproof.analysis.shapes.soak_words import (
@@ -26,7 +27,6 @@ from loadproof.analysis.shapes.soak_words import (
 )
 from loadproof.analysis.shapes.straight import SIGNIFICANCE
 from loadproof.analysis.shapes.trend import Growth, Trend, Untold
-from loadproof.analysis.validity.signals import read_signals
 from loadproof.analysis.verdict.requirements import compare, finding_of, format_value
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Unit, Verdict
 

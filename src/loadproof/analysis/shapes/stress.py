@@ -6,10 +6,10 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from loadproof.analysis.disturbance.processors import processors
+from loadproof.analysis.disturbance.signals import read_signals
+from loadproof.analysis.disturbance.weighing import weighed
 from loadproof.analysis.shapes.stress_points import Stage, points_of, stick_of, usl_of
-from loadproof.analysis.validity.signals import read_signals
-from loadproof.analysis.validity.undisturbed import processors
-from loadproof.analysis.validity.weighing import weighed
 from loadproof.analysis.verdict.requirements import (
     compare,
     finding_of,

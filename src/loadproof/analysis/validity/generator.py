@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from loadproof.analysis.disturbance.signals import read_signals
+from loadproof.analysis.disturbance.weighing import Delay, later_less, weighed
 from loadproof.analysis.shapes.soak import held_window
 from loadproof.analysis.shapes.soak_verdicts import judge_growth
 from loadproof.analysis.validity.condition import Judged, Ruling
 from loadproof.analysis.validity.promise import judge_promise
-from loadproof.analysis.validity.signals import read_signals
-from loadproof.analysis.validity.weighing import Delay, later_less, weighed
 from loadproof.analysis.verdict.thresholds import stated
 from loadproof.analysis.window.windows import whole_window
 from loadproof.model import FindingKind, Subject, Unit, Verdict

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from loadproof.analysis.disturbance.waiting import UPPER
 from loadproof.analysis.validity.condition import Judged, Ruling
 from loadproof.analysis.validity.dropped import judge_dropped
 from loadproof.analysis.validity.promise import judge_promise
-from loadproof.analysis.validity.waiting import UPPER
 from loadproof.model import EventKind, Finding, FindingKind, Subject, Verdict
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from loadproof.analysis.pictures.history import history_picture
+from loadproof.analysis.across_runs.picture import history_picture
 from loadproof.reports.evidence import MISSING, EvidenceTable
 from loadproof.reports.history import headline, remarks, worth_showing
 from loadproof.reports.html import write_page

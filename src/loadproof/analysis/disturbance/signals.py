@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from loadproof.analysis.validity.scarce import lacks
-from loadproof.analysis.validity.weighing import Delay
+from loadproof.analysis.disturbance.scarce import lacks
+from loadproof.analysis.disturbance.weighing import Delay
 from loadproof.analysis.window.windows import requests_of, sample, within
 from loadproof.model import EventKind, Finding, FindingKind, Verdict
 from loadproof.runfile.readings import Readings

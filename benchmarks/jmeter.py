@@ -33,7 +33,7 @@ from loadproof.engines.jmeter.installation import Installation, Java, find_java,
 from loadproof.engines.jmeter.rows import Rows
 from loadproof.model import EventKind, Outcome, Plan, Policy, Profile, ProfileKind, RunOptions
 
-PLAN = Path(__file__).parents[1] / "src/loadproof/run/calibration.jmx"
+PLAN = Path(__file__).parents[1] / "src/loadproof/engines/jmeter/smallest.jmx"
 _ROW = re.compile(rb'<(?:httpSample|sample) t="(\d+)"[^>]*? ts="(\d+)"')
 _WARM_UP_S = 4
 _NGINX = """

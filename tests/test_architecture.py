@@ -155,16 +155,8 @@ def _circles(imports: dict[str, set[str]]) -> list[set[str]]:
     return [set(circle) for circle in within]
 
 
-_ENGINES_NAMED = {
-    # To become fewer: what decides by an engine's name where a trait of its row could.
-    "analysis/across_runs/imported.py": 2,
-    "analysis/bottleneck/resources.py": 3,
-    "analysis/disturbance/signals.py": 11,
-    "cli/verbs.py": 1,
-    "cli/init.py": 1,
-    "run/calibration.py": 3,
-    "runfile/readings.py": 2,
-}
+_ENGINES_NAMED = {"cli/verbs.py": 1}
+"""A command of the command line bears k6's name: `loadproof k6 vendor`."""
 
 
 def test_engines_are_named_in_their_rooms_only() -> None:

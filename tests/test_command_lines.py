@@ -12,7 +12,7 @@ from loadproof.cli.app import PASS_THROUGH
 from loadproof.cli.engine_words import with_engine_words
 from loadproof.cli.output import Outputs, with_outputs
 from loadproof.cli.scenario import with_request
-from loadproof.engines import TRAITS
+from loadproof.engines import ENGINES
 from loadproof.engines.k6.arguments import argument_problems, sort_arguments
 from loadproof.engines.locust.default_file import default_locustfile
 from loadproof.engines.locust.engine import _inspection, _locust_args
@@ -190,7 +190,7 @@ def planned(*words: str) -> tuple[Plan, Outputs]:
     request, outputs = typed(*words)
     config = read_config(request)
     request, _ = with_scenario(request, config)
-    plan = with_own_files(build_plan(request, TRAITS, config), request)
+    plan = with_own_files(build_plan(request, ENGINES, config), request)
     problems = argument_problems(plan, sort_arguments(plan.engine_args)) if plan.engine == "k6" else []
     if problems:
         raise ConfigError(*problems)

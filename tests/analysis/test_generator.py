@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 HEALTHY = dict.fromkeys(range(runs.SECONDS), 0.005)
 
 
-def found(*readings: Sequence[Reading], events: Sequence[Event] = ()) -> list[Finding]:
+def found(
+    *readings: Sequence[Reading], events: Sequence[Event] = (), engine: str = "locust"
+) -> list[Finding]:
     """Of a run of 60 s with requests of 10 ms."""
     run = runs.load(
         readings=[r for part in readings for r in part], slices=[runs.requests("/pay", 100)], events=events
     )
+    run = replace(run, plan=replace(run.plan, engine=engine))
     return list(read_signals(run, judged_window(run)).findings)
 
 
@@ -171,7 +175,7 @@ def test_dropped_iterations_are_told_with_their_share() -> None:
     warning = Event(runs.START + 2.0, EventKind.ENGINE_LOG, "warning: Insufficient VUs, reached 2 active VUs")
     dropped = runs.series("k6.dropped_iterations", dict.fromkeys(range(10, 40), 5.0), Unit.COUNT, looks=False)
     done = runs.series("k6.iterations", 15.0, Unit.COUNT, looks=False)
-    (finding,) = found(dropped, done, events=[warning])
+    (finding,) = found(dropped, done, events=[warning], engine="k6")
     assert finding.id == "load.dropped"
     assert finding.evidence["share"] == pytest.approx(150 / (150 + 900))
     assert "14.29%" in finding.sentence

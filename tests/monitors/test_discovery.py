@@ -12,7 +12,7 @@ import pytest
 
 from loadproof.cli.watching import watching_findings
 from loadproof.demo import DemoOptions, RunningDemo, running
-from loadproof.engines import TRAITS
+from loadproof.engines import ENGINES
 from loadproof.errors import ConfigError
 from loadproof.model import ConsistencyCheck, Plan, Profile, ProfileKind, Watch
 from loadproof.monitors.databases.environment import databases
@@ -190,7 +190,7 @@ def test_the_plan_has_monitors_and_checks(tmp_path: Path) -> None:
         "monitors:\n  host: false\nconsistency:\n  money:\n    sql: SELECT 1\n    settle: 2s\n"
     )
     request = PlanRequest(scenario="locustfile.py", folder=tmp_path)
-    plan = build_plan(request, TRAITS, read_config(request))
+    plan = build_plan(request, ENGINES, read_config(request))
     assert plan.monitors["host"] == []
     (check,) = plan.consistency
     assert (check.name, check.settings["settle"]) == ("money", 2.0)
@@ -215,7 +215,7 @@ def test_a_stored_plan_comes_back_without_passwords(tmp_path: Path) -> None:
     )
     stored = json.dumps(plan_to_json(plan))
     assert SECRET not in stored
-    assert plan_from_json(json.loads(stored), TRAITS).consistency == plan.consistency
+    assert plan_from_json(json.loads(stored), ENGINES).consistency == plan.consistency
     watch = Watch("postgres", "postgres", {"url": urls[1]})
     assert SECRET not in str(clean_settings(watch.settings))
 

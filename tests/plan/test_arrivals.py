@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadproof.engines import TRAITS
+from loadproof.engines import ENGINES
 from loadproof.errors import ConfigError
 from loadproof.model import Profile, ProfileKind, RunOptions, Stage
 from loadproof.plan import PlanRequest, build_plan, read_config
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 def _plan(folder: Path, scenario: str | None = "locustfile.py", **given: Any) -> Plan:
     request = PlanRequest(scenario=scenario, folder=folder, **given)
-    return build_plan(request, TRAITS, read_config(request))
+    return build_plan(request, ENGINES, read_config(request))
 
 
 @pytest.mark.parametrize("scenario", ["locustfile.py", "script.js"])

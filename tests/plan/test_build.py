@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadproof.engines import TRAITS
+from loadproof.engines import ENGINES
 from loadproof.errors import ConfigError
 from loadproof.model import Plan, Profile, ProfileKind, Stage
 from loadproof.plan import PlanRequest, build_plan, read_config
@@ -47,7 +47,7 @@ def bare(tmp_path: Path) -> Path:
 
 def _plan(folder: Path, scenario: str | None, **given: Any) -> Plan:
     request = PlanRequest(scenario=scenario, folder=folder, **given)
-    return build_plan(request, TRAITS, read_config(request))
+    return build_plan(request, ENGINES, read_config(request))
 
 
 def _problems(folder: Path, scenario: str | None, **given: Any) -> list[tuple[str, str]]:

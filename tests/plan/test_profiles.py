@@ -15,7 +15,7 @@ from loadproof.plan.profiles import (
     parse_stage,
     parse_stages,
     profile_from,
-    profile_from_locust_flags,
+    profile_from_flags,
 )
 
 M = 60.0
@@ -152,7 +152,7 @@ def test_locusts_flags_are_a_profile(
     users: int | None, rate: float | None, run_time_s: float | None, stages: tuple[Stage, ...], reason: str
 ) -> None:
     """Of the scenario's kind, since Locust itself drives the load by its flags."""
-    assert profile_from_locust_flags(users, rate, run_time_s) == Profile(ProfileKind.SCENARIO, stages), reason
+    assert profile_from_flags(users, rate, run_time_s) == Profile(ProfileKind.SCENARIO, stages), reason
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadproof.engines import TRAITS
+from loadproof.engines import ENGINES
 from loadproof.engines.locust.options import LocustOptions, Processes
 from loadproof.errors import Problem
 from loadproof.model import (
@@ -68,7 +68,7 @@ PLAN = Plan(
 
 def test_a_plan_without_secrets_round_trips() -> None:
     """Through real JSON, everything comes back equal."""
-    assert plan_from_json(json.loads(json.dumps(plan_to_json(PLAN))), TRAITS) == PLAN
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(PLAN))), ENGINES) == PLAN
 
 
 def test_options_of_earlier_run_files_are_read() -> None:
@@ -81,7 +81,7 @@ def test_options_of_earlier_run_files_are_read() -> None:
         "guard": Policy("staging", production=("loans.test",)).to_json(),
         "processes": {"count": 2, "why": "so many users", "given": False, "loopback": True},
     }  # fmt: skip
-    read = plan_from_json(plan_to_json(PLAN) | {"options": written}, TRAITS)
+    read = plan_from_json(plan_to_json(PLAN) | {"options": written}, ENGINES)
     assert read.options == RunOptions(
         expect_workers=2, stop_on="breach", probe="/healthz", slow_s=1.5, session="locust", max_users=30,
         targets=("http://127.0.0.1:8000",), scenario_target="http://127.0.0.1:8000",
@@ -90,8 +90,10 @@ def test_options_of_earlier_run_files_are_read() -> None:
     )  # fmt: skip
     assert read.engine_options == LocustOptions(Processes(2, "so many users"))
     k6 = {"engine": "k6", "options": {"thresholds": [["http_reqs", "count>0"]]}}
-    assert plan_from_json(plan_to_json(PLAN) | k6, TRAITS).engine_options.gates == (("http_reqs", "count>0"),)
-    assert plan_from_json(plan_to_json(PLAN) | {"engine": "later"}, TRAITS).options == PLAN.options
+    assert plan_from_json(plan_to_json(PLAN) | k6, ENGINES).engine_options.gates == (
+        ("http_reqs", "count>0"),
+    )
+    assert plan_from_json(plan_to_json(PLAN) | {"engine": "later"}, ENGINES).options == PLAN.options
 
 
 def test_secrets_do_not_reach_the_run_file() -> None:
@@ -110,7 +112,7 @@ def test_secrets_do_not_reach_the_run_file() -> None:
     assert stored["target"] == "http://user:***@localhost:8000"
     assert stored["env"] == {"API_TOKEN": "***", "DB": "postgres://u:***@h/d", "N": "5"}
     assert stored["engine_args"] == ["--tag", "run=***", "--password", "***", "-e", "KEY=***"]
-    assert plan_to_json(plan_from_json(stored, TRAITS)) == stored
+    assert plan_to_json(plan_from_json(stored, ENGINES)) == stored
 
 
 def test_a_token_in_an_endpoints_name_is_hidden() -> None:
@@ -163,9 +165,9 @@ def test_a_damaged_plan_is_a_value_error(key: str, value: Any) -> None:
     else:
         stored[key] = value
     with pytest.raises(ValueError, match=r"."):
-        plan_from_json(stored, TRAITS)
+        plan_from_json(stored, ENGINES)
 
 
 def test_keys_of_later_versions_are_left_alone() -> None:
     """An older Loadproof reads a newer file as far as it understands it."""
-    assert plan_from_json(plan_to_json(PLAN) | {"later": 1}, TRAITS) == PLAN
+    assert plan_from_json(plan_to_json(PLAN) | {"later": 1}, ENGINES) == PLAN

@@ -14,7 +14,7 @@ from loadproof.plan.config import FILE_NAME, load_config
 from loadproof.plan.document import did_you_mean
 from loadproof.safety.redact import redact_text
 from loadproof.safety.target import normalise_target
-from loadproof.scaffold.folder import Folder, FoundScenario, look_into
+from loadproof.scaffold.folder import WRITTEN_FOR, Folder, FoundScenario, look_into
 from loadproof.scaffold.pipelines import PIPELINES, pipeline_file
 from loadproof.scaffold.starter import SCENARIO_FILE, nightly_tests, propose_config
 from loadproof.scaffold.writing import existing, ignore_runs, write_files
@@ -95,7 +95,7 @@ def _propose(wish: _Wish) -> tuple[dict[str, str], list[str]]:
         files[wish.scenario] = made.source
         remarks += made.remarks
         target = target or made.target
-        found = [FoundScenario(wish.scenario, "locust", host=None, has_load=False)]
+        found = [FoundScenario(wish.scenario, WRITTEN_FOR, host=None, has_load=False)]
     if folder.has_config and (wish.ci or wish.source):
         # What the team has stays as it is; a pipeline or a scenario is added to it.
         tests = nightly_tests(load_config(folder.path / FILE_NAME))

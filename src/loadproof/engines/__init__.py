@@ -5,14 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from loadproof.engines.jmeter.options import JmeterOptions
-from loadproof.engines.k6.options import K6Options
-from loadproof.engines.locust.options import LocustOptions
+from loadproof.engines.jmeter import traits as jmeter
+from loadproof.engines.k6 import traits as k6
+from loadproof.engines.locust import traits as locust
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import EngineTraits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from loadproof.model import Event, Inspection, Outcome, Plan, Reading, Slice
@@ -62,49 +62,20 @@ class Engine(Protocol):
         """Ask for the end of the load; twice for the end at once."""
 
 
-ENGINES: dict[str, str] = {
-    "locust": "loadproof.engines.locust.engine:LocustEngine",
-    "k6": "loadproof.engines.k6.engine:K6Engine",
-    "jmeter": "loadproof.engines.jmeter.engine:JMeterEngine",
+ENGINES: dict[str, EngineTraits] = {
+    "locust": locust.TRAITS,
+    "k6": k6.TRAITS,
+    "jmeter": jmeter.TRAITS,
 }
-"""Name to where the class is; imported when used, so that one engine's libraries never burden another."""
+"""By name: what others must know of each, where its class is, and what else it can do."""
 
-TRAITS: dict[str, EngineTraits] = {
-    "locust": EngineTraits(
-        (".py",),
-        load_flags=True,
-        poisson=True,
-        workers=True,
-        sessions=("loadproof", "locust"),
-        options=LocustOptions,
-        other_hosts="--host",
-        several=True,
-        shows=frozenset({"-l", "--list", "--show-task-ratio", "--show-task-ratio-json", "-V", "--version"}),
-    ),
-    "k6": EngineTraits(
-        (".js", ".ts", ".tar"),
-        own_flags=("--vus", "--duration"),
-        options=K6Options,
-        iterations=True,
-        thresholds=True,
-    ),
-    "jmeter": EngineTraits((".jmx",), options=JmeterOptions),
-}
-"""What plans must know of each, without importing it."""
-
-SUFFIXES: dict[str, str] = {suffix: name for name, traits in TRAITS.items() for suffix in traits.suffixes}
+SUFFIXES: dict[str, str] = {suffix: name for name, traits in ENGINES.items() for suffix in traits.suffixes}
 """The engine that a scenario's file name suggests."""
-
-OWN_FILES: dict[str, str] = {"--csv": "", "--summary-export": "k6"}
-"""Options that Loadproof has for every engine, and the engine that writes the file itself.
-
-Locust's own CSV files would have names and errors as they are: secrets, and formulas for a spreadsheet.
-"""
 
 
 def traits_of(engine: str) -> EngineTraits:
     """Of an engine that a run file names; one that nobody knows any more has none."""
-    return TRAITS.get(engine, EngineTraits())
+    return ENGINES.get(engine, EngineTraits(title=engine))
 
 
 def session_of(plan: Plan) -> str | None:
@@ -113,41 +84,32 @@ def session_of(plan: Plan) -> str | None:
     return plan.options.session or next(iter(traits.sessions), None)
 
 
-_EARLY: dict[str, str] = {"locust": "loadproof.engines.locust.program"}
-"""Modules with `prepare`, which starts what a run will need before the plan is known, and `dismiss`."""
-
-
 def prepare(words: Sequence[str]) -> Callable[[], None]:
     """Let the engine of the scenario among `words` of a command line begin to start; sends nothing.
 
     Returns what ends that again, if the plan had no use for it.
     """
     engine = next((SUFFIXES[end] for word in words for end in SUFFIXES if word.endswith(end)), "")
-    if engine not in _EARLY:
+    place = traits_of(engine).early
+    if not place:
         return lambda: None
-    early = import_module(_EARLY[engine])
+    early = import_module(place)
     early.prepare()
     dismiss: Callable[[], None] = early.dismiss
     return dismiss
 
 
-_SHOW: dict[str, str] = {"locust": "loadproof.engines.locust.showing:show"}
-"""What an engine prints instead of driving a load, where its traits have flags for that."""
-
-_DEFAULT_SCENARIO = "loadproof.engines.locust.default_file:default_locustfile"
-"""The one engine whose command line needs no file."""
-
-
 def show(plan: Plan) -> int:
     """Let the engine print what one of its own flags asks for; returns its exit code. Sends nothing."""
-    code: int = _found(_SHOW[plan.engine])(plan)
+    code: int = _found(ENGINES[plan.engine].show)(plan)
     return code
 
 
 def default_scenario(folder: Path, arguments: Sequence[str]) -> tuple[str, str] | None:
     """The scenario that is meant where none is named, and why; None for none. Raises ConfigError."""
-    found: tuple[str, str] | None = _found(_DEFAULT_SCENARIO)(folder, arguments)
-    return found
+    finders = [traits.default_scenario for traits in ENGINES.values() if traits.default_scenario]
+    found: Iterator[tuple[str, str] | None] = (_found(finder)(folder, arguments) for finder in finders)
+    return next(filter(None, found), None)
 
 
 def load_engine(name: str) -> Engine:
@@ -155,7 +117,7 @@ def load_engine(name: str) -> Engine:
     if name not in ENGINES:
         known = ", ".join(sorted(ENGINES))
         raise ConfigError(Problem(f"unknown engine '{name}'", hint=f"engines are: {known}"))
-    engine: Engine = _found(ENGINES[name])()
+    engine: Engine = _found(ENGINES[name].engine)()
     return engine
 
 

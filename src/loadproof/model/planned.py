@@ -232,6 +232,10 @@ class Plan:
 class EngineTraits:
     """What a plan must know of an engine before the engine itself is asked; a row in engines' table."""
 
+    title: str = ""
+    """Its name in sentences."""
+    engine: str = ""
+    """Where its class is, "module:Class": imported when used, so that nobody bears the others' libraries."""
     suffixes: tuple[str, ...] = ()
     """Endings of a scenario's file that suggest it."""
     load_flags: bool = False
@@ -256,6 +260,20 @@ class EngineTraits:
     """Whether its scenarios may have requirements of their own, which it judges itself."""
     shows: frozenset[str] = frozenset()
     """Flags of its own command line that make it say something and end, without a load."""
+    show: str = ""
+    """Where the function is that lets it, "module:function"."""
+    early: str = ""
+    """A module with `prepare`, which starts what a run will need before the plan is known, and `dismiss`."""
+    default_scenario: str = ""
+    """Where the function is that finds the scenario of a command line without a file, if it has such."""
+    own_files: frozenset[str] = frozenset()
+    """Options of Loadproof's for files in an engine's form that this engine writes itself."""
+    heartbeat: bool = False
+    """Whether it measures how late its own process wakes (series `scheduler_lag`)."""
+    more_power: str = "drive the load from a larger machine"
+    """What helps where it is what ends the throughput."""
+    more_quantiles: str = ""
+    """How a result file of it has percentiles that its usual ones lack."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loadproof.engines import OWN_FILES
+from loadproof.engines import traits_of
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan.watching import secrets_of_plan
 from loadproof.safety.redact import Redactor
@@ -75,17 +75,16 @@ def with_own_files(plan: Plan, request: RunRequest) -> Plan:
     """The plan with those options that are its engine's own: it writes its files itself, as it always did."""
     own: list[str] = []
     for name, value in _asked(request).items():
-        if OWN_FILES[name] == plan.engine and value is not None:
+        if name in traits_of(plan.engine).own_files and value is not None:
             own += [name, value]
     return replace(plan, engine_args=(*plan.engine_args, *own))
 
 
 def write_own_files(plan: Plan, request: RunRequest, run_file: Path) -> None:
     """Write those that the engine does not. Raises ConfigError when a file cannot be written."""
-    left = {
-        name: None if OWN_FILES[name] == plan.engine else value for name, value in _asked(request).items()
-    }
-    if request.summary_export is not None and OWN_FILES["--summary-export"] == plan.engine:
+    own = traits_of(plan.engine).own_files
+    left = {name: None if name in own else value for name, value in _asked(request).items()}
+    if request.summary_export is not None and "--summary-export" in own:
         clean_summary(plan, Path(request.summary_export))
     if any(value is not None for value in left.values()):
         from loadproof.runfile.reader import read_run

@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
-from loadproof.engines import TRAITS, Engine, default_scenario, load_engine, show
+from loadproof.engines import ENGINES, Engine, default_scenario, load_engine, show
 from loadproof.errors import ConfigError, Problem, RefusedError
 from loadproof.model import Plan, ProfileKind
 from loadproof.plan import PlanRequest, build_plan, read_config
@@ -40,12 +40,12 @@ def shown(request: PlanRequest) -> int | None:
     Raises ConfigError, as for a run.
     """
     flags = {word.partition("=")[0] for word in request.engine_args}
-    if not any(flags & traits.shows for traits in TRAITS.values()):
+    if not any(flags & traits.shows for traits in ENGINES.values()):
         return None
     config = read_config(request)
     request, _ = with_scenario(request, config)
-    plan = build_plan(request, TRAITS, config)
-    return show(plan) if flags & TRAITS[plan.engine].shows else None
+    plan = build_plan(request, ENGINES, config)
+    return show(plan) if flags & ENGINES[plan.engine].shows else None
 
 
 def with_scenario(request: R, config: LoadedConfig | None) -> tuple[R, str]:
@@ -89,7 +89,7 @@ def plan_with(
     the load begins that much sooner.
     """
     request, said = with_scenario(request, config)
-    plan = build_plan(request, TRAITS, config)
+    plan = build_plan(request, ENGINES, config)
     if said:
         plan = replace(plan, options=replace(plan.options, scenario_found=said))
     engine = load_engine(plan.engine)

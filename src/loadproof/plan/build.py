@@ -30,7 +30,7 @@ from loadproof.plan.profiles import (
     parse_run_time,
     parse_stages,
     profile_from,
-    profile_from_locust_flags,
+    profile_from_flags,
 )
 from loadproof.plan.requirements import read_given
 from loadproof.plan.schema import MAX_USERS, CapacityConfig, TestConfig, check_name
@@ -318,8 +318,8 @@ def _profile(load: _Load, traits: EngineTraits) -> tuple[Profile, tuple[str, ...
     if load.users is None and load.spawn_rate is None and load.run_time_s is None:
         return Profile(ProfileKind.SCENARIO), ()
     if traits.load_flags:
-        flags = _locust_flags(load)
-        return profile_from_locust_flags(load.users, load.spawn_rate, load.run_time_s), flags
+        flags = _flags(load)
+        return profile_from_flags(load.users, load.spawn_rate, load.run_time_s), flags
     if traits.own_flags and load.spawn_rate is None and None in (load.users, load.run_time_s):
         # The other one the script says, or the engine's own default, as on its own command line.
         users, duration = traits.own_flags
@@ -340,7 +340,7 @@ def _rate(given: str | float) -> str:
     return given if isinstance(given, str) else f"{given:.10g}/s"
 
 
-def _locust_flags(load: _Load) -> tuple[str, ...]:
+def _flags(load: _Load) -> tuple[str, ...]:
     flags: list[str] = []
     if load.users is not None:
         flags += ["--users", str(load.users)]
@@ -365,5 +365,5 @@ def _steady(load: _Load) -> Profile:
     if load.spawn_rate is None:  # as k6 has it: all users from the start
         users = float(load.users)
         return Profile(ProfileKind.LOAD, (Stage(load.run_time_s, users),), start=users)
-    ramp = profile_from_locust_flags(load.users, load.spawn_rate, load.run_time_s)
+    ramp = profile_from_flags(load.users, load.spawn_rate, load.run_time_s)
     return Profile(ProfileKind.LOAD, ramp.stages)

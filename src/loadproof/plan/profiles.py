@@ -128,7 +128,7 @@ def profile_from(
     return Profile(chosen, own, open_model=models == {True})
 
 
-def profile_from_locust_flags(
+def profile_from_flags(
     users: int | None, spawn_rate: float | None = None, run_time_s: float | None = None
 ) -> Profile:
     """What Locust's `--users`, `--spawn-rate` and `--run-time` plan: a ramp, then a hold.

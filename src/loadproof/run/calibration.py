@@ -35,21 +35,7 @@ LARGEST_SHARE: Final = 0.5
 SECONDS: Final = 5
 _USERS: Final = 20.0
 _WARM_UP_S: Final = 1
-_SCENARIOS: Final = {
-    "locust": (
-        "locustfile.py",
-        (
-            "from locust import HttpUser, constant, task\n\n\n"
-            "class Reader(HttpUser):\n    wait_time = constant(0)\n\n"
-            "    @task\n    def read(self):\n        self.client.get('/')\n"
-        ),
-    ),
-    "k6": (
-        "script.js",
-        "import http from 'k6/http';\nexport default function () { http.get(`${__ENV.BASE_URL}/`); }\n",
-    ),
-    "jmeter": ("plan.jmx", Path(__file__).with_name("calibration.jmx").read_text(encoding="utf-8")),
-}
+_ENGINES: Final = Path(__file__).parents[1] / "engines"
 
 
 class _Counting:
@@ -79,10 +65,11 @@ def measure(name: str, engine: Engine) -> float | None:
 
     Raises EngineError when it cannot start.
     """
-    file, text = _SCENARIOS[name]
     with tempfile.TemporaryDirectory(prefix="loadproof-calibrate-") as folder, _stub() as url:
-        scenario = Path(folder) / file
-        scenario.write_text(text)
+        # Each engine's folder has one, which asks for the root of BASE_URL and nothing else.
+        smallest = next((_ENGINES / name).glob("smallest.*"))
+        scenario = Path(folder) / smallest.name
+        scenario.write_text(smallest.read_text(encoding="utf-8"), encoding="utf-8")
         profile = Profile(ProfileKind.LOAD, (Stage(_WARM_UP_S + SECONDS + 1.0, _USERS),), start=_USERS)
         plan = Plan("calibration", scenario, name, url, profile, env=(("BASE_URL", url),))
         sink = _Counting()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from loadproof.engines import TRAITS
+from loadproof.engines import ENGINES
 from loadproof.errors import Problem, RunFileError
 from loadproof.model import (
     TRANSACTION,
@@ -139,7 +139,7 @@ def read_open(db: sqlite3.Connection, path: Path) -> Run:
 def _read(db: sqlite3.Connection, path: Path) -> Run:
     try:
         facts = _known_facts(db, path)
-        plan = plan_from_json(facts["plan"], TRAITS)
+        plan = plan_from_json(facts["plan"], ENGINES)
         step_s = step_for(plan, _length_s(db, facts), coarsest_step_s(db))
         slices = read_slices(db, step_s)
         return Run(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, overload
 
 import numpy as np
 
+from loadproof.engines import ENGINES
 from loadproof.model import Reading, Unit
 
 if TYPE_CHECKING:
@@ -20,9 +21,14 @@ Key = tuple[str, str, Unit]
 
 
 COUNTS: Final = frozenset(
-    [*(("load", name) for name in ("planned", "started", "late", "dropped")),
-     ("k6", "iterations"), ("k6", "dropped_iterations")]
-)  # fmt: skip
+    [("load", name) for name in ("planned", "started", "late", "dropped")]
+    + [
+        (engine, name)
+        for engine, traits in ENGINES.items()
+        if traits.iterations
+        for name in ("iterations", "dropped_iterations")
+    ]
+)
 """Series that count what happened in each second: merged, they add up."""
 
 

@@ -12,7 +12,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from loadproof.engines import TRAITS
+from loadproof.engines import ENGINES
 from loadproof.errors import Problem, RunFileError
 from loadproof.model.finding_json import evidence_to_json
 from loadproof.plan.stored import plan_from_json
@@ -63,7 +63,7 @@ class RunWriter:
         self._commits = 0
         self._rows = 0
         """Slices and readings that are plain rows."""
-        self._keeps_seconds = "plan" not in facts or keeps_seconds(plan_from_json(facts["plan"], TRAITS))
+        self._keeps_seconds = "plan" not in facts or keeps_seconds(plan_from_json(facts["plan"], ENGINES))
         self._folds_s: list[float] = []
         """When blocks were made, of the last hours."""
         self._folded = 0

@@ -50,6 +50,10 @@ _DESCRIPTION_HEAD = re.compile(r"""["']?(?:openapi|swagger)["']?\s*:\s*["']?\d""
 _REQUIREMENTS_NAME = re.compile(r".*(?:requirement|threshold|slo)[^/]*\.ya?ml", re.IGNORECASE)
 
 
+WRITTEN_FOR: Final = "locust"
+"""The engine of scenarios that Loadproof writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundScenario:
     """A locustfile, a k6 script or a JMeter plan."""

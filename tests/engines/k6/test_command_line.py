@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.engines import TRAITS
+from loadproof.engines import ENGINES
 from loadproof.engines.k6.binary import Binary, find_k6
 from loadproof.engines.k6.engine import K6Engine
 from loadproof.model import Outcome, Profile, ProfileKind, Stage
@@ -107,6 +107,6 @@ def test_users_and_run_time_are_k6s_own(lab: Lab) -> None:
     """`-u 3` of the common options is k6's --vus; what is not given, the script says."""
     script = lab.script(LEND)
     request = PlanRequest(scenario=str(script), users=3, engine_args=("-d", "4s"))
-    assert build_plan(request, TRAITS, None).engine_args == ("--vus=3", "-d", "4s")
+    assert build_plan(request, ENGINES, None).engine_args == ("--vus=3", "-d", "4s")
     request = PlanRequest(scenario=str(script), run_time="90s")
-    assert build_plan(request, TRAITS, None).engine_args == ("--duration=90s",)
+    assert build_plan(request, ENGINES, None).engine_args == ("--duration=90s",)

@@ -28,6 +28,7 @@ from loadproof.analysis.verdict.requirements import (
 )
 from loadproof.analysis.verdict.thresholds import threshold_finding
 from loadproof.analysis.window.windows import Window
+from loadproof.engines import traits_of
 from loadproof.histogram import Histogram
 from loadproof.imports.aggregate import ALL, Aggregate, Totals, half_step_s
 from loadproof.imports.formats import read_import
@@ -56,11 +57,6 @@ if TYPE_CHECKING:
 
 _TOTALLED: Final = (Subject.RESPONSE_TIME, Subject.ERROR_RATE, Subject.THROUGHPUT)
 """What totals can tell. The share in time, what the scenario raised, or a growth is not among it."""
-_MORE_QUANTILES: Final = {
-    "k6": "let k6 write it: --summary-trend-stats 'avg,min,med,max,p(90),p(95),p(99),count'; "
-    "or import its --out json",
-    "locust": "import Locust's --json-file, which has all response times",
-}
 
 
 def read_measured(path: Path) -> tuple[MeasuredRun, ...]:
@@ -212,12 +208,12 @@ def _judge_time(requirement: Requirement, totals: Totals, aggregate: Aggregate, 
     value_s, needed = _value_s(requirement, totals)
     unknown = Verdict.INCONCLUSIVE
     if value_s is None:
-        advice = _MORE_QUANTILES.get(aggregate.engine, "")
+        advice = traits_of(aggregate.engine).more_quantiles
         known = ", ".join(f"p{quantile * 100:g}" for quantile in totals.quantiles_s)
         what = f"is not in this file, which has {known}" if known else "is not in this file"
         return finding_of(requirement, unknown, what, window, samples=totals.requests, advice=advice)
     if totals.requests is None:
-        advice = _MORE_QUANTILES.get(aggregate.engine, "")
+        advice = traits_of(aggregate.engine).more_quantiles
         what = f"is {format_value(value_s, requirement.unit)} of an unknown number of requests"
         return finding_of(requirement, unknown, what, window, advice=advice)
     finding = compare(requirement, value_s, totals.requests, needed, window, None)

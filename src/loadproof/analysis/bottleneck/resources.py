@@ -11,6 +11,7 @@ import numpy as np
 from loadproof.analysis.bottleneck.law import SURELY_FULL, Resource
 from loadproof.analysis.bottleneck.levels import by_level
 from loadproof.analysis.verdict.service import with_limits_of_runtimes
+from loadproof.engines import ENGINES
 from loadproof.runfile.readings import Readings
 
 if TYPE_CHECKING:
@@ -90,12 +91,9 @@ KINDS: Final = (
     Kind(CONNECTIONS, "mysql", "connections.used", "MySQL's connections",
          "use a pooler, or raise max_connections"),
     Kind(CONNECTIONS, "redis", "connections.used", "Redis's connections", "raise maxclients"),
-    Kind(GENERATOR, "locust", "cpu", "the load generator (Locust)",
-         "the service may have room left: add --processes, or more machines (--expect-workers)"),
-    Kind(GENERATOR, "k6", "cpu", "the load generator (k6)",
-         "the service may have room left: drive the load from a larger machine"),
-    Kind(GENERATOR, "jmeter", "cpu", "the load generator (JMeter)",
-         "the service may have room left: drive the load from a larger machine"),
+    *(Kind(GENERATOR, engine, "cpu", f"the load generator ({traits.title})",
+           f"the service may have room left: {traits.more_power}")
+      for engine, traits in ENGINES.items()),
 )  # fmt: skip
 LOCKS_KIND: Final = Kind(
     LOCKS, "postgres", "locks.waiting", "row locks in PostgreSQL",

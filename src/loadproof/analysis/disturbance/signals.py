@@ -18,6 +18,7 @@ import numpy as np
 from loadproof.analysis.disturbance.scarce import lacks
 from loadproof.analysis.disturbance.weighing import Delay
 from loadproof.analysis.window.windows import requests_of, sample, within
+from loadproof.engines import ENGINES, traits_of
 from loadproof.model import EventKind, Finding, FindingKind, Verdict
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import is_among
@@ -43,8 +44,6 @@ LEAST_SECONDS: Final = 2
 """So many seconds may always be bad: in a run of a minute one hiccup of the machine decides nothing."""
 GREATEST_RATIO: Final = 1.2
 """Of the generator's median to the probe's on the same endpoint."""
-_WITHOUT_HEARTBEAT: Final = {"k6": "k6", "jmeter": "JMeter"}
-_ENGINES: Final = ("locust", *_WITHOUT_HEARTBEAT)
 _LEAST_DIFFERENCE_S: Final = 0.005
 _LEAST_PROBES: Final = 20
 _MORE_POWER: Final = "add --processes, start fewer users in each, or drive the load from more machines"
@@ -96,12 +95,12 @@ class Signals:
 
 def read_signals(run: Run, window: Window) -> Signals:
     """One finding for each signal beyond its threshold; a note when only its processor was busy."""
-    readings = Readings.of(run.readings).of_source((*_ENGINES, "probe"))
+    readings = Readings.of(run.readings).of_source((*ENGINES, "probe"))
     inside = readings.take(np.flatnonzero(is_among(readings.seconds, window.seconds)))
     own: dict[tuple[str, str], Sequence[Reading]] = defaultdict(list, inside.by_series())
-    lags = own["locust", "scheduler_lag"]
+    lags = own[run.plan.engine, "scheduler_lag"]
     late = _lag(run, lags, own, window)
-    starved = [finding for engine in _WITHOUT_HEARTBEAT for finding in _starved(own, engine, window)]
+    starved = [] if traits_of(run.plan.engine).heartbeat else _starved(run, own, window)
     probed = _probe(run, own, window)
     delays = [delay for delay in (late and _lag_of(lags), starved and Delay(math.inf)) if delay]
     if probed:
@@ -140,8 +139,8 @@ def _lag(
         f"{format_duration(threshold_s)} (at worst {format_duration(bad.worst)}), and response times hold "
         "that delay"
     )
-    cpu = _mean(own["locust", "cpu"])
-    waited = _mean(own["locust", "waited"])
+    cpu = _mean(own[run.plan.engine, "cpu"])
+    waited = _mean(own[run.plan.engine, "waited"])
     evidence = {**bad.evidence(), "cpu": cpu, "waited": waited}
     advice = _MORE_POWER
     if cpu is not None and cpu >= GREATEST_CPU:
@@ -156,7 +155,7 @@ def _lag(
     elif cpu is not None:
         sentence += f"; it used only {format_percent(cpu)} of its core: something held it back"
         advice = "look for code in the scenario that blocks, for a CPU limit, and for a machine that pauses"
-    pause_s = max((r.value for r in own["locust", "gc_pause"]), default=0.0)
+    pause_s = max((r.value for r in own[run.plan.engine, "gc_pause"]), default=0.0)
     evidence["longest_gc_s"] = pause_s
     if pause_s > threshold_s:
         sentence += f"; its garbage collection took up to {format_duration(pause_s)}"
@@ -165,27 +164,31 @@ def _lag(
 
 def _busy(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
     """A busy processor without lag is worth knowing: throughput may be the generator's limit."""
-    bad = _beyond(own["locust", "cpu"], lambda reading: reading.value >= GREATEST_CPU, GREATEST_CPU, window)
+    traits = traits_of(run.plan.engine)
+    if not traits.heartbeat:
+        return []
+    used = own[run.plan.engine, "cpu"]
+    bad = _beyond(used, lambda reading: reading.value >= GREATEST_CPU, GREATEST_CPU, window)
     if not bad.counts or len(bad.seconds) * 2 < bad.measured:
         return []
     rate = format_rate(_throughput(run, window))
     sentence = (
-        f"Locust used {format_percent(GREATEST_CPU)} of its core or more in {_share(bad)}, on time all the "
-        f"same: {rate} may be what this machine can send, and not the service's limit"
+        f"{traits.title} used {format_percent(GREATEST_CPU)} of its core or more in {_share(bad)}, on time "
+        f"all the same: {rate} may be what this machine can send, and not the service's limit"
     )
     return [Finding("generator.cpu", Verdict.PASS, sentence, bad.evidence(), _MORE_POWER, FindingKind.NOTE)]
 
 
-def _starved(own: dict[tuple[str, str], Sequence[Reading]], engine: str, window: Window) -> list[Finding]:
+def _starved(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
     """An engine without a heartbeat was late when it used its cores whole, or was ready and got none."""
-    filled = [r for r in own[engine, "cpu"] if r.limit]
+    filled = [r for r in own[run.plan.engine, "cpu"] if r.limit]
     bad = _beyond(filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_CPU, GREATEST_CPU, window)
     if not bad.counts:
         return []
     cores = filled[-1].limit or 0.0
     sentence = (
-        f"{_WITHOUT_HEARTBEAT[engine]} used {format_percent(GREATEST_CPU)} of its {cores:g} cores or more in "
-        f"{_share(bad)}: response times hold its own delay"
+        f"{traits_of(run.plan.engine).title} used {format_percent(GREATEST_CPU)} of its {cores:g} cores or "
+        f"more in {_share(bad)}: response times hold its own delay"
     )
     evidence = bad.evidence()
     advice = "drive the load from a larger machine, or do less in the script for each request"
@@ -197,7 +200,7 @@ def _scarce(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Win
     found = []
     for lack in lacks(run, window):
         scarce = lack.scarce
-        filled = [r for engine in _ENGINES for r in own[engine, scarce.series] if r.limit]
+        filled = [r for r in own[run.plan.engine, scarce.series] if r.limit]
         bad = _beyond(
             filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_FILLED, GREATEST_FILLED, window
         )
@@ -213,10 +216,10 @@ def _scarce(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Win
 
 
 def _dropped(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
-    """Iterations that k6 planned and never started: it drops when no virtual user is free."""
-    drops = own["k6", "dropped_iterations"]
+    """Iterations that were planned and never started: the engine drops one when no virtual user is free."""
+    drops = own[run.plan.engine, "dropped_iterations"]
     dropped = sum(reading.value for reading in drops)
-    done = sum(reading.value for reading in own["k6", "iterations"])
+    done = sum(reading.value for reading in own[run.plan.engine, "iterations"])
     if not dropped:
         return []
     seconds = tuple(sorted({int(reading.time_s) for reading in drops if reading.value > 0}))
@@ -228,7 +231,7 @@ def _dropped(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Wi
     sentence = (
         f"{format_percent(share)} of the planned iterations never started ({format_count(round(dropped))} in "
         f"{len(seconds) * window.step_s} of {window.duration_s} s): no virtual user was free"
-        + (", and k6 had started all that it may (maxVUs)" if warned else "")
+        + (f", and {traits_of(run.plan.engine).title} had started all that it may (maxVUs)" if warned else "")
     )
     evidence = {**bad.evidence(), "dropped": dropped, "share": share}
     advice = (

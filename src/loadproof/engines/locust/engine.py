@@ -36,7 +36,7 @@ from loadproof.model import (
     Slice,
     Unit,
 )
-from loadproof.plan.profiles import profile_from_locust_flags
+from loadproof.plan.profiles import profile_from_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -354,4 +354,4 @@ def _own_profile(facts: dict[str, Any]) -> tuple[Profile | None, str]:
     if facts["num_users"] is None and facts["run_time_s"] is None:
         return None, "nothing says how many users to run"
     users = facts["num_users"] or 1  # as Locust has it
-    return profile_from_locust_flags(users, facts["spawn_rate"] or 1.0, facts["run_time_s"]), ""
+    return profile_from_flags(users, facts["spawn_rate"] or 1.0, facts["run_time_s"]), ""

@@ -1,0 +1,14 @@
+"""One page, asked for again and again: what `loadproof doctor --calibrate` measures with."""
+
+from locust import HttpUser, constant, task
+
+
+class Reader(HttpUser):
+    """A user without think time."""
+
+    wait_time = constant(0)
+
+    @task
+    def read(self) -> None:
+        """The page at the root."""
+        self.client.get("/")

@@ -22,6 +22,11 @@ VALUE_AND_LIMIT = re.compile(r"^[^:]* is \S+, required ")
 FAST = (0.1,) * 100
 
 
+def stated(identity: str, verdict: Verdict, *clauses: str, headline: bool = False) -> Finding:
+    """A finding of several statements."""
+    return Finding(identity, verdict, "; ".join(clauses), clauses=clauses, headline=headline)
+
+
 def sample(status: str, count: int, endpoint: Endpoint = LOANS) -> Event:
     data = {"endpoint": str(endpoint), "kind": "status", "count": count}
     return Event(START + 1.0, EventKind.ERROR_SAMPLE, status, data)
@@ -128,7 +133,7 @@ def test_too_few_samples_say_how_many_more(samples: int, said: str) -> None:
     ("finding", "said"),
     [
         (Finding("x", UNKNOWN, "nothing was required"), "nothing was required"),
-        (Finding("x", UNKNOWN, "the first clause is short; " + "the second is long " * 9),
+        (stated("x", UNKNOWN, "the first clause is short", "the second is long " * 9),
          "the first clause is short"),
     ],
 )  # fmt: skip
@@ -171,10 +176,10 @@ def test_a_rehearsal_has_room_for_saying_so() -> None:
 
 def test_a_stage_that_broke_is_named_with_its_limit_and_never_by_one_word() -> None:
     """What held before and the endpoint are left out where there is no room, never the limit."""
-    sentence = (
-        "it held up to stage 6, 500 users; stage 7, 600 users, broke: p95 is 499ms, required < 250ms, "
-        "worst on GET /api/reports/user-analytics"
-    )
-    breaking = Finding("stress.breaking_point", FAIL, sentence, headline=True)
+    breaking = stated(
+        "stress.breaking_point", FAIL, "it held up to stage 6, 500 users",
+        "stage 7, 600 users, broke: p95 is 499ms, required < 250ms, worst on GET /api/reports/user-analytics",
+        headline=True,
+    )  # fmt: skip
     said = verdict_sentence(FAIL, [breaking])
     assert said == "stage 7, 600 users, broke: p95 is 499ms, required < 250ms"

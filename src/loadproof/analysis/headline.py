@@ -51,15 +51,15 @@ def verdict_sentence(
     unknown.sort(key=lambda finding: (not finding.invalidates, finding.kind is not FindingKind.CONDITION))
     match verdict:
         case Verdict.DONE:
-            said = _fitting(_in_clauses(headline.sentence) if headline else [_explored(judged)], room)
+            said = _fitting(_in_clauses(headline.statements) if headline else [_explored(judged)], room)
         case Verdict.FAIL if headline is not None and _speaks_of_others(headline, failed):
             said = _fitting(_with_more(_why_failed(failed[0], run, judged, room), len(failed) - 1), room)
         case Verdict.PASS | Verdict.FAIL if headline is not None:
-            said, needs = headline.sentence, "required" if verdict is Verdict.FAIL else ""
+            clauses, needs = headline.statements, "required" if verdict is Verdict.FAIL else ""
             if verdict is Verdict.FAIL and headline.verdict is Verdict.PASS and not headline.is_note:
                 needs = failed[0].sentence
-                said = f"{said}; {needs}"
-            said = _fitting(_in_clauses(said, needs), room)
+                clauses = (*clauses, needs)
+            said = _fitting(_in_clauses(clauses, needs), room)
         case Verdict.PASS:
             number = sum(not (finding.measure and finding.measure.by_default) for finding in counted)
             said = f"all {number} requirements hold" if number > 1 else "the requirement holds"
@@ -119,9 +119,9 @@ def _fitting(candidates: Iterable[str], room: int) -> str:
     return last[:end] + " …"
 
 
-def _in_clauses(sentence: str, needs: str = "") -> list[str]:
+def _in_clauses(clauses: Sequence[str], needs: str = "") -> list[str]:
     """A sentence, and what it comes to with fewer of its clauses; `needs` stays."""
-    clauses = sentence.split("; ")
+    sentence = "; ".join(clauses)
     shorter = ["; ".join(clauses[:number]) for number in range(len(clauses), 0, -1)]
     if not needs or needs not in sentence:
         return shorter
@@ -202,7 +202,7 @@ def _missing(finding: Finding, room: int) -> list[str]:
     """What is missing, and how much more it takes."""
     measure, subject = finding.measure, finding.named_subject
     if measure is None:
-        return _in_clauses(finding.sentence)
+        return _in_clauses(finding.statements)
     if measure.needed is not None and measure.samples is not None:
         had, needed = format_count(measure.samples), format_count(measure.needed)
         longer = _longer(measure.samples, measure.needed)
@@ -218,7 +218,7 @@ def _missing(finding: Finding, room: int) -> list[str]:
         return [_said(f"no value for {subject}: {finding.advice or said}", subject, room)]
     if measure.value is not None and ", required " in said:
         return [_said(f"{subject} is undecided: {finding.advice}".removesuffix(": "), subject, room)]
-    return _in_clauses(finding.sentence)
+    return _in_clauses(finding.statements)
 
 
 def _longer(had: int, needed: int) -> str:

@@ -119,7 +119,8 @@ def judge(
     if course:
         found = [find_capacity(run, course), *find_bottleneck(run, broken_window(course), course)]
     else:
-        found = told_once([finding for analysis in ANALYSES for finding in analysis(run, window)])
+        every = [finding for analysis in ANALYSES for finding in analysis(run, window)]
+        found = told_once(run, window, every)
     findings = [
         *judge_guard(run),
         *(finding for finding in validity.findings if not finding.is_note),

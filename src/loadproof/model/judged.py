@@ -108,6 +108,8 @@ class Finding:
     """The run is not fit for a comparison with another one."""
     headline: bool = False
     """Its sentence is the answer of the whole run, pass or fail."""
+    clauses: tuple[str, ...] = field(default=(), compare=False)
+    """The statements that make its sentence, where it has several; kept in no file."""
 
     @property
     def is_note(self) -> bool:
@@ -118,6 +120,11 @@ class Finding:
     def value(self) -> float | None:
         """What was measured, where something was."""
         return self.measure.value if self.measure else None
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """What its sentence says, one after the other, each of which says something by itself."""
+        return self.clauses or (self.sentence,)
 
     @property
     def named_subject(self) -> str:

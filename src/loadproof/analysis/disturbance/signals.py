@@ -134,32 +134,29 @@ def _lag(
     bad = replace(bad, lost_s=sum(stalls_s.values()))
     if not bad.counts:
         return []
-    sentence = (
-        f"the generator could not keep up: in {_share(bad)} it woke later than "
-        f"{format_duration(threshold_s)} (at worst {format_duration(bad.worst)}), and response times hold "
-        "that delay"
-    )
+    late = f"it woke later than {format_duration(threshold_s)} (at worst {format_duration(bad.worst)})"
+    said = [f"the generator could not keep up: in {_share(bad)} {late}, and response times hold that delay"]
     cpu = _mean(own[run.plan.engine, "cpu"])
     waited = _mean(own[run.plan.engine, "waited"])
     evidence = {**bad.evidence(), "cpu": cpu, "waited": waited}
     advice = _MORE_POWER
     if cpu is not None and cpu >= GREATEST_CPU:
         rate = _throughput(run, window)
-        sentence += (
-            f"; it used {format_percent(cpu)} of its core: this machine ends at about {format_rate(rate)}"
+        said.append(
+            f"it used {format_percent(cpu)} of its core: this machine ends at about {format_rate(rate)}"
         )
         advice = f"{_MORE_POWER}; or do less in the scenario's own code"
     elif waited is not None and waited >= 1 - GREATEST_CPU:
-        sentence += f"; for {format_percent(waited)} of the time it was ready and others had the processors"
+        said.append(f"for {format_percent(waited)} of the time it was ready and others had the processors")
         advice = "give it processors of its own: another machine, or a greater CPU limit"
     elif cpu is not None:
-        sentence += f"; it used only {format_percent(cpu)} of its core: something held it back"
+        said.append(f"it used only {format_percent(cpu)} of its core: something held it back")
         advice = "look for code in the scenario that blocks, for a CPU limit, and for a machine that pauses"
     pause_s = max((r.value for r in own[run.plan.engine, "gc_pause"]), default=0.0)
     evidence["longest_gc_s"] = pause_s
     if pause_s > threshold_s:
-        sentence += f"; its garbage collection took up to {format_duration(pause_s)}"
-    return [_late("generator.lag", sentence, evidence, advice)]
+        said.append(f"its garbage collection took up to {format_duration(pause_s)}")
+    return [replace(_late("generator.lag", "; ".join(said), evidence, advice), clauses=tuple(said))]
 
 
 def _busy(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:

@@ -227,10 +227,10 @@ def narrowed(run: Run, course: Course) -> Run:
 
 def find_capacity(run: Run, course: Course) -> Finding:
     """The answer of a capacity run."""
-    verdict, sentence, advice = _answer(run, course)
+    verdict, clauses, advice = _answer(run, course)
     log_ins = _log_ins(run)
     if log_ins:
-        sentence += f"; its users logged in {format_count(log_ins)} times (on_start), which is load as well"
+        clauses.append(f"its users logged in {format_count(log_ins)} times (on_start), which is load as well")
     bounds = course.bounds
     evidence: dict[str, Any] = {
         "held": bounds.held, "broke": bounds.broke, "brink": bounds.brink,
@@ -240,7 +240,8 @@ def find_capacity(run: Run, course: Course) -> Finding:
         "void": sum(result.outcome is TrialOutcome.VOID for result in course.results),
         "rows": _rows(course),
     }  # fmt: skip
-    return Finding("capacity", verdict, sentence, evidence, advice, headline=True)
+    sentence = "; ".join(clauses)
+    return Finding("capacity", verdict, sentence, evidence, advice, headline=True, clauses=tuple(clauses))
 
 
 def _log_ins(run: Run) -> int:
@@ -248,29 +249,29 @@ def _log_ins(run: Run) -> int:
     return max((int(e.data.get("log_ins", 0)) for e in run.events_of(EventKind.TRIAL_ENDED)), default=0)
 
 
-def _answer(run: Run, course: Course) -> tuple[Verdict, str, str]:
-    """Verdict, sentence and advice."""
+def _answer(run: Run, course: Course) -> tuple[Verdict, list[str], str]:
+    """Verdict, the statements of the sentence, and advice."""
     goal, bounds, step = course.goal, course.bounds, course.step
     if isinstance(step, NextTrial) or run.outcome is not Outcome.COMPLETED:
-        return Verdict.INCONCLUSIVE, f"the search did not end: {so_far(course)}", "let it run to its end"
+        return Verdict.INCONCLUSIVE, [f"the search did not end: {so_far(course)}"], "let it run to its end"
     if step is SearchEnd.LEAST_BROKE:
         sentence = f"the least load that was tried, {format_load(course.goal, goal.least)}, does not hold"
-        return Verdict.FAIL, f"{sentence}: {_broken_by(course, goal.least)}", "give a lesser --min-rate"
+        return Verdict.FAIL, [f"{sentence}: {_broken_by(course, goal.least)}"], "give a lesser --min-rate"
     if step in _WHY:
         void = [result for result in course.results if result.outcome is TrialOutcome.VOID]
         reason = f": {void[-1].reason}" if step is SearchEnd.TOO_MANY_VOID else ""
         advice = void[-1].advice if step is SearchEnd.TOO_MANY_VOID else _ADVICE[step]
-        return Verdict.INCONCLUSIVE, f"{_WHY[step]}{reason}; {so_far(course)}", advice
+        return Verdict.INCONCLUSIVE, [f"{_WHY[step]}{reason}", so_far(course)], advice
     assert bounds.held is not None  # noqa: S101  # found, or not reached: some load holds
     if step is SearchEnd.NOT_REACHED:
         sentence = f"the capacity was not reached: it is at least {format_load(course.goal, bounds.held)}"
-        return Verdict.PASS, f"{sentence}, the greatest load that was tried", "give a greater --max-rate"
+        return Verdict.PASS, [f"{sentence}, the greatest load that was tried"], "give a greater --max-rate"
     reason = _broken_by(course, bounds.broke or 0.0)
-    sentence = f"{so_far(course)} ({reason}){_brink(course)}{_scatter(course)}"
+    clauses = [f"{so_far(course)} ({reason})", *_brink(course), *_scatter(course)]
     if goal.at_least is not None and bounds.held < goal.at_least:
-        required = f"; at least {format_load(course.goal, goal.at_least)} was required"
-        return Verdict.FAIL, sentence + required, ""
-    return Verdict.PASS, sentence, ""
+        required = f"at least {format_load(course.goal, goal.at_least)} was required"
+        return Verdict.FAIL, [*clauses, required], ""
+    return Verdict.PASS, clauses, ""
 
 
 def so_far(course: Course) -> str:
@@ -310,19 +311,19 @@ def _interval(course: Course) -> list[float] | None:
     return limit_interval(course.bounds, timed)
 
 
-def _brink(course: Course) -> str:
+def _brink(course: Course) -> list[str]:
     brink = course.bounds.brink
     if brink is None:
-        return ""
-    return f"; {format_load(course.goal, brink)} held too, but leaves nothing to work off a disturbance"
+        return []
+    return [f"{format_load(course.goal, brink)} held too, but leaves nothing to work off a disturbance"]
 
 
-def _scatter(course: Course) -> str:
+def _scatter(course: Course) -> list[str]:
     interval = _interval(course)
     if interval is None or interval == [course.bounds.held, course.bounds.broke]:
-        return ""
+        return []
     low, high = (format_load(course.goal, bound) for bound in interval)
-    return f"; trials near the limit scatter: it lies between {low} and {high}"
+    return [f"trials near the limit scatter: it lies between {low} and {high}"]
 
 
 def _rows(course: Course) -> list[dict[str, Any]]:

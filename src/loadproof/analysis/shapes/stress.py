@@ -38,17 +38,15 @@ _FIT_TOLERANCE: Final = 0.05
 _BREAKING_POINT: Final = "stress.breaking_point"
 _STAGES: Final = "stress.stages"
 _TO_ITS_PEAK: Final = "throughput followed the load to its peak"
-_MOST: Final = "most throughput, "
-_FOLLOWED: Final = "; the service followed the load up to "
 _LEAST_REQUESTS: Final = 20
 """With fewer an endpoint is not blamed."""
 
 
-def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
+def find_breaking_point(run: Run, _window: Window, *, throughput: bool = True) -> list[Finding]:
     """The findings of a stress test: one of that kind, or any load that rises through three levels.
 
     Each stage answers for itself: a requirement that one of them broke is a FAIL of the run, unless
-    `must_hold` says how far it has to hold.
+    `must_hold` says how far it has to hold. Without `throughput` nothing is said of where it ended.
     """
     profile = run.plan.played_profile
     levels = [level for _, _, level in hold_windows(profile)]
@@ -60,14 +58,15 @@ def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
         return []
     peak = max(range(len(stages)), key=lambda index: stages[index].level)
     climb, descent = stages[: peak + 1], stages[peak + 1 :]
-    stick = stick_of(run, climb)
-    usl = usl_of(run, climb)
+    stick = stick_of(run, climb) if throughput else None
+    usl = usl_of(run, climb) if throughput else None
     breaking = _breaking_point(run, climb, stick)
     limited = any(requirement.subject is Subject.HELD_LOAD for requirement in run.plan.requirements)
     if not limited and any(stage.held is False for stage in climb):
         breaking = replace(breaking, verdict=Verdict.FAIL, kind=FindingKind.VERDICT)
     most_per_s = max((point.goodput_per_s for point in points_of(run, climb)), default=0.0)
-    said = [*_plateau(run, stick, most_per_s), *_best_users(usl, most_per_s), _recovery(run, stages, descent)]
+    said = [*_plateau(run, stick, most_per_s), *_best_users(usl, most_per_s)] if throughput else []
+    said.append(_recovery(run, stages, descent))
     evidence: dict[str, Any] = {"rows": [_row(run, stage) for stage in stages]}
     if stick is not None and stick.capacity_per_s <= (1 + _FIT_TOLERANCE) * most_per_s:
         evidence["plateau"] = {
@@ -80,11 +79,15 @@ def find_breaking_point(run: Run, _window: Window) -> list[Finding]:
             "sigma_interval": list(usl.sigma_interval), "kappa_interval": list(usl.kappa_interval),
             "best_users": usl.best_users, "best_per_s": usl.best_per_s,
         }  # fmt: skip
-    course = Finding(_STAGES, Verdict.PASS, "; ".join(said), evidence, kind=FindingKind.NOTE)
-    return [breaking, course]
+    return [breaking, _in_clauses(_STAGES, said, evidence)]
 
 
-def told_once(findings: Sequence[Finding]) -> list[Finding]:
+def _in_clauses(identity: str, clauses: Sequence[str], evidence: dict[str, Any], advice: str = "") -> Finding:
+    kind, sentence = FindingKind.NOTE, "; ".join(clauses)
+    return Finding(identity, Verdict.PASS, sentence, evidence, advice, kind, clauses=tuple(clauses))
+
+
+def told_once(run: Run, window: Window, findings: Sequence[Finding]) -> list[Finding]:
     """The findings of a run, where throughput ended by one of them only, if they do not agree.
 
     The stages fit lines through their goodput, and the bottleneck sees levels and resources. What it says
@@ -96,24 +99,13 @@ def told_once(findings: Sequence[Finding]) -> list[Finding]:
         return list(findings)
     ended_per_s = bottleneck.evidence["plateau_per_s"]
     plateau = stages.evidence.get("plateau")
-    bent = not stages.sentence.startswith(_TO_ITS_PEAK)
+    bent = stages.statements[0] != _TO_ITS_PEAK
     # Of the throughput that ended a part may have failed: less goodput is no contradiction, more is.
     more = plateau and ended_per_s and plateau["goodput_per_s"] > (1 + _FIT_TOLERANCE) * ended_per_s
     if bent == (ended_per_s is not None) and not more:
         return list(findings)
-    return [_without_throughput(finding) for finding in findings]
-
-
-def _without_throughput(finding: Finding) -> Finding:
-    if finding.id == _STAGES:
-        # Where throughput ended is the first of its statements, and recovery always follows.
-        evidence = {key: value for key, value in finding.evidence.items() if key not in ("plateau", "usl")}
-        said = [one for one in finding.sentence.split("; ")[1:] if not one.startswith(_MOST)]
-        return replace(finding, sentence="; ".join(said), evidence=evidence)
-    if finding.id == _BREAKING_POINT:
-        evidence = {key: value for key, value in finding.evidence.items() if key != "break_load"}
-        return replace(finding, sentence=finding.sentence.partition(_FOLLOWED)[0], evidence=evidence)
-    return finding
+    kept = {finding.id: finding for finding in find_breaking_point(run, window, throughput=False)}
+    return [kept.get(finding.id, finding) for finding in findings]
 
 
 def judge_held_load(requirement: Requirement, run: Run, window: Window) -> Finding:
@@ -150,29 +142,31 @@ def _breaking_point(run: Run, climb: Sequence[Stage], stick: BrokenStick | None)
             sentence = "no stage can be judged: nothing was required, or there were too few requests"
             advice = "require a response time or an error rate, and give longer stages"
             # What nobody knows is no reason of a verdict.
-            return replace(_answer(sentence, evidence, advice), headline=False)
-        sentence = f"it held in every stage, up to {_stage_load(run, held[-1])}"
+            return _in_clauses(_BREAKING_POINT, [sentence], evidence, advice)
+        said = [f"it held in every stage, up to {_stage_load(run, held[-1])}"]
         if unknown := len(climb) - len(held):
-            sentence = f"it held in {len(held)} of {len(climb)} stages, up to {_stage_load(run, held[-1])}"
-            sentence += f"; {unknown} cannot be judged: too few requests, or doubted ones"
-        return _answer(sentence, evidence)
+            said = [
+                f"it held in {len(held)} of {len(climb)} stages, up to {_stage_load(run, held[-1])}",
+                f"{unknown} cannot be judged: too few requests, or doubted ones",
+            ]
+        return _answer(said, evidence)
     broken = first.broken
     assert broken is not None  # noqa: S101  # that is what made the stage one that broke
     requirement = next(r for r in run.plan.requirements if r.id == broken.id)
     endpoint = requirement.endpoint or _worst_endpoint(requirement, first.slices)
     evidence.update(stage=first.number, level=first.level, broken=broken.id, measured=broken.value)
     where = f", worst on {endpoint}" if endpoint and requirement.endpoint is None else ""
-    what = f"stage {first.number}, {_stage_load(run, first)}, broke: {broken.sentence}{where}"
+    said = [f"it held up to stage {held[-1].number}, {_stage_load(run, held[-1])}"] if held else []
+    said.append(f"stage {first.number}, {_stage_load(run, first)}, broke: {broken.sentence}{where}")
     if stick is not None and first.from_level != first.level:
         # Within a ramp what breaks is seen late: by then the load has gone on rising while a queue filled.
-        what += f"{_FOLLOWED}{_load(run, stick.break_load)}"
+        said.append(f"the service followed the load up to {_load(run, stick.break_load)}")
         evidence["break_load"] = stick.break_load
-    until = f"it held up to stage {held[-1].number}, {_stage_load(run, held[-1])}; " if held else ""
-    return replace(_answer(until + what, evidence), endpoint=endpoint)
+    return replace(_answer(said, evidence), endpoint=endpoint)
 
 
-def _answer(sentence: str, evidence: dict[str, Any], advice: str = "") -> Finding:
-    return Finding(_BREAKING_POINT, Verdict.PASS, sentence, evidence, advice, FindingKind.NOTE, headline=True)
+def _answer(clauses: Sequence[str], evidence: dict[str, Any]) -> Finding:
+    return replace(_in_clauses(_BREAKING_POINT, clauses, evidence), headline=True)
 
 
 def _plateau(run: Run, stick: BrokenStick | None, most_per_s: float) -> list[str]:
@@ -193,7 +187,7 @@ def _best_users(usl: Usl | None, most_per_s: float) -> list[str]:
         return []
     if usl.best_per_s > (1 + _FIT_TOLERANCE) * most_per_s:
         return []  # a greatest throughput that no stage had is a guess
-    return [f"{_MOST}{format_rate(usl.best_per_s)}, at about {usl.best_users:.0f} users (USL)"]
+    return [f"most throughput, {format_rate(usl.best_per_s)}, at about {usl.best_users:.0f} users (USL)"]
 
 
 def _recovery(run: Run, stages: Sequence[Stage], descent: Sequence[Stage]) -> str:

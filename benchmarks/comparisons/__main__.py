@@ -1,12 +1,16 @@
 """Ten changes of a real service, and none, by `loadproof ab` with no option but the commands.
 
     python -m benchmarks.comparisons [--app fastify] [--changes 'index dropped,N+1'] [--times 10]
-        [--same 100] [--strangers half] [--results FILE] [--place FOLDER]
+        [--same 100] [--strangers half] [--results FILE] [--place FOLDER] [--keep FOLDER] [--resample 300]
 
 A shop in Flask (gunicorn, one worker with four threads) or in Fastify, on a PostgreSQL of its own, loaded by
 eight users in runs of 9 s. A change is found when the headline has its sign and names its endpoint; changes
 of all endpoints may be named by any. `--same`: base with itself, which nothing may accuse. `--results`
 keeps each trial as a line, so that a campaign can be made in pieces; the table is of all lines in it.
+
+`--keep` keeps the run files. `--resample N`, over the base runs that are kept there, is N comparisons of base
+with itself: each draws its runs in chance order and looks at them as `ab` does, so that hundreds of A/A need
+no hours; they share their runs, which a hundred real ones do not.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.comparisons.resampled import resampled
 from benchmarks.comparisons.shops import CHANGES, SAME, Change, Shop, free_port, shop
 from benchmarks.comparisons.strangers import strangers
 
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
 LOAD = ("-u", "8", "-r", "8", "-t", "9s")
 
 
-def trial(place: Shop, change: Change) -> dict[str, Any]:
+def trial(place: Shop, change: Change, keep: Path | None) -> dict[str, Any]:
     """One `loadproof ab`: what it said, and in how many seconds."""
     port = free_port()
     with tempfile.TemporaryDirectory() as name:
@@ -43,6 +48,10 @@ def trial(place: Shop, change: Change) -> dict[str, Any]:
             "--base-start", place.command(change.base, port),
             "--head-start", place.command(change.head, port),
         ]  # fmt: skip
+        if keep is not None:
+            kept = keep / f"{place.kind}-{change.name.replace(' ', '-')}-{time.strftime('%H%M%S')}"
+            kept.mkdir(parents=True)
+            command += ["--folder", str(kept.absolute())]
         began_s = time.monotonic()
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         took_s = time.monotonic() - began_s
@@ -100,6 +109,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no trial after so many")
     parser.add_argument("--results", type=Path, help="file of results, which is added to")
     parser.add_argument("--place", type=Path, help="where the app is installed, to be used again")
+    parser.add_argument("--keep", type=Path, help="where the run files go")
+    parser.add_argument("--resample", type=int, default=0, help="A/A of the base runs that are kept")
     parser.add_argument("--table", action="store_true", help="only print what --results has")
     options = parser.parse_args()
     # Ended from outside, what was started ends too.
@@ -108,7 +119,7 @@ def main() -> int:
     if wrong := set(names) - {change.name for change in CHANGES}:
         parser.error(f"there is no change {', '.join(sorted(wrong))}")
     chosen = [change for change in CHANGES if change.name in names]
-    trials = [] if options.table else [*chosen * options.times, *[SAME] * options.same]
+    trials = [] if options.table or options.resample else [*chosen * options.times, *[SAME] * options.same]
     results = options.results or Path(tempfile.mkdtemp()) / "results.jsonl"
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory() as name, strangers(0.5 if options.strangers == "half" else 0.0):
@@ -117,14 +128,19 @@ def main() -> int:
                 for change in trials:
                     if time.monotonic() - began_s > options.seconds:
                         break
-                    said = {"strangers": options.strangers, **trial(place, change)}
+                    said = {"strangers": options.strangers, **trial(place, change, options.keep)}
                     with results.open("a") as stream:
                         stream.write(json.dumps(said) + "\n")
                     print(
                         f"{change.name}: {said['change']}, {said['took_s']:.0f} s: {said['sentence']}",
                         flush=True,
                     )
-    print(table(json.loads(line) for line in results.read_text().splitlines()))
+    if results.exists():
+        print(table(json.loads(line) for line in results.read_text().splitlines()))
+    if options.resample:
+        print(
+            resampled(options.keep or parser.error("--resample takes --keep"), options.app, options.resample)
+        )
     return 0
 
 

@@ -29,10 +29,7 @@ def query(sql, *values):
 
 
 def answer(value, status=200):
-    response = Response(JSON(value), status, content_type="application/json")
-    if CHANGE == "keep-alive":
-        response.headers["Connection"] = "close"
-    return response
+    return Response(JSON(value), status, content_type="application/json")
 
 
 @app.get("/health")

@@ -43,7 +43,9 @@ CHANGES = (
     Change("N+1", {"CHANGE": "n-plus-one"}, of=(ORDER,)),
     Change("5 ms sleep", {"CHANGE": "sleep"}, of=(ITEMS,)),
     Change("costlier JSON", {"CHANGE": "json", "JSON": "json"}, {"JSON": "orjson"}, of=(REPORT,)),
-    Change("keep-alive off", {"CHANGE": "keep-alive"}),
+    Change(
+        "keep-alive off", {"CHANGE": "keep-alive", "KEEP": "0"}, statistics=("new connections a request",)
+    ),
     Change("threads 4 to 1", {"CHANGE": "threads", "THREADS": "1"}),
     Change("2 % errors", {"CHANGE": "errors"}, of=(ITEMS,), statistics=("error rate",)),
     Change("+60 kB kept a call", {"CHANGE": "memory"}, of=(SERVICE, ITEMS)),
@@ -65,13 +67,14 @@ class Shop:
         """What starts it, in words, as `--base-start` takes it."""
         own = {"JSON": "json", **environment}
         url = f"{self.database}/{own.pop('DATABASE', 'shop')}"
-        threads = own.pop("THREADS", "4")
+        # gunicorn takes no notice of a Connection header that the application sets.
+        threads, keep_s = own.pop("THREADS", "4"), own.pop("KEEP", "2")
         settings = " ".join(f"{name}={value}" for name, value in {**own, "DATABASE_URL": url}.items())
         if self.kind == "fastify":
             return f"env {settings} {program('node')} {self.folder}/shop.js {port}"
         return (
             f"env {settings} {self.folder}/env/bin/gunicorn --chdir {self.folder} -w 1 --threads {threads} "
-            f"-k gthread -b 127.0.0.1:{port} --log-level error shop:app"
+            f"--keep-alive {keep_s} -k gthread -b 127.0.0.1:{port} --log-level error shop:app"
         )
 
 

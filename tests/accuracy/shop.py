@@ -22,12 +22,11 @@ from loadproof.analysis.across_runs.measured import (
     TimesBySecond,
 )
 from loadproof.analysis.compare.compare import compare
-from loadproof.analysis.compare.comparison import Change
-from loadproof.analysis.compare.decision import may_be_worse
 from loadproof.analysis.compare.looks import look_levels, look_rounds
 from loadproof.analysis.compare.settings import Settings
 from loadproof.histogram import Histogram
 from loadproof.model import Unit
+from loadproof.pipeline.turns import ends_there
 from loadproof.runfile.histograms import Histograms
 
 if TYPE_CHECKING:
@@ -138,9 +137,7 @@ def ab(random: Random, noise: Noise, change: Build | None = None) -> tuple[Compa
         sides[is_head].append(shop_run(random, number, noise, change if is_head else None))
     for rounds, level in _LEVELS.items():
         found = compare(sides[False][: 2 * rounds], sides[True][: 2 * rounds], Settings(alpha=level))
-        if found.change is Change.IMPROVED and rounds < ROUNDS and may_be_worse(found.rows):
-            continue
-        if found.change is not Change.INCONCLUSIVE:
+        if ends_there(found, rounds, ROUNDS) is not None:
             break
     return found, rounds
 

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from loadproof.analysis.across_runs.measured import MeasuredRun, TimesBySecond
+from loadproof.analysis.across_runs.measured import MeasuredRun, MeasuredSeries, TimesBySecond
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change, Row
 from loadproof.analysis.compare.counts import CountEstimate, Counts, counted
 from loadproof.analysis.compare.quantities import LATENESS
+from loadproof.analysis.compare.sentences import where_it_is
+from loadproof.analysis.compare.work import CONNECTIONS
 from loadproof.histogram import Histogram
+from loadproof.model import Unit
 from loadproof.runfile.histograms import Histograms
 from tests.comparing.sides import side
 
@@ -126,3 +129,57 @@ def test_an_improvement_says_what_it_may_have_cost() -> None:
     assert found.change is Change.IMPROVED
     assert any("may be worse: error rate of GET /0" in note for note in found.notes)
     assert not any("may be worse" in note for note in compare(base, head).notes)
+
+
+def opening(run: MeasuredRun, connections: float) -> MeasuredRun:
+    """The run with so many new connections in all."""
+    series = MeasuredSeries("load.connections.opened", Unit.PER_SECOND, connections / 60.0, 99.0)
+    return replace(run, series=(*run.series, series))
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "change"),
+    [
+        (8, 4000, Change.REGRESSED),
+        (4000, 8, Change.IMPROVED),
+        (0, 4000, Change.REGRESSED),
+        (8, 40, Change.SAME),
+        (0, 0, Change.SAME),
+    ],
+)
+def test_keep_alive_that_is_lost_is_work(base: int, head: int, change: Change) -> None:
+    """A new connection for each request is proved on any machine; one in a hundred is not."""
+    sides = [[opening(run, n) for run in side("s", seed=seed)] for n, seed in ((base, 0), (head, 1))]
+    found = compare(sides[0], sides[1])
+    (row,) = [row for row in found.rows if row.statistic == CONNECTIONS]
+    assert (row.change, found.change) == (change, change)
+    assert row.decides
+    assert row.base == pytest.approx(base / 4000)
+    if change is not Change.SAME:
+        assert CONNECTIONS in found.sentence
+
+
+def test_connections_that_nobody_counted_are_no_row() -> None:
+    """Missing on one side is missing."""
+    found = compare([opening(run, 8) for run in side("a")], side("b", seed=1))
+    assert not [row for row in found.rows if row.statistic == CONNECTIONS]
+    assert not [row for row in found.rows if "connections" in row.subject]
+
+
+def test_failures_of_all_requests_name_the_endpoint_that_they_are_of() -> None:
+    """Where only one endpoint's failures point the same way."""
+    base, head = side("a", endpoints=3), side("b", endpoints=3, seed=1)
+    failing = [
+        replace(
+            run,
+            endpoints=(
+                *(replace(e, failed=40 if e.name == "GET /1" else 0) for e in run.endpoints[:3]),
+                replace(run.endpoints[3], failed=40),
+            ),
+        )
+        for run in head
+    ]
+    found = compare(base, failing)
+    rows = {row.subject: row for row in found.rows if row.statistic == "error rate"}
+    assert where_it_is(rows["all requests"], found.rows) == ", most likely of GET /1, with 2%"
+    assert where_it_is(rows["GET /1"], found.rows) == ""

@@ -6,17 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.settings import Settings
 from loadproof.pipeline import turns
-from loadproof.pipeline.turns import Turn, take_turns
-from tests.comparing.sides import side as made
+from loadproof.pipeline.turns import Turn, ends_there, take_turns
+from tests.comparing.sides import side
 from tests.runs import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.compare.comparison import Comparison
@@ -34,14 +35,14 @@ class Machine:
         self.driven: list[str] = []
         self.breaks: Callable[[str], bool] = lambda _name: False
 
-    def drive(self, _turn: Turn, _folder: Path, name: str, side: str) -> MeasuredRun:
+    def drive(self, _turn: Turn, _folder: Path, name: str, of: str) -> MeasuredRun:
         """One run, one moment after the last."""
         number = len(self.driven)
         self.driven.append(name)
-        factor = self.slower if side == "head" else 1.0
+        factor = self.slower if of == "head" else 1.0
         # The noise is a row of ups and downs, so that no seed decides.
         noise = self.spread ** (1 if number % 3 else -1)
-        (run,) = made(name, 1, slower=factor * noise, seed=number, requests=self.requests)
+        (run,) = side(name, 1, slower=factor * noise, seed=number, requests=self.requests)
         return replace(run, invalid=("the generator was late",)) if self.breaks(name) else run
 
 
@@ -70,8 +71,8 @@ def test_what_runs_of_this_length_cannot_tell_is_said_first(monkeypatch: pytest.
     """With the length that would do."""
     _, told = played(monkeypatch, Machine(requests=60), rounds=1)
     assert told[1] == "  1m give 60 requests of GET /0, and its p95 takes 72: 1m20s would do"
-    _, told = played(monkeypatch, Machine(requests=4), rounds=1)
-    assert "and its median takes 6" in told[1]
+    _, told = played(monkeypatch, Machine(requests=1), rounds=1)
+    assert "and its median takes 2" in told[1]
 
 
 def test_a_run_that_is_not_sound_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,3 +103,24 @@ def test_it_ends_when_more_rounds_cannot_help(monkeypatch: pytest.MonkeyPatch) -
     assert found.change is Change.INCONCLUSIVE
     assert found.notes[0].startswith("4 of 8 rounds")
     assert "would not settle it" in found.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("p", "after", "over"),
+    [(1e-3, 2, False), (1e-3, 6, True), (0.08, 2, True), (0.08, 3, True), (0.5, 2, True)],
+)
+def test_one_endpoint_that_looks_worse_is_worth_more_rounds(p: float, after: int, over: bool) -> None:
+    """All requests are settled long before a rare endpoint is: exit 0 would say that it was looked at."""
+    found = compare(side("a", 4), side("b", 4, seed=1))
+    assert found.change is Change.SAME
+    (rare,) = (row for row in found.rows if row.name == "p50 of GET /1")
+    worse = replace(rare, ratio=1.4, interval=(0.9, 2.2), p=p, p_adjusted=1.0, change=Change.INCONCLUSIVE)
+    rows = tuple(worse if row is rare else row for row in found.rows)
+    assert (ends_there(replace(found, rows=rows), after, 6) is not None) is over
+
+
+def test_what_is_half_proved_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal may be out of reach where a regression is not."""
+    machine = Machine(spread=1.5, slower=2.2)
+    found, _ = played(monkeypatch, machine, rounds=8)
+    assert found.change is Change.REGRESSED, found.notes

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from loadproof.engines.supervised import CONNECTIONS, Supervised
-from loadproof.model import Event, EventKind, Policy
+from loadproof.model import OPENED, Event, EventKind, Policy, Reading, Unit
 from loadproof.safety.below import PATTERN_LIMIT, AddressGate
 from loadproof.safety.hosts import as_address
 
@@ -33,6 +33,7 @@ _LOOK_EVERY_S: Final = {SECCOMP: 1.0, SOCKETS: 0.25}
 _MOST_EVERY_S: Final = {SECCOMP: 10.0, SOCKETS: 0.9}
 _SHARE: Final = 0.05
 """Of a core: a table with ten thousands of closed connections takes long to read."""
+_COUNT_EVERY_S: Final = 1.0
 _LINE_LIMIT_BYTES: Final = 1 << 16
 SOCKETS_LIMIT: Final = (
     "the kernel holds no connection back here ({why}): connections below Python are seen in the processes' "
@@ -56,6 +57,7 @@ class Hold:
         self._sink = sink
         self._how = SOCKETS
         self._told: set[str] = set()
+        self._opened: int | None = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def follow(self, program: Supervised) -> None:
@@ -69,20 +71,23 @@ class Hold:
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
         looking = self._look_for_ever(program.popen.pid)
-        self._tasks = [asyncio.create_task(self._hear(reader)), asyncio.create_task(looking)]
+        endless = (looking, self._count_for_ever())
+        self._tasks = [asyncio.create_task(self._hear(reader)), *map(asyncio.create_task, endless)]
 
     async def end(self) -> None:
         """The supervisor is gone: what it said last is heard."""
         if self._tasks:
-            hearing, looking = self._tasks
-            looking.cancel()
-            await asyncio.gather(hearing, looking, return_exceptions=True)
+            for endless in self._tasks[1:]:
+                endless.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _hear(self, reader: asyncio.StreamReader) -> None:
         while line := await reader.readline():
             message = json.loads(line)
             if message["t"] == "held":
                 self._tell_how(message["by"], message.get("why", ""))
+            elif message["t"] == "opened":
+                self._opened = message["count"]
             else:
                 self._tell_refused(message["why"], braked=message["braked"])
 
@@ -103,6 +108,17 @@ class Hold:
             self._sink.event(
                 Event(self._sink.now(), EventKind.TARGET_REFUSED, why, {"by": self._how, **host})
             )
+
+    async def _count_for_ever(self) -> None:
+        """Each second, how many connections the load's processes opened, where all of them are here."""
+        before, before_s = 0, time.monotonic()
+        while WORKERS_LIMIT not in self._limits and self._opened is not None:
+            await asyncio.sleep(_COUNT_EVERY_S)
+            now, now_s = self._opened, time.monotonic()
+            if self._how == SECCOMP and now is not None:
+                rate = (now - before) / (now_s - before_s)
+                self._sink.reading(Reading(self._sink.now(), *OPENED, rate, Unit.PER_SECOND))
+                before, before_s = now, now_s
 
     async def _look_for_ever(self, supervisor: int) -> None:
         look = SocketsLook(supervisor, AddressGate(self.policy, self._beside))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 HOLD = "LOADPROOF_HOLD"
 _MOST_TOLD = 100
+_OPENED_EVERY_S = 0.5
 _ORDERS_BYTES = 1 << 16
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -110,6 +111,9 @@ class _Hold:
         """Where questions come to; -1 where the kernel asks none."""
         self._engine = 0
         self._waiting: list[tuple[float, Any]] = []
+        self._opened: Any = None
+        self._opened_told: int | None = 0
+        self._opened_told_s = 0.0
         os.set_inheritable(self._told_to, False)
         sys.path.append(given["root"])
 
@@ -126,9 +130,10 @@ class _Hold:
         """The engine runs: import what its questions will need."""
         self._engine = pid
         if self.descriptor >= 0:
-            from loadproof.safety import below
+            from loadproof.safety import below, opened
 
             self._below = below
+            self._opened = opened.Opened()
 
     def admit(self, line: bytes) -> None:
         """The rules: from now on questions are answered."""
@@ -159,17 +164,36 @@ class _Hold:
             self._tell_refused(self._below.TOO_MUCH, question.pid, braked=True)
             self._waiting.append((time.monotonic() + wait_s, question))
         else:
+            if not refused:
+                self._opened.take(question)
             self._seccomp.reply(self.descriptor, question, refused=refused)
         return True
 
     def release(self) -> float | None:
-        """Let go on what has waited long enough; returns the seconds until the next, None without one."""
+        """Let go on what has waited long enough, and tell what was opened by now.
+
+        Returns the seconds until there is more of it, None without any.
+        """
         now_s = time.monotonic()
         for due_s, question in self._waiting:
             if due_s <= now_s:
+                self._opened.take(question)
                 self._seccomp.reply(self.descriptor, question, refused=False)
         self._waiting = [one for one in self._waiting if one[0] > now_s]
-        return min((due_s - now_s for due_s, _ in self._waiting), default=None)
+        due = [due_s - now_s for due_s, _ in self._waiting]
+        if self._opened is not None and self._opened.count != self._opened_told:
+            left_s = self._opened_told_s + _OPENED_EVERY_S - now_s
+            if left_s <= 0:
+                self.tell_opened(now_s)
+            else:
+                due.append(left_s)
+        return min(due, default=None)
+
+    def tell_opened(self, now_s: float) -> None:
+        """How many connections the engine has opened since its start."""
+        if self._opened is not None and self._opened.count != self._opened_told:
+            self._opened_told, self._opened_told_s = self._opened.count, now_s
+            self.tell({"t": "opened", "count": self._opened.count})
 
     def _refuses(self, question: Any) -> bool:
         if question.destinations is None:
@@ -317,6 +341,8 @@ def main(argv: list[str]) -> int:
     pid = _start(argv) if hold is None else _start_held(argv, hold)
     status, orphaned = _wait(pid, hold)
     _kill_group(pid)
+    if hold is not None:
+        hold.tell_opened(time.monotonic())
     if orphaned:
         _kill_adopted()
     if folder and orphaned:

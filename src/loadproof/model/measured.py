@@ -128,6 +128,10 @@ class Reading:
     """The greatest possible value, where there is one: cores, bytes of memory, max_connections."""
 
 
+OPENED = ("load", "connections.opened")
+"""Source and series of the connections that the load's processes open in a second."""
+
+
 class EventKind(StrEnum):
     RUN_STARTED = "run started"
     STAGE_STARTED = "stage started"

@@ -75,8 +75,6 @@ def take_turns(
         EngineError, RunFileError: as `run` does.
     """
     from loadproof.analysis.compare.compare import compare
-    from loadproof.analysis.compare.comparison import Change
-    from loadproof.analysis.compare.decision import may_be_worse
     from loadproof.analysis.compare.looks import look_levels, look_rounds
 
     for side, turn in turns.items():
@@ -108,12 +106,9 @@ def take_turns(
         if unsound >= _MOST_UNSOUND:
             notes.append(f"ended early: the last {unsound} runs were not sound, also when made again")
             break
-        if comparison.change is Change.IMPROVED and number < rounds and may_be_worse(comparison.rows):
-            continue
-        if comparison.change is not Change.INCONCLUSIVE:
-            break
-        if 2 * number >= rounds > number and hopeless(comparison, 2 * rounds):
-            notes.append("ended early: as runs differ here, the rounds that are left would not settle it")
+        over = ends_there(comparison, number, rounds)
+        if over is not None:
+            notes += [over] if over else []
             break
     first = (
         f"{number} of {rounds} rounds, in turns: base, head, head, base; looks in between are accounted for"
@@ -122,10 +117,33 @@ def take_turns(
     return Compared(told, (*runs["base"], *runs["head"]))
 
 
+def ends_there(comparison: Comparison, number: int, rounds: int) -> str | None:
+    """Whether a look after `number` of `rounds` is the last: None goes on; else why it ends early, or ""."""
+    from loadproof.analysis.compare.comparison import Change
+    from loadproof.analysis.compare.decision import may_be_worse, promising
+
+    if number == rounds:
+        return ""
+    done, alpha = number / rounds, 1 - comparison.confidence
+    match comparison.change:
+        case Change.INCONCLUSIVE:
+            over = 2 * number >= rounds and hopeless(comparison, 2 * rounds)
+            if over and not promising(comparison.rows, done, alpha):
+                return "ended early: as runs differ here, the rounds that are left would not settle it"
+            return None
+        case Change.IMPROVED:
+            return None if may_be_worse(comparison.rows) else ""
+        case Change.SAME:
+            # One endpoint may still be worse: early on only what is half proved is worth more rounds.
+            return None if promising(comparison.rows, max(done, 0.5), alpha) else ""
+        case _:
+            return ""
+
+
 def cannot_tell(run: MeasuredRun) -> list[str]:
     """What runs of this length have too few requests for, a sentence for each of the busiest endpoints."""
     from loadproof.analysis.across_runs.measured import ALL_REQUESTS
-    from loadproof.analysis.verdict.requirements import samples_needed
+    from loadproof.analysis.compare.quantities import requests_needed
 
     said = []
     busiest = sorted(
@@ -133,9 +151,9 @@ def cannot_tell(run: MeasuredRun) -> list[str]:
         key=lambda e: -e.requests,
     )
     for endpoint in busiest[:_BUSIEST]:
-        statistic, needed = "its p95", samples_needed(0.95)
-        if endpoint.requests < samples_needed(0.5):
-            statistic, needed = "its median", samples_needed(0.5)
+        statistic, needed = "its p95", requests_needed("p95")
+        if endpoint.requests < requests_needed("p50"):
+            statistic, needed = "its median", requests_needed("p50")
         if not 0 < endpoint.requests < needed or not run.duration_s:
             continue
         # A run may have a tenth fewer by chance.

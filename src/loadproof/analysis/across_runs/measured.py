@@ -20,7 +20,7 @@ from loadproof.analysis.verdict.load import applied_load
 from loadproof.analysis.window.omission import served_quantile
 from loadproof.analysis.window.windows import asked_warm_up_s, judged_window, sample, within
 from loadproof.engines import ENGINES, session_of
-from loadproof.model import FindingKind, ProfileKind, Unit, Verdict, is_beside
+from loadproof.model import OPENED, FindingKind, ProfileKind, Unit, Verdict, is_beside
 from loadproof.plan.stored import plan_to_json
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import is_among
@@ -241,10 +241,15 @@ def _received(parts: Slices) -> float | None:
 
 
 def _series(readings: Sequence[Reading], window: Window) -> list[MeasuredSeries]:
-    """Each watched series' mean and greatest value; what the generator tells of itself is no resource."""
-    watched = Readings.of(readings).of_source(_NO_RESOURCE, others=True)
-    inside = watched.take(np.flatnonzero(is_among(watched.seconds, window.seconds)))
-    found = {f"{source}.{series}": group for (source, series), group in inside.by_series().items()}
+    """Each watched series' mean and greatest value.
+
+    What the generator tells of itself is no resource, but for the connections that it had to open.
+    """
+    every = Readings.of(readings)
+    found: dict[str, Readings] = {}
+    for watched in (every.of_source(_NO_RESOURCE, others=True), every.of_series(*OPENED)):
+        inside = watched.take(np.flatnonzero(is_among(watched.seconds, window.seconds)))
+        found |= {f"{source}.{series}": group for (source, series), group in inside.by_series().items()}
     return [
         MeasuredSeries(
             name=name,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from scipy import special
+
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, Row
 from loadproof.analysis.compare.mix import SAME_MIX
@@ -112,6 +114,18 @@ def may_be_worse(rows: Sequence[Row]) -> list[Row]:
 
 
 _WORTH_A_LOOK: Final = 0.1
+
+
+def promising(rows: Sequence[Row], done: float, alpha: float) -> bool:
+    """Whether one that looks worse would be proved by what is left of the rounds, were its difference true.
+
+    `done`: the share of all rounds so far; z grows with its root. The level is Bonferroni's, over all that
+    decide.
+    """
+    asked = [row for row in rows if row.decides and row.p is not None]
+    limit = float(special.ndtri(1 - alpha / 4 / max(len(asked), 1)))
+    worse = (row.p or 0.0 for row in asked if row in may_be_worse(asked))
+    return any(-float(special.ndtri(max(p, 1e-300) / 2)) >= limit * math.sqrt(done) for p in worse)
 
 
 def harm_bound(row: Row) -> float | None:

@@ -12,7 +12,7 @@ from loadproof.analysis.compare.counts import Counts, by_chance
 from loadproof.analysis.compare.estimate import BUCKET_VARIANCE
 from loadproof.analysis.verdict.requirements import samples_needed
 from loadproof.histogram import GROWTH, LEAST_S, Histogram, merged
-from loadproof.model import Unit
+from loadproof.model import OPENED, Unit
 from loadproof.units import format_count
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ BYTES: Final = "bytes an answer"
 LATENESS: Final = "lateness"
 """Seconds that answers took beyond twice base's p95, on average over all of them."""
 _LATE: Final = 2.0
-LEAST_REQUESTS: Final = samples_needed(0.5)
-"""Of a run, before its mean says anything: as many as its median takes."""
+LEAST_REQUESTS: Final = 2
+"""Of a run, before its median or mean is one of the sample: how much runs differ by it says how little it is
+worth. One run by itself would take more (`samples_needed`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Quantity:
     """Of what only some requests have: how many they were, on both sides."""
     mean_s: float | None = None
     """Of lateness: the mean time of base, which it moves."""
+    matters: float | None = None
+    """Of counts: a change by less, absolute, does not matter; None: what the settings say of errors."""
     resource: bool = False
     """The mean of a watched series."""
 
@@ -68,8 +71,12 @@ class Quantity:
 
 def enough_requests(endpoint: MeasuredEndpoint, statistic: str) -> bool:
     """Whether so many requests of one run bear that statistic."""
-    quantile = LATENCIES.get(statistic)
-    return endpoint.requests >= (LEAST_REQUESTS if quantile is None else samples_needed(quantile))
+    return endpoint.requests >= requests_needed(statistic)
+
+
+def requests_needed(statistic: str) -> int:
+    """Of one run, for the time that is called so."""
+    return LEAST_REQUESTS if statistic in ("p50", MEAN) else samples_needed(LATENCIES[statistic])
 
 
 def quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
@@ -91,7 +98,7 @@ def _latency(name: str, statistic: str, base: _Endpoints, head: _Endpoints) -> Q
     def value(endpoint: MeasuredEndpoint) -> float | None:
         return endpoint.quantiles_s.get(quantile) if enough_requests(endpoint, statistic) else None
 
-    needed = format_count(samples_needed(quantile))
+    needed = format_count(requests_needed(statistic))
     few = f"fewer than {needed} requests a run: too few for {statistic}"
     return _quantity(name, statistic, Unit.SECONDS, base, head, value, few)
 
@@ -123,7 +130,7 @@ def _error_rate(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
         [(e.failed, e.requests, e.failed) for e in side if e and e.failed is not None]
         for side in (base, head)
     ]
-    return _counted(name, ERROR_RATE, Unit.SHARE, sides, "no request with a known outcome")
+    return counted_quantity(name, ERROR_RATE, Unit.SHARE, sides, "no request with a known outcome")
 
 
 def _lateness(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | None:
@@ -142,7 +149,7 @@ def _lateness(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | None:
         return None
     counts = [[(*_beyond(one, _LATE * p95_s), one.count) for one in side] for side in sides]
     weighed = [[(total, count, squares) for total, squares, count in side] for side in counts]
-    return replace(_counted(name, LATENESS, Unit.SECONDS, weighed, "no request of it"), mean_s=mean_s)
+    return replace(counted_quantity(name, LATENESS, Unit.SECONDS, weighed, "no request of it"), mean_s=mean_s)
 
 
 def _beyond(times: Histogram, limit_s: float) -> tuple[float, float]:
@@ -153,7 +160,7 @@ def _beyond(times: Histogram, limit_s: float) -> tuple[float, float]:
     return float(counts @ beyond), float(counts @ beyond**2)
 
 
-def _counted(
+def counted_quantity(
     name: str, statistic: str, unit: Unit, sides: Sequence[Sequence[tuple[float, float, float]]], what: str
 ) -> Quantity:
     """`sides`: (events, requests, squares) of each run."""
@@ -166,7 +173,7 @@ def _counted(
 
 
 def _resources(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
-    units = {series.name: series.unit for run in (*base, *head) for series in run.series}
+    units = {s.name: s.unit for run in (*base, *head) for s in run.series if s.name != ".".join(OPENED)}
     found = []
     for name in sorted(units):
         means = [

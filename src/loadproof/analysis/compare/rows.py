@@ -16,6 +16,7 @@ from loadproof.analysis.compare.families import false_discovery, familywise
 from loadproof.analysis.compare.gates import is_evidence
 from loadproof.analysis.compare.power import MOST_RUNS, runs_needed
 from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, LATENESS, MEAN, Quantity
+from loadproof.analysis.compare.work import CONNECTIONS
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ Bonferroni between the two families, Hochberg within each: any false finding has
 of it to the worse. Where nobody declared what counts every row is asked: then less is spent, so that of a
 hundred equal builds at most two are accused (docs/accuracy.md has what is measured).
 """
+
+_EVENTS: Final = {ERROR_RATE: "failure", LATENESS: "late answer", CONNECTIONS: "new connection"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +191,9 @@ def _log_tolerance(quantity: Quantity, settings: Settings) -> float:
     share = settings.tolerance
     if quantity.counts is not None and quantity.base.size:
         # Late answers matter by what they do to the mean.
-        mean_s = quantity.mean_s
-        least = settings.error_tolerance if mean_s is None else settings.tolerance * mean_s
+        mean_s, least = quantity.mean_s, quantity.matters
+        if least is None:
+            least = settings.error_tolerance if mean_s is None else settings.tolerance * mean_s
         share = max(share, least / rate(quantity.counts[0], by_chance(*quantity.counts)))
     return math.log1p(share)
 
@@ -206,7 +210,7 @@ def _judged(
         return Change.INCONCLUSIVE, quantity.missing or _too_few(quantity)
     if quantity.nothing:
         bound = format_percent(3 / min(float(side.requests.sum()) for side in quantity.counts or ()))
-        what = "failure" if quantity.statistic == ERROR_RATE else "late answer"
+        what = _EVENTS[quantity.statistic]
         return Change.SAME, f"no {what} on either side: below {bound}"
     sign = 1 if quantity.worse_when_greater else -1
     harm, greatest = sign * estimate.difference, max(sign * bound for bound in estimate.interval(alpha))

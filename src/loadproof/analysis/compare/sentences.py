@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,7 @@ from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.decision import harm_bound, open_rows, settling
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE
 from loadproof.analysis.compare.mix import SAME_MIX
-from loadproof.analysis.compare.quantities import MEAN, THROUGHPUT
+from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, MEAN, THROUGHPUT
 from loadproof.analysis.compare.work import KINDS
 from loadproof.model import Unit, is_beside
 from loadproof.units import format_percent
@@ -75,15 +76,18 @@ def _share_text(share: float) -> str:
 
 
 def where_it_is(proved: Row, rows: Sequence[Row]) -> str:
-    """ ", most likely of POST /orders, whose mean moved by +9%": the endpoint behind work of all requests.
+    """ ", most likely of POST /orders, whose mean moved by +9%": the endpoint behind what all requests say.
 
-    Work is counted by the service or its database, which know no endpoint. One is named only where its own
-    times point the same way (p below 0.05) and no other endpoint's do; they prove nothing by themselves.
+    Work is counted by the service or its database, which know no endpoint; times and failures of all
+    requests may be proved before those of one. It is named only where its own rows point the same way (p up
+    to 0.05) and no other endpoint's do; they prove nothing by themselves.
     """
     pointing = pointing_at(proved, rows)
     if len({row.subject for row in pointing}) != 1:
         return ""
     row = min(pointing, key=lambda row: row.p or 0.0)
+    if row.statistic == ERROR_RATE:
+        return f", most likely of {row.subject}, with {_share_text(row.head or 0.0)}"
     size = percent_change(row.ratio or 1.0)
     return f", most likely of {row.subject}, whose {row.statistic} moved by {size}"
 
@@ -98,49 +102,53 @@ def explained(rows: Sequence[Row]) -> list[Row]:
     def follows(row: Row) -> bool:
         if not meant or row.subject != ALL_REQUESTS or row.change is not Change.REGRESSED:
             return False
-        of = {one.subject for one in pointing_at(row, rows)}
+        of = {one.subject for one in pointing_at(row, rows)} if row.statistic in _WORK else set()
         return row.statistic == THROUGHPUT or bool(of and of <= meant)
 
     return [replace(row, accepted=True) if follows(row) else row for row in rows]
 
 
 def pointing_at(proved: Row, rows: Sequence[Row]) -> list[Row]:
-    """Times of endpoints that point where work of all requests went."""
-    if proved.statistic not in _WORK or proved.subject != ALL_REQUESTS or proved.ratio is None:
+    """Rows of endpoints that point where what all requests say comes from: times, or of failures failures."""
+    if proved.subject != ALL_REQUESTS or proved.ratio is None:
         return []
+    statistics = (ERROR_RATE,) if proved.statistic == ERROR_RATE else (MEAN, "p50")
+    more = (proved.ratio > 1) == proved.worse_when_greater
     return [
         row
         for row in rows
-        if row.statistic in (MEAN, "p50")
+        if row.statistic in statistics
         and row.subject != ALL_REQUESTS
         and not is_beside(row.subject)
-        and _points(row, proved.ratio)
+        and row.unit in (Unit.SECONDS, Unit.SHARE)
+        and row.p is not None
+        and row.p <= _POINTS
+        and row.ratio is not None
+        and (row.ratio > 1) == more
     ]
 
 
 _POINTS: Final = 0.05
 
 
-def _points(row: Row, work: float) -> bool:
-    if row.unit is not Unit.SECONDS or row.p is None or row.p > _POINTS or row.ratio is None:
-        return False
-    return (row.ratio > 1) == (work > 1)
-
-
 def _same(comparison: Comparison) -> str:
-    """How large a change could still hide, over all requests and on one endpoint."""
+    """How large a change could still hide, over all requests and on the endpoint that is known least."""
     must = settling(comparison.rows, declared=comparison.declared)
-    bounds = [(bound, row) for row in comparison.gated if (bound := harm_bound(row)) is not None]
-    whole = max((bound for bound, row in bounds if row in must), default=0.0)
+    whole = max((bound for row in must if (bound := harm_bound(row)) is not None), default=0.0)
     said = f"no change larger than {_percent(whole)}"
     if any(row.statistic in SAME_MIX for row in must):
         said += f" over {ALL_REQUESTS}"
-    others = [(bound, row) for bound, row in bounds if row not in must and row.base]
-    if others:
-        bound, row = max(others, key=lambda pair: pair[0])
-        if bound > whole:
-            said += f" ({row.name}: none larger than {_percent(bound)})"
-    return said
+    known: dict[str, tuple[float, Row]] = {}
+    for row in comparison.rows:
+        bound = harm_bound(row)
+        own = row.decides and row.statistic in (*LATENCIES, MEAN) and row not in must and row.base
+        # Of an endpoint what is known best: a mean that hardly moved is not told by its p99.
+        if own and bound is not None and bound < known.get(row.subject, (math.inf, row))[0]:
+            known[row.subject] = bound, row
+    least = max(known.values(), key=lambda pair: pair[0], default=None)
+    if least is None or least[0] <= whole:
+        return said
+    return f"{said} ({least[1].name}: none larger than {_percent(least[0])})"
 
 
 def _percent(bound: float) -> str:

@@ -6,14 +6,14 @@ query, a cache that is gone or a costlier serializer is proved where no time tel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
-from loadproof.analysis.compare.quantities import Quantity, missing_in
-from loadproof.model import Unit
+from loadproof.analysis.compare.quantities import Quantity, counted_quantity, missing_in
+from loadproof.model import OPENED, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +34,8 @@ class Work:
     """Whether the series of this name is a part of it; the first that is true of one is taken."""
     by_request: bool = True
     """Divided by the requests per second; memory is not."""
+    rare: bool = False
+    """It may be none at all, as of connections that are kept alive: counted, as failures are."""
 
 
 def _is(*names: str) -> Callable[[str], bool]:
@@ -46,6 +48,10 @@ def _ends(*ends: str) -> Callable[[str], bool]:
 
 _NOT_THE_SERVICE: Final = ("host.", "metrics.", "promql.", "pool.")
 """A machine has other users; what a page or a query means is its author's: a gate may name it."""
+
+CONNECTIONS: Final = "new connections a request"
+_CONNECTIONS_MATTER: Final = 0.05
+"""A request: users come and go, and one new connection in twenty requests is no keep-alive that was lost."""
 
 KINDS: Final = (
     Work("CPU time a request", Unit.SECONDS, (_is("process.cpu"),)),
@@ -60,6 +66,7 @@ KINDS: Final = (
         (lambda name: name.endswith(".queries") or (".query." in name and name.endswith(".calls")),),
     ),
     Work("commands a request", Unit.NONE, (_ends(".commands"),)),
+    Work(CONNECTIONS, Unit.NONE, (_is(".".join(OPENED)),), rare=True),
     Work("memory", Unit.BYTES, (_is("process.memory"), _is("process.rss")), by_request=False),
 )
 
@@ -68,6 +75,9 @@ def work_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) ->
     """One for each kind that both sides watched."""
     found = []
     for kind in KINDS:
+        if kind.rare:
+            found += _counted(kind, base, head)
+            continue
         values = [
             np.array([v for run in side if (v := _value(kind, run)) is not None]) for side in (base, head)
         ]
@@ -88,6 +98,19 @@ def work_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) ->
             )
         )
     return found
+
+
+def _counted(kind: Work, base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
+    """Its events in each run, and the requests: one quantity, or none where a side does not tell."""
+    sides = []
+    for side in (base, head):
+        parts = [(run, s.mean) for run in side for s in run.series if kind.counted[0](s.name)]
+        known = [(run.endpoints[-1].requests, mean * (run.duration_s or 0.0)) for run, mean in parts]
+        sides.append([(events, float(requests), events) for requests, events in known if requests])
+    if not all(sides):
+        return []
+    found = counted_quantity(ALL_REQUESTS, kind.statistic, kind.unit, sides, "they were not counted")
+    return [replace(found, matters=_CONNECTIONS_MATTER)]
 
 
 def _value(kind: Work, run: MeasuredRun) -> float | None:

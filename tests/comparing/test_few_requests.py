@@ -1,0 +1,61 @@
+"""What few requests bear, and what is not to be left open for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from loadproof.analysis.compare.compare import compare
+from loadproof.analysis.compare.comparison import Change
+from loadproof.analysis.compare.gates import parse_gates
+from loadproof.analysis.compare.settings import Settings
+from tests.comparing.sides import endpoint, side
+
+if TYPE_CHECKING:
+    from loadproof.analysis.across_runs.measured import MeasuredRun
+
+
+def test_a_p95_that_some_runs_bear_is_no_gate() -> None:
+    """One base run with just enough requests cannot be settled; those that have them are the faster runs."""
+    base, head = side("a", endpoints=3), side("b", endpoints=3, seed=1)
+    runs = []
+    for number, run in enumerate((*base, *head)):
+        rare = endpoint("GET /2", run.endpoints[2].quantiles_s[0.5] / 0.05, requests=72 if not number else 60)
+        runs.append(replace(run, endpoints=(*run.endpoints[:2], rare, run.endpoints[3])))
+    found = compare(runs[:5], runs[5:])
+    assert found.change is Change.SAME, found.sentence
+    gates = {row.statistic for row in found.gated if row.subject == "GET /2"}
+    assert "p50" in gates
+    assert "p95" not in gates
+    declared = compare(runs[:5], runs[5:], Settings(gates=parse_gates(["GET /2:p95"])))
+    assert declared.change is Change.INCONCLUSIVE
+
+
+def rare(runs: list[MeasuredRun], slower: float = 1.0, requests: int = 4) -> list[MeasuredRun]:
+    """The runs, their last endpoint with so few requests, and so much slower; few requests differ a lot."""
+    random = np.random.default_rng(7)
+    made = []
+    for run in runs:
+        own = endpoint("GET /2", slower * float(np.exp(random.normal(0, 0.15))), requests=requests)
+        made.append(replace(run, endpoints=(*run.endpoints[:2], own, run.endpoints[3])))
+    return made
+
+
+def test_runs_of_four_requests_prove_together_what_none_of_them_does() -> None:
+    """How much runs differ by it says how little one is worth; one request alone is no median."""
+    base, head = side("a", 8, endpoints=3), side("b", 8, endpoints=3, seed=1)
+    found = compare(rare(base), rare(head, 1.8))
+    assert found.change is Change.REGRESSED
+    assert found.sentence.startswith("p50 of GET /2 is ")
+    single = compare(rare(base, requests=1), rare(head, 1.8, requests=1))
+    assert single.change is Change.INCONCLUSIVE
+    assert single.sentence.startswith("p50 of GET /2: fewer than 2 requests a run")
+
+
+def test_equal_says_what_the_endpoint_that_is_known_least_could_hide() -> None:
+    """Not the p99 of the busiest one, whose median is known to the percent."""
+    found = compare(rare(side("a", endpoints=3)), rare(side("b", endpoints=3, seed=1)))
+    assert found.change is Change.SAME
+    assert "(p50 of GET /2: none larger than " in found.sentence

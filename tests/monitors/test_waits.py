@@ -16,7 +16,7 @@ from loadproof.monitors.parts.part import Part, Role
 from loadproof.monitors.parts.service import Service
 from loadproof.monitors.readings.blocked import Blocked
 from loadproof.monitors.readings.jvm import Heaps, read_counters
-from loadproof.monitors.readings.loops import occupied
+from loadproof.monitors.readings.loops import accepts_by_events, occupied
 from loadproof.monitors.readings.waits import Waits
 from tests.monitors.servers import wait_until
 
@@ -115,6 +115,20 @@ def test_an_event_loop_is_free_where_it_waits_for_events(
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "syscall").write_text(text)
     assert occupied([7, 8], tmp_path, machine).get(7) is told
+
+
+@pytest.mark.parametrize(
+    ("target", "told"), [("socket:[40]", True), ("socket:[41]", False), ("/dev/null", False)]
+)
+def test_a_loop_is_known_by_its_listener_among_its_events(tmp_path: Path, target: str, told: bool) -> None:
+    """`python app.py` says nothing. Who only waits for answers of others with epoll accepts nobody."""
+    for folder in ("fd", "fdinfo"):
+        (tmp_path / "7" / folder).mkdir(parents=True)
+    for name, held in (("3", "anon_inode:[eventpoll]"), ("6", target), ("8", "socket:[40]")):
+        (tmp_path / "7" / "fd" / name).symlink_to(held)
+    (tmp_path / "7" / "fdinfo" / "3").write_text("pos:\t0\ntfd:        6 events:       19 data: 6\n")
+    assert accepts_by_events(7, {40}, tmp_path) is told
+    assert not accepts_by_events(9, {40}, tmp_path)
 
 
 def test_a_master_that_waits_for_its_workers_is_no_loop(tmp_path: Path) -> None:

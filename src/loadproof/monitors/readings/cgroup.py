@@ -37,18 +37,19 @@ class Cgroup:
 
     def __init__(self, pid: int, proc: Path = _PROC) -> None:
         unified = _folders(pid, proc, "")
-        self._cpu = [*unified, *_folders(pid, proc, "cpu")]
+        cpu = [*unified, *_folders(pid, proc, "cpu")]
+        self._quotas = [(folder, cores) for folder in cpu if (cores := _cores(folder)) is not None]
         self._memory = [*unified, *_folders(pid, proc, "memory")]
 
     def cores(self) -> float | None:
-        """The fewest cores that a group allows; None for no limit."""
-        return min((cores for folder in self._cpu if (cores := _cores(folder)) is not None), default=None)
+        """The fewest cores that a group allowed when this was made; None for no limit."""
+        return min((cores for _, cores in self._quotas), default=None)
 
     @property
     def cores_file(self) -> str:
         """Where that limit is written, as people look for it: `cpu.max`, `cpu.cfs_quota_us`."""
-        known = {cores: folder for folder in self._cpu if (cores := _cores(folder)) is not None}
-        return _file(known[min(known)], "cpu.max", "cpu.cfs_quota_us") if known else "cpu.max"
+        tightest = min(self._quotas, key=lambda one: one[1], default=None)
+        return _file(tightest[0], "cpu.max", "cpu.cfs_quota_us") if tightest else "cpu.max"
 
     def memory_limit_bytes(self) -> float | None:
         """The least memory that a group allows; None for no limit."""
@@ -70,9 +71,7 @@ class Cgroup:
 
     def throttling(self) -> Throttling | None:
         """Of the innermost group that has a limit of its own."""
-        for folder in self._cpu:
-            if _cores(folder) is None:
-                continue
+        for folder, _ in self._quotas:
             lines = (line.partition(" ") for line in _text(folder / "cpu.stat").splitlines())
             numbers = {name: int(value) for name, _, value in lines if value.isdigit()}
             if "throttled_time" in numbers:  # version 1, in nanoseconds

@@ -13,12 +13,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from loadproof.monitors.parts.table import read_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from loadproof.monitors.parts.table import Stat
 
-BUDGET_S: Final = 0.003
+BUDGET_S: Final = 0.002
 """Processor time of each second: while others have the processors a look takes longer, and costs no more."""
 _NEW_S: Final = 0.05
 """For processes that were never read: whatever else they are taken for, is wrong."""
@@ -113,10 +115,10 @@ class SharedMemory:
 
 def _resident(proc: str, pid: int) -> _Resident | None:
     try:
-        with open(f"{proc}/{pid}/statm", "rb") as file:  # noqa: PTH123  # many, once a second
-            _, resident, shared, *_ = (int(pages) * _PAGE_BYTES for pages in file.read().split())
+        pages = read_file(f"{proc}/{pid}/statm").split()
     except OSError:
         return None
+    resident, shared = int(pages[1]) * _PAGE_BYTES, int(pages[2]) * _PAGE_BYTES
     return _Resident(resident - shared, shared)
 
 
@@ -124,11 +126,10 @@ def _pss(proc: str, pid: int) -> tuple[int, int | None] | None:
     """Bytes: (all, of anonymous pages or None where the kernel does not tell); None where not allowed."""
     found: dict[bytes, int] = {}
     try:
-        with open(f"{proc}/{pid}/smaps_rollup", "rb") as file:  # noqa: PTH123
-            for line in file:
-                if line.startswith((b"Pss:", b"Pss_Anon:")):
-                    name, kilobytes, *_ = line.split()
-                    found[name] = int(kilobytes) * 1024
+        for line in read_file(f"{proc}/{pid}/smaps_rollup").splitlines():
+            if line.startswith((b"Pss:", b"Pss_Anon:")):
+                name, kilobytes, *_ = line.split()
+                found[name] = int(kilobytes) * 1024
     except OSError:
         return None
     return (found[b"Pss:"], found.get(b"Pss_Anon:")) if b"Pss:" in found else None

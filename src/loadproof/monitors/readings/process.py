@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import psutil
@@ -13,6 +14,7 @@ from loadproof.monitors.parts import sockets
 from loadproof.monitors.parts.service import Service
 from loadproof.monitors.readings.cgroup import Cgroup
 from loadproof.monitors.readings.cpu import ProcessorTime, Used
+from loadproof.monitors.readings.loops import accepts_by_events
 from loadproof.monitors.readings.memory import SharedMemory
 from loadproof.monitors.readings.rates import Rates
 from loadproof.monitors.readings.threads import BusiestThread, Threads
@@ -56,7 +58,10 @@ class ProcessMonitor:
         self._waits = Waits()
         self._workers = Workers()
         self._groups: dict[str, Cgroup] = {}
+        self._outer: dict[str, float] = {}
+        """Cores by part, as the machine, its affinity and its group leave them."""
         self._runtimes: dict[tuple[int, float], limits.Runtime] = {}
+        self._handles: dict[tuple[int, float], psutil.Process] = {}
         self._free: set[tuple[str, str]] = set()
         """(Part, limit) where a process was seen above that limit: it does not hold."""
         self._looks = 0
@@ -113,7 +118,7 @@ class ProcessMonitor:
         busiest: list[BusiestThread] = []
         elapsed_s = time_s - self._last_s if self._last_s is not None else 0.0
         for part in self.service.parts:
-            stats = [self.service.stats[pid] for pid in part.pids]
+            stats = [self.service.stats[pid] for pid in sorted(part.pids)]
             cores = 0.0
             if used is not None and elapsed_s > 0:
                 mine = used.get(part.name, Used())
@@ -126,7 +131,7 @@ class ProcessMonitor:
             yield f"{part.name}.memory", memory, Unit.BYTES, part.memory.value if part.memory else None
             yield f"{part.name}.processes", float(len(part.pids)), Unit.COUNT, None
             yield f"{part.name}.threads", float(sum(s.threads for s in stats)), Unit.COUNT, None
-            thread = self._threads.setdefault(part.name, Threads()).busiest(sorted(part.pids), time_s)
+            thread = self._threads.setdefault(part.name, Threads()).busiest(stats, time_s)
             if thread is not None:
                 busiest.append(thread)
                 yield f"{part.name}.thread.busy", thread.busy, Unit.SHARE, 1.0
@@ -217,7 +222,7 @@ class ProcessMonitor:
         for part in self.service.parts:
             for pid in sorted(part.pids):
                 try:
-                    process = psutil.Process(pid)
+                    process = self._handle(pid)
                     switches = process.num_ctx_switches()
                     voluntary += switches.voluntary
                     involuntary += switches.involuntary
@@ -244,12 +249,20 @@ class ProcessMonitor:
             if rate is not None:
                 yield f"context_switches.{kind}", rate, Unit.PER_SECOND, None
 
+    def _handle(self, pid: int) -> psutil.Process:
+        """Made once for each process: who it is costs as much as all that is asked of it."""
+        key = (pid, self.service.stats[pid].started_s)
+        if key not in self._handles:
+            self._handles[key] = psutil.Process(pid)
+        return self._handles[key]
+
     # --- limits --------------------------------------------------------------------------------------
 
     def _renew_limits(self) -> None:
         stats = self.service.stats
         living = {(pid, stat.started_s) for pid, stat in stats.items()}
         self._runtimes = {key: runtime for key, runtime in self._runtimes.items() if key in living}
+        self._handles = {key: handle for key, handle in self._handles.items() if key in living}
         by_pid = {pid: self._runtime(stat) for pid, stat in stats.items()}
         for part in self.service.parts:
             pids = sorted(part.pids)
@@ -258,6 +271,7 @@ class ProcessMonitor:
             group = self._groups[part.name] = Cgroup(pids[0])
             part.memory = limits.memory(group)
             outer = limits.machine(pids, group)
+            self._outer[part.name] = outer.value
             working = limits.working(pids, stats, by_pid)
             own = limits.of_processes(working, stats, by_pid)
             if own is not None and any(
@@ -275,7 +289,12 @@ class ProcessMonitor:
     def _runtime(self, stat: Stat) -> limits.Runtime:
         key = (stat.pid, stat.started_s)
         if key not in self._runtimes:
-            self._runtimes[key] = limits.runtime_of(self.service.table, stat.pid)
+            runtime = limits.runtime_of(self.service.table, stat.pid)
+            if runtime.kind == "python" and self.service.part_of[stat.pid].program not in limits.POOLS:
+                # `python app.py` says nothing; a pool's master and its threads wait with epoll as well.
+                listeners = frozenset(one.key for one in sockets.listening())
+                runtime = replace(runtime, loops=runtime.loops or accepts_by_events(stat.pid, listeners))
+            self._runtimes[key] = runtime
         return self._runtimes[key]
 
     def _runtime_limit(self, pid: int) -> limits.Limit | None:
@@ -285,11 +304,7 @@ class ProcessMonitor:
     def _whole_cores(self) -> float:
         """What all parts together may use: their groups' limits added up, and no more than the machine."""
         machine = float(psutil.cpu_count() or 1)
-        allowed = []
-        for part in self.service.parts:
-            group = self._groups.get(part.name)
-            outer = limits.machine(sorted(part.pids), group).value if group and part.pids else machine
-            allowed.append(outer)
+        allowed = [self._outer.get(part.name, machine) for part in self.service.parts]
         return min(machine, sum(allowed)) if allowed else machine
 
     # --- what is told --------------------------------------------------------------------------------

@@ -13,8 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from loadproof.monitors.parts.table import read_file
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from loadproof.monitors.parts.table import Stat
 
 MOST_AT_ONCE: Final = 200
 """Threads that are read at one look. Of more, the busiest so far and then the others in turn."""
@@ -56,10 +60,10 @@ class Threads:
         self._proc = str(proc)
         self._seen: dict[str, _Seen] = {}
 
-    def busiest(self, pids: Sequence[int], time_s: float) -> BusiestThread | None:
+    def busiest(self, processes: Sequence[Stat], time_s: float) -> BusiestThread | None:
         """Of these processes; None at the first look, or where the kernel does not tell."""
         found: list[BusiestThread] = []
-        for path in self._chosen(pids):
+        for path in self._chosen(processes):
             now = _read(path)
             before = self._seen.get(path)
             if now is None:
@@ -80,8 +84,12 @@ class Threads:
         """After a restart the next look is the first."""
         self._seen.clear()
 
-    def _chosen(self, pids: Sequence[int]) -> list[str]:
-        paths = [f"{self._proc}/{pid}/task/{thread}/schedstat" for pid in pids for thread in self._list(pid)]
+    def _chosen(self, processes: Sequence[Stat]) -> list[str]:
+        paths = [
+            f"{self._proc}/{stat.pid}/task/{thread}/schedstat"
+            for stat in processes
+            for thread in ((stat.pid,) if stat.threads == 1 else self._list(stat.pid))
+        ]
         if len(paths) < len(self._seen):
             living = set(paths)
             self._seen = {path: seen for path, seen in self._seen.items() if path in living}
@@ -116,8 +124,7 @@ def request_threads(pid: int, proc: str = "/proc") -> int:
 def _read(path: str) -> tuple[int, int] | None:
     """Nanoseconds run and waited since the thread began; None when it has ended."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            run_ns, wait_ns, _ = file.read().split()
+        run_ns, wait_ns, _ = read_file(path).split()
     except (OSError, ValueError):
         return None
     return int(run_ns), int(wait_ns)

@@ -327,3 +327,27 @@ def test_a_full_thread_that_is_a_limit_of_the_runtime_has_its_name(
         [facts], used(f"{name}.ready", 1.0, 1.0), used(f"{name}.thread.busy", 1.0, 1.0, Unit.SHARE)
     )
     assert finding.evidence["named"] == [named]
+
+
+@pytest.mark.parametrize(
+    ("capacity", "busy", "named"),
+    [
+        pytest.param(20.0, 0.2, "a lock, or a pool of one, inside sorter or behind it", id="one at a time"),
+        pytest.param(40.0, 0.2, "a lock, or a pool of about 2, inside sorter or behind it", id="two"),
+        pytest.param(5.0, 0.2, "a rate limit that delays", id="a quarter of a request at a time, steadily"),
+        pytest.param(20.0, 1.0, "the processor time that the service may use", id="it computes"),
+    ],
+)
+def test_what_nobody_measures_is_told_by_the_answers(capacity: float, busy: float, named: str) -> None:
+    """Requests of 50 ms: so many of them are at work at a time where throughput ends."""
+    share = {second: busy * min(1.0, throughput(n, 1e9) / capacity) for second, n in USERS.items()}
+    cpu = list(runs.series("process.cpu", share, Unit.CORES, 1.0))
+    finding = stress([of_service("sorter", runtime="go")], cpu, capacity=capacity)
+    assert finding.evidence["named"] == [named]
+
+
+def test_answers_alone_name_nothing_of_a_service_that_nobody_watched() -> None:
+    """It may as well have had no processor left."""
+    finding = stress([of_service("sorter", runtime="go")], capacity=20.0)
+    assert finding.evidence["named"] == []
+    assert "but the answers do" not in finding.sentence

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from loadproof.analysis.bottleneck import database, refused, words
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.endpoints import by_endpoint
+from loadproof.analysis.bottleneck.inside import limit_inside
 from loadproof.analysis.bottleneck.law import LEAST_USED, Answer, attribute, predicted_per_s
 from loadproof.analysis.bottleneck.levels import busiest_seconds, levels_of
 from loadproof.analysis.bottleneck.outside import collected_heap
@@ -143,7 +144,8 @@ def _saturated(
         limit = refused.refusals(run, levels)
     if limit is not None:
         named = (limit.named, *refused.without_waiting(named))
-    evidence = _evidence(levels, found, named, measured)
+    unseen = None if named else limit_inside(run, levels, found, table, service, seconds)
+    evidence = _evidence(levels, found, (unseen.named,) if unseen else named, measured)
     if limit is not None:
         evidence["refused_share"] = limit.share
     if sessions is not None:
@@ -160,8 +162,9 @@ def _saturated(
     sentence += words.endpoint(times)
     advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
     if not named:
-        sentence += words.unexplained(found, evidence["not_measured"])
+        sentence += words.unexplained(found, evidence["not_measured"], unseen.said if unseen else "")
         advice = "watch what was not measured (docs/monitors.md), and run it again"
+        advice = unseen.named.kind.advice if unseen else advice
     return _note(sentence, evidence, advice)
 
 

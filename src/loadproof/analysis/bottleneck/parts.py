@@ -107,7 +107,7 @@ def _workers(
     The service time is the response time at the lowest load, where nobody waits. While connections stand in
     the accept queue no worker is free, whatever the law says.
     """
-    if not part.workers:
+    if not part.workers or part.loops:
         return
     queue = measured.of(SOURCE, part.series("queued"))
     queued = by_level(queue, groups, lambda reading: reading.value) if queue else None

@@ -83,13 +83,14 @@ def endpoint(times: Sequence[EndpointTime]) -> str:
     return said
 
 
-def unexplained(found: Attribution, missing: Sequence[str]) -> str:
-    """What was looked at in vain, and what nobody looked at."""
+def unexplained(found: Attribution, missing: Sequence[str], answers: str) -> str:
+    """What was looked at in vain, what the `answers` say, and what nobody looked at."""
     fullest = max(found.others, key=lambda c: c.used_at_plateau, default=None)
     said = "; none of the measured resources explains it"
     if fullest is not None:
         objections = ", ".join(fullest.objections)
         said += f" (the fullest, {fullest.name} with {format_percent(fullest.used_at_plateau)}, {objections})"
+    said += f", but the answers do: {answers}" if answers else ""
     return f"{said}. Not measured: {', '.join(missing)}"
 
 

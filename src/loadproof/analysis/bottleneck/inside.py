@@ -1,0 +1,94 @@
+"""What answers alone say of a limit that nobody measures: a lock, a pool, a rate that is let through.
+
+Throughput X is at most 1 / D of the station with the greatest demand D, and D is no more than the
+response time S where nobody waits (Denning and Buzen 1978). So X S is at least 1 where requests queue for one
+lock, about k for a pool of k, and what stays far below 1 is no queue for work: a rate is let through, and the
+rest is delayed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.bottleneck import resources as r
+from loadproof.analysis.bottleneck.causes import Named
+from loadproof.analysis.bottleneck.law import LEAST_USED
+from loadproof.analysis.window.windows import requests_of, within
+from loadproof.units import format_duration, format_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from loadproof.analysis.bottleneck.law import Attribution, Resource
+    from loadproof.analysis.bottleneck.levels import Levels
+    from loadproof.analysis.verdict.service import ServiceParts
+    from loadproof.runfile.reader import Run
+
+_ONE: Final = 0.75
+"""Requests at once. A lock allows 1; a ramp is measured a little below it."""
+_NO_QUEUE: Final = 0.5
+_STEADY: Final = 0.2
+"""Variance of the counts of single seconds over their mean: 1 where they come at random (Poisson)."""
+_ONE_TIME: Final = 1.25
+_WORK: Final = frozenset({r.HOST_CPU, r.SERVICE_CPU, r.THREAD, r.OWN_LIMIT, r.QUOTA, r.DISK, r.HEAP})
+_LOCK_KIND: Final = r.Kind(
+    "inside", "load", "answers", "a lock or a pool inside of it",
+    "look for what requests hold one after the other (a mutex, a semaphore, a pool, a call of others): a "
+    "profile of locks or a dump of its threads under load shows where they stand",
+)  # fmt: skip
+_RATE_KIND: Final = r.Kind(
+    "rate limit", "load", "answers", "a rate limit that delays",
+    "raise or switch off the limit for the machine that drives the load (nginx's limit_req with burst, a "
+    "gateway's, a token bucket): what the service itself can do has not been seen",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What must be there, since nothing that was measured ended the throughput."""
+
+    named: Named
+    said: str
+    """The numbers that say so."""
+
+
+def limit_inside(
+    run: Run, levels: Levels, found: Attribution, table: Mapping[str, tuple[r.Kind, Resource]],
+    service: ServiceParts, seconds: Sequence[int],
+) -> Inside | None:  # fmt: skip
+    """None where the service, or its machine, had no processor or disk left, or nobody watched that."""
+    assert found.plateau_per_s is not None  # noqa: S101  # it saturated
+    kinds = {table[one.name][0].name for one in found.others}
+    full = {table[one.name][0].name for one in found.others if one.used_at_plateau >= LEAST_USED}
+    if r.SERVICE_CPU not in kinds or full & _WORK:
+        return None
+    alone_s = float(levels.response_s.min())
+    at_once = found.plateau_per_s * alone_s
+    alone = f"a request takes {format_duration(alone_s)} where nobody waits"
+    if at_once >= _ONE:
+        title = _title(at_once, service)
+        rate = format_rate(found.plateau_per_s)
+        said = f"{alone}, and at {rate} that is {at_once:.1f} at a time, as behind {title}"
+        return Inside(Named(title, replace(_LOCK_KIND, title=title)), said)
+    if at_once < _NO_QUEUE and _dispersion(run, seconds) <= _STEADY:
+        said = f"{alone}, and in every second as many are answered, as behind {_RATE_KIND.title}"
+        return Inside(Named(_RATE_KIND.title, _RATE_KIND), said)
+    return None
+
+
+def _title(at_once: float, service: ServiceParts) -> str:
+    """In the last part that does not only store data, where there is one."""
+    depth = max((part.depth for part in service.parts if not part.is_database), default=0)
+    last = [part.name for part in service.parts if part.depth == depth and not part.is_database]
+    where = last[0] if len(last) == 1 else "the service"
+    if at_once < _ONE_TIME:
+        return f"a lock, or a pool of one, inside {where} or behind it"
+    return f"a lock, or a pool of about {round(at_once)}, inside {where} or behind it"
+
+
+def _dispersion(run: Run, seconds: Sequence[int]) -> float:
+    counts = np.array([requests_of(within(run.slices, (second,))) for second in seconds], float)
+    return float(counts.var() / counts.mean()) if len(counts) > 2 and counts.mean() > 0 else np.inf

@@ -77,7 +77,7 @@ const app = require('fastify')();
 const { Pool } = require('pg');
 const pool = new Pool({ host: '127.0.0.1', port: Number(process.env.PG_PORT || 1), user: 'postgres',
                         database: 'postgres', max: Number(process.env.POOL || 10) });
-app.get('/compute', async () => { let s = 0; for (let i = 0; i < 6e6; i++) s += i % 7; return { s }; });
+app.get('/compute', async () => { let s = 0; for (let i = 0; i < 1.2e7; i++) s += i % 7; return { s }; });
 app.get('/query', async () => (await pool.query('SELECT pg_sleep(0.03), 1 AS n')).rows);
 app.get('/light', async () => ({ hello: 'world' }));
 app.listen({ port: Number(process.argv[2]), host: '127.0.0.1' });
@@ -141,7 +141,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 def work():
-    return sum(i % 7 for i in range(300_000))
+    return sum(i % 7 for i in range(600_000))
 
 async def compute(request):  # as whoever calls something synchronous in an async function
     return PlainTextResponse(str(work()))
@@ -160,7 +160,7 @@ WITH_REDIS = """
 const app = require('fastify')();
 const Redis = require('ioredis');
 const redis = new Redis(Number(process.env.REDIS_PORT));
-const numbers = Array.from({ length: 60000 }, (_, i) => (i * 7919) % 60013);
+const numbers = Array.from({ length: 240000 }, (_, i) => (i * 7919) % 60013);
 app.get('/sorted', async () => ({ least: await redis.sort('numbers', 'LIMIT', 0, 1) }));
 const address = { port: Number(process.argv[2]), host: '127.0.0.1' };
 redis.rpush('numbers', ...numbers).then(() => app.listen(address));

@@ -249,3 +249,19 @@ def test_a_search_of_void_trials_says_why_they_are_void() -> None:
     assert report.verdict is Verdict.INCONCLUSIVE
     assert "too short" not in report.sentence
     assert report.sentence.startswith("too many trials say nothing about the service")
+
+
+@pytest.mark.parametrize(
+    ("service", "slow"),
+    [
+        pytest.param(lambda _load, _at: Second([0.3] * 20), True, id="slow, however few ask"),
+        pytest.param(lambda _load, at: Second([0.3 + 0.2 * at] * 20), False, id="a queue that grows"),
+        pytest.param(lambda _load, _at: Second([0.02] * 15 + [0.3] * 5), False, id="a quarter is slow"),
+    ],
+)
+def test_an_endpoint_that_is_slow_at_any_load_is_the_answer(service: Service, slow: bool) -> None:
+    """A lesser rate would not help, and is not proposed."""
+    finding = capacity_of(found(service))
+    assert finding.verdict is Verdict.FAIL
+    assert ("GET / takes 300ms or more in nine of ten requests" in finding.sentence) is slow
+    assert ("lesser --min-rate" not in finding.advice) is slow

@@ -23,6 +23,7 @@ from loadproof.analysis.search.load_search import (
     bounds_of,
     next_step,
 )
+from loadproof.analysis.search.slow_endpoint import slow_at_any_load
 from loadproof.analysis.search.trials import TrialJudge, TrialResult, is_hopeless, trials_of
 from loadproof.analysis.verdict.requirements import samples_needed
 from loadproof.analysis.window.windows import Window, sample
@@ -255,8 +256,7 @@ def _answer(run: Run, course: Course) -> tuple[Verdict, list[str], str]:
     if isinstance(step, NextTrial) or run.outcome is not Outcome.COMPLETED:
         return Verdict.INCONCLUSIVE, [f"the search did not end: {so_far(course)}"], "let it run to its end"
     if step is SearchEnd.LEAST_BROKE:
-        sentence = f"the least load that was tried, {format_load(course.goal, goal.least)}, does not hold"
-        return Verdict.FAIL, [f"{sentence}: {_broken_by(course, goal.least)}"], "give a lesser --min-rate"
+        return Verdict.FAIL, *_least_broke(run, course)
     if step in _WHY:
         void = [result for result in course.results if result.outcome is TrialOutcome.VOID]
         reason = f": {void[-1].reason}" if step is SearchEnd.TOO_MANY_VOID else ""
@@ -272,6 +272,18 @@ def _answer(run: Run, course: Course) -> tuple[Verdict, list[str], str]:
         required = f"at least {format_load(course.goal, goal.at_least)} was required"
         return Verdict.FAIL, [*clauses, required], ""
     return Verdict.PASS, clauses, ""
+
+
+def _least_broke(run: Run, course: Course) -> tuple[list[str], str]:
+    """The statements of the sentence and the advice where nothing holds."""
+    least = course.goal.least
+    sentence = f"the least load that was tried, {format_load(course.goal, least)}, does not hold"
+    sentence += f": {_broken_by(course, least)}"
+    slow = slow_at_any_load(run, course.at(least, TrialOutcome.BROKE))
+    if not slow:
+        return [sentence], "give a lesser --min-rate"
+    advice = "make that endpoint faster, or give it a limit of its own: a lesser rate changes nothing"
+    return [sentence, f"{slow}: it is too slow at any load"], advice
 
 
 def so_far(course: Course) -> str:

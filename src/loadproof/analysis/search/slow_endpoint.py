@@ -1,0 +1,76 @@
+"""Whether what breaks at the least load is an endpoint that is slow at any: no lesser load is the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.search.load_search import TrialOutcome
+from loadproof.analysis.search.trials import trial_requirements
+from loadproof.analysis.window.windows import within
+from loadproof.model import Subject
+from loadproof.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.analysis.search.trials import TrialResult
+    from loadproof.model import Requirement
+    from loadproof.runfile.reader import Run
+    from loadproof.runfile.slices import Slices
+
+_FASTEST: Final = 0.1
+"""Of its requests: where even these are beyond the limit it is no queue that some of them met."""
+_LEAST_REQUESTS: Final = 20
+_GROWTH: Final = 1.25
+"""Of the mean from the first half of a trial to the second: more is a queue that grows."""
+
+
+def slow_at_any_load(run: Run, results: Sequence[TrialResult]) -> str:
+    """`GET /report takes 812ms or more in nine of ten requests`; empty where that is not shown.
+
+    `results` are the trials at the least load.
+    """
+    broke = [result for result in results if result.outcome is TrialOutcome.BROKE]
+    broken = broke[-1].broken if broke else ""
+    requirement = next((one for one in trial_requirements(run) if one.id == broken), None)
+    if requirement is None or requirement.subject is not Subject.RESPONSE_TIME:
+        return ""
+    slow = [
+        (fastest_s, name)
+        for name, parts in _endpoints(run, broke, requirement).items()
+        if (fastest_s := _fastest_s(parts)) is not None and fastest_s > requirement.limit
+    ]
+    if not slow:
+        return ""
+    fastest_s, name = max(slow)
+    return f"{name} takes {format_duration(fastest_s)} or more in nine of ten requests, and no queue grows"
+
+
+def _endpoints(run: Run, broke: Sequence[TrialResult], requirement: Requirement) -> dict[str, list[Slices]]:
+    """The requests of each endpoint that the requirement is about, one entry for each trial."""
+    found: dict[str, list[Slices]] = {}
+    for result in broke:
+        for endpoint, parts in within(run.slices, result.trial.seconds).by_endpoint().items():
+            if requirement.endpoint in (None, endpoint.name, str(endpoint)):
+                found.setdefault(str(endpoint), []).append(parts)
+    return found
+
+
+def _fastest_s(trials: Sequence[Slices]) -> float | None:
+    """Response time of its fastest tenth in all trials; None where it has few requests, or becomes slower."""
+    tenths = [parts.response.total().quantile(_FASTEST) for parts in trials]
+    counts = [int(parts.response.counts.sum()) for parts in trials]
+    if min(counts) < _LEAST_REQUESTS or any(_grows(parts) for parts in trials):
+        return None
+    return min(tenth for tenth in tenths if tenth is not None)
+
+
+def _grows(parts: Slices) -> bool:
+    later = parts.second > np.median(np.unique(parts.second))
+    means_s = [
+        float(parts.response.sum_ns[half].sum()) / max(1, int(parts.response.counts[half].sum()))
+        for half in (~later, later)
+    ]
+    return means_s[1] > _GROWTH * means_s[0]

@@ -229,14 +229,14 @@ def as_admin(url: str) -> str:
 
 
 @contextmanager
-def prometheus_server(target: str, interval: str = "1s") -> Iterator[str]:
+def prometheus_server(target: str) -> Iterator[str]:
     """A Prometheus that scrapes `target` ("host:port"); yields its URL once it has scraped."""
     path = program("prometheus")
     port = free_port()
     with open_folder() as folder:
         configuration = folder / "prometheus.yml"
         configuration.write_text(
-            f"global: {{scrape_interval: {interval}, scrape_timeout: 1s}}\n"
+            "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
             f"scrape_configs: [{{job_name: demo, static_configs: [{{targets: ['{target}']}}]}}]\n"
         )
         command = [

@@ -105,7 +105,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         assert demo.ready.database_url is not None
         with (
             Witness(demo.ready.pid, demo.ready.database_url) as witness,
-            Loadproof(folder, demo.base_url, REQUIREMENTS, seconds=12) as loadproof,
+            Loadproof(folder, demo.base_url, REQUIREMENTS, seconds=10) as loadproof,
         ):
             run = loadproof.finish()
         yield Seen(run, witness, demo.request_counts(), loadproof.screen)
@@ -192,7 +192,7 @@ def test_a_pool_of_five_fails_the_database_requirement_with_its_measured_maximum
     options = DemoOptions(port=0, rows=2_000, pool_size=POOL, faults=("lock-contention=20ms",))
     with (
         running(options) as demo,
-        Loadproof(tmp_path, demo.base_url, REQUIREMENTS, seconds=5) as loadproof,
+        Loadproof(tmp_path, demo.base_url, REQUIREMENTS, seconds=3) as loadproof,
     ):
         report = judge(loadproof.finish())
     (finding,) = [f for f in report.findings if f.subject == "database connections"]

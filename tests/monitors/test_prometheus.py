@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import time
 from base64 import b64encode
@@ -131,16 +132,6 @@ def test_series_beyond_the_most_are_left_out_and_said_so() -> None:
     assert any("50 series" in remark for remark in monitor.remarks)
 
 
-def test_a_query_that_cannot_be_read_is_said_before_the_load() -> None:
-    """PromQL with a mistake fails at `open`, with Prometheus's own words."""
-    with PageServer("a 1\n") as page, servers.prometheus_server(page.place) as url:
-        watch = Watch("promql", "promql", {"url": url, "queries": {"q": "sum(("}})
-        monitor = load_monitor(watch, time.time)
-        with pytest.raises(MonitorError, match="parse error"):
-            monitor.open()
-        monitor.close()
-
-
 def test_a_page_that_sends_its_readers_to_another_host_is_not_followed() -> None:
     """Nobody said that the other one may be asked; on the same host a redirect is followed."""
     with PageServer("made 1\n") as elsewhere, PageServer() as page:
@@ -180,9 +171,11 @@ def test_a_page_that_leads_to_itself_is_an_error() -> None:
 
 
 def test_a_slow_scrape_interval_is_said() -> None:
-    """Prometheus cannot show what is shorter than its own interval."""
-    with PageServer("a 1\n") as page, servers.prometheus_server(page.place, "3s") as url:
-        monitor = load_monitor(Watch("promql", "promql", {"url": url, "queries": {"a": "a"}}), time.time)
+    """Prometheus cannot show what is shorter than its own interval. A real one's is read below."""
+    data = {"resultType": "scalar", "result": [0, "1"], "activeTargets": [{"scrapeInterval": "3s"}]}
+    with PageServer(json.dumps({"status": "success", "data": data})) as page:
+        watch = Watch("promql", "promql", {"url": page.url, "queries": {"a": "a"}})
+        monitor = load_monitor(watch, time.time)
         monitor.open()
         found = _values(monitor.read())
         monitor.close()
@@ -208,6 +201,16 @@ def test_a_real_prometheus_has_the_series_that_direct_scraping_has() -> None:
         here = {(s.name, frozenset(s.labels.items())) for family in page for s in family.samples}
         servers.wait_until(lambda: _counted(url, name) == 60.0, what="the last scrape")
         there = _series_of(url)
+        asked = load_monitor(
+            Watch("promql", "promql", {"url": url, "queries": {"n": f"sum({name})"}}), time.time
+        )
+        asked.open()
+        assert _values(asked.read()) == {"n": 60.0, "scrape.interval": 1.0}
+        asked.close()
+        wrong = load_monitor(Watch("promql", "promql", {"url": url, "queries": {"q": "sum(("}}), time.time)
+        with pytest.raises(MonitorError, match="parse error"):  # in Prometheus's own words, before the load
+            wrong.open()
+        wrong.close()
     assert grown.value * (grown.time_s - times["before"]) == pytest.approx(60.0)
     assert here <= there
     added = {name for name, _ in there - here}

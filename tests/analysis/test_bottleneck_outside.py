@@ -251,6 +251,27 @@ def test_a_jvm_that_stands_still_for_its_collections_is_named(
     assert ("60% of the time went to collections" in finding.sentence) is (gc == 0.6)
 
 
+@pytest.mark.parametrize(
+    ("others", "held_mib", "named"),
+    [
+        (0.6, 110.0, "the heap of node (--max-old-space-size=64)"),
+        (0.05, 110.0, "the event loop of node"),
+        (0.6, 80.0, "the event loop of node"),
+    ],
+    ids=["its threads mark all the time", "it only computes", "threads that do something else"],
+)
+def test_a_full_heap_of_node_shows_in_its_threads(others: float, held_mib: float, named: str) -> None:
+    """Of a page of metrics or a restart there is no need."""
+    heap = {"name": "--max-old-space-size=64", "value": 64 * 2.0**20}
+    finding = stress(
+        [of_service("node", processes=1, runtime="node", heap=heap, cores=("one event loop", 1.0))],
+        used("node.thread.busy", 1.0, 1.0, Unit.SHARE),
+        used("node.ready", 1.0 + others, 1.0),
+        constant("node.memory", held_mib * 2.0**20),
+    )
+    assert finding.evidence["named"] == [named]
+
+
 def test_a_heap_that_ends_the_service_is_named_without_a_plateau() -> None:
     """Its threads died, and what got through before still followed the load."""
     heap = {"name": "-Xmx48m", "value": 48 * 2.0**20}
@@ -330,16 +351,19 @@ def test_a_full_thread_that_is_a_limit_of_the_runtime_has_its_name(
 
 
 @pytest.mark.parametrize(
-    ("capacity", "busy", "named"),
+    ("service_s", "capacity", "busy", "named"),
     [
-        pytest.param(20.0, 0.2, "a lock, or a pool of one, inside sorter or behind it", id="one at a time"),
-        pytest.param(40.0, 0.2, "a lock, or a pool of about 2, inside sorter or behind it", id="two"),
-        pytest.param(5.0, 0.2, "a rate limit that delays", id="a quarter of a request at a time, steadily"),
-        pytest.param(20.0, 1.0, "the processor time that the service may use", id="it computes"),
+        pytest.param(0.05, 20.0, 0.2, "a lock, or a pool of one, inside sorter or behind it", id="one"),
+        pytest.param(0.05, 40.0, 0.2, "a lock, or a pool of about 2, inside sorter or behind it", id="two"),
+        pytest.param(0.005, 40.0, 0.2, "a rate limit that delays", id="a fifth of a request, steadily"),
+        pytest.param(0.05, 20.0, 1.0, "the processor time that the service may use", id="it computes"),
     ],
 )
-def test_what_nobody_measures_is_told_by_the_answers(capacity: float, busy: float, named: str) -> None:
-    """Requests of 50 ms: so many of them are at work at a time where throughput ends."""
+def test_what_nobody_measures_is_told_by_the_answers(
+    service_s: float, capacity: float, busy: float, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many requests are at work at a time where throughput ends."""
+    monkeypatch.setattr("tests.analysis.test_bottleneck.SERVICE_S", service_s)
     share = {second: busy * min(1.0, throughput(n, 1e9) / capacity) for second, n in USERS.items()}
     cpu = list(runs.series("process.cpu", share, Unit.CORES, 1.0))
     finding = stress([of_service("sorter", runtime="go")], cpu, capacity=capacity)

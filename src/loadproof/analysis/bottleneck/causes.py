@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.analysis.bottleneck.database import Sessions
-    from loadproof.analysis.bottleneck.outside import CollectedHeap
+    from loadproof.analysis.bottleneck.heap import CollectedHeap
     from loadproof.analysis.bottleneck.resources import Kind
 
 _MOSTLY: Final = 0.5

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from loadproof.analysis.bottleneck import database, refused, words
 from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
 from loadproof.analysis.bottleneck.endpoints import by_endpoint
+from loadproof.analysis.bottleneck.heap import collected_heap
 from loadproof.analysis.bottleneck.inside import limit_inside
 from loadproof.analysis.bottleneck.law import LEAST_USED, Answer, attribute, predicted_per_s
 from loadproof.analysis.bottleneck.levels import busiest_seconds, levels_of
-from loadproof.analysis.bottleneck.outside import collected_heap
 from loadproof.analysis.bottleneck.parts import part_resources
 from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
 from loadproof.analysis.disturbance.processors import processors

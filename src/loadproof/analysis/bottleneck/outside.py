@@ -1,9 +1,9 @@
-"""Resources that nobody publishes, seen from outside: connections to others, the disk, a collected heap."""
+"""Resources that nobody publishes, seen from outside: connections to others, the disk."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,17 +12,14 @@ from loadproof.analysis.bottleneck import resources as r
 from loadproof.analysis.bottleneck.law import Resource
 from loadproof.analysis.bottleneck.levels import by_level
 from loadproof.analysis.verdict.service import SOURCE
-from loadproof.analysis.verdict.watched import HEAP
-from loadproof.units import format_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from loadproof.analysis.bottleneck.levels import Levels
     from loadproof.analysis.verdict.service import ServicePart, ServiceParts
-    from loadproof.model import Reading
 
 _UNCLEAR: Final = 0.25
 """Of the looks at the least load: more of them, and it is never known what the connections do."""
@@ -35,10 +32,6 @@ _SQL: Final = re.compile(r"^(postgres|mariadbd|mysqld)\b|:(5432|3306|1433|1521)$
 _OWN_SESSION: Final = 1
 """Of the monitor that may look into the database."""
 _ONE_COMMAND_AT_A_TIME: Final = frozenset({"redis-server", "valkey-server"})
-_GC_IS_MUCH: Final = 0.2
-"""Of the time: HotSpot's own goal for throughput is 1 % (-XX:GCTimeRatio=99), G1's about 8 %."""
-_HEAP_IS_FULL: Final = 0.7
-_GC_PAGES: Final = ("jvm_gc_pause_seconds_sum", "jvm_gc_collection_seconds_sum")
 
 
 def connection_resources(
@@ -165,68 +158,3 @@ def store_thread(
         advice = "look for slow commands (SLOWLOG GET), ask for less at once, or share the keys out (cluster)"
         kind = replace(r.kind_named(r.THREAD, title), advice=advice)
         yield kind, Resource(title, used, used, kind.waits_from)
-
-
-@dataclass(frozen=True, slots=True)
-class CollectedHeap:
-    """A JVM that stands still for its collections."""
-
-    title: str
-    gc_share: float
-    """Of the time."""
-    old_share: float | None
-    """Of the old generation, in use after a collection of it."""
-
-    @property
-    def said(self) -> str:
-        """`52 % of the time went to collections, after which its old generation was 97 % full`."""
-        said = f"{format_percent(self.gc_share)} of the time went to collections"
-        if self.old_share is None:
-            return said
-        return f"{said}, after which its old generation was {format_percent(self.old_share)} full"
-
-    @property
-    def kind(self) -> r.Kind:
-        """Its row in the table."""
-        return r.Kind(
-            r.HEAP, SOURCE, HEAP, self.title,
-            "give it a larger heap (-Xmx), have it keep less (caches, sessions), or make less garbage for "
-            "each request",
-        )  # fmt: skip
-
-
-def collected_heap(
-    measured: r.Measured, service: ServiceParts, seconds: Iterable[int]
-) -> CollectedHeap | None:
-    """Where collections take much of the time of these seconds, the part that has it worst; else None."""
-    chosen = tuple(seconds)
-    found = []
-    for part in service.parts:
-        gc = measured.mean(SOURCE, part.series("gc"), chosen)
-        if gc is not None and gc >= _GC_IS_MUCH:
-            old = by_level(measured.of(SOURCE, part.series(HEAP)), [chosen], _share)[0]
-            found.append(_heap(part.name, part.limits.get("heap", ("", 0.0))[0], gc, float(old)))
-    if not found and (gc := _gc_of_page(measured, chosen)) is not None and gc >= _GC_IS_MUCH:
-        old = by_level(measured.of("runtime", HEAP), [chosen], _share)[0]
-        found.append(_heap("the JVM", "", gc, float(old)))
-    return max(found, key=lambda one: one.gc_share, default=None)
-
-
-def _heap(name: str, limit: str, gc: float, old: float) -> CollectedHeap:
-    full = np.isfinite(old) and old >= _HEAP_IS_FULL
-    words = f"the heap of {name}" if full else f"garbage collection in {name}"
-    return CollectedHeap(words + (f" ({limit})" if limit else ""), gc, old if np.isfinite(old) else None)
-
-
-def _gc_of_page(measured: r.Measured, seconds: Sequence[int]) -> float | None:
-    for page in measured.sources("metrics"):
-        for beginning in _GC_PAGES:
-            values = [measured.mean(page, series, seconds) for series in measured.names(page, beginning)]
-            known = [value for value in values if value is not None]
-            if known:
-                return sum(known)
-    return None
-
-
-def _share(reading: Reading) -> float | None:
-    return reading.value / reading.limit if reading.limit else None

@@ -1,0 +1,115 @@
+"""A runtime that collects garbage instead of answering, since its heap is full or it makes much of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.bottleneck import resources as r
+from loadproof.analysis.bottleneck.levels import by_level
+from loadproof.analysis.verdict.service import SOURCE
+from loadproof.analysis.verdict.watched import HEAP
+from loadproof.units import format_percent, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from loadproof.analysis.verdict.service import ServiceParts
+    from loadproof.model import Reading
+
+_GC_IS_MUCH: Final = 0.2
+"""Of the time: HotSpot's own goal for throughput is 1 % (-XX:GCTimeRatio=99), G1's about 8 %."""
+_HEAP_IS_FULL: Final = 0.7
+_PAGES: Final = (
+    ("jvm_gc_pause_seconds_sum", "the JVM"),
+    ("jvm_gc_collection_seconds_sum", "the JVM"),
+    ("nodejs_gc_duration_seconds_sum", "Node"),
+)
+_MARKING: Final = 0.2
+"""Of a Node process's processor time, by its other threads. V8 marks on them while the first one answers: 2
+to 5 % with room in the heap, 35 % with none (Node 20)."""
+_EMPTY_BYTES: Final = 40 * 2.0**20
+"""What Node holds beside its heap."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedHeap:
+    """Where collections take much of what the service has."""
+
+    title: str
+    share: float
+    """Of the time, or of the processor time, that they take."""
+    said: str
+    """`52 % of the time went to collections, after which its old generation was 97 % full`."""
+
+    @property
+    def kind(self) -> r.Kind:
+        """Its row in the table."""
+        return r.Kind(
+            r.HEAP, SOURCE, HEAP, self.title,
+            "give it a larger heap (-Xmx, --max-old-space-size), have it keep less (caches, sessions), or "
+            "make less garbage for each request",
+        )  # fmt: skip
+
+
+def collected_heap(
+    measured: r.Measured, service: ServiceParts, seconds: Iterable[int]
+) -> CollectedHeap | None:
+    """In these seconds, of the part that has it worst; None where collections take little."""
+    chosen = tuple(seconds)
+    found = [*_of_jvms(measured, service, chosen), *_of_node(measured, service, chosen)]
+    found = found or list(_of_page(measured, chosen))
+    return max(found, key=lambda one: one.share, default=None)
+
+
+def _of_jvms(measured: r.Measured, service: ServiceParts, chosen: Sequence[int]) -> Iterator[CollectedHeap]:
+    for part in service.parts:
+        gc = measured.mean(SOURCE, part.series("gc"), chosen)
+        if gc is not None and gc >= _GC_IS_MUCH:
+            old = by_level(measured.of(SOURCE, part.series(HEAP)), [chosen], _share)[0]
+            yield _timed(part.name, part.limits.get("heap", ("", 0.0))[0], gc, float(old))
+
+
+def _of_node(measured: r.Measured, service: ServiceParts, chosen: Sequence[int]) -> Iterator[CollectedHeap]:
+    """Node tells nothing: threads that mark are busy, and its memory is that of a full heap."""
+    for part in service.parts:
+        if part.runtime != "node" or "heap" not in part.limits or part.processes != 1:
+            continue
+        limit, most_bytes = part.limits["heap"]
+        used_bytes = measured.mean(SOURCE, part.series("memory"), chosen)
+        all_cores = measured.mean(SOURCE, part.series("ready"), chosen)
+        first = measured.mean(SOURCE, part.series("thread.busy"), chosen)
+        if used_bytes is None or not all_cores or first is None or used_bytes < most_bytes + _EMPTY_BYTES:
+            continue
+        others = 1.0 - first / all_cores
+        if others >= _MARKING:
+            said = (
+                f"its threads beside the event loop, which collect, used {format_percent(others)} of its "
+                f"processor time, and it holds {format_size(used_bytes)}"
+            )
+            yield CollectedHeap(f"the heap of {part.name} ({limit})", others, said)
+
+
+def _of_page(measured: r.Measured, chosen: Sequence[int]) -> Iterator[CollectedHeap]:
+    for page in measured.sources("metrics"):
+        for beginning, name in _PAGES:
+            values = [measured.mean(page, series, chosen) for series in measured.names(page, beginning)]
+            gc = sum(value for value in values if value is not None)
+            if gc >= _GC_IS_MUCH:
+                old = by_level(measured.of("runtime", HEAP), [chosen], _share)[0]
+                yield _timed(name, "", gc, float(old))
+
+
+def _timed(name: str, limit: str, gc: float, old: float) -> CollectedHeap:
+    full = np.isfinite(old) and old >= _HEAP_IS_FULL
+    words = f"the heap of {name}" if full else f"garbage collection in {name}"
+    said = f"{format_percent(gc)} of the time went to collections"
+    if np.isfinite(old):
+        said += f", after which its old generation was {format_percent(old)} full"
+    return CollectedHeap(words + (f" ({limit})" if limit else ""), gc, said)
+
+
+def _share(reading: Reading) -> float | None:
+    return reading.value / reading.limit if reading.limit else None

@@ -375,3 +375,16 @@ def test_answers_alone_name_nothing_of_a_service_that_nobody_watched() -> None:
     finding = stress([of_service("sorter", runtime="go")], capacity=20.0)
     assert finding.evidence["named"] == []
     assert "but the answers do" not in finding.sentence
+
+
+def test_what_a_parts_series_show_is_never_called_not_measured() -> None:
+    """Connections, sessions and workers that were watched; what the database executes, nobody saw."""
+    finding = stress(
+        [of_service("gunicorn", workers=4, pool=True, processes=5), POSTGRES],
+        constant('gunicorn.connections.busy{peer="postgres"}', 0.0, 4.0),
+        constant("postgres.sessions.waiting", 0.0, 4.0),
+        list(runs.series("host.cpu", 0.2, Unit.CORES, 4.0)),
+    )
+    assert finding.evidence["not_measured"] == [
+        "what postgres executes (monitors: postgres: mysql:)", "locks inside the service", "the network"
+    ]  # fmt: skip

@@ -82,7 +82,7 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
         if not asked:
             return []
         sentence = words.no_saturation(levels, found)
-        return [_note(sentence, _evidence(levels, found, (), measured))]
+        return [_note(sentence, _evidence(levels, found, (), not_measured(measured, service)))]
     return [_saturated(run, measured, service, levels, found, table, limit)]
 
 
@@ -145,7 +145,8 @@ def _saturated(
     if limit is not None:
         named = (limit.named, *refused.without_waiting(named))
     unseen = None if named else limit_inside(run, levels, found, table, service, seconds)
-    evidence = _evidence(levels, found, (unseen.named,) if unseen else named, measured)
+    missing = not_measured(measured, service)
+    evidence = _evidence(levels, found, (unseen.named,) if unseen else named, missing)
     if limit is not None:
         evidence["refused_share"] = limit.share
     if sessions is not None:
@@ -162,7 +163,7 @@ def _saturated(
     sentence += words.endpoint(times)
     advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
     if not named:
-        sentence += words.unexplained(found, evidence["not_measured"], unseen.said if unseen else "")
+        sentence += words.unexplained(found, missing, unseen.said if unseen else "")
         advice = "watch what was not measured (docs/monitors.md), and run it again"
         advice = unseen.named.kind.advice if unseen else advice
     return _note(sentence, evidence, advice)
@@ -251,7 +252,7 @@ def _plateau_seconds(levels: Levels, knee: float) -> list[int]:
 
 
 def _evidence(
-    levels: Levels, found: Attribution, named: Sequence[Named], measured: Measured
+    levels: Levels, found: Attribution, named: Sequence[Named], missing: Sequence[str]
 ) -> dict[str, Any]:
     return {
         "basis": f"utilisation law over {len(levels.load)} levels of load",
@@ -261,7 +262,7 @@ def _evidence(
         "plateau_per_s": found.plateau_per_s,
         "knee_load": found.knee_load,
         "littles_law_error": levels.littles_law_error(),
-        "not_measured": not_measured(measured),
+        "not_measured": list(missing),
         "rows": _rows(levels, found, named),
         "levels": [
             {"load": float(n), "throughput_per_s": float(x), "response_s": float(r)}

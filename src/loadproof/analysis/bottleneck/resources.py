@@ -234,17 +234,33 @@ def _lent(measured: Measured, used: Sequence[Reading]) -> list[Reading]:
     return [replace(reading, limit=limits[-1]) for reading in known] if limits else []
 
 
+_DATABASES: Final = "postgres mysql redis"
 NOT_MEASURED: Final = (
     ("process", "the service's process (monitors: process:)"),
     ("host", "the service's machine (monitors: host: node_exporter:)"),
     ("pool", "its connection pool (no known pool metrics at /metrics)"),
-    ("postgres mysql redis", "its database (monitors: postgres:)"),
+    (_DATABASES, "its database (monitors: postgres:)"),
 )
+_MOST_ELSEWHERE: Final = 3
 
 
-def not_measured(measured: Measured) -> list[str]:
-    """What else may be the bottleneck, and nothing watched."""
+def not_measured(measured: Measured, service: ServiceParts) -> list[str]:
+    """What else may be the bottleneck, and nothing watched. What a part's series show is not among it."""
+    series = measured.names("process", "")
+    databases = ", ".join(part.name for part in service.parts if part.is_database)
+    shown = {"pool": any(".connections.busy{" in name for name in series), _DATABASES: bool(databases)}
     missing = [
-        text for kinds, text in NOT_MEASURED if not any(measured.sources(kind) for kind in kinds.split())
+        text
+        for kinds, text in NOT_MEASURED
+        if not any(measured.sources(kind) for kind in kinds.split()) and not shown.get(kinds)
     ]
-    return [*missing, "worker limits and locks inside the service", "services that it calls", "the network"]
+    if databases and not any(map(measured.sources, _DATABASES.split())):
+        waits = "" if any(".sessions.waiting" in name for name in series) else " and waits for"
+        missing.append(f"what {databases} executes{waits} (monitors: postgres: mysql:)")
+    workers = any(part.workers for part in service.parts)
+    missing.append("locks inside the service" if workers else "worker limits and locks inside the service")
+    if not service.parts:
+        missing.append("services that it calls")
+    elif service.elsewhere:
+        missing.append(f"what it calls on other machines ({', '.join(service.elsewhere[:_MOST_ELSEWHERE])})")
+    return [*missing, "the network"]

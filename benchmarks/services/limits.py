@@ -55,8 +55,9 @@ def named(plant: Plant, folder: Path) -> tuple[list[str], str]:
             done = subprocess.run(
                 command, cwd=folder, check=False, capture_output=True, text=True, timeout=_RUN_S
             )
-        except subprocess.TimeoutExpired:
-            return [], f"the run did not end in {_RUN_S} s"
+        except subprocess.TimeoutExpired as error:
+            said = (error.stderr or error.stdout or b"").decode(errors="replace").strip()
+            return [], f"the run did not end in {_RUN_S} s: {said[-300:]}"
     if not report.exists():
         return [], f"no report: {(done.stderr or done.stdout).strip()[-300:]}"
     findings = json.loads(report.read_text())["findings"]
@@ -93,9 +94,11 @@ def main() -> int:
         if (plant.name in arguments.only if arguments.only else plant.neighbour is arguments.neighbours)
     ]
     right, runs = {True: 0, False: 0}, {True: 0, False: 0}
+    rows: list[str] = []
     with install_into(arguments.install_in):
         for plant in chosen:
             limited = bool(plant.truth)
+            before = right[limited], runs[limited]
             for _ in range(arguments.repeats or (5 if limited else 4)):
                 with tempfile.TemporaryDirectory(prefix="loadproof-limits-") as text:
                     folder = Path(text)
@@ -112,6 +115,8 @@ def main() -> int:
                 right[limited] += hit
                 runs[limited] += 1
                 print(f"{plant.name}: {'right' if hit else 'WRONG'}: {sentence}", flush=True)
+            rows.append(f"{plant.name}: {right[limited] - before[0]} of {runs[limited] - before[1]}")
+    print("", *rows, sep="\n")
     print(f"\n{right[True]} of {runs[True]} planted limits were named first")
     print(f"{runs[False] - right[False]} of {runs[False]} healthy runs were accused")
     return int(right != runs)

@@ -29,11 +29,11 @@ def shop(role: str = "", **settings: str) -> Callable[[ExitStack, Path], Started
 
 PLANTS = (
     Plant("hikari-pool-of-2", shop(SPRING_DATASOURCE_HIKARI_MAXIMUM_POOL_SIZE="2"), visits("/query"),
-          r"the connection pool"),
+          r"the connection pool", neighbour=True),
     Plant("tomcat-threads-2",
           shop(SERVER_TOMCAT_THREADS_MAX="2", SERVER_TOMCAT_MBEANREGISTRY_ENABLED="true"),
-          visits("/wait"), r"(the threads that answer requests.*|the 2 workers of java)"),
+          visits("/wait"), r"(the threads that answer requests.*|the 2 workers of java)", neighbour=True),
     Plant("postgres-role-limit", shop(_ROLE, SPRING_DATASOURCE_USERNAME="few"), visits("/query"),
-          r"the connections that few may have"),
+          r"the connections that few may have", neighbour=True),
     Plant("healthy-spring", shop(SERVER_TOMCAT_MBEANREGISTRY_ENABLED="true"), visits("/query"), users=10),
 )  # fmt: skip

@@ -48,6 +48,12 @@ def queued(name: str) -> list[Reading]:
     return list(runs.series(f"process.{name}.queued", QUEUE, Unit.COUNT, 100.0))
 
 
+def dropped(name: str) -> list[Reading]:
+    """A queue of five is soon full."""
+    rates = {second: max(0.0, n - 22) for second, n in USERS.items()}
+    return list(runs.series(f"process.{name}.dropped", rates, Unit.PER_SECOND))
+
+
 QUEUE = {second: max(0.0, n - 22) for second, n in USERS.items()}
 LOCK = ("one interpreter lock", 1.0)
 
@@ -89,6 +95,16 @@ LOCK = ("one interpreter lock", 1.0)
             of_service("gunicorn", workers=2, pool=True, processes=1),
             [used("gunicorn.ready", 0.3, 2.0), constant("gunicorn.queued", 0.0, 100.0)],
             "the 2 workers of gunicorn", id="two threads of one process: who waits does so inside",
+        ),
+        pytest.param(
+            of_service("python"),
+            [list(runs.series("process.python.queued", QUEUE, Unit.COUNT, 5.0)), dropped("python")],
+            "the listen queue of python, which holds 5 connections", id="nobody else is known to be full",
+        ),
+        pytest.param(
+            of_service("gunicorn", workers=1, pool=True, processes=2),
+            [list(runs.series("process.gunicorn.queued", QUEUE, Unit.COUNT, 5.0)), dropped("gunicorn")],
+            "the only worker of gunicorn", id="a queue that is full since its worker is occupied",
         ),
         pytest.param(
             of_service("worker", cores=("the machine", 4.0)),

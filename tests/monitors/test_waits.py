@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -236,3 +237,21 @@ def test_a_connection_that_is_gone_is_not_known() -> None:
     """No answer is no pause."""
     link = sockets.Link(1, "127.0.0.1", 1, "127.0.0.1", 2)
     assert calls.waiting([link]) == [None]
+
+
+@linux
+def test_connections_that_found_no_place_are_counted_by_their_listener() -> None:
+    """One may wait beside the one that is next; the kernel answers no other, and its client tries again."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as clients:
+        port = server.getsockname()[1]
+
+        def listener() -> sockets.Listener:
+            return next(one for one in sockets.listening() if one.port == port)
+
+        assert (listener().queued, listener().dropped) == (0, 0)
+        for _ in range(4):
+            client = clients.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        wait_until(lambda: bool(listener().dropped), 5, "a connection that is dropped")
+        assert listener().queued == listener().backlog + 1

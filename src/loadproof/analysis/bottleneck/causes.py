@@ -155,6 +155,8 @@ def _without_symptoms(named: list[Named], plateau: Plateau) -> list[Named]:
         drop |= {r.SERVICE_CPU}
     elif r.SERVICE_CPU in kinds and r.HOST_CPU in kinds:
         drop |= {r.HOST_CPU}
+    if kinds - {r.BACKLOG}:
+        drop |= {r.BACKLOG}  # nobody accepts, since whoever would is busy with something that is full as well
     left = [one for one in named if one.kind.name not in drop]
     # The disk itself, and for the part that waits for it: what is known of the part says more.
     disks = sorted((one for one in left if one.kind.name == r.DISK), key=lambda one: len(one.title))

@@ -26,6 +26,8 @@ _OUTER: Final = re.compile(r"the machine|its CPU affinity|its control group.*")
 """Limits of the place where a part runs, which other rows of the table are about."""
 _QUEUES_FROM: Final = 0.5
 """Connections in the accept queue at any moment: more, and no worker was free to take them."""
+_DROPS_FROM: Final = 0.5
+"""A second: a single client that was unlucky has ended no throughput."""
 _FLAT: Final = 0.05
 """Of a whole number of cores."""
 
@@ -44,6 +46,7 @@ def part_resources(
         yield from own
         yield from _quota(measured, part, groups)
         yield from _workers(measured, part, groups, levels)
+        yield from _listen_queue(measured, part, groups)
         if not own:
             yield from _whole_cores(measured, part, groups)
     yield from outside.connection_resources(measured, service, groups, levels)
@@ -130,6 +133,20 @@ def _workers(
     # Workers of many threads take connections before they have a thread for them: nobody queues outside.
     waits = queued if queued is not None and part.workers <= part.processes else None
     yield kind, Resource(title, used, waits, _QUEUES_FROM)
+
+
+def _listen_queue(
+    measured: r.Measured, part: ServicePart, groups: Sequence[Sequence[int]]
+) -> Iterator[Found]:
+    """Full where connections were dropped: a look once a second misses most of such moments."""
+    dropped = measured.of(SOURCE, part.series("dropped"))
+    queue = measured.of(SOURCE, part.series("queued"))
+    most = max((int(reading.limit) for reading in queue if reading.limit), default=0)
+    if dropped and most:
+        waits = by_level(dropped, groups, lambda reading: reading.value)
+        used = by_level(queue, groups, lambda one: min(1.0, one.value / most))
+        kind = r.kind_named(r.BACKLOG, f"the listen queue of {part.name}, which holds {most} connections")
+        yield kind, Resource(kind.title, np.where(waits > _DROPS_FROM, 1.0, used), waits, _DROPS_FROM)
 
 
 def _occupied(levels: Levels, workers: int) -> NDArray[np.float64]:

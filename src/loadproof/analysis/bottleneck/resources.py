@@ -55,6 +55,7 @@ WORKERS: Final = "workers"
 CONNECTIONS: Final = "connections"
 USER_CONNECTIONS: Final = "user connections"
 DESCRIPTORS: Final = "descriptors"
+BACKLOG: Final = "backlog"
 
 _POOL_WAITS_FROM: Final = 0.5
 """Requests that wait for a connection."""
@@ -112,6 +113,9 @@ PART_KINDS: Final = (
     Kind(OWN_LIMIT, "process", "ready", "a limit of its own",
          "the machine has cores left that it cannot use: run more processes, raise the limit, or profile "
          "what it computes for each request"),
+    Kind(BACKLOG, "process", "queued", "its listen queue",
+         "connections come faster than they are accepted, and clients try again after seconds: keep them "
+         "open (keep-alive), accept sooner, or let more of them wait (listen's backlog, net.core.somaxconn)"),
     Kind(WORKERS, "process", "queued", "its workers",
          "every worker has a request: let each wait for less (database, other services), or run more of them "
          "(gunicorn --workers and --threads, pm.max_children of PHP-FPM)"),

@@ -12,7 +12,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Final
 
-from loadproof.monitors.parts.sockets import ERROR, ask, attributes, sock_diag
+from loadproof.monitors.parts.sockets import ERROR, INET_BYTES, ask, attributes, sock_diag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _INFO: Final = 2
 _WITH_INFO: Final = 1 << (_INFO - 1)
 _ANY_COOKIE: Final = b"\xff" * 8
-_MESSAGE_BYTES: Final = 72
 _UNACKED_AT, _LAST_SENT_AT, _LAST_RECEIVED_AT, _LAST_ACK_AT = 24, 44, 52, 56
 _TIMEOUT_S: Final = 0.5
 _ANY_STATE: Final = 0xFFF
@@ -50,7 +49,7 @@ def _asked(netlink: socket.socket, link: Link) -> bool | None:
     length, kind = struct.unpack_from("=IH", message, 0)
     if kind == ERROR:
         return None  # it was closed
-    info = attributes(message[16 + _MESSAGE_BYTES : length]).get(_INFO)
+    info = attributes(message[16 + INET_BYTES : length]).get(_INFO)
     if info is None or len(info) < _LAST_ACK_AT + 4:
         return None
     unacknowledged, sent_ago, received_ago, ack_ago = (

@@ -27,6 +27,12 @@ _DONE, ERROR = 3, 2
 _ESTABLISHED, _LISTEN = 1, 10
 _UNIX_NAME, _UNIX_PEER, _UNIX_QUEUE = 0, 2, 4
 _SHOW_NAME_PEER_QUEUE: Final = 0x1 | 0x4 | 0x10
+INET_BYTES: Final = 72
+"""Of `struct inet_diag_msg`; attributes follow."""
+_MEMORY: Final = 7
+"""INET_DIAG_SKMEMINFO, whose ninth number counts what a listener has dropped."""
+_WITH_MEMORY: Final = 1 << (_MEMORY - 1)
+_DROPS_AT: Final = 32
 _TIMEOUT_S: Final = 2.0
 _BUFFER_BYTES: Final = 1 << 17
 _MAPPED: Final = bytes(10) + b"\xff\xff"
@@ -46,6 +52,8 @@ class Listener:
     """Connections that nobody has accepted yet."""
     backlog: int = 0
     """How many may wait so; 0 is not known."""
+    dropped: int | None = None
+    """Connections that found no place among them, since it listens; None is not known."""
 
     @property
     def address(self) -> str:
@@ -87,7 +95,7 @@ class Sockets:
 def listening() -> list[Listener]:
     """Only the listeners: cheap enough for every second. None where the system has no sock_diag."""
     try:
-        return _by_netlink(1 << _LISTEN).listeners
+        return _by_netlink(1 << _LISTEN, _WITH_MEMORY).listeners
     except (OSError, AttributeError):
         return []
 
@@ -161,11 +169,11 @@ def ask(netlink: socket.socket, request: bytes, flags: int = 0) -> None:
     )
 
 
-def _by_netlink(states: int) -> Sockets:
+def _by_netlink(states: int, more: int = 0) -> Sockets:
     with sock_diag(_TIMEOUT_S) as netlink:
         found = Sockets()
         for family in (socket.AF_INET, socket.AF_INET6):
-            request = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, states) + bytes(48)
+            request = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, more, 0, states) + bytes(48)
             for message in _answers(netlink, request):
                 _take_inet(message, found)
         request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, states, 0, _SHOW_NAME_PEER_QUEUE, 0, 0)
@@ -197,7 +205,9 @@ def _take_inet(message: memoryview, found: Sockets) -> None:
     host = _host(family, bytes(message[8:24]))
     queued, backlog, _, inode = struct.unpack_from("=IIII", message, 56)
     if state == _LISTEN:
-        found.listeners.append(Listener(inode, host, port, queued, backlog))
+        memory = attributes(message[INET_BYTES:]).get(_MEMORY, b"")
+        dropped = struct.unpack_from("=I", memory, _DROPS_AT)[0] if len(memory) >= _DROPS_AT + 4 else None
+        found.listeners.append(Listener(inode, host, port, queued, backlog, dropped))
     else:
         found.links.append(Link(inode, host, port, _host(family, bytes(message[24:40])), peer_port))
 

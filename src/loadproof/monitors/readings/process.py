@@ -138,7 +138,7 @@ class ProcessMonitor:
                 yield f"{part.name}.thread.waited", thread.waited, Unit.SHARE, 1.0
                 limit = part.cores.value if part.cores else None
                 yield f"{part.name}.ready", max(thread.all_busy, cores), Unit.CORES, limit
-            yield from self._queue(part, queues)
+            yield from self._queue(part, queues, time_s)
             yield from self._workers.rows(part)
             yield from self._group(part, time_s)
         yield from self._together(used, elapsed_s, busiest)
@@ -179,8 +179,8 @@ class ProcessMonitor:
             yield "thread.busy", most.busy, Unit.SHARE, 1.0
             yield "thread.waited", most.waited, Unit.SHARE, 1.0
 
-    def _queue(self, part: Part, listeners: dict[str, sockets.Listener]) -> Iterator[Row]:
-        """Connections that wait until somebody accepts them."""
+    def _queue(self, part: Part, listeners: dict[str, sockets.Listener], time_s: float) -> Iterator[Row]:
+        """Connections that wait until somebody accepts them, and those that found no place to wait."""
         found = [listeners[address] for address in part.addresses if address in listeners]
         if part.reached.startswith("port "):
             port = int(part.reached.partition(" ")[2])
@@ -188,6 +188,10 @@ class ProcessMonitor:
         if found:
             queued, most = sum(one.queued for one in found), sum(one.backlog for one in found)
             yield f"{part.name}.queued", float(queued), Unit.COUNT, float(most) or None
+            dropped = [one.dropped for one in found if one.dropped is not None]
+            rate = self._rates.per_second(f"{part.name} dropped", time_s, sum(dropped)) if dropped else None
+            if rate is not None:
+                yield f"{part.name}.dropped", rate, Unit.PER_SECOND, None
 
     def _group(self, part: Part, time_s: float) -> Iterator[Row]:
         group = self._groups.get(part.name)

@@ -73,5 +73,5 @@ class Recording:
     @property
     def in_flight(self) -> int:
         """How many requests had no answer at the stop, or at most so many, as far as was told."""
-        told = [event.data for event in self.of(EventKind.IN_FLIGHT)]
-        return sum(int(data["count"] if "count" in data else data["at_most"]) for data in told)
+        told = self.of(EventKind.IN_FLIGHT)
+        return sum(event.whole("count" if "count" in event.data else "at_most") for event in told)

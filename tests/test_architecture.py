@@ -155,6 +155,7 @@ def _circles(imports: dict[str, set[str]]) -> list[set[str]]:
     return [set(circle) for circle in within]
 
 
+_TYPED = ("disturbance", "validity", "verdict", "window")
 _ENGINES_NAMED = {"cli/verbs.py": 1}
 """A command of the command line bears k6's name: `loadproof k6 vendor`."""
 
@@ -170,6 +171,19 @@ def test_engines_are_named_in_their_rooms_only() -> None:
         if words and not of.startswith(("engines/", "scaffold/", "imports/", "reports/")):
             named[of] = len(words)
     assert named == _ENGINES_NAMED
+
+
+@pytest.mark.parametrize("room", ["model", "pipeline", *(f"analysis/{name}" for name in _TYPED)])
+def test_what_decides_is_typed(room: str) -> None:
+    """No `Any`: JSON values are objects, and those of a name are read by their type (model/values.py)."""
+    loose = {
+        f"{path.name}:{node.lineno}"
+        for path in (ROOT / "src/loadproof" / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Name) and node.id == "Any")
+        or (isinstance(node, ast.alias) and node.name == "Any")
+    }
+    assert loose == set()
 
 
 def test_the_picture_is_of_today() -> None:

@@ -19,6 +19,7 @@ from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, Profile, ProfileKind, Slice, Stage, Unit
 from loadproof.reports.evidence import evidence_table
 from tests.analysis import runs
+from tests.runs import loose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,7 +86,7 @@ def test_the_endpoint_that_takes_the_time_is_told() -> None:
         histogram.record_all([2.0 if users <= 22 else 60.0])
         slow.append(Slice(runs.START + second, Endpoint("GET", "/report"), 1, {}, 0, histogram))
     (finding,) = stress(POOL, WAITING, more=slow)
-    first, second_ = finding.evidence["endpoints"]
+    first, second_ = loose(finding.evidence)["endpoints"]
     assert (first["endpoint"], second_["endpoint"]) == ("GET /report", "GET /read")
     assert first["share"] + second_["share"] == pytest.approx(1.0)
     assert (first["below_s"], first["mean_s"]) == (pytest.approx(2.0), pytest.approx(60.0, rel=0.1))
@@ -119,7 +120,7 @@ def test_a_full_pool_that_nobody_waits_for_is_not_named() -> None:
 def test_what_was_not_measured_is_told() -> None:
     """Without monitors nothing can be named, and the run says what to watch."""
     (finding,) = stress()
-    assert "its database (monitors: postgres:)" in finding.evidence["not_measured"]
+    assert "its database (monitors: postgres:)" in loose(finding.evidence)["not_measured"]
     assert finding.advice.startswith("watch what was not measured")
 
 
@@ -182,9 +183,9 @@ def test_the_table_says_what_the_sentence_says() -> None:
     cpu = use("process.cpu", lambda rate: rate / 100, 2, Unit.CORES)
     disk = use("host.disk.busy", lambda rate: 0.02 + rate / 4_000, 1.0, Unit.SHARE)
     (finding,) = stress(POOL, WAITING, cpu, disk)
-    rows = {row["resource"]: row for row in finding.evidence["rows"]}
+    rows = {row["resource"]: row for row in loose(finding.evidence)["rows"]}
     (pool,) = (row for row in rows.values() if row["verdict"] == "limit")
-    assert finding.evidence["rows"][0] == pool
+    assert loose(finding.evidence)["rows"][0] == pool
     assert finding.evidence["named"] == [pool["resource"]]
     assert pool["saturates_at_per_s"] == pytest.approx(CAPACITY, rel=0.05)
     rest = [row for row in rows.values() if row is not pool]
@@ -206,7 +207,7 @@ def test_a_cause_without_a_law_is_a_row_and_what_it_fills_a_symptom() -> None:
         runs.series("postgres.wait.CPU", 1.0, Unit.COUNT),
         runs.series("postgres.locks.waiting", blocked, Unit.COUNT),
     )  # fmt: skip
-    verdicts = {row["resource"]: row["verdict"] for row in finding.evidence["rows"]}
+    verdicts = {row["resource"]: row["verdict"] for row in loose(finding.evidence)["rows"]}
     assert verdicts["row locks in PostgreSQL"] == "limit"
     assert verdicts["the connection pool"] == "symptom"
 

@@ -14,7 +14,20 @@ from loadproof.analysis.verdict.breach import first_breaches
 from loadproof.analysis.window.windows import judged_window
 from loadproof.histogram import merged
 from loadproof.model import EventKind, FailureKind, Reading, Requirement, Unit
-from tests.runs import LOANS, LOGIN, START, error_rate, event, part, plan, required, run, staged, throughput
+from tests.runs import (
+    LOANS,
+    LOGIN,
+    START,
+    error_rate,
+    event,
+    loose,
+    part,
+    plan,
+    required,
+    run,
+    staged,
+    throughput,
+)
 
 if TYPE_CHECKING:
     from loadproof.charts import Charts
@@ -172,6 +185,6 @@ def test_what_broke_first_is_a_note() -> None:
     note = judge(made).findings[-1]
     assert note.id == "breach.first"
     assert note.sentence == "broke first: p95, 25s into the load at 20 users; p95 was 900ms in those 5s"
-    assert [row["requirement"] for row in note.evidence["rows"]] == ["p95", "error rate"]
+    assert [row["requirement"] for row in loose(note.evidence)["rows"]] == ["p95", "error rate"]
     fine = judge(run(*slices, of=plan(required(5))))
     assert [finding.id for finding in fine.findings] == ["response_time.percentile"]

@@ -46,7 +46,7 @@ def test_capacity_has_a_dot_for_each_trial_and_the_answers_band() -> None:
     (found,) = report.pictures
     held, broke = layer(found, "held"), layer(found, "broke")
     started = made.events_of(EventKind.TRIAL_STARTED)
-    trials = [event.data["load"] for event in started if event.data["role"] != "cool-down"]
+    trials = [event.number("load") for event in started if event.data["role"] != "cool-down"]
     assert sorted([*held.x, *broke.x]) == sorted(trials)
     assert max(held.x) <= 100 < min(broke.x)
     assert held.y == pytest.approx([0.01] * len(held.y), rel=0.01)

@@ -10,7 +10,7 @@ import pytest
 
 from loadproof.analysis.judge import judge
 from loadproof.model import Finding, Reading, Unit, Verdict
-from tests.runs import START, measure_of, part, plan, required, run, staged
+from tests.runs import START, loose, measure_of, part, plan, required, run, staged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ def test_an_open_load_that_was_applied_is_proven() -> None:
     """Target, planned and achieved of each stage, and the share of all."""
     finding = _open(RATES)
     assert (finding.id, finding.verdict) == ("load.arrivals", Verdict.PASS)
-    assert [(row["target"], row["achieved"], row["share"]) for row in finding.evidence["rows"]] == [
+    assert [(row["target"], row["achieved"], row["share"]) for row in loose(finding.evidence)["rows"]] == [
         (100, 100, 1), (200, 200, 1),
     ]  # fmt: skip
     assert (finding.value, measure_of(finding).limit) == (1.0, 0.99)
@@ -88,7 +88,11 @@ def test_users_that_were_all_there_are_proven() -> None:
     """Of both stages, the ramps left out."""
     finding = _closed(USERS)
     assert (finding.id, finding.verdict) == ("load.users", Verdict.PASS)
-    assert [(row["target"], row["achieved"]) for row in finding.evidence["rows"]] == [(10, 10), (20, 20)]
+    rows = loose(finding.evidence)["rows"]
+    assert [(row["target"], row["achieved"]) for row in rows] == [
+        (10, 10),
+        (20, 20),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from loadproof.analysis.shapes.soak_words import about
 from loadproof.analysis.validity.undisturbed import is_slower
 from loadproof.model import EventKind, Profile, ProfileKind, Reading, Stage, Unit, Verdict
 from loadproof.plan.requirements import parse_requirements
-from tests.runs import START, event, measure_of, part, plan, run
+from tests.runs import START, event, loose, measure_of, part, plan, run
 
 if TYPE_CHECKING:
     from loadproof.model import Finding
@@ -64,7 +64,7 @@ def test_a_leak_is_told_with_its_rate_and_its_end() -> None:
     """40 MiB an hour, 1.14 MiB per 1,000 requests, and the limit in about 22 hours."""
     note = _finding(soak())
     assert note.evidence["growing"] == ["process.rss"]
-    (row,) = [row for row in note.evidence["rows"] if row["series"] == "process.rss"]
+    (row,) = [row for row in loose(note.evidence)["rows"] if row["series"] == "process.rss"]
     assert row["growth_per_hour"] == pytest.approx(40 * MIB, rel=0.05)
     assert row["growth_low_per_hour"] < 40 * MIB < row["growth_high_per_hour"]
     assert row["growth_per_1000_requests"] == pytest.approx(20 * MIB / 18, rel=0.05)
@@ -78,7 +78,7 @@ def test_without_a_leak_it_says_how_small_a_one_it_would_have_missed() -> None:
     note = _finding(soak(LEVEL))
     assert note.sentence.startswith("no leak or drift found in memory, latency, error rate")
     assert "cannot be ruled out" in note.sentence
-    (row,) = [row for row in note.evidence["rows"] if row["series"] == "process.rss"]
+    (row,) = [row for row in loose(note.evidence)["rows"] if row["series"] == "process.rss"]
     assert row["smallest_seen_per_hour"] == pytest.approx(4 * MIB, rel=0.05)
 
 
@@ -172,7 +172,7 @@ def test_a_first_fill_is_said_and_left_out() -> None:
     note = _finding(soak(filled))
     assert "process.rss first rose by" in note.advice
     assert note.advice.endswith("in 4m, left out")
-    (row,) = [row for row in note.evidence["rows"] if row["series"] == "process.rss"]
+    (row,) = [row for row in loose(note.evidence)["rows"] if row["series"] == "process.rss"]
     assert row["growth_per_hour"] == pytest.approx(40 * MIB, rel=0.05)
     assert row["left_out_s"] == pytest.approx(240, abs=60)
 
@@ -303,7 +303,7 @@ def test_a_drift_of_a_fifth_is_seen_at_low_load(rate: int) -> None:
         ]
         profile = Profile(ProfileKind.SOAK, (Stage(seconds, rate),), start=rate)
         note = _finding(run(*slices, of=plan(profile=profile)))
-        assert ("p50 of all requests" in note.evidence.get("growing", ())) is (drift > 0)
+        assert ("p50 of all requests" in loose(note.evidence).get("growing", ())) is (drift > 0)
 
 
 def test_a_late_generator_decides_no_leak() -> None:
@@ -337,7 +337,7 @@ def test_a_note_accuses_no_times_that_a_late_generator_explains() -> None:
         Reading(START + n + 0.02, "locust", "scheduler_lag", 0.3, Unit.SECONDS) for n in range(SECONDS)
     )
     late = _finding(replace(made, readings=(*made.readings, *lags)))
-    assert "p50 of all requests" in _finding(made).evidence["growing"]
+    assert "p50 of all requests" in loose(_finding(made).evidence)["growing"]
     assert "growing" not in late.evidence
     assert "p50 of all requests rose, which the generator's delay may explain" in late.advice
 

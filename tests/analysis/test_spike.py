@@ -13,7 +13,7 @@ from loadproof.analysis.shapes.recovery import Signal, recovery_of
 from loadproof.analysis.shapes.surge import find_surge
 from loadproof.model import Profile, ProfileKind, Reading, Stage, Unit, Verdict
 from loadproof.plan.requirements import parse_requirements
-from tests.runs import START, part, plan, required, run, staged
+from tests.runs import START, loose, part, plan, required, run, staged
 
 if TYPE_CHECKING:
     from loadproof.model import Finding, Requirement
@@ -148,7 +148,7 @@ def test_the_break_is_told_with_the_load_of_the_seconds_that_broke(late_s: float
     started, *rest = made.events
     made = replace(made, events=(replace(started, time_s=started.time_s + late_s), *rest))
     note = _finding(made, "breach.first")
-    assert note.evidence["rows"][0]["load"] == "260/s"
+    assert loose(note.evidence)["rows"][0]["load"] == "260/s"
     assert "into the load at 260/s" in note.sentence
     assert note.sentence.endswith("in those 5s" if not late_s else "in those 4s")
 
@@ -206,7 +206,7 @@ def test_the_peak_error_rate_is_that_of_the_worst_five_seconds(
 def test_breaches_are_told_with_their_first_second_and_area() -> None:
     """p95 above 1 s from 100 requests of backlog on, which is 2 s into the spike."""
     note = _finding(queue(required(1.0)), "spike")
-    (breach,) = note.evidence["breaches"]
+    (breach,) = loose(note.evidence)["breaches"]
     assert (breach["requirement"], breach["after_s"]) == ("p95", pytest.approx(2, abs=1))
     waits_s = np.array([min(t + 1, 10) * 0.5 - max(t - 9, 0) * 0.3 for t in range(30)])
     assert breach["area_request_s"] == pytest.approx(100 * np.clip(waits_s - 0.98, 0, None).sum(), rel=0.05)

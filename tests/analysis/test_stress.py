@@ -26,7 +26,7 @@ from loadproof.model import (
     Unit,
     Verdict,
 )
-from tests.runs import LOANS, LOGIN, START, error_rate, plan, required, run, staged, throughput
+from tests.runs import LOANS, LOGIN, START, error_rate, loose, plan, required, run, staged, throughput
 
 if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
@@ -172,7 +172,7 @@ def test_a_service_that_holds_everything_says_so() -> None:
 def test_a_plateau_has_its_interval() -> None:
     """Goodput of 2 x users levels off at 250/s."""
     _, stages = both(stressed(steps(40, 80, 120, 160, 200, 240), limited(250.0)))
-    plateau = stages.evidence["plateau"]
+    plateau = loose(stages.evidence)["plateau"]
     assert abs(plateau["goodput_per_s"] - 250.0) < 2.5
     assert "goodput levels off at 250/s" in stages.sentence
 
@@ -222,7 +222,7 @@ def test_too_few_requests_are_no_pass() -> None:
     """A stage with three requests is unknown, not held."""
     breaking, stages = both(stressed(steps(1, 2, 3, length_s=3.0), lambda _l, _s: (1, 0.1, 0)))
     assert "no stage can be judged" in breaking.sentence
-    assert {row["requirements"] for row in stages.evidence["rows"]} == {"unknown"}
+    assert {row["requirements"] for row in loose(stages.evidence)["rows"]} == {"unknown"}
 
 
 def test_recovery_is_seen_in_the_last_stage() -> None:
@@ -240,7 +240,7 @@ def test_the_default_ramps_are_stages_as_well() -> None:
     breaking, stages = both(stressed(replace(ramps, kind=ProfileKind.STRESS), limited(250.0)))
     assert breaking.evidence["stage"] == 3
     assert "the service followed the load up to 125 users" in breaking.sentence.replace("124", "125")
-    assert [row["load"] for row in stages.evidence["rows"]][-1] == "200 to 0 users"
+    assert [row["load"] for row in loose(stages.evidence)["rows"]][-1] == "200 to 0 users"
 
 
 def test_three_rising_levels_make_any_load_a_stress_test() -> None:
@@ -259,7 +259,7 @@ def test_the_scalability_law_is_fitted_to_six_levels_of_users_only() -> None:
         return round(50 * level / (1 + 0.02 * (level - 1) + 0.002 * level * (level - 1))), 0.1, 0
 
     _, six = both(stressed(steps(4, 8, 12, 16, 20, 24), law))
-    assert abs(six.evidence["usl"]["best_users"] - 22.1) < 1.5
+    assert abs(loose(six.evidence)["usl"]["best_users"] - 22.1) < 1.5
     assert "users (USL)" in six.sentence
     _, five = both(stressed(steps(4, 8, 12, 16, 20), law))
     assert "usl" not in five.evidence
@@ -274,5 +274,5 @@ def test_an_optimum_far_beyond_what_was_tested_is_not_told() -> None:
         return round(500 * level / (1 + 0.02 * (level - 1) + 0.0002 * level * (level - 1))), 0.1, 0
 
     _, stages = both(stressed(steps(4, 8, 12, 16, 20, 24), law))
-    assert stages.evidence["usl"]["best_users"] is None
+    assert loose(stages.evidence)["usl"]["best_users"] is None
     assert "USL" not in stages.sentence

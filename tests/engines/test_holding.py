@@ -25,6 +25,7 @@ from loadproof.model import Event, EventKind, Policy
 from loadproof.safety import below
 from loadproof.safety.below import AddressGate
 from tests.engines.clients import COMMANDS, PYTHON, argv_of
+from tests.runs import loose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -222,7 +223,7 @@ def follow_sockets(port: int) -> None:
 
     asyncio.run(asyncio.wait_for(run(), 20))
     held = next(event for event in heard.events if event.kind is EventKind.GUARD_HELD)
-    print(json.dumps([heard.refused(), held.data["by"], *held.data["limits"]]))
+    print(json.dumps([heard.refused(), loose(held.data)["by"], *loose(held.data)["limits"]]))
 
 
 @linux

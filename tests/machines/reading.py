@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from loadproof.runfile.reader import read_run
+from tests.runs import loose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,9 @@ def requests(run: Run) -> Counter[str]:
 def in_flight(run: Run) -> int:
     """Requests that were sent and had no answer at the stop."""
     return sum(
-        int(event.data["count"]) for event in run.events if event.kind == "requests in flight at the stop"
+        int(loose(event.data)["count"])
+        for event in run.events
+        if event.kind == "requests in flight at the stop"
     )
 
 

@@ -11,6 +11,7 @@ from loadproof.engines.locust.options import LocustOptions, Processes
 from loadproof.model import EventKind, Verdict
 from tests.machines.commands import Command
 from tests.machines.reading import RUN_FILE, in_flight, of, requests, run_in, users
+from tests.runs import loose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,7 @@ def test_a_worker_that_is_killed_is_told_and_its_users_run_elsewhere(
     with run(folder, server.url, "--processes", 2, time="14s") as command:
         command.wait_for("6 users")
         killed, survivor = of(run_in(folder), EventKind.WORKER_JOINED)
-        os.kill(killed.data["pid"], signal.SIGKILL)
+        os.kill(loose(killed.data)["pid"], signal.SIGKILL)
         command.wait_for("its users are started again on the others")
         assert command.ended() == 4, command.text
     recorded = run_in(folder)
@@ -66,10 +67,10 @@ def test_a_worker_that_is_killed_is_told_and_its_users_run_elsewhere(
     assert 3 in users(recorded)
     assert users(recorded)[-2] == 6
     answered = {path: n for (_, path), n in server.counts.items()}
-    path = "/" + survivor.data["worker"].replace(" ", "-")
+    path = "/" + loose(survivor.data)["worker"].replace(" ", "-")
     assert requests(recorded)[path] + in_flight(recorded) == answered[path]
-    path = "/" + killed.data["worker"].replace(" ", "-")
-    known = sum(event.data["count"] for event in of(recorded, EventKind.UNREPORTED))
+    path = "/" + loose(killed.data)["worker"].replace(" ", "-")
+    known = sum(loose(event.data)["count"] for event in of(recorded, EventKind.UNREPORTED))
     assert requests(recorded)[path] + known <= answered[path]
     (told,) = (finding for finding in recorded.findings if finding.id == "generator.workers")
     assert told.verdict is Verdict.INCONCLUSIVE
@@ -80,7 +81,7 @@ def test_the_load_ends_with_its_last_worker(folder: Path, server: StubServer) ->
     with run(folder, server.url, "--processes", 2, time="600s") as command:
         command.wait_for("6 users")
         for joined in of(run_in(folder), EventKind.WORKER_JOINED):
-            os.kill(joined.data["pid"], signal.SIGKILL)
+            os.kill(loose(joined.data)["pid"], signal.SIGKILL)
         assert command.ended() == 4, command.text
     assert len(of(run_in(folder), EventKind.WORKER_LOST)) == 2
 

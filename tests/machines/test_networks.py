@@ -17,6 +17,7 @@ from tests.machines.commands import Command
 from tests.machines.conftest import write_scenario
 from tests.machines.networks import HUB_MASTER, HUB_TARGET, Network, why_impossible
 from tests.machines.reading import RUN_FILE, in_flight, of, requests, run_in, users
+from tests.runs import loose
 
 if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
@@ -66,7 +67,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
                     run.wait_for("9 users", times=2)
                     network.cut_off(network.workers[0])
                     joined = of(run_in(folder), EventKind.WORKER_JOINED)
-                    os.kill(joined[1].data["pid"], signal.SIGKILL)
+                    os.kill(loose(joined[1].data)["pid"], signal.SIGKILL)
                     second.ended()
                     codes = (run.ended(), first.ended(), third.ended())
             target.close_input()
@@ -85,7 +86,7 @@ def _join(network: Network, name: str, folder: Path, run: Command, number: int) 
 def test_the_run_goes_on_and_is_inconclusive(story: Story) -> None:
     """Both losses are events, and the verdict gives them as its reason."""
     assert story.exit_code == 4
-    lost = {event.data["worker"].partition(" on ")[0] for event in of(story.run, EventKind.WORKER_LOST)}
+    lost = {event.text("worker").partition(" on ")[0] for event in of(story.run, EventKind.WORKER_LOST)}
     assert lost == {"worker 1", "worker 2"}
     findings = {finding.id: finding for finding in story.run.findings}
     assert findings["generator.workers"].verdict is Verdict.INCONCLUSIVE

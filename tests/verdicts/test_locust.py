@@ -15,6 +15,7 @@ from loadproof.engines.locust.options import LocustOptions, Processes
 from loadproof.model import EventKind, Outcome, Profile, ProfileKind, Stage
 from tests.engines.locust.conftest import Lab, lab
 from tests.recording import Recording
+from tests.runs import loose
 
 __all__ = ["lab"]
 
@@ -176,7 +177,7 @@ def test_what_was_done_is_told(row: Row, lab: Lab) -> None:
     told = {event.kind for event in sink.events} & set(WATCHED)
     assert told == set(row.expected), [event.message for event in sink.events]
     for kind, facts in row.expected.items():
-        events = [event.data for event in sink.of(kind)]
+        events = [loose(event.data) for event in sink.of(kind)]
         summed = dict(events[0])
         for key in {"count", "users_died"} & summed.keys():
             summed[key] = sum(event[key] for event in events)
@@ -189,9 +190,9 @@ def test_tasks_are_counted_with_those_that_raised(lab: Lab) -> None:
     _, sink = lab.run(USER + """
             raise KeyError("token")
     """, *SHORT)  # fmt: skip
-    played = [event.data for event in sink.of(EventKind.PLAYED)]
+    played = [loose(event.data) for event in sink.of(EventKind.PLAYED)]
     assert sum(data["raised"] for data in played) == sum(data["count"] for data in played) > 50
-    groups = [event.data for event in sink.of(EventKind.RAISED)]
+    groups = [loose(event.data) for event in sink.of(EventKind.RAISED)]
     assert sum(data["count"] for data in groups) == sum(data["raised"] for data in played)
     assert {data["where"] for data in groups} == {"locustfile.py:12"}
     assert ["KeyError" in data.get("traceback", "") for data in groups] == [True] + [False] * (

@@ -230,7 +230,7 @@ def _slow_requests(run: Run, axis: TimeAxis) -> tuple[SlowRequest, ...]:
         SlowRequest(
             event.time_s - axis.start_s,
             str(event.data.get("endpoint", "")),
-            float(event.data["response_time_s"]),
+            event.number("response_time_s"),
             {key: value for key, value in event.data.items() if key not in {"endpoint", "response_time_s"}},
         )
         for event in run.events_of(EventKind.SLOW_REQUEST)

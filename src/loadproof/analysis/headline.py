@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.window.windows import sample
 from loadproof.model import EventKind, FailureKind, FindingKind, Verdict
+from loadproof.model.values import mapping, whole
 from loadproof.units import cut_name, format_count, format_duration, format_percent
 
 if TYPE_CHECKING:
@@ -188,13 +189,13 @@ def _statuses(run: Run, endpoint: str) -> list[str]:
         status = _STATUS.search(event.message)
         told = event.data.get("kind") in (None, FailureKind.STATUS)
         if status and told and event.data.get("endpoint") == endpoint:
-            counts[status[0]] += int(event.data.get("count", 1))
+            counts[status[0]] += event.whole("count", 1)
     if not counts:
         for event in run.events_of(EventKind.STATUSES):
             if event.data.get("endpoint") == endpoint:
-                for name, count in dict(event.data.get("counts", {})).items():
-                    if str(name)[:1] in ("4", "5"):
-                        counts[str(name)] += int(count)
+                for name, count in mapping(event.data.get("counts")).items():
+                    if name[:1] in ("4", "5"):
+                        counts[name] += whole(count)
     return [status for status, _ in counts.most_common(2)]
 
 

@@ -185,8 +185,8 @@ def _judge_requirement(
 
 def _resolution_s(run: Run) -> float | None:
     """The step in which the engine measured times, where it is a coarse one."""
-    told = [event.data.get("resolution_s") for event in run.events_of(EventKind.LOAD_STARTED)]
-    return next((float(value) for value in told if value), None)
+    told = [event.number("resolution_s") for event in run.events_of(EventKind.LOAD_STARTED)]
+    return next(filter(None, told), None)
 
 
 def _judged(
@@ -286,7 +286,7 @@ def _errors(run: Run) -> list[tuple[str, int]]:
     texts: Counter[tuple[str, str]] = Counter()
     for event in run.events_of(EventKind.ERROR_SAMPLE):
         endpoint = str(event.data.get("endpoint", ""))
-        texts[run.routes.get(endpoint, endpoint), event.message] += int(event.data.get("count", 1))
+        texts[run.routes.get(endpoint, endpoint), event.message] += event.whole("count", 1)
     routes = grouped(texts, texts=True) if run.plan.options.routes else {}
     counts: Counter[str] = Counter()
     for (endpoint, text), count in texts.items():

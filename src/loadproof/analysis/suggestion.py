@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.verdict.requirements import samples_needed
 from loadproof.model import ProfileKind, Statistic, Unit
+from loadproof.model.values import whole
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def suggestion(report: Report, probed: Report) -> str:
 
 
 def _head(report: Report) -> Iterator[str]:
-    requests = format_count(int(report.facts["requests"]))
+    requests = format_count(whole(report.facts["requests"]))
     yield f"# Suggested by Loadproof from {_quoted(report.run_file)}:"
     yield f"# {requests} requests, measured over {report.window}."
     yield f"# Times have room: {ROOM:g} times the upper end of the 95 % interval, rounded up. These limits"

@@ -81,7 +81,7 @@ class LivePage:
                 endpoint = str(event.data.get("endpoint", ""))
                 text = f"{endpoint}: {event.message}" if endpoint else event.message
                 if text in self._errors or len(self._errors) < _ERRORS_KEPT:
-                    self._errors[text] += int(event.data.get("count", 1))
+                    self._errors[text] += event.whole("count", 1)
             if event.kind in _WORKERS and "worker" in event.data:
                 # "worker 2 on host" where it is lost is "worker 2" where it joined.
                 name = str(event.data["worker"]).partition(" on ")[0]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from loadproof.model.judged import Finding, FindingKind, Measure, Verdict
 from loadproof.model.planned import Operator, Statistic, Unit
+from loadproof.model.values import known_number, known_text, known_whole, number, several
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
-def evidence_to_json(finding: Finding) -> dict[str, Any]:
+def evidence_to_json(finding: Finding) -> dict[str, object]:
     """All that a finding says beside its sentence, flat: its types as keys, then its further figures."""
-    flags: dict[str, Any] = {
+    flags: dict[str, object] = {
         "note": finding.is_note,
         "condition": finding.kind is FindingKind.CONDITION,
         "headline": finding.headline,
     }
-    found: dict[str, Any] = {name: True for name, said in flags.items() if said}
+    found: dict[str, object] = {name: True for name, said in flags.items() if said}
     if finding.invalidates:
         found["measurement"] = "invalid"
     if finding.incomparable:
@@ -27,8 +31,8 @@ def evidence_to_json(finding: Finding) -> dict[str, Any]:
     return {**finding.evidence, **found, **(_measure_to_json(finding.measure) if finding.measure else {})}
 
 
-def _measure_to_json(measure: Measure) -> dict[str, Any]:
-    known: dict[str, Any] = {
+def _measure_to_json(measure: Measure) -> dict[str, object]:
+    known: dict[str, object] = {
         "operator": measure.operator and str(measure.operator),
         "statistic": measure.statistic and str(measure.statistic),
         "quantile": measure.quantile,
@@ -58,7 +62,7 @@ _OF_MEASURE: Final = frozenset(
 
 
 def finding_from_json(
-    identity: str, verdict: Verdict, sentence: str, evidence: dict[str, Any], advice: str
+    identity: str, verdict: Verdict, sentence: str, evidence: Mapping[str, object], advice: str
 ) -> Finding:
     """The finding that `evidence_to_json` wrote, in this version or an older one."""
     measure = _measure_from_json(evidence) if "requirement" in evidence else None
@@ -73,29 +77,29 @@ def finding_from_json(
         subject=str(evidence.get("subject", "")),
         source=str(evidence.get("source", "")),
         window=str(evidence.get("window", "")),
-        endpoint=evidence.get("endpoint"),
+        endpoint=known_text(evidence.get("endpoint")),
         invalidates=evidence.get("measurement") == "invalid",
         incomparable=evidence.get("comparison") == "invalid",
         headline="headline" in evidence,
     )  # fmt: skip
 
 
-def _measure_from_json(evidence: dict[str, Any]) -> Measure:
-    operator, statistic, unit = (evidence.get(key) for key in ("operator", "statistic", "unit"))
-    interval = evidence.get("interval")
+def _measure_from_json(evidence: Mapping[str, object]) -> Measure:
+    operator, statistic, unit = (str(evidence.get(key)) for key in ("operator", "statistic", "unit"))
+    interval = [number(bound) for bound in several(evidence.get("interval"))]
     value = evidence.get("value")
     return Measure(
         text=str(evidence["requirement"]),
         operator=Operator(operator) if operator in set(Operator) else None,
-        limit=evidence.get("limit"),
+        limit=known_number(evidence.get("limit")),
         unit=Unit(unit) if unit in set(Unit) else Unit.NONE,
         statistic=Statistic(statistic) if statistic in set(Statistic) else None,
-        quantile=evidence.get("quantile"),
+        quantile=known_number(evidence.get("quantile")),
         series=str(evidence.get("series", "")),
         # 0.1 kept the texts of k6's thresholds here.
         value=float(value) if isinstance(value, int | float) else None,
         interval=(interval[0], interval[1]) if interval else None,
-        samples=evidence.get("samples"),
-        needed=evidence.get("needed"),
+        samples=known_whole(evidence.get("samples")),
+        needed=known_whole(evidence.get("needed")),
         by_default="default" in evidence,
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loadproof.model.measured import Outcome
 from loadproof.model.planned import Operator, Statistic, Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from loadproof.charts import Charts, Picture
 
 
@@ -87,7 +89,7 @@ class Finding:
     id: str
     verdict: Verdict
     sentence: str
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, object] = field(default_factory=dict)
     """Further figures to print: JSON values only. Nothing decides by its keys; "rows" are a table."""
     advice: str = ""
     """What to do about it, where that is known."""
@@ -120,6 +122,10 @@ class Finding:
     def value(self) -> float | None:
         """What was measured, where something was."""
         return self.measure.value if self.measure else None
+
+    def with_evidence(self, **further: object) -> Finding:
+        """The same with more to print."""
+        return replace(self, evidence={**self.evidence, **further})
 
     @property
     def statements(self) -> tuple[str, ...]:
@@ -204,7 +210,7 @@ class Report:
     errors: tuple[tuple[str, int], ...]
     """Error texts with their counts, most frequent first."""
     notes: tuple[str, ...]
-    facts: dict[str, Any]
+    facts: Mapping[str, object]
     """Engine, versions, target, host, plan: what is needed to repeat the run."""
     conditions: tuple[Condition, ...] = ()
     """Of validity, all ten in their order."""

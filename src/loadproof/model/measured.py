@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loadproof.model.planned import Unit
+from loadproof.model.values import number, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from loadproof.histogram import Histogram
 
 TRANSACTION = "transaction:"
@@ -211,7 +214,22 @@ class Event:
     time_s: float
     kind: EventKind
     message: str
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
+    """JSON values; those of a name are read by type."""
+
+    def whole(self, name: str, default: int = 0) -> int:
+        """A whole number of `data`. Raises TypeError where it is none."""
+        found = self.data.get(name)
+        return default if found is None else whole(found)
+
+    def number(self, name: str, default: float = 0.0) -> float:
+        """A number of `data`. Raises TypeError where it is none."""
+        found = self.data.get(name)
+        return default if found is None else number(found)
+
+    def text(self, name: str) -> str:
+        """A text of `data`, "" where there is none."""
+        return str(self.data.get(name) or "")
 
 
 class Outcome(StrEnum):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import Problem  # noqa: TC001  # read at run time, where a stored plan is validated
+from loadproof.model.values import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TOKEN_VARIABLE: Final = "LOADPROOF_TOKEN"  # noqa: S105  # its name, no secret
 """Holds the secret that a run shares with its workers, so that it is in no process's arguments."""
@@ -27,15 +31,26 @@ class Policy:
     allowed_networks: tuple[str, ...] = ()
     """Its addresses."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """JSON values only."""
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Policy:
+    def from_json(cls, stored: Mapping[str, object]) -> Policy:
         """The policy that `to_json` stored."""
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-        return cls(**values)
+
+        def names(key: str) -> tuple[str, ...]:
+            return tuple(texts(stored.get(key)))
+
+        return cls(
+            environment=str(stored.get("environment", "")),
+            production=names("production"),
+            production_networks=names("production_networks"),
+            targets=names("targets"),
+            target_networks=names("target_networks"),
+            allowed_production=str(stored.get("allowed_production", "")),
+            allowed_networks=names("allowed_networks"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from operator import eq, ge, gt, le, lt, ne
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loadproof.model.options import EngineOptions, RunOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from loadproof.errors import Problem
@@ -174,7 +175,7 @@ class Watch:
 
     kind: str  # a row of MONITORS
     name: str  # the source of its readings
-    settings: dict[str, Any] = field(default_factory=dict)  # validated; may hold a password
+    settings: Mapping[str, object] = field(default_factory=dict)  # validated; may hold a password
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ class ConsistencyCheck:
     name: str
     source: str
     """Where it was written: "loadproof.yaml:12"."""
-    settings: dict[str, Any] = field(default_factory=dict)  # validated; may hold a password
+    settings: Mapping[str, object] = field(default_factory=dict)  # validated; may hold a password
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ class Plan:
     options: RunOptions = field(default_factory=RunOptions)
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     """Of the class that the engine's traits name."""
-    monitors: dict[str, Any] = field(default_factory=dict)
+    monitors: Mapping[str, object] = field(default_factory=dict)
     """What to watch beside what is found by itself (see plan/watching.py), after validation."""
     consistency: tuple[ConsistencyCheck, ...] = ()
     further: tuple[Path, ...] = ()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.extensions import extensions
 from loadproof.model import Plan, Watch
+from loadproof.model.values import mapping
 from loadproof.monitors.discovery import Discovery, Found, discover
 from loadproof.plan.resources import PROMQL
 from loadproof.safety.redact import redact_url
@@ -64,9 +65,12 @@ def select_for(target: str | None, monitors: Mapping[str, Any], queries: list[st
         found += [_named(kind, number, item) for number, item in enumerate(monitors.get(kind) or ())]
     missing = list(looked.missing)
     if queries:
-        asked = [item.watch for item in found if item.watch.kind == "promql"]
-        if asked:
-            asked[0].settings["queries"] = {**asked[0].settings["queries"], **{q: q for q in queries}}
+        at = next((place for place, item in enumerate(found) if item.watch.kind == "promql"), None)
+        if at is not None:
+            watch = found[at].watch
+            every = {**mapping(watch.settings["queries"]), **{query: query for query in queries}}
+            settings = {**watch.settings, "queries": every}
+            found[at] = replace(found[at], watch=replace(watch, settings=settings))
         else:
             missing.append("no Prometheus server to ask: name it with monitors: promql: {url: ...}")
     return Selection(tuple(found), tuple(missing), looked.tree)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
 
@@ -68,7 +68,7 @@ def become_report(server: LiveServer, report: Report) -> None:
     server.finish(html.getvalue().encode(), _PATIENCE_S)
 
 
-def _rows(plan: Plan, progress: Progress) -> list[dict[str, Any]]:
+def _rows(plan: Plan, progress: Progress) -> list[dict[str, object]]:
     from loadproof.analysis.verdict.so_far import findings_so_far
     from loadproof.reports.html.live_page import requirement_line
 

@@ -11,7 +11,7 @@ import re
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from loadproof.errors import ConfigError, ExitCode, Problem
@@ -84,7 +84,7 @@ def notify(report: Report, found: list[Receiver], warn: Callable[[str], None]) -
             warn(f"{receiver.where}: nobody could be notified there: {why}; the verdict stands")
 
 
-def message(report: Report, code: ExitCode, *, slack: bool) -> dict[str, Any]:
+def message(report: Report, code: ExitCode, *, slack: bool) -> dict[str, object]:
     """`text` is what chats show. Slack is sent nothing else, for it may refuse what it does not know."""
     text = f"{report.verdict} {report.name}: {report.sentence}"
     if slack:
@@ -109,7 +109,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """None of them."""
 
 
-def _post(url: str, content: dict[str, Any]) -> str:
+def _post(url: str, content: dict[str, object]) -> str:
     """Why it could not be sent; empty when it was.
 
     By urllib and not by httpx, whose log of each request has the whole address in it.

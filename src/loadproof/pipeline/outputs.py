@@ -8,7 +8,7 @@ import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loadproof.engines import traits_of
 from loadproof.errors import ConfigError, Problem
@@ -107,7 +107,7 @@ def clean_summary(plan: Plan, path: Path) -> None:
 def _hidden(text: str, hide: Callable[[str], str]) -> str:
     """A JSON text with `hide` applied to each key and text in it; any other as a whole."""
 
-    def clean(value: Any) -> Any:
+    def clean(value: object) -> object:
         match value:
             case str():
                 return hide(value)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model.finding_json import evidence_to_json
+from loadproof.model.values import known_whole, several, whole
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from loadproof.model import EndpointSummary, Finding, Measure
+    from loadproof.model import EndpointSummary, Finding, Measure, Report
 
 MISSING: Final = "—"
 NEAR: Final = "~"
@@ -39,9 +40,10 @@ def failed_text(row: EndpointSummary) -> str:
     return format_count(row.failed) + share
 
 
-def failed_in_words(failed: int | None) -> str:
-    """How many requests failed; an imported file may not tell."""
-    return f"{'an unknown number' if failed is None else format_count(failed)} failed"
+def counts_in_words(report: Report) -> tuple[str, str]:
+    """How many requests there were, and how many failed; an imported file may not tell."""
+    requests, failed = whole(report.facts["requests"]), known_whole(report.facts["failed"])
+    return format_count(requests), f"{'an unknown number' if failed is None else format_count(failed)} failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def _measured(measure: Measure) -> str:
 
 def evidence_table(finding: Finding) -> EvidenceTable | None:
     """The finding's `rows` as texts; None when it has none."""
-    rows = [row for row in finding.evidence.get("rows") or [] if isinstance(row, dict)]
+    rows = [row for row in several(finding.evidence.get("rows")) if isinstance(row, dict)]
     keys = list(dict.fromkeys(key for row in rows for key in row))
     if not rows or not keys:
         return None

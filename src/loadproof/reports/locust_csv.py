@@ -148,7 +148,7 @@ def _failures(run: Run) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     for (endpoint, message), events in sorted(seen.items()):
         method, _, name = endpoint.rpartition(" ") if " " not in endpoint else endpoint.partition(" ")
-        count = sum(int(event.data.get("count", 1)) for event in events)
+        count = sum(event.whole("count", 1) for event in events)
         rows.append([method, name, message, count, _utc(events[0].time_s), _utc(events[-1].time_s)])
     return rows
 
@@ -160,5 +160,5 @@ def _utc(time_s: float) -> str:
 def _exceptions(run: Run) -> list[list[Cell]]:
     counts: Counter[str] = Counter()
     for event in run.events_of(EventKind.SCENARIO_ERROR):
-        counts[event.message] += int(event.data.get("count", 1))
+        counts[event.message] += event.whole("count", 1)
     return [[count, message, "", ""] for message, count in counts.most_common()]

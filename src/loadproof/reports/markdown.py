@@ -14,8 +14,8 @@ from loadproof.model import Report, Verdict
 from loadproof.reports.evidence import (
     MISSING,
     NEAR_IN_WORDS,
+    counts_in_words,
     evidence_table,
-    failed_in_words,
     failed_text,
     requirement_row,
 )
@@ -145,7 +145,7 @@ def _subline(report: Report) -> str:
     flags += [f"**{report.outcome}**"] if report.outcome != "completed" else []
     texts = [
         f"{report.name}: {facts['engine']}, {format_duration(report.duration_s)}",
-        f"{format_count(facts['requests'])} requests, {failed_in_words(facts['failed'])}",
+        " requests, ".join(counts_in_words(report)),
         f"judged over {report.window}",
         *([f"service {facts['service']}"] if facts.get("service") else []),
     ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from loadproof.model.values import mapping, number, rows, texts
 from loadproof.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -25,34 +26,35 @@ class Reproduction:
 def reproduction(report: Report) -> Reproduction:
     """From the facts of a report; what a run does not tell is left out."""
     facts = report.facts
-    plan: dict[str, Any] = facts.get("plan") or {}
-    profile: dict[str, Any] = plan.get("profile") or {}
+    plan = mapping(facts.get("plan"))
+    profile = mapping(plan.get("profile"))
+    time_scale = number(plan.get("time_scale", 1.0))
     unit = "arrivals/s" if profile.get("open_model") else "users"
     host = {
-        key: format_size(value) if key == "memory_bytes" else str(value)
-        for key, value in sorted(facts["host"].items())
+        key: format_size(number(value)) if key == "memory_bytes" else str(value)
+        for key, value in sorted(mapping(facts["host"]).items())
     }
-    rows = [
+    shown = [
         ("scenario", facts["scenario"]),
         ("engine", facts["engine"]),
-        ("arguments", " ".join(plan.get("engine_args") or ())),
-        ("environment", ", ".join(f"{k}={v}" for k, v in sorted((plan.get("env") or {}).items()))),
+        ("arguments", " ".join(texts(plan.get("engine_args")))),
+        ("environment", ", ".join(f"{k}={v}" for k, v in sorted(mapping(plan.get("env")).items()))),
         ("target", facts["target"] or "the scenario's own"),
         ("profile", f"{facts['profile']}, {'open' if profile.get('open_model') else 'closed'} model"),
-        ("time scale", f"{plan['time_scale']:g}" if plan.get("time_scale", 1.0) != 1.0 else ""),
+        ("time scale", f"{time_scale:g}" if time_scale != 1.0 else ""),
         (
             "target guard",
-            "; ".join((facts.get("guard") or {}).get("in_words", ())).replace("target guard: ", ""),
+            "; ".join(texts(mapping(facts.get("guard")).get("in_words"))).replace("target guard: ", ""),
         ),
-        ("watched", ", ".join(facts.get("monitors") or ()) or "nothing"),
+        ("watched", ", ".join(texts(facts.get("monitors"))) or "nothing"),
         ("run file", report.run_file),
     ]
     return Reproduction(
-        plan=[(title, str(text)) for title, text in rows if text],
+        plan=[(title, str(text)) for title, text in shown if text],
         stages=[
-            (format_duration(stage["duration_s"]), f"to {stage['target']:g} {unit}")
-            for stage in profile.get("stages") or ()
+            (format_duration(number(stage["duration_s"])), f"to {number(stage['target']):g} {unit}")
+            for stage in rows(profile.get("stages"))
         ],
-        versions=[(name, str(version)) for name, version in sorted(facts["versions"].items())],
+        versions=[(name, str(version)) for name, version in sorted(mapping(facts["versions"]).items())],
         machine=[(key.replace("_bytes", "").replace("_", " "), text) for key, text in host.items()],
     )

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loadproof.model import Finding, Outcome, Report, Verdict
-from loadproof.reports.evidence import MISSING, NEAR_IN_WORDS, failed_in_words, failed_text, requirement_row
+from loadproof.reports.evidence import MISSING, NEAR_IN_WORDS, counts_in_words, failed_text, requirement_row
 from loadproof.reports.scenario_tables import scenario_tables
 from loadproof.reports.topics import advice_of, is_requirement, named, other_topics
 from loadproof.reports.validity import validity_line
@@ -159,7 +159,7 @@ def _subline(report: Report) -> Text:
     facts = report.facts
     parts = [
         f"{report.name}: {facts['engine']}, {format_duration(report.duration_s)}",
-        f"{format_count(facts['requests'])} requests, {failed_in_words(facts['failed'])}",
+        " requests, ".join(counts_in_words(report)),
         f"judged over {report.window}",
         *([f"service {facts['service']}"] if facts.get("service") else []),
     ]

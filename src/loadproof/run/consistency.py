@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
 from loadproof.model import Event, EventKind
+from loadproof.model.values import known_text, number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from loadproof.engines import Sink
     from loadproof.model import ConsistencyCheck, Plan, Watch
@@ -43,13 +44,14 @@ class Consistency:
         self._sink = sink
         self._target = plan.target or plan.options.first_target
         urls = [w.settings.get("url") for w in watches if w.kind in {"postgres", "mysql"}]
-        self._database: str | None = urls[0] if urls else None
+        self._database = known_text(urls[0]) if urls else None
         self._before: dict[str, dict[str, Any]] = {}
 
     async def ask(self, when: str) -> None:
         """Every check's question, "before" or "after"; each answer, or why there is none, is an event."""
         for check in self._checks:
-            data = await self._answer(check, settle_s=check.settings["settle"] if when == "after" else 0.0)
+            settle_s = number(check.settings["settle"]) if when == "after" else 0.0
+            data = await self._answer(check, settle_s)
             if when == "before":
                 self._before[check.name] = data
             data = {"check": check.name, "when": when, **data}
@@ -79,18 +81,18 @@ class Consistency:
             if settings["http"] is not None:
                 answer = self._ask_http(settings)
             else:
-                answer = self._ask_sql(settings, settings["sql"] or settings["rows"])
+                answer = self._ask_sql(settings, str(settings["sql"] or settings["rows"]))
             data: dict[str, Any] = {"answer": answer.text, "digest": answer.digest, "error": ""}
             if settings["duplicates"] is not None:
-                data["duplicates"] = self._ask_sql(settings, settings["duplicates"]).text
+                data["duplicates"] = self._ask_sql(settings, str(settings["duplicates"])).text
         except _AskError as error:
             return {"answer": "", "digest": "", "error": str(error)}
         return data
 
-    def _ask_http(self, settings: dict[str, Any]) -> _Answer:
+    def _ask_http(self, settings: Mapping[str, object]) -> _Answer:
         import httpx
 
-        url = urljoin(f"{self._target or ''}/", settings["http"])
+        url = urljoin(f"{self._target or ''}/", str(settings["http"]))
         try:
             with httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
                 answer = client.get(url)
@@ -100,8 +102,8 @@ class Consistency:
             raise _AskError(f"{settings['http']} answers {answer.status_code}, not {settings['status']}")
         return _answer(answer.text)
 
-    def _ask_sql(self, settings: dict[str, Any], query: str) -> _Answer:
-        variable = settings["database"]
+    def _ask_sql(self, settings: Mapping[str, object], query: str) -> _Answer:
+        variable = known_text(settings["database"])
         url = os.environ.get(variable) if variable else self._database
         if not url:
             missing = f"the variable {variable} is not set" if variable else "no database is watched"
@@ -110,12 +112,12 @@ class Consistency:
         return _answer("\n".join(", ".join(str(value) for value in row) for row in rows))
 
 
-def is_answer(text: str, expected: str | float | bool) -> bool:
+def is_answer(text: str, expected: object) -> bool:
     """Whether an answer is the one that was written: numbers by value, all else by text."""
     if isinstance(expected, bool):
         return text.strip().lower() == str(expected).lower()
     try:
-        return float(text) == float(expected)
+        return float(text) == float(str(expected))
     except ValueError:
         return text.strip() == str(expected)
 

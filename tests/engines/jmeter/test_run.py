@@ -19,6 +19,7 @@ from loadproof.errors import EngineError
 from loadproof.model import EventKind, FailureKind, Outcome, Policy, Profile, ProfileKind, RunOptions, Stage
 from tests.engines.jmeter.conftest import plan_of, played
 from tests.recording import Recording
+from tests.runs import loose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,19 +63,19 @@ def test_checks_statuses_and_addresses_are_told(newest: None, shop: Shop) -> Non
     _, sink = played(plan_of("shop", f"-Jport={shop.port}"))
     checks: Counter[tuple[str, str]] = Counter()
     for event in sink.of(EventKind.CHECKED):
-        checks[event.data["name"], "passes"] += event.data["passes"]
-        checks[event.data["name"], "fails"] += event.data["fails"]
+        checks[loose(event.data)["name"], "passes"] += loose(event.data)["passes"]
+        checks[loose(event.data)["name"], "fails"] += loose(event.data)["fails"]
     assert checks["is logged in", "passes"] == checks["has a session", "passes"] == 6
     assert checks["is logged in", "fails"] == checks["has a session", "fails"] == 0
     statuses: Counter[str] = Counter()
     for event in sink.of(EventKind.STATUSES):
-        statuses.update(event.data["counts"])
+        statuses.update(loose(event.data)["counts"])
     assert statuses == {"200": 104 - 12 - 6, "302": 12, "503": 6}
     hosts: Counter[str] = Counter()
     for event in sink.of(EventKind.AIMED):
-        hosts.update(event.data["hosts"])
+        hosts.update(loose(event.data)["hosts"])
     assert hosts == {f"127.0.0.1:{shop.port}": 104}
-    assert sum(event.data["count"] for event in sink.of(EventKind.PLAYED)) == 80
+    assert sum(loose(event.data)["count"] for event in sink.of(EventKind.PLAYED)) == 80
 
 
 def test_scripts_that_raise_are_told(newest: None, shop: Shop) -> None:
@@ -83,7 +84,7 @@ def test_scripts_that_raise_are_told(newest: None, shop: Shop) -> None:
     assert outcome is Outcome.COMPLETED
     raised: Counter[str] = Counter()
     for event in sink.of(EventKind.RAISED):
-        raised[event.data["what"]] += event.data["count"]
+        raised[loose(event.data)["what"]] += loose(event.data)["count"]
     assert raised == {"throws": 2, "script 'prepare'": 2}
     assert by_method(sink)[""].total() == shop.total == 4
     assert not {name for name, _ in sink.failures} & {"sound", "prepared"}

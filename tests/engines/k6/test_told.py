@@ -14,6 +14,7 @@ import pytest
 from loadproof.engines.k6.log import Log, printable
 from loadproof.model import EventKind, Outcome
 from tests.engines.k6.test_ends import k6_processes, run_until_measured
+from tests.runs import loose
 
 if TYPE_CHECKING:
     from loadproof.engines.k6.engine import K6Engine
@@ -25,7 +26,7 @@ def summed(sunk: Sunk, kind: EventKind, *keys: str) -> Counter[str]:
     found: Counter[str] = Counter()
     for event in sunk.of(kind):
         for key in keys:
-            found[key] += event.data[key]
+            found[key] += loose(event.data)[key]
     return found
 
 
@@ -42,9 +43,8 @@ def test_checks_are_told_by_name(lab: Lab) -> None:
     """)
     found: dict[str, Counter[str]] = {}
     for event in sunk.of(EventKind.CHECKED):
-        found.setdefault(event.data["name"], Counter()).update(
-            passes=event.data["passes"], fails=event.data["fails"]
-        )
+        counts = {"passes": event.whole("passes"), "fails": event.whole("fails")}
+        found.setdefault(event.text("name"), Counter()).update(counts)
     assert found["is good"] == {"passes": 20, "fails": 0}
     assert found["is odd"].total() == 20
     assert found["desk::is open"] == {"passes": 0, "fails": 20}
@@ -64,12 +64,12 @@ def test_iterations_that_threw_are_told_by_place(lab: Lab, function: str) -> Non
     assert summed(sunk, EventKind.PLAYED, "count", "raised") == {"count": 30, "raised": 20}
     raised: Counter[tuple[str, str]] = Counter()
     for event in sunk.of(EventKind.RAISED):
-        raised[event.data["exception"], event.data["where"]] += event.data["count"]
+        raised[event.text("exception"), event.text("where")] += event.whole("count")
     assert raised == {
         ("Error: no desk", "script.js:7"): 10,
         ("TypeError: Cannot read property 'shut' of undefined or null", "script.js:8"): 10,
     }
-    tracebacks = [event.data["traceback"] for event in sunk.of(EventKind.RAISED) if "traceback" in event.data]
+    tracebacks = [event.text("traceback") for event in sunk.of(EventKind.RAISED) if "traceback" in event.data]
     assert len(tracebacks) == 2
     assert all("at default" in text for text in tracebacks)
 
@@ -104,7 +104,7 @@ def test_a_script_that_aborts_is_named(lab: Lab) -> None:
         "scenario", "exec.test.abort()", "script.js:8",
     )  # fmt: skip
     assert ended.message == "the script ended the load by exec.test.abort(): the desk is shut"
-    assert all(event.data["at_most"] <= 4 for event in sunk.of(EventKind.IN_FLIGHT))
+    assert all(loose(event.data)["at_most"] <= 4 for event in sunk.of(EventKind.IN_FLIGHT))
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
@@ -143,13 +143,13 @@ def test_statuses_redirects_and_addresses(lab: Lab) -> None:
     """)
     statuses: dict[str, Counter[str]] = {}
     for event in sunk.of(EventKind.STATUSES):
-        statuses.setdefault(event.data["endpoint"], Counter()).update(event.data["counts"])
+        statuses.setdefault(loose(event.data)["endpoint"], Counter()).update(loose(event.data)["counts"])
     assert statuses == {
         "GET /status/429": {"429": 10}, "GET /redirect": {"302": 10}, "GET /landed": {"200": 10},
     }  # fmt: skip
     hosts: Counter[str] = Counter()
     for event in sunk.of(EventKind.AIMED):
-        hosts.update(event.data["hosts"])
+        hosts.update(loose(event.data)["hosts"])
     assert hosts == {urlsplit(lab.stub.url).netloc: 30}
     assert summed(sunk, EventKind.WIRE, "hops", "counted", "repeats") == {
         "hops": 10, "counted": 10, "repeats": 0,

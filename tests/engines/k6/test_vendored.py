@@ -255,7 +255,7 @@ def test_k6_runs_what_the_store_has(lab: Lab) -> None:
     outcome, sunk = lab.run(script)
     assert outcome is Outcome.COMPLETED
     assert lab.stub.counts["GET", "/2rows"] == 3
-    (raised,) = {event.data["traceback"] for event in sunk.of(EventKind.RAISED)}
+    (raised,) = {event.text("traceback") for event in sunk.of(EventKind.RAISED)}
     assert f"file://{store.folder}/h.test/throws.js:2" in raised
     assert f"file://{script}:9" in raised
 

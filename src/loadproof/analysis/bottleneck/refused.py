@@ -19,6 +19,7 @@ from loadproof.analysis.bottleneck.law import FLAT, Resource, slope_at_the_top
 from loadproof.analysis.bottleneck.resources import Kind
 from loadproof.analysis.window.windows import within
 from loadproof.model import EventKind, FailureKind
+from loadproof.model.values import mapping, whole
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_percent, format_rate
 
@@ -204,8 +205,8 @@ def _shares(run: Run, status: str) -> list[_Share]:
     for event in sorted(run.events_of(EventKind.STATUSES), key=lambda one: one.time_s):
         # Of each endpoint an event, all of them within moments.
         last_s = last_s if event.time_s - last_s <= _TOGETHER_S else event.time_s
-        for code, count in event.data.get("counts", {}).items():
-            told[last_s][str(code)] += int(count)
+        for code, count in mapping(event.data.get("counts")).items():
+            told[last_s][code] += whole(count)
     slices = Slices.of(run.slices)
     found, before_s = [], float("-inf")
     for time_s in sorted(told):

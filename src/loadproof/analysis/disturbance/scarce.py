@@ -81,6 +81,6 @@ def lacks(run: Run, window: Window) -> list[Lack]:
     ]
     found = []
     for scarce in SCARCE:
-        unsent = sum(int(e.data.get("count", 1)) for e in samples if scarce.said.search(e.message))
+        unsent = sum(e.whole("count", 1) for e in samples if scarce.said.search(e.message))
         found.append(Lack(scarce, unsent, unsent / requests if requests else 0.0))
     return found

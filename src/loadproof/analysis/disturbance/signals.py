@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from loadproof.runfile.slices import is_among
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from loadproof.analysis.window.windows import Window
     from loadproof.model import Reading
@@ -68,7 +68,7 @@ class Violation:
         often = len(self.seconds) > max(LEAST_SECONDS, LEAST_SHARE * self.measured)
         return often or self.lost_s > LEAST_SHARE * self.measured or _longest_row(self.seconds) > LONGEST_S
 
-    def evidence(self) -> dict[str, Any]:
+    def evidence(self) -> dict[str, object]:
         return {
             "bad_seconds": len(self.seconds), "measured_seconds": self.measured, "worst": self.worst,
             "threshold": self.threshold, "longest_s": _longest_row(self.seconds),
@@ -257,13 +257,13 @@ def _probe(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Wind
     return [_late("generator.probe", sentence, evidence, _MORE_POWER)]
 
 
-def _invalid(name: str, sentence: str, evidence: dict[str, Any], advice: str) -> Finding:
+def _invalid(name: str, sentence: str, evidence: Mapping[str, object], advice: str) -> Finding:
     return Finding(
         name, Verdict.INCONCLUSIVE, sentence, evidence, advice, FindingKind.CONDITION, invalidates=True
     )
 
 
-def _late(name: str, sentence: str, evidence: dict[str, Any], advice: str) -> Finding:
+def _late(name: str, sentence: str, evidence: Mapping[str, object], advice: str) -> Finding:
     return Finding(
         name, Verdict.INCONCLUSIVE, sentence, evidence, advice, FindingKind.CONDITION, incomparable=True
     )

@@ -17,6 +17,7 @@ from loadproof.analysis.verdict.requirements import matches
 from loadproof.analysis.window.windows import sample
 from loadproof.histogram import GROWTH, LEAST_S
 from loadproof.model import Operator, Statistic, Subject, Unit
+from loadproof.model.values import known_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,10 +98,11 @@ class Waiting:
 
     def _explains_recovery(self, finding: Finding, limit_s: float) -> bool:
         # Of a recovery that was not over when the run ended only the least that it takes is known.
-        value_s = finding.evidence.get("censored_at_s") if finding.value is None else finding.value
+        censored_s = known_number(finding.evidence.get("censored_at_s"))
+        value_s = censored_s if finding.value is None else finding.value
         if value_s is None or self.wanted >= _BUSY:
             return True
-        return bool(value_s * (1 - self.share) <= limit_s)
+        return value_s * (1 - self.share) <= limit_s
 
     def _full_by_itself(self, requirement: Requirement, mean_s: float | None, per_s: float) -> bool:
         """Whether its busiest thread's own work is too much, by the law of its utilisation.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from loadproof.analysis.search.capacity import describe, find_capacity, format_load
+from loadproof.analysis.search.capacity import describe, format_load, interval_of
 from loadproof.analysis.search.load_search import TrialOutcome
 from loadproof.charts import Layer, Panel, Picture, Rule, Shape, Tint
 from loadproof.model import Requirement, Subject, Unit
@@ -45,7 +45,7 @@ def capacity_picture(run: Run, course: Course) -> Picture | None:
     if not layers:
         return None
     loads = [x for layer in layers for x in layer.x]
-    tints, rules = _answer(run, course)
+    tints, rules = _answer(course)
     if scale.limit is not None:
         rules.append(Rule(f"limit {scale.said}", "quiet", scale.limit, panel=0))
     unit = "users" if course.goal.whole else Unit.PER_SECOND
@@ -63,9 +63,9 @@ def capacity_picture(run: Run, course: Course) -> Picture | None:
     )
 
 
-def _answer(run: Run, course: Course) -> tuple[list[Tint], list[Rule]]:
-    interval = find_capacity(run, course).evidence["interval"]
-    tints = [] if interval is None else [Tint("the capacity lies here", "series-1", *interval)]
+def _answer(course: Course) -> tuple[list[Tint], list[Rule]]:
+    interval = interval_of(course)
+    tints = [] if interval is None else [Tint("the capacity lies here", "series-1", interval[0], interval[1])]
     rules = []
     held, least = course.bounds.held, course.goal.at_least
     if held is not None:

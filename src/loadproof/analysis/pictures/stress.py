@@ -9,10 +9,11 @@ from loadproof.analysis.shapes.stress_points import points_of
 from loadproof.analysis.window.windows import sample
 from loadproof.charts import Layer, Panel, Picture, Rule, Shape
 from loadproof.model import Requirement, Subject, Unit
+from loadproof.model.values import mapping, number
 from loadproof.units import format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from loadproof.analysis.shapes.stress_points import Point
     from loadproof.model import Finding
@@ -45,10 +46,11 @@ def stress_picture(run: Run, findings: Sequence[Finding]) -> Picture | None:
     layers += _dots(run, ramps, quantile, Shape.DOTS, "series-1", "parts of the ramp")
     layers += _dots(run, points_of(run, descent), quantile, Shape.RINGS, "quiet", "after the peak")
     rules = [] if limit_s is None else [Rule(f"limit {format_duration(limit_s)}", "quiet", limit_s, panel=1)]
-    plateau = course.evidence.get("plateau") if course else None
+    plateau = mapping(course.evidence.get("plateau")) if course else {}
     if plateau:
+        knee = number(plateau["break_load"])
         layers.append(_fit(plateau, max(point.load for point in points)))
-        rules.append(Rule(f"knee {_load(run, plateau['break_load'])}", "series-2", plateau["break_load"]))
+        rules.append(Rule(f"knee {_load(run, knee)}", "series-2", knee))
     first = next((stage for stage in climb if stage.held is False), None)
     if first is not None and first.from_level == first.level:
         rules.append(Rule(f"stage {first.number} broke", "fail", first.level))
@@ -103,12 +105,12 @@ def _dots(
     ]
 
 
-def _fit(plateau: dict[str, float], most: float) -> Layer:
-    at, top = plateau["break_load"], plateau["goodput_per_s"]
+def _fit(plateau: Mapping[str, object], most: float) -> Layer:
+    at, top, falls = (number(plateau[name]) for name in ("break_load", "goodput_per_s", "collapse"))
     x, y = [0.0, at], [0.0, top]
     if most > at:
         x.append(most)
-        y.append(max(0.0, top - plateau["collapse"] * (most - at)))
+        y.append(max(0.0, top - falls * (most - at)))
     return Layer("fit", Shape.DASHES, "series-2", tuple(x), tuple(y))
 
 

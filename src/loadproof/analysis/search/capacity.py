@@ -220,7 +220,7 @@ def narrowed(run: Run, course: Course) -> Run:
     kept, playing = [], 0
     for event in run.events:
         if event.kind is EventKind.TRIAL_STARTED:
-            playing = event.data["trial"]
+            playing = event.whole("trial")
         if event.kind is not EventKind.ENGINE_THRESHOLD or playing in numbers:
             kept.append(event)
     return replace(run, events=tuple(kept))
@@ -236,7 +236,7 @@ def find_capacity(run: Run, course: Course) -> Finding:
     evidence: dict[str, Any] = {
         "held": bounds.held, "broke": bounds.broke, "brink": bounds.brink,
         "unit": "users" if course.goal.whole else "/s",
-        "log_ins": log_ins, "interval": _interval(course), "at_least": course.goal.at_least,
+        "log_ins": log_ins, "interval": interval_of(course), "at_least": course.goal.at_least,
         "trials": len(course.results),
         "void": sum(result.outcome is TrialOutcome.VOID for result in course.results),
         "rows": _rows(course),
@@ -247,7 +247,7 @@ def find_capacity(run: Run, course: Course) -> Finding:
 
 def _log_ins(run: Run) -> int:
     """How many users were made during the trials, each with its on_start; 0 where they have none."""
-    return max((int(e.data.get("log_ins", 0)) for e in run.events_of(EventKind.TRIAL_ENDED)), default=0)
+    return max((e.whole("log_ins") for e in run.events_of(EventKind.TRIAL_ENDED)), default=0)
 
 
 def _answer(run: Run, course: Course) -> tuple[Verdict, list[str], str]:
@@ -314,7 +314,8 @@ def limit_interval(bounds: Bounds, timed: Sequence[tuple[float, float, float]]) 
     return [min(bounds.held, crossing[0]), max(bounds.broke, crossing[1])]
 
 
-def _interval(course: Course) -> list[float] | None:
+def interval_of(course: Course) -> list[float] | None:
+    """Where the limit lies; None where that is not known yet."""
     timed = [
         (r.trial.load, r.trial.duration_s, r.margin)
         for r in course.results
@@ -331,7 +332,7 @@ def _brink(course: Course) -> list[str]:
 
 
 def _scatter(course: Course) -> list[str]:
-    interval = _interval(course)
+    interval = interval_of(course)
     if interval is None or interval == [course.bounds.held, course.bounds.broke]:
         return []
     low, high = (format_load(course.goal, bound) for bound in interval)

@@ -109,13 +109,13 @@ def trials_of(run: Run, *, ended: bool = True) -> list[Trial]:
         end = ends.get(event.data["trial"])
         if end is None and ended:
             continue
-        end_s = end.time_s if end else event.time_s + float(event.data["duration_s"])
+        end_s = end.time_s if end else event.time_s + event.number("duration_s")
         trials.append(
             Trial(
-                number=int(event.data["trial"]),
-                load=float(event.data["load"]),
-                duration_s=float(event.data["duration_s"]),
-                role=TrialRole(event.data["role"]),
+                number=event.whole("trial"),
+                load=event.number("load"),
+                duration_s=event.number("duration_s"),
+                role=TrialRole(event.text("role")),
                 begin_s=event.time_s,
                 end_s=end_s,
                 cut=bool(end and end.data["cut"]),

@@ -23,6 +23,7 @@ from loadproof.analysis.verdict.resources import inside_of
 from loadproof.analysis.window.windows import Window, contiguous, requests_of, sample, stage_windows, within
 from loadproof.engines import ENGINES
 from loadproof.model import EventKind, Unit
+from loadproof.model.values import rows
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_duration
 
@@ -206,7 +207,7 @@ def _first(series: _Series) -> float:
 
 def is_jvm(run: Run) -> bool:
     """Whether the service is seen to run on a JVM: by a part's program, or by its page of metrics."""
-    parts = [part for event in run.events_of(EventKind.PARTS) for part in event.data.get("parts", ())]
+    parts = [part for event in run.events_of(EventKind.PARTS) for part in rows(event.data.get("parts"))]
     if any(part.get("program") == "java" for part in parts):
         return True
     return any(JVM.fullmatch(name) for _, name in Readings.of(run.readings).by_series())

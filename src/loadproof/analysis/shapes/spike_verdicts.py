@@ -168,10 +168,9 @@ def _judge_recovery(requirement: Requirement, spike: Spike) -> Finding:
         finding = compare(requirement, recovery_s, samples, 0, spike.window, None)
     else:
         finding = _censored(requirement, spike, samples)
-    finding.evidence.update(
+    return finding.with_evidence(
         resolution_s=SMOOTH_S, watched_s=len(spike.watched), baseline_s=len(spike.baseline)
     )
-    return finding
 
 
 def _censored(requirement: Requirement, spike: Spike, samples: int) -> Finding:
@@ -184,8 +183,7 @@ def _censored(requirement: Requirement, spike: Spike, samples: int) -> Finding:
     verdict = Verdict.FAIL if failed else Verdict.INCONCLUSIVE
     advice = _advice(spike)
     finding = finding_of(requirement, verdict, what, spike.window, samples=samples, advice=advice)
-    finding.evidence.update(censored_at_s=spike.at_least_s)
-    return finding
+    return finding.with_evidence(censored_at_s=spike.at_least_s)
 
 
 def _judge_peak(requirement: Requirement, spike: Spike) -> Finding:
@@ -207,7 +205,7 @@ def _judge_peak(requirement: Requirement, spike: Spike) -> Finding:
     proved = not any(requirement.operator.holds(bound, requirement.limit) for bound in interval)
     value = float(rates[worst])
     finding = compare(requirement, value, number, needed, spike.window, interval, proved=proved)
-    finding.evidence.update(failed=spike.failed, worst_after_s=worst)
+    finding = finding.with_evidence(failed=spike.failed, worst_after_s=worst)
     if finding.verdict is Verdict.INCONCLUSIVE:
         advice = (
             f"{format_count(number)} requests in 5s are too few to tell {format_percent(requirement.limit)}"

@@ -20,6 +20,7 @@ from loadproof.analysis.verdict.requirements import (
 from loadproof.analysis.window.omission import starts
 from loadproof.analysis.window.windows import Window, load_span, sample, within
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Slice, Subject, Unit, Verdict
+from loadproof.model.values import known_number, mapping
 from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
@@ -97,11 +98,11 @@ def told_once(run: Run, window: Window, findings: Sequence[Finding]) -> list[Fin
     stages = next((f for f in findings if f.id == _STAGES), None)
     if bottleneck is None or stages is None:
         return list(findings)
-    ended_per_s = bottleneck.evidence["plateau_per_s"]
-    plateau = stages.evidence.get("plateau")
+    ended_per_s = known_number(bottleneck.evidence["plateau_per_s"])
+    most_per_s = known_number(mapping(stages.evidence.get("plateau")).get("goodput_per_s"))
     bent = stages.statements[0] != _TO_ITS_PEAK
     # Of the throughput that ended a part may have failed: less goodput is no contradiction, more is.
-    more = plateau and ended_per_s and plateau["goodput_per_s"] > (1 + _FIT_TOLERANCE) * ended_per_s
+    more = most_per_s and ended_per_s and most_per_s > (1 + _FIT_TOLERANCE) * ended_per_s
     if bent == (ended_per_s is not None) and not more:
         return list(findings)
     kept = {finding.id: finding for finding in find_breaking_point(run, window, throughput=False)}

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
 from loadproof.model import EventKind
+from loadproof.model.values import mapping, whole
 from loadproof.units import format_count, format_percent
 
 LEAST_AIMED: Final = 0.1
@@ -20,8 +21,8 @@ def judge_aimed(judged: Judged) -> Ruling:
     """Broken when hardly anything went to the target that was given and is watched."""
     hosts: Counter[str] = Counter()
     for event in judged.run.events_of(EventKind.AIMED):
-        for host, count in dict(event.data.get("hosts", {})).items():
-            hosts[str(host)] += int(count)
+        for host, count in mapping(event.data.get("hosts")).items():
+            hosts[host] += whole(count)
     if not hosts and judged.telling and not len(judged.run.slices):
         return Ruling(None, "no request went anywhere")
     if not hosts:

@@ -48,8 +48,8 @@ def judge_answered(judged: Judged) -> Ruling:
 
 def _nothing_answered(run: Run) -> Ruling:
     """No request ended in the file. "None was made" is said only where nothing shows that one was."""
-    in_flight = sum(int(event.data.get("count", 0)) for event in run.events_of(EventKind.IN_FLIGHT))
-    untold = sum(int(event.data.get("count", 1)) for event in run.events_of(EventKind.UNTOLD))
+    in_flight = sum(event.whole("count") for event in run.events_of(EventKind.IN_FLIGHT))
+    untold = sum(event.whole("count", 1) for event in run.events_of(EventKind.UNTOLD))
     longer = "let it run longer, until requests have ended"
     if untold:
         sentence = f"no request is in a count: of {format_count(untold)} no row could be made"

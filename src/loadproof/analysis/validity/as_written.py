@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
 from loadproof.analysis.verdict.raised import PLAYED, in_words, raised_in
@@ -11,6 +11,8 @@ from loadproof.analysis.verdict.requirements import judge_requirement, matches
 from loadproof.model import FailureKind, Subject, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from loadproof.model import Finding, Requirement
 
 MOST_RAISED: Final = 0.01
@@ -23,7 +25,7 @@ def judge_as_written(judged: Judged) -> Ruling:
     if found.played is None and not found.groups:
         return Ruling(None, f"{IMPORTED} what the scenario raised" if judged.imported else OLDER)
     limited = any(requirement.subject is Subject.EXCEPTIONS for requirement, _ in judged.requirements)
-    evidence = {"rows": list(found.groups), "traceback": found.traceback}
+    evidence = {"rows": [asdict(group) for group in found.groups], "traceback": found.traceback}
     advice = "mend the scenario; `scenario: {exceptions: <5%}` in the requirements says how many are expected"
     said = in_words(found)
     if limited:
@@ -34,13 +36,13 @@ def judge_as_written(judged: Judged) -> Ruling:
     too_many = found.share > MOST_RAISED if found.share is not None else found.raised > 0
     if too_many or (not known and found.groups and not found.played and found.raised):
         return _broken(judged, said, advice, evidence)
-    others = sum(group["count"] for group in found.groups if group["what"] not in PLAYED)
+    others = sum(group.count for group in found.groups if group.what not in PLAYED)
     if others > MOST_RAISED * max(found.users, found.played or 0, 1):
         return _broken(judged, said, advice, evidence)
     return Ruling(True, said)
 
 
-def _broken(judged: Judged, said: str, advice: str, evidence: dict[str, Any]) -> Ruling:
+def _broken(judged: Judged, said: str, advice: str, evidence: Mapping[str, object]) -> Ruling:
     """Nothing can be concluded, but that the service failed where its own answers prove it.
 
     A service that answers 500 makes most scenarios raise at the next line: that is no excuse for it.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.verdict.thresholds import stated
 from loadproof.model import EventKind, Finding, FindingKind, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from loadproof.analysis.verdict.load import AppliedLoad
     from loadproof.analysis.window.windows import Window
@@ -71,13 +71,15 @@ IMPORTED: Final = "an imported file does not tell"
 OLDER: Final = "the run file does not tell: it was written by an engine that did not report it"
 
 
-def broken(name: str, sentence: str, advice: str, evidence: dict[str, Any] | None = None) -> Ruling:
+def broken(name: str, sentence: str, advice: str, evidence: Mapping[str, object] | None = None) -> Ruling:
     """The condition does not hold, and nothing can be concluded from the run."""
     finding = invalid(f"valid.{name}", sentence, advice, evidence)
     return Ruling(False, sentence, advice, (finding,))
 
 
-def invalid(identity: str, sentence: str, advice: str, evidence: dict[str, Any] | None = None) -> Finding:
+def invalid(
+    identity: str, sentence: str, advice: str, evidence: Mapping[str, object] | None = None
+) -> Finding:
     """A finding that makes the whole run INCONCLUSIVE."""
     kind = FindingKind.CONDITION
     return Finding(identity, Verdict.INCONCLUSIVE, sentence, evidence or {}, advice, kind, invalidates=True)

@@ -58,10 +58,10 @@ def on_the_wire(run: Run) -> OnTheWire | None:
     requests = requests_of(run.slices)
     hops = repeats = counted = 0
     for event in told:
-        hops += int(event.data.get("hops", 0))
-        repeats += int(event.data.get("repeats", 0))
+        hops += event.whole("hops")
+        repeats += event.whole("repeats")
         # k6 counts a hop as a request: what its slices hold already.
-        counted += int(event.data.get("counted", 0))
+        counted += event.whole("counted")
     return OnTheWire(requests - counted, hops, repeats)
 
 
@@ -79,7 +79,7 @@ def judge_conserved(judged: Judged) -> Ruling:
         return Ruling(False, findings[0].sentence, findings[0].advice, tuple(findings))
     why: Counter[str] = Counter()
     for event in judged.run.events_of(EventKind.UNTOLD):
-        why[str(event.data.get("why") or "the reason is not known")] += int(event.data.get("count", 1))
+        why[str(event.data.get("why") or "the reason is not known")] += event.whole("count", 1)
     untold, told = sum(why.values()), requests_of(judged.run.slices)
     if untold > MOST_UNTOLD * (untold + told):
         sentence = (
@@ -103,8 +103,7 @@ def _hung(judged: Judged) -> Ruling | None:
     if judged.search or pushed or run.plan.profile.kind is ProfileKind.STRESS:
         return None  # it is to end beyond what the service can do
     waiting, cut_off = (
-        sum(int(event.data.get(key, 0)) for event in run.events_of(EventKind.IN_FLIGHT))
-        for key in ("count", "at_most")
+        sum(event.whole(key) for event in run.events_of(EventKind.IN_FLIGHT)) for key in ("count", "at_most")
     )
     span = load_span(run)
     if not (waiting or cut_off) or span is None or span[1] <= span[0]:

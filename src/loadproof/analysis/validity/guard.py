@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loadproof.model import EventKind, Finding, Verdict
+from loadproof.model.values import texts
 
 if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
@@ -35,7 +36,7 @@ def guard_note(run: Run) -> list[str]:
     guard = run.plan.options.guard
     host = guard.allowed_production if guard else ""
     loaded = [f"production was loaded: somebody typed --allow-production {host}"] if host else []
-    limits = [limit for event in run.events_of(EventKind.GUARD_HELD) for limit in event.data["limits"]]
+    limits = [limit for event in run.events_of(EventKind.GUARD_HELD) for limit in texts(event.data["limits"])]
     return [*loaded, *(f"target guard: {limit}" for limit in dict.fromkeys(limits))]
 
 
@@ -44,9 +45,9 @@ def guard_facts(run: Run) -> dict[str, list[str]] | None:
     held = run.events_of(EventKind.GUARD_HELD)
     if not held:
         return None
-    limits = [limit for event in held for limit in event.data["limits"]]
+    limits = [limit for event in held for limit in texts(event.data["limits"])]
     return {
-        "held_by": list(dict.fromkeys(event.data["by"] for event in held)),
+        "held_by": list(dict.fromkeys(event.text("by") for event in held)),
         "in_words": list(dict.fromkeys(event.message for event in held)),
         "limits": list(dict.fromkeys(limits)),
     }

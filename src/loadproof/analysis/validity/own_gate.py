@@ -22,7 +22,7 @@ def _raised_in_words(raised: Sequence[Event]) -> str:
     counts: Counter[tuple[str, ...]] = Counter()
     for event in raised:
         key = tuple(str(event.data.get(name) or "") for name in ("what", "exception", "where"))
-        counts[key] += int(event.data.get("count", 1))
+        counts[key] += event.whole("count", 1)
     (what, exception, where), times = counts.most_common(1)[0]
     said = f"{what} raised {exception}" + (f" at {where}" if where else "")
     return said if times == 1 else f"{said} ({format_count(times)} times)"
@@ -40,7 +40,7 @@ def judge_own_gate(judged: Judged) -> Ruling:
     ]
     if crashed or raised:
         sentence = _raised_in_words(raised) if raised else crashed[0].message
-        evidence = {"traceback": str(raised[0].data.get("traceback") or "")} if raised else {}
+        evidence = {"traceback": raised[0].text("traceback")} if raised else {}
         return broken("own_gate", f"the scenario's own code crashed: {sentence}", _ADVICE, evidence)
     if said_no:
         event = said_no[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loadproof.analysis.validity.condition import IMPORTED, Judged, Ruling, broken
 from loadproof.analysis.window.windows import load_span
@@ -128,5 +128,5 @@ def _ended_in_words(event: Event) -> str:
     return f"{said} ({exception})" if exception else said
 
 
-def _evidence(event: Event) -> dict[str, Any]:
+def _evidence(event: Event) -> dict[str, object]:
     return {"ended_" + key: event.data[key] for key in ("by", "how", "where") if event.data.get(key)}

@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -225,12 +225,12 @@ def _proof(stages: list[Applied]) -> str:
     return "; ".join(said[:3]) + (f" and {len(said) - 3} more stages" if len(said) > 3 else "")
 
 
-def _evidence(stages: list[Applied], load: AppliedLoad, window: Window) -> dict[str, Any]:
+def _evidence(stages: list[Applied], load: AppliedLoad, window: Window) -> dict[str, object]:
     starts = load.starts if load.open_model else None
     off = sum(int(stage.off.sum()) for stage in stages)
     number = sum(stage.seconds.size for stage in stages)
     begin = min(window.seconds, default=0)
-    evidence: dict[str, Any] = {
+    evidence: dict[str, object] = {
         "seconds": number,
         "seconds_off": off,
         "off_at_s": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loadproof.analysis.verdict.requirements import matching
 from loadproof.analysis.window.windows import sample
@@ -13,6 +13,8 @@ from loadproof.run.consistency import is_answer
 from loadproof.units import format_count
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from loadproof.model import ConsistencyCheck
     from loadproof.runfile.reader import Run
 
@@ -59,7 +61,7 @@ def _judge(run: Run, check: ConsistencyCheck) -> Finding:
     events = [e for e in run.events_of(EventKind.CONSISTENCY) if e.data.get("check") == check.name]
     before = next((e.data for e in events if e.data["when"] == "before"), None)
     after = next((e.data for e in reversed(events) if e.data["when"] == "after"), None)
-    evidence: dict[str, Any] = {"check": check.name}
+    evidence: dict[str, object] = {"check": check.name}
     for when, data in (("before", before), ("after", after)):
         if data is None:
             return _finding(check, Verdict.INCONCLUSIVE, f"was not asked {when} the load", evidence)
@@ -78,20 +80,24 @@ def _judge(run: Run, check: ConsistencyCheck) -> Finding:
         if not same:
             said = f"answered {_quoted(before)} before the load and {_quoted(after)} after it"
         return _finding(check, Verdict.PASS if same else Verdict.FAIL, said, evidence)
-    if not is_answer(before["answer"], expected):
+    if not is_answer(str(before["answer"]), expected):
         said = f"was wrong before the load: {_quoted(before)}, required {expected}"
         return _finding(check, Verdict.FAIL, said, evidence)
-    right = is_answer(after["answer"], expected)
+    right = is_answer(str(after["answer"]), expected)
     said = f"answers {_quoted(after)} after the load, required {expected}"
     return _finding(check, Verdict.PASS if right else Verdict.FAIL, said, evidence)
 
 
 def _judge_writes(
-    run: Run, check: ConsistencyCheck, before: dict[str, Any], after: dict[str, Any], evidence: dict[str, Any]
+    run: Run,
+    check: ConsistencyCheck,
+    before: Mapping[str, object],
+    after: Mapping[str, object],
+    evidence: dict[str, object],
 ) -> Finding:
     try:
-        rows = int(after["answer"]) - int(before["answer"])
-        duplicates = int(after.get("duplicates", 0)) - int(before.get("duplicates", 0))
+        rows = int(str(after["answer"])) - int(str(before["answer"]))
+        duplicates = int(str(after.get("duplicates", 0))) - int(str(before.get("duplicates", 0)))
     except ValueError:
         return _finding(check, Verdict.INCONCLUSIVE, "does not answer with one whole number", evidence)
     endpoint = endpoint_name(str(check.settings["acknowledged"]))
@@ -120,16 +126,16 @@ def _judge_writes(
 
 
 def _in_flight(run: Run) -> int:
-    return sum(int(event.data.get("count", 0)) for event in run.events_of(EventKind.IN_FLIGHT))
+    return sum(event.whole("count") for event in run.events_of(EventKind.IN_FLIGHT))
 
 
-def _quoted(data: dict[str, Any]) -> str:
+def _quoted(data: Mapping[str, object]) -> str:
     return f"'{data['answer']}'"
 
 
-def _finding(check: ConsistencyCheck, verdict: Verdict, said: str, evidence: dict[str, Any]) -> Finding:
+def _finding(check: ConsistencyCheck, verdict: Verdict, said: str, evidence: dict[str, object]) -> Finding:
     endpoint = check.settings["acknowledged"] if check.settings["rows"] is not None else None
     return Finding(
         f"consistency.{check.name}", verdict, f"{check.name}: {said}", evidence, source=check.source,
-        window="before and after", endpoint=endpoint and endpoint_name(str(endpoint)),
+        window="before and after", endpoint=endpoint_name(str(endpoint)) if endpoint else None,
     )  # fmt: skip

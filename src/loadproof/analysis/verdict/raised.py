@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from loadproof.engines import traits_of
 from loadproof.model import EventKind
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 
 _MOST_GROUPS: Final = 20
 PLAYED: Final = {"task": "tasks", "iteration": "iterations"}
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedGroup:
+    """One exception at one place."""
+
+    what: str
+    """Of what it was raised: "task", "iteration", "on_start"."""
+    exception: str
+    where: str
+    """ "locustfile.py:7"; "" where that is not known."""
+    count: int
+    users_died: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +45,8 @@ class Raised:
     """The most virtual users there were at once."""
     word: str
     """ "tasks" or "iterations"."""
-    groups: tuple[dict[str, Any], ...]
-    """`what`, `exception`, `where`, `count`, `users_died`: most frequent first."""
+    groups: tuple[RaisedGroup, ...]
+    """Most frequent first."""
     traceback: str
     """The first one."""
 
@@ -48,8 +61,8 @@ class Raised:
         if not self.groups:
             return ""
         group = self.groups[0]
-        name = str(group["exception"]).partition(":")[0] or "an exception"
-        return f"{name} at {group['where']}" if group["where"] else name
+        name = group.exception.partition(":")[0] or "an exception"
+        return f"{name} at {group.where}" if group.where else name
 
 
 def raised_in(run: Run) -> Raised:
@@ -59,23 +72,22 @@ def raised_in(run: Run) -> Raised:
     died: Counter[tuple[str, str, str]] = Counter()
     traceback = ""
     for event in run.events_of(EventKind.RAISED):
-        data = event.data
-        what, exception, where = (str(data.get(key) or "") for key in ("what", "exception", "where"))
+        what, exception, where = (event.text(key) for key in ("what", "exception", "where"))
         if what.startswith(("listener", "shape")):
             continue  # no part of what users do: the scenario's own gate, and who ended the load
-        counts[what, exception, where] += int(data.get("count", 1))
-        died[what, exception, where] += int(data.get("users_died", 0))
-        traceback = traceback or str(data.get("traceback") or "")
+        counts[what, exception, where] += event.whole("count", 1)
+        died[what, exception, where] += event.whole("users_died")
+        traceback = traceback or event.text("traceback")
     groups = tuple(
-        {"what": key[0], "exception": key[1], "where": key[2], "count": count, "users_died": died[key]}
+        RaisedGroup(*key, count, died[key])
         for key, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     )
     whats = [key[0] for key in counts]
     in_tasks = sum(count for key, count in counts.items() if key[0] in PLAYED)
     users = Readings.of(run.readings).of_series("load", "users").value.tolist()
     return Raised(
-        played=sum(int(event.data["count"]) for event in played) if played else None,
-        raised=max(sum(int(event.data.get("raised", 0)) for event in played), in_tasks),
+        played=sum(event.whole("count") for event in played) if played else None,
+        raised=max(sum(event.whole("raised") for event in played), in_tasks),
         died=sum(died.values()),
         users=int(max([*users, run.plan.profile.start, *(s.target for s in run.plan.profile.stages)]))
         if not run.plan.profile.open_model or users
@@ -94,18 +106,18 @@ def in_words(found: Raised) -> str:
     if found.died:
         of = f"{format_count(found.died)} of {format_count(found.users)} users" if found.users >= found.died \
             else f"{format_count(found.died)} users"  # fmt: skip
-        died = next(group for group in found.groups if group["users_died"])
-        said.append(f"{of} died in {died['what']}")
+        died = next(group for group in found.groups if group.users_died)
+        said.append(f"{of} died in {died.what}")
     if found.raised:
         of = format_count(found.raised)
         of += f" of {format_count(found.played)}" if found.played else ""
         said.append(f"{of} {found.word} raised {found.first}".rstrip())
     elif found.died:
         said[-1] += f": {found.first}"
-    others = [group for group in found.groups if group["what"] not in PLAYED and not group["users_died"]]
+    others = [group for group in found.groups if group.what not in PLAYED and not group.users_died]
     if others and not said:
         group = others[0]
-        said.append(f"{group['what']} raised {found.first} {format_count(group['count'])} times")
+        said.append(f"{group.what} raised {found.first} {format_count(group.count)} times")
     if said:
         return ", ".join(said)
     if not found.played:

@@ -148,8 +148,7 @@ def _above_too_often(requirement: Requirement, measured: Sample) -> bool:
 
 def _judge_error_rate(requirement: Requirement, measured: Sample, window: Window) -> Finding:
     finding = judge_share(requirement, measured.failed, measured.requests, window)
-    finding.evidence["failed"] = measured.failed
-    return finding
+    return finding.with_evidence(failed=measured.failed)
 
 
 def judge_share(requirement: Requirement, hits: int, total: int, window: Window) -> Finding:
@@ -172,8 +171,7 @@ def _judge_goodput(requirement: Requirement, slices: Sequence[Slice], window: Wi
     worst = judge_share(requirement, least, total, window)
     best = worst if most == least else judge_share(requirement, most, total, window)
     if worst.verdict is best.verdict:
-        worst.evidence.update(right_in_time=least, failed=sample(slices).failed)
-        return worst
+        return worst.with_evidence(right_in_time=least, failed=sample(slices).failed)
     advice = (
         f"between {format_count(least)} and {format_count(most)} requests were right and in time: this run "
         "file does not tell the times of failed requests"

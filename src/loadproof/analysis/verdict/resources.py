@@ -93,7 +93,7 @@ def with_split(requirement: Requirement, finding: Finding, watched: Watched, win
     limit = of_part.limits.get(what) if of_part else None
     if of_part and limit and limit[0] != MACHINE and requirement.unit is Unit.SHARE:
         said.append(f"{of_part.name}: {format_value(finding.value or 0.0, Unit.SHARE)} of {limit[0]}")
-        finding.evidence["limited_by"] = limit[0]
+        finding = finding.with_evidence(limited_by=limit[0])
         whole = _at(watched.series.get(f"{SOURCE}.{what}", ()), second)
         if whole is not None and whole.limit:
             said.append(f"all parts: {format_value(whole.value / whole.limit, Unit.SHARE)} of {MACHINE}")
@@ -101,7 +101,7 @@ def with_split(requirement: Requirement, finding: Finding, watched: Watched, win
     if collected and requirement.unit is Unit.SHARE:
         share = format_value(finding.value or 0.0, Unit.SHARE)
         said.append(f"{collected.name}: {share} of its old generation after a collection")
-        finding.evidence["limited_by"] = "its old generation"
+        finding = finding.with_evidence(limited_by="its old generation")
     for part in watched.service.parts:
         reading = _at(watched.series.get(f"{SOURCE}.{part.series(what)}", ()), second)
         if reading is not None:
@@ -110,7 +110,7 @@ def with_split(requirement: Requirement, finding: Finding, watched: Watched, win
         unit = Unit.CORES if what == "cpu" else Unit.BYTES
         values = ", ".join(f"{part} {format_value(value, unit)}" for part, value in split.items())
         said += [values] if len(split) > 1 else []
-    finding.evidence["parts"] = split
+    finding = finding.with_evidence(parts=split)
     if what == "memory":
         shared = {part.memory_is for part in watched.service.parts}
         said += (
@@ -187,11 +187,12 @@ def _judge_one(requirement: Requirement, watched: Watched, name: str, window: Wi
     finding = compare(requirement, value, len(values), 1, window, None)
     assert finding.measure is not None  # noqa: S101  # it is a requirement's
     finding = replace(finding, measure=replace(finding.measure, series=name))
-    finding.evidence["mean"] = float(np.mean(values))
+    finding = finding.with_evidence(mean=float(np.mean(values)))
     limits = [r.limit for r in readings if r.limit is not None]
     if limits:
         maximum, unit = float(readings.high.max()), readings[0].unit
-        finding.evidence.update(series_limit=limits[-1], series_maximum=maximum, series_unit=str(unit))
+        told = {"series_limit": limits[-1], "series_maximum": maximum, "series_unit": str(unit)}
+        finding = finding.with_evidence(**told)
         shown = f"{format_value(maximum, unit)} of {format_value(limits[-1], unit)}"
         finding = replace(finding, sentence=f"{finding.sentence} ({name} was at most {shown})")
     if silence and not _proved(requirement, finding):
@@ -204,7 +205,7 @@ def _judge_one(requirement: Requirement, watched: Watched, name: str, window: Wi
             advice=f"{silence}: what happened then is not known",
         )
     if silence:
-        finding.evidence["silence"] = silence
+        finding = finding.with_evidence(silence=silence)
     return finding
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -25,6 +26,19 @@ _LEAST_RIGHT: Final = 20
 _MOST_ROWS: Final = 20
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One endpoint: times of all its answers, and of the right ones."""
+
+    endpoint: str
+    requests: int
+    failed: int
+    p50_s: float
+    right_p50_s: float
+    p95_s: float
+    right_p95_s: float
+
+
 def right_answers(run: Run, window: Window) -> list[Finding]:
     """A note with the endpoints where times of right answers are others than those of all."""
     by_endpoint = within(run.slices, window.seconds).by_endpoint()
@@ -32,14 +46,15 @@ def right_answers(run: Run, window: Window) -> list[Finding]:
     rows = [row for one in ordered if (row := _row(str(one), by_endpoint[one])) is not None]
     if not rows:
         return []
-    worst = max(rows, key=lambda row: row["right_p95_s"] / max(row["p95_s"], 1e-6))
+    worst = max(rows, key=lambda row: row.right_p95_s / max(row.p95_s, 1e-6))
     sentence = (
-        f"failures are in the times: p95 of {worst['endpoint']} is {format_duration(worst['p95_s'])} of all "
-        f"its requests, {format_duration(worst['right_p95_s'])} of those that were answered right"
+        f"failures are in the times: p95 of {worst.endpoint} is {format_duration(worst.p95_s)} of all "
+        f"its requests, {format_duration(worst.right_p95_s)} of those that were answered right"
     )
     return [
         Finding(
-            "load.right_answers", Verdict.PASS, sentence, {"rows": rows[:_MOST_ROWS]},
+            "load.right_answers", Verdict.PASS, sentence,
+            {"rows": [asdict(row) for row in rows[:_MOST_ROWS]]},
             kind=FindingKind.NOTE, window=window.description,
         )
     ]  # fmt: skip
@@ -57,7 +72,7 @@ def right_times(parts: Iterable[Slice]) -> Histogram | None:
     return right
 
 
-def _row(name: str, parts: Sequence[Slice]) -> dict[str, Any] | None:
+def _row(name: str, parts: Sequence[Slice]) -> _Row | None:
     total = sample(parts)
     right = right_times(parts) if total.failed else None
     if right is None or right.count < _LEAST_RIGHT:
@@ -66,7 +81,4 @@ def _row(name: str, parts: Sequence[Slice]) -> dict[str, Any] | None:
     if all(max(pair) <= _LEAST_RATIO * min(pair) for pair in pairs):
         return None
     (p50_s, right_p50_s), (p95_s, right_p95_s) = pairs
-    return {
-        "endpoint": name, "requests": total.requests, "failed": total.failed,
-        "p50_s": p50_s, "right_p50_s": right_p50_s, "p95_s": p95_s, "right_p95_s": right_p95_s,
-    }  # fmt: skip
+    return _Row(name, total.requests, total.failed, p50_s, right_p50_s, p95_s, right_p95_s)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from loadproof.analysis.verdict.raised import in_words, raised_in
 from loadproof.analysis.verdict.requirements import finding_of, judge_share
 from loadproof.analysis.window.windows import whole_window
 from loadproof.model import CheckSummary, EventKind, StatusCounts, Subject, Verdict
+from loadproof.model.values import mapping, whole
 
 if TYPE_CHECKING:
     from loadproof.analysis.window.windows import Window
@@ -20,8 +22,8 @@ def checks_of(run: Run) -> tuple[CheckSummary, ...]:
     passes: dict[str, list[int]] = {}
     for event in run.events_of(EventKind.CHECKED):
         counts = passes.setdefault(str(event.data.get("name", "")), [0, 0])
-        counts[0] += int(event.data.get("passes", 0))
-        counts[1] += int(event.data.get("fails", 0))
+        counts[0] += event.whole("passes")
+        counts[1] += event.whole("fails")
     found = [CheckSummary(name, passed, failed) for name, (passed, failed) in passes.items()]
     return tuple(sorted(found, key=lambda check: (-check.fails, check.name)))
 
@@ -31,8 +33,8 @@ def statuses_of(run: Run) -> tuple[StatusCounts, ...]:
     found: dict[str, dict[str, int]] = {}
     for event in run.events_of(EventKind.STATUSES):
         counts = found.setdefault(run.routes.get(name := str(event.data.get("endpoint", "")), name), {})
-        for status, count in dict(event.data.get("counts", {})).items():
-            counts[str(status)] = counts.get(str(status), 0) + int(count)
+        for status, count in mapping(event.data.get("counts")).items():
+            counts[status] = counts.get(status, 0) + whole(count)
     return tuple(StatusCounts(endpoint, counts) for endpoint, counts in sorted(found.items()))
 
 
@@ -48,7 +50,7 @@ def judge_scenario(requirement: Requirement, run: Run, _window: Window) -> Findi
             )
         finding = judge_share(requirement, raised.raised, raised.played, window)
         if raised.groups:
-            finding.evidence.update(said=in_words(raised), rows=list(raised.groups))
+            return finding.with_evidence(said=in_words(raised), rows=[asdict(one) for one in raised.groups])
         return finding
     known = checks_of(run)
     chosen = [check for check in known if requirement.metric in ("", check.name)]

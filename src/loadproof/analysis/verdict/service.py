@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.window.windows import load_span
 from loadproof.model import EventKind, Finding, FindingKind, Verdict
+from loadproof.model.values import mapping, number, rows, texts, whole
 from loadproof.monitors.parts.part import without_version
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from loadproof.analysis.window.windows import Window
     from loadproof.model import Event
@@ -77,16 +78,16 @@ class ServiceParts:
 
 def service_parts(events: Iterable[Event]) -> ServiceParts:
     """The last that was told of them."""
-    data: dict[str, Any] = {}
+    data: Mapping[str, object] = {}
     for event in events:
         if event.kind is EventKind.PARTS:
             data = event.data
-    parts = tuple(_part(facts) for facts in data.get("parts", ()))
+    parts = tuple(_part(facts) for facts in rows(data.get("parts")))
     return ServiceParts(
         str(data.get("tree", "")),
         parts,
-        tuple((str(one["why"]), str(one["hint"])) for one in data.get("unwatched", ())),
-        tuple(str(address) for address in data.get("elsewhere", ())),
+        tuple((str(one["why"]), str(one["hint"])) for one in rows(data.get("unwatched"))),
+        tuple(texts(data.get("elsewhere"))),
     )
 
 
@@ -126,14 +127,14 @@ def replaced_note(run: Run, window: Window) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _part(facts: dict[str, Any]) -> ServicePart:
+def _part(facts: Mapping[str, object]) -> ServicePart:
     limits = {
-        what: (str(facts[key]["name"]), float(facts[key]["value"]))
+        what: (str(limit["name"]), number(limit["value"]))
         for what, key in (("cpu", "cores"), ("memory", "memory"), ("heap", "heap"))
-        if facts.get(key)
+        if (limit := mapping(facts.get(key)))
     }
     return ServicePart(
-        str(facts["name"]), str(facts["role"]), int(facts["depth"]), int(facts["processes"]),
-        int(facts["workers"]), bool(facts.get("pool")), bool(facts.get("loops")), str(facts["runtime"]),
-        limits, str(facts["memory_is"]), int(facts["replaced"]),
+        str(facts["name"]), str(facts["role"]), whole(facts["depth"]), whole(facts["processes"]),
+        whole(facts["workers"]), bool(facts.get("pool")), bool(facts.get("loops")), str(facts["runtime"]),
+        limits, str(facts["memory_is"]), whole(facts["replaced"]),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.verdict.requirements import describe, format_value
 from loadproof.analysis.window.windows import sample, within
@@ -32,7 +32,7 @@ def judge_thresholds(run: Run) -> list[Finding]:
     ]
 
 
-def threshold_finding(data: Mapping[str, Any], source: str, text: str) -> Finding:
+def threshold_finding(data: Mapping[str, object], source: str, text: str) -> Finding:
     """What the engine said of one threshold: `data` as in its event, `text` as it was written in `source`.
 
     The verdict is the engine's. One that it did not judge, or judged over no samples, is INCONCLUSIVE.
@@ -75,28 +75,30 @@ def whole_load_note(run: Run, window: Window) -> list[Finding]:
     if not broken or len(within(run.slices, window.seconds)) == len(run.slices):
         return []
     by_endpoint = {str(endpoint): parts for endpoint, parts in Slices.of(run.slices).by_endpoint().items()}
-    rows: list[dict[str, Any]] = []
-    for endpoint, parts in sorted(by_endpoint.items()):
-        total = sample(parts)
-        times = total.response
-        rows.append({
+    samples = {endpoint: sample(parts) for endpoint, parts in sorted(by_endpoint.items())}
+    rows = [
+        {
             "endpoint": endpoint, "requests": total.requests, "failed": total.failed,
             "p50_s": times.quantile(0.5), "p95_s": times.quantile(0.95), "p99_s": times.quantile(0.99),
             "max_s": times.maximum_s if times.count else None,
-        })  # fmt: skip
-    slowest = max(rows, key=lambda row: row["p99_s"] or 0.0)
+        }
+        for endpoint, total in samples.items()
+        for times in (total.response,)
+    ]  # fmt: skip
+    slowest, total = max(samples.items(), key=lambda item: item[1].response.quantile(0.99) or 0.0)
+    p99_s = total.response.quantile(0.99)
     sentence = f"k6's thresholds are over {_WHOLE}, the table of endpoints over {window.description}"
-    if slowest["p99_s"] is not None:
+    if p99_s is not None:
         sentence += (
-            f": {slowest['endpoint']} has a p99 of {format_duration(slowest['p99_s'])} in "
-            f"{format_count(slowest['requests'])} requests of the whole"
+            f": {slowest} has a p99 of {format_duration(p99_s)} in "
+            f"{format_count(total.requests)} requests of the whole"
         )
     return [
         Finding("load.whole", Verdict.PASS, sentence, {"rows": rows}, kind=FindingKind.NOTE, window=_WHOLE)
     ]
 
 
-def _measure(data: Mapping[str, Any], expression: str, required: Requirement | None) -> Measure:
+def _measure(data: Mapping[str, object], expression: str, required: Requirement | None) -> Measure:
     """The row of the table, in our units: k6's times are milliseconds."""
     value, samples = data.get("value"), data.get("samples")
     unit, factor = _IN_K6_UNITS.get(str(data.get("unit") or ""), (Unit.NONE, 1.0))

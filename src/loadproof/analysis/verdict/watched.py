@@ -14,6 +14,7 @@ from loadproof.analysis.verdict.pages import partial_page
 from loadproof.analysis.verdict.service import SOURCE, service_parts, with_limits_of_runtimes
 from loadproof.analysis.window.windows import Window, stage_windows, whole_window
 from loadproof.model import EventKind, Requirement, Statistic
+from loadproof.model.values import texts
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_duration
 
@@ -157,10 +158,10 @@ def _silences(run: Run) -> dict[str, list[Silence]]:
     open_: dict[str, tuple[float, str, set[str]]] = {}
     for event in run.events:
         monitor = str(event.data.get("monitor", ""))
-        sources = {monitor, *event.data.get("sources", ())}
+        sources = {monitor, *texts(event.data.get("sources"))}
         if event.kind is EventKind.MONITOR_LOST:
             # The sample after the last answer is the first one that is missing.
-            start_s = float(event.data.get("since_s", event.time_s)) + _SAMPLE_EVERY_S
+            start_s = event.number("since_s", event.time_s) + _SAMPLE_EVERY_S
             open_[monitor] = (min(start_s, event.time_s), event.message, sources)
         elif event.kind is EventKind.MONITOR_RECOVERED and monitor in open_:
             start_s, message, known = open_.pop(monitor)

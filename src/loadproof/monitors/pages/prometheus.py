@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from loadproof.model import Reading, Unit
+from loadproof.model.values import whole
 from loadproof.monitors.pages.exporters import recognised
 from loadproof.monitors.pages.scrape import Page, parse_page
 from loadproof.monitors.readings.rates import Rates
@@ -34,7 +35,7 @@ class PrometheusMonitor:
     def __init__(self, watch: Watch, now: Callable[[], float]) -> None:
         self.remarks: list[str] = []
         self._source = watch.name
-        self._most = int(watch.settings.get("most_series") or MOST_SERIES)
+        self._most = whole(watch.settings.get("most_series") or MOST_SERIES)
         self._page = Page(str(watch.settings["url"]))
         self._now = now
         self._rates = Rates()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from loadproof.model import Reading, Unit
+from loadproof.model.values import mapping
 from loadproof.monitors import MonitorError
 from loadproof.monitors.pages.prometheus import series_name
 from loadproof.monitors.pages.scrape import TIMEOUT_S
@@ -34,7 +35,8 @@ class PromqlMonitor:
         self._source = watch.name
         self._now = now
         self._url = str(watch.settings["url"]).rstrip("/")
-        self._queries: dict[str, str] = dict(watch.settings.get("queries") or {})
+        queries = mapping(watch.settings.get("queries"))
+        self._queries = {name: str(query) for name, query in queries.items()}
         self._client = httpx.Client(timeout=TIMEOUT_S, trust_env=False)
         self._interval_s: float | None = None
         self._told: set[str] = set()

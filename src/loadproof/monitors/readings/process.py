@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from loadproof.model import Event, EventKind, Reading, Unit
+from loadproof.model.values import known_whole, rows
 from loadproof.monitors import MonitorError, limits
 from loadproof.monitors.parts import sockets
 from loadproof.monitors.parts.service import Service
@@ -47,10 +48,12 @@ class ProcessMonitor:
         self.events: list[Event] = []
         self._source = watch.name
         self._now = now
-        seeds = watch.settings.get("parts") or [watch.settings]
-        self.service = Service(
-            seeds, watch.settings.get("target_port"), follows=bool(watch.settings.get("follow", True))
+        seeds = rows(watch.settings.get("parts")) or [watch.settings]
+        port, follows = (
+            known_whole(watch.settings.get("target_port")),
+            bool(watch.settings.get("follow", True)),
         )
+        self.service = Service(seeds, port, follows=follows)
         self._cpu = ProcessorTime()
         self._memory = SharedMemory()
         self._rates = Rates()

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from loadproof.model.values import mapping
 from loadproof.reports.html.data import page_data, script_json
 from loadproof.reports.html.page import page
 
@@ -47,7 +48,7 @@ def write_html(report: Report, stream: TextIO) -> None:
     said = {
         "page": page(report),
         "title": f"{report.verdict} · {report.name}",
-        "version": report.facts["versions"].get("loadproof", ""),
+        "version": mapping(report.facts["versions"]).get("loadproof", ""),
         "made_from": report.run_file,
     }
     write_page("report.html.j2", said, page_data(report), stream)

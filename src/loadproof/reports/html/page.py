@@ -13,9 +13,9 @@ from loadproof.reports.evidence import (
     NEAR_IN_WORDS,
     EvidenceTable,
     RequirementRow,
+    counts_in_words,
     evidence_facts,
     evidence_table,
-    failed_in_words,
     failed_text,
     requirement_row,
 )
@@ -161,7 +161,7 @@ def _meta(report: Report) -> list[tuple[str, str]]:
         *([("Service", str(facts["service"]))] if facts.get("service") else []),
         ("Started", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.started_at_s))),
         ("Took", format_duration(report.duration_s)),
-        ("Requests", f"{format_count(facts['requests'])}, {failed_in_words(facts['failed'])}"),
+        ("Requests", ", ".join(counts_in_words(report))),
         ("Judged over", report.window),
     ]
 

@@ -85,7 +85,7 @@ def runtime_of(table: ProcessTable, pid: int) -> Runtime:
     cores, heap = None, None
     match kind:
         case "python" if not executable.endswith("t"):  # python3.14t has no such lock
-            cores = Limit("one interpreter lock", 1.0)
+            cores = interpreter_locks(1)
         case "node":
             cores = Limit("one event loop", 1.0)
             options = " ".join([*arguments, environment.get("NODE_OPTIONS", "")])
@@ -143,9 +143,16 @@ def of_processes(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> Limit
     if not known or len(known) < len(own):
         return None
     name = known[0].name if len({limit.name for limit in known}) == 1 else "a limit of its own"
-    if len(known) == 1:
-        return known[0]
-    return Limit(f"{len(known)} processes of {name} each", sum(limit.value for limit in known))
+    return _each(name, len(known), sum(limit.value for limit in known))
+
+
+def interpreter_locks(processes: int) -> Limit:
+    """What so many processes of CPython can use together."""
+    return _each("one interpreter lock", processes, float(processes))
+
+
+def _each(name: str, processes: int, value: float) -> Limit:
+    return Limit(name if processes == 1 else f"{processes} processes of {name} each", value)
 
 
 def limit_of(stat: Stat, runtime: Runtime) -> Limit | None:

@@ -101,6 +101,13 @@ class ProcessTable:
         except (psutil.Error, OSError):
             return []
 
+    def folder(self, pid: int) -> str:
+        """Where it works; empty when that may not be known."""
+        try:
+            return psutil.Process(pid).cwd()
+        except (psutil.Error, OSError):
+            return ""
+
     def environment(self, pid: int) -> Mapping[str, str]:
         """What it was started with; empty when that may not be known."""
         try:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadproof.model import Unit
+from loadproof.monitors.limits import interpreter_locks
 from loadproof.monitors.parts import containers
-from loadproof.monitors.readings import php_fpm
+from loadproof.monitors.readings import php_fpm, uwsgi
 from loadproof.monitors.readings.threads import request_threads
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Workers:
-    """PHP-FPM's by its configuration and status page, a JVM's by the names of its threads."""
+    """PHP-FPM's by its configuration and status page, uWSGI's by its options, a JVM's by names of threads."""
 
     _asked: dict[str, list[php_fpm.Pool]] = field(default_factory=dict)
     """Pools by part, whose status pages may be reached."""
@@ -30,6 +31,8 @@ class Workers:
         """Corrects `part.workers`, where the program says more than the number of its processes."""
         if part.program == "php-fpm" and part.pids:
             self._php_fpm(part, table)
+        elif part.program == "uwsgi" and part.pids:
+            _uwsgi(part, table)
         elif part.runtime == "java" and (threads := sum(map(request_threads, working))):
             part.workers, part.pool = threads, True
 
@@ -54,6 +57,15 @@ class Workers:
         # In a network of its own 127.0.0.1:9000 is another place than here.
         apart = containers.has_own_network(first)
         self._asked[part.name] = [pool for pool in used if not apart or pool.address.startswith("unix:")]
+
+
+def _uwsgi(part: Part, table: ProcessTable) -> None:
+    first = min(part.pids)
+    folder = table.folder(first)
+    told = uwsgi.options(table.arguments(first), table.environment(first), _root(first), folder)
+    part.workers = told.processes * told.threads
+    if told.python and (part.cores is None or told.processes < part.cores.value):
+        part.cores = interpreter_locks(told.processes)
 
 
 def _root(pid: int) -> Path:

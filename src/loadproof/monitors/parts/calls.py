@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from loadproof.monitors.parts.sockets import ERROR, INET_BYTES, ask, attributes, sock_diag
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 _INFO: Final = 2
 _WITH_INFO: Final = 1 << (_INFO - 1)
 _ANY_COOKIE: Final = b"\xff" * 8
-_UNACKED_AT, _LAST_SENT_AT, _LAST_RECEIVED_AT, _LAST_ACK_AT = 24, 44, 52, 56
+_TIMES: Final = struct.Struct("=24xI16xI4xII")
+"""Packets that are not acknowledged, and milliseconds since it sent, received, and had one acknowledged."""
 _TIMEOUT_S: Final = 0.5
 _ANY_STATE: Final = 0xFFF
 
@@ -39,23 +41,26 @@ def waiting(links: Sequence[Link]) -> list[bool | None]:
     return found
 
 
-def _asked(netlink: socket.socket, link: Link) -> bool | None:
+@lru_cache(maxsize=1 << 10)
+def _request(link: Link) -> bytes:
+    """For this one connection; asked again and again while it lasts."""
     family = socket.AF_INET6 if ":" in link.host else socket.AF_INET
     ends = (socket.inet_pton(family, host).ljust(16, b"\0") for host in (link.host, link.peer_host))
     request = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, _WITH_INFO, 0, _ANY_STATE)
-    request += struct.pack("!HH", link.port, link.peer_port) + b"".join(ends) + bytes(4) + _ANY_COOKIE
-    ask(netlink, request)
+    request += struct.pack("!HH", link.port, link.peer_port) + b"".join(ends)
+    return request + bytes(4) + _ANY_COOKIE
+
+
+def _asked(netlink: socket.socket, link: Link) -> bool | None:
+    ask(netlink, _request(link))
     message = memoryview(netlink.recv(4096))
     length, kind = struct.unpack_from("=IH", message, 0)
     if kind == ERROR:
         return None  # it was closed
     info = attributes(message[16 + INET_BYTES : length]).get(_INFO)
-    if info is None or len(info) < _LAST_ACK_AT + 4:
+    if info is None or len(info) < _TIMES.size:
         return None
-    unacknowledged, sent_ago, received_ago, ack_ago = (
-        struct.unpack_from("=I", info, at)[0]
-        for at in (_UNACKED_AT, _LAST_SENT_AT, _LAST_RECEIVED_AT, _LAST_ACK_AT)
-    )
+    unacknowledged, sent_ago, received_ago, ack_ago = _TIMES.unpack_from(info)
     if unacknowledged or sent_ago < received_ago or ack_ago < received_ago:
         return True  # what it has sent last is not acknowledged, or came after the last answer
     # In one tick of the kernel's clock, 1 to 10 ms, came a quick answer to a question, or after an answer the

@@ -147,3 +147,14 @@ def test_a_database_that_uses_the_machine_is_named() -> None:
         used("mariadbd.cpu", 0.7, 2.0),
     )
     assert finding.evidence["named"] == ["the processor time of mariadbd"]
+
+
+def test_processes_of_one_thread_are_not_taken_to_be_occupied() -> None:
+    """Workers of nginx have thousands of requests each: they are not what would be first."""
+    finding = stress(
+        [of_service("nginx", workers=8, processes=9)],
+        constant("nginx.queued", 0.0, 511.0),
+        capacity=1e9,
+    )
+    assert finding.sentence.startswith("nothing saturated")
+    assert "nginx" not in finding.sentence

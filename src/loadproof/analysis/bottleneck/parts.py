@@ -114,7 +114,10 @@ def _workers(
         return
     queue = measured.of(SOURCE, part.series("queued"))
     queued = by_level(queue, groups, lambda reading: reading.value) if queue else None
-    used = _occupied(levels, part.workers) if levels is not None else np.full(len(groups), np.nan)
+    used = np.full(len(groups), np.nan)
+    if levels is not None:
+        # Processes of one thread may as well be event loops, as nginx's are: those a request does not occupy.
+        used = _occupied(levels, part.workers) if part.pool else np.zeros(len(groups))
     # Its own page is silent while all are occupied, since that takes a worker: what it says is a least.
     busy = measured.of(SOURCE, part.series("workers.busy"))
     used = np.fmax(used, by_level(busy, groups, lambda one: one.value / one.limit if one.limit else None))

@@ -23,14 +23,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.services import plants, plants_php, plants_spring
+from benchmarks.services import plants, plants_more, plants_php, plants_spring
 from benchmarks.services.installing import install_into
 from benchmarks.services.started import NotHereError
 
 if TYPE_CHECKING:
     from benchmarks.services.plants import Plant
 
-PLANTS = (*plants.PLANTS, *plants_php.PLANTS, *plants_spring.PLANTS)
+PLANTS = (*plants.PLANTS, *plants_php.PLANTS, *plants_spring.PLANTS, *plants_more.PLANTS)
 _LEAST_USERS = 2
 _RUN_S = 120
 """A bound for one run of Loadproof: 19 s of load, its start and its judgement take 25 s on a free machine."""

@@ -33,7 +33,9 @@ _NO_QUEUE: Final = 0.5
 _STEADY: Final = 0.2
 """Variance of the counts of single seconds over their mean: 1 where they come at random (Poisson)."""
 _ONE_TIME: Final = 1.25
-_WORK: Final = frozenset({r.HOST_CPU, r.SERVICE_CPU, r.THREAD, r.OWN_LIMIT, r.QUOTA, r.DISK, r.HEAP})
+_WORK: Final = frozenset(
+    {r.HOST_CPU, r.SERVICE_CPU, r.THREAD, r.OWN_LIMIT, r.QUOTA, r.DISK, r.HEAP, r.GENERATOR}
+)
 _LOCK_KIND: Final = r.Kind(
     "inside", "load", "answers", "a lock or a pool inside of it",
     "look for what requests hold one after the other (a mutex, a semaphore, a pool, a call of others): a "
@@ -59,7 +61,7 @@ def limit_inside(
     run: Run, levels: Levels, found: Attribution, table: Mapping[str, tuple[r.Kind, Resource]],
     service: ServiceParts, seconds: Sequence[int],
 ) -> Inside | None:  # fmt: skip
-    """None where the service, or its machine, had no processor or disk left, or nobody watched that."""
+    """None where the service, its machine or the generator had nothing left, or nobody watched that."""
     assert found.plateau_per_s is not None  # noqa: S101  # it saturated
     kinds = {table[one.name][0].name for one in found.others}
     full = {table[one.name][0].name for one in found.others if one.used_at_plateau >= LEAST_USED}

@@ -55,7 +55,7 @@ def once(name: str, install: Callable[[Path], None]) -> Path:
 def python_packages(name: str, *packages: str) -> Path:
     """A folder with these packages from PyPI, for PYTHONPATH; their programs are in its `bin`."""
     return once(
-        name,
+        f"{name}-{_fingerprint(' '.join(packages))}",
         lambda folder: installed(
             sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check",
             "--target", str(folder / "site"), *packages, cwd=folder,
@@ -66,7 +66,7 @@ def python_packages(name: str, *packages: str) -> Path:
 def node_packages(name: str, *packages: str) -> Path:
     """A folder with `node_modules`, for NODE_PATH."""
     return once(
-        name,
+        f"{name}-{_fingerprint(' '.join(packages))}",
         lambda folder: installed(
             program("npm"), "install", "--silent", "--no-audit", "--no-fund", *packages, cwd=folder
         ),
@@ -97,5 +97,5 @@ def java_classes(name: str, source: str) -> Path:
 
 
 def _fingerprint(source: str) -> str:
-    """A source that has changed is built again."""
+    """A source or a list of packages that has changed is built or installed again."""
     return f"{zlib.crc32(source.encode()):08x}"

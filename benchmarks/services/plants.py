@@ -45,13 +45,9 @@ def gunicorn(*options: str, tables: bool = True, throttled: int = 0) -> Callable
             stack.enter_context(control_group.writes(database.pid, database.folder, throttled))
         (folder / "site_app.py").write_text(sources.DJANGO)
         port = free_port()
-        command = [
-            str(site / "bin" / "gunicorn"),
-            *options,
-            "-b",
-            f"127.0.0.1:{port}",
-            "site_app:application",
-        ]
+        # Its first line names the interpreter that installed it, which may be gone where it was kept.
+        script = str(site / "bin" / "gunicorn")
+        command = [sys.executable, script, *options, "-b", f"127.0.0.1:{port}", "site_app:application"]
         pid = stack.enter_context(
             running(command, folder, port, PG_PORT=str(database.port), PYTHONPATH=str(site))
         )

@@ -8,6 +8,10 @@ strangers (endless loops at the same priority). `added` is what a request took l
 most that the waiting is taken to explain: `bound / added` must be at least 1, or FAILs stand that strangers
 made. Further pairs have a fault of the demo's own beside the strangers: what that added must be more than the
 bound, or strangers excuse it. Exit code 1 where one of the two does not hold.
+
+Two constants of that file are set by these rows. `one wait` is the least `_ONE_WAIT_S` with which a row of
+strangers holds, and of a fault the greatest. `free` is the bound without `_BUSY`, as a multiple of what was
+added: `_BUSY` must be below the `wanted` from which on it is less than 1.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from typing import Final
 
 from benchmarks.validity import GENEROUS, Load, strangers
 from loadproof.analysis.disturbance.processors import processors
+from loadproof.analysis.disturbance.waiting import _BUSY, _ONE_WAIT_S
 from loadproof.analysis.window.windows import judged_window, sample, within
 from loadproof.demo import DemoOptions, running
 from loadproof.runfile.reader import read_run
@@ -40,10 +45,23 @@ class Measured:
     waited: float
     """Shares of the time, of the busiest thread."""
     wanted: float
+    waited_in_all: float
+    """Of all threads together, or of the busiest if that is more."""
     bound_s: float
     """Of a request."""
     work_s: float
     """Processor time of the busiest thread for a request."""
+
+    def one_wait_s(self, added_s: float) -> float:
+        """The `_ONE_WAIT_S` with which the bound is just what was added."""
+        if not self.waited_in_all:
+            return float("inf")
+        return added_s / self.waited_in_all - 1 / ((1 - min(self.wanted, _BUSY)) * self.per_s)
+
+    def free_s(self) -> float:
+        """The bound, were there no `_BUSY`."""
+        at_once = 1 / (1 - min(self.wanted, 0.99)) + self.per_s * _ONE_WAIT_S
+        return self.waited_in_all * at_once / self.per_s
 
 
 def measured(load: Load, name: str, url: str, requirements: Path) -> Measured:
@@ -62,6 +80,7 @@ def measured(load: Load, name: str, url: str, requirements: Path) -> Measured:
         per_s=per_s,
         waited=waiting.waited,
         wanted=waiting.wanted,
+        waited_in_all=max(waiting.waited_in_all, waiting.waited),
         bound_s=waiting.delay_per_s(per_s) / per_s,
         work_s=max(waiting.wanted - waiting.waited, 0.0) / per_s,
     )
@@ -73,10 +92,11 @@ def row(title: str, calm: Measured, beside: Measured, *, at_least: bool) -> tupl
     ratio = beside.bound_s / added_s if added_s > 0 else float("inf")
     right = ratio >= 1 if at_least else ratio < 1
     work = calm.work_s / beside.work_s if beside.work_s else float("nan")
+    free = beside.free_s() / added_s if added_s > 0 else float("inf")
     said = (
         f"| {title} | {beside.per_s:.0f} | {beside.waited:.1%} | {beside.wanted:.1%} "
         f"| {calm.mean_s * 1000:.2f} | {added_s * 1000:.2f} | {beside.bound_s * 1000:.2f} "
-        f"| {ratio:.2f} | {work:.2f} |"
+        f"| {ratio:.2f} | {free:.2f} | {beside.one_wait_s(added_s) * 1000:.1f} | {work:.2f} |"
     )
     return said, right
 
@@ -125,7 +145,7 @@ def main() -> int:
                 rows.append(row(title, calm[users], beside, at_least=False))
                 print(rows[-1][0], flush=True)
     print("\n| load | requests/s | waited | wanted | calm mean, ms | added, ms | bound, ms | bound / added "
-          "| work alone / beside |\n|---|---|---|---|---|---|---|---|---|")  # fmt: skip
+          "| free | one wait, ms | work alone / beside |\n" + "|---" * 11 + "|")  # fmt: skip
     for said, right in rows:
         print(said + ("" if right else " NOT AS IT HAS TO BE"))
     return int(not all(right for _, right in rows))

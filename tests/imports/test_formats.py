@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from loadproof.analysis.verdict.scenario import checks_of
 from loadproof.errors import ConfigError
 from loadproof.imports.aggregate import ALL, Aggregate, Totals, half_step_s
 from loadproof.imports.formats import FORMATS, read_import, recognise
@@ -58,6 +59,10 @@ def test_k6_csv_is_read_by_its_header(tmp_path: Path) -> None:
         (2, "GET /a"): (1, {}),
     }
     assert run.slices[0].response.maximum_s == pytest.approx(0.0105)
+    checked = "checks,1800000001,1,has a token,,,,,,,,\nchecks,1800000001,0,has a token,,,,::desk,,,,\n"
+    run = _run(_write(tmp_path, K6_CSV + checked))
+    found = {(c.name, c.passes, c.fails) for c in checks_of(run)}
+    assert found == {("has a token", 1, 0), ("desk::has a token", 0, 1)}
     limits = run.facts["imported"]["limits"]
     assert "2 rows are no samples of k6's: cut off or changed" in limits
     assert any("whole seconds" in limit for limit in limits)

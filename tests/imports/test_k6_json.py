@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.analysis.judge import exit_code, judge
 from loadproof.errors import ConfigError
 from loadproof.imports import stream
 from loadproof.imports.formats import read_import
@@ -94,6 +95,30 @@ def test_the_thresholds_of_the_script_become_requirements(tmp_path: Path) -> Non
     lines = [definition("http_req_duration", thresholds=("p(95)<500", "avg<200")), *odd_lines()[2:]]
     run = _read(tmp_path / "k6.json", lines)
     assert [requirement.text for requirement in run.plan.requirements] == ["p(95)<500", "avg<200"]
+
+
+@pytest.mark.parametrize("spaces", [False, True], ids=["k6's spelling", "through another program"])
+@pytest.mark.parametrize(
+    ("checks", "code"), [("rate>0.9", 3), ("rate>0.7", 0), ("", 4)], ids=["more", "fewer", "no limit"]
+)
+def test_checks_are_judged(tmp_path: Path, checks: str, code: int, spaces: bool) -> None:
+    """80 % of them pass by the script's own threshold; most of them failed where nothing limits them."""
+    lines = [definition("checks", "rate", "default", (checks,) if checks else ()),
+             definition("http_req_duration", thresholds=("p(95)<5000",))]  # fmt: skip
+    for number in range(200):
+        time = f"2026-11-22T12:00:{number // 10:02d}.{number % 10}50Z"
+        lines += request(time, 5.0, name="/", method="GET", status="200")
+        value = number % 5 > 0 if checks else number % 5 == 0
+        lines.append(point("checks", time, int(value), {"check": "has a token", "group": ""}))
+    if spaces:
+        lines = [json.dumps(json.loads(line)) for line in lines]
+    report = judge(_read(tmp_path / "k6.json", lines))
+    passes = 160 if checks else 40
+    assert [(check.name, check.passes, check.fails) for check in report.checks] == [
+        ("has a token", passes, 200 - passes)
+    ]
+    assert [counts.counts for counts in report.statuses] == [{"200": 200}]
+    assert int(exit_code(report)) == code, report.sentence
 
 
 def test_setup_is_outside_the_load(tmp_path: Path) -> None:

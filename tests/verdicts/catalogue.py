@@ -131,6 +131,15 @@ PROMISED: Final = (
     Row("k6 had half of its VUs, and a threshold on requests failed", Made(engine="k6", there=5, events=(
         threshold("http_reqs", "rate>50", 20.0),)), UNKNOWN, 4, "promised",
         "but the promised load was not applied"),
+    Row("one of 10 users stopped itself", Made(there=9, events=told(EventKind.USERS_LEFT, count=1,
+        helpers=0)), UNKNOWN, 4, "promised", "1 user stopped itself (StopUser)"),
+    Row("half of the users stopped themselves", Made(there=5, events=told(EventKind.USERS_LEFT, count=5,
+        helpers=0)), UNKNOWN, 4, "promised", "5 users stopped themselves (StopUser)"),
+    Row("a user with a fixed_count did its work and stopped itself",
+        Made(there=9, events=told(EventKind.USERS_LEFT, count=1, helpers=1)), PASS, 0),
+    Row("a user with a fixed_count stopped itself, and more are missing",
+        Made(there=6, events=told(EventKind.USERS_LEFT, count=1, helpers=1)), UNKNOWN, 4, "promised",
+        "7 of 10 users were there"),
     Row("a smoke run of 3 s with all users", Made(planned_s=3, level=8, requirements=TIMES, times_s=FEW),
         PASS, 0),
     Row("a smoke run of 1 s", Made(planned_s=1, level=1, requirements=TIMES, times_s=(0.1,) * 100), PASS, 0),
@@ -266,7 +275,22 @@ CERTAIN: Final = (
         "are needed"),
 )  # fmt: skip
 
+
+def thinking(times_s: tuple[float, ...] = (0.1,) * 100, **fields: object) -> Made:
+    """Users that make one request each while they are started, and think for longer than the load is."""
+    of = {"profile": staged((2, 10), (18, 10)), "slices": (part(0, LOANS, times_s), part(1, LOANS, times_s))}
+    return Made(**{**of, **fields})  # type: ignore[arg-type]  # the fields of the caller
+
+
 HEALTHY: Final = (
+    Row("users that think for longer than the load is", thinking(), PASS, 0, "",
+        "all 2 requirements hold"),
+    Row("users that think for longer than the load is, slow", thinking(SLOW), FAIL, 3, "", "p95 is 900ms"),
+    Row("users that think for longer than the load is have no throughput", thinking(
+        requirements=(throughput(5),)), UNKNOWN, 4, "", "none in the steady load"),
+    Row("users that wait for an answer from their second request on",
+        thinking(events=told(EventKind.IN_FLIGHT, count=10)), UNKNOWN, 4, "conserved",
+        "10 requests had no answer when the load was over"),
     Row("a run of 20 s", Made(), PASS, 0),
     Row("k6", Made(engine="k6"), PASS, 0),
     Row("one user", Made(level=1), PASS, 0),

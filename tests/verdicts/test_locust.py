@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psutil
@@ -19,9 +19,12 @@ from tests.runs import loose
 
 __all__ = ["lab"]
 
-WATCHED = (EventKind.ENDED_BY, EventKind.RAISED, EventKind.OWN_GATE, EventKind.IN_FLIGHT, EventKind.UNTOLD)
+WATCHED = (
+    EventKind.ENDED_BY, EventKind.RAISED, EventKind.OWN_GATE, EventKind.IN_FLIGHT, EventKind.UNTOLD,
+    EventKind.USERS_LEFT,
+)  # fmt: skip
 FLAGS = ("-u", "4", "-r", "40", "-t", "4")
-SHORT = ("-u", "4", "-r", "40", "-t", "2")
+SHORT = ("-u", "4", "-r", "40", "-t", "1")
 USER = """
     class U(HttpUser):
         wait_time = constant(0.02)
@@ -33,34 +36,41 @@ USER = """
 QUIT = """
     @events.test_start.add_listener
     def _(environment, **_):
-        gevent.spawn_later(1.2, environment.runner.{end})
+        gevent.spawn_later(0.6, environment.runner.{end})
 """
+
+
+Told = tuple[tuple[EventKind, dict[str, Any]], ...]
 
 
 @dataclass
 class Row:
-    """One run: `expected` are the data that an event of each kind must have, in any order, and no other."""
+    """One run: `expected` are events of these kinds with what their data must have, and no others."""
 
     name: str
     scenario: str
-    expected: dict[EventKind, dict[str, Any]] = field(default_factory=dict)
+    expected: Told = ()
     args: tuple[str, ...] = FLAGS
     profile: Profile | None = None
     outcome: Outcome = Outcome.COMPLETED
     processes: int = 1
 
 
-def ended(by: str, how: str, **more: Any) -> dict[EventKind, dict[str, Any]]:
-    return {EventKind.ENDED_BY: {"by": by, "how": how, **more}}
+def ended(by: str, how: str, **more: Any) -> Told:
+    return ((EventKind.ENDED_BY, {"by": by, "how": how, **more}),)
 
 
-def raised(what: str, exception: str, count: int, users_died: int = 0) -> dict[EventKind, dict[str, Any]]:
+def raised(what: str, exception: str, count: int, users_died: int = 0) -> Told:
     facts = {"what": what, "exception": exception, "count": count, "users_died": users_died}
-    return {EventKind.RAISED: facts}
+    return ((EventKind.RAISED, facts),)
 
 
-def gate(how: str, exit_code: int, inconclusive: bool) -> dict[EventKind, dict[str, Any]]:
-    return {EventKind.OWN_GATE: {"how": how, "exit_code": exit_code, "inconclusive": inconclusive}}
+def left(count: int, helpers: int = 0) -> Told:
+    return ((EventKind.USERS_LEFT, {"count": count, "helpers": helpers}),)
+
+
+def gate(how: str, exit_code: int, inconclusive: bool) -> Told:
+    return ((EventKind.OWN_GATE, {"how": how, "exit_code": exit_code, "inconclusive": inconclusive}),)
 
 
 CRASH = gate("an exception in a listener, a load shape or a greenlet", 2, True)
@@ -68,62 +78,15 @@ HELD = Profile(ProfileKind.LOAD, (Stage(4.0, 4.0),), start=4.0)
 OPEN = Profile(ProfileKind.LOAD, (Stage(4.0, 30.0),), open_model=True, start=30.0)
 
 ENDINGS = [
-    Row("healthy", USER, args=SHORT),
-    Row("healthy by stages", USER, profile=Profile(ProfileKind.LOAD, (Stage(2.0, 4.0),), start=4.0)),
-    Row("healthy by rate", USER, profile=replace(OPEN, stages=(Stage(2.0, 30.0),))),
-    Row("healthy in two processes", USER, args=SHORT, processes=2),
-    Row("healthy shape of its own", USER + """
-    class Shape(LoadTestShape):
-        def tick(self):
-            return (4, 40) if self.get_run_time() < 2 else None
-    """, args=()),
-    Row("no run time, ended by itself", USER + QUIT.format(end="quit"), args=FLAGS[:4]),
-    Row("quit", USER + QUIT.format(end="quit"), ended("scenario", "runner.quit()", planned_s=4)),
-    Row("stop", USER + QUIT.format(end="stop") + """
-    @events.test_stop.add_listener
-    def _(environment, **_):
-        gevent.spawn(environment.runner.quit)
-    """, ended("scenario", "runner.stop()")),
-    Row("quit in stages", USER + QUIT.format(end="quit"), ended("scenario", "runner.quit()"), profile=HELD),
-    Row("quit at a rate", USER + QUIT.format(end="quit"), ended("scenario", "runner.quit()"), profile=OPEN),
-    Row("quit in two processes", USER + QUIT.format(end="quit"), ended("scenario", "runner.quit()"),
-        processes=2),
-    Row("a task quits", USER + """
-            if time.time() > started + 1:
-                self.environment.runner.quit()
-    started = time.time()
-    """, ended("scenario", "runner.quit()", where="locustfile.py:13")),
-    Row("a shape raises", USER + """
-    class Shape(LoadTestShape):
-        def tick(self):
-            if self.get_run_time() > 1.5:
-                raise KeyError("no such stage")
-            return 4, 40
-    """, {**ended("shape", "raised KeyError", exception="KeyError: 'no such stage'"),
-          **raised("shape", "KeyError: 'no such stage'", 1), **CRASH}),
-    Row("a shape ends before the run time", USER + """
-    class Shape(LoadTestShape):
-        def tick(self):
-            return (4, 40) if self.get_run_time() < 1.5 else None
-    """, ended("shape", "the shape returned None")),
-    Row("every user dies in on_start", USER + """
-        def on_start(self):
-            assert False, "no login"
-    """, {**ended("users", "every user died"), **raised("on_start", "AssertionError: no login", 4, 4)},
-        args=("-u", "4", "-r", "40", "-t", "20")),
-    Row("every user stops itself", USER + """
-            raise StopUser
-    """, ended("users", "every user stopped itself"), args=("-u", "4", "-r", "40", "-t", "20")),
-]  # fmt: skip
+    Row("healthy, control flow, a helper that has done its work, and a gate that says yes", """
+    class Seed(HttpUser):
+        fixed_count = 1
 
-RAISING = [
-    Row("a task that raises once", USER + """
-            if next(numbers) == 3:
-                raise KeyError("token")
-    import itertools
-    numbers = itertools.count()
-    """, raised("task", "KeyError: 'token'", 1), args=SHORT),
-    Row("control flow is no failure", """
+        @task
+        def seed(self):
+            self.client.get("/a")
+            raise StopUser
+
     class Flow(TaskSet):
         @task
         def visit(self):
@@ -137,32 +100,85 @@ RAISING = [
         @task
         def again(self):
             raise RescheduleTask
-    """, args=SHORT),
-    *(Row(f"a {event} listener raises", USER + f"""
+
+    @events.quitting.add_listener
+    def _(environment, **_):
+        environment.process_exit_code = 0
+    """, left(1, helpers=1), args=SHORT),
+    Row("healthy by stages", USER, profile=Profile(ProfileKind.LOAD, (Stage(1.0, 4.0),), start=4.0)),
+    Row("healthy by rate", USER, profile=replace(OPEN, stages=(Stage(1.0, 30.0),))),
+    Row("healthy in two processes", USER, args=SHORT, processes=2),
+    Row("healthy shape of its own", USER + """
+    class Shape(LoadTestShape):
+        def tick(self):
+            return (4, 40) if self.get_run_time() < 0.5 else None
+    """, args=()),
+    Row("no run time, ended by itself", USER + QUIT.format(end="quit"), args=FLAGS[:4]),
+    Row("quit", USER + QUIT.format(end="quit"), ended("scenario", "runner.quit()", planned_s=4)),
+    Row("stop", USER + QUIT.format(end="stop") + """
+    @events.test_stop.add_listener
+    def _(environment, **_):
+        gevent.spawn(environment.runner.quit)
+    """, ended("scenario", "runner.stop()")),
+    Row("quit in stages", USER + QUIT.format(end="quit"), ended("scenario", "runner.quit()"), profile=HELD),
+    Row("quit at a rate", USER + QUIT.format(end="quit"), ended("scenario", "runner.quit()"), profile=OPEN),
+    Row("quit in two processes", USER + QUIT.format(end="quit"), ended("scenario", "runner.quit()"),
+        processes=2),
+    Row("a task quits", USER + """
+            if time.time() > started + 0.6:
+                self.environment.runner.quit()
+    started = time.time()
+    """, ended("scenario", "runner.quit()", where="locustfile.py:13")),
+    Row("a shape raises", USER + """
+    class Shape(LoadTestShape):
+        def tick(self):
+            if self.get_run_time() > 0.5:
+                raise KeyError("no such stage")
+            return 4, 40
+    """, (*ended("shape", "raised KeyError", exception="KeyError: 'no such stage'"),
+          *raised("shape", "KeyError: 'no such stage'", 1), *CRASH)),
+    Row("a shape ends before the run time", USER + """
+    class Shape(LoadTestShape):
+        def tick(self):
+            return (4, 40) if self.get_run_time() < 0.5 else None
+    """, ended("shape", "the shape returned None")),
+    Row("every user dies in on_start", USER + """
+        def on_start(self):
+            assert False, "no login"
+    """, ended("users", "every user died") + raised("on_start", "AssertionError: no login", 4, 4),
+        args=("-u", "4", "-r", "40", "-t", "20")),
+    Row("every user stops itself", USER + """
+            raise StopUser
+    """, ended("users", "every user stopped itself") + left(4), args=("-u", "4", "-r", "40", "-t", "20")),
+]  # fmt: skip
+
+LISTENERS = ("test_start", "test_stop", "quitting", "spawning_complete")
+RAISING = [
+    Row("a task that raises once, and on_stop", USER + """
+            if next(numbers) == 3:
+                raise KeyError("token")
+
+        def on_stop(self):
+            raise ValueError("broken")
+    import itertools
+    numbers = itertools.count()
+    """, raised("task", "KeyError: 'token'", 1) + raised("on_stop", "ValueError: broken", 4, 4), args=SHORT),
+    Row("listeners raise", USER + "".join(f"""
     @events.{event}.add_listener
     def _(**_):
         raise ValueError("broken")
-    """, {**raised(f"listener {event}", "ValueError: broken", 1), **CRASH}, args=SHORT)
-      for event in ("test_start", "test_stop", "quitting", "spawning_complete")),
+    """ for event in LISTENERS), (*CRASH, *(told for event in LISTENERS
+        for told in raised(f"listener {event}", "ValueError: broken", 1))), args=SHORT),
     Row("an init listener raises", USER + """
     @events.init.add_listener
     def _(**_):
         raise ValueError("broken")
     """, raised("listener init", "ValueError: broken", 1), args=SHORT, outcome=Outcome.ENGINE_FAILED),
-    Row("on_stop raises", USER + """
-        def on_stop(self):
-            raise ValueError("broken")
-    """, raised("on_stop", "ValueError: broken", 4, 4), args=SHORT),
     Row("its own gate says no", USER + """
     @events.quitting.add_listener
     def _(environment, **_):
         environment.process_exit_code = 3
     """, gate("process_exit_code", 3, False), args=SHORT),
-    Row("its own gate says yes", USER + """
-    @events.quitting.add_listener
-    def _(environment, **_):
-        environment.process_exit_code = 0
-    """, args=SHORT),
 ]  # fmt: skip
 
 
@@ -175,11 +191,14 @@ def test_what_was_done_is_told(row: Row, lab: Lab) -> None:
     outcome, sink = lab.run(row.scenario, *args, **settings)
     assert outcome is row.outcome, sink.lines
     told = {event.kind for event in sink.events} & set(WATCHED)
-    assert told == set(row.expected), [event.message for event in sink.events]
-    for kind, facts in row.expected.items():
-        events = [loose(event.data) for event in sink.of(kind)]
+    assert told == {kind for kind, _ in row.expected}, [event.message for event in sink.events]
+    groups = {event.data.get("what") for event in sink.of(EventKind.RAISED)}
+    assert groups == {facts["what"] for kind, facts in row.expected if kind is EventKind.RAISED}
+    for kind, facts in row.expected:
+        data = [loose(event.data) for event in sink.of(kind)]
+        events = [one for one in data if one.get("what") == facts.get("what")]
         summed = dict(events[0])
-        for key in {"count", "users_died"} & summed.keys():
+        for key in {"count", "users_died", "helpers"} & summed.keys():
             summed[key] = sum(event[key] for event in events)
         assert {key: summed[key] for key in facts} == facts
     assert lab.unaccounted(sink) == 0

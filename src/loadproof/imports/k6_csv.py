@@ -6,6 +6,7 @@ import csv
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from loadproof.engines.k6.reader import OTHER_CHECKS
 from loadproof.engines.k6.requests import kind_of
 from loadproof.errors import ConfigError, Problem
 from loadproof.imports.aggregate import NO_HEALTH
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
 
 FORMAT: Final = "k6 CSV output"
+_CHECKS: Final = "checks"
+_MOST_CHECKS: Final = 200
 _UNIT_OF_DIGITS: Final = {10: 1.0, 13: 1e3, 16: 1e6, 19: 1e9}
 _WHOLE_SECONDS: Final = "k6 wrote its times as whole seconds: the first and the last one are left out"
 
@@ -33,6 +36,7 @@ def read_k6_csv(path: Path, on_bytes: OnBytes | None = None) -> Run:
     readings: list[Reading] = []
     first_s = last_s = None
     whole_seconds, garbage = True, 0
+    checks: dict[str, list[int]] = {}
     for row in _rows(path, on_bytes):
         try:
             time_s, whole = _moment(row.time)
@@ -41,6 +45,10 @@ def read_k6_csv(path: Path, on_bytes: OnBytes | None = None) -> Run:
                 raise ValueError("no duration")
         except ValueError:
             garbage += 1
+            continue
+        if row.metric == _CHECKS:
+            name = row.check if row.check in checks or len(checks) < _MOST_CHECKS else OTHER_CHECKS
+            checks.setdefault(name, [0, 0])[value == 0] += 1
             continue
         if row.metric != "http_req_duration":
             unit = Unit.COUNT
@@ -63,20 +71,20 @@ def read_k6_csv(path: Path, on_bytes: OnBytes | None = None) -> Run:
         # Somewhere within its second: neither the first nor the last one is known to be whole.
         span = (span[0] + 0.5, span[1] + 0.5)
         limits.append(_WHOLE_SECONDS)
-    return recorded_run(path, "k6", FORMAT, table, span, readings=readings, limits=limits)
+    return recorded_run(path, "k6", FORMAT, table, span, readings=readings, limits=limits, checks=checks)
 
 
 class _Row:
     """One row of interest; rows with the same tags share what these mean."""
 
-    __slots__ = ("kind", "metric", "series", "time", "value")
+    __slots__ = ("check", "kind", "metric", "series", "time", "value")
 
-    def __init__(self, metric: str, time: str, value: str, kind: RequestKind) -> None:
-        self.metric, self.time, self.value, self.kind = metric, time, value, kind
+    def __init__(self, metric: str, time: str, value: str, kind: RequestKind, check: str = "") -> None:
+        self.metric, self.time, self.value, self.kind, self.check = metric, time, value, kind, check
         self.series = "users" if metric == "vus" else metric
 
 
-_KEPT: Final = frozenset({"http_req_duration", "vus", "dropped_iterations", "iterations"})
+_KEPT: Final = frozenset({"http_req_duration", "vus", "dropped_iterations", "iterations", _CHECKS})
 _KINDS_KEPT: Final = 20_000
 
 
@@ -92,6 +100,11 @@ def _rows(path: Path, on_bytes: OnBytes | None) -> Iterator[_Row]:
                     continue
                 if len(row) != width:
                     yield _Row(row[0], "", "", kind_of({}))  # no number: counted as garbage
+                    continue
+                if row[0] == _CHECKS:
+                    said = dict(zip(header, row, strict=True))
+                    name = f"{said.get('group', '')}::{said.get('check', '')}".removeprefix("::")
+                    yield _Row(row[0], row[1], row[2], kind_of({}), name)
                     continue
                 tags = tuple(row[3:])
                 kind = kinds.get(tags)

@@ -7,6 +7,8 @@ only; lines that went through another program (jq, a log shipper) are brought ba
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -16,7 +18,8 @@ from loadproof.imports.aggregate import NO_HEALTH
 from loadproof.imports.recorded import recorded_run
 from loadproof.imports.slices import SliceTable
 from loadproof.imports.stream import blocks_of_lines, open_bytes
-from loadproof.plan.expressions import threshold_requirement
+from loadproof.model import Subject
+from loadproof.plan.expressions import requirement_id, split_metric, threshold_requirement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,21 +43,23 @@ def read_k6_json(path: Path, on_bytes: OnBytes | None = None) -> Run:
         ConfigError: it cannot be read, or holds no request.
     """
     reader, table = Reader(), SliceTable()
+    statuses: dict[str, Counter[str]] = defaultdict(Counter)
     thresholds: dict[str, list[str]] = {}
     readings = []
     waiting = 0
     cut = False
     with open_bytes(path, on_bytes) as stream:
         for block in blocks_of_lines(stream):
-            _collect_thresholds(block, thresholds)
             cut = not block.endswith(b"\n") and not block.rstrip().endswith(b"}")
-            reader.feed(_in_k6_spelling(block))
+            spelt = _in_k6_spelling(block)
+            _collect_thresholds(spelt, thresholds)
+            reader.feed(spelt)
             waiting += len(block)
             if waiting >= _DRAIN_EVERY_BYTES:
                 waiting = 0
-                readings += _take(reader, table)
+                readings += _take(reader, table, statuses)
     reader.close()
-    readings += _take(reader, table)
+    readings += _take(reader, table, statuses)
     limits = [NO_HEALTH]
     if cut:
         limits.append("the file is cut off in the middle of a line: what k6 wrote behind it is not judged")
@@ -63,17 +68,20 @@ def read_k6_json(path: Path, on_bytes: OnBytes | None = None) -> Run:
     span = None if reader.first_s is None or reader.last_s is None else (reader.first_s, reader.last_s)
     requirements = _requirements(thresholds, path.name)
     return recorded_run(
-        path, "k6", FORMAT, table, span, readings=readings, requirements=requirements, limits=limits
-    )
+        path, "k6", FORMAT, table, span, readings=readings, requirements=requirements, limits=limits,
+        checks=reader.checks, statuses=statuses,
+    )  # fmt: skip
 
 
-def _take(reader: Reader, table: SliceTable) -> list[Any]:
+def _take(reader: Reader, table: SliceTable, statuses: dict[str, Counter[str]]) -> list[Any]:
     batch = reader.drain()
     for part in batch.slices:
         part.received_bytes = None  # k6 tells it for all requests together only
     table.merge(batch.slices)
     for sample, count in batch.errors.items():
         table.error(sample.endpoint, sample.text, count)
+    for endpoint, counts in batch.statuses.items():
+        statuses[str(endpoint)].update(counts)
     return batch.readings
 
 
@@ -91,9 +99,11 @@ def _respelt(line: bytes) -> bytes:
         return line
     try:
         entry = orjson.loads(line)
+        data = entry["data"]
+        if entry["type"] == "Metric":
+            return orjson.dumps({"type": "Metric", "data": data, "metric": entry["metric"]})
         if entry["type"] != "Point":
             return line
-        data = entry["data"]
         point = {"time": data["time"], "value": data["value"], "tags": data.get("tags") or {}}
         return orjson.dumps({"metric": entry["metric"], "type": "Point", "data": point})
     except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError):
@@ -119,7 +129,17 @@ def _requirements(thresholds: dict[str, list[str]], source: str) -> list[Require
     for metric, expressions in thresholds.items():
         for expression in expressions:
             try:
-                made.append(threshold_requirement(metric, expression, source))
+                made.append(_on_checks(threshold_requirement(metric, expression, source)))
             except ValueError:
                 continue  # k6 refuses it as well, and would not have run
     return made
+
+
+def _on_checks(required: Requirement) -> Requirement:
+    """A threshold on k6's `checks`, of all or of one: the file has what it is about."""
+    base, tags = split_metric(required.metric) if required.metric else ("", ())
+    if base != "checks" or [name for name, _ in tags] not in ([], ["check"]):
+        return required
+    name = tags[0][1] if tags else ""
+    identity = requirement_id(Subject.CHECKS, required.statistic, required.operator, metric=name)
+    return replace(required, id=identity, subject=Subject.CHECKS, metric=name)

@@ -10,7 +10,7 @@ from loadproof.model import Event, EventKind, Plan, Profile, ProfileKind
 from loadproof.runfile.reader import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from loadproof.imports.slices import SliceTable
     from loadproof.model import Reading, Requirement
@@ -33,8 +33,12 @@ def recorded_run(
     readings: Sequence[Reading] = (),
     requirements: Sequence[Requirement] = (),
     limits: Sequence[str] = (),
+    checks: Mapping[str, Sequence[int]] | None = None,
+    statuses: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Run:
     """The run that `table` holds; `span` is when the load began and ended, in seconds since the epoch.
+
+    `checks` are passes and fails of the scenario's checks, `statuses` how often each endpoint answered so.
 
     Raises:
         ConfigError: there is no request in it.
@@ -71,6 +75,14 @@ def recorded_run(
         *(
             Event(end_s, EventKind.ERROR_SAMPLE, text, {"endpoint": endpoint, "count": count})
             for (endpoint, text), count in sorted(table.errors.items())
+        ),
+        *(
+            Event(end_s, EventKind.CHECKED, text, {"name": text, "passes": passes, "fails": fails})
+            for text, (passes, fails) in sorted((checks or {}).items())
+        ),
+        *(
+            Event(end_s, EventKind.STATUSES, endpoint, {"endpoint": endpoint, "counts": dict(counts)})
+            for endpoint, counts in sorted((statuses or {}).items())
         ),
         Event(end_s, EventKind.LOAD_ENDED, "the load ended"),
     ]

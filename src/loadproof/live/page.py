@@ -31,7 +31,7 @@ _SAYS_NOTHING: Final = frozenset(
     {
         EventKind.ERROR_SAMPLE, EventKind.SLOW_REQUEST, EventKind.CONSISTENCY, EventKind.PLAYED,
         EventKind.CHECKED, EventKind.STATUSES, EventKind.AIMED, EventKind.WIRE, EventKind.ENGINE_SUMMARY,
-        EventKind.ENGINE_THRESHOLD, EventKind.PARTS,
+        EventKind.ENGINE_THRESHOLD, EventKind.PARTS, EventKind.USERS_LEFT,
     }
 )  # fmt: skip
 _HARMLESS: Final = frozenset(

@@ -162,6 +162,9 @@ class EventKind(StrEnum):
     PLAYED = "tasks played"
     """`count` tasks (Locust) or iterations (k6) that ended since the last report, `raised` of them by an
     exception."""
+    USERS_LEFT = "users left"
+    """`count` users stopped themselves in a task (Locust's StopUser) since the last report, `helpers` of them
+    of a class with a `fixed_count`."""
     CHECKED = "checked"
     """A check of the scenario: `name`, `passes` and `fails` since the last report, `endpoint` where known."""
     OWN_GATE = "own gate"

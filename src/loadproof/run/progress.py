@@ -29,6 +29,7 @@ _NO_NOTICE = frozenset(
         EventKind.CONSISTENCY,
         EventKind.SLOW_REQUEST,
         EventKind.PLAYED,
+        EventKind.USERS_LEFT,
         EventKind.CHECKED,
         EventKind.STATUSES,
         EventKind.AIMED,

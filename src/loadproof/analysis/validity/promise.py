@@ -16,7 +16,7 @@ import numpy as np
 from loadproof.analysis.verdict.load import MORE_LOAD, AppliedLoad, shortfall
 from loadproof.analysis.window.omission import LEAST_ACHIEVED
 from loadproof.analysis.window.windows import Window, load_span, stage_windows
-from loadproof.model import Finding, Measure, Operator, Unit, Verdict
+from loadproof.model import EventKind, Finding, Measure, Operator, Unit, Verdict
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_duration, format_percent
 
@@ -38,6 +38,12 @@ _SIGMAS: Final = 4.0
 _FORGIVING: Final = 5
 """Seconds from which on one may be off: in fewer a single one is all that is known."""
 _MOST_TOLD: Final = 60
+_LATE_REPORT_S: Final = 4
+"""So late a worker tells at most that a user of its left."""
+_STOPPED: Final = (
+    "users that stop themselves make no load any more: plan fewer, or give their class a fixed_count if it "
+    "is there for one piece of work only"
+)
 _MORE_USERS: Final = (
     "not all users could be started or kept: look at the engine's own lines (loadproof judge RUN --log), "
     "or add --processes"
@@ -85,6 +91,10 @@ def judge_promise(run: Run, window: Window, load: AppliedLoad) -> list[Finding]:
     if trouble:
         advice = MORE_LOAD if load.open_model else _MORE_USERS
         sentence = f"the promised load was not applied: {trouble}"
+        left = 0 if load.open_model else sum(e.data["count"] for e in run.events_of(EventKind.USERS_LEFT))
+        if left:
+            who = "1 user stopped itself" if left == 1 else f"{format_count(left)} users stopped themselves"
+            sentence, advice = f"{sentence}; {who} (StopUser)", _STOPPED
         return [Finding(name, Verdict.INCONCLUSIVE, sentence, evidence, advice)]
     # A row of the table of requirements, as it is one: the proof is seen, not taken for granted.
     sentence = f"the promised load was applied: {_proof(stages)}"
@@ -140,9 +150,24 @@ def _closed_stages(run: Run) -> list[Applied]:
             # One count may be as old as a worker's last report. The one at the stop is of now.
             there = np.maximum(there, _at_the_end(run, int(seconds[0])))
         planned = np.full(seconds.size, window.level or 0.0)
+        there = _with_helpers(run, seconds, there, planned)
         off = np.abs(there - planned) > np.maximum(_TOLERANCE * planned, 0.5)
         stages.append(Applied(window, seconds, planned, there, off))
     return stages
+
+
+def _with_helpers(
+    run: Run, seconds: NDArray[np.int64], there: NDArray[np.float64], planned: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Users of a class with a `fixed_count` that did their work and stopped themselves were there, too.
+
+    They seed or watch; whoever is counted by weight and stops is missing from the load.
+    """
+    left = [(e.time_s, e.data["helpers"]) for e in run.events_of(EventKind.USERS_LEFT) if e.data["helpers"]]
+    if not left:
+        return there
+    gone = [sum(n for at_s, n in left if at_s < second + _LATE_REPORT_S) for second in seconds.tolist()]
+    return np.where(there < planned, np.minimum(planned, there + np.array(gone)), there)
 
 
 def _at_the_end(run: Run, since_s: int) -> float:

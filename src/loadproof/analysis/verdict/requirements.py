@@ -185,6 +185,8 @@ def _judge_goodput(requirement: Requirement, slices: Sequence[Slice], window: Wi
 def _judge_throughput(requirement: Requirement, measured: Sample, window: Window) -> Finding:
     if window.duration_s == 0:
         advice = "the load was too short to hold a whole second"
+        if window.in_part and len(window.seconds) > 2:
+            advice = "requests ended while the users were started only, and none in the steady load"
         return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
     if requirement.statistic is Statistic.COUNT:
         return compare(requirement, float(measured.requests), measured.requests, 0, window, None)

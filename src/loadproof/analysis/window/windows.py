@@ -118,7 +118,7 @@ def stage_windows(run: Run) -> list[Window]:
 
 def judged_window(run: Run) -> Window:
     """The seconds that requirements are judged over: of a load with `must_hold`, those up to that level."""
-    window = _steady_window(run)
+    window = _with_requests(run, _steady_window(run))
     most = [r.limit for r in run.plan.requirements if r.subject is Subject.HELD_LOAD]
     span = load_span(run)
     if not most or span is None or not run.plan.profile.stages:
@@ -129,6 +129,20 @@ def judged_window(run: Run) -> Window:
     )
     unit = "/s" if profile.open_model else " users"
     return replace(window, seconds=seconds, description=f"{window.description}, up to {max(most):g}{unit}")
+
+
+def _with_requests(run: Run, steady: Window) -> Window:
+    """All that was recorded, where users make their requests while they are started, and think from then on.
+
+    What was answered is what there is to judge; a rate of the steady load cannot be told from it.
+    """
+    if asked_warm_up_s(run.plan) or run.plan.profile.kind not in WARMED_UP or steady.in_part:
+        return steady
+    if not steady.seconds or not len(run.slices) or requests_of(within(run.slices, steady.seconds)):
+        return steady
+    parts = frozenset(np.unique(Slices.of(run.slices).second).tolist())
+    said = f"the whole load: no request ended in {steady.description}"
+    return replace(steady, seconds=steady.seconds | parts, description=said, holds=(), in_part=True)
 
 
 def _steady_window(run: Run) -> Window:

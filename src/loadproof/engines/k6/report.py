@@ -94,7 +94,7 @@ class Reporting:
         now_s = self.sink.now()
         summary = read_summary(summary_file)
         if self._began:
-            ended_s = self.reader.last_s or now_s
+            ended_s = self._ended_s(code, now_s, stopped=stopped)
             self.sink.event(Event(ended_s, EventKind.LOAD_ENDED, meaning(code) if code else "the load ended"))
         for event in self._told.ending(code, now_s, stopped=stopped):
             self.sink.event(event)
@@ -117,6 +117,18 @@ class Reporting:
                 "metrics": kept,
             })
         )  # fmt: skip
+
+    def _ended_s(self, code: int, now_s: float, *, stopped: bool) -> float:
+        """When the load ended: with its last request, or with its plan where users only think by then.
+
+        k6 does not say when its last user stopped, and its end is that of teardown().
+        """
+        first_s, last_s = self.reader.first_s, self.reader.last_s or now_s
+        planned_s = self._plan.played_profile.duration_s
+        aborted = code == words.THRESHOLDS_FAILED and any(rule.abort_on_fail for rule in self._rules)
+        if stopped or aborted or code not in words.JUDGEABLE or not planned_s or first_s is None:
+            return last_s
+        return max(last_s, min(first_s + planned_s, now_s))
 
     def _in_flight(self, code: int, log: Log, now_s: float) -> None:
         """k6 tells of no request that it cut off, and its last count of iterations may be a second old.

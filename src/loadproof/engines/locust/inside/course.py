@@ -60,10 +60,13 @@ class Course:
         if part["ended"] is not None:
             self.ending.heard(part["ended"])
         self._tell_raised(part)
+        self._tell_left(part)
 
     def tell(self, *, everything: bool = False) -> None:
         """Once a second, in the leading process: what happened since the last call, in all of them."""
-        self._tell_raised(self.raised.take())
+        part = self.raised.take()
+        self._tell_raised(part)
+        self._tell_left(part)
         if everything or self._clock() - self._played_told_s >= _PLAYED_EVERY_S:
             self._tell_played()
         reason = self.ending.reason
@@ -105,6 +108,12 @@ class Course:
         if count:
             message = f"{format_count(count)} tasks ended, {format_count(raised)} of them by an exception"
             self._event(EventKind.PLAYED, message, count=count, raised=raised)
+
+    def _tell_left(self, part: dict[str, Any]) -> None:
+        count, helpers = part["left"]
+        if count:
+            message = f"{format_count(count)} users stopped themselves (StopUser)"
+            self._event(EventKind.USERS_LEFT, message, count=count, helpers=helpers)
 
     def _tell_raised(self, part: dict[str, Any]) -> None:
         self._played += part["played"][0]

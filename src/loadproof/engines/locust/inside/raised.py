@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from locust import TaskSet, User, events
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
-from locust.user.task import DefaultTaskSet
+from locust.user.task import LOCUST_STATE_STOPPING, DefaultTaskSet
 
 from loadproof.engines.locust.entry import text
 from loadproof.engines.locust.session.report import Listener, is_locusts_own
@@ -70,6 +70,8 @@ class Raised:
         """Users that an exception ended."""
         self._played = 0
         self._broken = 0
+        self._left = 0
+        self._helpers_left = 0
         self._groups: dict[tuple[str, str, str], _Group] = {}
         self._texts: dict[tuple[str, str, str], str] = {}
         """Of all groups so far: their first exception's words, under which later ones are counted."""
@@ -86,15 +88,17 @@ class Raised:
             logging.getLogger(name).addFilter(self._hear)
 
     def take(self) -> dict[str, Any]:
-        """`rows` of exceptions, and `played` as [tasks that ended, those of them that raised]."""
+        """`rows` of exceptions, `played` as [tasks that ended, those of them that raised], and `left` as
+        [users that stopped themselves in a task, those of them of a class with a fixed_count]."""
         groups, self._groups = self._groups, {}
         played = [self._played, self._broken]
-        self._played = self._broken = 0
+        left = [self._left, self._helpers_left]
+        self._played = self._broken = self._left = self._helpers_left = 0
         rows: list[Row] = [
             [what, group.text, where, group.count, group.died, group.trace]
             for (what, _, where), group in groups.items()
         ]
-        return {"rows": rows, "played": played}
+        return {"rows": rows, "played": played, "left": left}
 
     def count(self, what: str, error: BaseException, trace: TracebackType | None, *, died: int = 0) -> None:
         """Count one exception that came out of the scenario's code; once, however often it is told."""
@@ -140,8 +144,10 @@ class Raised:
                     task(taskset.user if of_user else taskset)
                 else:
                     execute(taskset, task)
-            except CONTROL:
+            except CONTROL as control:
                 self._played += 1
+                if isinstance(control, StopUser):
+                    self._count_left(taskset.user)
                 raise
             except Exception:
                 self._played += 1
@@ -150,6 +156,11 @@ class Raised:
             self._played += 1
 
         return counted
+
+    def _count_left(self, user: User) -> None:
+        if user._state != LOCUST_STATE_STOPPING:  # else it was told to stop, and waited in its task
+            self._left += 1
+            self._helpers_left += bool(user.fixed_count)
 
     def _on_user_error(self, exception: BaseException, tb: Any, **_: Any) -> None:
         self.count("on_start" if _in_on_start(tb) else "task", exception, tb)

@@ -112,7 +112,7 @@ ENDINGS = [
     class Shape(LoadTestShape):
         def tick(self):
             return (4, 40) if self.get_run_time() < 0.5 else None
-    """, args=()),
+    """, args=("--spawn-rate", "40")),
     Row("no run time, ended by itself", USER + QUIT.format(end="quit"), args=FLAGS[:4]),
     Row("quit", USER + QUIT.format(end="quit"), ended("scenario", "runner.quit()", planned_s=4)),
     Row("stop", USER + QUIT.format(end="stop") + """
@@ -227,7 +227,7 @@ def test_a_signal_to_locust_is_told(number: signal.Signals, lab: Lab) -> None:
     def send_once(_part: object) -> None:
         if not sent.is_set():
             sent.set()
-            os.kill(_locust(), number)
+            os.kill(_locusts()[0], number)
 
     sink = Recording(on_slice=send_once)
     outcome, sink = lab.run(USER, "-u", "4", "-r", "40", "-t", "20", sink=sink)
@@ -236,11 +236,30 @@ def test_a_signal_to_locust_is_told(number: signal.Signals, lab: Lab) -> None:
     assert (event.data["by"], event.data["how"]) == ("signal", number.name)
 
 
-def _locust() -> int:
-    """The process id of the Locust that this test started."""
+def test_an_interrupted_worker_process_reports_what_it_did(lab: Lab) -> None:
+    """SIGINT to one of two: it leaves, which is told, and no request of its users is in no count."""
+    sent = threading.Event()
+
+    def send_once(_part: object) -> None:
+        if not sent.is_set():
+            sent.set()
+            os.kill(_locusts()[-1], signal.SIGINT)
+
+    sink = Recording(on_slice=send_once)
+    options = LocustOptions(Processes(2))
+    outcome, sink = lab.run(USER, "-u", "4", "-r", "40", "-t", "3", sink=sink, engine_options=options)
+    assert outcome is Outcome.COMPLETED
+    (lost,) = sink.of(EventKind.WORKER_LOST)
+    assert "left before the load was over" in lost.message
+    assert not sink.of(EventKind.UNREPORTED)
+    assert lab.unaccounted(sink) == 0
+
+
+def _locusts() -> list[int]:
+    """The process ids of the Locust that this test started, that of the leading process first."""
+    found = []
     for process in psutil.Process().children(recursive=True):
-        if "loadproof.engines.locust.inside.child" in process.cmdline() and "supervisor.py" not in " ".join(
-            process.cmdline()
-        ):
-            return process.pid
-    raise AssertionError("no Locust was started")
+        command = process.cmdline()
+        if "loadproof.engines.locust.inside.child" in command and "supervisor.py" not in " ".join(command):
+            found.append(process)
+    return [process.pid for process in sorted(found, key=lambda process: process.create_time())]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +32,8 @@ _NEARLY_S: Final = 0.5
 """A load that lacks less than this of its plan was played: timers and shapes are no more exact."""
 _NOBODY_CHECKS: Final = 3
 """Seconds in a row without any user, after which those that died are not waited for."""
+_LEAVING_S: Final = 10
+"""For users that get five seconds to finish, and the last report."""
 _MACHINES: Final = str(Path(__file__).parents[1] / "machines")
 _WITHOUT_WORKERS: Final = ("quit_without_workers", "_keep_in_touch")
 _ANYWAY: Final = ("sig_term_handler", "stop_and_optionally_quit")
@@ -207,6 +210,20 @@ class Ending:
             case "handle_message":
                 return {}  # a worker does what its master says
         return None
+
+
+def leave_at_interrupt(leave: Callable[[], None]) -> None:
+    """A worker process that gets SIGINT reports what it did, instead of ending at once.
+
+    Its master's process also sends it at the end, and then waits for the worker without a limit: one that is
+    stuck in its own code ends all the same.
+    """
+
+    def interrupted(_number: int, _frame: FrameType | None) -> None:
+        signal.alarm(_LEAVING_S)
+        gevent.spawn(leave)
+
+    signal.signal(signal.SIGINT, interrupted)
 
 
 def _raised(by: str, greenlet: Any) -> Reason:

@@ -26,6 +26,7 @@ from loadproof.engines.locust import seams, session
 from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.inside import guard, spreading, stopping
 from loadproof.engines.locust.inside.course import Course
+from loadproof.engines.locust.inside.ending import leave_at_interrupt
 from loadproof.engines.locust.inside.heartbeat import Heartbeat
 from loadproof.engines.locust.inside.in_flight import InFlight
 from loadproof.engines.locust.inside.intake import Intake
@@ -141,20 +142,7 @@ class Plugin:
         elif not isinstance(runner, MasterRunner):
             self._paced.watch(environment.user_classes)
         if isinstance(runner, WorkerRunner):
-            if options.processes:
-                die_with_parent(os.getppid())
-            self._worker.attach(runner)
-            self._course.attach(environment, runner)
-            events.test_start.add_listener(lambda **_: self._course.ending.started())
-            if self._far:
-                events.quit.add_listener(self._on_worker_quit)
-                gevent.signal_handler(signal.SIGINT, self._interrupt)
-            else:
-                self._channel.close()
-            events.report_to_master.add_listener(self._on_report_to_master)
-            # Locust's own last report waits for `quit`; a report at the stop makes its last second complete.
-            events.test_stop.add_listener(lambda **_: self._in_flight.settle())
-            events.test_stop.add_listener(lambda **_: seams.send_last_report(runner))
+            self._attach_worker(environment, runner)
             return
         if self._settings.trials:
             self._take_orders(environment, runner)
@@ -182,6 +170,23 @@ class Plugin:
         # gevent's timers count from the loop's last turn, and importing kept it from turning: without this,
         # --run-time would be short by as long as the locustfile took to load (0.8 s of 2 s, seen).
         gevent.get_hub().loop.update_now()
+
+    def _attach_worker(self, environment: Any, runner: WorkerRunner) -> None:
+        if environment.parsed_options.processes:
+            die_with_parent(os.getppid())
+        self._worker.attach(runner)
+        self._course.attach(environment, runner)
+        events.test_start.add_listener(lambda **_: self._course.ending.started())
+        if self._far:
+            events.quit.add_listener(self._on_worker_quit)
+            gevent.signal_handler(signal.SIGINT, self._interrupt)
+        else:
+            self._channel.close()
+            leave_at_interrupt(self._interrupt)
+        events.report_to_master.add_listener(self._on_report_to_master)
+        # Locust's own last report waits for `quit`; a report at the stop makes its last second complete.
+        events.test_stop.add_listener(lambda **_: self._in_flight.settle())
+        events.test_stop.add_listener(lambda **_: seams.send_last_report(runner))
 
     # --- reports -------------------------------------------------------------------------------------
 

@@ -141,7 +141,20 @@ def test_a_recording_cannot_put_code_into_the_file() -> None:
     assert {"random", "pick"} <= names
 
 
-@pytest.mark.parametrize("entries", [(), (entry(0, "GET", f"{SHOP}/a.png", mime="image/png"),)])
+def test_requests_without_their_answers_are_kept() -> None:
+    """What some proxies write has no responses: the load is known all the same."""
+    asked = [entry(0, "GET", f"{SHOP}/api/items"), entry(3, "GET", f"{SHOP}/api/items/1")]
+    for one in asked:
+        del one["response"]
+    source, _, _ = made(*asked)
+    assert 'self.client.get("/api/items"' in source
+    assert source.count("self.client.get(") == 2
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [(), (entry(0, "GET", f"{SHOP}/a.png", mime="image/png"),), (entry(0, "GET", f"{SHOP}/a", status=500),)],
+)
 def test_a_recording_of_nothing_is_refused(entries: tuple[dict[str, Any], ...]) -> None:
     """There is no load in it."""
     with pytest.raises(ConfigError, match="no request that could be load"):

@@ -38,6 +38,7 @@ from tests.verdicts.row import (
     threshold,
     told,
 )
+from tests.verdicts.windows import WINDOWS
 
 if TYPE_CHECKING:
     from loadproof.model import Requirement
@@ -276,21 +277,7 @@ CERTAIN: Final = (
 )  # fmt: skip
 
 
-def thinking(times_s: tuple[float, ...] = (0.1,) * 100, **fields: object) -> Made:
-    """Users that make one request each while they are started, and think for longer than the load is."""
-    of = {"profile": staged((2, 10), (18, 10)), "slices": (part(0, LOANS, times_s), part(1, LOANS, times_s))}
-    return Made(**{**of, **fields})  # type: ignore[arg-type]  # the fields of the caller
-
-
 HEALTHY: Final = (
-    Row("users that think for longer than the load is", thinking(), PASS, 0, "",
-        "all 2 requirements hold"),
-    Row("users that think for longer than the load is, slow", thinking(SLOW), FAIL, 3, "", "p95 is 900ms"),
-    Row("users that think for longer than the load is have no throughput", thinking(
-        requirements=(throughput(5),)), UNKNOWN, 4, "", "none in the steady load"),
-    Row("users that wait for an answer from their second request on",
-        thinking(events=told(EventKind.IN_FLIGHT, count=10)), UNKNOWN, 4, "conserved",
-        "10 requests had no answer when the load was over"),
     Row("a run of 20 s", Made(), PASS, 0),
     Row("k6", Made(engine="k6"), PASS, 0),
     Row("one user", Made(level=1), PASS, 0),
@@ -390,5 +377,5 @@ IMPORTS: Final = (
 CATALOGUE: Final = (
     *PROCESSES, *ARRIVALS, *IMPORTS,
     *PLAYED, *PROMISED, *AS_WRITTEN, *ANSWERED, *CONSERVED, *OWN_GATE, *AIMED, *GENERATOR, *UNDISTURBED,
-    *CERTAIN, *HEALTHY,
+    *CERTAIN, *HEALTHY, *WINDOWS,
 )  # fmt: skip

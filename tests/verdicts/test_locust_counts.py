@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
@@ -36,6 +37,8 @@ ANSWERS = {
     "/late": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + _OK,
 }
 EVERYTHING = """
+    import enum, uuid
+
     class U({client}):
         @task
         def each(self):
@@ -45,6 +48,8 @@ EVERYTHING = """
                 except Exception:
                     pass
             self.client.get("/ok", name="/nobody-says", catch_response=True)
+            for name in (7, uuid.UUID(int=5), enum.Enum("Kind", "A").A):
+                self.client.get("/ok", name=name)
             for kind in (StopUser, RescheduleTask, KeyError):
                 try:
                     with self.client.get("/ok", name="/" + kind.__name__, catch_response=True):
@@ -104,6 +109,8 @@ def test_requests_on_the_wire_are_requests_hops_and_repeats(client: str, session
     assert hops == {"GET /moved": 2, "GET /moved-again": 1}
     assert server.seen.total() == sink.requests.total() + sum(hops.values()) + sum(repeats.values())
     assert set(sink.requests.values()) == {1}
+    # A product's id, a member of an enumeration: Locust groups by them, too.
+    assert {("GET", "7"), ("GET", str(UUID(int=5))), ("GET", "Kind.A")} <= set(sink.requests)
     # python-requests gives a body with an unknown coding as it is; geventhttpclient is kinder to broken zips.
     extra = {"/coding"} if client == "FastHttpUser" else set()
     assert {name for name, _ in sink.failures} >= FAILED | extra

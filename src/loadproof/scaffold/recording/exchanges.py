@@ -52,7 +52,8 @@ class Exchange:
     headers: tuple[tuple[str, str], ...]
     """Names in lower case."""
     content: Content | None
-    status: int
+    status: int | None
+    """0 where there was no answer; None where the recording holds requests only."""
     redirects: bool
     answer: Any
     """As JSON; None when it was none, or is not in the recording."""
@@ -104,7 +105,10 @@ def read_recording(document: Mapping[str, Any], where: str) -> Recording:
     exchanges = sorted(
         (_exchange(entry) for entry, own in kept if own == origin), key=lambda exchange: exchange.began_s
     )
-    return Recording(origin, list(_useful(exchanges, notes)), notes)
+    useful = list(_useful(exchanges, notes))
+    if not useful:
+        raise ConfigError(Problem("holds no request that could be load on a service: all failed", where))
+    return Recording(origin, useful, notes)
 
 
 def _useful(exchanges: list[Exchange], notes: list[str]) -> Iterator[Exchange]:
@@ -122,7 +126,7 @@ def _useful(exchanges: list[Exchange], notes: list[str]) -> Iterator[Exchange]:
             continue
         if waiting is not None:
             yield waiting
-        waiting = exchange if 200 <= exchange.status < 400 else None
+        waiting = exchange if exchange.status is None or 200 <= exchange.status < 400 else None
         if waiting is None:
             notes.append(f"a request failed in the recording ({shown}): left out")
     if waiting is not None:
@@ -164,7 +168,7 @@ def _exchange(entry: dict[str, Any]) -> Exchange:
             for h in _list(request.get("headers")) if isinstance(h, dict)
         ),
         content=_content(_map(request.get("postData"))),
-        status=status if isinstance(status, int) else 0,
+        status=status if isinstance(status, int) else 0 if response else None,
         redirects=redirects,
         answer=_answer(_map(response.get("content"))),
         page=_page(_map(response.get("content"))),

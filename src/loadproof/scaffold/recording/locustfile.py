@@ -159,7 +159,7 @@ class _Writer:
         call = f"self.client.{exchange.method.lower()}({', '.join(arguments)}, catch_response=True)"
         self._authorize(exchange, number)
         self._calls.append(call)
-        status = "" if exchange.redirects else f", {exchange.status}"
+        status = "" if exchange.redirects or exchange.status is None else f", {exchange.status}"
         ends = None if exchange.ends is None else end_pattern(exchange.ends)
         return Request(call, status + (f", ends={literal(ends)}" if ends else ""), needs=list(self._needs))
 

@@ -1,0 +1,36 @@
+"""Rows on which seconds are judged: those in which something was answered, and thresholds over all."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from loadproof.model import EventKind
+from tests.runs import LOANS, part, staged, throughput
+from tests.verdicts.made import Made
+from tests.verdicts.row import FAIL, PASS, SLOW, UNKNOWN, Row, threshold, told
+
+
+def thinking(times_s: tuple[float, ...] = (0.1,) * 100, **fields: object) -> Made:
+    """Users that make one request each while they are started, and think for longer than the load is."""
+    of = {"profile": staged((2, 10), (18, 10)), "slices": (part(0, LOANS, times_s), part(1, LOANS, times_s))}
+    return Made(**{**of, **fields})  # type: ignore[arg-type]  # the fields of the caller
+
+
+BUSY_AT_THE_TOP: Final = tuple(part(s, LOANS, (0.01,) * 20) for s in range(8)) + tuple(
+    part(s, LOANS, (0.2,) * 50) for s in range(8, 16)
+)
+
+WINDOWS: Final = (
+    Row("users that think for longer than the load is", thinking(), PASS, 0, "",
+        "all 2 requirements hold"),
+    Row("users that think for longer than the load is, slow", thinking(SLOW), FAIL, 3, "", "p95 is 900ms"),
+    Row("users that think for longer than the load is have no throughput", thinking(
+        requirements=(throughput(5),)), UNKNOWN, 4, "", "none in the steady load"),
+    Row("users that wait for an answer from their second request on",
+        thinking(events=told(EventKind.IN_FLIGHT, count=10)), UNKNOWN, 4, "conserved",
+        "10 requests had no answer when the load was over"),
+    Row("a threshold of k6 that the ramp behind the only hold broke", Made(engine="k6", planned_s=16,
+        profile=staged((2, 3), (6, 3), (6, 80), (2, 0)), slices=BUSY_AT_THE_TOP, there=3, requirements=(),
+        events=(threshold("http_req_duration", "p(99)<60", 200.0, "ms"),)), FAIL, 3, "",
+        "k6's thresholds are over the whole load, the table of endpoints over 6s of steady load"),
+)  # fmt: skip

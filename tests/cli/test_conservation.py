@@ -59,7 +59,7 @@ def test_what_was_counted_there_is_recorded_here(engine: str, demo: RunningDemo,
     before = Counter(demo.request_counts())
     args: tuple[str, ...]
     if engine == "locust":
-        args = ("locustfile.py", "--target", demo.base_url, "-u", "4", "-r", "100", "-t", "6s")
+        args = ("locustfile.py", "--target", demo.base_url, "-u", "4", "-r", "100", "-t", "4s")
     else:
         args = ("script.js", "--env", f"BASE={demo.base_url}")
     done = shell("run", *args, "--run-file", "run.db", "--require-verdict")

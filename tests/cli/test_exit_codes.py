@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_a_requirement_that_holds_is_0(shell: Shell, here: Here) -> None:
     """PASS, the report as JSON, plain lines, one run file, judged again to the same bytes."""
-    done = shell.load("--requirements", "pass.yaml", "--json", "out/report.json", seconds=5)
+    done = shell.load("--requirements", "pass.yaml", "--json", "out/report.json", seconds=3)
     assert done.code == 0, done.text
     assert "PASS" in done.out
     assert "loadproof: the load started" in done.out
@@ -50,7 +50,7 @@ def test_a_requirement_that_does_not_hold_is_3(shell: Shell, here: Here) -> None
     """FAIL, --quiet prints no course, `runs` lists it, its report stands beside it and is named last; verbs
     without a run mean this one. A terminal without our letters is no crash."""
     shell.env["PYTHONIOENCODING"] = "ascii"
-    done = shell.load("--requirements", "fail.yaml", "--quiet", name=".loadproof/runs/a.db", seconds=4)
+    done = shell.load("--requirements", "fail.yaml", "--quiet", name=".loadproof/runs/a.db")
     assert done.code == 3, done.text
     verdict, page, how = done.out.splitlines()[-3:]
     beside = shell.folder / ".loadproof" / "runs" / "a.html"

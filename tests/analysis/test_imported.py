@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -186,3 +188,43 @@ def test_imports_open_where_runs_open(tmp_path: Path) -> None:
     path.write_text("hello")
     with pytest.raises(ConfigError, match="no file that runs can be read from"):
         open_measured(path)
+
+
+GROUPS_BY_NAME: dict[str, dict[str, Any]] = {
+    "checks": {"is good": {"name": "is good", "path": "::is good", "passes": 40, "fails": 0}},
+    "groups": {"desk": {"groups": {}, "checks": {
+        "is open": {"name": "is open", "path": "::desk::is open", "passes": 10, "fails": 350}}}},
+}  # fmt: skip
+GROUPS_AS_LISTS = {
+    "checks": list(GROUPS_BY_NAME["checks"].values()),
+    "groups": [{"groups": [], "checks": list(GROUPS_BY_NAME["groups"]["desk"]["checks"].values())}],
+}
+
+
+@pytest.mark.parametrize(
+    ("group", "names"),
+    [(GROUPS_BY_NAME, 2), (GROUPS_AS_LISTS, 2), (None, 1)],
+    ids=["--summary-export", "handleSummary", "their sum"],
+)
+def test_checks_of_a_summary_are_judged(tmp_path: Path, group: object, names: int) -> None:
+    """Most of them failed: no verdict where nothing limits that, and a FAIL of what does."""
+    metrics = {
+        "http_reqs": {"count": 400, "rate": 20},
+        "http_req_duration": {"avg": 50, "min": 10, "med": 50, "max": 90, "p(90)": 70, "p(95)": 80},
+        "http_req_failed": {"passes": 0, "fails": 400, "value": 0},
+        "checks": {"passes": 50, "fails": 350, "value": 0.125},
+    }
+    path = tmp_path / "summary.json"
+    path.write_text(json.dumps({"metrics": metrics, "root_group": group}))
+    found = read_import(path)
+    assert isinstance(found, Aggregate)
+    report = judge_aggregate(found, [required(0.5)])
+    assert (report.verdict, len(report.checks)) == (Verdict.INCONCLUSIVE, names)
+    assert report.sentence.startswith("350 of 400 checks failed, and nothing limits them")
+    limit = required(0.9, Subject.CHECKS, Statistic.RATE, Operator.GREATER, quantile=None)
+    assert judge_aggregate(found, [required(0.5), limit]).verdict is Verdict.FAIL
+    if group:
+        of_one = replace(limit, metric="desk::is open")
+        measure = judge_aggregate(found, [of_one]).findings[-1].measure
+        assert measure is not None
+        assert measure.value == pytest.approx(10 / 360)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from loadproof.model import CheckSummary
+
 ALL: Final = Endpoint("", "all requests")
 TOTALS: Final = (
     "totals only: no interval, no steady window, no comparison second by second; ramps are in them"
@@ -81,6 +83,8 @@ class Aggregate:
     duration_s: float | None = None
     thresholds: tuple[EngineThreshold, ...] = ()
     errors: tuple[tuple[str, int], ...] = ()
+    checks: tuple[CheckSummary, ...] = ()
+    """Of the script, those that failed most often first; one without a name where only their sum is known."""
     rounded: bool = False
     """Response times have two significant digits, as Locust rounds them."""
     dropped_share: float = 0.0

@@ -16,7 +16,7 @@ from loadproof.engines.k6.summary import read_summary
 from loadproof.errors import ConfigError, Problem
 from loadproof.imports.aggregate import ALL, NO_HEALTH, TOTALS, Aggregate, EngineThreshold, Totals
 from loadproof.imports.stream import open_bytes
-from loadproof.model import Endpoint
+from loadproof.model import CheckSummary, Endpoint
 from loadproof.plan.expressions import endpoint_of, split_metric
 from loadproof.safety.redact import redact_url
 
@@ -56,6 +56,7 @@ def read_k6_summary(path: Path, on_bytes: OnBytes | None = None) -> Aggregate:
         duration_s=_duration_s(written, whole),
         thresholds=tuple(_thresholds(metrics)),
         dropped_share=_dropped(metrics),
+        checks=_checks(written, metrics),
         limits=tuple(limits),
     )
 
@@ -118,6 +119,31 @@ def _endpoint(metric: str) -> Endpoint | None:
         return None
     named = dict(tags)
     return Endpoint(named.get("method", ""), redact_url(split_name(named["name"])[1]))
+
+
+def _checks(written: dict[str, Any], metrics: dict[str, dict[str, Any]]) -> tuple[CheckSummary, ...]:
+    """By name, those of groups with the groups' names before them; one sum where k6 names none."""
+    found: list[CheckSummary] = []
+    waiting = [written.get("root_group")]
+    while waiting:
+        group = waiting.pop()
+        if not isinstance(group, dict):
+            continue
+        waiting += _values(group.get("groups"))
+        for check in _values(group.get("checks")):
+            passes, fails = (_number(check, key) or 0.0 for key in ("passes", "fails"))
+            name = str(check.get("path") or check.get("name") or "").removeprefix("::")
+            found.append(CheckSummary(name, int(passes), int(fails)))
+    if not found:
+        sums = [_number(metrics.get(words.CHECKS, {}), key) for key in ("passes", "fails")]
+        found = [CheckSummary("", int(sums[0]), int(sums[1]))] if None not in sums and any(sums) else []
+    return tuple(sorted(found, key=lambda check: (-check.fails, check.name)))
+
+
+def _values(written: Any) -> list[dict[str, Any]]:
+    """k6 writes groups and checks as an object by their names, or as a list."""
+    values = list(written.values()) if isinstance(written, dict) else written
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
 def _thresholds(metrics: dict[str, dict[str, Any]]) -> list[EngineThreshold]:

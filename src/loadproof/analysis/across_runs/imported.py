@@ -15,7 +15,7 @@ from loadproof.analysis.across_runs.measured import (
 )
 from loadproof.analysis.headline import verdict_sentence
 from loadproof.analysis.judge import nothing_required, overall_verdict
-from loadproof.analysis.validity.answered import judge_counts
+from loadproof.analysis.validity.answered import judge_checks, judge_counts
 from loadproof.analysis.validity.condition import IMPORTED, Ruling
 from loadproof.analysis.validity.conditions import CONDITIONS
 from loadproof.analysis.validity.dropped import dropped_findings
@@ -26,6 +26,7 @@ from loadproof.analysis.verdict.requirements import (
     judge_requirement,
     samples_needed,
 )
+from loadproof.analysis.verdict.scenario import judge_checks_required
 from loadproof.analysis.verdict.thresholds import threshold_finding
 from loadproof.analysis.window.windows import Window
 from loadproof.engines import traits_of
@@ -108,6 +109,9 @@ def judge_aggregate(
     pairs = [(requirement, _judge(requirement, aggregate, window)) for requirement in requirements or ()]
     own = [] if requirements is not None else [_threshold(one, aggregate) for one in aggregate.thresholds]
     answered = _answered(aggregate, pairs, own)
+    if answered.holds is not False:
+        failed = aggregate.totals[-1].failed or 0
+        answered = judge_checks(pairs, own, aggregate.checks, failed) or answered
     required = [answered.revised.get(place, finding) for place, (_, finding) in enumerate(pairs)] + own
     if not required:
         required.append(nothing_required(must_decide or answered.holds is False))
@@ -129,6 +133,7 @@ def judge_aggregate(
         findings=tuple(findings),
         endpoints=tuple(_summary(totals) for totals in aggregate.totals if totals.requests is not None),
         errors=aggregate.errors,
+        checks=aggregate.checks,
         notes=aggregate.limits,
         conditions=_conditions(answered, dropped),
         facts={
@@ -172,6 +177,8 @@ def _conditions(answered: Ruling, dropped: Sequence[Finding]) -> tuple[Condition
 
 
 def _judge(requirement: Requirement, aggregate: Aggregate, window: Window) -> Finding:
+    if requirement.subject is Subject.CHECKS and aggregate.checks:
+        return judge_checks_required(requirement, aggregate.checks, window)
     if requirement.subject not in _TOTALLED:
         return _judge_other(requirement, aggregate, window)
     chosen = [totals for totals in aggregate.totals if _matches(requirement.endpoint, totals)]

@@ -15,7 +15,7 @@ from loadproof.units import format_count, format_duration, format_percent
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from loadproof.model import Finding, Requirement
+    from loadproof.model import CheckSummary, Finding, Requirement
     from loadproof.runfile.reader import Run
 
 MOST_FAILED: Final = 0.5
@@ -74,26 +74,33 @@ def _right_enough(judged: Judged) -> Ruling:
         return own.failed, own.requests
 
     ruling = judge_counts(judged.requirements, judged.thresholds, (total.failed, total.requests), counted)
-    return ruling if ruling.holds is False else _refused(judged, total.failed) or ruling
+    if ruling.holds is False:
+        return ruling
+    checks = checks_of(judged.run)
+    return judge_checks(judged.requirements, judged.thresholds, checks, total.failed) or ruling
 
 
-def _refused(judged: Judged, failed: int) -> Ruling | None:
+def judge_checks(
+    requirements: Sequence[tuple[Requirement, Finding]],
+    thresholds: Sequence[Finding],
+    checks: Sequence[CheckSummary],
+    failed: int,
+) -> Ruling | None:
     """Broken where most checks of the scenario failed, no requirement is on them, and no failure says so.
 
     A check of k6's makes no request fail: answers that are all wrong pass its limits on times and statuses.
     """
-    if any(requirement.subject is Subject.CHECKS for requirement, _ in judged.requirements):
+    if any(requirement.subject is Subject.CHECKS for requirement, _ in requirements):
         return None
-    if any(finding.id.startswith(_CHECKS) for finding in judged.thresholds):
+    if any(finding.id.startswith(_CHECKS) for finding in thresholds):
         return None
-    checks = checks_of(judged.run)
     fails, passes = sum(check.fails for check in checks), sum(check.passes for check in checks)
     if fails <= max(MOST_FAILED * (fails + passes), failed):
         return None
     sentence = (
         f"{format_count(fails)} of {format_count(fails + passes)} checks failed, and nothing limits them"
     )
-    sentence += f": '{checks[0].name}' most often"
+    sentence += f": '{checks[0].name}' most often" if checks[0].name else ""
     finding = replace(
         invalid("valid.answered", sentence, _LIMIT_CHECKS), invalidates=False, incomparable=True
     )

@@ -12,6 +12,8 @@ from loadproof.model import CheckSummary, EventKind, StatusCounts, Subject, Verd
 from loadproof.model.values import mapping, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from loadproof.analysis.window.windows import Window
     from loadproof.model import Finding, Requirement
     from loadproof.runfile.reader import Run
@@ -52,7 +54,11 @@ def judge_scenario(requirement: Requirement, run: Run, _window: Window) -> Findi
         if raised.groups:
             return finding.with_evidence(said=in_words(raised), rows=[asdict(one) for one in raised.groups])
         return finding
-    known = checks_of(run)
+    return judge_checks_required(requirement, checks_of(run), window)
+
+
+def judge_checks_required(requirement: Requirement, known: Sequence[CheckSummary], window: Window) -> Finding:
+    """The finding of a requirement on these checks: on all of them, or on the one that it names."""
     chosen = [check for check in known if requirement.metric in ("", check.name)]
     passed, failed = sum(check.passes for check in chosen), sum(check.fails for check in chosen)
     if not passed + failed:

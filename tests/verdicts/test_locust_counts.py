@@ -126,6 +126,7 @@ def test_requests_on_the_wire_are_requests_hops_and_repeats(client: str, session
     address = f"127.0.0.1:{server.server_address[1]}"
     assert aimed.data["hosts"] == {address: server.seen.total()}
     statuses = {event.data["endpoint"]: event.data["counts"] for event in sink.of(EventKind.STATUSES)}
+    assert statuses["GET /silent"] == {"no answer": 1}
     assert statuses["GET /late"] == statuses["GET /moved"] == statuses["GET /nobody-says"] == {"200": 1}
 
 

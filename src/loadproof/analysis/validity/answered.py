@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.validity.condition import Judged, Ruling, broken, invalid
 from loadproof.analysis.verdict.requirements import matching
-from loadproof.analysis.verdict.scenario import checks_of
+from loadproof.analysis.verdict.scenario import checks_of, statuses_of
 from loadproof.analysis.window.windows import asked_warm_up_s, requests_of, sample
 from loadproof.model import EventKind, Subject, Verdict
+from loadproof.runfile.slices import Slices
 from loadproof.units import format_count, format_duration, format_percent
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ _LIMITING: Final = (Subject.ERROR_RATE, Subject.GOODPUT, Subject.CHECKS, Subject
 _SPEEDS: Final = (Subject.RESPONSE_TIME, Subject.THROUGHPUT)
 _ENGINES: Final = ("http_req_failed", "checks")
 _CHECKS: Final = "checks"
+_NO_ANSWER: Final = ("no answer", "Non HTTP")
+"""Instead of a status, in the words of the engines."""
 _LIMIT_CHECKS: Final = "mend what is wrong, or say how many must pass: scenario: {checks: '>99%'}"
 _ADVICE: Final = "mend what fails, or require an error rate: error_rate: {max_rate: <1%}"
 
@@ -76,8 +79,32 @@ def _right_enough(judged: Judged) -> Ruling:
     ruling = judge_counts(judged.requirements, judged.thresholds, (total.failed, total.requests), counted)
     if ruling.holds is False:
         return ruling
+    silent = _silent(judged.run)
+    if silent is not None:
+        return silent
     checks = checks_of(judged.run)
     return judge_checks(judged.requirements, judged.thresholds, checks, total.failed) or ruling
+
+
+def _silent(run: Run) -> Ruling | None:
+    """Broken where most requests had no answer at all, and the scenario calls them right all the same.
+
+    It may allow any status; without an answer nothing is known of the service, and no limit on errors sees
+    it.
+    """
+    unanswered = sum(
+        count
+        for told in statuses_of(run)
+        for status, count in told.counts.items()
+        if status.startswith(_NO_ANSWER)
+    )
+    slices = Slices.of(run.slices)
+    requests, failed = int(slices.requests.sum()), int(slices.failed.sum())
+    if unanswered - failed <= MOST_FAILED * requests:
+        return None
+    sentence = f"{format_count(unanswered)} of {format_count(requests)} requests had no answer at all"
+    sentence += ", and the scenario calls them right"
+    return broken("answered", sentence, "let the scenario call a request without an answer failed")
 
 
 def judge_checks(

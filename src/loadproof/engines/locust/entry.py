@@ -15,6 +15,8 @@ LONGEST_MS: Final = 1e12
 """31 years: what is longer is no time that somebody measured, and would not fit into a histogram's sum."""
 MOST_BYTES: Final = 2**53
 """Of one answer; sums of them stay within what a run file and JSON can hold exactly."""
+NO_ANSWER: Final = -1
+"""Counted in place of a status where an HTTP client got no answer at all, for which both clients say 0."""
 _NAME_LIMIT: Final = 2_000
 """Characters of a name: a body that is put into one by mistake must not fill the run."""
 
@@ -56,9 +58,11 @@ def milliseconds(value: Any) -> float | None:
 
 
 def status_of(response: Any) -> int:
-    """The HTTP status of an answer; 0 for what has none, such as those of other protocols."""
+    """The HTTP status of an answer; 0 for what has none, such as those of other protocols; or NO_ANSWER."""
     try:
         status = response.status_code
+        if status == 0 and isinstance(status, int):
+            return NO_ANSWER
         return int(status) if isinstance(status, int) and 100 <= status <= 999 else 0
     except Exception:  # noqa: BLE001  # an object of the scenario's own: it need not have one
         return 0

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 from locust.stats import StatsError
 
 from loadproof.engines.exemplars import described_response
-from loadproof.engines.locust.entry import LONGEST_MS, failure_of, length_bytes, milliseconds, status_of, text
+from loadproof.engines.locust.entry import (
+    LONGEST_MS,
+    NO_ANSWER,
+    failure_of,
+    length_bytes,
+    milliseconds,
+    status_of,
+    text,
+)
 from loadproof.engines.locust.inside.failures import classify
 from loadproof.engines.locust.inside.recorder import USUAL
 
@@ -64,6 +72,7 @@ class Intake:
         tally = self._recorder.request(method, name, response_time_ms, length)
         status = response.status_code
         if status != USUAL:
+            status = status or NO_ANSWER
             tally.statuses[status] = tally.statuses.get(status, 0) + 1
         if response_time_ms >= tally.floor_ms:
             described = partial(
@@ -82,7 +91,9 @@ class Intake:
             tally.statuses[status] = tally.statuses.get(status, 0) + 1
         if exception is not None:
             timed = time_ms is not None and 0 <= time_ms < LONGEST_MS
-            self._recorder.failure(tally, classify(exception, status), _failure_text(exception), timed=timed)
+            self._recorder.failure(
+                tally, classify(exception, max(status, 0)), _failure_text(exception), timed=timed
+            )
         if time_ms is not None and time_ms >= tally.floor_ms:
             described = partial(_described, tally.key, self._clock(), time_ms, length, response, exception)
             tally.floor_ms = self._exemplars.keep(tally.key, time_ms, described)

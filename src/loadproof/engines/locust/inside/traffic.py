@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from loadproof.engines.locust.entry import NO_ANSWER
 from loadproof.engines.locust.session import LEDGER
 from loadproof.model import Endpoint, EventKind
 from loadproof.units import format_count
@@ -70,7 +71,7 @@ class Traffic:
         self._told_s = self._clock()
         for key, counts in self._statuses.items():
             endpoint = str(Endpoint(*key))
-            told = {str(status): count for status, count in sorted(counts.items()) if status}
+            told = {_said(status): count for status, count in sorted(counts.items()) if status}
             if told:
                 said = ", ".join(f"{format_count(count)} x {status}" for status, count in told.items())
                 self._event(EventKind.STATUSES, f"{endpoint}: {said}", endpoint=endpoint, counts=told)
@@ -84,6 +85,10 @@ class Traffic:
             message = f"the load went to {', '.join(sorted(self._hosts))}"
             self._event(EventKind.AIMED, message, hosts=dict(self._hosts))
         self._statuses, self._wire, self._hosts = {}, {}, Counter()
+
+
+def _said(status: int) -> str:
+    return "no answer" if status == NO_ANSWER else str(status)
 
 
 def _address(host: Any) -> str:

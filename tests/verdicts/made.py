@@ -67,18 +67,19 @@ class Made:
             *slices,
             of=plan(*self.requirements, profile=profile, engine=self.engine, target=self.target),
             seconds=played_s,
-            events=[*(self._told(seconds) if self.tells else ()), *self.events],
+            events=[*(self._told(seconds, slices) if self.tells else ()), *self.events],
             outcome=self.outcome,
             **dict(self.facts),
         )
         return replace(made, readings=tuple(self._readings(seconds, profile)))
 
-    def _told(self, seconds: Sequence[int]) -> list[Event]:
+    def _told(self, seconds: Sequence[int], slices: Sequence[Slice]) -> list[Event]:
         count, raised = self.tasks
-        hosts = self.hosts or {"127.0.0.1:8000": 20}
         found = []
         for second in seconds:
             found.append(event(second + 0.9, EventKind.PLAYED, count=count, raised=raised))
+            there = sum(one.requests for one in slices if one.second == START + second)
+            hosts = self.hosts or ({"127.0.0.1:8000": there} if there else {})
             found.append(event(second + 0.9, EventKind.AIMED, hosts=dict(hosts)))
         return found
 

@@ -63,7 +63,7 @@ HEALTHY = [
 
 SICK = [
     Row("iterations throw, an async function among them", UNKNOWN,
-        ("Error at script.js:", "TypeError at script.js:"),
+        ("Error at script.js:", "Error: boom", "TypeError: Cannot read"),
         "if (__ITER % 2) throw new Error('boom'); await null; undefined.token;", load=BRIEF),
     Row("the script aborts", UNKNOWN, ("exec.test.abort()",),
         "if (exec.instance.currentTestRunDuration > 800) exec.test.abort('enough');",

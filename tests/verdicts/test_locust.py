@@ -154,15 +154,25 @@ ENDINGS = [
 
 LISTENERS = ("test_start", "test_stop", "quitting", "spawning_complete")
 RAISING = [
-    Row("a task that raises once, and on_stop", USER + """
+    Row("a task that raises once, its part, a check beside the tasks, and on_stop", USER + """
             if next(numbers) == 3:
+                gevent.spawn(broken)
                 raise KeyError("token")
 
         def on_stop(self):
             raise ValueError("broken")
     import itertools
     numbers = itertools.count()
-    """, raised("task", "KeyError: 'token'", 1) + raised("on_stop", "ValueError: broken", 4, 4), args=SHORT),
+
+    def broken():
+        raise ValueError("broken")
+
+    @events.test_start.add_listener
+    def _(**_):
+        gevent.spawn_later(0.2, broken)
+    """, (*raised("task", "KeyError: 'token'", 1), *raised("on_stop", "ValueError: broken", 4, 4),
+          *raised("greenlet", "ValueError: broken", 1),
+          *raised("background greenlet", "ValueError: broken", 1)), args=SHORT),
     Row("listeners raise", USER + "".join(f"""
     @events.{event}.add_listener
     def _(**_):

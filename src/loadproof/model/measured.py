@@ -156,9 +156,9 @@ class EventKind(StrEnum):
     ("runner.quit()", "SIGTERM", "exec.test.abort()"), and where known `where` ("file.py:7"), `exception`."""
     RAISED = "scenario raised"
     """Code of the scenario raised `count` times since the last report: `what` ("task", "iteration",
-    "on_start", "on_stop", "listener test_start", "shape"), `exception` ("KeyError: 'x'"), `where`
-    ("file.py:7"), `traceback` (with the first of its group only), `users_died` (how many virtual users it
-    ended, 0 where they go on)."""
+    "on_start", "on_stop", "listener test_start", "shape", "greenlet" of a task, "background greenlet"),
+    `exception` ("KeyError: 'x'"), `where` ("file.py:7"), `traceback` (with the first of its group only),
+    `users_died` (how many virtual users it ended, 0 where they go on)."""
     PLAYED = "tasks played"
     """`count` tasks (Locust) or iterations (k6) that ended since the last report, `raised` of them by an
     exception."""

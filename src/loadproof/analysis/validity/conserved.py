@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
 
 _HUNG: Final = "look at the service in the last seconds; users get --stop-timeout to finish, 5s unless told"
-_STUCK: Final = 3
+_STUCK: Final = 1
 """Requests without an answer that are no sign, whatever the load."""
+_FEW: Final = 3
+"""Requests that may be in no count, whatever the load: those of the moment at which it ended."""
 _SILENT_S: Final = 3.0
 _SILENCE: Final = 3.0
 """Of the slowest answer: who waits for longer waits for none."""
@@ -88,7 +90,25 @@ def judge_conserved(judged: Judged) -> Ruling:
         )
         rows = [{"why": text, "count": count} for text, count in why.most_common()]
         return broken("conserved", sentence, "mend how the scenario reports them", {"rows": rows})
-    return _hung(judged) or Ruling(True, _in_words(judged.run, untold))
+    return _uncounted(judged, untold) or _hung(judged) or Ruling(True, _in_words(judged.run, untold))
+
+
+def _uncounted(judged: Judged, untold: int) -> Ruling | None:
+    """Broken when more was sent, by what is told of where it went, than is in any count.
+
+    A scenario that clears the listeners of Locust's request event takes the counts away from all.
+    """
+    run, found = judged.run, on_the_wire(judged.run)
+    sent = sum(sum(event.data.get("hosts", {}).values()) for event in run.events_of(EventKind.AIMED))
+    if found is None or judged.search:
+        return None
+    waiting = sum(int(event.data.get("count", 0)) for event in run.events_of(EventKind.IN_FLIGHT))
+    lacking = sent - found.wire - waiting - untold
+    if lacking <= max(_FEW, MOST_UNTOLD * sent):
+        return None
+    sentence = f"{format_count(lacking)} requests ({format_percent(lacking / sent)}) left and are in no count"
+    advice = "does the scenario remove the listeners of Locust's request event?"
+    return broken("conserved", sentence, advice)
 
 
 def _hung(judged: Judged) -> Ruling | None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from loadproof.model import Event
 
+_BESIDE = ("listener", "background")
+"""Code of the scenario's that may be its gate: no part of a task."""
 _ADVICE = "look at what the scenario checks by itself: its listeners, its exit code, exec.test.fail()"
 
 
@@ -36,7 +38,7 @@ def judge_own_gate(judged: Judged) -> Ruling:
     raised = [
         event
         for event in judged.run.events_of(EventKind.RAISED)
-        if str(event.data.get("what", "")).startswith("listener")
+        if str(event.data.get("what", "")).startswith(_BESIDE)
     ]
     if crashed or raised:
         sentence = _raised_in_words(raised) if raised else crashed[0].message

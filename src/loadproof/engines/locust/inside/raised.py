@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
+import gevent
+from gevent.hub import Hub
 from locust import TaskSet, User, events
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import LOCUST_STATE_STOPPING, DefaultTaskSet
@@ -40,6 +42,8 @@ _FRAMES: Final = 20
 _COUNTED: Final = "loadproof_counted"
 """Set on an exception that was counted: Locust raises it again, and the user dies of it."""
 _ENGINES: Final = str(Path(__file__).parents[2])
+_OF_A_USER: Final = "loadproof_user"
+"""Set on the greenlet of a user."""
 _INSTALLED: Final = ("site-packages", "dist-packages", sysconfig.get_paths()["stdlib"], _ENGINES)
 
 Row = list[Any]
@@ -84,6 +88,7 @@ class Raised:
             DefaultTaskSet.execute_task, of_user=True
         )
         User.start = self._watched(User.start)  # type: ignore[method-assign]
+        Hub.handle_error = self._overheard(Hub.handle_error)
         for name in (None, "locust", "locust.main", "locust.runners"):
             logging.getLogger(name).addFilter(self._hear)
 
@@ -171,10 +176,32 @@ class Raised:
         @functools.wraps(start)
         def started(user: Any, group: Any) -> Any:
             greenlet = start(user, group)
+            setattr(greenlet, _OF_A_USER, True)
             greenlet.link_exception(on_died)
             return greenlet
 
         return started
+
+    def _overheard(self, handle_error: Any) -> Any:
+        """`handle_error` of gevent's hub, which prints what ended a greenlet that nobody waits for."""
+        on_background = self._on_background
+
+        @functools.wraps(handle_error)
+        def handled(hub: Any, context: Any, kind: Any, error: Any, trace: Any) -> Any:
+            if isinstance(context, gevent.Greenlet) and isinstance(error, Exception):
+                on_background(context, error, trace)
+            return handle_error(hub, context, kind, error, trace)
+
+        return handled
+
+    def _on_background(self, greenlet: Any, error: Exception, trace: TracebackType | None) -> None:
+        """One that the scenario's own code started: a check, a feed, or a part of a task.
+
+        Users and Locust's own greenlets begin in Locust's code, and are counted where they are watched.
+        """
+        files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(trace)]
+        if len(files) > 1 and is_own(files[1]) and not isinstance(error, CONTROL):  # the first is gevent's
+            self.count("greenlet" if _is_of_a_user(greenlet) else "background greenlet", error, trace)
 
     def _on_died(self, greenlet: Any) -> None:
         error = greenlet.exception
@@ -219,6 +246,16 @@ class Raised:
             return
         self.fatal += 1
         self.count(f"listener {_event_name(firing.get('self') or firing.get('event'))}", error, trace)
+
+
+def _is_of_a_user(greenlet: Any) -> bool:
+    """Whether a user's task started it, or what a task had started."""
+    for _ in range(_FRAMES):
+        starter = getattr(greenlet, "spawning_greenlet", None)
+        greenlet = None if starter is None else starter()
+        if greenlet is None or getattr(greenlet, _OF_A_USER, False):
+            return greenlet is not None
+    return False
 
 
 def place(trace: TracebackType | None) -> str:

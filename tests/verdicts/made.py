@@ -47,6 +47,8 @@ class Made:
     lag_s: float | None = 0.002
     series: Mapping[tuple[str, str], tuple[float, Unit, float | None]] | None = None
     """Further series, the same in each second: value, unit, limit."""
+    readings: tuple[tuple[float, str, str, float], ...] = ()
+    """Single ones beside them: when, source, series, value."""
     requirements: tuple[Requirement, ...] = (required(0.5), error_rate(0.02))
     engine: str = "locust"
     target: str | None = TARGET
@@ -98,4 +100,6 @@ class Made:
                 found.append(Reading(at, self.engine, "scheduler_lag", self.lag_s, Unit.SECONDS))
             for (source, name), (value, unit, limit) in (self.series or {}).items():
                 found.append(Reading(at, source, name, value, unit, limit))
+        for at_s, source, name, value in self.readings:
+            found.append(Reading(START + at_s, source, name, value))
         return found

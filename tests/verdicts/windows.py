@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loadproof.model import EventKind
+from loadproof.model import EventKind, Profile, ProfileKind
 from tests.runs import LOANS, part, staged, throughput
 from tests.verdicts.made import Made
 from tests.verdicts.row import FAIL, PASS, SLOW, UNKNOWN, Row, threshold, told
@@ -14,6 +14,12 @@ def thinking(times_s: tuple[float, ...] = (0.1,) * 100, **fields: object) -> Mad
     """Users that make one request each while they are started, and think for longer than the load is."""
     of = {"profile": staged((2, 10), (18, 10)), "slices": (part(0, LOANS, times_s), part(1, LOANS, times_s))}
     return Made(**{**of, **fields})  # type: ignore[arg-type]  # the fields of the caller
+
+
+def _played(iterations: int, left: int) -> Made:
+    """A load of iterations, of which some were left when its time was over."""
+    told = ((10.5, "k6", "iterations", iterations), (20.0, "k6", "dropped_iterations", left))
+    return Made(engine="k6", profile=Profile(ProfileKind.SCENARIO), readings=told)
 
 
 BUSY_AT_THE_TOP: Final = tuple(part(s, LOANS, (0.01,) * 20) for s in range(8)) + tuple(
@@ -29,6 +35,9 @@ WINDOWS: Final = (
     Row("users that wait for an answer from their second request on",
         thinking(events=told(EventKind.IN_FLIGHT, count=10)), UNKNOWN, 4, "conserved",
         "10 requests had no answer when the load was over"),
+    Row("k6's maxDuration ended the load before its iterations were played", _played(200, left=800), UNKNOWN,
+        4, "promised", "800 of 1,000 iterations were left when maxDuration ended the load"),
+    Row("k6 played all of its iterations but one", _played(200, left=1), PASS, 0),
     Row("a threshold of k6 that the ramp behind the only hold broke", Made(engine="k6", planned_s=16,
         profile=staged((2, 3), (6, 3), (6, 80), (2, 0)), slices=BUSY_AT_THE_TOP, there=3, requirements=(),
         events=(threshold("http_req_duration", "p(99)<60", 200.0, "ms"),)), FAIL, 3, "",

@@ -9,14 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.window.omission import LEAST_ACHIEVED
+from loadproof.analysis.window.windows import load_span
 from loadproof.model import Finding, Verdict
 from loadproof.runfile.readings import Readings
-from loadproof.units import format_percent
+from loadproof.units import format_count, format_percent
 
 if TYPE_CHECKING:
     from loadproof.analysis.window.windows import Window
     from loadproof.runfile.reader import Run
 
+_AT_ONCE: Final = 0.9
 _ADVICE: Final = "give k6 more VUs (maxVUs): iterations are dropped in the slow moments"
 
 
@@ -28,6 +30,27 @@ def judge_dropped(run: Run, _window: Window) -> list[Finding]:
     dropped = float(own.of_series(run.plan.engine, "dropped_iterations").value.sum())
     done = float(own.of_series(run.plan.engine, "iterations").value.sum())
     return dropped_findings(dropped / (dropped + done) if dropped else 0.0)
+
+
+def judge_unplayed(run: Run) -> list[Finding]:
+    """One finding when a load of so many iterations ended, by its `maxDuration`, before they were played.
+
+    k6 counts those that are left as dropped at that moment, and ends as if nothing was wrong.
+    """
+    span = load_span(run)
+    if "imported" in run.facts or run.plan.profile.open_model or span is None:
+        return []
+    own = Readings.of(run.readings)
+    drops = own.of_series(run.plan.engine, "dropped_iterations")
+    left = sum(drop.value for drop in drops if drop.time_s >= int(span[1]) - 1)
+    done = float(own.of_series(run.plan.engine, "iterations").value.sum())
+    at_once = left >= _AT_ONCE * float(drops.value.sum())  # else a rate beside it dropped them on the way
+    if not at_once or 1 - left / max(left + done, 1) >= LEAST_ACHIEVED:
+        return []
+    of_all = f"{format_count(round(left))} of {format_count(round(left + done))} iterations"
+    sentence = f"the promised load was not applied: {of_all} were left when maxDuration ended the load"
+    advice = "raise maxDuration, or plan as many iterations as can be played in it"
+    return [Finding("load.iterations", Verdict.INCONCLUSIVE, sentence, {"left": left, "done": done}, advice)]
 
 
 def dropped_findings(share: float) -> list[Finding]:

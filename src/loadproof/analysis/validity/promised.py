@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from loadproof.analysis.disturbance.waiting import UPPER
 from loadproof.analysis.validity.condition import Judged, Ruling
-from loadproof.analysis.validity.dropped import judge_dropped
+from loadproof.analysis.validity.dropped import judge_dropped, judge_unplayed
 from loadproof.analysis.validity.promise import judge_promise
 from loadproof.model import EventKind, Finding, FindingKind, Subject, Verdict
 
@@ -27,7 +27,7 @@ def judge_promised(judged: Judged) -> Ruling:
         advice = "the load was not the one that was asked for: run it again"
         name = "generator.workers"
         return _broken(judged, Finding(name, Verdict.INCONCLUSIVE, sentence, {}, advice))
-    dropped = judge_dropped(judged.run, judged.window)
+    dropped = judge_dropped(judged.run, judged.window) or judge_unplayed(judged.run)
     if dropped:
         return _broken(judged, dropped[0])
     if judged.search:

@@ -45,6 +45,12 @@ def wounds(draw: st.DrawFn, made: dict[str, Any]) -> dict[str, Any]:
         "died": (event(second, EventKind.RAISED, what="on_start", exception="E", count=1, users_died=50),),
         "reports": (event(second, EventKind.UNREPORTED, "a report was lost"),),
         "worker": (event(second, EventKind.WORKER_LOST, "a worker was lost"),),
+        "beside": (event(second, EventKind.RAISED, what="background greenlet", exception="E", count=1),),
+        "silent": (event(second, EventKind.STATUSES, endpoint="GET /", counts={"no answer": 100_000}),),
+        "uncounted": (
+            event(second, EventKind.PLAYED, count=1, raised=0),
+            event(second, EventKind.AIMED, hosts={"127.0.0.1:8000": round(100_000 * share)}),
+        ),
     }
     kind = draw(st.sampled_from([*events, "early", "killed", "failed", "raised", "aimed", "users", "hung"]))
     if kind in events:
@@ -79,7 +85,8 @@ def _of_the_load(draw: st.DrawFn, kind: str, made: dict[str, Any], share: float)
             found = {"planned_s": 12, "slices": answered, "events": (hung,)}
         case "users":
             there = int(made["level"] * draw(st.sampled_from([0.0, 0.3, 0.6])))
-            found = {"there": float(there)}
+            left = event(1, EventKind.USERS_LEFT, count=made["level"] - there, helpers=0)
+            found = {"there": float(there), "events": draw(st.sampled_from([(left,), ()]))}
     return found
 
 

@@ -20,7 +20,8 @@ _HUNG: Final = "look at the service in the last seconds; users get --stop-timeou
 _STUCK: Final = 1
 """Requests without an answer that are no sign, whatever the load."""
 _FEW: Final = 3
-"""Requests that may be in no count, whatever the load: those of the moment at which it ended."""
+"""Requests that may be in no count, whatever the load: those of the moment at which it ended, and one of each
+user that listens beside its tasks."""
 _SILENT_S: Final = 3.0
 _SILENCE: Final = 3.0
 """Of the slowest answer: who waits for longer waits for none."""
@@ -104,7 +105,7 @@ def _uncounted(judged: Judged, untold: int) -> Ruling | None:
         return None
     waiting = sum(int(event.data.get("count", 0)) for event in run.events_of(EventKind.IN_FLIGHT))
     lacking = sent - found.wire - waiting - untold
-    if lacking <= max(_FEW, MOST_UNTOLD * sent):
+    if lacking <= max(_FEW, _most_users(run), MOST_UNTOLD * sent):
         return None
     sentence = f"{format_count(lacking)} requests ({format_percent(lacking / sent)}) left and are in no count"
     advice = "does the scenario remove the listeners of Locust's request event?"
@@ -131,7 +132,7 @@ def _hung(judged: Judged) -> Ruling | None:
     answered = sample(run.slices)
     silent_s = span[1] - (end_of(run.slices) or span[0])
     patience_s = _SILENCE * answered.response.maximum_s if answered.response.count else 0.0
-    users = max(Readings.of(run.readings).of_series("load", "users").value.tolist(), default=0.0)
+    users = _most_users(run)
     said = f"nothing was answered in its last {format_duration(round(silent_s))}"
     if not waiting:
         # k6 tells of iterations only. What is cut off after its graceful stop, 30 s, hardly slept so long.
@@ -149,6 +150,10 @@ def _hung(judged: Judged) -> Ruling | None:
     elif usual >= 1:
         sentence += f", where {usual:.0f} are under way at a moment"
     return _unanswered(sentence)
+
+
+def _most_users(run: Run) -> float:
+    return max(Readings.of(run.readings).of_series("load", "users").value.tolist(), default=0.0)
 
 
 def _unanswered(said: str) -> Ruling:

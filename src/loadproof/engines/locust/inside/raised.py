@@ -151,7 +151,7 @@ class Raised:
                     execute(taskset, task)
             except CONTROL as control:
                 self._played += 1
-                if isinstance(control, StopUser):
+                if isinstance(control, StopUser | StopTest):
                     self._count_left(taskset.user)
                 raise
             except Exception:

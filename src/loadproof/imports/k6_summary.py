@@ -131,12 +131,13 @@ def _checks(written: dict[str, Any], metrics: dict[str, dict[str, Any]]) -> tupl
             continue
         waiting += _values(group.get("groups"))
         for check in _values(group.get("checks")):
-            passes, fails = (_number(check, key) or 0.0 for key in ("passes", "fails"))
+            passes, fails = (int(_number(check, key) or 0) for key in ("passes", "fails"))
             name = str(check.get("path") or check.get("name") or "").removeprefix("::")
-            found.append(CheckSummary(name, int(passes), int(fails)))
+            found.append(CheckSummary(name, passes, fails))
     if not found:
-        sums = [_number(metrics.get(words.CHECKS, {}), key) for key in ("passes", "fails")]
-        found = [CheckSummary("", int(sums[0]), int(sums[1]))] if None not in sums and any(sums) else []
+        whole = metrics.get(words.CHECKS, {})
+        passes, fails = (int(_number(whole, key) or 0) for key in ("passes", "fails"))
+        found = [CheckSummary("", passes, fails)] if passes + fails else []
     return tuple(sorted(found, key=lambda check: (-check.fails, check.name)))
 
 

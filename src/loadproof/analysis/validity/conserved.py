@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.analysis.validity.condition import IMPORTED, Judged, Ruling, broken, invalid
 from loadproof.analysis.window.windows import end_of, load_span, requests_of, sample
 from loadproof.model import EventKind, ProfileKind, Subject
+from loadproof.model.values import mapping, whole
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_duration, format_percent
 
@@ -100,10 +101,11 @@ def _uncounted(judged: Judged, untold: int) -> Ruling | None:
     A scenario that clears the listeners of Locust's request event takes the counts away from all.
     """
     run, found = judged.run, on_the_wire(judged.run)
-    sent = sum(sum(event.data.get("hosts", {}).values()) for event in run.events_of(EventKind.AIMED))
+    hosts = [mapping(event.data.get("hosts")) for event in run.events_of(EventKind.AIMED)]
+    sent = sum(whole(count) for told in hosts for count in told.values())
     if found is None or judged.search:
         return None
-    waiting = sum(int(event.data.get("count", 0)) for event in run.events_of(EventKind.IN_FLIGHT))
+    waiting = sum(event.whole("count") for event in run.events_of(EventKind.IN_FLIGHT))
     lacking = sent - found.wire - waiting - untold
     if lacking <= max(_FEW, _most_users(run), MOST_UNTOLD * sent):
         return None

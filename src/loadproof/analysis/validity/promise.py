@@ -91,7 +91,8 @@ def judge_promise(run: Run, window: Window, load: AppliedLoad) -> list[Finding]:
     if trouble:
         advice = MORE_LOAD if load.open_model else _MORE_USERS
         sentence = f"the promised load was not applied: {trouble}"
-        left = 0 if load.open_model else sum(e.data["count"] for e in run.events_of(EventKind.USERS_LEFT))
+        told = () if load.open_model else run.events_of(EventKind.USERS_LEFT)
+        left = sum(event.whole("count") for event in told)
         if left:
             who = "1 user stopped itself" if left == 1 else f"{format_count(left)} users stopped themselves"
             sentence, advice = f"{sentence}; {who} (StopUser)", _STOPPED
@@ -163,8 +164,8 @@ def _with_helpers(
 
     They seed or watch; whoever is counted by weight and stops is missing from the load.
     """
-    left = [(e.time_s, e.data["helpers"]) for e in run.events_of(EventKind.USERS_LEFT) if e.data["helpers"]]
-    if not left:
+    left = [(event.time_s, event.whole("helpers")) for event in run.events_of(EventKind.USERS_LEFT)]
+    if not any(helpers for _, helpers in left):
         return there
     gone = [sum(n for at_s, n in left if at_s < second + _LATE_REPORT_S) for second in seconds.tolist()]
     return np.where(there < planned, np.minimum(planned, there + np.array(gone)), there)

@@ -4,7 +4,7 @@
         [--same 100] [--strangers half] [--results FILE] [--place FOLDER] [--keep FOLDER] [--resample 300]
 
 A shop in Flask (gunicorn, one worker with four threads) or in Fastify, on a PostgreSQL of its own, loaded by
-eight users in runs of 9 s. A change is found when the headline has its sign and names its endpoint; changes
+eight users in runs of 8 s. A change is found when the headline has its sign and names its endpoint; changes
 of all endpoints may be named by any. `--same`: base with itself, which nothing may accuse. `--results`
 keeps each trial as a line, so that a campaign can be made in pieces; the table is of all lines in it.
 
@@ -33,7 +33,7 @@ from benchmarks.comparisons.strangers import strangers
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LOAD = ("-u", "8", "-r", "8", "-t", "9s")
+LOAD = ("-u", "8", "-r", "8", "-t", "8s")
 
 
 def trial(place: Shop, change: Change, keep: Path | None) -> dict[str, Any]:

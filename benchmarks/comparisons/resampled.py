@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 ROUNDS = 6
 """As `ab` has it."""
-IN_THREE_MINUTES = 3
-"""Rounds of four runs of 9 s, with their starts and a warm-up."""
+IN_THREE_MINUTES = 4
+"""Rounds of four runs of 8 s, with their starts and a warm-up."""
 
 
 def base_runs(folder: Path, app: str) -> list[MeasuredRun]:

@@ -16,6 +16,7 @@ if (change === 'keep-alive') {
 }
 app.get('/health', async () => 'ok');
 app.get('/items/:id', async (request, reply) => {
+  if (process.env.WAIT) await rows('select pg_sleep($1)', Number(process.env.WAIT)); // holds its connection
   if (change === 'sleep') await sleep(5);
   if (change === 'memory') kept.push(Buffer.alloc(60000, 7));
   if (change === 'errors' && Math.random() < 0.02) return reply.code(500).send({ error: 1 });

@@ -12,6 +12,7 @@ from psycopg2.pool import ThreadedConnectionPool
 
 CHANGE = os.environ.get("CHANGE", "")
 JSON = orjson.dumps if os.environ.get("JSON") == "orjson" else lambda value: json.dumps(value).encode()
+WAIT_S = float(os.environ.get("WAIT", "0"))  # for another service, in which a thread is of use
 pool = ThreadedConnectionPool(1, 16, os.environ["DATABASE_URL"])
 app = Flask(__name__)
 kept, cached, lock = [], {}, threading.Lock()
@@ -39,6 +40,8 @@ def health():
 
 @app.get("/items/<int:number>")
 def item(number):
+    if WAIT_S:
+        time.sleep(WAIT_S)
     if CHANGE == "sleep":
         time.sleep(0.005)
     if CHANGE == "memory":

@@ -149,6 +149,17 @@ def shop_says(random: Random, noise: str, build: str | None, change: Change) -> 
     return shop.ab(random, shop.NOISES[noise], shop.BUILDS[build] if build else None)[0].change is change
 
 
+def accused(random: Random, app: str) -> bool:
+    """Whether equal builds of an app unlike the shop are REGRESSED."""
+    return shop.ab(random, shop.QUIET, app=app)[0].change is Change.REGRESSED
+
+
+def named(random: Random, app: str) -> bool:
+    """Whether the change of one of its endpoints is found, and that endpoint is in the headline."""
+    found, _ = shop.ab(random, shop.QUIET, shop.OTHERS[app], app)
+    return found.change is Change.REGRESSED and shop.OTHERS[app].endpoint in found.sentence
+
+
 def shop_names(random: Random, noise: str, build: str) -> bool:
     """Whether the regression is found, and its headline names what regressed."""
     found, _ = shop.ab(random, shop.NOISES[noise], shop.BUILDS[build])
@@ -373,5 +384,27 @@ CASES: tuple[Rate | Measure, ...] = (
         )
         for name in shop.BUILDS
         for noise, at_least in (("quiet", 0.9), ("busy", 0.7))
+    ),
+    *(
+        Rate(
+            id=f"ab, {app}, equal builds, quiet",
+            claim="endpoints of very different rates, of two modes, or twenty: any look says REGRESSED",
+            trial=partial(accused, app=app),
+            at_most=0.02,
+            smoke=8,
+            full=300,
+        )
+        for app in shop.OTHERS
+    ),
+    *(
+        Rate(
+            id=f"ab, {app}, {shop.OTHERS[app].endpoint}, quiet",
+            claim="is REGRESSED, and the headline names the endpoint",
+            trial=partial(named, app=app),
+            at_least=0.9,
+            smoke=6,
+            full=100,
+        )
+        for app in shop.OTHERS
     ),
 )

@@ -1,4 +1,4 @@
-"""Runs of a small shop: five endpoints, few requests of some, and the noise of a shared machine.
+"""Runs of a small shop and of apps unlike it: few requests of some endpoints, and a shared machine's noise.
 
 What `loadproof ab -t 9s` sees: about 700 requests a run in the mix 4, 3, 2, 1, 1; times are lognormal,
 2 % of them five times as long; a run shifts all endpoints by `shared` and each by `own`; `wild` of the runs
@@ -36,15 +36,44 @@ if TYPE_CHECKING:
 
     Random = np.random.Generator
 
-ENDPOINTS = {
-    "GET /items/[id]": 4,
-    "GET /orders": 3,
-    "GET /orders/[id]": 2,
-    "GET /report": 1,
-    "POST /orders": 1,
-}
-MEDIANS_S = (0.004, 0.005, 0.004, 0.015, 0.008)
 USERS, PAUSE_S, SECONDS = 8, 0.06, 9
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One of an app's: how often it is asked for, and its times."""
+
+    weight: float
+    median_s: float
+    slow_share: float = 0.02
+    """Of its answers that take `slow` times as long."""
+    slow: float = 5.0
+
+
+SHOP = {
+    "GET /items/[id]": Endpoint(4, 0.004),
+    "GET /orders": Endpoint(3, 0.005),
+    "GET /orders/[id]": Endpoint(2, 0.004),
+    "GET /report": Endpoint(1, 0.015),
+    "POST /orders": Endpoint(1, 0.008),
+}
+RARE = {
+    "GET /feed": Endpoint(60, 0.006),
+    "GET /item": Endpoint(30, 0.004),
+    "POST /like": Endpoint(8, 0.003),
+    "GET /search": Endpoint(4, 0.03),
+    "POST /checkout": Endpoint(1, 0.08),
+    "GET /export": Endpoint(0.5, 0.25),
+}
+"""Endpoints of very different rates: 3 to 4 and 6 to 8 requests a run of the last two."""
+CACHED = {
+    "GET /cached": Endpoint(5, 0.002, 0.3, 30.0),
+    "GET /mixed": Endpoint(3, 0.004, 0.5, 10.0),
+    "GET /plain": Endpoint(1, 0.05, 0.1, 4.0),
+}
+"""Times with two modes: hits and misses."""
+MANY = {f"GET /{number}": Endpoint(1 / (number + 1), 0.003 * (1 + number % 7)) for number in range(20)}
+APPS = {"shop": SHOP, "rare": RARE, "cached": CACHED, "many": MANY}
 
 
 @dataclass(frozen=True)
@@ -78,20 +107,27 @@ class Build:
 LATE_S = 0.15
 
 
-def shop_run(random: Random, number: int, noise: Noise, change: Build | None = None) -> MeasuredRun:
+def shop_run(
+    random: Random, number: int, noise: Noise, change: Build | None = None, app: str = "shop"
+) -> MeasuredRun:
     """One run of 9 s, the `number`-th of its comparison."""
-    change = change or Build()
+    change, endpoints = change or Build(), APPS[app]
     level = random.normal(0, noise.shared) + (np.log(1.5) if random.random() < noise.wild else 0.0)
-    weights = np.array(list(ENDPOINTS.values())) / sum(ENDPOINTS.values())
-    slower = np.array([change.slower if name == change.endpoint else 1.0 for name in ENDPOINTS])
-    medians = np.array(MEDIANS_S) * slower * np.exp(level + random.normal(0, noise.own, len(slower)))
+    weights = np.array([endpoint.weight for endpoint in endpoints.values()])
+    weights = weights / weights.sum()
+    slower = np.array([change.slower if name == change.endpoint else 1.0 for name in endpoints])
+    medians = np.array([endpoint.median_s for endpoint in endpoints.values()]) * slower
+    medians = medians * np.exp(level + random.normal(0, noise.own, len(slower)))
     rate = USERS / (PAUSE_S + float(weights @ medians) * 1.1)
     made, transactions = [], 0.0
-    for name, weight, median in zip(ENDPOINTS, weights, medians, strict=True):
+    for name, weight, median in zip(endpoints, weights, medians, strict=True):
         requests = int(random.poisson(rate * SECONDS * weight))
+        if not requests:
+            continue
         times = median * np.exp(noise.within * random.standard_normal(requests))
         tail = change.tail if name == change.endpoint else 1.0
-        times[random.random(requests) < 0.02] *= 5 * tail
+        own = endpoints[name]
+        times[random.random(requests) < own.slow_share] *= own.slow * tail
         if name == change.endpoint:
             times[random.random(requests) < change.late] = LATE_S
         failed = int(random.binomial(requests, change.failed)) if name == change.endpoint else 0
@@ -129,12 +165,14 @@ ROUNDS = 6
 _LEVELS = look_levels(look_rounds(ROUNDS), 0.05)
 
 
-def ab(random: Random, noise: Noise, change: Build | None = None) -> tuple[Comparison, int]:
+def ab(
+    random: Random, noise: Noise, change: Build | None = None, app: str = "shop"
+) -> tuple[Comparison, int]:
     """What `loadproof ab` ends with, and after how many rounds."""
     sides: dict[bool, list[MeasuredRun]] = {False: [], True: []}
     for number in range(4 * ROUNDS):
         is_head = "ABBA"[number % 4] == "B"
-        sides[is_head].append(shop_run(random, number, noise, change if is_head else None))
+        sides[is_head].append(shop_run(random, number, noise, change if is_head else None, app))
     for rounds, level in _LEVELS.items():
         found = compare(sides[False][: 2 * rounds], sides[True][: 2 * rounds], Settings(alpha=level))
         if ends_there(found, rounds, ROUNDS) is not None:
@@ -152,3 +190,9 @@ BUILDS = {
     "memory": Build("GET /items/[id]", memory=1.3),
     "p50 better but p99 worse": Build("GET /report", slower=0.1, late=0.03),
 }
+OTHERS = {
+    "rare": Build("POST /checkout", slower=2.0),
+    "cached": Build("GET /cached", tail=2.0),
+    "many": Build("GET /15", slower=2.0),
+}
+"""A change in one endpoint of an app unlike the shop: a rare one, only the misses, one of many."""

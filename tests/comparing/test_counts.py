@@ -183,3 +183,25 @@ def test_failures_of_all_requests_name_the_endpoint_that_they_are_of() -> None:
     rows = {row.subject: row for row in found.rows if row.statistic == "error rate"}
     assert where_it_is(rows["all requests"], found.rows) == ", most likely of GET /1, with 2%"
     assert where_it_is(rows["GET /1"], found.rows) == ""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("metrics.go_memstats_alloc_bytes_total",),
+        ('app.jvm_memory_pool_allocated_bytes_total{pool="G1 Eden"}',
+         'app.jvm_memory_pool_allocated_bytes_total{pool="G1 Old Gen"}'),
+    ],
+)  # fmt: skip
+def test_what_a_runtime_allocates_is_work(names: tuple[str, ...]) -> None:
+    """A costlier serializer is proved by it, whatever the page of metrics is called."""
+
+    def allocating(run: MeasuredRun, each_bytes: float) -> MeasuredRun:
+        rate = each_bytes * (run.endpoints[-1].throughput_per_s or 0.0)
+        made = (MeasuredSeries(name, Unit.PER_SECOND, rate / len(names), rate) for name in names)
+        return replace(run, series=(*run.series, *made))
+
+    base = [allocating(run, 5e4) for run in side("a")]
+    found = compare(base, [allocating(run, 7e4) for run in side("b", seed=1)])
+    assert found.change is Change.REGRESSED
+    assert found.sentence.startswith("bytes allocated a request of all requests is 40% higher")

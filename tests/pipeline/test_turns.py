@@ -101,7 +101,7 @@ def test_it_ends_when_more_rounds_cannot_help(monkeypatch: pytest.MonkeyPatch) -
     machine = Machine(spread=1.5)
     found, _ = played(monkeypatch, machine, rounds=8)
     assert found.change is Change.INCONCLUSIVE
-    assert found.notes[0].startswith("4 of 8 rounds")
+    assert found.notes[0].startswith("6 of 8 rounds")
     assert "would not settle it" in found.notes[1]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from ruamel.yaml import YAML
 
+from loadproof.cli.app import run_app
 from loadproof.scaffold.pipelines import pipeline_file
 from tests.comparing.files import build
 from tests.scaffold.test_comments import TOKEN, api_of, comment_shell
@@ -21,25 +22,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROGRAM = """#!/bin/sh
-# The load is files that were made before; what starts the sides is started, and writes where it stands.
-if [ "$1" != ab ]; then exec "$PYTHON" -m loadproof "$@"; fi
-shift
-outputs=
+# The comparison was made before; what starts the sides is started, and writes where it stands.
+[ "$1" = ab ] && shift || exit 99
+mkdir -p "$REPORT"
 while [ $# -gt 0 ]; do
   case $1 in
     --base-start|--head-start)
       "$PYTHON" -c 'import shlex, subprocess, sys; subprocess.run(shlex.split(sys.argv[1]))' "$2" ;;
-    --html|--junit|--markdown|--json) outputs="$outputs $1 $2" ;;
+    --html|--junit|--markdown|--json) cp "$MADE/${1#--}" "$2" ;;
   esac
   shift
 done
-mkdir -p "$REPORT" && exec "$PYTHON" -m loadproof compare "$MADE"/base*.db -- "$MADE"/head*.db $outputs
+exit "$(cat "$MADE/code")"
 """
 DOCKER = """#!/bin/sh
 # No Docker: what is asked of compose is written down, and `up` writes which folder's file it was given.
 echo "$*" >> "$ASKED"
 case "$*" in *" up "*) cat "$(dirname "$5")/the version" >> "$STARTED"; echo >> "$STARTED" ;; esac
 """
+OUTPUTS = ("html", "junit", "markdown", "json")
 COMPOSE = "docker-compose.perf.yml"
 ASKED = [
     f"compose -p loadproof-base -f ../loadproof-base/{COMPOSE} build",
@@ -48,6 +49,22 @@ ASKED = [
     f"compose -p loadproof-head -f {COMPOSE} up --timeout 5",
 ]
 GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[float, Path]:
+    """The reports of a real comparison with a head that is so many times as slow, and its exit code."""
+    found = {}
+    for slower in (1.0, 1.2):
+        folder = found[slower] = tmp_path_factory.mktemp("made")
+        sides = [
+            [str(folder / name) for name in build(folder, side, 5, times, seed, spread=0.002)]
+            for side, times, seed in (("base", 1.0, 0), ("head", slower, 50))
+        ]
+        outputs = [word for name in OUTPUTS for word in (f"--{name}", str(folder / name))]
+        code = run_app(["compare", *sides[0], "--", *sides[1], *outputs])
+        (folder / "code").write_text(str(code))
+    return found
 
 
 def written(ci: str, compose: str | None) -> str:
@@ -105,20 +122,16 @@ def comparing_shell(ci: str, compose: str | None) -> str:
 )
 @pytest.mark.parametrize("ci", ["github", "gitlab", "jenkins", "action"])
 def test_a_pull_request_ends_as_its_comparison_and_says_so(
-    ci: str, slower: float, code: int, said: str, compose: str | None, tmp_path: Path
+    ci: str, slower: float, code: int, said: str, compose: str | None, made: dict[float, Path], tmp_path: Path
 ) -> None:
     """A good change and a bad one: each side started in its own folder, exit code, reports, one comment."""
     clone, base = cloned(tmp_path)
-    made = tmp_path / "made"
-    made.mkdir()
-    build(made, "base", 5, spread=0.002)
-    build(made, "head", 5, slower, 50, spread=0.002)
     executable(tmp_path / "programs/loadproof", PROGRAM)
     executable(tmp_path / "programs/docker", DOCKER)
     start = f"sh -c 'cat \"the version\" >> {tmp_path}/started; echo >> {tmp_path}/started'"
     env = {
         **os.environ, "PATH": f"{tmp_path / 'programs'}:{os.environ['PATH']}", "PYTHON": sys.executable,
-        "MADE": str(made), "REPORT": "loadproof-report", "TEST": "nightly", "LOAD": "--stage 1s:1",
+        "MADE": str(made[slower]), "REPORT": "loadproof-report", "TEST": "nightly", "LOAD": "--stage 1s:1",
         "START": start, "BASE": base, "CI_MERGE_REQUEST_DIFF_BASE_SHA": base, "CHANGE_TARGET": "main",
         "GITLAB_TOKEN": TOKEN, "GITHUB_TOKEN": TOKEN, "CI_PROJECT_ID": "12", "CI_MERGE_REQUEST_IID": "7",
         "CI_COMMIT_SHORT_SHA": "abc12345", "CHANGE_ID": "7", "ASKED": str(tmp_path / "asked"),

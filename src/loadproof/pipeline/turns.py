@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.engines import load_engine
 from loadproof.errors import ConfigError, Problem
 from loadproof.live.live import QuietView
-from loadproof.model import Outcome, is_beside
+from loadproof.model import Outcome, Unit, is_beside
 from loadproof.pipeline.comparing import Compared
 from loadproof.pipeline.driving import drive
 from loadproof.pipeline.planning import check_targets, refuses_of
@@ -34,8 +34,8 @@ ORDER: Final = ("base", "head", "head", "base")
 _MOST_TRIES: Final = 3
 _MOST_UNSOUND: Final = 3
 """Turns in a row without a sound run: then this machine is not the place."""
-_MANY_TIMES: Final = 3
-"""What is needed is itself known to half or the double only, from so few runs."""
+_TOO_WIDE: Final = 1.5
+"""Times the tolerance that half an interval would still have at the end: then nothing settles it."""
 _BUSIEST: Final = 8
 
 
@@ -127,7 +127,7 @@ def ends_there(comparison: Comparison, number: int, rounds: int) -> str | None:
     done, alpha = number / rounds, 1 - comparison.confidence
     match comparison.change:
         case Change.INCONCLUSIVE:
-            over = 2 * number >= rounds and hopeless(comparison, 2 * rounds)
+            over = 2 * number >= rounds and hopeless(comparison, done)
             if over and not promising(comparison.rows, done, alpha):
                 return "ended early: as runs differ here, the rounds that are left would not settle it"
             return None
@@ -165,14 +165,20 @@ def cannot_tell(run: MeasuredRun) -> list[str]:
     return said
 
 
-def hopeless(comparison: Comparison, most_runs: int) -> bool:
-    """Whether what is open would take several times the runs a side that there could be."""
+def hopeless(comparison: Comparison, done: float) -> bool:
+    """Whether what is open would stay open after all rounds, even were there no difference at all.
+
+    `done`: the share of the rounds so far; an interval shrinks with its root. How much runs differ is known
+    to the half only, from so few of them. Shares have tolerances of their own and are left out.
+    """
     from loadproof.analysis.compare.decision import open_rows, settling
 
     must = settling(comparison.rows, declared=comparison.declared)
-    unsettled = [row for row in open_rows(comparison.rows, must) if row in must]
-    needed = [row.runs_needed for row in unsettled if row.interval is not None]
-    return bool(needed) and any(runs is None or runs > _MANY_TIMES * most_runs for runs in needed)
+    open_ones = [
+        row for row in open_rows(comparison.rows, must) if row in must and row.unit is not Unit.SHARE
+    ]
+    halves = [math.log(row.interval[1] / row.interval[0]) / 2 for row in open_ones if row.interval]
+    return any(half * math.sqrt(done) > _TOO_WIDE * math.log1p(comparison.tolerance) for half in halves)
 
 
 def _sound_run(turn: Turn, folder: Path, name: str, side: str, tell: Callable[[str], None]) -> MeasuredRun:

@@ -46,6 +46,22 @@ def _ends(*ends: str) -> Callable[[str], bool]:
     return lambda name: name.endswith(ends) and not name.startswith(_NOT_THE_SERVICE)
 
 
+_ALLOCATED: Final = frozenset(
+    {
+        "go_memstats_alloc_bytes_total",
+        "jvm_gc_memory_allocated_bytes_total",
+        "jvm_memory_pool_allocated_bytes_total",
+        "process_runtime_dotnet_gc_allocations_size_bytes_total",
+        "dotnet_gc_heap_total_allocated_bytes_total",
+    }
+)
+"""What Go, Micrometer, Prometheus' client for Java and .NET call what was allocated since the start."""
+
+
+def _allocated(name: str) -> bool:
+    return name.partition("{")[0].rpartition(".")[2] in _ALLOCATED
+
+
 _NOT_THE_SERVICE: Final = ("host.", "metrics.", "promql.", "pool.")
 """A machine has other users; what a page or a query means is its author's: a gate may name it."""
 
@@ -66,6 +82,7 @@ KINDS: Final = (
         (lambda name: name.endswith(".queries") or (".query." in name and name.endswith(".calls")),),
     ),
     Work("commands a request", Unit.NONE, (_ends(".commands"),)),
+    Work("bytes allocated a request", Unit.BYTES, (_allocated,)),
     Work(CONNECTIONS, Unit.NONE, (_is(".".join(OPENED)),), rare=True),
     Work("memory", Unit.BYTES, (_is("process.memory"), _is("process.rss")), by_request=False),
 )

@@ -66,6 +66,8 @@ class Pipe:
     def _through_relay(self, pause_s: float) -> None:
         """Let another process read, and read from that."""
         taken, given = os.pipe()
+        if sys.platform == "linux":
+            _widen(given)
         argv = [sys.executable, "-I", "-S", str(_RELAY), str(pause_s)]
         # In a session of its own: what stops the conductor's terminal does not stop it.
         self._relay = subprocess.Popen(argv, stdin=self._read_fd, stdout=given, start_new_session=True)

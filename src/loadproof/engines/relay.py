@@ -27,22 +27,34 @@ def relay(source: int, sink: int, pause_s: float) -> None:
     size, ended = 0, False
     while kept or not ended:
         more = [source] if not ended and size < _MOST_BYTES else []
-        readable, writable, _ = select.select(more, [sink] if kept else [], [])
-        if writable:
+        readable, _, _ = select.select(more, [sink] if kept else [], [])
+        block = b""
+        if readable:
+            block = os.read(source, _BLOCK_BYTES)
+            ended = not block
+            if block:
+                kept.append(block)
+                size += len(block)
+        size -= _pass_on(kept, sink)
+        # What was read is passed on before the pause: a row waits for one pause at most.
+        if block and not kept and len(block) < _BLOCK_BYTES // 4:
+            time.sleep(pause_s)
+
+
+def _pass_on(kept: deque[bytes], sink: int) -> int:
+    """As much as the sink takes now; returns how many bytes."""
+    passed = 0
+    while kept:
+        try:
             sent = os.write(sink, kept[0])
-            size -= sent
+        except BlockingIOError:
+            break
+        passed += sent
+        if sent == len(kept[0]):
+            kept.popleft()
+        else:
             kept[0] = kept[0][sent:]
-            if not kept[0]:
-                kept.popleft()
-        if not readable:
-            continue
-        block = os.read(source, _BLOCK_BYTES)
-        ended = not block
-        if block:
-            kept.append(block)
-            size += len(block)
-            if pause_s and len(kept) == 1 and len(block) < _BLOCK_BYTES // 4:
-                time.sleep(pause_s)
+    return passed
 
 
 if __name__ == "__main__":

@@ -119,6 +119,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.session
 	$(BIN)/python benchmarks/k6_outputs.py
 	$(BIN)/python -m benchmarks.jmeter
+	$(BIN)/python -m benchmarks.jmeter_rows
 	$(BIN)/python -m benchmarks.monitors
 	$(BIN)/python benchmarks/imports.py
 	$(BIN)/python benchmarks/history.py

@@ -1,9 +1,12 @@
-"""What Loadproof costs JMeter, and whether it keeps up: paired runs, and 500 users at 5,000 requests/s.
+"""What Loadproof costs JMeter: the same plan and server, JMeter alone with CSV and with Loadproof around it.
 
-`python -m benchmarks.jmeter` needs JMeter, Java and nginx. JMeter alone writes CSV, as its users have it;
-with Loadproof around it: the same plan, JVM options and server, and the target guard. JMeter has a processor
-of its own on both sides, the server and Loadproof share another: what Loadproof costs *JMeter* is asked, and
-where all share all, each is a stranger to the others. `--share` lets all of them use every processor.
+`python -m benchmarks.jmeter` needs JMeter, Java and nginx. JMeter has the first processor on both sides; the
+server and Loadproof share the others: what Loadproof costs *JMeter* is asked.
+
+A JVM compiles for half a minute on one processor, and machines that are shared give a different speed each
+minute: pairs of ten seconds, one after the other, scattered by half. So first **side by side**: both JVMs run
+at the same time on one processor, and what each uses of it for a request is compared in the same seconds,
+after the warm-up. Then **in turns**: each has that processor for itself, the rate of its later half is taken.
 """
 
 from __future__ import annotations
@@ -11,7 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import re
 import shutil
 import socket
 import statistics
@@ -20,8 +22,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
-from unittest.mock import patch
 
 import psutil
 from tests.recording import Recording
@@ -30,12 +33,11 @@ from loadproof.engines.jmeter.arguments import java_options
 from loadproof.engines.jmeter.engine import JMeterEngine
 from loadproof.engines.jmeter.home import prepare_home
 from loadproof.engines.jmeter.installation import Installation, Java, find_java, find_jmeter
-from loadproof.engines.jmeter.rows import Rows
-from loadproof.model import EventKind, Outcome, Plan, Policy, Profile, ProfileKind, RunOptions
+from loadproof.engines.scheduling import raise_session
+from loadproof.model import Outcome, Plan, Policy, Profile, ProfileKind, RunOptions
 
 PLAN = Path(__file__).parents[1] / "src/loadproof/engines/jmeter/smallest.jmx"
-_ROW = re.compile(rb'<(?:httpSample|sample) t="(\d+)"[^>]*? ts="(\d+)"')
-_WARM_UP_S = 4
+_WINDOW_S = 5
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log /dev/null;
 events {{ worker_connections 4096; }}
@@ -53,7 +55,9 @@ class Nginx:
             self.port: int = probe.getsockname()[1]
         config = folder / "nginx.conf"
         config.write_text(_NGINX.format(folder=folder, port=self.port))
-        self._process = subprocess.Popen(["nginx", "-p", str(folder), "-c", str(config)])
+        argv = ["nginx", "-p", str(folder), "-c", str(config)]
+        self._process = subprocess.Popen(argv, start_new_session=True)
+        raise_session(self._process.pid)
         deadline_s = time.monotonic() + 10
         while time.monotonic() < deadline_s:
             with socket.socket() as probe:
@@ -67,84 +71,136 @@ class Nginx:
         self._process.wait()
 
 
-class JavaTime:
-    """Processor time of the JVM below this process over time, to leave its start and its warm-up out."""
+@dataclass(slots=True)
+class Side:
+    """One JMeter's requests by the second of their end, and its processor time as it was seen over time."""
 
-    def __init__(self) -> None:
-        self._seen: list[tuple[float, float]] = []
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
+    ended: Counter[int] = field(default_factory=Counter)
+    used: list[tuple[float, float]] = field(default_factory=list)
 
-    def _look(self) -> None:
-        java: psutil.Process | None = None
-        while not self._ended.wait(0.1):
-            try:
-                if java is None:
-                    below = psutil.Process().children(recursive=True)
-                    java = next((process for process in below if process.name() == "java"), None)
-                if java is not None:
-                    used = java.cpu_times()
-                    self._seen.append((time.time(), used.user + used.system))
-            except psutil.Error:
-                java = None
+    def cost_ms(self, begin: int, end: int) -> float:
+        """Milliseconds of processor time for each request that ended in these seconds."""
+        return (self._at(end) - self._at(begin)) * 1e3 / self.count(begin, end)
 
-    def per_request_ms(self, ended: list[int], seconds: int) -> float:
-        """Between the end of the warm-up and the last second; `ended` are the seconds of requests."""
-        self._ended.set()
-        self._thread.join()
-        begin, end = min(ended) + _WARM_UP_S, min(ended) + seconds - 1
-        used_s = self._at(end) - self._at(begin)
-        return used_s * 1e3 / sum(begin <= second < end for second in ended)
+    def count(self, begin: int, end: int) -> int:
+        """Requests that ended in [begin, end)."""
+        return sum(self.ended[second] for second in range(begin, end))
+
+    def rate(self, begin: int, end: int) -> float:
+        """The median of these seconds."""
+        return statistics.median(self.ended[second] for second in range(begin, end))
 
     def _at(self, time_s: float) -> float:
-        return next(used for seen_s, used in self._seen if seen_s >= time_s)
+        """Between the two looks around that time."""
+        after = next(number for number, (seen_s, _) in enumerate(self.used) if seen_s >= time_s)
+        (a_s, a), (b_s, b) = self.used[after - 1], self.used[after]
+        return a + (b - a) * (time_s - a_s) / (b_s - a_s)
 
 
-def alone(
-    installation: Installation, java: Java, arguments: list[str], folder: Path, seconds: int
-) -> tuple[float, float]:
-    """Requests per second of JMeter by itself with CSV after its warm-up, and its processor time for each."""
-    used = JavaTime()
-    home = prepare_home(installation, folder)
-    results = folder / "results.csv"
-    argv = [
-        java.path, *java_options(java), f"-Djmeter.home={home}", "-jar", str(home / "bin/ApacheJMeter.jar"),
-        "-n", "-t", str(PLAN), "-l", str(results), "-j", str(folder / "log"), *arguments,
-    ]  # fmt: skip
-    # A session of its own, as Loadproof's has: where autogroups are on, sessions share the cores.
-    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, start_new_session=True)
-    starts = [int(line.split(",", 1)[0]) for line in results.read_text().splitlines()[1:]]
-    ended = [start // 1000 for start in starts]
-    return steady(ended, seconds), used.per_request_ms(ended, seconds)
+class Looking:
+    """Looks at the processor time of the JVMs below this process; `alone` is the pid of one, if any."""
+
+    def __init__(self, sides: dict[str, Side], alone: int | None) -> None:
+        self._sides = sides
+        self._alone = alone
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        found: dict[str, psutil.Process] = {}
+        while not self._ended.wait(0.1):
+            if len(found) < len(self._sides):
+                for process in psutil.Process().children(recursive=True):
+                    if _plays(process):
+                        found["alone" if process.pid == self._alone else "around"] = process
+            for name, process in found.items():
+                try:
+                    used = process.cpu_times()
+                except psutil.Error:
+                    continue  # it has ended
+                self._sides[name].used.append((time.time(), used.user + used.system))
 
 
-def around(arguments: list[str], seconds: int) -> tuple[float, float, Recording, float]:
-    """The same with Loadproof around it; and the cores that Loadproof itself used."""
-    used = JavaTime()
+def _plays(process: psutil.Process) -> bool:
+    """Whether it is a JMeter, and no question for Java's version."""
+    try:
+        words = process.cmdline()
+        return process.name() == "java" and any(word.endswith("ApacheJMeter.jar") for word in words)
+    except psutil.Error:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all measurements share."""
+
+    installation: Installation
+    java: Java
+    port: int
+    folder: Path
+
+    def arguments(self, users: int, seconds: int) -> list[str]:
+        """Of the plan."""
+        return [f"-Jport={self.port}", f"-Jusers={users}", f"-Jduration={seconds}"]
+
+    def play(self, sides: tuple[str, ...], users: int, seconds: int) -> dict[str, Side]:
+        """Let the sides, "alone" and "around", play at the same time."""
+        played = {name: Side() for name in sides}
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            results = Path(name) / "results.csv"
+            arguments = self.arguments(users, seconds)
+            alone = self._alone(arguments, results) if "alone" in sides else None
+            try:
+                with Looking(played, alone.pid if alone else None):
+                    if "around" in sides:
+                        played["around"].ended = _around(arguments)
+                    if alone is not None and alone.wait(seconds + 60):
+                        raise SystemExit(f"JMeter alone ended with {alone.returncode}")
+            finally:
+                if alone is not None and alone.poll() is None:
+                    alone.kill()
+            if alone is not None:
+                with results.open() as lines:
+                    next(lines)
+                    fields = (line.split(",", 2) for line in lines)
+                    ends = ((int(start) + int(took)) // 1000 for start, took, _ in fields)
+                    played["alone"].ended = Counter(ends)
+        return played
+
+    def _alone(self, arguments: list[str], results: Path) -> subprocess.Popen[bytes]:
+        home = prepare_home(self.installation, results.parent)
+        argv = [
+            self.java.path, *java_options(self.java), f"-Djmeter.home={home}",
+            "-jar", str(home / "bin/ApacheJMeter.jar"), "-n", "-t", str(PLAN), "-l", str(results),
+            "-j", str(results.with_name("log")), "-Jjmeterengine.nongui.port=0", *arguments,
+        ]  # fmt: skip
+        # A session of its own with the weight that Loadproof gives to an engine's. Without that the side that
+        # is alone loses to whatever else the machine does, and was less than half as fast.
+        alone = subprocess.Popen(argv, stdout=subprocess.DEVNULL, start_new_session=True)
+        raise_session(alone.pid)
+        return alone
+
+
+def _around(arguments: list[str]) -> Counter[int]:
     sink = Recording()
     plan = Plan(
         "benchmark", PLAN, "jmeter", None, Profile(ProfileKind.SCENARIO), engine_args=tuple(arguments),
         options=RunOptions(guard=Policy()),
     )  # fmt: skip
-    before, began_s = psutil.Process().cpu_times(), time.monotonic()
     outcome = asyncio.run(JMeterEngine().run(plan, sink))
-    after, took_s = psutil.Process().cpu_times(), time.monotonic() - began_s
     if outcome is not Outcome.COMPLETED:
         raise SystemExit(f"JMeter ended: {outcome}")
-    ended = [part.second for part in sink.slices for _ in range(part.requests)]
-    cores = (after.user + after.system - before.user - before.system) / took_s
-    return steady(ended, seconds), used.per_request_ms(ended, seconds), sink, cores
-
-
-def steady(seconds_of: list[int], seconds: int) -> float:
-    """The median rate of the whole seconds after the warm-up."""
-    first = min(seconds_of)
-    counts = [0] * (seconds + 2)
-    for second in seconds_of:
-        if second - first < len(counts):
-            counts[second - first] += 1
-    return statistics.median(counts[_WARM_UP_S : seconds - 1])
+    ended: Counter[int] = Counter()
+    for part in sink.slices:
+        ended[part.second] += part.requests
+    return ended
 
 
 def pinned(folder: Path) -> None:
@@ -159,96 +215,78 @@ def pinned(folder: Path) -> None:
     os.sched_setaffinity(0, cores[1:] or cores)
 
 
-class Lateness:
-    """How long after its end the oldest row of each block was read, in milliseconds."""
+def side_by_side(bench: Bench, users: int, seconds: int, rounds: int) -> None:
+    """Both at the same time: what a request costs each of them in the same seconds."""
+    ratios: list[float] = []
+    for number in range(rounds):
+        sides = bench.play(("alone", "around"), users, seconds)
+        alone, around = sides["alone"], sides["around"]
+        begin = max(min(alone.ended), min(around.ended)) + seconds // 3
+        end = min(max(alone.ended), max(around.ended)) - 1
+        windows = [(at, at + _WINDOW_S) for at in range(begin, end - _WINDOW_S + 1, _WINDOW_S)]
+        found = [around.cost_ms(*window) / alone.cost_ms(*window) for window in windows]
+        ratios += found
+        print(
+            f"side by side {number + 1}: processor time of a request, after the warm-up: "
+            f"{alone.cost_ms(begin, end):.4f} ms alone, {around.cost_ms(begin, end):.4f} ms with Loadproof; "
+            f"ratio {statistics.median(found):.3f} ({min(found):.3f} to {max(found):.3f} in {len(found)} "
+            f"windows); requests {alone.count(begin, end):,} and {around.count(begin, end):,}",
+            flush=True,
+        )
+    ratio = statistics.median(ratios)
+    print(f"a request costs JMeter {ratio:.3f} of its own: it keeps {1 / ratio:.1%} of its throughput")
 
-    def __init__(self) -> None:
-        self.late_ms: list[float] = []
 
-    def watch(self) -> None:
-        """Look at each block that goes to the reader of rows."""
-        feed = Rows.feed
-
-        def timed(rows: Rows, data: bytes) -> None:
-            now_ms = time.time() * 1e3
-            if first := _ROW.search(data):
-                self.late_ms.append(now_ms - int(first[1]) - int(first[2]))
-            feed(rows, data)
-
-        patch.object(Rows, "feed", timed).start()  # the engine makes its own
-
-    def said(self) -> str:
-        """Half, 99 of 100, and the latest."""
-        ordered = sorted(self.late_ms)
-        at = [ordered[int(len(ordered) * q)] for q in (0.5, 0.99)]
-        return f"rows read {at[0]:.0f} ms after their end (p99 {at[1]:.0f}, at most {ordered[-1]:.0f})"
+def in_turns(bench: Bench, users: int, seconds: int, pairs: int) -> None:
+    """One after the other, each first in turn: what each makes of a processor of its own."""
+    shares: list[float] = []
+    costs: list[float] = []
+    for number in range(pairs):
+        order = ("alone", "around") if number % 2 == 0 else ("around", "alone")
+        rates: dict[str, float] = {}
+        cost_ms: dict[str, float] = {}
+        for name in order:
+            side = bench.play((name,), users, seconds)[name]
+            begin, end = min(side.ended) + seconds // 2, max(side.ended) - 1
+            rates[name], cost_ms[name] = side.rate(begin, end), side.cost_ms(begin, end)
+        shares.append(rates["around"] / rates["alone"])
+        costs.append(cost_ms["around"] / cost_ms["alone"])
+        print(
+            f"in turns {number + 1}: {rates['alone']:,.0f}/s alone, {rates['around']:,.0f}/s with Loadproof "
+            f"({shares[-1]:.1%}); {cost_ms['alone']:.4f} and {cost_ms['around']:.4f} ms a request",
+            flush=True,
+        )
+    print(
+        f"in turns JMeter keeps {statistics.median(shares):.1%} of its throughput, and a request costs it "
+        f"{statistics.median(costs):.3f} of its own (medians of {pairs} pairs)"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--share", action="store_true", help="all use every processor")
-    parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=10)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="side by side")
+    parser.add_argument("--pairs", type=int, default=3, help="in turns")
+    parser.add_argument("--seconds", type=int, default=45)
     parser.add_argument("--users", type=int, default=50)
     options = parser.parse_args()
-    installation, nginx = find_jmeter(), shutil.which("nginx")
-    if not isinstance(installation, Installation) or nginx is None:
+    installation = find_jmeter()
+    if not isinstance(installation, Installation) or shutil.which("nginx") is None:
         sys.exit("needs JMeter and nginx")
     with tempfile.TemporaryDirectory(prefix="loadproof-bench-") as name:
-        every = os.sched_getaffinity(0)
-        if not options.share:
-            pinned(Path(name))
+        pinned(Path(name))
         java = find_java(installation, os.environ)
         if not isinstance(java, Java):
             sys.exit(str(java))
         server = Nginx(Path(name))
         try:
-            compare(installation, java, server.port, options, Path(name))
-            os.environ.pop("JAVA_HOME", None)
-            os.sched_setaffinity(0, every)
-            keep_up(server.port, options.seconds)
+            bench = Bench(installation, java, server.port, Path(name))
+            if options.rounds:
+                # Each has half of a processor, and is warm in twice the time.
+                side_by_side(bench, options.users, options.seconds * 3 // 2, options.rounds)
+            if options.pairs:
+                in_turns(bench, options.users, options.seconds, options.pairs)
         finally:
             server.close()
-
-
-def compare(
-    installation: Installation, java: Java, port: int, options: argparse.Namespace, folder: Path
-) -> None:
-    """Pairs, each side first in turn: the share of its throughput that JMeter keeps."""
-    arguments = [f"-Jport={port}", f"-Jusers={options.users}", f"-Jduration={options.seconds}"]
-    shares, costs = [], []
-    for number in range(options.pairs):
-        own = folder / f"alone-{number}"
-        own.mkdir()
-        if number % 2:
-            with_us, with_us_ms, _, cores = around(arguments, options.seconds)
-            by_itself, by_itself_ms = alone(installation, java, arguments, own, options.seconds)
-        else:
-            by_itself, by_itself_ms = alone(installation, java, arguments, own, options.seconds)
-            with_us, with_us_ms, _, cores = around(arguments, options.seconds)
-        shares.append(with_us / by_itself)
-        costs.append(with_us_ms / by_itself_ms)
-        print(
-            f"pair {number + 1}: alone {by_itself:,.0f}/s, with Loadproof {with_us:,.0f}/s "
-            f"({with_us / by_itself - 1:+.1%}); processor time of JMeter {by_itself_ms:.3f} and "
-            f"{with_us_ms:.3f} ms a request ({with_us_ms / by_itself_ms - 1:+.1%}); "
-            f"Loadproof used {cores:.2f} of a core",
-            flush=True,
-        )
-    print(f"JMeter keeps {statistics.median(shares):.1%} of its throughput (median of {len(shares)} pairs)")
-    print(f"its processor time for a request is {statistics.median(costs):.1%} of its own (median)")
-
-
-def keep_up(port: int, seconds: int) -> None:
-    """500 users: every sample that JMeter counted is recorded."""
-    lateness = Lateness()
-    lateness.watch()
-    rate, _, sink, cores = around([f"-Jport={port}", "-Jusers=500", f"-Jduration={seconds}"], seconds)
-    (summary,) = sink.of(EventKind.ENGINE_SUMMARY)
-    recorded = sum(part.requests for part in sink.slices)
-    lost = summary.data["samples"] - recorded
-    print(f"500 users: {rate:,.0f}/s, {recorded:,} recorded, {lost} lost; {lateness.said()}")
-    print(f"Loadproof used {cores:.2f} of a core")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,14 @@ def test_users_are_counted_by_their_threads() -> None:
     assert log.take().users == {int(NOW_S): 1}
 
 
+def test_the_end_of_all_groups_is_known() -> None:
+    """From then on only listeners can keep JMeter from ending."""
+    started = HEAD + "INFO o.a.j.t.JMeterThread: Thread started: Users 1-1"
+    assert log_of(started).over_s is None
+    over = HEAD + "INFO o.a.j.e.StandardJMeterEngine: Notifying test listeners of end of test"
+    assert log_of(started, over).over_s == pytest.approx(NOW_S + 0.25)
+
+
 def test_the_end_of_an_open_models_schedule_cuts_off_what_is_in_flight() -> None:
     """JMeter interrupts the users then; the end of a schedule that left time says nothing."""
     over = "INFO o.a.j.t.o.OpenModelThreadGroup: Test schedule finished, however, there are 9 thread(s) still"

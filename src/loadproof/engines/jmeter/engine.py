@@ -43,6 +43,12 @@ _GRACE_S: Final = 10.0
 """After a gentle stop: users finish their request so long, then requests are cut off."""
 _CUT_S: Final = 8.0
 """After that: a thread that ignores even that is killed with its JVM."""
+_LINGERS_S: Final = 60.0
+"""After its last group: a Graphite listener takes 30 s where no server answers, others wait for ever."""
+_LINGERED: Final = (
+    f"JMeter had not ended {_LINGERS_S:g} s after its last user: one of the plan's listeners, such as a "
+    "Backend Listener, waits for a server that does not answer; it was ended, and all its rows were read"
+)
 
 
 class JMeterEngine:
@@ -53,6 +59,7 @@ class JMeterEngine:
         self._log: Log | None = None
         self._rows: Rows | None = None
         self._stops = 0
+        self._lingered = False
         self._ending: asyncio.Task[None] | None = None
         self._scenario = ""
         self._trials: TrialsOneByOne | None = None
@@ -174,6 +181,12 @@ class JMeterEngine:
         while True:
             await asyncio.sleep(_DRAIN_EVERY_S)
             reporting.pass_on()
+            over_s = reporting.log.over_s
+            if over_s is not None and reporting.sink.now() > over_s + _LINGERS_S and not self._lingered:
+                self._lingered = True
+                reporting.sink.log(_LINGERED)
+                if self._process is not None:
+                    self._process.kill()
 
     def _outcome(self, code: int, reporting: Reporting) -> Outcome:
         log, sink = reporting.log, reporting.sink
@@ -198,6 +211,8 @@ class JMeterEngine:
             data = {"by": "signal", "how": "SIGINT" if code == 130 else "SIGTERM"}
             sink.event(Event(now_s, EventKind.ENDED_BY, meaning(code), data))
             return Outcome.INTERRUPTED
+        if self._lingered and not log.failed_test:
+            return Outcome.COMPLETED  # all that was planned was played
         if code == 0 and not log.failed_test and not log.out_of_memory:
             return Outcome.COMPLETED
         if code == 0 and log.out_of_memory and not log.failed_test:

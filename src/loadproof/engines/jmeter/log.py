@@ -38,6 +38,7 @@ _SCRIPT_ERROR = re.compile(
     r"Problem in (?:JSR223|BSF) script, (?P<name>.*)|(?P<kind>BeanShell(?:Pre|Post|Timer|Ass)\w*): Problem"
 )
 """Of a script beside a sampler, which no row tells of. That of a sampler is its row's failure."""
+_OVER: Final = "StandardJMeterEngine: Notifying test listeners of end of test"
 _SCHEDULE_OVER: Final = "Test schedule finished, however, there are "
 _NO_TIME_OF_OURS_S: Final = 60.0
 _DISTINCT: Final = 300
@@ -77,6 +78,8 @@ class Log:
         """When the first main group began, before its first user where arrivals are open."""
         self.cut_from_s: float | None = None
         """When the schedule of an Open Model Thread Group was over and requests in flight were cut off."""
+        self.over_s: float | None = None
+        """When all groups had ended, tear-down as well: its listeners are told, and then JMeter ends."""
         self.users = 0
         self.started = 0
         self.finished = 0
@@ -160,6 +163,8 @@ class Log:
         self._stop(rest, match)
         if "Shutdown hook started" in rest:
             self.hook = True
+        elif _OVER in rest:
+            self.over_s = self._time(match)
         elif "had arrivals: " in rest:
             self._count("arrivals", rest, r"had arrivals: (\d+)")
         elif "Done " in rest and " arrivals, " in rest:

@@ -122,7 +122,7 @@ def test_a_broken_scenario_is_found_before_any_load(
 def test_what_it_reports_is_what_the_server_counted(
     program: Program, stub: StubServer, tmp_path: Path
 ) -> None:
-    """Every request, by endpoint: recorded, or told as in flight at the stop; one histogram entry each."""
+    """Every request by endpoint, or told as in flight; one histogram entry each; a begin and an end."""
     sink = Recording()
     with nothing_left():
         outcome = asyncio.run(program.make(stub.url, False).run(program.plan(tmp_path, stub.url), sink))
@@ -136,12 +136,11 @@ def test_what_it_reports_is_what_the_server_counted(
     assert all(arrived[path] >= recorded[path] for path in recorded)
     assert all(part.requests == part.response.count for part in sink.slices)
     assert sum(arrived.values()) == stub.arrived.total()
+    _has_a_start_and_an_end(sink)
 
 
-def test_the_load_has_a_start_and_an_end(program: Program, stub: StubServer, tmp_path: Path) -> None:
+def _has_a_start_and_an_end(sink: Recording) -> None:
     """One LOAD_STARTED before the first slice's second is over, one LOAD_ENDED, users in between."""
-    sink = Recording()
-    asyncio.run(program.make(stub.url, False).run(program.plan(tmp_path, stub.url), sink))
     (started,) = sink.of(EventKind.LOAD_STARTED)
     (ended,) = sink.of(EventKind.LOAD_ENDED)
     assert started.time_s < ended.time_s

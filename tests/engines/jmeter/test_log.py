@@ -32,6 +32,13 @@ def test_users_are_counted_by_their_threads() -> None:
     assert log.take().users == {int(NOW_S): 1}
 
 
+def test_what_is_not_included_is_not_played() -> None:
+    """JMeter goes on without it, and ends with 0."""
+    said = "ERROR o.a.j.c.IncludeController: Include Controller 'inc' can't load 'a.jmx' - see log"
+    assert log_of(HEAD + said).failed_test.startswith("Include Controller 'inc' can't load 'a.jmx'")
+    assert not log_of(HEAD + 'ERROR o.a.j.u.JMeterUtils: Including file "a.jmx" failed').failed_test
+
+
 def test_the_end_of_all_groups_is_known() -> None:
     """From then on only listeners can keep JMeter from ending."""
     started = HEAD + "INFO o.a.j.t.JMeterThread: Thread started: Users 1-1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -224,6 +225,23 @@ def test_missing_files_are_found_before_any_load() -> None:
     assert problem.where.endswith(f":{line_with('no_data_file', 'no_such_file.csv')}")
     (problem,) = include_fragments(*opened("no_fragment"))
     assert "no_such_fragment.jmx" in problem.message
+
+
+def test_a_path_that_jmeter_does_not_resolve_is_said(tmp_path: Path) -> None:
+    """It reads included files before its functions: with ${...} in their path they are not there."""
+    fragment = (PLANS / "fragment.jmx").read_text()
+    (tmp_path / "fragment.jmx").write_text(fragment)
+    plan = tmp_path / "plan.jmx"
+    text = (PLANS / "no_fragment.jmx").read_text()
+    path = re.search(r'includepath">([^<]*)<', text)
+    assert path is not None
+    plan.write_text(text.replace(path[1], "${__P(where,)}fragment.jmx"))
+    read = read_plan_file(plan)
+    (problem,) = include_fragments(read, Values({}, variables_of(read)))
+    assert "as it is written" in str(problem)
+    plan.write_text(text.replace(path[1], "fragment.jmx"))
+    read = read_plan_file(plan)
+    assert include_fragments(read, Values({}, variables_of(read))) == []
 
 
 def test_files_of_the_current_folder_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

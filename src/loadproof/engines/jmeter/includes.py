@@ -42,8 +42,13 @@ def _include(part: PlanFile, plan: PlanFile, values: Values, problems: list[Prob
     for element in part.of("IncludeController"):
         written = element.text("IncludeController.includepath")
         where = f"{element.file}:{element.line_of('IncludeController.includepath')}"
-        path = values.resolve(values.properties.get("includecontroller.prefix", "") + written)
-        if path is None or not path:
+        if "${" in written:
+            hint = "write the path itself; what changes of it can be -Jincludecontroller.prefix=FOLDER/"
+            said = f"JMeter takes '{written}' as it is written, and includes nothing"
+            problems.append(Problem(said, where, hint))
+            continue
+        path = values.properties.get("includecontroller.prefix", "") + written
+        if not path:
             continue
         file = file_of(path.strip(), plan)
         if file is None:

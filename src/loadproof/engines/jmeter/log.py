@@ -38,6 +38,8 @@ _SCRIPT_ERROR = re.compile(
     r"Problem in (?:JSR223|BSF) script, (?P<name>.*)|(?P<kind>BeanShell(?:Pre|Post|Timer|Ass)\w*): Problem"
 )
 """Of a script beside a sampler, which no row tells of. That of a sampler is its row's failure."""
+_NOT_INCLUDED = re.compile(r"Include Controller '.*' can't load '")
+"""JMeter goes on without what stands there: a part of the plan is not played."""
 _OVER: Final = "StandardJMeterEngine: Notifying test listeners of end of test"
 _SCHEDULE_OVER: Final = "Test schedule finished, however, there are "
 _NO_TIME_OF_OURS_S: Final = 60.0
@@ -200,7 +202,9 @@ class Log:
         if self._seen[f"ERROR {rest}"] == 0:
             self.errors = [*self.errors[-39:], text]
         self._pass_on(f"ERROR {rest}")
-        if "Test failed!" in text:
+        if _NOT_INCLUDED.match(text):
+            self.failed_test = self.failed_test or text
+        elif "Test failed!" in text:
             self.failed_test = self.failed_test or text
             self._awaiting = "test"
         elif "Uncaught exception in thread" in text:

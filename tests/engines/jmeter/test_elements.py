@@ -82,7 +82,8 @@ def run(
 ) -> Iterator[Played]:
     """One start of a JVM for all tests of a version."""
     folder = tmp_path_factory.mktemp("elements")
-    sink, seen = Recording(), []
+    sink = Recording()
+    seen: list[str] = []
     with Shop() as shop, pytest.MonkeyPatch.context() as patch:
         use_version(request.param, pytestconfig, patch)
         patch.chdir(folder)

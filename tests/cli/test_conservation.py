@@ -1,4 +1,4 @@
-"""On the real demo the run file has exactly what the service counted, per endpoint, for Locust and k6."""
+"""On the real demo the run file has exactly what the service counted, of Locust and k6 at once."""
 
 from __future__ import annotations
 
@@ -40,6 +40,15 @@ export default function () {
   http.get(`${base}/api/loans`);
 }
 """
+CONFIG = """
+target: %(url)s
+tests:
+  nightly:
+    run_time: 4s
+    scenarios:
+      - {name: browse, file: locustfile.py, users: 4}
+      - {name: fixed, file: script.js, start: 1s, env: {BASE: %(url)s}}
+"""
 EXPECTED = {("GET", path): 100 for path in ("/api/products", "/api/products/{product_id}", "/api/loans")}
 
 
@@ -49,28 +58,27 @@ def demo() -> Iterator[RunningDemo]:
         yield service
 
 
-@pytest.mark.parametrize("engine", ["locust", "k6"])
-def test_what_was_counted_there_is_recorded_here(engine: str, demo: RunningDemo, shell: Shell) -> None:
-    """Four users, three hundred requests: to the last one on both sides, and none failed."""
-    if engine == "k6":
-        require_k6()
+def test_what_was_counted_there_is_recorded_here(demo: RunningDemo, shell: Shell) -> None:
+    """Two scenarios of three hundred requests each: to the last one on both sides, and none failed."""
+    require_k6()
     shell.write("locustfile.py", LOCUSTFILE)
     shell.write("script.js", SCRIPT)
+    shell.write("loadproof.yaml", CONFIG % {"url": demo.base_url})
     before = Counter(demo.request_counts())
-    args: tuple[str, ...]
-    if engine == "locust":
-        args = ("locustfile.py", "--target", demo.base_url, "-u", "4", "-r", "100", "-t", "4s")
-    else:
-        args = ("script.js", "--env", f"BASE={demo.base_url}")
-    done = shell("run", *args, "--run-file", "run.db", "--require-verdict")
+    done = shell("run", "nightly", "--run-file", "run.db", "--require-verdict")
     assert done.code == 4, done.text
     counted = Counter(demo.request_counts())
     counted.subtract(before)
     run = read_run(shell.folder / "run.db")
-    recorded: Counter[tuple[str, str]] = Counter()
+    recorded: dict[str, Counter[tuple[str, str]]] = {"browse": Counter(), "fixed": Counter()}
     for part in run.slices:
-        recorded[part.endpoint.method, part.endpoint.name.removeprefix(demo.base_url)] += part.requests
-    assert recorded == EXPECTED
-    assert {key: count for key, count in counted.items() if count and key[1].startswith("/api")} == EXPECTED
+        name = part.endpoint.name.removeprefix(demo.base_url)
+        recorded[part.endpoint.scenario][part.endpoint.kind, name] += part.requests
+    assert recorded == {"browse": EXPECTED, "fixed": EXPECTED}
+    twice = {endpoint: 2 * count for endpoint, count in EXPECTED.items()}
+    assert {key: count for key, count in counted.items() if count and key[1].startswith("/api")} == twice
     assert not run.events_of(EventKind.IN_FLIGHT)
     assert not run.events_of(EventKind.RECORDER_MISMATCH)
+    began = {str(e.data["scenario"]): e.time_s for e in run.events_of(EventKind.SCENARIO_STARTED)}
+    assert began["fixed"] - began["browse"] >= 1.0
+    assert sorted(run.facts["versions"]) == ["gevent", "k6", "loadproof", "locust"]

@@ -15,6 +15,7 @@ from loadproof.plan.schema import (
     CapacityConfig,
     Config,
     NotifyConfig,
+    PartConfig,
     RegressionsConfig,
     ScenarioConfig,
     StageConfig,
@@ -32,6 +33,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("notify", NotifyConfig),
     ("scenarios.NAME", ScenarioConfig),
     ("tests.NAME", TestConfig),
+    ("tests.NAME.scenarios", PartConfig),
     ("tests.NAME.capacity", CapacityConfig),
     ("Stages", StageConfig),
 ]

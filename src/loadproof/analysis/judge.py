@@ -11,11 +11,13 @@ from loadproof.analysis.charts import charts_of
 from loadproof.analysis.headline import verdict_sentence
 from loadproof.analysis.pictures import pictures_of
 from loadproof.analysis.search.capacity import Course, broken_window, capacity_window, find_capacity, narrowed
+from loadproof.analysis.several import load_of_all, runs_of, scenario_named, window_of_all
 from loadproof.analysis.shapes.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_requirement
 from loadproof.analysis.shapes.stress import find_breaking_point, judge_held_load, told_once
 from loadproof.analysis.validity.condition import Judged
 from loadproof.analysis.validity.conditions import judge_validity
+from loadproof.analysis.validity.each import named
 from loadproof.analysis.validity.guard import REFUSED, guard_facts, guard_note, judge_guard
 from loadproof.analysis.verdict.breach import breach_note
 from loadproof.analysis.verdict.by_route import route_notes
@@ -55,7 +57,7 @@ from loadproof.runfile.slices import Slices
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from loadproof.runfile.reader import Run
 
@@ -94,9 +96,10 @@ def judge(
     if requirements is not None:
         run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
     course = Course(run) if run.plan.profile.kind is ProfileKind.CAPACITY else None
-    window = judged_window(run) if course is None else capacity_window(course)
+    several = runs_of(run)
+    window = _window(run, course, several)
     judged = within(run.slices, window.seconds)
-    load = applied_load(run, judged, window)
+    load = load_of_all(run, judged, window)
     watched = Watched(run)
     validity = judge_validity(
         Judged(
@@ -105,8 +108,9 @@ def judge(
                 (requirement, _judge_requirement(requirement, run, judged, window, load, watched))
                 for requirement in run.plan.requirements
             ),
-            thresholds=tuple(judge_thresholds(narrowed(run, course) if course else run)),
+            thresholds=tuple(_thresholds(narrowed(run, course) if course else run, several)),
             search=course is not None,
+            several=several,
         )
     )  # fmt: skip
     asked = told_of_trend(run, window, run.plan.requirements, validity.requirements)
@@ -156,6 +160,20 @@ def judge(
     )
 
 
+def _window(run: Run, course: Course | None, several: Mapping[str, Run]) -> Window:
+    """The judged seconds."""
+    if course is not None:
+        return capacity_window(course)
+    return window_of_all(run, several) if several else judged_window(run)
+
+
+def _thresholds(run: Run, several: Mapping[str, Run]) -> list[Finding]:
+    """Those of the engine's own; of several scenarios each with its name."""
+    if not several:
+        return judge_thresholds(run)
+    return [named(name, finding) for name, own in several.items() for finding in judge_thresholds(own)]
+
+
 def _broken(run: Run, findings: Sequence[Finding]) -> list[Requirement]:
     pairs = zip(run.plan.requirements, findings, strict=True)
     return [requirement for requirement, finding in pairs if finding.verdict is Verdict.FAIL]
@@ -169,6 +187,13 @@ def _judge_requirement(
     load: AppliedLoad,
     watched: Watched,
 ) -> Finding:
+    of = scenario_named(run, requirement.endpoint)
+    if of:
+        # Its own load and its own time: others may run for longer.
+        own = runs_of(run)[of]
+        window = judged_window(own)
+        judged = within(run.slices, window.seconds)
+        load = applied_load(own, within(own.slices, window.seconds), window)
     finding = _judged(requirement, run, judged, window, load, watched)
     resolution_s = _resolution_s(run)
     timed = requirement.subject is Subject.RESPONSE_TIME and finding.verdict is Verdict.PASS
@@ -185,7 +210,11 @@ def _judge_requirement(
 
 def _resolution_s(run: Run) -> float | None:
     """The step in which the engine measured times, where it is a coarse one."""
-    told = [event.number("resolution_s") for event in run.events_of(EventKind.LOAD_STARTED)]
+    told = [
+        event.number("resolution_s")
+        for kind in (EventKind.LOAD_STARTED, EventKind.SCENARIO_STARTED)
+        for event in run.events_of(kind)
+    ]
     return next(filter(None, told), None)
 
 

@@ -69,26 +69,47 @@ def mention(plan: Plan) -> None:
 def describe(plan: Plan) -> list[str]:
     """What the plan would do, a line each."""
     targets = [redact_url(target) for target in plan.options.targets]
-    gates = plan.engine_options.gates
+    gates = [gate for one in parts_of(plan) for gate in one.engine_options.gates]
     files = (
         f"{plan.scenario}, {len(plan.further)} more"
         if len(plan.further) > 3
         else ", ".join(map(str, plan.files))
     )
+    engines = ", ".join(dict.fromkeys(one.engine for one in parts_of(plan)))
     lines = [
-        f"scenario      {files} ({plan.engine})",
+        f"scenario      {files} ({engines})",
         f"target        {', '.join(targets) or 'known only to the scenario'}",
         *_service(plan, targets),
-        f"load          {_load(plan)}",
-        *(redact_text(line) for line in plan.engine_options.described),
+        *_loads(plan),
+        *(redact_text(line) for one in parts_of(plan) for line in one.engine_options.described),
         f"requirements  {len(plan.requirements) + len(gates) or 'none: the run would end DONE'}",
     ]
     lines += [
         f"  {requirement.id:<28} {requirement.text:<16} {requirement.source}"
         for requirement in plan.requirements
     ]
-    lines += [f"  {metric:<28} {expression:<16} {plan.scenario.name}" for metric, expression in gates]
-    return [*lines, *_generators(plan)]
+    lines += [
+        f"  {metric:<28} {expression:<16} {one.scenario.name}"
+        for one in parts_of(plan)
+        for metric, expression in one.engine_options.gates
+    ]
+    return [*lines, *(line for one in parts_of(plan) for line in _generators(one))]
+
+
+def parts_of(plan: Plan) -> list[Plan]:
+    """The plan, or those of several scenarios that it plays at once."""
+    return [one.plan for one in plan.several] or [plan]
+
+
+def _loads(plan: Plan) -> list[str]:
+    """The load, of several scenarios each, with its beginning."""
+    if not plan.several:
+        return [f"load          {_load(plan)}"]
+    lines = [f"load          {len(plan.several)} scenarios at once"]
+    for one in plan.several:
+        start = f"from {format_duration(one.played_start_s)} on, " if one.start_s else ""
+        lines.append(f"  {one.name:<28} {start}{_load(one.plan)} ({one.plan.engine})")
+    return lines
 
 
 def _service(plan: Plan, targets: list[str]) -> list[str]:

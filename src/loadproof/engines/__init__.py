@@ -9,7 +9,7 @@ from loadproof.engines.jmeter import traits as jmeter
 from loadproof.engines.k6 import traits as k6
 from loadproof.engines.locust import traits as locust
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import EngineTraits
+from loadproof.model import SEVERAL, EngineTraits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -112,8 +112,15 @@ def default_scenario(folder: Path, arguments: Sequence[str]) -> tuple[str, str] 
     return next(filter(None, found), None)
 
 
+_SEVERAL = "loadproof.engines.several.engine:SeveralEngines"
+"""Not in the table: nobody chooses it, and it drives by those that are there."""
+
+
 def load_engine(name: str) -> Engine:
     """A fresh engine of that name. Raises ConfigError for an unknown one."""
+    if name == SEVERAL:
+        together: Engine = _found(_SEVERAL)()
+        return together
     if name not in ENGINES:
         known = ", ".join(sorted(ENGINES))
         raise ConfigError(Problem(f"unknown engine '{name}'", hint=f"engines are: {known}"))

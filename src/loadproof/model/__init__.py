@@ -37,9 +37,11 @@ from loadproof.model.measured import (
 )
 from loadproof.model.options import TOKEN_VARIABLE, CapacityGoal, EngineOptions, Policy, RunOptions
 from loadproof.model.planned import (
+    SEVERAL,
     ConsistencyCheck,
     EngineTraits,
     Inspection,
+    OneOfSeveral,
     Operator,
     Plan,
     Profile,
@@ -59,6 +61,7 @@ __all__ = [
     "OPENED",
     "PAGE",
     "SCRIPT",
+    "SEVERAL",
     "STREAMED",
     "TOKEN_VARIABLE",
     "TRANSACTION",
@@ -77,6 +80,7 @@ __all__ = [
     "FindingKind",
     "Inspection",
     "Measure",
+    "OneOfSeveral",
     "Operator",
     "Outcome",
     "Plan",

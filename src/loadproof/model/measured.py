@@ -27,6 +27,8 @@ EVENT_GAP = "event_gap:"
 """Methods of what an answer that streams has beside its own time; the name is "POST /chat"."""
 STREAMED = (FIRST_BYTE, FIRST_EVENT, EVENT_GAP)
 _BESIDE = (TRANSACTION, PAGE, SCRIPT, *STREAMED)
+_OF = ": "
+"""Between the name of one of several scenarios and the method of its endpoint: "browse: GET"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,27 @@ class Endpoint:
     name: str
 
     @property
+    def scenario(self) -> str:
+        """The one of several scenarios that makes its requests; "" where there is only one."""
+        return self.method.rpartition(_OF)[0]
+
+    @property
+    def kind(self) -> str:
+        """The method without the name of the scenario, where there are several."""
+        return self.method.rpartition(_OF)[2]
+
+    @property
     def beside(self) -> bool:
         """Whether its samples are no requests: they are in no sum over all endpoints."""
-        return self.method in _BESIDE
+        return self.kind in _BESIDE
+
+    def of(self, scenario: str) -> Endpoint:
+        """The same as one of this scenario, one of several."""
+        return Endpoint(f"{scenario}{_OF}{self.method}", self.name)
+
+    def alone(self, scenario: str) -> Endpoint:
+        """As the scenario itself calls it."""
+        return Endpoint(self.method.removeprefix(f"{scenario}{_OF}"), self.name)
 
     def __str__(self) -> str:
         return f"{self.method} {self.name}".strip()
@@ -47,6 +67,8 @@ class Endpoint:
 
 def is_beside(printed: str) -> bool:
     """Whether an endpoint that is printed so is no request: where only its name is left."""
+    scenario, of, rest = printed.partition(_OF)
+    printed = rest if of and f"{scenario}{of}".rstrip() not in _BESIDE else printed
     return printed.startswith(tuple(f"{method} " for method in _BESIDE))
 
 
@@ -140,6 +162,11 @@ class EventKind(StrEnum):
     STAGE_STARTED = "stage started"
     LOAD_STARTED = "load started"
     LOAD_ENDED = "load ended"
+    SCENARIO_STARTED = "scenario started"
+    """The load of one of several scenarios has begun: `scenario`, and what its engine says at its start.
+    Whatever else is told of one of several has its name under `scenario`, too."""
+    SCENARIO_ENDED = "scenario ended"
+    """The same of its end: `scenario`, `outcome`."""
     TRIAL_STARTED = "trial started"
     TRIAL_ENDED = "trial ended"
     ENGINE_LOG = "engine log"

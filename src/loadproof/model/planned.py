@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from operator import eq, ge, gt, le, lt, ne
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from loadproof.model.options import EngineOptions, RunOptions
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadproof.errors import Problem
+
+
+SEVERAL: Final = "several"
+"""The engine of a plan of several scenarios; each of them has its own."""
 
 
 class ProfileKind(StrEnum):
@@ -213,6 +217,8 @@ class Plan:
     consistency: tuple[ConsistencyCheck, ...] = ()
     further: tuple[Path, ...] = ()
     """Files that are played together with `scenario`, where an engine takes several."""
+    several: tuple[OneOfSeveral, ...] = ()
+    """Scenarios that are played at once, each by an engine of its own; empty for one scenario alone."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -227,6 +233,27 @@ class Plan:
     def played_profile(self) -> Profile:
         """The profile as it is really played: `profile` in `time_scale` of its time."""
         return self.profile.scaled(self.time_scale)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfSeveral:
+    """One of the scenarios that a plan plays at once."""
+
+    name: str
+    """Before the names of its endpoints, and of whatever else is told of it."""
+    start_s: float
+    """When it begins, in seconds after the first; as written, not as played in a rehearsal."""
+    plan: Plan
+    """Its own file, engine, load, variables and target; requirements and monitors are those of the whole."""
+
+    def hears(self, endpoint: str) -> bool:
+        """Whether an endpoint, as it is printed, is one of its own."""
+        return endpoint.startswith(f"{self.name}: ")
+
+    @property
+    def played_start_s(self) -> float:
+        """When it really begins."""
+        return self.start_s * self.plan.time_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,3 +320,5 @@ class Inspection:
     """What makes the load unrealistic; nothing that keeps it from running."""
     missing: tuple[Problem, ...] = ()
     """What a load cannot begin without, such as a password; `loadproof check` is content."""
+    several: tuple[OneOfSeveral, ...] = ()
+    """The scenarios of a plan of several, with what was found in each."""

@@ -242,7 +242,7 @@ def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float
         "versions": {"loadproof": __version__, **engine.versions()},
         "host": host_facts(),
         "scenario_sha256": scenario_sha256(*plan.files),
-        "scenario_fingerprint": scenario_fingerprint(plan.scenario, dict(plan.env), plan.further),
+        "scenario_fingerprint": scenario_fingerprint(plan.scenario, _variables(plan), plan.further),
         "git": git_facts(plan.scenario.resolve().parent),
         "monitors": [
             {"name": watch.name, "kind": watch.kind, "settings": clean_settings(watch.settings)}
@@ -251,6 +251,12 @@ def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float
         "started_at_s": started_at_s,
         "writer": {"pid": os.getpid(), "started_at_s": process.create_time()},
     }
+
+
+def _variables(plan: Plan) -> dict[str, str]:
+    """Of the scenario, or of each of several."""
+    own = {f"{one.name}_{name}": value for one in plan.several for name, value in one.plan.env}
+    return {**dict(plan.env), **own}
 
 
 def _stamp(time_s: float) -> str:

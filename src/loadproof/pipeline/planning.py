@@ -7,11 +7,12 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
-from loadproof.engines import ENGINES, Engine, default_scenario, load_engine, show
+from loadproof.engines import ENGINES, Engine, default_scenario, load_engine, show, traits_of
 from loadproof.errors import ConfigError, Problem, RefusedError
 from loadproof.model import Plan, ProfileKind
 from loadproof.plan import PlanRequest, build_plan, read_config
 from loadproof.plan.build import guard_rules
+from loadproof.plan.several import together
 from loadproof.plan.watching import secrets_of_plan
 from loadproof.safety.guard import PROXY_VARIABLES, Gate, admit, look_up, policy_of
 from loadproof.safety.redact import Redactor
@@ -45,7 +46,7 @@ def shown(request: PlanRequest) -> int | None:
     config = read_config(request)
     request, _ = with_scenario(request, config)
     plan = build_plan(request, ENGINES, config)
-    return show(plan) if flags & ENGINES[plan.engine].shows else None
+    return show(plan) if flags & traits_of(plan.engine).shows else None
 
 
 def with_scenario(request: R, config: LoadedConfig | None) -> tuple[R, str]:
@@ -105,10 +106,15 @@ def plan_with(
         raise ConfigError(*(Problem(hide(p.message), p.where, hide(p.hint)) for p in problems))
     if plan.profile.kind is ProfileKind.SCENARIO and inspection.profile is not None:
         plan = replace(plan, profile=inspection.profile)
+    if inspection.several:
+        plan = replace(plan, several=inspection.several, profile=together(inspection.several))
     for target in inspection.targets:
         normalise_target(target, found=True)
     doubts: list[Problem] = []
     policy = admit(rules, inspection.targets, plan.played_profile, doubts, known)
+    if policy.allowed_production and plan.several:
+        message = "refused: production is loaded by one scenario only, where one brake holds it at its cap"
+        raise RefusedError(Problem(message, "--allow-production", "play one of the scenarios alone"))
     if policy.allowed_production and plan.options.expect_workers is not None:
         message = (
             "refused: production is loaded from one machine only, where one brake holds the load at its cap"
@@ -124,7 +130,8 @@ def plan_with(
 
 def _refuse_proxies(plan: Plan) -> None:
     """Raises RefusedError for a proxy that the scenario is given."""
-    named = [name for name, _ in plan.env if name.lower() in PROXY_VARIABLES]
+    variables = [*plan.env, *(pair for one in plan.several for pair in one.plan.env)]
+    named = [name for name, _ in variables if name.lower() in PROXY_VARIABLES]
     if named:
         message = f"refused: a proxy ({named[0]}) would hide from the target guard where the load goes"
         hint = "leave it out: the load goes there directly, also where this shell has a proxy"

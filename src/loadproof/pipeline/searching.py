@@ -13,6 +13,7 @@ from loadproof.pipeline.planning import check_targets, plan_with
 from loadproof.plan import read_config
 from loadproof.plan.build import capacity_config
 from loadproof.plan.capacity import capacity_goal, refuse_other_loads
+from loadproof.plan.chosen import choose
 from loadproof.run.trial_course import RunSoFar, TrialCourse
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, E
 
     config = read_config(request)
     written, where = capacity_config(request, config)
+    if (chosen := choose(request, config)).test.scenarios:
+        hint = "search with one of them: loadproof capacity FILE"
+        message = f"the test '{chosen.name}' plays several scenarios at once"
+        raise ConfigError(Problem(message, "capacity", hint))
     typed = typed.over(written, where)
     goal = capacity_goal(typed, lambda trial_s: least_rate((), trial_s))
     # What the engine is asked about beforehand: a trial at the greatest load that was named.

@@ -7,17 +7,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.model import SEVERAL
 from loadproof.plan.document import did_you_mean, near_files
 from loadproof.plan.schema import ScenarioConfig, TestConfig
+from loadproof.safety.target import normalise_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from loadproof.model import EngineTraits
     from loadproof.plan.config import LoadedConfig
     from loadproof.plan.request import PlanRequest
 
 _IN_FOLDERS = ".py"
+_OF_ANOTHER_PROTOCOL = re.compile(
+    r"(?!https?:)(?:[a-z][a-z0-9+.-]*://\S|[\w.-]+:\d+(?:,|$)|\[[0-9a-f:.]+\]:\d+$)", re.I
+)
+"""ws://host/chat, host:50051, broker-1:9092,broker-2:9092."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,10 @@ def choose(request: PlanRequest, config: LoadedConfig | None) -> Chosen:
         raise ConfigError(Problem("which scenario?", hint=hint))
     if config is not None and (wanted in tests or wanted in scenarios):
         test = tests.get(wanted)
+        if test is not None and test.scenarios:
+            # Which files they are is looked at with their loads (several.py).
+            together = ScenarioConfig(file=test.scenarios[0].file, engine=SEVERAL, session=None)
+            return Chosen(config.path.parent / together.file, wanted, together, test, wanted)
         named = wanted if test is None else test.scenario or next(iter(scenarios))
         where = config.where("scenarios", named, "file")
         file, *further = scenario_files(config.path.parent, scenarios[named].file, where)
@@ -57,7 +68,7 @@ def choose(request: PlanRequest, config: LoadedConfig | None) -> Chosen:
     config_of_file = ScenarioConfig(file=wanted, engine=None, session=None)
     first = request.folder / wanted.split(",")[0].strip()
     name = first.resolve().name if first.is_dir() else file.stem
-    return Chosen(file, _safe_name(name), config_of_file, further=tuple(further))
+    return Chosen(file, safe_name(name), config_of_file, further=tuple(further))
 
 
 def scenario_files(folder: Path, wanted: str, where: str, names: Sequence[str] = ()) -> list[Path]:
@@ -100,7 +111,36 @@ def _existing(file: Path, where: str, names: Sequence[str]) -> Path:
     raise ConfigError(Problem(f"the scenario '{file}': {message}", where, hint))
 
 
-def _safe_name(stem: str) -> str:
+def engine_of(given: str | None, file: Path, engines: Mapping[str, EngineTraits]) -> str:
+    """The engine that is named, or that the file's ending suggests. Raises ConfigError without either."""
+    if given is not None:
+        return given
+    suffixes = {suffix: name for name, traits in engines.items() for suffix in traits.suffixes}
+    suffix = file.suffix.lower()
+    if suffix not in suffixes:
+        known = ", ".join(f"{end} ({name})" for end, name in suffixes.items())
+        hint = f"name it with --engine; known endings: {known}"
+        raise ConfigError(Problem(f"'{file}' does not say by its ending which engine runs it", hint=hint))
+    return suffixes[suffix]
+
+
+def target_of(
+    request: PlanRequest, of_test: str | None, config: LoadedConfig | None, traits: EngineTraits
+) -> tuple[str | None, tuple[str, ...]]:
+    """The base URL to load, or, for an address of another protocol, the engine's own flag with it.
+
+    Raises ConfigError when it is neither.
+    """
+    common = config.config.target if config else None
+    given = next((target for target in (request.target, of_test, common) if target is not None), None)
+    if given is None:
+        return None, ()
+    if traits.other_hosts is not None and _OF_ANOTHER_PROTOCOL.match(given.strip()):
+        return None, (traits.other_hosts, given.strip())
+    return normalise_target(given, "--target" if request.target is not None else ""), ()
+
+
+def safe_name(stem: str) -> str:
     """A file's name as a run's name: it becomes part of the run file's name."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:100]
     return safe or "run"

@@ -195,7 +195,12 @@ def _cross_checks(path: Path, tree: Mapping) -> list[Problem]:
         if named is not None and named.raw not in scenarios:
             hint = did_you_mean(named.raw, scenarios) or "name it below scenarios:"
             problems.append(Problem(f"unknown scenario '{named.raw}'", f"{path}:{named.line}", hint))
-        elif named is None and isinstance(test.value, Mapping) and len(scenarios) != 1:
+        elif (
+            named is None
+            and isinstance(test.value, Mapping)
+            and len(scenarios) != 1
+            and not isinstance(test.value.get("scenarios"), Sequence)
+        ):
             hint = (
                 f"add scenario:, one of {', '.join(scenarios)}" if scenarios else "name one below scenarios:"
             )

@@ -136,6 +136,15 @@ def _whole_stage(stage: StageConfig) -> StageConfig:
     return stage
 
 
+Stages = list[
+    Annotated[
+        StageConfig,
+        BeforeValidator(_stage, json_schema_input_type=StageConfig | str),
+        AfterValidator(_whole_stage),
+    ]
+]
+
+
 class ScenarioConfig(_Section):
     """A scenario that exists already: a locustfile, a k6 script or a JMeter plan."""
 
@@ -152,6 +161,49 @@ class ScenarioConfig(_Section):
         default_factory=list, description="Further arguments for the engine, as they are."
     )
     env: Env = Field(default_factory=dict, description="Variables for the scenario.")
+
+
+class PartConfig(ScenarioConfig):
+    """One of several scenarios that are played at once. Its load: a share, its own, or its scenario's."""
+
+    file: str = Field(description="The scenario's file, or a name below the top-level `scenarios`.")
+    name: Name | None = Field(
+        None, description="What its endpoints are called by, as `browse: GET /`. Default: the file's name."
+    )
+    target: str | None = Field(None, description="Base URL for this scenario. Default: the test's.")
+    share: Annotated[str, AfterValidator(_percent)] | None = Field(
+        None, description="How much of the test's load it plays, as `80%`."
+    )
+    users: Users | None = Field(None, description="Instead of a share: virtual users of its own.")
+    spawn_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="With users: how many start per second. Default: all at once."
+    )
+    rate: Rate | None = Field(None, description="Instead of a share: arrivals of its own, as `20/s`.")
+    stages: Stages = Field(default_factory=list, description="Instead of a share: stages of its own.")
+    run_time: Annotated[RunTime, Field(gt=0)] | None = Field(
+        None, description="With users or a rate: how long. Default: until the test's `run_time` is over."
+    )
+    start: Duration | None = Field(
+        None, description="When it begins, after the first one, as `1m`. Default: with the first one."
+    )
+    max_users: Users | None = Field(None, description="With arrivals: users at most.")
+    arrivals: Arrivals | None = Field(None, description="With arrivals: `constant` distances, or `poisson`.")
+
+    @model_validator(mode="after")
+    def _one_load(self) -> PartConfig:
+        loads = {"share": self.share, "users": self.users, "rate": self.rate, "stages": self.stages}
+        given = [name for name, value in loads.items() if value]
+        if len(given) > 1:
+            raise WrongValueError(f"{' and '.join(given)} are two loads", "leave one of them out")
+        if self.share is not None and (self.run_time is not None or self.spawn_rate is not None):
+            raise WrongValueError(
+                "a share is as long and as fast as the test's load", "leave out run_time and spawn_rate"
+            )
+        if self.stages and (self.run_time is not None or self.spawn_rate is not None):
+            raise WrongValueError("stages have times of their own", "leave out run_time and spawn_rate")
+        if self.rate is not None and self.spawn_rate is not None:
+            raise WrongValueError("a rate has no spawn rate", "leave out spawn_rate")
+        return self
 
 
 class CapacityConfig(_Section):
@@ -212,18 +264,15 @@ class TestConfig(_Section):
     scenario: str | None = Field(
         None, description="A name below `scenarios`. Default: the only one there is."
     )
+    scenarios: list[
+        Annotated[PartConfig, BeforeValidator(_scenario, json_schema_input_type=PartConfig | str)]
+    ] = Field(default_factory=list, description="Instead of `scenario`: several that are played at once.")
     target: str | None = Field(None, description="Base URL for this test. Default: the top-level `target`.")
     profile: ProfileName | None = Field(
         None,
         description="`smoke`, `load`, `stress`, `spike` or `soak`. Default: the scenario's own load.",
     )
-    stages: list[
-        Annotated[
-            StageConfig,
-            BeforeValidator(_stage, json_schema_input_type=StageConfig | str),
-            AfterValidator(_whole_stage),
-        ]
-    ] = Field(
+    stages: Stages = Field(
         default_factory=list,
         description="Stages of your own, as `2m:50` (users), `2m:50/s` (arrivals per second) or mappings.",
     )
@@ -276,6 +325,8 @@ class TestConfig(_Section):
 
     @model_validator(mode="after")
     def _one_load(self) -> TestConfig:
+        if self.scenario is not None and self.scenarios:
+            raise WrongValueError("a test has either scenario or scenarios", "leave out one of them")
         if self.stages and self.users is not None:
             raise WrongValueError(
                 "stages already say how many users there are", "leave out users, or the stages"

@@ -14,6 +14,7 @@ from loadproof.model import (
     ConsistencyCheck,
     EngineOptions,
     EngineTraits,
+    OneOfSeveral,
     Operator,
     Plan,
     Profile,
@@ -37,7 +38,7 @@ from loadproof.safety.redact import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 T = TypeVar("T", RunOptions, EngineOptions)
 
@@ -50,6 +51,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "name": plan.name,
         "scenario": str(plan.scenario),
         "further": [str(file) for file in plan.further],
+        **_several_to_json(plan.several),
         "engine": plan.engine,
         "target": target,
         "profile": profile_to_json(plan.profile),
@@ -63,6 +65,16 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
             {"name": check.name, "source": check.source, "settings": clean_settings(check.settings)}
             for check in plan.consistency
         ],
+    }
+
+
+def _several_to_json(several: Sequence[OneOfSeveral]) -> dict[str, Any]:
+    if not several:
+        return {}
+    return {
+        "several": [
+            {"name": one.name, "start_s": one.start_s, "plan": plan_to_json(one.plan)} for one in several
+        ]
     }
 
 
@@ -134,6 +146,10 @@ def plan_from_json(stored: Mapping[str, Any], engines: Mapping[str, EngineTraits
                 for c in stored.get("consistency", ())
             ),
             further=tuple(Path(file) for file in stored.get("further", ())),
+            several=tuple(
+                OneOfSeveral(str(one["name"]), float(one["start_s"]), plan_from_json(one["plan"], engines))
+                for one in stored.get("several", ())
+            ),
         )
     except KeyError as error:
         raise ValueError(f"the stored plan has no {error}") from None

@@ -177,7 +177,11 @@ def secrets_of_plan(plan: Plan) -> tuple[str, ...]:
     """Every exact value of a plan that nobody may read: in its variables, target and arguments, and in the
     variables of this process, which its scenario may repeat.
     """
-    own = secrets_of(dict(plan.env), (plan.target, *plan.engine_args))
+    own = [
+        secret
+        for one in (plan, *(one.plan for one in plan.several))
+        for secret in secrets_of(dict(one.env), (one.target, *one.engine_args))
+    ]
     return (*own, *secrets_of_environment(os.environ))
 
 

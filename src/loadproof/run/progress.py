@@ -23,6 +23,8 @@ _NO_NOTICE = frozenset(
     {
         EventKind.RUN_STARTED,
         EventKind.STAGE_STARTED,
+        EventKind.SCENARIO_STARTED,
+        EventKind.SCENARIO_ENDED,
         EventKind.TRIAL_STARTED,
         EventKind.TRIAL_ENDED,
         EventKind.ENGINE_SUMMARY,

@@ -106,9 +106,9 @@ class Run:
         if pattern is None or not self.beside:
             return slices
         parts = Slices.of((*slices, *self.beside))
-        if not any(e.name == pattern and e.method != TRANSACTION for e in parts.endpoints):
+        if not any(e.name == pattern and e.kind != TRANSACTION for e in parts.endpoints):
             return parts
-        return parts.where(lambda e: e.method != TRANSACTION or e.name != pattern)
+        return parts.where(lambda e: e.kind != TRANSACTION or e.name != pattern)
 
     @property
     def _concrete(self) -> set[str]:

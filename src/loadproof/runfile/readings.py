@@ -45,6 +45,11 @@ class Merged:
         return Merged(self.count[rows], self.low[rows], self.high[rows])
 
 
+def _counts(key: Key) -> bool:
+    """Also of one of several scenarios: "checkout: started"."""
+    return (key[0], key[1].rpartition(": ")[2]) in COUNTS
+
+
 class Readings(Sequence[Reading]):
     """Readings in the order they were given, as a sequence of `Reading`, and as columns of one number each.
 
@@ -193,7 +198,7 @@ class Readings(Sequence[Reading]):
         if not first.size:
             return self
         value, count = self.value[order], self.counts[order]
-        summed = np.array([key[:2] in COUNTS for key in self.keys], np.bool_)[series]
+        summed = np.array([_counts(key) for key in self.keys], np.bool_)[series]
         counts = np.add.reduceat(count, first)
         sums = np.add.reduceat(np.where(summed, value, value * count), first)
         last = np.append(first[1:], order.size) - 1

@@ -297,6 +297,11 @@ def _conditions(run: Run) -> Conditions:
         profile["warm_up_s"] = asked_s  # only where one was asked for: older baselines have none
     if plan.profile.kind is ProfileKind.SCENARIO and not plan.profile.stages:
         profile["stages"] = None  # the scenario's own load, which is not known
+    if plan.several:
+        profile["several"] = [
+            {"name": one["name"], "start_s": one["start_s"], **one["plan"]["profile"]}
+            for one in stored["several"]
+        ]
     client = session_of(plan)
     sizes = [
         own[0].value

@@ -34,6 +34,8 @@ class Judged:
     requirements: tuple[tuple[Requirement, Finding], ...] = ()
     thresholds: tuple[Finding, ...] = ()
     """Of the engine's own."""
+    several: Mapping[str, Run] = field(default_factory=dict)
+    """Each of several scenarios as a run of its own; empty where there is one."""
     search: bool = False
     """A search for the capacity: its trials break on purpose and are judged one by one."""
 

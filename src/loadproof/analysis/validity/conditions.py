@@ -10,9 +10,10 @@ from loadproof.analysis.validity.answered import judge_answered
 from loadproof.analysis.validity.as_written import judge_as_written
 from loadproof.analysis.validity.certain import judge_certain
 from loadproof.analysis.validity.conserved import judge_conserved
+from loadproof.analysis.validity.each import of_each
 from loadproof.analysis.validity.generator import judge_generator
 from loadproof.analysis.validity.own_gate import judge_own_gate
-from loadproof.analysis.validity.played import judge_played
+from loadproof.analysis.validity.played import judge_cut_off, judge_played
 from loadproof.analysis.validity.promised import judge_promised
 from loadproof.analysis.validity.undisturbed import judge_undisturbed
 from loadproof.model import Condition
@@ -34,13 +35,13 @@ class Row:
 
 
 CONDITIONS: Final = (
-    Row("played", "played to its end", judge_played),
-    Row("promised", "the promised load was there", judge_promised),
-    Row("as_written", "the scenario ran as it is written", judge_as_written),
-    Row("answered", "most requests were answered right", judge_answered),
-    Row("conserved", "every request is in a count", judge_conserved),
-    Row("own_gate", "the scenario's own gate agrees", judge_own_gate),
-    Row("aimed", "the load went to the target", judge_aimed),
+    Row("played", "played to its end", of_each(judge_played, whole=judge_cut_off)),
+    Row("promised", "the promised load was there", of_each(judge_promised)),
+    Row("as_written", "the scenario ran as it is written", of_each(judge_as_written)),
+    Row("answered", "most requests were answered right", of_each(judge_answered)),
+    Row("conserved", "every request is in a count", of_each(judge_conserved)),
+    Row("own_gate", "the scenario's own gate agrees", of_each(judge_own_gate)),
+    Row("aimed", "the load went to the target", of_each(judge_aimed)),
     Row("generator", "the generator kept up", judge_generator),
     Row("undisturbed", "nobody took the service's processors", judge_undisturbed),
     Row("certain", "no verdict is within its interval", judge_certain),

@@ -44,7 +44,7 @@ def _as_note(finding: Finding) -> Finding:
 
 def _doubts(judged: Judged, delay: Delay) -> dict[int, Finding]:
     promise = judge_promise(judged.run, judged.window, judged.load)
-    known = bool(promise)  # one that was broken decides by itself
+    known = bool(promise or judged.several)  # one that was broken decides by itself
     revised = {}
     for place, (requirement, finding) in enumerate(judged.requirements):
         doubt = weighed(requirement, finding, delay, judged.slices, judged.window)

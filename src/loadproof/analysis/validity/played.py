@@ -28,6 +28,13 @@ def judge_played(judged: Judged) -> Ruling:
     return _cut_off(run) or _to_its_end(run)
 
 
+def judge_cut_off(judged: Judged) -> Ruling | None:
+    """Of several scenarios at once: what a run without a regular end is told of as a whole; else None."""
+    if judged.run.outcome is Outcome.STOPPED:
+        return judge_played(judged)
+    return _cut_off(judged.run)
+
+
 def _cut_off(run: Run) -> Ruling | None:
     """A run that has no regular end."""
     match run.outcome:

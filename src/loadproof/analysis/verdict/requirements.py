@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 from loadproof.analysis.distributions import binomial_quantile, binomial_tail, proportion_interval
 from loadproof.analysis.window.goodput import all_right_in_time
 from loadproof.analysis.window.windows import Sample, Window, requests_of, sample
-from loadproof.model import STREAMED, Finding, Measure, Requirement, Statistic, Subject, Unit, Verdict
+from loadproof.model import (
+    STREAMED,
+    Endpoint,
+    Finding,
+    Measure,
+    Requirement,
+    Statistic,
+    Subject,
+    Unit,
+    Verdict,
+)
 from loadproof.routes import is_of
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
@@ -17,7 +27,7 @@ from loadproof.units import format_count, format_duration, format_percent, forma
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from loadproof.model import Endpoint, Slice
+    from loadproof.model import Slice
 
 AT_THE_END = frozenset(
     {Subject.RESOURCE, Subject.RECOVERY_TIME, Subject.PEAK_ERROR_RATE, Subject.GROWTH, Subject.EXCEPTIONS,
@@ -76,10 +86,15 @@ def matching(pattern: str | None, slices: Iterable[Slice]) -> Slices:
 def _names(pattern: str | None, endpoint: Endpoint) -> bool:
     if pattern is None:
         return not endpoint.beside
-    names = (str(endpoint), endpoint.name)
-    if endpoint.method in STREAMED:
+    # One of several scenarios may be named, and need not.
+    scenarios = ("", f"{endpoint.scenario}: ") if endpoint.scenario else ("",)
+    if endpoint.kind in STREAMED:
         # A request's own name never means the times of its events.
-        names = (str(endpoint), f"{endpoint.method} {endpoint.name.partition(' ')[2]}")
+        own = (endpoint.name, endpoint.name.partition(" ")[2])
+        names = [f"{endpoint.kind} {of}{name}" for of in scenarios for name in own]
+    else:
+        own = (str(Endpoint(endpoint.kind, endpoint.name)), endpoint.name)
+        names = [f"{of}{name}" for of in scenarios for name in own]
     return pattern in names or any(is_of(pattern, name) for name in names)
 
 

@@ -1,0 +1,78 @@
+"""Conditions of several scenarios: what holds of one says nothing of another, so each is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from loadproof.analysis.validity.condition import Ruling
+from loadproof.analysis.verdict.load import applied_load
+from loadproof.analysis.window.windows import judged_window, within
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from loadproof.analysis.validity.condition import Judged
+    from loadproof.model import Finding
+
+
+def of_each(
+    judge: Callable[[Judged], Ruling], *, whole: Callable[[Judged], Ruling | None] | None = None
+) -> Callable[[Judged], Ruling]:
+    """`judge`, asked of each of several scenarios, unless `whole` has an answer for all of them."""
+
+    def judge_each(judged: Judged) -> Ruling:
+        if not judged.several:
+            return judge(judged)
+        of_all = whole(judged) if whole is not None else None
+        return of_all or _together(judged, [(name, judge(own)) for name, own in _each(judged)])
+
+    return judge_each
+
+
+def _each(judged: Judged) -> Iterator[tuple[str, Judged]]:
+    """Each as it would be judged alone: what is required of its endpoints, and by its own thresholds, too."""
+    for name, run in judged.several.items():
+        window, prefix = judged_window(run), f"{name}: "
+        slices = within(run.slices, window.seconds)
+        own = replace(
+            judged,
+            run=run,
+            window=window,
+            slices=slices,
+            load=applied_load(run, slices, window),
+            requirements=tuple(
+                (replace(required, endpoint=(required.endpoint or "").removeprefix(prefix) or None), finding)
+                for required, finding in judged.requirements
+            ),
+            thresholds=tuple(replace(one, id=one.id.removeprefix(prefix)) for one in judged.thresholds),
+            several={},
+        )
+        yield name, own
+
+
+def _together(judged: Judged, each: list[tuple[str, Ruling]]) -> Ruling:
+    """Broken where one is; not known where one is not known."""
+    broken = [(name, ruling) for name, ruling in each if ruling.holds is False]
+    shown = broken or each
+    findings = tuple(named(name, finding) for name, ruling in each for finding in ruling.findings)
+    ids = [finding.id for _, finding in judged.pairs]
+    revised = {
+        place: replace(finding, id=ids[place])
+        for _, ruling in each
+        for place, finding in ruling.revised.items()
+    }
+    known = all(ruling.holds is not None for _, ruling in each)
+    sentence = "; ".join(f"{name}: {ruling.sentence}" for name, ruling in shown)
+    holds = False if broken else True if known else None
+    return Ruling(holds, sentence, shown[0][1].advice, findings, revised)
+
+
+def named(name: str, finding: Finding) -> Finding:
+    """A finding on one of several scenarios."""
+    return replace(
+        finding,
+        id=f"{name}: {finding.id}",
+        sentence=f"{name}: {finding.sentence}",
+        subject=f"{name}: {finding.named_subject}" if finding.subject else "",
+    )

@@ -1,0 +1,157 @@
+"""Several scenarios at once, each driven by an engine of its own: one clock, one sink.
+
+What they say is told apart by the scenario's name: before the names of endpoints and of messages, and under
+`scenario` in the data of events (sink.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from loadproof.engines import load_engine
+from loadproof.engines.several.sink import OneSink, Whole
+from loadproof.errors import EngineError, Problem
+from loadproof.model import Event, EventKind, Inspection, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from loadproof.engines import Engine, Sink
+    from loadproof.model import OneOfSeveral, Plan
+
+
+class SeveralEngines:
+    """Runs one plan of several scenarios. See `Engine` for the contract."""
+
+    def __init__(self) -> None:
+        self._engines: dict[str, Engine] = {}
+        """By the scenario's name."""
+        self._stops = 0
+        self._over = asyncio.Event()
+        """Whether whoever waits for its beginning need not wait any longer."""
+        self._failed: tuple[str, EngineError | None] | None = None
+        """The first scenario whose engine failed; the error of one that could not start."""
+
+    def versions(self) -> dict[str, str]:
+        """Of every tool that takes part."""
+        return {
+            name: version for engine in self._engines.values() for name, version in engine.versions().items()
+        }
+
+    def inspect(self, plan: Plan) -> Inspection:
+        """Every scenario as its own engine finds it."""
+        found = [(one, self._inspect(one, plan)) for one in plan.several]
+        several = tuple(_as_found(one, inspection) for one, inspection in found)
+        if not several:
+            hint = "write tests: {NAME: {scenarios: [...]}} in loadproof.yaml"
+            return Inspection((Problem("there are no several scenarios to play at once", hint=hint),))
+        return Inspection(
+            problems=tuple(_named(one, p) for one, inspection in found for p in inspection.problems),
+            targets=tuple(dict.fromkeys(target for _, i in found for target in i.targets)),
+            advice=tuple(_named(one, p) for one, inspection in found for p in inspection.advice),
+            missing=tuple(_named(one, p) for one, inspection in found for p in inspection.missing),
+            several=several,
+        )
+
+    def _inspect(self, one: OneOfSeveral, plan: Plan) -> Inspection:
+        own = replace(one.plan, options=replace(one.plan.options, guard=plan.options.guard))
+        return self._engine(one).inspect(own)
+
+    def _engine(self, one: OneOfSeveral) -> Engine:
+        if one.name not in self._engines:
+            self._engines[one.name] = load_engine(one.plan.engine)
+        return self._engines[one.name]
+
+    async def run(self, plan: Plan, sink: Sink) -> Outcome:
+        """Drive them all. Raises EngineError when one could not start and none had begun."""
+        whole = Whole(sink)
+        tasks = [asyncio.create_task(self._play(one, plan, whole)) for one in plan.several]
+        try:
+            outcomes = await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+        whole.ended()
+        if self._failed is not None:
+            name, error = self._failed
+            if error is not None and whole.began_s is None:
+                raise EngineError(*(replace(p, message=f"{name}: {p.message}") for p in error.problems))
+            if error is not None:
+                message = f"{name}: {error}"
+                sink.event(Event(sink.now(), EventKind.ENGINE_DIED, message, {"scenario": name}))
+            return Outcome.ENGINE_FAILED
+        return _together(outcomes, stopped=self._stops > 0)
+
+    async def _play(self, one: OneOfSeveral, plan: Plan, whole: Whole) -> Outcome:
+        """One of them, from its own beginning on."""
+        engine = self._engine(one)
+        if one.start_s and await self._is_over_before(whole, one.played_start_s):
+            return Outcome.INTERRUPTED
+        own = replace(one.plan, options=replace(one.plan.options, guard=plan.options.guard))
+        sink = OneSink(one, whole)
+        try:
+            outcome = await engine.run(own, sink)
+        except EngineError as error:
+            self._end_all(one, error)
+            sink.ended(Outcome.ENGINE_FAILED)
+            return Outcome.ENGINE_FAILED
+        if outcome is Outcome.ENGINE_FAILED:
+            self._end_all(one, None)
+        sink.ended(outcome)
+        return outcome
+
+    async def _is_over_before(self, whole: Whole, start_s: float) -> bool:
+        """Waits for the moment; whether the load ends before it comes."""
+        over = asyncio.create_task(self._over.wait())
+        try:
+            began = asyncio.create_task(whole.wait(start_s))
+            await asyncio.wait((over, began), return_when=asyncio.FIRST_COMPLETED)
+            began.cancel()
+        finally:
+            over.cancel()
+        return self._over.is_set()
+
+    def _end_all(self, one: OneOfSeveral, error: EngineError | None) -> None:
+        """One has failed: the load is not the one that was asked for, and ends."""
+        if self._failed is not None:
+            return
+        self._failed = (one.name, error)
+        if not self._stops:
+            self._stop(engine for name, engine in self._engines.items() if name != one.name)
+
+    def stop(self) -> None:
+        """All of them: gently the first time, at once the second."""
+        self._stops += 1
+        self._stop(self._engines.values())
+
+    def _stop(self, engines: Iterable[Engine]) -> None:
+        self._over.set()
+        for engine in engines:
+            engine.stop()
+
+
+def _together(outcomes: Iterable[Outcome], *, stopped: bool) -> Outcome:
+    cut = Outcome.INTERRUPTED in outcomes
+    return Outcome.INTERRUPTED if stopped or cut else Outcome.COMPLETED
+
+
+def _named(one: OneOfSeveral, problem: Problem) -> Problem:
+    return replace(problem, message=f"{one.name}: {problem.message}")
+
+
+def _as_found(one: OneOfSeveral, inspection: Inspection) -> OneOfSeveral:
+    """With what its engine knows of it."""
+    plan = one.plan
+    options = replace(
+        plan.options,
+        targets=inspection.targets,
+        scenario_target=inspection.targets[0] if not plan.target and len(inspection.targets) == 1 else None,
+    )
+    profile = plan.profile if plan.profile.stages else inspection.profile or plan.profile
+    return replace(
+        one, plan=replace(plan, profile=profile, options=options, engine_options=inspection.options)
+    )

@@ -1,0 +1,114 @@
+"""What one of several scenarios says, as a part of the whole."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from loadproof.model import Event, EventKind, Reading, Unit
+
+if TYPE_CHECKING:
+    from loadproof.engines import Sink
+    from loadproof.model import OneOfSeveral, Outcome, Slice
+
+_LOAD: Final = "load"
+_USERS: Final = "users"
+_ARRIVALS: Final = frozenset({"planned", "started", "late", "dropped"})
+_AS_THEY_ARE: Final = frozenset({EventKind.ENGINE_THRESHOLD, EventKind.ERROR_SAMPLE, EventKind.CHECKED})
+"""Their messages are what somebody wrote, and are counted or looked for by their text."""
+
+
+class Whole:
+    """When the whole began, and what is known of all scenarios together."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        self.began_s: float | None = None
+        self._ended_s: float | None = None
+        self._begun = asyncio.Event()
+        self._users: dict[str, float] = {}
+
+    def begin(self, at_s: float) -> None:
+        """The load of one has begun."""
+        if self.began_s is None:
+            self.began_s = at_s
+            self.sink.event(Event(at_s, EventKind.LOAD_STARTED, "the load of the first scenario started"))
+            self._begun.set()
+
+    def end(self, at_s: float) -> None:
+        """The load of one has ended: of the last, that of the whole."""
+        self._ended_s = max(self._ended_s or at_s, at_s)
+
+    def ended(self) -> None:
+        """No load is left."""
+        if self._ended_s is not None:
+            self.sink.event(Event(self._ended_s, EventKind.LOAD_ENDED, "the load of the last scenario ended"))
+
+    async def wait(self, offset_s: float) -> None:
+        """Until so many seconds after the beginning of the whole."""
+        await self._begun.wait()
+        await asyncio.sleep(max(0.0, (self.began_s or 0.0) + offset_s - self.sink.now()))
+
+    def users(self, scenario: str, users: float) -> float:
+        """All that there are, now that one has so many."""
+        self._users[scenario] = users
+        return sum(self._users.values())
+
+
+class OneSink:
+    """The sink of one of them."""
+
+    def __init__(self, one: OneOfSeveral, whole: Whole) -> None:
+        self._one = one
+        self._whole = whole
+        self._sink = whole.sink
+        self._name = one.name
+        self._ended: Event | None = None
+
+    def slice(self, part: Slice) -> None:
+        self._sink.slice(replace(part, endpoint=part.endpoint.of(self._name)))
+
+    def reading(self, reading: Reading) -> None:
+        """The load is told of each and, as a sum, of all; whatever else an engine measures is its own."""
+        if reading.source != _LOAD:
+            self._sink.reading(reading)
+            return
+        if reading.series == _USERS:
+            total = self._whole.users(self._name, reading.value)
+            self._sink.reading(replace(reading, value=total))
+        elif reading.series in _ARRIVALS and self._one.plan.profile.open_model:
+            self._sink.reading(reading)
+        self._sink.reading(replace(reading, series=f"{self._name}: {reading.series}"))
+
+    def event(self, event: Event) -> None:
+        data = {**event.data, "scenario": self._name}
+        if event.data.get("endpoint"):
+            data["endpoint"] = f"{self._name}: {event.data['endpoint']}"
+        if event.kind is EventKind.LOAD_STARTED:
+            self._whole.begin(event.time_s)
+            event = replace(event, kind=EventKind.SCENARIO_STARTED, message="its load started")
+        elif event.kind is EventKind.LOAD_ENDED:
+            self._whole.end(event.time_s)
+            self._ended = event  # told with how it ended, once its engine is gone
+            return
+        message = event.message
+        if event.kind not in _AS_THEY_ARE:
+            message = f"{self._name}: {message}"
+        self._sink.event(replace(event, message=message, data=data))
+
+    def log(self, line: str) -> None:
+        self._sink.log(f"[{self._name}] {line}")
+
+    def now(self) -> float:
+        return self._sink.now()
+
+    def ended(self, outcome: Outcome) -> None:
+        """Its engine is gone, and nobody is left of its users."""
+        now_s = self._sink.now()
+        self._sink.reading(Reading(now_s, _LOAD, _USERS, self._whole.users(self._name, 0.0), Unit.COUNT))
+        data = {"scenario": self._name, "outcome": str(outcome)}
+        # One that was killed has no end of its own: it is judged up to its last request.
+        event = self._ended or Event(now_s, EventKind.LOAD_ENDED, "", {"unknown": True})
+        message = f"{self._name}: its load ended ({outcome})"
+        self._sink.event(Event(event.time_s, EventKind.SCENARIO_ENDED, message, {**event.data, **data}))

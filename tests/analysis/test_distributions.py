@@ -48,8 +48,17 @@ def test_the_interval_of_a_share(successes: int, trials: int) -> None:
     assert proportion_interval(successes, trials, 0.95) == pytest.approx(tuple(expected), rel=1e-6, abs=1e-12)
 
 
-def test_a_verdict_needs_no_statistics_package() -> None:
-    """It is the slowest import of all; only soaks, searches and histories wait for it."""
-    code = "import sys, loadproof.analysis.judge; print('scipy.stats' in sys.modules)"
+@pytest.mark.parametrize("trials", [3_313, 1_000_001, 60_598_461])
+def test_half_of_an_odd_number_of_fair_coins(trials: int) -> None:
+    """Just half of the distribution is at most half of the coins, however many there are."""
+    assert binomial_tail(trials // 2, trials, 0.5) == pytest.approx(0.5, rel=1e-9)
+    assert binomial_quantile(0.5, trials, 0.5) == trials // 2
+    low, high = proportion_interval(trials // 2, trials, 0.95)
+    assert low < 0.5 < high
+
+
+def test_a_verdict_needs_no_scipy() -> None:
+    """It would take more memory than an hour's run; only searches, comparisons and histories wait for it."""
+    code = "import sys, loadproof.analysis.judge; print('scipy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -18,7 +18,7 @@ from loadproof.model import Event, EventKind, FailureKind, Outcome, Reading, Sli
 from loadproof.runfile import blocks
 from loadproof.runfile.histograms import Histograms
 from loadproof.runfile.reader import read_run
-from loadproof.runfile.readings import Readings
+from loadproof.runfile.readings import Readings, joined
 from loadproof.runfile.slices import Slices
 from loadproof.runfile.writer import Batch, RunWriter
 from tests.runs import LOANS, LOGIN, START, plan, run_facts
@@ -126,7 +126,12 @@ def test_readings_are_found_by_their_series() -> None:
     assert list(columns) == readings
     assert list(columns.of_series("load", "users")) == [r for r in readings if r.source == "load"]
     assert list(columns.by_series()["host", "cpu"]) == [r for r in readings if r.series == "cpu"]
-    assert list(columns.of_source({"host"}, others=True)) == [r for r in readings if r.source == "load"]
+    inside = columns.by_series(range(START + 1, START + 3))
+    assert [r.time_s for r in inside["load", "users"]] == [START + n / 4 for n in (4, 7, 10)]
+    in_order = Readings.of(readings[::-1]).in_order_of_series()
+    assert list(in_order) == [r for s in ("memory", "users", "cpu") for r in readings if r.series == s]
+    assert list(in_order.in_order_of_time()) == readings
+    assert joined([in_order[:7], in_order[7:]]) == in_order
 
 
 def test_many_rows_go_into_blocks_and_come_out_as_they_were(

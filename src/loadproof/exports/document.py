@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 
 from loadproof.histogram import GROWTH, LEAST_S
+from loadproof.runfile.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,7 +38,7 @@ def write_json(run: Run, _table: str, stream: IO[bytes]) -> list[str]:
     }
     stream.write(orjson.dumps(head)[:-1])
     _list(stream, "slices", (_slice(part) for part in (*run.slices, *run.beside)))
-    _list(stream, "readings", (_reading(reading) for reading in run.readings))
+    _list(stream, "readings", map(_reading, Readings.of(run.readings).in_order_of_time()))
     _list(stream, "events", (_event(event) for event in run.events))
     stream.write(b"\n}\n")
     return []

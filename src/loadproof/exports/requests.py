@@ -18,6 +18,7 @@ import orjson
 
 from loadproof.histogram import GROWTH, LEAST_S
 from loadproof.model import FailureKind
+from loadproof.runfile.readings import Readings
 from loadproof.units import format_count
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def write_k6_json(run: Run, _table: str, stream: IO[bytes]) -> list[str]:
                 _point(stream, "http_req_duration", time_s, duration_s * 1e3, tags)
             _point(stream, "http_req_failed", time_s, int(failure is not None), tags)
     defined: set[str] = set()
-    for reading in run.readings:
+    for reading in Readings.of(run.readings).in_order_of_time():
         metric = _metric(reading)
         if metric not in defined:
             defined.add(metric)

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from loadproof.errors import ConfigError, Problem
 from loadproof.histogram import Histogram
 from loadproof.model import FailureKind
+from loadproof.runfile.readings import Readings
 from loadproof.safety.plain import cell
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def slice_columns(run: Run) -> dict[str, list[Any]]:
 
 def reading_columns(run: Run) -> dict[str, list[Any]]:
     """One row for each reading, in order of time."""
-    readings = run.readings
+    readings = Readings.of(run.readings).in_order_of_time()
     return {
         "time_s": [reading.time_s for reading in readings],
         "source": [reading.source for reading in readings],

@@ -17,7 +17,7 @@ from loadproof.safety.plain import one_line
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -60,35 +60,34 @@ def read_slices(db: sqlite3.Connection, step_s: int = 1) -> Slices:
     A block is merged before the next is read: what is in memory is what is given back.
     """
     endpoints = _endpoints(db)
-    done: list[Slices] = []
-    for part in chain(_slice_blocks(db, endpoints), _slice_rows(db, endpoints)):
+    parts = chain(_slice_blocks(db, endpoints), _slice_rows(db, endpoints))
+    return Slices.joined(parts if step_s == 1 else _in_steps(parts, step_s)).merged()
+
+
+def _in_steps(parts: Iterable[Slices], step_s: int) -> Iterator[Slices]:
+    """Merged to steps; the step in which a part ends goes on in the next one."""
+    before: Slices | None = None
+    for part in parts:
         merged = part.in_steps(step_s)
-        if done and step_s > 1:
-            # The step in which the last block ended goes on in this one.
-            before = done.pop()
-            open_ = before.second == before.second[-1]
-            merged = Slices.joined([before.take(np.flatnonzero(open_)), merged]).merged()
-            if not open_.all():
-                done.append(before.take(np.flatnonzero(~open_)))
-        done.append(merged)
-    together = Slices.joined(done)
-    done.clear()
-    return together.merged()
+        if before is not None:
+            merged = Slices.joined([before, merged]).merged()
+        open_ = merged.second == merged.second[-1]
+        before = merged.take(np.flatnonzero(open_))
+        if not open_.all():
+            yield merged.take(np.flatnonzero(~open_))
+    if before is not None:
+        yield before
 
 
 def read_readings(db: sqlite3.Connection, step_s: int = 1) -> Readings:
-    """All readings in order of time, or one for each series and step. Raises ValueError on a damaged one."""
+    """All readings, or one for each series and step: series by series, each in order of time.
+
+    Raises ValueError on a damaged one.
+    """
     series = _series(db)
-    parts = [
-        part if step_s == 1 else part.in_steps(step_s)
-        for part in chain(_reading_blocks(db, series), _reading_rows(db, series))
-    ]
-    together = joined(parts)
-    parts.clear()
-    if step_s > 1:
-        together = together.in_steps(step_s)
-    order = np.argsort(together.time_s, kind="stable")
-    return together if (np.diff(order) == 1).all() else together.take(order)
+    parts = chain(_reading_blocks(db, series), _reading_rows(db, series))
+    together = joined(parts if step_s == 1 else (part.in_steps(step_s) for part in parts))
+    return together.in_steps(step_s) if step_s > 1 else together.in_order_of_series()
 
 
 def coarsest_step_s(db: sqlite3.Connection) -> int:

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from loadproof.histogram import GROWTH, LEAST_S, Histogram
+from loadproof.runfile.growing import Growing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
 _HEAD: Final = np.dtype([("sum_ns", "<i8"), ("minimum_s", "<f8"), ("maximum_s", "<f8")])
-_CHUNK: Final = 1_000_000
+_CHUNK: Final = 100_000
 """Buckets that are added up at once: bounds the memory of sums over a week."""
 _DENSE: Final = 4
 """Cells of a table for each bucket that goes into it."""
+_SMALL: Final = 1_000_000
+"""Cells of a table that may be mostly empty."""
 
 
 class Histograms:
@@ -79,16 +82,12 @@ class Histograms:
         )  # fmt: skip
 
     @classmethod
-    def joined(cls, parts: Sequence[Histograms]) -> Histograms:
+    def joined(cls, parts: Iterable[Histograms]) -> Histograms:
         """The rows of all, one after the other."""
-        shift = np.cumsum([0, *(part.bucket.size for part in parts)])
-        return cls(
-            np.concatenate([part.ends + by for part, by in zip(parts, shift[:-1], strict=True)]),
-            *(
-                np.concatenate([getattr(part, name) for part in parts])
-                for name in ("bucket", "count", "sum_ns", "minimum_s", "maximum_s", "present")
-            ),
-        )
+        together = GrowingHistograms()
+        for part in parts:
+            together.add(part)
+        return together.done()
 
     @classmethod
     def missing(cls, size: int) -> Histograms:
@@ -158,7 +157,9 @@ class Histograms:
         found = np.flatnonzero(sums)
         one.buckets = dict(zip(found.tolist(), sums[found].tolist(), strict=True))
         one.count = int(sums.sum())
-        one.sum_ns = sum(self.sum_ns.tolist()) if self.sum_ns.size else 0
+        # Numbers of Python: those of a week of slow answers are beyond 64 bits.
+        rows = range(0, len(self), _CHUNK // 10)
+        one.sum_ns = sum(sum(self.sum_ns[first : first + rows.step].tolist()) for first in rows)
         one.minimum_s = float(self.minimum_s.min(initial=math.inf))
         one.maximum_s = float(self.maximum_s.max(initial=0.0))
         return one
@@ -183,7 +184,7 @@ class Histograms:
         lowest = int(self.bucket.min()) if self.bucket.size else 0
         width = int(self.bucket.max()) - lowest + 1 if self.bucket.size else 1
         cell = np.repeat(group, self.lengths) * width + (self.bucket - lowest)
-        if groups * width <= max(_DENSE * cell.size, _CHUNK):
+        if groups * width <= max(_DENSE * cell.size, _SMALL):
             sums = np.bincount(cell, weights=self.count, minlength=groups * width)
             kept = np.flatnonzero(sums)
             counts = sums[kept].astype(np.int64)
@@ -217,6 +218,28 @@ class Histograms:
         both = Histograms.joined([self, other])
         rows = np.arange(len(self))
         return both.take(np.where(self.present, rows, rows + len(self)))
+
+
+class GrowingHistograms:
+    """Rows that come part by part."""
+
+    def __init__(self) -> None:
+        self._rows = Growing()
+        self._buckets = 0
+
+    def add(self, part: Histograms) -> None:
+        """The rows of `part` behind those that there are."""
+        self._rows.add("ends", part.ends + self._buckets)
+        self._buckets += part.bucket.size
+        for name in ("bucket", "count", "sum_ns", "minimum_s", "maximum_s", "present"):
+            self._rows.add(name, getattr(part, name))
+
+    def __len__(self) -> int:
+        return self._rows.columns["ends"].size if self._rows.columns else 0
+
+    def done(self) -> Histograms:
+        """All of them."""
+        return Histograms(**self._rows.columns) if self._rows.columns else Histograms.missing(0)
 
 
 def _small(counts: NDArray[np.int64]) -> NDArray[np.unsignedinteger[Any]]:

@@ -27,6 +27,7 @@ from loadproof.routes import grouped
 from loadproof.runfile import schema
 from loadproof.runfile.checksum import Checksum, with_checksum
 from loadproof.runfile.columns import coarsest_step_s, read_readings, read_slices
+from loadproof.runfile.freed import give_back
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import Slices
 from loadproof.runfile.steps import step_for
@@ -142,13 +143,15 @@ def _read(db: sqlite3.Connection, path: Path) -> Run:
         plan = plan_from_json(facts["plan"], ENGINES)
         step_s = step_for(plan, _length_s(db, facts), coarsest_step_s(db))
         slices = read_slices(db, step_s)
+        readings = read_readings(db, step_s)
+        give_back()
         return Run(
             path=path,
             facts=facts,
             plan=plan,
             slices=slices.where(lambda endpoint: not endpoint.beside),
             beside=slices.where(lambda endpoint: endpoint.beside),
-            readings=read_readings(db, step_s),
+            readings=readings,
             events=tuple(_events(db)),
             findings=tuple(_findings(db)),
             step_s=step_s,

@@ -10,6 +10,8 @@ import numpy as np
 
 from loadproof.engines import ENGINES
 from loadproof.model import Reading, Unit
+from loadproof.runfile.growing import Growing
+from loadproof.runfile.slices import is_among
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -52,6 +54,9 @@ def _counts(key: Key) -> bool:
 
 class Readings(Sequence[Reading]):
     """Readings in the order they were given, as a sequence of `Reading`, and as columns of one number each.
+
+    A run file's are series by series, each in order of time: what is asked for is a series, and hours of
+    hundreds of them are then in memory once.
 
     `series` is the position in `keys`; a `limit` that a reading does not have is nan. Readings of a run of
     days are merged by steps: then `value` is the mean of so many (`counts`), or the sum of what counts, `low`
@@ -142,6 +147,8 @@ class Readings(Sequence[Reading]):
 
     def take(self, rows: NDArray[np.int64]) -> Readings:
         """The readings at these positions, in their order."""
+        if rows.size and rows[-1] - rows[0] + 1 == rows.size and (np.diff(rows) == 1).all():
+            return self._part(slice(int(rows[0]), int(rows[-1]) + 1))
         return self._part(rows)
 
     def _part(self, rows: slice | NDArray[np.int64]) -> Readings:
@@ -150,20 +157,29 @@ class Readings(Sequence[Reading]):
             self.keys, self.time_s[rows], self.series[rows], self.value[rows], self.limit[rows], merged
         )
 
-    def of_source(self, sources: Collection[str], *, others: bool = False) -> Readings:
-        """Those that these sources measured; `others`: that others did."""
-        chosen = [n for n, key in enumerate(self.keys) if (key[0] in sources) is not others]
-        if len(chosen) == len(self.keys):
+    def within(self, seconds: Collection[int]) -> Readings:
+        """Those of these seconds."""
+        return self.take(np.flatnonzero(is_among(self.seconds, seconds)))
+
+    def in_order_of_time(self) -> Readings:
+        """The same, all series together."""
+        return self.take(np.argsort(self.time_s, kind="stable"))
+
+    def in_order_of_series(self) -> Readings:
+        """These, put in order where they are: series by series, each in order of time."""
+        same = self.series[1:] == self.series[:-1]
+        if (self.series[1:] > self.series[:-1])[~same].all() and (np.diff(self.time_s)[same] >= 0).all():
             return self
-        return self.take(np.flatnonzero(np.isin(self.series, chosen)))
+        order = np.lexsort((self.time_s, self.series))
+        self.merged = self.merged and self.merged.part(order)
+        for name in ("time_s", "series", "value", "limit"):
+            setattr(self, name, getattr(self, name)[order])
+        return self
 
     def of_series(self, source: str, *names: str) -> Readings:
         """Those of the named series of one source."""
-        if len(names) == 1:
-            found = self.by_series().get((source, names[0]))
-            return self[:0] if found is None else found
-        chosen = [n for n, key in enumerate(self.keys) if key[0] == source and key[1] in names]
-        return self.take(np.flatnonzero(np.isin(self.series, chosen)))
+        found = [own for key, own in self.by_series().items() if key[0] == source and key[1] in names]
+        return found[0] if len(found) == 1 else joined(found) if found else self[:0]
 
     def with_limit(self, limit: float) -> Readings:
         """The same values, with one upper limit for all."""
@@ -215,16 +231,26 @@ class Readings(Sequence[Reading]):
             ),
         )
 
-    def by_series(self) -> dict[tuple[str, str], Readings]:
-        """The readings of each series, by source and name, in the order in which they first appear."""
+    def by_series(self, seconds: Collection[int] | None = None) -> dict[tuple[str, str], Readings]:
+        """The readings of each series, by source and name, in the order in which they first appear.
+
+        `seconds`: only those of these, and only series that have any.
+        """
+        if seconds is not None:
+            inside = {key: own.within(seconds) for key, own in self.by_series().items()}
+            return {key: own for key, own in inside.items() if len(own)}
         if self._by_series is None:
-            order = np.argsort(self.series, kind="stable")
-            # Sorted once: those of one series then share the memory of this copy.
-            together = self._part(order)
+            together, order = self, None
+            if (self.series[1:] < self.series[:-1]).any():
+                # Sorted once: those of one series then share the memory of this copy.
+                order = np.argsort(self.series, kind="stable")
+                together = self._part(order)
             codes = together.series
-            firsts = np.flatnonzero(np.diff(codes, prepend=-1)).tolist() if codes.size else []
+            firsts = [0, *(np.flatnonzero(codes[1:] != codes[:-1]) + 1).tolist()] if codes.size else []
             ends = [*firsts[1:], codes.size] if firsts else []
-            rows = sorted(zip(firsts, ends, strict=True), key=lambda pair: int(order[pair[0]]))
+            rows = list(zip(firsts, ends, strict=True))
+            if order is not None:
+                rows.sort(key=lambda pair: int(order[pair[0]]))
             groups: dict[tuple[str, str], list[Readings]] = {}
             for first, end in rows:
                 own = together[first:end]
@@ -241,20 +267,24 @@ def _in_order(parts: Sequence[Readings]) -> Readings:
     return together.take(np.argsort(together.time_s, kind="stable"))
 
 
-def joined(parts: Sequence[Readings]) -> Readings:
+def joined(parts: Iterable[Readings]) -> Readings:
     """The readings of all, one after the other; all have the same `keys`, or the first of them."""
-    if not parts:
+    rows, merged = Growing(), Growing()
+    keys: tuple[Key, ...] = ()
+    for part in parts:
+        if part.merged is not None and not merged.columns and rows.columns:
+            value = rows.columns["value"]
+            merged.columns = {
+                "count": np.ones(value.size, np.int64),
+                "low": value.copy(),
+                "high": value.copy(),
+            }
+        if part.merged is not None or merged.columns:
+            for name, column in (("count", part.counts), ("low", part.low), ("high", part.high)):
+                merged.add(name, column)
+        for name in ("time_s", "series", "value", "limit"):
+            rows.add(name, getattr(part, name))
+        keys = max(keys, part.keys, key=len)
+    if not rows.columns:
         return Readings.of(())
-    merged = None
-    if any(part.merged is not None for part in parts):
-        counts = np.concatenate([part.counts for part in parts])
-        low, high = (np.concatenate([getattr(p, name) for p in parts]) for name in ("low", "high"))
-        merged = Merged(counts, low, high)
-    return Readings(
-        max((part.keys for part in parts), key=len),
-        np.concatenate([part.time_s for part in parts]),
-        np.concatenate([part.series for part in parts]),
-        np.concatenate([part.value for part in parts]),
-        np.concatenate([part.limit for part in parts]),
-        merged,
-    )
+    return Readings(keys, **rows.columns, merged=Merged(**merged.columns) if merged.columns else None)

@@ -1,7 +1,7 @@
 """A run file that was deleted, replaced or cut, or whose disk is full: what is open of it goes elsewhere.
 
 An open SQLite connection reads a file that was deleted, and from its page cache what was cut off a file of up
-to 32 MB. A measurement of hours must not be lost because somebody tidied a folder up.
+to 4 MB. A measurement of hours must not be lost because somebody tidied a folder up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from loadproof.runfile import names_from
 
-_CACHE_KIB = 32 * 1024
+_CACHE_KIB = 4 * 1024
+"""The memory of a run of hours fills it, two megabytes each ten minutes: a large cache looks like a leak."""
 _MOST_IN_MEMORY_PAGES = 65_536
 """256 MB: then a load that nothing on disk can hold ends."""
 _MOST_NAMES = 100

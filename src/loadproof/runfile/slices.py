@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Final, overload
 
 import numpy as np
 
 from loadproof.model import Endpoint, FailureKind, Slice
-from loadproof.runfile.histograms import Histograms
+from loadproof.runfile.growing import Growing
+from loadproof.runfile.histograms import GrowingHistograms, Histograms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -76,25 +76,37 @@ class Slices(Sequence[Slice]):
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[Slices]) -> Slices:
+    def joined(cls, parts: Iterable[Slices]) -> Slices:
         """The slices of all, one after the other; all have the same `endpoints`."""
-        if len(parts) == 1:
-            return parts[0]
-        kinds = dict.fromkeys(chain.from_iterable(part.failures for part in parts))
+        endpoints: tuple[Endpoint, ...] = ()
+        rows, failures = Growing(), Growing()
+        times = {name: GrowingHistograms() for name in ("response", "service", "wrong")}
+        size = 0
+        for part in parts:
+            endpoints = part.endpoints
+            for name in ("second", "endpoint", "requests", "received"):
+                rows.add(name, getattr(part, name))
+            for kind in dict.fromkeys((*failures.columns, *part.failures)):
+                if kind not in failures.columns:
+                    failures.add(kind, np.zeros(size, np.int64))
+                failures.add(kind, part.failures.get(FailureKind(kind), np.zeros(len(part), np.int64)))
+            for name, together in times.items():
+                own: Histograms | None = getattr(part, name)
+                if own is None and not len(together):
+                    continue
+                if len(together) < size:
+                    together.add(Histograms.missing(size))
+                together.add(Histograms.missing(len(part)) if own is None else own)
+            size += len(part)
+        if not size:
+            return cls.of(())
+        response, service, wrong = (one.done() if len(one) else None for one in times.values())
+        assert response is not None  # noqa: S101  # every slice has one
         return cls(
-            parts[0].endpoints if parts else (),
-            _together([part.second for part in parts], np.int64),
-            _together([part.endpoint for part in parts], np.int32),
-            _together([part.requests for part in parts], np.int64),
-            {
-                kind: np.concatenate([p.failures.get(kind, np.zeros(len(p), np.int64)) for p in parts])
-                for kind in kinds
-            },
-            _together([part.received for part in parts], np.int64),
-            Histograms.joined([part.response for part in parts]) if parts else Histograms.missing(0),
-            _joined_optional([(part.service, len(part)) for part in parts]),
-            _joined_optional([(part.wrong, len(part)) for part in parts]),
-        )
+            endpoints, *(rows.columns[name] for name in ("second", "endpoint", "requests")),
+            {FailureKind(kind): counts for kind, counts in failures.columns.items()},
+            rows.columns["received"], response, service, wrong,
+        )  # fmt: skip
 
     # --- as a sequence ---------------------------------------------------------------------------------
 
@@ -138,6 +150,8 @@ class Slices(Sequence[Slice]):
 
     def take(self, rows: NDArray[np.int64]) -> Slices:
         """The slices at these positions, in their order."""
+        if rows.size == len(self) and (np.diff(rows) == 1).all():
+            return self
         if rows.size and rows[-1] - rows[0] + 1 == rows.size and (np.diff(rows) == 1).all():
             return self._part(slice(int(rows[0]), int(rows[-1]) + 1))
         return self._part(rows)
@@ -294,18 +308,8 @@ def failure_columns(failures: Sequence[dict[FailureKind, int]]) -> dict[FailureK
     return columns
 
 
-def _together(parts: Sequence[NDArray[Any]], kind: type[np.generic]) -> NDArray[Any]:
-    return np.concatenate(parts) if parts else np.zeros(0, kind)
-
-
 def _optional(histograms: Sequence[Histogram | None]) -> Histograms | None:
     return None if all(one is None for one in histograms) else Histograms.of(histograms)
-
-
-def _joined_optional(parts: Sequence[tuple[Histograms | None, int]]) -> Histograms | None:
-    if all(part is None for part, _ in parts):
-        return None
-    return Histograms.joined([Histograms.missing(size) if part is None else part for part, size in parts])
 
 
 def _without_missing(histograms: Histograms) -> Histograms | None:

@@ -19,6 +19,7 @@ from loadproof.plan.stored import plan_from_json
 from loadproof.runfile import blocks, rescue, schema
 from loadproof.runfile.checksum import Checksum, with_checksum
 from loadproof.runfile.columns import fold, thin
+from loadproof.runfile.freed import give_back
 from loadproof.runfile.gathered import check_again, gather
 from loadproof.runfile.reader import read_open, read_run
 from loadproof.runfile.steps import FILE_STEP_S, KEPT_S, keeps_seconds
@@ -127,6 +128,7 @@ class RunWriter:
 
         self._keep(insert)
         self._rows, self._folded = 0, last
+        give_back()
 
     def _forget_commits(self, last: int) -> None:
         """Leave the commits since the last fold with what they still have: their events, added up."""

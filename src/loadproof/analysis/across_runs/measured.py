@@ -11,8 +11,6 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from loadproof.analysis.judge import ANALYSES
 from loadproof.analysis.validity.condition import Judged
 from loadproof.analysis.validity.conditions import judge_validity
@@ -23,11 +21,11 @@ from loadproof.engines import ENGINES, session_of
 from loadproof.model import OPENED, FindingKind, ProfileKind, Unit, Verdict, is_beside
 from loadproof.plan.stored import plan_to_json
 from loadproof.runfile.readings import Readings
-from loadproof.runfile.slices import is_among
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from loadproof.analysis.window.windows import Window
@@ -245,11 +243,11 @@ def _series(readings: Sequence[Reading], window: Window) -> list[MeasuredSeries]
 
     What the generator tells of itself is no resource, but for the connections that it had to open.
     """
-    every = Readings.of(readings)
-    found: dict[str, Readings] = {}
-    for watched in (every.of_source(_NO_RESOURCE, others=True), every.of_series(*OPENED)):
-        inside = watched.take(np.flatnonzero(is_among(watched.seconds, window.seconds)))
-        found |= {f"{source}.{series}": group for (source, series), group in inside.by_series().items()}
+    found = {
+        f"{source}.{series}": group
+        for (source, series), group in Readings.of(readings).by_series(window.seconds).items()
+        if source not in _NO_RESOURCE or (source, series) == OPENED
+    }
     return [
         MeasuredSeries(
             name=name,

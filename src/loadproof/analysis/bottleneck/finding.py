@@ -19,7 +19,6 @@ from loadproof.analysis.verdict.pages import partial_page
 from loadproof.analysis.verdict.service import service_parts
 from loadproof.analysis.window.windows import Window
 from loadproof.model import Finding, FindingKind, ProfileKind, Verdict
-from loadproof.runfile.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +46,7 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
     """
     partial = partial_page(run)
     hidden = partial.sources if partial else frozenset()
-    measured = Measured(Readings.of(run.readings).of_source(hidden, others=True))
+    measured = Measured(run.readings, hidden)
     service = measured.with_limits_of_runtimes(service_parts(run.events))
     levels = levels_of(run, course)
     if levels is None:

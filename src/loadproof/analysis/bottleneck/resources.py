@@ -15,7 +15,7 @@ from loadproof.engines import ENGINES
 from loadproof.runfile.readings import Readings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from loadproof.analysis.verdict.service import ServiceParts
     from loadproof.model import Reading
@@ -128,10 +128,11 @@ def kind_named(name: str, title: str) -> Kind:
 
 
 class Measured:
-    """A run's readings by source and series."""
+    """A run's readings by source and series, without those of `hidden` sources."""
 
-    def __init__(self, readings: Iterable[Reading]) -> None:
-        self._series = Readings.of(readings).by_series()
+    def __init__(self, readings: Iterable[Reading], hidden: Collection[str] = ()) -> None:
+        by_series = Readings.of(readings).by_series()
+        self._series = {key: own for key, own in by_series.items() if key[0] not in hidden}
 
     def with_limits_of_runtimes(self, service: ServiceParts) -> ServiceParts:
         """The parts with the limits that a metrics page tells of them."""

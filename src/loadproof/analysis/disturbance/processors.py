@@ -11,7 +11,6 @@ from loadproof.analysis.disturbance.waiting import Waiting
 from loadproof.analysis.verdict.service import service_parts
 from loadproof.engines import ENGINES
 from loadproof.runfile.readings import Readings
-from loadproof.runfile.slices import is_among
 from loadproof.units import format_percent
 
 if TYPE_CHECKING:
@@ -89,9 +88,7 @@ class Processors:
 
 def processors(run: Run, window: Window) -> Processors | None:
     """None where the service or the machine was not watched."""
-    readings = Readings.of(run.readings)
-    inside = readings.take(np.flatnonzero(is_among(readings.seconds, window.seconds)))
-    sums = inside.by_series()
+    sums = Readings.of(run.readings).by_series(window.seconds)
     cores = next((r.limit for r in reversed(sums.get(("host", "cpu"), ())) if r.limit), None)
 
     def mean(source: str, series: str) -> float | None:

@@ -21,7 +21,6 @@ from loadproof.analysis.window.windows import requests_of, sample, within
 from loadproof.engines import ENGINES, traits_of
 from loadproof.model import EventKind, Finding, FindingKind, Verdict
 from loadproof.runfile.readings import Readings
-from loadproof.runfile.slices import is_among
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
@@ -95,9 +94,9 @@ class Signals:
 
 def read_signals(run: Run, window: Window) -> Signals:
     """One finding for each signal beyond its threshold; a note when only its processor was busy."""
-    readings = Readings.of(run.readings).of_source((*ENGINES, "probe"))
-    inside = readings.take(np.flatnonzero(is_among(readings.seconds, window.seconds)))
-    own: dict[tuple[str, str], Sequence[Reading]] = defaultdict(list, inside.by_series())
+    inside = Readings.of(run.readings).by_series(window.seconds)
+    told = {key: readings for key, readings in inside.items() if key[0] in (*ENGINES, "probe")}
+    own: dict[tuple[str, str], Sequence[Reading]] = defaultdict(list, told)
     lags = own[run.plan.engine, "scheduler_lag"]
     late = _lag(run, lags, own, window)
     starved = [] if traits_of(run.plan.engine).heartbeat else _starved(run, own, window)

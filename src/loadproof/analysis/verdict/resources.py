@@ -14,7 +14,6 @@ from loadproof.analysis.verdict.service import MACHINE, SOURCE
 from loadproof.analysis.verdict.watched import HEAP, PART, PER_PART
 from loadproof.model import Finding, Operator, Requirement, Statistic, Unit, Verdict
 from loadproof.runfile.readings import Readings
-from loadproof.runfile.slices import is_among
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,8 +133,7 @@ def _at(readings: Sequence[Reading], second: int) -> Reading | None:
 
 def inside_of(readings: Sequence[Reading], window: Window) -> Readings:
     """Those of the window's seconds."""
-    columns = Readings.of(readings)
-    return columns.take(np.flatnonzero(is_among(columns.seconds, window.seconds)))
+    return Readings.of(readings).within(window.seconds)
 
 
 def worst_first(finding: Finding) -> tuple[int, float]:

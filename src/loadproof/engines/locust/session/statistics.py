@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import time
-from typing import Any
+from typing import Any, Final
 
 import locust.stats
 from locust.stats import EntriesDict, RequestStats, StatsEntry
@@ -18,9 +18,15 @@ from loadproof.engines.locust.entry import (
 )
 from loadproof.routes import MOST_NAMES, Groups
 
+_SECONDS: Final = 120
+"""Of requests by second, in each entry: Locust itself looks at the last twelve. All seconds of a hundred
+names would take 5 MB in ten minutes."""
+_HISTORY: Final = 2_000
+"""Points of the charts in Locust's own report, one each five seconds."""
 _original_log_request: Any = RequestStats.log_request
 _original_missing: Any = EntriesDict.__missing__
 _original_log_error: Any = RequestStats.log_error
+_original_history: Any = locust.stats.update_stats_history
 
 
 def _log_request(self: Any, method: str, name: str, response_time: Any, content_length: int) -> None:
@@ -44,8 +50,10 @@ def _log_request(self: Any, method: str, name: str, response_time: Any, content_
     rounded = locust.stats.bucket_response_time(response_time)
     for entry in (self.total, self.entries[(name, method)]):
         last = entry.last_request_timestamp
-        if last and second > last and entry.use_response_times_cache:
-            entry._cache_response_times(second - 1)
+        if last and second > last:
+            if entry.use_response_times_cache:
+                entry._cache_response_times(second - 1)
+            _forget_old(entry.num_reqs_per_sec)
         entry.num_requests += 1
         entry.num_reqs_per_sec[second] += 1
         entry.last_request_timestamp = now
@@ -66,14 +74,35 @@ def _log_odd_request(
     time_ms = milliseconds(response_time)
     if time_ms is not None and not 0 <= time_ms < LONGEST_MS:
         time_ms = None
-    _original_log_request(self, method_text(method), method_text(name), time_ms, length_bytes(content_length))
+    method, name = method_text(method), method_text(name)
+    _original_log_request(self, method, name, time_ms, length_bytes(content_length))
+    for entry in (self.total, self.entries[(name, method)]):
+        _forget_old(entry.num_reqs_per_sec)
+
+
+def _forget_old(by_second: dict[int, int]) -> None:
+    """Keep the newest seconds."""
+    if len(by_second) > _SECONDS:
+        for second in sorted(by_second)[: _SECONDS // 2]:
+            del by_second[second]
+
+
+def _update_history(runner: Any, *arguments: Any) -> None:
+    """Of a long run every other point of the charts is left out: they still show all of it."""
+    _original_history(runner, *arguments)
+    history = runner.stats.history
+    if len(history) > _HISTORY:
+        del history[1::2]
 
 
 def _log_odd_error(self: RequestStats, method: Any, name: Any, error: Any) -> None:
     """The same for a failure."""
     if not isinstance(error, Exception):
         error = text(error)
-    _original_log_error(self, method_text(method), method_text(name), error)
+    method, name = method_text(method), method_text(name)
+    _original_log_error(self, method, name, error)
+    for entry in (self.total, self.entries[(name, method)]):
+        _forget_old(entry.num_fail_per_sec)
 
 
 def _new_entry(self: EntriesDict, key: tuple[Any, Any]) -> StatsEntry:
@@ -111,6 +140,7 @@ def install() -> None:
     if RequestStats.log_error is _original_log_error:
         RequestStats.log_error = _log_odd_error  # type: ignore[method-assign]
     EntriesDict.__missing__ = _new_entry  # type: ignore[method-assign]
+    locust.stats.update_stats_history = _update_history  # type: ignore[assignment]
 
 
 def install_statistics() -> None:

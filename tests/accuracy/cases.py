@@ -31,9 +31,9 @@ class Rate:
     smoke: int = 200
     full: int = 1000
 
-    def check(self, replicates: int) -> Outcome:
-        """Run it `replicates` times, with a seed made of the id alone."""
-        count = sum(bool(self.trial(random)) for random in _generators(self.id, replicates))
+    def check(self, replicates: int, fresh: int = 0) -> Outcome:
+        """Run it `replicates` times, with a seed made of the id, and of `fresh` where that is not 0."""
+        count = sum(bool(self.trial(random)) for random in _generators(self.id, replicates, fresh))
         if self.at_most is not None:
             allowed = int(stats.binom.ppf(CONFIDENCE, replicates, self.at_most))
             return Outcome(self, replicates, count / replicates, f"<= {self.at_most:g}", count <= allowed)
@@ -56,9 +56,9 @@ class Measure:
     smoke: int = 200
     full: int = 1000
 
-    def check(self, replicates: int) -> Outcome:
-        """Run it `replicates` times, with a seed made of the id alone."""
-        values = np.array([self.trial(random) for random in _generators(self.id, replicates)])
+    def check(self, replicates: int, fresh: int = 0) -> Outcome:
+        """Run it `replicates` times, with a seed made of the id, and of `fresh` where that is not 0."""
+        values = np.array([self.trial(random) for random in _generators(self.id, replicates, fresh)])
         value = float(self.summary(values))
         bounds = f"{self.low:g} .. {self.high:g}"
         return Outcome(self, replicates, value, bounds, self.low <= value <= self.high)
@@ -80,6 +80,7 @@ class Outcome:
         return f"{self.case.id}: {self.case.claim}: {found} {verdict}"
 
 
-def _generators(identity: str, replicates: int) -> list[np.random.Generator]:
-    root = np.random.SeedSequence(zlib.crc32(identity.encode()))
+def _generators(identity: str, replicates: int, fresh: int) -> list[np.random.Generator]:
+    seed = zlib.crc32(identity.encode())
+    root = np.random.SeedSequence((seed, fresh) if fresh else seed)
     return [np.random.default_rng(child) for child in root.spawn(replicates)]

@@ -12,7 +12,8 @@ level, also when they become five times as high. Leaking ones grow by 20 % an ho
 two minutes, or 8 and more in all), or after a first fill of 30 %; from 40 % of the run on; as the floor of
 such saw-teeth (30 % high, noise of 0.1 % at most: in 20 minutes 3 % of noise on 40 teeth hide 7 % of growth);
 and, four times as fast, in the last quarter. E6 is the drift of response times, from requests that scatter by
-half (log-normal), at 5 to 300 requests/s.
+half (log-normal), at 5 to 300 requests/s; healthy ones rise by 10 to 50 % in 10 to 60 % of the run and level
+off, or by 5 to 50 % at once.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy import stats
 
 from loadproof.analysis.shapes.soak import Grown
 from loadproof.analysis.shapes.soak_verdicts import verdict_of
@@ -194,16 +196,50 @@ def _any_noise(random: np.random.Generator, verdict: Verdict, minutes: int, shap
 # --- response times ----------------------------------------------------------------------------------------
 
 
-def _drifts(random: np.random.Generator, rate: int, drift: float, minutes: int, quantile: float) -> bool:
-    """Whether a drift of so much over the time is proven, from windows of all requests together."""
+def _error_of_mean(low: float, high: float) -> float:
+    """Of the mean of normal values between two quantiles, times the root of their number (Stigler 1974)."""
+    u = np.linspace(low, high, 801)
+    u = (u[1:] + u[:-1]) / 2
+    density = stats.norm.pdf(stats.norm.ppf(u))
+    together = np.minimum.outer(u, u) - np.outer(u, u)
+    return float(np.sqrt((together / np.outer(density, density)).mean()))
+
+
+def _error_of_quantile(q: float) -> float:
+    return float(np.sqrt(q * (1 - q)) / stats.norm.pdf(stats.norm.ppf(q)))
+
+
+LEVELS: Final = {
+    "p50": _error_of_quantile(0.5),
+    "p95": _error_of_quantile(0.95),
+    "slowest fifth": _error_of_mean(0.8, 0.995),
+}
+"""The standard error of what is taken of a window's times, where their logarithms scatter by 1."""
+
+COURSES: Final[dict[str, Callable[[np.random.Generator, np.ndarray], np.ndarray]]] = {
+    "no drift": lambda _random, t: 0 * t,
+    "levels off": lambda random, t: random.uniform(0.1, 0.5) * np.minimum(t / random.uniform(0.1, 0.6), 1),
+    "one step": lambda random, t: random.uniform(0.05, 0.5) * (t > random.uniform(0.1, 0.9)),
+    "+20 %": lambda _random, t: 0.2 * t,
+    "+30 %": lambda _random, t: 0.3 * t,
+}
+"""Of response times, by the share of the run that is over."""
+
+
+def _drifts(random: np.random.Generator, rate: int, course: str, minutes: int, level: str) -> bool:
+    """Whether a drift is proven, from windows of all requests together."""
     number = int(min(40, rate * minutes))
     each = rate * minutes * 60 // number
     at = (np.arange(number) + 0.5) * minutes * 60 / number
-    # A quantile of n log-normal times, drawn from its limiting distribution: of 60 and more they are alike.
-    z = {0.5: 0.0, 0.95: 1.645}[quantile]
-    error = np.sqrt(quantile * (1 - quantile) / each) / (np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
-    levels = (1 + drift * at / at[-1]) * np.exp(0.5 * (z + error * random.standard_normal(number)))
-    return trend_of_ratios(at, levels, minutes * 60.0).growth is Growth.GROWS
+    # Of 60 and more times what is taken of a window is distributed as its limit is.
+    error = 0.5 * LEVELS[level] / np.sqrt(each)
+    values = (1 + COURSES[course](random, at / at[-1])) * np.exp(error * random.standard_normal(number))
+    return trend_of_ratios(at, values, minutes * 60.0).growth is Growth.GROWS
+
+
+def _any_drifts(random: np.random.Generator, rate: int, course: str, minutes: int) -> bool:
+    """Any of the three, as `latency_growth` has it: each by itself, as if nothing tied them together."""
+    return any(_drifts(random, rate, course, minutes, level) for level in LEVELS)
 
 
 _STEADY: Final = ("AR 0.5", "AR 0.8", "saw-tooth of 1 min", "saw-tooth of 5 min")
@@ -276,18 +312,20 @@ CASES: Final[tuple[Rate | Measure, ...]] = (
         for noise in ("no noise", "0.1 %") for minutes in _LONG
     ),
     *(
-        Rate(id=f"E6 +20 % in 20 min, {rate}/s, p{quantile * 100:g}", claim="the drift is proven",
-             trial=partial(_drifts, rate=rate, drift=0.2, minutes=20, quantile=quantile),
-             at_least=0.5 if (rate, quantile) == (15, 0.95) else 0.95, smoke=40, full=600)
-        for rate in (15, 50, 300) for quantile in (0.5, 0.95)
+        Rate(id=f"E6 +20 % in 20 min, {rate}/s, {level}", claim="the drift is proven",
+             trial=partial(_drifts, rate=rate, course="+20 %", minutes=20, level=level),
+             # Two lines through p95 of 18,000 requests: see docs/measured.md; the slowest fifth sees it.
+             at_least=0.7 if (rate, level) == (15, "p95") else 0.95, smoke=40, full=600)
+        for rate in (15, 50, 300) for level in LEVELS
     ),
     Rate(id="E6 +30 % in 30 min, 15/s, p95", claim="the drift is proven",
-         trial=partial(_drifts, rate=15, drift=0.3, minutes=30, quantile=0.95),
+         trial=partial(_drifts, rate=15, course="+30 %", minutes=30, level="p95"),
          at_least=0.95, smoke=40, full=600),
     *(
-        Rate(id=f"E6 no drift, {rate}/s, {_said(minutes)}", claim="a drift is claimed",
-             trial=partial(_drifts, rate=rate, drift=0.0, minutes=minutes, quantile=0.95), at_most=0.01,
+        Rate(id=f"E6 {course}, {rate}/s, {_said(minutes)}", claim="a drift is claimed",
+             trial=partial(_any_drifts, rate=rate, course=course, minutes=minutes), at_most=0.01,
              smoke=40, full=600)
-        for rate in (5, 15, 300) for minutes in (3, 20, 480)
+        for course in ("no drift", "levels off", "one step") for rate in (5, 15, 300)
+        for minutes in (3, 20, 480)
     ),
 )  # fmt: skip

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from loadproof.histogram import GROWTH, LEAST_S
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from loadproof.histogram import Histogram
 
 FLOOR: Final = 0.05
 """Quantile of a window that holds a whole saw-tooth."""
@@ -129,3 +133,14 @@ def lowest_of_windows(
     np.minimum.at(levels, index, values)
     known = np.flatnonzero(np.isfinite(levels))
     return start_s + (known.astype(np.float64) + 0.5) * width_s, levels[known]
+
+
+def mean_between(times: Histogram, low: float, high: float) -> float | None:
+    """The geometric mean, in seconds, of the times between two quantiles (0 to 1); None without any."""
+    if not times.count:
+        return None
+    index, counts = np.array(sorted(times.buckets.items()), dtype=np.float64).T
+    until = np.cumsum(counts)
+    inside = np.minimum(until, high * times.count) - np.maximum(until - counts, low * times.count)
+    weights = np.maximum(inside, 0.0)
+    return float(LEAST_S * GROWTH ** (weights @ index / weights.sum() + 0.5))

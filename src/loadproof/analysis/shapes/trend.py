@@ -66,6 +66,8 @@ _GREATEST_FALL: Final = 0.5
 """Of what it rises at the end: what fell by more before goes up and down."""
 _SURE: Final = 0.9
 """Confidence of the interval of the second half's slope."""
+_SURE_OF_TIMES: Final = 0.8
+"""The same of response times, for a growth to be one that goes on: their windows share no request."""
 _LIKELY: Final = 0.95
 _LIKELY_SPREAD: Final = 0.1
 """Significance: to look at wide windows only costs little, where the readings did not move apart."""
@@ -222,9 +224,16 @@ def _of_collections(
 
 
 def trend_of_levels(
-    at: NDArray[np.float64], levels: NDArray[np.float64], span_s: float, least_growth: float | None = None
+    at: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    span_s: float,
+    least_growth: float | None = None,
+    sure: float = _SURE,
 ) -> Trend:
-    """The trend of levels at the middles of equal windows of a time of `span_s`."""
+    """The trend of levels at the middles of equal windows of a time of `span_s`.
+
+    `sure`: the confidence with which it goes on in the second half.
+    """
     cut = first_of_last_part(at, levels)
     if cut and goes_on_from_before(at, levels, cut):
         cut = 0
@@ -241,7 +250,7 @@ def trend_of_levels(
         base = least_level  # faster and faster: the line begins far below what there was
     first_rise = line.base - float(levels[0]) if cut else 0.0
     least = _LEAST_GROWTH * abs(base) if least_growth is None else least_growth
-    growth = _shape(at, levels, cut, line, bend)
+    growth = _shape(at, levels, cut, line, bend, sure)
     if growth is Growth.STEP and cut and line.slope * late_s < least:
         growth = _before(at, levels, cut, line)  # a page or two behind a first fill are no step
     lasting = growth is Growth.GROWS
@@ -274,7 +283,8 @@ def trend_of_ratios(at: NDArray[np.float64], levels: NDArray[np.float64], span_s
     over the judged part, in the levels' own unit.
     """
     least = float(levels.min())
-    logs = trend_of_levels(at, np.log(levels / least), span_s, float(np.log1p(_LEAST_GROWTH)))
+    matters = float(np.log1p(_LEAST_GROWTH))
+    logs = trend_of_levels(at, np.log(levels / least), span_s, matters, _SURE_OF_TIMES)
     base = least * float(np.exp(logs.base))
 
     def slope(of_logs: float, over_s: float = logs.span_s, begins: float = base) -> float:
@@ -299,7 +309,12 @@ def trend_of_ratios(at: NDArray[np.float64], levels: NDArray[np.float64], span_s
 
 
 def _shape(
-    at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, line: Line, bend: Bend | None
+    at: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    cut: int,
+    line: Line,
+    bend: Bend | None,
+    sure: float,
 ) -> Growth:
     """By the last straight part, whatever the size of its growth."""
     rises = line.slope > 0 and line.p < SIGNIFICANCE
@@ -316,7 +331,7 @@ def _shape(
     if slows_at_last(at, levels, cut):
         return Growth.SLOWS
     fell = float(levels[:cut].max()) - line.base if cut else 0.0
-    low, _ = bend.last_interval(_SURE) if bend else line.interval(_SURE)
+    low, _ = bend.last_interval(sure) if bend else line.interval(sure)
     goes_on = low > _GOES_ON * line.slope
     up_and_down = fell > _GREATEST_FALL * line.slope * float(at[-1] - at[cut])
     return Growth.GROWS if goes_on and not up_and_down else Growth.NOT_PROVEN

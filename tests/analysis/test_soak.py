@@ -85,7 +85,8 @@ def test_without_a_leak_it_says_how_small_a_one_it_would_have_missed() -> None:
 def test_latency_that_drifts_is_told() -> None:
     """A third more over the run."""
     note = _finding(soak(LEVEL, slower=0.33))
-    assert note.evidence["growing"] == ["p50 of all requests", "p95 of all requests"]
+    levels = ("p50", "p95", "the slowest quarter")
+    assert note.evidence["growing"] == [f"{level} of all requests" for level in levels]
 
 
 def test_an_unmeasured_memory_is_told() -> None:
@@ -258,15 +259,15 @@ def test_a_queue_that_grows_is_told() -> None:
     assert note.evidence["growing"] == ["metrics.jobs_queue_length"]
 
 
-@pytest.mark.parametrize("seconds", [180, 240, 420])
-def test_early_memory_is_no_leak_yet(seconds: int) -> None:
+@pytest.mark.parametrize(("seconds", "more"), [(180, 10), (240, 10), (480, 5), (700, 5)])
+def test_early_memory_is_no_leak_yet(seconds: int, more: int) -> None:
     """What a process takes in its first minutes may be its first fill: how much longer it takes is said."""
     made = _watched(
         {"process.rss": 50 * MIB + 20_000.0 * np.arange(seconds)}, "memory_growth: <10%/h", seconds
     )
     finding = _growth(made)
     assert finding.verdict is Verdict.INCONCLUSIVE
-    assert "first fill: hold the load for about 5 minutes more" in finding.advice
+    assert f"first fill: hold the load for about {more} minutes more" in finding.advice
     assert "growing" not in _finding(made).evidence
 
 
@@ -303,7 +304,9 @@ def test_a_drift_of_a_fifth_is_seen_at_low_load(rate: int) -> None:
         ]
         profile = Profile(ProfileKind.SOAK, (Stage(seconds, rate),), start=rate)
         note = _finding(run(*slices, of=plan(profile=profile)))
-        assert ("p50 of all requests" in loose(note.evidence).get("growing", ())) is (drift > 0)
+        growing = set(loose(note.evidence).get("growing", ()))
+        seen = {"p50 of all requests", "the slowest quarter of all requests"}
+        assert growing >= seen if drift else not growing
 
 
 def test_a_late_generator_decides_no_leak() -> None:

@@ -96,7 +96,7 @@ SINGLES: Final[dict[str, Key]] = {
     "connection_growth": _growth("connections", LimitKind.GROWTH_OR_COUNT, "the number of connections"),
     "descriptor_growth": _growth("descriptors", LimitKind.GROWTH_OR_COUNT, "the number of open files"),
     "thread_growth": _growth("threads", LimitKind.GROWTH_OR_COUNT, "the number of threads"),
-    "latency_growth": _growth("latency", LimitKind.GROWTH, "the response time (p50 and p95)"),
+    "latency_growth": _growth("latency", LimitKind.GROWTH, "the response time (p50, p95, slowest quarter)"),
 }
 """Keys that stand beside the blocks, each with one limit: questions to a spike or a soak test."""
 _PERCENTILE = re.compile(r"[pP]\s*\(?([0-9]+(?:\.[0-9]+)?)\)?")

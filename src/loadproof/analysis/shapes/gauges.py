@@ -69,7 +69,7 @@ SUBJECTS: Final = {
                 _gauge(r"erlang_vm_memory_bytes_total", "erlang memory"),
             ),
             "no monitor measures the service's memory: name its process below monitors:",
-            least_s=480,
+            least_s=720,
         ),
         Subject(
             "connections", (_gauge(r"connections\.(?:used|established)|connections\{peer=.*\}"),),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.shapes.straight import SIGNIFICANCE, Bend, fit_bend, fit_line
+from loadproof.analysis.shapes.straight import CONFIDENCE, SIGNIFICANCE, Bend, fit_bend, fit_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,11 +22,17 @@ _SAME: Final = 0.1
 """Of a rise: so much apart two parts of one line may be."""
 _SLOWS: Final = 0.8
 """The second half's slope is below this share of the first's, and the difference is no chance."""
+_SLOWS_LATE: Final = 0.92
+"""The same of the last third: of a logarithm it is nearly straight."""
 _SURE_SLOWER: Final = 0.95
 _LIKELY_SLOWER: Final = 0.8
 """Of what is left when a first fill is over: fewer levels."""
 _END: Final = 0.2
 """Of the judged part: its end, which must not fall behind the rest."""
+_STOPS: Final = (0.6, 0.7, 0.8)
+"""Of the judged part: where it is looked at whether a rise has stopped."""
+_FLAT: Final = 0.25
+"""Of the slope before: what rises by less has stopped."""
 _BEHIND: Final = 5.0
 """Times the rest around the line: so far behind, the growth has stopped."""
 
@@ -84,17 +90,17 @@ def slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int
     if not slows(fit_bend(at[seen:], levels[seen:])):
         return False
     late = max(cut, early)
-    return slows(fit_bend(at[late:], levels[late:]), _LIKELY_SLOWER)
+    return slows(fit_bend(at[late:], levels[late:]), _LIKELY_SLOWER, _SLOWS_LATE)
 
 
-def slows(bend: Bend, confidence: float = _SURE_SLOWER) -> bool:
+def slows(bend: Bend, confidence: float = _SURE_SLOWER, share: float = _SLOWS) -> bool:
     """Whether the second half surely rises less than the first, and by much."""
     low, _ = bend.loss_interval(confidence)
-    return bend.last < _SLOWS * bend.first and low > 0
+    return bend.last < share * bend.first and low > 0
 
 
 def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
-    """Whether the end stays far below where the line through all before it leads."""
+    """Whether the end stays far below where the line through all before it leads, or surely rises no more."""
     end = max(2, int(_END * at.size))
     if at.size - end < 4:
         return False
@@ -103,4 +109,11 @@ def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
     late = max(2, end // 2)
     rises = np.polyfit(at[-late:] - at[-1], levels[-late:], 1)[0]
     far = max(_BEHIND * line.rest, line.slope * float(at[-1] - at[-end]) / 4)
-    return bool(rises < line.slope / 4 and np.mean(behind[-late:]) > far)
+    if rises < line.slope / 4 and np.mean(behind[-late:]) > far:
+        return True
+    return any(_stays(fit_bend(at, levels, share * float(at[-1] - at[0]))) for share in _STOPS)
+
+
+def _stays(bend: Bend) -> bool:
+    low, _ = bend.loss_interval(CONFIDENCE)
+    return bend.last < _FLAT * bend.first and low > 0

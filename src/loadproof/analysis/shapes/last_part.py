@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,19 +23,33 @@ _SAME: Final = 0.1
 """Of a rise: so much apart two parts of one line may be."""
 _SLOWS: Final = 0.8
 """The second half's slope is below this share of the first's, and the difference is no chance."""
-_SLOWS_LATE: Final = 0.92
-"""The same of the last third: of a logarithm it is nearly straight."""
 _SURE_SLOWER: Final = 0.95
 _LIKELY_SLOWER: Final = 0.8
 """Of what is left when a first fill is over: fewer levels."""
 _END: Final = 0.2
 """Of the judged part: its end, which must not fall behind the rest."""
-_STOPS: Final = (0.6, 0.7, 0.8)
-"""Of the judged part: where it is looked at whether a rise has stopped."""
 _FLAT: Final = 0.25
 """Of the slope before: what rises by less has stopped."""
 _BEHIND: Final = 5.0
 """Times the rest around the line: so far behind, the growth has stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How a rise that goes on is told from one that slows down or has stopped."""
+
+    sure: float
+    """Confidence of the interval of the second half's slope."""
+    slows_late: float
+    """The last third rises less and less where its second half's slope is below this share of the first's."""
+    stops: tuple[float, ...] = ()
+    """Shares of the judged part: whether a rise has stopped there is looked at."""
+
+
+READINGS: Final = Care(0.9, 0.92, (0.6, 0.7))
+"""Of a logarithm the last third is nearly straight."""
+LOGARITHMS: Final = Care(0.8, _SLOWS)
+"""Of response times, whose windows share no request: what rises in a straight line slows down in them."""
 
 
 def first_of_last_part(at: NDArray[np.float64], levels: NDArray[np.float64]) -> int:
@@ -82,7 +97,7 @@ def turn_of(at: NDArray[np.float64], levels: NDArray[np.float64], pieces: Pieces
     return turn if low > 0 or high < 0 else None
 
 
-def slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int) -> bool:
+def slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, care: Care) -> bool:
     """Whether it slows down, the cut left out of account, and not only because of a first fill's rest."""
     early = int(at.size * LEAST_TAIL)
     # A cut must not hide that it slows down: what is left of a curve is straight.
@@ -90,7 +105,7 @@ def slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int
     if not slows(fit_bend(at[seen:], levels[seen:])):
         return False
     late = max(cut, early)
-    return slows(fit_bend(at[late:], levels[late:]), _LIKELY_SLOWER, _SLOWS_LATE)
+    return slows(fit_bend(at[late:], levels[late:]), _LIKELY_SLOWER, care.slows_late)
 
 
 def slows(bend: Bend, confidence: float = _SURE_SLOWER, share: float = _SLOWS) -> bool:
@@ -99,7 +114,7 @@ def slows(bend: Bend, confidence: float = _SURE_SLOWER, share: float = _SLOWS) -
     return bend.last < share * bend.first and low > 0
 
 
-def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
+def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64], care: Care) -> bool:
     """Whether the end stays far below where the line through all before it leads, or surely rises no more."""
     end = max(2, int(_END * at.size))
     if at.size - end < 4:
@@ -111,7 +126,7 @@ def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
     far = max(_BEHIND * line.rest, line.slope * float(at[-1] - at[-end]) / 4)
     if rises < line.slope / 4 and np.mean(behind[-late:]) > far:
         return True
-    return any(_stays(fit_bend(at, levels, share * float(at[-1] - at[0]))) for share in _STOPS)
+    return any(_stays(fit_bend(at, levels, share * float(at[-1] - at[0]))) for share in care.stops)
 
 
 def _stays(bend: Bend) -> bool:

@@ -17,6 +17,9 @@ import numpy as np
 
 from loadproof.analysis.shapes.last_part import (
     LEAST_TAIL,
+    LOGARITHMS,
+    READINGS,
+    Care,
     first_of_last_part,
     goes_on_from_before,
     has_stopped,
@@ -64,10 +67,6 @@ _GOES_ON: Final = 0.15
 """The second half's slope is surely above this share of the whole."""
 _GREATEST_FALL: Final = 0.5
 """Of what it rises at the end: what fell by more before goes up and down."""
-_SURE: Final = 0.9
-"""Confidence of the interval of the second half's slope."""
-_SURE_OF_TIMES: Final = 0.8
-"""The same of response times, for a growth to be one that goes on: their windows share no request."""
 _LIKELY: Final = 0.95
 _LIKELY_SPREAD: Final = 0.1
 """Significance: to look at wide windows only costs little, where the readings did not move apart."""
@@ -228,12 +227,9 @@ def trend_of_levels(
     levels: NDArray[np.float64],
     span_s: float,
     least_growth: float | None = None,
-    sure: float = _SURE,
+    care: Care = READINGS,
 ) -> Trend:
-    """The trend of levels at the middles of equal windows of a time of `span_s`.
-
-    `sure`: the confidence with which it goes on in the second half.
-    """
+    """The trend of levels at the middles of equal windows of a time of `span_s`."""
     cut = first_of_last_part(at, levels)
     if cut and goes_on_from_before(at, levels, cut):
         cut = 0
@@ -241,7 +237,7 @@ def trend_of_levels(
     late_at, late = at[cut:], levels[cut:]
     line, bend = fit_line(late_at, late), fit_bend(late_at, late) if late.size > 4 else None
     low, high = line.interval()
-    last = bend.last_interval(_SURE) if bend else (low, high)
+    last = bend.last_interval(READINGS.sure) if bend else (low, high)
     late_s = span_s - (float(at[cut] - at[0]) if cut else 0.0)
     at_start = line.base - line.slope * (span_s - late_s + width_s / 2)
     base = min(line.base - line.slope * width_s / 2, max(float(levels[0]), at_start))
@@ -250,7 +246,7 @@ def trend_of_levels(
         base = least_level  # faster and faster: the line begins far below what there was
     first_rise = line.base - float(levels[0]) if cut else 0.0
     least = _LEAST_GROWTH * abs(base) if least_growth is None else least_growth
-    growth = _shape(at, levels, cut, line, bend, sure)
+    growth = _shape(at, levels, cut, line, bend, care)
     if growth is Growth.STEP and cut and line.slope * late_s < least:
         growth = _before(at, levels, cut, line)  # a page or two behind a first fill are no step
     lasting = growth is Growth.GROWS
@@ -284,7 +280,7 @@ def trend_of_ratios(at: NDArray[np.float64], levels: NDArray[np.float64], span_s
     """
     least = float(levels.min())
     matters = float(np.log1p(_LEAST_GROWTH))
-    logs = trend_of_levels(at, np.log(levels / least), span_s, matters, _SURE_OF_TIMES)
+    logs = trend_of_levels(at, np.log(levels / least), span_s, matters, LOGARITHMS)
     base = least * float(np.exp(logs.base))
 
     def slope(of_logs: float, over_s: float = logs.span_s, begins: float = base) -> float:
@@ -314,7 +310,7 @@ def _shape(
     cut: int,
     line: Line,
     bend: Bend | None,
-    sure: float,
+    care: Care,
 ) -> Growth:
     """By the last straight part, whatever the size of its growth."""
     rises = line.slope > 0 and line.p < SIGNIFICANCE
@@ -326,12 +322,12 @@ def _shape(
     if not rises:
         return Growth.NOT_PROVEN
     turn = turn_of(at[cut:], levels[cut:], pieces)
-    if (turn is not None and turn.levels_off) or has_stopped(at[cut:], levels[cut:]):
+    if (turn is not None and turn.levels_off) or has_stopped(at[cut:], levels[cut:], care):
         return Growth.LEVELS_OFF
-    if slows_at_last(at, levels, cut):
+    if slows_at_last(at, levels, cut, care):
         return Growth.SLOWS
     fell = float(levels[:cut].max()) - line.base if cut else 0.0
-    low, _ = bend.last_interval(sure) if bend else line.interval(sure)
+    low, _ = bend.last_interval(care.sure) if bend else line.interval(care.sure)
     goes_on = low > _GOES_ON * line.slope
     up_and_down = fell > _GREATEST_FALL * line.slope * float(at[-1] - at[cut])
     return Growth.GROWS if goes_on and not up_and_down else Growth.NOT_PROVEN

@@ -145,10 +145,6 @@ HEALTHY: Final[dict[str, Callable[[np.random.Generator, np.ndarray], np.ndarray]
     "level": lambda _random, t: 0 * t,
     "levels off": _fills,
     "a cache is full": lambda random, t: 0.5 * np.minimum(t / (t[-1] * random.uniform(0.1, 0.5)), 1),
-    "a cache is full late": lambda random, t: (
-        random.uniform(0.1, 0.5) * np.minimum(t / (t[-1] * random.uniform(0.5, 0.75)), 1)
-    ),
-    "rises by the logarithm": lambda random, t: 0.1 * np.log1p(t / (t[-1] * random.uniform(0.01, 0.05))),
     "a small cache is full": lambda random, t: (
         random.uniform(0.02, 0.1) * np.minimum(t / (t[-1] * random.uniform(0.1, 0.6)), 1)
     ),

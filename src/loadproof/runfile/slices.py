@@ -102,10 +102,11 @@ class Slices(Sequence[Slice]):
             return cls.of(())
         response, service, wrong = (one.done() if len(one) else None for one in times.values())
         assert response is not None  # noqa: S101  # every slice has one
+        columns = rows.columns
         return cls(
-            endpoints, *(rows.columns[name] for name in ("second", "endpoint", "requests")),
+            endpoints, columns["second"], columns["endpoint"], columns["requests"],
             {FailureKind(kind): counts for kind, counts in failures.columns.items()},
-            rows.columns["received"], response, service, wrong,
+            columns["received"], response, service, wrong,
         )  # fmt: skip
 
     # --- as a sequence ---------------------------------------------------------------------------------

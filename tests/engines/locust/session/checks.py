@@ -168,7 +168,7 @@ def statistics_are_locusts() -> None:
     assert ours.total.total_content_length == theirs.total.total_content_length
     for second in range(500):
         vars(statistics)["time"] = lambda now=1_000.5 + second: now
-        ours.log_request("GET", "/0", 1, 0)
+        ours.log_request("GET", "/0", 1.0, 0)  # type: ignore[arg-type]  # as its own client does
     for entry in (ours.total, ours.entries["/0", "GET"]):
         assert set(range(1_440, 1_500)) <= set(entry.num_reqs_per_sec)
         assert len(entry.num_reqs_per_sec) <= statistics._SECONDS + 1

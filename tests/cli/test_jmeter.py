@@ -9,8 +9,10 @@ import pytest
 
 from loadproof.cli.app import run_app
 from loadproof.cli.engine_words import with_long_options
+from loadproof.plan.config import load_config
 from loadproof.runfile.reader import read_run
 from loadproof.scaffold.folder import look_into
+from loadproof.scaffold.starter import propose_config
 from tests.engines.jmeter.conftest import PLANS, newest
 from tests.engines.jmeter.server import Shop
 from tests.servers import OWN_PATHS
@@ -98,5 +100,10 @@ def test_init_finds_a_plan(tmp_path: Path) -> None:
     """By its content; a fragment that others include has no thread group, and is none."""
     shutil.copy(PLANS / "steady.jmx", tmp_path / "load.jmx")
     (tmp_path / "other.jmx").write_text("<html/>")
-    (found,) = look_into(tmp_path).scenarios
+    folder = look_into(tmp_path)
+    (found,) = folder.scenarios
     assert (found.file, found.engine, found.host) == ("load.jmx", "jmeter", "http://127.0.0.1:8000")
+    # The smoke profile goes down again, which no thread group can: such a test would be refused.
+    for name, text in propose_config(folder, folder.scenarios, None).files.items():
+        (tmp_path / name).write_text(text)
+    assert set(load_config(tmp_path / "loadproof.yaml").config.tests) == {"nightly"}

@@ -65,6 +65,8 @@ class FoundScenario:
     """Base URL of the service that it names itself."""
     has_load: bool
     """Whether it says how much load there shall be, as k6's options do."""
+    any_profile: bool = True
+    """Whether it can play any load over time; a JMeter thread group only goes up once and holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def _jmeter_plan(file: Path, name: str) -> FoundScenario | None:
     hosts = targets_of(plan, Values({}, variables_of(plan)))
     if not groups_of(plan):
         return None
-    return FoundScenario(name, "jmeter", next(iter(hosts), None), has_load=True)
+    return FoundScenario(name, "jmeter", next(iter(hosts), None), has_load=True, any_profile=False)
 
 
 def _holds_requirements(file: Path) -> bool:

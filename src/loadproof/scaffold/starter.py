@@ -94,7 +94,8 @@ def _tests(scenarios: Sequence[FoundScenario], names: Sequence[str]) -> list[_Te
     tests = []
     alone = len(scenarios) == 1
     for scenario, name in zip(scenarios, names, strict=True):
-        tests.append(_Test("smoke" if alone else f"smoke-{name}", name, smoke=True))
+        if scenario.any_profile:
+            tests.append(_Test("smoke" if alone else f"smoke-{name}", name, smoke=True))
         own = scenario.has_load
         tests.append(_Test("nightly" if alone else f"nightly-{name}", name, own_load=own))
     return tests

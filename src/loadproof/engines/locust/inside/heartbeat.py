@@ -41,11 +41,13 @@ class Heartbeat:
         self._lags: dict[int, list[float]] = {}
         self._rows: list[Row] = []
         self._usage = (clock(), time.process_time(), _waited_s())
+        self._each_second: Callable[[], None] = lambda: None
         self._collecting_s = 0.0
         self._longest_gc_s = 0.0
 
-    def start(self) -> None:
+    def start(self, each_second: Callable[[], None]) -> None:
         """Beat until the process ends."""
+        self._each_second = each_second
         gc.callbacks.append(self._on_gc)
         gevent.spawn(self._beat_for_ever)
 
@@ -68,6 +70,7 @@ class Heartbeat:
             due_s = first + (missed + 1) * INTERVAL_S
             if int(now_s) > second:
                 second = int(now_s)
+                self._each_second()
                 self._rotate(second, now_s)
 
     def _rotate(self, second: int, now_s: float) -> None:

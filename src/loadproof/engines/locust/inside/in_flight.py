@@ -49,6 +49,7 @@ class InFlight:
 
     def settle(self) -> None:
         """At the end: count what nobody ever said, also where a response and its facts hold each other."""
+        gc.unfreeze()
         gc.collect()
 
     def install(self, on_request: Callable[..., None]) -> None:

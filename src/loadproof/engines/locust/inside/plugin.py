@@ -7,7 +7,6 @@ master and in each worker: a worker's rows travel to the master inside Locust's 
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import signal
 import socket
@@ -27,6 +26,7 @@ from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.inside import guard, spreading, stopping
 from loadproof.engines.locust.inside.course import Course
 from loadproof.engines.locust.inside.ending import leave_at_interrupt
+from loadproof.engines.locust.inside.garbage import Garbage
 from loadproof.engines.locust.inside.heartbeat import Heartbeat
 from loadproof.engines.locust.inside.in_flight import InFlight
 from loadproof.engines.locust.inside.intake import Intake
@@ -130,10 +130,9 @@ class Plugin:
         self._runner = runner
         options = environment.parsed_options
         if not isinstance(runner, MasterRunner):
-            # Libraries and the locustfile live for ever: each full collection stalls all users to walk them.
-            gc.collect()
-            gc.freeze()
-            self._heartbeat.start()
+            garbage = Garbage(lambda: runner.user_count)
+            garbage.begin()
+            self._heartbeat.start(garbage.second)
             stopping.attach(runner)
             driven = self._settings.profile is not None or environment.shape_class is not None
             spreading.attach(runner, None if driven else spreading.share_per_s(options))

@@ -61,8 +61,10 @@ class Workers:
 
 def _uwsgi(part: Part, table: ProcessTable) -> None:
     first = min(part.pids)
-    folder = table.folder(first)
-    told = uwsgi.options(table.arguments(first), table.environment(first), _root(first), folder)
+    arguments, environment = table.arguments(first), table.environment(first)
+    if len(arguments) < 2 and not any(name.startswith("UWSGI_") for name in environment):
+        return  # a title stands in their place (--auto-procname)
+    told = uwsgi.options(arguments, environment, _root(first), table.folder(first))
     part.workers = told.processes * told.threads
     if told.python and (part.cores is None or told.processes < part.cores.value):
         part.cores = interpreter_locks(told.processes)

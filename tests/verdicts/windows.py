@@ -35,6 +35,9 @@ WINDOWS: Final = (
     Row("users that wait for an answer from their second request on",
         thinking(events=told(EventKind.IN_FLIGHT, count=10)), UNKNOWN, 4, "conserved",
         "10 requests had no answer when the load was over"),
+    Row("arrivals whose users stop themselves after one task", Made(open_model=True, there=3, events=told(
+        EventKind.USERS_LEFT, count=60, helpers=0)), UNKNOWN, 4, "promised",
+        "60 users stopped themselves (StopUser)"),
     Row("k6's maxDuration ended the load before its iterations were played", _played(200, left=800), UNKNOWN,
         4, "promised", "800 of 1,000 iterations were left when maxDuration ended the load"),
     Row("k6 played all of its iterations but one", _played(200, left=1), PASS, 0),

@@ -44,6 +44,7 @@ _STOPPED: Final = (
     "users that stop themselves make no load any more: plan fewer, or give their class a fixed_count if it "
     "is there for one piece of work only"
 )
+_STOPPED_OPEN: Final = "a user serves one arrival after the other: end its task where it stops itself"
 _MORE_USERS: Final = (
     "not all users could be started or kept: look at the engine's own lines (loadproof judge RUN --log), "
     "or add --processes"
@@ -91,11 +92,11 @@ def judge_promise(run: Run, window: Window, load: AppliedLoad) -> list[Finding]:
     if trouble:
         advice = MORE_LOAD if load.open_model else _MORE_USERS
         sentence = f"the promised load was not applied: {trouble}"
-        told = () if load.open_model else run.events_of(EventKind.USERS_LEFT)
-        left = sum(event.whole("count") for event in told)
+        left = sum(event.whole("count") for event in run.events_of(EventKind.USERS_LEFT))
         if left:
             who = "1 user stopped itself" if left == 1 else f"{format_count(left)} users stopped themselves"
-            sentence, advice = f"{sentence}; {who} (StopUser)", _STOPPED
+            sentence = f"{sentence}; {who} (StopUser)"
+            advice = _STOPPED_OPEN if load.open_model else _STOPPED
         return [Finding(name, Verdict.INCONCLUSIVE, sentence, evidence, advice)]
     # A row of the table of requirements, as it is one: the proof is seen, not taken for granted.
     sentence = f"the promised load was applied: {_proof(stages)}"

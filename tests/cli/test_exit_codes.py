@@ -66,7 +66,9 @@ def test_a_requirement_that_does_not_hold_is_3(shell: Shell, here: Here) -> None
     assert all(said in listed.out for said in ("FAIL", shell.stub.url, "locust, scenario 2 users", "KiB"))
 
 
-def test_nothing_required_is_done_and_a_rehearsal_says_so(shell: Shell, here: Here) -> None:
+def test_nothing_required_is_done_and_a_rehearsal_says_so(
+    shell: Shell, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A neutral end, 0; where a verdict has to be, 4; a rehearsal is marked wherever its verdict is."""
     done = shell(
         "run", "locustfile.py", "--target", shell.stub.url, "--stage", "20s:3", "--time-scale", "0.1",
@@ -77,8 +79,8 @@ def test_nothing_required_is_done_and_a_rehearsal_says_so(shell: Shell, here: He
     assert "nothing was required" in done.out
     asked = here("judge", "run.db", "--require-verdict")
     assert (asked.code, "INCONCLUSIVE" in asked.out) == (4, True), asked.text
-    shell.env["CI"] = "true"
-    assert shell("judge", "run.db").code == 4
+    monkeypatch.setenv("CI", "true")
+    assert here("judge", "run.db").code == 4
 
 
 def test_an_engine_that_dies_by_itself_is_5(shell: Shell) -> None:

@@ -70,16 +70,6 @@ def test_a_killed_locust_is_an_engine_that_failed(shell: Shell) -> None:
     assert run.events_of(EventKind.ENGINE_DIED)
 
 
-def test_a_killed_worker_makes_it_inconclusive(shell: Shell) -> None:
-    """The load was not the one that was asked for."""
-    with shell.loading(*locust(shell, "--processes", "2", "-t", "8s")) as process:
-        engine_processes(process.pid, CHILD)[-1].kill()
-        code, said = ended(process)
-    assert code == 4, said
-    assert " stopped answering" in said
-    assert recorded(run_of(shell)) > 0
-
-
 def test_a_killed_k6_is_an_engine_that_failed(shell: Shell) -> None:
     """As with Locust."""
     require_k6()

@@ -103,8 +103,8 @@ def _uncounted(judged: Judged, untold: int) -> Ruling | None:
     run, found = judged.run, on_the_wire(judged.run)
     hosts = [mapping(event.data.get("hosts")) for event in run.events_of(EventKind.AIMED)]
     sent = sum(whole(count) for told in hosts for count in told.values())
-    if found is None or judged.search:
-        return None
+    if found is None or judged.search or run.events_of(EventKind.WORKER_LOST):
+        return None  # of a worker that was lost it is told which of its users are in no count
     waiting = sum(event.whole("count") for event in run.events_of(EventKind.IN_FLIGHT))
     lacking = sent - found.wire - waiting - untold
     if lacking <= max(_FEW, _most_users(run), MOST_UNTOLD * sent):

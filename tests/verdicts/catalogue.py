@@ -138,6 +138,10 @@ PROMISED: Final = (
         helpers=0)), UNKNOWN, 4, "promised", "5 users stopped themselves (StopUser)"),
     Row("a user with a fixed_count did its work and stopped itself",
         Made(there=9, events=told(EventKind.USERS_LEFT, count=1, helpers=1)), PASS, 0),
+    Row("half of the users have a fixed_count and stopped themselves", Made(there=5, events=told(
+        EventKind.USERS_LEFT, count=5, helpers=5)), UNKNOWN, 4, "promised", "5 users stopped themselves"),
+    Row("the only user has a fixed_count and stopped itself", Made(level=1, there=0, events=told(
+        EventKind.USERS_LEFT, count=1, helpers=1)), UNKNOWN, 4, "promised", "1 user stopped itself"),
     Row("a user with a fixed_count stopped itself, and more are missing",
         Made(there=6, events=told(EventKind.USERS_LEFT, count=1, helpers=1)), UNKNOWN, 4, "promised",
         "7 of 10 users were there"),

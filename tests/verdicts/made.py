@@ -79,8 +79,10 @@ class Made:
         count, raised = self.tasks
         found = []
         for second in seconds:
-            found.append(event(second + 0.9, EventKind.PLAYED, count=count, raised=raised))
             there = sum(one.requests for one in slices if one.second == START + second)
+            if self.slices is not None and not there:
+                continue  # who makes no request plays no task
+            found.append(event(second + 0.9, EventKind.PLAYED, count=count, raised=raised))
             hosts = self.hosts or ({"127.0.0.1:8000": there} if there else {})
             found.append(event(second + 0.9, EventKind.AIMED, hosts=dict(hosts)))
         return found

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from loadproof.model import EventKind, Profile, ProfileKind
-from tests.runs import LOANS, part, staged, throughput
+from tests.runs import LOANS, event, part, staged, throughput
 from tests.verdicts.made import Made
-from tests.verdicts.row import FAIL, PASS, SLOW, UNKNOWN, Row, threshold, told
+from tests.verdicts.row import FAIL, PASS, SLOW, TIMES, UNKNOWN, Row, threshold, told
 
 
 def thinking(times_s: tuple[float, ...] = (0.1,) * 100, **fields: object) -> Made:
@@ -38,6 +38,13 @@ WINDOWS: Final = (
     Row("arrivals whose users stop themselves after one task", Made(open_model=True, there=3, events=told(
         EventKind.USERS_LEFT, count=60, helpers=0)), UNKNOWN, 4, "promised",
         "60 users stopped themselves (StopUser)"),
+    Row("k6's iterations return at once after 4 s, and ask for nothing", Made(engine="k6", slices=tuple(
+        part(s, LOANS, (0.01,) * 100) for s in range(4)), events=(event(15, EventKind.PLAYED, count=90_000,
+        raised=0),)), UNKNOWN, 4, "played",
+        "requests were made in 4 s of the 20 s of the load; in the rest 90,000 tasks or iterations asked"),
+    Row("a request every five seconds, and tasks without any between them", Made(level=1, tasks=(2, 0),
+        requirements=TIMES, slices=tuple(part(s, LOANS, (0.01,) * 30) for s in (0, 5, 10)), events=(
+        event(15, EventKind.PLAYED, count=100, raised=0),)), PASS, 0),
     Row("k6's maxDuration ended the load before its iterations were played", _played(200, left=800), UNKNOWN,
         4, "promised", "800 of 1,000 iterations were left when maxDuration ended the load"),
     Row("k6 played all of its iterations but one", _played(200, left=1), PASS, 0),

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from loadproof.analysis.validity.condition import IMPORTED, Judged, Ruling, broken
-from loadproof.analysis.window.windows import load_span
+from loadproof.analysis.window.windows import end_of, load_span
 from loadproof.model import EventKind, Outcome, ProfileKind
-from loadproof.units import format_duration
+from loadproof.runfile.readings import Readings
+from loadproof.runfile.slices import Slices
+from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
     from loadproof.model import Event
     from loadproof.runfile.reader import Run
 
+_SILENCE = 3.0
+"""Of the longest pause before: who pauses for longer has stopped."""
+_LEAST_SILENCE = 0.2
+"""Of the load."""
+_TOLD_EVERY_S = 2.5
+"""Tasks are told so seldom: what is told so soon after the last request may have been played before it."""
+_LONGEST_S = 7200
+"""Of a longer load tasks are told by the hour."""
+_TURNS = 3
+"""Of each user: those that were under way, and the last one."""
 _ADVICE = "let it run to its end; plan a shorter load if that is what you want"
 
 
@@ -25,7 +39,7 @@ def judge_played(judged: Judged) -> Ruling:
         return Ruling(None, f"{IMPORTED} how long its load was meant to be")
     if run.outcome is Outcome.STOPPED:
         return Ruling(True, "it was ended by --stop-on, as was asked")
-    return _cut_off(run) or _to_its_end(run)
+    return _cut_off(run) or _fell_silent(run) or _to_its_end(run)
 
 
 def judge_cut_off(judged: Judged) -> Ruling | None:
@@ -49,6 +63,30 @@ def _cut_off(run: Run) -> Ruling | None:
             sentence = died[-1].message if died else "the engine failed"
             return broken("played", sentence, "look at the engine's own lines: loadproof judge RUN --log")
     return None
+
+
+def _fell_silent(run: Run) -> Ruling | None:
+    """Broken when tasks or iterations went on, and asked for nothing any more.
+
+    Who thinks or waits for an answer plays no task meanwhile; a scenario that returns at once, its data being
+    used up, plays thousands.
+    """
+    span, last = load_span(run), end_of(run.slices)
+    if span is None or last is None:
+        return None
+    silent_s, length_s = span[1] - last, span[1] - span[0]
+    gaps = np.diff(np.unique(Slices.of(run.slices).second))
+    usual_s = _SILENCE * max(float(gaps.max()) if gaps.size else 0.0, 1.0)
+    if silent_s <= max(usual_s, _LEAST_SILENCE * length_s) or length_s > _LONGEST_S:
+        return None
+    since = last + _TOLD_EVERY_S
+    played = sum(event.whole("count") for event in run.events_of(EventKind.PLAYED) if event.time_s > since)
+    users = max(Readings.of(run.readings).of_series("load", "users").value.tolist(), default=0.0)
+    if played <= _TURNS * max(users, 1.0):
+        return None
+    asked = f"requests were made in {_seconds(last - span[0])} of the {_seconds(length_s)} of the load"
+    sentence = f"{asked}; in the rest {format_count(played)} tasks or iterations asked for nothing"
+    return broken("played", sentence, "let the scenario ask until its end, or plan a shorter load")
 
 
 def _to_its_end(run: Run) -> Ruling:

@@ -40,6 +40,8 @@ _FORGIVING: Final = 5
 _MOST_TOLD: Final = 60
 _LATE_REPORT_S: Final = 4
 """So late a worker tells at most that a user of its left."""
+_MOST_HELPERS: Final = 0.25
+"""Of the planned users."""
 _STOPPED: Final = (
     "users that stop themselves make no load any more: plan fewer, or give their class a fixed_count if it "
     "is there for one piece of work only"
@@ -163,13 +165,16 @@ def _with_helpers(
 ) -> NDArray[np.float64]:
     """Users of a class with a `fixed_count` that did their work and stopped themselves were there, too.
 
-    They seed or watch; whoever is counted by weight and stops is missing from the load.
+    They seed or watch, and are few; whoever is counted by weight and stops is missing from the load.
     """
     left = [(event.time_s, event.whole("helpers")) for event in run.events_of(EventKind.USERS_LEFT)]
     if not any(helpers for _, helpers in left):
         return there
-    gone = [sum(n for at_s, n in left if at_s < second + _LATE_REPORT_S) for second in seconds.tolist()]
-    return np.where(there < planned, np.minimum(planned, there + np.array(gone)), there)
+    gone = np.array(
+        [sum(n for at_s, n in left if at_s < second + _LATE_REPORT_S) for second in seconds.tolist()]
+    )
+    helped = (there > 0) & (there < planned) & (gone <= np.maximum(1, _MOST_HELPERS * planned))
+    return np.where(helped, np.minimum(planned, there + gone), there)
 
 
 def _at_the_end(run: Run, since_s: int) -> float:

@@ -72,7 +72,7 @@ def _fell_silent(run: Run) -> Ruling | None:
     used up, plays thousands.
     """
     span, last = load_span(run), end_of(run.slices)
-    if span is None or last is None:
+    if span is None or last is None or run.plan.profile.kind is ProfileKind.CAPACITY:
         return None
     silent_s, length_s = span[1] - last, span[1] - span[0]
     gaps = np.diff(np.unique(Slices.of(run.slices).second))

@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
+from loadproof.analysis.across_runs.measured import MeasuredSeries
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.settings import Settings
+from loadproof.model import Unit
 from tests.comparing.sides import endpoint, side
 
 if TYPE_CHECKING:
@@ -50,8 +53,9 @@ def test_runs_of_four_requests_prove_together_what_none_of_them_does() -> None:
     assert found.change is Change.REGRESSED
     assert found.sentence.startswith("p50 of GET /2 is ")
     single = compare(rare(base, requests=1), rare(head, 1.8, requests=1))
-    assert single.change is Change.INCONCLUSIVE
-    assert single.sentence.startswith("p50 of GET /2: fewer than 2 requests a run")
+    assert single.change is Change.SAME
+    assert single.sentence.endswith("; of GET /2 there are too few requests to tell")
+    assert any("no p50 of GET /2: fewer than 2 requests a run" in note for note in single.notes)
 
 
 def test_equal_says_what_the_endpoint_that_is_known_least_could_hide() -> None:
@@ -59,3 +63,26 @@ def test_equal_says_what_the_endpoint_that_is_known_least_could_hide() -> None:
     found = compare(rare(side("a", endpoints=3)), rare(side("b", endpoints=3, seed=1)))
     assert found.change is Change.SAME
     assert "(p50 of GET /2: none larger than " in found.sentence
+
+
+@pytest.mark.parametrize(("requests", "decides"), [(3, True), (12, False)])
+def test_an_endpoint_that_one_side_lacks_by_chance_hides_no_work(requests: int, decides: bool) -> None:
+    """Three requests in all may be on one side only; a dozen are a route that is gone, and other work."""
+    sides = []
+    for name, seed, each in (("a", 0, 1.0), ("b", 1, 2.0)):
+        runs = [
+            replace(
+                run, series=(MeasuredSeries("postgres.transactions.committed", Unit.PER_SECOND, rate, rate),)
+            )
+            for run in side(name, endpoints=6, seed=seed)
+            for rate in (each * (run.endpoints[-1].throughput_per_s or 0.0),)
+        ]
+        sides.append(runs)
+    first = sides[0][0]
+    gone = endpoint("GET /gone", 1.0, requests=requests)
+    sides[0][0] = replace(first, endpoints=(*first.endpoints[:-1], gone, first.endpoints[-1]))
+    found = compare(sides[0], sides[1])
+    (row,) = (row for row in found.rows if row.statistic == "transactions a request")
+    assert row.decides is decides
+    assert "only in base: GET /gone" in found.notes
+    assert (found.change is Change.REGRESSED) is decides

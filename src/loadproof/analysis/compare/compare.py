@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, QUANTILES, endpoint_names
 from loadproof.analysis.across_runs.mix import mix_differs
@@ -101,8 +101,7 @@ def _compared(
     # A resource that only one side watched is worth a row only to whom it decides.
     found = [q for q in found if not (q.resource and q.missing and (q.subject, q.statistic) not in gates)]
     within, too_short = within_run_intervals(base, head) if len(base) == len(head) == 1 else ({}, [])
-    only = _only_on_one_side(base, head)
-    wanted = roles(found, gates, settings.fail, same_endpoints=not any(only.values()))
+    wanted = roles(found, gates, settings.fail, same_endpoints=not _lacks_one(base, head))
     rows = explained(rows_of(found, wanted, settings, turns(base, head), within))
     mixed = _other_mix(base, head, rows)
     if mixed is not None:
@@ -162,6 +161,22 @@ def _only_on_one_side(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) 
         for side in (base, head)
     ]
     return {"base": names[0] - names[1], "head": names[1] - names[0]}
+
+
+_CHANCE: Final = 1e-3
+
+
+def _lacks_one(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> bool:
+    """Whether a side lacks an endpoint, and not by chance, as one may that is hardly asked for."""
+    sides = {"base": base, "head": head}
+    sent = {name: sum(run.endpoints[-1].requests for run in side) for name, side in sides.items()}
+    for there, names in _only_on_one_side(base, head).items():
+        elsewhere = 1 - sent[there] / max(sum(sent.values()), 1)
+        for name in names:
+            requests = sum(e.requests for run in sides[there] if (e := run.endpoint(name)))
+            if elsewhere >= 1 or requests * math.log1p(-elsewhere) < math.log(_CHANCE):
+                return True
+    return False
 
 
 def _side(label: str, runs: Sequence[MeasuredRun]) -> Side:

@@ -82,7 +82,10 @@ def gate_set(gates: Sequence[Gate], found: Sequence[Quantity]) -> set[tuple[str,
         requests = [name for name in names if name != ALL_REQUESTS and not is_beside(name)]
         busiest = requests[:_BUSIEST] or names[:1]
         mix = {(q.subject, q.statistic) for q in found if q.statistic in SAME_MIX}
-        return {(everything, ERROR_RATE), *mix, *(key for name in busiest for key in _borne(name, found))}
+        p50 = {q.subject: q for q in found if q.statistic == "p50"}
+        # What hardly anybody asks for would never settle; one that a side has lost is a gate all the same.
+        asked = [name for name in busiest if max(_runs(p50[name])) > 1 or not p50[name].missing]
+        return {(everything, ERROR_RATE), *mix, *(key for name in asked for key in _borne(name, found))}
     chosen, problems = set(), []
     rows = {(q.subject, q.statistic): q for q in found}
     for gate in gates:

@@ -146,9 +146,18 @@ def _same(comparison: Comparison) -> str:
         if own and bound is not None and bound < known.get(row.subject, (math.inf, row))[0]:
             known[row.subject] = bound, row
     least = max(known.values(), key=lambda pair: pair[0], default=None)
-    if least is None or least[0] <= whole:
-        return said
-    return f"{said} ({least[1].name}: none larger than {_percent(least[0])})"
+    if least is not None and least[0] > whole:
+        said += f" ({least[1].name}: none larger than {_percent(least[0])})"
+    return said + _untold(comparison.rows)
+
+
+def _untold(rows: Sequence[Row]) -> str:
+    """ "; of GET /export there are too few requests to tell": endpoints of which no time is known."""
+    told = {row.subject for row in rows if row.interval and row.statistic in (*LATENCIES, MEAN)}
+    names = sorted({row.subject for row in rows if row.decides and row.statistic == MEAN} - told)
+    if not names:
+        return ""
+    return f"; of {', '.join(names[:3])}{_more(len(names) - 3)} there are too few requests to tell"
 
 
 def _percent(bound: float) -> str:
@@ -183,4 +192,4 @@ def _worst(unknown: Sequence[Row]) -> Row:
 
 
 def _more(number: int) -> str:
-    return f" (and {number} more)" if number else ""
+    return f" (and {number} more)" if number > 0 else ""

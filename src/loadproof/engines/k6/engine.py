@@ -28,6 +28,7 @@ from loadproof.engines.k6.binary import find_k6
 from loadproof.engines.k6.guard import hosts_beside
 from loadproof.engines.k6.inspection import Held, inspect_script, problem_in, source_of
 from loadproof.engines.k6.log import Log
+from loadproof.engines.k6.names import names_to_give
 from loadproof.engines.k6.options import K6Options, Options, profile_of, thresholds
 from loadproof.engines.k6.reader import Reader
 from loadproof.engines.k6.report import Reporting
@@ -204,7 +205,9 @@ def _inspect(k6: Held, plan: Plan, given: Vendored, user: UserArguments, source:
     )
     gates = tuple((rule.metric, rule.expression) for rule in thresholds(options))
     problems = () if problem is None else (given.problem(problem),)
-    return Inspection(problems, tuple(targets), own, K6Options(gates), advice)
+    return Inspection(
+        problems, tuple(targets), own, K6Options(gates, names_to_give(source, plan.scenario)), advice
+    )
 
 
 def scenario_profile(script: Path, env: Mapping[str, str]) -> Profile | None:

@@ -17,6 +17,8 @@ class K6Options(EngineOptions):
     """What k6's engine finds before a run: the script's thresholds, metric and expression."""
 
     thresholds: tuple[tuple[str, str], ...] = ()
+    described: tuple[str, ...] = ()
+    """Names that requests could have."""
 
     @property
     def gates(self) -> tuple[tuple[str, str], ...]:

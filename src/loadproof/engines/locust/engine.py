@@ -13,6 +13,7 @@ from loadproof.engines.exemplars import slow_request
 from loadproof.engines.holding import hold_of
 from loadproof.engines.locust.advice import locust_advice, requests_per_task
 from loadproof.engines.locust.hosts import connect_only
+from loadproof.engines.locust.names import names_to_give
 from loadproof.engines.locust.open_model.distribution import distribution_args, usable_cores
 from loadproof.engines.locust.options import LocustOptions
 from loadproof.engines.locust.processes import decide
@@ -40,6 +41,7 @@ from loadproof.plan.profiles import profile_from_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from loadproof.engines import Sink
     from loadproof.engines.trials import Orders
@@ -323,7 +325,8 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
         hint = "give --processes to `loadproof worker`; each of its processes is a worker"
         problems.append(Problem("--processes has no place where other machines drive the load", "", hint))
     load = plan.played_profile if not _own_load(plan) else profile or plan.profile
-    options = LocustOptions(decide(plan, load, facts, usable_cores()))
+    described = tuple(line for file in plan.files for line in names_to_give(_source(file), file))
+    options = LocustOptions(decide(plan, load, facts, usable_cores()), described)
     own = profile if _own_load(plan) else None
     missing = tuple(
         Problem(f"the scenario needs {name}, and it is not set", str(plan.scenario), f"--env {name}=...")
@@ -332,9 +335,13 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     return Inspection(tuple(problems), targets, own, options, _advice(plan, load, facts), missing=missing)
 
 
+def _source(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
 def _advice(plan: Plan, load: Profile, facts: dict[str, Any]) -> tuple[Problem, ...]:
     """What makes the load unrealistic, from the source and from the numbers."""
-    sources = {file: file.read_text(encoding="utf-8", errors="replace") for file in plan.files}
+    sources = {file: _source(file) for file in plan.files}
     numbers = (
         too_few_for_arrivals(plan, load, plan.options.max_users),
         too_few_for_throughput(plan, load, facts["paces"], requests_per_task("\n".join(sources.values()))),

@@ -24,6 +24,8 @@ class LocustOptions(EngineOptions):
     """See `engines/locust/processes.py` for how it is decided."""
 
     processes: Processes = Processes()
+    described: tuple[str, ...] = ()
+    """Names that requests could have."""
 
     @property
     def generators(self) -> int:

@@ -323,3 +323,27 @@ def test_the_values_of_variables_are_never_shown() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_env(["hunter2", "TOKEN=hunter2\0"])
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "given", "kinds", "told"),
+    [
+        ("a.py", {}, ("first_byte", "first_event", "event_gap"), []),
+        ("a.py", {"session": "locust"}, ("first_event",), ["--session locust does not tell first_event"]),
+        ("b.js", {}, ("first_byte", "event_gap"), ["k6 does not tell event_gap"]),
+        ("c.jmx", {}, ("first_byte",), ["JMeter does not tell first_byte"]),
+    ],
+)
+def test_a_time_of_a_stream_that_nobody_tells_is_refused(
+    scenario: str, given: dict[str, Any], kinds: tuple[str, ...], told: list[str], bare: Path
+) -> None:
+    """It would have no data in any run: that is told before the load, at its line."""
+    (bare / "c.jmx").write_text("")
+    lines = "".join(f"    {kind}: {{p95: <1s}}\n" for kind in kinds)
+    (bare / "req.yaml").write_text(f"endpoints:\n  POST /chat:\n{lines}")
+    if not told:
+        assert len(_plan(bare, scenario, requirements=("req.yaml",), **given).requirements) == len(kinds)
+        return
+    found = _problems(bare, scenario, requirements=("req.yaml",), **given)
+    assert [message for _, message in found] == told
+    assert found[0][0].endswith(f"req.yaml:{2 + len(kinds)}")

@@ -286,6 +286,8 @@ class EngineTraits:
     """Whether its users play iterations, not tasks; one that finds no free user is dropped, and told."""
     thresholds: bool = False
     """Whether its scenarios may have requirements of their own, which it judges itself."""
+    streamed: frozenset[str] = frozenset()
+    """What it tells of an answer that streams, of STREAMED."""
     shows: frozenset[str] = frozenset()
     """Flags of its own command line that make it say something and end, without a load."""
     show: str = ""

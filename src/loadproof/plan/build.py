@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import EngineTraits, Plan, Profile, ProfileKind, RunOptions
+from loadproof.model import STREAMED, EngineTraits, Plan, Profile, ProfileKind, RunOptions
 from loadproof.plan.chosen import Chosen, choose, engine_of, target_of
 from loadproof.plan.config import LoadedConfig, find_config
 from loadproof.plan.load import Load, Problems, load_of, profile_of, seconds_of
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from loadproof.model import OneOfSeveral, Requirement
     from loadproof.plan.request import PlanRequest
+
+
+_STREAMS_OF = "write the scenario for Locust: a HttpUser that asks with stream=True"
 
 
 def read_config(request: PlanRequest) -> LoadedConfig | None:
@@ -84,7 +87,7 @@ def build_plan(
         target, host = target_of(request, test_target, config, traits)
     requirements: tuple[Requirement, ...] = ()
     with problems.collected():
-        requirements = _requirements(request, config, chosen)
+        requirements = _tellable(_requirements(request, config, chosen), request, chosen, traits)
     if chosen is not None and chosen.further and not traits.several:
         hint = "give one of them; each of several can be a test of its own in loadproof.yaml"
         problems.append(Problem(f"{engine or 'an engine'} plays one file, and here are several", hint=hint))
@@ -164,6 +167,25 @@ def _course(
     check_arrivals(profile, engine, traits, load.max_users, load.arrivals, load.where)
     arrivals = load.arrivals or options.arrivals
     return _Course(profile, replace(options, max_users=load.max_users, arrivals=arrivals), flags)
+
+
+def _tellable(
+    requirements: tuple[Requirement, ...], request: PlanRequest, chosen: Chosen | None, traits: EngineTraits
+) -> tuple[Requirement, ...]:
+    """The requirements. Raises ConfigError for times of a stream that nobody would measure."""
+    session = request.session or (chosen.scenario.session if chosen else None)
+    own = session in (None, *traits.sessions[:1])
+    told = traits.streamed if own else frozenset[str]()
+    who = traits.title if own else f"--session {session}"
+    hint = f"it tells {', '.join(sorted(one[:-1] for one in told))}" if told else _STREAMS_OF
+    problems = [
+        Problem(f"{who} does not tell {kind[:-1]}", required.source, hint)
+        for required in requirements
+        if (kind := (required.endpoint or "").partition(" ")[0]) in STREAMED and kind not in told
+    ]
+    if problems and traits.title:  # of several scenarios each may be another's
+        raise ConfigError(*problems)
+    return requirements
 
 
 def _of_the_whole(course: _Course, requirements: Sequence[Requirement]) -> tuple[OneOfSeveral, ...]:

@@ -71,6 +71,25 @@ def test_lines_may_be_cut_anywhere(step: int) -> None:
     assert slices[1].failures == {FailureKind.STATUS: 1}
 
 
+def test_the_first_byte_of_good_answers_is_told_where_it_is_asked_for() -> None:
+    """Beside the requests, whose count and times stay; what failed or was an error has none."""
+    bad = {"status": "503", "expected_response": "false"}
+    expected = {"status": "404"}  # by the script's own call-back
+    data = b"".join(
+        request(90, 0.5, **tags) + request(waited, 0.5, **tags).replace(b"_duration", b"_waiting")
+        for waited, tags in ((20, {}), (30, {}), (1, bad), (2, expected))
+    )
+    asked, usual = read(data, first_bytes=True), read(data)
+    slices = {str(part.endpoint): part for part in asked.drain().slices}
+    assert {name: part.requests for name, part in slices.items()} == {
+        "GET /a": 4, "first_byte: GET /a": 2,
+    }  # fmt: skip
+    assert slices["first_byte: GET /a"].response.sum_ns == 50_000_000
+    assert slices["GET /a"].response.sum_ns == 360_000_000
+    assert [str(part.endpoint) for part in usual.drain().slices] == ["GET /a"]
+    assert asked.samples == usual.samples == {"http_req_duration": 4, "http_req_waiting": 4}
+
+
 def test_times_have_zones() -> None:
     """k6 writes local times where the machine has a zone."""
     data = point("http_req_duration", 1, 0.25, "+01:00", method="GET", name="x", status="200")

@@ -38,7 +38,7 @@ from loadproof.engines.one_by_one import TrialsOneByOne
 from loadproof.engines.pipe import Pipe
 from loadproof.engines.process import Process
 from loadproof.errors import ConfigError, EngineError, Problem
-from loadproof.model import Event, EventKind, Inspection, Outcome, Profile, ProfileKind
+from loadproof.model import FIRST_BYTE, Event, EventKind, Inspection, Outcome, Profile, ProfileKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,7 +107,10 @@ class K6Engine:
                 return Outcome.INTERRUPTED
             rules = thresholds(options)
             slow_s = plan.options.slow_s
-            reader = Reader(((rule.base, rule.tags) for rule in rules), options, slow_s)
+            reader = Reader(
+                ((rule.base, rule.tags) for rule in rules), options, slow_s,
+                first_bytes=any((r.endpoint or "").startswith(FIRST_BYTE) for r in plan.requirements),
+            )  # fmt: skip
             log = Log(sink.log, given.told)
             reporting = Reporting(plan, sink, reader, log, options)
             argv = run_arguments(
@@ -205,9 +208,8 @@ def _inspect(k6: Held, plan: Plan, given: Vendored, user: UserArguments, source:
     )
     gates = tuple((rule.metric, rule.expression) for rule in thresholds(options))
     problems = () if problem is None else (given.problem(problem),)
-    return Inspection(
-        problems, tuple(targets), own, K6Options(gates, names_to_give(source, plan.scenario)), advice
-    )
+    known = K6Options(gates, names_to_give(source, plan.scenario))
+    return Inspection(problems, tuple(targets), own, known, advice)
 
 
 def scenario_profile(script: Path, env: Mapping[str, str]) -> Profile | None:

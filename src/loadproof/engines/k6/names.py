@@ -28,12 +28,16 @@ def names_to_give(source: str, file: Path) -> tuple[str, ...]:
         name = _VALUE.sub(lambda value: f"{{{_called(value[1])}}}", address)
         line = text.count("\n", 0, call.start()) + 1
         found.append(
-            f"names         {file}:{line}: {call[1].upper()} has a value in its address: "
+            f"names         {file}:{line}: {_method(call[1])} has a value in its address: "
             f"say {{ tags: {{ name: '{name}' }} }}"
         )
     found = list(dict.fromkeys(found))
     more = [f"names         {len(found) - _MOST} more requests of this kind"] if len(found) > _MOST else []
     return (*found[:_MOST], *more)
+
+
+def _method(called: str) -> str:
+    return "DELETE" if called == "del" else called.upper()
 
 
 def _called(value: str) -> str:

@@ -28,7 +28,7 @@ from loadproof.engines.k6.batch import FOLD_AT, Batch, Cell
 from loadproof.engines.k6.protocols import PROTOCOLS
 from loadproof.engines.k6.requests import RequestKind, RequestKinds
 from loadproof.engines.k6.series import SeriesTable
-from loadproof.model import Endpoint, Slice
+from loadproof.model import FIRST_BYTE, Endpoint, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,8 +67,14 @@ class Reader:
         sub_metrics: Iterable[tuple[str, tuple[tuple[str, str], ...]]] = (),
         options: Options | None = None,
         slow_s: float | None = None,
+        *,
+        first_bytes: bool = False,
     ) -> None:
-        """`options` are the script's, resolved; requests that take `slow_s` seconds are all kept."""
+        """`options` are the script's, resolved; requests that take `slow_s` seconds are all kept.
+
+        `first_bytes`: how long good answers let wait for their first byte is read, too (`http_req_waiting`):
+        a second line of each request, which costs as much as the first.
+        """
         self.samples: Counter[str] = Counter()
         """Samples by metric; by sub-metric ("m" with its tags) for those asked for."""
         self.sub_samples: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
@@ -101,7 +107,8 @@ class Reader:
             if tags:
                 self._subs.setdefault(base, []).append(tags)
         self._timed = {timed.beginning[:_HEAD_LENGTH]: timed for timed in _timed(self._subs)}
-        unparsed = words.OF_A_REQUEST - set(self._subs)
+        self._first_bytes = _waiting(self._timed) if first_bytes else None
+        unparsed = words.OF_A_REQUEST - set(self._subs) - ({words.WAITING} if first_bytes else set())
         self._unparsed = {(_POINT % metric).encode()[:_HEAD_LENGTH]: metric for metric in unparsed}
 
     def feed(self, data: bytes) -> None:
@@ -180,6 +187,8 @@ class Reader:
             if (found := timed.get(head)) is not None and line.startswith(found.beginning):
                 self._request(line, found)
             elif line:
+                if (waited := self._first_bytes) is not None and line.startswith(waited.beginning):
+                    self._first_byte(line, waited)
                 self._other(line)
 
     def _request(self, line: bytes, timed: _Timed) -> None:
@@ -219,6 +228,25 @@ class Reader:
             self._last = line[start:end]
         if self._subs:
             self._count_subs(timed.metric, kind.tags)
+
+    def _first_byte(self, line: bytes, timed: _Timed) -> None:
+        """Of an answer that is good: an error that comes at once is no fast answer."""
+        try:
+            start = len(timed.beginning)
+            end = line.index(b'"', start)
+            written = line.index(_TAGS, end)
+            waited_ms = float(line[line.index(_VALUE, end) + len(_VALUE) : written])
+            kind = timed.kinds.of(line[written + len(_TAGS) :], timed.make)
+            second = self._second(line[start:end])
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            return  # whoever parses the line as a whole counts it as garbage
+        if kind.failure is not None or kind.status >= "400" or not 0 <= waited_ms < _LONGEST_MS:
+            return
+        cell = self._cells.setdefault((second, Endpoint(FIRST_BYTE, str(kind.endpoint))), Cell())
+        cell.requests += 1
+        cell.durations_ms.append(waited_ms)
+        if len(cell.durations_ms) >= FOLD_AT:
+            cell.fold()
 
     def _keep(self, cell: Cell, kind: RequestKind, written: bytes, duration_ms: float) -> None:
         ended_s = _moment(written)
@@ -301,6 +329,12 @@ def _moment(written: bytes) -> float:
     if moment.tzinfo is None:
         raise ValueError("a time without a zone")
     return moment.timestamp()
+
+
+def _waiting(timed: dict[bytes, _Timed]) -> _Timed:
+    """Its lines have the tags of the request's own line."""
+    http = next(one for one in timed.values() if one.metric == words.REQUEST_TIME)
+    return _Timed(words.WAITING, (_POINT % words.WAITING).encode(), http.kinds, http.make)
 
 
 def _timed(sub_metrics: Iterable[str]) -> list[_Timed]:

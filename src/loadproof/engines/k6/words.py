@@ -91,9 +91,10 @@ REFUSED: Final = re.compile(r"""(?:Get|Post|Put|Patch|Delete|Head|Options) \\*"(
 # --- metrics and tags ------------------------------------------------------------------------------------
 
 REQUEST_TIME: Final = "http_req_duration"
+WAITING: Final = "http_req_waiting"
 OF_A_REQUEST: Final = frozenset(
     {"http_reqs", "http_req_blocked", "http_req_connecting", "http_req_tls_handshaking", "http_req_sending",
-     "http_req_waiting", "http_req_receiving", "http_req_failed"}
+     WAITING, "http_req_receiving", "http_req_failed"}
 )  # fmt: skip
 """What k6 writes of each request beside its time."""
 ITERATION_TIME: Final = "iteration_duration"

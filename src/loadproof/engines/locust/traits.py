@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from loadproof.engines.locust.options import LocustOptions
-from loadproof.model import EngineTraits
+from loadproof.model import STREAMED, EngineTraits
 
 TRAITS: Final = EngineTraits(
     title="Locust",
@@ -18,6 +18,7 @@ TRAITS: Final = EngineTraits(
     options=LocustOptions,
     other_hosts="--host",
     several=True,
+    streamed=frozenset(STREAMED),
     shows=frozenset({"-l", "--list", "--show-task-ratio", "--show-task-ratio-json", "-V", "--version"}),
     show="loadproof.engines.locust.showing:show",
     early="loadproof.engines.locust.program",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from loadproof.engines import Engine, Sink
-    from loadproof.model import OneOfSeveral, Plan
+    from loadproof.model import OneOfSeveral, Plan, Requirement
 
 
 class SeveralEngines:
@@ -91,7 +91,11 @@ class SeveralEngines:
         engine = self._engine(one)
         if one.start_s and await self._is_over_before(whole, one.played_start_s):
             return Outcome.INTERRUPTED
-        own = replace(one.plan, options=replace(one.plan.options, guard=plan.options.guard))
+        own = replace(
+            one.plan,
+            options=replace(one.plan.options, guard=plan.options.guard),
+            requirements=tuple(_alone(one, required) for required in plan.requirements),
+        )
         sink = OneSink(one, whole)
         try:
             outcome = await engine.run(own, sink)
@@ -132,6 +136,13 @@ class SeveralEngines:
         self._over.set()
         for engine in engines:
             engine.stop()
+
+
+def _alone(one: OneOfSeveral, required: Requirement) -> Requirement:
+    """As it would be written for this one alone: what it needs to measure, and names that are to be kept."""
+    if required.endpoint is None:
+        return required
+    return replace(required, endpoint=required.endpoint.replace(f"{one.name}: ", "", 1))
 
 
 def _together(outcomes: Iterable[Outcome], *, stopped: bool) -> Outcome:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 from xml.parsers import expat
 
@@ -57,7 +58,7 @@ class Conditions:
 
     hosts: Counter[str] = field(default_factory=Counter)
     """Requests by "host:port" of their address, those without an address left out."""
-    statuses: dict[str, Counter[str]] = field(default_factory=dict)
+    statuses: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """Codes of answers by endpoint."""
     checks: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     """Passes and fails by assertion and endpoint."""
@@ -287,7 +288,7 @@ class Rows:
         code, message = a.get("rc", ""), a.get("rm", "")
         if request:
             self.requests += 1
-            self._conditions.statuses.setdefault(str(endpoint), Counter())[code] += 1
+            self._conditions.statuses[str(endpoint)][code] += 1
             if frame.url:
                 self._conditions.hosts[_host(frame.url)] += 1
             elapsed_ms = float(a["t"])
@@ -359,12 +360,16 @@ class Rows:
 
         cell.floor_ms = self._exemplars.keep(key, elapsed_ms, described)
 
+    def _is_outside(self, frame: _Frame) -> bool:
+        """Whether a set-up or tear-down group played it."""
+        return bool(self._outside) and frame.a.get("tn", "").rpartition(" ")[0] in self._outside
+
     def _started(self, frame: _Frame) -> None:
-        if frame.a.get("tn", "").rpartition(" ")[0] not in self._outside:
+        if not self._is_outside(frame):
             self.starts_by_second[int(frame.a["ts"]) // 1000] += 1
 
     def _span(self, frame: _Frame) -> None:
-        if frame.a.get("tn", "").rpartition(" ")[0] in self._outside:
+        if self._is_outside(frame):
             return
         start_s = int(frame.a["ts"]) / 1e3
         end_s = start_s + (int(frame.a["t"]) + int(frame.a.get("it", "0"))) / 1e3
@@ -382,6 +387,7 @@ def _from_cache(frame: _Frame) -> bool:
     return frame.http and a["s"] == "true" and a.get("by") == a.get("sby") == "0"
 
 
+@lru_cache(maxsize=1024)
 def _host(url: str) -> str:
     """ "127.0.0.1:8000" of a URL; the port is there also where it is the scheme's own."""
     scheme, _, rest = url.partition("://")

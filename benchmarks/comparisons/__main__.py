@@ -8,9 +8,10 @@ eight users in runs of 8 s. A change is found when the headline has its sign and
 of all endpoints may be named by any. `--same`: base with itself, which nothing may accuse. `--results`
 keeps each trial as a line, so that a campaign can be made in pieces; the table is of all lines in it.
 
-`--keep` keeps the run files. `--resample N`, over the base runs that are kept there, is N comparisons of base
-with itself: each draws its runs in chance order and looks at them as `ab` does, so that hundreds of A/A need
-no hours; they share their runs, which a hundred real ones do not.
+`--keep` keeps the run files. `--resample N`, over the base runs that are kept there, is N comparisons of
+base with itself: each draws its runs in chance order and looks at them as `ab` does, so that hundreds of them
+need no hours; they share their runs, which a hundred real ones do not. And of each change N, of its first
+four runs of head against four of all base's: what chance would have made of one look.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.comparisons.resampled import resampled
-from benchmarks.comparisons.shops import CHANGES, SAME, Change, Shop, free_port, shop
+from benchmarks.comparisons.shops import CHANGES, SAME, Change, Shop, free_port, right, shop
 from benchmarks.comparisons.strangers import strangers
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def trial(place: Shop, change: Change, keep: Path | None) -> dict[str, Any]:
             "--head-start", place.command(change.head, port),
         ]  # fmt: skip
         if keep is not None:
-            kept = keep / f"{place.kind}-{change.name.replace(' ', '-')}-{time.strftime('%H%M%S')}"
+            kept = keep / f"{place.kind}-{change.name.replace(' ', '_')}-{time.strftime('%H%M%S')}"
             kept.mkdir(parents=True)
             command += ["--folder", str(kept.absolute())]
         began_s = time.monotonic()
@@ -68,15 +69,6 @@ def trial(place: Shop, change: Change, keep: Path | None) -> dict[str, Any]:
         "sentence": found["sentence"], "took_s": took_s, "runs": len(found["base"]["runs"]), "proved": proved,
         "notes": found["notes"],
     }  # fmt: skip
-
-
-def right(change: Change, said: dict[str, Any]) -> bool:
-    """Whether the verdict has the change's sign, and the headline its endpoint."""
-    if said["change"] != change.found or not said["proved"]:
-        return False
-    first = said["proved"][0]
-    named = not change.of or first["subject"] in change.of or any(of in said["sentence"] for of in change.of)
-    return named and (not change.statistics or first["statistic"] in change.statistics)
 
 
 def table(results: Iterable[dict[str, Any]]) -> str:

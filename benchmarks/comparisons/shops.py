@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from tests.monitors import servers
@@ -14,7 +14,7 @@ from tests.monitors import servers
 from benchmarks.services.started import free_port, installed, program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 HERE = Path(__file__).parent
 ITEMS, ORDER, REPORT = "GET /items/[id]", "GET /orders/[id]", "GET /report"
@@ -52,6 +52,15 @@ CHANGES = (
     Change("p50 better but p99 worse", {"CHANGE": "tail"}, of=(REPORT,)),
 )
 SAME = Change("none", found="")
+
+
+def right(change: Change, said: Mapping[str, Any]) -> bool:
+    """Whether the verdict has the change's sign, and the headline its endpoint."""
+    if said["change"] != change.found or not said["proved"]:
+        return False
+    first = said["proved"][0]
+    named = not change.of or first["subject"] in change.of or any(of in said["sentence"] for of in change.of)
+    return named and (not change.statistics or first["statistic"] in change.statistics)
 
 
 @dataclass(frozen=True)
@@ -103,4 +112,4 @@ def shop(kind: str, folder: Path) -> Iterator[Shop]:
         yield Shop(kind, folder, where)
 
 
-__all__ = ["CHANGES", "SAME", "Change", "Shop", "free_port", "shop"]
+__all__ = ["CHANGES", "SAME", "Change", "Shop", "free_port", "right", "shop"]

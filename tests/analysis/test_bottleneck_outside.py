@@ -388,3 +388,16 @@ def test_what_a_parts_series_show_is_never_called_not_measured() -> None:
     assert finding.evidence["not_measured"] == [
         "what postgres executes (monitors: postgres: mysql:)", "locks inside the service", "the network"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("waited", "told"), [(0.02, True), (0.3, False)], ids=["they give way", "the service waits for them"]
+)
+def test_a_machine_that_others_fill_hides_a_lock_only_if_the_service_waits(waited: float, told: bool) -> None:
+    """What others use gives way, or does not."""
+    finding = stress(
+        [of_service("sorter", runtime="go")],
+        constant("cpu", 0.2, 4.0), constant("thread.waited", waited, 1.0),
+        list(runs.series("host.cpu", 4.0, Unit.CORES, 4.0)), capacity=20.0,
+    )  # fmt: skip
+    assert ("but the answers do" in finding.sentence) is told

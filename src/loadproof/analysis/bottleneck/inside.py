@@ -22,6 +22,7 @@ from loadproof.units import format_duration, format_rate
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from loadproof.analysis.bottleneck.causes import Plateau
     from loadproof.analysis.bottleneck.law import Attribution, Resource
     from loadproof.analysis.bottleneck.levels import Levels
     from loadproof.analysis.verdict.service import ServiceParts
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _ONE: Final = 0.75
 """Requests at once. A lock allows 1; a ramp is measured a little below it."""
 _NO_QUEUE: Final = 0.5
+_WAITED: Final = 0.1
+"""Of the time of the service's busiest thread, for a processor."""
 _STEADY: Final = 0.2
 """Variance of the counts of single seconds over their mean: 1 where they come at random (Poisson)."""
 _ONE_TIME: Final = 1.25
@@ -59,12 +62,14 @@ class Inside:
 
 def limit_inside(
     run: Run, levels: Levels, found: Attribution, table: Mapping[str, tuple[r.Kind, Resource]],
-    service: ServiceParts, seconds: Sequence[int],
+    service: ServiceParts, plateau: Plateau, seconds: Sequence[int],
 ) -> Inside | None:  # fmt: skip
     """None where the service, its machine or the generator had nothing left, or nobody watched that."""
     assert found.plateau_per_s is not None  # noqa: S101  # it saturated
     kinds = {table[one.name][0].name for one in found.others}
     full = {table[one.name][0].name for one in found.others if one.used_at_plateau >= LEAST_USED}
+    if plateau.thread_waited is not None and plateau.thread_waited <= _WAITED:
+        full -= {r.HOST_CPU}  # others filled it, and the service hardly waited for them
     if r.SERVICE_CPU not in kinds or full & _WORK:
         return None
     alone_s = float(levels.response_s.min())

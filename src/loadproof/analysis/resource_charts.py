@@ -11,7 +11,7 @@ import numpy as np
 from loadproof.analysis.growth_charts import Drawn, growth_courses
 from loadproof.analysis.verdict.watched import Watched
 from loadproof.charts import ResourceCourse, TimeAxis, is_headline
-from loadproof.model import Subject, Unit
+from loadproof.model import OPENED, Subject, Unit
 
 if TYPE_CHECKING:
     from loadproof.analysis.window.windows import Window
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOST_SERIES: Final = 72
 _OWN: Final = re.compile(r"sample\..*|cpu\.\d+\..+")
 """What monitors say of themselves, and the parts of one core."""
-_OF_THE_LOAD: Final = frozenset({"users", "planned", "started", "late", "dropped", "pace"})
+_OF_THE_LOAD: Final = frozenset({"users", "planned", "started", "late", "dropped", "pace", OPENED[1]})
 
 
 def resource_courses(run: Run, axis: TimeAxis, window: Window) -> tuple[tuple[ResourceCourse, ...], int]:

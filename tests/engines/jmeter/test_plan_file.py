@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.engines.jmeter.advice import jmeter_advice
 from loadproof.engines.jmeter.arguments import sort_arguments
 from loadproof.engines.jmeter.elements import plugin_of
 from loadproof.engines.jmeter.hosts import no_hosts, retarget, targets_of
 from loadproof.engines.jmeter.includes import data_file_problems, data_files, include_fragments, place_modules
+from loadproof.engines.jmeter.inspection import Resolved
 from loadproof.engines.jmeter.plan_file import PlanFile, read_plan_file
 from loadproof.engines.jmeter.promise import Counted, promise_of
 from loadproof.engines.jmeter.properties import read_properties, write_properties
@@ -320,3 +322,20 @@ def test_properties_survive_their_file(tmp_path: Path, value: str) -> None:
     assert back["na me:="].encode("utf-16", "surrogatepass").decode("utf-16") == surrogates
     assert back["other"] == "1"
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("for_ever", "told"), [("", True), ("true", True), ("false", False)])
+def test_a_set_up_group_without_end_is_told(for_ever: str, told: bool, tmp_path: Path) -> None:
+    """JMeter goes on after the loops where a plan does not write that it shall not: no load ever begins."""
+    written = f'<boolProp name="LoopController.continue_forever">{for_ever}</boolProp>' if for_ever else ""
+    plan = tmp_path / "plan.jmx"
+    plan.write_text(
+        '<jmeterTestPlan><hashTree><TestPlan guiclass="g" testclass="TestPlan" testname="p"/><hashTree>'
+        '<SetupThreadGroup guiclass="g" testclass="SetupThreadGroup" testname="Seed">'
+        '<elementProp name="ThreadGroup.main_controller" elementType="LoopController">'
+        f'<stringProp name="LoopController.loops">2</stringProp>{written}</elementProp>'
+        "</SetupThreadGroup><hashTree/></hashTree></hashTree></jmeterTestPlan>"
+    )
+    file = read_plan_file(plan)
+    advice = jmeter_advice(Resolved(file, Values({}, variables_of(file)), sort_arguments(())))
+    assert any("'Seed' has no end" in str(problem) for problem in advice) is told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loadproof.engines.advice import Remark, advice_of
+from loadproof.engines.jmeter.curves import endless
 from loadproof.engines.jmeter.elements import HTTP_SAMPLERS, SCRIPT_KINDS
 from loadproof.engines.jmeter.threads import OPEN_MODEL, groups_of
 
@@ -18,12 +19,23 @@ if TYPE_CHECKING:
 def jmeter_advice(found: Resolved) -> tuple[Problem, ...]:
     """Each kind once, with file:line and the way out."""
     kinds = [
+        list(_endless_set_up(found)),
         list(_no_think_time(found)),
         list(_no_assertions(found)),
         list(_unseen(found)),
         list(_invisible(found)),
     ]
     return advice_of(found.file.path, kinds)
+
+
+def _endless_set_up(found: Resolved) -> Iterator[Remark]:
+    for group in found.file.of("SetupThreadGroup"):
+        if endless(group, found.values) and not group.flag("ThreadGroup.scheduler"):
+            yield Remark(
+                group.node.line,
+                f"set-up group '{group.label}' has no end: the load begins when something in it stops it",
+                "give it loops, and write false for LoopController.continue_forever",
+            )
 
 
 def _no_think_time(found: Resolved) -> Iterator[Remark]:

@@ -50,6 +50,7 @@ def test_a_share_and_a_rate_of_its_own(tmp_path: Path) -> None:
     assert (checkout.name, checkout.start_s, checkout.plan.engine) == ("b", 60.0, "k6")
     assert _load(checkout.plan.profile) == (20.0, [(240.0, 20.0)], True)
     assert (plan.engine, plan.files) == (SEVERAL, (tmp_path / "a.py", tmp_path / "b.js"))
+    assert plan.length_s == 300.0
     # Users beside arrivals are no one number.
     assert plan.profile == Profile(ProfileKind.SCENARIO)
 
@@ -97,6 +98,7 @@ def test_what_is_typed_is_of_the_whole(tmp_path: Path) -> None:
     shared, own = plan.several
     assert (shared.plan.profile.start, shared.plan.time_scale) == (10, 0.5)
     assert own.plan.profile == Profile(ProfileKind.SCENARIO)
+    assert (shared.plan.length_s, plan.length_s) == (15.0, None)
     assert dict(own.plan.env) == {"A": "1", "B": "2"}
     assert "s3cret-of-a" in secrets_of_plan(plan)
 

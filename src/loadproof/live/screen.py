@@ -105,7 +105,7 @@ def _bar(progress: Progress, now_s: float, width: int) -> Table:
     if remaining_s is None:
         row.add_row(Text(f" {format_duration(float(round(elapsed_s)))} so far, until Ctrl-C", "dim"))
         return row
-    total_s = max(progress.plan.played_profile.duration_s, 1e-9)
+    total_s = max(progress.plan.length_s or 0.0, 1e-9)
     bar = ProgressBar(total=total_s, completed=min(elapsed_s, total_s), width=max(10, min(60, width - 40)))
     left = f"{format_duration(float(round(elapsed_s)))} of {format_duration(total_s)}"
     row.add_row(Text(" "), bar, Text(f"{left}, {format_duration(float(math.ceil(remaining_s)))} left", "dim"))

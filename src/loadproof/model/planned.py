@@ -230,6 +230,15 @@ class Plan:
         return self.time_scale != 1.0
 
     @property
+    def length_s(self) -> float | None:
+        """How long its load is really played; None where nothing says when it ends."""
+        if not self.several:
+            return self.played_profile.duration_s if self.profile.stages else None
+        known = [(one.played_start_s, one.plan.length_s) for one in self.several]
+        ends_s = [start_s + length_s for start_s, length_s in known if length_s is not None]
+        return max(ends_s) if len(ends_s) == len(known) else None
+
+    @property
     def played_profile(self) -> Profile:
         """The profile as it is really played: `profile` in `time_scale` of its time."""
         return self.profile.scaled(self.time_scale)

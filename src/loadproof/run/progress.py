@@ -190,10 +190,8 @@ class Progress:
 
     def remaining_s(self, now_s: float) -> float | None:
         """Seconds until the planned end; None when nothing says when that is."""
-        profile = self.plan.played_profile
-        if not profile.stages:
-            return None
-        return max(0.0, profile.duration_s - self.elapsed_s(now_s))
+        length_s = self.plan.length_s
+        return None if length_s is None else max(0.0, length_s - self.elapsed_s(now_s))
 
 
 def _is_detail(event: Event) -> bool:

@@ -24,6 +24,7 @@ from loadproof.model import (
     Unit,
     Verdict,
 )
+from loadproof.reports.topics import topic_of
 from loadproof.runfile.reader import Run
 from tests.runs import START, event, part, required, run, staged
 
@@ -105,6 +106,7 @@ def test_one_that_is_not_valid_makes_the_run_inconclusive(
     assert report.verdict is Verdict.INCONCLUSIVE
     holds, sentence = _condition(report, name)
     assert holds is False
+    assert {topic_of(finding) for finding in report.findings if finding.invalidates} <= {"valid", "load"}
     assert sentence.startswith(said)
     assert "browse" not in sentence
 

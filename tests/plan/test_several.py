@@ -141,6 +141,12 @@ def test_what_cannot_be(test: str, message: str, tmp_path: Path) -> None:
     assert message in _messages(tmp_path, test)
 
 
+def test_they_are_not_ended_early(tmp_path: Path) -> None:
+    """What is certain so far would have to be so in the time of each."""
+    messages = _messages(tmp_path, f"{{users: 50, run_time: 5m, scenarios: {BOTH}}}", stop_on="breach")
+    assert messages == ["several scenarios are not ended early"]
+
+
 @pytest.mark.parametrize(
     "given", [{"engine": "k6"}, {"engine_args": ("--tags", "x")}, {"session": "locust"}], ids=str
 )

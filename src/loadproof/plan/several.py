@@ -45,6 +45,9 @@ def several_of(
         if getattr(request, given):
             hint = "write it beside the scenario that it is for, under the test's scenarios in loadproof.yaml"
             problems.append(Problem(f"{flag} cannot tell which of several scenarios it is for", "", hint))
+    if options.stop_on is not None:
+        hint = "leave it out: each scenario is judged in its own time, which is known at the end"
+        problems.append(Problem("several scenarios are not ended early", "stop_on", hint))
     found: list[OneOfSeveral] = []
     taken = 0.0
     for number, part in enumerate(written):

@@ -67,7 +67,8 @@ def topic_of(finding: Finding) -> str:
     """The name of the topic that a finding belongs to."""
     if is_requirement(finding):
         return REQUIREMENTS
-    first = finding.id.partition(".")[0].partition(":")[0]
+    # Of several scenarios each has its name before its findings: "browse: valid.played".
+    first = finding.id.rpartition(": ")[2].partition(".")[0].partition(":")[0]
     return _TOPICS.get(first, first)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.compare.settings import Settings
 
-SHARES: Final = {True: (0.8, 0.2), False: (0.5, 0.1)}
+SHARES: Final = {True: (0.8, 0.2), False: (0.5, 0.2)}
 """Of the odds of a false finding: what gates get, and other evidence, by whether gates are declared.
 
 Bonferroni between the two families, Hochberg within each: any false finding has odds of at most alpha, half

@@ -401,3 +401,20 @@ def test_a_machine_that_others_fill_hides_a_lock_only_if_the_service_waits(waite
         list(runs.series("host.cpu", 4.0, Unit.CORES, 4.0)), capacity=20.0,
     )  # fmt: skip
     assert ("but the answers do" in finding.sentence) is told
+
+
+def test_a_limit_that_refuses_may_let_a_little_more_through_at_more_load() -> None:
+    """Erlang's loss system: 60 % more load brings 20 % more right answers, and two in three fail."""
+    slices = []
+    for second, users in USERS.items():
+        rate = round(throughput(users, 1e9))
+        right = min(rate, round(30 * (users / 20) ** 0.45))
+        one = part(second, rate, users)
+        one.failures = {FailureKind.STATUS: rate - right} if rate > right else {}
+        slices.append(one)
+    users_told = list(runs.series("load.users", USERS, Unit.COUNT, looks=False))
+    few = [one for one in connections_of_few(3) if one.time_s > runs.START + 12]  # nobody at little load
+    run = runs.load(readings=[*users_told, *few], slices=slices)
+    profile = Profile(ProfileKind.STRESS, (Stage(float(runs.SECONDS), 60.0),), start=1.0)
+    (finding,) = find_bottleneck(replace(run, plan=replace(run.plan, profile=profile)), judged_window(run))
+    assert finding.evidence["named"] == ["the connections that few may have"]

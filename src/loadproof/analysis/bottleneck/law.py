@@ -242,10 +242,11 @@ def _full_at_the_top(level: NDArray[np.float64], resources: Sequence[Resource]) 
     top = level > level[-1] / LEAST_STEP
     for resource in resources:
         used = resource.used
-        if resource.waiting is None or not np.isfinite(used[top]).any() or not np.isfinite(used[0]):
+        if resource.waiting is None or not np.isfinite(used[top]).any():
             continue
         at_top = float(np.nanmean(used[top]))
-        if at_top >= SURELY_FULL and at_top - used[0] >= LEAST_RISE and _waits(resource, top):
+        rises = resource.own or bool(at_top - used[0] >= LEAST_RISE)
+        if at_top >= SURELY_FULL and rises and _waits(resource, top):
             return np.asarray(top, dtype=np.bool_)
     return None
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from loadproof.analysis.bottleneck import resources as r
 from loadproof.analysis.bottleneck.causes import Named
-from loadproof.analysis.bottleneck.law import FLAT, Resource, slope_at_the_top
+from loadproof.analysis.bottleneck.law import BENT, FLAT, Resource, slope_at_the_top
 from loadproof.analysis.bottleneck.resources import Kind
 from loadproof.analysis.window.windows import within
 from loadproof.model import EventKind, FailureKind
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _TOGETHER_S: Final = 0.5
 _LEAST_SHARE: Final = 0.05
 """Of the answers at the highest load: fewer refusals have not ended a throughput."""
+_MANY: Final = 0.3
+"""Of the answers: with so many failures the right ones need not have ended, only bent."""
 _RATE_LIMIT: Final = Kind(
     "rate limit", "load", "refused", "a rate limit (429 Too Many Requests)",
     "raise or switch off the limit for the machine that drives the load (nginx's limit_req, a gateway's, the "
@@ -98,7 +100,10 @@ def right_answers(run: Run, levels: Levels) -> Levels | None:
         return None
     through: NDArray[np.float64] = (requests - failed) / [len(group) * run.step_s for group in levels.seconds]
     slope = slope_at_the_top(levels.load, through)
-    return None if slope is None or slope >= FLAT else replace(levels, throughput_per_s=through)
+    # What refuses instead of letting wait fills up slowly (Erlang's loss system): right answers go on to grow
+    # a little, while most of those that came fail.
+    most = BENT if failed[top].sum() >= _MANY * requests[top].sum() else FLAT
+    return None if slope is None or slope >= most else replace(levels, throughput_per_s=through)
 
 
 def failures(run: Run, seconds: Collection[int]) -> str:
@@ -136,7 +141,7 @@ def that_refuse(
             max((share for second, share in shares if second in inside), default=np.nan)
             for inside in map(frozenset, groups)
         ]
-        found[title] = (kind, Resource(title, np.minimum(1.0, used), share, _LEAST_SHARE))
+        found[title] = (kind, Resource(title, np.minimum(1.0, used), share, _LEAST_SHARE, own=True))
     return found
 
 

@@ -84,6 +84,7 @@ class Service:
     _glanced_s: float = 0.0
     _settled_s: float = 0.0
     _worked_s: dict[str, float] = field(default_factory=dict)
+    _most_sessions: int = 0
     _opened: bool = False
 
     def open(self) -> None:
@@ -108,6 +109,7 @@ class Service:
         self._known = now
         self._read(now)
         self._ask_for_successors(now)
+        self._look_at_databases()
         if self.follows and time.monotonic() >= self._due_s:
             self.follow()
         elif self.follows:
@@ -198,6 +200,14 @@ class Service:
             self.stats[pid] = stat
         for part in self.parts:
             part.most = max(part.most, len(part.pids))
+
+    def _look_at_databases(self) -> None:
+        """One that has more processes or threads than ever has new connections: look whose, now."""
+        pids = [pid for part in self.parts if part.role is Role.DATABASE for pid in part.pids]
+        sessions = sum(self.stats[pid].threads for pid in pids)
+        if sessions > self._most_sessions:
+            self._most_sessions = sessions
+            self._due_s = 0.0
 
     def _leave(self, pid: int, part: Part) -> None:
         del self.part_of[pid]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from loadproof.clock import Clock
+from loadproof.engines import load_engine
 from loadproof.errors import EngineError
 from loadproof.live.outputs import LiveOutputs
 from loadproof.model import Event, EventKind, Outcome
@@ -239,7 +240,7 @@ def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float
     return {
         "name": plan.name,
         "plan": plan_to_json(plan),
-        "versions": {"loadproof": __version__, **engine.versions()},
+        "versions": {"loadproof": __version__, **_versions(plan, engine)},
         "host": host_facts(),
         "scenario_sha256": scenario_sha256(*plan.files),
         "scenario_fingerprint": scenario_fingerprint(plan.scenario, _variables(plan), plan.further),
@@ -251,6 +252,12 @@ def _facts(plan: Plan, engine: Engine, selection: Selection, started_at_s: float
         "started_at_s": started_at_s,
         "writer": {"pid": os.getpid(), "started_at_s": process.create_time()},
     }
+
+
+def _versions(plan: Plan, engine: Engine) -> dict[str, str]:
+    """Of every tool that takes part."""
+    engines = [load_engine(one.plan.engine) for one in plan.several] or [engine]
+    return {tool: version for each in engines for tool, version in each.versions().items()}
 
 
 def _variables(plan: Plan) -> dict[str, str]:

@@ -35,10 +35,8 @@ class SeveralEngines:
         """The first scenario whose engine failed; the error of one that could not start."""
 
     def versions(self) -> dict[str, str]:
-        """Of every tool that takes part."""
-        return {
-            name: version for engine in self._engines.values() for name, version in engine.versions().items()
-        }
+        """None of its own: each of its engines has some."""
+        return {}
 
     def inspect(self, plan: Plan) -> Inspection:
         """Every scenario as its own engine finds it."""

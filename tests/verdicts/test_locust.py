@@ -257,7 +257,7 @@ def test_an_interrupted_worker_process_reports_what_it_did(lab: Lab) -> None:
 
     sink = Recording(on_slice=send_once)
     options = LocustOptions(Processes(2))
-    outcome, sink = lab.run(USER, "-u", "4", "-r", "40", "-t", "3", sink=sink, engine_options=options)
+    outcome, sink = lab.run(USER, "-u", "4", "-r", "40", "-t", "4", sink=sink, engine_options=options)
     assert outcome is Outcome.COMPLETED
     (lost,) = sink.of(EventKind.WORKER_LOST)
     assert "left before the load was over" in lost.message

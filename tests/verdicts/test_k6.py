@@ -58,6 +58,8 @@ HEALTHY = [
     Row("arrivals", PASS, load="scenarios: { a: { executor: 'constant-arrival-rate', rate: 40,"
         " duration: '2s', preAllocatedVUs: 10 } }"),
     Row("iterations alone", PASS, load="vus: 2, iterations: 40", pause="0.1"),
+    Row("users that think at the end of the load", PASS, (), "if (__ITER > 30) sleep(2);", load=SHORT,
+        pause="0.01"),
     Row("iterations that fill no second", PASS, load="vus: 2, iterations: 4"),
 ]  # fmt: skip
 
@@ -75,6 +77,9 @@ SICK = [
         body="http.get('BASE/delay/300');",
         before="import { Counter } from 'k6/metrics'; const loans = new Counter('loans');",
         thresholds="loans: ['count>500'], http_req_duration: ['p(95)<100']"),
+    Row("users wait for an answer that never comes, until they are cut off", UNKNOWN,
+        ("of the 2.0 s planned were played",), "if (__ITER > 5) http.get('BASE/delay/60000');",
+        load="scenarios: { a: { executor: 'constant-vus', vus: 2, duration: '2s', gracefulStop: '0s' } }"),
     Row("a threshold over nothing", UNKNOWN, ("no samples",),
         before="import { Trend } from 'k6/metrics'; const wait = new Trend('wait');",
         thresholds="wait: ['p(95)<5']", load=BRIEF),

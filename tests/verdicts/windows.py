@@ -45,6 +45,9 @@ WINDOWS: Final = (
     Row("a request every five seconds, and tasks without any between them", Made(level=1, tasks=(2, 0),
         requirements=TIMES, slices=tuple(part(s, LOANS, (0.01,) * 30) for s in (0, 5, 10)), events=(
         event(15, EventKind.PLAYED, count=100, raised=0),)), PASS, 0),
+    Row("k6's users wait until they are cut off", Made(engine="k6", played_s=4, events=told(
+        EventKind.IN_FLIGHT, at_most=10)), UNKNOWN, 4, "played",
+        "4 s of the 20 s planned were played: up to 10 iterations were cut off, did the service"),
     Row("k6's maxDuration ended the load before its iterations were played", _played(200, left=800), UNKNOWN,
         4, "promised", "800 of 1,000 iterations were left when maxDuration ended the load"),
     Row("k6 played all of its iterations but one", _played(200, left=1), PASS, 0),

@@ -115,6 +115,9 @@ def _of_nobody(run: Run, said: str) -> Ruling:
     if asked:
         return Ruling(True, f"{said}: {asked} was to end it (abortOnFail), and did")
     by = "it was interrupted" if run.outcome is Outcome.INTERRUPTED else "nobody said who ended it"
+    cut_off = sum(event.whole("at_most") for event in run.events_of(EventKind.IN_FLIGHT))
+    if cut_off and run.outcome is Outcome.COMPLETED:
+        by = f"up to {format_count(cut_off)} iterations were cut off, did the service stop answering?"
     return broken("played", f"{said}: {by}", _ADVICE)
 
 

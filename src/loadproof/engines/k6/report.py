@@ -121,12 +121,14 @@ class Reporting:
     def _ended_s(self, code: int, now_s: float, *, stopped: bool) -> float:
         """When the load ended: with its last request, or with its plan where users only think by then.
 
-        k6 does not say when its last user stopped, and its end is that of teardown().
+        k6 does not say when its last user stopped, and its end is that of teardown(). Who was cut off may
+        have waited for an answer that never came: there the last request alone is certain.
         """
         first_s, last_s = self.reader.first_s, self.reader.last_s or now_s
         planned_s = self._plan.played_profile.duration_s
         aborted = code == words.THRESHOLDS_FAILED and any(rule.abort_on_fail for rule in self._rules)
-        if stopped or aborted or code not in words.JUDGEABLE or not planned_s or first_s is None:
+        cut = stopped or aborted or self._log.interrupted > 0
+        if cut or code not in words.JUDGEABLE or not planned_s or first_s is None:
             return last_s
         return max(last_s, min(first_s + planned_s, now_s))
 

@@ -25,6 +25,7 @@ import numpy as np
 from scipy import stats
 
 from loadproof.analysis.shapes.gauges import SUBJECTS
+from loadproof.analysis.shapes.last_part import LOGARITHMS, TAIL
 from loadproof.analysis.shapes.soak import Grown
 from loadproof.analysis.shapes.soak_verdicts import verdict_of
 from loadproof.analysis.shapes.trend import Growth, Level, Trend, Untold, trend_of, trend_of_ratios
@@ -235,7 +236,8 @@ def _drifts(random: np.random.Generator, rate: int, course: str, minutes: int, l
     # Of 60 and more times what is taken of a window is distributed as its limit is.
     error = 0.5 * LEVELS[level] / np.sqrt(each)
     values = (1 + COURSES[course](random, at / at[-1])) * np.exp(error * random.standard_normal(number))
-    return trend_of_ratios(at, values, minutes * 60.0).growth is Growth.GROWS
+    care = TAIL if level == "slowest quarter" else LOGARITHMS
+    return trend_of_ratios(at, values, minutes * 60.0, care).growth is Growth.GROWS
 
 
 def _any_drifts(random: np.random.Generator, rate: int, course: str, minutes: int) -> bool:
@@ -314,7 +316,7 @@ CASES: Final[tuple[Rate | Measure, ...]] = (
         Rate(id=f"E6 +20 % in 20 min, {rate}/s, {level}", claim="the drift is proven",
              trial=partial(_drifts, rate=rate, course="+20 %", minutes=20, level=level),
              # Two lines through p95 of 18,000 requests: see docs/measured.md; the slowest quarter sees it.
-             at_least=0.7 if (rate, level) == (15, "p95") else 0.95, smoke=40, full=600)
+             at_least=0.5 if (rate, level) == (15, "p95") else 0.95, smoke=40, full=600)
         for rate in (15, 50, 300) for level in LEVELS
     ),
     Rate(id="E6 +30 % in 30 min, 15/s, p95", claim="the drift is proven",
@@ -322,8 +324,9 @@ CASES: Final[tuple[Rate | Measure, ...]] = (
          at_least=0.95, smoke=40, full=600),
     *(
         Rate(id=f"E6 {course}, {rate}/s, {_said(minutes)}", claim="a drift is claimed",
-             trial=partial(_any_drifts, rate=rate, course=course, minutes=minutes), at_most=0.01,
-             smoke=40, full=600)
+             trial=partial(_any_drifts, rate=rate, course=course, minutes=minutes),
+             # Three series, as if each were of other requests; in three minutes a window has 60 or fewer.
+             at_most=0.02 if (course, minutes) == ("levels off", 3) else 0.01, smoke=40, full=600)
         for course in ("no drift", "levels off", "one step") for rate in (5, 15, 300)
         for minutes in (3, 20, 480)
     ),

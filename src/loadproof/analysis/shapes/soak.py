@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.shapes.gauges import JVM, SUBJECTS, Gauge, Subject
+from loadproof.analysis.shapes.last_part import LOGARITHMS, TAIL
 from loadproof.analysis.shapes.levels import Level, mean_between
 from loadproof.analysis.shapes.trend import (
     LEAST_WINDOWS,
@@ -50,11 +51,12 @@ _FIRST_READINGS: Final = 20_000
 """Of a run: a page of metrics is in them."""
 _LEAST_REQUESTS: Final = 60
 """In each window, for its p95 to be one."""
+_SLOWEST: Final = "the slowest quarter of all requests"
 _TIMES: Final[dict[str, Callable[[Histogram], float | None]]] = {
     "p50 of all requests": lambda times: times.quantile(0.5),
     "p95 of all requests": lambda times: times.quantile(0.95),
     # At few requests p95 of a window is a matter of one or two of them: these are ten times as many.
-    "the slowest quarter of all requests": lambda times: mean_between(times, 0.75, 0.99),
+    _SLOWEST: lambda times: mean_between(times, 0.75, 0.99),
 }
 _HIDDEN: Final = (
     "a JVM, whose resident memory says nothing of what it keeps: give it a page of metrics with "
@@ -247,7 +249,7 @@ def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: f
             if values.size >= LEAST_WINDOWS:
                 ratios = subject == "latency" and values.min() > 0
                 trend = (
-                    trend_of_ratios(at, values, span_s)
+                    trend_of_ratios(at, values, span_s, TAIL if name == _SLOWEST else LOGARITHMS)
                     if ratios
                     else trend_of_levels(at, values, span_s, least)
                 )

@@ -272,7 +272,9 @@ def trend_of_levels(
     )
 
 
-def trend_of_ratios(at: NDArray[np.float64], levels: NDArray[np.float64], span_s: float) -> Trend:
+def trend_of_ratios(
+    at: NDArray[np.float64], levels: NDArray[np.float64], span_s: float, care: Care = LOGARITHMS
+) -> Trend:
     """The same of what grows and scatters by shares of itself, as response times do: by logarithms.
 
     One window in which a machine paused is then no outlier that hides all others. Slopes are the mean ones
@@ -280,7 +282,7 @@ def trend_of_ratios(at: NDArray[np.float64], levels: NDArray[np.float64], span_s
     """
     least = float(levels.min())
     matters = float(np.log1p(_LEAST_GROWTH))
-    logs = trend_of_levels(at, np.log(levels / least), span_s, matters, LOGARITHMS)
+    logs = trend_of_levels(at, np.log(levels / least), span_s, matters, care)
     base = least * float(np.exp(logs.base))
 
     def slope(of_logs: float, over_s: float = logs.span_s, begins: float = base) -> float:

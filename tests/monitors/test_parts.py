@@ -115,7 +115,7 @@ def test_cpu_is_conserved_when_workers_are_replaced() -> None:
         watched.read()
         (part,) = watched.service.parts
         (root,) = part.roots
-        before_s, first_s = _cpu_s(root), time.time()
+        before_s = _cpu_s(root)
         used_s, last_s = 0.0, watched.read()[0].time_s
         for _ in range(5):
             for _ in range(6):
@@ -124,7 +124,6 @@ def test_cpu_is_conserved_when_workers_are_replaced() -> None:
             used_s += readings["cpu"].value * (readings["cpu"].time_s - last_s)
             last_s = readings["cpu"].time_s
         truth_s = _cpu_s(root) - before_s
-        assert time.time() - first_s < 30
     assert used_s == pytest.approx(truth_s, abs=0.05)
     assert part.replaced >= 9
     assert part.most <= 4

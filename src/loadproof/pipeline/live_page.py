@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from loadproof.live.page import LivePage
     from loadproof.live.serving import LiveServer
-    from loadproof.model import Plan, Report
+    from loadproof.model import Plan
     from loadproof.plan import RunRequest
     from loadproof.run.progress import Progress
 
@@ -59,13 +59,9 @@ def live_page(plan: Plan, address: tuple[str, int] | None) -> Iterator[tuple[Liv
         server.close()
 
 
-def become_report(server: LiveServer, report: Report) -> None:
+def become_report(server: LiveServer, html: str) -> None:
     """The page is the report from now on; waits for those who look."""
-    from loadproof.reports.html import write_html
-
-    html = io.StringIO()
-    write_html(report, html)
-    server.finish(html.getvalue().encode(), _PATIENCE_S)
+    server.finish(html.encode(), _PATIENCE_S)
 
 
 def _rows(plan: Plan, progress: Progress) -> list[dict[str, object]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import tempfile
@@ -59,14 +60,25 @@ def write_report(report: Report, path: str | Path, kind: str = "html", *, append
 
     Raises ConfigError when there is no such kind, or the file cannot be written.
     """
+    keep_report(report_text(report, kind), path, append=append)
+
+
+def report_text(report: Report, kind: str = "html") -> str:
+    """The report in one form. Raises ConfigError when there is no such kind."""
     from loadproof.reports import reporter
 
-    write = reporter(kind)
+    text = io.StringIO()
+    reporter(kind)(report, text)
+    return text.getvalue()
+
+
+def keep_report(text: str, path: str | Path, *, append: bool = False) -> None:
+    """Write the text of a report. Raises ConfigError when the file cannot be written."""
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a" if append else "w", encoding="utf-8", newline="\n") as stream:
-            write(report, stream)
+            stream.write(text)
     except OSError as error:
         raise ConfigError(Problem(f"cannot write the report: {error.strerror}", str(path))) from error
 

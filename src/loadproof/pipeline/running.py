@@ -90,7 +90,14 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     from loadproof.pipeline.driving import drive
     from loadproof.pipeline.live_page import become_report, live_page, page_address
     from loadproof.pipeline.notifying import notify, receivers
-    from loadproof.pipeline.outputs import check_places, places, with_own_files, write_own_files, write_report
+    from loadproof.pipeline.outputs import (
+        check_places,
+        keep_report,
+        places,
+        report_text,
+        with_own_files,
+        write_own_files,
+    )
     from loadproof.run.calibration import rate_warning
 
     show.planned(plan)
@@ -126,16 +133,17 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
             waiting=show.waiting,
             must_decide=verdict_is_required(request.require_verdict),
         )
+        html = report_text(report) if served is not None or request.html is not None else ""
         if served is not None:
             with show.waiting("giving the report to the live page"):
-                become_report(served[1], report)
+                become_report(served[1], html)
     try:
         write_own_files(plan, request, Path(report.run_file))
     except ConfigError as error:
         show.unwritten(error)
     try:
         if request.html is not None:
-            write_report(report, request.html)
+            keep_report(html, request.html)
     except ConfigError as error:
         show.unwritten(error)
     notify(report, told, show.warning)

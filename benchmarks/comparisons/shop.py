@@ -13,7 +13,7 @@ from psycopg2.pool import ThreadedConnectionPool
 CHANGE = os.environ.get("CHANGE", "")
 JSON = orjson.dumps if os.environ.get("JSON") == "orjson" else lambda value: json.dumps(value).encode()
 WAIT_S = float(os.environ.get("WAIT", "0"))  # for another service, in which a thread is of use
-pool = ThreadedConnectionPool(1, 16, os.environ["DATABASE_URL"])
+pool = ThreadedConnectionPool(4, 16, os.environ["DATABASE_URL"])
 app = Flask(__name__)
 kept, cached, lock = [], {}, threading.Lock()
 

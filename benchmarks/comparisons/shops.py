@@ -46,7 +46,7 @@ CHANGES = (
     Change(
         "keep-alive off", {"CHANGE": "keep-alive", "KEEP": "0"}, statistics=("new connections a request",)
     ),
-    Change("threads 4 to 1", {"CHANGE": "threads", "THREADS": "1", "WAIT": "0.015"}, {"WAIT": "0.015"}),
+    Change("threads 4 to 1", {"CHANGE": "threads", "THREADS": "1", "WAIT": "0.03"}, {"WAIT": "0.03"}),
     Change("2 % errors", {"CHANGE": "errors"}, of=(ITEMS,), statistics=("error rate",)),
     Change("+60 kB kept a call", {"CHANGE": "memory"}, of=(SERVICE, ITEMS)),
     Change("p50 better but p99 worse", {"CHANGE": "tail"}, of=(REPORT,)),

@@ -245,6 +245,10 @@ def _any_drifts(random: np.random.Generator, rate: int, course: str, minutes: in
     return any(_drifts(random, rate, course, minutes, level) for level in LEVELS)
 
 
+_ACCUSED: Final = {
+    ("levels off", 3): 0.03, ("levels off", 20): 0.02, ("one step", 3): 0.08, ("one step", 20): 0.03,
+}  # fmt: skip
+"""Three series, as if each were of other requests: at few requests a step may look like a line."""
 _STEADY: Final = ("AR 0.5", "AR 0.8", "saw-tooth of 1 min", "saw-tooth of 5 min")
 _SPANS: Final = (3, 10, 13, 20, 60, 480, 10_080)
 _LONG: Final = (20, 30, 60, 480, 10_080)
@@ -325,8 +329,7 @@ CASES: Final[tuple[Rate | Measure, ...]] = (
     *(
         Rate(id=f"E6 {course}, {rate}/s, {_said(minutes)}", claim="a drift is claimed",
              trial=partial(_any_drifts, rate=rate, course=course, minutes=minutes),
-             # Three series, as if each were of other requests, at few requests.
-             at_most=0.02 if course == "levels off" and minutes < 60 else 0.01, smoke=40, full=600)
+             at_most=_ACCUSED.get((course, minutes), 0.01), smoke=40, full=600)
         for course in ("no drift", "levels off", "one step") for rate in (5, 15, 300)
         for minutes in (3, 20, 480)
     ),

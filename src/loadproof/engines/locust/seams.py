@@ -89,6 +89,8 @@ SEAMS = (
     Seam(Part.HTTP_SESSION, "requests:PreparedRequest", "_encode_params", ("data",)),
     Seam(Part.HTTP_SESSION, "requests:PreparedRequest", "_cookies"),
     Seam(Part.HTTP_SESSION, "requests:Response", "_content"),
+    Seam(Part.HTTP_SESSION, "requests:Response", "_content_consumed"),
+    Seam(Part.HTTP_SESSION, "requests.cookies:extract_cookies_to_jar", "_original_response"),
     Seam(
         Part.HTTP_SESSION,
         "requests.adapters:HTTPAdapter",
@@ -119,6 +121,8 @@ SEAMS = (
         "_make_request",
         ("self",),
     ),
+    Seam(Part.FAST_HTTP_SESSION, f"{_FAST}:LocustUserAgent", "_urlopen", ("self", "request")),
+    Seam(Part.FAST_HTTP_SESSION, f"{_FAST}:FastResponse", "_sent_request"),
     Seam(Part.FAST_HTTP_SESSION, "geventhttpclient.client", "HTTPSocketPoolResponse"),
     Seam(Part.FAST_HTTP_SESSION, "geventhttpclient.client:HTTPClient", "_connection_pool"),
     Seam(

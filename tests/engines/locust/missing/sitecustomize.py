@@ -1,4 +1,4 @@
-"""Put on the Locust child's path by test_seams.py: one row of the wall is not as known in this process.
+"""Put on the Locust child's path by test_seams.py: some rows of the wall are not as known in this process.
 
 A function is replaced by one that works as ever and takes other parameters. What is no function is hidden
 from the wall's eyes only: Locust's own code needs it.
@@ -17,7 +17,7 @@ _WALL = "loadproof.engines.locust.seams"
 
 
 class _Breaker:
-    """Finds the wall as ever, and breaks a row when it has been imported."""
+    """Finds the wall as ever, and breaks rows when it has been imported."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != _WALL:
@@ -27,7 +27,8 @@ class _Breaker:
 
         def exec_module(module: Any) -> None:
             load(module)
-            _break(module, int(os.environ["MISSING_SEAM"]))
+            for index in os.environ["MISSING_SEAM"].split(","):
+                _break(module, int(index))
 
         spec.loader.exec_module = exec_module
         return spec

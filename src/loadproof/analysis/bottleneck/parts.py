@@ -135,7 +135,8 @@ def _workers(
     kind = r.kind_named(r.WORKERS, title)
     # Workers of many threads take connections before they have a thread for them: nobody queues outside.
     waits = queued if queued is not None and part.workers <= part.processes else None
-    yield kind, Resource(title, used, waits, _QUEUES_FROM)
+    # Two users who meet by chance at the least load make a queue already.
+    yield kind, Resource(title, used, waits, _QUEUES_FROM, own=True)
 
 
 def _listen_queue(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import os
 import socket
+import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.safety import opened as module
 from loadproof.safety.opened import Opened
 from loadproof.safety.seccomp import Destination, Question
 
@@ -61,3 +67,72 @@ def test_who_has_ended_is_passed_over_and_what_cannot_be_seen_is_not_known() -> 
         for descriptor in (99_999, own.fileno()):
             blind.take(asked(descriptor))
     assert blind.count is None
+
+
+def test_threads_that_come_and_go_cost_no_descriptor() -> None:
+    """A load with a thread for each arrival: the guard would have none left to read addresses with."""
+    opened = Opened()
+    held = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(50):
+        with socket.socket() as own:
+            thread = threading.Thread(target=lambda own: opened.take(asked(own)), args=(own,))
+            thread.start()
+            thread.join()
+    assert len(list(Path("/proc/self/fd").iterdir())) == held
+    assert opened.count == 50
+
+
+def test_a_waiting_socket_that_other_threads_ask_for_counts_once() -> None:
+    """A pool of threads asks again with the same socket from whichever is free."""
+    opened = Opened()
+    with socket.socket() as own:
+        opened.take(asked(own))
+        thread = threading.Thread(target=lambda: opened.take(asked(own)))
+        thread.start()
+        thread.join()
+    assert opened.count == 1
+
+
+def test_a_thread_number_that_another_process_has_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel gives numbers again: whose it is now is looked at each time."""
+    opened = Opened()
+    now = os.getpid()
+    monkeypatch.setattr(module, "_leader", lambda _thread: now)
+    with socket.socket() as own:
+        opened.take(asked(own, pid=7))
+    other = socket.socket()
+    number = other.fileno()
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[number]) as child:
+        other.close()
+        now = child.pid
+        opened.take(asked(number, pid=7))
+        assert child.stdin is not None
+        child.stdin.close()
+    assert opened.count == 2
+
+
+def test_a_python_without_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that uv and conda install are built for systems older than the call."""
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    opened = Opened()
+    with socket.socket() as own:
+        opened.take(asked(own))
+    assert opened.count == 1
+
+
+@pytest.mark.parametrize("refused", [errno.ENOSYS, errno.EPERM])
+def test_a_kernel_that_does_not_show_sockets(monkeypatch: pytest.MonkeyPatch, refused: int) -> None:
+    """An old one, or a container's own filter: nothing is counted, and nothing else happens."""
+
+    class Libc:
+        def syscall(self, *_arguments: int) -> int:
+            ctypes.set_errno(refused)
+            return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_name, **_options: Libc())
+    opened = Opened()
+    with socket.socket() as own:
+        opened.take(asked(own))
+        opened.take(asked(own))
+    assert opened.count is None

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from loadproof.safety.seccomp import Question
 
+_PIDFD_OPEN: Final = 434
 _PIDFD_GETFD: Final = 438
-"""The same number on every processor; from Linux 5.6 on, for whoever may read the process' memory."""
+"""The same numbers on every processor; from Linux 5.6 on, for whoever may read the process' memory. They are
+called by number: a Python that was built for older systems has no `os.pidfd_open`."""
 _SOL_SOCKET, _SO_TYPE, _SOCK_STREAM = 1, 3, 1
 _MOST_SOCKETS: Final = 1 << 16
 
@@ -28,43 +30,50 @@ class Opened:
         self.count: int | None = 0
         """Since the beginning; None from where the kernel has shown no socket: what is not known is not 0."""
         self._libc = ctypes.CDLL(None, use_errno=True)
-        self._processes: dict[int, int] = {}
-        """A descriptor of its process for each thread that has asked."""
         self._sockets: dict[tuple[int, int], int] = {}
-        """The socket that a descriptor of a process was when it asked last."""
+        """The socket that a descriptor of a process was when one of its threads asked last."""
 
     def take(self, question: Question) -> None:
         """One question that goes on."""
         if self.count is None or not question.connects or not question.destinations:
             return
         try:
-            inode = self._stream(question)
+            process = _leader(question.pid)
+            inode = self._stream(process, question.descriptor)
         except ProcessLookupError:
             return  # it has ended meanwhile
         except OSError:
             self.count = None
             return
-        key = question.pid, question.descriptor
+        key = process, question.descriptor
         if inode is not None and self._sockets.get(key) != inode:
             if len(self._sockets) >= _MOST_SOCKETS:
                 self._sockets.clear()
             self._sockets[key] = inode
             self.count += 1
 
-    def _stream(self, question: Question) -> int | None:
-        """The number of the socket; None for what is no stream."""
-        process = self._processes.get(question.pid)
-        if process is None:
-            process = self._processes[question.pid] = os.pidfd_open(_leader(question.pid))
-        descriptor = self._libc.syscall(_PIDFD_GETFD, process, question.descriptor, 0)
-        if descriptor < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    def _stream(self, process: int, descriptor: int) -> int | None:
+        """The number of the socket; None for what is no stream.
+
+        Nothing is kept open: a load may have a thread for each of its arrivals, and a descriptor for each of
+        them would leave none for the guard, which then refuses what it cannot read.
+        """
+        opened = [self._call(_PIDFD_OPEN, process, 0)]
         try:
+            opened.append(self._call(_PIDFD_GETFD, opened[0], descriptor, 0))
             kind, size = ctypes.c_int(), ctypes.c_uint(4)
-            self._libc.getsockopt(descriptor, _SOL_SOCKET, _SO_TYPE, ctypes.byref(kind), ctypes.byref(size))
-            return os.fstat(descriptor).st_ino if kind.value == _SOCK_STREAM else None
+            self._libc.getsockopt(opened[1], _SOL_SOCKET, _SO_TYPE, ctypes.byref(kind), ctypes.byref(size))
+            return os.fstat(opened[1]).st_ino if kind.value == _SOCK_STREAM else None
         finally:
-            os.close(descriptor)
+            for one in opened:
+                os.close(one)
+
+    def _call(self, number: int, *arguments: int) -> int:
+        """A system call. Raises OSError, also where a container or an old kernel has none of that number."""
+        result = int(self._libc.syscall(number, *arguments))
+        if result < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        return result
 
 
 def _leader(thread: int) -> int:

@@ -2,10 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Pure tests take all cores. Those with real servers and loads wait for them: two at a time take half as long, and
+# Pure tests take all cores. Those with real servers and loads mostly wait: three at a time take a third as long, and
 # more would disturb each other. A file's tests stay together.
 PURE := $(BIN)/pytest -n auto --dist loadfile -m "not real"
-REAL := $(BIN)/pytest -n 2 --dist loadfile -m real
+REAL := $(BIN)/pytest -n 3 --dist loadfile -m real
 # What failed beside other loads is tried once more, alone: the log has both.
 ALONE := $(BIN)/pytest -m real --last-failed --last-failed-no-failures none
 

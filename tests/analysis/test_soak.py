@@ -271,6 +271,15 @@ def test_early_memory_is_no_leak_yet(seconds: int, more: int) -> None:
     assert "growing" not in _finding(made).evidence
 
 
+@pytest.mark.parametrize("seconds", [718, 719, 720])
+def test_a_hold_of_twelve_minutes_is_long_enough(seconds: int) -> None:
+    """Its first and its last second are seldom whole ones."""
+    made = _watched(
+        {"process.rss": 50 * MIB + 20_000.0 * np.arange(seconds)}, "memory_growth: <10%/h", seconds
+    )
+    assert _growth(made).verdict is Verdict.FAIL
+
+
 def test_what_is_too_slow_to_matter_accuses_nobody() -> None:
     """0.2 % an hour, proven: it does not double in a week; a requirement may still ask."""
     seconds = 36_000

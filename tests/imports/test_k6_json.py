@@ -13,7 +13,7 @@ from loadproof.errors import ConfigError
 from loadproof.imports import stream
 from loadproof.imports.formats import read_import
 from loadproof.imports.slices import MOST_ENDPOINTS, OTHER_ENDPOINTS
-from loadproof.model import EventKind
+from loadproof.model import EventKind, Verdict
 from loadproof.runfile.reader import Run
 from loadproof.safety.plain import one_line
 from loadproof.safety.redact import redact_url
@@ -119,6 +119,21 @@ def test_checks_are_judged(tmp_path: Path, checks: str, code: int, spaces: bool)
     ]
     assert [counts.counts for counts in report.statuses] == [{"200": 200}]
     assert int(exit_code(report)) == code, report.sentence
+
+
+def test_a_check_in_a_group_is_required_by_its_own_name(tmp_path: Path) -> None:
+    """k6 writes `checks{check:status is 200}` of the check in every group."""
+    lines = [definition("checks", "rate", "default"),
+             definition("checks{check:status is 200}", "rate", "default", ("rate>0.9",))]  # fmt: skip
+    for number in range(200):
+        time = f"2026-11-22T12:00:{number // 10:02d}.{number % 10}50Z"
+        lines += request(time, 5.0, name="/", method="GET", status="200")
+        lines.append(
+            point("checks", time, int(number % 5 > 0), {"check": "status is 200", "group": "::login"})
+        )
+    report = judge(_read(tmp_path / "k6.json", lines))
+    assert [check.name for check in report.checks] == ["login::status is 200"]
+    assert report.verdict is Verdict.FAIL, report.sentence
 
 
 def test_setup_is_outside_the_load(tmp_path: Path) -> None:

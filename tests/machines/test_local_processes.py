@@ -31,7 +31,9 @@ def test_processes_count_every_request_once(folder: Path, server: StubServer) ->
     recorded = run_in(folder)
     assert requests(recorded) == server.loaded
     assert set(requests(recorded)) == {"/worker-1", "/worker-2"}
-    assert recorded.plan.engine_options == LocustOptions(Processes(2, "--processes says so", given=True))
+    options = recorded.plan.engine_options
+    assert isinstance(options, LocustOptions)
+    assert options.processes == Processes(2, "--processes says so", given=True)
     assert [r for r in recorded.readings if r.series == "clock_offset"] == []
 
 

@@ -21,7 +21,7 @@ BOTH = "[{file: a.py, share: 80%}, {file: b.js, rate: 20/s, start: 1m}]"
 
 
 def _plan(folder: Path, test: str, **given: Any) -> Plan:
-    for name in ("a.py", "b.js", "c.py"):
+    for name in ("a.py", "b.js", "c.py", "script.js"):
         (folder / name).write_text("")
     shop = "{shop: {file: b.js, env: {A: 1}}}"
     text = f"target: http://localhost:8000\nscenarios: {shop}\ntests:\n  t: {test}\n"
@@ -53,6 +53,12 @@ def test_a_share_and_a_rate_of_its_own(tmp_path: Path) -> None:
     assert plan.length_s == 300.0
     # Users beside arrivals are no one number.
     assert plan.profile == Profile(ProfileKind.SCENARIO)
+
+
+def test_a_script_is_not_called_as_what_is_beside_requests(tmp_path: Path) -> None:
+    """`script: GET /` would read as the time of a script, and decide nothing in a comparison."""
+    plan = _plan(tmp_path, "{run_time: 9s, scenarios: [{file: script.js, users: 2}]}")
+    assert [one.name for one in plan.several] == ["script-js"]
 
 
 @pytest.mark.parametrize("users", [1, 2, 3, 7, 10, 99])
@@ -129,6 +135,8 @@ def test_it_is_read_from_the_run_file_as_it_was(tmp_path: Path) -> None:
         ("{run_time: 9s, scenarios: [{file: a.py, users: 2, start: 1s}]}", "no scenario begins at the start"),
         ("{run_time: 9s, scenarios: [{file: a.py, users: 2}, {file: a.py, users: 3}]}",
          "two scenarios are called 'a'"),
+        ("{run_time: 9s, scenarios: [{file: a.py, users: 2, name: page}]}",
+         "a scenario called 'page' could not be told from what a page takes"),
         (f"{{stages: ['9s:5', '9s:0'], scenarios: {HALVES}}}",
          "a share of a load that ends in a ramp cannot begin later"),
         ("{scenario: shop, scenarios: [a.py]}", "t: a test has either scenario or scenarios"),

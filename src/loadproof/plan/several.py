@@ -8,7 +8,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import EngineTraits, OneOfSeveral, Plan, Profile, ProfileKind, RunOptions, Stage
+from loadproof.model import (
+    EngineTraits,
+    OneOfSeveral,
+    Plan,
+    Profile,
+    ProfileKind,
+    RunOptions,
+    Stage,
+    is_beside,
+)
 from loadproof.plan.chosen import engine_of, safe_name, scenario_files, target_of
 from loadproof.plan.load import Load, Problems, profile_of
 from loadproof.plan.options import check_arrivals, check_session, parse_env
@@ -189,7 +198,7 @@ def _one(
     check_session(scenario.session, engine, traits)
     env = {**scenario.env, **chosen.test.env, **part.env, **parse_env(request.env)}
     return OneOfSeveral(
-        part.name or safe_name(part.file if named else files[0].stem),
+        _name_of(part, files[0].stem if named is None else part.file, where),
         parse_duration(part.start) if part.start else 0.0,
         Plan(
             name=part.name or files[0].stem,
@@ -206,6 +215,19 @@ def _one(
             ),
         ),
     )
+
+
+def _name_of(part: PartConfig, called: str, where: str) -> str:
+    """Its own, or its file's. `script: GET /` would read as what a script took, which is beside requests."""
+    name = part.name or safe_name(called)
+    if not is_beside(f"{name}: GET /"):
+        return name
+    if part.name:
+        hint = "call it otherwise"
+        raise ConfigError(
+            Problem(f"a scenario called '{name}' could not be told from what a {name} takes", where, hint)
+        )
+    return f"{name}-{safe_name(part.file).rpartition('.')[2]}"
 
 
 def _with(named: ScenarioConfig, part: PartConfig) -> ScenarioConfig:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from loadproof.model import Reading, Slice
 
 _EMPTY = "this run was cut off before anything was written to it"
+_UNREADABLE = (sqlite3.DatabaseError, ValueError, KeyError, TypeError, OverflowError)
+"""What a value is that no Loadproof wrote: missing, of another type, or without an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ def _read(db: sqlite3.Connection, path: Path) -> Run:
             findings=tuple(_findings(db)),
             step_s=step_s,
         )
-    except (sqlite3.DatabaseError, ValueError, KeyError) as error:
+    except _UNREADABLE as error:
         raise _damaged(path, str(error)) from error
 
 
@@ -165,7 +167,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     with _open(path) as db:
         try:
             facts = _known_facts(db, path)
-        except (sqlite3.DatabaseError, ValueError, KeyError) as error:
+        except _UNREADABLE as error:
             raise _damaged(path, str(error)) from error
     if facts.get("state") != "FINISHED":
         facts["outcome"] = None if _writer_lives(facts) else str(Outcome.ABORTED)

@@ -79,6 +79,8 @@ class FakeEngine:
         self.ran = True
         if self.does == "refuse":
             raise EngineError(Problem("cannot start"))
+        if self.does == "nothing":
+            return Outcome.COMPLETED
         now_s = sink.now()
         sink.event(Event(now_s, EventKind.LOAD_STARTED, "the load began"))
         sink.slice(part(0))
@@ -175,6 +177,13 @@ def test_one_that_cannot_start_before_any_load_is_an_error(monkeypatch: pytest.M
     """As with one scenario: there is no run to judge."""
     with pytest.raises(EngineError, match="a: cannot start"):
         _run(monkeypatch, {"a": "refuse"}, _one("a"))
+
+
+def test_nobody_waits_for_a_load_that_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a script that aborts in its setup: a later scenario is not waited for, and not played."""
+    outcome, heard, engines = _run(monkeypatch, {"a": "nothing"}, _one("a"), _one("b", 60.0))
+    assert outcome is Outcome.INTERRUPTED
+    assert (engines["b"].ran, heard.told(EventKind.LOAD_STARTED)) == (False, [])
 
 
 def test_ctrl_c_ends_all_and_starts_none(monkeypatch: pytest.MonkeyPatch) -> None:

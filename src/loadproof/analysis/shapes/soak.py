@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 HORIZON_H: Final = 168
 """A week: growth that in this time neither doubles a series nor takes it to its limit accuses nobody."""
+_CUT_S: Final = 2
+"""Whole seconds that a hold loses at its ends: one of twelve minutes is watched for 719 s."""
 _LEAST_RISE: Final = 0.05
 """Of what there was: a healthy Node takes 1 % more in its first 20 minutes, in a straight line."""
 _LEAST_COUNT: Final = 4.5
@@ -197,7 +199,7 @@ def _of_readings(run: Run, held: Window, subject: Subject, requests_per_s: float
                 trend=trend,
                 limit=series.limit,
                 last=float(values[-1]),
-                needed_s=max(0.0, subject.least_s - held.duration_s),
+                needed_s=max(0.0, subject.least_s - _CUT_S - held.duration_s),
                 whole=whole if series.gauge.heap and series.unit is Unit.BYTES else 0.0,
                 decides=not (hidden and told),
             )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from loadproof.engines import load_engine
 from loadproof.engines.several.sink import OneSink, Whole
 from loadproof.errors import EngineError, Problem
-from loadproof.model import Event, EventKind, Inspection, Outcome
+from loadproof.model import STREAMED, Event, EventKind, Inspection, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +31,8 @@ class SeveralEngines:
         self._stops = 0
         self._over = asyncio.Event()
         """Whether whoever waits for its beginning need not wait any longer."""
+        self._first: set[str] = set()
+        """Those that play from the start and have not ended: the load begins with one of them."""
         self._failed: tuple[str, EngineError | None] | None = None
         """The first scenario whose engine failed; the error of one that could not start."""
 
@@ -65,6 +67,7 @@ class SeveralEngines:
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
         """Drive them all. Raises EngineError when one could not start and none had begun."""
         whole = Whole(sink)
+        self._first = {one.name for one in plan.several if not one.start_s}
         tasks = [asyncio.create_task(self._play(one, plan, whole)) for one in plan.several]
         try:
             outcomes = await asyncio.gather(*tasks)
@@ -103,6 +106,9 @@ class SeveralEngines:
             return Outcome.ENGINE_FAILED
         if outcome is Outcome.ENGINE_FAILED:
             self._end_all(one, None)
+        self._first.discard(one.name)
+        if not self._first and whole.began_s is None:
+            self._over.set()
         sink.ended(outcome)
         return outcome
 
@@ -140,7 +146,9 @@ def _alone(one: OneOfSeveral, required: Requirement) -> Requirement:
     """As it would be written for this one alone: what it needs to measure, and names that are to be kept."""
     if required.endpoint is None:
         return required
-    return replace(required, endpoint=required.endpoint.replace(f"{one.name}: ", "", 1))
+    beside = next((f"{method} " for method in STREAMED if required.endpoint.startswith(f"{method} ")), "")
+    endpoint = required.endpoint.removeprefix(beside).removeprefix(f"{one.name}: ")
+    return replace(required, endpoint=f"{beside}{endpoint}")
 
 
 def _together(outcomes: Iterable[Outcome], *, stopped: bool) -> Outcome:

@@ -123,11 +123,12 @@ def p95_s(report: dict[str, Any]) -> float:
 
 @contextmanager
 def strangers(folder: Path, nice: int = 0, per_core: int = 1) -> Iterator[None]:
-    """Endless loops on each core, ended by their process ids."""
+    """Loops on each core, ended by their process ids, and by themselves soon after whoever started them."""
     program = folder / NAME
     if not program.exists():
         program.symlink_to("/bin/sh")
-    loop = f"ulimit -t {LONGEST_S}; while :; do :; done"
+    work = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done"
+    loop = f"ulimit -t {LONGEST_S}; while kill -0 $PPID; do {work}; done"
     began = [
         subprocess.Popen([str(program), "-c", loop], start_new_session=True)
         for _ in range(per_core * (os.cpu_count() or 1))

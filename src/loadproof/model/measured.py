@@ -62,13 +62,16 @@ class Endpoint:
         return Endpoint(self.method.removeprefix(f"{scenario}{_OF}"), self.name)
 
     def __str__(self) -> str:
-        return f"{self.method} {self.name}".strip()
+        # An engine without methods leaves only the scenario's name before it, "browse: ".
+        return f"{self.method.rstrip()} {self.name}".strip()
 
 
 def is_beside(printed: str) -> bool:
     """Whether an endpoint that is printed so is no request: where only its name is left."""
     scenario, of, rest = printed.partition(_OF)
-    printed = rest if of and f"{scenario}{of}".rstrip() not in _BESIDE else printed
+    # A scenario's name has no space: "GET search: page: 2" is a request that is called "search: page: 2".
+    of_one = bool(of) and " " not in scenario and f"{scenario}{of}".rstrip() not in _BESIDE
+    printed = rest if of_one else printed
     return printed.startswith(tuple(f"{method} " for method in _BESIDE))
 
 

@@ -226,6 +226,11 @@ class Plan:
         return (self.scenario, *self.further)
 
     @property
+    def engines(self) -> tuple[str, ...]:
+        """Names of those that drive its load: one, or each of those of several scenarios once."""
+        return tuple(dict.fromkeys(one.plan.engine for one in self.several)) or (self.engine,)
+
+    @property
     def rehearsal(self) -> bool:
         return self.time_scale != 1.0
 

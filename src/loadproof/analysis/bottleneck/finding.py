@@ -219,12 +219,14 @@ def _plateau(
 ) -> Plateau:  # fmt: skip
     found = processors(run, Window(frozenset(seconds), ""))
     limits = [reading.limit for reading in measured.of("host", "cpu") if reading.limit]
+    generators = [measured.sum(engine, "cpu", seconds) for engine in run.plan.engines]
+    known = [cores for cores in generators if cores is not None]
     return Plateau(
         sessions=sessions,
         cores=limits[-1] if limits else None,
         busy_cores=measured.mean("host", "cpu", seconds),
         service_cores=_cores(measured, service, seconds, databases=False),
-        generator_cores=measured.sum(run.plan.engine, "cpu", seconds),
+        generator_cores=sum(known) if known else None,
         database=next((part.name for part in service.parts if part.is_database), ""),
         seen_database_cores=_cores(measured, service, seconds, databases=True),
         heap=collected_heap(measured, service, seconds),

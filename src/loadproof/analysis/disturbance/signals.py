@@ -9,7 +9,6 @@ of these signals: its users wait, and the heartbeat is on time.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,17 +17,18 @@ import numpy as np
 from loadproof.analysis.disturbance.scarce import lacks
 from loadproof.analysis.disturbance.weighing import Delay
 from loadproof.analysis.window.windows import requests_of, sample, within
-from loadproof.engines import ENGINES, traits_of
+from loadproof.engines import traits_of
 from loadproof.model import EventKind, Finding, FindingKind, Verdict
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from loadproof.analysis.window.windows import Window
     from loadproof.model import Reading
     from loadproof.runfile.reader import Run
+    from loadproof.runfile.slices import Slices
 
 LEAST_LAG_S: Final = 0.020
 """A process that does nothing else wakes up to 16 ms late on a machine whose two cores others use as well
@@ -95,21 +95,63 @@ class Signals:
 def read_signals(run: Run, window: Window) -> Signals:
     """One finding for each signal beyond its threshold; a note when only its processor was busy."""
     inside = Readings.of(run.readings).by_series(window.seconds)
-    told = {key: readings for key, readings in inside.items() if key[0] in (*ENGINES, "probe")}
-    own: dict[tuple[str, str], Sequence[Reading]] = defaultdict(list, told)
-    lags = own[run.plan.engine, "scheduler_lag"]
-    late = _lag(run, lags, own, window)
-    starved = [] if traits_of(run.plan.engine).heartbeat else _starved(run, own, window)
-    probed = _probe(run, own, window)
-    delays = [delay for delay in (late and _lag_of(lags), starved and Delay(math.inf)) if delay]
-    if probed:
+    every = _Own(run, inside, run.plan.engines)
+    beating, others = every.those(heartbeat=True), every.those(heartbeat=False)
+    late = _lag(beating, window)
+    starved = _starved(others, window)
+    probed = _probe(run, inside, window)
+    delays = [_lag_of(beating.of("scheduler_lag"))] if late else []
+    if starved or probed:
         delays.append(Delay(math.inf))
     return Signals(
-        spoilt=(*_scarce(run, own, window), *_dropped(run, own, window)),
+        spoilt=(*_scarce(every, window), *_dropped(every, window)),
         late=(*late, *starved, *probed),
-        notes=() if late else tuple(_busy(run, own, window)),
+        notes=() if late else tuple(_busy(beating, window)),
         delay=max(delays, key=lambda delay: delay.worst_s, default=None),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What some of a run's engines tell of themselves: of several scenarios each may have another."""
+
+    run: Run
+    inside: Mapping[tuple[str, str], Readings]
+    """Of the judged seconds, by source and series."""
+    engines: tuple[str, ...]
+
+    def those(self, *, heartbeat: bool) -> _Own:
+        """Those that tell how late they woke, or those that do not."""
+        return replace(self, engines=tuple(e for e in self.engines if traits_of(e).heartbeat is heartbeat))
+
+    def of(self, series: str) -> list[Reading]:
+        """The readings of every engine's series of that name."""
+        return [r for engine in self.engines for r in self.inside.get((engine, series), ())]
+
+    def with_limit(self, series: str) -> list[Reading]:
+        """The same of the engine that is nearest to its limit; none where no limit is known."""
+        known = [[r for r in self.inside.get((engine, series), ()) if r.limit] for engine in self.engines]
+        return max(known, key=lambda own: max((_filled(r) for r in own), default=0.0), default=[])
+
+    @property
+    def title(self) -> str:
+        return " and ".join(traits_of(engine).title for engine in self.engines)
+
+    @property
+    def scenarios(self) -> frozenset[str]:
+        """Which of several scenarios they drive; "" where there is one."""
+        names = (one.name for one in self.run.plan.several if one.plan.engine in self.engines)
+        return frozenset(names if self.run.plan.several else ("",))
+
+    def slices(self, window: Window) -> Slices:
+        """Of the requests that they made in the judged seconds."""
+        inside = within(self.run.slices, window.seconds)
+        names = self.scenarios
+        return inside.where(lambda endpoint: endpoint.scenario in names) if self.run.plan.several else inside
+
+
+def _filled(reading: Reading) -> float:
+    return reading.value / (reading.limit or 1.0)
 
 
 def _lag_of(lags: Sequence[Reading]) -> Delay:
@@ -120,12 +162,11 @@ def _lag_of(lags: Sequence[Reading]) -> Delay:
     return Delay(max(by_second.values()), by_second)
 
 
-def _lag(
-    run: Run, lags: Sequence[Reading], own: dict[tuple[str, str], Sequence[Reading]], window: Window
-) -> list[Finding]:
+def _lag(own: _Own, window: Window) -> list[Finding]:
+    lags = own.of("scheduler_lag")
     if not lags:
         return []
-    median_s = sample(within(run.slices, window.seconds)).response.quantile(0.5) or 0.0
+    median_s = sample(own.slices(window)).response.quantile(0.5) or 0.0
     threshold_s = max(LEAST_LAG_S, LAG_OF_MEDIAN * median_s)
     bad = _beyond(lags, lambda reading: reading.value > threshold_s, threshold_s, window)
     # The latest wake-up of a second is about as late as the stall was long.
@@ -135,12 +176,12 @@ def _lag(
         return []
     late = f"it woke later than {format_duration(threshold_s)} (at worst {format_duration(bad.worst)})"
     said = [f"the generator could not keep up: in {_share(bad)} {late}, and response times hold that delay"]
-    cpu = _mean(own[run.plan.engine, "cpu"])
-    waited = _mean(own[run.plan.engine, "waited"])
+    cpu = _mean(own.of("cpu"))
+    waited = _mean(own.of("waited"))
     evidence = {**bad.evidence(), "cpu": cpu, "waited": waited}
     advice = _MORE_POWER
     if cpu is not None and cpu >= GREATEST_CPU:
-        rate = _throughput(run, window)
+        rate = _throughput(own, window)
         said.append(
             f"it used {format_percent(cpu)} of its core: this machine ends at about {format_rate(rate)}"
         )
@@ -151,39 +192,38 @@ def _lag(
     elif cpu is not None:
         said.append(f"it used only {format_percent(cpu)} of its core: something held it back")
         advice = "look for code in the scenario that blocks, for a CPU limit, and for a machine that pauses"
-    pause_s = max((r.value for r in own[run.plan.engine, "gc_pause"]), default=0.0)
+    pause_s = max((r.value for r in own.of("gc_pause")), default=0.0)
     evidence["longest_gc_s"] = pause_s
     if pause_s > threshold_s:
         said.append(f"its garbage collection took up to {format_duration(pause_s)}")
     return [replace(_late("generator.lag", "; ".join(said), evidence, advice), clauses=tuple(said))]
 
 
-def _busy(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
+def _busy(own: _Own, window: Window) -> list[Finding]:
     """A busy processor without lag is worth knowing: throughput may be the generator's limit."""
-    traits = traits_of(run.plan.engine)
-    if not traits.heartbeat:
-        return []
-    used = own[run.plan.engine, "cpu"]
+    used = own.of("cpu")
     bad = _beyond(used, lambda reading: reading.value >= GREATEST_CPU, GREATEST_CPU, window)
     if not bad.counts or len(bad.seconds) * 2 < bad.measured:
         return []
-    rate = format_rate(_throughput(run, window))
+    rate = format_rate(_throughput(own, window))
     sentence = (
-        f"{traits.title} used {format_percent(GREATEST_CPU)} of its core or more in {_share(bad)}, on time "
+        f"{own.title} used {format_percent(GREATEST_CPU)} of its core or more in {_share(bad)}, on time "
         f"all the same: {rate} may be what this machine can send, and not the service's limit"
     )
     return [Finding("generator.cpu", Verdict.PASS, sentence, bad.evidence(), _MORE_POWER, FindingKind.NOTE)]
 
 
-def _starved(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
+def _starved(own: _Own, window: Window) -> list[Finding]:
     """An engine without a heartbeat was late when it used its cores whole, or was ready and got none."""
-    filled = [r for r in own[run.plan.engine, "cpu"] if r.limit]
-    bad = _beyond(filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_CPU, GREATEST_CPU, window)
+    filled = [r for r in own.of("cpu") if r.limit]
+    if len(own.scenarios) > 1:
+        filled = _together(filled)  # each has a process of its own, and all have the same cores
+    bad = _beyond(filled, lambda r: _filled(r) >= GREATEST_CPU, GREATEST_CPU, window)
     if not bad.counts:
         return []
     cores = filled[-1].limit or 0.0
     sentence = (
-        f"{traits_of(run.plan.engine).title} used {format_percent(GREATEST_CPU)} of its {cores:g} cores or "
+        f"{own.title} used {format_percent(GREATEST_CPU)} of its {cores:g} cores or "
         f"more in {_share(bad)}: response times hold its own delay"
     )
     evidence = bad.evidence()
@@ -191,15 +231,23 @@ def _starved(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Wi
     return [_late("generator.cpu", sentence, evidence, advice)]
 
 
-def _scarce(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
+def _together(readings: Iterable[Reading]) -> list[Reading]:
+    """What the processes of several scenarios used in each second."""
+    found: dict[int, Reading] = {}
+    for reading in readings:
+        second = int(reading.time_s)
+        before = found.get(second)
+        found[second] = reading if before is None else replace(reading, value=before.value + reading.value)
+    return list(found.values())
+
+
+def _scarce(own: _Own, window: Window) -> list[Finding]:
     """What it ran out of: requests that it could not send are failures of its own, not of the service."""
     found = []
-    for lack in lacks(run, window):
+    for lack in lacks(own.run, window):
         scarce = lack.scarce
-        filled = [r for r in own[run.plan.engine, scarce.series] if r.limit]
-        bad = _beyond(
-            filled, lambda r: r.value / (r.limit or 1.0) >= GREATEST_FILLED, GREATEST_FILLED, window
-        )
+        filled = own.with_limit(scarce.series)
+        bad = _beyond(filled, lambda r: _filled(r) >= GREATEST_FILLED, GREATEST_FILLED, window)
         if not lack.counts and not (scarce.decides and bad.seconds):
             continue
         sentence = lack.sentence
@@ -211,11 +259,11 @@ def _scarce(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Win
     return found
 
 
-def _dropped(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
+def _dropped(own: _Own, window: Window) -> list[Finding]:
     """Iterations that were planned and never started: the engine drops one when no virtual user is free."""
-    drops = own[run.plan.engine, "dropped_iterations"]
+    drops = own.of("dropped_iterations")
     dropped = sum(reading.value for reading in drops)
-    done = sum(reading.value for reading in own[run.plan.engine, "iterations"])
+    done = sum(reading.value for reading in own.of("iterations"))
     if not dropped:
         return []
     seconds = tuple(sorted({int(reading.time_s) for reading in drops if reading.value > 0}))
@@ -223,11 +271,11 @@ def _dropped(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Wi
     share = dropped / (dropped + done)
     if not bad.counts and share < LEAST_SHARE:
         return []
-    warned = any("Insufficient VUs" in event.message for event in run.events_of(EventKind.ENGINE_LOG))
+    warned = any("Insufficient VUs" in event.message for event in own.run.events_of(EventKind.ENGINE_LOG))
     sentence = (
         f"{format_percent(share)} of the planned iterations never started ({format_count(round(dropped))} in "
         f"{len(seconds) * window.step_s} of {window.duration_s} s): no virtual user was free"
-        + (f", and {traits_of(run.plan.engine).title} had started all that it may (maxVUs)" if warned else "")
+        + (f", and {_playing(own)} had started all that it may (maxVUs)" if warned else "")
     )
     evidence = {**bad.evidence(), "dropped": dropped, "share": share}
     advice = (
@@ -236,11 +284,16 @@ def _dropped(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Wi
     return [_invalid("load.dropped", sentence, evidence, advice)]
 
 
-def _probe(run: Run, own: dict[tuple[str, str], Sequence[Reading]], window: Window) -> list[Finding]:
+def _playing(own: _Own) -> str:
+    """Which of them play iterations."""
+    return replace(own, engines=tuple(e for e in own.engines if traits_of(e).iterations)).title
+
+
+def _probe(run: Run, inside: Mapping[tuple[str, str], Readings], window: Window) -> list[Finding]:
     """The same endpoint asked by a process that does nothing else: it must not be much faster."""
-    times = own["probe", "response_time"]
+    times = inside.get(("probe", "response_time"), ())
     path = run.plan.options.probe or ""
-    same = within(run.slices, window.seconds).where(lambda endpoint: str(endpoint) == f"GET {path}")
+    same = within(run.slices, window.seconds).where(lambda e: (e.kind, e.name) == ("GET", path))
     ours_s = sample(same).response.quantile(0.5)
     if len(times) < _LEAST_PROBES or ours_s is None:
         return []
@@ -294,6 +347,6 @@ def _mean(readings: Sequence[Reading]) -> float | None:
     return float(np.mean([reading.value for reading in readings])) if readings else None
 
 
-def _throughput(run: Run, window: Window) -> float:
-    requests = requests_of(within(run.slices, window.seconds))
+def _throughput(own: _Own, window: Window) -> float:
+    requests = requests_of(own.slices(window))
     return requests / window.duration_s if window.duration_s else 0.0

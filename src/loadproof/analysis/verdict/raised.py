@@ -84,6 +84,7 @@ def raised_in(run: Run) -> Raised:
     )
     whats = [key[0] for key in counts]
     in_tasks = sum(count for key, count in counts.items() if key[0] in PLAYED)
+    iterate = all(traits_of(engine).iterations for engine in run.plan.engines)
     users = Readings.of(run.readings).of_series("load", "users").value.tolist()
     return Raised(
         played=sum(event.whole("count") for event in played) if played else None,
@@ -92,9 +93,7 @@ def raised_in(run: Run) -> Raised:
         users=int(max([*users, run.plan.profile.start, *(s.target for s in run.plan.profile.stages)]))
         if not run.plan.profile.open_model or users
         else 0,
-        word=PLAYED.get(
-            whats[0] if whats else "", "iterations" if traits_of(run.plan.engine).iterations else "tasks"
-        ),
+        word=PLAYED.get(whats[0] if whats else "", "iterations" if iterate else "tasks"),
         groups=groups[:_MOST_GROUPS],
         traceback=traceback,
     )

@@ -105,7 +105,10 @@ def processors(run: Run, window: Window) -> Processors | None:
         for (source, series), own in sums.items()
         if source == "host" and series.startswith(PROGRAM)
     }
-    users, planned = mean("load", "users"), mean("load", "planned")
+    # Of several scenarios the total is told whenever one tells its users: the last of a second stands.
+    users_of = {int(r.time_s): r.value for r in sums.get(("load", "users"), ())}
+    users = sum(users_of.values()) / len(users_of) if users_of else None
+    planned = mean("load", "planned")
     parts = service_parts(run.events)
     ready = sum(
         max(

@@ -39,7 +39,7 @@ def _run_of(run: Run, one: OneOfSeveral) -> Run:
     facts = run.facts if outcome is None else {**run.facts, "outcome": str(outcome)}
     return replace(
         run, plan=one.plan, slices=slices, beside=beside, events=events, facts=facts, by_name=(), routes={},
-        readings=_readings(run, one.name),
+        readings=_readings(run, one),
     )  # fmt: skip
 
 
@@ -49,11 +49,11 @@ def within_scenario(slices: Sequence[Slice], name: str) -> Sequence[Slice]:
     return own.renamed({endpoint: endpoint.alone(name) for endpoint in own.by_endpoint()})
 
 
-def _readings(run: Run, name: str) -> Readings:
-    """Its own load, under the names that a load has; what else was measured is of no scenario."""
-    prefix = f"{name}: "
+def _readings(run: Run, one: OneOfSeveral) -> Readings:
+    """Its own load and iterations, under their names; what else was measured is of no scenario."""
+    prefix, sources = f"{one.name}: ", ("load", one.plan.engine)
     found = Readings.of(run.readings)
-    chosen = [n for n, key in enumerate(found.keys) if key[0] == "load" and key[1].startswith(prefix)]
+    chosen = [n for n, key in enumerate(found.keys) if key[0] in sources and key[1].startswith(prefix)]
     own = found.take(np.flatnonzero(np.isin(found.series, chosen)))
     keys = [
         (source, series.removeprefix(prefix), unit) if n in chosen else ("", "", unit)

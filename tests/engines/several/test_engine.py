@@ -87,6 +87,7 @@ class FakeEngine:
         sink.reading(Reading(now_s, "load", "users", 3.0))
         sink.reading(Reading(now_s, "load", "started", 2.0))
         sink.reading(Reading(now_s, "k6", "cpu", 0.5))
+        sink.reading(Reading(now_s, "k6", "dropped_iterations", 1.0))
         sink.event(Event(now_s, EventKind.ERROR_SAMPLE, "no", {"endpoint": "GET /x"}))
         sink.log("a line")
         await asyncio.sleep(0.01)
@@ -144,7 +145,10 @@ def test_each_is_told_apart_and_the_load_is_summed(monkeypatch: pytest.MonkeyPat
     assert (max(users), users[-1]) == (6.0, 0.0)
     assert [r.value for r in heard.readings if r.series == "b: users"] == [3.0]
     assert len([r for r in heard.readings if r.series == "started"]) == 1
-    assert len([r for r in heard.readings if r.source == "k6"]) == 2
+    dropped = ["dropped_iterations", "a: dropped_iterations", "dropped_iterations", "b: dropped_iterations"]
+    assert [r.series for r in heard.readings if r.source == "k6"] == [
+        "cpu", *dropped[:2], "cpu", *dropped[2:],
+    ]  # fmt: skip
     assert heard.lines == ["[a] a line", "[b] a line"]
     errors = [event for event in heard.events if event.kind is EventKind.ERROR_SAMPLE]
     assert [(e.message, e.data) for e in errors] == [

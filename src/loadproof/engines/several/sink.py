@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _LOAD: Final = "load"
 _USERS: Final = "users"
 _ARRIVALS: Final = frozenset({"planned", "started", "late", "dropped"})
+_PLAYED: Final = frozenset({"iterations", "dropped_iterations"})
 _AS_THEY_ARE: Final = frozenset({EventKind.ENGINE_THRESHOLD, EventKind.ERROR_SAMPLE, EventKind.CHECKED})
 """Their messages are what somebody wrote, and are counted or looked for by their text."""
 
@@ -70,16 +71,22 @@ class OneSink:
         self._sink.slice(replace(part, endpoint=part.endpoint.of(self._name)))
 
     def reading(self, reading: Reading) -> None:
-        """The load is told of each and, as a sum, of all; whatever else an engine measures is its own."""
+        """The load is told of each and, as a sum, of all; iterations too: two scenarios may have one engine.
+
+        Whatever else an engine measures is its own.
+        """
+        named = replace(reading, series=f"{self._name}: {reading.series}")
         if reading.source != _LOAD:
             self._sink.reading(reading)
+            if reading.series in _PLAYED:
+                self._sink.reading(named)
             return
         if reading.series == _USERS:
             total = self._whole.users(self._name, reading.value)
             self._sink.reading(replace(reading, value=total))
         elif reading.series in _ARRIVALS and self._one.plan.profile.open_model:
             self._sink.reading(reading)
-        self._sink.reading(replace(reading, series=f"{self._name}: {reading.series}"))
+        self._sink.reading(named)
 
     def event(self, event: Event) -> None:
         data = {**event.data, "scenario": self._name}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loadproof.analysis.across_runs.measured import measured
+from loadproof.analysis.disturbance.processors import processors
 from loadproof.analysis.judge import judge
+from loadproof.analysis.window.windows import whole_window
 from loadproof.model import (
     SEVERAL,
     Endpoint,
@@ -23,6 +27,7 @@ from loadproof.model import (
     Subject,
     Unit,
     Verdict,
+    is_beside,
 )
 from loadproof.reports.topics import topic_of
 from loadproof.runfile.reader import Run
@@ -141,3 +146,186 @@ def test_a_threshold_of_one_is_its_own() -> None:
     assert report.verdict is Verdict.FAIL
     failed = [f for f in report.findings if f.verdict is Verdict.FAIL]
     assert [(f.id, f.source) for f in failed] == [("checkout: http_req_duration:p(95)<1", "checkout.py")]
+
+
+def _driven_by(made: Run, browse: str, checkout: str, *readings: Reading) -> Run:
+    """The same run by other engines, with more readings."""
+    engines = zip(made.plan.several, (browse, checkout), strict=True)
+    several = tuple(replace(one, plan=replace(one.plan, engine=engine)) for one, engine in engines)
+    return replace(made, plan=replace(made.plan, several=several), readings=(*made.readings, *readings))
+
+
+def _of_engine(
+    series: str, value: float, unit: Unit = Unit.NONE, limit: float | None = None, seconds: int = 20
+) -> list[Reading]:
+    """One in each second, of "k6.cpu"."""
+    source, _, name = series.partition(".")
+    return [Reading(START + second, source, name, value, unit, limit) for second in range(seconds)]
+
+
+@pytest.mark.parametrize(
+    ("engines", "readings", "said"),
+    [
+        (("locust", "k6"), _of_engine("locust.scheduler_lag", 0.2, Unit.SECONDS),
+         "the generator could not keep up"),
+        (("k6", "jmeter"), _of_engine("jmeter.cpu", 1.9, Unit.CORES, 2.0), "k6 and JMeter used 80%"),
+        (("k6", "k6"), 2 * _of_engine("k6.cpu", 0.9, Unit.CORES, 2.0), "k6 used 80%"),
+        (("locust", "k6"), [*_of_engine("locust.fds", 10, Unit.COUNT, 1000.0),
+                            *_of_engine("k6.fds", 950, Unit.COUNT, 1000.0)],
+         "the generator was out of file descriptors: 950 of 1,000"),
+        (("locust", "k6"), [*_of_engine("k6.iterations", 5, Unit.COUNT),
+                            *_of_engine("k6.dropped_iterations", 5, Unit.COUNT)],
+         "50% of the planned iterations never started"),
+    ],
+    ids=["late", "one of two is full", "two of one are full", "descriptors", "dropped"],
+)  # fmt: skip
+def test_the_generators_of_all_are_looked_at(
+    engines: tuple[str, str], readings: list[Reading], said: str
+) -> None:
+    """Whichever engine it is that does not keep up, and two of one share the machine's cores."""
+    report = judge(_driven_by(_run(required(0.15)), *engines, *readings))
+    assert report.verdict is Verdict.INCONCLUSIVE
+    holds, sentence = _condition(report, "generator")
+    assert (holds, sentence[: len(said)]) == (False, said)
+
+
+def test_generators_that_keep_up_say_so() -> None:
+    """Half of the cores each is not too much; what a Locust beside them used is not k6's."""
+    cores = [*_of_engine("k6.cpu", 0.7, Unit.CORES, 2.0), *_of_engine("locust.cpu", 0.7, Unit.CORES, 1.0)]
+    lags = _of_engine("locust.scheduler_lag", 0.005, Unit.SECONDS)
+    report = judge(_driven_by(_run(required(0.5)), "locust", "k6", *cores, *lags))
+    assert _condition(report, "generator") == (True, "the generator kept up")
+    assert report.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, ""),
+        ({"users": 1.0}, "checkout: the promised load was not applied"),
+        ({"raised": 10}, "checkout: 10 of 50 tasks"),
+    ],
+)
+def test_comparisons_take_for_sound_what_the_verdict_does(given: dict[str, Any], said: str) -> None:
+    """The same conditions of each over the same seconds, though each has a target of its own."""
+    made = _run(required(0.5), **given)
+    several, aimed = [], []
+    for port, asked, one in zip((8001, 8002), (200, 50), made.plan.several, strict=True):
+        target = f"http://127.0.0.1:{port}"
+        several.append(replace(one, plan=replace(one.plan, target=target)))
+        aimed.append(_of(one.name, 19, EventKind.AIMED, hosts={f"127.0.0.1:{port}": asked}))
+    of = replace(made.plan, several=tuple(several), target="http://127.0.0.1:8000")
+    made = replace(made, plan=of, events=(*made.events, *aimed))
+    report, found = judge(made), measured(made)
+    assert (report.verdict is Verdict.INCONCLUSIVE) is bool(said)
+    assert len(found.invalid) == (1 if said else 0), found.invalid
+    assert all(sentence.startswith(said) for sentence in found.invalid)
+    assert found.duration_s == 20
+
+
+def test_the_slow_moments_of_one_are_not_the_others() -> None:
+    """Arrivals that never started make the percentiles of their own scenario worse, not those of users."""
+    made = _run()
+    checkout = made.plan.several[1]
+    rate = staged((10, 5), start=5, open_model=True)
+    several = (made.plan.several[0], replace(checkout, plan=replace(checkout.plan, profile=rate)))
+    starts = [
+        Reading(START + second, "load", f"{of}{name}", value, Unit.COUNT)
+        for second in range(10, 20)
+        for of in ("", "checkout: ")
+        for name, value in (("planned", 5.0), ("started", 4.0), ("late", 0.0), ("dropped", 1.0))
+    ]
+    slow = tuple(
+        part(second, endpoint, [0.1] * 9 + [1.0])
+        for endpoint in (BROWSE, CHECKOUT)
+        for second in range(10, 20)
+    )
+    found = measured(
+        replace(
+            made, plan=replace(made.plan, several=several), readings=(*made.readings, *starts), slices=slow
+        )
+    )
+    browse, checkout_found = found.endpoint(str(BROWSE)), found.endpoint(str(CHECKOUT))
+    assert browse is not None
+    assert checkout_found is not None
+    assert browse.quantiles_s[0.75] == pytest.approx(0.1, rel=0.02)
+    assert 0.95 in browse.quantiles_s
+    assert 0.95 not in checkout_found.quantiles_s  # its 20 % that never started are slower than that
+
+
+def test_two_that_play_with_other_engines_are_other_conditions() -> None:
+    """A comparison says so: the plan's own engine is "several" in both."""
+    made = _run()
+    engines = {
+        measured(_driven_by(made, *names)).conditions.engine for names in (("k6", "k6"), ("k6", "jmeter"))
+    }
+    assert engines == {"browse: k6, checkout: k6", "browse: k6, checkout: jmeter"}
+
+
+@pytest.mark.parametrize(("left", "holds"), [(30, False), (0, True)])
+def test_iterations_that_one_did_not_play_are_its_own(left: int, holds: bool) -> None:
+    """k6 counts those that maxDuration left as dropped when it ends; two scenarios may both have k6."""
+    played = [
+        Reading(START + second, "k6", f"{of}iterations", 5.0, Unit.COUNT)
+        for second in range(10, 20)
+        for of in ("", "checkout: ")
+    ]
+    dropped = [
+        Reading(START + 19.5, "k6", f"{of}dropped_iterations", float(left), Unit.COUNT)
+        for of in ("", "checkout: ")
+    ]
+    report = judge(_driven_by(_run(required(0.5)), "k6", "k6", *played, *dropped))
+    found, sentence = _condition(report, "promised")
+    assert found is holds
+    assert report.verdict is (Verdict.PASS if holds else Verdict.INCONCLUSIVE)
+    if not holds:
+        said = "checkout: the promised load was not applied: 30 of 80 iterations were left when maxDuration"
+        assert sentence.startswith(said)
+
+
+def test_the_users_of_all_are_counted_once() -> None:
+    """Their total is told whenever one of them tells its own."""
+    made = _run()
+    watched = [
+        *_of_engine("host.cpu", 1.5, Unit.CORES, 2.0),
+        *_of_engine("process.cpu", 1.0, Unit.CORES),
+        *_of_engine("process.thread.waited", 0.1, Unit.SHARE),
+    ]
+    totals = [
+        Reading(START + second + part_s, "load", "users", value, Unit.COUNT)
+        for second in range(20)
+        for part_s, value in ((0.1, 5.0), (0.2, 8.0))
+    ]
+    found = processors(replace(made, readings=(*watched, *totals)), whole_window(made))
+    assert found is not None
+    assert found.waiting.users == 8
+
+
+def test_an_endpoint_without_a_method_has_its_scenario_s_name_before_it() -> None:
+    """JMeter's samplers have names alone; it is printed as it is told and as it is required."""
+    login = Endpoint("", "Login").of("browse")
+    assert (str(login), login.scenario, login.beside) == ("browse: Login", "browse", False)
+    assert login.alone("browse") == Endpoint("", "Login")
+    made = replace(
+        _run(required(0.5, endpoint="browse: Login")),
+        slices=tuple(part(second, end, [0.1] * 10) for second in range(20) for end in (login, CHECKOUT)),
+    )
+    report = judge(made)
+    assert report.verdict is Verdict.PASS, report.sentence
+    assert [row.endpoint for row in report.endpoints] == ["browse: Login", str(CHECKOUT), "all requests"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "beside"),
+    [
+        ("page: Login", True),
+        ("browse: page: Login", True),
+        ("browse: transaction: page: 2", True),
+        ("GET search: page: 2", False),  # a request that is called so
+        ("browse: GET search: page: 2", False),
+        ("browse: Login", False),
+    ],
+)
+def test_only_a_scenario_s_name_is_left_out_of_a_printed_one(printed: str, beside: bool) -> None:
+    """Names of scenarios have no space, those of requests may have anything."""
+    assert is_beside(printed) is beside

@@ -11,13 +11,12 @@ from loadproof.analysis.charts import charts_of
 from loadproof.analysis.headline import verdict_sentence
 from loadproof.analysis.pictures import pictures_of
 from loadproof.analysis.search.capacity import Course, broken_window, capacity_window, find_capacity, narrowed
-from loadproof.analysis.several import load_of_all, runs_of, scenario_named, window_of_all
+from loadproof.analysis.several import runs_of, scenario_named
 from loadproof.analysis.shapes.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_requirement
 from loadproof.analysis.shapes.stress import find_breaking_point, judge_held_load, told_once
-from loadproof.analysis.validity.condition import Judged
 from loadproof.analysis.validity.conditions import judge_validity
-from loadproof.analysis.validity.each import named
+from loadproof.analysis.validity.each import judged_of, named
 from loadproof.analysis.validity.guard import REFUSED, guard_facts, guard_note, judge_guard
 from loadproof.analysis.verdict.breach import breach_note
 from loadproof.analysis.verdict.by_route import route_notes
@@ -96,21 +95,17 @@ def judge(
     if requirements is not None:
         run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
     course = Course(run) if run.plan.profile.kind is ProfileKind.CAPACITY else None
-    several = runs_of(run)
-    window = _window(run, course, several)
-    judged = within(run.slices, window.seconds)
-    load = load_of_all(run, judged, window)
+    asked_of = judged_of(run, capacity_window(course) if course else None)
+    window, judged, load = asked_of.window, asked_of.slices, asked_of.load
     watched = Watched(run)
     validity = judge_validity(
-        Judged(
-            run, window, judged, load,
+        replace(
+            asked_of,
             requirements=tuple(
                 (requirement, _judge_requirement(requirement, run, judged, window, load, watched))
                 for requirement in run.plan.requirements
             ),
-            thresholds=tuple(_thresholds(narrowed(run, course) if course else run, several)),
-            search=course is not None,
-            several=several,
+            thresholds=tuple(_thresholds(narrowed(run, course) if course else run, asked_of.several)),
         )
     )  # fmt: skip
     asked = told_of_trend(run, window, run.plan.requirements, validity.requirements)
@@ -158,13 +153,6 @@ def judge(
         charts=charts,
         pictures=pictures_of(run, window, charts, findings, course),
     )
-
-
-def _window(run: Run, course: Course | None, several: Mapping[str, Run]) -> Window:
-    """The judged seconds."""
-    if course is not None:
-        return capacity_window(course)
-    return window_of_all(run, several) if several else judged_window(run)
 
 
 def _thresholds(run: Run, several: Mapping[str, Run]) -> list[Finding]:

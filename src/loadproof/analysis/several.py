@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.verdict.load import AppliedLoad, applied_load
-from loadproof.analysis.window.omission import starts
 from loadproof.analysis.window.windows import Window, judged_window, load_span, whole_window
 from loadproof.model import STREAMED, Event, EventKind, Outcome
 from loadproof.runfile.readings import Readings
@@ -125,11 +123,3 @@ def scenario_named(run: Run, endpoint: str | None) -> str:
     for beside in STREAMED:
         endpoint = (endpoint or "").removeprefix(f"{beside} ")
     return next((one.name for one in run.plan.several if one.hears(endpoint or "")), "")
-
-
-def load_of_all(run: Run, judged: Sequence[Slice], window: Window) -> AppliedLoad:
-    """What is known of the starts. Users of several scenarios have no common pace; arrivals add up."""
-    if not run.plan.several:
-        return applied_load(run, judged, window)
-    arrivals = any(one.plan.profile.open_model for one in run.plan.several)
-    return AppliedLoad(arrivals, starts(run.readings, window))

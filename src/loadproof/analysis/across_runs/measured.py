@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.judge import ANALYSES
-from loadproof.analysis.validity.condition import Judged
 from loadproof.analysis.validity.conditions import judge_validity
-from loadproof.analysis.verdict.load import applied_load
-from loadproof.analysis.window.omission import served_quantile
-from loadproof.analysis.window.windows import asked_warm_up_s, judged_window, sample, within
+from loadproof.analysis.validity.each import judged_of
+from loadproof.analysis.verdict.load import AppliedLoad
+from loadproof.analysis.window.omission import served_quantile, starts
+from loadproof.analysis.window.windows import asked_warm_up_s, sample, within
 from loadproof.engines import ENGINES, session_of
 from loadproof.model import OPENED, FindingKind, ProfileKind, Unit, Verdict, is_beside
 from loadproof.plan.stored import plan_to_json
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from loadproof.analysis.validity.condition import Judged
     from loadproof.analysis.window.windows import Window
-    from loadproof.model import Reading, Slice
+    from loadproof.model import Plan, Reading
     from loadproof.runfile.histograms import Histograms
     from loadproof.runfile.reader import Run
     from loadproof.runfile.slices import Slices
@@ -172,10 +173,10 @@ def request_names(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> l
 
 def measured(run: Run, window: Window | None = None) -> MeasuredRun:
     """What a run file says, over `window`, by default the judged one. Pure, and the same each time."""
-    window = window or judged_window(run)
-    judged = within(run.slices, window.seconds)
-    load = applied_load(run, judged, window)
-    never_sent = load.starts.never_sent if load.open_model and load.starts else 0.0
+    asked_of = judged_of(run, window)
+    window, judged = asked_of.window, asked_of.slices
+    never_sent = _never_sent(asked_of)
+    of_all = never_sent[""]
     beside = within(run.beside, window.seconds).by_endpoint()
     by_endpoint = {**judged.by_endpoint(), **beside}
     git = run.facts.get("git") or {}
@@ -185,16 +186,30 @@ def measured(run: Run, window: Window | None = None) -> MeasuredRun:
         started_at_s=float(run.facts["started_at_s"]),
         duration_s=float(window.duration_s),
         endpoints=(
-            *(_endpoint(str(e), by_endpoint[e], window, never_sent) for e in sorted(by_endpoint, key=str)),
-            _endpoint(ALL_REQUESTS, judged, window, never_sent),
+            *(
+                _endpoint(str(e), by_endpoint[e], window, never_sent.get(e.scenario, of_all))
+                for e in sorted(by_endpoint, key=str)
+            ),
+            _endpoint(ALL_REQUESTS, judged, window, of_all),
         ),
         series=tuple(_series(run.readings, window)),
         conditions=_conditions(run),
         commit=git.get("commit"),
         branch=git.get("branch"),
         window=tuple(sorted(window.seconds)),
-        invalid=tuple(_invalid(run, window, judged)),
+        invalid=tuple(_invalid(asked_of)),
     )
+
+
+def _never_sent(judged: Judged) -> dict[str, float]:
+    """The share of the planned arrivals that never started: of all under "", of several by their names."""
+    loads = {"": judged.load}
+    for name, run in judged.several.items():
+        loads[name] = AppliedLoad(run.plan.profile.open_model, starts(run.readings, judged.window))
+    return {
+        name: load.starts.never_sent if load.open_model and load.starts else 0.0
+        for name, load in loads.items()
+    }
 
 
 def _endpoint(name: str, parts: Slices, window: Window, never_sent: float) -> MeasuredEndpoint:
@@ -264,15 +279,14 @@ def _series(readings: Sequence[Reading], window: Window) -> list[MeasuredSeries]
 _NO_RESOURCE: Final = frozenset({"load", *ENGINES})
 
 
-def _invalid(run: Run, window: Window, judged: Sequence[Slice]) -> list[str]:
+def _invalid(judged: Judged) -> list[str]:
     """The sentences of the findings that forbid a conclusion from this run.
 
     Those are: a measurement that cannot be trusted, a promised load that was not applied, and any finding
     that makes it incomparable, such as no steady state.
     """
-    search = run.plan.profile.kind is ProfileKind.CAPACITY
-    validity = judge_validity(Judged(run, window, judged, applied_load(run, judged, window), search=search))
-    found = [*validity.findings, *(finding for analysis in ANALYSES for finding in analysis(run, window))]
+    analyses = (finding for analysis in ANALYSES for finding in analysis(judged.run, judged.window))
+    found = [*judge_validity(judged).findings, *analyses]
     grave = [
         finding.sentence
         for finding in found
@@ -297,10 +311,17 @@ def _conditions(run: Run) -> Conditions:
         profile["stages"] = None  # the scenario's own load, which is not known
     if plan.several:
         profile["several"] = [
-            {"name": one["name"], "start_s": one["start_s"], **one["plan"]["profile"]}
+            {
+                "name": one["name"], "start_s": one["start_s"], **one["plan"]["profile"],
+                "arguments": _load_arguments(one["plan"]["engine_args"]),
+            }
             for one in stored["several"]
-        ]
-    client = session_of(plan)
+        ]  # fmt: skip
+    parts = [
+        (one.plan, written["plan"])
+        for one, written in zip(plan.several, stored.get("several", ()), strict=True)
+    ]
+    targets = [written["target"] or one.options.scenario_target for one, written in parts or [(plan, stored)]]
     sizes = [
         own[0].value
         for (_, name), own in Readings.of(run.readings).by_series().items()
@@ -310,13 +331,18 @@ def _conditions(run: Run) -> Conditions:
         scenario=plan.scenario.name,
         scenario_sha256=facts.get("scenario_sha256"),
         fingerprint=facts.get("scenario_fingerprint"),
-        engine=f"{plan.engine} ({client} session)" if client else plan.engine,
+        engine=", ".join(f"{one.name}: {_engine(one.plan)}" for one in plan.several) or _engine(plan),
         profile=profile,
-        target=stored["target"] or plan.options.scenario_target,
+        target=", ".join(dict.fromkeys(filter(None, targets))) or None,
         host={key: value for key, value in facts.get("host", {}).items() if key in _HOST},
         versions={str(name): str(version) for name, version in facts.get("versions", {}).items()},
         data_bytes=sizes[0] if sizes else None,
     )
+
+
+def _engine(plan: Plan) -> str:
+    client = session_of(plan)
+    return f"{plan.engine} ({client} session)" if client else plan.engine
 
 
 _HOST: Final = frozenset({"system", "machine", "processor", "cores", "memory_bytes"})

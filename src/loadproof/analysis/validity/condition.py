@@ -9,12 +9,13 @@ from loadproof.analysis.verdict.thresholds import stated
 from loadproof.model import EventKind, Finding, FindingKind, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from loadproof.analysis.verdict.load import AppliedLoad
     from loadproof.analysis.window.windows import Window
-    from loadproof.model import Requirement, Slice
+    from loadproof.model import Requirement
     from loadproof.runfile.reader import Run
+    from loadproof.runfile.slices import Slices
 
 _TELLING: Final = (
     EventKind.PLAYED, EventKind.AIMED, EventKind.CHECKED, EventKind.WIRE, EventKind.STATUSES,
@@ -28,7 +29,7 @@ class Judged:
 
     run: Run
     window: Window
-    slices: Sequence[Slice]
+    slices: Slices
     """Of the window."""
     load: AppliedLoad
     requirements: tuple[tuple[Requirement, Finding], ...] = ()

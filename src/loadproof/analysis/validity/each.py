@@ -5,15 +5,31 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loadproof.analysis.validity.condition import Ruling
+from loadproof.analysis.several import runs_of, window_of_all
+from loadproof.analysis.validity.condition import Judged, Ruling
 from loadproof.analysis.verdict.load import applied_load
 from loadproof.analysis.window.windows import judged_window, within
+from loadproof.model import ProfileKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from loadproof.analysis.validity.condition import Judged
+    from loadproof.analysis.window.windows import Window
     from loadproof.model import Finding
+    from loadproof.runfile.reader import Run
+
+
+def judged_of(run: Run, window: Window | None = None) -> Judged:
+    """A run as its conditions see it, over `window`: by default the judged one, of several that of all.
+
+    Whoever asks whether a run is valid begins here, so that the verdict and a comparison say the same of it.
+    """
+    several = runs_of(run)
+    if window is None:
+        window = window_of_all(run, several) if several else judged_window(run)
+    slices = within(run.slices, window.seconds)
+    search = run.plan.profile.kind is ProfileKind.CAPACITY
+    return Judged(run, window, slices, applied_load(run, slices, window), several=several, search=search)
 
 
 def of_each(

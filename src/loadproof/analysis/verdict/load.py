@@ -48,8 +48,13 @@ class AppliedLoad:
 
 
 def applied_load(run: Run, judged: Sequence[Slice], window: Window) -> AppliedLoad:
-    """The load of the judged window: `judged` are its slices."""
+    """The load of the judged window: `judged` are its slices.
+
+    Arrivals of several scenarios add up; their users have no common pace.
+    """
     found = starts(run.readings, window)
+    if run.plan.several:
+        return AppliedLoad(any(one.plan.profile.open_model for one in run.plan.several), found)
     if run.plan.profile.open_model:
         return AppliedLoad(True, found)
     return AppliedLoad(False, found, _interval_s(run, judged, window))

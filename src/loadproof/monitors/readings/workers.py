@@ -61,11 +61,11 @@ class Workers:
 
 def _uwsgi(part: Part, table: ProcessTable) -> None:
     first = min(part.pids)
-    arguments, environment = table.arguments(first), table.environment(first)
-    if len(arguments) < 2 and not any(name.startswith("UWSGI_") for name in environment):
-        return  # a title stands in their place (--auto-procname)
-    told = uwsgi.options(arguments, environment, _root(first), table.folder(first))
-    part.workers = told.processes * told.threads
+    told = uwsgi.options(table.arguments(first), table.environment(first), _root(first), table.folder(first))
+    if told is None or not told.processes:
+        return
+    if told.threads:
+        part.workers = told.processes * told.threads
     if told.python and (part.cores is None or told.processes < part.cores.value):
         part.cores = interpreter_locks(told.processes)
 

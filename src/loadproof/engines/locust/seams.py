@@ -149,6 +149,7 @@ SEAMS = (
     Seam(Part.STATISTICS, "locust.stats:StatsEntry", "_log_time_of_request", ("self", "current_time")),
     Seam(Part.STATISTICS, "locust.stats:StatsEntry", "_log_response_time", ("self", "response_time")),
     Seam(Part.STATISTICS, "locust.stats:StatsEntry", "_cache_response_times", ("self", "t")),
+    Seam(Part.STATISTICS, "locust.stats:StatsEntry", "extend", ("self", "other")),
     Seam(Part.STATISTICS, "locust.stats", "bucket_response_time", ("response_time",)),
     Seam(Part.SHORT_WAY, "locust.event:EventHook", "_handlers"),
     Seam(Part.SHORT_WAY, "locust.log", "unhandled_greenlet_exception"),

@@ -172,6 +172,29 @@ def statistics_are_locusts() -> None:
     for entry in (ours.total, ours.entries["/0", "GET"]):
         assert set(range(1_440, 1_500)) <= set(entry.num_reqs_per_sec)
         assert len(entry.num_reqs_per_sec) <= statistics._SECONDS + 1
+    _a_masters_statistics_are_bounded()
+
+
+def _a_masters_statistics_are_bounded() -> None:
+    """It adds the workers' reports up, for hours: all of the sums, and the newest seconds."""
+    from locust.stats import RequestStats, StatsEntry  # after install
+
+    from loadproof.engines.locust.session import statistics  # after install
+
+    statistics.install()
+    master = RequestStats()
+    for second in range(500):
+        report = StatsEntry(RequestStats(), "/0", "GET", use_response_times_cache=False)
+        report.num_requests = report.num_failures = report.num_reqs_per_sec[second] = 3
+        report.num_fail_per_sec[second] = 3
+        report.last_request_timestamp = second
+        master.total.extend(report)
+        master.entries["/0", "GET"].extend(report)
+    for entry in (master.total, master.entries["/0", "GET"]):
+        assert entry.num_requests == entry.num_failures == 1_500
+        for by_second in (entry.num_reqs_per_sec, entry.num_fail_per_sec):
+            assert set(range(440, 500)) <= set(by_second)
+            assert len(by_second) <= statistics._SECONDS
 
 
 def fallbacks_are_told_once() -> None:

@@ -26,6 +26,7 @@ _HISTORY: Final = 2_000
 _original_log_request: Any = RequestStats.log_request
 _original_missing: Any = EntriesDict.__missing__
 _original_log_error: Any = RequestStats.log_error
+_original_extend: Any = StatsEntry.extend
 _original_history: Any = locust.stats.update_stats_history
 
 
@@ -78,6 +79,13 @@ def _log_odd_request(
     _original_log_request(self, method, name, time_ms, length_bytes(content_length))
     for entry in (self.total, self.entries[(name, method)]):
         _forget_old(entry.num_reqs_per_sec)
+
+
+def _extend(self: StatsEntry, other: StatsEntry) -> None:
+    """A worker's report: the master never logs, it only adds up."""
+    _original_extend(self, other)
+    _forget_old(self.num_reqs_per_sec)
+    _forget_old(self.num_fail_per_sec)
 
 
 def _forget_old(by_second: dict[int, int]) -> None:
@@ -139,6 +147,7 @@ def install() -> None:
         RequestStats.log_request = _log_odd_request  # type: ignore[method-assign]
     if RequestStats.log_error is _original_log_error:
         RequestStats.log_error = _log_odd_error  # type: ignore[method-assign]
+    StatsEntry.extend = _extend  # type: ignore[method-assign]
     EntriesDict.__missing__ = _new_entry  # type: ignore[method-assign]
     locust.stats.update_stats_history = _update_history  # type: ignore[assignment]
 

@@ -132,6 +132,13 @@ def test_a_jar_holds_the_classes_of_its_sources(jar: Path) -> None:
     assert ("Premain-Class: loadproof.guard.Agent" in manifest) is (jar == JAR)
 
 
+def test_the_shipped_rows_outlive_an_older_jmeter_and_a_lack_of_threads() -> None:
+    """A class that JMeter lacks leaves its rows to itself; a flusher that cannot start ends no user."""
+    with zipfile.ZipFile(QUICK_ROWS) as archive:
+        assert b"java/lang/LinkageError" in archive.read("loadproof/quick/Row.class")
+        assert b"java/lang/Throwable" in archive.read("loadproof/quick/Flusher.class")
+
+
 def test_a_policy_is_told_to_the_agent_rule_by_rule() -> None:
     """Its words are those of the Java source."""
     policy = Policy(

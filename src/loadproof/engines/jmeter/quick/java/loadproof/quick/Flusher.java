@@ -8,8 +8,12 @@ import java.util.concurrent.ConcurrentHashMap;
 /** Flushes what was written, within a few milliseconds: a system call for each row costs more than the row. */
 final class Flusher extends Thread {
     private static final long EVERY_MS = 10;
+    /** Until the next try after one that failed: the JVM prints a warning for each. */
+    private static final long AGAIN_NS = 1_000_000_000;
     private static final Set<Writer> WRITTEN = ConcurrentHashMap.newKeySet();
-    private static boolean started;
+    private static volatile boolean started;
+    private static boolean failed;
+    private static long failedNs;
 
     private Flusher() {
         super("loadproof rows");
@@ -17,27 +21,55 @@ final class Flusher extends Thread {
     }
 
     /** The caller holds the lock of SaveService's class. */
-    static void wrote(Writer writer) {
+    static void wrote(Writer writer) throws IOException {
         WRITTEN.add(writer);
-        if (!started) {
-            started = true;
-            new Flusher().start();
+        if (!started && !begin()) {
+            writer.flush();
         }
+    }
+
+    /** False where there is no thread for it: then each row is flushed alone, and no user ends for it. */
+    private static synchronized boolean begin() {
+        if (failed && System.nanoTime() - failedNs < AGAIN_NS) {
+            return false;
+        }
+        try {
+            new Flusher().start();
+            started = true;
+            failed = false;
+        } catch (Throwable none) {
+            failed = true;
+            failedNs = System.nanoTime();
+        }
+        return started;
     }
 
     @Override
     public void run() {
-        while (true) {
-            try {
+        try {
+            while (true) {
                 Thread.sleep(EVERY_MS);
                 for (Writer writer : WRITTEN) {
                     // Removed first: what is written from now on adds it again.
                     WRITTEN.remove(writer);
-                    writer.flush();
+                    flush(writer);
                 }
-            } catch (InterruptedException | IOException gone) {
-                return;
             }
+        } catch (InterruptedException end) {
+            return;
+        } finally {
+            // The next row starts another one; whoever starts one holds the lock until it is known as started.
+            synchronized (Flusher.class) {
+                started = false;
+            }
+        }
+    }
+
+    private static void flush(Writer writer) {
+        try {
+            writer.flush();
+        } catch (IOException gone) {
+            return; // JMeter meets it when it writes or closes; the others are still flushed
         }
     }
 }

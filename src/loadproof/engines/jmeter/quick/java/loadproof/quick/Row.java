@@ -16,6 +16,8 @@ import org.apache.jmeter.samplers.SampleSaveConfiguration;
 public final class Row {
     private static final String HTTP = "org.apache.jmeter.protocol.http.sampler.HTTPSampleResult";
     private static final int KEPT = 1 << 16;
+    /** An older JMeter lacks something that is asked for here: it writes all of its rows itself. */
+    private static boolean lacking;
     private static StringBuilder text = new StringBuilder(1024);
 
     private Row() {
@@ -23,13 +25,16 @@ public final class Row {
 
     /** Called first thing by SaveService.saveSampleResult, which is synchronized; false: JMeter is to write it. */
     public static boolean write(SampleEvent event, Writer writer) throws IOException {
-        SampleResult result = event.getResult();
-        SampleSaveConfiguration wanted = result.getSaveConfig();
-        if (wanted == null || SampleEvent.getVarCount() > 0 || !plain(wanted)) {
+        if (lacking) {
             return false;
         }
         text.setLength(0);
-        if (!add(result)) {
+        try {
+            if (!made(event)) {
+                return false;
+            }
+        } catch (LinkageError why) {
+            lacking = true;
             return false;
         }
         writer.write(text.toString());
@@ -38,6 +43,12 @@ public final class Row {
             text = new StringBuilder(1024);
         }
         return true;
+    }
+
+    private static boolean made(SampleEvent event) {
+        SampleResult result = event.getResult();
+        SampleSaveConfiguration wanted = result.getSaveConfig();
+        return wanted != null && SampleEvent.getVarCount() == 0 && plain(wanted) && add(result);
     }
 
     private static boolean plain(SampleSaveConfiguration wanted) {

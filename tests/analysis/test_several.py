@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import pytest
 
 from loadproof.analysis.across_runs.measured import measured
+from loadproof.analysis.compare.gates import Gate
 from loadproof.analysis.disturbance.processors import processors
 from loadproof.analysis.judge import judge
 from loadproof.analysis.window.windows import whole_window
 from loadproof.model import (
     SEVERAL,
+    TRANSACTION,
     Endpoint,
     Event,
     EventKind,
@@ -28,10 +31,12 @@ from loadproof.model import (
     Unit,
     Verdict,
     is_beside,
+    names_of,
 )
+from loadproof.reports.locust_csv import write_locust_csv
 from loadproof.reports.topics import topic_of
 from loadproof.runfile.reader import Run
-from tests.runs import START, event, part, required, run, staged
+from tests.runs import START, event, measure_of, part, required, run, staged
 
 BROWSE, CHECKOUT = Endpoint("browse: GET", "/loans"), Endpoint("checkout: POST", "/loans")
 
@@ -329,3 +334,34 @@ def test_an_endpoint_without_a_method_has_its_scenario_s_name_before_it() -> Non
 def test_only_a_scenario_s_name_is_left_out_of_a_printed_one(printed: str, beside: bool) -> None:
     """Names of scenarios have no space, those of requests may have anything."""
     assert is_beside(printed) is beside
+
+
+@pytest.mark.parametrize("endpoint", ["checkout: Pay", "Pay"])
+def test_a_transaction_that_is_called_as_its_request_is_not_counted_with_it(endpoint: str) -> None:
+    """Whether the scenario is named or not, as with one scenario."""
+    pay, group = Endpoint("", "Pay").of("checkout"), Endpoint(TRANSACTION, "Pay").of("checkout")
+    made = replace(
+        _run(required(0.5, endpoint=endpoint)),
+        slices=tuple(part(second, pay, [0.1] * 10) for second in range(10, 20)),
+        beside=tuple(part(second, group, [2.0] * 10) for second in range(10, 20)),
+    )
+    (finding,) = [one for one in judge(made).findings if one.endpoint == endpoint]
+    assert (finding.verdict, measure_of(finding).samples) == (Verdict.PASS, 100)
+
+
+def test_an_endpoint_may_be_called_without_its_scenario_and_without_its_method() -> None:
+    """A gate means it by each of these names, as a requirement does."""
+    names = ("browse: GET /loans", "browse: /loans", "GET /loans", "/loans")
+    assert names_of("browse: GET /loans") == names
+    assert all(Gate(name).means("browse: GET /loans", "p95") for name in names)
+    assert not Gate("loans").means("browse: GET /loans", "p95")
+    assert names_of("GET /loans") == ("GET /loans", "/loans")
+
+
+def test_failures_have_the_method_of_their_endpoint_in_the_tables_for_locust(tmp_path: Path) -> None:
+    """The scenario stands before it, as in the table of all requests."""
+    sample = _of("browse", 5, EventKind.ERROR_SAMPLE, endpoint=str(BROWSE), count=2)
+    made = _run()
+    write_locust_csv(replace(made, events=(*made.events, sample)), str(tmp_path / "x"))
+    _, row = csv.reader((tmp_path / "x_failures.csv").read_text().splitlines())
+    assert row[:2] == [BROWSE.method, BROWSE.name]

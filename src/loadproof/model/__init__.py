@@ -34,6 +34,7 @@ from loadproof.model.measured import (
     Reading,
     Slice,
     is_beside,
+    names_of,
 )
 from loadproof.model.options import TOKEN_VARIABLE, CapacityGoal, EngineOptions, Policy, RunOptions
 from loadproof.model.planned import (
@@ -100,4 +101,5 @@ __all__ = [
     "Verdict",
     "Watch",
     "is_beside",
+    "names_of",
 ]

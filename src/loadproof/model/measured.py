@@ -68,11 +68,24 @@ class Endpoint:
 
 def is_beside(printed: str) -> bool:
     """Whether an endpoint that is printed so is no request: where only its name is left."""
+    return _parted(printed)[1].startswith(tuple(f"{method} " for method in _BESIDE))
+
+
+def names_of(printed: str) -> tuple[str, ...]:
+    """What an endpoint that is printed so may be called by: without its scenario or its method, too."""
+    scenario, alone = _parted(printed)
+    names = [name for name in (alone, alone.partition(" ")[2]) if name]
+    return tuple(f"{before}{name}" for before in dict.fromkeys((scenario, "")) for name in names)
+
+
+def _parted(printed: str) -> tuple[str, str]:
+    """The scenario of a printed endpoint, "browse: " or "", and how it is printed without it.
+
+    A scenario's name has no space: "GET search: page: 2" is a request that is called "search: page: 2".
+    """
     scenario, of, rest = printed.partition(_OF)
-    # A scenario's name has no space: "GET search: page: 2" is a request that is called "search: page: 2".
-    of_one = bool(of) and " " not in scenario and f"{scenario}{of}".rstrip() not in _BESIDE
-    printed = rest if of_one else printed
-    return printed.startswith(tuple(f"{method} " for method in _BESIDE))
+    is_scenario = bool(of) and " " not in scenario and f"{scenario}{of}".rstrip() not in _BESIDE
+    return (f"{scenario}{of}", rest) if is_scenario else ("", printed)
 
 
 class FailureKind(StrEnum):

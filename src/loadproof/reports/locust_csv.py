@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.analysis.window.windows import load_span
 from loadproof.histogram import Histogram, merged
 from loadproof.model import Endpoint, EventKind
+from loadproof.runfile.slices import Slices
 from loadproof.safety.plain import cell
 
 if TYPE_CHECKING:
@@ -145,9 +146,11 @@ def _failures(run: Run) -> list[list[Cell]]:
     seen: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for event in run.events_of(EventKind.ERROR_SAMPLE):
         seen[str(event.data.get("endpoint", "")), event.message].append(event)
+    known = {str(e): (e.method, e.name) for e in Slices.of(run.by_name or run.slices).by_endpoint()}
     rows: list[list[Cell]] = []
     for (endpoint, message), events in sorted(seen.items()):
         method, _, name = endpoint.rpartition(" ") if " " not in endpoint else endpoint.partition(" ")
+        method, name = known.get(endpoint, (method, name))
         count = sum(event.whole("count", 1) for event in events)
         rows.append([method, name, message, count, _utc(events[0].time_s), _utc(events[-1].time_s)])
     return rows

@@ -20,6 +20,7 @@ from loadproof.model import (
     Outcome,
     Plan,
     Verdict,
+    names_of,
 )
 from loadproof.model.finding_json import finding_from_json
 from loadproof.plan.stored import plan_from_json
@@ -109,18 +110,23 @@ class Run:
         if pattern is None or not self.beside:
             return slices
         parts = Slices.of((*slices, *self.beside))
-        if not any(e.name == pattern and e.kind != TRANSACTION for e in parts.endpoints):
+        if not any(_is_called(e, pattern) and e.kind != TRANSACTION for e in parts.endpoints):
             return parts
-        return parts.where(lambda e: e.kind != TRANSACTION or e.name != pattern)
+        return parts.where(lambda e: e.kind != TRANSACTION or not _is_called(e, pattern))
 
     @property
     def _concrete(self) -> set[str]:
         """Names that are judged as a part of a route."""
-        return {*self.routes, *(name.partition(" ")[2] for name in self.routes)}
+        return {name for printed in self.routes for name in names_of(printed)}
 
     def events_of(self, kind: EventKind) -> list[Event]:
         """The events of one kind, in order of time."""
         return [event for event in self.events if event.kind is kind]
+
+
+def _is_called(endpoint: Endpoint, name: str) -> bool:
+    """Whether that is its name, with or without the one of several scenarios before it."""
+    return name in (endpoint.name, f"{endpoint.scenario}: {endpoint.name}")
 
 
 def read_run(path: Path) -> Run:

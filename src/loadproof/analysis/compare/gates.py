@@ -10,7 +10,7 @@ from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATENCIES, LATENESS, MEAN, THROUGHPUT
 from loadproof.analysis.compare.work import KINDS
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import is_beside
+from loadproof.model import is_beside, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,7 +40,7 @@ class Gate:
 
     def means(self, subject: str, statistic: str) -> bool:
         """Whether it names that row; without a statistic all rows of its subject."""
-        named = (subject, subject.partition(" ")[2], "all" if subject == ALL_REQUESTS else subject)
+        named = ("all", *names_of(subject)) if subject == ALL_REQUESTS else names_of(subject)
         if self.statistic is None and self.subject == statistic and statistic in _WORK:
             return True
         return self.subject in named and self.statistic in (None, statistic)

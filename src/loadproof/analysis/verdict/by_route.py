@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from loadproof.model import names_of
 from loadproof.units import format_count
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def route_notes(run: Run) -> list[str]:
     names = Counter(run.routes.values())
     notes = [
         f"{format_count(count)} names are judged as one endpoint: {route}; in the scenario say "
-        f'name="{route.partition(" ")[2] or route}", or undo it with --routes off'
+        f'name="{names_of(route)[-1]}", or undo it with --routes off'
         for route, count in sorted(names.items(), key=lambda row: (-row[1], row[0]))[:_TOLD]
     ]
     if len(names) > _TOLD:

@@ -16,7 +16,7 @@ import numpy as np
 from loadproof.analysis.verdict.requirements import format_value, judge_requirement
 from loadproof.analysis.window.steady import LEAST_HOLD_S
 from loadproof.analysis.window.windows import Window, constant_parts, within
-from loadproof.model import Finding, FindingKind, Subject, Verdict
+from loadproof.model import Finding, FindingKind, Subject, Verdict, names_of
 from loadproof.units import format_duration, format_percent
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _explained(run: Run, requirement: Requirement, finding: Finding, faster: Seq
     if finding.verdict is not Verdict.FAIL or not timed or not upper:
         return finding
     for one in faster:
-        if requirement.endpoint not in (None, one.endpoint, one.endpoint.partition(" ")[2]):
+        if requirement.endpoint not in (None, *names_of(one.endpoint)):
             continue
         last = Window(one.last_third, "the last third")
         again = judge_requirement(requirement, within(run.slices, last.seconds), last)

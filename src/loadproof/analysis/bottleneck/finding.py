@@ -143,7 +143,7 @@ def _saturated(
         limit = refused.refusals(run, levels)
     if limit is not None:
         named = (limit.named, *refused.without_waiting(named))
-    unseen = None if named else limit_inside(run, levels, found, table, service, plateau, seconds)
+    unseen = None if named else limit_inside(run, measured, levels, found, table, service, plateau, seconds)
     missing = not_measured(measured, service)
     evidence = _evidence(levels, found, (unseen.named,) if unseen else named, missing)
     if limit is not None:

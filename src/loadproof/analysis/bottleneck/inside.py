@@ -17,6 +17,7 @@ from loadproof.analysis.bottleneck import resources as r
 from loadproof.analysis.bottleneck.causes import Named
 from loadproof.analysis.bottleneck.law import LEAST_USED
 from loadproof.analysis.window.windows import requests_of, within
+from loadproof.histogram import merged
 from loadproof.units import format_duration, format_rate
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 _ONE: Final = 0.75
 """Requests at once. A lock allows 1; a ramp is measured a little below it."""
 _NO_QUEUE: Final = 0.5
+_WAITS: Final = 1.5
+"""Times as long as alone a request must take on the plateau: else none of them waits for another."""
+_ALL_USERS: Final = 0.9
+"""Of the users that the generator may start for arrivals: where so many are at work, none is left to send."""
 _WAITED: Final = 0.1
 """Of the time of the service's busiest thread, for a processor."""
 _STEADY: Final = 0.2
@@ -61,10 +66,14 @@ class Inside:
 
 
 def limit_inside(
-    run: Run, levels: Levels, found: Attribution, table: Mapping[str, tuple[r.Kind, Resource]],
-    service: ServiceParts, plateau: Plateau, seconds: Sequence[int],
+    run: Run, measured: r.Measured, levels: Levels, found: Attribution,
+    table: Mapping[str, tuple[r.Kind, Resource]], service: ServiceParts, plateau: Plateau,
+    seconds: Sequence[int],
 ) -> Inside | None:  # fmt: skip
-    """None where the service, its machine or the generator had nothing left, or nobody watched that."""
+    """None where the service, its machine or the generator had nothing left, or nobody watched that.
+
+    None too where nobody waits inside: arrivals that found no free user wait in the generator.
+    """
     assert found.plateau_per_s is not None  # noqa: S101  # it saturated
     kinds = {table[one.name][0].name for one in found.others}
     full = {table[one.name][0].name for one in found.others if one.used_at_plateau >= LEAST_USED}
@@ -72,8 +81,10 @@ def limit_inside(
         full -= {r.HOST_CPU}  # others filled it, and the service hardly waited for them
     if r.SERVICE_CPU not in kinds or full & _WORK:
         return None
-    alone_s = float(levels.response_s.min())
+    alone_s = _alone_s(levels, found)
     at_once = found.plateau_per_s * alone_s
+    if _answered_s(run, seconds) < _WAITS * alone_s or _users_are_all(measured, levels, at_once, seconds):
+        return None
     alone = f"a request takes {format_duration(alone_s)} where nobody waits"
     if at_once >= _ONE:
         title = _title(at_once, service)
@@ -84,6 +95,25 @@ def limit_inside(
         said = f"{alone}, and in every second as many are answered, as behind {_RATE_KIND.title}"
         return Inside(Named(_RATE_KIND.title, _RATE_KIND), said)
     return None
+
+
+def _alone_s(levels: Levels, found: Attribution) -> float:
+    """The least mean below the plateau, on which quick failures may be: a first level may be a cold start."""
+    below = levels.response_s[levels.load < (found.knee_load or 0.0)]
+    return float(below.min() if below.size else levels.response_s[0])
+
+
+def _answered_s(run: Run, seconds: Sequence[int]) -> float:
+    """Mean time to an answer from the send: before it a request waits for a user, not for the service."""
+    return merged(part.service or part.response for part in within(run.slices, seconds)).mean_s or 0.0
+
+
+def _users_are_all(measured: r.Measured, levels: Levels, at_once: float, seconds: Sequence[int]) -> bool:
+    """Whether the users that play arrivals are no more than the requests at once, or nobody knows."""
+    if not levels.open_model:
+        return False  # they are the load, and Levels.users_waited has looked
+    users = measured.mean("load", "users", seconds)
+    return users is None or at_once >= _ALL_USERS * users
 
 
 def _title(at_once: float, service: ServiceParts) -> str:

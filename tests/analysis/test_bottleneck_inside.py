@@ -1,0 +1,77 @@
+"""Whether it is the service or the generator where requests wait, on runs in which it is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.analysis.bottleneck import find_bottleneck
+from loadproof.analysis.window.windows import judged_window
+from loadproof.histogram import Histogram
+from loadproof.model import Endpoint, Profile, ProfileKind, Slice, Stage, Unit
+from tests.analysis import runs
+from tests.analysis.test_bottleneck_parts import constant
+from tests.analysis.test_service_parts import part as of_service
+from tests.analysis.test_service_parts import told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ALONE_S, FLAT_PER_S = 0.05, 40.0
+PLANNED = {second: 2.0 + 2.0 * second for second in range(runs.SECONDS)}
+WATCHED = [*constant("cpu", 0.2, 4.0), *runs.series("host.cpu", 0.4, Unit.CORES, 4.0)]
+POOL = ["a lock, or a pool of about 2, inside sorter or behind it"]
+
+
+def times(seconds_s: float, count: int) -> Histogram:
+    """So many requests that all took so long."""
+    histogram = Histogram()
+    histogram.record_all([seconds_s] * count)
+    return histogram
+
+
+def behind(second: int) -> float:
+    """Seconds that a request of this second waits, of arrivals that are served at FLAT_PER_S."""
+    too_many = sum(max(0.0, planned - FLAT_PER_S) for at, planned in PLANNED.items() if at <= second)
+    return too_many / FLAT_PER_S
+
+
+def named(slices: Sequence[Slice], users: dict[int, float], profile: Profile) -> object:
+    """What is named of a service called sorter, which nothing else limits."""
+    readings = [*runs.series("load.users", users, Unit.COUNT, looks=False), *WATCHED]
+    run = runs.load(readings=readings, slices=slices, events=[told(of_service("sorter", runtime="go"))])
+    (found,) = find_bottleneck(replace(run, plan=replace(run.plan, profile=profile)), judged_window(run))
+    assert found.sentence.startswith("throughput ended at ")
+    return found.evidence["named"]
+
+
+@pytest.mark.parametrize(
+    ("users", "response_s", "sent_s", "expected"),
+    [
+        pytest.param(lambda _: 2.0, lambda _: ALONE_S, None, [], id="k6 has two users, and drops the rest"),
+        pytest.param(lambda _: 2.0, lambda at: ALONE_S + behind(at), lambda _: ALONE_S, [],
+                     id="Locust has two users, for whom arrivals wait"),
+        pytest.param(lambda _: 8.0, lambda at: ALONE_S + behind(at), lambda _: ALONE_S, [],
+                     id="its eight users pause between two requests"),
+        pytest.param(lambda at: 2.0 + FLAT_PER_S * behind(at), lambda at: ALONE_S + behind(at), None, POOL,
+                     id="users enough, and a pool of two in the service"),
+        pytest.param(lambda at: 2.0 + FLAT_PER_S * behind(at),
+                     lambda at: ALONE_S + behind(at) if at < 42 else 0.001, None, POOL,
+                     id="which at the highest load answers with a page of errors, at once"),
+    ],
+)  # fmt: skip
+def test_users_that_the_generator_lacks_are_no_pool_of_the_service(
+    users: Callable[[int], float], response_s: Callable[[int], float],
+    sent_s: Callable[[int], float] | None, expected: list[str],
+) -> None:  # fmt: skip
+    """From two to 120 arrivals a second: 40 are answered, in 50 ms each while nobody waits."""
+    slices = []
+    for second, planned in PLANNED.items():
+        rate = round(min(planned, FLAT_PER_S))
+        service = times(sent_s(second), rate) if sent_s else None
+        one = times(response_s(second), rate)
+        slices.append(Slice(runs.START + second, Endpoint("GET", "/"), rate, {}, 0, one, service))
+    profile = Profile(ProfileKind.STRESS, (Stage(float(runs.SECONDS), 120.0),), open_model=True, start=2.0)
+    assert named(slices, {second: users(second) for second in PLANNED}, profile) == expected

@@ -300,14 +300,21 @@ def test_a_machine_that_others_filled_is_no_limit_of_the_service() -> None:
     assert (own.title, own.had_by) == ("the service's busiest thread", "")
 
 
-@pytest.mark.parametrize(("busy_cores", "expected"), [(2.0, []), (0.9, ["the processor time of postgres"])])
+@pytest.mark.parametrize(
+    ("full", "busy_cores", "expected"),
+    [
+        (("host.cpu",), 2.0, []),
+        (("host.cpu",), 0.9, ["the processor time of postgres"]),
+        (("workers", "host.cpu"), 2.0, ["the threads that answer requests (by its metrics)"]),
+    ],
+)
 def test_a_machine_that_others_keep_busy_without_a_wait_limits_nobody(
-    busy_cores: float, expected: list[str]
+    full: tuple[str, ...], busy_cores: float, expected: list[str]
 ) -> None:
     """Others with less weight have most of it: of those who take part, the greatest is not to blame."""
     plateau = Plateau(sessions=None, cores=2.0, busy_cores=busy_cores, service_cores=0.2, generator_cores=0.3,
                       thread_waited=0.02, database="postgres", seen_database_cores=0.4)  # fmt: skip
-    assert [one.title for one in causes(named("host.cpu"), plateau)] == expected
+    assert [one.title for one in causes(named(*full), plateau)] == expected
 
 
 @pytest.mark.parametrize("engine", ["locust", "k6", "jmeter"])

@@ -82,6 +82,9 @@ def causes(named: Sequence[Named], plateau: Plateau) -> tuple[Named, ...]:
     if plateau.heap is not None:
         # Whatever else is full is so because of it: processors collect, and workers wait for that.
         return (Named(plateau.heap.title, plateau.heap.kind),)
+    if _others_use_most(plateau) and not plateau.strangers:
+        # Where the service did not wait for them either, a machine that others keep busy limits nobody.
+        named = [one for one in named if one.kind.name != r.HOST_CPU]
     left = _without_symptoms(list(named), plateau)
     kinds = {one.kind.name for one in left}
     if not kinds - {r.HOST_CPU, r.POOL, r.WORKERS} and _database_is_busy(plateau):
@@ -96,9 +99,6 @@ def causes(named: Sequence[Named], plateau: Plateau) -> tuple[Named, ...]:
         return (Named(title, replace(r.DATABASE_KIND, title=title)),)
     if kinds == {r.HOST_CPU} and greatest == r.GENERATOR:
         return (Named("the load generator, on the machine of the service", _named(r.GENERATOR).kind),)
-    if _others_use_most(plateau):
-        # Where the service did not wait for them either, a machine that others keep busy limits nobody.
-        left = [one for one in left if one.kind.name != r.HOST_CPU or plateau.strangers]
     return tuple(_of_strangers(one, plateau) if one.kind.name == r.HOST_CPU else one for one in left)
 
 

@@ -251,27 +251,6 @@ def test_a_jvm_that_stands_still_for_its_collections_is_named(
     assert ("60% of the time went to collections" in finding.sentence) is (gc == 0.6)
 
 
-@pytest.mark.parametrize(
-    ("others", "held_mib", "named"),
-    [
-        (0.6, 110.0, "the heap of node (--max-old-space-size=64)"),
-        (0.05, 110.0, "the event loop of node"),
-        (0.6, 80.0, "the event loop of node"),
-    ],
-    ids=["its threads mark all the time", "it only computes", "threads that do something else"],
-)
-def test_a_full_heap_of_node_shows_in_its_threads(others: float, held_mib: float, named: str) -> None:
-    """Of a page of metrics or a restart there is no need."""
-    heap = {"name": "--max-old-space-size=64", "value": 64 * 2.0**20}
-    finding = stress(
-        [of_service("node", processes=1, runtime="node", heap=heap, cores=("one event loop", 1.0))],
-        used("node.thread.busy", 1.0, 1.0, Unit.SHARE),
-        used("node.ready", 1.0 + others, 1.0),
-        constant("node.memory", held_mib * 2.0**20),
-    )
-    assert finding.evidence["named"] == [named]
-
-
 def test_a_heap_that_ends_the_service_is_named_without_a_plateau() -> None:
     """Its threads died, and what got through before still followed the load."""
     heap = {"name": "-Xmx48m", "value": 48 * 2.0**20}

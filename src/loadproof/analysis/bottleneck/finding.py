@@ -76,7 +76,7 @@ def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> l
     if found.answer is Answer.NO_SATURATION:
         # A JVM whose heap ends may take its threads with it: what got through is then no plateau.
         for group in reversed(levels.seconds):
-            if collected_heap(measured, service, group) is not None:
+            if collected_heap(measured, service, group, saturated=False) is not None:
                 return _at_one_level(run, measured, service, group)
         if not asked:
             return []
@@ -186,7 +186,7 @@ def _at_one_level(
         if used >= words.FULL and waits:
             full.append((Named(title, kind), used))
     sessions = database.sessions(run, measured, seconds)
-    plateau = _plateau(run, measured, service, sessions, seconds)
+    plateau = _plateau(run, measured, service, sessions, seconds, saturated=bool(full))
     named = causes([one for one, _ in full], plateau)
     limit = refused.at_one_level(run, seconds)
     if limit is not None:
@@ -215,7 +215,7 @@ def _at_one_level(
 
 def _plateau(
     run: Run, measured: Measured, service: ServiceParts, sessions: database.Sessions | None,
-    seconds: Sequence[int],
+    seconds: Sequence[int], *, saturated: bool = True,
 ) -> Plateau:  # fmt: skip
     found = processors(run, Window(frozenset(seconds), ""))
     limits = [reading.limit for reading in measured.of("host", "cpu") if reading.limit]
@@ -229,7 +229,7 @@ def _plateau(
         generator_cores=sum(known) if known else None,
         database=next((part.name for part in service.parts if part.is_database), ""),
         seen_database_cores=_cores(measured, service, seconds, databases=True),
-        heap=collected_heap(measured, service, seconds),
+        heap=collected_heap(measured, service, seconds, saturated=saturated),
         thread_waited=measured.mean("process", "thread.waited", seconds),
         strangers=found.filled if found is not None else "",
     )

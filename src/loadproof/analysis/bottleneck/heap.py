@@ -16,7 +16,7 @@ from loadproof.units import format_percent, format_size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from loadproof.analysis.verdict.service import ServiceParts
+    from loadproof.analysis.verdict.service import ServicePart, ServiceParts
     from loadproof.model import Reading
 
 _GC_IS_MUCH: Final = 0.2
@@ -27,11 +27,17 @@ _PAGES: Final = (
     ("jvm_gc_collection_seconds_sum", "the JVM"),
     ("nodejs_gc_duration_seconds_sum", "Node"),
 )
-_MARKING: Final = 0.2
+_MARKING: Final = 0.3
 """Of a Node process's processor time, by its other threads. V8 marks on them while the first one answers: 2
-to 5 % with room in the heap, 35 % with none (Node 20)."""
+to 5 % with room in the heap, 35 to 60 % with none (Node 20)."""
+_ANSWERS: Final = 0.7
+"""Of the time, by the thread that answers: a heap is in its way only where it has no time left."""
 _EMPTY_BYTES: Final = 40 * 2.0**20
 """What Node holds beside its heap."""
+_GONE_S: Final = 3.0
+"""Without a look at it, while the load went on."""
+_MOST_BESIDE_BYTES: Final = 100 * 2.0**20
+"""With more beside it are buffers, or other threads' heaps: then it need not be full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +61,14 @@ class CollectedHeap:
 
 
 def collected_heap(
-    measured: r.Measured, service: ServiceParts, seconds: Iterable[int]
+    measured: r.Measured, service: ServiceParts, seconds: Iterable[int], *, saturated: bool = True
 ) -> CollectedHeap | None:
-    """In these seconds, of the part that has it worst; None where collections take little."""
+    """In these seconds, of the part that has it worst; None where collections take little.
+
+    Where nothing `saturated`, Node's heap is full only if it ended the process: its threads work otherwise.
+    """
     chosen = tuple(seconds)
-    found = [*_of_jvms(measured, service, chosen), *_of_node(measured, service, chosen)]
+    found = [*_of_jvms(measured, service, chosen), *_of_node(measured, service, chosen, saturated)]
     found = found or list(_of_page(measured, chosen))
     return max(found, key=lambda one: one.share, default=None)
 
@@ -72,8 +81,13 @@ def _of_jvms(measured: r.Measured, service: ServiceParts, chosen: Sequence[int])
             yield _timed(part.name, part.limits.get("heap", ("", 0.0))[0], gc, float(old))
 
 
-def _of_node(measured: r.Measured, service: ServiceParts, chosen: Sequence[int]) -> Iterator[CollectedHeap]:
-    """Node tells nothing: threads that mark are busy, and its memory is that of a full heap."""
+def _of_node(
+    measured: r.Measured, service: ServiceParts, chosen: Sequence[int], saturated: bool
+) -> Iterator[CollectedHeap]:
+    """Node tells nothing: threads that mark are busy, and its memory is that of a full heap.
+
+    Threads that compress or hash for it (libuv's, workers) are as busy, but leave its event loop time.
+    """
     for part in service.parts:
         if part.runtime != "node" or "heap" not in part.limits or part.processes != 1:
             continue
@@ -81,15 +95,26 @@ def _of_node(measured: r.Measured, service: ServiceParts, chosen: Sequence[int])
         used_bytes = measured.mean(SOURCE, part.series("memory"), chosen)
         all_cores = measured.mean(SOURCE, part.series("ready"), chosen)
         first = measured.mean(SOURCE, part.series("thread.busy"), chosen)
-        if used_bytes is None or not all_cores or first is None or used_bytes < most_bytes + _EMPTY_BYTES:
+        if used_bytes is None or not all_cores or first is None:
             continue
+        loop = measured.mean(SOURCE, part.series("loop.busy"), chosen)
+        busy = saturated and min(first, first if loop is None else loop) >= _ANSWERS
         others = 1.0 - first / all_cores
-        if others >= _MARKING:
+        is_full = _EMPTY_BYTES <= used_bytes - most_bytes <= _MOST_BESIDE_BYTES
+        if is_full and others >= _MARKING and (busy or _ended(measured, part, chosen)):
             said = (
                 f"its threads beside the event loop, which collect, used {format_percent(others)} of its "
                 f"processor time, and it holds {format_size(used_bytes)}"
             )
             yield CollectedHeap(f"the heap of {part.name} ({limit})", others, said)
+
+
+def _ended(measured: r.Measured, part: ServicePart, chosen: Sequence[int]) -> bool:
+    """Whether the process was seen no more after these seconds, while the load went on."""
+    looks = measured.of(SOURCE, part.series("memory"))
+    users = measured.of("load", "users")
+    last_s = max((look.time_s for look in looks), default=0.0)
+    return last_s <= max(chosen) + 2 and any(reading.time_s > last_s + _GONE_S for reading in users)
 
 
 def _of_page(measured: r.Measured, chosen: Sequence[int]) -> Iterator[CollectedHeap]:

@@ -77,6 +77,9 @@ def _own_limit(measured: r.Measured, part: ServicePart, groups: Sequence[Sequenc
         return
     # Ready and waiting for a processor is occupied, too: the lock is held meanwhile.
     readings = measured.of(SOURCE, part.series("ready")) or measured.of(SOURCE, part.series("cpu"))
+    if part.runtime == "node" and cores == 1:
+        # Its other threads hash and compress while the loop is free.
+        readings = measured.of(SOURCE, part.series("thread.busy")) or readings
     used = by_level(readings, groups, lambda reading: min(1.0, reading.value / cores))
     if part.runtime == "node" and cores == 1:
         used = np.fmax(used, _held(measured, part, groups))

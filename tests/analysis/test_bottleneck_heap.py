@@ -1,0 +1,74 @@
+"""A full heap of Node, of which it tells nothing itself, beside threads that are busy with something else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.model import Unit
+from tests.analysis import runs
+from tests.analysis.test_bottleneck import CAPACITY
+from tests.analysis.test_bottleneck_parts import constant, stress, used
+from tests.analysis.test_service_parts import part as of_service
+from tests.runs import loose
+
+if TYPE_CHECKING:
+    from loadproof.model import Finding
+
+MIB = 2.0**20
+HEAP = "the heap of node (--max-old-space-size=64)"
+LOOP = "the event loop of node"
+
+
+def node(
+    first: float, loop: float, others: float, held_mib: float, *, until: int = runs.SECONDS,
+    capacity: float = CAPACITY,
+) -> Finding:  # fmt: skip
+    """A stress test of a process that is there `until` a second; the shares are the plateau's."""
+    heap = {"name": "--max-old-space-size=64", "value": 64 * MIB}
+    readings = [
+        used("node.thread.busy", first, 1.0, Unit.SHARE),
+        used("node.loop.busy", loop, 1.0, Unit.SHARE),
+        used("node.ready", first + others, 1.0),
+        constant("node.memory", held_mib * MIB),
+    ]
+    return stress(
+        [of_service("node", processes=1, runtime="node", heap=heap, cores=("one event loop", 1.0))],
+        *([one for one in own if one.time_s < runs.START + until] for own in readings),
+        capacity=capacity,
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "loop", "others", "held_mib", "named"),
+    [
+        pytest.param(1.0, 1.0, 0.6, 110.0, [HEAP], id="its threads mark all the time"),
+        pytest.param(1.0, 1.0, 0.05, 110.0, [LOOP], id="it only computes"),
+        pytest.param(1.0, 1.0, 0.25, 110.0, [LOOP], id="a full loop, which has some passwords hashed"),
+        pytest.param(1.0, 1.0, 0.6, 80.0, [LOOP], id="less memory than a full heap takes"),
+        pytest.param(1.0, 1.0, 0.6, 300.0, [LOOP], id="buffers, of which the heap is the least"),
+        pytest.param(0.5, 0.2, 0.6, 110.0, [], id="a loop with time left, and four threads that hash"),
+    ],
+)
+def test_a_full_heap_of_node_shows_in_its_threads(
+    first: float, loop: float, others: float, held_mib: float, named: list[str]
+) -> None:
+    """Of a page of metrics there is no need; other work of its threads leaves its loop time."""
+    assert node(first, loop, others, held_mib).evidence["named"] == named
+
+
+def test_threads_that_compute_beside_a_free_loop_are_no_heap() -> None:
+    """Two workers (worker_threads) have a processor each, and heaps of their own."""
+    assert HEAP not in loose(node(1.0, 0.1, 1.0, 110.0).evidence)["named"]
+
+
+@pytest.mark.parametrize(
+    ("until", "named"),
+    [(25, [HEAP]), (runs.SECONDS, [])],
+    ids=["the process ends, as of a full heap", "it goes on to compress"],
+)
+def test_a_heap_that_ends_node_is_named_without_a_plateau(until: int, named: list[str]) -> None:
+    """Connections are refused at once from then on, and throughput follows the load."""
+    finding = node(0.5, 0.2, 0.7, 110.0, until=until, capacity=1e9)
+    assert finding.evidence["named"] == named

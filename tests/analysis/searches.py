@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
 
 GAP_S = 2
-HOME = Endpoint("GET", "/")
+HOME, REPORT = Endpoint("GET", "/"), Endpoint("GET", "/report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Second:
     started: int | None = None
     """Arrivals that started; None for all that were planned."""
     endpoint: Endpoint = HOME
+    reports_s: list[float] = field(default_factory=list)
+    """Of requests of a second endpoint."""
 
 
 Service = Callable[[float, int], Second]
@@ -111,6 +113,10 @@ class Searched:
         if brought.times_s:
             count = len(brought.times_s)
             self.slices.append(Slice(second, brought.endpoint, count, failures, 0, response, service))
+        if brought.reports_s:
+            reports = Histogram()
+            reports.record_all(brought.reports_s)
+            self.slices.append(Slice(second, REPORT, len(brought.reports_s), {}, 0, reports))
         planned = round(load)
         started = planned if brought.started is None else brought.started
         if self.engine == "k6":

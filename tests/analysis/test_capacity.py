@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,8 @@ from loadproof.analysis.search.capacity import Course, SearchDecision, capacity_
 from loadproof.analysis.search.load_search import SearchEnd, TrialOutcome, TrialRole
 from loadproof.analysis.search.trials import trials_of
 from loadproof.errors import ExitCode
-from loadproof.model import CapacityGoal, Finding, Reading, Report, Unit, Verdict
-from tests.analysis.searches import Searched, Second, Service, sharp, threshold
+from loadproof.model import CapacityGoal, Finding, Reading, Report, Statistic, Unit, Verdict
+from tests.analysis.searches import REPORT, Searched, Second, Service, sharp, threshold
 from tests.runs import error_rate, loose, required, throughput
 
 GOAL = CapacityGoal(least=20.0, greatest=400.0, precision=0.05)
@@ -265,3 +266,46 @@ def test_an_endpoint_that_is_slow_at_any_load_is_the_answer(service: Service, sl
     assert finding.verdict is Verdict.FAIL
     assert ("GET / takes 300ms or more in nine of ten requests" in finding.sentence) is slow
     assert ("lesser --min-rate" not in finding.advice) is slow
+
+
+def beside_reports(share: float) -> Service:
+    """A search that queues, and this share of slow reports, 500 requests a second together."""
+    reports = round(500 * share)
+    return lambda _, at: Second([0.05 + 0.05 * at] * (500 - reports), reports_s=[0.8] * reports)
+
+
+@pytest.mark.parametrize(
+    ("service", "of", "slow"),
+    [
+        (beside_reports(0.02), {}, False),
+        (beside_reports(0.1), {}, True),
+        (beside_reports(0.02), {"endpoint": str(REPORT)}, True),
+        (beside_reports(0.02), {"statistic": Statistic.MAXIMUM}, True),
+        (beside_reports(0.1), {"statistic": Statistic.MEAN}, False),
+        (lambda _load, _at: Second([0.3] * 20, started=12), {}, False),
+    ],
+    ids=[
+        "2 % of all",
+        "10 % of all",
+        "of itself",
+        "the slowest",
+        "the mean",
+        "arrivals that were not played",
+    ],
+)
+def test_a_slow_endpoint_is_the_answer_only_if_it_breaks_the_requirement_alone(
+    service: Service, of: dict[str, Any], slow: bool
+) -> None:
+    """p95 of all requests leaves room for the 2 % that are reports: a lesser rate may well hold."""
+    finding = capacity_of(judge(Searched(service, GOAL, (required(0.1, **of),)).search()))
+    assert finding.verdict is Verdict.FAIL
+    assert ("too slow at any load" in finding.sentence) is slow
+
+
+@pytest.mark.parametrize(("users", "slow"), [(1.0, True), (10.0, False)])
+def test_several_users_may_wait_for_each_other_at_the_least_load(users: float, slow: bool) -> None:
+    """Ten who share one lock wait as long from the first second to the last: no queue grows."""
+    goal = CapacityGoal(least=users, greatest=400.0, precision=0.05, whole=True)
+    assert (
+        "too slow at any load" in capacity_of(found(lambda *_: Second([0.3] * 33), goal)).sentence
+    ) is slow

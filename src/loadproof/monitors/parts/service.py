@@ -18,6 +18,7 @@ import psutil
 
 from loadproof.monitors import MonitorError
 from loadproof.monitors.parts import containers, processes, sockets
+from loadproof.monitors.parts.pace import Pace
 from loadproof.monitors.parts.part import DATA_STORES, Part, Role, program_name, tree_line, unique
 from loadproof.monitors.parts.table import ProcessTable
 
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
     from loadproof.monitors.parts.sockets import Link, Sockets
     from loadproof.monitors.parts.table import Stat
 
-_LEAST_PAUSE_S: Final = 1.0
-_GREATEST_PAUSE_S: Final = 15.0
-_SHARE_OF_TIME: Final = 0.002
-"""Of a core, for looking at connections: the costlier a look, the longer until the next."""
-_SETTLING_S: Final = 0.1
-"""Of a core, in a run: pools fill as the load comes, and a short run is over before the next seldom look."""
 _GLANCE_S: Final = 0.01
 _GLANCES_S: Final = 0.4
 """Seconds of a core for quick looks: at one time, and in a run."""
@@ -79,10 +74,9 @@ class Service:
     """Of every process of a part at the last look, zombies included."""
     part_of: dict[int, Part] = field(default_factory=dict)
     _known: set[int] = field(default_factory=set)
-    _due_s: float = 0.0
+    _pace: Pace = field(default_factory=Pace)
     _listeners: frozenset[int] = frozenset()
     _glanced_s: float = 0.0
-    _settled_s: float = 0.0
     _worked_s: dict[str, float] = field(default_factory=dict)
     _most_sessions: int = 0
     _opened: bool = False
@@ -97,7 +91,7 @@ class Service:
             self._plant(seed)
         self._grow(self._known)
         self._opened = True
-        self._due_s = 0.0
+        self._pace = Pace()
         self.look()
         for part in self.parts:
             part.begun = part.ended = 0
@@ -110,7 +104,7 @@ class Service:
         self._read(now)
         self._ask_for_successors(now)
         self._look_at_databases()
-        if self.follows and time.monotonic() >= self._due_s:
+        if self.follows and self._pace.due(time.monotonic()):
             self.follow()
         elif self.follows:
             self._glance()
@@ -202,12 +196,12 @@ class Service:
             part.most = max(part.most, len(part.pids))
 
     def _look_at_databases(self) -> None:
-        """One that has more processes or threads than ever has new connections: look whose, now."""
+        """One that has more processes or threads than ever has new connections: look whose, soon."""
         pids = [pid for part in self.parts if part.role is Role.DATABASE for pid in part.pids]
         sessions = sum(self.stats[pid].threads for pid in pids)
         if sessions > self._most_sessions:
             self._most_sessions = sessions
-            self._due_s = 0.0
+            self._pace.hasten()
 
     def _leave(self, pid: int, part: Part) -> None:
         del self.part_of[pid]
@@ -252,7 +246,7 @@ class Service:
         try:
             table = sockets.read_sockets()
         except psutil.AccessDenied:
-            self._due_s = time.monotonic() + _GREATEST_PAUSE_S
+            self._pace.refused(time.monotonic())
             return
         self._renew_holders(table)
         self.outgoing = {}
@@ -262,12 +256,7 @@ class Service:
         while left := [part for part in self.parts if part.name not in followed]:
             followed.add(left[0].name)
             self._follow_one(left[0], table)
-        used_s = time.thread_time() - used_s
-        pause_s = min(_GREATEST_PAUSE_S, max(_LEAST_PAUSE_S, used_s / _SHARE_OF_TIME))
-        if self.calls and self._settled_s < _SETTLING_S:
-            self._settled_s += used_s
-            pause_s = _LEAST_PAUSE_S
-        self._due_s = time.monotonic() + pause_s
+        self._pace.looked(time.monotonic(), time.thread_time() - used_s, calls=bool(self.calls))
 
     def _glance(self) -> None:
         """Several quick looks at what the last parts of the chain that are at work are connected to.

@@ -13,7 +13,7 @@ import pytest
 
 from loadproof.engines import load_engine
 from loadproof.engines.locust.options import LocustOptions, Processes
-from loadproof.model import RunOptions
+from loadproof.model import SEVERAL, OneOfSeveral, RunOptions
 from loadproof.run.calibration import keep, known_rate, rate_warning
 from loadproof.run.probing import Probe, probe_url
 from tests import runs
@@ -82,6 +82,9 @@ def test_a_rate_near_to_what_was_measured_is_warned_of(
     assert rate_warning(plan, engine).startswith("900/s is more than half of what this machine can send")
     assert rate_warning(replace(plan, engine_options=LocustOptions(Processes(2))), engine) == ""
     assert rate_warning(runs.plan(profile=runs.staged((10, 900.0))), engine) == ""
+    several = (OneOfSeveral("browse", 0.0, runs.plan()), OneOfSeveral("buy", 0.0, plan))
+    together = runs.plan(engine=SEVERAL, profile=plan.profile, several=several)
+    assert rate_warning(together, load_engine(SEVERAL)).startswith("buy: 900/s is more than half")
 
 
 def test_a_damaged_calibration_is_no_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

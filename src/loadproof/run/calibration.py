@@ -21,6 +21,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from loadproof.engines import load_engine
 from loadproof.model import Plan, Profile, ProfileKind, Stage
 from loadproof.units import format_rate
 
@@ -131,10 +132,14 @@ def _stub() -> Iterator[str]:
 
 def rate_warning(plan: Plan, engine: Engine) -> str:
     """What to say when the planned arrivals are near to what this machine can send; "" when they are not,
-    when nothing was measured here, or when other machines drive the load."""
+    when nothing was measured here, or when other machines drive the load. Of several scenarios the first one.
+    """
+    for one in plan.several:
+        if warning := rate_warning(one.plan, load_engine(one.plan.engine)):
+            return f"{one.name}: {warning}"
     if not plan.profile.open_model or plan.options.expect_workers is not None:
         return ""
-    rate_per_s = known_rate(plan.engine, engine)
+    rate_per_s = None if plan.several else known_rate(plan.engine, engine)
     wanted = max([plan.profile.start, *(stage.target for stage in plan.profile.stages)])
     if rate_per_s is None:
         return ""

@@ -11,8 +11,10 @@ import pytest
 
 from loadproof.engines.several import engine as module
 from loadproof.engines.several.engine import SeveralEngines
+from loadproof.engines.several.sink import OneSink, Whole
 from loadproof.errors import EngineError, Problem
 from loadproof.model import (
+    OPENED,
     SEVERAL,
     Event,
     EventKind,
@@ -208,3 +210,20 @@ def test_what_is_wrong_with_one_is_told_by_its_name() -> None:
     assert [problem.message for problem in found.problems] == ["odd: is no scenario"]
     assert found.targets == ("http://fine", "http://odd")
     assert [one.plan.options.targets for one in found.several] == [("http://fine",), ("http://odd",)]
+
+
+def test_connections_of_all_are_added_up() -> None:
+    """As users are: comparisons of runs look at their total, and who is gone opens none."""
+
+    class Now(Heard):
+        def now(self) -> float:
+            return 9.0
+
+    heard = Now()
+    whole = Whole(heard)
+    sinks = [OneSink(_one(name), whole) for name in "ab"]
+    for sink, opened in zip(sinks, (3.0, 4.0), strict=True):
+        sink.reading(Reading(1.0, *OPENED, opened))
+    sinks[0].ended(Outcome.COMPLETED)
+    sinks[1].reading(Reading(2.0, *OPENED, 5.0))
+    assert [r.value for r in heard.readings if (r.source, r.series) == OPENED] == [3.0, 7.0, 5.0]

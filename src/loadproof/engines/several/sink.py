@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from loadproof.model import Event, EventKind, Reading, Unit
+from loadproof.model import OPENED, Event, EventKind, Reading, Unit
 
 if TYPE_CHECKING:
     from loadproof.engines import Sink
     from loadproof.model import OneOfSeveral, Outcome, Slice
 
-_LOAD: Final = "load"
+_LOAD, _OPENED = OPENED
 _USERS: Final = "users"
 _ARRIVALS: Final = frozenset({"planned", "started", "late", "dropped"})
 _PLAYED: Final = frozenset({"iterations", "dropped_iterations"})
@@ -28,7 +28,8 @@ class Whole:
         self.began_s: float | None = None
         self._ended_s: float | None = None
         self._begun = asyncio.Event()
-        self._users: dict[str, float] = {}
+        self._last: dict[tuple[str, str], float] = {}
+        """By series and scenario."""
 
     def begin(self, at_s: float) -> None:
         """The load of one has begun."""
@@ -51,10 +52,10 @@ class Whole:
         await self._begun.wait()
         await asyncio.sleep(max(0.0, (self.began_s or 0.0) + offset_s - self.sink.now()))
 
-    def users(self, scenario: str, users: float) -> float:
-        """All that there are, now that one has so many."""
-        self._users[scenario] = users
-        return sum(self._users.values())
+    def total(self, series: str, scenario: str, value: float) -> float:
+        """What all have together, now that one has so much."""
+        self._last[series, scenario] = value
+        return sum(last for (name, _), last in self._last.items() if name == series)
 
 
 class OneSink:
@@ -81,8 +82,8 @@ class OneSink:
             if reading.series in _PLAYED:
                 self._sink.reading(named)
             return
-        if reading.series == _USERS:
-            total = self._whole.users(self._name, reading.value)
+        if reading.series in (_USERS, _OPENED):
+            total = self._whole.total(reading.series, self._name, reading.value)
             self._sink.reading(replace(reading, value=total))
         elif reading.series in _ARRIVALS and self._one.plan.profile.open_model:
             self._sink.reading(reading)
@@ -113,7 +114,9 @@ class OneSink:
     def ended(self, outcome: Outcome) -> None:
         """Its engine is gone, and nobody is left of its users."""
         now_s = self._sink.now()
-        self._sink.reading(Reading(now_s, _LOAD, _USERS, self._whole.users(self._name, 0.0), Unit.COUNT))
+        users = self._whole.total(_USERS, self._name, 0.0)
+        self._sink.reading(Reading(now_s, _LOAD, _USERS, users, Unit.COUNT))
+        self._whole.total(_OPENED, self._name, 0.0)
         data = {"scenario": self._name, "outcome": str(outcome)}
         # One that was killed has no end of its own: it is judged up to its last request.
         event = self._ended or Event(now_s, EventKind.LOAD_ENDED, "", {"unknown": True})

@@ -166,6 +166,14 @@ def test_connections_that_nobody_counted_are_no_row() -> None:
     assert not [row for row in found.rows if "connections" in row.subject]
 
 
+@pytest.mark.parametrize("duration_s", [None, 0.0])
+def test_connections_of_runs_without_a_duration_are_no_row(duration_s: float | None) -> None:
+    """How many they were is not known; it is not none at all."""
+    sides = [[opening(run, n) for run in side("s", seed=seed)] for n, seed in ((8, 0), (4000, 1))]
+    shown = compare(sides[0], [replace(run, duration_s=duration_s) for run in sides[1]])
+    assert not [row for row in shown.rows if row.statistic == CONNECTIONS]
+
+
 def test_failures_of_all_requests_name_the_endpoint_that_they_are_of() -> None:
     """Where only one endpoint's failures point the same way."""
     base, head = side("a", endpoints=3), side("b", endpoints=3, seed=1)

@@ -118,11 +118,18 @@ def work_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) ->
 
 
 def _counted(kind: Work, base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
-    """Its events in each run, and the requests: one quantity, or none where a side does not tell."""
+    """Its events in each run, and the requests: one quantity, or none where a side does not tell.
+
+    Of a run without a duration, only the rate of events is known and not how many they were.
+    """
     sides = []
     for side in (base, head):
-        parts = [(run, s.mean) for run in side for s in run.series if kind.counted[0](s.name)]
-        known = [(run.endpoints[-1].requests, mean * (run.duration_s or 0.0)) for run, mean in parts]
+        known = [
+            (run.endpoints[-1].requests, one.mean * run.duration_s)
+            for run in side
+            for one in run.series
+            if run.duration_s and kind.counted[0](one.name)
+        ]
         sides.append([(events, float(requests), events) for requests, events in known if requests])
     if not all(sides):
         return []

@@ -8,6 +8,7 @@ import numpy as np
 
 from loadproof.analysis.search.load_search import TrialOutcome
 from loadproof.analysis.search.trials import trial_requirements
+from loadproof.analysis.verdict.requirements import matching
 from loadproof.analysis.window.omission import LEAST_ACHIEVED
 from loadproof.analysis.window.windows import within
 from loadproof.model import Statistic, Subject
@@ -85,9 +86,9 @@ def _endpoints(run: Run, broke: Sequence[TrialResult], requirement: Requirement)
     """The requests of each endpoint that the requirement is about, one entry for each trial."""
     found: dict[str, list[Slices]] = {}
     for result in broke:
-        for endpoint, parts in within(run.slices, result.trial.seconds).by_endpoint().items():
-            if requirement.endpoint in (None, endpoint.name, str(endpoint)):
-                found.setdefault(str(endpoint), []).append(parts)
+        chosen = matching(requirement.endpoint, within(run.slices, result.trial.seconds))
+        for endpoint, parts in chosen.by_endpoint().items():
+            found.setdefault(str(endpoint), []).append(parts)
     return found
 
 

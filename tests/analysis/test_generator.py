@@ -9,7 +9,7 @@ import pytest
 
 from loadproof.analysis.disturbance.signals import read_signals
 from loadproof.analysis.judge import judge
-from loadproof.analysis.window.windows import judged_window
+from loadproof.analysis.window.windows import Window, judged_window
 from loadproof.model import Event, EventKind, Unit, Verdict
 from tests.analysis import runs
 from tests.runs import START, error_rate, part, required
@@ -180,6 +180,18 @@ def test_dropped_iterations_are_told_with_their_share() -> None:
     assert finding.evidence["share"] == pytest.approx(150 / (150 + 900))
     assert "14.29%" in finding.sentence
     assert "maxVUs" in finding.sentence
+
+
+def test_iterations_that_a_smoke_run_dropped_are_of_the_seconds_that_it_has() -> None:
+    """A load of less than a second covers none as a whole."""
+    run = runs.load(readings=[
+        *runs.series("k6.dropped_iterations", {1: 5.0}, Unit.COUNT, looks=False),
+        *runs.series("k6.iterations", {1: 15.0}, Unit.COUNT, looks=False),
+    ])  # fmt: skip
+    run = replace(run, plan=replace(run.plan, engine="k6"))
+    window = Window(frozenset({runs.START + 1}), "the whole load (800ms)", in_part=True)
+    (finding,) = read_signals(run, window).findings
+    assert "25% of the planned iterations never started (5 in 1 of 1 s)" in finding.sentence
 
 
 def test_without_readings_there_is_nothing_to_say() -> None:

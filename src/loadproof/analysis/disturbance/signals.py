@@ -267,14 +267,15 @@ def _dropped(own: _Own, window: Window) -> list[Finding]:
     if not dropped:
         return []
     seconds = tuple(sorted({int(reading.time_s) for reading in drops if reading.value > 0}))
-    bad = Violation(seconds, window.duration_s, max(r.value for r in drops), 0.0)
+    worst = max(reading.value for reading in drops)
+    bad = Violation(seconds, len(window.seconds), worst, 0.0, step_s=window.step_s)
     share = dropped / (dropped + done)
     if not bad.counts and share < LEAST_SHARE:
         return []
     warned = any("Insufficient VUs" in event.message for event in own.run.events_of(EventKind.ENGINE_LOG))
     sentence = (
         f"{format_percent(share)} of the planned iterations never started ({format_count(round(dropped))} in "
-        f"{len(seconds) * window.step_s} of {window.duration_s} s): no virtual user was free"
+        f"{_share(bad)}): no virtual user was free"
         + (f", and {_playing(own)} had started all that it may (maxVUs)" if warned else "")
     )
     evidence = {**bad.evidence(), "dropped": dropped, "share": share}

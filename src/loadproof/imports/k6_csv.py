@@ -6,7 +6,7 @@ import csv
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from loadproof.engines.k6.reader import OTHER_CHECKS
+from loadproof.engines.k6.reader import MOST_CHECKS, OTHER_CHECKS
 from loadproof.engines.k6.requests import kind_of
 from loadproof.errors import ConfigError, Problem
 from loadproof.imports.aggregate import NO_HEALTH
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "k6 CSV output"
 _CHECKS: Final = "checks"
-_MOST_CHECKS: Final = 200
 _UNIT_OF_DIGITS: Final = {10: 1.0, 13: 1e3, 16: 1e6, 19: 1e9}
 _WHOLE_SECONDS: Final = "k6 wrote its times as whole seconds: the first and the last one are left out"
 
@@ -47,7 +46,7 @@ def read_k6_csv(path: Path, on_bytes: OnBytes | None = None) -> Run:
             garbage += 1
             continue
         if row.metric == _CHECKS:
-            name = row.check if row.check in checks or len(checks) < _MOST_CHECKS else OTHER_CHECKS
+            name = row.check if row.check in checks or len(checks) < MOST_CHECKS else OTHER_CHECKS
             checks.setdefault(name, [0, 0])[value == 0] += 1
             continue
         if row.metric != "http_req_duration":

@@ -10,6 +10,7 @@ import numpy as np
 from loadproof.analysis.disturbance.waiting import Waiting
 from loadproof.analysis.verdict.service import service_parts
 from loadproof.engines import ENGINES
+from loadproof.monitors.parts.part import DATA_STORES
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_percent
 
@@ -26,9 +27,6 @@ LEAST_OTHERS: Final = 0.15
 """Of the machine's processors, used by strangers, or stolen from the machine."""
 PROGRAM: Final = "cpu.program."
 """Series of the host, in cores: what programs used that are not Loadproof's own."""
-DATABASES: Final = frozenset(
-    {"postgres", "mysqld", "mariadbd", "redis-server", "valkey-server", "mongod", "memcached", "sqlservr"}
-)
 _MUCH_UNNAMED: Final = 0.25
 """Of what strangers used: a build starts a compiler for each file, which is gone before it is looked at."""
 _LEAST_UNNAMED: Final = 0.1
@@ -118,7 +116,7 @@ def processors(run: Run, window: Window) -> Processors | None:
     )
     # A database that is a part of the service is in the service's own sum.
     named = {part.name for part in parts.parts}
-    database = sum(used for name, used in known.items() if name in DATABASES and name not in named)
+    database = sum(used for name, used in known.items() if name in DATA_STORES and name not in named)
     nice = mean("host", "cpu.nice") or 0.0
     stolen = mean("host", "cpu.steal") or 0.0
     others = max(0.0, busy - stolen - nice - service - generator - database)
@@ -143,5 +141,5 @@ def processors(run: Run, window: Window) -> Processors | None:
 
 def _strangers(known: dict[str, float], parts: ServiceParts) -> tuple[tuple[str, float], ...]:
     """Programs that are neither a part of the service nor a database."""
-    found = {name: used for name, used in known.items() if name not in DATABASES and not parts.find(name)}
+    found = {name: used for name, used in known.items() if name not in DATA_STORES and not parts.find(name)}
     return tuple(sorted(found.items(), key=lambda item: -item[1]))

@@ -15,14 +15,13 @@ from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_percent
 
 if TYPE_CHECKING:
-    from loadproof.analysis.window.windows import Window
     from loadproof.runfile.reader import Run
 
 _AT_ONCE: Final = 0.9
 _ADVICE: Final = "give k6 more VUs (maxVUs): iterations are dropped in the slow moments"
 
 
-def judge_dropped(run: Run, _window: Window) -> list[Finding]:
+def judge_dropped(run: Run) -> list[Finding]:
     """One finding when an imported run dropped more of its load than a promised load may lack."""
     if "imported" not in run.facts:
         return []

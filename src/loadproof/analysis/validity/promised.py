@@ -27,7 +27,7 @@ def judge_promised(judged: Judged) -> Ruling:
         advice = "the load was not the one that was asked for: run it again"
         name = "generator.workers"
         return _broken(judged, Finding(name, Verdict.INCONCLUSIVE, sentence, {}, advice))
-    dropped = judge_dropped(judged.run, judged.window) or judge_unplayed(judged.run)
+    dropped = judge_dropped(judged.run) or judge_unplayed(judged.run)
     if dropped:
         return _broken(judged, dropped[0])
     if judged.search:

@@ -44,7 +44,7 @@ _LONGEST_MS = 1e12
 _LONGEST_LINE = 1 << 20
 _SECONDS_KEPT = 4096
 _ERROR_TEXTS = 200
-_CHECK_NAMES = 200
+MOST_CHECKS = 200
 OTHER_CHECKS = "(other checks)"
 
 
@@ -298,7 +298,7 @@ class Reader:
             return
         if metric == words.CHECKS:
             name = f"{tags.get('group', '')}::{tags.get('check', '')}".removeprefix("::")
-            if name not in self.checks and len(self.checks) >= _CHECK_NAMES:
+            if name not in self.checks and len(self.checks) >= MOST_CHECKS:
                 name = OTHER_CHECKS
             for counts in (self.checks, self._checks):
                 counts.setdefault(name, [0, 0])[value == 0] += 1

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from loadproof.monitors.limits import Limit
 
 DATA_STORES: Final = frozenset(
-    {"postgres", "mysqld", "mariadbd", "redis-server", "valkey-server", "memcached", "mongod"}
+    {"postgres", "mysqld", "mariadbd", "redis-server", "valkey-server", "memcached", "mongod", "sqlservr"}
 )
 _VERSIONED = re.compile(r"(python|pypy|php-fpm|php-cgi|php|ruby|perl|node|java)-?[0-9][0-9.]*")
 _INTERPRETER_THREAD: Final = "MainThread"

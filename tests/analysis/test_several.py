@@ -194,6 +194,23 @@ def test_the_generators_of_all_are_looked_at(
     assert (holds, sentence[: len(said)]) == (False, said)
 
 
+def test_the_generator_is_looked_at_in_the_own_time_of_one() -> None:
+    """While the other ramps no second is of all: what is required of the one is measured all the same."""
+    made = _run(required(0.15, endpoint=str(CHECKOUT)))
+    browse, checkout = made.plan.several
+    ramps = replace(browse, plan=replace(browse.plan, profile=staged((15, 5), (5, 5))))
+    slices = [part(second, BROWSE, [0.01] * 10) for second in range(20)]
+    slices += [part(second, CHECKOUT, [0.2 if second < 15 else 0.01] * 10) for second in range(10, 20)]
+    made = replace(made, plan=replace(made.plan, several=(ramps, checkout)), slices=tuple(slices))
+    report = judge(made)
+    assert report.verdict is Verdict.FAIL
+    assert report.window.startswith("5s in which every scenario held its load")
+    lags = [one for one in _of_engine("locust.scheduler_lag", 0.2, Unit.SECONDS) if one.time_s < START + 15]
+    report = judge(replace(made, readings=(*made.readings, *lags)))
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert _condition(report, "generator")[0] is False
+
+
 def test_generators_that_keep_up_say_so() -> None:
     """Half of the cores each is not too much; what a Locust beside them used is not k6's."""
     cores = [*_of_engine("k6.cpu", 0.7, Unit.CORES, 2.0), *_of_engine("locust.cpu", 0.7, Unit.CORES, 1.0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loadproof.analysis.several import runs_of, window_of_all
+from loadproof.analysis.several import runs_of, scenario_named, window_of_all, windows_of
 from loadproof.analysis.validity.condition import Judged, Ruling
 from loadproof.analysis.verdict.load import applied_load
 from loadproof.analysis.window.windows import judged_window, within
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from loadproof.analysis.window.windows import Window
-    from loadproof.model import Finding
+    from loadproof.model import Finding, Requirement
     from loadproof.runfile.reader import Run
+    from loadproof.runfile.slices import Slices
 
 
 def judged_of(run: Run, window: Window | None = None) -> Judged:
@@ -30,6 +31,21 @@ def judged_of(run: Run, window: Window | None = None) -> Judged:
     slices = within(run.slices, window.seconds)
     search = run.plan.profile.kind is ProfileKind.CAPACITY
     return Judged(run, window, slices, applied_load(run, slices, window), several=several, search=search)
+
+
+def seconds_judged(judged: Judged) -> Window:
+    """Every second that a requirement is judged by: also those that one of several is judged in by itself."""
+    own = [window.seconds for window in windows_of(judged.several).values()]
+    return replace(judged.window, seconds=judged.window.seconds.union(*own))
+
+
+def judged_for(judged: Judged, requirement: Requirement) -> tuple[Slices, Window]:
+    """What it is judged by: one that names one of several scenarios has that one's own time."""
+    of = scenario_named(judged.run, requirement.endpoint)
+    if not of:
+        return judged.slices, judged.window
+    window = judged_window(judged.several[of])
+    return within(judged.run.slices, window.seconds), window
 
 
 def of_each(

@@ -10,6 +10,7 @@ from loadproof.analysis.disturbance.weighing import Delay, later_less, weighed
 from loadproof.analysis.shapes.soak import held_window
 from loadproof.analysis.shapes.soak_verdicts import judge_growth
 from loadproof.analysis.validity.condition import Judged, Ruling
+from loadproof.analysis.validity.each import judged_for, seconds_judged
 from loadproof.analysis.validity.promise import judge_promise
 from loadproof.analysis.verdict.thresholds import stated
 from loadproof.analysis.window.windows import whole_window
@@ -23,7 +24,7 @@ def judge_generator(judged: Judged) -> Ruling:
     """Where it could not send, nothing counts; where it was late, what the delay may explain is in doubt."""
     if judged.search:
         return Ruling(True, "a trial that the generator spoilt is void by itself")
-    found = read_signals(judged.run, judged.window)
+    found = read_signals(judged.run, seconds_judged(judged))
     revised = _doubts(judged, found.delay) if found.delay else {}
     # What was late and decides nothing is worth knowing all the same.
     late = found.late if revised else tuple(_as_note(finding) for finding in found.late)
@@ -47,7 +48,7 @@ def _doubts(judged: Judged, delay: Delay) -> dict[int, Finding]:
     known = bool(promise or judged.several)  # one that was broken decides by itself
     revised = {}
     for place, (requirement, finding) in enumerate(judged.requirements):
-        doubt = weighed(requirement, finding, delay, judged.slices, judged.window)
+        doubt = weighed(requirement, finding, delay, *judged_for(judged, requirement))
         if (
             doubt is not None
             and requirement.subject is Subject.GROWTH

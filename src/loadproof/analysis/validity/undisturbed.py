@@ -13,6 +13,7 @@ from loadproof.analysis.disturbance.processors import LEAVE_ALONE, Processors, p
 from loadproof.analysis.disturbance.waiting import UPPER
 from loadproof.analysis.shapes.spike import find_spike
 from loadproof.analysis.validity.condition import Judged, Ruling
+from loadproof.analysis.validity.each import judged_for, seconds_judged
 from loadproof.analysis.verdict.thresholds import stated
 from loadproof.analysis.window.windows import Window, whole_window
 from loadproof.model import Subject, Unit, Verdict
@@ -27,7 +28,7 @@ def judge_undisturbed(judged: Judged) -> Ruling:
     """A FAIL of times or throughput is in doubt where strangers had what the service waited for."""
     if judged.search:
         return Ruling(None, "a search looks at each trial by itself")
-    found = processors(judged.run, judged.window)
+    found = processors(judged.run, seconds_judged(judged))
     if found is None:
         return Ruling(None, "the service's processors were not watched: it does not run on this machine")
     if not found.disturbed:
@@ -36,7 +37,7 @@ def judge_undisturbed(judged: Judged) -> Ruling:
     for place, (requirement, finding) in enumerate(judged.requirements):
         failed = finding.verdict is Verdict.FAIL and is_slower(requirement)
         then = _after_the_spike(judged, found) if requirement.subject is Subject.RECOVERY_TIME else found
-        if failed and then.waiting.explains(requirement, finding, judged.slices, judged.window):
+        if failed and then.waiting.explains(requirement, finding, *judged_for(judged, requirement)):
             revised[place] = _in_doubt(finding, found)
     for place, finding in enumerate(judged.thresholds, start=len(judged.requirements)):
         if finding.verdict is Verdict.FAIL and _explains_threshold(judged, finding, found):

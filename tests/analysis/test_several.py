@@ -21,6 +21,7 @@ from loadproof.model import (
     Event,
     EventKind,
     OneOfSeveral,
+    Operator,
     Outcome,
     Plan,
     Profile,
@@ -131,6 +132,33 @@ def test_each_is_judged_in_its_own_time() -> None:
     measured = findings["/loans"].measure
     assert measured is not None
     assert measured.samples == 250
+
+
+@pytest.mark.parametrize("window", ["whole", "stage", "any 5s"])
+def test_a_window_of_a_requirement_is_of_its_scenario_s_own_load(window: str) -> None:
+    """Its whole load is as long as it was played, and its stages are its own."""
+    rate = required(4.9, Subject.THROUGHPUT, quantile=None, operator=Operator.GREATER, endpoint=str(CHECKOUT))
+    (finding,) = [
+        f for f in judge(_run(replace(rate, window=window))).findings if f.endpoint == str(CHECKOUT)
+    ]
+    assert finding.verdict is Verdict.PASS
+    assert finding.value == pytest.approx(5.0)
+
+
+def test_coarse_times_of_one_engine_are_not_those_of_another() -> None:
+    """JMeter tells whole milliseconds: what is required of the scenario beside it may be less than one."""
+    made = _run(required(0.0008, endpoint=str(BROWSE)))
+    coarse = [
+        replace(one, data={**one.data, "resolution_s": 0.001})
+        if one.kind is EventKind.SCENARIO_STARTED and one.data["scenario"] == "checkout"
+        else one
+        for one in made.events
+    ]
+    fast = tuple(
+        part(s, e, [0.0004] * 10) for s in range(20) for e in (BROWSE, CHECKOUT) if s >= 10 or e is BROWSE
+    )
+    found = judge(replace(made, events=tuple(coarse), slices=fast)).findings
+    assert [one.verdict for one in found if one.endpoint == str(BROWSE)] == [Verdict.PASS]
 
 
 def test_seconds_in_which_one_is_late_are_not_judged() -> None:

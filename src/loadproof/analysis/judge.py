@@ -11,7 +11,7 @@ from loadproof.analysis.charts import charts_of
 from loadproof.analysis.headline import verdict_sentence
 from loadproof.analysis.pictures import pictures_of
 from loadproof.analysis.search.capacity import Course, broken_window, capacity_window, find_capacity, narrowed
-from loadproof.analysis.several import runs_of, scenario_named
+from loadproof.analysis.several import in_its_time, scenario_named
 from loadproof.analysis.shapes.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_requirement
 from loadproof.analysis.shapes.stress import find_breaking_point, judge_held_load, told_once
@@ -178,10 +178,10 @@ def _judge_requirement(
     of = scenario_named(run, requirement.endpoint)
     if of:
         # Its own load and its own time: others may run for longer.
-        own = runs_of(run)[of]
-        window = judged_window(own)
+        run = in_its_time(run, of)
+        window = judged_window(run)
         judged = within(run.slices, window.seconds)
-        load = applied_load(own, within(own.slices, window.seconds), window)
+        load = applied_load(run, judged, window)
     finding = _judged(requirement, run, judged, window, load, watched)
     resolution_s = _resolution_s(run)
     timed = requirement.subject is Subject.RESPONSE_TIME and finding.verdict is Verdict.PASS

@@ -41,6 +41,16 @@ def _run_of(run: Run, one: OneOfSeveral) -> Run:
     )  # fmt: skip
 
 
+def in_its_time(run: Run, name: str) -> Run:
+    """The same run as far as this one played it: its own load and time, its requests by their whole names."""
+    (own,) = (_run_of(run, one) for one in run.plan.several if one.name == name)
+    slices, beside, by_name = (
+        Slices.of(parts).where(lambda endpoint: endpoint.scenario == name)
+        for parts in (run.slices, run.beside, run.by_name)
+    )
+    return replace(own, slices=slices, beside=beside, by_name=by_name, routes=run.routes)
+
+
 def within_scenario(slices: Sequence[Slice], name: str) -> Sequence[Slice]:
     """Its own requests, called as it calls them."""
     own = Slices.of(slices).where(lambda endpoint: endpoint.scenario == name)

@@ -162,9 +162,13 @@ def limit_of(stat: Stat, runtime: Runtime) -> Limit | None:
     return Limit("one thread", 1.0) if stat.threads == 1 and runtime.kind != "java" else None
 
 
-def exceeded(used_cores: float, limit: Limit) -> bool:
-    """Whether a process was seen above what should have been its limit."""
-    return used_cores > limit.value * _EXCESS
+def exceeded(user_cores: float, limit: Limit) -> bool:
+    """Whether a process was seen above what should have been its limit, by its own code.
+
+    The kernel's part says nothing: threads that wait for an interpreter lock take it by system calls, each
+    beside the one that has it.
+    """
+    return user_cores > limit.value * _EXCESS
 
 
 def workers(program: str, pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> int:

@@ -21,6 +21,8 @@ class Used:
     system_s: float = 0.0
     busiest_s: float = 0.0
     """Of the process that used most."""
+    busiest_user_s: float = 0.0
+    """Of this, what its own code took."""
     busiest: int = 0
     """Which."""
 
@@ -65,7 +67,7 @@ class ProcessorTime:
             mine.user_s += user_s
             mine.system_s += system_s
             if user_s + system_s > mine.busiest_s:
-                mine.busiest_s, mine.busiest = user_s + system_s, pid
+                mine.busiest_s, mine.busiest_user_s, mine.busiest = user_s + system_s, user_s, pid
         return used
 
 

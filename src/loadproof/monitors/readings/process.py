@@ -156,7 +156,11 @@ class ProcessMonitor:
         yield f"{part.name}.cpu", (used.user_s + used.system_s) / elapsed_s, Unit.CORES, limit
         own = self._runtime_limit(used.busiest)
         cores = used.busiest_s / elapsed_s
-        if own is not None and limits.exceeded(cores, own) and own.name != "one thread":
+        if (
+            own is not None
+            and limits.exceeded(used.busiest_user_s / elapsed_s, own)
+            and own.name != "one thread"
+        ):
             self._free.add((part.name, own.name))
             own = None
         yield f"{part.name}.busiest", cores, Unit.CORES, own.value if own else None

@@ -48,7 +48,8 @@ def _group(pid: int, controller: str, first: dict[str, str], second: dict[str, s
         for file, rule in (first if old else second).items():
             (group / file).write_text(rule)
         for member in (pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))):
-            (group / "cgroup.procs").write_text(str(member))
+            with suppress(ProcessLookupError):  # a worker that has ended meanwhile
+                (group / "cgroup.procs").write_text(str(member))
     except OSError as error:
         raise NotHereError(f"no control group may hold it back here: {error}") from None
     try:

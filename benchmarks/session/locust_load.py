@@ -90,12 +90,12 @@ def main(session: str, scenario: str, url: str, users: int, seconds: float) -> N
 def _record() -> None:
     """Install Loadproof's plug-in; what it sends is read by a process, as the conductor is one."""
     from loadproof.engines.locust.inside.plugin import Plugin  # only when it is measured
-    from loadproof.engines.locust.settings import Settings  # only when it is measured
+    from loadproof.engines.locust.settings import PluginSettings  # only when it is measured
 
     ours, theirs = socket.socketpair()
     subprocess.Popen(["cat"], stdin=theirs.fileno(), stdout=subprocess.DEVNULL)  # ends with this process
     theirs.close()
-    settings = Settings(
+    settings = PluginSettings(
         channel_fd=ours.detach(), profile=None, time_scale=1.0, session="loadproof", quiet_stats=True,
         arrivals="constant", max_users=None, quiet_log=True,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.looks import look_levels, look_rounds
-from loadproof.analysis.compare.settings import Settings
+from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.analysis.compare.within_run import Stretches, interval, resample
 from loadproof.histogram import INVERSE_LOG_GROWTH, LEAST_S, LOG_LEAST, Histogram
 from tests.accuracy import shop
@@ -59,7 +59,7 @@ def covers(random: Random, quantile: float, phi: float, seconds: int) -> bool:
     return bool(low <= LOG_QUANTILES[quantile] <= high)
 
 
-DECLARED = Settings(gates=parse_gates([f"{ENDPOINT}:p95"]))
+DECLARED = ComparisonSettings(gates=parse_gates([f"{ENDPOINT}:p95"]))
 
 
 # --- runs -----------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ class Turns:
         base = drawn(random, "base", levels[~heads])
         head = drawn(random, "head", levels[heads] + np.log1p(self.shift))
         for rounds, level in LEVELS.items():
-            yield compare(base[: 2 * rounds], head[: 2 * rounds], Settings(alpha=level))
+            yield compare(base[: 2 * rounds], head[: 2 * rounds], ComparisonSettings(alpha=level))
 
 
 def ab_says(random: Random, turns: Turns, change: Change) -> bool:
@@ -186,7 +186,7 @@ def bursty(random: Random, label: str, runs: int, times: float = 1.0) -> list[Me
 def errors_differ(random: Random, runs: int, times: float = 1.0) -> bool:
     """Whether error rates are claimed to differ, by whatever size and to whichever side."""
     base, head = bursty(random, "base", runs), bursty(random, "head", runs, times)
-    (row,) = compare(base, head, Settings(gates=parse_gates(["all:errors"]))).gated
+    (row,) = compare(base, head, ComparisonSettings(gates=parse_gates(["all:errors"]))).gated
     return (row.p_adjusted or 0.0) <= 0.05
 
 

@@ -10,7 +10,7 @@ from loadproof.analysis.across_runs.measured import MeasuredEndpoint
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.gates import parse_gates
-from loadproof.analysis.compare.settings import Settings
+from loadproof.analysis.compare.settings import ComparisonSettings
 from tests.accuracy.lp1 import (
     MEDIAN_S,
     a_run,
@@ -41,7 +41,7 @@ def many(random: Random, runs: int) -> Comparison:
             ]
             side.append(a_run(label, endpoints, number))
         sides.append(side)
-    return compare(sides[0], sides[1], Settings(gates=GATES))
+    return compare(sides[0], sides[1], ComparisonSettings(gates=GATES))
 
 
 def wrong_endpoint(random: Random, runs: int) -> bool:

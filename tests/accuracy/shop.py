@@ -23,7 +23,7 @@ from loadproof.analysis.across_runs.measured import (
 )
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.looks import look_levels, look_rounds
-from loadproof.analysis.compare.settings import Settings
+from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.histogram import Histogram
 from loadproof.model import Unit
 from loadproof.pipeline.turns import ends_there
@@ -174,7 +174,9 @@ def ab(
         is_head = "ABBA"[number % 4] == "B"
         sides[is_head].append(shop_run(random, number, noise, change if is_head else None, app))
     for rounds, level in _LEVELS.items():
-        found = compare(sides[False][: 2 * rounds], sides[True][: 2 * rounds], Settings(alpha=level))
+        found = compare(
+            sides[False][: 2 * rounds], sides[True][: 2 * rounds], ComparisonSettings(alpha=level)
+        )
         if ends_there(found, rounds, ROUNDS) is not None:
             break
     return found, rounds

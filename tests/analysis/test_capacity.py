@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from loadproof.analysis.judge import exit_code, judge
-from loadproof.analysis.search.capacity import Course, SearchDecision, capacity_window
+from loadproof.analysis.search.capacity import SearchDecision, SearchState, capacity_window
 from loadproof.analysis.search.load_search import SearchEnd, TrialOutcome, TrialRole
 from loadproof.analysis.search.trials import trials_of
 from loadproof.errors import ExitCode
@@ -100,7 +100,7 @@ def test_requirements_are_judged_at_the_load_found() -> None:
     """The confirming trial is the judged window: trials that broke on purpose fail nothing."""
     run = Searched(sharp(123.0), GOAL).search()
     (p95,) = [f for f in judge(run).findings if f.id == "response_time.percentile"]
-    course = Course(run)
+    course = SearchState(run)
     confirmation = [r for r in course.results if r.trial.role is TrialRole.CONFIRMATION][-1]
     assert p95.verdict is Verdict.PASS
     assert capacity_window(course).seconds == confirmation.trial.seconds
@@ -186,7 +186,7 @@ def test_a_service_that_never_recovers_ends_the_search() -> None:
         return Second([1.0 if broken[0] else 0.01] * round(load))
 
     run = Searched(service, GOAL).search()
-    assert Course(run).step is SearchEnd.NOT_RECOVERED
+    assert SearchState(run).step is SearchEnd.NOT_RECOVERED
     report = judge(run)
     assert exit_code(report) is ExitCode.INCONCLUSIVE
     assert "did not come back" in report.sentence

@@ -18,7 +18,7 @@ from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change, Fail
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.report import comparison_report
-from loadproof.analysis.compare.settings import Settings
+from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.errors import ConfigError, ExitCode
 from loadproof.model import Unit
 from tests.comparing.sides import CONDITIONS, HOST, endpoint, side
@@ -75,7 +75,7 @@ def test_what_is_open_says_how_many_runs_would_settle_it() -> None:
 def test_lower_throughput_is_worse() -> None:
     """A gate on it fails when it falls."""
     found = compare(
-        side("a"), side("b", slower=1.2, seed=1), Settings(gates=parse_gates(["GET /0:throughput"]))
+        side("a"), side("b", slower=1.2, seed=1), ComparisonSettings(gates=parse_gates(["GET /0:throughput"]))
     )
     assert (found.change, len(found.gated)) == (Change.REGRESSED, 1)
     assert found.gated[0].ratio == pytest.approx(1 / 1.2, rel=0.02)
@@ -93,7 +93,7 @@ def test_lower_throughput_is_worse() -> None:
 )
 def test_error_rates(base: int, head: int, change: Change) -> None:
     """None on either side has its bound; one failure more is neither proof nor its absence."""
-    settings = Settings(gates=parse_gates(["all:errors"]))
+    settings = ComparisonSettings(gates=parse_gates(["all:errors"]))
     sides = [side("a", failed=base, requests=3000), side("b", failed=head, requests=3000, seed=1)]
     found = compare(sides[0], sides[1], settings)
     assert found.change is change
@@ -153,7 +153,7 @@ def test_other_conditions_come_before_every_number(conditions: Conditions, kind:
     assert (found.change, found.exit_code) == (Change.INVALID, ExitCode.INCONCLUSIVE)
     assert said in found.sentence
     assert row(found, "p95 of GET /0").ratio is not None
-    accepted = compare(base, head, Settings(accepted=frozenset({Difference(kind)})))
+    accepted = compare(base, head, ComparisonSettings(accepted=frozenset({Difference(kind)})))
     assert accepted.change is Change.REGRESSED
     assert any(said in note for note in accepted.notes)
 
@@ -174,7 +174,7 @@ def test_an_unsound_run_is_left_out_with_a_note(which: int) -> None:
     assert f"left out: {sides[which][3].label}: a worker was lost" in found.notes
     assert len((found.base, found.head)[which].runs) == 4
     sides[which] = [replace(run, invalid=("a worker was lost",)) for run in sides[which]]
-    found = compare(sides[0], sides[1], Settings(accepted=frozenset(Difference)))
+    found = compare(sides[0], sides[1], ComparisonSettings(accepted=frozenset(Difference)))
     assert (found.change, found.unsound) == (Change.INVALID, True)
     assert found.obstacles[0] == f"{sides[which][0].label}: a worker was lost"
 
@@ -193,15 +193,15 @@ def test_a_proved_regression_decides_whether_declared_or_not() -> None:
     """By default; `gates` keeps it to what was declared, `never` fails nothing, `accept` means it."""
     base, head = side("a"), side("b", slower=1.5, seed=1)
     errors = parse_gates(["all:errors"])
-    assert compare(base, head, Settings(gates=errors)).change is Change.REGRESSED
-    assert compare(base, head, Settings(gates=errors, fail=Fail.GATES)).change is Change.SAME
-    never = compare(base, head, Settings(fail=Fail.NEVER))
+    assert compare(base, head, ComparisonSettings(gates=errors)).change is Change.REGRESSED
+    assert compare(base, head, ComparisonSettings(gates=errors, fail=Fail.GATES)).change is Change.SAME
+    never = compare(base, head, ComparisonSettings(fail=Fail.NEVER))
     assert (never.change, never.exit_code) == (Change.REGRESSED, ExitCode.PASS)
     meant = parse_gates(["GET /0", "GET /1", "all"], "--accept")
-    accepted = compare(base, head, Settings(accepted_changes=meant))
+    accepted = compare(base, head, ComparisonSettings(accepted_changes=meant))
     assert accepted.change is not Change.REGRESSED
     assert row(accepted, "p50 of GET /0").accepted
-    part = compare(base, head, Settings(accepted_changes=parse_gates(["GET /0"], "--accept")))
+    part = compare(base, head, ComparisonSettings(accepted_changes=parse_gates(["GET /0"], "--accept")))
     assert " of GET /1 is 50" in part.sentence
 
 
@@ -222,7 +222,9 @@ def test_what_is_meant_of_one_endpoint_is_meant_of_all_requests() -> None:
             for run in head
         ]
         assert compare(base, slower).change is Change.REGRESSED
-        found = compare(base, slower, Settings(accepted_changes=parse_gates(["GET /0"], "--accept")))
+        found = compare(
+            base, slower, ComparisonSettings(accepted_changes=parse_gates(["GET /0"], "--accept"))
+        )
         assert found.change is change, found.sentence
         if change is Change.REGRESSED:
             assert "of GET /2 is" in found.sentence
@@ -250,7 +252,7 @@ def test_another_mix_is_another_load() -> None:
     found = compare(base, less)
     assert found.change is Change.INVALID
     assert found.sentence.endswith("the mix of requests differs: GET /0 went from 33.3% to 14.9% of them")
-    accepted = compare(base, less, Settings(accepted=frozenset({Difference.MIX})))
+    accepted = compare(base, less, ComparisonSettings(accepted=frozenset({Difference.MIX})))
     assert accepted.change is Change.SAME
 
 
@@ -341,7 +343,7 @@ def test_too_few_requests_for_a_percentile_are_no_data() -> None:
     found = compare(*sides)
     assert found.change is Change.SAME
     assert not row(found, "p95 of GET /0").gate
-    asked = compare(*sides, Settings(gates=parse_gates(["GET /0:p95"])))
+    asked = compare(*sides, ComparisonSettings(gates=parse_gates(["GET /0:p95"])))
     assert asked.change is Change.INCONCLUSIVE
     assert (
         row(asked, "p95 of GET /0").reason == "fewer than 72 requests a run: too few for p95 in base and head"
@@ -356,20 +358,22 @@ def test_gates_are_what_was_declared() -> None:
         ("GET /1:p99", Change.SAME),
         ("host.cpu.used", Change.REGRESSED),
     ):
-        found = compare(base, head, Settings(gates=parse_gates([text])))
+        found = compare(base, head, ComparisonSettings(gates=parse_gates([text])))
         assert (found.change, len(found.gated)) == (change, 1), text
 
 
 def test_a_gate_on_a_resource_that_one_side_lacks_is_open() -> None:
     """Not watched is not unchanged."""
-    found = compare(side("a"), side("b", seed=1, series=()), Settings(gates=parse_gates(["host.cpu.used"])))
+    found = compare(
+        side("a"), side("b", seed=1, series=()), ComparisonSettings(gates=parse_gates(["host.cpu.used"]))
+    )
     assert (found.change, found.gated[0].reason) == (Change.INCONCLUSIVE, "it was not watched in head")
 
 
 def test_gates_that_name_nothing_are_all_told() -> None:
     """With what there is."""
     with pytest.raises(ConfigError) as caught:
-        compare(side("a"), side("b", seed=1), Settings(gates=parse_gates(["GET /9", "mem"])))
+        compare(side("a"), side("b", seed=1), ComparisonSettings(gates=parse_gates(["GET /9", "mem"])))
     assert [problem.message for problem in caught.value.problems] == [
         "no run has 'GET /9'",
         "no run has 'mem'",
@@ -415,7 +419,7 @@ def test_a_percentile_that_nobody_sees_has_a_reason() -> None:
     base, head = side("a", requests=300), side("b", seed=1, requests=300)
     (note,) = (note for note in compare(base, head).notes if "p99" in note)
     assert note.startswith("no p99 of GET /0, GET /1: fewer than 368 requests a run")
-    gate = compare(base, head, Settings(gates=parse_gates(["GET /0:p99"])))
+    gate = compare(base, head, ComparisonSettings(gates=parse_gates(["GET /0:p99"])))
     report = comparison_report(gate, "shop", [*base, *head], "runs")
     cells = loose(report.findings[0].evidence)["rows"]
     (cell,) = (cell for cell in cells if cell["of"] == "p99")

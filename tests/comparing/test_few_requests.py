@@ -12,7 +12,7 @@ from loadproof.analysis.across_runs.measured import MeasuredSeries
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.gates import parse_gates
-from loadproof.analysis.compare.settings import Settings
+from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.model import Unit
 from tests.comparing.sides import endpoint, side
 
@@ -32,7 +32,7 @@ def test_a_p95_that_some_runs_bear_is_no_gate() -> None:
     gates = {row.statistic for row in found.gated if row.subject == "GET /2"}
     assert "p50" in gates
     assert "p95" not in gates
-    declared = compare(runs[:5], runs[5:], Settings(gates=parse_gates(["GET /2:p95"])))
+    declared = compare(runs[:5], runs[5:], ComparisonSettings(gates=parse_gates(["GET /2:p95"])))
     assert declared.change is Change.INCONCLUSIVE
 
 

@@ -10,7 +10,7 @@ import pytest
 from loadproof.analysis.compare.comparable import Difference
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.groups import MOST_DAYS, MOST_RUNS, compare_with_group, grown
-from loadproof.analysis.compare.settings import Settings
+from loadproof.analysis.compare.settings import ComparisonSettings
 from tests.comparing.sides import CONDITIONS, HOST, side
 
 if TYPE_CHECKING:
@@ -71,16 +71,16 @@ def test_what_cannot_be_compared_begins_a_new_group(conditions: Conditions, said
 def test_a_run_is_compared_with_its_own_group() -> None:
     """Not with another machine's, which is said; without a group it is INVALID and says why."""
     base = [*nights(5), *nights(5, 5, slower=3.0, conditions=OTHER_MACHINE)]
-    found = compare_with_group(base, nights(1, 11), Settings())
+    found = compare_with_group(base, nights(1, 11), ComparisonSettings())
     assert found.change is not Change.INVALID
     assert found.base.runs == tuple(run.label for run in base[:5])
     assert "5 runs of base are of other conditions, and left out" in found.notes
-    slower = compare_with_group(base, nights(1, 11, slower=1.5), Settings())
+    slower = compare_with_group(base, nights(1, 11, slower=1.5), ComparisonSettings())
     assert slower.change is Change.REGRESSED
-    alone = compare_with_group(nights(5), nights(1, 11, conditions=OTHER_MACHINE), Settings())
+    alone = compare_with_group(nights(5), nights(1, 11, conditions=OTHER_MACHINE), ComparisonSettings())
     assert alone.change is Change.INVALID
     assert "cores" in alone.sentence
-    settings = Settings(accepted=frozenset({Difference.HOST}))
+    settings = ComparisonSettings(accepted=frozenset({Difference.HOST}))
     accepted = compare_with_group(nights(5), nights(1, 11, conditions=OTHER_MACHINE), settings)
     assert accepted.change is not Change.INVALID
 
@@ -88,14 +88,14 @@ def test_a_run_is_compared_with_its_own_group() -> None:
 def test_an_old_baseline_decides_nothing_and_says_its_age() -> None:
     """However slow the run is; what is younger than the bound beside it does."""
     old = nights(5)
-    found = compare_with_group(old, nights(1, 4 + MOST_DAYS + 1, slower=2.0), Settings())
+    found = compare_with_group(old, nights(1, 4 + MOST_DAYS + 1, slower=2.0), ComparisonSettings())
     assert found.change is Change.INVALID
     assert found.sentence == (
         f"these runs cannot be compared: the newest run of base is {MOST_DAYS + 1} days old, "
         f"and {MOST_DAYS} is the most"
     )
     young = nights(5, 50)
-    found = compare_with_group([*old, *young], nights(1, 70, slower=2.0), Settings())
+    found = compare_with_group([*old, *young], nights(1, 70, slower=2.0), ComparisonSettings())
     assert found.change is Change.REGRESSED
     assert found.base.runs == tuple(run.label for run in young)
     assert f"5 runs of base are older than {MOST_DAYS} days" in found.notes

@@ -13,7 +13,7 @@ from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change, Fail
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.report import comparison_report, drawn
-from loadproof.analysis.compare.settings import Settings
+from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.model import Report, Verdict
 from loadproof.reports import reporter
 from tests.comparing.sides import side
@@ -21,7 +21,7 @@ from tests.comparing.sides import side
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[1] / "reports" / "junit.xsd")
 
 
-def report(slower: float, settings: Settings | None = None) -> Report:
+def report(slower: float, settings: ComparisonSettings | None = None) -> Report:
     """Of five runs a side."""
     base, head = side("a"), side("b", slower=slower, seed=1)
     return comparison_report(compare(base, head, settings), "shop", [*base, *head], "runs")
@@ -93,13 +93,13 @@ def test_one_run_a_side_has_no_more_than_what_is_within_it() -> None:
 @pytest.mark.parametrize(
     ("slower", "settings"),
     [
-        (1.0, Settings()),
-        (0.8, Settings()),
-        (1.5, Settings(fail=Fail.NEVER)),
-        (1.5, Settings(accepted_changes=parse_gates(["GET /0", "GET /1", "all"], "--accept"))),
+        (1.0, ComparisonSettings()),
+        (0.8, ComparisonSettings()),
+        (1.5, ComparisonSettings(fail=Fail.NEVER)),
+        (1.5, ComparisonSettings(accepted_changes=parse_gates(["GET /0", "GET /1", "all"], "--accept"))),
     ],
 )
-def test_what_fails_nothing_has_no_failed_case(slower: float, settings: Settings) -> None:
+def test_what_fails_nothing_has_no_failed_case(slower: float, settings: ComparisonSettings) -> None:
     """Equal, better, told only, or meant."""
     junit = written(report(slower, settings), "junit")
     SCHEMA.validate(junit)

@@ -10,7 +10,7 @@ import pytest
 
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
-from loadproof.analysis.compare.settings import Settings
+from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.pipeline import turns
 from loadproof.pipeline.turns import Turn, ends_there, take_turns
 from tests.comparing.sides import side
@@ -52,7 +52,7 @@ def played(
     """The comparison, and what was told."""
     monkeypatch.setattr(turns, "_drive_once", machine.drive)
     told: list[str] = []
-    return take_turns(TURNS, rounds, Settings(), Path("unused"), told.append).comparison, told
+    return take_turns(TURNS, rounds, ComparisonSettings(), Path("unused"), told.append).comparison, told
 
 
 def test_a_warm_up_goes_before_and_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

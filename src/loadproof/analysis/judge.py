@@ -10,7 +10,13 @@ from loadproof.analysis.bottleneck import find_bottleneck
 from loadproof.analysis.charts import charts_of
 from loadproof.analysis.headline import verdict_sentence
 from loadproof.analysis.pictures import pictures_of
-from loadproof.analysis.search.capacity import Course, broken_window, capacity_window, find_capacity, narrowed
+from loadproof.analysis.search.capacity import (
+    SearchState,
+    broken_window,
+    capacity_window,
+    find_capacity,
+    narrowed,
+)
 from loadproof.analysis.several import in_its_time, scenario_named
 from loadproof.analysis.shapes.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_requirement
@@ -94,7 +100,7 @@ def judge(
     """
     if requirements is not None:
         run = replace(run, plan=replace(run.plan, requirements=tuple(requirements)))
-    course = Course(run) if run.plan.profile.kind is ProfileKind.CAPACITY else None
+    course = SearchState(run) if run.plan.profile.kind is ProfileKind.CAPACITY else None
     asked_of = judged_of(run, capacity_window(course) if course else None)
     window, judged, load = asked_of.window, asked_of.slices, asked_of.load
     watched = Watched(run)

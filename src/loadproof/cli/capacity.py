@@ -18,7 +18,7 @@ from loadproof.plan.capacity import OTHER_LOADS, CapacityRequest
 from loadproof.units import format_duration
 
 if TYPE_CHECKING:
-    from loadproof.analysis.search.capacity import Course, SearchDecision
+    from loadproof.analysis.search.capacity import SearchDecision, SearchState
     from loadproof.engines.trials import TrialOrder
 
 
@@ -78,15 +78,15 @@ def _decision(board: TrialBoard) -> SearchDecision:
     from loadproof.analysis.search.capacity import SearchDecision, describe, format_load, so_far
     from loadproof.analysis.search.load_search import TrialRole
 
-    def tell(course: Course, order: TrialOrder | None) -> None:
-        board.finished = [(describe(course.goal, result), str(result.outcome)) for result in course.results]
-        board.known = so_far(course)
+    def tell(state: SearchState, order: TrialOrder | None) -> None:
+        board.finished = [(describe(state.goal, result), str(result.outcome)) for result in state.results]
+        board.known = so_far(state)
         if order is None:
             board.now = "the search has ended"
             return
         what = {TrialRole.CONFIRMATION: "confirming", TrialRole.COOL_DOWN: "waiting for the service at"}
         word = what.get(TrialRole(order.role), "trying")
-        board.now = f"{word} {format_load(course.goal, order.load)} for {format_duration(order.duration_s)}"
+        board.now = f"{word} {format_load(state.goal, order.load)} for {format_duration(order.duration_s)}"
 
     return SearchDecision(tell)
 

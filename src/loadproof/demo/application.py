@@ -18,10 +18,10 @@ from loadproof.demo.injection import InjectedError, Injector
 from loadproof.demo.metrics import CountedService, Metrics
 from loadproof.demo.routes.accounts import Accounts
 from loadproof.demo.routes.chat import Chat
-from loadproof.demo.routes.ledger import Ledger
 from loadproof.demo.routes.loans import Loans
 from loadproof.demo.routes.operations import Operations
 from loadproof.demo.routes.shop import Shop
+from loadproof.demo.routes.transactions import Transactions
 from loadproof.demo.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -94,13 +94,13 @@ def _endpoints(
     accounts = Accounts(database, tokens, caller)
     loans = Loans(database, caller)
     shop = Shop(database, caller)
-    ledger = Ledger(database, caller, injector)
+    transactions = Transactions(database, caller, injector)
     return (
         ("GET", "/api/products", shop.products),
         ("GET", "/api/loans", loans.list),
         ("POST", "/api/loans", loans.apply),
         ("GET", "/api/dashboard", accounts.dashboard),
-        ("POST", "/api/transactions", ledger.book),
+        ("POST", "/api/transactions", transactions.book),
         ("GET", "/api/users", accounts.users),
         ("GET", "/api/products/{product_id}", shop.product),
         ("POST", "/api/orders", shop.order),
@@ -108,8 +108,8 @@ def _endpoints(
         ("POST", "/api/checkout", shop.check_out),
         ("POST", "/api/loans/{loan_id}/approve", loans.approve),
         ("POST", "/api/auth/login", accounts.login),
-        ("GET", "/api/transactions", ledger.list),
-        ("GET", "/api/reports/user-analytics", ledger.user_analytics),
+        ("GET", "/api/transactions", transactions.list),
+        ("GET", "/api/reports/user-analytics", transactions.user_analytics),
         ("POST", "/chat", Chat().answer),
     )
 

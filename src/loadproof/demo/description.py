@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from loadproof.demo.routes.accounts import Login
-from loadproof.demo.routes.ledger import Transaction
 from loadproof.demo.routes.loans import Application
 from loadproof.demo.routes.shop import CartLine, Order
+from loadproof.demo.routes.transactions import Transaction
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.compare.comparison import Comparison
     from loadproof.analysis.compare.gates import Gate
-    from loadproof.analysis.compare.settings import Settings
+    from loadproof.analysis.compare.settings import ComparisonSettings
     from loadproof.model import Finding
     from loadproof.plan.config import LoadedConfig
     from loadproof.runfile.reader import Run
@@ -65,7 +65,7 @@ class Compared:
     runs: tuple[MeasuredRun, ...]
 
 
-def compare_files(base: Sequence[str], head: Sequence[str], settings: Settings) -> Compared:
+def compare_files(base: Sequence[str], head: Sequence[str], settings: ComparisonSettings) -> Compared:
     """The same with settings that are read already."""
     from loadproof.analysis.compare.compare import compare as compare_runs
     from loadproof.analysis.compare.groups import compare_with_group
@@ -86,11 +86,11 @@ def _words(files: Files) -> list[str]:
     return [str(files)] if isinstance(files, str | Path) else [str(file) for file in files]
 
 
-def comparison_settings(request: ComparisonRequest, config: LoadedConfig | None) -> Settings:
+def comparison_settings(request: ComparisonRequest, config: LoadedConfig | None) -> ComparisonSettings:
     """What is asked for, over what `regressions:` says. Raises ConfigError with all problems."""
     from loadproof.analysis.compare.comparable import Difference
     from loadproof.analysis.compare.comparison import Fail
-    from loadproof.analysis.compare.settings import ERROR_TOLERANCE, TOLERANCE, Settings
+    from loadproof.analysis.compare.settings import ERROR_TOLERANCE, TOLERANCE, ComparisonSettings
 
     written = RegressionsConfig.model_validate({}) if config is None else config.config.regressions
     problems: list[Problem] = []
@@ -117,7 +117,7 @@ def comparison_settings(request: ComparisonRequest, config: LoadedConfig | None)
         problems.append(Problem(f"'{fail}' is nothing that could fail", "--fail", hint))
     if problems:
         raise ConfigError(*problems)
-    return Settings(
+    return ComparisonSettings(
         gates=gates,
         tolerance=tolerance,
         error_tolerance=error_tolerance,
@@ -193,7 +193,9 @@ def open_baseline(word: str) -> tuple[MeasuredRun, ...]:
     return find_baseline(word, current_branch()).runs()
 
 
-def against_baseline(word: str, settings: Settings, must_settle: bool) -> Callable[[Run], list[Finding]]:
+def against_baseline(
+    word: str, settings: ComparisonSettings, must_settle: bool
+) -> Callable[[Run], list[Finding]]:
     """What judges a run against the baseline `word`, which is opened now.
 
     Raises:

@@ -14,7 +14,7 @@ from loadproof.plan import read_config
 from loadproof.plan.build import capacity_config
 from loadproof.plan.capacity import capacity_goal, refuse_other_loads
 from loadproof.plan.chosen import choose
-from loadproof.run.trial_course import RunSoFar, TrialCourse
+from loadproof.run.trial_run import RunSoFar, TrialRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,8 +42,8 @@ def search(
     plan, engine = capacity_plan(request, typed)
     check_targets(plan)
     so_far = RunSoFar(plan)
-    course = TrialCourse(engine, decision, so_far)
-    return drive(plan, course, run_file, make_view, observers=(so_far,), draw=draw)
+    trials = TrialRun(engine, decision, so_far)
+    return drive(plan, trials, run_file, make_view, observers=(so_far,), draw=draw)
 
 
 def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, Engine]:

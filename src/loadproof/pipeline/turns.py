@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.compare.comparison import Comparison
-    from loadproof.analysis.compare.settings import Settings
+    from loadproof.analysis.compare.settings import ComparisonSettings
     from loadproof.model import Plan
     from loadproof.pipeline.driving import Waiting
 
@@ -58,7 +58,7 @@ class Turn:
 def take_turns(
     turns: dict[str, Turn],
     rounds: int,
-    settings: Settings,
+    settings: ComparisonSettings,
     folder: Path,
     tell: Callable[[str], None],
     waiting: Waiting = contextlib.nullcontext,

@@ -111,36 +111,42 @@ def build_plan(
     with problems.collected():
         if not test.scenarios:
             check_session(options.session, engine, traits)
-    course = _Course(Profile(ProfileKind.SCENARIO), options)
+    chosen_load = _ChosenLoad(Profile(ProfileKind.SCENARIO), options)
     with problems.collected():
         load = load_of(request, chosen, config)
         if not problems:  # numbers that are wrong by themselves make no profile
-            course = _course(request, config, chosen, engines, (engine, load, options))
-            warm_s = warm_up_s(request.warm_up or test.warm_up, course.profile, requirements)
-            course = replace(course, options=replace(course.options, warm_up_s=warm_s))
+            chosen_load = _choose_load(request, config, chosen, engines, (engine, load, options))
+            warm_s = warm_up_s(request.warm_up or test.warm_up, chosen_load.profile, requirements)
+            chosen_load = replace(chosen_load, options=replace(chosen_load.options, warm_up_s=warm_s))
     if problems or chosen is None:
         raise ConfigError(*problems)
-    files = files_of(course.several) or [chosen.file, *chosen.further]
+    files = files_of(chosen_load.several) or [chosen.file, *chosen.further]
     return Plan(
         name=request.name or chosen.name,
         scenario=files[0],
         further=tuple(files[1:]),
-        several=_of_the_whole(course, requirements),
+        several=_of_the_whole(chosen_load, requirements),
         engine=engine,
         target=target,
-        profile=course.profile,
+        profile=chosen_load.profile,
         requirements=requirements,
-        engine_args=(*chosen.scenario.args, *chosen.test.args, *course.flags, *host, *request.engine_args),
+        engine_args=(
+            *chosen.scenario.args,
+            *chosen.test.args,
+            *chosen_load.flags,
+            *host,
+            *request.engine_args,
+        ),
         env=tuple({**chosen.scenario.env, **chosen.test.env, **env}.items()),
         time_scale=request.time_scale if request.time_scale is not None else chosen.test.time_scale,
-        options=course.options,
+        options=chosen_load.options,
         monitors=config.monitors() if config else {},
         consistency=config.consistency_checks() if config else (),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Course:
+class _ChosenLoad:
     """The load over time, and what goes with it."""
 
     profile: Profile
@@ -150,23 +156,23 @@ class _Course:
     several: tuple[OneOfSeveral, ...] = ()
 
 
-def _course(
+def _choose_load(
     request: PlanRequest,
     config: LoadedConfig | None,
     chosen: Chosen | None,
     engines: Mapping[str, EngineTraits],
     known: tuple[str, Load, RunOptions],
-) -> _Course:
+) -> _ChosenLoad:
     """Raises ConfigError."""
     engine, load, options = known
     if chosen is not None and chosen.test.scenarios and config is not None:
         several = several_of(request, config, chosen, engines, load, options)
-        return _Course(together(several), options, several=several)
+        return _ChosenLoad(together(several), options, several=several)
     traits = engines.get(engine, EngineTraits())
     profile, flags = profile_of(load, traits)
     check_arrivals(profile, engine, traits, load.max_users, load.arrivals, load.where)
     arrivals = load.arrivals or options.arrivals
-    return _Course(profile, replace(options, max_users=load.max_users, arrivals=arrivals), flags)
+    return _ChosenLoad(profile, replace(options, max_users=load.max_users, arrivals=arrivals), flags)
 
 
 def _tellable(
@@ -188,12 +194,12 @@ def _tellable(
     return requirements
 
 
-def _of_the_whole(course: _Course, requirements: Sequence[Requirement]) -> tuple[OneOfSeveral, ...]:
+def _of_the_whole(chosen_load: _ChosenLoad, requirements: Sequence[Requirement]) -> tuple[OneOfSeveral, ...]:
     """With what only the whole plan says: how much of each hold's start is left out of what is judged."""
-    most_s = max([course.options.warm_up_s, *(requirement.warm_up_s for requirement in requirements)])
+    most_s = max([chosen_load.options.warm_up_s, *(requirement.warm_up_s for requirement in requirements)])
     return tuple(
         replace(one, plan=replace(one.plan, options=replace(one.plan.options, warm_up_s=most_s)))
-        for one in course.several
+        for one in chosen_load.several
     )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from loadproof.analysis.bottleneck.levels import Levels
     from loadproof.analysis.bottleneck.refused import Refused
     from loadproof.analysis.bottleneck.resources import Kind
-    from loadproof.analysis.search.capacity import Course
+    from loadproof.analysis.search.capacity import SearchState
     from loadproof.analysis.verdict.service import ServiceParts
     from loadproof.runfile.reader import Run
 
@@ -39,7 +39,7 @@ _ASKS_FOR_LIMITS: Final = (ProfileKind.STRESS, ProfileKind.SPIKE, ProfileKind.CA
 """Profiles whose reader wants to know also that nothing saturated."""
 
 
-def find_bottleneck(run: Run, window: Window, course: Course | None = None) -> list[Finding]:
+def find_bottleneck(run: Run, window: Window, course: SearchState | None = None) -> list[Finding]:
     """One note at most: over the levels of load where there are several, else what was full in `window`.
 
     The levels of a capacity run are the loads of its trials, `course`.

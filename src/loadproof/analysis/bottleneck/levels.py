@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from loadproof.analysis.search.capacity import Course
+    from loadproof.analysis.search.capacity import SearchState
     from loadproof.model import Reading
     from loadproof.runfile.reader import Run
     from loadproof.runfile.slices import Slices
@@ -81,7 +81,7 @@ class Levels:
         return bool(risen_s >= _LEAST_WAIT * more / self.throughput_per_s[-1])
 
 
-def levels_of(run: Run, course: Course | None = None) -> Levels | None:
+def levels_of(run: Run, course: SearchState | None = None) -> Levels | None:
     """None when the load had fewer than three levels, or never changed much.
 
     Those of a capacity run are the loads of its trials, `course`.
@@ -138,7 +138,7 @@ def _measured_second(reading: Reading) -> int:
     return int(reading.time_s if reading.source in _BY_SECOND else reading.time_s - 0.5)
 
 
-def _load_by_trial(course: Course) -> dict[int, float]:
+def _load_by_trial(course: SearchState) -> dict[int, float]:
     """Of a search, whose trials go up and down and let the service rest after those that broke."""
     return {
         second: result.trial.load

@@ -17,7 +17,7 @@ from loadproof.analysis.compare.noise import turns, usable, wild_note, wild_run
 from loadproof.analysis.compare.quantities import LATENCIES, quantities
 from loadproof.analysis.compare.rows import roles, rows_of
 from loadproof.analysis.compare.sentences import explained, interval_text, sentence_of
-from loadproof.analysis.compare.settings import Settings
+from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.analysis.compare.single_runs import within_run_intervals
 from loadproof.analysis.compare.work import work_quantities
 from loadproof.model import is_beside
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def compare(
     base: Sequence[MeasuredRun],
     head: Sequence[MeasuredRun],
-    settings: Settings | None = None,
+    settings: ComparisonSettings | None = None,
     labels: tuple[str, str] = ("base", "head"),
 ) -> Comparison:
     """Every statistic of `base` against `head`; pure, and the same bytes each time.
@@ -47,7 +47,7 @@ def compare(
     """
     if not base or not head:
         raise ValueError("each side of a comparison has a run at least")
-    settings = settings or Settings()
+    settings = settings or ComparisonSettings()
     (sound_base, notes), (sound_head, more) = usable(base), usable(head)
     notes += more
     unsound = [
@@ -89,7 +89,7 @@ def rows_to_be(
 def _compared(
     sides: tuple[list[MeasuredRun], list[MeasuredRun]],
     found: Sequence[Quantity],
-    settings: Settings,
+    settings: ComparisonSettings,
     labels: tuple[str, str],
     unsound: Sequence[str],
     left_out: Sequence[str],

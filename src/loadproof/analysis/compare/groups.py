@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.compare.comparable import Difference
     from loadproof.analysis.compare.comparison import Comparison
-    from loadproof.analysis.compare.settings import Settings
+    from loadproof.analysis.compare.settings import ComparisonSettings
 
 MOST_RUNS: Final = 20
 """Of a group, the newest: they tell how much runs differ, and more of them would only be older."""
@@ -38,7 +38,7 @@ def same_group(one: MeasuredRun, other: MeasuredRun, accepted: frozenset[Differe
 def compare_with_group(
     base: Sequence[MeasuredRun],
     head: Sequence[MeasuredRun],
-    settings: Settings,
+    settings: ComparisonSettings,
     labels: tuple[str, str] = ("base", "head"),
 ) -> Comparison:
     """`head` against those runs of a baseline that are of its conditions and not too old.

@@ -22,7 +22,7 @@ from loadproof.units import format_percent
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from loadproof.analysis.compare.settings import Settings
+    from loadproof.analysis.compare.settings import ComparisonSettings
 
 SHARES: Final = {True: (0.8, 0.2), False: (0.5, 0.2)}
 """Of the odds of a false finding: what gates get, and other evidence, by whether gates are declared.
@@ -60,7 +60,7 @@ def roles(
 def rows_of(
     found: Sequence[Quantity],
     wanted: Sequence[Role],
-    settings: Settings,
+    settings: ComparisonSettings,
     blocks: int | None,
     within: Mapping[tuple[str, str], tuple[float, float]],
 ) -> list[Row]:
@@ -145,7 +145,7 @@ def _row(
     estimate: Estimate | None,
     role: Role,
     p: float | None,
-    settings: Settings,
+    settings: ComparisonSettings,
     family: int,
     within: tuple[float, float] | None,
 ) -> Row:
@@ -186,7 +186,7 @@ def _row(
     )
 
 
-def _log_tolerance(quantity: Quantity, settings: Settings) -> float:
+def _log_tolerance(quantity: Quantity, settings: ComparisonSettings) -> float:
     """The least change that matters; of shares also absolute, as one failure in a million may well double."""
     share = settings.tolerance
     if quantity.counts is not None and quantity.base.size:

@@ -17,7 +17,7 @@ ALPHA: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ComparisonSettings:
     """How to compare."""
 
     gates: tuple[Gate, ...] = ()

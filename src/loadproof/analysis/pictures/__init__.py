@@ -18,7 +18,7 @@ from loadproof.analysis.pictures.stress import stress_picture
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadproof.analysis.search.capacity import Course
+    from loadproof.analysis.search.capacity import SearchState
     from loadproof.analysis.window.windows import Window
     from loadproof.charts import Charts, Picture
     from loadproof.model import Finding
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def pictures_of(
-    run: Run, window: Window, charts: Charts | None, findings: Sequence[Finding], course: Course | None
+    run: Run, window: Window, charts: Charts | None, findings: Sequence[Finding], course: SearchState | None
 ) -> tuple[Picture, ...]:
     """What to look at first; `course` is that of a search for the capacity."""
     if charts is None:

@@ -12,7 +12,7 @@ from loadproof.model import Requirement, Subject, Unit
 from loadproof.units import format_duration, format_percent
 
 if TYPE_CHECKING:
-    from loadproof.analysis.search.capacity import Course
+    from loadproof.analysis.search.capacity import SearchState
     from loadproof.analysis.search.trials import TrialResult
     from loadproof.runfile.reader import Run
 
@@ -25,7 +25,7 @@ _WIDE = 6.0
 """Loads that differ by more are drawn on a logarithmic axis."""
 
 
-def capacity_picture(run: Run, course: Course) -> Picture | None:
+def capacity_picture(run: Run, course: SearchState) -> Picture | None:
     """None where no trial measured what a limit is set to."""
     scale = _Scale(run)
     layers = []
@@ -63,7 +63,7 @@ def capacity_picture(run: Run, course: Course) -> Picture | None:
     )
 
 
-def _answer(course: Course) -> tuple[list[Tint], list[Rule]]:
+def _answer(course: SearchState) -> tuple[list[Tint], list[Rule]]:
     interval = interval_of(course)
     tints = [] if interval is None else [Tint("the capacity lies here", "series-1", interval[0], interval[1])]
     rules = []
@@ -75,7 +75,7 @@ def _answer(course: Course) -> tuple[list[Tint], list[Rule]]:
     return tints, rules
 
 
-def _words(course: Course, drawn: int) -> str:
+def _words(course: SearchState, drawn: int) -> str:
     held, broke = course.bounds.held, course.bounds.broke
     said = [f"{len(course.results)} trials"]
     if held is not None:

@@ -1,4 +1,4 @@
-"""The greatest load that meets the requirements: the course of the search, and what it found.
+"""The greatest load that meets the requirements: where the search stands, and what it found.
 
 Both are pure functions of a run, also of one that still goes on: the same function that decides what to try
 next while the load is driven finds the answer again from the run file. The method is that of load_search.py.
@@ -60,7 +60,7 @@ _ADVICE: Final = {
 }
 
 
-class Course:
+class SearchState:
     """The trials of a run so far, judged, and where the search stands."""
 
     def __init__(self, run: Run, known: dict[int, TrialResult] | None = None) -> None:
@@ -170,17 +170,17 @@ def samples_for(requirements: Iterable[Requirement]) -> int:
 
 
 class SearchDecision:
-    """Decides about the trials of a run while it goes on; `tell` gets the course after each trial."""
+    """Decides about the trials of a run while it goes on; `tell` gets it after each trial."""
 
-    def __init__(self, tell: Callable[[Course, TrialOrder | None], None]) -> None:
+    def __init__(self, tell: Callable[[SearchState, TrialOrder | None], None]) -> None:
         self._tell = tell
         self._known: dict[int, TrialResult] = {}
 
     def next(self, run: Run) -> TrialOrder | None:
         """What to play next."""
-        course = Course(run, self._known)
-        order = course.order()
-        self._tell(course, order)
+        state = SearchState(run, self._known)
+        order = state.order()
+        self._tell(state, order)
         return order
 
     def hopeless(self, run: Run) -> bool:
@@ -188,35 +188,35 @@ class SearchDecision:
         return is_hopeless(run)
 
 
-def judged_trials(course: Course) -> list[TrialResult]:
+def judged_trials(state: SearchState) -> list[TrialResult]:
     """Those that show the service at the load found: the confirmation, or all that held there."""
-    held, broke = course.bounds.held, course.bounds.broke
+    held, broke = state.bounds.held, state.bounds.broke
     if held is None:
-        return [r for r in course.results if r.trial.load == broke]
-    found = course.at(held, TrialOutcome.HELD)
+        return [r for r in state.results if r.trial.load == broke]
+    found = state.at(held, TrialOutcome.HELD)
     return [r for r in found if r.trial.role is TrialRole.CONFIRMATION][-1:] or found
 
 
-def capacity_window(course: Course) -> Window:
+def capacity_window(state: SearchState) -> Window:
     """The seconds that a capacity run's requirements are judged over."""
-    trials = judged_trials(course)
+    trials = judged_trials(state)
     seconds = frozenset[int]().union(*(result.trial.seconds for result in trials))
     if not trials:
         return Window(seconds, "no trial")
-    load = format_load(course.goal, trials[0].trial.load)
+    load = format_load(state.goal, trials[0].trial.load)
     return Window(seconds, f"{format_duration(len(seconds))} at {load}")
 
 
-def broken_window(course: Course) -> Window:
+def broken_window(state: SearchState) -> Window:
     """The seconds of the trials at the least load that broke: what ends the service shows there."""
-    broke = course.bounds.broke
-    trials = [] if broke is None else course.at(broke, TrialOutcome.BROKE)
+    broke = state.bounds.broke
+    trials = [] if broke is None else state.at(broke, TrialOutcome.BROKE)
     return Window(frozenset[int]().union(*(result.trial.seconds for result in trials)), "the load that broke")
 
 
-def narrowed(run: Run, course: Course) -> Run:
+def narrowed(run: Run, state: SearchState) -> Run:
     """A capacity run with only those thresholds of a k6 script that were found at the load found."""
-    numbers = {result.trial.number for result in judged_trials(course)}
+    numbers = {result.trial.number for result in judged_trials(state)}
     kept, playing = [], 0
     for event in run.events:
         if event.kind is EventKind.TRIAL_STARTED:
@@ -226,20 +226,20 @@ def narrowed(run: Run, course: Course) -> Run:
     return replace(run, events=tuple(kept))
 
 
-def find_capacity(run: Run, course: Course) -> Finding:
+def find_capacity(run: Run, state: SearchState) -> Finding:
     """The answer of a capacity run."""
-    verdict, clauses, advice = _answer(run, course)
+    verdict, clauses, advice = _answer(run, state)
     log_ins = _log_ins(run)
     if log_ins:
         clauses.append(f"its users logged in {format_count(log_ins)} times (on_start), which is load as well")
-    bounds = course.bounds
+    bounds = state.bounds
     evidence: dict[str, Any] = {
         "held": bounds.held, "broke": bounds.broke, "brink": bounds.brink,
-        "unit": "users" if course.goal.whole else "/s",
-        "log_ins": log_ins, "interval": interval_of(course), "at_least": course.goal.at_least,
-        "trials": len(course.results),
-        "void": sum(result.outcome is TrialOutcome.VOID for result in course.results),
-        "rows": _rows(course),
+        "unit": "users" if state.goal.whole else "/s",
+        "log_ins": log_ins, "interval": interval_of(state), "at_least": state.goal.at_least,
+        "trials": len(state.results),
+        "void": sum(result.outcome is TrialOutcome.VOID for result in state.results),
+        "rows": _rows(state),
     }  # fmt: skip
     sentence = "; ".join(clauses)
     return Finding("capacity", verdict, sentence, evidence, advice, headline=True, clauses=tuple(clauses))
@@ -250,54 +250,54 @@ def _log_ins(run: Run) -> int:
     return max((e.whole("log_ins") for e in run.events_of(EventKind.TRIAL_ENDED)), default=0)
 
 
-def _answer(run: Run, course: Course) -> tuple[Verdict, list[str], str]:
+def _answer(run: Run, state: SearchState) -> tuple[Verdict, list[str], str]:
     """Verdict, the statements of the sentence, and advice."""
-    goal, bounds, step = course.goal, course.bounds, course.step
+    goal, bounds, step = state.goal, state.bounds, state.step
     if isinstance(step, NextTrial) or run.outcome is not Outcome.COMPLETED:
-        return Verdict.INCONCLUSIVE, [f"the search did not end: {so_far(course)}"], "let it run to its end"
+        return Verdict.INCONCLUSIVE, [f"the search did not end: {so_far(state)}"], "let it run to its end"
     if step is SearchEnd.LEAST_BROKE:
-        return Verdict.FAIL, *_least_broke(run, course)
+        return Verdict.FAIL, *_least_broke(run, state)
     if step in _WHY:
-        void = [result for result in course.results if result.outcome is TrialOutcome.VOID]
+        void = [result for result in state.results if result.outcome is TrialOutcome.VOID]
         reason = f": {void[-1].reason}" if step is SearchEnd.TOO_MANY_VOID else ""
         advice = void[-1].advice if step is SearchEnd.TOO_MANY_VOID else _ADVICE[step]
-        return Verdict.INCONCLUSIVE, [f"{_WHY[step]}{reason}", so_far(course)], advice
+        return Verdict.INCONCLUSIVE, [f"{_WHY[step]}{reason}", so_far(state)], advice
     assert bounds.held is not None  # noqa: S101  # found, or not reached: some load holds
     if step is SearchEnd.NOT_REACHED:
-        sentence = f"the capacity was not reached: it is at least {format_load(course.goal, bounds.held)}"
+        sentence = f"the capacity was not reached: it is at least {format_load(state.goal, bounds.held)}"
         return Verdict.PASS, [f"{sentence}, the greatest load that was tried"], "give a greater --max-rate"
-    reason = _broken_by(course, bounds.broke or 0.0)
-    clauses = [f"{so_far(course)} ({reason})", *_brink(course), *_scatter(course)]
+    reason = _broken_by(state, bounds.broke or 0.0)
+    clauses = [f"{so_far(state)} ({reason})", *_brink(state), *_scatter(state)]
     if goal.at_least is not None and bounds.held < goal.at_least:
-        required = f"at least {format_load(course.goal, goal.at_least)} was required"
+        required = f"at least {format_load(state.goal, goal.at_least)} was required"
         return Verdict.FAIL, [*clauses, required], ""
     return Verdict.PASS, clauses, ""
 
 
-def _least_broke(run: Run, course: Course) -> tuple[list[str], str]:
+def _least_broke(run: Run, state: SearchState) -> tuple[list[str], str]:
     """The statements of the sentence and the advice where nothing holds."""
-    least = course.goal.least
-    sentence = f"the least load that was tried, {format_load(course.goal, least)}, does not hold"
-    sentence += f": {_broken_by(course, least)}"
-    slow = slow_at_any_load(run, course.at(least, TrialOutcome.BROKE))
+    least = state.goal.least
+    sentence = f"the least load that was tried, {format_load(state.goal, least)}, does not hold"
+    sentence += f": {_broken_by(state, least)}"
+    slow = slow_at_any_load(run, state.at(least, TrialOutcome.BROKE))
     if not slow:
         return [sentence], "give a lesser --min-rate"
     advice = "make that endpoint faster, or give it a limit of its own: a lesser rate changes nothing"
     return [sentence, f"{slow}: it is too slow at any load"], advice
 
 
-def so_far(course: Course) -> str:
+def so_far(state: SearchState) -> str:
     """The interval, in words."""
-    held, broke = course.bounds.held, course.bounds.broke
+    held, broke = state.bounds.held, state.bounds.broke
     if held is None and broke is None:
         return "nothing is known yet"
-    said = [] if held is None else [f"it holds {format_load(course.goal, held)}"]
-    said += [] if broke is None else [f"breaks at {format_load(course.goal, broke)}"]
+    said = [] if held is None else [f"it holds {format_load(state.goal, held)}"]
+    said += [] if broke is None else [f"breaks at {format_load(state.goal, broke)}"]
     return " and ".join(said)
 
 
-def _broken_by(course: Course, load: float) -> str:
-    broken = course.at(load, TrialOutcome.BROKE)
+def _broken_by(state: SearchState, load: float) -> str:
+    broken = state.at(load, TrialOutcome.BROKE)
     return broken[-1].reason if broken else ""
 
 
@@ -314,40 +314,40 @@ def limit_interval(bounds: Bounds, timed: Sequence[tuple[float, float, float]]) 
     return [min(bounds.held, crossing[0]), max(bounds.broke, crossing[1])]
 
 
-def interval_of(course: Course) -> list[float] | None:
+def interval_of(state: SearchState) -> list[float] | None:
     """Where the limit lies; None where that is not known yet."""
     timed = [
         (r.trial.load, r.trial.duration_s, r.margin)
-        for r in course.results
+        for r in state.results
         if r.margin is not None and r.outcome is not TrialOutcome.VOID
     ]
-    return limit_interval(course.bounds, timed)
+    return limit_interval(state.bounds, timed)
 
 
-def _brink(course: Course) -> list[str]:
-    brink = course.bounds.brink
+def _brink(state: SearchState) -> list[str]:
+    brink = state.bounds.brink
     if brink is None:
         return []
-    return [f"{format_load(course.goal, brink)} held too, but leaves nothing to work off a disturbance"]
+    return [f"{format_load(state.goal, brink)} held too, but leaves nothing to work off a disturbance"]
 
 
-def _scatter(course: Course) -> list[str]:
-    interval = interval_of(course)
-    if interval is None or interval == [course.bounds.held, course.bounds.broke]:
+def _scatter(state: SearchState) -> list[str]:
+    interval = interval_of(state)
+    if interval is None or interval == [state.bounds.held, state.bounds.broke]:
         return []
-    low, high = (format_load(course.goal, bound) for bound in interval)
+    low, high = (format_load(state.goal, bound) for bound in interval)
     return [f"trials near the limit scatter: it lies between {low} and {high}"]
 
 
-def _rows(course: Course) -> list[dict[str, Any]]:
+def _rows(state: SearchState) -> list[dict[str, Any]]:
     """One row for each load, from the least."""
     rows = []
-    for load in sorted({result.trial.load for result in course.results}):
-        tried = [result for result in course.results if result.trial.load == load]
+    for load in sorted({result.trial.load for result in state.results}):
+        tried = [result for result in state.results if result.trial.load == load]
         counts = {outcome: sum(r.outcome is outcome for r in tried) for outcome in TrialOutcome}
         shown = next((r for r in reversed(tried) if r.outcome is not TrialOutcome.VOID), tried[-1])
         rows.append({
-            "load": format_load(course.goal, load),
+            "load": format_load(state.goal, load),
             "trials": ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count),
             "requests/s": None if shown.achieved_per_s is None else format_rate(shown.achieved_per_s),
             "p95": None if shown.p95_s is None else format_duration(shown.p95_s),

@@ -34,7 +34,7 @@ _SHORTEST_MS = {"constant-vus": 1000, "constant-arrival-rate": 1000}
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
+class ScriptThreshold:
     """One of the script's thresholds. `tags` are those of a sub-metric, `http_req_duration{status:200}`."""
 
     metric: str
@@ -53,7 +53,7 @@ class Threshold:
         return head.replace(" ", "")
 
 
-def thresholds(options: Options) -> list[Threshold]:
+def thresholds(options: Options) -> list[ScriptThreshold]:
     """All thresholds in `options`, in k6's order."""
     found = []
     for metric, written in (options.get("thresholds") or {}).items():
@@ -61,7 +61,7 @@ def thresholds(options: Options) -> list[Threshold]:
         for item in written:
             rule = item if isinstance(item, Mapping) else {"threshold": item}
             expression, abort = str(rule.get("threshold", "")), bool(rule.get("abortOnFail"))
-            found.append(Threshold(metric, base, tags, expression, abort))
+            found.append(ScriptThreshold(metric, base, tags, expression, abort))
     return found
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from loadproof.engines.k6.options import Threshold
+    from loadproof.engines.k6.options import ScriptThreshold
     from loadproof.engines.k6.reader import Reader
 
 _UNITS = {"time": "ms", "data": "B"}
@@ -106,13 +106,15 @@ class Ending:
     """Why it judged no threshold at all; empty where it did."""
 
 
-def threshold_events(rules: Sequence[Threshold], ending: Ending, reader: Reader, now_s: float) -> list[Event]:
+def threshold_events(
+    rules: Sequence[ScriptThreshold], ending: Ending, reader: Reader, now_s: float
+) -> list[Event]:
     """One event for each threshold. `ok` is None when k6 had nothing to judge or did not say."""
     alone = {metric for metric, count in Counter(rule.metric for rule in rules).items() if count == 1}
     return [_event(rule, ending, reader, now_s, alone=rule.metric in alone) for rule in rules]
 
 
-def _event(rule: Threshold, ending: Ending, reader: Reader, now_s: float, *, alone: bool) -> Event:
+def _event(rule: ScriptThreshold, ending: Ending, reader: Reader, now_s: float, *, alone: bool) -> Event:
     samples = reader.sub_samples[rule.base, rule.tags] if rule.tags else reader.samples[rule.base]
     failed = ending.summary.failed(rule.metric, rule.expression)
     if failed is None:
@@ -140,7 +142,7 @@ def _event(rule: Threshold, ending: Ending, reader: Reader, now_s: float, *, alo
     return Event(now_s, EventKind.ENGINE_THRESHOLD, f"{rule.metric}: {rule.expression}", data)
 
 
-def _zero_is_known(rule: Threshold, summary: Summary) -> bool:
+def _zero_is_known(rule: ScriptThreshold, summary: Summary) -> bool:
     """Whether no sample means zero: a counter that the script declares, and iterations that were dropped.
 
     A request, or an iteration, that never was says only that the load never went there.
@@ -150,7 +152,7 @@ def _zero_is_known(rule: Threshold, summary: Summary) -> bool:
     return rule.base not in words.BUILTIN and summary.is_counter(rule.metric)
 
 
-def _from_exit(rule: Threshold, ending: Ending, *, alone: bool) -> bool | None:
+def _from_exit(rule: ScriptThreshold, ending: Ending, *, alone: bool) -> bool | None:
     """From k6's closing words: metrics that it does not name are fine, if it judged at all.
 
     Of several thresholds on a metric that it names nobody can say which one was crossed; one `alone` was.
@@ -166,7 +168,7 @@ def _from_exit(rule: Threshold, ending: Ending, *, alone: bool) -> bool | None:
     return False
 
 
-def _unit(rule: Threshold, reader: Reader) -> str:
+def _unit(rule: ScriptThreshold, reader: Reader) -> str:
     if rule.statistic in {"count", "rate"}:
         return ""
     return _UNITS.get(reader.metric_contains(rule.base), "")

@@ -19,8 +19,8 @@ from loadproof.engines.locust.options import LocustOptions
 from loadproof.engines.locust.processes import decide
 from loadproof.engines.locust.program import NoAnswerError, environment
 from loadproof.engines.locust.running import LocustChild
-from loadproof.engines.locust.settings import Settings, fingerprint_of
-from loadproof.engines.locust.trials.trial_giver import TrialGiver
+from loadproof.engines.locust.settings import PluginSettings, fingerprint_of
+from loadproof.engines.locust.trials.trial_dispatcher import TrialDispatcher
 from loadproof.errors import EngineError, Problem
 from loadproof.histogram import Histogram
 from loadproof.model import (
@@ -64,7 +64,7 @@ class LocustEngine:
         self._last_words = False
         """Whether what was printed last tells more of it."""
         self._ended: dict[str, Any] | None = None
-        self._giver: TrialGiver | None = None
+        self._dispatcher: TrialDispatcher | None = None
         self._log_lines = 0
         self._last_lines: list[str] = []
 
@@ -108,14 +108,14 @@ class LocustEngine:
 
     async def run_trials(self, plan: Plan, sink: Sink, orders: Orders) -> Outcome:
         """See `TrialEngine`: one Locust plays all of them."""
-        self._giver = TrialGiver(orders, self._child)
-        cutting = asyncio.create_task(self._giver.cut_when_hopeless())
+        self._dispatcher = TrialDispatcher(orders, self._child)
+        cutting = asyncio.create_task(self._dispatcher.cut_when_hopeless())
         try:
             outcome = await self.run(plan, sink)
         finally:
             cutting.cancel()
             await asyncio.gather(cutting, return_exceptions=True)
-        self._giver.raise_problem()
+        self._dispatcher.raise_problem()
         return outcome
 
     def stop(self) -> None:
@@ -135,8 +135,8 @@ class LocustEngine:
             case "event":
                 self._on_event(message, sink)
             case "order?":
-                if self._giver is not None:
-                    self._giver.give()
+                if self._dispatcher is not None:
+                    self._dispatcher.give()
             case "failed":
                 self._failed = Problem(message["message"], hint=message["hint"])
                 self._last_words = message.get("last_words", False)
@@ -249,8 +249,8 @@ def _own_load(plan: Plan) -> bool:
     return plan.profile.kind is ProfileKind.SCENARIO
 
 
-def _settings(plan: Plan) -> Settings:
-    return Settings(
+def _settings(plan: Plan) -> PluginSettings:
+    return PluginSettings(
         profile=None if _own_load(plan) else plan.played_profile,
         time_scale=plan.time_scale,
         arrivals=plan.options.arrivals,

@@ -29,7 +29,7 @@ def fingerprint_of(files: Iterable[Path]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class PluginSettings:
     """Read by the child, written by the engine."""
 
     profile: Profile | None
@@ -68,7 +68,7 @@ class Settings:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_text(cls, text: str) -> Settings:
+    def from_text(cls, text: str) -> PluginSettings:
         data = json.loads(text)
         profile = data["profile"]
         if profile is not None:

@@ -22,7 +22,7 @@ import requests
 from locust.env import Environment
 
 from loadproof.engines.locust.session import (
-    LEDGER,
+    COUNTS,
     body,
     fast_handover,
     http_handover,
@@ -60,7 +60,7 @@ def installed() -> None:
 
 def ledger_balances() -> None:
     """What was issued is what was reported, what was not reported, and what is in flight."""
-    before = LEDGER.issued, LEDGER.reported, LEDGER.unreported
+    before = COUNTS.issued, COUNTS.reported, COUNTS.unreported
     with ScriptedServer([[[answer()], [answer()], [answer()], [HOLD]]]) as server:
         client = _user(locust.HttpUser, server).client
         client.get("/")
@@ -70,10 +70,10 @@ def ledger_balances() -> None:
         waiting = gevent.spawn(client.get, "/never")
         while b"/never" not in server.received[0]:
             gevent.sleep(0.001)
-        assert LEDGER.in_flight == 1
+        assert COUNTS.in_flight == 1
         waiting.kill()
-        assert LEDGER.in_flight == 0
-    after = LEDGER.issued, LEDGER.reported, LEDGER.unreported
+        assert COUNTS.in_flight == 0
+    after = COUNTS.issued, COUNTS.reported, COUNTS.unreported
     assert [b - a for a, b in zip(before, after, strict=True)] == [4, 2, 2]
 
 
@@ -200,13 +200,13 @@ def _a_masters_statistics_are_bounded() -> None:
 def fallbacks_are_told_once() -> None:
     """A listener hears of each feature that fell back once, however often it is used."""
     heard: list[str] = []
-    LEDGER.on_fallback(heard.append)
+    COUNTS.on_fallback(heard.append)
     with ScriptedServer([[[answer()]] * 4]) as server:
         client = _user(locust.HttpUser, server).client
         for _ in range(2):
             client.get("/", hooks={"response": lambda *_, **__: None})
     assert heard.count("hooks") == 1
-    assert LEDGER.fallbacks["hooks"] >= 2
+    assert COUNTS.fallbacks["hooks"] >= 2
 
 
 def plans_are_kept_after_a_fallback() -> None:
@@ -218,13 +218,13 @@ def plans_are_kept_after_a_fallback() -> None:
         assert client.get("/").text == "ok"
         client.get("/")
         planned: list[str] = []
-        plan = http_request.new_plan
+        plan = http_request.new_fast_call
 
         def noted(*args: Any) -> Any:
             planned.append(args[2])
             return plan(*args)
 
-        vars(http_session)["new_plan"] = noted
+        vars(http_session)["new_fast_call"] = noted
         client.get("/")
         assert planned == []
         client.auth = ("user", "secret")
@@ -297,14 +297,14 @@ def strangers_keep_their_descriptor() -> None:
 
 
 def rare_ways_to_send_are_told() -> None:
-    """A custom auth object and a prepared request are sent by python-requests, and the ledger says so."""
+    """A custom auth object and a prepared request are sent by python-requests, and the counts say so."""
     with ScriptedServer([[[answer()]] * 4]) as server:
         client = _user(locust.HttpUser, server).client
         client.get("/", auth=lambda request: request)
-        assert LEDGER.fallbacks == {"auth": 1}
+        assert COUNTS.fallbacks == {"auth": 1}
         prepared = requests.Request("GET", f"{client.base_url}/prepared").prepare()
         assert client.send(prepared).status_code == 200
-        assert LEDGER.fallbacks == {"auth": 1, "send(PreparedRequest)": 1}
+        assert COUNTS.fallbacks == {"auth": 1, "send(PreparedRequest)": 1}
 
 
 def bombs_are_bounded() -> None:
@@ -383,7 +383,7 @@ def common_answers_stay_on_the_fast_path() -> None:
                 assert response.content == text
                 assert type(response).__name__.startswith("Lazy"), (base, response)
             assert len(server.received) == 1
-    assert LEDGER.fallbacks == {}
+    assert COUNTS.fallbacks == {}
 
 
 def redirects_and_own_auth_use_no_other_client() -> None:

@@ -39,7 +39,7 @@ from loadproof.engines.asking import why_silent
 from loadproof.engines.locust.channel import Decoder, encode
 from loadproof.engines.locust.open_model.pace import paces
 from loadproof.engines.locust.seams import scenario_options
-from loadproof.engines.locust.settings import Settings, WorkerSettings
+from loadproof.engines.locust.settings import PluginSettings, WorkerSettings
 from loadproof.engines.supervisor import adopt
 from loadproof.model import Policy
 
@@ -70,10 +70,10 @@ def work(settings: str, channel_fd: int) -> None:
         end = {"t": "end", "message": str(error), "exit_code": error.exit_code, "pid": os.getpid()}
         os.write(channel_fd, encode(end))
         sys.exit(error.exit_code)
-    drive(Settings.from_text(welcome.settings), channel_fd, welcome.clock)
+    drive(PluginSettings.from_text(welcome.settings), channel_fd, welcome.clock)
 
 
-def drive(settings: Settings, channel_fd: int, clock: MasterClock | None = None) -> None:
+def drive(settings: PluginSettings, channel_fd: int, clock: MasterClock | None = None) -> None:
     """Never returns: Locust ends the process."""
     from loadproof.engines.locust.inside.plugin import Plugin
 
@@ -203,7 +203,7 @@ def _obey(order: dict[str, Any], channel_fd: int) -> None:
             rules = order["settings"]
             os.write(channel_fd, encode(_look_apart(rules, channel_fd) if forks else _look(rules)))
         case "run":
-            drive(Settings.from_text(order["settings"]), channel_fd)
+            drive(PluginSettings.from_text(order["settings"]), channel_fd)
         case "work":
             work(order["settings"], channel_fd)
 

@@ -25,7 +25,7 @@ from requests import RequestException
 
 from loadproof.engines.locust.inside.raised import CONTROL
 from loadproof.engines.locust.seams import Part, known
-from loadproof.engines.locust.session import LEDGER, interim, trips
+from loadproof.engines.locust.session import COUNTS, interim, trips
 from loadproof.engines.locust.session.report import path_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class InFlight:
     @property
     def count(self) -> int:
         """Requests of this process that were sent and never reported, since it started."""
-        return self._stopped + LEDGER.interrupted
+        return self._stopped + COUNTS.interrupted
 
     def settle(self) -> None:
         """At the end: count what nobody ever said, also where a response and its facts hold each other."""
@@ -56,9 +56,9 @@ class InFlight:
         """Watch the HTTP clients, and the end of their `with` blocks.
 
         `on_request` gets what Locust's request event would have had. Loadproof's own client counts in its
-        ledger what was stopped and what it sent, so only Locust's needs to be wrapped.
+        counts what was stopped and what it sent, so only Locust's needs to be wrapped.
         """
-        LEDGER.on_broken = on_request
+        COUNTS.on_broken = on_request
         if known(Part.WIRE):
             trips.install()
         if known(Part.INTERIM):

@@ -24,12 +24,12 @@ from loadproof.engines.exemplars import Exemplars
 from loadproof.engines.locust import seams, session
 from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.inside import guard, spreading, stopping
-from loadproof.engines.locust.inside.course import Course
 from loadproof.engines.locust.inside.ending import leave_at_interrupt
 from loadproof.engines.locust.inside.garbage import Garbage
 from loadproof.engines.locust.inside.heartbeat import Heartbeat
 from loadproof.engines.locust.inside.in_flight import InFlight
 from loadproof.engines.locust.inside.intake import Intake
+from loadproof.engines.locust.inside.outcome import ScenarioOutcome
 from loadproof.engines.locust.inside.recorder import LateRecorder, Recorder
 from loadproof.engines.locust.inside.task_loop import current_lateness_s
 from loadproof.engines.locust.inside.traffic import Traffic
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from locust import LoadTestShape
 
     from loadproof.engines.locust.machines.clock_offset import MasterClock
-    from loadproof.engines.locust.settings import Settings
+    from loadproof.engines.locust.settings import PluginSettings
 
 _REPORT_KEY = "loadproof"
 _WRITTEN = "the scenario writes Locust's statistics itself (stats.log_request), without a request event"
@@ -62,7 +62,9 @@ _WRITTEN = "the scenario writes Locust's statistics itself (stats.log_request), 
 class Plugin:
     """The state of one Locust process."""
 
-    def __init__(self, settings: Settings, channel: socket.socket, clock: MasterClock | None = None) -> None:
+    def __init__(
+        self, settings: PluginSettings, channel: socket.socket, clock: MasterClock | None = None
+    ) -> None:
         """`channel` leads to the conductor; `clock` is the master's, in a worker on another machine."""
         self._settings = settings
         self._clock = clock or wall_clock()
@@ -76,7 +78,7 @@ class Plugin:
         self._runner: Any = None
         self._far = clock is not None
         self._worker = WorkerSide(settings, clock, self._send)
-        self._course = Course(settings, self._clock, self._event)
+        self._outcome = ScenarioOutcome(settings, self._clock, self._event)
         self._fallbacks: set[str] = set()
         """Features that Loadproof's HTTP client left to Locust's, told once each."""
         self._untold = 0
@@ -121,7 +123,7 @@ class Plugin:
 
             statistics.install()
         self._worker.install()
-        self._course.raised.install()
+        self._outcome.raised.install()
         stopping.install()
         events.init.add_listener(self._on_init)
         events.request.add_listener(Listener(self._intake.request, self._intake.success))
@@ -158,7 +160,7 @@ class Plugin:
             self._workers.attach(runner)
             events.worker_report.add_listener(self._on_worker_report)
             runner.quit = self._quit_patiently  # type: ignore[method-assign]
-        self._course.attach(environment, runner)
+        self._outcome.attach(environment, runner)
         events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_test_stopping)
         events.quit.add_listener(self._on_quit)
@@ -174,8 +176,8 @@ class Plugin:
         if environment.parsed_options.processes:
             die_with_parent(os.getppid())
         self._worker.attach(runner)
-        self._course.attach(environment, runner)
-        events.test_start.add_listener(lambda **_: self._course.ending.started())
+        self._outcome.attach(environment, runner)
+        events.test_start.add_listener(lambda **_: self._outcome.ending.started())
         if self._far:
             events.quit.add_listener(self._on_worker_quit)
             gevent.signal_handler(signal.SIGINT, self._interrupt)
@@ -200,10 +202,10 @@ class Plugin:
             "recorded": self._recorder.recorded,
             "in_flight": self._in_flight.count,
             "not_durations": self._recorder.not_durations,
-            "fallbacks": list(session.LEDGER.fallbacks),
+            "fallbacks": list(session.COUNTS.fallbacks),
             "refusals": self._refusals,
             "health": self._heartbeat.take(),
-            "course": self._course.report(),
+            "course": self._outcome.report(),
             "traffic": self._traffic.report(self._recorder.take_statuses()),
             "untold": self._intake.take_untold(),
             **self._worker.report(sum(row[3] for row in slices)),
@@ -218,7 +220,7 @@ class Plugin:
         if report is None or not self._workers.accept(client_id, data["user_count"], report):
             return
         self._send({"t": "rows", "slices": report["slices"], "errors": report["errors"]})
-        self._course.add_report(report["course"])
+        self._outcome.add_report(report["course"])
         self._traffic.add(report["traffic"])
         self._tell_untold(report["untold"])
         self._tell_fallbacks(report["fallbacks"])
@@ -246,11 +248,11 @@ class Plugin:
             self._send({"t": "arrivals", "rows": rows})
         elif self._paced.pace_s is not None:
             self._send({"t": "paced", "rows": self._paced.rows(), "pace_s": self._paced.pace_s})
-        self._course.tell(everything=everything)
+        self._outcome.tell(everything=everything)
         self._traffic.add(self._traffic.report(self._recorder.take_statuses()))
         self._traffic.tell(everything=everything)
         self._tell_untold(self._intake.take_untold())
-        self._tell_fallbacks(session.LEDGER.fallbacks)
+        self._tell_fallbacks(session.COUNTS.fallbacks)
         self._tell_refusals(self._refusals)
         if health := self._heartbeat.take():
             self._send({"t": "health", "rows": health})
@@ -259,7 +261,7 @@ class Plugin:
         self._send({"t": "users", "time": self._clock(), "users": users})
         if isinstance(self._runner, MasterRunner):
             self._workers.watch()
-        if self._course.is_over(users) and self._runner.environment.parsed_options.headless:
+        if self._outcome.is_over(users) and self._runner.environment.parsed_options.headless:
             gevent.spawn(self._runner.quit)
 
     def _tell_fallbacks(self, features: Iterable[str]) -> None:
@@ -287,16 +289,16 @@ class Plugin:
 
     def _take_orders(self, environment: Any, runner: Any) -> None:
         if isinstance(self._open, OpenTrials):
-            self._open.desk.listen(self._channel)
+            self._open.leader.listen(self._channel)
             return
         self._user_trials = UserTrials(self._clock, self._event, self._send, self._report)
         self._user_trials.runner = runner
-        self._user_trials.desk.listen(self._channel)
+        self._user_trials.leader.listen(self._channel)
         environment.shape_class = self._user_trials
 
     def _on_test_start(self, **_: Any) -> None:
         self._workers.start()
-        self._course.ending.started()
+        self._outcome.ending.started()
         if self._open is not None:
             self._open.test_started()
         elif self._user_trials is not None:
@@ -334,7 +336,7 @@ class Plugin:
         if self._open is not None:
             self._open.tell_dropped()
         self._workers.tell_incomplete()
-        self._course.tell_gate()
+        self._outcome.tell_gate()
         own = (self._recorder.recorded, self._in_flight.count, self._recorder.not_durations)
         recorded, in_flight, not_durations = (sum(n) for n in zip(own, self._workers.counts(), strict=True))
         if in_flight:
@@ -346,7 +348,7 @@ class Plugin:
             )
             self._event(EventKind.SCENARIO_ERROR, message, count=not_durations)
         total = self._runner.stats.total.num_requests
-        if self._course.raised.own:
+        if self._outcome.raised.own:
             message = f"Locust counted {total} requests, Loadproof recorded {recorded}"
             self._event(EventKind.RECORDER_MISMATCH, message, locust=total, recorded=recorded)
         elif total > recorded + self._untold:
@@ -364,7 +366,7 @@ class Plugin:
 
         A user in the middle of its Python code would lose its request, and print a traceback.
         """
-        self._course.ending.signalled("SIGINT")
+        self._outcome.ending.signalled("SIGINT")
         gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
     def _event(self, kind: EventKind, message: str, time_s: float | None = None, **data: Any) -> None:

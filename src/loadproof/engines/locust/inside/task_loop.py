@@ -21,7 +21,7 @@ from loadproof.engines.locust.open_model.arrivals import LOCAL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Seat
+    from loadproof.engines.locust.open_model.arrivals import ArrivalPool, PoolMember
 
 _BETWEEN = "loadproof_between"
 """Set on a TaskSet from the end of a task until its loop's wait."""
@@ -39,9 +39,9 @@ def current_lateness_s() -> float:
 
     0 outside arrivals, as in on_start.
     """
-    local: dict[str, Seat] | None = getattr(gevent.getcurrent(), "spawn_tree_locals", None)
-    seat = local.get(LOCAL) if local else None
-    return seat.lateness_s if seat is not None else 0.0
+    local: dict[str, PoolMember] | None = getattr(gevent.getcurrent(), "spawn_tree_locals", None)
+    member = local.get(LOCAL) if local else None
+    return member.lateness_s if member is not None else 0.0
 
 
 def _gate_tasks(pool: ArrivalPool) -> None:
@@ -60,11 +60,11 @@ def _gate_tasks(pool: ArrivalPool) -> None:
                 self.__dict__[_BETWEEN] = _arrivals(self.user) != before
             return
         self.__dict__[_BETWEEN] = False
-        seat = pool.take(self.user)
+        member = pool.take(self.user)
         try:
             execute(self)
         finally:
-            seat.lateness_s = 0.0
+            member.lateness_s = 0.0
             self.__dict__[_BETWEEN] = True
 
     TaskSet.execute_next_task = gated  # type: ignore[method-assign]
@@ -97,5 +97,5 @@ def _yield_between_spawns() -> None:
 
 
 def _arrivals(user: Any) -> int:
-    seat: Seat | None = user.__dict__.get(LOCAL)
-    return seat.arrivals if seat is not None else 0
+    member: PoolMember | None = user.__dict__.get(LOCAL)
+    return member.arrivals if member is not None else 0

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.engines.locust.entry import NO_ANSWER
-from loadproof.engines.locust.session import LEDGER
+from loadproof.engines.locust.session import COUNTS
 from loadproof.model import Endpoint, EventKind
 from loadproof.units import format_count
 
@@ -38,8 +38,8 @@ class Traffic:
 
     def report(self, statuses: Iterable[StatusRow]) -> dict[str, Any]:
         """A worker's part of Locust's report to the master, since the last one."""
-        wire, LEDGER.wire = LEDGER.wire, {}
-        hosts = LEDGER.take_hosts()
+        wire, COUNTS.wire = COUNTS.wire, {}
+        hosts = COUNTS.take_hosts()
         merged: dict[tuple[str, str], Counter[int]] = {}
         for method, name, counts in statuses:
             merged.setdefault((method, name), Counter()).update(counts)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loadproof.engines.locust.machines.clock_offset import MasterClock
-    from loadproof.engines.locust.settings import Settings
+    from loadproof.engines.locust.settings import PluginSettings
 
 CUT_OFF_S = 10.0
 """A worker that hears nothing of its master for this long ends. The master, which hears from each worker once
@@ -32,7 +32,7 @@ class WorkerSide:
     """One worker process. `clock` is None for a child of its master on the same machine: they share one."""
 
     def __init__(
-        self, settings: Settings, clock: MasterClock | None, send: Callable[[dict[str, Any]], None]
+        self, settings: PluginSettings, clock: MasterClock | None, send: Callable[[dict[str, Any]], None]
     ) -> None:
         self._settings = settings
         self._clock = clock

@@ -22,7 +22,7 @@ from loadproof.units import format_count
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loadproof.engines.locust.settings import Settings
+    from loadproof.engines.locust.settings import PluginSettings
 
 _JOIN_LIMIT_S = 60.0
 """Workers get this long to connect, unless Locust's --expect-workers-max-wait says otherwise."""
@@ -78,7 +78,7 @@ class Workers:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: PluginSettings,
         clock: Callable[[], float],
         tell: Callable[..., None],
         send: Callable[[dict[str, Any]], None],

@@ -32,10 +32,10 @@ _FROZEN_S: Final = 2.0
 _HEAR_S: Final = 0.25
 """... so it listens first whether others send its arrivals now."""
 LOCAL: Final = "loadproof_arrival"
-"""Key of a user's `Seat` among its greenlet's locals, shared with the greenlets that its tasks spawn."""
+"""Key of a `PoolMember` among its greenlet's locals, shared with the greenlets that its tasks spawn."""
 
 
-class Seat:
+class PoolMember:
     """One user in the pool."""
 
     __slots__ = ("arrivals", "group", "hand", "lateness_s")
@@ -56,7 +56,7 @@ class Group:
 
     def __init__(self) -> None:
         self.users = 0
-        self.idle: OrderedDict[Seat, None] = OrderedDict()
+        self.idle: OrderedDict[PoolMember, None] = OrderedDict()
         self.backlog: deque[float] = deque()
         self.credit = 0.0
 
@@ -85,50 +85,50 @@ class ArrivalPool:
 
     # --- users ---------------------------------------------------------------------------------------
 
-    def take(self, user: Any) -> Seat:
+    def take(self, user: Any) -> PoolMember:
         """Wait, as `user`, for the next arrival to serve. Raises StopUser when the user should stop."""
-        seat: Seat | None = user.__dict__.get(LOCAL)
-        if seat is None:
-            seat = self._join(user)
-        due_s = self._next_waiting(seat.group)
+        member: PoolMember | None = user.__dict__.get(LOCAL)
+        if member is None:
+            member = self._join(user)
+        due_s = self._next_waiting(member.group)
         late = due_s is not None
         if due_s is None:
-            due_s = self._wait(user, seat)
+            due_s = self._wait(user, member)
         now_s = self._clock()
-        seat.arrivals += 1
-        seat.lateness_s = max(0.0, now_s - due_s)
+        member.arrivals += 1
+        member.lateness_s = max(0.0, now_s - due_s)
         self._ledger.started(now_s, due_s, late=late)
-        return seat
+        return member
 
-    def _wait(self, user: Any, seat: Seat) -> float:
-        seat.hand = AsyncResult()
-        seat.group.idle[seat] = None
+    def _wait(self, user: Any, member: PoolMember) -> float:
+        member.hand = AsyncResult()
+        member.group.idle[member] = None
         user._state = LOCUST_STATE_WAITING  # Locust stops waiting users at once
         resumed = False
         try:
-            due_s: float = seat.hand.get()
+            due_s: float = member.hand.get()
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser
             user._state = LOCUST_STATE_RUNNING
             resumed = True
         finally:
             if not resumed:  # killed while idle, perhaps with an arrival in its hand: another serves it
-                seat.group.idle.pop(seat, None)
-                if seat.hand.ready():
-                    self._back(seat.group, seat.hand.get())
+                member.group.idle.pop(member, None)
+                if member.hand.ready():
+                    self._back(member.group, member.hand.get())
         return due_s
 
-    def _join(self, user: Any) -> Seat:
+    def _join(self, user: Any) -> PoolMember:
         group = self._groups.setdefault(type(user), Group())
         group.users += 1
         self.joined += 1
-        seat = Seat(group)
-        user.__dict__[LOCAL] = seat
+        member = PoolMember(group)
+        user.__dict__[LOCAL] = member
         current = gevent.getcurrent()
         # A dictionary of its own: by default all users share the locals of the greenlet that spawned them.
-        current.spawn_tree_locals = {LOCAL: seat}
+        current.spawn_tree_locals = {LOCAL: member}
         current.link(lambda _greenlet: self._leave(group))
-        return seat
+        return member
 
     def _leave(self, group: Group) -> None:
         group.users -= 1
@@ -156,9 +156,9 @@ class ArrivalPool:
             self._homeless.append(due_s)
             return
         if group.idle:
-            seat, _ = group.idle.popitem(last=False)
-            assert seat.hand is not None  # noqa: S101  # an idle user has its hand open
-            seat.hand.set(due_s)
+            member, _ = group.idle.popitem(last=False)
+            assert member.hand is not None  # noqa: S101  # an idle user has its hand open
+            member.hand.set(due_s)
         else:
             group.backlog.append(due_s)
         self._peak = max(self._peak, group.utilisation)

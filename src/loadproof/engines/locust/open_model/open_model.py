@@ -30,7 +30,7 @@ from loadproof.units import format_count, format_percent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from loadproof.engines.locust.settings import Settings
+    from loadproof.engines.locust.settings import PluginSettings
     from loadproof.model import Profile
 
 TAKE_OVER: Final = "loadproof_take_over"
@@ -68,7 +68,9 @@ def default_max_users(profile: Profile) -> int:
 class OpenModel:
     """One Locust process's part in it."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float], event: Callable[..., None]) -> None:
+    def __init__(
+        self, settings: PluginSettings, clock: Callable[[], float], event: Callable[..., None]
+    ) -> None:
         """`event(kind, message, time_s, **data)` tells the conductor."""
         assert settings.profile is not None  # noqa: S101  # the plug-in has looked
         self.profile = settings.profile

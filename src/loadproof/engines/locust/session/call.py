@@ -63,7 +63,7 @@ class Call:
         return b"%b%b%b%b%d%b%b" % (line, first, cookie_line, second, len(body), third, body)
 
 
-class Plan(NamedTuple):
+class FastCall(NamedTuple):
     """A kind of call that the fast path can serve; `whole` is the request if all such calls send the same."""
 
     target: Target
@@ -72,6 +72,6 @@ class Plan(NamedTuple):
     whole: bytes
 
 
-def plan_of(target: Target, origin: Origin, call: Call) -> Plan:
-    """Return the plan of a call to `target` by a connection to `origin`."""
-    return Plan(target, origin, call, call.written(target.path, None, None) if call.bare else b"")
+def fast_call_of(target: Target, origin: Origin, call: Call) -> FastCall:
+    """Return the fast call to `target` by a connection to `origin`."""
+    return FastCall(target, origin, call, call.written(target.path, None, None) if call.bare else b"")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib3.exceptions import HTTPError
 
 from loadproof.engines.locust.session.body import NotDecoded, decoded
+from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.engines.locust.session.exchange import Unplain, receive
 from loadproof.engines.locust.session.lazy import Lazy
-from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.replay import replay_of, replayed
 from loadproof.engines.locust.session.tickets import Tickets
 from loadproof.engines.locust.session.wire import SendError, Wire
@@ -22,7 +22,7 @@ from loadproof.engines.locust.session.wire import SendError, Wire
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from loadproof.engines.locust.session.call import Plan
+    from loadproof.engines.locust.session.call import FastCall
     from loadproof.engines.locust.session.head import Head
     from loadproof.engines.locust.session.target import Origin, Target
 
@@ -76,7 +76,7 @@ class Connections:
 
     def exchange(  # noqa: PLR0911, PLR0912  # one return for each way in which an exchange ends
         self,
-        plan: Plan,
+        fast_call: FastCall,
         request: bytes,
         send_s: float | None,
         read_s: float | None,
@@ -92,7 +92,7 @@ class Connections:
         `follow` that it follows redirects, `served` which statuses it returns as they are (None: all).
         None leaves the call to the other client: with `pending` set what is begun, else all of it.
         """
-        target, origin, call, _ = plan
+        target, origin, call, _ = fast_call
         wire = self.idle_wire(origin, start)
         if wire is None:
             if origin[0] != "http":
@@ -132,10 +132,10 @@ class Connections:
             self.keep_wire(origin, wire, now)
         else:
             self.end_wire(origin, wire)
-        if origin is LEDGER.last_origin:
-            LEDGER.sent_there += 1
+        if origin is COUNTS.last_origin:
+            COUNTS.sent_there += 1
         else:
-            LEDGER.went_to(origin)
+            COUNTS.went_to(origin)
         return head, raw, content, now
 
     def idle_wire(self, origin: Origin, now: float) -> Wire | None:
@@ -198,7 +198,7 @@ class Connections:
             self.keep_wire(origin, pending.wire, perf_counter())
         else:
             self.end_wire(origin, pending.wire)
-        LEDGER.went_to(origin)
+        COUNTS.went_to(origin)
         return pending.answer
 
     def drop_pending(self) -> None:

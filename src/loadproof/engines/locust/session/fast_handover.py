@@ -15,7 +15,7 @@ from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPProtocolViolationError, HTTPSocketPoolResponse
 from locust.contrib.fasthttp import FastResponse, LocustUserAgent
 
-from loadproof.engines.locust.session.call import Call, plan_of
+from loadproof.engines.locust.session.call import Call, fast_call_of
 from loadproof.engines.locust.session.connections import Connections
 from loadproof.engines.locust.session.fast_request import hop_bytes
 from loadproof.engines.locust.session.fast_response import NoPool, NoSocket
@@ -237,10 +237,10 @@ class SessionAgent(LocustUserAgent):
         if written is None or session.pending is not None:
             return None
         target = Target(request.url, *origin, request.url_split.quoted_uri)
-        plan = plan_of(target, target.origin, Call(request.method, None, None, b""))
+        fast_call = fast_call_of(target, target.origin, Call(request.method, None, None, b""))
         limit = session._network_s
         with session.one_more(origin):
-            answer = session.exchange(plan, written, limit, limit, perf_counter(), False, True, SERVED)
+            answer = session.exchange(fast_call, written, limit, limit, perf_counter(), False, True, SERVED)
         if answer is None:
             return session.take_answer(origin, HTTPClient.BLOCK_SIZE)
         return written, answer[0], answer[1]

@@ -13,7 +13,7 @@ from locust.contrib.fasthttp import LocustUserAgent
 
 from loadproof.engines.locust.session.body import NotEncoded
 from loadproof.engines.locust.session.bounded import Bounded
-from loadproof.engines.locust.session.call import COOKIE, LENGTH, Call, Plan, plan_of
+from loadproof.engines.locust.session.call import COOKIE, LENGTH, Call, FastCall, fast_call_of
 from loadproof.engines.locust.session.jar import RememberingJar
 from loadproof.engines.locust.session.target import Target, plain_target
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BASE_HEADERS: tuple[tuple[str, Any], ...] = tuple(HTTPClient.DEFAULT_HEADERS.items())
 
-_plans: Bounded[tuple[Any, ...], Plan | None] = Bounded(4096)
+_fast_calls: Bounded[tuple[Any, ...], FastCall | None] = Bounded(4096)
 _calls: Bounded[tuple[Any, ...], Call] = Bounded(2048)
 _targets: Bounded[tuple[str, str], Target] = Bounded(2048)
 _KEYED = frozenset((dict, type(None)))
@@ -58,8 +58,8 @@ def fast_plan(  # keywords cost time in every request
     kind: int,
     is_json: bool,
     cookie: bool,
-) -> Plan | None:
-    """Return the plan of a call, None for one that geventhttpclient has to serve.
+) -> FastCall | None:
+    """Return the fast call, None for one that geventhttpclient has to serve.
 
     `common` are the agent's headers, `headers` the call's; `kind` is that of the body, `is_json` says that it
     was made from `json=`, `cookie` that the jar is not empty. Raises what Locust raises for bad headers.
@@ -68,19 +68,21 @@ def fast_plan(  # keywords cost time in every request
     if query is None:
         return None
     if type(headers) not in _KEYED:
-        return _new_plan(method, url, query, params, common, headers, auth_header, kind, is_json, cookie)
+        return _new_fast_call(method, url, query, params, common, headers, auth_header, kind, is_json, cookie)
     key = (
         *(method, url, query, common, tuple(headers.items()) if headers else None, auth_header),
         *(kind, is_json, cookie),
     )
     try:
-        return _plans[key]
+        return _fast_calls[key]
     except KeyError:
-        plan = _new_plan(method, url, query, params, common, headers, auth_header, kind, is_json, cookie)
-        return _plans.keep(key, plan)
+        fast_call = _new_fast_call(
+            method, url, query, params, common, headers, auth_header, kind, is_json, cookie
+        )
+        return _fast_calls.keep(key, fast_call)
 
 
-def _new_plan(  # the same words as above
+def _new_fast_call(  # the same words as above
     method: str,
     url: str,
     query: str,
@@ -91,7 +93,7 @@ def _new_plan(  # the same words as above
     kind: int,
     is_json: bool,
     cookie: bool,
-) -> Plan | None:
+) -> FastCall | None:
     target = _targets.made(
         (url, query), lambda: (plain_target(url) if not query else None) or _read(url, params or None)
     )
@@ -100,7 +102,7 @@ def _new_plan(  # the same words as above
     items = merged(call_headers(headers, auth_header, is_json), common)
     of_kind = (method, target.origin, items, kind, cookie)
     call = _calls.made(of_kind, lambda: _written(method, target, items, kind, cookie))
-    return None if call is None else plan_of(target, target.origin, call)
+    return None if call is None else fast_call_of(target, target.origin, call)
 
 
 def call_headers(headers: Any, auth_header: str | None, is_json: bool) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from geventhttpclient.header import Headers
 from geventhttpclient.response import HTTPSocketPoolResponse
 from locust.contrib.fasthttp import FastResponse, ResponseContextManager
 
+from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.engines.locust.session.fast_request import agentless_request
 from loadproof.engines.locust.session.lazy import Lazy
-from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quick_json
 from loadproof.engines.locust.session.report import tell
 
@@ -130,10 +130,10 @@ class LazyFastResponse(_Lazy, FastResponse):  # type: ignore[misc, override]  # 
 
 
 class CountedFastResponse(ResponseContextManager):
-    """Locust's response of a `catch_response` block, which counts in the ledger that it was reported."""
+    """Locust's response of a `catch_response` block, which counts that it was reported."""
 
     def _report_request(self) -> None:
-        LEDGER.reported += 1
+        COUNTS.reported += 1
         super()._report_request()  # type: ignore[no-untyped-call]  # Locust has no types here
 
 
@@ -147,7 +147,7 @@ class LazyManagedResponse(_Lazy, CountedFastResponse):  # type: ignore[misc, ove
     def __exit__(self, *raised: Any) -> Any:
         """Report the request when its block is left, as Locust does."""
         if raised[0] is None and self._manual_result is None and "request_meta" not in self.__dict__:
-            LEDGER.reported += 1
+            COUNTS.reported += 1
             tell(self._request_event, self, self.meta)
             return True
         return super().__exit__(*raised)  # type: ignore[no-untyped-call]  # Locust has no types here

@@ -13,6 +13,7 @@ from locust.contrib.fasthttp import FastHttpSession as LocustFastHttpSession
 
 from loadproof.engines.locust.session import defaults
 from loadproof.engines.locust.session.body import NotEncoded, json_encoder
+from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.engines.locust.session.fast_handover import SERVED, SessionAgent, SharedConnections
 from loadproof.engines.locust.session.fast_request import (
     BASE_HEADERS,
@@ -30,13 +31,12 @@ from loadproof.engines.locust.session.fast_response import (
     LazyManagedResponse,
 )
 from loadproof.engines.locust.session.lazy import Lazy
-from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.report import tell
 from loadproof.engines.locust.session.trips import Trip
 from loadproof.engines.locust.session.wire import Wire
 
 if TYPE_CHECKING:
-    from loadproof.engines.locust.session.call import Plan
+    from loadproof.engines.locust.session.call import FastCall
     from loadproof.engines.locust.session.target import Origin, Target
 
 _encode_json = json_encoder(allow_nan=True)
@@ -109,7 +109,7 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         **kwargs: Any,
     ) -> Any:
         """Send a request and report it to Locust; arguments, result and errors are Locust's."""
-        LEDGER.issued += 1
+        COUNTS.issued += 1
         try:
             if self.request_name and not name:
                 name = self.request_name
@@ -122,22 +122,22 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
                 payload = _encode_json(json)
             is_json = payload is not data
             response: Any = None
-            plan = body = params = None
+            fast_call = body = params = None
             if not stream and not self._overridden:
                 try:
                     if kwargs:
                         payload, params = folded(method, payload, kwargs)
                     kind, body = fast_body(payload)
-                    plan = self._plan(method, built_url, headers, auth, kind, is_json, params)
+                    fast_call = self._fast_call(method, built_url, headers, auth, kind, is_json, params)
                 except (NotEncoded, ValueError, TypeError, AttributeError):
-                    plan = None  # geventhttpclient refuses the same in its own words, or knows better
+                    fast_call = None  # geventhttpclient refuses the same in its own words, or knows better
             start = perf_counter()
-            if plan is not None and (not self._busy or self._pools):
-                response = self._serve(plan, payload, body, start, allow_redirects, catch_response)
+            if fast_call is not None and (not self._busy or self._pools):
+                response = self._serve(fast_call, payload, body, start, allow_redirects, catch_response)
             failure = None
             if response is None:
-                if plan is None:
-                    LEDGER.fell_back(self._feature(stream, kwargs))
+                if fast_call is None:
+                    COUNTS.fell_back(self._feature(stream, kwargs))
                 options = dict(
                     kwargs,
                     headers=call_headers(headers, basic(auth) if auth else self.auth_header, is_json),
@@ -147,9 +147,9 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
                         method, built_url, payload, options, allow_redirects, stream
                     )
             now = perf_counter()
-            LEDGER.answered += 1
+            COUNTS.answered += 1
         except BaseException as error:
-            LEDGER.raised_with(error)
+            COUNTS.raised_with(error)
             raise
         meta = {
             "request_type": method,
@@ -185,11 +185,11 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
             if catch_response:
                 meta["response"] = response
                 return CountedFastResponse(response, self.request_event, meta, catch_response)
-        LEDGER.reported += 1
+        COUNTS.reported += 1
         tell(self.request_event, response, meta)
         return response
 
-    def _plan(  # keywords cost time in every request
+    def _fast_call(  # keywords cost time in every request
         self,
         method: str,
         url: str,
@@ -198,7 +198,7 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         kind: int,
         is_json: bool,
         params: Any,
-    ) -> Plan | None:
+    ) -> FastCall | None:
         state = self.__dict__
         common = tuple(state["client"].default_headers.items()) if "client" in state else self._default_key
         jar = state.get("cookiejar")
@@ -214,7 +214,7 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
 
     def _serve(  # keywords cost time in every request
         self,
-        plan: Plan,
+        fast_call: FastCall,
         payload: Any,
         body: bytes | None,
         start: float,
@@ -222,7 +222,7 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         catch_response: bool,
     ) -> Any:
         """Send and receive; None, with `pending` set, leaves the rest to Locust's agent."""
-        target, origin, call, whole = plan
+        target, origin, call, whole = fast_call
         pool = self._pools.get(origin)
         if pool is not None:
             pool._semaphore.acquire()
@@ -231,7 +231,7 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
             cookie = self.cookiejar.header_for(target, call) if call.cookie else None
             request = whole or call.written(target.path, cookie, body)
             limit = self._network_s
-            answer = self.exchange(plan, request, limit, limit, start, False, allow_redirects, SERVED)
+            answer = self.exchange(fast_call, request, limit, limit, start, False, allow_redirects, SERVED)
         finally:
             self._busy -= 1
             pool = self._pools.get(origin)

@@ -20,7 +20,7 @@ from urllib3.exceptions import DecodeError, HTTPError
 
 from loadproof.engines.locust.session.body import NotDecoded, decoded
 from loadproof.engines.locust.session.bounded import Bounded
-from loadproof.engines.locust.session.call import Call, plan_of
+from loadproof.engines.locust.session.call import Call, fast_call_of
 from loadproof.engines.locust.session.http_head import FRAMING, head_bytes, timeouts
 from loadproof.engines.locust.session.http_response import raw_of
 from loadproof.engines.locust.session.interim import Answer
@@ -185,8 +185,8 @@ class SessionAdapter(LocustHttpAdapter):
         elif pending is not None or (written := _written(request, target)) is None:
             return None
         else:
-            plan = plan_of(target, origin, Call(request.method, None, None, b""))
-            received = session.exchange(plan, written, *limits, perf_counter(), True, False, None)
+            fast_call = fast_call_of(target, origin, Call(request.method, None, None, b""))
+            received = session.exchange(fast_call, written, *limits, perf_counter(), True, False, None)
             if received is None:
                 return None
             head, _, content, _ = received

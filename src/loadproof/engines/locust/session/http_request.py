@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from loadproof.engines.locust.session import defaults
 from loadproof.engines.locust.session.body import FORM_BODY, JSON_BODY, NO_BODY
 from loadproof.engines.locust.session.bounded import Bounded
-from loadproof.engines.locust.session.call import COOKIE, LENGTH, Call, Plan, plan_of
+from loadproof.engines.locust.session.call import COOKIE, LENGTH, Call, FastCall, fast_call_of
 from loadproof.engines.locust.session.http_head import FRAMING, head_bytes
 from loadproof.engines.locust.session.jar import SessionHeaders
 from loadproof.engines.locust.session.target import Target, origin_of, target_of
@@ -37,8 +37,10 @@ class NotPlain(Exception):  # noqa: N818  # a decision, not an error
     """The call needs python-requests; the argument names the feature."""
 
 
-def new_plan(session: Any, method: str, url: str, kind: int, headers: Any, options: dict[str, Any]) -> Plan:
-    """The plan of a call of `session`, an HttpSession, with these arguments; `kind` is its body's (body.py).
+def new_fast_call(
+    session: Any, method: str, url: str, kind: int, headers: Any, options: dict[str, Any]
+) -> FastCall:
+    """The fast call of `session`, an HttpSession, with these arguments; `kind` is its body's (body.py).
 
     Raises NotPlain when python-requests has to serve it.
     """
@@ -60,7 +62,7 @@ def new_plan(session: Any, method: str, url: str, kind: int, headers: Any, optio
     if session.trust_env and not _environment_free(target.url):
         raise NotPlain("environment")
     origin = origin_of(target, session.verify if verify is None else verify)
-    return plan_of(target, origin, call)
+    return fast_call_of(target, origin, call)
 
 
 def _unserved(session: Any, options: dict[str, Any]) -> str:

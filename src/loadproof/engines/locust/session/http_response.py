@@ -13,9 +13,9 @@ from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
+from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.engines.locust.session.jar import Answered
 from loadproof.engines.locust.session.lazy import Lazy
-from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quick_json
 from loadproof.engines.locust.session.report import CountedResponse, tell
 
@@ -78,7 +78,7 @@ class LazyResponse(CountedResponse):
     def __exit__(self, exc: Any, value: Any, traceback: Any) -> Any:
         """Report the request when its block is left, as Locust does."""
         if exc is None and self._manual_result is None and self.status_code < 400:
-            LEDGER.reported += 1
+            COUNTS.reported += 1
             if "request_meta" in self.__dict__:
                 self._request_event.fire(**self.request_meta)
             else:

@@ -18,12 +18,12 @@ from loadproof.engines.locust.session import defaults
 from loadproof.engines.locust.session.body import NO_BODY, NotEncoded, encoded
 from loadproof.engines.locust.session.bounded import Bounded
 from loadproof.engines.locust.session.connections import Connections
+from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.engines.locust.session.http_head import timeouts
-from loadproof.engines.locust.session.http_request import NotPlain, new_plan
+from loadproof.engines.locust.session.http_request import NotPlain, new_fast_call
 from loadproof.engines.locust.session.http_response import CaughtResponse, LazyResponse, answered
 from loadproof.engines.locust.session.jar import Asked, SessionHeaders, SessionJar
 from loadproof.engines.locust.session.lazy import Lazy
-from loadproof.engines.locust.session.ledger import LEDGER
 from loadproof.engines.locust.session.report import conclude, path_of
 from loadproof.engines.locust.session.trips import Trip
 from loadproof.engines.locust.session.wire import Wire
@@ -31,14 +31,14 @@ from loadproof.engines.locust.session.wire import Wire
 if TYPE_CHECKING:
     from locust.clients import ResponseContextManager
 
-    from loadproof.engines.locust.session.call import Call, Plan
+    from loadproof.engines.locust.session.call import Call, FastCall
     from loadproof.engines.locust.session.target import Origin, Target
 
 # Plans of calls without rare options: most calls of a load test are of few kinds.
-_plans: Bounded[tuple[Any, ...], Plan] = Bounded(4096)
+_fast_calls: Bounded[tuple[Any, ...], FastCall] = Bounded(4096)
 _KEYED = frozenset((dict, type(None)))
-# What a session's attributes mean for a plan, as one small number: they hardly ever change. Beyond the limit
-# (an Authorization of its own for each user, say) the plans go, too.
+# What a session's attributes mean for a call, as one small number: they hardly ever change. Beyond the limit
+# (an Authorization of its own for each user, say) the kept calls go, too.
 _settings_numbers: Bounded[tuple[Any, ...], int] = Bounded(4096)
 _numbers = itertools.count(1)
 _SETTINGS = frozenset(("auth", "verify", "stream", "cert", "trust_env"))
@@ -119,7 +119,7 @@ class HttpSession(Connections, LocustHttpSession):
     def send(self, request: Any, **kwargs: Any) -> Any:
         """Send a prepared request; Locust counts none that its user sends so, and neither do we."""
         if not self._replaying:
-            LEDGER.fell_back("send(PreparedRequest)")
+            COUNTS.fell_back("send(PreparedRequest)")
         return super().send(request, **kwargs)
 
     def close(self) -> None:
@@ -154,7 +154,7 @@ class HttpSession(Connections, LocustHttpSession):
         **options: Any,
     ) -> ResponseContextManager:
         """Send a request and report it to Locust; arguments, result and errors are Locust's."""
-        LEDGER.issued += 1
+        COUNTS.issued += 1
         if self.request_name and not name:
             name = self.request_name
         self.__dict__["explicit_name"] = name
@@ -168,15 +168,15 @@ class HttpSession(Connections, LocustHttpSession):
                 )
             except NotPlain as reason:
                 if reason.args[0]:
-                    LEDGER.fell_back(reason.args[0])
+                    COUNTS.fell_back(reason.args[0])
                 response = None
             if response is None:
                 options.update(headers=headers, allow_redirects=allow_redirects, timeout=timeout)
                 response = self._replay(start, method, complete_url, name, data=data, json=json, **options)
             now = perf_counter()
-            LEDGER.answered += 1
+            COUNTS.answered += 1
         except BaseException as error:
-            LEDGER.raised_with(error)
+            COUNTS.raised_with(error)
             raise
         meta = {
             "request_type": method,
@@ -224,7 +224,7 @@ class HttpSession(Connections, LocustHttpSession):
             raise NotPlain("unusual body or timeout") from error
         if self._touched and (feature := defaults.touched(state)):
             raise NotPlain(feature)
-        plan = key = None
+        fast_call = key = None
         if not options and type(headers) in _KEYED:
             common = state.get("headers")
             if common is None or type(common) is SessionHeaders:
@@ -238,18 +238,18 @@ class HttpSession(Connections, LocustHttpSession):
                         None if common is None else common.key or common.items_key(),
                         tuple(headers.items()) if headers else None,
                     )
-                    plan = _plans.get(key)
+                    fast_call = _fast_calls.get(key)
                 except TypeError:
                     key = None
-        if plan is None or self._overridden:
-            plan = new_plan(self, method, url, kind, headers, options)
+        if fast_call is None or self._overridden:
+            fast_call = new_fast_call(self, method, url, kind, headers, options)
             if key is not None and not self.trust_env:  # the environment is asked each time
-                _plans.keep(key, plan)
-        target, _, call, whole = plan
+                _fast_calls.keep(key, fast_call)
+        target, _, call, whole = fast_call
         cookie = self._cookie(state, target, call, options) if call.cookie or "cookies" in state else None
         connect_s, read_s = limits
         request = whole or call.written(target.path, cookie, sent)
-        answer = self.exchange(plan, request, connect_s, read_s, start, True, True, None)
+        answer = self.exchange(fast_call, request, connect_s, read_s, start, True, True, None)
         if answer is None:
             return None
         head, _, content, now = answer

@@ -15,7 +15,7 @@ from locust.runners import Runner
 
 from loadproof.engines.locust.entry import text
 from loadproof.engines.locust.seams import stop_test
-from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.engines.locust.session.streams import measured
 
 if TYPE_CHECKING:
@@ -111,10 +111,10 @@ def path_of(response: Any, url: Any) -> str:
 
 
 class CountedResponse(ResponseContextManager):
-    """Locust's response, which counts in the ledger that it was reported."""
+    """Locust's response, which counts that it was reported."""
 
     def _report_request(self, exc: Any = None) -> None:
-        LEDGER.reported += 1
+        COUNTS.reported += 1
         super()._report_request(exc)  # type: ignore[no-untyped-call]  # Locust has no types here
 
 

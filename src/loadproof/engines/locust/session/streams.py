@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from locust.clients import ResponseContextManager
 from requests.exceptions import RequestException
 
-from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.model import EVENT_GAP, FIRST_BYTE, FIRST_EVENT
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class StreamedResponse(ResponseContextManager):
         if self._reported:
             return
         self._reported = True
-        LEDGER.reported += 1
+        COUNTS.reported += 1
         self.request_meta["response_time"] = (self._meter.last - self._meter.start) * 1000  # type: ignore[index]
         super()._report_request(exc)  # type: ignore[no-untyped-call]
 

@@ -18,17 +18,17 @@ from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from loadproof.engines.locust.session.ledger import LEDGER
+from loadproof.engines.locust.session.counts import COUNTS
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 
 class Trip:
-    """One call, while it is under way; at its end the ledger has what it sent.
+    """One call, while it is under way; at its end the counts have what it sent.
 
     When the call raises after it was sent, as for an answer with an unknown coding or a redirect to another
-    scheme, no event of Locust's tells of that request: the ledger reports it as failed.
+    scheme, no event of Locust's tells of that request: the counts report it as failed.
     """
 
     __slots__ = ("_before", "_method", "_start", "asked", "host", "hosts", "name", "sent")
@@ -66,10 +66,10 @@ class Trip:
             _under_way.pop(getcurrent(), None)
         else:
             _under_way[getcurrent()] = self._before
-        LEDGER.travelled(self._method, self.name, self.hosts, self.hops, self.repeats)
+        COUNTS.travelled(self._method, self.name, self.hosts, self.hops, self.repeats)
         if self.sent and isinstance(error, Exception):
             time_ms = (perf_counter() - self._start) * 1000
-            LEDGER.on_broken(
+            COUNTS.on_broken(
                 request_type=self._method, name=self.name, response_time=time_ms, exception=error
             )
 

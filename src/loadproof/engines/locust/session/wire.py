@@ -12,7 +12,7 @@ import gevent.socket
 from gevent import get_hub
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]  # it has no types
 
-from loadproof.engines.locust.session.alarm import ALARM, EXPIRED
+from loadproof.engines.locust.session.deadlines import DEADLINES, EXPIRED
 from loadproof.engines.locust.session.stale import IDLE
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Wire:
 
     __slots__ = (
         *("_fileno", "_hub", "_recv", "_send", "_sock", "_tls", "_watcher"),
-        *("__weakref__", "alarm_at", "deadline", "idle", "idle_since", "stale", "waiter"),
+        *("__weakref__", "deadline", "idle", "idle_since", "stale", "waiter", "wakes_at"),
     )
 
     def __init__(self, sock: Any) -> None:
@@ -58,10 +58,10 @@ class Wire:
         self.idle = False
         self.idle_since = 0.0
         self.stale = False
-        # For the alarm: who waits, until when, and the deadline under which this connection is known there.
+        # For the deadlines: who waits, until when, and the moment under which this connection is known there.
         self.waiter: Any = None
         self.deadline = 0.0
-        self.alarm_at = float("inf")
+        self.wakes_at = float("inf")
         IDLE.watch(self._fileno, self)
 
     @property
@@ -103,8 +103,8 @@ class Wire:
             if timeout_s is not None:
                 self.waiter = current
                 self.deadline = perf_counter() + timeout_s
-                if self.deadline < self.alarm_at:
-                    ALARM.enter(self, self.deadline)
+                if self.deadline < self.wakes_at:
+                    DEADLINES.enter(self, self.deadline)
             watcher.start(current.switch)
             try:
                 if _switch(self._hub) is EXPIRED:

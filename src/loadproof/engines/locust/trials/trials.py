@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from loadproof.engines.locust.settings import Settings
+    from loadproof.engines.locust.settings import PluginSettings
 
 CUT: Final = "loadproof_cut"
 """Message to each worker: offer nothing more of this trial."""
@@ -46,7 +46,7 @@ _OF_A_SECOND: Final = 0.1
 _RECEIVED_BYTES: Final = 1 << 16
 
 
-class TrialDesk:
+class TrialLeader:
     """The leader's side: takes orders, times the trials, tells of their begin and end."""
 
     def __init__(
@@ -127,14 +127,14 @@ class OpenTrials(OpenModel):
 
     def __init__(
         self,
-        settings: Settings,
+        settings: PluginSettings,
         clock: Callable[[], float],
         event: Callable[..., None],
         send: Callable[[dict[str, Any]], None],
         report: Callable[[], None],
     ) -> None:
         super().__init__(settings, clock, event)
-        self.desk = TrialDesk(clock, event, send, report)
+        self.leader = TrialLeader(clock, event, send, report)
         self._arrivals = settings.arrivals
         self._users_limit = settings.max_users
 
@@ -144,7 +144,7 @@ class OpenTrials(OpenModel):
             runner.register_message(CUT, self._on_cut_message)
 
     def test_started(self) -> None:
-        gevent.spawn(self.desk.play, self._begin, self._stop_trial, self._rest, workers=self._leads_workers)
+        gevent.spawn(self.leader.play, self._begin, self._stop_trial, self._rest, workers=self._leads_workers)
 
     def _rest(self) -> int:
         """Nobody is cut off in the middle of a log-in, and none spoils the next trial."""
@@ -196,11 +196,11 @@ class OpenTrials(OpenModel):
         self._pool.drop_waiting()
 
     def ended_s(self) -> float:
-        return self.desk.ended_s or self._clock()
+        return self.leader.ended_s or self._clock()
 
     @property
     def is_over(self) -> bool:
-        return self.desk.finished
+        return self.leader.finished
 
     @property
     def left_s(self) -> float:
@@ -223,22 +223,22 @@ class UserTrials(LoadTestShape):
         report: Callable[[], None],
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.desk = TrialDesk(clock, event, send, report)
+        self.leader = TrialLeader(clock, event, send, report)
         self._clock = clock
         self._users = 1
 
     def test_started(self) -> None:
         """Users are being spawned: trials can begin."""
         workers = isinstance(self.runner, MasterRunner)
-        gevent.spawn(self.desk.play, self._begin, lambda: None, workers=workers)
+        gevent.spawn(self.leader.play, self._begin, lambda: None, workers=workers)
 
     def ended_s(self) -> float:
         """When the last trial ended."""
-        return self.desk.ended_s or self._clock()
+        return self.leader.ended_s or self._clock()
 
     def tick(self) -> tuple[int, float] | None:
         """All the trial's users at once; None when there are no more trials."""
-        if self.desk.finished:
+        if self.leader.finished:
             return None
         running = self.runner.user_count if self.runner is not None else 0
         return self._users, float(max(self._users, running))

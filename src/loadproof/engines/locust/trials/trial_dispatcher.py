@@ -15,7 +15,7 @@ _HOPELESS_EVERY_S: Final = 1.0
 _Answer = TypeVar("_Answer")
 
 
-class TrialGiver:
+class TrialDispatcher:
     """Gives one Locust child its orders."""
 
     def __init__(self, orders: Orders, child: LocustChild) -> None:

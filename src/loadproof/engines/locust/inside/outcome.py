@@ -18,7 +18,7 @@ from loadproof.units import format_count
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loadproof.engines.locust.settings import Settings
+    from loadproof.engines.locust.settings import PluginSettings
 
 _CRASHED: Final = 2
 """Locust's exit code for an exception in a listener, a load shape or a greenlet of its own."""
@@ -28,10 +28,12 @@ _TOLD: Final = 20
 """Distinct exceptions that get a note of their own."""
 
 
-class Course:
+class ScenarioOutcome:
     """One process's. `event(kind, message, **data)` makes an event; a worker never calls it."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float], event: Callable[..., None]) -> None:
+    def __init__(
+        self, settings: PluginSettings, clock: Callable[[], float], event: Callable[..., None]
+    ) -> None:
         self._settings = settings
         self._event = event
         self._clock = clock

@@ -20,15 +20,15 @@ from gevent import get_hub
 EXPIRED = object()
 
 
-class Waiting(Protocol):
-    """A connection, as far as the alarm knows it: who waits for it, until when, and what the alarm noted."""
+class TimedWait(Protocol):
+    """A connection, as far as its deadline goes: who waits for it, until when, and when it is looked at."""
 
     waiter: Any
     deadline: float
-    alarm_at: float
+    wakes_at: float
 
 
-class Alarm:
+class Deadlines:
     """Wakes the connections whose wait is over; deadlines are `perf_counter` seconds."""
 
     __slots__ = ("_armed_for", "_heap", "_timer")
@@ -38,13 +38,13 @@ class Alarm:
 
     def reset(self) -> None:
         """Forget everything: a forked process has a hub of its own."""
-        self._heap: list[tuple[float, int, weakref.ref[Waiting]]] = []
+        self._heap: list[tuple[float, int, weakref.ref[TimedWait]]] = []
         self._timer: Any = None
         self._armed_for = float("inf")
 
-    def enter(self, wire: Waiting, deadline: float) -> None:
+    def enter(self, wire: TimedWait, deadline: float) -> None:
         """Wake `wire` at `deadline`, or later if it has a later one by then."""
-        wire.alarm_at = deadline
+        wire.wakes_at = deadline
         heapq.heappush(self._heap, (deadline, id(wire), weakref.ref(wire)))
         if deadline < self._armed_for:
             self._arm(deadline)
@@ -65,9 +65,9 @@ class Alarm:
         while heap and heap[0][0] <= now:
             at, _, known = heapq.heappop(heap)
             wire = known()
-            if wire is None or wire.alarm_at != at:
+            if wire is None or wire.wakes_at != at:
                 continue
-            wire.alarm_at = float("inf")
+            wire.wakes_at = float("inf")
             if wire.waiter is None:
                 continue
             if wire.deadline <= now:
@@ -79,5 +79,5 @@ class Alarm:
             self._arm(heap[0][0])
 
 
-ALARM = Alarm()
-os.register_at_fork(after_in_child=ALARM.reset)
+DEADLINES = Deadlines()
+os.register_at_fork(after_in_child=DEADLINES.reset)

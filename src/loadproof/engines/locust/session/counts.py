@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-class Ledger:
+class RequestCounts:
     """Counters of one process. All are requests since the process started (redirects are not counted apart).
 
     * ``issued``: calls that were begun.
@@ -99,4 +99,4 @@ class Ledger:
                 listener(feature)
 
 
-LEDGER = Ledger()
+COUNTS = RequestCounts()

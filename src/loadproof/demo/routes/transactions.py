@@ -76,7 +76,7 @@ class Transaction(RequestBody):
     user_id: int | str | None = None
 
 
-class Ledger:
+class Transactions:
     """Endpoints about transactions."""
 
     def __init__(self, database: Database, caller: Caller, injector: Injector) -> None:

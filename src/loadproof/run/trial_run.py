@@ -63,7 +63,7 @@ class RunSoFar:
 _MANY = frozenset({EventKind.ENGINE_LOG, EventKind.ERROR_SAMPLE, EventKind.SLOW_REQUEST})
 
 
-class TrialCourse:
+class TrialRun:
     """An engine that plays trials as an `Engine` that plays one load."""
 
     def __init__(self, engine: Engine, decision: Decision, so_far: RunSoFar) -> None:

@@ -11,15 +11,11 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterable
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike
 
 GROWTH = 1.01
 """Ratio of two neighbouring bucket limits."""

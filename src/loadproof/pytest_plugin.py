@@ -7,15 +7,13 @@ a load test starts as fast as before.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from loadproof.model import Report
+from loadproof.model import Report
 
 
 class LoadTests:

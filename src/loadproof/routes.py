@@ -10,10 +10,8 @@ stay, and what the scenario named itself stays as it is.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
+from typing import Final
 
 FEW: Final = 5
 """So many names of one shape stay as they are."""

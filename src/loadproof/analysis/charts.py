@@ -8,9 +8,11 @@ not smoothed away.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.analysis.resource_charts import resource_courses
 from loadproof.analysis.window.columns import Columns, HistogramRows
@@ -29,15 +31,9 @@ from loadproof.charts import (
 from loadproof.histogram import GROWTH, LEAST_S
 from loadproof.model import EventKind
 from loadproof.plan.profiles import hold_windows
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from loadproof.runfile.reader import Run
 
 MOST_STEPS: Final = 600
 """Points of a series: no screen shows more of them beside each other."""

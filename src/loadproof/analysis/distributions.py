@@ -8,14 +8,12 @@ hold these against it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _ROUNDING: Final = 1e-10
 """Of a sum of probabilities; without it a share that lies just on a step would be above it."""

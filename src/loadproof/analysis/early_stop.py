@@ -18,18 +18,27 @@ from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.shapes.proven_leak import ProvenLeak
 from loadproof.analysis.verdict.requirements import describe, judge_requirement, matches
 from loadproof.analysis.window.steady import LEAST_HOLD_S
 from loadproof.analysis.window.windows import WARMED_UP, Sample, Window, asked_warm_up_s, sample
-from loadproof.model import EventKind, Operator, Statistic, Subject, Verdict
+from loadproof.model import (
+    Endpoint,
+    Event,
+    EventKind,
+    Operator,
+    Plan,
+    Reading,
+    Requirement,
+    Slice,
+    Statistic,
+    Subject,
+    Verdict,
+)
 from loadproof.plan.profiles import hold_windows
 from loadproof.units import format_count
-
-if TYPE_CHECKING:
-    from loadproof.model import Endpoint, Event, Plan, Reading, Requirement, Slice
 
 MARGIN: Final = 2.0
 _MOST_SECONDS: Final = 1_200

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.analysis.shapes.soak import Grown, grown, held_window
 from loadproof.analysis.shapes.soak_verdicts import scale_of, verdict_of
 from loadproof.analysis.shapes.soak_words import about
 from loadproof.analysis.shapes.trend import Trend
+from loadproof.analysis.window.windows import Window
 from loadproof.charts import GrowthCourse, TimeAxis, Values
 from loadproof.model import ProfileKind, Requirement, Subject, Verdict
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.runfile.reader import Run
+from loadproof.runfile.reader import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from loadproof.analysis.window.windows import sample
-from loadproof.model import EventKind, FailureKind, FindingKind, Verdict
+from loadproof.model import EventKind, FailureKind, Finding, FindingKind, Slice, Verdict
 from loadproof.model.values import mapping, whole
+from loadproof.runfile.reader import Run
 from loadproof.units import cut_name, format_count, format_duration, format_percent
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from loadproof.model import Finding, Slice
-    from loadproof.runfile.reader import Run
 
 MOST: Final = 90
 """Characters: what is shown whole in a terminal of 100 columns beside the verdict, and in lists of checks."""

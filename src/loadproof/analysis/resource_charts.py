@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from loadproof.analysis.growth_charts import Drawn, growth_courses
 from loadproof.analysis.verdict.watched import Watched
+from loadproof.analysis.window.windows import Window
 from loadproof.charts import ResourceCourse, TimeAxis, is_headline
 from loadproof.model import OPENED, Subject, Unit
-
-if TYPE_CHECKING:
-    from loadproof.analysis.window.windows import Window
-    from loadproof.runfile.reader import Run
-    from loadproof.runfile.readings import Readings
+from loadproof.runfile.reader import Run
+from loadproof.runfile.readings import Readings
 
 MOST_SERIES: Final = 72
 _OWN: Final = re.compile(r"sample\..*|cpu\.\d+\..+")

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from loadproof.analysis.window.windows import Window, judged_window, load_span, whole_window
-from loadproof.model import STREAMED, Event, EventKind, Outcome
+from loadproof.model import STREAMED, Event, EventKind, OneOfSeveral, Outcome, Slice
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from loadproof.model import OneOfSeveral, Slice
-    from loadproof.runfile.reader import Run
 
 _STARTED_AND_ENDED: Final = {
     EventKind.SCENARIO_STARTED: EventKind.LOAD_STARTED,

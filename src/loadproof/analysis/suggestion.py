@@ -10,17 +10,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 from loadproof.analysis.verdict.requirements import samples_needed
-from loadproof.model import ProfileKind, Statistic, Unit
+from loadproof.model import EndpointSummary, Finding, ProfileKind, Report, Statistic, Unit
 from loadproof.model.values import whole
 from loadproof.units import format_count, format_duration, format_percent, format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from loadproof.model import EndpointSummary, Finding, Report
 
 ROOM: Final = 1.5
 """A limit of times above what was measured: runs differ more from each other than an interval says."""

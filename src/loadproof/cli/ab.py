@@ -6,7 +6,7 @@ import time
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -15,15 +15,13 @@ from loadproof.cli import options as o
 from loadproof.cli.output import Outputs, waiting, with_outputs
 from loadproof.cli.scenario import with_request
 from loadproof.errors import ConfigError, ExitCode, Problem
+from loadproof.model import Plan
 from loadproof.pipeline.comparing import comparison_settings
 from loadproof.pipeline.planning import plan_with
 from loadproof.pipeline.turns import InterruptedTurnError, Turn, take_turns
 from loadproof.plan import AbRequest, read_config
 from loadproof.runfile import names_from
 from loadproof.units import parse_duration
-
-if TYPE_CHECKING:
-    from loadproof.model import Plan
 
 _FOLDER: Final = Path(".loadproof/ab")
 _READY_TIMEOUT: Final = "60s"

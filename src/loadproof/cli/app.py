@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Collection
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, cast
 
 import typer
 
 from loadproof.cli.verbs import COMPLETE, VERBS
 from loadproof.errors import ConfigError, ExitCode, LoadproofError, Problem
 from loadproof.version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 # Typer brings a copy of Click of its own since 0.16 or so, and names this class nowhere: what Click raises is
 # not what Typer raises.

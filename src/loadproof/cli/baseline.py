@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loadproof.errors import ConfigError, ExitCode, Problem
-from loadproof.model import FindingKind, Verdict
+from loadproof.model import Finding, FindingKind, Verdict
 from loadproof.runfile.provenance import current_branch
 from loadproof.units import format_count, format_duration
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.analysis.across_runs.measured import MeasuredRun
-    from loadproof.model import Finding
 
 app = typer.Typer(no_args_is_help=True, help="Runs to compare against, by name and git branch.")
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from loadproof.engines import ENGINES, load_engine
 from loadproof.errors import LoadproofError
 from loadproof.run.calibration import keep, measure
 from loadproof.units import format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def calibrate() -> Iterator[tuple[str, str, str]]:

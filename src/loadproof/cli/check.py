@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from loadproof.cli.scenario import with_request
-from loadproof.errors import ExitCode
+from loadproof.errors import ExitCode, Problem
+from loadproof.model import Plan
 from loadproof.pipeline.planning import plan_and_engine, shown
 from loadproof.plan import PlanRequest
 from loadproof.plan.options import ANY_INTERFACE
 from loadproof.safety.redact import redact_text, redact_url
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.errors import Problem
-    from loadproof.model import Plan
 
 
 @with_request(PlanRequest)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -12,9 +13,6 @@ from loadproof.cli import comparing as c
 from loadproof.cli.output import Outputs, with_outputs
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan import ComparisonRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _BETWEEN = "\0"
 """Stands for the "--" between the sides, which the parser swallows; no argument can be it."""

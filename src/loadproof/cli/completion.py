@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Collection
+from typing import Annotated, Final
 
 import typer
 from typer._completion_shared import get_completion_script
@@ -11,9 +12,6 @@ from typer._completion_shared import get_completion_script
 from loadproof.cli.verbs import COMPLETE
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan.document import did_you_mean
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 _WORDS: Final = ("_TYPER_COMPLETE_ARGS", "COMP_WORDS")
 """Where it then finds what was typed: of zsh and fish, of bash."""

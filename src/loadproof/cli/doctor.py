@@ -8,8 +8,9 @@ import socket
 import sqlite3
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,9 +23,6 @@ from loadproof.run.calibration import known_rate
 from loadproof.runfile.host import host_facts
 from loadproof.units import format_rate, format_size
 from loadproof.version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _FD_RECOMMENDED = 10_000
 """Locust asks for as many; each virtual user needs one connection, each connection one descriptor."""

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from loadproof.cli.importing import reading_bar
 from loadproof.cli.streams import plain_output
 from loadproof.errors import ConfigError, Problem
-from loadproof.exports import EXPORTS, TABLES
+from loadproof.exports import EXPORTS, TABLES, Export
 from loadproof.pipeline.judging import open_any
 from loadproof.plan.document import did_you_mean
 from loadproof.runfile import newest_run
 from loadproof.runfile.reader import Run
-
-if TYPE_CHECKING:
-    from loadproof.exports import Export
 
 
 def command(

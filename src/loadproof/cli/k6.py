@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.units import format_size
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 app = typer.Typer(
     no_args_is_help=True, help="What k6 scripts need beside themselves: imports of URLs, kept in a folder."

@@ -7,22 +7,19 @@ import inspect
 import io
 import os
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from loadproof.cli.streams import live_console, write_orders
 from loadproof.errors import ConfigError, ExitCode, Problem
+from loadproof.model import Report
 from loadproof.pipeline.outputs import check_places, write_report
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from loadproof.model import Report
 
 _PANEL = "Reports"
 _HEAD_BYTES = 4_096

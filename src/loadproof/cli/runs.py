@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,9 +20,6 @@ from loadproof.runfile import RUNS_FOLDER
 from loadproof.runfile.reader import read_facts
 from loadproof.safety.redact import redact_url
 from loadproof.units import cut_name, format_duration, format_size
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _PLAIN_WIDTH = 160
 _TARGET_ROOM = 32

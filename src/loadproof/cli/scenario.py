@@ -6,8 +6,9 @@ import difflib
 import functools
 import inspect
 import re
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import typer
 
@@ -16,9 +17,6 @@ from loadproof.engines import SUFFIXES
 from loadproof.errors import ConfigError, EngineError, LoadproofError, Problem
 from loadproof.plan import PlanRequest
 from loadproof.plan.request import flags_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
 
 R = TypeVar("R", bound=PlanRequest)
 

@@ -11,13 +11,11 @@ import io
 import os
 import select
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from loadproof.safety.plain import log_text
 
 if TYPE_CHECKING:
-    from typing import BinaryIO, TextIO
-
     from _typeshed import ReadableBuffer
     from rich.console import Console
 

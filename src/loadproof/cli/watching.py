@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from loadproof.model import Profile, ProfileKind
 from loadproof.monitors import MonitorError, load_monitor
+from loadproof.monitors.discovery import Found
 from loadproof.monitors.selection import select_for
 from loadproof.plan.config import FILE_NAME, load_config
 from loadproof.plan.watching import secrets_in
 from loadproof.safety.guard import Rules, admit
 from loadproof.safety.redact import Redactor
 from loadproof.safety.target import normalise_target
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from loadproof.monitors.discovery import Found
 
 
 def watching_findings(target: str, config: Path | None) -> Iterator[tuple[str, str, str]]:

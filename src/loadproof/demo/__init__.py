@@ -13,15 +13,12 @@ POST /api/loans, GET /api/transactions. A token that is sent is checked everywhe
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from loadproof.demo.error import DemoError
 from loadproof.demo.faults import FAULTS, Fault, FaultSetting, parse_fault
 from loadproof.demo.options import DEFAULT_ROWS, DemoOptions, Ready
 from loadproof.demo.running import RunningDemo, running
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = [
     "DEFAULT_ROWS",

@@ -7,12 +7,10 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from loadproof.demo.faults import FAULTS
+from loadproof.demo.faults import FAULTS, FaultSetting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from loadproof.demo.faults import FaultSetting
 
     #: What switching a fault does beside remembering it; called with None when it is switched off.
     Switch = Callable[[FaultSetting | None], Awaitable[None]]

@@ -19,17 +19,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from loadproof.demo import launch
 from loadproof.demo.error import DemoError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PREFIX = "loadproof-demo-"
 _LOCK = "owner.lock"

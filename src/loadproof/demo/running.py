@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import httpx
 
 from loadproof.demo.error import DemoError
 from loadproof.demo.options import DemoOptions, Ready
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: Seconds to stop: draining the requests in flight, then PostgreSQL.
 _STOP_LIMIT_S = 20.0

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import psycopg
 
 from loadproof.demo import schema
 from loadproof.demo.passwords import hash_password
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: Of user1@test.com and of every other seeded user.
 PASSWORD = "testpass"  # noqa: S105 - the test users' public password

@@ -12,26 +12,19 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from types import FrameType
 
 import psycopg
 import uvicorn
 
 from loadproof.demo import seeding
-from loadproof.demo.application import make_service
+from loadproof.demo.application import Service, make_service
 from loadproof.demo.error import DemoError
-from loadproof.demo.faults import parse_faults
-from loadproof.demo.options import Ready
+from loadproof.demo.faults import FaultSetting, parse_faults
+from loadproof.demo.options import DemoOptions, Ready
 from loadproof.demo.postgres import temporary_postgres
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
-
-    from loadproof.demo.application import Service
-    from loadproof.demo.faults import FaultSetting
-    from loadproof.demo.options import DemoOptions
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 #: Longer than any scenario's think time: an idle connection closed by us just as the client sends on it

@@ -6,10 +6,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 #: The token that scenarios carry as a constant. It is user 1's and does not expire.
 FIXED_TOKEN = "test-token"  # noqa: S105 - public, as the whole demo is

@@ -9,13 +9,11 @@ from loadproof.engines.jmeter import traits as jmeter
 from loadproof.engines.k6 import traits as k6
 from loadproof.engines.locust import traits as locust
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import SEVERAL, EngineTraits
+from loadproof.model import SEVERAL, EngineTraits, Event, Inspection, Outcome, Plan, Reading, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
-
-    from loadproof.model import Event, Inspection, Outcome, Plan, Reading, Slice
 
 
 class Sink(Protocol):

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import Problem
-from loadproof.model import Operator, Statistic, Subject
+from loadproof.model import Operator, Plan, Profile, Requirement, Statistic, Subject
 from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from loadproof.model import Plan, Profile, Requirement
 
 _SHORTEST_ANSWER_S: Final = 0.01
 """Without a required response time: users that must be done faster than this are too few for any service."""

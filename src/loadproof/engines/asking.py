@@ -6,14 +6,10 @@ What an engine inspects is the user's own code: it may hang, start processes, an
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from loadproof.engines.supervised import Supervised, held_for
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from loadproof.model import Policy
+from loadproof.model import Policy
 
 _KILLED = 128
 """The supervisor's exit code is this plus the signal that ended the program."""

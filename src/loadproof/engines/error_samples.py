@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.model import Endpoint, FailureKind
-
-if TYPE_CHECKING:
-    from collections import Counter
 
 OTHER_ERRORS: Final = "(other errors)"
 

@@ -7,14 +7,12 @@ seconds, and at most a hundred of those over `--slow`; how many more there were 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from heapq import heappush, heapreplace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from loadproof.model import Endpoint, Event, EventKind
 from loadproof.units import format_count, format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 INTERVAL_S: Final = 10.0
 SLOWEST: Final = 3

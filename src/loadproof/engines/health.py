@@ -6,15 +6,12 @@ import asyncio
 import contextlib
 import math
 import os
-from typing import TYPE_CHECKING
 
 import psutil
 
+from loadproof.engines import Sink
 from loadproof.engines.scarce import sockets_and_ports
 from loadproof.model import Reading, Unit
-
-if TYPE_CHECKING:
-    from loadproof.engines import Sink
 
 
 async def watch_for_ever(supervisor: int, sink: Sink, source: str) -> None:

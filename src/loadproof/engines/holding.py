@@ -12,20 +12,16 @@ import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import psutil
 
+from loadproof.engines import Sink
 from loadproof.engines.supervised import CONNECTIONS, Supervised
-from loadproof.model import OPENED, Event, EventKind, Policy, Reading, Unit
+from loadproof.model import OPENED, Event, EventKind, Plan, Policy, Reading, Unit
 from loadproof.safety.below import PATTERN_LIMIT, AddressGate
 from loadproof.safety.hosts import as_address
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.engines import Sink
-    from loadproof.model import Plan
 
 SECCOMP: Final = "seccomp"
 SOCKETS: Final = "sockets"

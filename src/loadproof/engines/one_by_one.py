@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loadproof.model import Event, EventKind, Outcome, Profile, ProfileKind, Stage
+from loadproof.model import Event, EventKind, Outcome, Plan, Profile, ProfileKind, Reading, Slice, Stage
 
 if TYPE_CHECKING:
     import re
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from loadproof.engines import Engine, Sink
     from loadproof.engines.trials import Orders, TrialOrder
-    from loadproof.model import Plan, Reading, Slice
 
 _HOPELESS_EVERY_S = 1.0
 

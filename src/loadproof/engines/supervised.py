@@ -7,17 +7,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 from loadproof.engines.supervisor import FOLDER, HOLD
 from loadproof.errors import EngineError, Problem, RefusedError
+from loadproof.model import Policy
 from loadproof.safety.guard import PROXY_VARIABLES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from loadproof.model import Policy
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _ROOT = str(Path(__file__).parents[2])

@@ -17,13 +17,10 @@ Everything measured in a trial has been passed on before its TRIAL_ENDED.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from loadproof.model import Event, EventKind
-
-if TYPE_CHECKING:
-    from loadproof.engines import Sink
-    from loadproof.model import Outcome, Plan
+from loadproof.engines import Sink
+from loadproof.model import Event, EventKind, Outcome, Plan
 
 
 @dataclass(frozen=True, slots=True)

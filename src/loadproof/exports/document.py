@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, Final
 
 import orjson
 
-from loadproof.histogram import GROWTH, LEAST_S
+from loadproof.histogram import GROWTH, LEAST_S, Histogram
+from loadproof.model import Event, Reading, Slice
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from loadproof.histogram import Histogram
-    from loadproof.model import Event, Reading, Slice
-    from loadproof.runfile.reader import Run
 
 _FACTS: Final = (
     "name",

@@ -10,23 +10,18 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import orjson
 
-from loadproof.histogram import GROWTH, LEAST_S
-from loadproof.model import FailureKind
+from loadproof.histogram import GROWTH, LEAST_S, Histogram
+from loadproof.model import FailureKind, Reading, Slice
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from loadproof.histogram import Histogram
-    from loadproof.model import Reading, Slice
-    from loadproof.runfile.reader import Run
 
 _JTL: Final = ("timeStamp", "elapsed", "label", "responseCode", "responseMessage", "threadName", "dataType",
                "success", "failureMessage")  # fmt: skip

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.histogram import Histogram
-from loadproof.model import FailureKind
+from loadproof.model import FailureKind, Slice
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.safety.plain import cell
-
-if TYPE_CHECKING:
-    from loadproof.model import Slice
-    from loadproof.runfile.reader import Run
 
 _QUANTILES: Final = {"p50_s": 0.5, "p90_s": 0.9, "p95_s": 0.95, "p99_s": 0.99}
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
-from loadproof.model import Endpoint
+from loadproof.model import CheckSummary, Endpoint
 from loadproof.safety.plain import one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from loadproof.model import CheckSummary
 
 ALL: Final = Endpoint("", "all requests")
 TOTALS: Final = (

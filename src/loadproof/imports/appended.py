@@ -5,16 +5,14 @@ A pause belongs to a run; a new run begins after one that is much longer than al
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.imports.slices import SliceTable
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
 _LEAST_PAUSE_S: Final = 60.0
 _TIMES_LONGER: Final = 10.0

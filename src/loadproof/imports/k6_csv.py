@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from loadproof.engines.k6.reader import MOST_CHECKS, OTHER_CHECKS
-from loadproof.engines.k6.requests import kind_of
+from loadproof.engines.k6.requests import RequestKind, kind_of
 from loadproof.errors import ConfigError, Problem
 from loadproof.imports.aggregate import NO_HEALTH
 from loadproof.imports.recorded import recorded_run
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from loadproof.engines.k6.requests import RequestKind
     from loadproof.imports.stream import OnBytes
     from loadproof.runfile.reader import Run
 

@@ -18,14 +18,13 @@ from loadproof.imports.aggregate import NO_HEALTH
 from loadproof.imports.recorded import recorded_run
 from loadproof.imports.slices import SliceTable
 from loadproof.imports.stream import blocks_of_lines, open_bytes
-from loadproof.model import Subject
+from loadproof.model import Requirement, Subject
 from loadproof.plan.expressions import requirement_id, split_metric, threshold_requirement
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from loadproof.imports.stream import OnBytes
-    from loadproof.model import Requirement
     from loadproof.runfile.reader import Run
 
 FORMAT: Final = "k6 JSON output"

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import Event, EventKind, Plan, Profile, ProfileKind
+from loadproof.imports.slices import SliceTable
+from loadproof.model import Event, EventKind, Plan, Profile, ProfileKind, Reading, Requirement
 from loadproof.runfile.reader import Run
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from loadproof.imports.slices import SliceTable
-    from loadproof.model import Reading, Requirement
 
 _LONGEST_S: Final = 92 * 86_400.0
 """A wrong time must not fill the memory: there is a place for each second."""

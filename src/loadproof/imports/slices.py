@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, FailureKind, Slice
 from loadproof.routes import MOST_NAMES, KeptNames
 from loadproof.safety.plain import lines, one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 MOST_ENDPOINTS = MOST_NAMES
 OTHER_ENDPOINTS = Endpoint("", "(other endpoints)")

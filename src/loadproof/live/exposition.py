@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.histogram import GROWTH, LEAST_S
+from loadproof.histogram import GROWTH, LEAST_S, Histogram
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from loadproof.histogram import Histogram
     from loadproof.model import Reading
     from loadproof.run.progress import Progress
 

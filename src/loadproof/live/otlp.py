@@ -7,18 +7,15 @@ texts in it. Sending happens in a thread of its own, and what cannot be sent is 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.live.exposition import BOUNDS_S
+from loadproof.live.exposition import BOUNDS_S, EndpointFigures, Figures, Snapshot
 from loadproof.safety.redact import redact_url
 from loadproof.version import __version__
-
-if TYPE_CHECKING:
-    from loadproof.live.exposition import EndpointFigures, Figures, Snapshot
 
 EVERY_S: Final = 5.0
 _TIMEOUT_S: Final = 3.0

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from loadproof.live.course import ARRIVALS, USERS, CourseSoFar
-from loadproof.model import EventKind
+from loadproof.model import Event, EventKind, Reading, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loadproof.model import Event, Reading, Slice
     from loadproof.run.progress import EndpointProgress, Progress
 
     Rows = Callable[[Progress], list[dict[str, Any]]]

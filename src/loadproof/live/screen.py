@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from loadproof.model import Requirement, Unit, Verdict
+from loadproof.model import Reading, Requirement, Unit, Verdict
 from loadproof.units import (
     cut_name,
     format_count,
@@ -24,7 +24,6 @@ from loadproof.units import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadproof.model import Reading
     from loadproof.run.progress import EndpointProgress, Progress
 
     States = Sequence[tuple[Requirement, Verdict, str]]

@@ -14,14 +14,12 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from loadproof.errors import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LOOPBACK: Final = "127.0.0.1"
 _MOST_VIEWERS: Final = 32

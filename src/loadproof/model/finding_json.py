@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
 from loadproof.model.judged import Finding, FindingKind, Measure, Verdict
 from loadproof.model.planned import Operator, Statistic, Unit
 from loadproof.model.values import known_number, known_text, known_whole, number, several
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def evidence_to_json(finding: Finding) -> dict[str, object]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from loadproof.errors import Problem  # noqa: TC001  # read at run time, where a stored plan is validated
+from loadproof.errors import Problem
 from loadproof.model.values import texts
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 TOKEN_VARIABLE: Final = "LOADPROOF_TOKEN"  # noqa: S105  # its name, no secret
 """Holds the secret that a run shares with its workers, so that it is in no process's arguments."""

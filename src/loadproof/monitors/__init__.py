@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from loadproof.extensions import extensions
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from loadproof.model import Event, Reading, Watch
+from loadproof.model import Event, Reading, Watch
 
 
 class MonitorError(Exception):

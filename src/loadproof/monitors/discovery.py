@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 import psutil
@@ -19,15 +20,10 @@ from loadproof.model import Watch
 from loadproof.monitors import MonitorError
 from loadproof.monitors.databases.environment import SPELLINGS, databases
 from loadproof.monitors.pages.scrape import Page, parse_page
-from loadproof.monitors.parts.part import Role
+from loadproof.monitors.parts.part import Part, Role
 from loadproof.monitors.parts.service import Service
 from loadproof.monitors.parts.table import ProcessTable
 from loadproof.safety.redact import redact_url
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from loadproof.monitors.parts.part import Part
 
 LOOKED_FOR: Final = frozenset({"host", "process", "prometheus", "postgres", "redis", "mysql"})
 METRICS_PATHS: Final = (

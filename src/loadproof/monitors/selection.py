@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.extensions import extensions
@@ -13,9 +14,6 @@ from loadproof.model.values import mapping
 from loadproof.monitors.discovery import Discovery, Found, discover
 from loadproof.plan.resources import PROMQL
 from loadproof.safety.redact import redact_url
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _KINDS: Final = ("host", "process", "prometheus", "promql", "postgres", "redis", "mysql")
 _SOURCES: Final = {"prometheus": "metrics"}

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 import psutil
 
 from loadproof.clock import Clock
-from loadproof.engines import load_engine
+from loadproof.engines import Engine, load_engine
 from loadproof.errors import EngineError
 from loadproof.live.outputs import LiveOutputs
-from loadproof.model import Event, EventKind, Outcome
+from loadproof.model import Event, EventKind, Finding, Outcome, Plan, Reading, Report, Slice
 from loadproof.monitors.selection import Selection, select
 from loadproof.plan.stored import clean_settings, plan_to_json
-from loadproof.run.conductor import Conductor
-from loadproof.run.progress import NOT_WATCHED
+from loadproof.run.conductor import Conductor, Observer
+from loadproof.run.progress import NOT_WATCHED, Progress
 from loadproof.runfile import RUNS_FOLDER, names_from
 from loadproof.runfile.fingerprint import scenario_fingerprint
 from loadproof.runfile.host import host_facts
@@ -37,11 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadproof.analysis.early_stop import EarlyStop
-    from loadproof.engines import Engine
     from loadproof.live.live import View
-    from loadproof.model import Finding, Plan, Reading, Report, Slice
-    from loadproof.run.conductor import Observer
-    from loadproof.run.progress import Progress
     from loadproof.runfile.reader import Run
 
     Waiting = Callable[[str], contextlib.AbstractContextManager[object]]

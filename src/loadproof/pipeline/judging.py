@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,18 +12,16 @@ from loadproof.imports.stream import HEAD_BYTES
 from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
 from loadproof.plan.config import find_config
 from loadproof.plan.options import check_during, warm_up_s
-from loadproof.plan.request import ComparisonRequest, verdict_is_required
+from loadproof.plan.request import ComparisonRequest, Requirements, verdict_is_required
 from loadproof.plan.requirements import read_given
 from loadproof.runfile.reader import Run, read_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
 
     from loadproof.imports.aggregate import Aggregate
     from loadproof.imports.stream import OnBytes
     from loadproof.model import Finding, Report
-    from loadproof.plan.request import Requirements
 
     Watch = Callable[[Path], AbstractContextManager[OnBytes | None]]
     """Given the file, what is told how many bytes of it are read."""

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from loadproof.engines import ENGINES, Engine, default_scenario, load_engine, show, traits_of
 from loadproof.errors import ConfigError, Problem, RefusedError
 from loadproof.model import Plan, ProfileKind
 from loadproof.plan import PlanRequest, build_plan, read_config
 from loadproof.plan.build import guard_rules
+from loadproof.plan.config import LoadedConfig
 from loadproof.plan.several import together
 from loadproof.plan.watching import secrets_of_plan
 from loadproof.safety.guard import PROXY_VARIABLES, Gate, admit, look_up, policy_of
 from loadproof.safety.redact import Redactor
 from loadproof.safety.target import Refuses, normalise_target, preflight
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from loadproof.plan.config import LoadedConfig
 
 T = TypeVar("T")
 R = TypeVar("R", bound=PlanRequest)

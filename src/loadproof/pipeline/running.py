@@ -5,25 +5,19 @@ from __future__ import annotations
 import functools
 import inspect
 import webbrowser
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, Protocol
+from typing import ParamSpec, Protocol
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.live.live import QuietView
-from loadproof.model import Outcome
+from loadproof.live.live import QuietView, View
+from loadproof.model import Outcome, Plan, Report
 from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
 from loadproof.pipeline.planning import check_targets, plan_with
 from loadproof.plan import RunRequest, read_config
 from loadproof.plan.request import verdict_is_required
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
-    from loadproof.live.live import View
-    from loadproof.model import Plan, Report
 
 P = ParamSpec("P")
 

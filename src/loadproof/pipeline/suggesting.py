@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from loadproof.analysis.suggestion import probes, suggestion
 from loadproof.errors import ConfigError, Problem
 from loadproof.pipeline.judging import judge_found, open_any
-from loadproof.plan.request import ComparisonRequest
+from loadproof.plan.request import ComparisonRequest, Requirements
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from loadproof.model import Report
     from loadproof.pipeline.judging import Watch
-    from loadproof.plan.request import Requirements
 
 
 def suggest_requirements(path: Path, watch: Watch) -> str:

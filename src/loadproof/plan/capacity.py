@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.errors import ConfigError, Problem, WrongValueError
 from loadproof.model import CapacityGoal
-from loadproof.plan.schema import MAX_USERS
+from loadproof.plan.request import PlanRequest
+from loadproof.plan.schema import MAX_USERS, CapacityConfig
 from loadproof.units import parse_duration, parse_percent, parse_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from loadproof.plan.request import PlanRequest
-    from loadproof.plan.schema import CapacityConfig
 
 GREATEST_PER_S: Final = 10_000.0
 SHORTEST_TRIAL_S: Final = 2.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import SEVERAL
+from loadproof.model import SEVERAL, EngineTraits
 from loadproof.plan.document import did_you_mean, near_files
 from loadproof.plan.schema import ScenarioConfig, TestConfig
 from loadproof.safety.target import normalise_target
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from loadproof.model import EngineTraits
     from loadproof.plan.config import LoadedConfig
     from loadproof.plan.request import PlanRequest
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.extensions import extensions
-from loadproof.model import ConsistencyCheck
+from loadproof.model import ConsistencyCheck, Requirement
 from loadproof.plan.conflicts import conflicts
 from loadproof.plan.document import (
     Entry,
@@ -30,11 +31,6 @@ from loadproof.plan.watching import many
 from loadproof.safety.guard import Rule, Rules
 from loadproof.safety.hosts import host_key
 from loadproof.safety.target import normalise_target
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from loadproof.model import Requirement
 
 FILE_NAME: Final = "loadproof.yaml"
 

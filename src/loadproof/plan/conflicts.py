@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from loadproof.errors import Problem
-from loadproof.model import Operator
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from loadproof.model import Requirement
+from loadproof.model import Operator, Requirement
 
 
 def conflicts(requirements: Iterable[Requirement]) -> list[Problem]:

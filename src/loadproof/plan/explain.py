@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 from pydantic import BaseModel
 
 from loadproof.errors import Problem
-from loadproof.plan.document import did_you_mean, line_of
+from loadproof.plan.document import Tree, did_you_mean, line_of
 from loadproof.plan.schema import Arrivals, Config, ProfileName
 from loadproof.safety.redact import HIDDEN, is_secret_name, redact_url
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from loadproof.plan.document import Tree
 
 _SYNONYMS: Final = {
     "host": "target", "url": "target", "base_url": "target", "script": "file", "path": "file",

@@ -10,13 +10,10 @@ import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.errors import Problem, WrongValueError
-from loadproof.model import Operator, Requirement, Statistic, Subject, Unit
-
-if TYPE_CHECKING:
-    from loadproof.model import Plan
+from loadproof.model import Operator, Plan, Requirement, Statistic, Subject, Unit
 
 
 class MetricType(StrEnum):

@@ -6,15 +6,12 @@ Nothing is guessed: a number that could mean two things is an error that propose
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from loadproof.model import Operator, Unit
 from loadproof.units import parse_duration, parse_percent, parse_rate, parse_size
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _WRITTEN = re.compile(r"(<=|>=|==|!=|=<|=>|≤|≥|<|>|=)?\s*(.*)", re.DOTALL)
 _OPERATORS = {

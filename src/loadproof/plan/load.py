@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import Profile, ProfileKind, Stage
+from loadproof.model import EngineTraits, Profile, ProfileKind, Stage
 from loadproof.plan.document import did_you_mean
 from loadproof.plan.options import steady_rate
 from loadproof.plan.profiles import (
@@ -23,7 +23,6 @@ from loadproof.plan.schema import TestConfig
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from loadproof.model import EngineTraits
     from loadproof.plan.chosen import Chosen
     from loadproof.plan.config import LoadedConfig
     from loadproof.plan.request import PlanRequest

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from secrets import token_hex
-from typing import TYPE_CHECKING, Final, get_args
+from typing import Final, get_args
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import TOKEN_VARIABLE, EngineTraits, Profile, ProfileKind, RunOptions, Stage
+from loadproof.model import TOKEN_VARIABLE, EngineTraits, Profile, ProfileKind, Requirement, RunOptions, Stage
 from loadproof.plan.document import did_you_mean
 from loadproof.plan.profiles import hold_windows
 from loadproof.plan.schema import MAX_USERS, Arrivals
 from loadproof.safety.hosts import is_loopback
 from loadproof.units import format_duration, parse_duration, parse_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from loadproof.model import Requirement
 
 
 def steady_rate(text: str, run_time_s: float | None, others: Mapping[str, object], where: str) -> Profile:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.errors import ConfigError, Problem, WrongValueError
 from loadproof.model import Profile, ProfileKind, Stage
 from loadproof.units import parse_duration, parse_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 _M: Final = 60.0
 

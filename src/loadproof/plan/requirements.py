@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from collections.abc import Mapping as Mapping_
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import STREAMED, Requirement, Subject
@@ -28,6 +29,7 @@ from loadproof.plan.document import (
 from loadproof.plan.expressions import BUILTIN_METRICS, requirement_id, split_metric, threshold_requirement
 from loadproof.plan.keys import BLOCKS, SINGLES, Key, key_of
 from loadproof.plan.limits import LimitError, parse_limit
+from loadproof.plan.request import Requirements
 from loadproof.plan.resources import parse_resource, split_window
 from loadproof.plan.scenario import (
     CONFIDENCE,
@@ -41,11 +43,6 @@ from loadproof.plan.scenario import (
     scenario_requirements,
     warm_up_of,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from loadproof.plan.request import Requirements
 
 ROOT: Final = "performance_requirements"
 """The key that may wrap a requirement file; without it the blocks stand at the top."""

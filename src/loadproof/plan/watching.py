@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from loadproof.errors import WrongValueError
+from loadproof.model import Plan
 from loadproof.safety.redact import is_secret_name, secrets_of, secrets_of_environment
 from loadproof.units import parse_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from loadproof.model import Plan
 
 MOST_SERIES: Final = 500
 """Series kept of one /metrics page, unless told otherwise."""

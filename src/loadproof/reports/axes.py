@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Unit
 from loadproof.units import format_count
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _TIMES_S: Final = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800,

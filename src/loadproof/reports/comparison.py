@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TextIO
+from collections.abc import Sequence
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loadproof.analysis.compare.comparison import VERDICTS, Change, Fail
+from loadproof.analysis.compare.comparison import VERDICTS, Change, Comparison, Fail, Row, Side
 from loadproof.analysis.compare.sentences import interval_text, moved, percent_change
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.reports.terminal import STYLES
 from loadproof.units import format_count, format_percent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.compare.comparison import Comparison, Row, Side
 
 _PLAIN_WIDTH: Final = 140
 _MOST_ROWS: Final = 30

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from loadproof.analysis.verdict.requirements import format_value
+from loadproof.model import EndpointSummary, Finding, Measure, Report
 from loadproof.model.finding_json import evidence_to_json
 from loadproof.model.values import known_whole, several, whole
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from loadproof.model import EndpointSummary, Finding, Measure, Report
 
 MISSING: Final = "—"
 NEAR: Final = "~"

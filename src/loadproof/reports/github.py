@@ -6,12 +6,9 @@ Commands and their escapes: https://docs.github.com/actions/reference/workflow-c
 from __future__ import annotations
 
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import Final, TextIO
 
-from loadproof.model import Verdict
-
-if TYPE_CHECKING:
-    from loadproof.model import Finding, Report
+from loadproof.model import Finding, Report, Verdict
 
 _COMMANDS: Final = {Verdict.FAIL: "error", Verdict.INCONCLUSIVE: "warning", Verdict.DONE: "notice"}
 _MOST: Final = 10

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from loadproof.analysis.judge import exit_code
+from loadproof.model import Finding, Report
 from loadproof.model.finding_json import evidence_to_json
-
-if TYPE_CHECKING:
-    from loadproof.model import Finding, Report
 
 FORMAT = 2
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import Final, TextIO
 from xml.etree import ElementTree as ET
 
-from loadproof.model import Verdict
+from loadproof.model import Finding, Report, Verdict
 from loadproof.reports.evidence import requirement_row
 from loadproof.reports.topics import is_requirement, topic_of
 from loadproof.reports.validity import validity_line
-
-if TYPE_CHECKING:
-    from loadproof.model import Finding, Report
 
 _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped (section 2.2)."""

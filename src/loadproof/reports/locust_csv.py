@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.window.windows import load_span
 from loadproof.histogram import Histogram, merged
-from loadproof.model import Endpoint, EventKind
+from loadproof.model import Endpoint, Event, EventKind, Slice
 from loadproof.runfile.slices import Slices
 from loadproof.safety.plain import cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from loadproof.model import Event, Slice
     from loadproof.runfile.reader import Run
 
 _PERCENTILES: Final = (0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0)

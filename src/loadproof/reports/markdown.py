@@ -7,10 +7,11 @@ later, and what does not fit is counted instead.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import Final, TextIO
 
-from loadproof.model import Report, Verdict
+from loadproof.model import EndpointSummary, Finding, Report, Verdict
 from loadproof.reports.evidence import (
     MISSING,
     NEAR_IN_WORDS,
@@ -24,11 +25,6 @@ from loadproof.reports.scenario_tables import scenario_tables
 from loadproof.reports.topics import Topic, advice_of, is_requirement, named, other_topics
 from loadproof.reports.validity import condition_rows, validity_line
 from loadproof.units import format_count, format_duration, format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from loadproof.model import EndpointSummary, Finding
 
 MOST_CHARACTERS: Final = 60_000
 MARKER: Final = "<!-- loadproof-report -->"

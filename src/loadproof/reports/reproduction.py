@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from loadproof.model import Report
 from loadproof.model.values import mapping, number, rows, texts
 from loadproof.units import format_duration, format_size
-
-if TYPE_CHECKING:
-    from loadproof.model import Report
 
 
 @dataclass(frozen=True, slots=True)

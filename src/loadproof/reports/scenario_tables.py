@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from loadproof.model import Report
 from loadproof.reports.evidence import MISSING, EvidenceTable
 from loadproof.units import format_count, format_percent
-
-if TYPE_CHECKING:
-    from loadproof.model import Report
 
 _MOST_STATUSES = 6
 

@@ -10,14 +10,12 @@ import re
 import textwrap
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import Final, TextIO
 from xml.sax.saxutils import escape
 
+from loadproof.charts import Picture
+from loadproof.model import Report
 from loadproof.reports.svg_plot import FONT, WIDTH, Plot, text
-
-if TYPE_CHECKING:
-    from loadproof.charts import Picture
-    from loadproof.model import Report
 
 _INKS: Final = re.compile(r"--([\w-]+): light-dark\((#\w+), (#\w+)\)")
 _LINE_CHARACTERS: Final = 66

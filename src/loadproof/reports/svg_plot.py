@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 from xml.sax.saxutils import escape
 
 from loadproof.charts import Layer, Panel, Picture, Rule, Shape
 from loadproof.reports.axes import ticks, written
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 WIDTH: Final = 900
 FONT: Final = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"

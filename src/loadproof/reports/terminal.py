@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loadproof.model import Finding, Outcome, Report, Verdict
-from loadproof.reports.evidence import MISSING, NEAR_IN_WORDS, counts_in_words, failed_text, requirement_row
+from loadproof.model import EndpointSummary, Finding, Outcome, Report, Verdict
+from loadproof.reports.evidence import (
+    MISSING,
+    NEAR_IN_WORDS,
+    EvidenceTable,
+    counts_in_words,
+    failed_text,
+    requirement_row,
+)
 from loadproof.reports.scenario_tables import scenario_tables
 from loadproof.reports.topics import advice_of, is_requirement, named, other_topics
 from loadproof.reports.validity import validity_line
 from loadproof.runfile import RUNS_FOLDER
 from loadproof.units import cut_name, format_count, format_duration, format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.model import EndpointSummary
-    from loadproof.reports.evidence import EvidenceTable
 
 BADGES = {
     Verdict.PASS: "bold black on green",

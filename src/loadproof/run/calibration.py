@@ -18,18 +18,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from loadproof.engines import load_engine
-from loadproof.model import Plan, Profile, ProfileKind, Stage
+from loadproof.engines import Engine, load_engine
+from loadproof.model import Event, Plan, Profile, ProfileKind, Reading, Slice, Stage
 from loadproof.units import format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from loadproof.engines import Engine
-    from loadproof.model import Event, Reading, Slice
 
 LARGEST_SHARE: Final = 0.5
 """Of the measured rate: a real scenario does more for each request than the one that was measured."""

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from loadproof.clock import Clock
+from loadproof.engines import Engine
 from loadproof.errors import EngineError, Problem, RunFileError
-from loadproof.model import Endpoint, Event, EventKind, Outcome, Reading, Slice
+from loadproof.model import Endpoint, Event, EventKind, Outcome, Plan, Reading, Slice, Watch
 from loadproof.plan.watching import secrets_in, secrets_of_plan
 from loadproof.routes import MOST_NAMES, KeptNames
 from loadproof.run.consistency import Consistency
 from loadproof.run.probing import Probe
 from loadproof.run.progress import Progress
 from loadproof.run.watch import Watcher
-from loadproof.runfile.writer import Batch
+from loadproof.runfile.writer import Batch, RunWriter
 from loadproof.safety.guard import PRODUCTION_MOST_PER_S
 from loadproof.safety.plain import lines, one_line
 from loadproof.safety.redact import Redactor, redact_url
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from loadproof.clock import Clock
-    from loadproof.engines import Engine
-    from loadproof.model import Plan, Watch
-    from loadproof.runfile.writer import RunWriter
 
 _COMMIT_EVERY_S = 1.0
 _CLOCK_STEP_S = 0.1

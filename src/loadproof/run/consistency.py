@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
-from loadproof.model import Event, EventKind
+from loadproof.model import ConsistencyCheck, Event, EventKind, Plan, Watch
 from loadproof.model.values import known_text, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from loadproof.engines import Sink
-    from loadproof.model import ConsistencyCheck, Plan, Watch
 
 _TIMEOUT_S: Final = 30
 """Of one question: a sum over a large table takes its time."""

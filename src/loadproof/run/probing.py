@@ -8,11 +8,10 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING
 
-from loadproof.model import Event, EventKind, Reading, Unit
+from loadproof.model import Event, EventKind, Plan, Reading, Unit
 
 if TYPE_CHECKING:
     from loadproof.engines import Sink
-    from loadproof.model import Plan
 
 SOURCE = "probe"
 _END_LIMIT_S = 12.0

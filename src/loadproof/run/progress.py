@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from loadproof.histogram import Histogram
-from loadproof.model import Endpoint, EventKind
-
-if TYPE_CHECKING:
-    from loadproof.model import Event, Plan, Reading, Slice
+from loadproof.model import Endpoint, Event, EventKind, Plan, Reading, Slice
 
 RECENT_SECONDS = 10
 """Throughput "now" is the mean of this many finished seconds."""

@@ -9,17 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from types import TracebackType
+from typing import Final, Self
 
 from loadproof.engines import supervisor
 from loadproof.errors import ConfigError, Problem, TargetError
 from loadproof.safety.redact import redact_text, redact_url
-from loadproof.safety.target import status_of
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from loadproof.safety.target import Refuses
+from loadproof.safety.target import Refuses, status_of
 
 _STOP_S: Final = 10.0
 """How long a service may take to end after SIGINT, before it is killed."""

@@ -16,15 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from loadproof.model import Event, EventKind, Reading, Unit
-from loadproof.monitors import LastLook, MonitorError, Tells, load_monitor
+from loadproof.model import Event, EventKind, Reading, Unit, Watch
+from loadproof.monitors import LastLook, Monitor, MonitorError, Tells, load_monitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from loadproof.engines import Sink
-    from loadproof.model import Watch
-    from loadproof.monitors import Monitor
 
 INTERVAL_S: Final = 1.0
 SILENT_AFTER_S: Final = 3.0

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from loadproof.errors import Problem, RunFileError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 RUNS_FOLDER = Path(".loadproof/runs")
 """Where run files go unless told otherwise."""

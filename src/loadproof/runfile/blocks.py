@@ -16,7 +16,7 @@ import numpy as np
 from loadproof.model import FailureKind
 from loadproof.runfile.checksum import with_checksum
 from loadproof.runfile.histograms import Histograms
-from loadproof.runfile.readings import Merged, Readings
+from loadproof.runfile.readings import Key, Merged, Readings
 from loadproof.runfile.slices import Slices
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from loadproof.runfile.readings import Key
 
 MOST_ROWS: Final = 50_000
 """Slices and readings that stay plain rows: half a second of work when they go into a block."""

@@ -11,14 +11,12 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from xml.etree import ElementTree as ET
 
 from loadproof.safety.redact import is_secret_name, is_secret_value
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _MOST_FILES: Final = 200
 _MOST_BYTES: Final = 2_000_000

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.histogram import GROWTH, LEAST_S, Histogram
 from loadproof.runfile.growing import Growing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from numpy.typing import NDArray
 
 _HEAD: Final = np.dtype([("sum_ns", "<i8"), ("minimum_s", "<f8"), ("maximum_s", "<f8")])
 _CHUNK: Final = 100_000

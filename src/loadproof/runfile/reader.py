@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -19,6 +21,8 @@ from loadproof.model import (
     Finding,
     Outcome,
     Plan,
+    Reading,
+    Slice,
     Verdict,
     names_of,
 )
@@ -33,12 +37,6 @@ from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import Slices
 from loadproof.runfile.steps import step_for
 from loadproof.safety.plain import lines
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from loadproof.model import Reading, Slice
 
 _EMPTY = "this run was cut off before anything was written to it"
 _UNREADABLE = (sqlite3.DatabaseError, ValueError, KeyError, TypeError, OverflowError)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, overload
+from typing import Final, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.engines import ENGINES
 from loadproof.model import Reading, Unit
 from loadproof.runfile.growing import Growing
 from loadproof.runfile.slices import is_among
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
-
-    from numpy.typing import NDArray
 
 Key = tuple[str, str, Unit]
 """Source, name and unit of a series."""

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, overload
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
+from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, FailureKind, Slice
 from loadproof.runfile.growing import Growing
 from loadproof.runfile.histograms import GrowingHistograms, Histograms
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
-
-    from numpy.typing import NDArray
-
-    from loadproof.histogram import Histogram
 
 _UNTOLD: Final = -1
 """Received bytes of a slice that does not tell them."""

@@ -6,12 +6,9 @@ for; and where a requirement is over `any 30s` its seconds are kept, whatever th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from loadproof.model import ProfileKind
-
-if TYPE_CHECKING:
-    from loadproof.model import Plan
+from loadproof.model import Plan, ProfileKind
 
 KEPT_S: Final = 7_200
 """So much of the end of a run is kept in seconds."""

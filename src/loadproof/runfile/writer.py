@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from loadproof.engines import ENGINES
 from loadproof.errors import Problem, RunFileError
+from loadproof.model import Event, Finding, Reading, Slice, Verdict
 from loadproof.model.finding_json import evidence_to_json
 from loadproof.plan.stored import plan_from_json
 from loadproof.runfile import blocks, rescue, schema
@@ -21,15 +24,8 @@ from loadproof.runfile.checksum import Checksum, with_checksum
 from loadproof.runfile.columns import fold, thin
 from loadproof.runfile.freed import give_back
 from loadproof.runfile.gathered import check_again, gather
-from loadproof.runfile.reader import read_open, read_run
+from loadproof.runfile.reader import Run, read_open, read_run
 from loadproof.runfile.steps import FILE_STEP_S, KEPT_S, keeps_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
-
-    from loadproof.model import Event, Finding, Reading, Slice, Verdict
-    from loadproof.runfile.reader import Run
 
 
 @dataclass(slots=True)

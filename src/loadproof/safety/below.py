@@ -5,16 +5,13 @@ from __future__ import annotations
 import ipaddress
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from loadproof.model import Policy
 from loadproof.safety.brake import MOST, WINDOW_S, Brake
 from loadproof.safety.guard import Gate
-from loadproof.safety.hosts import as_address, is_local, resolve, within
-
-if TYPE_CHECKING:
-    from loadproof.model import Policy
-    from loadproof.safety.hosts import Address
-    from loadproof.safety.seccomp import Question
+from loadproof.safety.hosts import Address, as_address, is_local, resolve, within
+from loadproof.safety.seccomp import Question
 
 _RESOLVER_FILE: Final = Path("/etc/resolv.conf")
 _DNS_PORT: Final = 53

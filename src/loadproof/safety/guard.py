@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from loadproof.errors import ConfigError, Problem, RefusedError, WrongValueError
-from loadproof.model import Policy
+from loadproof.model import Policy, Profile
 from loadproof.safety import seccomp
 from loadproof.safety.hosts import (
+    Address,
     Network,
     Resolved,
     as_address,
@@ -26,12 +28,6 @@ from loadproof.safety.hosts import (
     resolve,
     within,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from loadproof.model import Profile
-    from loadproof.safety.hosts import Address
 
 PRODUCTION_USERS: Final = 10
 PRODUCTION_RATE_PER_S: Final = 10

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from loadproof.safety.seccomp import Question
+from loadproof.safety.seccomp import Question
 
 _PIDFD_OPEN: Final = 434
 _PIDFD_GETFD: Final = 438

@@ -10,13 +10,10 @@ import base64
 import binascii
 import json
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from loadproof.safety.entropy import entropy_bits
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 HIDDEN = "***"
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 from loadproof.plan.document import Mapping, Scalar, Sequence, Tree, read_document
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _NOT_HTTP: Final = frozenset({1433, 1521, 2181, 3306, 4317, 5432, 5672, 6379, 9042, 9092, 11211, 27017})
 """Container ports of databases, caches and queues."""

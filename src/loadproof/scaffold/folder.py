@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.engines.jmeter.hosts import targets_of
 from loadproof.engines.jmeter.plan_file import read_plan_file
@@ -19,9 +20,6 @@ from loadproof.plan.document import Mapping, read_document
 from loadproof.plan.keys import BLOCKS
 from loadproof.plan.requirements import ROOT
 from loadproof.scaffold.compose import published_url
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 COMPOSE_NAMES: Final = tuple(
     f"{stem}.{ending}"

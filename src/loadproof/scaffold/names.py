@@ -5,10 +5,9 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from loadproof.scaffold.openapi.description import Operation
+from loadproof.scaffold.openapi.description import Operation
 
 TAKEN: Final = frozenset(
     {

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from loadproof.scaffold.template import render
 from loadproof.version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 BASELINES: Final = ".loadproof/baselines"
 """Where `loadproof baseline` keeps what it is given; CI restores and saves this folder."""

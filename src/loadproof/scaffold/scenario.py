@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -12,9 +13,6 @@ from ruamel.yaml.error import YAMLError
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan.document import near_files
 from loadproof.scaffold.template import render
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MAX_BYTES: Final = 100_000_000
 """Recordings with the answers in them are large; a description of 100 MB is none."""

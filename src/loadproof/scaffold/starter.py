@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.plan.config import FILE_NAME, LoadedConfig
 from loadproof.plan.config_schema import SCHEMA_FILE, config_schema
+from loadproof.scaffold.folder import Folder, FoundScenario
 from loadproof.scaffold.template import render
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.scaffold.folder import Folder, FoundScenario
 
 SCENARIO_FILE: Final = "tests/performance/locustfile.py"
 REQUIREMENTS_FILE: Final = "performance_requirements.yaml"

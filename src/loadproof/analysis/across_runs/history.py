@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.across_runs.change_points import (
     autocorrelation,
@@ -17,16 +18,11 @@ from loadproof.analysis.across_runs.change_points import (
     series_alpha,
     worth_telling,
 )
-from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS, MeasuredEndpoint, MeasuredRun
 from loadproof.analysis.across_runs.mix import mix_differs
 from loadproof.analysis.across_runs.trends import Creep, creep_of
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Unit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from loadproof.analysis.across_runs.measured import MeasuredEndpoint, MeasuredRun
 
 TOLERANCE: Final = 0.05
 """Least relative change that is worth telling."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from loadproof.analysis.across_runs.measured import (
     ALL_REQUESTS,
@@ -31,7 +33,7 @@ from loadproof.analysis.verdict.thresholds import threshold_finding
 from loadproof.analysis.window.windows import Window
 from loadproof.engines import traits_of
 from loadproof.histogram import Histogram
-from loadproof.imports.aggregate import ALL, Aggregate, Totals, half_step_s
+from loadproof.imports.aggregate import ALL, Aggregate, EngineThreshold, Totals, half_step_s
 from loadproof.imports.formats import read_import
 from loadproof.model import (
     Condition,
@@ -49,12 +51,6 @@ from loadproof.model import (
 )
 from loadproof.runfile.reader import Run
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from loadproof.imports.aggregate import EngineThreshold
 
 _TOTALLED: Final = (Subject.RESPONSE_TIME, Subject.ERROR_RATE, Subject.THROUGHPUT)
 """What totals can tell. The share in time, what the scenario raised, or a growth is not among it."""

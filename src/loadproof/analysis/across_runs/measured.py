@@ -8,32 +8,27 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.analysis.judge import ANALYSES
+from loadproof.analysis.validity.condition import Judged
 from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.validity.each import judged_of
 from loadproof.analysis.verdict.load import AppliedLoad
 from loadproof.analysis.window.omission import served_quantile, starts
-from loadproof.analysis.window.windows import asked_warm_up_s, sample, within
+from loadproof.analysis.window.windows import Window, asked_warm_up_s, sample, within
 from loadproof.engines import ENGINES, session_of
-from loadproof.model import OPENED, FindingKind, ProfileKind, Unit, Verdict, is_beside
+from loadproof.model import OPENED, FindingKind, Plan, ProfileKind, Reading, Unit, Verdict, is_beside
 from loadproof.plan.stored import plan_to_json
+from loadproof.runfile.histograms import Histograms
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from loadproof.analysis.validity.condition import Judged
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Plan, Reading
-    from loadproof.runfile.histograms import Histograms
-    from loadproof.runfile.reader import Run
-    from loadproof.runfile.slices import Slices
+from loadproof.runfile.slices import Slices
 
 ALL_REQUESTS: Final = "all requests"
 """The name of all endpoints together; always the last of `MeasuredRun.endpoints`."""

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import special
 
-from loadproof.analysis.across_runs.measured import request_names
+from loadproof.analysis.across_runs.measured import MeasuredRun, request_names
 from loadproof.units import format_percent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.across_runs.measured import MeasuredRun
 
 _POINTS, _SHARE, _ALPHA = 0.03, 0.2, 1e-4
 """A share of the mix differs when it moved by so much, absolute and relative, and by more than chance."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
+from loadproof.analysis.across_runs.history import Change, History, Series, Trend
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.charts import Layer, Panel, Picture, Rule, Shape
-
-if TYPE_CHECKING:
-    from loadproof.analysis.across_runs.history import Change, History, Series, Trend
 
 _NAMED = 7
 """Characters of a commit: what git shows."""

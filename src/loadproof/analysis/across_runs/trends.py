@@ -7,19 +7,16 @@ told, and the other is not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from loadproof.analysis.across_runs.change_points import autocorrelation
 from loadproof.analysis.shapes.ranks import mann_kendall_z, sen_line
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 LEAST_RUNS: Final = 8
 """Before that a line through the runs is no finding: one bad run at either end makes most of it."""

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.verdict.service import SOURCE as PROCESS
-from loadproof.model import EventKind
+from loadproof.model import EventKind, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.analysis.bottleneck.resources import Measured
-    from loadproof.model import Reading
     from loadproof.runfile.reader import Run
 
 POSTGRES: Final = "postgres"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from loadproof.analysis.window.windows import within
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
-    from loadproof.model import Endpoint, Slice
+from loadproof.model import Endpoint, Slice
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from loadproof.analysis.bottleneck import resources as r
 from loadproof.analysis.bottleneck.levels import by_level
-from loadproof.analysis.verdict.service import SOURCE
+from loadproof.analysis.verdict.service import SOURCE, ServicePart, ServiceParts
 from loadproof.analysis.verdict.watched import HEAP
+from loadproof.model import Reading
 from loadproof.units import format_percent, format_size
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from loadproof.analysis.verdict.service import ServicePart, ServiceParts
-    from loadproof.model import Reading
 
 _GC_IS_MUCH: Final = 0.2
 """Of the time: HotSpot's own goal for throughput is 1 % (-XX:GCTimeRatio=99), G1's about 8 %."""

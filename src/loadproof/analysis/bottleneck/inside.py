@@ -15,7 +15,7 @@ import numpy as np
 
 from loadproof.analysis.bottleneck import resources as r
 from loadproof.analysis.bottleneck.causes import Named
-from loadproof.analysis.bottleneck.law import LEAST_USED
+from loadproof.analysis.bottleneck.law import LEAST_USED, Attribution, Resource
 from loadproof.analysis.window.windows import requests_of, within
 from loadproof.histogram import merged
 from loadproof.units import format_duration, format_rate
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from loadproof.analysis.bottleneck.causes import Plateau
-    from loadproof.analysis.bottleneck.law import Attribution, Resource
     from loadproof.analysis.bottleneck.levels import Levels
     from loadproof.analysis.verdict.service import ServiceParts
     from loadproof.runfile.reader import Run

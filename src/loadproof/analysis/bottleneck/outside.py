@@ -11,7 +11,7 @@ import numpy as np
 from loadproof.analysis.bottleneck import resources as r
 from loadproof.analysis.bottleneck.law import Resource
 from loadproof.analysis.bottleneck.levels import by_level
-from loadproof.analysis.verdict.service import SOURCE
+from loadproof.analysis.verdict.service import SOURCE, ServicePart, ServiceParts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from loadproof.analysis.bottleneck.levels import Levels
-    from loadproof.analysis.verdict.service import ServicePart, ServiceParts
 
 _UNCLEAR: Final = 0.25
 """Of the looks at the least load: more of them, and it is never known what the connections do."""

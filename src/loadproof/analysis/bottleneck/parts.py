@@ -11,7 +11,7 @@ from loadproof.analysis.bottleneck import outside
 from loadproof.analysis.bottleneck import resources as r
 from loadproof.analysis.bottleneck.law import Resource
 from loadproof.analysis.bottleneck.levels import by_level
-from loadproof.analysis.verdict.service import SOURCE
+from loadproof.analysis.verdict.service import SOURCE, ServicePart, ServiceParts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from loadproof.analysis.bottleneck.levels import Levels
-    from loadproof.analysis.verdict.service import ServicePart, ServiceParts
 
 Found = tuple[r.Kind, Resource]
 _OUTER: Final = re.compile(r"the machine|its CPU affinity|its control group.*")

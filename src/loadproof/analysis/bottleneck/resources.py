@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from loadproof.analysis.bottleneck.law import SURELY_FULL, Resource
 from loadproof.analysis.bottleneck.levels import by_level
-from loadproof.analysis.verdict.service import with_limits_of_runtimes
+from loadproof.analysis.verdict.service import ServiceParts, with_limits_of_runtimes
 from loadproof.engines import ENGINES
+from loadproof.model import Reading
 from loadproof.runfile.readings import Readings
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
-    from loadproof.analysis.verdict.service import ServiceParts
-    from loadproof.model import Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.bottleneck import resources as r
-from loadproof.analysis.bottleneck.law import LEAST_USED, follows, predicted_per_s
+from loadproof.analysis.bottleneck.law import LEAST_USED, Attribution, Candidate, follows, predicted_per_s
 from loadproof.units import format_count, format_duration, format_percent, format_rate
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from loadproof.analysis.bottleneck.causes import Named
     from loadproof.analysis.bottleneck.database import Sessions
     from loadproof.analysis.bottleneck.endpoints import EndpointTime
-    from loadproof.analysis.bottleneck.law import Attribution, Candidate
     from loadproof.analysis.bottleneck.levels import Levels
     from loadproof.analysis.bottleneck.resources import Measured
 

@@ -6,18 +6,16 @@ It keeps what comparisons need and no seconds: within-run intervals are for run 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from loadproof.analysis.across_runs.measured import Conditions, MeasuredEndpoint, MeasuredRun, MeasuredSeries
 from loadproof.analysis.compare.comparable import obstacles
 from loadproof.analysis.compare.noise import usable
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Unit
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 FORMAT: Final = 2
 """2 adds bytes, and the fingerprint of the scenario; files of format 1 are read."""

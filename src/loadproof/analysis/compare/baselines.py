@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote, unquote
 
+from loadproof.analysis.across_runs.measured import MeasuredRun
 from loadproof.analysis.compare.baseline import read_baseline_file
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan.document import did_you_mean
 from loadproof.plan.schema import check_name
-
-if TYPE_CHECKING:
-    from loadproof.analysis.across_runs.measured import MeasuredRun
 
 FOLDER: Final = Path(".loadproof/baselines")
 _TRUNKS: Final = ("main", "master", "trunk", "develop")

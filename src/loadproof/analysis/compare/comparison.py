@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from loadproof.errors import ExitCode
-from loadproof.model import Verdict
-
-if TYPE_CHECKING:
-    from loadproof.model import Unit
+from loadproof.model import Unit, Verdict
 
 
 class Change(StrEnum):

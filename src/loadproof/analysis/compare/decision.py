@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 from scipy import special
 
@@ -11,9 +12,6 @@ from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, Row
 from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATENCIES, LATENESS, MEAN
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SUSPICIOUS: Final = 0.2
 """An adjusted p-value below which a row that is worse by the tolerance is left open, not called equal."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def familywise(p_values: Sequence[float]) -> list[float]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from loadproof.analysis.compare.comparison import Change
+from loadproof.analysis.compare.comparison import Change, Comparison, Row
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE
 from loadproof.model import Finding, FindingKind, Verdict
-
-if TYPE_CHECKING:
-    from loadproof.analysis.compare.comparison import Comparison, Row
 
 
 def baseline_findings(

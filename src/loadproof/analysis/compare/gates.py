@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.mix import SAME_MIX
-from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATENCIES, LATENESS, MEAN, THROUGHPUT
+from loadproof.analysis.compare.quantities import (
+    BYTES,
+    ERROR_RATE,
+    LATENCIES,
+    LATENESS,
+    MEAN,
+    THROUGHPUT,
+    Quantity,
+)
 from loadproof.analysis.compare.work import KINDS
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import is_beside, names_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from loadproof.analysis.compare.quantities import Quantity
 
 _BUSIEST: Final = 5
 """Endpoints that decide when nobody says which: more would need more runs than five a side."""

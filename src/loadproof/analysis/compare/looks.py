@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from scipy import integrate, optimize, special
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MOST_LOOKS: Final = 3
 """Each more costs those before it some of their odds: with four, equal builds were settled later."""

@@ -6,11 +6,12 @@ counts by its share of both sides together, so that only their times move the fi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 
-from loadproof.analysis.across_runs.measured import ALL_REQUESTS, request_names
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS, MeasuredEndpoint, MeasuredRun, request_names
 from loadproof.analysis.compare.quantities import (
     LATENCIES,
     MEAN,
@@ -18,11 +19,6 @@ from loadproof.analysis.compare.quantities import (
     enough_requests,
 )
 from loadproof.model import Unit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from loadproof.analysis.across_runs.measured import MeasuredEndpoint, MeasuredRun
 
 SAME_MIX: Final = tuple(f"{statistic} at one mix" for statistic in ("p50", MEAN))
 _MOST_OF_ALL: Final = 0.8

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
+from loadproof.analysis.across_runs.measured import MeasuredRun
 from loadproof.analysis.compare.mix import SAME_MIX
-from loadproof.analysis.compare.quantities import MEAN
+from loadproof.analysis.compare.quantities import MEAN, Quantity
 from loadproof.units import format_percent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.across_runs.measured import MeasuredRun
-    from loadproof.analysis.compare.quantities import Quantity
 
 _LEAST_RUNS: Final = 4
 """Of a side, before one of them may be called wild."""

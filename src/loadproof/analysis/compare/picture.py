@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
-from loadproof.analysis.compare.comparison import Change
+from loadproof.analysis.compare.comparison import Change, Comparison, Row
 from loadproof.analysis.compare.quantities import ERROR_RATE, LATENESS
 from loadproof.analysis.compare.sentences import interval_text, percent_change
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.charts import Layer, Panel, Picture, Rule, Shape, Tint
 from loadproof.units import format_percent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.compare.comparison import Comparison, Row
 
 MOST_ROWS: Final = 24
 _WIDEST: Final = 64.0

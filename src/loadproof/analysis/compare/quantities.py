@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.across_runs.measured import ALL_REQUESTS, endpoint_names
+from loadproof.analysis.across_runs.measured import (
+    ALL_REQUESTS,
+    MeasuredEndpoint,
+    MeasuredRun,
+    endpoint_names,
+)
 from loadproof.analysis.compare.counts import Counts, by_chance
 from loadproof.analysis.compare.estimate import BUCKET_VARIANCE
 from loadproof.analysis.verdict.requirements import samples_needed
@@ -19,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
-
-    from loadproof.analysis.across_runs.measured import MeasuredEndpoint, MeasuredRun
 
     Values = NDArray[np.float64]
     _Endpoints = Sequence[MeasuredEndpoint | None]

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
-from loadproof.analysis.across_runs.measured import ALL_REQUESTS
-from loadproof.analysis.compare.comparison import VERDICTS, Change
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS, MeasuredRun
+from loadproof.analysis.compare.comparison import VERDICTS, Change, Comparison, Row
 from loadproof.analysis.compare.picture import comparison_pictures
 from loadproof.analysis.compare.sentences import interval_text, moved, percent_change
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Finding, FindingKind, Outcome, Report, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.across_runs.measured import MeasuredRun
-    from loadproof.analysis.compare.comparison import Comparison, Row
 
 _WIDTH: Final = 10
 """Characters on either side of no change."""

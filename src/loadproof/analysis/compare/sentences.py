@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
-from loadproof.analysis.compare.comparison import Change
+from loadproof.analysis.compare.comparison import Change, Comparison, Row
 from loadproof.analysis.compare.decision import harm_bound, open_rows, settling
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE
 from loadproof.analysis.compare.mix import SAME_MIX
@@ -15,12 +16,6 @@ from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, MEAN, T
 from loadproof.analysis.compare.work import KINDS
 from loadproof.model import Unit, is_beside
 from loadproof.units import format_percent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.compare.comparison import Comparison, Row
-
 
 _WORK: Final = frozenset(kind.statistic for kind in KINDS)
 

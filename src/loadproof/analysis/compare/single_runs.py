@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from loadproof.analysis.across_runs.measured import endpoint_names
+from loadproof.analysis.across_runs.measured import MeasuredRun, endpoint_names
 from loadproof.analysis.compare.quantities import LATENCIES
 from loadproof.analysis.compare.within_run import LEAST_BLOCKS, Resampled, Stretches, interval, resample
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.across_runs.measured import MeasuredRun
 
 
 def within_run_intervals(

@@ -6,19 +6,15 @@ query, a cache that is gone or a costlier serializer is proved where no time tel
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
-from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS, MeasuredRun
 from loadproof.analysis.compare.quantities import Quantity, counted_quantity, missing_in
 from loadproof.model import OPENED, Unit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from loadproof.analysis.across_runs.measured import MeasuredRun
 
 LEAST_SD: Final = 0.01
 """Of one run's value, as a share: counts that happen to be equal twice need not always be."""

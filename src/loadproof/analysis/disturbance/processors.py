@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from loadproof.analysis.disturbance.waiting import Waiting
-from loadproof.analysis.verdict.service import service_parts
+from loadproof.analysis.verdict.service import ServiceParts, service_parts
+from loadproof.analysis.window.windows import Window
 from loadproof.engines import ENGINES
 from loadproof.monitors.parts.part import DATA_STORES
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_percent
-
-if TYPE_CHECKING:
-    from loadproof.analysis.verdict.service import ServiceParts
-    from loadproof.analysis.window.windows import Window
-    from loadproof.runfile.reader import Run
 
 LEAST_WAITED: Final = 0.2
 """Of the time in which it had work: below this no verdict hangs on it."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from loadproof.analysis.window.windows import requests_of, within
+from loadproof.analysis.window.windows import Window, requests_of, within
 from loadproof.model import EventKind
+from loadproof.runfile.reader import Run
 from loadproof.units import format_percent
-
-if TYPE_CHECKING:
-    from loadproof.analysis.window.windows import Window
-    from loadproof.runfile.reader import Run
 
 LEAST_UNSENT: Final = 0.001
 """Of all requests, those that could not be sent: error rates that people require begin there."""

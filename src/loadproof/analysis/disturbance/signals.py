@@ -9,26 +9,21 @@ of these signals: its users wait, and the heartbeat is on time.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from loadproof.analysis.disturbance.scarce import lacks
 from loadproof.analysis.disturbance.weighing import Delay
-from loadproof.analysis.window.windows import requests_of, sample, within
+from loadproof.analysis.window.windows import Window, requests_of, sample, within
 from loadproof.engines import traits_of
-from loadproof.model import EventKind, Finding, FindingKind, Verdict
+from loadproof.model import EventKind, Finding, FindingKind, Reading, Verdict
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
+from loadproof.runfile.slices import Slices
 from loadproof.units import format_count, format_duration, format_percent, format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Reading
-    from loadproof.runfile.reader import Run
-    from loadproof.runfile.slices import Slices
 
 LEAST_LAG_S: Final = 0.020
 """A process that does nothing else wakes up to 16 ms late on a machine whose two cores others use as well

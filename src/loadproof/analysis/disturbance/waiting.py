@@ -8,23 +8,17 @@ what is beyond its limit, cheapest first. A FAIL that costs more stands.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from loadproof.analysis.verdict.requirements import matches
-from loadproof.analysis.window.windows import sample
-from loadproof.histogram import GROWTH, LEAST_S
-from loadproof.model import Operator, Statistic, Subject, Unit
+from loadproof.analysis.window.windows import Sample, Window, sample
+from loadproof.histogram import GROWTH, LEAST_S, Histogram
+from loadproof.model import Finding, Operator, Requirement, Slice, Statistic, Subject, Unit
 from loadproof.model.values import known_number
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.window.windows import Sample, Window
-    from loadproof.histogram import Histogram
-    from loadproof.model import Finding, Requirement, Slice
 
 UPPER: Final = (Operator.LESS, Operator.LESS_EQUAL)
 _BUSY: Final = 0.7

@@ -8,21 +8,16 @@ lag as well. Where the limit is broken even by the measured times less the lag, 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from loadproof.analysis.verdict.requirements import judge_requirement, matches
+from loadproof.analysis.window.windows import Window
 from loadproof.histogram import GROWTH, LEAST_S, Histogram
-from loadproof.model import FailureKind, Operator, Subject, Verdict
+from loadproof.model import FailureKind, Finding, Operator, Requirement, Slice, Subject, Verdict
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Finding, Requirement, Slice
 
 _UPPER = (Operator.LESS, Operator.LESS_EQUAL)
 _TIMED = (Subject.RESPONSE_TIME, Subject.RECOVERY_TIME, Subject.PEAK_ERROR_RATE)

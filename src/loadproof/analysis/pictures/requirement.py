@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.verdict.requirements import format_value, matching
 from loadproof.analysis.window.columns import Columns
-from loadproof.charts import Layer, Panel, Picture, Rule, Shape, Tint
-from loadproof.model import Statistic, Subject, Unit, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.charts import Charts, Values
-    from loadproof.model import Finding, Measure
-    from loadproof.runfile.reader import Run
+from loadproof.charts import Charts, Layer, Panel, Picture, Rule, Shape, Tint, Values
+from loadproof.model import Finding, Measure, Statistic, Subject, Unit, Verdict
+from loadproof.runfile.reader import Run
 
 TIME: Final = "time since the load began"
 _WHOLE: Final = 0.97

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from loadproof.analysis.growth_charts import fails
@@ -14,13 +12,10 @@ from loadproof.analysis.shapes.soak_verdicts import scale_of
 from loadproof.analysis.shapes.soak_words import about
 from loadproof.analysis.shapes.trend import Trend
 from loadproof.analysis.verdict.requirements import format_value
-from loadproof.analysis.window.windows import load_span
+from loadproof.analysis.window.windows import Window, load_span
 from loadproof.charts import Layer, Panel, Picture, Rule, Shape, Tint
 from loadproof.model import ProfileKind, Requirement, Subject, Unit
-
-if TYPE_CHECKING:
-    from loadproof.analysis.window.windows import Window
-    from loadproof.runfile.reader import Run
+from loadproof.runfile.reader import Run
 
 _SEEN_AHEAD = 1.0
 """A forecast is drawn up to its limit where that is no further away than the run was long."""

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from loadproof.analysis.pictures.requirement import TIME
 from loadproof.analysis.shapes.spike import Spike, find_spike
-from loadproof.charts import Layer, Panel, Picture, Rule, Shape, Tint
-from loadproof.model import Unit
+from loadproof.charts import Charts, Layer, Panel, Picture, Rule, Shape, Tint, Values
+from loadproof.model import Finding, Unit
+from loadproof.runfile.reader import Run
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.charts import Charts, Values
-    from loadproof.model import Finding
-    from loadproof.runfile.reader import Run
 
 
 def spike_picture(run: Run, charts: Charts, findings: Sequence[Finding]) -> Picture | None:

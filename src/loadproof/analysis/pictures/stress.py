@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from loadproof.analysis.shapes.stress import stages_of
-from loadproof.analysis.shapes.stress_points import points_of
+from loadproof.analysis.shapes.stress_points import Point, points_of
 from loadproof.analysis.window.windows import sample
 from loadproof.charts import Layer, Panel, Picture, Rule, Shape
-from loadproof.model import Requirement, Subject, Unit
+from loadproof.model import Finding, Requirement, Subject, Unit
 from loadproof.model.values import mapping, number
+from loadproof.runfile.reader import Run
 from loadproof.units import format_count, format_duration, format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from loadproof.analysis.shapes.stress_points import Point
-    from loadproof.model import Finding
-    from loadproof.runfile.reader import Run
 
 _DRAWN = {
     True: (Shape.DOTS, "pass", "held"),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from loadproof.analysis.distributions import t_quantile
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 NEAR: Final = 0.4
 """Trials within a factor of 1.5 of the limit: further out the line bends, and disturbed trials lie there."""

@@ -18,15 +18,13 @@ A trial that says nothing about the service (VOID) is repeated, at most MOST_VOI
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import mean
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.model import CapacityGoal
+from loadproof.model import CapacityGoal
 
 MOST_VOID_IN_A_ROW: Final = 3
 """After so many void trials one after the other the generator will not do better."""

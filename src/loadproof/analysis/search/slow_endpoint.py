@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from loadproof.analysis.search.load_search import TrialOutcome
-from loadproof.analysis.search.trials import trial_requirements
+from loadproof.analysis.search.trials import TrialResult, trial_requirements
 from loadproof.analysis.verdict.requirements import matching
 from loadproof.analysis.window.omission import LEAST_ACHIEVED
 from loadproof.analysis.window.windows import within
-from loadproof.model import Statistic, Subject
+from loadproof.model import Requirement, Statistic, Subject
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
-from loadproof.runfile.slices import is_among
+from loadproof.runfile.slices import Slices, is_among
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.search.trials import TrialResult
-    from loadproof.model import Requirement
-    from loadproof.runfile.reader import Run
-    from loadproof.runfile.slices import Slices
 
 _FASTEST: Final = 0.1
 """Of its requests: where even these are beyond the limit it is no queue that some of them met."""

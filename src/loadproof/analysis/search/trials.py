@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
@@ -19,17 +20,11 @@ from loadproof.analysis.verdict.watched import Watched
 from loadproof.analysis.window.omission import LEAST_ACHIEVED, Starts, starts
 from loadproof.analysis.window.windows import Sample, Window, end_of, sample, within
 from loadproof.engines import traits_of
-from loadproof.model import EventKind, Slice, Statistic, Subject
+from loadproof.model import EventKind, Finding, Requirement, Slice, Statistic, Subject
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
-from loadproof.runfile.slices import is_among
+from loadproof.runfile.slices import Slices, is_among
 from loadproof.units import format_count, format_duration, format_percent, format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from loadproof.model import Finding, Requirement
-    from loadproof.runfile.reader import Run
-    from loadproof.runfile.slices import Slices
 
 _FILLING_S: Final = 1
 """The first second of a trial is not judged: connections are opened, queues fill."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from loadproof.analysis.shapes.pieces import Pieces, Turn
 from loadproof.analysis.shapes.straight import CONFIDENCE, SIGNIFICANCE, Bend, fit_bend, fit_line
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from loadproof.analysis.shapes.pieces import Pieces, Turn
 
 LEAST_TAIL: Final = 1 / 3
 """Of the windows: so much is left when the beginning is cut."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from loadproof.histogram import GROWTH, LEAST_S
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from loadproof.histogram import Histogram
+from loadproof.histogram import GROWTH, LEAST_S, Histogram
 
 FLOOR: Final = 0.05
 """Quantile of a window that holds a whole saw-tooth."""

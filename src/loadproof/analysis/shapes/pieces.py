@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.analysis.distributions import t_quantile
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _ROUNDING: Final = 1e-7
 """Of the greatest level: what is left by rounding alone explains nothing."""

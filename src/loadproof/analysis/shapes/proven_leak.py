@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.shapes.gauges import JVM, SUBJECTS
 from loadproof.analysis.shapes.soak_verdicts import judge_growth
 from loadproof.analysis.window.windows import whole_window
 from loadproof.histogram import Histogram
-from loadproof.model import Endpoint, EventKind, Slice, Subject, Verdict
+from loadproof.model import Endpoint, Event, EventKind, Plan, Reading, Slice, Subject, Verdict
 from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Key, Readings, joined
 from loadproof.runfile.steps import coarse_step
-
-if TYPE_CHECKING:
-    from loadproof.model import Event, Plan, Reading
 
 _LOOK_EVERY_S: Final = 60.0
 _LOOKS: Final = 2

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.analysis.distributions import t_tail
 from loadproof.analysis.window.steady import rolling_median
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SMOOTH_S: Final = 5
 HEALTHY_BASELINE_S: Final = 60

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.analysis.shapes.gauges import JVM, SUBJECTS, Gauge, Subject
 from loadproof.analysis.shapes.last_part import LOGARITHMS, TAIL
@@ -23,18 +25,12 @@ from loadproof.analysis.shapes.trend import (
 from loadproof.analysis.verdict.resources import inside_of
 from loadproof.analysis.window.windows import Window, contiguous, requests_of, sample, stage_windows, within
 from loadproof.engines import ENGINES
+from loadproof.histogram import Histogram
 from loadproof.model import EventKind, Unit
 from loadproof.model.values import rows
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from numpy.typing import NDArray
-
-    from loadproof.histogram import Histogram
-    from loadproof.runfile.reader import Run
 
 HORIZON_H: Final = 168
 """A week: growth that in this time neither doubles a series nor takes it to its limit accuses nobody."""

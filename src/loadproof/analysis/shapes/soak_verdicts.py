@@ -6,8 +6,9 @@ the generator make no leak.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from loadproof.analysis.disturbance.signals import read_signals
 from loadproof.analysis.shapes.gauges import SUBJECTS
@@ -28,13 +29,9 @@ from loadproof.analysis.shapes.soak_words import (
 from loadproof.analysis.shapes.straight import SIGNIFICANCE
 from loadproof.analysis.shapes.trend import Growth, Trend, Untold
 from loadproof.analysis.verdict.requirements import compare, finding_of, format_value
+from loadproof.analysis.window.windows import Window
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Unit, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.runfile.reader import Run
+from loadproof.runfile.reader import Run
 
 _LEAST_EXPECTED: Final = 3.0
 """Events of which none came, with 95 %, if they come by chance (the rule of three)."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from loadproof.analysis.shapes.soak import Grown
 from loadproof.analysis.shapes.trend import Growth, Trend, Untold
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Unit
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from loadproof.analysis.shapes.soak import Grown
 
 HOUR_S: Final = 3_600
 PER_HOUR: Final = {Unit.BYTES: Unit.BYTES_PER_HOUR, Unit.COUNT: Unit.PER_HOUR, Unit.NONE: Unit.PER_HOUR}

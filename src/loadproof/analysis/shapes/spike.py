@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
@@ -23,12 +23,10 @@ from loadproof.analysis.window.seconds import Course, course
 from loadproof.analysis.window.windows import Window, load_span
 from loadproof.histogram import GROWTH, LEAST_S
 from loadproof.model import Operator, Statistic, Subject
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import is_among
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from loadproof.runfile.reader import Run
 
 _LONGEST_BASELINE_S: Final = 180
 _ERROR_FLOOR: Final = 0.005

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.analysis.distributions import proportion_interval
 from loadproof.analysis.shapes.recovery import (
@@ -18,14 +19,10 @@ from loadproof.analysis.shapes.recovery import (
 )
 from loadproof.analysis.shapes.spike import Spike, find_spike
 from loadproof.analysis.verdict.requirements import CONFIDENCE, compare, finding_of
+from loadproof.analysis.window.windows import Window
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Subject, Verdict
+from loadproof.runfile.reader import Run
 from loadproof.units import format_count, format_duration, format_percent
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.runfile.reader import Run
 
 _NO_SPIKE: Final = (
     "the load has no spike that it comes back from: play a base, a step up, and the base again, such as "

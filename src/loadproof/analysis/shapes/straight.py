@@ -14,14 +14,12 @@ Yabu, Journal of Econometrics 2009). Simulated with 40 levels without a trend: a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.analysis.distributions import t_quantile, t_tail
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 CONFIDENCE: Final = 0.99
 """Of intervals of growth: what is proven at 1 % is what the interval leaves out."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from loadproof.analysis.disturbance.processors import processors
 from loadproof.analysis.disturbance.signals import read_signals
 from loadproof.analysis.disturbance.weighing import weighed
+from loadproof.analysis.shapes.broken_stick import BrokenStick
 from loadproof.analysis.shapes.stress_points import Stage, points_of, stick_of, usl_of
+from loadproof.analysis.shapes.usl import Usl
 from loadproof.analysis.verdict.requirements import (
     compare,
     finding_of,
@@ -22,14 +25,8 @@ from loadproof.analysis.window.windows import Window, load_span, sample, within
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Slice, Subject, Unit, Verdict
 from loadproof.model.values import known_number, mapping
 from loadproof.plan.profiles import hold_windows
+from loadproof.runfile.reader import Run
 from loadproof.units import format_count, format_duration, format_percent, format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.shapes.broken_stick import BrokenStick
-    from loadproof.analysis.shapes.usl import Usl
-    from loadproof.runfile.reader import Run
 
 LEAST_RISING: Final = 3
 """So many rising levels make any profile a stress test."""

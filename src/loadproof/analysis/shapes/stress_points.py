@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.shapes.broken_stick import BrokenStick, fit_broken_stick
 from loadproof.analysis.shapes.usl import Usl, fit_usl
 from loadproof.analysis.window.omission import LEAST_ACHIEVED
 from loadproof.analysis.window.windows import load_span, sample, within
-from loadproof.model import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.model import Finding, Slice
-    from loadproof.runfile.reader import Run
+from loadproof.model import Finding, Slice, Verdict
+from loadproof.runfile.reader import Run
 
 _BINS: Final = 60
 """A ramp is cut into so many parts for the fit of throughput over load, if they are 5 s long at least."""

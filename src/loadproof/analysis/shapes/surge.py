@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from loadproof.model import Profile
+from loadproof.model import Profile
 
 LEAST_RATIO: Final = 1.5
 """Of the peak to what was before it: a smaller step is no spike."""

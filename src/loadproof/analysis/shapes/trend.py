@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.analysis.shapes.last_part import (
     LEAST_TAIL,
@@ -38,9 +39,6 @@ from loadproof.analysis.shapes.levels import (
 )
 from loadproof.analysis.shapes.pieces import Turn, pieces_of
 from loadproof.analysis.shapes.straight import SIGNIFICANCE, Bend, Line, fit_bend, fit_line
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["Growth", "Level", "Trend", "Untold", "trend_of", "trend_of_levels", "trend_of_ratios"]
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.validity.condition import Judged, Ruling, broken, invalid
 from loadproof.analysis.verdict.requirements import matching
 from loadproof.analysis.verdict.scenario import checks_of, statuses_of
 from loadproof.analysis.window.windows import asked_warm_up_s, requests_of, sample
-from loadproof.model import EventKind, Subject, Verdict
+from loadproof.model import CheckSummary, EventKind, Finding, Requirement, Subject, Verdict
+from loadproof.runfile.reader import Run
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_count, format_duration, format_percent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from loadproof.model import CheckSummary, Finding, Requirement
-    from loadproof.runfile.reader import Run
 
 MOST_FAILED: Final = 0.5
 """Answers that failed prove no speed: beyond this share times are those of failures."""

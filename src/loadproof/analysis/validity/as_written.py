@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
 from loadproof.analysis.verdict.raised import PLAYED, in_words, raised_in
 from loadproof.analysis.verdict.requirements import judge_requirement, matches
-from loadproof.model import FailureKind, Subject, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from loadproof.model import Finding, Requirement
+from loadproof.model import FailureKind, Finding, Requirement, Subject, Verdict
 
 MOST_RAISED: Final = 0.01
 """Of the tasks, iterations or users, where `scenario: exceptions:` sets no other limit."""

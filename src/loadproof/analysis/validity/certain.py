@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from loadproof.analysis.validity.condition import Judged, Ruling
-from loadproof.model import Subject, Verdict
+from loadproof.model import Finding, Measure, Subject, Verdict
 from loadproof.units import format_count
-
-if TYPE_CHECKING:
-    from loadproof.model import Finding, Measure
 
 
 def judge_certain(judged: Judged) -> Ruling:

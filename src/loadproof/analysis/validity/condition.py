@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from loadproof.analysis.verdict.load import AppliedLoad
 from loadproof.analysis.verdict.thresholds import stated
-from loadproof.model import EventKind, Finding, FindingKind, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from loadproof.analysis.verdict.load import AppliedLoad
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Requirement
-    from loadproof.runfile.reader import Run
-    from loadproof.runfile.slices import Slices
+from loadproof.analysis.window.windows import Window
+from loadproof.model import EventKind, Finding, FindingKind, Requirement, Verdict
+from loadproof.runfile.reader import Run
+from loadproof.runfile.slices import Slices
 
 _TELLING: Final = (
     EventKind.PLAYED, EventKind.AIMED, EventKind.CHECKED, EventKind.WIRE, EventKind.STATUSES,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.validity.aimed import judge_aimed
 from loadproof.analysis.validity.answered import judge_answered
 from loadproof.analysis.validity.as_written import judge_as_written
 from loadproof.analysis.validity.certain import judge_certain
+from loadproof.analysis.validity.condition import Judged, Ruling
 from loadproof.analysis.validity.conserved import judge_conserved
 from loadproof.analysis.validity.each import of_each
 from loadproof.analysis.validity.generator import judge_generator
@@ -16,13 +18,7 @@ from loadproof.analysis.validity.own_gate import judge_own_gate
 from loadproof.analysis.validity.played import judge_cut_off, judge_played
 from loadproof.analysis.validity.promised import judge_promised
 from loadproof.analysis.validity.undisturbed import judge_undisturbed
-from loadproof.model import Condition
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from loadproof.analysis.validity.condition import Judged, Ruling
-    from loadproof.model import Finding
+from loadproof.model import Condition, Finding
 
 
 @dataclass(frozen=True, slots=True)

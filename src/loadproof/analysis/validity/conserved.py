@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.validity.condition import IMPORTED, Judged, Ruling, broken, invalid
 from loadproof.analysis.window.windows import end_of, load_span, requests_of, sample
 from loadproof.model import EventKind, ProfileKind, Subject
 from loadproof.model.values import mapping, whole
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_duration, format_percent
-
-if TYPE_CHECKING:
-    from loadproof.runfile.reader import Run
 
 _HUNG: Final = "look at the service in the last seconds; users get --stop-timeout to finish, 5s unless told"
 _STUCK: Final = 1

@@ -6,16 +6,14 @@ have these among their planned arrivals (load.py); an imported file has only the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.window.omission import LEAST_ACHIEVED
 from loadproof.analysis.window.windows import load_span
 from loadproof.model import Finding, Verdict
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_percent
-
-if TYPE_CHECKING:
-    from loadproof.runfile.reader import Run
 
 _AT_ONCE: Final = 0.9
 _ADVICE: Final = "give k6 more VUs (maxVUs): iterations are dropped in the slow moments"

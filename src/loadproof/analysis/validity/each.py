@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from loadproof.analysis.several import runs_of, scenario_named, window_of_all, windows_of
 from loadproof.analysis.validity.condition import Judged, Ruling
 from loadproof.analysis.verdict.load import applied_load
-from loadproof.analysis.window.windows import judged_window, within
-from loadproof.model import ProfileKind
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Finding, Requirement
-    from loadproof.runfile.reader import Run
-    from loadproof.runfile.slices import Slices
+from loadproof.analysis.window.windows import Window, judged_window, within
+from loadproof.model import Finding, ProfileKind, Requirement
+from loadproof.runfile.reader import Run
+from loadproof.runfile.slices import Slices
 
 
 def judged_of(run: Run, window: Window | None = None) -> Judged:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from loadproof.analysis.disturbance.signals import read_signals
 from loadproof.analysis.disturbance.weighing import Delay, later_less, weighed
@@ -14,10 +13,7 @@ from loadproof.analysis.validity.each import judged_for, seconds_judged
 from loadproof.analysis.validity.promise import judge_promise
 from loadproof.analysis.verdict.thresholds import stated
 from loadproof.analysis.window.windows import whole_window
-from loadproof.model import FindingKind, Subject, Unit, Verdict
-
-if TYPE_CHECKING:
-    from loadproof.model import Finding
+from loadproof.model import Finding, FindingKind, Subject, Unit, Verdict
 
 
 def judge_generator(judged: Judged) -> Ruling:

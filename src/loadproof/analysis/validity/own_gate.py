@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
-from loadproof.model import EventKind, Finding, FindingKind, Verdict
+from loadproof.model import Event, EventKind, Finding, FindingKind, Verdict
 from loadproof.units import format_count
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.model import Event
 
 _BESIDE = ("listener", "background")
 """Code of the scenario's that may be its gate: no part of a task."""

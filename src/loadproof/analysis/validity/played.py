@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from loadproof.analysis.validity.condition import IMPORTED, Judged, Ruling, broken
 from loadproof.analysis.window.windows import end_of, load_span
-from loadproof.model import EventKind, Outcome, ProfileKind
+from loadproof.model import Event, EventKind, Outcome, ProfileKind
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_count, format_duration
-
-if TYPE_CHECKING:
-    from loadproof.model import Event
-    from loadproof.runfile.reader import Run
 
 _SILENCE = 3.0
 """Of the longest pause before: who pauses for longer has stopped."""

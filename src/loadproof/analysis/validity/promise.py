@@ -9,22 +9,18 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.analysis.verdict.load import MORE_LOAD, AppliedLoad, shortfall
 from loadproof.analysis.window.omission import LEAST_ACHIEVED
 from loadproof.analysis.window.windows import Window, load_span, stage_windows
-from loadproof.model import EventKind, Finding, Measure, Operator, Unit, Verdict
+from loadproof.model import EventKind, Finding, Measure, Operator, Profile, Unit, Verdict
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_duration, format_percent
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from loadproof.model import Profile
-    from loadproof.runfile.reader import Run
 
 _TOLERANCE: Final = 0.02
 """Of the planned starts, or users, of one second."""

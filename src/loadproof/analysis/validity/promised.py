@@ -7,16 +7,12 @@ explains, too few requests, is INCONCLUSIVE.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from loadproof.analysis.disturbance.waiting import UPPER
 from loadproof.analysis.validity.condition import Judged, Ruling
 from loadproof.analysis.validity.dropped import judge_dropped, judge_unplayed
 from loadproof.analysis.validity.promise import judge_promise
-from loadproof.model import EventKind, Finding, FindingKind, Subject, Verdict
-
-if TYPE_CHECKING:
-    from loadproof.model import Requirement
+from loadproof.model import EventKind, Finding, FindingKind, Requirement, Subject, Verdict
 
 
 def judge_promised(judged: Judged) -> Ruling:

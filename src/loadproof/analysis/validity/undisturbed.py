@@ -7,7 +7,7 @@ where the service waited for processors that neither it, its database nor the ge
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.disturbance.processors import LEAVE_ALONE, Processors, processors
 from loadproof.analysis.disturbance.waiting import UPPER
@@ -16,10 +16,7 @@ from loadproof.analysis.validity.condition import Judged, Ruling
 from loadproof.analysis.validity.each import judged_for, seconds_judged
 from loadproof.analysis.verdict.thresholds import stated
 from loadproof.analysis.window.windows import Window, whole_window
-from loadproof.model import Subject, Unit, Verdict
-
-if TYPE_CHECKING:
-    from loadproof.model import Finding, Requirement
+from loadproof.model import Finding, Requirement, Subject, Unit, Verdict
 
 _TIMED: Final = (Subject.RESPONSE_TIME, Subject.RECOVERY_TIME, Subject.GOODPUT, Subject.GROWTH)
 

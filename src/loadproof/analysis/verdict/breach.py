@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.verdict.requirements import describe, format_value, judge_requirement
 from loadproof.analysis.verdict.resources import judge_resource
@@ -13,13 +14,9 @@ from loadproof.analysis.verdict.watched import Watched
 from loadproof.analysis.window.windows import Window, contiguous, load_span, within
 from loadproof.model import Finding, FindingKind, Requirement, Subject, Verdict
 from loadproof.plan.profiles import hold_windows
+from loadproof.runfile.reader import Run
+from loadproof.runfile.slices import Slices
 from loadproof.units import format_duration, format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.runfile.reader import Run
-    from loadproof.runfile.slices import Slices
 
 LEAST_PART_S: Final = 5
 """Shorter parts hold too few requests for a percentile."""

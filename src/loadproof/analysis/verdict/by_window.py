@@ -7,10 +7,10 @@ state. Of several windows the worst decides.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from loadproof.analysis.verdict.load import applied_load, judge_under_load
 from loadproof.analysis.verdict.requirements import finding_of, matching, samples_needed
@@ -19,12 +19,8 @@ from loadproof.analysis.window.seconds import Course, course
 from loadproof.analysis.window.windows import Window, contiguous, stage_windows, whole_window, within
 from loadproof.histogram import GROWTH, LEAST_S
 from loadproof.model import Finding, Operator, Requirement, Statistic, Subject, Verdict
+from loadproof.runfile.reader import Run
 from loadproof.units import format_count, format_duration
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from loadproof.runfile.reader import Run
 
 _CHUNK = 1_024
 """Positions of a rolling window that are looked at together: bounds the memory of long runs."""

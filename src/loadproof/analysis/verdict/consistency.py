@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from loadproof.analysis.verdict.requirements import matching
 from loadproof.analysis.window.windows import sample
-from loadproof.model import EventKind, Finding, Verdict
+from loadproof.model import ConsistencyCheck, EventKind, Finding, Verdict
 from loadproof.plan.requirements import endpoint_name
 from loadproof.run.consistency import is_answer
+from loadproof.runfile.reader import Run
 from loadproof.units import format_count
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from loadproof.model import ConsistencyCheck
-    from loadproof.runfile.reader import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,24 +8,19 @@ tests against trend", 1945), which one slow second at the beginning does not mov
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.analysis.verdict.requirements import format_value, judge_requirement
 from loadproof.analysis.window.steady import LEAST_HOLD_S
 from loadproof.analysis.window.windows import Window, constant_parts, within
-from loadproof.model import Finding, FindingKind, Subject, Verdict, names_of
+from loadproof.model import Finding, FindingKind, Requirement, Subject, Verdict, names_of
+from loadproof.runfile.reader import Run
 from loadproof.units import format_duration, format_percent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from loadproof.model import Requirement
-    from loadproof.runfile.reader import Run
 
 LEAST_S: Final = 9
 """Of fewer seconds no order is beyond chance."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from loadproof.analysis.verdict.requirements import describe, judge_requirement, matching
 from loadproof.analysis.window.omission import (
@@ -14,17 +14,11 @@ from loadproof.analysis.window.omission import (
     served_quantile,
     starts,
 )
-from loadproof.analysis.window.windows import requests_of, sample
-from loadproof.model import Finding, FindingKind, Operator, Requirement, Statistic, Subject, Verdict
+from loadproof.analysis.window.windows import Window, requests_of, sample
+from loadproof.model import Finding, FindingKind, Operator, Requirement, Slice, Statistic, Subject, Verdict
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_duration, format_percent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Slice
-    from loadproof.runfile.reader import Run
 
 MORE_LOAD = "raise --max-users, or add --processes when the generator itself was late"
 _USE_RATE = "use --rate: arrivals that do not wait for answers measure slow moments in full"

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.verdict.service import service_parts
-from loadproof.analysis.window.windows import load_span, requests_of
-from loadproof.model import EventKind, Finding, FindingKind, Verdict
+from loadproof.analysis.window.windows import Window, load_span, requests_of
+from loadproof.model import EventKind, Finding, FindingKind, Reading, Verdict
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_percent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Reading
-    from loadproof.runfile.reader import Run
 
 COUNTERS: Final = (
     "http_requests_total", "http_server_requests_seconds_count", "http_server_request_duration_seconds_count",

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.engines import traits_of
 from loadproof.model import EventKind
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_percent
-
-if TYPE_CHECKING:
-    from loadproof.runfile.reader import Run
 
 _MOST_GROUPS: Final = 20
 PLAYED: Final = {"task": "tasks", "iteration": "iterations"}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from loadproof.analysis.distributions import binomial_quantile, binomial_tail, proportion_interval
 from loadproof.analysis.window.goodput import all_right_in_time
@@ -15,6 +15,7 @@ from loadproof.model import (
     Finding,
     Measure,
     Requirement,
+    Slice,
     Statistic,
     Subject,
     Unit,
@@ -23,11 +24,6 @@ from loadproof.model import (
 from loadproof.routes import is_of
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from loadproof.model import Slice
 
 AT_THE_END = frozenset(
     {Subject.RESOURCE, Subject.RECOVERY_TIME, Subject.PEAK_ERROR_RATE, Subject.GROWTH, Subject.EXCEPTIONS,

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from loadproof.analysis.verdict.requirements import compare, finding_of, format_value
 from loadproof.analysis.verdict.service import MACHINE, SOURCE
-from loadproof.analysis.verdict.watched import HEAP, PART, PER_PART
-from loadproof.model import Finding, Operator, Requirement, Statistic, Unit, Verdict
+from loadproof.analysis.verdict.watched import HEAP, PART, PER_PART, Watched
+from loadproof.analysis.window.windows import Window
+from loadproof.model import Finding, Operator, Reading, Requirement, Statistic, Unit, Verdict
 from loadproof.runfile.readings import Readings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.verdict.watched import Watched
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Reading
 
 _ADVICE: Final = {
     "cpu": "no monitor measures CPU: name the process below monitors:, or its machine's node_exporter",

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
-from loadproof.analysis.window.windows import sample, within
-from loadproof.model import Finding, FindingKind, Verdict
+from loadproof.analysis.window.windows import Window, sample, within
+from loadproof.histogram import Histogram
+from loadproof.model import Finding, FindingKind, Slice, Verdict
+from loadproof.runfile.reader import Run
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.histogram import Histogram
-    from loadproof.model import Slice
-    from loadproof.runfile.reader import Run
 
 _LEAST_RATIO: Final = 1.2
 """Between p50 or p95 of the two: below it they do not differ for anybody."""

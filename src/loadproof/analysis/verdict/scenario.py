@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from loadproof.analysis.verdict.raised import in_words, raised_in
 from loadproof.analysis.verdict.requirements import finding_of, judge_share
-from loadproof.analysis.window.windows import whole_window
-from loadproof.model import CheckSummary, EventKind, StatusCounts, Subject, Verdict
+from loadproof.analysis.window.windows import Window, whole_window
+from loadproof.model import CheckSummary, EventKind, Finding, Requirement, StatusCounts, Subject, Verdict
 from loadproof.model.values import mapping, whole
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Finding, Requirement
-    from loadproof.runfile.reader import Run
+from loadproof.runfile.reader import Run
 
 
 def checks_of(run: Run) -> tuple[CheckSummary, ...]:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from loadproof.analysis.window.windows import load_span
-from loadproof.model import EventKind, Finding, FindingKind, Verdict
+from loadproof.analysis.window.windows import Window, load_span
+from loadproof.model import Event, EventKind, Finding, FindingKind, Verdict
 from loadproof.model.values import mapping, number, rows, texts, whole
 from loadproof.monitors.parts.part import without_version
+from loadproof.runfile.reader import Run
+from loadproof.runfile.readings import Readings
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Event
-    from loadproof.runfile.reader import Run
-    from loadproof.runfile.readings import Readings
 
 SOURCE: Final = "process"
 """Of the readings of all parts: `process.cpu` of all together, `process.nginx.cpu` of one."""

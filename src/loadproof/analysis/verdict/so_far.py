@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from loadproof.analysis.verdict.requirements import judge_requirement
 from loadproof.analysis.window.windows import Window
-from loadproof.model import FailureKind, Slice
+from loadproof.model import FailureKind, Finding, Plan, Requirement, Slice
 from loadproof.plan.expressions import stated_by_thresholds
 
 if TYPE_CHECKING:
-    from loadproof.model import Finding, Plan, Requirement
     from loadproof.run.progress import Progress
 
 

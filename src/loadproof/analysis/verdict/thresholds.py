@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.analysis.verdict.requirements import describe, format_value
-from loadproof.analysis.window.windows import sample, within
-from loadproof.model import EventKind, Finding, FindingKind, Measure, Statistic, Subject, Unit, Verdict
+from loadproof.analysis.window.windows import Window, sample, within
+from loadproof.model import (
+    EventKind,
+    Finding,
+    FindingKind,
+    Measure,
+    Requirement,
+    Statistic,
+    Subject,
+    Unit,
+    Verdict,
+)
 from loadproof.plan.expressions import threshold_requirement
+from loadproof.runfile.reader import Run
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_count, format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Requirement
-    from loadproof.runfile.reader import Run
 
 _WHOLE: Final = "the whole load"
 _IN_K6_UNITS: Final = {"ms": (Unit.SECONDS, 1e-3), "B": (Unit.BYTES, 1.0)}

@@ -6,22 +6,19 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.analysis.verdict.pages import partial_page
 from loadproof.analysis.verdict.service import SOURCE, service_parts, with_limits_of_runtimes
 from loadproof.analysis.window.windows import Window, stage_windows, whole_window
 from loadproof.model import EventKind, Requirement, Statistic
 from loadproof.model.values import texts
+from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_duration
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from loadproof.runfile.reader import Run
 
 PART: Final = "part:"
 """How the metric of a requirement on one part begins: `part:php-fpm.memory`."""

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from loadproof.charts import TimeAxis
 from loadproof.histogram import GROWTH, LEAST_S
+from loadproof.model import Slice
+from loadproof.runfile.histograms import Histograms
 from loadproof.runfile.slices import Slices, is_among
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from loadproof.charts import TimeAxis
-    from loadproof.model import Slice
-    from loadproof.runfile.histograms import Histograms
 
 _CHUNK: Final = 1_000_000
 """Buckets that are added up at once."""

@@ -6,17 +6,13 @@ Where an engine tells the times of its failed requests, the number is exact. Whe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import numpy as np
 
+from loadproof.histogram import Histogram
+from loadproof.model import Slice
 from loadproof.runfile.slices import Slices
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from loadproof.histogram import Histogram
-    from loadproof.model import Slice
 
 
 def all_right_in_time(slices: Iterable[Slice], within_s: float | None) -> tuple[int, int]:

@@ -10,22 +10,18 @@ it did.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from loadproof.analysis.window.windows import Window
 from loadproof.histogram import GROWTH, LEAST_S, Histogram
+from loadproof.model import Reading
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import is_among
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
-
-    from loadproof.analysis.window.windows import Window
-    from loadproof.model import Reading
 
 GREATEST_RATIO: Final = 1.5
 """Of the corrected to the raw p99: above it a closed run is flagged."""

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from loadproof.histogram import Histogram
+from loadproof.model import Slice
 from loadproof.runfile.slices import Slices
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
-
-    from loadproof.histogram import Histogram
-    from loadproof.model import Slice
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,21 +9,17 @@ a normal answer (Barrett et al., "Virtual machine warmup blows hot and cold", OO
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from loadproof.analysis.distributions import t_quantile, t_tail
+from loadproof.model import Slice
 from loadproof.runfile.slices import Slices
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
-
-    from loadproof.model import Slice
 
 LEAST_HOLD_S: Final = 60
 """Shorter holds stay whole: there is too little of them to tell warm-up from noise."""

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from loadproof.analysis.window.steady import LEAST_HOLD_S, Hold, find_hold
 from loadproof.histogram import Histogram, merged
-from loadproof.model import EventKind, Finding, FindingKind, ProfileKind, Subject, Verdict
+from loadproof.model import EventKind, Finding, FindingKind, Plan, ProfileKind, Slice, Subject, Verdict
 from loadproof.plan.profiles import hold_windows
+from loadproof.runfile.reader import Run
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_duration, format_percent
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from loadproof.histogram import Histogram
-    from loadproof.model import Plan, Slice
-    from loadproof.runfile.reader import Run
 
 WARMED_UP = (ProfileKind.LOAD, ProfileKind.SOAK, ProfileKind.SCENARIO)
 """Kinds of load whose holds begin with a warm-up that is no part of the answer. In a stress or a spike test

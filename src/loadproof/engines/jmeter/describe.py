@@ -8,14 +8,13 @@ from loadproof.engines.jmeter.elements import SCRIPT_KINDS, plugin_of
 from loadproof.engines.jmeter.hosts import unknown_hosts
 from loadproof.engines.jmeter.includes import data_files
 from loadproof.engines.jmeter.threads import OUTSIDE, groups_of
-from loadproof.engines.jmeter.values import properties_read
+from loadproof.engines.jmeter.values import Values, properties_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadproof.engines.jmeter.inspection import Resolved
     from loadproof.engines.jmeter.plan_file import Element
-    from loadproof.engines.jmeter.values import Values
 
 _SHOWN = {
     "ThreadGroup.num_threads": "users", "TargetLevel": "at most", "ThreadGroup.ramp_time": "ramp",

@@ -31,12 +31,11 @@ from loadproof.engines.one_by_one import TrialsOneByOne
 from loadproof.engines.pipe import Pipe
 from loadproof.engines.process import Process
 from loadproof.errors import EngineError, Problem
-from loadproof.model import Event, EventKind, Inspection, Outcome, Profile, ProfileKind
+from loadproof.model import Event, EventKind, Inspection, Outcome, Plan, Profile, ProfileKind
 
 if TYPE_CHECKING:
     from loadproof.engines import Sink
     from loadproof.engines.trials import Orders
-    from loadproof.model import Plan
 
 _DRAIN_EVERY_S: Final = 0.5
 _GRACE_S: Final = 10.0

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.engines.jmeter.guard.policy import NOT_HELD
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 OUT_OF_MEMORY: Final = 3
 _INTERRUPT, _TERMINATE = 130, 143

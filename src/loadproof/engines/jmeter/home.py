@@ -8,14 +8,9 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from loadproof.engines.jmeter.installation import PLUGIN_JARS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from loadproof.engines.jmeter.installation import Installation
+from loadproof.engines.jmeter.installation import PLUGIN_JARS, Installation
 
 _DRIVER = "ApacheJMeter-"
 _EXTENSIONS = ("ApacheJMeter_", PLUGIN_JARS)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from loadproof.engines.jmeter.elements import HTTP_SAMPLERS
-from loadproof.engines.jmeter.values import Variable, parts
+from loadproof.engines.jmeter.values import Values, Variable, parts
 from loadproof.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadproof.engines.jmeter.plan_file import Element, PlanFile
-    from loadproof.engines.jmeter.values import Values
 
 _DEFAULTS: Final = ("ConfigTestElement",)
 _PORTS: Final = {"http": "80", "https": "443"}

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loadproof.engines.jmeter.elements import SCRIPT_KINDS
-from loadproof.engines.jmeter.plan_file import PlanFile, read_plan_file
+from loadproof.engines.jmeter.plan_file import Element, PlanFile, read_plan_file
 from loadproof.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loadproof.engines.jmeter.plan_file import Element
     from loadproof.engines.jmeter.values import Values
 
 _DEEPEST: Final = 10

@@ -11,16 +11,14 @@ from loadproof.engines.jmeter.arguments import UserArguments, jars_in, sort_argu
 from loadproof.engines.jmeter.elements import plugin_of
 from loadproof.engines.jmeter.hosts import no_hosts, retarget, targets_of
 from loadproof.engines.jmeter.includes import data_file_problems, include_fragments, place_modules
-from loadproof.engines.jmeter.plan_file import PlanFile, read_plan_file
+from loadproof.engines.jmeter.plan_file import Element, PlanFile, read_plan_file
 from loadproof.engines.jmeter.threads import properties_for
 from loadproof.engines.jmeter.values import Values, Variable, variables_of
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import ProfileKind
+from loadproof.model import Plan, ProfileKind
 
 if TYPE_CHECKING:
     from loadproof.engines.jmeter.installation import Installation
-    from loadproof.engines.jmeter.plan_file import Element
-    from loadproof.model import Plan
 
 
 @dataclass(slots=True)

@@ -12,16 +12,14 @@ import re
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.engines.asking import ask, why_silent
 from loadproof.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 LEAST: Final = (5, 0)
 """Older ones know neither these reports of theirs nor Java of today."""

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Final
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.jmeter.exits import meaning
 from loadproof.engines.jmeter.outcomes import REFUSED_BY_GUARD
-from loadproof.engines.jmeter.promise import Arrivals, Counted
+from loadproof.engines.jmeter.promise import Arrivals, Counted, Promise
 from loadproof.model import Event, EventKind, Reading, Unit
 
 if TYPE_CHECKING:
     from loadproof.engines import Sink
     from loadproof.engines.jmeter.log import Log
-    from loadproof.engines.jmeter.promise import Promise
     from loadproof.engines.jmeter.rows import Batch, Conditions, Rows
 
 _DISTINCT_ERRORS: Final = 500

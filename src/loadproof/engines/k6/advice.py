@@ -7,16 +7,13 @@ own has much that is not seen, and gets no remark on what may be there.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
 from loadproof.engines.advice import Remark, advice_of
 from loadproof.engines.k6.inspection import hosts_in
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from loadproof.errors import Problem
+from loadproof.errors import Problem
 
 _OPEN: Final = frozenset({"constant-arrival-rate", "ramping-arrival-rate"})
 _REQUEST = re.compile(r"\bhttp\s*\.\s*(get|post|put|patch|del|head|options|request|batch|asyncRequest)\s*\(")

@@ -10,27 +10,21 @@ import re
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.archive import rehearsal
-from loadproof.engines.k6.arguments import environment, init_arguments, without_execution
-from loadproof.engines.k6.inspection import TARGET_VARIABLES, hosts_in, same_host
-from loadproof.engines.k6.options import executed_functions
+from loadproof.engines.k6.arguments import UserArguments, environment, init_arguments, without_execution
+from loadproof.engines.k6.inspection import TARGET_VARIABLES, Held, hosts_in, same_host
+from loadproof.engines.k6.options import Options, executed_functions
 from loadproof.engines.k6.reader import Reader
 from loadproof.engines.k6.requests import split_name
 from loadproof.engines.supervised import Supervised, held_for
 from loadproof.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from loadproof.engines.k6.arguments import UserArguments
-    from loadproof.engines.k6.inspection import Held
-    from loadproof.engines.k6.options import Options
-    from loadproof.model import Plan
+from loadproof.model import Plan
 
 _BLOCKED: Final = ("--block-hostnames=*", "--blacklist-ip=0.0.0.0/0,::/0")
 _LONGEST_S: Final = 4.0

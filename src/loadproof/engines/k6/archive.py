@@ -9,28 +9,22 @@ from __future__ import annotations
 
 import io
 import tarfile
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import orjson
 
-from loadproof.engines.k6.inspection import ask_k6, inspect_script
+from loadproof.engines.k6.inspection import Held, ask_k6, inspect_script
 from loadproof.engines.k6.options import (
     EXECUTION_SHORTCUTS,
+    Options,
     executed_functions,
     scaled_scenarios,
     scaled_thresholds,
     scenario_for,
 )
 from loadproof.errors import Problem
-from loadproof.model import ProfileKind
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from loadproof.engines.k6.inspection import Held
-    from loadproof.engines.k6.options import Options
-    from loadproof.model import Plan
+from loadproof.model import Plan, ProfileKind
 
 
 def needs_rewriting(plan: Plan) -> bool:

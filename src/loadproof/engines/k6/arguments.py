@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.guard import guard_arguments
 from loadproof.engines.k6.inspection import TARGET_VARIABLES, source_of
-from loadproof.engines.k6.options import split_metric, trend_statistics
+from loadproof.engines.k6.options import Options, split_metric, trend_statistics
 from loadproof.errors import Problem
-from loadproof.model import ProfileKind
+from loadproof.model import Plan, ProfileKind
 from loadproof.safety.redact import is_secret_name
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from loadproof.engines.k6.options import Options
-    from loadproof.model import Plan
 
 _EXECUTION_FLAGS = {
     "-u": 1, "--vus": 1, "-d": 1, "--duration": 1, "-i": 1, "--iterations": 1, "-s": 1, "--stage": 1,

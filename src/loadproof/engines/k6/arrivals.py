@@ -11,13 +11,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from loadproof.engines.k6.options import Options, arrival_profiles
-from loadproof.model import Reading, Unit
-
-if TYPE_CHECKING:
-    from loadproof.model import Profile
+from loadproof.model import Profile, Reading, Unit
 
 _SOURCE = "load"
 _ROUNDING = 1e-6

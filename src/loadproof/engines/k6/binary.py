@@ -7,15 +7,12 @@ import re
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from loadproof.engines import asking
 from loadproof.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)\.(\d+)")
 _VERSION_TIMEOUT_S = 20

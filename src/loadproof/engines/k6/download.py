@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from loadproof.engines.k6.modules import Store, addresses, local_modules
+from loadproof.engines.k6.modules import Module, Store, addresses, local_modules
 from loadproof.errors import ConfigError, Problem
 from loadproof.safety.hosts import is_loopback
 from loadproof.units import format_size
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from loadproof.engines.k6.modules import Module
 
 MOST_BYTES: Final = 5 << 20
 """Of one module: the largest of jslib is 0.3 MiB."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from loadproof.engines.advice import too_few_for_arrivals
 from loadproof.engines.health import watch_for_ever
-from loadproof.engines.holding import hold_of
+from loadproof.engines.holding import Hold, hold_of
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.advice import k6_advice, max_users
 from loadproof.engines.k6.aim import aim
@@ -24,7 +24,7 @@ from loadproof.engines.k6.arguments import (
     sort_arguments,
     without_execution,
 )
-from loadproof.engines.k6.binary import find_k6
+from loadproof.engines.k6.binary import Binary, find_k6
 from loadproof.engines.k6.guard import hosts_beside
 from loadproof.engines.k6.inspection import Held, inspect_script, problem_in, source_of
 from loadproof.engines.k6.log import Log
@@ -38,16 +38,13 @@ from loadproof.engines.one_by_one import TrialsOneByOne
 from loadproof.engines.pipe import Pipe
 from loadproof.engines.process import Process
 from loadproof.errors import ConfigError, EngineError, Problem
-from loadproof.model import FIRST_BYTE, Event, EventKind, Inspection, Outcome, Profile, ProfileKind
+from loadproof.model import FIRST_BYTE, Event, EventKind, Inspection, Outcome, Plan, Profile, ProfileKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from loadproof.engines import Sink
-    from loadproof.engines.holding import Hold
-    from loadproof.engines.k6.binary import Binary
     from loadproof.engines.trials import Orders
-    from loadproof.model import Plan
 
 _DRAIN_EVERY_S = 0.5
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 from urllib.parse import urlsplit
 
 from loadproof.engines.k6.inspection import source_of
 from loadproof.engines.k6.modules import addresses
+from loadproof.engines.k6.options import Options
+from loadproof.model import Plan, Policy
 from loadproof.safety.guard import Rule
 from loadproof.safety.hosts import LOCAL, Network
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from loadproof.engines.k6.options import Options
-    from loadproof.model import Plan, Policy
 
 
 def guard_arguments(policy: Policy, options: Options) -> list[str]:

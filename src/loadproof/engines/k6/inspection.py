@@ -5,23 +5,20 @@ from __future__ import annotations
 import re
 import subprocess
 import tarfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from loadproof.engines.asking import ask
 from loadproof.engines.k6 import words
+from loadproof.engines.k6.options import Options
 from loadproof.engines.k6.words import meaning
 from loadproof.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from loadproof.engines.k6.options import Options
-    from loadproof.model import Policy
+from loadproof.model import Policy
 
 _TIMEOUT_S = 60
 _URL = re.compile(r"(?:https?|wss?)://[^/'\"`\s$?#]+")

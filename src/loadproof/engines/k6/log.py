@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import orjson
 
 from loadproof.engines.k6 import words
 from loadproof.safety.plain import lines
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _DISTINCT = 300
 """Distinct texts of warnings and errors kept, and as many lines of everything else."""

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 from urllib.parse import quote, urljoin, urlsplit
 
 import orjson
 
 from loadproof.engines.k6.advice import without_comments
 from loadproof.errors import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 FOLDER: Final = "k6-modules"
 INDEX: Final = "modules.json"

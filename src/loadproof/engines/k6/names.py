@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from loadproof.engines.k6.advice import without_comments
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _MOST: Final = 5
 _CALL: Final = re.compile(r"\bhttp\.(get|head|options|post|put|patch|del|request)\(\s*`([^`]*)`")

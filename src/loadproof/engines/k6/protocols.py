@@ -10,15 +10,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.requests import RequestKind, kind_of, split_name
 from loadproof.model import Endpoint, FailureKind
 from loadproof.safety.redact import redact_text, redact_url
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _GRPC_STATUSES: Final = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -25,15 +26,11 @@ from loadproof.engines.exemplars import Exemplars
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.arrivals import Arrivals
 from loadproof.engines.k6.batch import FOLD_AT, Batch, Cell
+from loadproof.engines.k6.options import Options
 from loadproof.engines.k6.protocols import PROTOCOLS
 from loadproof.engines.k6.requests import RequestKind, RequestKinds
 from loadproof.engines.k6.series import SeriesTable
 from loadproof.model import FIRST_BYTE, Endpoint, Slice
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from loadproof.engines.k6.options import Options
 
 _POINT = '{"metric":"%s","type":"Point","data":{"time":"'
 _VALUE, _TAGS = b'"value":', b',"tags":'

@@ -9,11 +9,11 @@ from loadproof.engines.exemplars import slow_request
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.arguments import unjudged
 from loadproof.engines.k6.inspection import same_host
-from loadproof.engines.k6.options import thresholds
+from loadproof.engines.k6.options import Options, thresholds
 from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
 from loadproof.engines.k6.told import Told
 from loadproof.engines.k6.words import meaning
-from loadproof.model import Event, EventKind
+from loadproof.model import Event, EventKind, Plan
 from loadproof.safety.redact import redact_text
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
     from loadproof.engines import Sink
     from loadproof.engines.k6.log import Log
-    from loadproof.engines.k6.options import Options
     from loadproof.engines.k6.reader import Reader
-    from loadproof.model import Plan
 
 _HOSTS_AFTER_S = 1.0
 _DISTINCT_ERRORS = 500

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -11,9 +12,6 @@ import orjson
 from loadproof.engines.k6 import words
 from loadproof.model import Endpoint, FailureKind
 from loadproof.safety.redact import redact_text, redact_url
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _KEPT = 20_000
 """Distinct tag texts remembered; a script that puts ids into its tags would fill the memory with them."""

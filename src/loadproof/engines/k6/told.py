@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.inspection import source_of
-from loadproof.model import Event, EventKind
+from loadproof.model import Event, EventKind, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from loadproof.engines.k6.batch import Batch
     from loadproof.engines.k6.log import Log
     from loadproof.engines.k6.options import Options
-    from loadproof.model import Plan
 
 _BY_SCRIPT = "exec.test.abort()"
 _MARKED = "exec.test.fail()"

@@ -6,17 +6,12 @@ find what they find from the user's file, and lines keep their numbers.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from loadproof.engines.k6.modules import Store, address_of, local_modules, specifiers
+from loadproof.engines.k6.modules import Module, Store, address_of, local_modules, specifiers
 from loadproof.errors import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from loadproof.engines.k6.modules import Module
 
 
 @dataclass(frozen=True, slots=True)

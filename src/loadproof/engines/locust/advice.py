@@ -11,13 +11,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from loadproof.engines.advice import Remark, advice_of
-from loadproof.engines.locust.source import LocustSource, called, constants, targets_of
+from loadproof.engines.locust.source import Function, LocustSource, called, constants, targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from loadproof.engines.locust.source import Function
     from loadproof.errors import Problem
 
 _LEAST_LOOP: Final = 10

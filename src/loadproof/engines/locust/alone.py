@@ -8,10 +8,7 @@ the source, without running it; what it imports is not looked at.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
 
 _TAKING = frozenset({"pop", "popleft", "popitem", "get_nowait"})
 _DISTRIBUTION = frozenset({"MasterRunner", "WorkerRunner", "LocalRunner", "worker_index"})

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loadproof.engines import session_of
 from loadproof.engines.locust.alone import why_alone
 from loadproof.engines.locust.options import Processes
+from loadproof.model import Plan, Profile
 from loadproof.units import format_count
-
-if TYPE_CHECKING:
-    from loadproof.model import Plan, Profile
 
 RATE_PER_PROCESS = 1000.0
 RATE_PER_FAST_PROCESS = 4000.0

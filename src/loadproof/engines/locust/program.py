@@ -11,18 +11,14 @@ import socket
 import sys
 import time
 import weakref
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loadproof.engines.locust.channel import Decoder, encode
 from loadproof.engines.supervised import CONNECTIONS, Supervised, held_for
 from loadproof.errors import EngineError
-from loadproof.model import TOKEN_VARIABLE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from loadproof.model import Policy
+from loadproof.model import TOKEN_VARIABLE, Policy
 
 _CHILD = "loadproof.engines.locust.inside.child"
 _prepared: list[Program] = []

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from locust import LoadTestShape
 
-if TYPE_CHECKING:
-    from loadproof.model import Profile
+from loadproof.model import Profile
 
 
 class ProfileShape(LoadTestShape):

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from loadproof.model import Plan
+from loadproof.model import Plan
 
 
 def show(plan: Plan) -> int:

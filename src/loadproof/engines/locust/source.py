@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Final
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _METHODS: Final = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "request"})

@@ -7,19 +7,13 @@ What they say is told apart by the scenario's name: before the names of endpoint
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from loadproof.engines import load_engine
+from loadproof.engines import Engine, Sink, load_engine
 from loadproof.engines.several.sink import OneSink, Whole
 from loadproof.errors import EngineError, Problem
-from loadproof.model import STREAMED, Event, EventKind, Inspection, Outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from loadproof.engines import Engine, Sink
-    from loadproof.model import OneOfSeveral, Plan, Requirement
+from loadproof.model import STREAMED, Event, EventKind, Inspection, OneOfSeveral, Outcome, Plan, Requirement
 
 
 class SeveralEngines:

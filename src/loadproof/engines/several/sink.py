@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from loadproof.model import OPENED, Event, EventKind, Reading, Unit
-
-if TYPE_CHECKING:
-    from loadproof.engines import Sink
-    from loadproof.model import OneOfSeveral, Outcome, Slice
+from loadproof.engines import Sink
+from loadproof.model import OPENED, Event, EventKind, OneOfSeveral, Outcome, Reading, Slice, Unit
 
 _LOAD, _OPENED = OPENED
 _USERS: Final = "users"

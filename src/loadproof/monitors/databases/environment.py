@@ -7,11 +7,9 @@ password and name, as Laravel, WordPress's image and the images of databases hav
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 from urllib.parse import parse_qs, quote, urlsplit
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 KINDS: Final = {
     "postgres": "postgres", "postgresql": "postgres", "pgsql": "postgres",

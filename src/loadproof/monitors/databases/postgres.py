@@ -5,21 +5,17 @@ One connection, read-only, with time limits of its own, so that a database in tr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import psycopg
 
-from loadproof.model import Reading, Unit
+from loadproof.model import Reading, Unit, Watch
 from loadproof.monitors import MonitorError
 from loadproof.monitors.databases import postgres_queries as sql
 from loadproof.monitors.readings.rates import Rates
 from loadproof.plan.watching import secrets_in
 from loadproof.safety.redact import Redactor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from loadproof.model import Watch
 
 CONNECT_TIMEOUT_S: Final = 2
 _OPTIONS = (

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import redis
 
-from loadproof.model import Reading, Unit
+from loadproof.model import Reading, Unit, Watch
 from loadproof.monitors import MonitorError
 from loadproof.monitors.readings.rates import Rates
 from loadproof.plan.watching import secrets_in
 from loadproof.safety.redact import Redactor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from loadproof.model import Watch
 
 _TIMEOUT_S: Final = 2.0
 _RATES: Final = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from loadproof.model import Reading, Unit
+from loadproof.model import Reading, Unit, Watch
 from loadproof.monitors import MonitorError
 from loadproof.monitors.pages.scrape import Page, parse_page
 from loadproof.monitors.readings.rates import Rates
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from prometheus_client.samples import Sample
 
-    from loadproof.model import Watch
 
 _BUSY: Final = ("user", "nice", "system", "irq", "softirq", "steal")
 _SHOWN: Final = ("user", "system", "iowait", "steal")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from loadproof.model import Reading, Unit
+from loadproof.model import Reading, Unit, Watch
 from loadproof.model.values import whole
 from loadproof.monitors.pages.exporters import recognised
 from loadproof.monitors.pages.scrape import Page, parse_page
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
-    from loadproof.model import Watch
 
 _QUANTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _CUMULATIVE: Final = ("_total", "_count", "_sum", "_bucket")

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 
-from loadproof.model import Reading, Unit
+from loadproof.model import Reading, Unit, Watch
 from loadproof.model.values import mapping
 from loadproof.monitors import MonitorError
 from loadproof.monitors.pages.prometheus import series_name
 from loadproof.monitors.pages.scrape import TIMEOUT_S
 from loadproof.safety.redact import redact_url
 from loadproof.units import format_duration, parse_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from loadproof.model import Watch
 
 _MOST_ROWS = 50
 """Of one query's answer; a requirement that wants more should aggregate."""

@@ -10,15 +10,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from loadproof.monitors.parts.sockets import ERROR, INET_BYTES, ask, attributes, sock_diag
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.monitors.parts.sockets import Link
+from loadproof.monitors.parts.sockets import ERROR, INET_BYTES, Link, ask, attributes, sock_diag
 
 _INFO: Final = 2
 _WITH_INFO: Final = 1 << (_INFO - 1)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import psutil
 
 from loadproof.monitors import MonitorError
 from loadproof.monitors.parts import containers, sockets
 from loadproof.monitors.parts.table import ProcessTable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 _DOCKER_SOCKET = "/var/run/docker.sock"
 _DOCKER_TIMEOUT_S = 2.0

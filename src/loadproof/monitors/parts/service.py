@@ -11,8 +11,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import psutil
 
@@ -20,13 +21,8 @@ from loadproof.monitors import MonitorError
 from loadproof.monitors.parts import containers, processes, sockets
 from loadproof.monitors.parts.pace import Pace
 from loadproof.monitors.parts.part import DATA_STORES, Part, Role, program_name, tree_line, unique
-from loadproof.monitors.parts.table import ProcessTable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from loadproof.monitors.parts.sockets import Link, Sockets
-    from loadproof.monitors.parts.table import Stat
+from loadproof.monitors.parts.sockets import Link, Sockets
+from loadproof.monitors.parts.table import ProcessTable, Stat
 
 _GLANCE_S: Final = 0.01
 _GLANCES_S: Final = 0.4

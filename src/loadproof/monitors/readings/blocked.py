@@ -7,11 +7,9 @@ waits for a disk of the network.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import Final
 
 _PROC = Path("/proc")
 _MOST: Final = 200

@@ -8,13 +8,11 @@ A limit of any group above a process holds for it, too. Version 2 has one hierar
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Final
 
 _PROC = Path("/proc")
 _NO_LIMIT_BYTES: Final = float(1 << 60)

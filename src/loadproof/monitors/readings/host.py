@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import psutil
 
-from loadproof.model import Reading, Unit
+from loadproof.model import Reading, Unit, Watch
 from loadproof.monitors.readings.programs import Programs
 from loadproof.monitors.readings.rates import Rates
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from loadproof.model import Watch
 
 _PROC = Path("/proc")
 _BUSY: Final = ("user", "nice", "system", "irq", "softirq", "steal")

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import Final
 
 _MAGIC: Final = b"\xca\xfe\xc0\xc0"
 _LITTLE_ENDIAN: Final = 1

@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+from typing import Final
 
 _PROC = Path("/proc")
 _EPOLL: Final = {"x86_64": {"232", "281", "441"}, "aarch64": {"22", "441"}}

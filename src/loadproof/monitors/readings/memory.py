@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from loadproof.monitors.parts.table import read_file
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from loadproof.monitors.parts.table import Stat
+from loadproof.monitors.parts.table import Stat, read_file
 
 BUDGET_S: Final = 0.002
 """Processor time of each second: while others have the processors a look takes longer, and costs no more."""

@@ -12,12 +12,10 @@ import json
 import re
 import socket
 import struct
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
 
 _TITLE: Final = re.compile(r"php-fpm: master process \((?P<file>[^)]+)\)")
 _TIMEOUT_S: Final = 0.2

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import psutil
 
-from loadproof.model import Event, EventKind, Reading, Unit
+from loadproof.model import Event, EventKind, Reading, Unit, Watch
 from loadproof.model.values import known_whole, rows
 from loadproof.monitors import MonitorError, limits
 from loadproof.monitors.parts import sockets
+from loadproof.monitors.parts.part import Part
 from loadproof.monitors.parts.service import Service
+from loadproof.monitors.parts.table import Stat
 from loadproof.monitors.readings.cgroup import Cgroup
 from loadproof.monitors.readings.cpu import ProcessorTime, Used
 from loadproof.monitors.readings.loops import accepts_by_events
@@ -21,13 +24,6 @@ from loadproof.monitors.readings.rates import Rates
 from loadproof.monitors.readings.threads import BusiestThread, Threads
 from loadproof.monitors.readings.waits import Row, Waits
 from loadproof.monitors.readings.workers import Workers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from loadproof.model import Watch
-    from loadproof.monitors.parts.part import Part
-    from loadproof.monitors.parts.table import Stat
 
 _LIMITS_EVERY: Final = 5
 """Looks. Limits seldom change."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Final
 
 LEAST_CORES: Final = 0.05
 """Less is not told: a desktop has hundreds of programs that do nearly nothing."""

@@ -9,16 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from loadproof.monitors.parts.table import read_file
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.monitors.parts.table import Stat
+from loadproof.monitors.parts.table import Stat, read_file
 
 MOST_AT_ONCE: Final = 200
 """Threads that are read at one look. Of more, the busiest so far and then the others in turn."""

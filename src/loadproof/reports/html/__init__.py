@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
+from loadproof.model import Report
 from loadproof.model.values import mapping
 from loadproof.reports.html.data import page_data, script_json
 from loadproof.reports.html.page import page
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from loadproof.model import Report
 
 _SCRIPTS = (
     "format.js",

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from markupsafe import Markup
 
-from loadproof.model import EventKind, Unit
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from loadproof.charts import Charts, EndpointCourse, GrowthCourse, Layer, Picture, ResourceCourse
-    from loadproof.model import Finding, Report
+from loadproof.charts import Charts, EndpointCourse, GrowthCourse, Layer, Picture, ResourceCourse
+from loadproof.model import EventKind, Finding, Report, Unit
 
 _DIGITS = 4
 """Significant digits of what is drawn: a pixel holds fewer. Tables have the values as they were measured."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, TextIO
 
+from loadproof.model import Finding, Plan, Requirement
 from loadproof.reports.evidence import NEAR_IN_WORDS, requirement_row
 from loadproof.reports.html.data import limit_of
 from loadproof.reports.html.page import MARKS, meter_of
 from loadproof.version import __version__
-
-if TYPE_CHECKING:
-    from typing import TextIO
-
-    from loadproof.model import Finding, Plan, Requirement
 
 
 def write_live_page(plan: Plan, stream: TextIO) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from loadproof.charts import SlowRequest, Values
 from loadproof.model import EndpointSummary, Finding, Outcome, Report, Verdict
 from loadproof.reports.axes import clock_text
 from loadproof.reports.evidence import (
@@ -24,11 +26,6 @@ from loadproof.reports.scenario_tables import scenario_tables
 from loadproof.reports.topics import advice_of, by_topic, is_requirement, named
 from loadproof.reports.validity import ConditionRow, condition_rows, validity_line
 from loadproof.units import format_count, format_duration, format_rate, format_size
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from loadproof.charts import SlowRequest, Values
 
 MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?", Verdict.DONE: "·"}
 _GREATEST_METER = 2.0

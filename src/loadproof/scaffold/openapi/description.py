@@ -6,14 +6,12 @@ OpenAPI Specification 3.0.4 and 3.1.1. What cannot be followed becomes a note, n
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from loadproof.errors import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 Schema = dict[str, Any]
 

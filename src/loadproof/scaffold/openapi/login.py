@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.safety.redact import is_secret_name, is_secret_value
+from loadproof.scaffold.openapi.description import Description, Operation, Schema
 from loadproof.scaffold.source import literal
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.scaffold.openapi.description import Description, Operation, Schema
 
 _LOGIN = re.compile(r"log[-_]?in|sign[-_]?in|token|authenticate|session", re.IGNORECASE)
 _PASSWORD = re.compile(r"passw|pwd|passphrase|secret", re.IGNORECASE)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.scaffold.names import identifier, plural_matches, stem_of_id, task_name
+from loadproof.scaffold.openapi.description import Body, Description, Operation, Parameter, Schema
 from loadproof.scaffold.openapi.values import Values
 from loadproof.scaffold.source import in_f_string, literal
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadproof.scaffold.openapi.description import Body, Description, Operation, Parameter, Schema
 
 READ_WEIGHT: Final = 5
 WRITE_WEIGHT: Final = 1

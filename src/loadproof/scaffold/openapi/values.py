@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from loadproof.safety.redact import is_secret_name, is_secret_value
+from loadproof.scaffold.openapi.description import Description, Schema
 from loadproof.scaffold.source import in_f_string, literal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from loadproof.scaffold.openapi.description import Description, Schema
 
 _MAX_DEPTH: Final = 6
 _MAX_CHOICES: Final = 20

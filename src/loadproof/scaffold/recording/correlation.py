@@ -6,12 +6,14 @@ And what it must not repeat: secrets that no answer gave become environment vari
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 from loadproof.safety.redact import is_secret_name, is_secret_value
 from loadproof.scaffold.names import TAKEN, identifier
+from loadproof.scaffold.recording.exchanges import Exchange
 from loadproof.scaffold.recording.pages import (
     Found,
     field_pattern,
@@ -23,11 +25,6 @@ from loadproof.scaffold.recording.pages import (
     values_of,
 )
 from loadproof.scaffold.source import literal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from loadproof.scaffold.recording.exchanges import Exchange
 
 Step = str | int | Found
 _ID = re.compile(r"(?:.*[_-])?(?:id|uuid|guid|slug|sku|ref|number|cursor)|.+(?:Id|ID|Uuid|Ref)")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote
 
 from loadproof.safety.redact import is_secret_value
-
-if TYPE_CHECKING:
-    from loadproof.scaffold.recording.exchanges import Exchange
+from loadproof.scaffold.recording.exchanges import Exchange
 
 _ONE_FILE: Final = re.compile(r"|index|.*\.(?:php|asp|aspx|jsp|cgi|pl|do)", re.IGNORECASE)
 """The last part of a path behind which a query chooses among pages."""

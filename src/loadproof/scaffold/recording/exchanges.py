@@ -7,15 +7,13 @@ import binascii
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urljoin, urlsplit
 
 from loadproof.errors import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _STATIC_TYPES = re.compile(
     r"image/|font/|audio/|video/|text/css|application/(?:x-)?javascript|text/javascript|application/wasm"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from loadproof.safety.redact import is_secret_name, redact_text
@@ -16,9 +17,6 @@ from loadproof.scaffold.recording.exchanges import Content, Exchange, Recording,
 from loadproof.scaffold.recording.pages import id_name, is_id, is_one_time
 from loadproof.scaffold.source import formatted, in_f_string, literal, wrapped_comment
 from loadproof.scaffold.template import render
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _THINKING_S: Final = 1.0
 """A pause that is longer was a person's: what follows is a task of its own."""

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from loadproof.safety.redact import is_secret_name, is_secret_value
 from loadproof.scaffold.names import identifier
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ONE_TIME: Final = re.compile(
     r"csrf|xsrf|authenticity|nonce|verification_?token|view_?state|event_?validation|^_token$|form_?(?:key|token|build_id)$",

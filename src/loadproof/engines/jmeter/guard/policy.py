@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loadproof.errors import EngineError, Problem
+from loadproof.model import Policy
 from loadproof.safety.hosts import LOCAL
-
-if TYPE_CHECKING:
-    from loadproof.model import Policy
 
 JAR: Final = Path(__file__).with_name("guard.jar")
 QUICK_ROWS: Final = JAR.parents[1] / "quick/quick.jar"

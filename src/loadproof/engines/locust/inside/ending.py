@@ -11,8 +11,10 @@ import functools
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from types import FrameType
+from typing import Any, Final
 
 import gevent
 from gevent.event import Event as Flag
@@ -22,10 +24,6 @@ from locust.user.task import LOCUST_STATE_STOPPING
 
 from loadproof.engines.locust.entry import text
 from loadproof.engines.locust.inside.raised import is_own, place
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
 
 _LOCUST: Final = str(Path(runners.__file__).parent) + os.sep
 _NEARLY_S: Final = 0.5

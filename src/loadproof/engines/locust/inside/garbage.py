@@ -8,10 +8,8 @@ walked again, and once, when the load is level.
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import Final
 
 _LEVEL_S: Final = 3
 """Seconds without a user who came or went."""

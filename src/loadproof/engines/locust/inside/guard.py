@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gevent import get_hub
 
+from loadproof.model import Policy
 from loadproof.safety.guard import Gate
-
-if TYPE_CHECKING:
-    from loadproof.model import Policy
 
 _REASONS = 100
 """Kept at most: a scenario that reaches for ever new hosts must not fill the memory before the load ends."""

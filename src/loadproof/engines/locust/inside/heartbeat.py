@@ -11,16 +11,14 @@ from __future__ import annotations
 import gc
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import gevent
 import numpy as np
 
 from loadproof.engines.scarce import descriptors_in_use, sockets_and_ports
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 INTERVAL_S: Final = 0.01
 _LONGEST_STALL_S: Final = 60.0

@@ -6,12 +6,13 @@ never ends a listener, a report or a run, and what no row can be made of is coun
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from locust.stats import StatsError
 
-from loadproof.engines.exemplars import described_response
+from loadproof.engines.exemplars import Exemplars, Row, described_response
 from loadproof.engines.locust.entry import (
     LONGEST_MS,
     NO_ANSWER,
@@ -22,13 +23,7 @@ from loadproof.engines.locust.entry import (
     text,
 )
 from loadproof.engines.locust.inside.failures import classify
-from loadproof.engines.locust.inside.recorder import USUAL
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from loadproof.engines.exemplars import Exemplars, Row
-    from loadproof.engines.locust.inside.recorder import Recorder
+from loadproof.engines.locust.inside.recorder import USUAL, Recorder
 
 _TEXT_LIMIT: Final = 500
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 from loadproof.histogram import Histogram
 from loadproof.units import format_count, format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ArrivalRow = list[Any]
 """[second, planned, started, late, dropped, lag histogram or None]; rows of one second add up.

@@ -15,22 +15,18 @@ import sys
 import sysconfig
 import traceback
 from pathlib import Path
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from types import FunctionType, TracebackType
+from typing import Any, Final
 
 import gevent
 from gevent.hub import Hub
 from locust import TaskSet, User, events
+from locust.event import EventHook
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import LOCUST_STATE_STOPPING, DefaultTaskSet
 
 from loadproof.engines.locust.entry import text
 from loadproof.engines.locust.session.report import Listener, is_locusts_own
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from locust.event import EventHook
 
 CONTROL: Final = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
 """How a locustfile says what is played next: no failure of anything."""

@@ -7,21 +7,16 @@ inside Locust's own reports from worker to master (msgpack) and then to the cond
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.engines.locust.entry import LONGEST_MS, method_text, name_text
 from loadproof.histogram import Histogram
-from loadproof.model import STREAMED
+from loadproof.model import STREAMED, FailureKind
 from loadproof.routes import KeptNames, shape_of_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from loadproof.model import FailureKind
 
 Row = list[Any]
 """[second, method, name, requests, {failure kind: count}, received bytes, response histogram, service

@@ -10,15 +10,13 @@ from __future__ import annotations
 import functools
 import os
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import gevent
 
 from loadproof.engines.locust.seams import Part, known
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 WINDOW_S: Final = 0.9
 """Within which the users of one order start at the most; the next order comes after a second."""

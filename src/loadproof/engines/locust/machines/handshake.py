@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import gevent
@@ -25,9 +26,6 @@ from loadproof.engines.locust.machines.clock_offset import MasterClock, Offset
 from loadproof.errors import ExitCode
 from loadproof.model import TOKEN_VARIABLE
 from loadproof.version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 HELLO = "loadproof_hello"
 WELCOME = "loadproof_welcome"

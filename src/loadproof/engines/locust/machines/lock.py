@@ -10,7 +10,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import zmq
 from locust.exception import RPCError
@@ -20,9 +21,6 @@ from zmq.utils.monitor import recv_monitor_message
 
 from loadproof.engines.locust import seams
 from loadproof.engines.locust.seams import Part
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _SALT: Final = b"loadproof: a master and its workers"
 _FAILED: Final = (

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from loadproof.engines.locust.program import environment
 from loadproof.engines.locust.running import LocustChild
 from loadproof.engines.locust.settings import WorkerSettings, fingerprint_of
 from loadproof.errors import ExitCode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 _FROM_MASTER = "-"
 """Locust's own name for a locustfile that the master sends."""

@@ -11,13 +11,11 @@ import ctypes
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 import gevent
 from gevent.hub import get_hub
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _CLOCK_MONOTONIC = 1  # the clock of time.monotonic on Linux
 _TFD_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC

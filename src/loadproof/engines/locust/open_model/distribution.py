@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING
 
 from loadproof.engines.locust.options import LocustOptions
-
-if TYPE_CHECKING:
-    from loadproof.model import Plan
+from loadproof.model import Plan
 
 LOOPBACK = "127.0.0.1"
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterable
 from statistics import fmean
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from locust import FastHttpUser
+from locust import FastHttpUser, User
 from locust.user import wait_time
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from locust import User
 
 _SAMPLES = 200
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import inspect
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from locust import TaskSet
 
 from loadproof.engines.locust.inside.ledger import ArrivalRow, Totals, readable
 from loadproof.engines.locust.seams import Part, known
 from loadproof.histogram import Histogram
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 _PACED = "constant_pacing.<locals>.wait_time_func"
 """Locust's paced wait; constant_throughput makes the same."""

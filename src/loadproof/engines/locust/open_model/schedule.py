@@ -15,18 +15,14 @@ With n workers, worker i takes arrivals i, i + n, i + 2n ... of the one schedule
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.errors import WrongValueError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from loadproof.model import Profile
+from loadproof.model import Profile
 
 CONSTANT: Final = "constant"
 POISSON: Final = "poisson"

@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import weakref
 import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import brotli  # type: ignore[import-untyped]  # it has no types
 import geventhttpclient.client
 from geventhttpclient.client import HTTPClient, HTTPClientPool
 from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPProtocolViolationError, HTTPSocketPoolResponse
+from geventhttpclient.url import URL
 from locust.contrib.fasthttp import FastResponse, LocustUserAgent
 
 from loadproof.engines.locust.session.call import Call, fast_call_of
 from loadproof.engines.locust.session.connections import Connections
 from loadproof.engines.locust.session.fast_request import hop_bytes
 from loadproof.engines.locust.session.fast_response import NoPool, NoSocket
+from loadproof.engines.locust.session.head import Head
 from loadproof.engines.locust.session.http_handover import DECODED_LIMIT
 from loadproof.engines.locust.session.interim import INTERIM_LIMIT
-from loadproof.engines.locust.session.target import Target
+from loadproof.engines.locust.session.target import Origin, Target
 from loadproof.engines.locust.session.tickets import ResumingContext
 from loadproof.engines.locust.session.trips import sent, served
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from geventhttpclient.url import URL
-
-    from loadproof.engines.locust.session.head import Head
-    from loadproof.engines.locust.session.target import Origin
-
 
 SERVED = LocustUserAgent.valid_response_codes
 """Statuses of answers that the agent returns as they are."""

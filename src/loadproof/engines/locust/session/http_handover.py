@@ -24,7 +24,7 @@ from loadproof.engines.locust.session.call import Call, fast_call_of
 from loadproof.engines.locust.session.http_head import FRAMING, head_bytes, timeouts
 from loadproof.engines.locust.session.http_response import raw_of
 from loadproof.engines.locust.session.interim import Answer
-from loadproof.engines.locust.session.target import origin_of, target_of, tls_scheme
+from loadproof.engines.locust.session.target import Origin, Target, origin_of, target_of, tls_scheme
 from loadproof.engines.locust.session.tickets import ResumingContext, shared_context
 from loadproof.engines.locust.session.trips import served
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadproof.engines.locust.session.connections import Connections
-    from loadproof.engines.locust.session.target import Origin, Target
 
 # What follows the request line, by method, origin and headers: hops of redirects are much the same.
 _heads: Bounded[tuple[Any, ...], bytes] = Bounded(512)

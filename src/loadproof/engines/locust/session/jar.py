@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from http.cookiejar import CookieJar
+from http.cookiejar import Cookie, CookieJar
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from requests.cookies import RequestsCookieJar, get_cookie_header, merge_cookies
@@ -12,8 +12,6 @@ from requests.structures import CaseInsensitiveDict
 from loadproof.engines.locust.session.bounded import Bounded
 
 if TYPE_CHECKING:
-    from http.cookiejar import Cookie
-
     from loadproof.engines.locust.session.call import Call
     from loadproof.engines.locust.session.target import Target
 

@@ -28,6 +28,20 @@ def _routes(*names: str) -> Counter[str]:
         ([f"/orders/order-{n}.json?page={n}" for n in range(10)], "/orders/order-{id}.json?page={id}"),
         ([f"http://127.0.0.1:8000/loans/{n}" for n in range(9)], "http://127.0.0.1:8000/loans/{id}"),
         ([f"/numbers/{n}" for n in range(1990, 2150)], "/numbers/{id}"),
+        (
+            [f"/near?lat={n / 7:.4f}&lon=-{n / 3:.2f}" for n in range(1, 30)],
+            "/near?lat={number}&lon={number}",
+        ),
+        ([f"/since?t=2026-01-{n:02}T10%3A00%3A00Z" for n in range(1, 10)], "/since?t={date}"),
+        ([f"/months/2025-{n:02}" for n in range(1, 12)], "/months/{date}"),
+        ([f"/loans?ids={n},{n + 1}%2C{n + 5}" for n in range(9)], "/loans?ids={ids}"),
+        ([f"/cart;jsessionid={n:032X}/lines" for n in range(9)], "/cart;jsessionid={hash}/lines"),
+        ([f"/v1/jobs/{n}:cancel" for n in range(9)], "/v1/jobs/{id}:cancel"),
+        ([f"/Orders({n})/Lines" for n in range(9)], "/Orders({id})/Lines"),
+        ([f"/static/app-{n:07x}a.min.js" for n in range(9)], "/static/app-{hash}.min.js"),
+        ([f"/o/ck{n:05}x{'qz7' * 6}" for n in range(9)], "/o/{token}"),
+        # One of eight random tokens has less than two figures, and is one like the others.
+        ([f"/t/V1StGXR8Z5jdHiB{n}myT" for n in range(9)] + ["/t/VaStGXRbZcjdHiBcmyTx"], "/t/{token}"),
     ],
 )
 def test_names_that_differ_by_an_id_are_one_route(names: list[str], route: str) -> None:
@@ -68,6 +82,22 @@ def test_texts_of_errors() -> None:
     texts = [f"<Loan object at 0x7f{n:08x}> 404 loan {n} from port={50000 + n}" for n in range(1000, 1020)]
     found = grouped((("", text) for text in [*texts, "HTTP 500 oops", "HTTP 502 oops"]), texts=True)
     assert set(found.values()) == {"<Loan object at {address}> 404 loan {id} from port={id}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("too slow: {} > 0.5", "too slow: {number} > {number}"),
+        ("took {} s", "took {number}"),
+        ("took {}ms from 127.0.0.1", "took {number} from 127.0.0.1"),
+        ("too slow: 0:00:0{}", "too slow: {id}:{id}:{number}"),
+    ],
+)
+def test_measured_times_are_no_part_of_an_error(text: str, shape: str) -> None:
+    """`response.failure(f"too slow: {elapsed}")` is one error, whatever was measured."""
+    texts = [text.format(f"{n}.{n * 7919}") for n in range(1, 9)]
+    assert {shape_of_text(one) for one in texts} == {shape}
+    assert len(set(grouped([("", one) for one in texts], texts=True).values())) == 1
 
 
 def test_a_requirement_on_a_route_finds_its_names() -> None:

@@ -1,8 +1,9 @@
 """Names that differ only by an id are one route: `GET /api/loans/17` is `GET /api/loans/{id}`.
 
 A name is split into what is the same and what may be a value: whole path segments and query values that are
-numbers, UUIDs, dates, hashes or tokens, and such behind a word and a separator (`order-17`). Only names whose
-rest is the same share a shape. A place in a shape is a value when it has shown more than `FEW` of them; what
+numbers, lists of them, UUIDs, dates, hashes or tokens, and such behind a word and a separator (`order-17`),
+before an ending or a verb (`17.json`, `17:cancel`) and in brackets (`Orders(17)`). Only names whose rest is
+the same share a shape. A place in a shape is a value when it has shown more than `FEW` of them; what
 has shown fewer is a part of the name, and so is a place of years only (`/blog/2024/...`). So `v1` and `2024`
 stay, and what the scenario named itself stays as it is.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import unquote
 
 FEW: Final = 5
 """So many names of one shape stay as they are."""
@@ -19,27 +21,32 @@ MOST_NAMES: Final = 1000
 """Names that a run keeps as they are; those that come later are kept by their routes."""
 
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-_DATE = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+_DATE = r"\d{4}-\d\d-\d\d(?:[T +]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 # Hashes shorter than 16 digits need a figure and a letter, since `facade` and `decade` are words.
 _HASH = r"[0-9a-fA-F]{16,}|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}"
-_KINDS: Final = (
-    ("uuid", re.compile(_UUID)),
-    ("date", re.compile(_DATE)),
-    ("id", re.compile(r"\d+")),
-    ("hash", re.compile(_HASH)),
-    (
-        "token",
-        re.compile(r"(?=.*\d.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9_-]{16,}|[0-7][0-9A-HJKMNP-TV-Z]{25}"),
-    ),
+_RANDOM = (
+    r"(?=.*\d.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9_-]{16,}|[0-7][0-9A-HJKMNP-TV-Z]{25}"
+    r"|(?=.*\d.*\d)(?=.*[a-z])[a-z0-9]{20,}"
 )
+_KINDS: Final = (
+    ("uuid", re.compile(rf"{_UUID}|\{{{_UUID}\}}")),
+    ("date", re.compile(rf"{_DATE}|\d{{4}}-(?:0[1-9]|1[0-2])")),
+    ("number", re.compile(r"-\d+|-?\d+\.\d+")),
+    ("ids", re.compile(r"\d+(?:,\d+)+")),
+    ("hash", re.compile(_HASH)),
+    ("token", re.compile(_RANDOM)),
+)
+_LIKE_TOKEN = re.compile(r"(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9_-]{16,}")
+"""One random token in eight has less than two figures: it is one where its neighbours are."""
 _WORD = re.compile(r"(?:^|[-_])[A-Z]?[a-z]{3,}(?=[-_]|$)")
 """A whole word in a slug: random tokens have none."""
-_PLACEHOLDER = re.compile(r"\{(?:uuid|date|id|hash|token)\}")
-_PREFIX = re.compile(r"([A-Za-z][A-Za-z_-]*[-_])(.+)")
-_SUFFIX = re.compile(r"(.+)(\.[A-Za-z][A-Za-z0-9]{0,4})")
+_PLACEHOLDER = re.compile(r"\{(?:uuid|date|number|ids?|hash|token)\}")
+_PREFIX = re.compile(r"([A-Za-z][A-Za-z._-]*[._-]|[A-Za-z]\w*\('?)(.+)")
+_SUFFIX = re.compile(r"(.+?)((?:\.[A-Za-z][A-Za-z0-9]{0,4})+|:[A-Za-z]+|'?\))")
 _DELIMITER = re.compile(r"([/?&;#])")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _STATUS = re.compile(r"[1-5]\d\d")
+_UNIT = r"[mun\u00b5]?s|[kKMG]?B"
 # In the text of an error. Numbers alone may be ids; which of them are, shows by how many there are. An HTTP
 # status is never one: what failed with 500 and what failed with 503 are two errors.
 _STATUS_HERE = r"(?![1-5]\d\d (?:Client|Server) Error)" + "".join(
@@ -48,27 +55,36 @@ _STATUS_HERE = r"(?![1-5]\d\d (?:Client|Server) Error)" + "".join(
 _IN_TEXTS = re.compile(
     rf"(?P<address>\b0x[0-9a-fA-F]+)|(?P<uuid>\b{_UUID}\b)|(?P<date>\b{_DATE})"
     r"|(?P<hash>\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}\b)|"
-    rf"(?P<id>{_STATUS_HERE}(?<![\w.])\d+(?![\w.]*[A-Za-z_]))"
+    rf"(?P<number>(?<![\w.])(?:\d+\.\d+(?:e[+-]?\d+)? ?(?:{_UNIT})?|\d+(?:{_UNIT}))(?!\w|\.\d))|"
+    rf"(?P<id>{_STATUS_HERE}(?<![\w.])\d+(?!\.?\d|[\w.]*[A-Za-z_]))"
 )
-_TEXT_PLACEHOLDER = re.compile(r"\{(?:address|uuid|date|hash|id)\}")
+_TEXT_PLACEHOLDER = re.compile(r"\{(?:address|uuid|date|hash|number|id)\}")
 
 Split = tuple[tuple[str, ...], tuple[str, ...]]
 """What is the same, kinds of values at the odd places; and the values."""
 
 
-def split_name(name: str) -> Split:
-    """A request's name. A name without a `/` is one that somebody gave: it has no values."""
+def split_name(name: str, *, loosely: bool = False) -> Split:
+    """A request's name. A name without a `/` is one that somebody gave: it has no values.
+
+    `loosely`: with what only looks like a token.
+    """
     same, values = [""], []
     if "/" not in name:
         return (name,), ()
-    query = False
+    query = matrix = False
     for place, part in enumerate(_DELIMITER.split(name)):
         if place % 2 or not part:
             query = query or part in ("?", "&")
+            matrix = part == ";"  # /cart;jsessionid=...
             same[-1] += part
             continue
-        key, equals, rest = part.partition("=") if query else ("", "", part)
+        keyed = query or (matrix and "=" in part)
+        key, equals, rest = part.partition("=") if keyed else ("", "", part)
         before, kind, value, after = _value_of(rest)
+        if loosely and not kind and _LIKE_TOKEN.fullmatch(rest) and not _WORD.search(rest):
+            kind, value = "token", rest
+            before = after = ""
         if not kind or (query and not equals):
             same[-1] += part
             continue
@@ -99,7 +115,7 @@ def _value_of(part: str) -> tuple[str, str, str, str]:
         return part, "", "", ""
     suffix = _SUFFIX.fullmatch(part)
     stem, after = (suffix[1], suffix[2]) if suffix else (part, "")
-    if kind := _kind(stem):
+    if suffix and (kind := _kind(stem)):
         return "", kind, stem, after
     prefix = _PREFIX.fullmatch(stem)
     if prefix and (kind := _kind(prefix[2])):
@@ -113,6 +129,8 @@ def _kind(part: str) -> str:
         return ""
     if part.isdecimal():
         return "id"
+    if "%" in part:
+        part = unquote(part)
     if _PLACEHOLDER.fullmatch(part):
         return part[1:-1]
     for kind, pattern in _KINDS:
@@ -162,12 +180,26 @@ class Groups:
         same, values = self._split(name)
         same = self._with_hashes(beside, same, values)
         seen = self._seen.get((beside, same))
+        if self._split is split_name and (alike := self._like_tokens(beside, name, same)):
+            (same, values), seen = alike, self._seen[beside, alike[0]]
         if not values or seen is None:
             return name
         parts = list(same)
         for number, (place, value) in enumerate(zip(seen, values, strict=True)):
             parts[2 * number + 1] = f"{{{parts[2 * number + 1]}}}" if len(place) > FEW else value
         return "".join(parts)
+
+    def _like_tokens(self, beside: str, name: str, strictly: tuple[str, ...]) -> Split | None:
+        """The name with what looks like a token as one, where its neighbours are."""
+        same, values = split_name(name, loosely=True)
+        if same == strictly:
+            return None
+        seen = self._seen.get((beside, same))
+        if seen is None or any(
+            kind == "token" and len(place) <= FEW for kind, place in zip(same[1::2], seen, strict=True)
+        ):
+            return None
+        return same, values
 
     def _with_hashes(self, beside: str, same: tuple[str, ...], values: tuple[str, ...]) -> tuple[str, ...]:
         """One hash in 43 of eight digits has figures only: it is one where its neighbours are."""

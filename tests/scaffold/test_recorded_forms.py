@@ -238,3 +238,101 @@ def test_what_is_no_cache_buster_stays() -> None:
     """A page's number, a short time, a year."""
     source, _, _ = made(entry(0, "GET", f"{SHOP}/news?t=12&time=2025&page=3"))
     assert 'params={"t": "12", "time": "2025", "page": "3"}' in source
+
+
+def test_a_browsers_list_of_a_forms_fields_is_encoded() -> None:
+    """Chrome writes "Log+in" there; what was sent is right, and a button is no person."""
+    sent = posted(5, f"{HERE}/session", "user=jo&password=rail-W4y&login_button=Log+in%21", status=200)
+    sent["request"]["postData"]["params"] = [
+        {"name": "user", "value": "jo"},
+        {"name": "password", "value": "rail-W4y"},
+        {"name": "login_button", "value": "Log+in%21"},
+    ]
+    source, _, _ = made(page(0, "GET", f"{HERE}/session/new"), sent)
+    assert '"login_button": "Log in!"' in source
+    assert 'NEEDS = ["API_PASSWORD", "API_USER"]' in source
+
+
+def test_a_form_with_a_file_keeps_its_token_and_its_fields() -> None:
+    """Chrome lists no parts of it: they are read from what was sent, the token from the page before."""
+    parts = (
+        f'name="csrfmiddlewaretoken"\r\n\r\n{DJANGO_LATER}\r\n', 'name="tag"\r\n\r\nold\r\n',
+        'name="tag"\r\n\r\nenglish\r\n',
+        'name="scan"; filename="q1.pdf"\r\nContent-Type: application/pdf\r\n\r\n\r\n',
+    )  # fmt: skip
+    text = "".join(f"------WebKit7\r\nContent-Disposition: form-data; {part}" for part in parts)
+    upload = posted(5, f"{HERE}/upload/", f"{text}------WebKit7--\r\n", status=200)
+    upload["request"]["postData"]["mimeType"] = "multipart/form-data; boundary=----WebKit7"
+    form = f'<input type=hidden name=csrfmiddlewaretoken value="{DJANGO_LATER}">'
+    source, _, notes = made(page(0, "GET", f"{HERE}/upload/", form), upload)
+    files = ast.unparse(ast.parse(source))
+    assert "('csrfmiddlewaretoken', (None, str(self.csrfmiddlewaretoken)))" in files
+    assert "('tag', (None, 'old')), ('tag', (None, 'english')), ('scan', ('scan.pdf', b'loadproof'))" in files
+    assert "'Referer': f'{self.client.base_url}/'" in files
+    assert "put in yours" in notes[0]
+
+
+def test_a_log_in_of_keycloak() -> None:
+    """What the form's own address has and what a redirect's has are good once, whatever they are called."""
+    action = (
+        f"{HERE}/auth/go?session_code=S3ss10nC0deXyZ123456"
+        "&amp;execution=7f1c2a34-1111-4222-8333-444455556666&amp;tab_id=aBcDeF12"
+    )
+    code = "c0de.aaaa-bbbb-cccc-dddd.1234567890"
+    source, _, _ = made(
+        page(0, "GET", f"{HERE}/auth?client_id=web", f'<form id=f action="{action}" method=post></form>'),
+        posted(5, html.unescape(action), "username=erin&password=p4ssw0rd!!", status=302,
+               response_headers={"Location": f"{HERE}/app?state=5t4te-9f8e7d6c&code={code}"}),
+        page(5.1, "GET", f"{HERE}/app?state=5t4te-9f8e7d6c&code={code}", "<h1>app</h1>"),
+        posted(6, f"{HERE}/token", f"grant_type=authorization_code&code={code}", mime="application/json"),
+    )  # fmt: skip
+    for constant in ("7f1c2a34", "aBcDeF12", "S3ss10n", "c0de."):
+        assert constant not in source
+    assert 'self.code = from_address(answer, "code") if found else None' in source
+    assert '"execution": self.execution' in source
+    assert 'NEEDS = ["API_PASSWORD", "API_USER"]' in source
+
+
+def test_only_what_a_redirect_led_to_is_left_out() -> None:
+    """The next page is another click where the redirect's own page is not in the recording."""
+    source, _, _ = made(
+        posted(0, f"{HERE}/comments", "comment=Nice", status=302, response_headers={"Location": "/post/#7"}),
+        page(4, "GET", f"{HERE}/about", "<h1>About</h1>"),
+    )
+    assert 'ends="/post/"' in source
+    assert 'self.client.get("/about"' in source
+
+
+def test_what_a_client_makes_anew_is_made_anew() -> None:
+    """A key that is the same in each request would make one order of all."""
+    key = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
+    source, _, _ = made(
+        entry(
+            0, "POST", f"{HERE}/orders", sent={"sku": "x", "requestId": key}, headers={"Idempotency-Key": key}
+        )
+    )
+    assert key not in source
+    assert '"idempotency-key": str(uuid.uuid4())' in source
+    assert '"requestId": str(uuid.uuid4())' in source
+    assert "NEEDS" not in source
+
+
+def test_a_text_has_one_set_of_headers() -> None:
+    soap = posted(0, f"{HERE}/soap", "<Envelope/>", headers={"SOAPAction": "urn:Get"})
+    soap["request"]["postData"]["mimeType"] = "text/xml; charset=utf-8"
+    source, _, _ = made(soap)
+    assert 'headers={"soapaction": "urn:Get", "Content-Type": "text/xml"}' in source
+    ast.parse(source)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"operationName": "AddTodo", "query": "mutation AddTodo { add { id } }"},
+        {"query": "  mutation AddTodo($t: String!) { add(text: $t) { id } }", "variables": {"t": "x"}},
+        [{"operationName": "AddTodo", "query": "mutation AddTodo { add { id } }"}],
+    ],
+)
+def test_a_request_to_graphql_is_named_by_what_it_does(sent: object) -> None:
+    source, _, _ = made(entry(0, "POST", f"{HERE}/graphql", sent=sent))
+    assert 'name="/graphql?operationName=AddTodo"' in source

@@ -230,6 +230,10 @@ class Plan:
         """Names of those that drive its load: one, or each of those of several scenarios once."""
         return tuple(dict.fromkeys(one.plan.engine for one in self.several)) or (self.engine,)
 
+    def asks_for(self, kind: str) -> bool:
+        """Whether a requirement is on this time of a stream, one of `STREAMED`."""
+        return any((required.endpoint or "").startswith(f"{kind} ") for required in self.requirements)
+
     @property
     def rehearsal(self) -> bool:
         return self.time_scale != 1.0

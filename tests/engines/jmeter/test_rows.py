@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -12,10 +13,13 @@ import pytest
 
 from loadproof.engines.jmeter.outcomes import failure_kind, failure_text
 from loadproof.engines.jmeter.plan_file import read_plan_file
-from loadproof.engines.jmeter.rows import Batch, Rows
+from loadproof.engines.jmeter.rows import Rows
 from loadproof.engines.jmeter.samplers import Samplers
 from loadproof.histogram import merged
 from loadproof.model import Endpoint, FailureKind
+
+if TYPE_CHECKING:
+    from loadproof.engines.jmeter.told import Batch
 
 PLANS = Path(__file__).with_name("plans")
 NO_ANSWER = "Non HTTP response code: "
@@ -270,3 +274,15 @@ def test_set_up_is_no_begin_of_the_load() -> None:
     early = sample("seed", thread="Prepare 1-1", ts=START_MS)
     rows, _ = read(document(early, sample("a", ts=START_MS + 5_000)), rows)
     assert rows.first_s == START_MS / 1e3 + 5
+
+
+def test_the_first_byte_of_good_answers_is_told_where_jmeter_wrote_it() -> None:
+    """JMeter's latency: an error that comes at once is no fast answer, 0 is none that was measured."""
+    rows = [sample("/chat", t=900).replace(" it=", f' lt="{latency}" it=') for latency in (80, 0, 120)]
+    rows += [sample("/chat", ok=False, rc="503").replace(" it=", ' lt="1" it='), sample("/other")]
+    _, batch = read(document(*rows))
+    assert counts(batch) == {"/chat": 4, "/other": 1}
+    _, batch = read(document(*rows), Rows(Samplers([]), first_bytes=True))
+    assert counts(batch) == {"/chat": 4, "first_byte: /chat": 2, "/other": 1}
+    (first,) = [part.response for part in batch.slices if part.endpoint.beside]
+    assert first.sum_ns == 200_000_000

@@ -47,6 +47,7 @@ _REFUSED: Final = {
     "--processes": "a plan is played by one JVM: give it users and memory, such as HEAP=-Xmx4g",
     "-X": "JMeter's remote mode plays the whole plan on every machine", "-d": "set JMETER_HOME instead",
 }  # fmt: skip
+_LATENCY: Final = "latency"
 RESULTS: Final[dict[str, str]] = {
     "jmeter.save.saveservice.output_format": "xml",
     "jmeter.save.saveservice.assertion_results": "all",
@@ -61,7 +62,7 @@ RESULTS: Final[dict[str, str]] = {
     # Nobody reads them, and each costs JMeter time.
     **{
         f"jmeter.save.saveservice.{name}": "false"
-        for name in ("latency", "connect_time", "thread_counts", "data_type")
+        for name in (_LATENCY, "connect_time", "thread_counts", "data_type")
     },
     # They carry secrets and megabytes.
     **{
@@ -180,9 +181,17 @@ def java_options(java: Java) -> list[str]:
 
 
 def jmeter_arguments(
-    user: UserArguments, ours: Mapping[str, str], environment: Mapping[str, str], folder: Path
+    user: UserArguments,
+    ours: Mapping[str, str],
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    first_bytes: bool = False,
 ) -> list[str]:
-    """The options after `-n -t -l -j`; files with properties are made in `folder`, a private one."""
+    """The options after `-n -t -l -j`; files with properties are made in `folder`, a private one.
+
+    `first_bytes`: JMeter tells of each sample how long its first byte took.
+    """
     argv: list[str] = []
     number = 0
 
@@ -205,7 +214,8 @@ def jmeter_arguments(
             argv += [option, str(Path(value).absolute())]
         else:
             argv += [f"{option}{value}"] if option in ("-G", "-L") else [option, value]
-    file_of("-q", {**ours, **RESULTS, **_search_paths(user, ours)})
+    latency = {f"jmeter.save.saveservice.{_LATENCY}": "true"} if first_bytes else {}
+    file_of("-q", {**ours, **RESULTS, **latency, **_search_paths(user, ours)})
     return argv
 
 

@@ -31,7 +31,7 @@ from loadproof.engines.one_by_one import TrialsOneByOne
 from loadproof.engines.pipe import Pipe
 from loadproof.engines.process import Process
 from loadproof.errors import EngineError, Problem
-from loadproof.model import Event, EventKind, Inspection, Outcome, Plan, Profile, ProfileKind
+from loadproof.model import FIRST_BYTE, Event, EventKind, Inspection, Outcome, Plan, Profile, ProfileKind
 
 if TYPE_CHECKING:
     from loadproof.engines import Sink
@@ -104,7 +104,10 @@ class JMeterEngine:
             folder = Path(name)
             argv = await asyncio.to_thread(_command, plan, found, installation, java, folder)
             outside = outside_names(found.file)
-            rows = self._rows = Rows(Samplers(found.file.root.whole()), outside, plan.options.slow_s)
+            rows = self._rows = Rows(
+                Samplers(found.file.root.whole()), outside, plan.options.slow_s,
+                first_bytes=plan.asks_for(FIRST_BYTE),
+            )  # fmt: skip
             log = self._log = Log(sink.now, outside)
             arrivals = plan.profile.open_model or plan.profile.kind is ProfileKind.SCENARIO
             promise = promise_of(found.file, found.values) if arrivals else None
@@ -263,7 +266,7 @@ def _command(plan: Plan, found: Resolved, installation: Installation, java: Java
         java.path, *java_options(java), *guard, f"-Djmeter.home={home}",
         "-jar", str(home / "bin/ApacheJMeter.jar"), "-n", "-t", str(scenario),
         "-l", str(folder / "samples"), "-j", str(folder / "log"),
-        *jmeter_arguments(found.user, ours, found.environment, folder),
+        *jmeter_arguments(found.user, ours, found.environment, folder, first_bytes=plan.asks_for(FIRST_BYTE)),
     ]  # fmt: skip
 
 

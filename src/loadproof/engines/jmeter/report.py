@@ -13,7 +13,8 @@ from loadproof.model import Event, EventKind, Reading, Unit
 if TYPE_CHECKING:
     from loadproof.engines import Sink
     from loadproof.engines.jmeter.log import Log
-    from loadproof.engines.jmeter.rows import Batch, Conditions, Rows
+    from loadproof.engines.jmeter.rows import Rows
+    from loadproof.engines.jmeter.told import Batch, Conditions
 
 _DISTINCT_ERRORS: Final = 500
 _RESOLUTION_S: Final = 0.001

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -24,8 +24,9 @@ from loadproof.engines.error_samples import ErrorSample, count_error
 from loadproof.engines.exemplars import Exemplars
 from loadproof.engines.jmeter.outcomes import CUT_BY_STOP, failure_kind, failure_text
 from loadproof.engines.jmeter.samplers import Known, Nature, Samplers
+from loadproof.engines.jmeter.told import Batch, Conditions
 from loadproof.histogram import Histogram
-from loadproof.model import PAGE, SCRIPT, TRANSACTION, Endpoint, FailureKind, Slice
+from loadproof.model import FIRST_BYTE, PAGE, SCRIPT, TRANSACTION, Endpoint, FailureKind, Slice
 from loadproof.safety.redact import redact_text, redact_url
 
 _SAMPLES: Final = frozenset({"httpSample", "sample"})
@@ -41,31 +42,6 @@ _ERROR_TEXTS: Final = 200
 _NAMES_KEPT: Final = 20_000
 _CUT_SLACK_MS: Final = 50
 """The log's line is written before the first user is interrupted, by a clock of whole milliseconds."""
-
-
-@dataclass(slots=True)
-class Batch:
-    """What was read since the last batch."""
-
-    slices: list[Slice] = field(default_factory=list)
-    errors: Counter[ErrorSample] = field(default_factory=Counter)
-    slow: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Conditions:
-    """What a PASS stands on, since it was last asked for."""
-
-    hosts: Counter[str] = field(default_factory=Counter)
-    """Requests by "host:port" of their address, those without an address left out."""
-    statuses: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    """Codes of answers by endpoint."""
-    checks: dict[tuple[str, str], list[int]] = field(default_factory=dict)
-    """Passes and fails by assertion and endpoint."""
-    raised: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Scripts that ended with an exception, by label and message."""
-    played: int = 0
-    """Rows of the plan's samplers."""
 
 
 @dataclass(slots=True)
@@ -100,6 +76,11 @@ class _Cell:
     floor_ms: float = 0.0
     response: Histogram = field(default_factory=Histogram)
 
+    def took(self, duration_ms: int) -> None:
+        self.durations_ms.append(max(0, duration_ms))
+        if len(self.durations_ms) >= _FOLD_AT:
+            self.fold()
+
     def fold(self) -> None:
         self.response.record_all(np.array(self.durations_ms) / 1e3)
         self.durations_ms.clear()
@@ -109,8 +90,11 @@ class Rows:
     """`feed` bytes in one thread, `drain` in another. Memory is bounded by the endpoints in use."""
 
     def __init__(self, samplers: Samplers, outside_load: frozenset[str] = frozenset(),
-                 slow_s: float | None = None) -> None:  # fmt: skip
-        """`outside_load` are the names of set-up and tear-down groups; see `Exemplars` for `slow_s`."""
+                 slow_s: float | None = None, *, first_bytes: bool = False) -> None:  # fmt: skip
+        """`outside_load` are the names of set-up and tear-down groups; see `Exemplars` for `slow_s`.
+
+        `first_bytes`: JMeter's latency of good answers is told, too, where it wrote one.
+        """
         self.requests = 0
         """All leaves on the network so far."""
         self.told = 0
@@ -132,6 +116,7 @@ class Rows:
         """Requests that were cut off so."""
         self._samplers = samplers
         self._outside = outside_load
+        self._first_bytes = first_bytes
         self._lock = threading.Lock()
         self._batch = Batch()
         self._conditions = Conditions()
@@ -295,6 +280,8 @@ class Rows:
             if elapsed_ms >= cell.floor_ms:
                 self._keep(cell, endpoint, leaf, elapsed_ms)
         if not leaf.failed:
+            if request and self._first_bytes:
+                self._first_byte(frame, endpoint)
             return
         kind = failure_kind(code, message)
         cell.failures[kind] += 1
@@ -303,6 +290,13 @@ class Rows:
             self._conditions.raised[known.name, redact_text(message)] += 1
         sample = ErrorSample(endpoint, kind, text)
         count_error(self._batch.errors, sample, _ERROR_TEXTS)
+
+    def _first_byte(self, frame: _Frame, endpoint: Endpoint) -> None:
+        latency_ms = int(frame.a.get("lt", "0"))
+        if latency_ms > 0:  # 0 where JMeter measured none
+            cell = self._cell_of(frame, Endpoint(FIRST_BYTE, str(endpoint)))
+            cell.requests += 1
+            cell.took(latency_ms)
 
     def settle(self, until_s: float) -> None:
         """Decide of requests that look cut off and ended before `until_s`: by a stop, or by the service."""
@@ -323,17 +317,18 @@ class Rows:
             self._leaf(leaf)
 
     def _cell(self, frame: _Frame, endpoint: Endpoint) -> _Cell:
+        cell = self._cell_of(frame, endpoint)
+        cell.requests += 1
+        cell.bytes += int(frame.a.get("by", "0"))
+        cell.took(int(frame.a["t"]))
+        return cell
+
+    def _cell_of(self, frame: _Frame, endpoint: Endpoint) -> _Cell:
         a = frame.a
-        elapsed_ms, idle_ms = int(a["t"]), int(a.get("it", "0"))
-        second = (int(a["ts"]) + elapsed_ms + idle_ms) // 1000
+        second = (int(a["ts"]) + int(a["t"]) + int(a.get("it", "0"))) // 1000
         cell = self._cells.get((second, endpoint))
         if cell is None:
             cell = self._cells[second, endpoint] = _Cell()
-        cell.requests += 1
-        cell.bytes += int(a.get("by", "0"))
-        cell.durations_ms.append(max(0, elapsed_ms))
-        if len(cell.durations_ms) >= _FOLD_AT:
-            cell.fold()
         return cell
 
     def _endpoint(self, method: str, name: str) -> Endpoint:

@@ -106,7 +106,7 @@ class K6Engine:
             slow_s = plan.options.slow_s
             reader = Reader(
                 ((rule.base, rule.tags) for rule in rules), options, slow_s,
-                first_bytes=any((r.endpoint or "").startswith(FIRST_BYTE) for r in plan.requirements),
+                first_bytes=plan.asks_for(FIRST_BYTE),
             )  # fmt: skip
             log = Log(sink.log, given.told)
             reporting = Reporting(plan, sink, reader, log, options)

@@ -50,8 +50,7 @@ class SeveralEngines:
         )
 
     def _inspect(self, one: OneOfSeveral, plan: Plan) -> Inspection:
-        own = replace(one.plan, options=replace(one.plan.options, guard=plan.options.guard))
-        return self._engine(one).inspect(own)
+        return self._engine(one).inspect(_guarded(one, plan))
 
     def _engine(self, one: OneOfSeveral) -> Engine:
         if one.name not in self._engines:
@@ -86,11 +85,8 @@ class SeveralEngines:
         engine = self._engine(one)
         if one.start_s and await self._is_over_before(whole, one.played_start_s):
             return Outcome.INTERRUPTED
-        own = replace(
-            one.plan,
-            options=replace(one.plan.options, guard=plan.options.guard),
-            requirements=tuple(_alone(one, required) for required in plan.requirements),
-        )
+        required = tuple(_alone(one, required) for required in plan.requirements)
+        own = replace(_guarded(one, plan), requirements=required)
         sink = OneSink(one, whole)
         try:
             outcome = await engine.run(own, sink)
@@ -108,13 +104,12 @@ class SeveralEngines:
 
     async def _is_over_before(self, whole: Whole, start_s: float) -> bool:
         """Waits for the moment; whether the load ends before it comes."""
-        over = asyncio.create_task(self._over.wait())
+        waits = [asyncio.create_task(self._over.wait()), asyncio.create_task(whole.wait(start_s))]
         try:
-            began = asyncio.create_task(whole.wait(start_s))
-            await asyncio.wait((over, began), return_when=asyncio.FIRST_COMPLETED)
-            began.cancel()
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            over.cancel()
+            for task in waits:
+                task.cancel()
         return self._over.is_set()
 
     def _end_all(self, one: OneOfSeveral, error: EngineError | None) -> None:
@@ -134,6 +129,11 @@ class SeveralEngines:
         self._over.set()
         for engine in engines:
             engine.stop()
+
+
+def _guarded(one: OneOfSeveral, plan: Plan) -> Plan:
+    """Its own plan, held to the hosts that the whole may load."""
+    return replace(one.plan, options=replace(one.plan.options, guard=plan.options.guard))
 
 
 def _alone(one: OneOfSeveral, required: Requirement) -> Requirement:

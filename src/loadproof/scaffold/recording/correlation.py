@@ -18,6 +18,7 @@ from loadproof.scaffold.recording.pages import (
     Found,
     field_pattern,
     id_name,
+    is_fresh,
     is_one_time,
     is_token,
     links_of,
@@ -26,7 +27,14 @@ from loadproof.scaffold.recording.pages import (
 )
 from loadproof.scaffold.source import literal
 
-Step = str | int | Found
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A value in the query of an address that a redirect led to, by its key."""
+
+    name: str
+
+
+Step = str | int | Found | Passed
 _ID = re.compile(r"(?:.*[_-])?(?:id|uuid|guid|slug|sku|ref|number|cursor)|.+(?:Id|ID|Uuid|Ref)")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PERSON = re.compile(r"user|e?-?mail|login|^log$|name|account", re.IGNORECASE)
@@ -54,6 +62,8 @@ class Variable:
         if isinstance(first, Found):
             nth = ", ANY" if first.path is not None else f", {first.nth}" if first.nth else ""
             return f"from_page(answer, {literal(first.name)}, {literal(first.pattern)}{nth})"
+        if isinstance(first, Passed):
+            return f"from_address(answer, {literal(first.name)})"
         steps = ", ".join("ANY" if isinstance(step, int) else literal(step) for step in self.steps)
         return f"pick(found, {steps})"
 
@@ -68,17 +78,22 @@ class Correlation:
     """Names of environment variables, by the secret that each stands for."""
     tokens: set[str] = field(default_factory=set)
     """Values that pages gave out, whatever they are called where they are sent."""
-    _answered: dict[str, list[tuple[int, tuple[Step, ...]]]] = field(default_factory=dict)
+    answered: dict[str, list[tuple[int, tuple[Step, ...]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for number, exchange in enumerate(self.exchanges):
             for steps, value in leaves(exchange.answer):
                 if _worth_following(steps, value):
-                    self._answered.setdefault(str(value), []).append((number, steps))
+                    self.answered.setdefault(str(value), []).append((number, steps))
             for found in (*links_of(exchange.page or ""), *values_of(exchange.page or "")):
-                self._answered.setdefault(found.value, []).append((number, (found,)))
+                self.answered.setdefault(found.value, []).append((number, (found,)))
                 if is_token(found):
                     self.tokens.add(found.value)
+            sent = {value for _, value in sent_values(exchange)} if exchange.passed else set[Any]()
+            for name, value in exchange.passed:
+                if len(value) >= _SHORTEST_INSIDE and value not in sent and value not in self.answered:
+                    self.answered[value] = [(number, (Passed(name),))]
+                    self.tokens.add(value)
         for exchange in self.exchanges:
             self._collect_secrets(exchange)
 
@@ -89,7 +104,7 @@ class Correlation:
         """
         places = [
             place
-            for place in self._answered.get(str(value), ())
+            for place in self.answered.get(str(value), ())
             if place[0] < number and (path is None or _leads(place[1], path))
         ]
         if not places:
@@ -145,17 +160,17 @@ class Correlation:
         for name, value in exchange.headers:
             if name == "cookie":
                 for cookie, _, content in (part.strip().partition("=") for part in value.split(";")):
-                    if len(content) >= _SHORTEST_INSIDE and content not in self._answered:
+                    if len(content) >= _SHORTEST_INSIDE and content not in self.answered:
                         self._remember(f"API_COOKIE_{identifier(cookie).upper()}", content)
-            elif is_secret_name(name) and not is_one_time(name):
+            elif is_secret_name(name) and not is_one_time(name) and not is_fresh(name):
                 bare = value.partition(" ")[2] or value
-                if bare not in self._answered:
+                if bare not in self.answered:
                     self._remember(f"API_{identifier(name).upper()}", value)
                     self.environment.setdefault(bare, self.environment[value])
         for steps, value in sent_values(exchange):
             name = last_name(str(steps[-1])) if steps else ""
             text = "" if value is None or isinstance(value, bool) else str(value)
-            if not text or text in self._answered or is_one_time(name):
+            if not text or text in self.answered or is_one_time(name) or is_fresh(name):
                 continue
             if re.search(r"passw|pwd|^pass$", name, re.IGNORECASE):
                 self._remember("API_PASSWORD", text)
@@ -176,7 +191,9 @@ class Correlation:
     def _name(self, source: int, steps: tuple[Step, ...]) -> str:
         """loan_id for loans[0].id, and for id in the answer to POST /loans."""
         words = [
-            step.name if isinstance(step, Found) else step for step in steps if not isinstance(step, int)
+            step.name if isinstance(step, Found | Passed) else step
+            for step in steps
+            if not isinstance(step, int)
         ]
         first = steps[0] if steps else ""
         if isinstance(first, Found) and first.path is not None:
@@ -214,7 +231,7 @@ def is_person(key: str, siblings: Sequence[str]) -> bool:
     name = last_name(key)
     return (
         bool(_PERSON.search(name))
-        and not re.search(r"passw|pwd|remember|submit", name, re.IGNORECASE)
+        and not re.search(r"passw|pwd|remember|submit|button|btn", name, re.IGNORECASE)
         and any(re.search(r"passw|pwd", s, re.IGNORECASE) for s in siblings)
     )
 
@@ -257,6 +274,9 @@ def sent_values(exchange: Exchange) -> Iterator[tuple[tuple[Step, ...], Any]]:
     elif exchange.content is not None and exchange.content.kind == "form":
         for name, value in exchange.content.value:
             yield (name,), value
+    elif exchange.content is not None and exchange.content.kind == "multipart":
+        for part in exchange.content.value:
+            yield (part.name,), part.value
     for segment in exchange.segments:
         if is_secret_value(segment):
             yield (), segment

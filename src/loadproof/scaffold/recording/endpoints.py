@@ -17,11 +17,17 @@ _CHOOSES: Final = re.compile(
 )
 """Keys whose value is the page, and not what is looked for."""
 _WORD: Final = re.compile(r"[A-Za-z][\w./-]{0,60}")
+_OPERATION: Final = re.compile(r"\s*(?:query|mutation|subscription)\s+(\w{1,60})")
 _CHANGES: Final = re.compile(r"\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def chosen_by(exchange: Exchange) -> str:
-    """What of its query, or of its form, is a part of its name: "?s=", "?action=heartbeat"; else nothing."""
+    """What of its query, or of its form, is a part of its name: "?s=", "?action=heartbeat",
+    for GraphQL "?operationName=Cart"; else nothing.
+    """
+    operation = _operation(exchange)
+    if operation:
+        return f"?operationName={operation}"
     if not _ONE_FILE.fullmatch(exchange.segments[-1] if exchange.segments else ""):
         return ""
     form = exchange.content.value if exchange.content is not None and exchange.content.kind == "form" else ()
@@ -31,6 +37,20 @@ def chosen_by(exchange: Exchange) -> str:
     if exchange.query:
         return f"?{quote(exchange.query[0][0])}="
     return ""
+
+
+def _operation(exchange: Exchange) -> str:
+    """What a request to GraphQL does, by its name; "" for what is none."""
+    sent = (
+        exchange.content.value if exchange.content is not None and exchange.content.kind == "json" else None
+    )
+    first = sent[0] if isinstance(sent, list) and sent else sent
+    if not isinstance(first, dict) or not {"query", "operationName"} & first.keys():
+        return ""
+    text = first.get("query")
+    named = first.get("operationName") or (_OPERATION.match(text) if isinstance(text, str) else None)
+    name = named[1] if isinstance(named, re.Match) else str(named or "")
+    return name if _WORD.fullmatch(name) else ""
 
 
 def end_pattern(path: str) -> str | None:

@@ -26,6 +26,13 @@ _BUSTER_KEY = re.compile(
     r"_|_?t|_?ts|time|timestamp|_?dc|cb|cache_?bust(?:er)?|no_?cache|rnd|rand|random|bust", re.IGNORECASE
 )
 _BUSTER_VALUE = re.compile(r"\d{9,16}(?:\.\d+)?|0\.\d{6,}")
+_PART = re.compile(
+    r"^--[^\n]*\n((?:[A-Za-z-]+:[^\n]*\n)*?content-disposition:[^\n]*\n(?:[A-Za-z-]+:[^\n]*\n)*)\n(.*?)(?=\n--|\Z)",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+)
+"""Head and value of a part."""
+_ATTRIBUTE = re.compile(r'\b(name|filename)="([^"\n]{0,200})"')
+_AT_ONCE_S: Final = 1.0
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -34,9 +41,20 @@ class Content:
     """A request's body. `value` is what its kind says."""
 
     kind: str
-    """json (any value), form (list of pairs), multipart (names) or text."""
+    """json (any value), form (list of pairs), multipart (list of parts) or text."""
     value: Any
     content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One field of a multipart form."""
+
+    name: str
+    value: str
+    """Of a file "": what was in it is not in a recording."""
+    file: str | None = None
+    """A file's name; None where it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,8 @@ class Exchange:
     """As HTML; "" when it is not in the recording, None when it was none."""
     ends: str | None
     """Path at which a redirect ended; None without one, and where it left the service."""
+    passed: tuple[tuple[str, str], ...]
+    """Queries of the addresses that redirects led to."""
     began_s: float
     ended_s: float
     sets_cookie: bool
@@ -119,7 +139,7 @@ def _useful(exchanges: list[Exchange], notes: list[str]) -> Iterator[Exchange]:
         shown = f"{exchange.method} with status {exchange.status}"
         if exchange.method not in _METHODS:
             continue
-        if waiting is not None and waiting.redirects and exchange.method == "GET":
+        if waiting is not None and exchange.method == "GET" and _leads_to(waiting, exchange):
             waiting = _followed(waiting, exchange)
             continue
         if waiting is not None:
@@ -131,13 +151,22 @@ def _useful(exchanges: list[Exchange], notes: list[str]) -> Iterator[Exchange]:
         yield waiting
 
 
+def _leads_to(first: Exchange, then: Exchange) -> bool:
+    """Whether a request is what a redirect led to: at its address, or at once where that is not known."""
+    if not first.redirects:
+        return False
+    if first.ends is None:
+        return then.began_s - first.ended_s < _AT_ONCE_S
+    return first.ends.rstrip("/") == ("/" + "/".join(then.segments)).rstrip("/")
+
+
 def _followed(first: Exchange, last: Exchange) -> Exchange:
     """A request that was redirected, with the answer that its target gave."""
     ends = last.ends if last.redirects else "/" + "/".join(last.segments)
     return replace(
         first, status=last.status, redirects=last.redirects, ends=ends, answer=last.answer, page=last.page,
-        ended_s=last.ended_s, sets_cookie=first.sets_cookie or last.sets_cookie,
-        cookies=first.cookies + last.cookies,
+        passed=first.passed + last.passed, ended_s=last.ended_s, cookies=first.cookies + last.cookies,
+        sets_cookie=first.sets_cookie or last.sets_cookie,
     )  # fmt: skip
 
 
@@ -153,6 +182,7 @@ def _exchange(entry: dict[str, Any]) -> Exchange:
         for h in _list(response.get("headers")) if isinstance(h, dict)
     ]  # fmt: skip
     redirects = isinstance(status, int) and 300 <= status < 400
+    end = _end(url, response, dict(told)) if redirects else None
     return Exchange(
         method=str(request.get("method", "GET")).upper(),
         segments=tuple(unquote(part) for part in url.path.split("/")[1:]),
@@ -170,7 +200,8 @@ def _exchange(entry: dict[str, Any]) -> Exchange:
         redirects=redirects,
         answer=_answer(_map(response.get("content"))),
         page=_page(_map(response.get("content"))),
-        ends=_end(url, response, dict(told)) if redirects else None,
+        ends=_path_of(end) if end is not None else None,
+        passed=tuple(parse_qsl(end.query)) if end is not None else (),
         began_s=began_s,
         ended_s=began_s + (took_ms / 1000 if isinstance(took_ms, int | float) and took_ms > 0 else 0.0),
         sets_cookie="set-cookie" in dict(told),
@@ -185,13 +216,17 @@ def _busts_caches(key: str, value: str) -> bool:
     )
 
 
-def _end(url: SplitResult, response: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
-    """The path that a redirect names; None where it leads to another host."""
+def _end(url: SplitResult, response: Mapping[str, Any], headers: Mapping[str, str]) -> SplitResult | None:
+    """The address that a redirect names; None where it leads to another host."""
     location = str(response.get("redirectURL") or headers.get("location") or "")
     if not location:
         return None
     end = urlsplit(urljoin(url.geturl(), location))
-    return (end.path or "/") if end.netloc == url.netloc else None
+    return end if end.netloc == url.netloc else None
+
+
+def _path_of(url: SplitResult) -> str:
+    return unquote(url.path) or "/"
 
 
 def _cookies(
@@ -220,17 +255,34 @@ def _content(posted: Mapping[str, Any]) -> Content | None:
     if not text and not params:
         return None
     if kind == "application/x-www-form-urlencoded":
+        # What was sent says it best: of the list some browsers decode the values, others do not.
         pairs = [(unquote(str(p.get("name", ""))), unquote(str(p.get("value", "")))) for p in params]
-        return Content("form", pairs or parse_qsl(text, keep_blank_values=True), kind)
+        return Content("form", parse_qsl(text, keep_blank_values=True) or pairs, kind)
     if kind == "multipart/form-data":
-        names = [str(p.get("name", "")) for p in params] or re.findall(r'\bname="([^"\r\n]{1,80})"', text)
-        return Content("multipart", names, kind)
+        return Content("multipart", list(_parts(text)) or [_part(p) for p in params], kind)
     if kind.endswith("json") or text[:1] in {"{", "["}:
         try:
             return Content("json", json.loads(text), kind)
         except ValueError:
             pass
     return Content("text", text, kind or "text/plain")
+
+
+def _parts(text: str) -> Iterator[Part]:
+    """The parts of a multipart form as it was sent."""
+    for head, value in _PART.findall(text.replace("\r\n", "\n")):
+        given = dict(_ATTRIBUTE.findall(head))
+        if "name" in given:
+            file = given.get("filename")
+            yield Part(given["name"], value if file is None else "", file)
+
+
+def _part(param: Mapping[str, Any]) -> Part:
+    """One as the recording lists it: what has no value is a file."""
+    file = param.get("fileName")
+    if file is None and "value" not in param:
+        file = ""
+    return Part(str(param.get("name", "")), str(param.get("value", "")), None if file is None else str(file))
 
 
 def _answer(content: Mapping[str, Any]) -> Any:

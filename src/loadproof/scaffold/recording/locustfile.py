@@ -13,8 +13,8 @@ from loadproof.safety.redact import is_secret_name, redact_text
 from loadproof.scaffold.names import TAKEN, identifier
 from loadproof.scaffold.recording.correlation import Correlation, Variable, is_person, is_reference, names_id
 from loadproof.scaffold.recording.endpoints import chosen_by, end_pattern
-from loadproof.scaffold.recording.exchanges import Content, Exchange, Recording, read_recording
-from loadproof.scaffold.recording.pages import id_name, is_id, is_one_time
+from loadproof.scaffold.recording.exchanges import Content, Exchange, Part, Recording, read_recording
+from loadproof.scaffold.recording.pages import id_name, is_fresh, is_id, is_one_time
 from loadproof.scaffold.source import formatted, in_f_string, literal, wrapped_comment
 from loadproof.scaffold.template import render
 
@@ -22,10 +22,13 @@ _THINKING_S: Final = 1.0
 """A pause that is longer was a person's: what follows is a task of its own."""
 _IMPORTS: Final = {
     "fnmatchcase": "from fnmatch import fnmatchcase",
+    "parse_qsl": "from urllib.parse import parse_qsl",
     "unquote": "from urllib.parse import unquote",
     "urlsplit": "from urllib.parse import urlsplit",
 }
 _LONGEST_TEXT: Final = 2_000
+_DJANGO: Final = frozenset({"csrfmiddlewaretoken", "x-csrftoken"})
+"""Over HTTPS Django takes its token only with the address of a page of its own."""
 _OWN_HEADERS: Final = frozenset(
     {
         "accept",
@@ -84,7 +87,7 @@ def locustfile_of_recording(document: Mapping[str, Any], file: str) -> tuple[str
         "recording_locustfile.py",
         clicks=clicks, environment=writer.environment(), authorization=writer.authorization,
         lists=sorted((name, literal(values)) for name, values in writer.lists.items()),
-        pages=writer.saves("from_page("), picks=writer.saves("pick("),
+        pages=writer.saves("from_page("), passed=writer.saves("from_address("), picks=writer.saves("pick("),
         ends=any("ends=" in request.status for click in clicks for request in click.requests),
         cookie=writer.cookie, low=f"{low_s:g}", high=f"{high_s:g}", quoted=literal,
         variables=sorted(variable.name for variable in writer.correlation.variables.values()),
@@ -94,7 +97,7 @@ def locustfile_of_recording(document: Mapping[str, Any], file: str) -> tuple[str
         file=file.replace("\\", "/").rsplit("/", 1)[-1].replace('"', "'"),
         environment=writer.environment(),
         notes=[wrapped_comment(note) for note in recording.notes],
-        modules=[name for name in ("html", "os", "random", "re") if re.search(rf"\b{name}\.", body)],
+        modules=[name for name in ("html", "os", "random", "re", "uuid") if re.search(rf"\b{name}\.", body)],
         imports=[line for name, line in _IMPORTS.items() if f"{name}(" in body],
     )
     return formatted(head, body), recording.origin, recording.notes
@@ -152,6 +155,11 @@ class _Writer:
             for key, value in exchange.headers
             if not (key in _OWN_HEADERS or key.startswith((":", "sec-", "if-", "x-forwarded")))
         ]
+        names = {name for name, _ in (*exchange.headers, *fields_of(exchange.content))}
+        if names & _DJANGO:
+            headers.append('"Referer": f"{self.client.base_url}/"')
+        if exchange.content is not None and exchange.content.kind == "text":
+            headers.append(f'"Content-Type": {literal(exchange.content.content_type)}')
         arguments += [f"headers={{{', '.join(headers)}}}"] if headers else []
         arguments += self._body(exchange.content, number, f"{exchange.method} {name}")
         call = f"self.client.{exchange.method.lower()}({', '.join(arguments)}, catch_response=True)"
@@ -192,7 +200,7 @@ class _Writer:
         """Source of one value of a query or body."""
         if isinstance(value, bool) or value is None:
             return literal(value)
-        one_time = is_one_time(key)
+        one_time = is_one_time(key) or is_fresh(key)
         given = is_reference(key, value) or str(value) in self.correlation.tokens
         variable = self.correlation.variable_for(value, number) if given else None
         if variable is not None:
@@ -219,7 +227,9 @@ class _Writer:
         return name
 
     def _one_time(self, key: str, value: str, number: int) -> str:
-        """Source of a value that is good once, as a cookie or a page before gives it."""
+        """Source of a value that is good once, as a cookie or a page before gives it, or made anew."""
+        if is_fresh(key):
+            return "str(uuid.uuid4())"
         cookie = self.correlation.cookie_for(key, value, number)
         if cookie is not None:
             return cookie
@@ -273,13 +283,11 @@ class _Writer:
         if content.kind == "form":
             return [f"data={self._pairs(content.value, number)}"]
         if content.kind == "multipart":
-            self._recording.notes.append(
-                f"{where} sent a form with files: they are a few bytes here, put in yours"
-            )
-            parts = ", ".join(
-                f'{literal(name)}: ("{identifier(name)}.bin", b"loadproof")' for name in content.value
-            )
-            return [f"files={{{parts}}}"]
+            if any(part.file is not None for part in content.value):
+                self._recording.notes.append(
+                    f"{where} sent a form with files: they are a few bytes here, put in yours"
+                )
+            return [f"files=[{', '.join(self._part(part, number) for part in content.value)}]"]
         text = str(content.value)
         hidden = redact_text(text) != text or self.correlation.secret_name(text) is not None
         if hidden or len(text) > _LONGEST_TEXT:
@@ -287,7 +295,15 @@ class _Writer:
                 f"{where} sent {content.content_type}: its body is left out, put in yours"
             )
             text = "replace this by what the service takes"
-        return [f"data={literal(text)}", f'headers={{"Content-Type": {literal(content.content_type)}}}']
+        return [f"data={literal(text)}"]
+
+    def _part(self, part: Part, number: int) -> str:
+        """One field of a multipart form: a value, or a file of a few bytes with the ending that it had."""
+        if part.file is None:
+            return f"({literal(part.name)}, (None, {self._header(part.name, part.value, number)}))"
+        ending = re.search(r"\.[A-Za-z0-9]{1,5}$", part.file)
+        name = f"{identifier(part.name)}{ending[0] if ending else '.bin'}"
+        return f'({literal(part.name)}, ("{name}", b"loadproof"))'
 
     def _authorize(self, exchange: Exchange, number: int) -> None:
         """Remember where the credential came from: an earlier answer, or the environment."""
@@ -325,6 +341,13 @@ class _Writer:
 
     def _about(self, number: int, exchange: Exchange) -> str:
         return f"{exchange.method} {self._url(number, exchange)[1]}".replace("\\", "/").replace('"', "'")[:90]
+
+
+def fields_of(content: Content | None) -> list[tuple[str, str]]:
+    """Names and values of a form, whichever way it is sent."""
+    if content is not None and content.kind == "multipart":
+        return [(part.name, part.value) for part in content.value]
+    return list(content.value) if content is not None and content.kind == "form" else []
 
 
 def _uses(source: str, name: str) -> bool:

@@ -25,11 +25,14 @@ ONE_TIME: Final = re.compile(
 
 Django, Rails, Laravel, WordPress, ASP.NET, Magento, Drupal.
 """
+_FRESH: Final = re.compile(r"idempotency|(?:request|correlation|transaction|message)[_-]?id$", re.IGNORECASE)
+"""Names of values that a client makes anew for each request."""
 _LONGEST_PAGE: Final = 2_000_000
 _SHORTEST_TOKEN: Final = 8
 _IN_SCRIPT: Final = re.compile(r"""["']?\b([A-Za-z_]\w{1,60})["']?\s*[:=]\s*["']([^"'<>\s]{6,4000})["']""")
 _IN_LINK: Final = re.compile(r"""[?&;]([\w\[\]-]{1,60})=([^"'&\s<>]{6,4000})""")
 _OBJECT: Final = re.compile(r"\b([A-Za-z_]\w{1,60})\s*=\s*\{[^{}<]*\Z")
+_ACTION: Final = re.compile(r"""<form\b[^>]*\baction=["']?([^"'\s>]+)""", re.IGNORECASE)
 _HREF: Final = re.compile(r"""<a\b[^>]*\bhref=["']?([^"'\s>]+)""", re.IGNORECASE)
 _ID: Final = re.compile(r"\d+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
@@ -58,6 +61,11 @@ class Found:
 def is_one_time(name: str) -> bool:
     """Whether a field or header of this name carries what a page gave out."""
     return bool(ONE_TIME.search(name))
+
+
+def is_fresh(name: str) -> bool:
+    """Whether a field or header of this name is made by the client, and never twice the same."""
+    return bool(_FRESH.search(name))
 
 
 def is_token(found: Found) -> bool:
@@ -151,8 +159,10 @@ def _scripts(page: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _links(page: str) -> Iterator[tuple[str, str, str]]:
+    actions = [action.span(1) for action in _ACTION.finditer(page)]
     for match in _IN_LINK.finditer(page):
-        if _speaks(match[1]):
+        # What a form's own address has was made for this form, whatever it is called.
+        if _speaks(match[1]) or any(first < match.start() < last for first, last in actions):
             yield match[1], html.unescape(match[2]), rf"""[?&;]{re.escape(match[1])}=([^"'&\s<>]+)"""
 
 

@@ -63,6 +63,11 @@ class RequestCounts:
         self.raised += 1
         self.interrupted += not isinstance(error, Exception)
 
+    def cut_off(self, error: BaseException) -> None:
+        """An answer had begun to come, bit by bit, when its user was stopped: the call has not come back."""
+        self.answered -= 1
+        self.raised_with(error)
+
     def travelled(self, method: Any, name: Any, hosts: Iterable[str], hops: int, repeats: int) -> None:
         """Count what a call sent beside its one request, and where all of it went."""
         for host in hosts:

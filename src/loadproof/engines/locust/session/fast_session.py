@@ -30,6 +30,7 @@ from loadproof.engines.locust.session.fast_response import (
     LazyFastResponse,
     LazyManagedResponse,
 )
+from loadproof.engines.locust.session.fast_streams import measured_fast
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.report import tell
 from loadproof.engines.locust.session.trips import Trip
@@ -161,10 +162,12 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
             "response_length": 0,
             "response_time": (now - start) * 1000,
         }
-        return self._reported(response, meta, catch_response, stream)
+        return self._reported(response, meta, catch_response, start if stream else None)
 
-    def _reported(self, response: Any, meta: dict[str, Any], catch_response: bool, stream: bool) -> Any:
-        """Complete the event's fields and fire it, unless a `catch_response` block will."""
+    def _reported(
+        self, response: Any, meta: dict[str, Any], catch_response: bool, stream_start: float | None
+    ) -> Any:
+        """Complete the event's fields and fire it, unless a block will, or a stream at its end."""
         kind = type(response)
         if kind is LazyFastResponse or kind is LazyManagedResponse:
             meta["response_length"] = len(response._cached_content)
@@ -173,7 +176,7 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
                 return response
         else:
             if meta["exception"] is None:
-                if stream:
+                if stream_start is not None:
                     if response.headers and "content-length" in response.headers:
                         meta["response_length"] = int(response.headers["content-length"])
                 else:
@@ -182,6 +185,10 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
                     response.raise_for_status()
                 except FAILURE_EXCEPTIONS as error:
                     meta["exception"] = error
+                else:
+                    event = None if catch_response else self.request_event
+                    if stream_start is not None and measured_fast(response, meta, stream_start, event):
+                        return response
             if catch_response:
                 meta["response"] = response
                 return CountedFastResponse(response, self.request_event, meta, catch_response)

@@ -3,7 +3,7 @@
 An event is one of `text/event-stream` (a comment is none), or a line of JSON lines. It arrived when the
 scenario got the bytes that end it. The times of answers with a status that is an error are left out: an error
 that comes at once is no fast stream. The request of a stream of events is reported when its body ends, and
-has the time until then.
+has the time until then. Of a user that is stopped meanwhile it is a request in flight.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from greenlet import GreenletExit  # type: ignore[import-untyped]  # it has no types
 from locust.clients import ResponseContextManager
 from requests.exceptions import RequestException
 
@@ -40,13 +41,13 @@ def has_events(response: Any) -> bool:
     return _content_type(response) in (_EVENTS, *_LINES)
 
 
-class _Meter:
-    """The events of one answer that began at `start` of `perf_counter`."""
+class Meter:
+    """The events of one answer that began at `start` of `perf_counter`; `meta` names its request."""
 
-    def __init__(self, response: Any, start: float) -> None:
+    def __init__(self, response: Any, start: float, meta: dict[str, Any]) -> None:
         self.start = start
         self.last = perf_counter()
-        self._response = response
+        self._meta = meta
         self._blank_ends = _content_type(response) == _EVENTS
         self._told = Takers.time is not None and response.status_code < _ERROR
         self._event: float | None = None
@@ -89,14 +90,13 @@ class _Meter:
 
     def _tell(self, kind: str, seconds: float) -> None:
         if self._told and Takers.time is not None:
-            meta = self._response.request_meta
-            Takers.time(kind, f"{meta['request_type']} {meta['name']}", seconds)
+            Takers.time(kind, f"{self._meta['request_type']} {self._meta['name']}", seconds)
 
 
 class StreamedResponse(ResponseContextManager):
     """Locust's response, which is reported once its body was read, closed or dropped."""
 
-    _meter: _Meter
+    _meter: Meter
     _reported = False
 
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: Any = False) -> Iterator[Any]:
@@ -113,6 +113,9 @@ class StreamedResponse(ResponseContextManager):
                 self.request_meta["exception"] = error  # type: ignore[index]  # Locust writes to it as well
                 self._report_request()
             raise
+        except GreenletExit as error:
+            self._interrupted(error)
+            raise
         except GeneratorExit:
             self._conclude()
             raise
@@ -126,6 +129,12 @@ class StreamedResponse(ResponseContextManager):
     def __del__(self) -> None:
         """Nobody holds it any more: it was never read to its end."""
         self._conclude()
+
+    def _interrupted(self, error: BaseException) -> None:
+        """Its user was stopped: nobody knows how the answer would have ended."""
+        if not self._catch_response and not self._reported:
+            self._reported = True
+            LEDGER.cut_off(error)
 
     def _conclude(self) -> None:
         if not self._catch_response and not self._reported:
@@ -142,11 +151,12 @@ class StreamedResponse(ResponseContextManager):
 
 def measured(response: Any, start: float) -> bool:
     """Measure an answer that is streamed; whether it is reported later, when its body was read."""
+    meta = response.request_meta
     if not has_events(response):
         if response.status_code < _ERROR and response.status_code:
-            _Meter(response, start).begin()
+            Meter(response, start, meta).begin()
         return False
     response.__class__ = StreamedResponse
-    response._meter = _Meter(response, start)
+    response._meter = Meter(response, start, meta)
     response._meter.begin()
     return True

@@ -35,7 +35,7 @@ def _routes(*names: str) -> Counter[str]:
         ([f"/since?t=2026-01-{n:02}T10%3A00%3A00Z" for n in range(1, 10)], "/since?t={date}"),
         ([f"/months/2025-{n:02}" for n in range(1, 12)], "/months/{date}"),
         ([f"/loans?ids={n},{n + 1}%2C{n + 5}" for n in range(9)], "/loans?ids={ids}"),
-        ([f"/cart;jsessionid={n:032X}/lines" for n in range(9)], "/cart;jsessionid={hash}/lines"),
+        ([f"/cart;jsessionid={n:02}{'8E' * 15}/lines" for n in range(9)], "/cart;jsessionid={hash}/lines"),
         ([f"/v1/jobs/{n}:cancel" for n in range(9)], "/v1/jobs/{id}:cancel"),
         ([f"/Orders({n})/Lines" for n in range(9)], "/Orders({id})/Lines"),
         ([f"/static/app-{n:07x}a.min.js" for n in range(9)], "/static/app-{hash}.min.js"),

@@ -55,7 +55,7 @@ _STATUS_HERE = r"(?![1-5]\d\d (?:Client|Server) Error)" + "".join(
 _IN_TEXTS = re.compile(
     rf"(?P<address>\b0x[0-9a-fA-F]+)|(?P<uuid>\b{_UUID}\b)|(?P<date>\b{_DATE})"
     r"|(?P<hash>\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}\b)|"
-    rf"(?P<number>(?<![\w.])(?:\d+\.\d+(?:e[+-]?\d+)? ?(?:{_UNIT})?|\d+(?:{_UNIT}))(?!\w|\.\d))|"
+    rf"(?P<number>(?<![\w.])(?:\d+\.\d+(?:e[+-]?\d+)?(?: ?(?:{_UNIT}))?|\d+(?:{_UNIT}))(?!\w|\.\d))|"
     rf"(?P<id>{_STATUS_HERE}(?<![\w.])\d+(?!\.?\d|[\w.]*[A-Za-z_]))"
 )
 _TEXT_PLACEHOLDER = re.compile(r"\{(?:address|uuid|date|hash|number|id)\}")
@@ -177,11 +177,9 @@ class Groups:
 
     def route(self, beside: str, name: str) -> str:
         """The name with a placeholder for each value that has shown to be one; else the name itself."""
-        same, values = self._split(name)
+        same, values = self._like_tokens(beside, name) or self._split(name)
         same = self._with_hashes(beside, same, values)
         seen = self._seen.get((beside, same))
-        if self._split is split_name and (alike := self._like_tokens(beside, name, same)):
-            (same, values), seen = alike, self._seen[beside, alike[0]]
         if not values or seen is None:
             return name
         parts = list(same)
@@ -189,12 +187,12 @@ class Groups:
             parts[2 * number + 1] = f"{{{parts[2 * number + 1]}}}" if len(place) > FEW else value
         return "".join(parts)
 
-    def _like_tokens(self, beside: str, name: str, strictly: tuple[str, ...]) -> Split | None:
+    def _like_tokens(self, beside: str, name: str) -> Split | None:
         """The name with what looks like a token as one, where its neighbours are."""
-        same, values = split_name(name, loosely=True)
-        if same == strictly:
+        if self._split is not split_name:
             return None
-        seen = self._seen.get((beside, same))
+        same, values = split_name(name, loosely=True)
+        seen = self._seen.get((beside, same)) if same != split_name(name)[0] else None
         if seen is None or any(
             kind == "token" and len(place) <= FEW for kind, place in zip(same[1::2], seen, strict=True)
         ):

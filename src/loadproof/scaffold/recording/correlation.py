@@ -27,6 +27,7 @@ from loadproof.scaffold.recording.pages import (
 )
 from loadproof.scaffold.source import literal
 
+
 @dataclass(frozen=True, slots=True)
 class Passed:
     """A value in the query of an address that a redirect led to, by its key."""

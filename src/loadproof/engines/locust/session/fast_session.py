@@ -30,7 +30,7 @@ from loadproof.engines.locust.session.fast_response import (
     LazyFastResponse,
     LazyManagedResponse,
 )
-from loadproof.engines.locust.session.fast_streams import measured_fast
+from loadproof.engines.locust.session.fast_streams import StreamedManagedResponse, measured_fast
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.report import tell
 from loadproof.engines.locust.session.trips import Trip
@@ -168,7 +168,7 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         self, response: Any, meta: dict[str, Any], catch_response: bool, stream_start: float | None
     ) -> Any:
         """Complete the event's fields and fire it, unless a block will, or a stream at its end."""
-        kind = type(response)
+        kind, streamed = type(response), False
         if kind is LazyFastResponse or kind is LazyManagedResponse:
             meta["response_length"] = len(response._cached_content)
             if catch_response:
@@ -187,11 +187,13 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
                     meta["exception"] = error
                 else:
                     event = None if catch_response else self.request_event
-                    if stream_start is not None and measured_fast(response, meta, stream_start, event):
-                        return response
+                    streamed = stream_start is not None and measured_fast(response, meta, stream_start, event)
             if catch_response:
                 meta["response"] = response
-                return CountedFastResponse(response, self.request_event, meta, catch_response)
+                managed = StreamedManagedResponse if streamed else CountedFastResponse
+                return managed(response, self.request_event, meta, catch_response)
+            if streamed:
+                return response  # reported when its body was read
         COUNTS.reported += 1
         tell(self.request_event, response, meta)
         return response

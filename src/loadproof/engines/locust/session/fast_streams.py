@@ -4,6 +4,8 @@ Locust's own `iter_content` and `iter_lines` of this client hand out pieces of 1
 waits there for its successors, though it has arrived. So an event is timed when the parser gets the bytes
 that end it, whatever the scenario has seen. An answer that breaks off may end these loops without an error,
 too: here its request has failed.
+
+An answer that nobody holds any more has to give its connection back at once: nothing here is a cycle.
 """
 
 from __future__ import annotations
@@ -11,33 +13,29 @@ from __future__ import annotations
 import sys
 import weakref
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from greenlet import GreenletExit  # type: ignore[import-untyped]  # it has no types
 
+from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.engines.locust.session.fast_handover import BoundedResponse, PoolResponse
-from loadproof.engines.locust.session.counts import LEDGER
+from loadproof.engines.locust.session.fast_response import CountedFastResponse
 from loadproof.engines.locust.session.report import tell
 from loadproof.engines.locust.session.streams import Meter, has_events
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-
-class _Measured(PoolResponse):
+class MeasuredResponse(PoolResponse):
     """geventhttpclient's response of a stream of events, which knows when its body ended, and how."""
 
+    meta: dict[str, Any]
+    """Of its request, without the response."""
     _meter: Meter
-    _meta: dict[str, Any]
+    _event: Any
+    """What it is reported to when its body ends; None where somebody else does, and once it was done."""
+    _shown: weakref.ref[Any]
+    """Locust's response, which the scenario has."""
+    _request: Any
     _reading = False
-    _report: Callable[[], None] | None
-    """None where a `catch_response` block reports, and once it was done."""
-
-    @classmethod
-    def take(cls, body: Any, meter: Meter, meta: dict[str, Any], report: Callable[[], None] | None) -> None:
-        """Make a response that is here one of these."""
-        body.__class__ = cls
-        body._meter, body._meta, body._report = meter, meta, report
 
     @classmethod
     def take(cls, body: Any, meter: Meter, meta: dict[str, Any], event: Any, shown: Any) -> None:
@@ -72,15 +70,14 @@ class _Measured(PoolResponse):
         error = sys.exception() if self._reading and not self.message_complete else None
         super().release()
         if isinstance(error, GreenletExit):
-            if self._report is not None:
-                self._report = None
-                LEDGER.cut_off(error)
+            if self._event is not None:
+                self._event = None
+                COUNTS.cut_off(error)
             return
+        if error is not None or self.message_complete:
+            self._timed(now=True)
         if isinstance(error, Exception):
-            self._timed(now=True)
-            self._meta["exception"] = error
-        elif self.message_complete:
-            self._timed(now=True)
+            self.meta["exception"] = error
         self._conclude()
 
     def __del__(self) -> None:
@@ -91,33 +88,46 @@ class _Measured(PoolResponse):
     def _timed(self, *, now: bool = False) -> None:
         if now:
             self._meter.last = perf_counter()
-        self._meta["response_time"] = (self._meter.last - self._meter.start) * 1000
+        self.meta["response_time"] = (self._meter.last - self._meter.start) * 1000
 
     def _conclude(self) -> None:
-        report, self._report = self._report, None
-        if report is not None:
-            report()
+        event, self._event = self._event, None
+        if event is None:
+            return
+        shown = self._shown()
+        if shown is None:
+            shown = BoundedResponse(self, self._request, self._sent_request)
+        COUNTS.reported += 1
+        tell(event, shown, self.meta)
+
+
+class StreamedManagedResponse(CountedFastResponse):
+    """Locust's response of a `catch_response` block, with the time until the last byte that was read."""
+
+    _response: MeasuredResponse
+
+    def _report_request(self) -> None:
+        read = self._response.meta
+        self.request_meta["response_time"] = read["response_time"]
+        if self._manual_result is None and self.request_meta["exception"] is None:
+            self.request_meta["exception"] = read["exception"]
+        super()._report_request()
 
 
 def measured_fast(response: Any, meta: dict[str, Any], start: float, event: Any | None) -> bool:
-    """Measure an answer that is streamed; whether it is reported to `event` later, when its body was read.
+    """Measure an answer that is streamed; whether its body is a `MeasuredResponse` now.
 
-    With None for it somebody else reports: a `catch_response` block. What is compressed has no events here:
-    Locust hands the bytes out as they came.
+    That reports it to `event`, a `catch_response` block where there is none. What is compressed has no events
+    here: Locust hands the bytes out as they came.
     """
     body: Any = response._response
-    meter = Meter(response, start, meta)
+    own = dict(meta)
+    meter = Meter(response, start, own)
     meter.begin()
     if type(body) is not PoolResponse or not has_events(response) or "content-encoding" in response.headers:
         return False
     meter.took(bytes(body._body_buffer))  # what came with the head
     if body.message_complete:
         return False
-    kept, request = weakref.ref(response), response.request
-
-    def report() -> None:
-        LEDGER.reported += 1
-        tell(event, kept() or BoundedResponse(body, request, body._sent_request), meta)
-
-    _Measured.take(body, meter, meta, None if event is None else report)
-    return event is not None
+    MeasuredResponse.take(body, meter, own, event, response)
+    return True

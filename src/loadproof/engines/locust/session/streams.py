@@ -134,7 +134,7 @@ class StreamedResponse(ResponseContextManager):
         """Its user was stopped: nobody knows how the answer would have ended."""
         if not self._catch_response and not self._reported:
             self._reported = True
-            LEDGER.cut_off(error)
+            COUNTS.cut_off(error)
 
     def _conclude(self) -> None:
         if not self._catch_response and not self._reported:

@@ -45,7 +45,7 @@ from loadproof.runfile import blocks
 from loadproof.runfile.histograms import Histograms
 from loadproof.runfile.readings import Merged, Readings
 from loadproof.runfile.slices import Slices
-from loadproof.runfile.writer import Batch, RunWriter
+from loadproof.runfile.writer import RunWriter, UncommittedRows
 
 START = 1_700_000_000
 USERS = 50.0
@@ -95,7 +95,9 @@ def make(path: Path, seconds: int, endpoints: int, series: int) -> None:
     names = [Endpoint("GET", f"/api/{chr(97 + n // 26)}{chr(97 + n % 26)}") for n in range(endpoints)]
     noise = random.normal(0, 1.0, (997, series))
     writer = RunWriter(path, facts)
-    writer.commit(Batch(events=[Event(float(START), EventKind.LOAD_STARTED, "the load started")]), START)
+    writer.commit(
+        UncommittedRows(events=[Event(float(START), EventKind.LOAD_STARTED, "the load started")]), START
+    )
     first = max(0, seconds - WRITTEN_S) // 60 * 60
     # The names come first, so that minutes of theirs can be put before.
     for second in range(max(0, first - 1), seconds):
@@ -110,9 +112,9 @@ def make(path: Path, seconds: int, endpoints: int, series: int) -> None:
             for n, value in enumerate(values)
         ]
         readings.append(Reading(now + 0.5, "load", "users", USERS, Unit.COUNT))
-        writer.commit(Batch(slices, readings), now + 1.0)
+        writer.commit(UncommittedRows(slices, readings), now + 1.0)
     end = [Event(float(START + seconds), EventKind.LOAD_ENDED, "the load ended")]
-    writer.commit(Batch(events=end), START + seconds + 1.0)
+    writer.commit(UncommittedRows(events=end), START + seconds + 1.0)
     writer.finish({"ended_at_s": float(START + seconds), "outcome": "completed"})
     writer.close()
 

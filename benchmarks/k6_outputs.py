@@ -36,7 +36,7 @@ from pathlib import Path
 import numpy as np
 
 from loadproof.engines.k6.binary import find_k6
-from loadproof.engines.k6.reader import Reader
+from loadproof.engines.k6.reader import OutputReader
 from loadproof.histogram import Histogram, merged
 
 SCRIPT = """
@@ -169,7 +169,7 @@ def error_of(estimate_ms: dict[str, float], summary: dict[str, float]) -> float:
 
 def json_errors(blob: bytes, summary: dict[str, float]) -> dict[str, float]:
     """Percentile errors: our reader on the real output, and the bucketed outputs on the same samples."""
-    reader = Reader()
+    reader = OutputReader()
     reader.feed(blob)
     histogram: Histogram = merged(part.response for part in reader.drain().slices)
     estimates = {"json": {n: 1e3 * (histogram.quantile(q) or 0.0) for n, q in PERCENTILES.items()}}

@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 
 from benchmarks.session.target import nginx
-from loadproof.analysis.shapes.trend import Level, Trend, trend_of
+from loadproof.analysis.shapes.trend import Trend, WindowLevel, trend_of
 
 EVERY_S = 5.0
 FIRST_FILL_S = 300.0
@@ -70,7 +70,7 @@ def told(name: str, course: list[tuple[float, float]]) -> bool:
     every = [f"{values[np.searchsorted(times_s, at)]:.1f}" for at in np.arange(0, times_s[-1], FIRST_FILL_S)]
     print(f"{name}: {' '.join(every)} MB, one each five minutes; {values[-1]:.1f} at the end")
     late = times_s >= times_s[0] + FIRST_FILL_S
-    trend = trend_of(times_s[late], values[late], Level.MEDIAN) if late.any() else None
+    trend = trend_of(times_s[late], values[late], WindowLevel.MEDIAN) if late.any() else None
     if not isinstance(trend, Trend):
         print(f"{name}: too short to tell")
         return False

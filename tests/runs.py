@@ -28,7 +28,7 @@ from loadproof.model import (
 )
 from loadproof.plan.stored import plan_to_json
 from loadproof.runfile.reader import Run
-from loadproof.runfile.writer import Batch
+from loadproof.runfile.writer import UncommittedRows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,13 +129,13 @@ def run_facts(of: Plan) -> dict[str, Any]:
     }
 
 
-def batch(second: int, requests: int = 10) -> Batch:
+def batch(second: int, requests: int = 10) -> UncommittedRows:
     """What one second brings: two endpoints, a reading, an event."""
     times_s = [0.001 * (n + 1) for n in range(requests)]
     users = Reading(START + second, "load", "users", float(second), Unit.COUNT)
     log = event(second, EventKind.ENGINE_LOG, f"line {second}", number=second)
     slices = [part(second, LOANS, times_s, failed=second % 3), part(second, LOGIN, times_s[:3])]
-    return Batch(slices, [users], [log])
+    return UncommittedRows(slices, [users], [log])
 
 
 def required(

@@ -210,7 +210,7 @@ class Tint:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class LimitLine:
     """A straight line through one panel at a value of y, or through all at one of x."""
 
     name: str
@@ -235,7 +235,7 @@ class Picture:
     panels: tuple[Panel, ...]
     layers: tuple[Layer, ...]
     tints: tuple[Tint, ...] = ()
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[LimitLine, ...] = ()
     x_log: bool = False
     x_names: tuple[str, ...] = ()
     x_bounds: tuple[float, float] | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.bottleneck.law import Answer, Attribution, Resource, attribute
+from loadproof.analysis.bottleneck.law import Attribution, AttributionKind, Resource, attribute
 from tests.accuracy.cases import Measure, Rate
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _f1_undecided(random: np.random.Generator) -> bool:
 
 def _f2(random: np.random.Generator) -> bool:
     found = measured(random, network(random, 1.15, 3.0), most=3.0, hidden=True)
-    return found.answer is Answer.UNEXPLAINED
+    return found.answer is AttributionKind.UNEXPLAINED
 
 
 def _f3(random: np.random.Generator) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loadproof.analysis.across_runs.change_points import change_points
-from loadproof.analysis.across_runs.history import Series
+from loadproof.analysis.across_runs.history import RunSeries
 from loadproof.analysis.across_runs.history import history as told
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from tests.accuracy.cases import Rate
@@ -103,7 +103,7 @@ def _moved(random: Generator) -> bool:
     return any(all(abs(old - new) > 1 for new in after) for old in before)
 
 
-def fifteen(random: Generator, base_s: float, sd: float, shape: str) -> Series:
+def fifteen(random: Generator, base_s: float, sd: float, shape: str) -> RunSeries:
     """What `history` says of 15 runs: p95 creeps by 1 ms a run, steps by 25 %, has one outlier, or none."""
     values = base_s * np.exp(random.normal(0, sd, 15))
     match shape:

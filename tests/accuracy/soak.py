@@ -26,9 +26,9 @@ from scipy import stats
 
 from loadproof.analysis.shapes.gauges import SUBJECTS
 from loadproof.analysis.shapes.last_part import LOGARITHMS, TAIL
-from loadproof.analysis.shapes.soak import Grown
+from loadproof.analysis.shapes.soak import GrowthResult
 from loadproof.analysis.shapes.soak_verdicts import verdict_of
-from loadproof.analysis.shapes.trend import Growth, Level, Trend, Untold, trend_of, trend_of_ratios
+from loadproof.analysis.shapes.trend import Growth, NoTrend, Trend, WindowLevel, trend_of, trend_of_ratios
 from loadproof.model import Operator, Requirement, Statistic, Subject, Unit, Verdict
 from tests.accuracy.cases import Measure, Rate
 from tests.accuracy.steady import autoregressive
@@ -82,9 +82,9 @@ SHAPES: Final[dict[str, Callable[[np.random.Generator], np.ndarray]]] = {
 }
 
 
-def _trend(random: np.random.Generator, shape: str, leak: float) -> Trend | Untold:
+def _trend(random: np.random.Generator, shape: str, leak: float) -> Trend | NoTrend:
     values = 100 * (1 + SHAPES[shape](random) + leak * _T / SPAN_S)
-    return trend_of(_T, values, Level.FLOOR)
+    return trend_of(_T, values, WindowLevel.FLOOR)
 
 
 def _found(random: np.random.Generator, shape: str, leak: float = 0.0) -> bool:
@@ -173,16 +173,16 @@ LEAKING: Final[dict[str, Callable[[np.random.Generator, np.ndarray], np.ndarray]
 }
 
 
-def _entry(trend: Trend | Untold, t: np.ndarray) -> Grown:
+def _entry(trend: Trend | NoTrend, t: np.ndarray) -> GrowthResult:
     needed_s = max(0.0, MEMORY_LEAST_S - float(t[-1]))
-    return Grown("memory", "process.rss", Unit.BYTES, t.size, 15.0, trend, needed_s=needed_s)
+    return GrowthResult("memory", "process.rss", Unit.BYTES, t.size, 15.0, trend, needed_s=needed_s)
 
 
 def _verdict(random: np.random.Generator, minutes: int, shape: str, noise: str) -> Verdict:
     t = _times(minutes)
     course = {**HEALTHY, **LEAKING}[shape]
-    trend = trend_of(t, 1e8 * (1 + course(random, t) + NOISES[noise](random, t)), Level.FLOOR)
-    if isinstance(trend, Untold):
+    trend = trend_of(t, 1e8 * (1 + course(random, t) + NOISES[noise](random, t)), WindowLevel.FLOOR)
+    if isinstance(trend, NoTrend):
         return Verdict.INCONCLUSIVE
     return verdict_of(LIMIT, _entry(trend, t), trend, _HOUR_S / trend.base)[0]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from loadproof.analysis.shapes.recovery import Recovery, Signal, Status, recovery_of
+from loadproof.analysis.shapes.recovery import Recovery, RecoveryStatus, Signal, recovery_of
 from tests.accuracy.cases import Rate
 from tests.accuracy.steady import autoregressive
 
@@ -57,7 +57,7 @@ def _has_effect(random: np.random.Generator, deviation: float) -> bool:
 
 
 def _is_recovered(random: np.random.Generator, deviation: float, factor: float) -> bool:
-    return _recovery(random, deviation, factor=factor).status is Status.RECOVERED
+    return _recovery(random, deviation, factor=factor).status is RecoveryStatus.RECOVERED
 
 
 def _is_flagged(random: np.random.Generator, deviation: float, factor: float) -> bool:
@@ -66,7 +66,7 @@ def _is_flagged(random: np.random.Generator, deviation: float, factor: float) ->
 
 def _is_censored(random: np.random.Generator, deviation: float) -> bool:
     found = _recovery(random, deviation, 60, watched_s=70)
-    return found.status is Status.CENSORED and found.recovery_s is None and found.at_least_s >= 68
+    return found.status is RecoveryStatus.CENSORED and found.recovery_s is None and found.at_least_s >= 68
 
 
 CASES: Final[tuple[Rate | Measure, ...]] = (

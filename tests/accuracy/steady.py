@@ -16,7 +16,7 @@ from loadproof.analysis.window.steady import Hold, level_of
 from tests.accuracy.cases import Measure, Rate
 
 if TYPE_CHECKING:
-    from loadproof.analysis.window.steady import Level
+    from loadproof.analysis.window.steady import HoldLevel
 
 SECONDS: Final = 600
 _T = np.arange(float(SECONDS))
@@ -44,7 +44,7 @@ def medians(random: np.random.Generator, shape: str, phi: float) -> np.ndarray:
     return np.asarray(values)
 
 
-def _level(random: np.random.Generator, shape: str, phi: float) -> Level:
+def _level(random: np.random.Generator, shape: str, phi: float) -> HoldLevel:
     level = level_of(shape, medians(random, shape, phi))
     assert level is not None
     return level

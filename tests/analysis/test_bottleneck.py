@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from loadproof.analysis.bottleneck import find_bottleneck, words
-from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
+from loadproof.analysis.bottleneck.causes import NamedCause, Plateau, causes
 from loadproof.analysis.bottleneck.database import Sessions
-from loadproof.analysis.bottleneck.law import Answer, Resource, attribute, predicted_per_s
+from loadproof.analysis.bottleneck.law import AttributionKind, Resource, attribute, predicted_per_s
 from loadproof.analysis.bottleneck.levels import levels_of
 from loadproof.analysis.bottleneck.resources import KINDS
 from loadproof.analysis.window.windows import judged_window
@@ -146,15 +146,15 @@ def test_a_load_that_nothing_ends_names_what_would_be_next() -> None:
 @pytest.mark.parametrize(
     ("top_per_s", "response_s", "answer"),
     [
-        (98.7, None, Answer.NO_SATURATION),
-        (98.7, [0.005, 0.005, 0.005, 0.006], Answer.NO_SATURATION),
-        (98.7, [0.005, 0.005, 0.007, 0.02], Answer.NAMED),
-        (80.0, None, Answer.NAMED),
+        (98.7, None, AttributionKind.NO_SATURATION),
+        (98.7, [0.005, 0.005, 0.005, 0.006], AttributionKind.NO_SATURATION),
+        (98.7, [0.005, 0.005, 0.007, 0.02], AttributionKind.NAMED),
+        (80.0, None, AttributionKind.NAMED),
     ],
     ids=["follows", "follows, as fast", "slower", "throughput bent"],
 )
 def test_full_processors_end_nothing_that_still_follows_the_load(
-    top_per_s: float, response_s: list[float] | None, answer: Answer
+    top_per_s: float, response_s: list[float] | None, answer: AttributionKind
 ) -> None:
     """Users who pause for a second, and other programs that fill the machine near the end."""
     used, waiting = np.array([0.30, 0.41, 0.52, 0.999]), np.array([0.0, 0.0, 0.05, 0.6])
@@ -219,7 +219,7 @@ def test_a_demand_of_noise_is_no_number() -> None:
     early = Resource("early", np.array([0.20, 0.40, 0.80, 0.90]))
     found = attribute(load, load, [noise, early])
     by_name = {candidate.name: candidate for candidate in found.others}
-    assert found.answer is Answer.NO_SATURATION
+    assert found.answer is AttributionKind.NO_SATURATION
     assert not by_name["noise"].demand_is_sure
     assert predicted_per_s(by_name["noise"], found, 80.0) is None
     assert by_name["early"].saturates_at_per_s < 80.0
@@ -329,8 +329,8 @@ def test_a_machine_that_the_generator_filled_is_told_so_for_every_engine(engine:
     assert "the load generator, on the machine of the service" in found.sentence
 
 
-def named(*kinds: str) -> list[Named]:
-    return [Named(kind.title, kind) for name in kinds for kind in KINDS[:-1] if kind.name == name][
+def named(*kinds: str) -> list[NamedCause]:
+    return [NamedCause(kind.title, kind) for name in kinds for kind in KINDS[:-1] if kind.name == name][
         : len(kinds)
     ]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loadproof.analysis.across_runs.change_points import (
-    Shift,
+    LevelShift,
     autocorrelation,
     change_points,
     levels,
@@ -68,7 +68,7 @@ def test_a_rise_from_zero_is_found_among_ties() -> None:
 def test_small_changes_are_joined_with_their_neighbours() -> None:
     """A change below the tolerance is dropped, and the levels are computed again without it."""
     series = [100.0] * 20 + [102.0] * 20 + [120.0] * 20
-    found = [Shift(20, 0.01), Shift(40, 0.001)]
+    found = [LevelShift(20, 0.01), LevelShift(40, 0.001)]
     told = worth_telling(series, found, lambda before, after: abs(after - before) > 0.05 * before)
     assert [change.index for change in told] == [40]
     assert levels(series, [40]) == [101, 120]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from loadproof.analysis.across_runs.history import History, Series, history
+from loadproof.analysis.across_runs.history import History, RunSeries, history
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, Conditions, MeasuredEndpoint, MeasuredRun
 from loadproof.analysis.across_runs.picture import history_picture
 from loadproof.reports.history import print_history, write_history_json
@@ -45,7 +45,7 @@ def runs_at(*levels: tuple[float, int], sd: float = 0.02) -> list[MeasuredRun]:
     return [_run(number, value) for number, value in enumerate(values)]
 
 
-def _series(found: History, statistic: str = "p95") -> Series:
+def _series(found: History, statistic: str = "p95") -> RunSeries:
     return next(s for s in found.series if (s.endpoint, s.measure.name) == (LOANS, statistic))
 
 

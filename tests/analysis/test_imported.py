@@ -14,15 +14,15 @@ from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.across_runs.sources import open_measured
 from loadproof.analysis.judge import judge
 from loadproof.errors import ConfigError
-from loadproof.imports.aggregate import ALL, Aggregate, EngineThreshold, Totals
+from loadproof.imports.aggregate import ALL, Aggregate, EndpointTotals, EngineThreshold
 from loadproof.imports.formats import read_import
 from loadproof.model import Endpoint, Operator, Requirement, Statistic, Subject, Verdict
 from loadproof.runfile.reader import Run
 from tests.imports.k6_lines import definition, odd_lines, point
 from tests.runs import required
 
-LOANS = Totals(Endpoint("GET", "/loans"), 2000, None, None, {0.5: 0.1, 0.95: 0.25}, 0.12, 0.01, 0.9)
-WHOLE = Totals(ALL, 4000, 8, 50.0, {0.5: 0.1, 0.95: 0.25, 0.99: 0.4}, 0.12, 0.01, 0.9)
+LOANS = EndpointTotals(Endpoint("GET", "/loans"), 2000, None, None, {0.5: 0.1, 0.95: 0.25}, 0.12, 0.01, 0.9)
+WHOLE = EndpointTotals(ALL, 4000, 8, 50.0, {0.5: 0.1, 0.95: 0.25, 0.99: 0.4}, 0.12, 0.01, 0.9)
 FILE = Aggregate(
     Path("stats.csv"), "locust", "Locust statistics", (LOANS, WHOLE), rounded=True, limits=("totals only",)
 )

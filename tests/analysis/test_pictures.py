@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.analysis.judge import judge
-from loadproof.charts import Layer, Picture, Rule, Shape, Tint
+from loadproof.charts import Layer, LimitLine, Picture, Shape, Tint
 from loadproof.model import CapacityGoal, EventKind, Profile, ProfileKind, Stage
 from tests.analysis.searches import Searched, Second, sharp
 from tests.analysis.test_soak import LEAK, LEVEL, MIB, soak
@@ -31,7 +31,7 @@ def layer(of: Picture, name: str, panel: int = 0) -> Layer:
     return next(one for one in of.layers if one.name == name and one.panel == panel)
 
 
-def rule(of: Picture, begins: str) -> Rule:
+def rule(of: Picture, begins: str) -> LimitLine:
     return next(one for one in of.rules if one.name.startswith(begins))
 
 

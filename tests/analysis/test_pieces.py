@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from loadproof.analysis.shapes.pieces import pieces_of
-from loadproof.analysis.shapes.trend import Growth, Level, Trend, trend_of, trend_of_levels
+from loadproof.analysis.shapes.trend import Growth, Trend, WindowLevel, trend_of, trend_of_levels
 from loadproof.model import Verdict
 from tests.analysis.test_soak import MIB, SECONDS, _growth, _watched, soak
 
@@ -48,7 +48,7 @@ def _in_irregular_rhythm(seed: int = 3) -> np.ndarray:
 )  # fmt: skip
 def test_the_course_that_a_series_takes_is_told(course: np.ndarray, growth: Growth) -> None:
     """100 MiB and 30 more of each shape, in half an hour."""
-    trend = trend_of(_AT, 100 * MIB + 30 * MIB * course + _NOISE, Level.FLOOR)
+    trend = trend_of(_AT, 100 * MIB + 30 * MIB * course + _NOISE, WindowLevel.FLOOR)
     assert isinstance(trend, Trend)
     assert trend.growth is growth
 
@@ -57,7 +57,7 @@ def test_the_course_that_a_series_takes_is_told(course: np.ndarray, growth: Grow
 def test_a_count_that_rises_by_chance_has_not_stopped(seed: int) -> None:
     """160 in half an hour, each by itself: such a walk strays from its line, and goes on all the same."""
     walk = np.cumsum(np.random.default_rng(seed).random(SECONDS) < 320 / 3_600)
-    trend = trend_of(_AT, np.asarray(20.0 + walk, dtype=np.float64), Level.FLOOR)
+    trend = trend_of(_AT, np.asarray(20.0 + walk, dtype=np.float64), WindowLevel.FLOOR)
     assert isinstance(trend, Trend)
     assert trend.growth not in (Growth.LEVELS_OFF, Growth.STEP)
 
@@ -133,7 +133,9 @@ def test_open_files_of_one_part_are_told_where_anothers_may_not_be_read() -> Non
 
 def test_a_clean_line_that_is_bent_a_little_is_judged_whole() -> None:
     """2 % steeper in its second half: nothing is left out, and no first rise is told of a straight leak."""
-    trend = trend_of(_AT, 100 * MIB + 30 * MIB * (_SHARE + 0.02 * np.maximum(_SHARE - 0.5, 0)), Level.FLOOR)
+    trend = trend_of(
+        _AT, 100 * MIB + 30 * MIB * (_SHARE + 0.02 * np.maximum(_SHARE - 0.5, 0)), WindowLevel.FLOOR
+    )
     assert isinstance(trend, Trend)
     assert trend.growth is Growth.GROWS
     assert trend.since_s == 0

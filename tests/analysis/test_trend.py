@@ -12,16 +12,16 @@ from loadproof.analysis.shapes.pieces import pieces_of
 from loadproof.analysis.shapes.straight import fit_line
 from loadproof.analysis.shapes.trend import (
     Growth,
-    Level,
+    NoTrend,
     Trend,
-    Untold,
+    WindowLevel,
     trend_of,
 )
 
 HOUR = np.arange(0.0, 3600.0)
 
 
-def _trend(values: np.ndarray, level: Level = Level.FLOOR) -> Trend:
+def _trend(values: np.ndarray, level: WindowLevel = WindowLevel.FLOOR) -> Trend:
     found = trend_of(HOUR, values, level)
     assert isinstance(found, Trend)
     return found
@@ -83,7 +83,7 @@ def test_the_cleaner_the_surer(minutes: int, bend: float) -> None:
     """A line without noise, or bent a little, is certain, and the more so the longer it is."""
     t = np.arange(minutes * 60.0)
     x = t / t[-1]
-    found = trend_of(t, 25e6 * (1 + 0.35 * (x + bend * np.sin(2 * np.pi * x))), Level.FLOOR)
+    found = trend_of(t, 25e6 * (1 + 0.35 * (x + bend * np.sin(2 * np.pi * x))), WindowLevel.FLOOR)
     assert isinstance(found, Trend)
     assert found.growth is Growth.GROWS
     assert found.p < 1e-6
@@ -97,7 +97,7 @@ def test_a_count_that_rises_slowly_is_told(minutes: int, period_s: int) -> None:
     """+1 each so many seconds, from ten minutes on, in every phase."""
     t = np.arange(minutes * 60.0)
     for phase in np.linspace(0, period_s, 10, endpoint=False):
-        found = trend_of(t, 20 + np.floor((t + phase) / period_s), Level.FLOOR)
+        found = trend_of(t, 20 + np.floor((t + phase) / period_s), WindowLevel.FLOOR)
         assert isinstance(found, Trend)
         assert found.growth is Growth.GROWS
         assert found.slope == pytest.approx(1 / period_s, rel=0.1)
@@ -115,7 +115,7 @@ def test_test_and_interval_say_the_same(seed: int) -> None:
 
 def test_the_slope_has_its_interval() -> None:
     """36 an hour, on 100 at the beginning."""
-    trend = _trend(100 + 0.01 * HOUR + _noise(1), Level.MEDIAN)
+    trend = _trend(100 + 0.01 * HOUR + _noise(1), WindowLevel.MEDIAN)
     assert trend.slope == pytest.approx(0.01, rel=0.05)
     assert trend.low < 0.01 < trend.high
     assert trend.base == pytest.approx(100, rel=0.01)
@@ -159,7 +159,7 @@ def test_the_floor_is_what_garbage_collection_leaves() -> None:
 )
 def test_too_few_cycles_say_nothing(cycle_s: int, known: bool) -> None:
     """Four of them are needed in an hour."""
-    found = trend_of(HOUR, 100 + 50 * (HOUR % cycle_s) / cycle_s + _noise(1), Level.FLOOR)
+    found = trend_of(HOUR, 100 + 50 * (HOUR % cycle_s) / cycle_s + _noise(1), WindowLevel.FLOOR)
     assert isinstance(found, Trend) is known
     assert isinstance(found, Trend) or "goes up and down" in found.reason
 
@@ -182,38 +182,38 @@ def test_a_heap_is_what_its_collections_leave() -> None:
     found_s, left = after_collections(HOUR, _heap(20 + 2.0 * np.arange(1, 13), at))
     assert found_s.size == 12
     assert left[-1] == pytest.approx(44, abs=1)
-    grows = _trend(_heap(20 + 2.0 * np.arange(1, 13), at), Level.HEAP)
+    grows = _trend(_heap(20 + 2.0 * np.arange(1, 13), at), WindowLevel.HEAP)
     assert grows.growth is Growth.GROWS
     assert grows.slope * 3_600 == pytest.approx(2 * 3_600 / 275, rel=0.1)
-    assert _trend(_heap(np.full(12, 20.0), at), Level.HEAP).growth is Growth.NOT_PROVEN
+    assert _trend(_heap(np.full(12, 20.0), at), WindowLevel.HEAP).growth is Growth.NOT_PROVEN
 
 
 def test_a_heap_that_was_hardly_collected_says_nothing() -> None:
     """Three collections: what they left is too little to tell."""
     found = trend_of(
-        HOUR, _heap(np.array([22.0, 24.0, 26.0]), np.array([900.0, 1_800.0, 2_700.0])), Level.HEAP
+        HOUR, _heap(np.array([22.0, 24.0, 26.0]), np.array([900.0, 1_800.0, 2_700.0])), WindowLevel.HEAP
     )
-    assert found == Untold("its garbage was collected 3 times while it was watched: 5 are needed")
+    assert found == NoTrend("its garbage was collected 3 times while it was watched: 5 are needed")
 
 
 def test_too_few_readings_say_nothing() -> None:
     """Twelve windows of ten readings each are the least."""
-    found = trend_of(HOUR[:119], HOUR[:119], Level.MEDIAN)
-    assert found == Untold("119 readings in 118 s are too few, 48 in two minutes are needed: run longer")
-    assert isinstance(trend_of(HOUR[:120], HOUR[:120] + 1, Level.MEDIAN), Trend)
+    found = trend_of(HOUR[:119], HOUR[:119], WindowLevel.MEDIAN)
+    assert found == NoTrend("119 readings in 118 s are too few, 48 in two minutes are needed: run longer")
+    assert isinstance(trend_of(HOUR[:120], HOUR[:120] + 1, WindowLevel.MEDIAN), Trend)
 
 
 def test_a_monitor_that_was_away_says_nothing() -> None:
     """Most of the hour without a reading: the windows that are left are too few."""
     kept = (HOUR < 300) | (HOUR > 3_300)
-    found = trend_of(HOUR[kept], HOUR[kept], Level.MEDIAN)
-    assert isinstance(found, Untold)
+    found = trend_of(HOUR[kept], HOUR[kept], WindowLevel.MEDIAN)
+    assert isinstance(found, NoTrend)
     assert "too few readings" in found.reason
 
 
 def test_nothing_measured_says_nothing() -> None:
     """No reading at all."""
-    assert isinstance(trend_of(np.array([]), np.array([]), Level.FLOOR), Untold)
+    assert isinstance(trend_of(np.array([]), np.array([]), WindowLevel.FLOOR), NoTrend)
 
 
 def test_the_length_of_a_cycle_is_found() -> None:
@@ -247,8 +247,8 @@ def test_a_straight_series_stays_whole() -> None:
 def test_what_is_looked_at_seldom_is_told_all_the_same(every_s: int, minutes: int) -> None:
     """Connections by their other end, a page that is read four times a minute: one more each 30 s."""
     at = np.arange(0.0, minutes * 60.0, every_s)
-    leaks = trend_of(at, 5 + np.floor(at / 30), Level.FLOOR)
-    level = trend_of(at, 5.0 + (np.arange(at.size) % 3 == 1), Level.FLOOR)
+    leaks = trend_of(at, 5 + np.floor(at / 30), WindowLevel.FLOOR)
+    level = trend_of(at, 5.0 + (np.arange(at.size) % 3 == 1), WindowLevel.FLOOR)
     assert isinstance(leaks, Trend)
     assert isinstance(level, Trend)
     assert (leaks.growth, level.growth) == (Growth.GROWS, Growth.NOT_PROVEN)
@@ -259,6 +259,6 @@ def test_a_monitor_that_was_away_for_a_moment_hides_nothing() -> None:
     """One and a half of twelve minutes without a reading: what came before and after is one line."""
     at = np.arange(0.0, 720.0, 8.0)
     at = at[(at < 300) | (at > 390)]
-    trend = trend_of(at, 5 + at / 30, Level.FLOOR)
+    trend = trend_of(at, 5 + at / 30, WindowLevel.FLOOR)
     assert isinstance(trend, Trend)
     assert trend.growth is Growth.GROWS

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from loadproof.errors import ConfigError, TargetError
-from loadproof.run.service import Service, answers
+from loadproof.run.service import StartedService, answers
 from tests.demo.concurrency import wait_until
 from tests.demo.processes import all_gone
 
@@ -116,7 +116,7 @@ def test_a_service_ends_with_all_that_it_started(tmp_path: Path, manner: str) ->
     command = f"sh -c '{sys.executable} {program} {port} 0 {manner} & wait'"
 
     def serve() -> None:
-        with Service(command, tmp_path / "log", "--base-start") as service:
+        with StartedService(command, tmp_path / "log", "--base-start") as service:
             service.wait_until_ready(f"http://127.0.0.1:{port}/", 30)
             started.update(set(psutil.Process().children(recursive=True)) - others)
             raise KeyboardInterrupt
@@ -137,8 +137,8 @@ def test_a_service_that_ends_says_its_last_words(tmp_path: Path) -> None:
         log = tmp_path / f"{said}.log"
         with (
             pytest.raises(TargetError, match=f"ended before it was ready.*{said}"),
-            Service(command, log, "--base-start") as service,
+            StartedService(command, log, "--base-start") as service,
         ):
             service.wait_until_ready("http://127.0.0.1:1/", 30)
     with pytest.raises(ConfigError, match="No closing quotation"):
-        Service("sh -c 'x", tmp_path / "x", "--base-start")
+        StartedService("sh -c 'x", tmp_path / "x", "--base-start")

@@ -11,7 +11,7 @@ import pytest
 
 from loadproof.histogram import Histogram
 from loadproof.model import Event, EventKind, Outcome, Slice
-from loadproof.runfile.writer import Batch, RunWriter
+from loadproof.runfile.writer import RunWriter, UncommittedRows
 from tests.runs import LOANS, START, plan, run_facts
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _write(number: int, level_s: float, name: str = "loans", outcome: Outcome = 
     git = {"commit": f"{number:040x}", "branch": "main" if number % 2 else "feature"}
     facts = {**run_facts(plan(name=name)), "started_at_s": float(start), "git": git}
     writer = RunWriter(RUNS / f"{number:03d}-{name}.db", facts)
-    writer.commit(Batch(slices, [], load), start + 21.0)
+    writer.commit(UncommittedRows(slices, [], load), start + 21.0)
     writer.finish({"outcome": outcome, "ended_at_s": start + 21.0})
     writer.close()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.model import EventKind, Outcome
-from loadproof.runfile.writer import Batch, RunWriter
+from loadproof.runfile.writer import RunWriter, UncommittedRows
 from tests.binaries import require_k6
 from tests.runs import START, batch, event, plan, run_facts
 
@@ -26,10 +26,10 @@ FORMS = (
 def recorded(path: Path) -> None:
     """Write the file of a run of ten seconds."""
     writer = RunWriter(path, run_facts(plan()))
-    writer.commit(Batch([], [], [event(0, EventKind.LOAD_STARTED)]), float(START))
+    writer.commit(UncommittedRows([], [], [event(0, EventKind.LOAD_STARTED)]), float(START))
     for second in range(10):
         writer.commit(batch(second, 50), START + second + 1.0)
-    writer.commit(Batch([], [], [event(10, EventKind.LOAD_ENDED)]), START + 10.0)
+    writer.commit(UncommittedRows([], [], [event(10, EventKind.LOAD_ENDED)]), START + 10.0)
     writer.finish({"outcome": Outcome.COMPLETED, "ended_at_s": START + 10.0})
     writer.close()
 

@@ -15,7 +15,7 @@ import pytest
 from loadproof.errors import RefusedError
 from loadproof.model import EventKind, Policy
 from loadproof.runfile.reader import read_run
-from loadproof.safety.guard import Gate
+from loadproof.safety.guard import TargetGuard
 from loadproof.safety.target import preflight
 from tests.binaries import require_jmeter, require_k6
 from tests.engines.jmeter.conftest import PLANS
@@ -100,7 +100,7 @@ def test_what_loadproof_itself_asks_obeys_too(shell: Shell, here: Here, producti
     shell.write("loadproof.yaml", "production: [127.0.0.2]\n")
     done = here("doctor", production.url)
     assert done.code == 7, done.text
-    gate = Gate(Policy(production_networks=("127.0.0.2/32",)))
+    gate = TargetGuard(Policy(production_networks=("127.0.0.2/32",)))
     with pytest.raises(RefusedError, match=r"'127\.0\.0\.2' is an address of production"):
         preflight(production.url, refuses=gate.refuses_address)
     assert production.arrived.total() == 0

@@ -8,7 +8,7 @@ import numpy as np
 
 from loadproof.analysis.judge import overall_verdict
 from loadproof.model import Event, EventKind, FailureKind, Outcome, Plan, Reading, Unit
-from loadproof.runfile.writer import Batch, RunWriter
+from loadproof.runfile.writer import RunWriter, UncommittedRows
 from tests.runs import LOANS, LOGIN, START, part, plan, run_facts
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run_file(
     began = START + 1000 * seed
     made = {**run_facts(of or plan()), "started_at_s": float(began), **facts}
     writer = RunWriter(path, made)
-    batch = Batch(
+    batch = UncommittedRows(
         events=[Event(began, EventKind.LOAD_STARTED, ""), Event(began + seconds, EventKind.LOAD_ENDED, "")]
     )
     batch.events += events

@@ -15,7 +15,7 @@ from loadproof.analysis.across_runs.measured import (
 )
 from loadproof.analysis.compare.comparable import Difference
 from loadproof.analysis.compare.compare import compare
-from loadproof.analysis.compare.comparison import Change, Fail
+from loadproof.analysis.compare.comparison import Change, FailOn
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.report import comparison_report
 from loadproof.analysis.compare.settings import ComparisonSettings
@@ -25,10 +25,10 @@ from tests.comparing.sides import CONDITIONS, HOST, endpoint, side
 from tests.runs import loose
 
 if TYPE_CHECKING:
-    from loadproof.analysis.compare.comparison import Comparison, Row
+    from loadproof.analysis.compare.comparison import Comparison, ComparisonRow
 
 
-def row(found: Comparison, name: str) -> Row:
+def row(found: Comparison, name: str) -> ComparisonRow:
     """The row of that name."""
     (only,) = (row for row in found.rows if row.name == name)
     return only
@@ -194,8 +194,8 @@ def test_a_proved_regression_decides_whether_declared_or_not() -> None:
     base, head = side("a"), side("b", slower=1.5, seed=1)
     errors = parse_gates(["all:errors"])
     assert compare(base, head, ComparisonSettings(gates=errors)).change is Change.REGRESSED
-    assert compare(base, head, ComparisonSettings(gates=errors, fail=Fail.GATES)).change is Change.SAME
-    never = compare(base, head, ComparisonSettings(fail=Fail.NEVER))
+    assert compare(base, head, ComparisonSettings(gates=errors, fail=FailOn.GATES)).change is Change.SAME
+    never = compare(base, head, ComparisonSettings(fail=FailOn.NEVER))
     assert (never.change, never.exit_code) == (Change.REGRESSED, ExitCode.PASS)
     meant = parse_gates(["GET /0", "GET /1", "all"], "--accept")
     accepted = compare(base, head, ComparisonSettings(accepted_changes=meant))

@@ -11,7 +11,7 @@ from scipy import stats
 
 from loadproof.analysis.across_runs.measured import MeasuredRun, MeasuredSeries, TimesBySecond
 from loadproof.analysis.compare.compare import compare
-from loadproof.analysis.compare.comparison import Change, Row
+from loadproof.analysis.compare.comparison import Change, ComparisonRow
 from loadproof.analysis.compare.counts import CountEstimate, Counts, counted
 from loadproof.analysis.compare.quantities import LATENESS
 from loadproof.analysis.compare.sentences import where_it_is
@@ -93,7 +93,7 @@ def with_times(run: MeasuredRun, slow: int, seed: int) -> MeasuredRun:
     return replace(run, endpoints=tuple(ends), window=(0,))
 
 
-def slow_rows(base_slow: int, head_slow: int) -> tuple[dict[str, Row], Change]:
+def slow_rows(base_slow: int, head_slow: int) -> tuple[dict[str, ComparisonRow], Change]:
     """Rows of the tail by endpoint, and the verdict."""
     sides = [
         [with_times(run, slow, 10 * seed + n) for n, run in enumerate(side(name, seed=seed))]

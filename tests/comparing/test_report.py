@@ -10,7 +10,7 @@ import pytest
 import xmlschema
 
 from loadproof.analysis.compare.compare import compare
-from loadproof.analysis.compare.comparison import Change, Fail
+from loadproof.analysis.compare.comparison import Change, FailOn
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.report import comparison_report, drawn
 from loadproof.analysis.compare.settings import ComparisonSettings
@@ -95,7 +95,7 @@ def test_one_run_a_side_has_no_more_than_what_is_within_it() -> None:
     [
         (1.0, ComparisonSettings()),
         (0.8, ComparisonSettings()),
-        (1.5, ComparisonSettings(fail=Fail.NEVER)),
+        (1.5, ComparisonSettings(fail=FailOn.NEVER)),
         (1.5, ComparisonSettings(accepted_changes=parse_gates(["GET /0", "GET /1", "all"], "--accept"))),
     ],
 )

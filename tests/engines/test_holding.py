@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from loadproof.engines import supervisor
-from loadproof.engines.holding import SECCOMP, SOCKETS, Hold
+from loadproof.engines.holding import SECCOMP, SOCKETS, GuardedProgram
 from loadproof.engines.process import Process
 from loadproof.engines.supervised import CONNECTIONS, Supervised
 from loadproof.model import Event, EventKind, Policy
@@ -115,7 +115,7 @@ def play(argv: list[str], policy: Policy, *beside: str) -> Heard:
     heard = Heard()
 
     async def run() -> None:
-        hold = Hold(policy, heard, beside)
+        hold = GuardedProgram(policy, heard, beside)
         process = await Process.start(argv, env=dict(os.environ), on_line=lambda _: None, hold=hold)
         await process.wait()
 
@@ -161,7 +161,7 @@ def test_io_uring_is_not_there() -> None:
     code = ask + "raise SystemExit(ctypes.get_errno())"
 
     async def run() -> int:
-        hold = Hold(OPEN, Heard())
+        hold = GuardedProgram(OPEN, Heard())
         argv = [sys.executable, "-c", code]
         process = await Process.start(argv, env=dict(os.environ), on_line=print, hold=hold)
         return await process.wait()
@@ -213,7 +213,7 @@ def follow_sockets(port: int) -> None:
     heard = Heard()
 
     async def run() -> None:
-        hold = Hold(CLOSED, heard)
+        hold = GuardedProgram(CLOSED, heard)
         argv = [sys.executable, "-c", wait]
         process = await Process.start(argv, env=dict(os.environ), on_line=print, hold=hold)
         while not heard.refused():
@@ -239,7 +239,7 @@ def test_where_the_kernel_does_not_ask_the_sockets_end_it() -> None:
         async def run() -> None:
             code = f"from tests.engines.test_holding import follow_sockets; follow_sockets({port})"
             env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-            hold = Hold(OPEN, Heard())
+            hold = GuardedProgram(OPEN, Heard())
             argv = [sys.executable, "-c", code]
             process = await Process.start(argv, env=env, on_line=lines.append, hold=hold)
             assert await process.wait() == 0, lines

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.safety import opened as module
-from loadproof.safety.opened import Opened
-from loadproof.safety.seccomp import Destination, Question
+from loadproof.safety.opened import OpenedConnections
+from loadproof.safety.seccomp import Destination, PendingCall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,16 +25,16 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linu
 THERE = (Destination(socket.AF_INET, socket.inet_aton("127.0.0.1"), 80),)
 
 
-def asked(own: socket.socket | int, destinations: Sequence[Destination] = THERE, pid: int = 0) -> Question:
+def asked(own: socket.socket | int, destinations: Sequence[Destination] = THERE, pid: int = 0) -> PendingCall:
     """What the kernel would ask when this thread connects that socket."""
     descriptor = own if isinstance(own, int) else own.fileno()
     thread = pid or threading.get_native_id()
-    return Question(1, thread, descriptor, connects=True, messages=1, destinations=tuple(destinations))
+    return PendingCall(1, thread, descriptor, connects=True, messages=1, destinations=tuple(destinations))
 
 
 def test_a_socket_counts_once_and_a_datagram_never() -> None:
     """A client that waits asks again; a resolver connects datagram sockets to learn its own address."""
-    opened = Opened()
+    opened = OpenedConnections()
     with socket.socket() as first, socket.socket(type=socket.SOCK_DGRAM) as resolver:
         for one in (first, first, resolver):
             opened.take(asked(one))
@@ -49,7 +49,7 @@ def test_a_socket_counts_once_and_a_datagram_never() -> None:
 
 def test_from_another_thread_of_the_same_process() -> None:
     """Go connects from whatever thread is free."""
-    opened = Opened()
+    opened = OpenedConnections()
     with socket.socket() as own:
         thread = threading.Thread(target=lambda: opened.take(asked(own)))
         thread.start()
@@ -59,10 +59,10 @@ def test_from_another_thread_of_the_same_process() -> None:
 
 def test_who_has_ended_is_passed_over_and_what_cannot_be_seen_is_not_known() -> None:
     """Not 0: a count that is not known is None from there on."""
-    opened = Opened()
+    opened = OpenedConnections()
     opened.take(asked(0, pid=2**22 + 1))
     assert opened.count == 0
-    blind = Opened()
+    blind = OpenedConnections()
     with socket.socket() as own:
         for descriptor in (99_999, own.fileno()):
             blind.take(asked(descriptor))
@@ -71,7 +71,7 @@ def test_who_has_ended_is_passed_over_and_what_cannot_be_seen_is_not_known() -> 
 
 def test_threads_that_come_and_go_cost_no_descriptor() -> None:
     """A load with a thread for each arrival: the guard would have none left to read addresses with."""
-    opened = Opened()
+    opened = OpenedConnections()
     held = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(50):
         with socket.socket() as own:
@@ -84,7 +84,7 @@ def test_threads_that_come_and_go_cost_no_descriptor() -> None:
 
 def test_a_waiting_socket_that_other_threads_ask_for_counts_once() -> None:
     """A pool of threads asks again with the same socket from whichever is free."""
-    opened = Opened()
+    opened = OpenedConnections()
     with socket.socket() as own:
         opened.take(asked(own))
         thread = threading.Thread(target=lambda: opened.take(asked(own)))
@@ -95,7 +95,7 @@ def test_a_waiting_socket_that_other_threads_ask_for_counts_once() -> None:
 
 def test_a_thread_number_that_another_process_has_now(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel gives numbers again: whose it is now is looked at each time."""
-    opened = Opened()
+    opened = OpenedConnections()
     now = os.getpid()
     monkeypatch.setattr(module, "_leader", lambda _thread: now)
     with socket.socket() as own:
@@ -115,7 +115,7 @@ def test_a_thread_number_that_another_process_has_now(monkeypatch: pytest.Monkey
 def test_a_python_without_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that uv and conda install are built for systems older than the call."""
     monkeypatch.delattr(os, "pidfd_open", raising=False)
-    opened = Opened()
+    opened = OpenedConnections()
     with socket.socket() as own:
         opened.take(asked(own))
     assert opened.count == 1
@@ -131,7 +131,7 @@ def test_a_kernel_that_does_not_show_sockets(monkeypatch: pytest.MonkeyPatch, re
             return -1
 
     monkeypatch.setattr(ctypes, "CDLL", lambda *_name, **_options: Libc())
-    opened = Opened()
+    opened = OpenedConnections()
     with socket.socket() as own:
         opened.take(asked(own))
         opened.take(asked(own))

@@ -11,7 +11,7 @@ import pytest
 
 from loadproof.analysis.verdict.scenario import checks_of
 from loadproof.errors import ConfigError
-from loadproof.imports.aggregate import ALL, Aggregate, Totals, half_step_s
+from loadproof.imports.aggregate import ALL, Aggregate, EndpointTotals, half_step_s
 from loadproof.imports.formats import FORMATS, read_import, recognise
 from loadproof.model import Endpoint, FailureKind
 from loadproof.runfile.reader import Run
@@ -177,7 +177,7 @@ def test_locusts_rounding_is_known(value_s: float, half_s: float) -> None:
 
 def test_totals_without_times_have_no_percentile() -> None:
     """Missing is missing, never 0."""
-    assert Totals(Endpoint("GET", "/")).quantile_s(0.95) is None
+    assert EndpointTotals(Endpoint("GET", "/")).quantile_s(0.95) is None
 
 
 SAMPLE_FORMATS = {

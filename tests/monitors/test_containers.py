@@ -8,9 +8,9 @@ import pytest
 
 from loadproof.monitors.discovery import as_seen_from_here
 from loadproof.monitors.parts import containers
-from loadproof.monitors.parts.part import Part, Role
-from loadproof.monitors.parts.service import Service
-from loadproof.monitors.parts.sockets import Link, Listener
+from loadproof.monitors.parts.part import Part, PartRole
+from loadproof.monitors.parts.service import WatchedService
+from loadproof.monitors.parts.sockets import Link, ListeningSocket
 from loadproof.monitors.parts.table import ProcessTable
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def test_a_containers_own_sockets_are_read_from_its_network(tmp_path: Path) -> N
     (tmp_path / "7" / "net" / "tcp").write_text(TCP)
     (tmp_path / "7" / "net" / "tcp6").write_text(TCP6)
     found = containers.sockets_of(7, str(tmp_path))
-    assert found.listeners == [Listener(42, "127.0.0.11", 34605), Listener(44, "::", 8000)]
+    assert found.listeners == [ListeningSocket(42, "127.0.0.11", 34605), ListeningSocket(44, "::", 8000)]
     assert found.links == [
         Link(43, "172.18.0.3", 39450, "172.18.0.2", 9000),
         Link(45, "172.18.0.3", 8000, "172.18.0.1", 51966),
@@ -104,5 +104,7 @@ def test_a_forwarder_leads_to_its_container(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_names_that_only_a_container_knows_become_addresses(url: str, seen: str, why: str) -> None:
     """Of the part that the service was seen to be connected to."""
-    service = Service([], parts=[Part("mariadbd", "mariadbd", Role.DATABASE, 1, "172.18.0.2:3306")])
+    service = WatchedService(
+        [], parts=[Part("mariadbd", "mariadbd", PartRole.DATABASE, 1, "172.18.0.2:3306")]
+    )
     assert as_seen_from_here(url, url.partition(":")[0], service) == seen, why

@@ -18,7 +18,7 @@ import pytest
 from loadproof.model import EventKind, Watch
 from loadproof.monitors.parts import sockets
 from loadproof.monitors.parts.part import program_name, tree_line, unique
-from loadproof.monitors.parts.service import Service
+from loadproof.monitors.parts.service import WatchedService
 from loadproof.monitors.readings.process import ProcessMonitor
 from tests.monitors.servers import accepts, free_port, started, wait_until
 from tests.runs import loose
@@ -133,7 +133,7 @@ def test_cpu_is_conserved_when_workers_are_replaced() -> None:
 def test_connections_lead_to_the_parts_behind() -> None:
     """Three servers in a row, the last through the middle one, each with all its processes."""
     with prefork(2) as last, prefork(2, back=last) as middle, prefork(3, back=middle) as first:
-        service = Service([{"port": first}])
+        service = WatchedService([{"port": first}])
         service.open()
 
         def all_seen() -> bool:
@@ -164,7 +164,7 @@ def test_nginx_is_its_master_its_workers_and_what_it_passes_requests_to(tmp_path
         command = [str(shutil.which("nginx")), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
         stack.enter_context(started(command, tmp_path / "log"))
         wait_until(lambda: accepts(front), what="nginx's start")
-        service = Service([{"port": front}])
+        service = WatchedService([{"port": front}])
         service.open()
         # A request that is on its way holds the connection between the two.
         held = stack.enter_context(socket.create_connection(("127.0.0.1", back)))

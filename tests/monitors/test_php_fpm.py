@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.monitors.readings.php_fpm import Pool, Status, pools, status, used_by
+from loadproof.monitors.readings.php_fpm import FpmPool, FpmStatus, pools, status, used_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,8 +42,8 @@ def root(tmp_path: Path) -> Path:
 def test_pools_are_read_from_the_configuration_that_the_master_names(root: Path) -> None:
     """With what it includes; one that starts workers when they are needed may have more than it has."""
     assert pools(TITLE, root) == [
-        Pool("api", "127.0.0.1:9000", 4, ""),
-        Pool("www", "unix:/run/php/www.sock", 20, "/status"),
+        FpmPool("api", "127.0.0.1:9000", 4, ""),
+        FpmPool("www", "unix:/run/php/www.sock", 20, "/status"),
     ]
 
 
@@ -86,12 +86,12 @@ def page(root: Path) -> Iterator[list[bytes]]:
 
 def test_the_status_page_is_asked_over_the_pools_own_socket(root: Path, page: list[bytes]) -> None:
     """No web server has to pass it on; the worker that answers is none of those at work."""
-    pool = Pool("www", "unix:/run/php/www.sock", 20, "/status")
-    assert status(pool, root) == Status(active=3, queued=2, max_children_reached=3, slow=1)
+    pool = FpmPool("www", "unix:/run/php/www.sock", 20, "/status")
+    assert status(pool, root) == FpmStatus(active=3, queued=2, max_children_reached=3, slow=1)
     assert b"\x0b\x07SCRIPT_NAME/status" in page[0]
 
 
 def test_a_page_that_is_off_or_a_socket_that_is_gone_tells_nothing(root: Path) -> None:
     """No value, never 0."""
-    assert status(Pool("www", "unix:/run/php/www.sock", 20, ""), root) is None
-    assert status(Pool("www", "unix:/run/php/www.sock", 20, "/status"), root) is None
+    assert status(FpmPool("www", "unix:/run/php/www.sock", 20, ""), root) is None
+    assert status(FpmPool("www", "unix:/run/php/www.sock", 20, "/status"), root) is None

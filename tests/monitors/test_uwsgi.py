@@ -8,10 +8,10 @@ from unittest import mock
 
 import pytest
 
-from loadproof.monitors.parts.part import Part, Role
+from loadproof.monitors.parts.part import Part, PartRole
 from loadproof.monitors.parts.table import ProcessTable
 from loadproof.monitors.readings.uwsgi import Options, options
-from loadproof.monitors.readings.workers import Workers
+from loadproof.monitors.readings.workers import ServiceWorkers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,13 +97,13 @@ def test_a_title_in_the_place_of_arguments_tells_nothing(tmp_path: Path, environ
 def test_what_is_not_known_changes_no_part(arguments: str, workers: int, cores: float | None) -> None:
     """It was 1 worker and one interpreter lock."""
     pid = os.getpid()
-    part = Part("uwsgi", "uwsgi", Role.ENTRY, 0, "port 80", {pid}, {pid}, workers=5)
+    part = Part("uwsgi", "uwsgi", PartRole.ENTRY, 0, "port 80", {pid}, {pid}, workers=5)
     table = ProcessTable()
     words = ["uwsgi", *arguments.split()]
     with (
         mock.patch.object(ProcessTable, "arguments", return_value=words),
         mock.patch.object(ProcessTable, "environment", return_value={}),
     ):
-        Workers().renew(part, [pid], table)
+        ServiceWorkers().renew(part, [pid], table)
     assert part.workers == workers
     assert (part.cores.value if part.cores else None) == cores

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.monitors.parts import calls, sockets
-from loadproof.monitors.parts.part import Part, Role
-from loadproof.monitors.parts.service import Service
+from loadproof.monitors.parts.part import Part, PartRole
+from loadproof.monitors.parts.service import WatchedService
 from loadproof.monitors.readings.blocked import Blocked
 from loadproof.monitors.readings.jvm import Heaps, read_counters
 from loadproof.monitors.readings.loops import accepts_by_events, occupied
@@ -137,8 +137,8 @@ def test_a_master_that_waits_for_its_workers_is_no_loop(tmp_path: Path) -> None:
     for pid, call in ((7, "61"), (8, "232")):
         (tmp_path / str(pid)).mkdir()
         (tmp_path / str(pid) / "syscall").write_text(f"{call} 0x5 0x7f\n")
-    part = Part("uvicorn", "uvicorn", Role.ENTRY, 0, "port 8000", pids={7, 8}, loops=True)
-    waits, service = Waits(tmp_path), Service([], parts=[part])
+    part = Part("uvicorn", "uvicorn", PartRole.ENTRY, 0, "port 8000", pids={7, 8}, loops=True)
+    waits, service = Waits(tmp_path), WatchedService([], parts=[part])
 
     def busy() -> float | None:
         return {series: value for series, value, *_ in waits.rows(service, 1.0)}.get("uvicorn.loop.busy")
@@ -177,8 +177,8 @@ def test_a_postgres_says_in_its_titles_what_its_sessions_do(tmp_path: Path) -> N
     for pid, title in titles.items():
         (tmp_path / str(pid)).mkdir()
         (tmp_path / str(pid) / "cmdline").write_text(title)
-    part = Part("postgres", "postgres", Role.DATABASE, 1, "127.0.0.1:5432", pids=set(titles))
-    service = Service([], parts=[part])
+    part = Part("postgres", "postgres", PartRole.DATABASE, 1, "127.0.0.1:5432", pids=set(titles))
+    service = WatchedService([], parts=[part])
     rows = {series: (value, limit) for series, value, _, limit in Waits(tmp_path).rows(service, 1.0)}
     assert rows["postgres.sessions.active"] == (2.0, 4.0)
     assert rows["postgres.sessions.waiting"] == (1.0, 4.0)
@@ -222,12 +222,12 @@ def test_a_connection_that_has_asked_and_not_been_answered_waits() -> None:
 def test_only_the_peers_with_most_connections_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A crawler has thousands of peers: series and time are bounded."""
     monkeypatch.setattr(calls, "waiting", lambda links: [False] * len(links))
-    part = Part("node", "node", Role.ENTRY, 0, "port 80")
+    part = Part("node", "node", PartRole.ENTRY, 0, "port 80")
     peers = {
         f"10.0.0.{n}:443": {k: sockets.Link(k, "127.0.0.1", 1, f"10.0.0.{n}", 443) for k in range(n)}
         for n in range(1, 40)
     }
-    service = Service([], parts=[part], calls={"node": peers})
+    service = WatchedService([], parts=[part], calls={"node": peers})
     told = [series for series, *_ in Waits().rows(service, 1.0) if "connections.busy" in series]
     assert told == [f'node.connections.busy{{peer="10.0.0.{n}:443"}}' for n in range(39, 33, -1)]
 
@@ -245,7 +245,7 @@ def test_connections_that_found_no_place_are_counted_by_their_listener() -> None
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as clients:
         port = server.getsockname()[1]
 
-        def listener() -> sockets.Listener:
+        def listener() -> sockets.ListeningSocket:
             return next(one for one in sockets.listening() if one.port == port)
 
         assert (listener().queued, listener().dropped) == (0, 0)

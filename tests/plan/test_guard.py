@@ -14,8 +14,8 @@ from loadproof.engines.k6.guard import guard_arguments
 from loadproof.errors import ConfigError, ExitCode, LoadproofError, Problem, RefusedError
 from loadproof.model import Policy, Profile, ProfileKind, Stage
 from loadproof.plan.config import load_config
-from loadproof.safety.brake import Brake
-from loadproof.safety.guard import Gate, Rule, Rules, admit, read_rule
+from loadproof.safety.brake import RateLimiter
+from loadproof.safety.guard import Rule, Rules, TargetGuard, admit, read_rule
 from loadproof.safety.hosts import host_key
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def test_the_typed_name_allows_a_little_load() -> None:
         ["https://api.shop.test"],
         LITTLE,
     )
-    gate = Gate(found)
+    gate = TargetGuard(found)
     assert found.allowed_production == "api.shop.test"
     assert gate.refuses_name("api.shop.test") == ""
     assert gate.refuses_address("203.0.113.21", "api.shop.test") == ""
@@ -215,7 +215,7 @@ def test_during_the_run_addresses_decide(address: str, host: str, open_: bool, r
     found = admit(
         rules(("staging.test", "*.perf.test"), ("api.shop.test",)), ["https://staging.test"], LITTLE
     )
-    gate = Gate(Policy.from_json(found.to_json()))
+    gate = TargetGuard(Policy.from_json(found.to_json()))
     assert (gate.refuses_address(address, host) == "") is open_, reason
 
 
@@ -271,7 +271,7 @@ def test_a_list_that_makes_no_sense_is_an_error(tmp_path: Path, text: str, where
 @given(asked=st.lists(st.floats(0, 2), min_size=1, max_size=60), most=st.integers(1, 7))
 def test_the_brake_grants_no_more_than_the_cap_in_any_window(asked: list[float], most: int) -> None:
     """Whenever it is asked; and it lets nobody wait who need not."""
-    brake = Brake(most, 1.25)
+    brake = RateLimiter(most, 1.25)
     now_s = 0.0
     granted: list[float] = []
     for later_s in asked:

@@ -16,7 +16,7 @@ from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, Event, EventKind, Slice
 from loadproof.reports.locust_csv import write_locust_csv
 from loadproof.runfile.reader import read_run
-from loadproof.runfile.writer import Batch, RunWriter
+from loadproof.runfile.writer import RunWriter, UncommittedRows
 from loadproof.safety.plain import cell, lines, log_text, no_commands, one_line
 from tests.runs import START, plan, required, run_facts
 
@@ -104,7 +104,7 @@ def test_an_old_run_file_is_read_harmlessly(tmp_path: Path) -> None:
     histogram.record_all([0.1])
     bad = Slice(START, Endpoint("=GET", "=cmd|'/c calc'!A1\x1b[2J\n"), 1, {}, 0, histogram)
     event = Event(START + 1.0, EventKind.ERROR_SAMPLE, "\x1b]0;x\x07", {"endpoint": "=GET =x", "count": 1})
-    writer.commit(Batch(slices=[bad], events=[event]), START + 1.0)
+    writer.commit(UncommittedRows(slices=[bad], events=[event]), START + 1.0)
     writer.close()
     run = read_run(tmp_path / "run.db")
     assert run.slices[0].endpoint.name == r"=cmd|'/c calc'!A1\x1b[2J\n"

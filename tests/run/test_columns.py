@@ -20,7 +20,7 @@ from loadproof.runfile.histograms import Histograms
 from loadproof.runfile.reader import read_run
 from loadproof.runfile.readings import Readings, joined
 from loadproof.runfile.slices import Slices
-from loadproof.runfile.writer import Batch, RunWriter
+from loadproof.runfile.writer import RunWriter, UncommittedRows
 from tests.runs import LOANS, LOGIN, START, plan, run_facts
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def test_a_changed_byte_in_a_block_is_found(tmp_path: Path, monkeypatch: pytest.
         read_run(path)
 
 
-def _batch(second: int) -> Batch:
+def _batch(second: int) -> UncommittedRows:
     """One second with every kind of slice, four series and an event."""
     slices = [replace(part, second=START + second) for part in _slices()[second * 8 : second * 8 + 8]]
     readings = [
@@ -190,10 +190,12 @@ def _batch(second: int) -> Batch:
         )
         for n in range(4)
     ]
-    return Batch(slices, readings, [Event(START + second + 0.7, EventKind.ENGINE_LOG, f"line {second}")])
+    return UncommittedRows(
+        slices, readings, [Event(START + second + 0.7, EventKind.ENGINE_LOG, f"line {second}")]
+    )
 
 
-def _write(path: Path, batches: Sequence[Batch]) -> None:
+def _write(path: Path, batches: Sequence[UncommittedRows]) -> None:
     writer = RunWriter(path, run_facts(plan()))
     for second, batch in enumerate(batches):
         writer.commit(batch, START + second + 1.0)

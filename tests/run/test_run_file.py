@@ -28,7 +28,7 @@ from loadproof.model import (
 )
 from loadproof.runfile import schema
 from loadproof.runfile.reader import read_facts, read_run
-from loadproof.runfile.writer import Batch, RunWriter
+from loadproof.runfile.writer import RunWriter, UncommittedRows
 from tests.runs import LOANS, LOGIN, START, batch, event, part, plan, required, run_facts
 
 if TYPE_CHECKING:
@@ -91,8 +91,10 @@ def test_a_finished_run_is_one_file(path: Path) -> None:
 def test_parts_of_one_second_add_up(path: Path) -> None:
     """Late rows, as of another worker, are merged with the second's first ones, whatever their commit."""
     writer = RunWriter(path, run_facts(PLAN))
-    writer.commit(Batch(slices=[part(1, LOANS, [0.1, 0.2], 1)]), START + 2.0)
-    writer.commit(Batch(slices=[part(1, LOANS, [0.3], 1, FailureKind.TIMEOUT), part(0)]), START + 3.0)
+    writer.commit(UncommittedRows(slices=[part(1, LOANS, [0.1, 0.2], 1)]), START + 2.0)
+    writer.commit(
+        UncommittedRows(slices=[part(1, LOANS, [0.3], 1, FailureKind.TIMEOUT), part(0)]), START + 3.0
+    )
     writer.close()
     run = read_run(path)
     assert [(s.second - START, s.requests) for s in run.slices] == [(0, 1), (1, 3)]
@@ -107,7 +109,7 @@ def test_service_times_are_kept_beside_response_times(path: Path) -> None:
     both = part(0)
     both.service = service
     writer = RunWriter(path, run_facts(PLAN))
-    writer.commit(Batch(slices=[both, part(0, LOGIN)]), START + 1.0)
+    writer.commit(UncommittedRows(slices=[both, part(0, LOGIN)]), START + 1.0)
     writer.close()
     assert {str(s.endpoint): s.service for s in read_run(path).slices} == {
         str(LOANS): service,
@@ -119,7 +121,7 @@ def test_bytes_that_were_not_told_stay_missing(path: Path) -> None:
     """None is not 0."""
     untold = Slice(START, LOANS, 1, {}, None, Histogram())
     writer = RunWriter(path, run_facts(PLAN))
-    writer.commit(Batch(slices=[untold]), START + 1.0)
+    writer.commit(UncommittedRows(slices=[untold]), START + 1.0)
     writer.close()
     assert [s.received_bytes for s in read_run(path).slices] == [None]
 
@@ -127,7 +129,7 @@ def test_bytes_that_were_not_told_stay_missing(path: Path) -> None:
 def test_a_batch_without_anything_is_no_commit(path: Path) -> None:
     """A second in which nothing happened writes nothing."""
     writer = RunWriter(path, run_facts(PLAN))
-    writer.commit(Batch(), START + 1.0)
+    writer.commit(UncommittedRows(), START + 1.0)
     writer.close()
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT count(*) FROM commits").fetchone() == (0,)
@@ -138,7 +140,7 @@ def test_a_row_that_cannot_be_written_leaves_nothing_of_its_second(path: Path) -
     """The batch is all or nothing, and the next one is written as if it had not been."""
     writer = RunWriter(path, run_facts(PLAN))
     writer.commit(batch(0), START + 1.0)
-    unwritable = Batch(slices=[part(1)], events=[event(1, EventKind.ENGINE_LOG, "x", y=object())])
+    unwritable = UncommittedRows(slices=[part(1)], events=[event(1, EventKind.ENGINE_LOG, "x", y=object())])
     with pytest.raises(TypeError):
         writer.commit(unwritable, START + 2.0)
     writer.commit(batch(2), START + 3.0)
@@ -308,7 +310,7 @@ def test_every_kind_of_event_and_failure_is_kept(path: Path) -> None:
     events = [Event(START + n * 0.1, kind, str(kind), {"n": [n, None]}) for n, kind in enumerate(EventKind)]
     slices = [part(n, LOANS, [0.1, 0.2], 2, kind) for n, kind in enumerate(FailureKind)]
     writer = RunWriter(path, run_facts(PLAN))
-    writer.commit(Batch(slices=slices, events=events), START + 9.0)
+    writer.commit(UncommittedRows(slices=slices, events=events), START + 9.0)
     writer.close()
     run = read_run(path)
     assert (list(run.events), list(run.slices)) == (events, slices)

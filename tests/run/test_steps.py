@@ -32,7 +32,7 @@ from loadproof.model import (
 )
 from loadproof.runfile import blocks, steps, writer
 from loadproof.runfile.reader import Run, read_run
-from loadproof.runfile.writer import Batch, RunWriter
+from loadproof.runfile.writer import RunWriter, UncommittedRows
 from tests.runs import LOANS, LOGIN, START, measure_of, plan, required, run_facts
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def _write(path: Path, *requirements: Requirement) -> Path:
     """Ninety minutes at one level; a processor that is idle but for one second in the middle."""
     random = np.random.default_rng(3)
     out = RunWriter(path, run_facts(plan(*requirements, profile=SOAK)))
-    out.commit(Batch(events=[Event(float(START), EventKind.LOAD_STARTED, "began")]), START)
+    out.commit(UncommittedRows(events=[Event(float(START), EventKind.LOAD_STARTED, "began")]), START)
     for second in range(SECONDS):
-        batch = Batch()
+        batch = UncommittedRows()
         for endpoint in (LOANS, LOGIN):
             response = Histogram()
             response.record_all(random.lognormal(-3.0, 0.5, 4))
@@ -67,7 +67,10 @@ def _write(path: Path, *requirements: Requirement) -> Path:
         if second % 5 == 0:
             batch.events += _told(START + second + 0.9)
         out.commit(batch, START + second + 1.0)
-    out.commit(Batch(events=[Event(float(START + SECONDS), EventKind.LOAD_ENDED, "ended")]), START + SECONDS)
+    out.commit(
+        UncommittedRows(events=[Event(float(START + SECONDS), EventKind.LOAD_ENDED, "ended")]),
+        START + SECONDS,
+    )
     out.finish({"outcome": Outcome.COMPLETED, "ended_at_s": START + float(SECONDS)})
     out.close()
     return path

@@ -10,7 +10,7 @@ import pytest
 from loadproof.errors import ConfigError
 from loadproof.scaffold.openapi.description import Description
 from loadproof.scaffold.openapi.locustfile import locustfile_of
-from loadproof.scaffold.openapi.values import Values
+from loadproof.scaffold.openapi.values import SchemaValues
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N"
 
@@ -59,7 +59,7 @@ def source_of(document: dict[str, Any]) -> str:
 def test_a_schema_becomes_a_value(schema: dict[str, Any], expression: str) -> None:
     """What the description offers comes first, then type, format and bounds."""
     base = {"type": "object", "required": ["a"], "properties": {"a": {"const": 1}}}
-    values = Values(Description(described({}, components={"schemas": {"Base": base}})))
+    values = SchemaValues(Description(described({}, components={"schemas": {"Base": base}})))
     assert values.expression(schema) == expression
     ast.parse(expression)
 

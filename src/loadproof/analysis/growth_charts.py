@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.analysis.shapes.soak import Grown, grown, held_window
+from loadproof.analysis.shapes.soak import GrowthResult, grown, held_window
 from loadproof.analysis.shapes.soak_verdicts import scale_of, verdict_of
 from loadproof.analysis.shapes.soak_words import about
 from loadproof.analysis.shapes.trend import Trend
@@ -18,15 +18,15 @@ from loadproof.runfile.reader import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnSeries:
     """One series of a soak, and whether it is why the run failed, or what grows in it."""
 
-    entry: Grown
+    entry: GrowthResult
     course: GrowthCourse
     accused: bool
 
 
-def growth_courses(run: Run, window: Window, axis: TimeAxis) -> dict[str, Drawn]:
+def growth_courses(run: Run, window: Window, axis: TimeAxis) -> dict[str, DrawnSeries]:
     """By the series' whole name; empty for runs that ask nothing of growth."""
     asked = {r.metric: r for r in run.plan.requirements if r.subject is Subject.GROWTH}
     if not asked and run.plan.profile.kind is not ProfileKind.SOAK:
@@ -38,17 +38,19 @@ def growth_courses(run: Run, window: Window, axis: TimeAxis) -> dict[str, Drawn]
             continue
         failed = requirement is not None and fails(requirement, entry, entry.trend)
         course = _course(entry, entry.trend, requirement, axis)
-        found[entry.series] = Drawn(entry, course, failed or entry.grows)
+        found[entry.series] = DrawnSeries(entry, course, failed or entry.grows)
     return found
 
 
-def fails(requirement: Requirement, entry: Grown, trend: Trend) -> bool:
+def fails(requirement: Requirement, entry: GrowthResult, trend: Trend) -> bool:
     """Whether a growth is more than is allowed."""
     scale = scale_of(requirement, entry, trend)
     return scale is not None and verdict_of(requirement, entry, trend, scale)[0] is Verdict.FAIL
 
 
-def _course(entry: Grown, trend: Trend, requirement: Requirement | None, axis: TimeAxis) -> GrowthCourse:
+def _course(
+    entry: GrowthResult, trend: Trend, requirement: Requirement | None, axis: TimeAxis
+) -> GrowthCourse:
     at, levels = np.array(trend.levels).T
     judged = at >= at[0] + trend.since_s - 1e-6
     middle_s, level = float(at[judged].mean()), float(levels[judged].mean())

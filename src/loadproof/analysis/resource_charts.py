@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from loadproof.analysis.growth_charts import Drawn, growth_courses
+from loadproof.analysis.growth_charts import DrawnSeries, growth_courses
 from loadproof.analysis.verdict.watched import Watched
 from loadproof.analysis.window.windows import Window
 from loadproof.charts import ResourceCourse, TimeAxis, is_headline
@@ -64,7 +64,7 @@ def resource_courses(run: Run, axis: TimeAxis, window: Window) -> tuple[tuple[Re
     )
 
 
-def _of_windows(drawn: Drawn) -> ResourceCourse:
+def _of_windows(drawn: DrawnSeries) -> ResourceCourse:
     entry, growth = drawn.entry, drawn.course
     source, _, series = entry.series.partition(".")
     return ResourceCourse(

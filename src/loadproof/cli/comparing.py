@@ -16,7 +16,7 @@ from loadproof.plan import ComparisonRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loadproof.pipeline.comparing import Compared
+    from loadproof.pipeline.comparing import ComparedRuns
 
 
 def with_comparison(verb: Callable[..., int]) -> Callable[..., int]:
@@ -38,7 +38,7 @@ def with_comparison(verb: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-def show_comparison(compared: Compared, name: str, folder: str, outputs: Outputs) -> int:
+def show_comparison(compared: ComparedRuns, name: str, folder: str, outputs: Outputs) -> int:
     """Print the comparison, write the files that were asked for; returns the exit code.
 
     `folder`: where its runs are. JSON is the whole comparison, the others are reports of it.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loadproof.model import Profile, ProfileKind
 from loadproof.monitors import MonitorError, load_monitor
-from loadproof.monitors.discovery import Found
+from loadproof.monitors.discovery import DiscoveredTarget
 from loadproof.monitors.selection import select_for
 from loadproof.plan.config import FILE_NAME, load_config
 from loadproof.plan.watching import secrets_in
@@ -34,7 +34,7 @@ def watching_findings(target: str, config: Path | None) -> Iterator[tuple[str, s
         yield "!", "not watched", text
 
 
-def _tried(found: Found) -> Iterator[tuple[str, str, str]]:
+def _tried(found: DiscoveredTarget) -> Iterator[tuple[str, str, str]]:
     hide = Redactor(secrets_in(found.watch.settings)).text
     name = found.watch.name
     try:

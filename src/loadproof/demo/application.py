@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class DemoService:
     """The ASGI application, and what it needs while it serves."""
 
     asgi: ASGIApp
@@ -60,7 +60,7 @@ class Service:
             await self.database.close()
 
 
-def make_service(database_url: str, *, pool_size: int, admin: bool = False) -> Service:
+def make_service(database_url: str, *, pool_size: int, admin: bool = False) -> DemoService:
     """The loan service on a seeded database."""
     injector = Injector()
     database = Database(database_url, pool_size, injector)
@@ -84,7 +84,7 @@ def make_service(database_url: str, *, pool_size: int, admin: bool = False) -> S
     application.router.route_class = APIRoute
     for method, path, handler in _operations(metrics, injector, admin=admin):
         application.add_api_route(path, handler, methods=[method], include_in_schema=False)
-    return Service(CountedService(application, metrics, injector), database, injector)
+    return DemoService(CountedService(application, metrics, injector), database, injector)
 
 
 def _endpoints(

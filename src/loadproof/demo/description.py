@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loadproof.demo.routes.accounts import Login
+from loadproof.demo.routes.accounts import Credentials
 from loadproof.demo.routes.loans import Application
 from loadproof.demo.routes.shop import CartLine, Order
 from loadproof.demo.routes.transactions import Transaction
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _BODIES: dict[tuple[str, str], type[BaseModel]] = {
-    ("POST", "/api/auth/login"): Login,
+    ("POST", "/api/auth/login"): Credentials,
     ("POST", "/api/loans"): Application,
     ("POST", "/api/transactions"): Transaction,
     ("POST", "/api/orders"): Order,

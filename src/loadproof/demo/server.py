@@ -20,7 +20,7 @@ import psycopg
 import uvicorn
 
 from loadproof.demo import seeding
-from loadproof.demo.application import Service, make_service
+from loadproof.demo.application import DemoService, make_service
 from loadproof.demo.error import DemoError
 from loadproof.demo.faults import FaultSetting, parse_faults
 from loadproof.demo.options import DemoOptions, Ready
@@ -122,7 +122,7 @@ def serve(options: DemoOptions, on_ready: Callable[[Ready], None], *, while_stdi
 
 
 async def _serve(
-    service: Service, faults: tuple[FaultSetting, ...], server: _Server, listener: socket.socket
+    service: DemoService, faults: tuple[FaultSetting, ...], server: _Server, listener: socket.socket
 ) -> None:
     """Connect, switch the faults on, serve; undo both."""
     async with service.running(faults):
@@ -133,7 +133,7 @@ async def _serve(
         await server.serve([listener])
 
 
-def _uvicorn_config(service: Service) -> uvicorn.Config:
+def _uvicorn_config(service: DemoService) -> uvicorn.Config:
     return uvicorn.Config(
         service.asgi,
         http="httptools",  # h11, in Python, would be the service's limit before those that a run shall find

@@ -40,7 +40,7 @@ SOCKETS_LIMIT: Final = (
 WORKERS_LIMIT: Final = "workers on other machines hold their connections inside Python only"
 
 
-class Hold:
+class GuardedProgram:
     """Of one supervised program: `follow` it while it runs."""
 
     def __init__(
@@ -177,11 +177,11 @@ class SocketsLook:
         return list(tree.values())
 
 
-def hold_of(plan: Plan, sink: Sink, beside: Sequence[str] = ()) -> Hold | None:
+def hold_of(plan: Plan, sink: Sink, beside: Sequence[str] = ()) -> GuardedProgram | None:
     """What holds the processes of this plan's load; None for a plan without rules."""
     guard = plan.options.guard
     limits = () if plan.options.expect_workers is None else (WORKERS_LIMIT,)
-    return Hold(guard, sink, beside, limits) if guard is not None else None
+    return GuardedProgram(guard, sink, beside, limits) if guard is not None else None
 
 
 def how_it_holds() -> tuple[str, list[str]] | None:

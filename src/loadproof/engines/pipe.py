@@ -33,7 +33,7 @@ _PAUSE_S, _SHORT_PAUSE_S = 0.03, 0.003
 that it wakes for each of them takes its processors."""
 
 
-class Reader(Protocol):
+class PipeReader(Protocol):
     """Takes what comes."""
 
     def feed(self, data: bytes, /) -> None:
@@ -50,7 +50,7 @@ class Pipe:
     with pauses, and keeps what the conductor does not take.
     """
 
-    def __init__(self, path: Path, reader: Reader, *, gathers: bool = False) -> None:
+    def __init__(self, path: Path, reader: PipeReader, *, gathers: bool = False) -> None:
         self._reader = reader
         os.mkfifo(path, 0o600)
         self._read_fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from loadproof.engines.holding import Hold
+    from loadproof.engines.holding import GuardedProgram
 
 _LINE_LIMIT_BYTES = 1 << 20
 
@@ -21,7 +21,9 @@ _LINE_LIMIT_BYTES = 1 << 20
 class Process:
     """One supervised child. `start` it, read its lines by call-back, `wait` for its exit code."""
 
-    def __init__(self, child: Supervised, readers: list[asyncio.Task[None]], hold: Hold | None) -> None:
+    def __init__(
+        self, child: Supervised, readers: list[asyncio.Task[None]], hold: GuardedProgram | None
+    ) -> None:
         self._child = child
         self._readers = readers
         self._hold = hold
@@ -34,7 +36,7 @@ class Process:
         env: Mapping[str, str],
         on_line: Callable[[str], None],
         cwd: Path | None = None,
-        hold: Hold | None = None,
+        hold: GuardedProgram | None = None,
         folder: Path | None = None,
     ) -> Process:
         """Start `argv` in a process group of its own; `on_line` gets each line of its stdout and stderr.
@@ -48,7 +50,9 @@ class Process:
         return await cls.follow(child, on_line, hold)
 
     @classmethod
-    async def follow(cls, child: Supervised, on_line: Callable[[str], None], hold: Hold | None) -> Process:
+    async def follow(
+        cls, child: Supervised, on_line: Callable[[str], None], hold: GuardedProgram | None
+    ) -> Process:
         """The same with one that was started before; held, where there is a `hold`."""
         if hold is not None:
             await hold.follow(child)

@@ -95,7 +95,7 @@ def _kill_group(pid: int) -> None:
         return  # macOS answers so for a group of zombies
 
 
-class _Hold:
+class _KernelGuard:
     """The target guard below the programs: questions of the kernel, answered by the plan's rules."""
 
     def __init__(self, text: str) -> None:
@@ -133,7 +133,7 @@ class _Hold:
             from loadproof.safety import below, opened
 
             self._below = below
-            self._opened = opened.Opened()
+            self._opened = opened.OpenedConnections()
 
     def admit(self, line: bytes) -> None:
         """The rules: from now on questions are answered."""
@@ -228,7 +228,7 @@ class _Hold:
             return
 
 
-def _start_held(argv: list[str], hold: _Hold) -> int:
+def _start_held(argv: list[str], hold: _KernelGuard) -> int:
     """As `_start`, from a thread of its own: what it filters is itself and its children, not the supervisor.
 
     It stays alive as long as the supervisor: the engine dies with the thread that started it.
@@ -282,7 +282,7 @@ def _start(argv: list[str]) -> int:
     os._exit(127)
 
 
-def _wait(pid: int, hold: _Hold | None) -> tuple[int, bool]:
+def _wait(pid: int, hold: _KernelGuard | None) -> tuple[int, bool]:
     """Obey the pipe until the child ends; returns its wait status, and whether the conductor is gone."""
     wakeup_read, wakeup_write = os.pipe()
     os.set_blocking(wakeup_write, False)
@@ -337,7 +337,7 @@ def main(argv: list[str]) -> int:
     if argv[0].startswith(FOLDER):
         folder, argv = argv[0].removeprefix(FOLDER), argv[1:]
     given = os.environ.pop(HOLD, "")
-    hold = _Hold(given) if given else None
+    hold = _KernelGuard(given) if given else None
     pid = _start(argv) if hold is None else _start_held(argv, hold)
     status, orphaned = _wait(pid, hold)
     _kill_group(pid)

@@ -21,7 +21,7 @@ NO_HEALTH: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class EndpointTotals:
     """One endpoint over the whole load; None is what the file does not say. Times in seconds."""
 
     endpoint: Endpoint
@@ -72,7 +72,7 @@ class Aggregate:
     path: Path
     engine: str
     format: str
-    totals: tuple[Totals, ...]
+    totals: tuple[EndpointTotals, ...]
     """In order of their names, then ALL."""
     started_at_s: float | None = None
     """Seconds since the epoch."""

@@ -22,7 +22,7 @@ _LEAST_SAMPLES: Final = 10
 
 
 @dataclass(slots=True, eq=False)
-class Part:
+class AppendedRun:
     """What stands between two long pauses."""
 
     table: SliceTable = field(default_factory=SliceTable)
@@ -50,13 +50,13 @@ class Part:
         self.samples += 1
 
 
-def runs_of(parts: Sequence[Part]) -> list[Part]:
+def runs_of(parts: Sequence[AppendedRun]) -> list[AppendedRun]:
     """The parts as runs, in the order of time; joined where a pause is no longer than what a run has anyway.
 
     A few samples that are days from every run are in none: their times are wrong.
     """
     whole = {part for part in parts if part.samples >= _LEAST_SAMPLES}
-    runs: list[Part] = []
+    runs: list[AppendedRun] = []
     for part in sorted(parts, key=lambda part: part.begin_s):
         if part not in whole and whole and min(_pause_s(part, other) for other in whole) > _LONGEST_PAUSE_S:
             continue
@@ -67,7 +67,7 @@ def runs_of(parts: Sequence[Part]) -> list[Part]:
     return runs
 
 
-def chosen(runs: Sequence[Part], number: int | None, path: Path) -> tuple[Part, list[str]]:
+def chosen(runs: Sequence[AppendedRun], number: int | None, path: Path) -> tuple[AppendedRun, list[str]]:
     """The run that is asked for, the last by default, and what is said of the others.
 
     Raises:
@@ -88,17 +88,17 @@ def chosen(runs: Sequence[Part], number: int | None, path: Path) -> tuple[Part, 
     return run, [said]
 
 
-def _pause_s(one: Part, other: Part) -> float:
+def _pause_s(one: AppendedRun, other: AppendedRun) -> float:
     return max(one.begin_s - other.end_s, other.begin_s - one.end_s)
 
 
-def _apart(run: Part, part: Part) -> bool:
+def _apart(run: AppendedRun, part: AppendedRun) -> bool:
     longest_s = max(run.longest_pause_s, part.longest_pause_s)
     pause_s = part.begin_s - run.end_s
     return min(run.samples, part.samples) >= _LEAST_SAMPLES and pause_s > longest_s * _TIMES_LONGER
 
 
-def _join(run: Part, part: Part) -> None:
+def _join(run: AppendedRun, part: AppendedRun) -> None:
     run.longest_pause_s = max(run.longest_pause_s, part.longest_pause_s, part.begin_s - run.end_s)
     run.end_s = max(run.end_s, part.end_s)
     run.samples += part.samples

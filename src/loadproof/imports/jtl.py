@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.imports.aggregate import NO_HEALTH
-from loadproof.imports.appended import Part, chosen, runs_of
+from loadproof.imports.appended import AppendedRun, chosen, runs_of
 from loadproof.imports.recorded import recorded_run
 from loadproof.imports.stream import open_text
-from loadproof.imports.subsamples import Families, Row
+from loadproof.imports.subsamples import Families, SampleRow
 from loadproof.model import PAGE, Endpoint, FailureKind, Reading, Unit
 from loadproof.safety.plain import one_line
 from loadproof.safety.redact import redact_text, redact_url
@@ -62,7 +62,7 @@ def read_jtl(path: Path, on_bytes: OnBytes | None = None, run: int | None = None
         reading.take(fields)
     reading.finish()
     runs = runs_of(reading.parts)
-    part, said = chosen(runs, run, path) if runs else (Part(), [])
+    part, said = chosen(runs, run, path) if runs else (AppendedRun(), [])
     limits, table = [NO_HEALTH, *said], part.table
     slices = table.slices()
     grouped = sum(found.requests for found in part.beside.slices())
@@ -89,7 +89,7 @@ class _Reading:
     """Rows on their way into the parts of the file."""
 
     def __init__(self, path: Path) -> None:
-        self.parts: list[Part] = []
+        self.parts: list[AppendedRun] = []
         self.garbage = 0
         self.first = ""
         """What the first row has that is no sample."""
@@ -114,14 +114,14 @@ class _Reading:
         _refuse_sums(fields, self._path)
         if self.parts and self.parts[-1].is_far_from(start_s, start_s + elapsed_s):
             self.finish()
-            self.parts.append(Part())
+            self.parts.append(AppendedRun())
         if not self.parts:
-            self.parts.append(Part())
+            self.parts.append(AppendedRun())
         part = self.parts[-1]
         part.cover(start_s, start_s + elapsed_s)
         if fields.get("allThreads", "").isdigit():
             part.users[int(start_s)] = int(fields["allThreads"])
-        row = Row(fields, start_s, elapsed_s, fields["success"].lower() != "true")
+        row = SampleRow(fields, start_s, elapsed_s, fields["success"].lower() != "true")
         if fields.get("responseMessage", "").startswith(_IN_TRANSACTION):
             _add(part.beside, row)
         else:
@@ -131,12 +131,12 @@ class _Reading:
         """No more rows of this run come."""
         self._count(self._families.rest())
 
-    def _count(self, rows: Iterable[Row]) -> None:
+    def _count(self, rows: Iterable[SampleRow]) -> None:
         for row in rows:
             _add(self.parts[-1].table, row)
 
 
-def _add(table: SliceTable, row: Row) -> None:
+def _add(table: SliceTable, row: SampleRow) -> None:
     endpoint = Endpoint(PAGE if row.is_sum else "", redact_url(row.label))
     failure = _failure(row.fields) if row.failed else None
     table.add(int(row.end_s // 1), endpoint, row.elapsed_s, failure)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from loadproof.engines.jmeter.rows import Rows
-from loadproof.engines.jmeter.samplers import Known, Nature, Samplers
+from loadproof.engines.jmeter.samplers import KnownLabel, RowNature, Samplers
 from loadproof.imports.aggregate import NO_HEALTH
 from loadproof.imports.jtl import PAGES
 from loadproof.imports.recorded import recorded_run
@@ -33,8 +33,8 @@ class _WithoutPlan(Samplers):
     def __init__(self) -> None:
         super().__init__(())
 
-    def of(self, label: str, *, http: bool, part: bool = False) -> Known:
-        return Known(Nature.SCRIPT if part and not http else Nature.REQUEST, label)
+    def of(self, label: str, *, http: bool, part: bool = False) -> KnownLabel:
+        return KnownLabel(RowNature.SCRIPT if part and not http else RowNature.REQUEST, label)
 
 
 def read_jtl_xml(path: Path, on_bytes: OnBytes | None = None) -> Run:

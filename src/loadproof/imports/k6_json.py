@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from loadproof.engines.k6.reader import Reader
+from loadproof.engines.k6.reader import OutputReader
 from loadproof.imports.aggregate import NO_HEALTH
 from loadproof.imports.recorded import recorded_run
 from loadproof.imports.slices import SliceTable
@@ -41,7 +41,7 @@ def read_k6_json(path: Path, on_bytes: OnBytes | None = None) -> Run:
     Raises:
         ConfigError: it cannot be read, or holds no request.
     """
-    reader, table = Reader(), SliceTable()
+    reader, table = OutputReader(), SliceTable()
     statuses: dict[str, Counter[str]] = defaultdict(Counter)
     thresholds: dict[str, list[str]] = {}
     readings = []
@@ -72,7 +72,7 @@ def read_k6_json(path: Path, on_bytes: OnBytes | None = None) -> Run:
     )  # fmt: skip
 
 
-def _take(reader: Reader, table: SliceTable, statuses: dict[str, Counter[str]]) -> list[Any]:
+def _take(reader: OutputReader, table: SliceTable, statuses: dict[str, Counter[str]]) -> list[Any]:
     batch = reader.drain()
     for part in batch.slices:
         part.received_bytes = None  # k6 tells it for all requests together only

@@ -14,7 +14,7 @@ from loadproof.engines.k6 import words
 from loadproof.engines.k6.requests import split_name
 from loadproof.engines.k6.summary import read_summary
 from loadproof.errors import ConfigError, Problem
-from loadproof.imports.aggregate import ALL, NO_HEALTH, TOTALS, Aggregate, EngineThreshold, Totals
+from loadproof.imports.aggregate import ALL, NO_HEALTH, TOTALS, Aggregate, EndpointTotals, EngineThreshold
 from loadproof.imports.stream import open_bytes
 from loadproof.model import CheckSummary, Endpoint
 from loadproof.plan.expressions import endpoint_of, split_metric
@@ -85,7 +85,7 @@ def _metrics(path: Path, written: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return flat
 
 
-def _totals(endpoint: Endpoint, metrics: dict[str, dict[str, Any]], tags: str) -> Totals:
+def _totals(endpoint: Endpoint, metrics: dict[str, dict[str, Any]], tags: str) -> EndpointTotals:
     times, counted = metrics.get(f"http_req_duration{tags}", {}), metrics.get(f"http_reqs{tags}", {})
     failed, rate = metrics.get(f"http_req_failed{tags}", {}), _number(counted, "rate")
     count = _number(counted, "count")
@@ -97,7 +97,7 @@ def _totals(endpoint: Endpoint, metrics: dict[str, dict[str, Any]], tags: str) -
         if name.startswith("p(") and name.endswith(")") and value_ms is not None:
             quantiles_s[round(float(name[2:-1]) / 100, 12)] = value_ms / 1e3
     failures = _number(failed, "passes")
-    return Totals(
+    return EndpointTotals(
         endpoint=endpoint,
         requests=None if count is None else int(count),
         failed=None if failures is None else int(failures),
@@ -190,7 +190,7 @@ def _dropped(metrics: dict[str, dict[str, Any]]) -> float:
     return dropped / (dropped + done) if dropped else 0.0
 
 
-def _duration_s(written: dict[str, Any], whole: Totals) -> float | None:
+def _duration_s(written: dict[str, Any], whole: EndpointTotals) -> float | None:
     state = written.get("state")
     told_ms = _number(state, "testRunDurationMs") if isinstance(state, dict) else None
     if told_ms is not None:

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.imports.aggregate import ALL, NO_HEALTH, TOTALS, Aggregate, Totals
+from loadproof.imports.aggregate import ALL, NO_HEALTH, TOTALS, Aggregate, EndpointTotals
 from loadproof.imports.stream import open_text
 from loadproof.model import Endpoint
 from loadproof.safety.redact import redact_text
@@ -82,7 +82,7 @@ def read_locust_history(path: Path, on_bytes: OnBytes | None = None) -> Aggregat
     )
 
 
-def _totals(row: Mapping[str, str], path: Path) -> Totals:
+def _totals(row: Mapping[str, str], path: Path) -> EndpointTotals:
     requests = _number(row, "Request Count")
     if requests is None:
         raise ConfigError(
@@ -94,7 +94,7 @@ def _totals(row: Mapping[str, str], path: Path) -> Totals:
         if (match := _PERCENT.fullmatch(name)) and (value := _number(row, name)) is not None
     }
     failed = _number(row, "Failure Count")
-    return Totals(
+    return EndpointTotals(
         endpoint=_endpoint(row),
         requests=int(requests),
         failed=None if failed is None else int(failed),
@@ -107,10 +107,10 @@ def _totals(row: Mapping[str, str], path: Path) -> Totals:
     )
 
 
-def _history_totals(row: Mapping[str, str], duration_s: float | None) -> Totals:
+def _history_totals(row: Mapping[str, str], duration_s: float | None) -> EndpointTotals:
     requests, failed = _number(row, "Total Request Count") or 0.0, _number(row, "Total Failure Count")
     median_s = _seconds(row, "Total Median Response Time")
-    return Totals(
+    return EndpointTotals(
         endpoint=_endpoint(row),
         requests=int(requests),
         failed=None if failed is None else int(failed),
@@ -127,7 +127,7 @@ def _endpoint(row: Mapping[str, str]) -> Endpoint:
     return ALL if name == _AGGREGATED and not method else Endpoint(method, redact_text(name))
 
 
-def _whole(totals: list[Totals], path: Path) -> Totals:
+def _whole(totals: list[EndpointTotals], path: Path) -> EndpointTotals:
     whole = next((one for one in totals if one.endpoint == ALL), None)
     if whole is None or not whole.requests:
         hint = "Locust writes the row 'Aggregated' last: is the file cut off?"
@@ -135,7 +135,7 @@ def _whole(totals: list[Totals], path: Path) -> Totals:
     return whole
 
 
-def _sorted(totals: list[Totals]) -> list[Totals]:
+def _sorted(totals: list[EndpointTotals]) -> list[EndpointTotals]:
     return sorted((one for one in totals if one.endpoint != ALL), key=lambda one: str(one.endpoint))
 
 

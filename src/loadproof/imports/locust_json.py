@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.imports.aggregate import ALL, NO_HEALTH, TOTALS, Aggregate, Totals
+from loadproof.imports.aggregate import ALL, NO_HEALTH, TOTALS, Aggregate, EndpointTotals
 from loadproof.imports.locust_csv import ROUNDED
 from loadproof.imports.stream import open_bytes
 from loadproof.model import Endpoint
@@ -69,10 +69,10 @@ def _span(entries: Iterable[dict[str, Any]]) -> tuple[float, float] | None:
     return (start_s, end_s) if end_s > start_s else None
 
 
-def _totals(entry: dict[str, Any], span: tuple[float, float] | None) -> Totals:
+def _totals(entry: dict[str, Any], span: tuple[float, float] | None) -> EndpointTotals:
     requests, times = int(entry["num_requests"]), _times_s(entry)
     timed = sum(times.values())
-    return Totals(
+    return EndpointTotals(
         endpoint=Endpoint(str(entry["method"] or ""), redact_text(str(entry["name"]))),
         requests=requests,
         failed=int(entry["num_failures"]),
@@ -84,13 +84,15 @@ def _totals(entry: dict[str, Any], span: tuple[float, float] | None) -> Totals:
     )
 
 
-def _whole(entries: list[dict[str, Any]], totals: list[Totals], span: tuple[float, float] | None) -> Totals:
+def _whole(
+    entries: list[dict[str, Any]], totals: list[EndpointTotals], span: tuple[float, float] | None
+) -> EndpointTotals:
     times: Counter[float] = Counter()
     for one in totals:
         times.update(one.times_s)
     requests = sum(one.requests or 0 for one in totals)
     total_ms = math.fsum(_finite(entry["total_response_time"]) for entry in entries)
-    return Totals(
+    return EndpointTotals(
         endpoint=ALL,
         requests=requests,
         failed=sum(one.failed or 0 for one in totals),

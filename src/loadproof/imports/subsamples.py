@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Row:
+class SampleRow:
     """One row, and what is known of its place."""
 
     fields: Mapping[str, str]
@@ -22,7 +22,7 @@ class Row:
     is_sum: bool = False
     """Others stand for it."""
     _parts: int = 0
-    _all: list[Row] = field(default_factory=list)
+    _all: list[SampleRow] = field(default_factory=list)
 
     @property
     def label(self) -> str:
@@ -32,20 +32,20 @@ class Row:
     def end_s(self) -> float:
         return self.start_s + self.elapsed_s
 
-    def takes(self, row: Row) -> bool:
+    def takes(self, row: SampleRow) -> bool:
         """Whether `row`, the next one of the same thread, is a part of this one."""
         if row.label == f"{self.label}-{self._parts}":
             return True
         within = row.start_s >= self.start_s and row.end_s <= self.end_s and row.start_s < self.end_s
         return within and row.label.startswith(("http://", "https://"))
 
-    def add(self, row: Row) -> None:
+    def add(self, row: SampleRow) -> None:
         """Take `row` as a part."""
         self.is_sum = True
         self._parts += 1
         self._all.append(row)
 
-    def family(self) -> Iterator[Row]:
+    def family(self) -> Iterator[SampleRow]:
         """This row and all parts of it; where only the whole was refused, the last part has failed."""
         if self.is_sum and self.failed and not any(part.failed for part in self._all):
             self._all[-1].failed = True
@@ -60,10 +60,10 @@ class Families:
     """Rows in the order of the file; memory is bounded by the threads."""
 
     def __init__(self) -> None:
-        self._open: dict[str, list[Row]] = {}
+        self._open: dict[str, list[SampleRow]] = {}
         """By thread: the last row at the top, and below it the last part of each."""
 
-    def take(self, row: Row) -> Iterator[Row]:
+    def take(self, row: SampleRow) -> Iterator[SampleRow]:
         """One more row; yields those that are complete now."""
         thread = row.fields.get("threadName", "")
         path = self._open.get(thread, [])
@@ -76,7 +76,7 @@ class Families:
         if path:
             yield from path[0].family()
 
-    def rest(self) -> Iterator[Row]:
+    def rest(self) -> Iterator[SampleRow]:
         """What is complete now that the file has ended."""
         for path in self._open.values():
             yield from path[0].family()

@@ -30,14 +30,14 @@ _ALSO: Final = frozenset({"connections", "threads"})
 
 
 @dataclass(slots=True)
-class Sums:
+class SeriesSums:
     """Readings of one series in a stretch."""
 
     total: float
     count: int
     greatest: float
 
-    def add(self, other: Sums) -> None:
+    def add(self, other: SeriesSums) -> None:
         self.total += other.total
         self.count += other.count
         self.greatest = max(self.greatest, other.greatest)
@@ -56,7 +56,7 @@ class Stretch:
     most: int = 0
     """Requests of the second that had the fewest, and of the one that had the most."""
     most_failed: int = 0
-    series: dict[str, Sums] = field(default_factory=dict)
+    series: dict[str, SeriesSums] = field(default_factory=dict)
     """Users, arrivals and watched series by name."""
 
     def point(self, level: float) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class CourseSoFar:
         stretch = self._recent.get(at)
         if stretch is None or (name in stretch.series and stretch.series[name].total == value):
             return set()
-        stretch.series[name] = Sums(value, 1, value)
+        stretch.series[name] = SeriesSums(value, 1, value)
         return {at}
 
     def _second(self, at: int) -> Stretch | None:
@@ -213,7 +213,7 @@ def _merged(parts: list[Stretch]) -> Stretch:
     for part in parts:
         merged.response.merge(part.response)
         for name, sums in part.series.items():
-            merged.series.setdefault(name, Sums(0.0, 0, sums.greatest)).add(sums)
+            merged.series.setdefault(name, SeriesSums(0.0, 0, sums.greatest)).add(sums)
     return merged
 
 

@@ -53,7 +53,7 @@ class LastLook(Protocol):
 
 
 @runtime_checkable
-class Tells(Protocol):
+class TellsEvents(Protocol):
     """A monitor that tells more than values and remarks."""
 
     events: list[Event]

@@ -19,9 +19,9 @@ import psutil
 from loadproof.model import Watch
 from loadproof.monitors import MonitorError
 from loadproof.monitors.databases.environment import SPELLINGS, databases
-from loadproof.monitors.pages.scrape import Page, parse_page
-from loadproof.monitors.parts.part import Part, Role
-from loadproof.monitors.parts.service import Service
+from loadproof.monitors.pages.scrape import ScrapedPage, parse_page
+from loadproof.monitors.parts.part import Part, PartRole
+from loadproof.monitors.parts.service import WatchedService
 from loadproof.monitors.parts.table import ProcessTable
 from loadproof.safety.redact import redact_url
 
@@ -42,7 +42,7 @@ _NO_DATABASE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DiscoveredTarget:
     """One thing to watch, and how it was found."""
 
     watch: Watch
@@ -53,7 +53,7 @@ class Found:
 class Discovery:
     """What was found, and what was looked for in vain: one sentence each."""
 
-    found: list[Found] = field(default_factory=list)
+    found: list[DiscoveredTarget] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     tree: str = ""
     """`nginx (3) → php-fpm (5)`, as far as it shows before the load; empty for a target elsewhere."""
@@ -62,7 +62,9 @@ class Discovery:
         """One more; the second of a kind gets a number."""
         name = {"prometheus": "metrics"}.get(kind, kind)
         taken = sum(found.watch.kind == kind for found in self.found)
-        self.found.append(Found(Watch(kind, name if not taken else f"{name}-{taken + 1}", settings), why))
+        self.found.append(
+            DiscoveredTarget(Watch(kind, name if not taken else f"{name}-{taken + 1}", settings), why)
+        )
 
 
 def discover(target: str | None, kinds: Collection[str] = LOOKED_FOR) -> Discovery:
@@ -94,7 +96,7 @@ def discover_tree(target: str) -> str:
     parts = urlsplit(target)
     if not is_local(parts.hostname or ""):
         return ""
-    service = Service([{"port": parts.port or _PORTS.get(parts.scheme, 80)}])
+    service = WatchedService([{"port": parts.port or _PORTS.get(parts.scheme, 80)}])
     try:
         service.open()
     except MonitorError:
@@ -114,7 +116,7 @@ def is_local(host: str) -> bool:
 
 def _find_service(discovery: Discovery, port: int, kinds: Collection[str]) -> list[int]:
     """What listens on the port, and the databases behind; other ports of the same processes."""
-    service = Service([{"port": port}])
+    service = WatchedService([{"port": port}])
     try:
         service.open()
     except MonitorError as error:
@@ -126,7 +128,9 @@ def _find_service(discovery: Discovery, port: int, kinds: Collection[str]) -> li
         "process", {"port": port}, f"{discovery.tree}: what listens on port {port} and what it works with"
     )
     discovery.missing += [f"{one.why}; {one.hint}" for one in service.unwatched.values()]
-    members = [pid for part in service.parts if part.role is not Role.DATABASE for pid in sorted(part.pids)]
+    members = [
+        pid for part in service.parts if part.role is not PartRole.DATABASE for pid in sorted(part.pids)
+    ]
     environment: dict[str, str] = {}
     for pid in members:
         environment = {**service.table.environment(pid), **environment}
@@ -151,13 +155,13 @@ def _find_service(discovery: Discovery, port: int, kinds: Collection[str]) -> li
         set(kinds) & {"postgres", "mysql", "redis"}
         and environment
         and len(discovery.found) == before
-        and not any(part.role is Role.DATABASE for part in service.parts)
+        and not any(part.role is PartRole.DATABASE for part in service.parts)
     ):
         discovery.missing.append(_NO_DATABASE)
     return service.other_ports(port)
 
 
-def as_seen_from_here(url: str, kind: str, service: Service) -> str:
+def as_seen_from_here(url: str, kind: str, service: WatchedService) -> str:
     """A container knows others by names of its own: then the address that it was seen to use, if any."""
     parts = urlsplit(url)
     if not parts.hostname or _has_address(parts.hostname):
@@ -252,7 +256,7 @@ def _find_metrics(discovery: Discovery, target: str, ports: Sequence[int]) -> No
         port = urlsplit(url).port
         if port in silent:
             continue  # nobody there speaks HTTP, or not soon: one look is enough
-        page = Page(url)
+        page = ScrapedPage(url)
         try:
             parse_page(page.text(), page.shown)
         except MonitorError as error:

@@ -46,7 +46,7 @@ _NODE_HEAP = re.compile(r"--max[-_]old[-_]space[-_]size=([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class PartLimit:
     """The most that a part can use, in cores or bytes, and what says so: "GOMAXPROCS=1", "the machine"."""
 
     name: str
@@ -64,9 +64,9 @@ class Runtime:
     kind: str = ""
     """python, node, go, java, php, ruby; empty is any other."""
     executable: str = ""
-    cores: Limit | None = None
+    cores: PartLimit | None = None
     """Of one process."""
-    heap: Limit | None = None
+    heap: PartLimit | None = None
     loops: bool = False
     """Whether it is one of Python's event loops."""
     threads: int | None = None
@@ -87,40 +87,40 @@ def runtime_of(table: ProcessTable, pid: int) -> Runtime:
         case "python" if not executable.endswith("t"):  # python3.14t has no such lock
             cores = interpreter_locks(1)
         case "node":
-            cores = Limit("one event loop", 1.0)
+            cores = PartLimit("one event loop", 1.0)
             options = " ".join([*arguments, environment.get("NODE_OPTIONS", "")])
             if found := _NODE_HEAP.search(options):
-                heap = Limit(f"--max-old-space-size={found[1]}", int(found[1]) * 2.0**20)
+                heap = PartLimit(f"--max-old-space-size={found[1]}", int(found[1]) * 2.0**20)
         case "go" if environment.get("GOMAXPROCS", "").isdigit():
-            cores = Limit(f"GOMAXPROCS={environment['GOMAXPROCS']}", float(environment["GOMAXPROCS"]))
+            cores = PartLimit(f"GOMAXPROCS={environment['GOMAXPROCS']}", float(environment["GOMAXPROCS"]))
         case "java":
             words = [*environment.get("JAVA_TOOL_OPTIONS", "").split(), *arguments]
             sizes = [match[1] for word in words if (match := _JAVA_HEAP.match(word))]
             if sizes:
-                heap = Limit(f"-Xmx{sizes[-1]}", _java_bytes(sizes[-1]))
+                heap = PartLimit(f"-Xmx{sizes[-1]}", _java_bytes(sizes[-1]))
     arguments = [*arguments, *environment.get("GUNICORN_CMD_ARGS", "").split()]
     loops = kind == "python" and any(_LOOPS.search(word) for word in arguments[:_MOST_WORDS])
     return Runtime(kind, executable, cores, heap, loops, _worker_threads(arguments))
 
 
-def machine(pids: Sequence[int], group: Cgroup) -> Limit:
+def machine(pids: Sequence[int], group: Cgroup) -> PartLimit:
     """What the machine, the affinity of the processes and their control group leave, the tightest."""
-    limits = [Limit("the machine", float(psutil.cpu_count() or 1))]
+    limits = [PartLimit("the machine", float(psutil.cpu_count() or 1))]
     with contextlib.suppress(psutil.Error, AttributeError, IndexError):  # no such thing on macOS
-        limits.append(Limit("its CPU affinity", float(len(psutil.Process(pids[0]).cpu_affinity() or ()))))
+        limits.append(PartLimit("its CPU affinity", float(len(psutil.Process(pids[0]).cpu_affinity() or ()))))
     allowed = group.cores()
     if allowed is not None:
-        limits.append(Limit(f"its control group ({group.cores_file})", allowed))
+        limits.append(PartLimit(f"its control group ({group.cores_file})", allowed))
     return min((limit for limit in limits if limit.value > 0), key=lambda limit: limit.value)
 
 
-def memory(group: Cgroup) -> Limit:
+def memory(group: Cgroup) -> PartLimit:
     """Of the machine or the control group."""
-    whole = Limit("the machine", float(psutil.virtual_memory().total))
+    whole = PartLimit("the machine", float(psutil.virtual_memory().total))
     allowed = group.memory_limit_bytes()
     if allowed is None or allowed >= whole.value:
         return whole
-    return Limit(f"its control group ({group.memory_file})", allowed)
+    return PartLimit(f"its control group ({group.memory_file})", allowed)
 
 
 def working(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> list[int]:
@@ -136,7 +136,7 @@ def working(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> list[int]:
     return [pid for pid in pids if pid not in masters]
 
 
-def of_processes(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> Limit | None:
+def of_processes(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> PartLimit | None:
     """What all its processes can use together, where each has a limit of its own; else None."""
     own = [limit_of(stats[pid], runtimes.get(pid, Runtime())) for pid in pids if pid in stats]
     known = [limit for limit in own if limit is not None]
@@ -146,23 +146,23 @@ def of_processes(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> Limit
     return _each(name, len(known), sum(limit.value for limit in known))
 
 
-def interpreter_locks(processes: int) -> Limit:
+def interpreter_locks(processes: int) -> PartLimit:
     """What so many processes of CPython can use together."""
     return _each("one interpreter lock", processes, float(processes))
 
 
-def _each(name: str, processes: int, value: float) -> Limit:
-    return Limit(name if processes == 1 else f"{processes} processes of {name} each", value)
+def _each(name: str, processes: int, value: float) -> PartLimit:
+    return PartLimit(name if processes == 1 else f"{processes} processes of {name} each", value)
 
 
-def limit_of(stat: Stat, runtime: Runtime) -> Limit | None:
+def limit_of(stat: Stat, runtime: Runtime) -> PartLimit | None:
     """Of one process: its runtime's, or that of its only thread."""
     if runtime.cores is not None:
         return runtime.cores
-    return Limit("one thread", 1.0) if stat.threads == 1 and runtime.kind != "java" else None
+    return PartLimit("one thread", 1.0) if stat.threads == 1 and runtime.kind != "java" else None
 
 
-def exceeded(user_cores: float, limit: Limit) -> bool:
+def exceeded(user_cores: float, limit: PartLimit) -> bool:
     """Whether a process was seen above what should have been its limit, by its own code.
 
     The kernel's part says nothing: threads that wait for an interpreter lock take it by system calls, each

@@ -11,7 +11,7 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.extensions import extensions
 from loadproof.model import Plan, Watch
 from loadproof.model.values import mapping
-from loadproof.monitors.discovery import Discovery, Found, discover
+from loadproof.monitors.discovery import DiscoveredTarget, Discovery, discover
 from loadproof.plan.resources import PROMQL
 from loadproof.safety.redact import redact_url
 
@@ -23,7 +23,7 @@ _SOURCES: Final = {"prometheus": "metrics"}
 class Selection:
     """The monitors of a run, why each, and what will not be known."""
 
-    found: tuple[Found, ...] = ()
+    found: tuple[DiscoveredTarget, ...] = ()
     missing: tuple[str, ...] = ()
     tree: str = ""
     """What the target is made of, as far as it shows before the load."""
@@ -50,7 +50,7 @@ def select_for(target: str | None, monitors: Mapping[str, Any], queries: list[st
     named = {kind: monitors.get(kind) for kind in _KINDS}
     undecided = [kind for kind in _KINDS if named[kind] is None and kind != "promql"]
     looked = discover(target, undecided) if monitors.get("discover", True) and undecided else Discovery()
-    found: list[Found] = []
+    found: list[DiscoveredTarget] = []
     for kind in _KINDS:
         settings = named[kind]
         if settings is None:
@@ -74,14 +74,16 @@ def select_for(target: str | None, monitors: Mapping[str, Any], queries: list[st
     return Selection(tuple(found), tuple(missing), looked.tree)
 
 
-def _parts(settings: Sequence[Mapping[str, Any]]) -> Found:
+def _parts(settings: Sequence[Mapping[str, Any]]) -> DiscoveredTarget:
     """Several processes are parts of one service: what is required is required of them together."""
     seeds = [{key: value for key, value in item.items() if value is not None} for item in settings]
     about = ", ".join(f"{key} {value}" for seed in seeds for key, value in seed.items())
-    return Found(Watch("process", "process", {"parts": seeds}), f"named in loadproof.yaml: {about}")
+    return DiscoveredTarget(
+        Watch("process", "process", {"parts": seeds}), f"named in loadproof.yaml: {about}"
+    )
 
 
-def _named(kind: str, number: int, settings: Mapping[str, Any]) -> Found:
+def _named(kind: str, number: int, settings: Mapping[str, Any]) -> DiscoveredTarget:
     name = _SOURCES.get(kind, kind) + (f"-{number + 1}" if number else "")
     values = {key: value for key, value in settings.items() if value is not None}
     if kind == "host" and "node_exporter" in values:
@@ -95,4 +97,6 @@ def _named(kind: str, number: int, settings: Mapping[str, Any]) -> Found:
         values["url"] = url
     values = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
     about = ", ".join(f"{key} {redact_url(str(value))}" for key, value in values.items() if value)
-    return Found(Watch(kind, name, values), f"named in loadproof.yaml{f': {about}' if about else ''}")
+    return DiscoveredTarget(
+        Watch(kind, name, values), f"named in loadproof.yaml{f': {about}' if about else ''}"
+    )

@@ -58,14 +58,14 @@ def compare(
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedRuns:
     """A comparison, and the runs that were compared."""
 
     comparison: Comparison
     runs: tuple[MeasuredRun, ...]
 
 
-def compare_files(base: Sequence[str], head: Sequence[str], settings: ComparisonSettings) -> Compared:
+def compare_files(base: Sequence[str], head: Sequence[str], settings: ComparisonSettings) -> ComparedRuns:
     """The same with settings that are read already."""
     from loadproof.analysis.compare.compare import compare as compare_runs
     from loadproof.analysis.compare.groups import compare_with_group
@@ -73,7 +73,7 @@ def compare_files(base: Sequence[str], head: Sequence[str], settings: Comparison
     opened = open_sides(base, head)
     # Files are named one by one, and all of them are meant; a baseline holds what was added over time.
     how = compare_with_group if all(_is_baseline(word) for word in base) else compare_runs
-    return Compared(how(opened[0], opened[1], settings), (*opened[0], *opened[1]))
+    return ComparedRuns(how(opened[0], opened[1], settings), (*opened[0], *opened[1]))
 
 
 def _is_baseline(word: str) -> bool:
@@ -89,7 +89,7 @@ def _words(files: Files) -> list[str]:
 def comparison_settings(request: ComparisonRequest, config: LoadedConfig | None) -> ComparisonSettings:
     """What is asked for, over what `regressions:` says. Raises ConfigError with all problems."""
     from loadproof.analysis.compare.comparable import Difference
-    from loadproof.analysis.compare.comparison import Fail
+    from loadproof.analysis.compare.comparison import FailOn
     from loadproof.analysis.compare.settings import ERROR_TOLERANCE, TOLERANCE, ComparisonSettings
 
     written = RegressionsConfig.model_validate({}) if config is None else config.config.regressions
@@ -112,8 +112,8 @@ def comparison_settings(request: ComparisonRequest, config: LoadedConfig | None)
         place("error_tolerance", request.error_tolerance), problems,
     )  # fmt: skip
     fail = request.fail or written.fail
-    if fail not in set(Fail):
-        hint = f"one of: {', '.join(Fail)}"
+    if fail not in set(FailOn):
+        hint = f"one of: {', '.join(FailOn)}"
         problems.append(Problem(f"'{fail}' is nothing that could fail", "--fail", hint))
     if problems:
         raise ConfigError(*problems)
@@ -123,7 +123,7 @@ def comparison_settings(request: ComparisonRequest, config: LoadedConfig | None)
         error_tolerance=error_tolerance,
         accepted=frozenset(Difference(word) for word in accept if word in kinds),
         accepted_changes=changes,
-        fail=Fail(fail),
+        fail=FailOn(fail),
     )
 
 

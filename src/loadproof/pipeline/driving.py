@@ -29,7 +29,7 @@ from loadproof.runfile.fingerprint import scenario_fingerprint
 from loadproof.runfile.host import host_facts
 from loadproof.runfile.provenance import git_facts, scenario_sha256
 from loadproof.runfile.schema import VERDICT_REQUIRED
-from loadproof.runfile.writer import Batch, RunFileExistsError, RunWriter
+from loadproof.runfile.writer import RunFileExistsError, RunWriter, UncommittedRows
 from loadproof.version import __version__
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class _Ahead:
 def _tell_moves(writer: RunWriter, now_s: float) -> None:
     """What happened to the run file in the last second, as an event of the run."""
     told = [Event(now_s, EventKind.RUN_FILE_MOVED, said) for said in writer.moves()]
-    writer.commit(Batch(events=told), now_s)
+    writer.commit(UncommittedRows(events=told), now_s)
 
 
 def _writer(run_file: Path | None, plan: Plan, facts: dict[str, object]) -> RunWriter:

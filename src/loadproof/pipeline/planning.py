@@ -16,7 +16,7 @@ from loadproof.plan.build import guard_rules
 from loadproof.plan.config import LoadedConfig
 from loadproof.plan.several import together
 from loadproof.plan.watching import secrets_of_plan
-from loadproof.safety.guard import PROXY_VARIABLES, Gate, admit, look_up, policy_of
+from loadproof.safety.guard import PROXY_VARIABLES, TargetGuard, admit, look_up, policy_of
 from loadproof.safety.redact import Redactor
 from loadproof.safety.target import Refuses, normalise_target, preflight
 
@@ -156,5 +156,5 @@ def refuses_of(plan: Plan) -> Refuses:
     """What the target guard says of an address and its name, for what Loadproof itself asks."""
     if plan.options.guard is None:
         return lambda _address, _host: ""
-    gate = Gate(plan.options.guard)
+    gate = TargetGuard(plan.options.guard)
     return lambda address, host: gate.refuses_name(host) or gate.refuses_address(address, host)

@@ -11,10 +11,10 @@ from loadproof.engines import load_engine
 from loadproof.errors import ConfigError, Problem
 from loadproof.live.live import QuietView
 from loadproof.model import Outcome, Unit, is_beside
-from loadproof.pipeline.comparing import Compared
+from loadproof.pipeline.comparing import ComparedRuns
 from loadproof.pipeline.driving import drive
 from loadproof.pipeline.planning import check_targets, refuses_of
-from loadproof.run.service import Service, answers
+from loadproof.run.service import StartedService, answers
 from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def take_turns(
     folder: Path,
     tell: Callable[[str], None],
     waiting: Waiting = contextlib.nullcontext,
-) -> Compared:
+) -> ComparedRuns:
     """Rounds until a look settles it, more cannot, or `rounds` are over; all run files are in `folder`.
 
     One run of base goes before: it warms what both sides share, shows what runs of this length cannot tell,
@@ -82,7 +82,7 @@ def take_turns(
         if turn.start is None:
             check_targets(turn.plan)
         else:
-            Service(turn.start, folder / f"{side}.log", f"--{side}-start").check()
+            StartedService(turn.start, folder / f"{side}.log", f"--{side}-start").check()
     levels = look_levels(look_rounds(rounds), settings.alpha)
     runs: dict[str, list[MeasuredRun]] = {"base": [], "head": []}
     notes = []
@@ -114,7 +114,7 @@ def take_turns(
         f"{number} of {rounds} rounds, in turns: base, head, head, base; looks in between are accounted for"
     )
     told = replace(comparison, notes=(first, *notes, *comparison.notes))
-    return Compared(told, (*runs["base"], *runs["head"]))
+    return ComparedRuns(told, (*runs["base"], *runs["head"]))
 
 
 def ends_there(comparison: Comparison, number: int, rounds: int) -> str | None:
@@ -216,7 +216,7 @@ def _started(turn: Turn, folder: Path, name: str, side: str) -> Iterator[None]:
         hint = "stop what runs there: it would be measured instead of the service that is started"
         raise ConfigError(Problem(f"something answers already at {turn.ready}", hint=hint))
     folder.mkdir(parents=True, exist_ok=True)
-    with Service(turn.start, folder / f"{name}.log", f"--{side}-start") as service:
+    with StartedService(turn.start, folder / f"{name}.log", f"--{side}-start") as service:
         service.wait_until_ready(turn.ready, turn.ready_timeout_s, refuses)
         yield
 

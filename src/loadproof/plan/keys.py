@@ -12,7 +12,7 @@ from loadproof.plan.limits import Direction, LimitKind
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class RequirementKey:
     """What one key of a block requires."""
 
     subject: Subject
@@ -24,24 +24,26 @@ class Key:
     metric: str = ""
 
 
-def _growth(metric: str, kind: LimitKind, what: str) -> Key:
+def _growth(metric: str, kind: LimitKind, what: str) -> RequirementKey:
     about = f"how fast {what} may grow"
-    return Key(Subject.GROWTH, Statistic.RATE, kind, Direction.UPPER, about, metric=metric)
+    return RequirementKey(Subject.GROWTH, Statistic.RATE, kind, Direction.UPPER, about, metric=metric)
 
 
-def _time(statistic: Statistic, about: str, quantile: float | None = None) -> Key:
-    return Key(Subject.RESPONSE_TIME, statistic, LimitKind.DURATION, Direction.ANY, about, quantile)
+def _time(statistic: Statistic, about: str, quantile: float | None = None) -> RequirementKey:
+    return RequirementKey(
+        Subject.RESPONSE_TIME, statistic, LimitKind.DURATION, Direction.ANY, about, quantile
+    )
 
 
-def _rate(direction: Direction, about: str) -> Key:
-    return Key(Subject.THROUGHPUT, Statistic.RATE, LimitKind.RATE, direction, about)
+def _rate(direction: Direction, about: str) -> RequirementKey:
+    return RequirementKey(Subject.THROUGHPUT, Statistic.RATE, LimitKind.RATE, direction, about)
 
 
-def _resource(metric: str, kind: LimitKind, about: str) -> Key:
-    return Key(Subject.RESOURCE, Statistic.MAXIMUM, kind, Direction.UPPER, about, metric=metric)
+def _resource(metric: str, kind: LimitKind, about: str) -> RequirementKey:
+    return RequirementKey(Subject.RESOURCE, Statistic.MAXIMUM, kind, Direction.UPPER, about, metric=metric)
 
 
-BLOCKS: Final[dict[str, dict[str, Key]]] = {
+BLOCKS: Final[dict[str, dict[str, RequirementKey]]] = {
     "response_time": {
         "median": _time(Statistic.PERCENTILE, "the same as p50", 0.5),
         "mean": _time(Statistic.MEAN, "arithmetic mean"),
@@ -55,7 +57,7 @@ BLOCKS: Final[dict[str, dict[str, Key]]] = {
         "max_rps": _rate(Direction.UPPER, "requests per second that must not be exceeded"),
     },
     "error_rate": {
-        "max_rate": Key(
+        "max_rate": RequirementKey(
             Subject.ERROR_RATE,
             Statistic.RATE,
             LimitKind.SHARE,
@@ -77,15 +79,15 @@ BLOCKS: Final[dict[str, dict[str, Key]]] = {
 }
 """Every key of every block; `response_time` also takes any percentile, p50 or p99.9 (see `_key`)."""
 
-SINGLES: Final[dict[str, Key]] = {
-    "recovery_time": Key(
+SINGLES: Final[dict[str, RequirementKey]] = {
+    "recovery_time": RequirementKey(
         Subject.RECOVERY_TIME,
         Statistic.MAXIMUM,
         LimitKind.DURATION,
         Direction.UPPER,
         "time from a spike's end until all is as it was before",
     ),
-    "peak_error_rate": Key(
+    "peak_error_rate": RequirementKey(
         Subject.PEAK_ERROR_RATE,
         Statistic.MAXIMUM,
         LimitKind.SHARE,
@@ -102,7 +104,7 @@ SINGLES: Final[dict[str, Key]] = {
 _PERCENTILE = re.compile(r"[pP]\s*\(?([0-9]+(?:\.[0-9]+)?)\)?")
 
 
-def key_of(block: str, key: str) -> tuple[Key | None, tuple[str, str]]:
+def key_of(block: str, key: str) -> tuple[RequirementKey | None, tuple[str, str]]:
     """What a key of a block requires, or why it is none: message and hint."""
     known = BLOCKS[block].get(key)
     if known is not None:

@@ -27,7 +27,7 @@ from loadproof.plan.document import (
     read_document,
 )
 from loadproof.plan.expressions import BUILTIN_METRICS, requirement_id, split_metric, threshold_requirement
-from loadproof.plan.keys import BLOCKS, SINGLES, Key, key_of
+from loadproof.plan.keys import BLOCKS, SINGLES, RequirementKey, key_of
 from loadproof.plan.limits import LimitError, parse_limit
 from loadproof.plan.request import Requirements
 from loadproof.plan.resources import parse_resource, split_window
@@ -265,7 +265,7 @@ class _Reader:
         else:
             self.plain_limit(entry, SINGLES[entry.key], None)
 
-    def plain_limit(self, entry: Entry, key: Key, endpoint: str | None) -> None:
+    def plain_limit(self, entry: Entry, key: RequirementKey, endpoint: str | None) -> None:
         if not isinstance(entry.value, Scalar):
             self.problem(f"'{entry.key}' takes one limit, not several values", entry.line)
             return

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loadproof.analysis.compare.comparison import VERDICTS, Change, Comparison, Fail, Row, Side
+from loadproof.analysis.compare.comparison import VERDICTS, Change, Comparison, ComparisonRow, FailOn, Side
 from loadproof.analysis.compare.sentences import interval_text, moved, percent_change
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.reports.terminal import STYLES
@@ -50,7 +50,7 @@ def _described(side: Side) -> str:
     return f"{side.label}: {runs}{commits}, {format_count(side.requests)} requests"
 
 
-def _shown(comparison: Comparison) -> tuple[list[Row], int]:
+def _shown(comparison: Comparison) -> tuple[list[ComparisonRow], int]:
     """The rows to print, and how many are left out; resources only when they changed."""
     first = [row for row in comparison.rows if row.gate or _proved(row)]
     rest = [row for row in comparison.rows if row not in first]
@@ -62,11 +62,11 @@ def _shown(comparison: Comparison) -> tuple[list[Row], int]:
     return [*first, *chosen], len(rest) - len(chosen)
 
 
-def _proved(row: Row) -> bool:
+def _proved(row: ComparisonRow) -> bool:
     return row.decides and row.change in (Change.REGRESSED, Change.IMPROVED)
 
 
-def _table(rows: Sequence[Row], comparison: Comparison) -> Table:
+def _table(rows: Sequence[ComparisonRow], comparison: Comparison) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     table.add_column("", no_wrap=True, min_width=1)
     table.add_column("endpoint", no_wrap=True, overflow="ellipsis", max_width=30)
@@ -83,7 +83,7 @@ def _table(rows: Sequence[Row], comparison: Comparison) -> Table:
     return table
 
 
-def _cells(row: Row) -> list[Text]:
+def _cells(row: ComparisonRow) -> list[Text]:
     interval = row.interval or row.within_run
     loud = row.gate or _proved(row)
     style = STYLES[VERDICTS[row.change]] if loud and not row.accepted else "dim"
@@ -111,8 +111,8 @@ def _remarks(comparison: Comparison) -> list[str]:
     if any(row.within_run for row in comparison.rows):
         remarks.insert(0, "intervals within the runs say nothing of how runs differ by themselves")
     decisive = sum(row.decides for row in comparison.rows)
-    what = "any proved change" if comparison.fail is Fail.PROVED else "a proved change of a gate"
-    if comparison.fail is Fail.NEVER:
+    what = "any proved change" if comparison.fail is FailOn.PROVED else "a proved change of a gate"
+    if comparison.fail is FailOn.NEVER:
         what = "nothing that is found fails; a proved change"
     decide = f"{what} of {format_percent(comparison.tolerance)} or more decides, ● is a gate"
     if decisive > 1:

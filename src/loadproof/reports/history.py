@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from loadproof.analysis.across_runs.history import Change, History, Series, Trend
+    from loadproof.analysis.across_runs.history import FigureTrend, History, LevelChange, RunSeries
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _MISSING: Final = "·"
@@ -92,7 +92,7 @@ def history_json(history: History) -> dict[str, Any]:
     }
 
 
-def _series_json(history: History, series: Series) -> dict[str, Any]:
+def _series_json(history: History, series: RunSeries) -> dict[str, Any]:
     return {
         "endpoint": series.endpoint,
         "statistic": series.measure.name,
@@ -163,23 +163,23 @@ def remarks(history: History) -> list[str]:
     return said
 
 
-def latest_first(history: History) -> list[tuple[Series, Change]]:
+def latest_first(history: History) -> list[tuple[RunSeries, LevelChange]]:
     """The changes of level, the newest first."""
     found = [(series, change) for series in history.series for change in series.changes]
     return sorted(found, key=lambda pair: (-pair[1].run, pair[0].endpoint, pair[0].measure.name))
 
 
-def worth_showing(history: History, *, everything: bool = False) -> list[Series]:
+def worth_showing(history: History, *, everything: bool = False) -> list[RunSeries]:
     """The usual series, and those that changed or creep."""
     return [s for s in history.series if everything or _is_usual(s) or s.changes or s.trend]
 
 
-def _is_usual(series: Series) -> bool:
+def _is_usual(series: RunSeries) -> bool:
     names = _USUAL_OF_ALL if series.endpoint == ALL_REQUESTS else _USUAL
     return series.measure.name in names
 
 
-def _fewer(shown: Sequence[Series]) -> list[Series]:
+def _fewer(shown: Sequence[RunSeries]) -> list[RunSeries]:
     """As many as fit: what changed first, then all requests, in the order that they have."""
     ranked = sorted(
         shown, key=lambda series: (not (series.changes or series.trend), series.endpoint != ALL_REQUESTS)
@@ -188,7 +188,7 @@ def _fewer(shown: Sequence[Series]) -> list[Series]:
     return [series for series in shown if id(series) in chosen]
 
 
-def _table(shown: Sequence[Series]) -> Table:
+def _table(shown: Sequence[RunSeries]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     table.add_column("endpoint", no_wrap=True, overflow="ellipsis", max_width=36)
     table.add_column("statistic", no_wrap=True)
@@ -209,7 +209,7 @@ def _table(shown: Sequence[Series]) -> Table:
     return table
 
 
-def _sparkline(series: Series) -> Text:
+def _sparkline(series: RunSeries) -> Text:
     """One bar a run, the newest ones; the first run of a new level stands out."""
     known = [value for value in series.values if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
@@ -229,7 +229,7 @@ def _bar(value: float, low: float, high: float) -> str:
     return _BARS[min(int((value - low) / (high - low) * len(_BARS)), len(_BARS) - 1)]
 
 
-def _style(series: Series, change: Change | Trend) -> str:
+def _style(series: RunSeries, change: LevelChange | FigureTrend) -> str:
     worse = (change.after > change.before) == series.measure.higher_is_worse
     return "bold red" if worse else "bold green"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 from xml.sax.saxutils import escape
 
-from loadproof.charts import Layer, Panel, Picture, Rule, Shape
+from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape
 from loadproof.reports.axes import ticks, written
 
 WIDTH: Final = 900
@@ -80,14 +80,14 @@ class Plot:
             value, low, high = (math.log(max(bound, 1e-12)) for bound in (value, low, high))
         return (value - low) / (high - low)
 
-    def _seen(self, rule: Rule) -> bool:
+    def _seen(self, rule: LimitLine) -> bool:
         low, high = self.x_range if rule.panel is None else self.picture.y_range(rule.panel)
         return low <= rule.at <= high
 
     def _panel_top(self, number: int) -> float:
         return self._top + sum(self._heights[:number]) + _GAP * number
 
-    def _placed(self, rules: Iterable[Rule]) -> list[tuple[Rule, float, int]]:
+    def _placed(self, rules: Iterable[LimitLine]) -> list[tuple[LimitLine, float, int]]:
         """Upright rules with the begin of their name and its row, where it is over no other."""
         titled = len(self.picture.panels) > 1
         first = self.left + _CHARACTER * len(self.picture.panels[0].title) + 10

@@ -19,7 +19,7 @@ from loadproof.run.consistency import Consistency
 from loadproof.run.probing import Probe
 from loadproof.run.progress import Progress
 from loadproof.run.watch import Watcher
-from loadproof.runfile.writer import Batch, RunWriter
+from loadproof.runfile.writer import RunWriter, UncommittedRows
 from loadproof.safety.guard import PRODUCTION_MOST_PER_S
 from loadproof.safety.plain import lines, one_line
 from loadproof.safety.redact import Redactor, redact_url
@@ -67,7 +67,7 @@ class Conductor:
         self._engine = engine
         self._writer = writer
         self._clock = clock
-        self._batch = Batch()
+        self._batch = UncommittedRows()
         self._names: dict[Endpoint, Endpoint] = {}
         self._kept = KeptNames(
             (r.endpoint for r in plan.requirements if r.endpoint), routes=plan.options.routes
@@ -264,11 +264,11 @@ class Conductor:
             )
             self.event(Event(self.now(), EventKind.CLOCK_SET, message, {"by_s": moved_s}))
 
-    def _taken(self) -> Batch:
-        batch, self._batch = self._batch, Batch()
+    def _taken(self) -> UncommittedRows:
+        batch, self._batch = self._batch, UncommittedRows()
         return batch
 
-    def _commit(self, batch: Batch) -> None:
+    def _commit(self, batch: UncommittedRows) -> None:
         """In the disk's thread. Never raises: nobody may be left who waits for it."""
         if isinstance(self._broken, RunFileError):
             return

@@ -26,7 +26,7 @@ _BROKEN: Final = 500
 """From this status on an answer means "not ready yet"."""
 
 
-class Service:
+class StartedService:
     """One command, in a process group of its own. Leaving the context ends the whole group, whatever happens.
 
     It runs under the engines' supervisor: when Loadproof itself is killed, it ends too.

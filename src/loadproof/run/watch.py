@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loadproof.model import Event, EventKind, Reading, Unit, Watch
-from loadproof.monitors import LastLook, Monitor, MonitorError, Tells, load_monitor
+from loadproof.monitors import LastLook, Monitor, MonitorError, TellsEvents, load_monitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -261,7 +261,7 @@ class _Sampler:
             for remark in monitor.remarks:
                 self._post.remarked(remark)
             monitor.remarks.clear()
-            if isinstance(monitor, Tells):
+            if isinstance(monitor, TellsEvents):
                 self._post.told(list(monitor.events))
                 monitor.events.clear()
             # The next whole second that is not over yet: missed ones are not made up for.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Growing:
+class GrowingColumns:
     """Columns by name. A large one grows where it is: the system moves its pages, and copies nothing."""
 
     def __init__(self) -> None:

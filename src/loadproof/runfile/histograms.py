@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadproof.histogram import GROWTH, LEAST_S, Histogram
-from loadproof.runfile.growing import Growing
+from loadproof.runfile.growing import GrowingColumns
 
 _HEAD: Final = np.dtype([("sum_ns", "<i8"), ("minimum_s", "<f8"), ("maximum_s", "<f8")])
 _CHUNK: Final = 100_000
@@ -223,7 +223,7 @@ class GrowingHistograms:
     """Rows that come part by part."""
 
     def __init__(self) -> None:
-        self._rows = Growing()
+        self._rows = GrowingColumns()
         self._buckets = 0
 
     def add(self, part: Histograms) -> None:

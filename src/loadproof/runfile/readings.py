@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from loadproof.engines import ENGINES
 from loadproof.model import Reading, Unit
-from loadproof.runfile.growing import Growing
+from loadproof.runfile.growing import GrowingColumns
 from loadproof.runfile.slices import is_among
 
 Key = tuple[str, str, Unit]
@@ -265,7 +265,7 @@ def _in_order(parts: Sequence[Readings]) -> Readings:
 
 def joined(parts: Iterable[Readings]) -> Readings:
     """The readings of all, one after the other; all have the same `keys`, or the first of them."""
-    rows, merged = Growing(), Growing()
+    rows, merged = GrowingColumns(), GrowingColumns()
     keys: tuple[Key, ...] = ()
     for part in parts:
         if part.merged is not None and not merged.columns and rows.columns:

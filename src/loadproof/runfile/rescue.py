@@ -31,7 +31,7 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-class Place:
+class FileLocation:
     """Where a run file is, and whether it is still the file that was opened there."""
 
     def __init__(self, path: Path, first: Path | None = None, *, on_disk: bool = True) -> None:
@@ -66,7 +66,9 @@ class Place:
         return ""
 
 
-def move(db: sqlite3.Connection, old: Place, *, memory: bool = False) -> tuple[sqlite3.Connection, Place]:
+def move(
+    db: sqlite3.Connection, old: FileLocation, *, memory: bool = False
+) -> tuple[sqlite3.Connection, FileLocation]:
     """All that is committed in `db`, in another file; in memory where none takes it, or on demand.
 
     Raises sqlite3.Error when it cannot be read whole any more.
@@ -87,11 +89,11 @@ def move(db: sqlite3.Connection, old: Place, *, memory: bool = False) -> tuple[s
             _remove(first)  # the log of a file that was deleted
         if old.path != first:
             _remove(old.path)  # an earlier copy, which the new one holds
-        return copy, Place(path, first)
+        return copy, FileLocation(path, first)
     copy = _copy(db, sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
     copy.execute(f"PRAGMA max_page_count = {_MOST_IN_MEMORY_PAGES}")
     _close(db)
-    return copy, Place(first, first, on_disk=False)
+    return copy, FileLocation(first, first, on_disk=False)
 
 
 def _beside(path: Path, end: str) -> Path:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, FailureKind, Slice
-from loadproof.runfile.growing import Growing
+from loadproof.runfile.growing import GrowingColumns
 from loadproof.runfile.histograms import GrowingHistograms, Histograms
 
 _UNTOLD: Final = -1
@@ -74,7 +74,7 @@ class Slices(Sequence[Slice]):
     def joined(cls, parts: Iterable[Slices]) -> Slices:
         """The slices of all, one after the other; all have the same `endpoints`."""
         endpoints: tuple[Endpoint, ...] = ()
-        rows, failures = Growing(), Growing()
+        rows, failures = GrowingColumns(), GrowingColumns()
         times = {name: GrowingHistograms() for name in ("response", "service", "wrong")}
         size = 0
         for part in parts:

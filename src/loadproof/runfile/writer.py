@@ -29,7 +29,7 @@ from loadproof.runfile.steps import FILE_STEP_S, KEPT_S, keeps_seconds
 
 
 @dataclass(slots=True)
-class Batch:
+class UncommittedRows:
     """What was measured since the last commit."""
 
     slices: list[Slice] = field(default_factory=list)
@@ -89,9 +89,9 @@ class RunWriter:
             self._db = rescue.connect(path)
             schema.create(self._db)
             self._write(lambda: self._put_facts({**facts, "state": "RUNNING"}))
-        self._place = rescue.Place(path)
+        self._place = rescue.FileLocation(path)
 
-    def commit(self, batch: Batch, time_s: float) -> None:
+    def commit(self, batch: UncommittedRows, time_s: float) -> None:
         """Write what one second brought, in one transaction, with a checksum over its rows."""
         if not batch:
             return

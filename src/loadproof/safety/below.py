@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from loadproof.model import Policy
-from loadproof.safety.brake import MOST, WINDOW_S, Brake
-from loadproof.safety.guard import Gate
+from loadproof.safety.brake import MOST, WINDOW_S, RateLimiter
+from loadproof.safety.guard import TargetGuard
 from loadproof.safety.hosts import Address, as_address, is_local, resolve, within
-from loadproof.safety.seccomp import Question
+from loadproof.safety.seccomp import PendingCall
 
 _RESOLVER_FILE: Final = Path("/etc/resolv.conf")
 _DNS_PORT: Final = 53
@@ -30,7 +30,7 @@ class AddressGate:
     """
 
     def __init__(self, policy: Policy, beside: tuple[str, ...] = ()) -> None:
-        self._gate = Gate(policy)
+        self._gate = TargetGuard(policy)
         self._closed = tuple(ipaddress.ip_network(text) for text in policy.production_networks)
         self._only_production = any(name.startswith("*.") for name in policy.targets)
         self._names = tuple(dict.fromkeys([*(n for n in policy.targets if "*" not in n), *beside]))
@@ -86,11 +86,11 @@ class Throttle:
 
     def __init__(self, policy: Policy) -> None:
         self._networks = tuple(ipaddress.ip_network(text) for text in policy.allowed_networks)
-        self._connections, self._sends = Brake(), Brake()
+        self._connections, self._sends = RateLimiter(), RateLimiter()
         self._sockets: set[str] = set()
         """Those that are connected to it, as /proc calls them."""
 
-    def wait_s(self, question: Question, now_s: float) -> float:
+    def wait_s(self, question: PendingCall, now_s: float) -> float:
         """Seconds; 0 for what goes elsewhere."""
         aimed = any(self._is_typed(wanted.packed) for wanted in question.destinations or ())
         try:

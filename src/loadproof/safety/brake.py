@@ -12,7 +12,7 @@ WINDOW_S: Final = 1.25
 sent later, is still no more than the cap."""
 
 
-class Brake:
+class RateLimiter:
     """Grants at most `most` in any `window_s`; times are of one clock that never goes back."""
 
     def __init__(self, most: int = MOST, window_s: float = WINDOW_S) -> None:

@@ -20,7 +20,7 @@ from loadproof.safety import seccomp
 from loadproof.safety.hosts import (
     Address,
     Network,
-    Resolved,
+    ResolvedHost,
     as_address,
     host_key,
     is_host_name,
@@ -79,7 +79,7 @@ class Rules:
 
 
 @dataclass(slots=True)
-class Gate:
+class TargetGuard:
     """A policy at work in one process: it learns the addresses of names that may be loaded."""
 
     policy: Policy
@@ -140,7 +140,7 @@ def read_rule(text: str) -> str:
     return key
 
 
-def look_up(rules: Rules) -> dict[str, Resolved]:
+def look_up(rules: Rules) -> dict[str, ResolvedHost]:
     """The addresses that the names among the rules have now."""
     names = [rule.text for rule in (*rules.production, *rules.targets) if _is_name(rule)]
     return resolve(
@@ -152,7 +152,7 @@ def _is_name(rule: Rule) -> bool:
     return rule.network is None and not rule.text.startswith("*.")
 
 
-def policy_of(rules: Rules, known: Mapping[str, Resolved]) -> Policy:
+def policy_of(rules: Rules, known: Mapping[str, ResolvedHost]) -> Policy:
     """What holds during a run, whatever its targets are; `known` as `look_up` gives it."""
     allowed = host_key(rules.allow_production) if rules.allow_production else ""
     return Policy(
@@ -171,7 +171,7 @@ def admit(
     targets: Sequence[str],
     profile: Profile,
     doubts: list[Problem] | None = None,
-    known: Mapping[str, Resolved] | None = None,
+    known: Mapping[str, ResolvedHost] | None = None,
 ) -> Policy:
     """Let the load go to `targets` (base URLs), or refuse; returns what holds during the run.
 
@@ -213,7 +213,9 @@ def admit(
     return policy
 
 
-def _production_rule(target: Resolved, rules: Rules, found: dict[str, Resolved]) -> tuple[Rule | None, str]:
+def _production_rule(
+    target: ResolvedHost, rules: Rules, found: dict[str, ResolvedHost]
+) -> tuple[Rule | None, str]:
     """The rule that makes a target production, and in which way; aliases and shared addresses count."""
     for rule in rules.production:
         for name in sorted(target.names):
@@ -242,7 +244,7 @@ def sounds_like_production(name: str) -> bool:
     return any(words & _PRODUCTION_NAMES and not words & _TAKEN_BACK for words in labels)
 
 
-def _said_of(host: str, rules: Rules, target: Resolved) -> bool:
+def _said_of(host: str, rules: Rules, target: ResolvedHost) -> bool:
     """Whether somebody has listed its very name, or it is this machine."""
     here = bool(target.addresses) and all(address.is_loopback for address in target.addresses)
     return here or any(host_key(rule.text) == host for rule in rules.targets)
@@ -260,7 +262,7 @@ def _unresolved(rule: Rule) -> Problem:
     return Problem(message, rule.where, hint)
 
 
-def _only_local(target: Resolved) -> bool:
+def _only_local(target: ResolvedHost) -> bool:
     return bool(target.addresses) and all(is_local(address) for address in target.addresses)
 
 
@@ -271,7 +273,7 @@ def _production_problem(host: str, why: str, rule: Rule) -> Problem:
     return Problem(f"refused: '{host}' is production: {why}", rule.where, hint)
 
 
-def _unlisted_problem(host: str, resolved: Resolved) -> Problem:
+def _unlisted_problem(host: str, resolved: ResolvedHost) -> Problem:
     public = sorted(str(address) for address in resolved.addresses if not is_local(address))
     shown = "" if public == [host] else f" ({public[0]})"
     message = f"refused: '{host}'{shown} is neither this machine nor in a private network, and is not listed"
@@ -299,7 +301,7 @@ def _check_override(allowed: str, production: Sequence[str], profile: Profile) -
         raise RefusedError(Problem(message, "--allow-production", hint))
 
 
-def _networks(rules: Iterable[Rule], known: Mapping[str, Resolved]) -> Iterator[Network]:
+def _networks(rules: Iterable[Rule], known: Mapping[str, ResolvedHost]) -> Iterator[Network]:
     """Those that the rules name, and of the addresses that their names have."""
     for rule in rules:
         if rule.network is not None:

@@ -88,7 +88,7 @@ def is_host_name(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedHost:
     """What the resolver says of one host; no address when it does not resolve."""
 
     host: str
@@ -97,9 +97,9 @@ class Resolved:
     """Its own name and the one that its aliases (CNAME) end in."""
 
 
-def resolve(hosts: Iterable[str], timeout_s: float) -> dict[str, Resolved]:
+def resolve(hosts: Iterable[str], timeout_s: float) -> dict[str, ResolvedHost]:
     """Each host's addresses, asked for all at once; one without an answer in `timeout_s` has none."""
-    found: dict[str, Resolved] = {}
+    found: dict[str, ResolvedHost] = {}
 
     def look_up(host: str) -> None:
         found[host] = _look_up(host)
@@ -112,15 +112,15 @@ def resolve(hosts: Iterable[str], timeout_s: float) -> dict[str, Resolved]:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline_s - time.monotonic()))
-    return {host: found.get(host) or Resolved(host, names=frozenset({host_key(host)})) for host in wanted}
+    return {host: found.get(host) or ResolvedHost(host, names=frozenset({host_key(host)})) for host in wanted}
 
 
-def _look_up(host: str) -> Resolved:
+def _look_up(host: str) -> ResolvedHost:
     names = {host_key(host)}
     try:
         infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
     except (OSError, UnicodeError):
-        return Resolved(host, names=frozenset(names))
+        return ResolvedHost(host, names=frozenset(names))
     names |= {host_key(info[3]) for info in infos if info[3]}
     addresses = (as_address(str(info[4][0])) for info in infos)
-    return Resolved(host, frozenset(a for a in addresses if a is not None), frozenset(names))
+    return ResolvedHost(host, frozenset(a for a in addresses if a is not None), frozenset(names))

@@ -12,7 +12,7 @@ import ctypes
 import os
 from typing import Final
 
-from loadproof.safety.seccomp import Question
+from loadproof.safety.seccomp import PendingCall
 
 _PIDFD_OPEN: Final = 434
 _PIDFD_GETFD: Final = 438
@@ -24,7 +24,7 @@ _BEGINNING_BYTES: Final = 512
 """Of what the kernel tells of a thread; its process is in the fourth line, after names that it escapes."""
 
 
-class Opened:
+class OpenedConnections:
     """Counts connections from questions that are allowed."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Opened:
         self._sockets: dict[tuple[int, int], int] = {}
         """The socket that a descriptor of a process was when one of its threads asked last."""
 
-    def take(self, question: Question) -> None:
+    def take(self, question: PendingCall) -> None:
         """One question that goes on."""
         if self.count is None or not question.connects or not question.destinations:
             return

@@ -79,7 +79,7 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PendingCall:
     """A system call that waits for an answer."""
 
     unique: int
@@ -177,7 +177,7 @@ def asks() -> bool:
     return bool(ctypes.CDLL(None).syscall(machine.seccomp, _ACTION_AVAILABLE, 0, ctypes.byref(action)) == 0)
 
 
-def receive(descriptor: int) -> Question | bool:
+def receive(descriptor: int) -> PendingCall | bool:
     """The next question; True where it was withdrawn, False when no process is left that could ask.
 
     Between our look and the kernel's own another thread of the program may write another address into the
@@ -199,10 +199,12 @@ def receive(descriptor: int) -> Question | bool:
     except OSError:
         wanted = None
     connects = number == machine.connect
-    return Question(unique, pid, arguments[0] & 0xFFFFFFFF, connects, min(messages, _MOST_MESSAGES), wanted)
+    return PendingCall(
+        unique, pid, arguments[0] & 0xFFFFFFFF, connects, min(messages, _MOST_MESSAGES), wanted
+    )
 
 
-def reply(descriptor: int, question: Question, *, refused: bool) -> None:
+def reply(descriptor: int, question: PendingCall, *, refused: bool) -> None:
     """EPERM, or go on."""
     answer = (-errno.EPERM, 0) if refused else (0, _CONTINUE)
     try:

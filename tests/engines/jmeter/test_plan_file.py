@@ -13,7 +13,7 @@ from loadproof.engines.jmeter.arguments import sort_arguments
 from loadproof.engines.jmeter.elements import plugin_of
 from loadproof.engines.jmeter.hosts import no_hosts, retarget, targets_of
 from loadproof.engines.jmeter.includes import data_file_problems, data_files, include_fragments, place_modules
-from loadproof.engines.jmeter.inspection import Resolved
+from loadproof.engines.jmeter.inspection import ResolvedPlan
 from loadproof.engines.jmeter.plan_file import PlanFile, read_plan_file
 from loadproof.engines.jmeter.promise import Counted, promise_of
 from loadproof.engines.jmeter.properties import read_properties, write_properties
@@ -337,5 +337,5 @@ def test_a_set_up_group_without_end_is_told(for_ever: str, told: bool, tmp_path:
         "</SetupThreadGroup><hashTree/></hashTree></hashTree></jmeterTestPlan>"
     )
     file = read_plan_file(plan)
-    advice = jmeter_advice(Resolved(file, Values({}, variables_of(file)), sort_arguments(())))
+    advice = jmeter_advice(ResolvedPlan(file, Values({}, variables_of(file)), sort_arguments(())))
     assert any("'Seed' has no end" in str(problem) for problem in advice) is told

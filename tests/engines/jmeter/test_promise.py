@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from loadproof.engines.jmeter.promise import Arrivals, Counted, Promise
+from loadproof.engines.jmeter.promise import Arrivals, Counted, PlannedArrivals
 from loadproof.model import Profile, ProfileKind, Stage
 
 BEGAN_S = 1000.0
@@ -17,7 +17,7 @@ def told(
 ) -> dict[str, list[float]]:
     """What is planned and started in each second of the load and two after it, asked for every second."""
     profile = Profile(ProfileKind.SCENARIO, stages, open_model=True, start=10)
-    arrivals = Arrivals(Promise(profile, counted))
+    arrivals = Arrivals(PlannedArrivals(profile, counted))
     length = int(profile.duration_s)
     found: dict[str, Counter[int]] = {"planned": Counter(), "started": Counter()}
     seen: Counter[int] = Counter()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from loadproof.engines.k6.arrivals import Arrivals
-from loadproof.engines.k6.reader import Reader
+from loadproof.engines.k6.reader import OutputReader
 from loadproof.model import EventKind, Outcome, Reading, RunOptions
 from tests.engines.k6.test_reader import point, request
 
@@ -63,7 +63,7 @@ def test_a_run_that_was_stopped_planned_no_more_than_until_then() -> None:
 
 def test_the_slowest_requests_are_kept_without_what_k6_does_not_say() -> None:
     """Three of each endpoint, and all over the limit; no size is invented."""
-    reader = Reader(slow_s=0.5)
+    reader = OutputReader(slow_s=0.5)
     times_ms = [5.0, 900.0, 1.0, 700.0, 800.0, 600.0, 2.0, 100.0]
     for number, time_ms in enumerate(times_ms):
         reader.feed(request(time_ms, number / 10, status="503", expected_response="false"))
@@ -82,7 +82,7 @@ def test_the_slowest_requests_are_kept_without_what_k6_does_not_say() -> None:
 
 def test_iterations_of_the_setup_are_no_arrivals() -> None:
     """They belong to no scenario's rate."""
-    reader = Reader(options={"scenarios": {"a": CONSTANT}})
+    reader = OutputReader(options={"scenarios": {"a": CONSTANT}})
     reader.feed(point("iteration_duration", 10, 5, scenario="a", group="::setup"))
     reader.close()
     assert by_second(reader.drain().readings, "started") == {}

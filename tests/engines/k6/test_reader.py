@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadproof.engines.error_samples import OTHER_ERRORS
-from loadproof.engines.k6.reader import Reader
+from loadproof.engines.k6.reader import OutputReader
 from loadproof.engines.k6.requests import RequestKinds, failure_of, kind_of, split_name
 from loadproof.engines.k6.series import SeriesTable
 from loadproof.model import FailureKind, Reading, Unit
@@ -53,8 +53,8 @@ def metric(name: str, kind: str, contains: str = "default") -> bytes:
     )
 
 
-def read(data: bytes, *, step: int = 1 << 18, **settings: Any) -> Reader:
-    reader = Reader(**settings)
+def read(data: bytes, *, step: int = 1 << 18, **settings: Any) -> OutputReader:
+    reader = OutputReader(**settings)
     for start in range(0, len(data), step):
         reader.feed(data[start : start + step])
     reader.close()
@@ -98,7 +98,7 @@ def test_times_have_zones() -> None:
 
 def test_batches_add_up() -> None:
     """What is drained once is not drained again."""
-    reader = Reader()
+    reader = OutputReader()
     reader.feed(request(5))
     first = reader.drain()
     reader.feed(request(5))
@@ -223,7 +223,7 @@ def test_metrics_are_added_up_by_their_kind() -> None:
 
 def test_seconds_wait_until_they_are_complete() -> None:
     """A series has one reading a second, given out when k6 has written later samples."""
-    reader = Reader()
+    reader = OutputReader()
     reader.feed(metric("c", "counter") + point("c", 1, 0.5) + point("c", 1, 2.0))
     assert reader.drain().readings == []
     reader.feed(point("c", 1, 2.6))
@@ -278,7 +278,7 @@ def test_a_hundred_megabytes_take_less_than_a_second_of_processor_time() -> None
     times = 25_000_000 // len(block)
     used = []
     for _ in range(3):  # the best of three: another process on the machine must not fail this
-        reader, began = Reader(), time.process_time()
+        reader, began = OutputReader(), time.process_time()
         for _ in range(times):
             reader.feed(block)
         reader.drain()

@@ -18,7 +18,7 @@ from loadproof.engines.k6.options import (
     split_metric,
     thresholds,
 )
-from loadproof.engines.k6.reader import Reader
+from loadproof.engines.k6.reader import OutputReader
 from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
 from loadproof.engines.k6.words import meaning
 from loadproof.model import Plan, Profile, ProfileKind, Stage
@@ -40,7 +40,7 @@ def plan(**changes: object) -> Plan:
 
 
 def judged(rules_of: dict[str, object], ending: Ending) -> list[bool | None]:
-    reader = Reader()
+    reader = OutputReader()
     for rule in thresholds(rules_of):
         reader.samples[rule.base] += 1
     return [loose(event.data)["ok"] for event in threshold_events(thresholds(rules_of), ending, reader, 0.0)]

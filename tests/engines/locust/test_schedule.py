@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from loadproof.engines.locust.inside.ledger import Ledger, Totals, readable
+from loadproof.engines.locust.inside.ledger import ArrivalTotals, Ledger, readable
 from loadproof.engines.locust.open_model.schedule import Schedule
 from loadproof.model import Profile, ProfileKind, Stage
 from tests.runs import staged
@@ -94,7 +94,7 @@ def test_a_profile_of_users_has_no_arrivals() -> None:
 
 def test_the_ledger_balances_across_processes() -> None:
     """Rows of two processes add up by second; a drop that is told later stands in the second it was due."""
-    first, second, totals = Ledger(), Ledger(), Totals()
+    first, second, totals = Ledger(), Ledger(), ArrivalTotals()
     for due_s in (100.25, 100.75, 101.25):
         first.planned(due_s)
     first.started(100.26, 100.25, late=False)

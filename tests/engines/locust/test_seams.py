@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.engines.locust.seams import SEAMS, Part, Seam
+from loadproof.engines.locust.seams import SEAMS, Feature, Seam
 from loadproof.model import EventKind, Outcome, Profile, ProfileKind, Stage
 
 if TYPE_CHECKING:
@@ -130,14 +130,14 @@ def test_without_any_one_name_its_part_is_switched_off(alone: list[dict[str, str
     """And no other part but what shares code with it; the reason names what is missing."""
     seam = SEAMS[index]
     beside = {each.part.name for each in SEAMS if (each.place, each.name) == (seam.place, seam.name)}
-    if Part.HTTP_SESSION.name in beside:
-        beside.add(Part.FAST_HTTP_SESSION.name)
+    if Feature.HTTP_SESSION.name in beside:
+        beside.add(Feature.FAST_HTTP_SESSION.name)
     assert str(seam) in alone[index][seam.part.name]
     assert set(alone[index]) <= beside
 
 
-@pytest.mark.parametrize("part", Part)
-def test_without_its_names_a_run_works_and_says_what_was_switched_off(lab: Lab, part: Part) -> None:
+@pytest.mark.parametrize("part", Feature)
+def test_without_its_names_a_run_works_and_says_what_was_switched_off(lab: Lab, part: Feature) -> None:
     """The run counts every request, whatever the installed Locust lacks, and an event names what was lost."""
     missing = [index for index, seam in enumerate(SEAMS) if seam.part is part]
     path = os.pathsep.join([str(Path(__file__).with_name("missing")), os.environ.get("PYTHONPATH", "")])
@@ -153,7 +153,7 @@ def test_without_its_names_a_run_works_and_says_what_was_switched_off(lab: Lab, 
 
 def test_an_open_model_that_cannot_be_played_is_refused(lab: Lab) -> None:
     """Tasks that do not wait for arrivals would be another load than the one that was asked for."""
-    index = next(i for i, seam in enumerate(SEAMS) if seam.part is Part.OPEN_MODEL)
+    index = next(i for i, seam in enumerate(SEAMS) if seam.part is Feature.OPEN_MODEL)
     env = (("PYTHONPATH", str(Path(__file__).with_name("missing"))), ("MISSING_SEAM", str(index)))
     profile = Profile(ProfileKind.LOAD, (Stage(0.0, 5.0), Stage(1.0, 5.0)), open_model=True)
     outcome, sink = lab.run(USERS, "--headless", env=env, profile=profile)

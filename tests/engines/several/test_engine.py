@@ -11,7 +11,7 @@ import pytest
 
 from loadproof.engines.several import engine as module
 from loadproof.engines.several.engine import SeveralEngines
-from loadproof.engines.several.sink import OneSink, Whole
+from loadproof.engines.several.sink import ScenarioSink, SharedState
 from loadproof.errors import EngineError, Problem
 from loadproof.model import (
     OPENED,
@@ -220,8 +220,8 @@ def test_connections_of_all_are_added_up() -> None:
             return 9.0
 
     heard = Now()
-    whole = Whole(heard)
-    sinks = [OneSink(_one(name), whole) for name in "ab"]
+    whole = SharedState(heard)
+    sinks = [ScenarioSink(_one(name), whole) for name in "ab"]
     for sink, opened in zip(sinks, (3.0, 4.0), strict=True):
         sink.reading(Reading(1.0, *OPENED, opened))
     sinks[0].ended(Outcome.COMPLETED)

@@ -53,7 +53,7 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class LevelShift:
     """One change of level."""
 
     index: int
@@ -91,17 +91,17 @@ def scan_p(values: Sequence[float]) -> float | None:
     return None if best is None else best.p
 
 
-def change_points(values: Sequence[float], alpha: float = ALPHA) -> list[Shift]:
+def change_points(values: Sequence[float], alpha: float = ALPHA) -> list[LevelShift]:
     """All changes of level whose p is at most `alpha`, each within its own segment, in order of index."""
     series = np.asarray(values, dtype=np.float64)
-    found: list[Shift] = []
+    found: list[LevelShift] = []
     segments = [(0, series.size)]
     while segments:
         start, end = segments.pop()
         best = scan(series[start:end])
         if best is not None and best.p <= alpha:
             bounds = [start, *(start + split for split in best.splits), end]
-            found += [Shift(split, best.p) for split in bounds[1:-1]]
+            found += [LevelShift(split, best.p) for split in bounds[1:-1]]
             segments += pairwise(bounds)
     return sorted(found, key=lambda change: change.index)
 
@@ -113,8 +113,8 @@ def levels(values: Sequence[float], splits: Sequence[int]) -> list[float]:
 
 
 def worth_telling(
-    values: Sequence[float], changes: Sequence[Shift], differs: Callable[[float, float], bool]
-) -> list[Shift]:
+    values: Sequence[float], changes: Sequence[LevelShift], differs: Callable[[float, float], bool]
+) -> list[LevelShift]:
     """The changes whose levels differ enough; segments with too small a difference are joined."""
     kept = list(changes)
     while kept:

@@ -20,7 +20,7 @@ from loadproof.analysis.across_runs.change_points import (
 )
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, MeasuredEndpoint, MeasuredRun
 from loadproof.analysis.across_runs.mix import mix_differs
-from loadproof.analysis.across_runs.trends import Creep, creep_of
+from loadproof.analysis.across_runs.trends import LinearTrend, creep_of
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Unit
 
@@ -37,7 +37,7 @@ _DRIFT_NEEDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class TrackedFigure:
     """One figure of an endpoint that has a history."""
 
     name: str
@@ -46,8 +46,8 @@ class Measure:
     higher_is_worse: bool = True
 
 
-def _quantile(name: str, quantile: float) -> Measure:
-    return Measure(name, Unit.SECONDS, lambda endpoint: endpoint.quantiles_s.get(quantile))
+def _quantile(name: str, quantile: float) -> TrackedFigure:
+    return TrackedFigure(name, Unit.SECONDS, lambda endpoint: endpoint.quantiles_s.get(quantile))
 
 
 def _error_rate(endpoint: MeasuredEndpoint) -> float | None:
@@ -56,24 +56,24 @@ def _error_rate(endpoint: MeasuredEndpoint) -> float | None:
     return endpoint.failed / endpoint.requests
 
 
-MEASURES: Final[dict[str, Measure]] = {
+MEASURES: Final[dict[str, TrackedFigure]] = {
     measure.name: measure
     for measure in (
         _quantile("p50", 0.5),
         _quantile("p95", 0.95),
         _quantile("p99", 0.99),
-        Measure("mean", Unit.SECONDS, lambda endpoint: endpoint.mean_s),
-        Measure(
+        TrackedFigure("mean", Unit.SECONDS, lambda endpoint: endpoint.mean_s),
+        TrackedFigure(
             "throughput", Unit.PER_SECOND, lambda endpoint: endpoint.throughput_per_s, higher_is_worse=False
         ),
-        Measure("error rate", Unit.SHARE, _error_rate),
+        TrackedFigure("error rate", Unit.SHARE, _error_rate),
     )
 }
 """By the name that `--statistic` takes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LevelChange:
     """A new level, from one run on."""
 
     run: int
@@ -92,12 +92,12 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Trend:
+class FigureTrend:
     """A figure that creeps: a little more, or less, with each run."""
 
     run: int
     """Position in `History.runs` of its first run."""
-    line: Creep
+    line: LinearTrend
     sentence: str
 
     @property
@@ -112,7 +112,7 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ContextChange:
     """What else changed between a run and the one before it."""
 
     run: int
@@ -121,19 +121,19 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class RunSeries:
     """One figure of one endpoint, run by run."""
 
     endpoint: str
-    measure: Measure
+    measure: TrackedFigure
     values: tuple[float | None, ...]
     """As many as runs; None where the run does not have it."""
-    changes: tuple[Change, ...]
+    changes: tuple[LevelChange, ...]
     outliers: tuple[int, ...]
     """Runs far off the level that they belong to."""
     autocorrelation: float
     """Of neighbouring runs, 0 to 1, changes of level taken away."""
-    trend: Trend | None = None
+    trend: FigureTrend | None = None
     """Since the last change of level, where there are runs enough."""
 
     @property
@@ -150,11 +150,11 @@ class History:
     name: str
     runs: tuple[MeasuredRun, ...]
     """Oldest first."""
-    series: tuple[Series, ...]
+    series: tuple[RunSeries, ...]
     left_out: tuple[tuple[str, str], ...]
     """Runs that are in no series, with the reason."""
     tolerance: float
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[ContextChange, ...] = ()
 
 
 def comparable(runs: Sequence[MeasuredRun]) -> tuple[list[MeasuredRun], list[tuple[str, str]]]:
@@ -213,23 +213,23 @@ def history(
     return History(name, tuple(kept), tuple(series), tuple(left_out), tolerance, levels_of.marks)
 
 
-def marks_of(runs: Sequence[MeasuredRun]) -> tuple[Mark, ...]:
+def marks_of(runs: Sequence[MeasuredRun]) -> tuple[ContextChange, ...]:
     """Where the scenario, a version, the machine or the mix of requests changed: a change may be theirs."""
     marks = []
     for place, (before, run) in enumerate(pairwise(runs), start=1):
         old, new = before.conditions, run.conditions
         if old.fingerprint and new.fingerprint and old.fingerprint != new.fingerprint:
-            marks.append(Mark(place, "the scenario was changed"))
+            marks.append(ContextChange(place, "the scenario was changed"))
         marks += [
-            Mark(place, f"{program} {old.versions[program]} to {version}")
+            ContextChange(place, f"{program} {old.versions[program]} to {version}")
             for program, version in sorted(new.versions.items())
             if old.versions.get(program, version) != version
         ]
         if old.host and new.host and old.host != new.host:
-            marks.append(Mark(place, "another machine"))
+            marks.append(ContextChange(place, "another machine"))
         mixed = mix_differs([before], [run])
         if mixed is not None:
-            marks.append(Mark(place, mixed[1]))
+            marks.append(ContextChange(place, mixed[1]))
     return tuple(marks)
 
 
@@ -240,10 +240,10 @@ class _Levels:
     step_alpha: float
     creep_alpha: float
     tolerance: float
-    marks: tuple[Mark, ...]
+    marks: tuple[ContextChange, ...]
 
 
-def _values(runs: Sequence[MeasuredRun], name: str, measure: Measure) -> tuple[float | None, ...]:
+def _values(runs: Sequence[MeasuredRun], name: str, measure: TrackedFigure) -> tuple[float | None, ...]:
     found = [run.endpoint(name) for run in runs]
     return tuple(None if endpoint is None else measure.of(endpoint) for endpoint in found)
 
@@ -255,10 +255,10 @@ def _known(values: Sequence[float | None]) -> list[float]:
 def _series(
     runs: Sequence[MeasuredRun],
     endpoint: str,
-    measure: Measure,
+    measure: TrackedFigure,
     values: tuple[float | None, ...],
     told: _Levels,
-) -> Series:
+) -> RunSeries:
     places = [place for place, value in enumerate(values) if value is not None]
     known = _known(values)
 
@@ -280,8 +280,8 @@ def _series(
         sentence = _sentence(runs[place], endpoint, measure, (before, after), change.p, since)
         beside = [mark.what for mark in told.marks if mark.run == place]
         sentence += f"; with it: {', '.join(beside)}" if beside else ""
-        changes.append(Change(place, before, after, change.p, since, sentence))
-    return Series(
+        changes.append(LevelChange(place, before, after, change.p, since, sentence))
+    return RunSeries(
         endpoint=endpoint,
         measure=measure,
         values=values,
@@ -294,7 +294,7 @@ def _series(
 
 def _trend(
     known: Sequence[float], told: _Levels, differs: Callable[[float, float], bool], splits: Sequence[int]
-) -> Creep | None:
+) -> LinearTrend | None:
     """The creep since the last of `splits`, when it is sure, large enough, and no step."""
     creep = creep_of(known[splits[-1] if splits else 0 :])
     if creep is None or not creep.line_fits or creep.p > told.creep_alpha:
@@ -302,20 +302,20 @@ def _trend(
     return creep if differs(creep.start, creep.end) else None
 
 
-def _told(creep: Creep, first: int, endpoint: str, measure: Measure) -> Trend:
+def _told(creep: LinearTrend, first: int, endpoint: str, measure: TrackedFigure) -> FigureTrend:
     """ "p95 of GET /x creeps up by 1.02ms a run: 50ms to 64ms over 15 runs"."""
     way = "up" if creep.per_run > 0 else "down"
     by = format_value(abs(creep.per_run), measure.unit)
     ends = f"{format_value(creep.start, measure.unit)} to {format_value(creep.end, measure.unit)}"
     runs = round((creep.end - creep.start) / creep.per_run) + 1
     what = f"{measure.name} of {endpoint}"
-    return Trend(
+    return FigureTrend(
         first, creep, f"{what} creeps {way} by {by} a run: {ends} over {runs} runs (p = {creep.p:.2g})"
     )
 
 
 def _sentence(
-    run: MeasuredRun, endpoint: str, measure: Measure, level: tuple[float, float], p: float, since: int
+    run: MeasuredRun, endpoint: str, measure: TrackedFigure, level: tuple[float, float], p: float, since: int
 ) -> str:
     """ "since run R of commit C p95 of GET /x is 18 % higher"."""
     before, after = level

@@ -33,7 +33,7 @@ from loadproof.analysis.verdict.thresholds import threshold_finding
 from loadproof.analysis.window.windows import Window
 from loadproof.engines import traits_of
 from loadproof.histogram import Histogram
-from loadproof.imports.aggregate import ALL, Aggregate, EngineThreshold, Totals, half_step_s
+from loadproof.imports.aggregate import ALL, Aggregate, EndpointTotals, EngineThreshold, half_step_s
 from loadproof.imports.formats import read_import
 from loadproof.model import (
     Condition,
@@ -201,13 +201,15 @@ def _judge_other(requirement: Requirement, aggregate: Aggregate, window: Window)
     return finding_of(requirement, Verdict.INCONCLUSIVE, "is not in this file", window, advice=advice)
 
 
-def _matches(pattern: str | None, totals: Totals) -> bool:
+def _matches(pattern: str | None, totals: EndpointTotals) -> bool:
     if pattern is None:
         return totals.endpoint == ALL
     return totals.endpoint != ALL and pattern in (str(totals.endpoint), totals.endpoint.name)
 
 
-def _judge_time(requirement: Requirement, totals: Totals, aggregate: Aggregate, window: Window) -> Finding:
+def _judge_time(
+    requirement: Requirement, totals: EndpointTotals, aggregate: Aggregate, window: Window
+) -> Finding:
     value_s, needed = _value_s(requirement, totals)
     unknown = Verdict.INCONCLUSIVE
     if value_s is None:
@@ -229,7 +231,7 @@ def _judge_time(requirement: Requirement, totals: Totals, aggregate: Aggregate, 
     return finding
 
 
-def _value_s(requirement: Requirement, totals: Totals) -> tuple[float | None, int]:
+def _value_s(requirement: Requirement, totals: EndpointTotals) -> tuple[float | None, int]:
     """The statistic, and the fewest requests that it needs."""
     match requirement.statistic:
         case Statistic.PERCENTILE:
@@ -247,7 +249,7 @@ def _value_s(requirement: Requirement, totals: Totals) -> tuple[float | None, in
             return None, 1
 
 
-def _judge_errors(requirement: Requirement, totals: Totals, window: Window) -> Finding:
+def _judge_errors(requirement: Requirement, totals: EndpointTotals, window: Window) -> Finding:
     if totals.requests is None or totals.failed is None:
         return finding_of(requirement, Verdict.INCONCLUSIVE, "is not in this file", window)
     counts = {FailureKind.STATUS: totals.failed}
@@ -255,7 +257,7 @@ def _judge_errors(requirement: Requirement, totals: Totals, window: Window) -> F
     return judge_requirement(replace(requirement, endpoint=None), [part], window)
 
 
-def _judge_throughput(requirement: Requirement, totals: Totals, window: Window) -> Finding:
+def _judge_throughput(requirement: Requirement, totals: EndpointTotals, window: Window) -> Finding:
     value = totals.throughput_per_s
     if requirement.statistic is Statistic.COUNT:
         value = None if totals.requests is None else float(totals.requests)
@@ -279,7 +281,7 @@ def _threshold(threshold: EngineThreshold, aggregate: Aggregate) -> Finding:
     return threshold_finding(data, aggregate.path.name, f"{threshold.metric}: {threshold.expression}")
 
 
-def _measured_endpoint(totals: Totals) -> MeasuredEndpoint:
+def _measured_endpoint(totals: EndpointTotals) -> MeasuredEndpoint:
     known = {quantile: totals.quantile_s(quantile) for quantile in QUANTILES}
     return MeasuredEndpoint(
         name=ALL_REQUESTS if totals.endpoint == ALL else str(totals.endpoint),
@@ -291,7 +293,7 @@ def _measured_endpoint(totals: Totals) -> MeasuredEndpoint:
     )
 
 
-def _summary(totals: Totals) -> EndpointSummary:
+def _summary(totals: EndpointTotals) -> EndpointSummary:
     return EndpointSummary(
         endpoint=str(totals.endpoint),
         requests=totals.requests or 0,

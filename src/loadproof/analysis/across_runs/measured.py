@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadproof.analysis.judge import ANALYSES
-from loadproof.analysis.validity.condition import Judged
+from loadproof.analysis.validity.condition import JudgedRun
 from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.validity.each import judged_of
 from loadproof.analysis.verdict.load import AppliedLoad
@@ -196,7 +196,7 @@ def measured(run: Run, window: Window | None = None) -> MeasuredRun:
     )
 
 
-def _never_sent(judged: Judged) -> dict[str, float]:
+def _never_sent(judged: JudgedRun) -> dict[str, float]:
     """The share of the planned arrivals that never started: of all under "", of several by their names."""
     loads = {"": judged.load}
     for name, run in judged.several.items():
@@ -274,7 +274,7 @@ def _series(readings: Sequence[Reading], window: Window) -> list[MeasuredSeries]
 _NO_RESOURCE: Final = frozenset({"load", *ENGINES})
 
 
-def _invalid(judged: Judged) -> list[str]:
+def _invalid(judged: JudgedRun) -> list[str]:
     """The sentences of the findings that forbid a conclusion from this run.
 
     Those are: a measurement that cannot be trusted, a promised load that was not applied, and any finding

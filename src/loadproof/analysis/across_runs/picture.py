@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 
-from loadproof.analysis.across_runs.history import Change, History, Series, Trend
+from loadproof.analysis.across_runs.history import FigureTrend, History, LevelChange, RunSeries
 from loadproof.analysis.verdict.requirements import format_value
-from loadproof.charts import Layer, Panel, Picture, Rule, Shape
+from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape
 
 _NAMED = 7
 """Characters of a commit: what git shows."""
 
 
-def history_picture(history: History, series: Series) -> Picture:
+def history_picture(history: History, series: RunSeries) -> Picture:
     """The runs from the oldest to the newest."""
     return Picture(
         name="history",
@@ -30,7 +30,7 @@ def history_picture(history: History, series: Series) -> Picture:
     )
 
 
-def _runs(history: History, series: Series) -> list[Layer]:
+def _runs(history: History, series: RunSeries) -> list[Layer]:
     """Those of a level, and those far off it."""
     found = []
     for name, shape, ink, far in (
@@ -56,13 +56,13 @@ def _runs(history: History, series: Series) -> list[Layer]:
     return found
 
 
-def _text(history: History, series: Series, place: int, value: float) -> str:
+def _text(history: History, series: RunSeries, place: int, value: float) -> str:
     run = history.runs[place]
     commit = f" of {run.commit[:_NAMED]}" if run.commit else ""
     return f"{run.label}{commit}: {format_value(value, series.measure.unit)}"
 
 
-def _levels(series: Series) -> list[Layer]:
+def _levels(series: RunSeries) -> list[Layer]:
     """The median of each level, and the line of what creeps."""
     starts = [0, *(change.run for change in series.changes)]
     ends = [*starts[1:], len(series.values)]
@@ -80,21 +80,21 @@ def _levels(series: Series) -> list[Layer]:
     return found
 
 
-def _rule(history: History, series: Series, change: Change) -> Rule:
+def _rule(history: History, series: RunSeries, change: LevelChange) -> LimitLine:
     commit = history.runs[change.run].commit
     name = commit[:_NAMED] if commit else history.runs[change.run].label
     if change.before and str(series.measure.unit) != "share":
         name += f" {(change.after / change.before - 1) * 100:+.0f} %"
-    return Rule(name, _ink(series, change), change.run - 0.5)
+    return LimitLine(name, _ink(series, change), change.run - 0.5)
 
 
-def _marks(history: History, series: Series) -> list[Rule]:
+def _marks(history: History, series: RunSeries) -> list[LimitLine]:
     """What else changed, where the series did not."""
     taken = {change.run for change in series.changes}
-    return [Rule(mark.what, "quiet", mark.run - 0.5) for mark in history.marks if mark.run not in taken]
+    return [LimitLine(mark.what, "quiet", mark.run - 0.5) for mark in history.marks if mark.run not in taken]
 
 
-def _ink(series: Series, change: Change | Trend) -> str:
+def _ink(series: RunSeries, change: LevelChange | FigureTrend) -> str:
     return "fail" if (change.after > change.before) == series.measure.higher_is_worse else "pass"
 
 

@@ -20,7 +20,7 @@ _HEAD_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class MeasuredFormat:
     """One kind of file that measured runs are read from."""
 
     name: str
@@ -30,18 +30,18 @@ class Reader:
     """"module:function", `(Path) -> tuple[MeasuredRun, ...]`; imported when used."""
 
 
-READERS: tuple[Reader, ...] = (
-    Reader(
+READERS: tuple[MeasuredFormat, ...] = (
+    MeasuredFormat(
         "run file",
         lambda _path, head: head.startswith(b"SQLite format 3\0"),
         "loadproof.analysis.across_runs.sources:read_run_file",
     ),
-    Reader(
+    MeasuredFormat(
         "baseline",
         lambda _path, head: b'"loadproof_baseline"' in head,
         "loadproof.analysis.compare.baseline:read_baseline_file",
     ),
-    Reader(
+    MeasuredFormat(
         "result of k6, Locust or JMeter",
         lambda _path, head: recognise(head),
         "loadproof.analysis.across_runs.imported:read_measured",

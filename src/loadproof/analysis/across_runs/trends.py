@@ -27,7 +27,7 @@ _STEP_PARAMETERS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Creep:
+class LinearTrend:
     """A line through a series, in the series' unit by run."""
 
     start: float
@@ -42,7 +42,7 @@ class Creep:
     """A line explains the runs better than one step does."""
 
 
-def creep_of(values: Sequence[float]) -> Creep | None:
+def creep_of(values: Sequence[float]) -> LinearTrend | None:
     """The line through `values`, in order of time; None when they are too few or all the same."""
     series = np.asarray(values, dtype=np.float64)
     if series.size < LEAST_RUNS or not np.ptp(series):
@@ -55,7 +55,7 @@ def creep_of(values: Sequence[float]) -> Creep | None:
     clear = abs(line[-1] - line[0]) >= _CLEAR * float(left.std(ddof=2))
     rho = 0.0 if clear else autocorrelation(left.tolist(), [])
     z = mann_kendall_z(series) / np.sqrt((1 + rho) / (1 - rho))
-    return Creep(
+    return LinearTrend(
         start=float(line[0]),
         end=float(line[-1]),
         per_run=slope,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.bottleneck.database import Sessions
     from loadproof.analysis.bottleneck.heap import CollectedHeap
-    from loadproof.analysis.bottleneck.resources import Kind
+    from loadproof.analysis.bottleneck.resources import ResourceKind
 
 _MOSTLY: Final = 0.5
 _ALWAYS: Final = 0.85
@@ -28,11 +28,11 @@ _STARVED: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedCause:
     """One saturated resource: its title, and its row in the table."""
 
     title: str
-    kind: Kind
+    kind: ResourceKind
     had_by: str = ""
     """What other programs had of it, where they used it up: then it is no limit of the service's."""
 
@@ -71,24 +71,24 @@ class Plateau:
         return max(0.0, self.busy_cores - self.service_cores - (self.generator_cores or 0.0))
 
 
-def causes(named: Sequence[Named], plateau: Plateau) -> tuple[Named, ...]:
+def causes(named: Sequence[NamedCause], plateau: Plateau) -> tuple[NamedCause, ...]:
     """What stands behind the saturated resources; `named` may be empty, when none was."""
     if plateau.sessions is not None and _locks_are_never_free(plateau.sessions):
         kind = r.LOCKS_KIND
         if plateau.sessions.source != kind.source:
             product = "MariaDB" if plateau.database.startswith("mariadb") else "MySQL"
             kind = replace(kind, source=plateau.sessions.source, title=f"row locks in {product}")
-        return (Named(kind.title, kind),)
+        return (NamedCause(kind.title, kind),)
     if plateau.heap is not None:
         # Whatever else is full is so because of it: processors collect, and workers wait for that.
-        return (Named(plateau.heap.title, plateau.heap.kind),)
+        return (NamedCause(plateau.heap.title, plateau.heap.kind),)
     if _others_use_most(plateau) and not plateau.strangers:
         # Where the service did not wait for them either, a machine that others keep busy limits nobody.
         named = [one for one in named if one.kind.name != r.HOST_CPU]
     left = _without_symptoms(list(named), plateau)
     kinds = {one.kind.name for one in left}
     if not kinds - {r.HOST_CPU, r.POOL, r.WORKERS} and _database_is_busy(plateau):
-        return (Named(r.DATABASE_KIND.title, r.DATABASE_KIND),)
+        return (NamedCause(r.DATABASE_KIND.title, r.DATABASE_KIND),)
     greatest = _greatest_user(plateau)
     if (
         kinds - {r.POOL} == {r.HOST_CPU}
@@ -96,26 +96,26 @@ def causes(named: Sequence[Named], plateau: Plateau) -> tuple[Named, ...]:
         and plateau.seen_database_cores is not None
     ):
         title = f"the processor time of {plateau.database}"
-        return (Named(title, replace(r.DATABASE_KIND, title=title)),)
+        return (NamedCause(title, replace(r.DATABASE_KIND, title=title)),)
     if kinds == {r.HOST_CPU} and greatest == r.GENERATOR:
-        return (Named("the load generator, on the machine of the service", _named(r.GENERATOR).kind),)
+        return (NamedCause("the load generator, on the machine of the service", _named(r.GENERATOR).kind),)
     return tuple(_of_strangers(one, plateau) if one.kind.name == r.HOST_CPU else one for one in left)
 
 
-def _of_strangers(one: Named, plateau: Plateau) -> Named:
+def _of_strangers(one: NamedCause, plateau: Plateau) -> NamedCause:
     """A machine that others filled says nothing of what the service can do on it."""
     if not plateau.strangers:
         return one
-    return Named(
+    return NamedCause(
         one.title,
         replace(one.kind, advice=LEAVE_ALONE),
         plateau.strangers.replace(" (", ": ").removesuffix(")"),
     )
 
 
-def _named(name: str) -> Named:
+def _named(name: str) -> NamedCause:
     kind = next(kind for kind in r.KINDS if kind.name == name)
-    return Named(kind.title, kind)
+    return NamedCause(kind.title, kind)
 
 
 def _locks_are_never_free(sessions: Sessions) -> bool:
@@ -126,7 +126,7 @@ def _locks_are_never_free(sessions: Sessions) -> bool:
     )
 
 
-def _without_symptoms(named: list[Named], plateau: Plateau) -> list[Named]:
+def _without_symptoms(named: list[NamedCause], plateau: Plateau) -> list[NamedCause]:
     """Of a thread, the process it is in and the machine, the innermost that explains the others."""
     named = _without_way_to_workers(named)
     kinds = {one.kind.name for one in named}
@@ -163,7 +163,7 @@ def _without_symptoms(named: list[Named], plateau: Plateau) -> list[Named]:
     return [one for one in left if one not in disks[:-1]]
 
 
-def _without_way_to_workers(named: list[Named]) -> list[Named]:
+def _without_way_to_workers(named: list[NamedCause]) -> list[NamedCause]:
     """Connections that wait for a part behind whose workers are all occupied: those are the limit."""
     workers = [one.title for one in named if one.kind.name == r.WORKERS]
     behind = [title.rpartition(" of ")[2] for title in workers]

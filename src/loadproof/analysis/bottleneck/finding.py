@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.analysis.bottleneck import database, refused, words
-from loadproof.analysis.bottleneck.causes import Named, Plateau, causes
+from loadproof.analysis.bottleneck.causes import NamedCause, Plateau, causes
 from loadproof.analysis.bottleneck.endpoints import by_endpoint
 from loadproof.analysis.bottleneck.heap import collected_heap
 from loadproof.analysis.bottleneck.inside import limit_inside
-from loadproof.analysis.bottleneck.law import LEAST_USED, Answer, attribute, predicted_per_s
+from loadproof.analysis.bottleneck.law import LEAST_USED, AttributionKind, attribute, predicted_per_s
 from loadproof.analysis.bottleneck.levels import busiest_seconds, levels_of
 from loadproof.analysis.bottleneck.parts import part_resources
 from loadproof.analysis.bottleneck.resources import Measured, measured_resources, not_measured
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.bottleneck.law import Attribution, Candidate, Resource
     from loadproof.analysis.bottleneck.levels import Levels
-    from loadproof.analysis.bottleneck.refused import Refused
-    from loadproof.analysis.bottleneck.resources import Kind
+    from loadproof.analysis.bottleneck.refused import RefusedLoad
+    from loadproof.analysis.bottleneck.resources import ResourceKind
     from loadproof.analysis.search.capacity import SearchState
     from loadproof.analysis.verdict.service import ServiceParts
     from loadproof.runfile.reader import Run
@@ -55,25 +55,25 @@ def find_bottleneck(run: Run, window: Window, course: SearchState | None = None)
         return _at_one_level(run, measured, service, tuple(sorted(busiest or window.seconds)))
     limit = refused.rate_limit(run, levels)
     levels, table, found = _attributed(measured, service, limit.levels if limit and limit.levels else levels)
-    if limit is None and found.answer is Answer.NO_SATURATION:
+    if limit is None and found.answer is AttributionKind.NO_SATURATION:
         limit = refused.refusals(run, levels)
         if limit and limit.levels:
             levels, table, found = _attributed(measured, service, limit.levels)
     answered = levels
     if limit is None or limit.kind.name == refused.REFUSALS:
         levels, table, found, limit = _of_right_answers(run, measured, levels, table, found, limit)
-    if found.answer is Answer.TOO_FEW_LEVELS:
+    if found.answer is AttributionKind.TOO_FEW_LEVELS:
         return _at_one_level(run, measured, service, tuple(sorted(window.seconds)))
     asked = run.plan.profile.kind in _ASKS_FOR_LIMITS
     if (
-        found.answer is Answer.UNEXPLAINED
+        found.answer is AttributionKind.UNEXPLAINED
         and limit is None
         and levels is answered
         and not levels.users_waited(found.knee_load or 0.0)
     ):
         # They paused, or came by chance a little less often: nothing of the service's ended the throughput.
-        found = replace(found, answer=Answer.NO_SATURATION, plateau_per_s=None, knee_load=None)
-    if found.answer is Answer.NO_SATURATION:
+        found = replace(found, answer=AttributionKind.NO_SATURATION, plateau_per_s=None, knee_load=None)
+    if found.answer is AttributionKind.NO_SATURATION:
         # A JVM whose heap ends may take its threads with it: what got through is then no plateau.
         for group in reversed(levels.seconds):
             if collected_heap(measured, service, group, saturated=False) is not None:
@@ -87,12 +87,12 @@ def find_bottleneck(run: Run, window: Window, course: SearchState | None = None)
 
 def _attributed(
     measured: Measured, service: ServiceParts, levels: Levels
-) -> tuple[Levels, dict[str, tuple[Kind, Resource]], Attribution]:
+) -> tuple[Levels, dict[str, tuple[ResourceKind, Resource]], Attribution]:
     table = _table(measured, service, levels.seconds, levels)
     return levels, table, _over(levels, table)
 
 
-def _over(levels: Levels, table: Mapping[str, tuple[Kind, Resource]]) -> Attribution:
+def _over(levels: Levels, table: Mapping[str, tuple[ResourceKind, Resource]]) -> Attribution:
     return attribute(
         levels.load.tolist(), levels.throughput_per_s.tolist(),
         [resource for _, resource in table.values()], levels.response_s.tolist(),
@@ -100,27 +100,30 @@ def _over(levels: Levels, table: Mapping[str, tuple[Kind, Resource]]) -> Attribu
 
 
 def _of_right_answers(
-    run: Run, measured: Measured, levels: Levels, table: dict[str, tuple[Kind, Resource]], found: Attribution,
-    limit: Refused | None,
-) -> tuple[Levels, dict[str, tuple[Kind, Resource]], Attribution, Refused | None]:  # fmt: skip
+    run: Run, measured: Measured, levels: Levels, table: dict[str, tuple[ResourceKind, Resource]],
+    found: Attribution,
+    limit: RefusedLoad | None,
+) -> tuple[Levels, dict[str, tuple[ResourceKind, Resource]], Attribution, RefusedLoad | None]:  # fmt: skip
     """A limit that refuses explains more than the refusals that it makes; without one all stays as it was."""
-    right = refused.right_answers(run, levels) if found.answer is not Answer.NAMED or limit else None
+    right = refused.right_answers(run, levels) if found.answer is not AttributionKind.NAMED or limit else None
     if right is None:
         return levels, table, found, limit
     refusing = refused.that_refuse(run, measured, table, right.seconds)
     again = _over(right, refusing)
-    if again.answer is Answer.NAMED:
+    if again.answer is AttributionKind.NAMED:
         return right, refusing, again, None
-    if limit is None and found.answer is Answer.NO_SATURATION:  # errors came faster; that is no throughput
+    if (
+        limit is None and found.answer is AttributionKind.NO_SATURATION
+    ):  # errors came faster; that is no throughput
         again = _over(right, table)
-        if again.answer is not Answer.NO_SATURATION:
+        if again.answer is not AttributionKind.NO_SATURATION:
             return right, table, again, None
     return levels, table, found, limit
 
 
 def _table(
     measured: Measured, service: ServiceParts, groups: Sequence[Sequence[int]], levels: Levels | None
-) -> dict[str, tuple[Kind, Resource]]:
+) -> dict[str, tuple[ResourceKind, Resource]]:
     """All resources by title, those of single parts among them."""
     table = measured_resources(measured, groups, of_parts=bool(service.parts))
     table |= {
@@ -131,12 +134,12 @@ def _table(
 
 def _saturated(
     run: Run, measured: Measured, service: ServiceParts, levels: Levels, found: Attribution,
-    table: dict[str, tuple[Kind, Resource]], limit: Refused | None,
+    table: dict[str, tuple[ResourceKind, Resource]], limit: RefusedLoad | None,
 ) -> Finding:  # fmt: skip
     assert found.knee_load is not None  # noqa: S101  # it saturated
     seconds = _plateau_seconds(levels, found.knee_load)
     sessions = database.sessions(run, measured, seconds)
-    full = [Named(candidate.name, table[candidate.name][0]) for candidate in found.named]
+    full = [NamedCause(candidate.name, table[candidate.name][0]) for candidate in found.named]
     plateau = _plateau(run, measured, service, sessions, seconds)
     named = causes(full, plateau)
     if limit is None and not named:
@@ -184,7 +187,7 @@ def _at_one_level(
         # Full is not yet saturated: something must wait.
         waits = resource.waiting is not None and bool(resource.waiting[0] > resource.waits_from)
         if used >= words.FULL and waits:
-            full.append((Named(title, kind), used))
+            full.append((NamedCause(title, kind), used))
     sessions = database.sessions(run, measured, seconds)
     plateau = _plateau(run, measured, service, sessions, seconds, saturated=bool(full))
     named = causes([one for one, _ in full], plateau)
@@ -253,11 +256,11 @@ def _plateau_seconds(levels: Levels, knee: float) -> list[int]:
 
 
 def _evidence(
-    levels: Levels, found: Attribution, named: Sequence[Named], missing: Sequence[str]
+    levels: Levels, found: Attribution, named: Sequence[NamedCause], missing: Sequence[str]
 ) -> dict[str, Any]:
     return {
         "basis": f"utilisation law over {len(levels.load)} levels of load",
-        "answer": str(found.answer if not named else Answer.NAMED),
+        "answer": str(found.answer if not named else AttributionKind.NAMED),
         "named": [one.title for one in named if not one.had_by],
         "saturated": [candidate.name for candidate in found.named],
         "plateau_per_s": found.plateau_per_s,
@@ -272,7 +275,7 @@ def _evidence(
     }
 
 
-def _rows(levels: Levels, found: Attribution, named: Sequence[Named]) -> list[dict[str, Any]]:
+def _rows(levels: Levels, found: Attribution, named: Sequence[NamedCause]) -> list[dict[str, Any]]:
     """The table: what the sentence names comes first, and no row says otherwise than the sentence."""
     limits = {one.title: _TAKEN if one.had_by else _LIMIT for one in named}
     saturated = {candidate.name for candidate in found.named}

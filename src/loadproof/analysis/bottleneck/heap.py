@@ -47,9 +47,9 @@ class CollectedHeap:
     """`52 % of the time went to collections, after which its old generation was 97 % full`."""
 
     @property
-    def kind(self) -> r.Kind:
+    def kind(self) -> r.ResourceKind:
         """Its row in the table."""
-        return r.Kind(
+        return r.ResourceKind(
             r.HEAP, SOURCE, HEAP, self.title,
             "give it a larger heap (-Xmx, --max-old-space-size), have it keep less (caches, sessions), or "
             "make less garbage for each request",

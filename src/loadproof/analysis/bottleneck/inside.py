@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.bottleneck import resources as r
-from loadproof.analysis.bottleneck.causes import Named
+from loadproof.analysis.bottleneck.causes import NamedCause
 from loadproof.analysis.bottleneck.law import LEAST_USED, Attribution, Resource
 from loadproof.analysis.window.windows import requests_of, within
 from loadproof.histogram import merged
@@ -43,12 +43,12 @@ _ONE_TIME: Final = 1.25
 _WORK: Final = frozenset(
     {r.HOST_CPU, r.SERVICE_CPU, r.THREAD, r.OWN_LIMIT, r.QUOTA, r.DISK, r.HEAP, r.GENERATOR}
 )
-_LOCK_KIND: Final = r.Kind(
+_LOCK_KIND: Final = r.ResourceKind(
     "inside", "load", "answers", "a lock or a pool inside of it",
     "look for what requests hold one after the other (a mutex, a semaphore, a pool, a call of others): a "
     "profile of locks or a dump of its threads under load shows where they stand",
 )  # fmt: skip
-_RATE_KIND: Final = r.Kind(
+_RATE_KIND: Final = r.ResourceKind(
     "rate limit", "load", "answers", "a rate limit that delays",
     "raise or switch off the limit for the machine that drives the load (nginx's limit_req with burst, a "
     "gateway's, a token bucket): what the service itself can do has not been seen",
@@ -56,19 +56,19 @@ _RATE_KIND: Final = r.Kind(
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
+class InternalLimit:
     """What must be there, since nothing that was measured ended the throughput."""
 
-    named: Named
+    named: NamedCause
     said: str
     """The numbers that say so."""
 
 
 def limit_inside(
     run: Run, measured: r.Measured, levels: Levels, found: Attribution,
-    table: Mapping[str, tuple[r.Kind, Resource]], service: ServiceParts, plateau: Plateau,
+    table: Mapping[str, tuple[r.ResourceKind, Resource]], service: ServiceParts, plateau: Plateau,
     seconds: Sequence[int],
-) -> Inside | None:  # fmt: skip
+) -> InternalLimit | None:  # fmt: skip
     """None where the service, its machine or the generator had nothing left, or nobody watched that.
 
     None too where nobody waits inside: arrivals that found no free user wait in the generator.
@@ -89,10 +89,10 @@ def limit_inside(
         title = _title(at_once, service)
         rate = format_rate(found.plateau_per_s)
         said = f"{alone}, and at {rate} that is {at_once:.1f} at a time, as behind {title}"
-        return Inside(Named(title, replace(_LOCK_KIND, title=title)), said)
+        return InternalLimit(NamedCause(title, replace(_LOCK_KIND, title=title)), said)
     if at_once < _NO_QUEUE and _dispersion(run, seconds) <= _STEADY:
         said = f"{alone}, and in every second as many are answered, as behind {_RATE_KIND.title}"
-        return Inside(Named(_RATE_KIND.title, _RATE_KIND), said)
+        return InternalLimit(NamedCause(_RATE_KIND.title, _RATE_KIND), said)
     return None
 
 

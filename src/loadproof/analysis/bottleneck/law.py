@@ -48,7 +48,7 @@ _SIGNIFICANT: Final = 2.0
 _LEAST_BASE: Final = 1e-6
 
 
-class Answer(StrEnum):
+class AttributionKind(StrEnum):
     NO_SATURATION = "no saturation"
     NAMED = "named"
     UNEXPLAINED = "not explained by what was measured"
@@ -100,7 +100,7 @@ class Candidate:
 class Attribution:
     """What the levels say."""
 
-    answer: Answer
+    answer: AttributionKind
     plateau_per_s: float | None
     """Throughput that more load did not raise; None without one."""
     knee_load: float | None
@@ -123,23 +123,25 @@ def attribute(
     """
     level, rate = np.asarray(load, float), np.asarray(throughput_per_s, float)
     if len(level) < LEAST_LEVELS or level[-1] < level[0] * LEAST_STEP:
-        return Attribution(Answer.TOO_FEW_LEVELS, None, None, (), ())
+        return Attribution(AttributionKind.TOO_FEW_LEVELS, None, None, (), ())
     plateau = _plateau(level, rate)
     times_s = None if response_s is None else np.asarray(response_s, float)
     if plateau is None and _bent(level, rate, times_s):
         plateau = _full_at_the_top(level, resources)
     if plateau is None:
-        return Attribution(Answer.NO_SATURATION, None, None, (), _ranked(level, rate, None, resources))
+        return Attribution(
+            AttributionKind.NO_SATURATION, None, None, (), _ranked(level, rate, None, resources)
+        )
     knee = float(level[plateau][0])
     ranked = _ranked(level, rate, plateau, resources)
     accepted = [candidate for candidate in ranked if not candidate.objections]
     plateau_per_s = float(rate[plateau].mean())
     if not accepted:
-        return Attribution(Answer.UNEXPLAINED, plateau_per_s, knee, (), ranked)
+        return Attribution(AttributionKind.UNEXPLAINED, plateau_per_s, knee, (), ranked)
     first = accepted[0].saturates_at_per_s
     named = tuple(c for c in accepted if c.saturates_at_per_s <= first * TIE)
     rest = tuple(c for c in ranked if not any(c is chosen for chosen in named))
-    return Attribution(Answer.NAMED, plateau_per_s, knee, named, rest)
+    return Attribution(AttributionKind.NAMED, plateau_per_s, knee, named, rest)
 
 
 def predicted_per_s(candidate: Candidate, found: Attribution, most_per_s: float) -> float | None:

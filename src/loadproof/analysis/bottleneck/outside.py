@@ -35,7 +35,7 @@ _ONE_COMMAND_AT_A_TIME: Final = frozenset({"redis-server", "valkey-server"})
 
 def connection_resources(
     measured: r.Measured, service: ServiceParts, groups: Sequence[Sequence[int]], levels: Levels | None
-) -> Iterator[tuple[r.Kind, Resource]]:
+) -> Iterator[tuple[r.ResourceKind, Resource]]:
     """Pools without metrics: so many connections to one place at any load, all of them at work.
 
     What waits for it is what is in progress beyond them, by Little's law.
@@ -121,7 +121,7 @@ def _connections_title(number: int, part: str, place: str) -> str:
 
 def disk_resource(
     measured: r.Measured, service: ServiceParts, groups: Sequence[Sequence[int]]
-) -> Iterator[tuple[r.Kind, Resource]]:
+) -> Iterator[tuple[r.ResourceKind, Resource]]:
     """The disk for the part that waits most for it, also where the disk itself looks idle.
 
     A throttled control group, or a disk of the network, makes wait before it.
@@ -148,7 +148,7 @@ def _blocked(measured: r.Measured, part: ServicePart, groups: Sequence[Sequence[
 
 def store_thread(
     measured: r.Measured, part: ServicePart, groups: Sequence[Sequence[int]]
-) -> Iterator[tuple[r.Kind, Resource]]:
+) -> Iterator[tuple[r.ResourceKind, Resource]]:
     """Redis executes one command at a time, on one thread."""
     readings = measured.of(SOURCE, part.series("thread.busy"))
     if part.name.partition(":")[0] in _ONE_COMMAND_AT_A_TIME and readings:

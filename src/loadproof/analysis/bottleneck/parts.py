@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.bottleneck.levels import Levels
 
-Found = tuple[r.Kind, Resource]
+Found = tuple[r.ResourceKind, Resource]
 _OUTER: Final = re.compile(r"the machine|its CPU affinity|its control group.*")
 """Limits of the place where a part runs, which other rows of the table are about."""
 _QUEUES_FROM: Final = 0.5

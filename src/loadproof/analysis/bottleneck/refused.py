@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.bottleneck import resources as r
-from loadproof.analysis.bottleneck.causes import Named
+from loadproof.analysis.bottleneck.causes import NamedCause
 from loadproof.analysis.bottleneck.law import BENT, FLAT, Resource, slope_at_the_top
-from loadproof.analysis.bottleneck.resources import Kind
+from loadproof.analysis.bottleneck.resources import ResourceKind
 from loadproof.analysis.window.windows import within
 from loadproof.model import EventKind, FailureKind
 from loadproof.model.values import mapping, whole
@@ -36,13 +36,13 @@ _LEAST_SHARE: Final = 0.05
 """Of the answers at the highest load: fewer refusals have not ended a throughput."""
 _MANY: Final = 0.3
 """Of the answers: with so many failures the right ones need not have ended, only bent."""
-_RATE_LIMIT: Final = Kind(
+_RATE_LIMIT: Final = ResourceKind(
     "rate limit", "load", "refused", "a rate limit (429 Too Many Requests)",
     "raise or switch off the limit for the machine that drives the load (nginx's limit_req, a gateway's, the "
     "application's own): what the service itself can do has not been seen",
 )  # fmt: skip
 REFUSALS: Final = "refusals"
-_REFUSALS: Final = Kind(
+_REFUSALS: Final = ResourceKind(
     REFUSALS, "load", "refused", "refusals with 503 Service Unavailable",
     "see who answers 503, by its Server header or its log: a limit of requests or connections (nginx's "
     "limit_req and limit_conn), a full queue, or a proxy whose upstream is gone",
@@ -51,10 +51,10 @@ _KINDS: Final = {"429": _RATE_LIMIT, "503": _REFUSALS}
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedLoad:
     """Refusals that ended what got through."""
 
-    kind: Kind
+    kind: ResourceKind
     share: float
     """Of all answers at the highest load."""
     through_per_s: float
@@ -62,8 +62,8 @@ class Refused:
     """With what got through as their throughput; None where there is one level only."""
 
     @property
-    def named(self) -> Named:
-        return Named(self.kind.title, self.kind)
+    def named(self) -> NamedCause:
+        return NamedCause(self.kind.title, self.kind)
 
     @property
     def said(self) -> str:
@@ -73,23 +73,23 @@ class Refused:
         return f"{share} of the answers there were {status}; {rate} got through"
 
 
-def rate_limit(run: Run, levels: Levels) -> Refused | None:
+def rate_limit(run: Run, levels: Levels) -> RefusedLoad | None:
     """Where more load got no more through, and 429 was the answer to the rest."""
     return _over_levels(run, levels, "429")
 
 
-def refusals(run: Run, levels: Levels) -> Refused | None:
+def refusals(run: Run, levels: Levels) -> RefusedLoad | None:
     """The same for 503: for where nothing else explains the end."""
     return _over_levels(run, levels, "503")
 
 
-def at_one_level(run: Run, seconds: Collection[int]) -> Refused | None:
+def at_one_level(run: Run, seconds: Collection[int]) -> RefusedLoad | None:
     """Answers with 429 in these seconds."""
     requests, refused = _refused(run, seconds, "429")
     if not requests or refused / requests < _LEAST_SHARE:
         return None
     length_s = len(seconds) * run.step_s
-    return Refused(_RATE_LIMIT, refused / requests, (requests - refused) / length_s, None)
+    return RefusedLoad(_RATE_LIMIT, refused / requests, (requests - refused) / length_s, None)
 
 
 def right_answers(run: Run, levels: Levels) -> Levels | None:
@@ -117,9 +117,9 @@ def failures(run: Run, seconds: Collection[int]) -> str:
 def that_refuse(
     run: Run,
     measured: r.Measured,
-    table: Mapping[str, tuple[Kind, Resource]],
+    table: Mapping[str, tuple[ResourceKind, Resource]],
     groups: Sequence[Sequence[int]],
-) -> dict[str, tuple[Kind, Resource]]:
+) -> dict[str, tuple[ResourceKind, Resource]]:
     """Limits beyond which nobody waits: the next connection is an error.
 
     Such a limit is full whenever it refuses, and free again a moment later: what counts is the most that was
@@ -150,12 +150,12 @@ def _failed(run: Run, seconds: Collection[int]) -> tuple[float, float]:
     return float(parts.requests.sum()), float(parts.failed.sum())
 
 
-def without_waiting(named: Sequence[Named]) -> list[Named]:
+def without_waiting(named: Sequence[NamedCause]) -> list[NamedCause]:
     """What a rate limit leaves no question about: workers and pools are not what ended it."""
     return [one for one in named if one.kind.name not in {r.WORKERS, r.POOL}]
 
 
-def _over_levels(run: Run, levels: Levels, status: str) -> Refused | None:
+def _over_levels(run: Run, levels: Levels, status: str) -> RefusedLoad | None:
     counts = np.array([_refused(run, group, status) for group in levels.seconds], float)
     requests, refused = counts.T
     if not refused.any():
@@ -169,7 +169,7 @@ def _over_levels(run: Run, levels: Levels, status: str) -> Refused | None:
     slope = slope_at_the_top(levels.load, through)
     if slope is None or slope >= FLAT:
         return None
-    return Refused(
+    return RefusedLoad(
         _KINDS[status], share, float(through[top].mean()), replace(levels, throughput_per_s=through)
     )
 

@@ -18,7 +18,7 @@ from loadproof.runfile.readings import Readings
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ResourceKind:
     """One row of the table."""
 
     name: str
@@ -57,46 +57,48 @@ _POOL_WAITS_FROM: Final = 0.5
 """Requests that wait for a connection."""
 
 KINDS: Final = (
-    Kind(THREAD, "process", "thread.busy", "the service's busiest thread",
+    ResourceKind(THREAD, "process", "thread.busy", "the service's busiest thread",
          "profile what it does for each request; a service with one event loop or one interpreter lock uses "
          "one core: run more worker processes", waiting="thread.busy", waits_from=0.9),
-    Kind(SERVICE_CPU, "process", "cpu", "the processor time that the service may use",
+    ResourceKind(SERVICE_CPU, "process", "cpu", "the processor time that the service may use",
          "profile what the service computes for each request, or give it more cores"),
-    Kind(QUOTA, "process", "cpu", "the service's CPU quota",
+    ResourceKind(QUOTA, "process", "cpu", "the service's CPU quota",
          "raise the CPU limit of its container or control group (cpu.max): cores are free, it is held back",
          waiting="throttled", waits_from=0.05, only_if_waits=True),
-    Kind(HOST_CPU, "host", "cpu", "the machine's processors",
+    ResourceKind(HOST_CPU, "host", "cpu", "the machine's processors",
          "find which process uses them; move the others, the load generator first, or take more cores",
          waiting="pressure.cpu", waits_from=0.1),
-    Kind(DISK, "host", "disk.busy", "the disk",
+    ResourceKind(DISK, "host", "disk.busy", "the disk",
          "see what reads and writes: missing indexes, sorts that spill, logs, commits",
          waiting="pressure.io", waits_from=0.05),
-    Kind("memory", "host", "memory.used", "the machine's memory",
+    ResourceKind("memory", "host", "memory.used", "the machine's memory",
          "give it more memory, or have less cached in the processes",
          waiting="pressure.memory", waits_from=0.05),
-    Kind(DESCRIPTORS, "process", "fds", "the service's file descriptors", "raise its limit (ulimit -n)"),
-    Kind(DESCRIPTORS, "process", "fds.fullest", "the file descriptors of one process of the service",
+    ResourceKind(
+        DESCRIPTORS, "process", "fds", "the service's file descriptors", "raise its limit (ulimit -n)"
+    ),
+    ResourceKind(DESCRIPTORS, "process", "fds.fullest", "the file descriptors of one process of the service",
          "raise its limit (ulimit -n)"),
-    Kind(WORKERS, "workers", "threads.busy", "the threads that answer requests (by its metrics)",
+    ResourceKind(WORKERS, "workers", "threads.busy", "the threads that answer requests (by its metrics)",
          "every thread has a request: let each wait for less (database, other services), or allow more of "
          "them (server.tomcat.threads.max)"),
-    Kind(POOL, "pool", "connections.used", "the connection pool",
+    ResourceKind(POOL, "pool", "connections.used", "the connection pool",
          "hold each connection for a shorter time (nothing else inside the transaction), or enlarge the pool",
          waiting="connections.waiting", waits_from=_POOL_WAITS_FROM),
-    Kind(CONNECTIONS, "postgres", "connections.used", "PostgreSQL's connections",
+    ResourceKind(CONNECTIONS, "postgres", "connections.used", "PostgreSQL's connections",
          "use a pooler, or raise max_connections"),
-    Kind(CONNECTIONS, "mysql", "connections.used", "MySQL's connections",
+    ResourceKind(CONNECTIONS, "mysql", "connections.used", "MySQL's connections",
          "use a pooler, or raise max_connections"),
-    Kind(CONNECTIONS, "redis", "connections.used", "Redis's connections", "raise maxclients"),
-    *(Kind(GENERATOR, engine, "cpu", f"the load generator ({traits.title})",
+    ResourceKind(CONNECTIONS, "redis", "connections.used", "Redis's connections", "raise maxclients"),
+    *(ResourceKind(GENERATOR, engine, "cpu", f"the load generator ({traits.title})",
            f"the service may have room left: {traits.more_power}")
       for engine, traits in ENGINES.items()),
 )  # fmt: skip
-LOCKS_KIND: Final = Kind(
+LOCKS_KIND: Final = ResourceKind(
     LOCKS, "postgres", "locks.waiting", "row locks in PostgreSQL",
     "shorten the transactions that hold the lock, or have them update different rows",
 )  # fmt: skip
-DATABASE_KIND: Final = Kind(
+DATABASE_KIND: Final = ResourceKind(
     DATABASE_CPU, "postgres", "wait.CPU", "PostgreSQL's processor time",
     "EXPLAIN (ANALYZE, BUFFERS) the statement that takes most of it: an index may be missing",
 )  # fmt: skip
@@ -106,19 +108,19 @@ _POOL_TIME: Final = ("db_pool_usage_seconds_total", "hikaricp_connections_usage_
 
 PART_KINDS: Final = (
     *(kind for kind in KINDS if kind.name in {THREAD, QUOTA}),
-    Kind(OWN_LIMIT, "process", "ready", "a limit of its own",
+    ResourceKind(OWN_LIMIT, "process", "ready", "a limit of its own",
          "the machine has cores left that it cannot use: run more processes, raise the limit, or profile "
          "what it computes for each request"),
-    Kind(BACKLOG, "process", "queued", "its listen queue",
+    ResourceKind(BACKLOG, "process", "queued", "its listen queue",
          "connections come faster than they are accepted, and clients try again after seconds: keep them "
          "open (keep-alive), accept sooner, or let more of them wait (listen's backlog, net.core.somaxconn)"),
-    Kind(WORKERS, "process", "queued", "its workers",
+    ResourceKind(WORKERS, "process", "queued", "its workers",
          "every worker has a request: let each wait for less (database, other services), or run more of them "
          "(gunicorn --workers and --threads, pm.max_children of PHP-FPM)"),
 )  # fmt: skip
 
 
-def kind_named(name: str, title: str) -> Kind:
+def kind_named(name: str, title: str) -> ResourceKind:
     """The row of that name, for one part."""
     return replace(next(kind for kind in PART_KINDS if kind.name == name), title=title)
 
@@ -166,11 +168,13 @@ _CONNECTIONS_BY: Final = "connections.by."
 """Of one user or database that may have only so many."""
 
 
-def _user_limits(measured: Measured, groups: Sequence[Sequence[int]]) -> Iterable[tuple[Kind, Resource]]:
+def _user_limits(
+    measured: Measured, groups: Sequence[Sequence[int]]
+) -> Iterable[tuple[ResourceKind, Resource]]:
     for source in ("postgres", "mysql"):
         for series in measured.names(source, _CONNECTIONS_BY):
             title = f"the connections that {series.removeprefix(_CONNECTIONS_BY)} may have"
-            kind = Kind(
+            kind = ResourceKind(
                 USER_CONNECTIONS, source, series, title, "raise the limit of that user, or use a pooler"
             )
             yield kind, _connections_of(measured, title, measured.of(source, series), groups)
@@ -192,12 +196,12 @@ def _connections_of(
 
 def measured_resources(
     measured: Measured, groups: Sequence[Sequence[int]], of_parts: bool = False
-) -> dict[str, tuple[Kind, Resource]]:
+) -> dict[str, tuple[ResourceKind, Resource]]:
     """Everything of the table that was measured, over groups of seconds, by title.
 
     `of_parts`: what single parts tell of themselves is somebody else's to add.
     """
-    found: dict[str, tuple[Kind, Resource]] = {}
+    found: dict[str, tuple[ResourceKind, Resource]] = {}
     for kind in KINDS:
         if of_parts and kind.name in {THREAD, QUOTA}:
             continue

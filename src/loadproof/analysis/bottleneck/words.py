@@ -12,7 +12,7 @@ from loadproof.units import format_count, format_duration, format_percent, forma
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadproof.analysis.bottleneck.causes import Named
+    from loadproof.analysis.bottleneck.causes import NamedCause
     from loadproof.analysis.bottleneck.database import Sessions
     from loadproof.analysis.bottleneck.endpoints import EndpointTime
     from loadproof.analysis.bottleneck.levels import Levels
@@ -42,7 +42,7 @@ def no_saturation(levels: Levels, found: Attribution) -> str:
 def saturated(
     levels: Levels,
     found: Attribution,
-    named: Sequence[Named],
+    named: Sequence[NamedCause],
     sessions: Sessions | None,
     measured: Measured,
     seconds: Sequence[int],
@@ -93,7 +93,9 @@ def unexplained(found: Attribution, missing: Sequence[str], answers: str) -> str
     return f"{said}. Not measured: {', '.join(missing)}"
 
 
-def one_level(full: Sequence[tuple[str, float]], named: Sequence[Named], sessions: Sessions | None) -> str:
+def one_level(
+    full: Sequence[tuple[str, float]], named: Sequence[NamedCause], sessions: Sessions | None
+) -> str:
     """Only what was full, and that one level of load does not prove more."""
     several = len(named) > 1 or _are(named[0].title) == "are"
     said = f"{' and '.join(one.said for one in named)} {'were' if several else 'was'} saturated"
@@ -127,7 +129,7 @@ def _law(candidate: Candidate, found: Attribution, levels: Levels) -> str:
     return f"it was {used} used, and with {each} of all of it for each request it allows {format_rate(rate)}"
 
 
-def _database(one: Named, sessions: Sessions | None) -> str:
+def _database(one: NamedCause, sessions: Sessions | None) -> str:
     if sessions is None or one.kind.name not in {r.LOCKS, r.DATABASE_CPU}:
         return ""
     wait = "Lock" if one.kind.name == r.LOCKS else "CPU"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, QUANTILES, endpoint_names
 from loadproof.analysis.across_runs.mix import mix_differs
 from loadproof.analysis.compare.comparable import Difference, obstacles, remarks
-from loadproof.analysis.compare.comparison import Change, Comparison, Shift, Side
+from loadproof.analysis.compare.comparison import Change, Comparison, DistributionShift, Side
 from loadproof.analysis.compare.decision import in_order, may_be_worse, overall
 from loadproof.analysis.compare.gates import check_accepted, gate_set
 from loadproof.analysis.compare.mix import mix_quantities
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadproof.analysis.across_runs.measured import MeasuredRun
-    from loadproof.analysis.compare.comparison import Row
+    from loadproof.analysis.compare.comparison import ComparisonRow
     from loadproof.analysis.compare.gates import Gate
     from loadproof.analysis.compare.quantities import Quantity
 
@@ -141,7 +141,7 @@ def _compared(
 
 
 def _other_mix(
-    base: Sequence[MeasuredRun], head: Sequence[MeasuredRun], rows: Sequence[Row]
+    base: Sequence[MeasuredRun], head: Sequence[MeasuredRun], rows: Sequence[ComparisonRow]
 ) -> tuple[str, bool] | None:
     """(what is said, whether slower answers explain it); users of a slow endpoint ask for it less often."""
     differs = mix_differs(base, head)
@@ -200,14 +200,14 @@ def _notes(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun], change: Cha
     return notes
 
 
-def _cost(rows: Sequence[Row]) -> list[str]:
+def _cost(rows: Sequence[ComparisonRow]) -> list[str]:
     """What an improvement may have cost, and is not proved: nobody is to hear only of the gain."""
     worse = sorted(may_be_worse(rows), key=lambda row: row.p or 0.0)
     names = [f"{row.name} ({interval_text(row.interval)})" for row in worse if row.interval]
     return [f"not proved, and may be worse: {', '.join(names[:3])}"] if names else []
 
 
-def _few(rows: Sequence[Row]) -> list[str]:
+def _few(rows: Sequence[ComparisonRow]) -> list[str]:
     """Which percentiles nobody sees, as requests were too few: a row that is not there has a reason."""
     few: dict[tuple[str, str], list[str]] = {}
     for row in rows:
@@ -219,7 +219,7 @@ def _few(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _shifts(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Shift]:
+def _shifts(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[DistributionShift]:
     """Where each distribution moved, as a description: geometric means over runs, quantile by quantile."""
     shifts = []
     for name in endpoint_names(base, head):
@@ -230,5 +230,5 @@ def _shifts(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Sh
                 known = [value for value in values if value]
                 means.append(math.exp(math.fsum(map(math.log, known)) / len(known)) if known else None)
             if means[0] is not None and means[1] is not None:
-                shifts.append(Shift(name, quantile, means[0], means[1]))
+                shifts.append(DistributionShift(name, quantile, means[0], means[1]))
     return shifts

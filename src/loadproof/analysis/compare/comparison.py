@@ -37,7 +37,7 @@ _CODES = {
 }
 
 
-class Fail(StrEnum):
+class FailOn(StrEnum):
     """What of a comparison fails a run."""
 
     PROVED = "proved"
@@ -48,7 +48,7 @@ class Fail(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparisonRow:
     """One statistic of one endpoint, or one resource, on both sides."""
 
     subject: str
@@ -106,7 +106,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class DistributionShift:
     """How one endpoint's distribution moved: mean response time over runs at one quantile."""
 
     endpoint: str
@@ -132,19 +132,19 @@ class Comparison:
     obstacles: tuple[str, ...]
     """Why these runs cannot be compared; with any, `change` is INVALID."""
     notes: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ComparisonRow, ...]
     """What regressed first, then the gates."""
-    shifts: tuple[Shift, ...]
+    shifts: tuple[DistributionShift, ...]
     unsound: bool = False
     """A side has no run that was measured soundly: no difference between the sides is the reason."""
     declared: bool = False
     """Somebody said what must settle."""
-    fail: Fail = Fail.PROVED
+    fail: FailOn = FailOn.PROVED
 
     @property
     def verdict(self) -> Verdict:
         """REGRESSED is FAIL unless nothing is to fail; INCONCLUSIVE and INVALID are INCONCLUSIVE."""
-        if self.change is Change.REGRESSED and self.fail is Fail.NEVER:
+        if self.change is Change.REGRESSED and self.fail is FailOn.NEVER:
             return Verdict.PASS
         return VERDICTS[self.change]
 
@@ -154,10 +154,10 @@ class Comparison:
         return _CODES[self.verdict]
 
     @property
-    def gated(self) -> tuple[Row, ...]:
+    def gated(self) -> tuple[ComparisonRow, ...]:
         """The rows that must settle."""
         return tuple(row for row in self.rows if row.gate)
 
-    def proved(self, change: Change) -> tuple[Row, ...]:
+    def proved(self, change: Change) -> tuple[ComparisonRow, ...]:
         """The rows that prove `change`, the headline first."""
         return tuple(row for row in self.rows if row.decides and row.change is change and not row.accepted)

@@ -9,7 +9,7 @@ from typing import Final
 from scipy import special
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
-from loadproof.analysis.compare.comparison import Change, Row
+from loadproof.analysis.compare.comparison import Change, ComparisonRow
 from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATENCIES, LATENESS, MEAN
 
@@ -19,14 +19,14 @@ SUSPICIOUS_ERRORS: Final = 0.1
 """The same of error rates, not adjusted."""
 
 
-def in_order(rows: Sequence[Row]) -> list[Row]:
+def in_order(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     """What regressed first, what improved next, each by its proved size; then the gates, then the rest.
 
     Of one endpoint its times and errors stand before its tail and its bytes, which tell users less.
     """
     rank = {Change.REGRESSED: 0, Change.IMPROVED: 1}
 
-    def key(row: Row) -> tuple[int, bool, int, float]:
+    def key(row: ComparisonRow) -> tuple[int, bool, int, float]:
         if not row.decides or row.accepted or row.change not in rank:
             return 2 if row.gate else 3, False, 0, 0.0
         everything = row.subject == ALL_REQUESTS
@@ -37,7 +37,7 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=key)
 
 
-def proved_size(row: Row) -> float:
+def proved_size(row: ComparisonRow) -> float:
     """How far the interval stays from no change, on the log scale: what few requests say is no headline."""
     if row.interval is None:
         return 0.0
@@ -45,7 +45,7 @@ def proved_size(row: Row) -> float:
     return max(low, -high, 0.0)
 
 
-def overall(rows: Sequence[Row], grave: Sequence[str], *, declared: bool) -> Change:
+def overall(rows: Sequence[ComparisonRow], grave: Sequence[str], *, declared: bool) -> Change:
     """INCONCLUSIVE is only where nothing is proved and something could be.
 
     `declared`: somebody said what must settle; then every gate must. Else all requests at one mix, or the
@@ -61,7 +61,7 @@ def overall(rows: Sequence[Row], grave: Sequence[str], *, declared: bool) -> Cha
     return Change.SAME if must and not open_rows(rows, must) else Change.INCONCLUSIVE
 
 
-def settling(rows: Sequence[Row], *, declared: bool) -> list[Row]:
+def settling(rows: Sequence[ComparisonRow], *, declared: bool) -> list[ComparisonRow]:
     """The gates that must settle."""
     gates = [row for row in rows if row.gate and not row.accepted]
     if declared:
@@ -74,12 +74,12 @@ def settling(rows: Sequence[Row], *, declared: bool) -> list[Row]:
     return [*(times or [row for row in gates if row.statistic in LATENCIES] or gates), *gone]
 
 
-def open_rows(rows: Sequence[Row], must: Sequence[Row]) -> list[Row]:
+def open_rows(rows: Sequence[ComparisonRow], must: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     """Those that must settle and have not, and those that look worse than chance."""
     return [row for row in rows if (row in must and row.change is Change.INCONCLUSIVE) or suspicious(row)]
 
 
-def suspicious(row: Row) -> bool:
+def suspicious(row: ComparisonRow) -> bool:
     """Worse by what matters, and hardly by chance, without being proved."""
     if (
         not row.decides
@@ -94,7 +94,7 @@ def suspicious(row: Row) -> bool:
     return worse and row.p_adjusted <= SUSPICIOUS
 
 
-def may_be_worse(rows: Sequence[Row]) -> list[Row]:
+def may_be_worse(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     """What decides, looks worse by what matters, and would be so by chance in less than one of ten such rows.
 
     For a comparison that would otherwise end with an improvement: more rounds may prove what it cost. Where
@@ -102,7 +102,7 @@ def may_be_worse(rows: Sequence[Row]) -> list[Row]:
     """
     improved = {row.subject for row in rows if row.decides and row.change is Change.IMPROVED}
 
-    def worth(row: Row) -> float:
+    def worth(row: ComparisonRow) -> float:
         rare = row.statistic in (LATENESS, ERROR_RATE) and row.subject in improved
         return _WORTH_THEN if rare else _WORTH_A_LOOK
 
@@ -121,7 +121,7 @@ def may_be_worse(rows: Sequence[Row]) -> list[Row]:
 _WORTH_A_LOOK, _WORTH_THEN = 0.1, 0.3
 
 
-def promising(rows: Sequence[Row], done: float, alpha: float) -> bool:
+def promising(rows: Sequence[ComparisonRow], done: float, alpha: float) -> bool:
     """Whether one that looks worse would be proved by what is left of the rounds, were its difference true.
 
     `done`: the share of all rounds so far; z grows with its root. The level is Bonferroni's, over all that
@@ -133,7 +133,7 @@ def promising(rows: Sequence[Row], done: float, alpha: float) -> bool:
     return any(-float(special.ndtri(max(p, 1e-300) / 2)) >= limit * math.sqrt(done) for p in worse)
 
 
-def harm_bound(row: Row) -> float | None:
+def harm_bound(row: ComparisonRow) -> float | None:
     """The greatest change to the worse that the interval leaves possible, as a share; None without one."""
     if row.interval is None:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loadproof.analysis.compare.comparison import Change, Comparison, Row
+from loadproof.analysis.compare.comparison import Change, Comparison, ComparisonRow
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE
 from loadproof.model import Finding, FindingKind, Verdict
 
@@ -67,7 +67,7 @@ def _way_out(comparison: Comparison) -> str:
     return "`loadproof baseline set` begins a new baseline with this run; --accept takes the difference"
 
 
-def _evidence(row: Row) -> dict[str, object]:
+def _evidence(row: ComparisonRow) -> dict[str, object]:
     return {
         "endpoint": row.subject,
         "statistic": row.statistic,

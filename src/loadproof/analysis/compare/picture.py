@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from loadproof.analysis.compare.comparison import Change, Comparison, Row
+from loadproof.analysis.compare.comparison import Change, Comparison, ComparisonRow
 from loadproof.analysis.compare.quantities import ERROR_RATE, LATENESS
 from loadproof.analysis.compare.sentences import interval_text, percent_change
 from loadproof.analysis.verdict.requirements import format_value
-from loadproof.charts import Layer, Panel, Picture, Rule, Shape, Tint
+from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape, Tint
 from loadproof.units import format_percent
 
 MOST_ROWS: Final = 24
@@ -45,7 +45,7 @@ def comparison_pictures(comparison: Comparison) -> tuple[Picture, ...]:
     return tuple(reversed(found) if proved == {True} else found)
 
 
-def _picture(comparison: Comparison, name: str, title: str, rows: Sequence[Row]) -> Picture:
+def _picture(comparison: Comparison, name: str, title: str, rows: Sequence[ComparisonRow]) -> Picture:
     shown = rows[:MOST_ROWS]
     layers = [
         layer
@@ -67,22 +67,22 @@ def _picture(comparison: Comparison, name: str, title: str, rows: Sequence[Row])
         panels=(Panel("", "", rows=tuple(row.name for row in shown)),),
         layers=tuple(layers),
         tints=tuple(tints),
-        rules=(Rule("no change", "quiet", 1.0),),
+        rules=(LimitLine("no change", "quiet", 1.0),),
         x_log=True,
         x_bounds=(low / 1.04, high * 1.04),
     )
 
 
-def _interval(row: Row) -> tuple[float, float] | None:
+def _interval(row: ComparisonRow) -> tuple[float, float] | None:
     return row.interval or row.within_run
 
 
-def _clipped(row: Row) -> tuple[float, float]:
+def _clipped(row: ComparisonRow) -> tuple[float, float]:
     low, high = _interval(row) or (1.0, 1.0)
     return max(low, 1 / _WIDEST), min(high, _WIDEST)
 
 
-def _layer(shown: Sequence[Row], change: Change, ink: str, name: str) -> Layer | None:
+def _layer(shown: Sequence[ComparisonRow], change: Change, ink: str, name: str) -> Layer | None:
     chosen = [(place, row) for place, row in enumerate(shown) if row.change is change]
     if not chosen:
         return None
@@ -99,7 +99,7 @@ def _layer(shown: Sequence[Row], change: Change, ink: str, name: str) -> Layer |
     )
 
 
-def _text(row: Row) -> str:
+def _text(row: ComparisonRow) -> str:
     sides = [("—" if v is None else format_value(v, row.unit)) for v in (row.base, row.head)]
     interval = _interval(row)
     said = f"{row.name}: {percent_change(row.ratio or 1.0)}"
@@ -109,7 +109,7 @@ def _text(row: Row) -> str:
     return f"{said}, {sides[0]} to {sides[1]}{within}{accepted}"
 
 
-def _tolerance(comparison: Comparison, row: Row, place: int) -> Tint | None:
+def _tolerance(comparison: Comparison, row: ComparisonRow, place: int) -> Tint | None:
     """What does not matter, of error rates in points: without any in base a ratio says nothing of them."""
     share = comparison.tolerance
     if row.statistic == LATENESS:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, MeasuredRun
-from loadproof.analysis.compare.comparison import VERDICTS, Change, Comparison, Row
+from loadproof.analysis.compare.comparison import VERDICTS, Change, Comparison, ComparisonRow
 from loadproof.analysis.compare.picture import comparison_pictures
 from loadproof.analysis.compare.sentences import interval_text, moved, percent_change
 from loadproof.analysis.verdict.requirements import format_value
@@ -84,24 +84,24 @@ def _findings(comparison: Comparison) -> list[Finding]:
 _CHANGED: Final = (Change.REGRESSED, Change.IMPROVED)
 
 
-def _verdict(row: Row, comparison: Comparison) -> Verdict:
+def _verdict(row: ComparisonRow, comparison: Comparison) -> Verdict:
     """A row that is open is no failure where something else is proved."""
     if row.accepted or comparison.verdict is Verdict.PASS:
         return Verdict.PASS
     return VERDICTS[row.change]
 
 
-def _kind(row: Row) -> FindingKind:
+def _kind(row: ComparisonRow) -> FindingKind:
     return FindingKind.NOTE if row.accepted else FindingKind.VERDICT
 
 
-def _sentence(row: Row) -> str:
+def _sentence(row: ComparisonRow) -> str:
     if row.accepted:
         return f"{moved(row)}, which is accepted"
     return moved(row) if row.change in _CHANGED else f"{row.name}: {str(row.change).lower()}"
 
 
-def _cells(row: Row) -> dict[str, object]:
+def _cells(row: ComparisonRow) -> dict[str, object]:
     interval = row.interval
     return {
         "endpoint": row.subject,
@@ -115,7 +115,7 @@ def _cells(row: Row) -> dict[str, object]:
     }
 
 
-def _said(row: Row) -> str:
+def _said(row: ComparisonRow) -> str:
     """What came of it; a side that has no value has a reason."""
     if row.accepted:
         return "accepted"

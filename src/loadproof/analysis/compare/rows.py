@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
-from loadproof.analysis.compare.comparison import Change, Fail, Row
+from loadproof.analysis.compare.comparison import Change, ComparisonRow, FailOn
 from loadproof.analysis.compare.counts import by_chance, counted, overdispersion, rate
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE, MODERATED_FROM, Estimate, compared, moderated
 from loadproof.analysis.compare.families import false_discovery, familywise
@@ -36,7 +36,7 @@ _EVENTS: Final = {ERROR_RATE: "failure", LATENESS: "late answer", CONNECTIONS: "
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class QuantityRole:
     """What a quantity is for."""
 
     gate: bool
@@ -45,25 +45,25 @@ class Role:
 
 
 def roles(
-    found: Sequence[Quantity], gates: set[tuple[str, str]], fail: Fail, *, same_endpoints: bool
-) -> list[Role]:
+    found: Sequence[Quantity], gates: set[tuple[str, str]], fail: FailOn, *, same_endpoints: bool
+) -> list[QuantityRole]:
     """The role of each quantity, in order."""
     everything = next(q.subject for q in reversed(found) if q.statistic == ERROR_RATE)
     made = []
     for quantity in found:
         gate = (quantity.subject, quantity.statistic) in gates
         evidence = is_evidence(quantity, everything, same_endpoints=same_endpoints)
-        made.append(Role(gate, gate or (fail is not Fail.GATES and evidence)))
+        made.append(QuantityRole(gate, gate or (fail is not FailOn.GATES and evidence)))
     return made
 
 
 def rows_of(
     found: Sequence[Quantity],
-    wanted: Sequence[Role],
+    wanted: Sequence[QuantityRole],
     settings: ComparisonSettings,
     blocks: int | None,
     within: Mapping[tuple[str, str], tuple[float, float]],
-) -> list[Row]:
+) -> list[ComparisonRow]:
     """A row for each quantity, in order."""
     bursts = {statistic: _bursts(found, statistic) for statistic in (ERROR_RATE, LATENESS)}
     estimates = [_estimated(quantity, blocks, bursts.get(quantity.statistic, 1.0)) for quantity in found]
@@ -117,16 +117,16 @@ def _moderate(found: Sequence[Quantity], estimates: list[Estimate | None], block
 def _adjusted(
     found: Sequence[Quantity],
     estimates: Sequence[Estimate | None],
-    wanted: Sequence[Role],
+    wanted: Sequence[QuantityRole],
     shares: tuple[float, float],
 ) -> list[float | None]:
     """Adjusted p-values: Hochberg over gates, and over other evidence; Benjamini-Hochberg over the rest."""
     adjusted: list[float | None] = [None] * len(found)
     both = any(role.decides and not role.gate for role in wanted)
     families = (
-        (Role(gate=True, decides=True), familywise, shares[0] if both else 1.0),
-        (Role(gate=False, decides=True), familywise, shares[1]),
-        (Role(gate=False, decides=False), false_discovery, 1.0),
+        (QuantityRole(gate=True, decides=True), familywise, shares[0] if both else 1.0),
+        (QuantityRole(gate=False, decides=True), familywise, shares[1]),
+        (QuantityRole(gate=False, decides=False), false_discovery, 1.0),
     )
     for family, adjust, share in families:
         # Without a failure on either side an error rate can prove nothing: it takes no part (Tarone 1990).
@@ -143,12 +143,12 @@ def _adjusted(
 def _row(
     quantity: Quantity,
     estimate: Estimate | None,
-    role: Role,
+    role: QuantityRole,
     p: float | None,
     settings: ComparisonSettings,
     family: int,
     within: tuple[float, float] | None,
-) -> Row:
+) -> ComparisonRow:
     tolerance = _log_tolerance(quantity, settings)
     change, reason = _judged(quantity, estimate, p, tolerance, settings.alpha)
     needed = None
@@ -161,7 +161,7 @@ def _row(
     accepted = change is Change.REGRESSED and any(
         gate.means(quantity.subject, quantity.statistic) for gate in settings.accepted_changes
     )
-    return Row(
+    return ComparisonRow(
         subject=quantity.subject,
         statistic=quantity.statistic,
         unit=quantity.unit,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
-from loadproof.analysis.compare.comparison import Change, Comparison, Row
+from loadproof.analysis.compare.comparison import Change, Comparison, ComparisonRow
 from loadproof.analysis.compare.decision import harm_bound, open_rows, settling
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE
 from loadproof.analysis.compare.mix import SAME_MIX
@@ -53,7 +53,7 @@ def interval_text(interval: tuple[float, float]) -> str:
     return f"{percent_change(interval[0])} to {percent_change(interval[1])}"
 
 
-def moved(row: Row) -> str:
+def moved(row: ComparisonRow) -> str:
     """ "p50 of GET /items is 16.4 times as high (x 4.7 to x 57.3)"; shares of the requests as they are."""
     ratio = row.ratio or 1.0
     if row.unit is Unit.SHARE and row.base is not None and row.head is not None:
@@ -70,7 +70,7 @@ def _share_text(share: float) -> str:
     return format_percent(float(f"{share:.2g}"))
 
 
-def where_it_is(proved: Row, rows: Sequence[Row]) -> str:
+def where_it_is(proved: ComparisonRow, rows: Sequence[ComparisonRow]) -> str:
     """ ", most likely of POST /orders, whose mean moved by +9%": the endpoint behind what all requests say.
 
     Work is counted by the service or its database, which know no endpoint; times and failures of all
@@ -87,14 +87,14 @@ def where_it_is(proved: Row, rows: Sequence[Row]) -> str:
     return f", most likely of {row.subject}, whose {row.statistic} moved by {size}"
 
 
-def explained(rows: Sequence[Row]) -> list[Row]:
+def explained(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     """The rows of all requests that a regression which is meant explains, as meant as it is.
 
     A slower endpoint makes fewer requests and takes its work; what else got worse has rows of its own.
     """
     meant = {row.subject for row in rows if row.accepted and row.unit is Unit.SECONDS}
 
-    def follows(row: Row) -> bool:
+    def follows(row: ComparisonRow) -> bool:
         if not meant or row.subject != ALL_REQUESTS or row.change is not Change.REGRESSED:
             return False
         of = {one.subject for one in pointing_at(row, rows)} if row.statistic in _WORK else set()
@@ -103,7 +103,7 @@ def explained(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, accepted=True) if follows(row) else row for row in rows]
 
 
-def pointing_at(proved: Row, rows: Sequence[Row]) -> list[Row]:
+def pointing_at(proved: ComparisonRow, rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     """Rows of endpoints that point where what all requests say comes from: times, or of failures failures."""
     if proved.subject != ALL_REQUESTS or proved.ratio is None:
         return []
@@ -133,7 +133,7 @@ def _same(comparison: Comparison) -> str:
     said = f"no change larger than {_percent(whole)}"
     if any(row.statistic in SAME_MIX for row in must):
         said += f" over {ALL_REQUESTS}"
-    known: dict[str, tuple[float, Row]] = {}
+    known: dict[str, tuple[float, ComparisonRow]] = {}
     for row in comparison.rows:
         bound = harm_bound(row)
         own = row.decides and row.statistic in (*LATENCIES, MEAN) and row not in must and row.base
@@ -146,7 +146,7 @@ def _same(comparison: Comparison) -> str:
     return said + _untold(comparison.rows)
 
 
-def _untold(rows: Sequence[Row]) -> str:
+def _untold(rows: Sequence[ComparisonRow]) -> str:
     """ "; of GET /export there are too few requests to tell": endpoints of which no time is known."""
     told = {row.subject for row in rows if row.interval and row.statistic in (*LATENCIES, MEAN)}
     names = sorted({row.subject for row in rows if row.decides and row.statistic == MEAN} - told)
@@ -181,7 +181,7 @@ def _inconclusive(comparison: Comparison) -> str:
     return f"{worst.name}{within}: {reason}" + _more(len(unknown) - 1)
 
 
-def _worst(unknown: Sequence[Row]) -> Row:
+def _worst(unknown: Sequence[ComparisonRow]) -> ComparisonRow:
     """What no number of runs would settle comes first: then the rest does not matter."""
     return max(unknown, key=lambda row: row.runs_needed or 10**6)
 

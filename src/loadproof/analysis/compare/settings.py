@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from loadproof.analysis.compare.comparison import Fail
+from loadproof.analysis.compare.comparison import FailOn
 
 if TYPE_CHECKING:
     from loadproof.analysis.compare.comparable import Difference
@@ -31,4 +31,4 @@ class ComparisonSettings:
     accepted: frozenset[Difference] = field(default_factory=frozenset)
     accepted_changes: tuple[Gate, ...] = ()
     """Regressions that are meant."""
-    fail: Fail = Fail.PROVED
+    fail: FailOn = FailOn.PROVED

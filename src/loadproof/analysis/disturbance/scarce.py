@@ -16,7 +16,7 @@ LEAST_UNSENT: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
-class Scarce:
+class LimitedResource:
     """What a generator may run out of."""
 
     id: str
@@ -32,12 +32,12 @@ class Scarce:
 
 
 SCARCE: Final = (
-    Scarce(
+    LimitedResource(
         "generator.fds", "file descriptors", "fds", True, "{used} of {limit}",
         re.compile("too many open files", re.IGNORECASE),
         "raise the limit (ulimit -n), or add --processes",
     ),
-    Scarce(
+    LimitedResource(
         "generator.ports", "local ports", "sockets", False, "{used} TCP sockets for {limit} ports",
         re.compile("can(no|')t assign requested address", re.IGNORECASE),
         "keep connections open (keep-alive), widen net.ipv4.ip_local_port_range, or use more machines",
@@ -46,10 +46,10 @@ SCARCE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
+class Shortage:
     """How many requests found none of something."""
 
-    scarce: Scarce
+    scarce: LimitedResource
     unsent: int
     share: float
     """Of all requests."""
@@ -68,7 +68,7 @@ class Lack:
         )
 
 
-def lacks(run: Run, window: Window) -> list[Lack]:
+def lacks(run: Run, window: Window) -> list[Shortage]:
     """Of everything scarce, whether or not it was lacking."""
     requests = requests_of(within(run.slices, window.seconds))
     samples = [
@@ -79,5 +79,5 @@ def lacks(run: Run, window: Window) -> list[Lack]:
     found = []
     for scarce in SCARCE:
         unsent = sum(e.whole("count", 1) for e in samples if scarce.said.search(e.message))
-        found.append(Lack(scarce, unsent, unsent / requests if requests else 0.0))
+        found.append(Shortage(scarce, unsent, unsent / requests if requests else 0.0))
     return found

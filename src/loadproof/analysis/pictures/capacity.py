@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from loadproof.analysis.search.capacity import describe, format_load, interval_of
 from loadproof.analysis.search.load_search import TrialOutcome
-from loadproof.charts import Layer, Panel, Picture, Rule, Shape, Tint
+from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape, Tint
 from loadproof.model import Requirement, Subject, Unit
 from loadproof.units import format_duration, format_percent
 
@@ -47,7 +47,7 @@ def capacity_picture(run: Run, course: SearchState) -> Picture | None:
     loads = [x for layer in layers for x in layer.x]
     tints, rules = _answer(course)
     if scale.limit is not None:
-        rules.append(Rule(f"limit {scale.said}", "quiet", scale.limit, panel=0))
+        rules.append(LimitLine(f"limit {scale.said}", "quiet", scale.limit, panel=0))
     unit = "users" if course.goal.whole else Unit.PER_SECOND
     return Picture(
         name="capacity",
@@ -63,15 +63,15 @@ def capacity_picture(run: Run, course: SearchState) -> Picture | None:
     )
 
 
-def _answer(course: SearchState) -> tuple[list[Tint], list[Rule]]:
+def _answer(course: SearchState) -> tuple[list[Tint], list[LimitLine]]:
     interval = interval_of(course)
     tints = [] if interval is None else [Tint("the capacity lies here", "series-1", interval[0], interval[1])]
     rules = []
     held, least = course.bounds.held, course.goal.at_least
     if held is not None:
-        rules.append(Rule(f"holds {format_load(course.goal, held)}", "pass", held))
+        rules.append(LimitLine(f"holds {format_load(course.goal, held)}", "pass", held))
     if least is not None:
-        rules.append(Rule(f"required {format_load(course.goal, least)}", "quiet", least))
+        rules.append(LimitLine(f"required {format_load(course.goal, least)}", "quiet", least))
     return tints, rules
 
 

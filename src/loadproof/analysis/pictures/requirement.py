@@ -8,7 +8,7 @@ from typing import Final
 
 from loadproof.analysis.verdict.requirements import format_value, matching
 from loadproof.analysis.window.columns import Columns
-from loadproof.charts import Charts, Layer, Panel, Picture, Rule, Shape, Tint, Values
+from loadproof.charts import Charts, Layer, LimitLine, Panel, Picture, Shape, Tint, Values
 from loadproof.model import Finding, Measure, Statistic, Subject, Unit, Verdict
 from loadproof.runfile.reader import Run
 
@@ -104,7 +104,7 @@ def _picture(charts: Charts, finding: Finding, measure: Measure, drawn: _Drawn) 
             ),
         ),
         tints=judged_tints(charts),
-        rules=(Rule(f"required {limit}", verdict, measure.limit, panel=0),),
+        rules=(LimitLine(f"required {limit}", verdict, measure.limit, panel=0),),
         x_bounds=(0.0, float(axis.length_s)),
     )
 

@@ -7,13 +7,13 @@ import numpy as np
 from loadproof.analysis.growth_charts import fails
 from loadproof.analysis.pictures.requirement import TIME
 from loadproof.analysis.shapes.gauges import SUBJECTS
-from loadproof.analysis.shapes.soak import Grown, grown, held_window
+from loadproof.analysis.shapes.soak import GrowthResult, grown, held_window
 from loadproof.analysis.shapes.soak_verdicts import scale_of
 from loadproof.analysis.shapes.soak_words import about
 from loadproof.analysis.shapes.trend import Trend
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.analysis.window.windows import Window, load_span
-from loadproof.charts import Layer, Panel, Picture, Rule, Shape, Tint
+from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape, Tint
 from loadproof.model import ProfileKind, Requirement, Subject, Unit
 from loadproof.runfile.reader import Run
 
@@ -33,7 +33,7 @@ def soak_picture(run: Run, window: Window) -> Picture | None:
 
     subjects = list(SUBJECTS)
 
-    def rank(entry: Grown) -> tuple[bool, bool, bool, int, bool, float]:
+    def rank(entry: GrowthResult) -> tuple[bool, bool, bool, int, bool, float]:
         """As requirements are judged: of one subject bytes come first, and then what grows most."""
         requirement = asked.get(entry.subject)
         assert isinstance(entry.trend, Trend)  # noqa: S101  # only those are told
@@ -48,7 +48,7 @@ def soak_picture(run: Run, window: Window) -> Picture | None:
     return _picture(run, chosen, asked.get(chosen.subject))
 
 
-def _picture(run: Run, entry: Grown, requirement: Requirement | None) -> Picture:
+def _picture(run: Run, entry: GrowthResult, requirement: Requirement | None) -> Picture:
     trend, span = entry.trend, load_span(run)
     assert isinstance(trend, Trend) and span is not None  # noqa: S101, PT018
     at, levels = np.array(trend.levels).T
@@ -93,7 +93,9 @@ def _picture(run: Run, entry: Grown, requirement: Requirement | None) -> Picture
         )
     rules = []
     if entry.limit is not None and (ahead_s is not None or entry.limit <= 1.5 * float(levels.max())):
-        rules.append(Rule(f"limit {format_value(entry.limit, entry.unit)}", "quiet", entry.limit, panel=0))
+        rules.append(
+            LimitLine(f"limit {format_value(entry.limit, entry.unit)}", "quiet", entry.limit, panel=0)
+        )
     return Picture(
         name="soak",
         title=entry.series,
@@ -107,7 +109,7 @@ def _picture(run: Run, entry: Grown, requirement: Requirement | None) -> Picture
     )
 
 
-def _ahead_s(entry: Grown, judged_s: float) -> float | None:
+def _ahead_s(entry: GrowthResult, judged_s: float) -> float | None:
     """How far ahead its limit is, where that can be drawn."""
     hours = entry.hours_to_limit
     if hours is None or hours * _HOUR_S > _SEEN_AHEAD * judged_s:
@@ -115,5 +117,5 @@ def _ahead_s(entry: Grown, judged_s: float) -> float | None:
     return hours * _HOUR_S
 
 
-def _per_hour(slope: float, entry: Grown) -> str:
+def _per_hour(slope: float, entry: GrowthResult) -> str:
     return f"{format_value(slope * _HOUR_S, entry.unit)}/h"

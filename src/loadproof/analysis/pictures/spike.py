@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from loadproof.analysis.pictures.requirement import TIME
 from loadproof.analysis.shapes.spike import Spike, find_spike
-from loadproof.charts import Charts, Layer, Panel, Picture, Rule, Shape, Tint, Values
+from loadproof.charts import Charts, Layer, LimitLine, Panel, Picture, Shape, Tint, Values
 from loadproof.model import Finding, Unit
 from loadproof.runfile.reader import Run
 from loadproof.units import format_duration
@@ -28,7 +28,7 @@ def spike_picture(run: Run, charts: Charts, findings: Sequence[Finding]) -> Pict
     if open_model:
         layers.append(Layer("planned arrivals", Shape.DASHES, "quiet", x, charts.load.planned))
     rules = [
-        Rule(f"as before: {format_duration(r.limit)} or less", "pass", r.limit, panel=1)
+        LimitLine(f"as before: {format_duration(r.limit)} or less", "pass", r.limit, panel=1)
         for r in spike.recoveries
         if r.signal == "p95"
     ]
@@ -73,11 +73,13 @@ def _parts(spike: Spike, start_s: int) -> list[Tint]:
     return [part for part in parts if part.high > part.low]
 
 
-def _recovered(spike: Spike, start_s: int) -> list[Rule]:
+def _recovered(spike: Spike, start_s: int) -> list[LimitLine]:
     at = spike.recovery_s
     if at is None:
         at = spike.back_after_s
         if at is None:
             return []
-        return [Rule(f"back after {format_duration(at)}", "inconclusive", spike.watched.start - start_s + at)]
-    return [Rule(f"recovered after {format_duration(at)}", "pass", spike.watched.start - start_s + at)]
+        return [
+            LimitLine(f"back after {format_duration(at)}", "inconclusive", spike.watched.start - start_s + at)
+        ]
+    return [LimitLine(f"recovered after {format_duration(at)}", "pass", spike.watched.start - start_s + at)]

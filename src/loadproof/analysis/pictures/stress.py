@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from loadproof.analysis.shapes.stress import stages_of
-from loadproof.analysis.shapes.stress_points import Point, points_of
+from loadproof.analysis.shapes.stress_points import LoadPoint, points_of
 from loadproof.analysis.window.windows import sample
-from loadproof.charts import Layer, Panel, Picture, Rule, Shape
+from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape
 from loadproof.model import Finding, Requirement, Subject, Unit
 from loadproof.model.values import mapping, number
 from loadproof.runfile.reader import Run
@@ -39,15 +39,17 @@ def stress_picture(run: Run, findings: Sequence[Finding]) -> Picture | None:
     ramps = [point for point in points if point not in holds]
     layers += _dots(run, ramps, quantile, Shape.DOTS, "series-1", "parts of the ramp")
     layers += _dots(run, points_of(run, descent), quantile, Shape.RINGS, "quiet", "after the peak")
-    rules = [] if limit_s is None else [Rule(f"limit {format_duration(limit_s)}", "quiet", limit_s, panel=1)]
+    rules = (
+        [] if limit_s is None else [LimitLine(f"limit {format_duration(limit_s)}", "quiet", limit_s, panel=1)]
+    )
     plateau = mapping(course.evidence.get("plateau")) if course else {}
     if plateau:
         knee = number(plateau["break_load"])
         layers.append(_fit(plateau, max(point.load for point in points)))
-        rules.append(Rule(f"knee {_load(run, knee)}", "series-2", knee))
+        rules.append(LimitLine(f"knee {_load(run, knee)}", "series-2", knee))
     first = next((stage for stage in climb if stage.held is False), None)
     if first is not None and first.from_level == first.level:
-        rules.append(Rule(f"stage {first.number} broke", "fail", first.level))
+        rules.append(LimitLine(f"stage {first.number} broke", "fail", first.level))
     title = "response time" if quantile is None else f"p{quantile * 100:g}"
     return Picture(
         name="stress",
@@ -81,7 +83,7 @@ def percentile_of(run: Run) -> tuple[float, float | None]:
 
 
 def _dots(
-    run: Run, points: Sequence[Point], quantile: float, shape: Shape, ink: str, name: str
+    run: Run, points: Sequence[LoadPoint], quantile: float, shape: Shape, ink: str, name: str
 ) -> list[Layer]:
     """Goodput above, response time below; nothing for no points."""
     if not points:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from loadproof.analysis.shapes.levels import Level
+from loadproof.analysis.shapes.levels import WindowLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +16,13 @@ class Gauge:
     name: str
     """What it is called, where that is not the series' own name."""
     pattern: re.Pattern[str]
-    level: Level = Level.FLOOR
+    level: WindowLevel = WindowLevel.FLOOR
     heap: bool = False
     """Inside a runtime that takes its memory ahead of its use."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class GrowthSubject:
     """Something that may grow."""
 
     name: str
@@ -34,7 +34,9 @@ class Subject:
     """So long it fills what it needs, and no growth is held against it."""
 
 
-def _gauge(pattern: str, name: str = "", level: Level = Level.FLOOR, *, heap: bool = False) -> Gauge:
+def _gauge(
+    pattern: str, name: str = "", level: WindowLevel = WindowLevel.FLOOR, *, heap: bool = False
+) -> Gauge:
     return Gauge(name, re.compile(pattern), level, heap)
 
 
@@ -45,21 +47,21 @@ JVM: Final = re.compile(r"jvm_.*|.*:jvm_.*")
 SUBJECTS: Final = {
     subject.name: subject
     for subject in (
-        Subject(
+        GrowthSubject(
             "memory",
             (
                 _gauge(r"memory|rss|process_resident_memory_bytes|memory\.used"),
                 # JVM: client_java, Micrometer, OpenTelemetry, the JMX exporter.
                 _gauge(
                     rf"(?:jvm_memory_used_bytes|jvm_memory_bytes_used){_HEAP_AREA}",
-                    "jvm heap", Level.HEAP, heap=True,
+                    "jvm heap", WindowLevel.HEAP, heap=True,
                 ),
                 _gauge(
                     rf"(?:jvm_memory_pool_collection_used_bytes|jvm_memory_used_after_last_gc_bytes){_OLD}"
                     r"|jvm_gc_live_data_size_bytes|[^.]+\.heap\.after_gc",
-                    "jvm old generation after its collections", Level.LEFT, heap=True,
+                    "jvm old generation after its collections", WindowLevel.LEFT, heap=True,
                 ),
-                _gauge(r"nodejs_heap_size_used_bytes", "node heap", Level.HEAP, heap=True),
+                _gauge(r"nodejs_heap_size_used_bytes", "node heap", WindowLevel.HEAP, heap=True),
                 _gauge(r"nodejs_external_memory_bytes"),
                 _gauge(r"go_memstats_heap_inuse_bytes", "go heap", heap=True),
                 _gauge(r"go_memstats_heap_objects", "go objects", heap=True),
@@ -71,26 +73,26 @@ SUBJECTS: Final = {
             "no monitor measures the service's memory: name its process below monitors:",
             least_s=720,
         ),
-        Subject(
+        GrowthSubject(
             "connections", (_gauge(r"connections\.(?:used|established)|connections\{peer=.*\}"),),
             "no monitor counts connections: name the database below monitors:", least_s=240,
         ),
-        Subject(
+        GrowthSubject(
             "descriptors",
             (_gauge(r"(?:[^.]+\.)?fds|fds\.fullest|process_open_fds|nodejs_active_handles_total"),),
             "no monitor counts open files: name the service's process below monitors:", least_s=240,
         ),
-        Subject(
+        GrowthSubject(
             "threads",
             (_gauge(r"threads|jvm_threads_current|jvm_threads_live_threads|go_goroutines|process_num_threads"),),
             "no monitor counts threads: name the service's process below monitors:", least_s=240,
         ),
-        Subject(
+        GrowthSubject(
             "queues",
             (_gauge(r"connections\.waiting|(?i:[a-z_:]*(?:queue|backlog)(?:_(?:size|length|depth|messages))?)(?:\{.*\})?"),),
             least_s=240,
         ),
-        Subject("latency"),
-        Subject("error rate"),
+        GrowthSubject("latency"),
+        GrowthSubject("error rate"),
     )
 }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.analysis.shapes.pieces import Pieces, Turn
+from loadproof.analysis.shapes.pieces import PiecewiseFits, SlopeChange
 from loadproof.analysis.shapes.straight import CONFIDENCE, SIGNIFICANCE, Bend, fit_bend, fit_line
 
 LEAST_TAIL: Final = 1 / 3
@@ -32,7 +32,7 @@ _BEHIND: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Care:
+class RiseCriteria:
     """How a rise that goes on is told from one that slows down or has stopped."""
 
     sure: float
@@ -43,11 +43,11 @@ class Care:
     """Shares of the judged part: whether a rise has stopped there is looked at."""
 
 
-READINGS: Final = Care(0.9, 0.92, (0.6, 0.7))
+READINGS: Final = RiseCriteria(0.9, 0.92, (0.6, 0.7))
 """Of a logarithm the last third is nearly straight."""
-LOGARITHMS: Final = Care(0.9, _SLOWS)
+LOGARITHMS: Final = RiseCriteria(0.9, _SLOWS)
 """Of response times: what rises in a straight line slows down in them."""
-TAIL: Final = Care(0.85, _SLOWS)
+TAIL: Final = RiseCriteria(0.85, _SLOWS)
 """Of the slowest quarter, which sees at few requests what the others do not: a little less sure."""
 
 
@@ -87,7 +87,9 @@ def goes_on_from_before(at: NDArray[np.float64], levels: NDArray[np.float64], cu
     return line.slope > 0 and line.p < SIGNIFICANCE and apart <= _SAME * expected
 
 
-def turn_of(at: NDArray[np.float64], levels: NDArray[np.float64], pieces: Pieces) -> Turn | None:
+def turn_of(
+    at: NDArray[np.float64], levels: NDArray[np.float64], pieces: PiecewiseFits
+) -> SlopeChange | None:
     """Where it surely turns, though levels depend on each other: what rises by chance has no turns."""
     turn = pieces.clear_turn
     if turn is None:
@@ -96,7 +98,7 @@ def turn_of(at: NDArray[np.float64], levels: NDArray[np.float64], pieces: Pieces
     return turn if low > 0 or high < 0 else None
 
 
-def slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, care: Care) -> bool:
+def slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, care: RiseCriteria) -> bool:
     """Whether it slows down, the cut left out of account, and not only because of a first fill's rest."""
     early = int(at.size * LEAST_TAIL)
     # A cut must not hide that it slows down: what is left of a curve is straight.
@@ -113,7 +115,7 @@ def slows(bend: Bend, confidence: float = _SURE_SLOWER, share: float = _SLOWS) -
     return bend.last < share * bend.first and low > 0
 
 
-def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64], care: Care) -> bool:
+def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64], care: RiseCriteria) -> bool:
     """Whether the end stays far below where the line through all before it leads, or surely rises no more."""
     end = max(2, int(_END * at.size))
     if at.size - end < 4:

@@ -25,7 +25,7 @@ _LEAST_FALL: Final = 0.25
 """Of what it rises a series must also fall to go up and down: stairs only rise."""
 
 
-class Level(StrEnum):
+class WindowLevel(StrEnum):
     """What is taken of each window."""
 
     FLOOR = "floor"
@@ -39,7 +39,11 @@ class Level(StrEnum):
 
 
 def window_levels(
-    times_s: NDArray[np.float64], values: NDArray[np.float64], number: int, level: Level, low: float = FLOOR
+    times_s: NDArray[np.float64],
+    values: NDArray[np.float64],
+    number: int,
+    level: WindowLevel,
+    low: float = FLOOR,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Middle and level of each of `number` windows; those with under half of their readings left out.
 
@@ -54,10 +58,10 @@ def window_levels(
     levels = np.empty(len(known))
     for position, n in enumerate(known):
         part = values[edges[n] : edges[n + 1]]
-        if level is Level.MEAN:
+        if level is WindowLevel.MEAN:
             levels[position] = part.mean()
         else:
-            rank = int((low if level is Level.FLOOR else 0.5) * (part.size - 1))
+            rank = int((low if level is WindowLevel.FLOOR else 0.5) * (part.size - 1))
             levels[position] = np.partition(part, rank)[rank]
     return times_s[0] + (np.array(known, dtype=np.float64) + 0.5) * width_s, levels
 

@@ -23,7 +23,7 @@ _FLAT: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class SlopeChange:
     """Two lines that meet; slopes in the levels' unit per second."""
 
     at_s: float
@@ -43,13 +43,13 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class PiecewiseFits:
     """How well each course explains the levels: its BIC, less is better."""
 
     line: float
     steps: float
     turned: float
-    turn: Turn | None = None
+    turn: SlopeChange | None = None
 
     @property
     def is_steps(self) -> bool:
@@ -57,16 +57,16 @@ class Pieces:
         return self.steps < min(self.line, self.turned)
 
     @property
-    def clear_turn(self) -> Turn | None:
+    def clear_turn(self) -> SlopeChange | None:
         """Where it turns, if it surely does."""
         return self.turn if self.turned < min(self.line - _CLEARLY, self.steps) else None
 
 
-def pieces_of(at: NDArray[np.float64], levels: NDArray[np.float64]) -> Pieces:
+def pieces_of(at: NDArray[np.float64], levels: NDArray[np.float64]) -> PiecewiseFits:
     """Levels at equal distances of time; fewer than five are a line."""
     n = levels.size
     if n < _LEAST_LEVELS:
-        return Pieces(0.0, np.inf, np.inf)
+        return PiecewiseFits(0.0, np.inf, np.inf)
     y = levels - levels.mean()
     tiny = (_ROUNDING * float(np.abs(levels).max())) ** 2 * n + 1e-300
 
@@ -76,7 +76,7 @@ def pieces_of(at: NDArray[np.float64], levels: NDArray[np.float64]) -> Pieces:
     line = y - np.polyval(np.polyfit(at - at[0], y, 1), at - at[0])
     one, two = _steps(y)
     turn, left = _turn(at - at[0], y)
-    return Pieces(bic(float(line @ line), 2), min(bic(one, 3), bic(two, 7)), bic(left, 4), turn)
+    return PiecewiseFits(bic(float(line @ line), 2), min(bic(one, 3), bic(two, 7)), bic(left, 4), turn)
 
 
 def _steps(y: NDArray[np.float64]) -> tuple[float, float]:
@@ -98,7 +98,7 @@ def _steps(y: NDArray[np.float64]) -> tuple[float, float]:
     return float(one.min()), float(two.min()) if two.size else np.inf
 
 
-def _turn(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[Turn | None, float]:
+def _turn(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[SlopeChange | None, float]:
     """The best place for a turn, and the sum of squares that is left."""
     n = y.size
     best, left, weights = 0, np.inf, np.zeros(3)
@@ -115,4 +115,4 @@ def _turn(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[Turn | None, 
     error = np.sqrt(left / max(1, n - 4) / (behind @ behind))
     half = t_quantile((1 + 0.9) / 2, max(1, behind.size - 2)) * float(error)
     rise = after * float(x[-1] - x[best])
-    return Turn(float(x[best]), before, after, after - half, after + half, rise), left
+    return SlopeChange(float(x[best]), before, after, after - half, after + half, rise), left

@@ -39,7 +39,7 @@ _BATCH_S: Final = 10
 _SIGNIFICANCE: Final = 0.01
 
 
-class Status(StrEnum):
+class RecoveryStatus(StrEnum):
     """How a disturbance ended."""
 
     RECOVERED = "recovered"
@@ -68,7 +68,7 @@ class Recovery:
     """What became of one signal; seconds count from the disturbance's end."""
 
     signal: str
-    status: Status
+    status: RecoveryStatus
     baseline: float
     """Median before the disturbance."""
     limit: float
@@ -103,12 +103,12 @@ def recovery_of(signal: Signal) -> Recovery | None:
     shift = level_shift(known, signal.after[at:]) if stayed else None
     if not stayed:
         nearer = at < after.size or _comes_nearer(sign * (after - baseline))
-        status = Status.CENSORED if nearer else Status.NOT_RECOVERED
+        status = RecoveryStatus.CENSORED if nearer else RecoveryStatus.NOT_RECOVERED
     elif shift is not None and sign * shift >= TOLERANCE:
-        status = Status.NEW_LEVEL
+        status = RecoveryStatus.NEW_LEVEL
     else:
-        status = Status.RECOVERED
-    at_least_s = float(after.size if status is Status.NEW_LEVEL else at)
+        status = RecoveryStatus.RECOVERED
+    at_least_s = float(after.size if status is RecoveryStatus.NEW_LEVEL else at)
     return Recovery(signal.name, status, baseline, limit, float(at) if stayed else None, at_least_s, shift)
 
 

@@ -9,15 +9,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.analysis.shapes.gauges import JVM, SUBJECTS, Gauge, Subject
+from loadproof.analysis.shapes.gauges import JVM, SUBJECTS, Gauge, GrowthSubject
 from loadproof.analysis.shapes.last_part import LOGARITHMS, TAIL
-from loadproof.analysis.shapes.levels import Level, mean_between
+from loadproof.analysis.shapes.levels import WindowLevel, mean_between
 from loadproof.analysis.shapes.trend import (
     LEAST_WINDOWS,
     WINDOWS,
     Growth,
+    NoTrend,
     Trend,
-    Untold,
     trend_of,
     trend_of_levels,
     trend_of_ratios,
@@ -64,7 +64,7 @@ _TAKEN_AHEAD: Final = "a JVM takes memory ahead of its use: its heap is judged"
 
 
 @dataclass(frozen=True, slots=True)
-class Grown:
+class GrowthResult:
     """One series, and what it did while the load was held."""
 
     subject: str
@@ -73,7 +73,7 @@ class Grown:
     readings: int
     requests_per_s: float
     """Answered in the held time."""
-    trend: Trend | Untold
+    trend: Trend | NoTrend
     limit: float | None = None
     """The greatest possible value, if the series has one."""
     last: float = 0.0
@@ -87,7 +87,7 @@ class Grown:
     @property
     def few(self) -> bool:
         """A count that rose by so few in the judged part that three or four more explain it."""
-        if isinstance(self.trend, Untold) or self.unit is not Unit.COUNT:
+        if isinstance(self.trend, NoTrend) or self.unit is not Unit.COUNT:
             return False
         return self.trend.slope * self.trend.span_s < _LEAST_COUNT
 
@@ -106,7 +106,7 @@ class Grown:
     @property
     def per_thousand_requests(self) -> float | None:
         """Growth in the series' unit for each 1,000 requests; None without any."""
-        if isinstance(self.trend, Untold) or not self.requests_per_s:
+        if isinstance(self.trend, NoTrend) or not self.requests_per_s:
             return None
         return self.trend.slope / self.requests_per_s * 1_000
 
@@ -114,7 +114,7 @@ class Grown:
     def hours_to_limit(self) -> float | None:
         """From the end of the run on; None when it is not proven to grow, or has no limit."""
         trend = self.trend
-        if isinstance(trend, Untold) or not trend.lasting or self.limit is None:
+        if isinstance(trend, NoTrend) or not trend.lasting or self.limit is None:
             return None
         return max(0.0, self.limit - self.last) / trend.slope / 3_600
 
@@ -132,7 +132,7 @@ def held_window(run: Run, window: Window) -> Window:
     return Window(frozenset(longest), f"the longest hold ({length})", step_s=run.step_s)
 
 
-def grown(run: Run, held: Window, names: Iterable[str] = SUBJECTS) -> list[Grown]:
+def grown(run: Run, held: Window, names: Iterable[str] = SUBJECTS) -> list[GrowthResult]:
     """What grew of the subjects `names`, over the held seconds; one entry for each series there is."""
     wanted = [SUBJECTS[name] for name in names]
     parts = within(run.slices, held.seconds)
@@ -154,7 +154,7 @@ class _Series:
     limit: float | None
 
 
-def _of_readings(run: Run, held: Window, subject: Subject, requests_per_s: float) -> list[Grown]:
+def _of_readings(run: Run, held: Window, subject: GrowthSubject, requests_per_s: float) -> list[GrowthResult]:
     found: dict[tuple[str, str], _Series] = {}
     jvm = is_jvm(run)
     for (source, told_as), whole_run in Readings.of(run.readings).by_series().items():
@@ -170,7 +170,7 @@ def _of_readings(run: Run, held: Window, subject: Subject, requests_per_s: float
             series.limit = reading.limit
     whole = max((_first(s) for s in found.values() if not s.gauge.heap), default=0.0)
     told = any(series.gauge.heap for series in found.values())
-    entries: list[Grown] = []
+    entries: list[GrowthResult] = []
     rare: list[int] = []
     for (source, name), series in sorted(found.items(), key=lambda item: item[0]):
         rows = sorted(series.values.items())
@@ -181,12 +181,12 @@ def _of_readings(run: Run, held: Window, subject: Subject, requests_per_s: float
             continue  # the same, with the pages that processes share counted for each of them
         hidden = jvm and subject.name == "memory" and not series.gauge.heap
         trend = trend_of(times_s, values, series.gauge.level)
-        if series.gauge.level is Level.LEFT and isinstance(trend, Untold):
+        if series.gauge.level is WindowLevel.LEFT and isinstance(trend, NoTrend):
             rare.append(len(entries))
         if hidden:
-            trend = Untold(_TAKEN_AHEAD if told else _HIDDEN)
+            trend = NoTrend(_TAKEN_AHEAD if told else _HIDDEN)
         entries.append(
-            Grown(
+            GrowthResult(
                 subject=subject.name,
                 series=f"{source}.{name}",
                 unit=series.unit,
@@ -220,7 +220,7 @@ def is_jvm(run: Run) -> bool:
     return any(JVM.fullmatch(name) for _, name in Readings.of(run.readings).by_series())
 
 
-def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: float) -> list[Grown]:
+def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: float) -> list[GrowthResult]:
     """Latency (of each window's requests together) and error rate."""
     requests = requests_per_s * held.duration_s
     number = int(min(WINDOWS, requests // _LEAST_REQUESTS, held.duration_s // 5))
@@ -243,7 +243,7 @@ def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: f
             rows.append(("error rate", "error rate", Unit.SHARE, _LEAST_ERROR_GROWTH, values))
         entries = []
         for subject, name, unit, least, values in rows:
-            trend: Trend | Untold = Untold(f"{number - values.size} of {number} parts have no request")
+            trend: Trend | NoTrend = NoTrend(f"{number - values.size} of {number} parts have no request")
             if values.size >= LEAST_WINDOWS:
                 ratios = subject == "latency" and values.min() > 0
                 trend = (
@@ -251,8 +251,8 @@ def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: f
                     if ratios
                     else trend_of_levels(at, values, span_s, least)
                 )
-            entries.append(Grown(subject, name, unit, round(requests), requests_per_s, trend))
+            entries.append(GrowthResult(subject, name, unit, round(requests), requests_per_s, trend))
         return entries
     needed = LEAST_WINDOWS * _LEAST_REQUESTS
-    reason = Untold(f"{requests:.0f} requests are too few, {needed} are needed: run longer")
-    return [Grown(n, n, Unit.NONE, round(requests), requests_per_s, reason) for n in names]
+    reason = NoTrend(f"{requests:.0f} requests are too few, {needed} are needed: run longer")
+    return [GrowthResult(n, n, Unit.NONE, round(requests), requests_per_s, reason) for n in names]

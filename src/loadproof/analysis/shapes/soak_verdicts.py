@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from loadproof.analysis.disturbance.signals import read_signals
 from loadproof.analysis.shapes.gauges import SUBJECTS
-from loadproof.analysis.shapes.soak import Grown, grown, held_window
+from loadproof.analysis.shapes.soak import GrowthResult, grown, held_window
 from loadproof.analysis.shapes.soak_words import (
     HOUR_S,
     PER_HOUR,
@@ -27,7 +27,7 @@ from loadproof.analysis.shapes.soak_words import (
     warm_up_in_words,
 )
 from loadproof.analysis.shapes.straight import SIGNIFICANCE
-from loadproof.analysis.shapes.trend import Growth, Trend, Untold
+from loadproof.analysis.shapes.trend import Growth, NoTrend, Trend
 from loadproof.analysis.verdict.requirements import compare, finding_of, format_value
 from loadproof.analysis.window.windows import Window
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Unit, Verdict
@@ -51,7 +51,7 @@ def judge_soak(run: Run, window: Window) -> list[Finding]:
     leaks = [entry for entry in growing if not (late and entry.subject == "latency")]
     doubts = [f"{e.series} rose, which the generator's delay may explain" for e in growing if e not in leaks]
     known = [entry for entry in entries if isinstance(entry.trend, Trend)]
-    untold = [f"{e.series}: {e.trend.reason}" for e in entries if isinstance(e.trend, Untold)]
+    untold = [f"{e.series}: {e.trend.reason}" for e in entries if isinstance(e.trend, NoTrend)]
     if leaks:
         evidence["growing"] = [entry.series for entry in leaks]
         said = "; ".join(in_words(e, e.trend) for e in leaks if isinstance(e.trend, Trend))
@@ -71,11 +71,11 @@ def _note(
     return Finding("soak", verdict, sentence, evidence, advice, FindingKind.NOTE, window=held.description)
 
 
-def _cuts(entries: Sequence[Grown]) -> list[str]:
+def _cuts(entries: Sequence[GrowthResult]) -> list[str]:
     return [cut for entry in entries if (cut := warm_up_in_words(entry))]
 
 
-def _nothing_in_words(known: Sequence[Grown]) -> str:
+def _nothing_in_words(known: Sequence[GrowthResult]) -> str:
     """No leak was found: what was looked at, what rose all the same, and how much growth there may be."""
     rises = [said for e in known if isinstance(e.trend, Trend) and (said := unproven_in_words(e, e.trend))]
     level = [e for e in known if isinstance(e.trend, Trend) and not unproven_in_words(e, e.trend)]
@@ -89,7 +89,7 @@ def _nothing_in_words(known: Sequence[Grown]) -> str:
     return "; ".join([said, *rises])
 
 
-def _unseen(entries: Sequence[Grown]) -> list[str]:
+def _unseen(entries: Sequence[GrowthResult]) -> list[str]:
     """What to measure as well: a leak is a leak of memory in the first place."""
     return [] if any(entry.subject == "memory" for entry in entries) else [SUBJECTS["memory"].advice]
 
@@ -109,9 +109,9 @@ def judge_growth(requirement: Requirement, run: Run, window: Window) -> Finding:
     return min(ranked, key=lambda one: (order[one[0].verdict], one[1], -(one[0].value or 0.0)))[0]
 
 
-def _judge_one(requirement: Requirement, entry: Grown, held: Window) -> Finding:
+def _judge_one(requirement: Requirement, entry: GrowthResult, held: Window) -> Finding:
     trend = entry.trend
-    if isinstance(trend, Untold):
+    if isinstance(trend, NoTrend):
         return finding_of(
             requirement, Verdict.INCONCLUSIVE, "cannot be told", held, samples=entry.readings,
             advice=f"{entry.series}: {trend.reason}",
@@ -134,7 +134,9 @@ def _judge_one(requirement: Requirement, entry: Grown, held: Window) -> Finding:
     return replace(finding, verdict=verdict, measure=measure, evidence=evidence, advice=advice)
 
 
-def verdict_of(requirement: Requirement, entry: Grown, trend: Trend, scale: float) -> tuple[Verdict, str]:
+def verdict_of(
+    requirement: Requirement, entry: GrowthResult, trend: Trend, scale: float
+) -> tuple[Verdict, str]:
     """PASS when all that is possible holds, FAIL when a growth that goes on does not, else INCONCLUSIVE."""
     holds, limit = requirement.operator.holds, requirement.limit
     begins = not holds(trend.last[0] * scale, limit) or _turned_up(requirement, trend, scale)
@@ -175,7 +177,7 @@ def _turned_up(requirement: Requirement, trend: Trend, scale: float) -> bool:
     return not holds(trend.turn.low * scale, limit) and not holds(pace * scale, limit)
 
 
-def _too_roughly(requirement: Requirement, entry: Grown, trend: Trend, scale: float) -> str:
+def _too_roughly(requirement: Requirement, entry: GrowthResult, trend: Trend, scale: float) -> str:
     """The interval holds the limit: how much longer it takes to tell them apart."""
     low, high = (format_value(bound * scale, requirement.unit) for bound in trend.likely)
     why = f"{entry.series} grows by something from {low} to {high}"
@@ -185,7 +187,7 @@ def _too_roughly(requirement: Requirement, entry: Grown, trend: Trend, scale: fl
     return f"{why}: {more_minutes(needed_s - trend.span_s)} to tell it from the limit"
 
 
-def _way_out(entry: Grown, trend: Trend) -> str:
+def _way_out(entry: GrowthResult, trend: Trend) -> str:
     """What a failed growth comes to."""
     said = f"{entry.series} grows by {per_hour(entry, trend.slope)}{per_thousand(entry)}"
     if entry.hours_to_limit is not None:
@@ -194,7 +196,7 @@ def _way_out(entry: Grown, trend: Trend) -> str:
     return f"{said}; {cut}" if cut else said
 
 
-def scale_of(requirement: Requirement, entry: Grown, trend: Trend) -> float | None:
+def scale_of(requirement: Requirement, entry: GrowthResult, trend: Trend) -> float | None:
     """From the series' unit per second to the requirement's; None when they do not go together."""
     if requirement.unit is Unit.SHARE_PER_HOUR:
         whole = max(trend.base, entry.whole)

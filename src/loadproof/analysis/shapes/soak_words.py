@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from loadproof.analysis.shapes.soak import Grown
-from loadproof.analysis.shapes.trend import Growth, Trend, Untold
+from loadproof.analysis.shapes.soak import GrowthResult
+from loadproof.analysis.shapes.trend import Growth, NoTrend, Trend
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Unit
 from loadproof.units import format_duration
@@ -16,7 +16,7 @@ PER_HOUR: Final = {Unit.BYTES: Unit.BYTES_PER_HOUR, Unit.COUNT: Unit.PER_HOUR, U
 _DAY_H: Final = 24
 
 
-def in_words(entry: Grown, trend: Trend) -> str:
+def in_words(entry: GrowthResult, trend: Trend) -> str:
     """One series that grows: since when, how fast, and when it is at its limit."""
     said = entry.series
     if _begins_late(trend):
@@ -35,10 +35,10 @@ def _begins_late(trend: Trend) -> bool:
     return trend.since_s > 0 and trend.first_rise <= 0.1 * abs(trend.slope) * trend.span_s
 
 
-def warm_up_in_words(entry: Grown) -> str:
+def warm_up_in_words(entry: GrowthResult) -> str:
     """What was left out before the judged part, as a first rise or a quiet time; empty when nothing was."""
     trend = entry.trend
-    if isinstance(trend, Untold) or not trend.since_s:
+    if isinstance(trend, NoTrend) or not trend.since_s:
         return ""
     if _begins_late(trend):
         late = trend.growth is Growth.GROWS
@@ -54,7 +54,7 @@ _RISES: Final = {
 }
 
 
-def unproven_in_words(entry: Grown, trend: Trend) -> str:
+def unproven_in_words(entry: GrowthResult, trend: Trend) -> str:
     """A rise that is no proven growth; empty when there is none to speak of."""
     said = _RISES.get(trend.growth, "")
     if trend.lasting and entry.needed_s > 0:
@@ -66,7 +66,7 @@ def unproven_in_words(entry: Grown, trend: Trend) -> str:
     return f"{entry.series} {said}" if said else ""
 
 
-def per_thousand(entry: Grown) -> str:
+def per_thousand(entry: GrowthResult) -> str:
     """Growth for each 1,000 requests, to be said after another; less than one of a count is no 0."""
     each = entry.per_thousand_requests
     if each is None or entry.subject == "latency":
@@ -75,7 +75,7 @@ def per_thousand(entry: Grown) -> str:
     return f", {f'{each:.2g}' if small else format_value(each, entry.unit)} per 1,000 requests"
 
 
-def per_hour(entry: Grown, slope: float) -> str:
+def per_hour(entry: GrowthResult, slope: float) -> str:
     """A slope per second in the series' unit, per hour."""
     unit = PER_HOUR.get(entry.unit)
     if unit is not None:
@@ -104,16 +104,16 @@ def more_minutes(seconds: float) -> str:
     return f"hold the load for about {about(minutes / 60).removeprefix('about ')} more"
 
 
-def row(entry: Grown) -> dict[str, Any]:
+def row(entry: GrowthResult) -> dict[str, Any]:
     """One line of the table of series."""
     first = {"series": entry.series, "subject": entry.subject}
     trend = entry.trend
-    if isinstance(trend, Untold):
+    if isinstance(trend, NoTrend):
         return {**first, "verdict": str(Growth.UNKNOWN), "why": trend.reason}
     return {**first, "verdict": str(trend.growth), **figures(entry, trend)}
 
 
-def figures(entry: Grown, trend: Trend) -> dict[str, Any]:
+def figures(entry: GrowthResult, trend: Trend) -> dict[str, Any]:
     """In the series' unit, per hour, of the judged part, which begins `left_out_s` after the hold did."""
     return {
         "unit": str(entry.unit),

@@ -13,8 +13,8 @@ import numpy as np
 
 from loadproof.analysis.shapes.recovery import (
     Recovery,
+    RecoveryStatus,
     Signal,
-    Status,
     recovery_of,
 )
 from loadproof.analysis.shapes.surge import Surge, find_surge
@@ -33,11 +33,16 @@ _ERROR_FLOOR: Final = 0.005
 """Half a percent more of failed requests is no sign of a spike."""
 _QUANTILE: Final = 0.95
 _UPPER: Final = (Operator.LESS, Operator.LESS_EQUAL)
-_ORDER: Final = (Status.RECOVERED, Status.NEW_LEVEL, Status.CENSORED, Status.NOT_RECOVERED)
+_ORDER: Final = (
+    RecoveryStatus.RECOVERED,
+    RecoveryStatus.NEW_LEVEL,
+    RecoveryStatus.CENSORED,
+    RecoveryStatus.NOT_RECOVERED,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Breach:
+class SpikeBreach:
     """A requirement that did not hold in some second of the spike."""
 
     requirement: str
@@ -59,12 +64,12 @@ class Spike:
     """The seconds after its end in which the load was at its base."""
     course: Course
     recoveries: tuple[Recovery, ...]
-    breaches: tuple[Breach, ...]
+    breaches: tuple[SpikeBreach, ...]
     dropped: float
     """Arrivals that were never sent."""
 
     @property
-    def status(self) -> Status | None:
+    def status(self) -> RecoveryStatus | None:
         """The worst of all signals; None when none of them could be followed."""
         return max((r.status for r in self.recoveries), key=_ORDER.index, default=None)
 
@@ -85,7 +90,7 @@ class Spike:
 
         None when they were, or when one of them is not back.
         """
-        open_end = self.status is Status.CENSORED and self.at_least_s < len(self.watched)
+        open_end = self.status is RecoveryStatus.CENSORED and self.at_least_s < len(self.watched)
         return self.at_least_s if open_end else None
 
     @property
@@ -167,7 +172,7 @@ def _recoveries(whole: Course, baseline: range, watched: range, scale: float) ->
     return tuple(r for r in found if r is not None) if None not in found else ()
 
 
-def _breaches(run: Run, during: range) -> list[Breach]:
+def _breaches(run: Run, during: range) -> list[SpikeBreach]:
     """Which of the requirements did not hold from the spike's begin on, each with its first second."""
     found = []
     for requirement in run.plan.requirements:
@@ -181,7 +186,7 @@ def _breaches(run: Run, during: range) -> list[Breach]:
         late = np.flatnonzero(above[:-1] & above[1:])
         if late.size:
             area = _area_request_s(own, requirement.limit) if timed else None
-            found.append(Breach(describe(requirement), float(late[0]), area))
+            found.append(SpikeBreach(describe(requirement), float(late[0]), area))
     return found
 
 

@@ -15,7 +15,7 @@ from loadproof.analysis.shapes.recovery import (
     LEAST_BASELINE_S,
     SMOOTH_S,
     STAYS_S,
-    Status,
+    RecoveryStatus,
 )
 from loadproof.analysis.shapes.spike import Spike, find_spike
 from loadproof.analysis.verdict.requirements import CONFIDENCE, compare, finding_of
@@ -39,7 +39,7 @@ def judge_spike(run: Run, _window: Window) -> list[Finding]:
         sentence = "the load has no spike that the service could recover from"
         return [Finding("spike", Verdict.INCONCLUSIVE, sentence, {}, _NO_SPIKE, FindingKind.NOTE)]
     unknown = _unmeasured(spike)
-    verdict = Verdict.PASS if spike.status is Status.RECOVERED else Verdict.INCONCLUSIVE
+    verdict = Verdict.PASS if spike.status is RecoveryStatus.RECOVERED else Verdict.INCONCLUSIVE
     advice = unknown or _advice(spike)
     if not advice and len(spike.baseline) < HEALTHY_BASELINE_S:
         advice = f"only {format_duration(len(spike.baseline))} before the spike say what is normal: hold 1m"
@@ -47,10 +47,11 @@ def judge_spike(run: Run, _window: Window) -> list[Finding]:
 
 
 _ADVICE: Final = {
-    Status.NEW_LEVEL: "the spike left something behind: compare caches, pools and queues with before it",
-    Status.CENSORED: "hold the load longer after the spike",
-    Status.NOT_RECOVERED: "the load is back and the service is not: look for retries, queues and pools that "
-    "keep it busy (a metastable failure); does it recover when the load is taken away?",
+    RecoveryStatus.NEW_LEVEL: "the spike left something behind: compare caches, pools and queues with before "
+    "it",
+    RecoveryStatus.CENSORED: "hold the load longer after the spike",
+    RecoveryStatus.NOT_RECOVERED: "the load is back and the service is not: look for retries, queues and "
+    "pools that keep it busy (a metastable failure); does it recover when the load is taken away?",
 }  # fmt: skip
 
 
@@ -64,10 +65,10 @@ def _sentence(spike: Spike) -> str:
     elif recovery_s is None:
         slow = next(r.signal for r in spike.recoveries if r.recovery_s is None)
         said = f"{after} after the spike the service had not recovered ({slow})"
-        if status is Status.NOT_RECOVERED:
+        if status is RecoveryStatus.NOT_RECOVERED:
             said += " and was not getting better"
-    elif status is Status.NEW_LEVEL:
-        moved = next(r for r in spike.recoveries if r.status is Status.NEW_LEVEL)
+    elif status is RecoveryStatus.NEW_LEVEL:
+        moved = next(r for r in spike.recoveries if r.status is RecoveryStatus.NEW_LEVEL)
         said = (
             f"the service recovered from the spike after {format_duration(recovery_s)} to a new level: "
             f"{moved.signal} {moved.shift or 0.0:+.0%}"
@@ -86,7 +87,7 @@ def _back_in_words(spike: Spike, back_after_s: float) -> str:
 
 def _advice(spike: Spike) -> str:
     if spike.back_after_s is None:
-        return _ADVICE.get(spike.status or Status.CENSORED, "")
+        return _ADVICE.get(spike.status or RecoveryStatus.CENSORED, "")
     more = format_duration(spike.back_after_s + STAYS_S - len(spike.watched))
     return f"hold the load {more} longer after the spike: what is back must stay for {STAYS_S}s"
 
@@ -161,7 +162,7 @@ def _judge_recovery(requirement: Requirement, spike: Spike) -> Finding:
             requirement, Verdict.INCONCLUSIVE, what, spike.window, samples=samples, advice=unknown
         )
     recovery_s = spike.recovery_s
-    if recovery_s is not None and spike.status is Status.RECOVERED:
+    if recovery_s is not None and spike.status is RecoveryStatus.RECOVERED:
         finding = compare(requirement, recovery_s, samples, 0, spike.window, None)
     else:
         finding = _censored(requirement, spike, samples)

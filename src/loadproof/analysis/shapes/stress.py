@@ -11,7 +11,7 @@ from loadproof.analysis.disturbance.processors import processors
 from loadproof.analysis.disturbance.signals import read_signals
 from loadproof.analysis.disturbance.weighing import weighed
 from loadproof.analysis.shapes.broken_stick import BrokenStick
-from loadproof.analysis.shapes.stress_points import Stage, points_of, stick_of, usl_of
+from loadproof.analysis.shapes.stress_points import StressStage, points_of, stick_of, usl_of
 from loadproof.analysis.shapes.usl import Usl
 from loadproof.analysis.verdict.requirements import (
     compare,
@@ -129,7 +129,7 @@ def judge_held_load(requirement: Requirement, run: Run, window: Window) -> Findi
     return compare(requirement, level, len(held), 0, window, None)
 
 
-def _breaking_point(run: Run, climb: Sequence[Stage], stick: BrokenStick | None) -> Finding:
+def _breaking_point(run: Run, climb: Sequence[StressStage], stick: BrokenStick | None) -> Finding:
     evidence: dict[str, Any] = {"stages": len(climb)}
     first = next((stage for stage in climb if stage.held is False), None)
     before = climb if first is None else climb[: climb.index(first)]
@@ -188,7 +188,7 @@ def _best_users(usl: Usl | None, most_per_s: float) -> list[str]:
     return [f"most throughput, {format_rate(usl.best_per_s)}, at about {usl.best_users:.0f} users (USL)"]
 
 
-def _recovery(run: Run, stages: Sequence[Stage], descent: Sequence[Stage]) -> str:
+def _recovery(run: Run, stages: Sequence[StressStage], descent: Sequence[StressStage]) -> str:
     """Whether the last stage, where the load goes down, meets the requirements again in its second half."""
     if not descent:
         return "no stage follows the peak, so recovery was not seen"
@@ -205,7 +205,7 @@ def _recovery(run: Run, stages: Sequence[Stage], descent: Sequence[Stage]) -> st
     return f"it {'recovered' if broke else 'still held'} in the last stage"
 
 
-def stages_of(run: Run) -> list[Stage]:
+def stages_of(run: Run) -> list[StressStage]:
     """The holds of the profile; its stages, ramps included, where it has fewer than three rising holds."""
     span = load_span(run)
     if span is None:
@@ -228,7 +228,7 @@ def stages_of(run: Run) -> list[Stage]:
             counted = starts(run.readings, Window(seconds, "")) if profile.open_model else None
             findings = _judged(run, chosen, seconds)
             achieved = counted.achieved if counted else None
-            stages.append(Stage(number, from_level, level, seconds, chosen, findings, achieved))
+            stages.append(StressStage(number, from_level, level, seconds, chosen, findings, achieved))
     return stages
 
 
@@ -288,7 +288,7 @@ def _worst_endpoint(requirement: Requirement, slices: Sequence[Slice]) -> str | 
     return name
 
 
-def _row(run: Run, stage: Stage) -> dict[str, Any]:
+def _row(run: Run, stage: StressStage) -> dict[str, Any]:
     measured = sample(stage.slices)
     p95_s = measured.response.quantile(0.95)
     broken = stage.broken
@@ -304,7 +304,7 @@ def _row(run: Run, stage: Stage) -> dict[str, Any]:
     }
 
 
-def _stage_load(run: Run, stage: Stage) -> str:
+def _stage_load(run: Run, stage: StressStage) -> str:
     if stage.from_level == stage.level:
         return _load(run, stage.level)
     return f"{stage.from_level:g} to {_load(run, stage.level)}"

@@ -19,7 +19,7 @@ _SHORTEST_BIN_S: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StressStage:
     """A hold, or a ramp where the profile has none, and what was measured in it."""
 
     number: int
@@ -54,16 +54,16 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class LoadPoint:
     """A load, and what it brought: of a whole hold, or of some seconds of a ramp."""
 
-    stage: Stage
+    stage: StressStage
     load: float
     goodput_per_s: float
     slices: Sequence[Slice]
 
 
-def points_of(run: Run, climb: Sequence[Stage]) -> list[Point]:
+def points_of(run: Run, climb: Sequence[StressStage]) -> list[LoadPoint]:
     """One point for each hold, several for a ramp."""
     span = load_span(run)
     assert span is not None  # noqa: S101  # there are stages
@@ -71,7 +71,7 @@ def points_of(run: Run, climb: Sequence[Stage]) -> list[Point]:
     for stage in climb:
         ordered = sorted(stage.seconds)
         if stage.from_level == stage.level:
-            points.append(Point(stage, stage.level, stage.goodput_per_s, stage.slices))
+            points.append(LoadPoint(stage, stage.level, stage.goodput_per_s, stage.slices))
             continue
         size = max(_SHORTEST_BIN_S, len(ordered) * len(climb) // _BINS)
         profile = run.plan.played_profile
@@ -81,17 +81,17 @@ def points_of(run: Run, climb: Sequence[Stage]) -> list[Point]:
             total = sample(slices)
             good = total.requests - total.failed
             load = profile.level_at((chosen[0] + chosen[-1] + 1) / 2 - span[0])
-            points.append(Point(stage, load, good / size, slices))
+            points.append(LoadPoint(stage, load, good / size, slices))
     return points
 
 
-def stick_of(run: Run, climb: Sequence[Stage]) -> BrokenStick | None:
+def stick_of(run: Run, climb: Sequence[StressStage]) -> BrokenStick | None:
     """The line through load and goodput, broken where throughput stops following; None without a break."""
     points = points_of(run, climb)
     return fit_broken_stick([point.load for point in points], [point.goodput_per_s for point in points])
 
 
-def usl_of(run: Run, climb: Sequence[Stage]) -> Usl | None:
+def usl_of(run: Run, climb: Sequence[StressStage]) -> Usl | None:
     """Only for holds of users: within ramps nothing is steady, and arrivals are not concurrency."""
     if run.plan.profile.open_model:
         return None

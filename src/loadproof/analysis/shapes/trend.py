@@ -20,7 +20,7 @@ from loadproof.analysis.shapes.last_part import (
     LEAST_TAIL,
     LOGARITHMS,
     READINGS,
-    Care,
+    RiseCriteria,
     first_of_last_part,
     goes_on_from_before,
     has_stopped,
@@ -30,17 +30,17 @@ from loadproof.analysis.shapes.last_part import (
 from loadproof.analysis.shapes.levels import (
     FLOOR,
     LOW,
-    Level,
+    WindowLevel,
     after_collections,
     cycle_length_s,
     is_saw_tooth,
     lowest_of_windows,
     window_levels,
 )
-from loadproof.analysis.shapes.pieces import Turn, pieces_of
+from loadproof.analysis.shapes.pieces import SlopeChange, pieces_of
 from loadproof.analysis.shapes.straight import SIGNIFICANCE, Bend, Line, fit_bend, fit_line
 
-__all__ = ["Growth", "Level", "Trend", "Untold", "trend_of", "trend_of_levels", "trend_of_ratios"]
+__all__ = ["Growth", "NoTrend", "Trend", "WindowLevel", "trend_of", "trend_of_levels", "trend_of_ratios"]
 
 WINDOWS: Final = 40
 LEAST_WINDOWS: Final = 12
@@ -111,7 +111,7 @@ class Trend:
     """By how much it rose in what is left out; below 0 when it fell."""
     lasting: bool = False
     """The growth is proven and goes on, of whatever size."""
-    turn: Turn | None = None
+    turn: SlopeChange | None = None
     """Where its course surely turned, in all of the time."""
     levels: tuple[tuple[float, float], ...] = ()
     """Time and level of each window, the left out ones included."""
@@ -132,7 +132,7 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
+class NoTrend:
     """Why a series says nothing of growth, and what to do about it."""
 
     reason: str
@@ -141,9 +141,9 @@ class Untold:
 def trend_of(
     times_s: NDArray[np.float64],
     values: NDArray[np.float64],
-    level: Level,
+    level: WindowLevel,
     least_growth: float | None = None,
-) -> Trend | Untold:
+) -> Trend | NoTrend:
     """The trend of readings in order of time.
 
     `least_growth`: over the judged time, in the series' unit; less is of no account. By default 2 % of what
@@ -154,41 +154,41 @@ def trend_of(
     number = min(WINDOWS, max(fewest, times_s.size // _READINGS)) if span_s >= _LEAST_SPAN_S else 0
     if number < LEAST_WINDOWS:
         needed = LEAST_WINDOWS * _LEAST_READINGS
-        return Untold(
+        return NoTrend(
             f"{times_s.size} readings in {span_s:.0f} s are too few, {needed} in two minutes are needed: "
             "run longer"
         )
-    if level is Level.HEAP or (level is Level.FLOOR and is_saw_tooth(values, LEAST_FALLS)):
+    if level is WindowLevel.HEAP or (level is WindowLevel.FLOOR and is_saw_tooth(values, LEAST_FALLS)):
         return _of_collections(times_s, values, number, least_growth)
-    if level is Level.LEFT:
+    if level is WindowLevel.LEFT:
         collected = 1 + int(np.count_nonzero(np.diff(values)))
         if collected < LEAST_COLLECTIONS:
             return _too_few(collected)
-        level = Level.FLOOR
+        level = WindowLevel.FLOOR
     least, low = _LEAST_KNOWN, LOW
-    cycle_s = cycle_length_s(times_s, values) if level is Level.FLOOR else None
+    cycle_s = cycle_length_s(times_s, values) if level is WindowLevel.FLOOR else None
     if cycle_s is not None:
         low = FLOOR
         if cycle_s > span_s / number:
             # A window shorter than a cycle has another floor each time.
             number = least = int(span_s / cycle_s + 0.1)
         if number < LEAST_CYCLES:
-            return Untold(
+            return NoTrend(
                 f"it goes up and down, {number} times in all: run for {2 * LEAST_CYCLES} such cycles, "
                 f"that is {2 * LEAST_CYCLES * cycle_s / 60:.0f}m"
             )
     at, levels = window_levels(times_s, values, number, level, low)
     if at.size < least:
-        return Untold(f"{number - at.size} of {number} parts of the run have too few readings")
-    if level is Level.FLOOR and cycle_s is None and _spreads(times_s, values, at, levels):
+        return NoTrend(f"{number - at.size} of {number} parts of the run have too few readings")
+    if level is WindowLevel.FLOOR and cycle_s is None and _spreads(times_s, values, at, levels):
         # What is soon freed grows, a garbage collector's heap above all: only what it falls to counts.
         at, levels = window_levels(times_s, values, max(LEAST_WINDOWS, number // 3), level, FLOOR)
     return trend_of_levels(at, levels, span_s, least_growth)
 
 
-def _too_few(collected: int) -> Untold:
+def _too_few(collected: int) -> NoTrend:
     times = f"{collected} times" if collected != 1 else "once"
-    return Untold(f"its garbage was collected {times} while it was watched: {LEAST_COLLECTIONS} are needed")
+    return NoTrend(f"its garbage was collected {times} while it was watched: {LEAST_COLLECTIONS} are needed")
 
 
 def _spreads(
@@ -198,7 +198,7 @@ def _spreads(
     levels: NDArray[np.float64],
 ) -> bool:
     """Whether the windows' readings move apart, by half of what their low end rises and more."""
-    _, high = window_levels(times_s, values, at.size, Level.FLOOR, 1 - LOW)
+    _, high = window_levels(times_s, values, at.size, WindowLevel.FLOOR, 1 - LOW)
     if high.size != levels.size:
         return False
     spread, rise = fit_line(at, high - levels), fit_line(at, levels)
@@ -207,7 +207,7 @@ def _spreads(
 
 def _of_collections(
     times_s: NDArray[np.float64], values: NDArray[np.float64], number: int, least_growth: float | None
-) -> Trend | Untold:
+) -> Trend | NoTrend:
     """Of a heap: what each collection left."""
     span_s = float(times_s[-1] - times_s[0])
     found_s, left = after_collections(times_s, values)
@@ -225,7 +225,7 @@ def trend_of_levels(
     levels: NDArray[np.float64],
     span_s: float,
     least_growth: float | None = None,
-    care: Care = READINGS,
+    care: RiseCriteria = READINGS,
 ) -> Trend:
     """The trend of levels at the middles of equal windows of a time of `span_s`."""
     cut = first_of_last_part(at, levels)
@@ -271,7 +271,7 @@ def trend_of_levels(
 
 
 def trend_of_ratios(
-    at: NDArray[np.float64], levels: NDArray[np.float64], span_s: float, care: Care = LOGARITHMS
+    at: NDArray[np.float64], levels: NDArray[np.float64], span_s: float, care: RiseCriteria = LOGARITHMS
 ) -> Trend:
     """The same of what grows and scatters by shares of itself, as response times do: by logarithms.
 
@@ -310,7 +310,7 @@ def _shape(
     cut: int,
     line: Line,
     bend: Bend | None,
-    care: Care,
+    care: RiseCriteria,
 ) -> Growth:
     """By the last straight part, whatever the size of its growth."""
     rises = line.slope > 0 and line.p < SIGNIFICANCE

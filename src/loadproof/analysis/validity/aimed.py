@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final
 from urllib.parse import urlsplit
 
-from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
+from loadproof.analysis.validity.condition import IMPORTED, OLDER, JudgedRun, Ruling, broken
 from loadproof.model import EventKind
 from loadproof.model.values import mapping, whole
 from loadproof.units import format_count, format_percent
@@ -17,7 +17,7 @@ _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "[::1]"})  # noqa: S104
 
 
-def judge_aimed(judged: Judged) -> Ruling:
+def judge_aimed(judged: JudgedRun) -> Ruling:
     """Broken when hardly anything went to the target that was given and is watched."""
     hosts: Counter[str] = Counter()
     for event in judged.run.events_of(EventKind.AIMED):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from loadproof.analysis.validity.condition import Judged, Ruling, broken, invalid
+from loadproof.analysis.validity.condition import JudgedRun, Ruling, broken, invalid
 from loadproof.analysis.verdict.requirements import matching
 from loadproof.analysis.verdict.scenario import checks_of, statuses_of
 from loadproof.analysis.window.windows import asked_warm_up_s, requests_of, sample
@@ -27,7 +27,7 @@ _LIMIT_CHECKS: Final = "mend what is wrong, or say how many must pass: scenario:
 _ADVICE: Final = "mend what fails, or require an error rate: error_rate: {max_rate: <1%}"
 
 
-def judge_answered(judged: Judged) -> Ruling:
+def judge_answered(judged: JudgedRun) -> Ruling:
     """Broken when a majority of the requests failed and nothing limits failures; by endpoint likewise."""
     if not requests_of(judged.run.slices):
         return _nothing_answered(judged.run)
@@ -65,7 +65,7 @@ def _nothing_answered(run: Run) -> Ruling:
     return broken("answered", "no request was made", "does the scenario send any?")
 
 
-def _right_enough(judged: Judged) -> Ruling:
+def _right_enough(judged: JudgedRun) -> Ruling:
     total = sample(judged.slices or judged.run.slices)
 
     def counted(endpoint: str) -> tuple[int, int]:

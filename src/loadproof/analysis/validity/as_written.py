@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Final
 
-from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
+from loadproof.analysis.validity.condition import IMPORTED, OLDER, JudgedRun, Ruling, broken
 from loadproof.analysis.verdict.raised import PLAYED, in_words, raised_in
 from loadproof.analysis.verdict.requirements import judge_requirement, matches
 from loadproof.model import FailureKind, Finding, Requirement, Subject, Verdict
@@ -15,7 +15,7 @@ MOST_RAISED: Final = 0.01
 """Of the tasks, iterations or users, where `scenario: exceptions:` sets no other limit."""
 
 
-def judge_as_written(judged: Judged) -> Ruling:
+def judge_as_written(judged: JudgedRun) -> Ruling:
     """Broken when more than 1 % of the tasks raised or of the users died, and no requirement limits them."""
     found = raised_in(judged.run)
     if found.played is None and not found.groups:
@@ -38,7 +38,7 @@ def judge_as_written(judged: Judged) -> Ruling:
     return Ruling(True, said)
 
 
-def _broken(judged: Judged, said: str, advice: str, evidence: Mapping[str, object]) -> Ruling:
+def _broken(judged: JudgedRun, said: str, advice: str, evidence: Mapping[str, object]) -> Ruling:
     """Nothing can be concluded, but that the service failed where its own answers prove it.
 
     A service that answers 500 makes most scenarios raise at the next line: that is no excuse for it.
@@ -62,7 +62,7 @@ def _broken(judged: Judged, said: str, advice: str, evidence: Mapping[str, objec
     return Ruling(False, said, advice, (finding,), revised)
 
 
-def _failed_by_itself(judged: Judged, requirement: Requirement) -> bool:
+def _failed_by_itself(judged: JudgedRun, requirement: Requirement) -> bool:
     """Whether the error rate is broken without what the scenario's own code refused or raised."""
     if requirement.window not in ("", "steady"):
         return False

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from loadproof.analysis.validity.condition import Judged, Ruling
+from loadproof.analysis.validity.condition import JudgedRun, Ruling
 from loadproof.model import Finding, Measure, Subject, Verdict
 from loadproof.units import format_count
 
 
-def judge_certain(judged: Judged) -> Ruling:
+def judge_certain(judged: JudgedRun) -> Ruling:
     """What is near its limit is marked; with `confidence: strict` it is INCONCLUSIVE."""
     strict = any(requirement.strict for requirement, _ in judged.requirements)
     near = {

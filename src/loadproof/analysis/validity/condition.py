@@ -20,7 +20,7 @@ _TELLING: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedRun:
     """A run as far as it is judged when its conditions are asked."""
 
     run: Run

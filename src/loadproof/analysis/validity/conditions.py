@@ -10,7 +10,7 @@ from loadproof.analysis.validity.aimed import judge_aimed
 from loadproof.analysis.validity.answered import judge_answered
 from loadproof.analysis.validity.as_written import judge_as_written
 from loadproof.analysis.validity.certain import judge_certain
-from loadproof.analysis.validity.condition import Judged, Ruling
+from loadproof.analysis.validity.condition import JudgedRun, Ruling
 from loadproof.analysis.validity.conserved import judge_conserved
 from loadproof.analysis.validity.each import of_each
 from loadproof.analysis.validity.generator import judge_generator
@@ -22,25 +22,25 @@ from loadproof.model import Condition, Finding
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ConditionCheck:
     """One condition."""
 
     name: str
     title: str
-    judge: Callable[[Judged], Ruling]
+    judge: Callable[[JudgedRun], Ruling]
 
 
 CONDITIONS: Final = (
-    Row("played", "played to its end", of_each(judge_played, whole=judge_cut_off)),
-    Row("promised", "the promised load was there", of_each(judge_promised)),
-    Row("as_written", "the scenario ran as it is written", of_each(judge_as_written)),
-    Row("answered", "most requests were answered right", of_each(judge_answered)),
-    Row("conserved", "every request is in a count", of_each(judge_conserved)),
-    Row("own_gate", "the scenario's own gate agrees", of_each(judge_own_gate)),
-    Row("aimed", "the load went to the target", of_each(judge_aimed)),
-    Row("generator", "the generator kept up", judge_generator),
-    Row("undisturbed", "nobody took the service's processors", judge_undisturbed),
-    Row("certain", "no verdict is within its interval", judge_certain),
+    ConditionCheck("played", "played to its end", of_each(judge_played, whole=judge_cut_off)),
+    ConditionCheck("promised", "the promised load was there", of_each(judge_promised)),
+    ConditionCheck("as_written", "the scenario ran as it is written", of_each(judge_as_written)),
+    ConditionCheck("answered", "most requests were answered right", of_each(judge_answered)),
+    ConditionCheck("conserved", "every request is in a count", of_each(judge_conserved)),
+    ConditionCheck("own_gate", "the scenario's own gate agrees", of_each(judge_own_gate)),
+    ConditionCheck("aimed", "the load went to the target", of_each(judge_aimed)),
+    ConditionCheck("generator", "the generator kept up", judge_generator),
+    ConditionCheck("undisturbed", "nobody took the service's processors", judge_undisturbed),
+    ConditionCheck("certain", "no verdict is within its interval", judge_certain),
 )
 """In the order in which a reader asks; each sees what those before it put in doubt."""
 
@@ -52,11 +52,11 @@ class Validity:
     conditions: tuple[Condition, ...]
     findings: tuple[Finding, ...]
     requirements: tuple[Finding, ...]
-    """Those of `Judged.requirements`, revised."""
+    """Those of `JudgedRun.requirements`, revised."""
     thresholds: tuple[Finding, ...]
 
 
-def judge_validity(judged: Judged) -> Validity:
+def judge_validity(judged: JudgedRun) -> Validity:
     """Ask every condition."""
     conditions: list[Condition] = []
     findings: list[Finding] = []
@@ -73,7 +73,7 @@ def judge_validity(judged: Judged) -> Validity:
     )
 
 
-def _revised(judged: Judged, revised: dict[int, Finding]) -> Judged:
+def _revised(judged: JudgedRun, revised: dict[int, Finding]) -> JudgedRun:
     if not revised:
         return judged
     number = len(judged.requirements)

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Final
 
-from loadproof.analysis.validity.condition import IMPORTED, Judged, Ruling, broken, invalid
+from loadproof.analysis.validity.condition import IMPORTED, JudgedRun, Ruling, broken, invalid
 from loadproof.analysis.window.windows import end_of, load_span, requests_of, sample
 from loadproof.model import EventKind, ProfileKind, Subject
 from loadproof.model.values import mapping, whole
@@ -67,7 +67,7 @@ def on_the_wire(run: Run) -> OnTheWire | None:
     return OnTheWire(requests - counted, hops, repeats)
 
 
-def judge_conserved(judged: Judged) -> Ruling:
+def judge_conserved(judged: JudgedRun) -> Ruling:
     """Broken when requests were lost to the count, and nobody knows how they ended."""
     if judged.imported:
         return Ruling(None, f"{IMPORTED} which requests it left out")
@@ -93,7 +93,7 @@ def judge_conserved(judged: Judged) -> Ruling:
     return _uncounted(judged, untold) or _hung(judged) or Ruling(True, _in_words(judged.run, untold))
 
 
-def _uncounted(judged: Judged, untold: int) -> Ruling | None:
+def _uncounted(judged: JudgedRun, untold: int) -> Ruling | None:
     """Broken when more was sent, by what is told of where it went, than is in any count.
 
     A scenario that clears the listeners of Locust's request event takes the counts away from all.
@@ -112,7 +112,7 @@ def _uncounted(judged: Judged, untold: int) -> Ruling | None:
     return broken("conserved", sentence, advice)
 
 
-def _hung(judged: Judged) -> Ruling | None:
+def _hung(judged: JudgedRun) -> Ruling | None:
     """Broken when far more requests had no answer at the end than are under way at any moment.
 
     They left, have no time and no status, and are the slowest of all: a service that stopped answering is as

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from loadproof.analysis.several import runs_of, scenario_named, window_of_all, windows_of
-from loadproof.analysis.validity.condition import Judged, Ruling
+from loadproof.analysis.validity.condition import JudgedRun, Ruling
 from loadproof.analysis.verdict.load import applied_load
 from loadproof.analysis.window.windows import Window, judged_window, within
 from loadproof.model import Finding, ProfileKind, Requirement
@@ -14,7 +14,7 @@ from loadproof.runfile.reader import Run
 from loadproof.runfile.slices import Slices
 
 
-def judged_of(run: Run, window: Window | None = None) -> Judged:
+def judged_of(run: Run, window: Window | None = None) -> JudgedRun:
     """A run as its conditions see it, over `window`: by default the judged one, of several that of all.
 
     Whoever asks whether a run is valid begins here, so that the verdict and a comparison say the same of it.
@@ -24,16 +24,16 @@ def judged_of(run: Run, window: Window | None = None) -> Judged:
         window = window_of_all(run, several) if several else judged_window(run)
     slices = within(run.slices, window.seconds)
     search = run.plan.profile.kind is ProfileKind.CAPACITY
-    return Judged(run, window, slices, applied_load(run, slices, window), several=several, search=search)
+    return JudgedRun(run, window, slices, applied_load(run, slices, window), several=several, search=search)
 
 
-def seconds_judged(judged: Judged) -> Window:
+def seconds_judged(judged: JudgedRun) -> Window:
     """Every second that a requirement is judged by: also those that one of several is judged in by itself."""
     own = [window.seconds for window in windows_of(judged.several).values()]
     return replace(judged.window, seconds=judged.window.seconds.union(*own))
 
 
-def judged_for(judged: Judged, requirement: Requirement) -> tuple[Slices, Window]:
+def judged_for(judged: JudgedRun, requirement: Requirement) -> tuple[Slices, Window]:
     """What it is judged by: one that names one of several scenarios has that one's own time."""
     of = scenario_named(judged.run, requirement.endpoint)
     if not of:
@@ -43,11 +43,11 @@ def judged_for(judged: Judged, requirement: Requirement) -> tuple[Slices, Window
 
 
 def of_each(
-    judge: Callable[[Judged], Ruling], *, whole: Callable[[Judged], Ruling | None] | None = None
-) -> Callable[[Judged], Ruling]:
+    judge: Callable[[JudgedRun], Ruling], *, whole: Callable[[JudgedRun], Ruling | None] | None = None
+) -> Callable[[JudgedRun], Ruling]:
     """`judge`, asked of each of several scenarios, unless `whole` has an answer for all of them."""
 
-    def judge_each(judged: Judged) -> Ruling:
+    def judge_each(judged: JudgedRun) -> Ruling:
         if not judged.several:
             return judge(judged)
         of_all = whole(judged) if whole is not None else None
@@ -56,7 +56,7 @@ def of_each(
     return judge_each
 
 
-def _each(judged: Judged) -> Iterator[tuple[str, Judged]]:
+def _each(judged: JudgedRun) -> Iterator[tuple[str, JudgedRun]]:
     """Each as it would be judged alone: what is required of its endpoints, and by its own thresholds, too."""
     for name, run in judged.several.items():
         window, prefix = judged_window(run), f"{name}: "
@@ -77,7 +77,7 @@ def _each(judged: Judged) -> Iterator[tuple[str, Judged]]:
         yield name, own
 
 
-def _together(judged: Judged, each: list[tuple[str, Ruling]]) -> Ruling:
+def _together(judged: JudgedRun, each: list[tuple[str, Ruling]]) -> Ruling:
     """Broken where one is; not known where one is not known."""
     broken = [(name, ruling) for name, ruling in each if ruling.holds is False]
     shown = broken or each

@@ -8,7 +8,7 @@ from loadproof.analysis.disturbance.signals import read_signals
 from loadproof.analysis.disturbance.weighing import Delay, later_less, weighed
 from loadproof.analysis.shapes.soak import held_window
 from loadproof.analysis.shapes.soak_verdicts import judge_growth
-from loadproof.analysis.validity.condition import Judged, Ruling
+from loadproof.analysis.validity.condition import JudgedRun, Ruling
 from loadproof.analysis.validity.each import judged_for, seconds_judged
 from loadproof.analysis.validity.promise import judge_promise
 from loadproof.analysis.verdict.thresholds import stated
@@ -16,7 +16,7 @@ from loadproof.analysis.window.windows import whole_window
 from loadproof.model import Finding, FindingKind, Subject, Unit, Verdict
 
 
-def judge_generator(judged: Judged) -> Ruling:
+def judge_generator(judged: JudgedRun) -> Ruling:
     """Where it could not send, nothing counts; where it was late, what the delay may explain is in doubt."""
     if judged.search:
         return Ruling(True, "a trial that the generator spoilt is void by itself")
@@ -39,7 +39,7 @@ def _as_note(finding: Finding) -> Finding:
     return replace(finding, verdict=Verdict.PASS, kind=FindingKind.NOTE)
 
 
-def _doubts(judged: Judged, delay: Delay) -> dict[int, Finding]:
+def _doubts(judged: JudgedRun, delay: Delay) -> dict[int, Finding]:
     promise = judge_promise(judged.run, judged.window, judged.load)
     known = bool(promise or judged.several)  # one that was broken decides by itself
     revised = {}
@@ -71,7 +71,7 @@ def _doubts(judged: Judged, delay: Delay) -> dict[int, Finding]:
     return revised
 
 
-def _drifts_without(judged: Judged, place: int, delay: Delay) -> bool:
+def _drifts_without(judged: JudgedRun, place: int, delay: Delay) -> bool:
     """Whether response times grow beyond the limit, were the generator late in the second half alone."""
     seconds = held_window(judged.run, judged.window).seconds
     middle = (min(seconds) + max(seconds)) / 2

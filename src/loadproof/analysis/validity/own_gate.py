@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from loadproof.analysis.validity.condition import IMPORTED, OLDER, Judged, Ruling, broken
+from loadproof.analysis.validity.condition import IMPORTED, OLDER, JudgedRun, Ruling, broken
 from loadproof.model import Event, EventKind, Finding, FindingKind, Verdict
 from loadproof.units import format_count
 
@@ -25,7 +25,7 @@ def _raised_in_words(raised: Sequence[Event]) -> str:
     return said if times == 1 else f"{said} ({format_count(times)} times)"
 
 
-def judge_own_gate(judged: Judged) -> Ruling:
+def judge_own_gate(judged: JudgedRun) -> Ruling:
     """A FAIL where the scenario says no; INCONCLUSIVE where its code crashed before it could say anything."""
     gates = judged.run.events_of(EventKind.OWN_GATE)
     said_no = [event for event in gates if not event.data.get("inconclusive")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from loadproof.analysis.validity.condition import IMPORTED, Judged, Ruling, broken
+from loadproof.analysis.validity.condition import IMPORTED, JudgedRun, Ruling, broken
 from loadproof.analysis.window.windows import end_of, load_span
 from loadproof.model import Event, EventKind, Outcome, ProfileKind
 from loadproof.runfile.reader import Run
@@ -25,7 +25,7 @@ _TURNS = 3
 _ADVICE = "let it run to its end; plan a shorter load if that is what you want"
 
 
-def judge_played(judged: Judged) -> Ruling:
+def judge_played(judged: JudgedRun) -> Ruling:
     """Broken when somebody ended the load before its plan, `--stop-on` aside."""
     run = judged.run
     if judged.search and run.outcome is Outcome.INTERRUPTED:
@@ -37,7 +37,7 @@ def judge_played(judged: Judged) -> Ruling:
     return _cut_off(run) or _fell_silent(run) or _to_its_end(run)
 
 
-def judge_cut_off(judged: Judged) -> Ruling | None:
+def judge_cut_off(judged: JudgedRun) -> Ruling | None:
     """Of several scenarios at once: what a run without a regular end is told of as a whole; else None."""
     if judged.run.outcome is Outcome.STOPPED:
         return judge_played(judged)

@@ -50,7 +50,7 @@ _MORE_USERS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedStage:
     """One stage: what was planned and what was there, second by second where both are known."""
 
     stage: Window
@@ -106,7 +106,7 @@ def judge_promise(run: Run, window: Window, load: AppliedLoad) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _measure(stages: list[Applied], load: AppliedLoad) -> Measure:
+def _measure(stages: list[AppliedStage], load: AppliedLoad) -> Measure:
     """The share of the planned arrivals that started, or of the seconds in which all users were there."""
     starts = load.starts if load.open_model else None
     number = sum(stage.seconds.size for stage in stages)
@@ -124,7 +124,7 @@ def _measure(stages: list[Applied], load: AppliedLoad) -> Measure:
     )
 
 
-def _open_stages(run: Run) -> list[Applied]:
+def _open_stages(run: Run) -> list[AppliedStage]:
     counted = _by_second(run, "planned", "started")
     stages = []
     for window in stage_windows(run):
@@ -133,11 +133,11 @@ def _open_stages(run: Run) -> list[Applied]:
         planned = np.array([counted["planned"][s] for s in seconds.tolist()]) / run.step_s
         started = np.array([counted["started"].get(s, 0.0) for s in seconds.tolist()]) / run.step_s
         off = np.abs(started - planned) > np.maximum(_TOLERANCE * planned, _LEAST_STARTS)
-        stages.append(Applied(window, seconds, planned, started, off))
+        stages.append(AppliedStage(window, seconds, planned, started, off))
     return stages
 
 
-def _closed_stages(run: Run) -> list[Applied]:
+def _closed_stages(run: Run) -> list[AppliedStage]:
     users = _by_second(run, "users")["users"]
     stages = []
     for window in stage_windows(run):
@@ -152,7 +152,7 @@ def _closed_stages(run: Run) -> list[Applied]:
         planned = np.full(seconds.size, window.level or 0.0)
         there = _with_helpers(run, seconds, there, planned)
         off = np.abs(there - planned) > np.maximum(_TOLERANCE * planned, 0.5)
-        stages.append(Applied(window, seconds, planned, there, off))
+        stages.append(AppliedStage(window, seconds, planned, there, off))
     return stages
 
 
@@ -183,7 +183,7 @@ def _at_the_end(run: Run, since_s: int) -> float:
     return counts[-1] if counts else 0.0
 
 
-def _brief_stage(run: Run) -> list[Applied]:
+def _brief_stage(run: Run) -> list[AppliedStage]:
     """A load none of whose holds covers a second as a whole, as in a smoke run of a second: the most there.
 
     Empty where nobody was counted while it was at its last level.
@@ -204,7 +204,7 @@ def _brief_stage(run: Run) -> list[Applied]:
     name = f"the whole load ({format_duration(span[1] - span[0])})"
     stage = Window(frozenset((int(span[1]),)), name, level=last.target)
     planned, there = np.array([last.target]), np.array([max(counted)])
-    return [Applied(stage, np.array([int(span[1])]), planned, there, there < planned)]
+    return [AppliedStage(stage, np.array([int(span[1])]), planned, there, there < planned)]
 
 
 def _is_flat(profile: Profile) -> bool:
@@ -222,7 +222,7 @@ def _by_second(run: Run, *series: str) -> dict[str, dict[int, float]]:
     return found
 
 
-def _trouble(stages: list[Applied], load: AppliedLoad) -> str:
+def _trouble(stages: list[AppliedStage], load: AppliedLoad) -> str:
     """Why this is not the load that was promised; empty when it is."""
     if load.short and load.starts is not None:
         return shortfall(load.starts)
@@ -245,7 +245,7 @@ def _trouble(stages: list[Applied], load: AppliedLoad) -> str:
     return f"{there} of {wanted} {what} in {worst.name}: another number in {share} of the seconds"
 
 
-def _proof(stages: list[Applied]) -> str:
+def _proof(stages: list[AppliedStage]) -> str:
     said = [
         f"{float(stage.achieved.mean()):.4g} of {float(stage.planned.mean()):.4g} in {stage.name}"
         for stage in stages
@@ -253,7 +253,7 @@ def _proof(stages: list[Applied]) -> str:
     return "; ".join(said[:3]) + (f" and {len(said) - 3} more stages" if len(said) > 3 else "")
 
 
-def _evidence(stages: list[Applied], load: AppliedLoad, window: Window) -> dict[str, object]:
+def _evidence(stages: list[AppliedStage], load: AppliedLoad, window: Window) -> dict[str, object]:
     starts = load.starts if load.open_model else None
     off = sum(int(stage.off.sum()) for stage in stages)
     number = sum(stage.seconds.size for stage in stages)

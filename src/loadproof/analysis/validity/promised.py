@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loadproof.analysis.disturbance.waiting import UPPER
-from loadproof.analysis.validity.condition import Judged, Ruling
+from loadproof.analysis.validity.condition import JudgedRun, Ruling
 from loadproof.analysis.validity.dropped import judge_dropped, judge_unplayed
 from loadproof.analysis.validity.promise import judge_promise
 from loadproof.model import EventKind, Finding, FindingKind, Requirement, Subject, Verdict
 
 
-def judge_promised(judged: Judged) -> Ruling:
+def judge_promised(judged: JudgedRun) -> Ruling:
     """Broken when the load that was applied is another one than was planned, in a hold of any length."""
     lost = judged.run.events_of(EventKind.WORKER_LOST)
     if lost:
@@ -40,7 +40,7 @@ def judge_promised(judged: Judged) -> Ruling:
     return Ruling(True, found[0].sentence, found[0].advice, tuple(found))
 
 
-def _broken(judged: Judged, finding: Finding) -> Ruling:
+def _broken(judged: JudgedRun, finding: Finding) -> Ruling:
     finding = replace(finding, kind=FindingKind.CONDITION)
     revised = {
         place: _in_doubt(found)

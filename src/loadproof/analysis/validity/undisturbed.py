@@ -12,7 +12,7 @@ from typing import Final
 from loadproof.analysis.disturbance.processors import LEAVE_ALONE, Processors, processors
 from loadproof.analysis.disturbance.waiting import UPPER
 from loadproof.analysis.shapes.spike import find_spike
-from loadproof.analysis.validity.condition import Judged, Ruling
+from loadproof.analysis.validity.condition import JudgedRun, Ruling
 from loadproof.analysis.validity.each import judged_for, seconds_judged
 from loadproof.analysis.verdict.thresholds import stated
 from loadproof.analysis.window.windows import Window, whole_window
@@ -21,7 +21,7 @@ from loadproof.model import Finding, Requirement, Subject, Unit, Verdict
 _TIMED: Final = (Subject.RESPONSE_TIME, Subject.RECOVERY_TIME, Subject.GOODPUT, Subject.GROWTH)
 
 
-def judge_undisturbed(judged: Judged) -> Ruling:
+def judge_undisturbed(judged: JudgedRun) -> Ruling:
     """A FAIL of times or throughput is in doubt where strangers had what the service waited for."""
     if judged.search:
         return Ruling(None, "a search looks at each trial by itself")
@@ -44,14 +44,14 @@ def judge_undisturbed(judged: Judged) -> Ruling:
     return Ruling(False, found.in_words, LEAVE_ALONE, (), revised)
 
 
-def _after_the_spike(judged: Judged, found: Processors) -> Processors:
+def _after_the_spike(judged: JudgedRun, found: Processors) -> Processors:
     """Whose they were while the service recovered: a base that was idle says nothing of it."""
     spike = find_spike(judged.run)
     own = None if spike is None else processors(judged.run, Window(frozenset(spike.watched), ""))
     return found if own is None else own
 
 
-def _explains_threshold(judged: Judged, finding: Finding, found: Processors) -> bool:
+def _explains_threshold(judged: JudgedRun, finding: Finding, found: Processors) -> bool:
     """Thresholds are over the whole load; of times that the engine alone knows waiting may explain any."""
     required = stated(finding)
     if required is None or required.subject is Subject.ENGINE_METRIC:

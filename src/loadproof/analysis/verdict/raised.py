@@ -30,7 +30,7 @@ class RaisedGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Raised:
+class RaisedExceptions:
     """What the scenario's code raised, over the whole load."""
 
     played: int | None
@@ -63,7 +63,7 @@ class Raised:
         return f"{name} at {group.where}" if group.where else name
 
 
-def raised_in(run: Run) -> Raised:
+def raised_in(run: Run) -> RaisedExceptions:
     """What the engine reported."""
     played = run.events_of(EventKind.PLAYED)
     counts: Counter[tuple[str, str, str]] = Counter()
@@ -84,7 +84,7 @@ def raised_in(run: Run) -> Raised:
     in_tasks = sum(count for key, count in counts.items() if key[0] in PLAYED)
     iterate = all(traits_of(engine).iterations for engine in run.plan.engines)
     users = Readings.of(run.readings).of_series("load", "users").value.tolist()
-    return Raised(
+    return RaisedExceptions(
         played=sum(event.whole("count") for event in played) if played else None,
         raised=max(sum(event.whole("raised") for event in played), in_tasks),
         died=sum(died.values()),
@@ -97,7 +97,7 @@ def raised_in(run: Run) -> Raised:
     )
 
 
-def in_words(found: Raised) -> str:
+def in_words(found: RaisedExceptions) -> str:
     """What was raised, with its numbers: "60 of 60 tasks raised KeyError at locustfile.py:7"."""
     said = []
     if found.died:

@@ -37,7 +37,7 @@ _LEAST_DIFFERENCE: Final = 0.03
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class HoldLevel:
     """What one endpoint's medians say of one hold."""
 
     endpoint: str
@@ -54,7 +54,7 @@ class Hold:
 
     start: int
     length_s: int
-    levels: tuple[Level, ...]
+    levels: tuple[HoldLevel, ...]
 
     @property
     def cut_s(self) -> int:
@@ -84,7 +84,9 @@ def find_hold(seconds: range, slices: Iterable[Slice]) -> Hold:
     )
 
 
-def level_of(endpoint: str, medians_s: NDArray[np.float64], step_s: int = 1, among: int = 1) -> Level | None:
+def level_of(
+    endpoint: str, medians_s: NDArray[np.float64], step_s: int = 1, among: int = 1
+) -> HoldLevel | None:
     """One endpoint's warm-up and steadiness from its medians, one every `step_s` seconds, nan where none.
 
     `among`: how many endpoints are looked at together; the more, the surer each has to be. None when there
@@ -98,7 +100,7 @@ def level_of(endpoint: str, medians_s: NDArray[np.float64], step_s: int = 1, amo
     cut = mser_cut(values, errors)
     change, steady = residual(values[cut:], errors)
     cut_s = int(at[cut]) * step_s if cut else 0
-    return Level(endpoint, cut_s, change, steady)
+    return HoldLevel(endpoint, cut_s, change, steady)
 
 
 def standard_errors(among: int) -> float:

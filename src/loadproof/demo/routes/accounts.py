@@ -41,7 +41,7 @@ WHERE u.id = %s
 """
 
 
-class Login(RequestBody):
+class Credentials(RequestBody):
     """Who wants a token."""
 
     email: str = Field(examples=[f"user{number}@test.com" for number in range(1, 11)])
@@ -58,7 +58,7 @@ class Accounts:
 
     async def login(self, request: Request) -> Response:
         """Exchange an e-mail address and a password for a bearer token."""
-        login = await read_body(request, Login)
+        login = await read_body(request, Credentials)
         rows = await self._database.read(_FIND_LOGIN, (login.email,))
         if not rows or not password_matches(login.password, rows[0][1], rows[0][2]):
             raise HTTPException(401, "wrong e-mail address or password")

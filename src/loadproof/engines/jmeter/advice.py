@@ -12,11 +12,11 @@ from loadproof.engines.jmeter.threads import OPEN_MODEL, groups_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loadproof.engines.jmeter.inspection import Resolved
+    from loadproof.engines.jmeter.inspection import ResolvedPlan
     from loadproof.errors import Problem
 
 
-def jmeter_advice(found: Resolved) -> tuple[Problem, ...]:
+def jmeter_advice(found: ResolvedPlan) -> tuple[Problem, ...]:
     """Each kind once, with file:line and the way out."""
     kinds = [
         list(_endless_set_up(found)),
@@ -28,7 +28,7 @@ def jmeter_advice(found: Resolved) -> tuple[Problem, ...]:
     return advice_of(found.file.path, kinds)
 
 
-def _endless_set_up(found: Resolved) -> Iterator[Remark]:
+def _endless_set_up(found: ResolvedPlan) -> Iterator[Remark]:
     for group in found.file.of("SetupThreadGroup"):
         if endless(group, found.values) and not group.flag("ThreadGroup.scheduler"):
             yield Remark(
@@ -38,7 +38,7 @@ def _endless_set_up(found: Resolved) -> Iterator[Remark]:
             )
 
 
-def _no_think_time(found: Resolved) -> Iterator[Remark]:
+def _no_think_time(found: ResolvedPlan) -> Iterator[Remark]:
     for group in groups_of(found.file):
         kinds = [element.simple_kind for element in group.walk()]
         waits = any(kind.endswith("Timer") or kind == "TestAction" for kind in kinds)
@@ -54,7 +54,7 @@ def _no_think_time(found: Resolved) -> Iterator[Remark]:
             )
 
 
-def _no_assertions(found: Resolved) -> Iterator[Remark]:
+def _no_assertions(found: ResolvedPlan) -> Iterator[Remark]:
     elements = list(found.file.played())
     if any(element.simple_kind.endswith("Assertion") for element in elements):
         return
@@ -67,7 +67,7 @@ def _no_assertions(found: Resolved) -> Iterator[Remark]:
         )
 
 
-def _unseen(found: Resolved) -> Iterator[Remark]:
+def _unseen(found: ResolvedPlan) -> Iterator[Remark]:
     for element in found.file.played():
         if element.simple_kind in SCRIPT_KINDS:
             yield Remark(
@@ -77,7 +77,7 @@ def _unseen(found: Resolved) -> Iterator[Remark]:
             )
 
 
-def _invisible(found: Resolved) -> Iterator[Remark]:
+def _invisible(found: ResolvedPlan) -> Iterator[Remark]:
     """Requests that JMeter sends and makes no row of."""
     if found.values.properties.get("httpclient4.retrycount", "0") not in ("0", ""):
         yield Remark(

@@ -13,7 +13,7 @@ from loadproof.engines.jmeter.values import Values, properties_read
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loadproof.engines.jmeter.inspection import Resolved
+    from loadproof.engines.jmeter.inspection import ResolvedPlan
     from loadproof.engines.jmeter.plan_file import Element
 
 _SHOWN = {
@@ -24,12 +24,12 @@ _SHOWN = {
 _SCHEDULED = ("ThreadGroup.duration", "ThreadGroup.delay")
 
 
-def described(found: Resolved) -> tuple[str, ...]:
+def described(found: ResolvedPlan) -> tuple[str, ...]:
     """Lines of a name and what is found."""
     return tuple(f"{name:<13} {text}" for name, text in _rows(found))
 
 
-def _rows(found: Resolved) -> Iterator[tuple[str, str]]:
+def _rows(found: ResolvedPlan) -> Iterator[tuple[str, str]]:
     plan, values = found.file, found.values
     for group in (*groups_of(plan), *plan.of(*OUTSIDE)):
         yield "group", f"'{group.label}' ({group.simple_kind}): {_load(group, values)}"

@@ -17,7 +17,7 @@ from loadproof.engines.jmeter.describe import described
 from loadproof.engines.jmeter.exits import BY_SIGNAL, meaning, reason_in
 from loadproof.engines.jmeter.guard.policy import QUICK_ROWS, agent_option
 from loadproof.engines.jmeter.home import prepare_home
-from loadproof.engines.jmeter.inspection import Resolved, own_targets, read_or_problems
+from loadproof.engines.jmeter.inspection import ResolvedPlan, own_targets, read_or_problems
 from loadproof.engines.jmeter.installation import Installation, Java, find_java, find_jmeter
 from loadproof.engines.jmeter.log import Log
 from loadproof.engines.jmeter.options import JmeterOptions
@@ -230,7 +230,7 @@ class JMeterEngine:
         return Outcome.ENGINE_FAILED
 
 
-def _own_load(found: Resolved) -> Profile | None:
+def _own_load(found: ResolvedPlan) -> Profile | None:
     """What the plan itself plans: arrivals where it promises some, else users."""
     promise = promise_of(found.file, found.values)
     return promise.profile if promise else own_profile(found.file, found.values)
@@ -247,7 +247,9 @@ def _programs() -> tuple[Installation, Java]:
     return installation, java
 
 
-def _command(plan: Plan, found: Resolved, installation: Installation, java: Java, folder: Path) -> list[str]:
+def _command(
+    plan: Plan, found: ResolvedPlan, installation: Installation, java: Java, folder: Path
+) -> list[str]:
     """The whole argv; what it needs is made in `folder`. Raises EngineError."""
     home = prepare_home(installation, folder)
     scenario = plan.scenario.absolute()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Resolved:
+class ResolvedPlan:
     """A plan with all that this run changes."""
 
     file: PlanFile
@@ -35,7 +35,7 @@ class Resolved:
     problems: list[Problem] = field(default_factory=list)
 
 
-def resolve(plan: Plan, installation: Installation) -> Resolved:
+def resolve(plan: Plan, installation: Installation) -> ResolvedPlan:
     """Read the plan's file and find what to change. Raises ConfigError when it is no plan."""
     user = sort_arguments(plan.engine_args)
     file = read_plan_file(plan.scenario)
@@ -46,7 +46,7 @@ def resolve(plan: Plan, installation: Installation) -> Resolved:
     problems += place_modules(file)
     values.variables = variables_of(file)
     problems += _replace_variables(values, user, file)
-    found = Resolved(file, values, user, environment=environment, problems=problems)
+    found = ResolvedPlan(file, values, user, environment=environment, problems=problems)
     problems += data_file_problems(file, values)
     problems += no_hosts(file, values)
     problems += missing_classes(file, installation, user)
@@ -71,7 +71,7 @@ def resolve(plan: Plan, installation: Installation) -> Resolved:
     return found
 
 
-def own_targets(found: Resolved, target: str | None) -> tuple[str, ...]:
+def own_targets(found: ResolvedPlan, target: str | None) -> tuple[str, ...]:
     """Base URLs that the load will go to."""
     targets = targets_of(found.file, found.values)
     return tuple(targets) or ((target,) if target else ())
@@ -145,7 +145,7 @@ def _replace_variables(values: Values, user: UserArguments, file: PlanFile) -> l
     return problems
 
 
-def read_or_problems(plan: Plan, installation: Installation) -> Resolved | tuple[Problem, ...]:
+def read_or_problems(plan: Plan, installation: Installation) -> ResolvedPlan | tuple[Problem, ...]:
     """`resolve`, with its errors as values."""
     try:
         return resolve(plan, installation)

@@ -54,7 +54,7 @@ class Raised:
 
 
 @dataclass(slots=True)
-class Said:
+class LoggedMessages:
     """What was said since the last `take`."""
 
     users: dict[int, int] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Log:
         self._now = now
         self._outside = outside_load
         self._lock = threading.Lock()
-        self._said = Said()
+        self._said = LoggedMessages()
         self._seen: Counter[str] = Counter()
         self._last_error = ""
         self._awaiting = ""
@@ -121,10 +121,10 @@ class Log:
         if self._rest:
             self.feed(b"\n")
 
-    def take(self) -> Said:
+    def take(self) -> LoggedMessages:
         """What was said since the last call."""
         with self._lock:
-            said, self._said = self._said, Said()
+            said, self._said = self._said, LoggedMessages()
         return said
 
     def out_line(self, line: str) -> None:

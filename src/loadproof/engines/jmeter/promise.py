@@ -47,14 +47,14 @@ class Counted(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class PlannedArrivals:
     """Planned arrivals over time."""
 
     profile: Profile
     counted: Counted
 
 
-def promise_of(plan: PlanFile, values: Values) -> Promise | None:
+def promise_of(plan: PlanFile, values: Values) -> PlannedArrivals | None:
     """What the plan promises; None where it promises users only, or nobody can say."""
     groups = groups_of(plan)
     if len(groups) != 1:
@@ -63,19 +63,19 @@ def promise_of(plan: PlanFile, values: Values) -> Promise | None:
     profile: Profile | None
     if group.simple_kind == OPEN_MODEL:
         profile = open_profile(group, values)
-        return Promise(profile, Counted.USERS) if profile else None
+        return PlannedArrivals(profile, Counted.USERS) if profile else None
     if group.simple_kind == ARRIVALS:
         profile = arrivals_profile(group, values)
-        return Promise(profile, Counted.LOG) if profile else None
+        return PlannedArrivals(profile, Counted.LOG) if profile else None
     if group.simple_kind == FREE_FORM:
         profile = free_form_profile(group, values)
-        return Promise(profile, Counted.LOG) if profile else None
+        return PlannedArrivals(profile, Counted.LOG) if profile else None
     own = own_curve_profile(group, values)
     timers = [child for holder in (group, *group.above()) for child in holder.below]
     for timer in timers:
         profile = _by_timer(timer, values, own)
         if profile is not None:
-            return Promise(profile, Counted.SAMPLES)
+            return PlannedArrivals(profile, Counted.SAMPLES)
     return None
 
 
@@ -128,7 +128,7 @@ def _shaped(timer: Element, values: Values) -> Profile | None:
 class Arrivals:
     """Planned and started arrivals of a run, as readings."""
 
-    def __init__(self, promise: Promise | None) -> None:
+    def __init__(self, promise: PlannedArrivals | None) -> None:
         self._promise = promise
         self._stages = _stages(promise.profile) if promise is not None else []
         self._told: Counter[int] = Counter()

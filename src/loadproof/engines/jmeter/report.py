@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.jmeter.exits import meaning
 from loadproof.engines.jmeter.outcomes import REFUSED_BY_GUARD
-from loadproof.engines.jmeter.promise import Arrivals, Counted, Promise
+from loadproof.engines.jmeter.promise import Arrivals, Counted, PlannedArrivals
 from loadproof.model import Event, EventKind, Reading, Unit
 
 if TYPE_CHECKING:
     from loadproof.engines import Sink
     from loadproof.engines.jmeter.log import Log
     from loadproof.engines.jmeter.rows import Rows
-    from loadproof.engines.jmeter.told import Batch, Conditions
+    from loadproof.engines.jmeter.told import Batch, PassConditions
 
 _DISTINCT_ERRORS: Final = 500
 _RESOLUTION_S: Final = 0.001
@@ -30,7 +30,7 @@ _ROWS_BEFORE_LOG_S: Final = 2.0
 class Reporting:
     """One run's way from the pipes to the sink."""
 
-    def __init__(self, sink: Sink, rows: Rows, log: Log, promise: Promise | None) -> None:
+    def __init__(self, sink: Sink, rows: Rows, log: Log, promise: PlannedArrivals | None) -> None:
         self.sink = sink
         self.rows = rows
         self.log = log
@@ -133,7 +133,7 @@ class Reporting:
                 self._errors.add(sample)
             self.sink.event(Event(now_s, EventKind.ERROR_SAMPLE, text, data))
 
-    def _conditions(self, batch: Conditions, now_s: float) -> None:
+    def _conditions(self, batch: PassConditions, now_s: float) -> None:
         """What a PASS stands on: see `EventKind`."""
         for (name, endpoint), (passes, fails) in batch.checks.items():
             total = self._checks.setdefault(name, [0, 0])

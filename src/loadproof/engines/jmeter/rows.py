@@ -23,8 +23,8 @@ import numpy as np
 from loadproof.engines.error_samples import ErrorSample, count_error
 from loadproof.engines.exemplars import Exemplars
 from loadproof.engines.jmeter.outcomes import CUT_BY_STOP, failure_kind, failure_text
-from loadproof.engines.jmeter.samplers import Known, Nature, Samplers
-from loadproof.engines.jmeter.told import Batch, Conditions
+from loadproof.engines.jmeter.samplers import KnownLabel, RowNature, Samplers
+from loadproof.engines.jmeter.told import Batch, PassConditions
 from loadproof.histogram import Histogram
 from loadproof.model import FIRST_BYTE, PAGE, SCRIPT, TRANSACTION, Endpoint, FailureKind, Slice
 from loadproof.safety.redact import redact_text, redact_url
@@ -60,7 +60,7 @@ class _Frame:
 @dataclass(slots=True)
 class _Leaf:
     frame: _Frame
-    known: Known
+    known: KnownLabel
     failed: bool
     said: str
 
@@ -119,7 +119,7 @@ class Rows:
         self._first_bytes = first_bytes
         self._lock = threading.Lock()
         self._batch = Batch()
-        self._conditions = Conditions()
+        self._conditions = PassConditions()
         self._cells: dict[tuple[int, Endpoint], _Cell] = {}
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
         self._held: list[_Leaf] = []
@@ -170,10 +170,10 @@ class Rows:
             batch.slices.append(Slice(second, endpoint, cell.requests, failures, cell.bytes, cell.response))
         return batch
 
-    def conditions(self) -> Conditions:
+    def conditions(self) -> PassConditions:
         """What is known of the conditions of validity, since the last call."""
         with self._lock:
-            taken, self._conditions = self._conditions, Conditions()
+            taken, self._conditions = self._conditions, PassConditions()
         return taken
 
     def _parse(self, data: bytes) -> None:
@@ -229,7 +229,7 @@ class Rows:
         part = bool(self._stack) and self._stack[-1].http
         known = self._samplers.of(frame.a["lb"], http=frame.http, part=part)
         if transaction or (frame.has_children and not self._itself(frame, known)):
-            scripted = not transaction and known.nature is Nature.SCRIPT
+            scripted = not transaction and known.nature is RowNature.SCRIPT
             kind = PAGE if frame.http else SCRIPT if scripted else TRANSACTION
             self._sum(frame, self._endpoint(kind, known.name), failed=failed)
         elif not _from_cache(frame):
@@ -249,15 +249,17 @@ class Rows:
                 self._leaf(leaf)
 
     @staticmethod
-    def _itself(frame: _Frame, known: Known) -> bool:
+    def _itself(frame: _Frame, known: KnownLabel) -> bool:
         """A request that a script or a Debug PostProcessor has hung its own sample below, is still one."""
         below = (leaf.known.nature for leaf in frame.leaves)
-        return known.nature is Nature.REQUEST and Nature.REQUEST not in below
+        return known.nature is RowNature.REQUEST and RowNature.REQUEST not in below
 
     def _sum(self, frame: _Frame, endpoint: Endpoint, *, failed: bool) -> None:
         if failed and frame.http and frame.leaves and not any(leaf.failed for leaf in frame.leaves):
             # An assertion refused the answer to the whole: the part that it was made of has failed.
-            requests = [leaf for leaf in frame.leaves if leaf.known.nature is Nature.REQUEST] or frame.leaves
+            requests = [
+                leaf for leaf in frame.leaves if leaf.known.nature is RowNature.REQUEST
+            ] or frame.leaves
             same = [leaf for leaf in requests if leaf.frame.url == frame.url]
             refused = (same or requests)[-1 if same else 0]
             refused.failed, refused.said = True, frame.said
@@ -267,7 +269,7 @@ class Rows:
 
     def _leaf(self, leaf: _Leaf) -> None:
         frame, a, known = leaf.frame, leaf.frame.a, leaf.known
-        request = known.nature is Nature.REQUEST
+        request = known.nature is RowNature.REQUEST
         endpoint = self._endpoint("" if request else SCRIPT, known.name)
         cell = self._cell(frame, endpoint)
         code, message = a.get("rc", ""), a.get("rm", "")

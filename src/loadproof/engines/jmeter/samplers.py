@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _KEPT = 20_000
 
 
-class Nature(Enum):
+class RowNature(Enum):
     """What a row without further rows below it is."""
 
     REQUEST = auto()
@@ -34,10 +34,10 @@ class Nature(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownLabel:
     """What is known of a label."""
 
-    nature: Nature
+    nature: RowNature
     name: str
     """The label as it is written in the plan: "order ${id}" for "order 7"."""
 
@@ -59,9 +59,9 @@ class Samplers:
                 self._of_http.add(element.label, nature)
             if kind not in HTTP_SAMPLERS:
                 self._of_others.add(element.label, nature)
-        self._known: dict[tuple[str, bool, bool], Known] = {}
+        self._known: dict[tuple[str, bool, bool], KnownLabel] = {}
 
-    def of(self, label: str, *, http: bool, part: bool = False) -> Known:
+    def of(self, label: str, *, http: bool, part: bool = False) -> KnownLabel:
         """What a row with this label is.
 
         `http` says that JMeter wrote it as an HTTP sample, `part` that it stands below one: parts of a
@@ -75,8 +75,8 @@ class Samplers:
             self._known[label, http, part] = known
         return known
 
-    def _find(self, label: str, *, http: bool, part: bool) -> Known:
-        usual = Nature.REQUEST if http else Nature.SCRIPT
+    def _find(self, label: str, *, http: bool, part: bool) -> KnownLabel:
+        usual = RowNature.REQUEST if http else RowNature.SCRIPT
         named = self._of_http if http else self._of_others
         base, dash, number = label.rpartition("-")
         texts = [(base, f"-{number}")] if part and dash and number.isdigit() else []
@@ -84,49 +84,49 @@ class Samplers:
             found = named.find(text)
             if found is not None:
                 nature, name = found
-                return Known(nature or usual, name + end)
-        return Known(usual, label)
+                return KnownLabel(nature or usual, name + end)
+        return KnownLabel(usual, label)
 
 
 class _Named:
     """What has which label, for rows of one kind."""
 
     def __init__(self) -> None:
-        self._exact: dict[str, Nature | None] = {}
-        self._patterns: list[tuple[re.Pattern[str], Nature | None, str]] = []
+        self._exact: dict[str, RowNature | None] = {}
+        self._patterns: list[tuple[re.Pattern[str], RowNature | None, str]] = []
 
-    def add(self, label: str, nature: Nature | None) -> None:
+    def add(self, label: str, nature: RowNature | None) -> None:
         pieces = parts(label)
         if len(pieces) == 1:
             # Of two with one label the one that sends is the one that matters.
-            if self._exact.get(label) is not Nature.REQUEST:
+            if self._exact.get(label) is not RowNature.REQUEST:
                 self._exact[label] = nature
         elif any(literal.strip() for literal, _ in pieces):
             # A label that is only a variable could be anything, and is no pattern.
             written = (re.escape(lit) + (".*" if inner is not None else "") for lit, inner in pieces)
             self._patterns.append((re.compile("".join(written), re.DOTALL), nature, label))
 
-    def find(self, label: str) -> tuple[Nature | None, str] | None:
+    def find(self, label: str) -> tuple[RowNature | None, str] | None:
         """Its nature, and the label as it is written in the plan."""
         if label in self._exact:
             return self._exact[label], label
         return next(((n, name) for pattern, n, name in self._patterns if pattern.fullmatch(label)), None)
 
 
-def nature_of(element: Element) -> Nature | None:
+def nature_of(element: Element) -> RowNature | None:
     """What a sampler is; None for an element that is no sampler.
 
     A sampler of a plug-in that nobody knows here is taken for one that sends.
     """
     kind = element.simple_kind
     if kind in HTTP_SAMPLERS or kind in NETWORK_SAMPLERS:
-        return Nature.REQUEST
+        return RowNature.REQUEST
     if kind in JAVA_CLASSES:
         own = element.text("classname").startswith(OWN_JAVA_REQUESTS)
-        return Nature.SCRIPT if own else Nature.REQUEST
+        return RowNature.SCRIPT if own else RowNature.REQUEST
     if not kind.endswith(("Sampler", "TestAction")):
         return None
-    return Nature.SCRIPT if _of_jmeter(element) or kind in SILENT_SAMPLERS else Nature.REQUEST
+    return RowNature.SCRIPT if _of_jmeter(element) or kind in SILENT_SAMPLERS else RowNature.REQUEST
 
 
 def _of_jmeter(element: Element) -> bool:

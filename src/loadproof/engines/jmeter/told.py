@@ -21,7 +21,7 @@ class Batch:
 
 
 @dataclass(slots=True)
-class Conditions:
+class PassConditions:
     """What a PASS stands on, since it was last asked for."""
 
     hosts: Counter[str] = field(default_factory=Counter)

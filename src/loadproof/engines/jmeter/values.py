@@ -30,7 +30,7 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class PropertyRead:
     """A property that the plan reads, and what it is without one."""
 
     name: str
@@ -68,7 +68,7 @@ class Values:
         except ValueError:
             return None
 
-    def property_of(self, text: str, depth: int = 0) -> Read | None:
+    def property_of(self, text: str, depth: int = 0) -> PropertyRead | None:
         """The property that decides the whole text: "${__P(users,10)}", or a variable that holds that."""
         pieces = [(literal, inner) for literal, inner in parts(text.strip()) if literal or inner is not None]
         if len(pieces) != 1 or pieces[0][0] or pieces[0][1] is None or depth > _DEEPEST:
@@ -83,7 +83,9 @@ class Values:
             return None
         default = args[1:2] if name == "__P" else args[2:3]
         known = self.resolve(args[0], depth + 1)
-        return Read(known, self.resolve(default[0], depth + 1) if default else None) if known else None
+        return (
+            PropertyRead(known, self.resolve(default[0], depth + 1) if default else None) if known else None
+        )
 
     def _reference(self, inner: str, depth: int) -> str | None:
         call = function(inner)

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit, urlunsplit
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.archive import rehearsal
 from loadproof.engines.k6.arguments import UserArguments, environment, init_arguments, without_execution
-from loadproof.engines.k6.inspection import TARGET_VARIABLES, Held, hosts_in, same_host
+from loadproof.engines.k6.inspection import TARGET_VARIABLES, GuardedK6, hosts_in, same_host
 from loadproof.engines.k6.options import Options, executed_functions
-from loadproof.engines.k6.reader import Reader
+from loadproof.engines.k6.reader import OutputReader
 from loadproof.engines.k6.requests import split_name
 from loadproof.engines.supervised import Supervised, held_for
 from loadproof.errors import Problem
@@ -46,7 +46,7 @@ _HTTP: Final = {"ws": "http", "wss": "https"}
 
 
 def aim(
-    k6: Held, plan: Plan, user: UserArguments, options: Options, source: str
+    k6: GuardedK6, plan: Plan, user: UserArguments, options: Options, source: str
 ) -> tuple[list[str], Problem | None]:
     """Base URLs that the load goes to, the plan's target first; a problem where that is none of them.
 
@@ -133,7 +133,7 @@ def _spoken_of(plan: Plan, source: str, written: list[str]) -> list[str]:
     return written
 
 
-def _asked(k6: Held, plan: Plan, user: UserArguments, options: Options, source: str) -> list[str]:
+def _asked(k6: GuardedK6, plan: Plan, user: UserArguments, options: Options, source: str) -> list[str]:
     """The addresses of one blocked iteration; empty where k6 tells none."""
     if _DRIVES_A_BROWSER.search(source):
         return []  # it would start one
@@ -157,7 +157,7 @@ def _asked(k6: Held, plan: Plan, user: UserArguments, options: Options, source: 
 
 
 def _first_addresses(
-    k6: Held, argv: list[str], env: Mapping[str, str], samples: Path, printed: Path
+    k6: GuardedK6, argv: list[str], env: Mapping[str, str], samples: Path, printed: Path
 ) -> list[str]:
     quiet = subprocess.DEVNULL
     with (
@@ -186,7 +186,7 @@ def _addresses_in(samples: Path, printed: Path) -> list[str]:
         written, said = samples.read_bytes(), printed.read_text(errors="replace")
     except OSError:
         return []  # k6 has not opened it yet
-    reader = Reader()
+    reader = OutputReader()
     reader.feed(written)
     found = [host.replace("grpc://", "tcp://") for host in reader.drain().hosts if host]
     # A request that the script gave a name is told by what k6 says of its failure alone.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import orjson
 
-from loadproof.engines.k6.inspection import Held, ask_k6, inspect_script
+from loadproof.engines.k6.inspection import GuardedK6, ask_k6, inspect_script
 from loadproof.engines.k6.options import (
     EXECUTION_SHORTCUTS,
     Options,
@@ -33,7 +33,7 @@ def needs_rewriting(plan: Plan) -> bool:
 
 
 def rewrite(
-    k6: Held, plan: Plan, env: Mapping[str, str], args: Sequence[str], folder: Path
+    k6: GuardedK6, plan: Plan, env: Mapping[str, str], args: Sequence[str], folder: Path
 ) -> tuple[Path, Options, Problem | None]:
     """An archive in `folder` of the plan's script with the plan's load, and its resolved options.
 
@@ -56,7 +56,7 @@ def rewrite(
 
 
 def rehearsal(
-    k6: Held, script: Path, env: Mapping[str, str], args: Sequence[str], options: Options, folder: Path
+    k6: GuardedK6, script: Path, env: Mapping[str, str], args: Sequence[str], options: Options, folder: Path
 ) -> tuple[Path, Problem | None]:
     """An archive in `folder` that plays one iteration of each of the script's scenarios."""
     packed, archive = folder / "packed.tar", folder / "rehearsal.tar"
@@ -81,7 +81,7 @@ def rehearsal(
 
 
 def _pack(
-    k6: Held, script: Path, env: Mapping[str, str], args: Sequence[str], packed: Path
+    k6: GuardedK6, script: Path, env: Mapping[str, str], args: Sequence[str], packed: Path
 ) -> tuple[bytes, Problem | None]:
     # The environment's variables reach the init code, but not the archive.
     argv = ["archive", "--address=", "--log-format=json", "--include-system-env-vars",

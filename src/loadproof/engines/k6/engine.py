@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from loadproof.engines.advice import too_few_for_arrivals
 from loadproof.engines.health import watch_for_ever
-from loadproof.engines.holding import Hold, hold_of
+from loadproof.engines.holding import GuardedProgram, hold_of
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.advice import k6_advice, max_users
 from loadproof.engines.k6.aim import aim
@@ -26,11 +26,11 @@ from loadproof.engines.k6.arguments import (
 )
 from loadproof.engines.k6.binary import Binary, find_k6
 from loadproof.engines.k6.guard import hosts_beside
-from loadproof.engines.k6.inspection import Held, inspect_script, problem_in, source_of
+from loadproof.engines.k6.inspection import GuardedK6, inspect_script, problem_in, source_of
 from loadproof.engines.k6.log import Log
 from loadproof.engines.k6.names import names_to_give
 from loadproof.engines.k6.options import K6Options, Options, profile_of, thresholds
-from loadproof.engines.k6.reader import Reader
+from loadproof.engines.k6.reader import OutputReader
 from loadproof.engines.k6.report import Reporting
 from loadproof.engines.k6.vendored import Vendored, vendored
 from loadproof.engines.k6.words import CUT_SHORT, JUDGEABLE, meaning
@@ -104,7 +104,7 @@ class K6Engine:
                 return Outcome.INTERRUPTED
             rules = thresholds(options)
             slow_s = plan.options.slow_s
-            reader = Reader(
+            reader = OutputReader(
                 ((rule.base, rule.tags) for rule in rules), options, slow_s,
                 first_bytes=plan.asks_for(FIRST_BYTE),
             )  # fmt: skip
@@ -145,7 +145,7 @@ class K6Engine:
         path: Path,
         reporting: Reporting,
         log: Log,
-        hold: Hold | None,
+        hold: GuardedProgram | None,
     ) -> int:
         """Run k6 to its end and pass on what it measures; returns its exit code."""
         with Pipe(path, reporting.reader) as pipe:
@@ -184,11 +184,11 @@ class K6Engine:
         return Outcome.ENGINE_FAILED
 
 
-def _held(binary: Binary, plan: Plan, user: UserArguments) -> Held:
-    return Held(binary.path, plan.options.guard, tuple(hosts_beside(plan, user.outs)))
+def _held(binary: Binary, plan: Plan, user: UserArguments) -> GuardedK6:
+    return GuardedK6(binary.path, plan.options.guard, tuple(hosts_beside(plan, user.outs)))
 
 
-def _inspect(k6: Held, plan: Plan, given: Vendored, user: UserArguments, source: str) -> Inspection:
+def _inspect(k6: GuardedK6, plan: Plan, given: Vendored, user: UserArguments, source: str) -> Inspection:
     """What k6 says of the script that it is given, told of the user's own."""
     copy = replace(plan, scenario=given.script)
     options, _, problem = _resolve(k6, copy, user, None)
@@ -222,11 +222,11 @@ def scenario_profile(script: Path, env: Mapping[str, str]) -> Profile | None:
             given = vendored(script, Path(name)).script
         except (ConfigError, OSError):
             return None  # the run itself says what is wrong
-        options, problem = inspect_script(Held(binary.path), given, env, ())
+        options, problem = inspect_script(GuardedK6(binary.path), given, env, ())
     return None if problem is not None else profile_of(options)
 
 
-def _own_profile(k6: Held, plan: Plan, user: UserArguments, options: Options) -> Profile | None:
+def _own_profile(k6: GuardedK6, plan: Plan, user: UserArguments, options: Options) -> Profile | None:
     """The load at its own speed, whatever the plan's time scale, the user's --vus and --stage included."""
     if plan.time_scale == 1.0:
         return profile_of(options)
@@ -238,7 +238,7 @@ def _own_profile(k6: Held, plan: Plan, user: UserArguments, options: Options) ->
 
 
 def _resolve(
-    k6: Held, plan: Plan, user: UserArguments, folder: Path | None
+    k6: GuardedK6, plan: Plan, user: UserArguments, folder: Path | None
 ) -> tuple[Options, Path, Problem | None]:
     """The options that the run will have and what to give to `k6 run`; without `folder` only the former."""
     env, init = environment(plan), init_arguments(plan, user)

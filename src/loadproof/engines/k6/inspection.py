@@ -29,7 +29,7 @@ TARGET_VARIABLES = ("BASE_URL", "LOADPROOF_TARGET")
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class GuardedK6:
     """The k6 that looks at a script, and what holds it meanwhile, as it will hold the load."""
 
     path: str
@@ -39,7 +39,7 @@ class Held:
 
 
 def ask_k6(
-    k6: Held, args: Sequence[str], env: Mapping[str, str], script: Path
+    k6: GuardedK6, args: Sequence[str], env: Mapping[str, str], script: Path
 ) -> tuple[bytes, Problem | None]:
     """Run a k6 command that sends no load; its standard output, or the problem it reports with `script`.
 
@@ -56,7 +56,7 @@ def ask_k6(
 
 
 def inspect_script(
-    k6: Held, script: Path, env: Mapping[str, str], args: Sequence[str]
+    k6: GuardedK6, script: Path, env: Mapping[str, str], args: Sequence[str]
 ) -> tuple[Options, Problem | None]:
     """The resolved options of a script or archive. `args` are such as `--env` that its init code may need."""
     argv = ["inspect", "--execution-requirements", "--address=", "--log-format=json"]

@@ -56,7 +56,7 @@ class _Timed:
     make: Callable[[dict[str, Any]], RequestKind]
 
 
-class Reader:
+class OutputReader:
     """`feed` bytes in one thread, `drain` in another. Memory is bounded by the endpoints in use."""
 
     def __init__(

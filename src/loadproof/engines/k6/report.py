@@ -11,7 +11,7 @@ from loadproof.engines.k6.arguments import unjudged
 from loadproof.engines.k6.inspection import same_host
 from loadproof.engines.k6.options import Options, thresholds
 from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
-from loadproof.engines.k6.told import Told
+from loadproof.engines.k6.told import K6Events
 from loadproof.engines.k6.words import meaning
 from loadproof.model import Event, EventKind, Plan
 from loadproof.safety.redact import redact_text
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from loadproof.engines import Sink
     from loadproof.engines.k6.log import Log
-    from loadproof.engines.k6.reader import Reader
+    from loadproof.engines.k6.reader import OutputReader
 
 _HOSTS_AFTER_S = 1.0
 _DISTINCT_ERRORS = 500
@@ -31,10 +31,10 @@ _DISTINCT_ERRORS = 500
 class Reporting:
     """One run's way from the reader to the sink."""
 
-    def __init__(self, plan: Plan, sink: Sink, reader: Reader, log: Log, options: Options) -> None:
+    def __init__(self, plan: Plan, sink: Sink, reader: OutputReader, log: Log, options: Options) -> None:
         """`options` are the script's, resolved."""
         self._log = log
-        self._told = Told(plan, log, options)
+        self._told = K6Events(plan, log, options)
         self._plan = plan
         self.sink = sink
         self.reader = reader

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadproof.engines.k6.options import ScriptThreshold
-    from loadproof.engines.k6.reader import Reader
+    from loadproof.engines.k6.reader import OutputReader
 
 _UNITS = {"time": "ms", "data": "B"}
 
@@ -107,14 +107,16 @@ class Ending:
 
 
 def threshold_events(
-    rules: Sequence[ScriptThreshold], ending: Ending, reader: Reader, now_s: float
+    rules: Sequence[ScriptThreshold], ending: Ending, reader: OutputReader, now_s: float
 ) -> list[Event]:
     """One event for each threshold. `ok` is None when k6 had nothing to judge or did not say."""
     alone = {metric for metric, count in Counter(rule.metric for rule in rules).items() if count == 1}
     return [_event(rule, ending, reader, now_s, alone=rule.metric in alone) for rule in rules]
 
 
-def _event(rule: ScriptThreshold, ending: Ending, reader: Reader, now_s: float, *, alone: bool) -> Event:
+def _event(
+    rule: ScriptThreshold, ending: Ending, reader: OutputReader, now_s: float, *, alone: bool
+) -> Event:
     samples = reader.sub_samples[rule.base, rule.tags] if rule.tags else reader.samples[rule.base]
     failed = ending.summary.failed(rule.metric, rule.expression)
     if failed is None:
@@ -168,7 +170,7 @@ def _from_exit(rule: ScriptThreshold, ending: Ending, *, alone: bool) -> bool | 
     return False
 
 
-def _unit(rule: ScriptThreshold, reader: Reader) -> str:
+def _unit(rule: ScriptThreshold, reader: OutputReader) -> str:
     if rule.statistic in {"count", "rate"}:
         return ""
     return _UNITS.get(reader.metric_contains(rule.base), "")

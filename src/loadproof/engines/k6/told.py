@@ -24,7 +24,7 @@ _MARKED = "exec.test.fail()"
 _AT_THE_END = re.compile(r" at [^()]*\(?file://\S+$")
 
 
-class Told:
+class K6Events:
     """Makes the events of one run."""
 
     def __init__(self, plan: Plan, log: Log, options: Options) -> None:

@@ -14,7 +14,7 @@ from loadproof.engines.process import Process
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from loadproof.engines.holding import Hold
+    from loadproof.engines.holding import GuardedProgram
     from loadproof.model import Policy
 
 _FORKS = sys.platform == "linux"
@@ -81,7 +81,7 @@ class LocustChild:
         settings: str,
         on_message: Callable[[dict[str, Any]], None],
         on_line: Callable[[str], None],
-        hold: Hold | None = None,
+        hold: GuardedProgram | None = None,
     ) -> int:
         """Have the child `run` or `work` with `args` for Locust. Returns the exit code.
 

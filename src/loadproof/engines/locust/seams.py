@@ -21,7 +21,7 @@ from types import CodeType
 from typing import Any
 
 
-class Part(StrEnum):
+class Feature(StrEnum):
     """What can be switched off alone; the text says what happens then."""
 
     HTTP_SESSION = "HttpUser uses Locust's own HTTP client, which is slower"
@@ -46,7 +46,7 @@ class Part(StrEnum):
 class Seam:
     """One name that Loadproof reaches for."""
 
-    part: Part
+    part: Feature
     place: str
     """Where it is: "module" or "module:Class"."""
     name: str
@@ -71,139 +71,146 @@ tests/engines/locust/session compares some 1,900 of them; with 2.46.7 five diffe
 
 SEAMS = (
     # Put in the place of Locust's own classes.
-    Seam(Part.HTTP_SESSION, _CLIENTS, "HttpSession", ("base_url", "request_event", "user")),
-    Seam(Part.HTTP_SESSION, "locust.user.users", "HttpSession"),
-    Seam(Part.FAST_HTTP_SESSION, _FAST, "FastHttpSession", ("base_url", "request_event", "user")),
+    Seam(Feature.HTTP_SESSION, _CLIENTS, "HttpSession", ("base_url", "request_event", "user")),
+    Seam(Feature.HTTP_SESSION, "locust.user.users", "HttpSession"),
+    Seam(Feature.FAST_HTTP_SESSION, _FAST, "FastHttpSession", ("base_url", "request_event", "user")),
     # python-requests' session as Locust has it.
-    Seam(Part.HTTP_SESSION, f"{_CLIENTS}:HttpSession", "_build_url", ("self", "path")),
-    Seam(Part.HTTP_SESSION, f"{_CLIENTS}:HttpSession", "_send_request_safe_mode", ("self", "method", "url")),
-    Seam(Part.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_report_request", ("self", "exc")),
-    Seam(Part.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_manual_result"),
-    Seam(Part.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_entered"),
-    Seam(Part.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_request_event"),
-    Seam(Part.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_catch_response"),
-    Seam(Part.HTTP_SESSION, f"{_CLIENTS}:HttpSession", "_explicit_name"),
-    Seam(Part.HTTP_SESSION, f"{_CLIENTS}:LocustHttpAdapter", "init_poolmanager", ("self",)),
-    Seam(Part.HTTP_SESSION, "requests:PreparedRequest", "_encode_params", ("data",)),
-    Seam(Part.HTTP_SESSION, "requests:PreparedRequest", "_cookies"),
-    Seam(Part.HTTP_SESSION, "requests:Response", "_content"),
-    Seam(Part.HTTP_SESSION, "requests:Response", "_content_consumed"),
-    Seam(Part.HTTP_SESSION, "requests.cookies:extract_cookies_to_jar", "_original_response"),
+    Seam(Feature.HTTP_SESSION, f"{_CLIENTS}:HttpSession", "_build_url", ("self", "path")),
     Seam(
-        Part.HTTP_SESSION,
+        Feature.HTTP_SESSION, f"{_CLIENTS}:HttpSession", "_send_request_safe_mode",
+        ("self", "method", "url"),
+    ),
+    Seam(Feature.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_report_request", ("self", "exc")),
+    Seam(Feature.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_manual_result"),
+    Seam(Feature.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_entered"),
+    Seam(Feature.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_request_event"),
+    Seam(Feature.HTTP_SESSION, f"{_CLIENTS}:ResponseContextManager", "_catch_response"),
+    Seam(Feature.HTTP_SESSION, f"{_CLIENTS}:HttpSession", "_explicit_name"),
+    Seam(Feature.HTTP_SESSION, f"{_CLIENTS}:LocustHttpAdapter", "init_poolmanager", ("self",)),
+    Seam(Feature.HTTP_SESSION, "requests:PreparedRequest", "_encode_params", ("data",)),
+    Seam(Feature.HTTP_SESSION, "requests:PreparedRequest", "_cookies"),
+    Seam(Feature.HTTP_SESSION, "requests:Response", "_content"),
+    Seam(Feature.HTTP_SESSION, "requests:Response", "_content_consumed"),
+    Seam(Feature.HTTP_SESSION, "requests.cookies:extract_cookies_to_jar", "_original_response"),
+    Seam(
+        Feature.HTTP_SESSION,
         "requests.adapters:HTTPAdapter",
         "get_connection_with_tls_context",
         ("self", "request", "verify", "proxies", "cert"),
     ),
-    Seam(Part.HTTP_SESSION, "requests.sessions", "merge_setting"),
-    Seam(Part.HTTP_SESSION, "requests.utils", "get_environ_proxies"),
-    Seam(Part.HTTP_SESSION, "requests.utils", "get_netrc_auth"),
+    Seam(Feature.HTTP_SESSION, "requests.sessions", "merge_setting"),
+    Seam(Feature.HTTP_SESSION, "requests.utils", "get_environ_proxies"),
+    Seam(Feature.HTTP_SESSION, "requests.utils", "get_netrc_auth"),
     # urllib3's pools, which borrow the session's connections.
-    Seam(Part.HTTP_SESSION, _URLLIB3, "_get_conn", ("self", "timeout")),
-    Seam(Part.HTTP_SESSION, _URLLIB3, "_new_conn", ("self",)),
-    Seam(Part.HTTP_SESSION, _URLLIB3, "_put_conn", ("self", "conn")),
-    Seam(Part.HTTP_SESSION, "urllib3.util.ssl_", "create_urllib3_context"),
-    Seam(Part.HTTP_SESSION, "urllib3.util.ssl_", "resolve_cert_reqs"),
-    Seam(Part.HTTP_SESSION, "http.client:HTTPResponse", "_read_status", ("self",)),
+    Seam(Feature.HTTP_SESSION, _URLLIB3, "_get_conn", ("self", "timeout")),
+    Seam(Feature.HTTP_SESSION, _URLLIB3, "_new_conn", ("self",)),
+    Seam(Feature.HTTP_SESSION, _URLLIB3, "_put_conn", ("self", "conn")),
+    Seam(Feature.HTTP_SESSION, "urllib3.util.ssl_", "create_urllib3_context"),
+    Seam(Feature.HTTP_SESSION, "urllib3.util.ssl_", "resolve_cert_reqs"),
+    Seam(Feature.HTTP_SESSION, "http.client:HTTPResponse", "_read_status", ("self",)),
     # geventhttpclient's session as Locust has it.
-    Seam(Part.FAST_HTTP_SESSION, _FAST, "_construct_basic_auth_str", ("username", "password")),
-    Seam(Part.FAST_HTTP_SESSION, _FAST, "insecure_ssl_context_factory"),
-    Seam(Part.FAST_HTTP_SESSION, f"{_FAST}:FastHttpSession", "_build_url", ("self", "path")),
-    Seam(Part.FAST_HTTP_SESSION, f"{_FAST}:FastHttpSession", "_send_request_safe_mode", ("self", "method")),
-    Seam(Part.FAST_HTTP_SESSION, f"{_FAST}:ResponseContextManager", "_report_request", ("self",)),
-    Seam(Part.FAST_HTTP_SESSION, f"{_FAST}:ResponseContextManager", "_manual_result"),
-    Seam(Part.FAST_HTTP_SESSION, f"{_FAST}:FastResponse", "_cached_content"),
+    Seam(Feature.FAST_HTTP_SESSION, _FAST, "_construct_basic_auth_str", ("username", "password")),
+    Seam(Feature.FAST_HTTP_SESSION, _FAST, "insecure_ssl_context_factory"),
+    Seam(Feature.FAST_HTTP_SESSION, f"{_FAST}:FastHttpSession", "_build_url", ("self", "path")),
     Seam(
-        Part.FAST_HTTP_SESSION,
+        Feature.FAST_HTTP_SESSION, f"{_FAST}:FastHttpSession", "_send_request_safe_mode",
+        ("self", "method"),
+    ),
+    Seam(Feature.FAST_HTTP_SESSION, f"{_FAST}:ResponseContextManager", "_report_request", ("self",)),
+    Seam(Feature.FAST_HTTP_SESSION, f"{_FAST}:ResponseContextManager", "_manual_result"),
+    Seam(Feature.FAST_HTTP_SESSION, f"{_FAST}:FastResponse", "_cached_content"),
+    Seam(
+        Feature.FAST_HTTP_SESSION,
         f"{_FAST}:LocustUserAgent",
         "_make_request",
         ("self",),
     ),
-    Seam(Part.FAST_HTTP_SESSION, f"{_FAST}:LocustUserAgent", "_urlopen", ("self", "request")),
-    Seam(Part.FAST_HTTP_SESSION, f"{_FAST}:FastResponse", "_sent_request"),
-    Seam(Part.FAST_HTTP_SESSION, "geventhttpclient.client", "HTTPSocketPoolResponse"),
-    Seam(Part.FAST_HTTP_SESSION, "geventhttpclient.client:HTTPClient", "_connection_pool"),
+    Seam(Feature.FAST_HTTP_SESSION, f"{_FAST}:LocustUserAgent", "_urlopen", ("self", "request")),
+    Seam(Feature.FAST_HTTP_SESSION, f"{_FAST}:FastResponse", "_sent_request"),
+    Seam(Feature.FAST_HTTP_SESSION, "geventhttpclient.client", "HTTPSocketPoolResponse"),
+    Seam(Feature.FAST_HTTP_SESSION, "geventhttpclient.client:HTTPClient", "_connection_pool"),
     Seam(
-        Part.FAST_HTTP_SESSION,
+        Feature.FAST_HTTP_SESSION,
         "geventhttpclient.client:HTTPClient",
         "_build_request",
         ("self", "method", "request_uri", "body", "headers"),
     ),
-    Seam(Part.FAST_HTTP_SESSION, "geventhttpclient.response", "HTTPProtocolViolationError"),
-    Seam(Part.FAST_HTTP_SESSION, _RESPONSE, "_on_message_begin", ("self",)),
-    Seam(Part.FAST_HTTP_SESSION, _POOL, "_create_socket", ("self",)),
-    Seam(Part.FAST_HTTP_SESSION, _POOL, "_semaphore"),
-    Seam(Part.FAST_HTTP_SESSION, _POOL, "get_socket", ("self",)),
-    Seam(Part.FAST_HTTP_SESSION, _POOL, "return_socket", ("self", "sock")),
-    Seam(Part.FAST_HTTP_SESSION, _POOL, "release_socket", ("self", "sock")),
+    Seam(Feature.FAST_HTTP_SESSION, "geventhttpclient.response", "HTTPProtocolViolationError"),
+    Seam(Feature.FAST_HTTP_SESSION, _RESPONSE, "_on_message_begin", ("self",)),
+    Seam(Feature.FAST_HTTP_SESSION, _POOL, "_create_socket", ("self",)),
+    Seam(Feature.FAST_HTTP_SESSION, _POOL, "_semaphore"),
+    Seam(Feature.FAST_HTTP_SESSION, _POOL, "get_socket", ("self",)),
+    Seam(Feature.FAST_HTTP_SESSION, _POOL, "return_socket", ("self", "sock")),
+    Seam(Feature.FAST_HTTP_SESSION, _POOL, "release_socket", ("self", "sock")),
     # Locust's statistics and its request event.
     Seam(
-        Part.STATISTICS,
+        Feature.STATISTICS,
         "locust.stats:RequestStats",
         "log_request",
         ("self", "method", "name", "response_time", "content_length"),
     ),
-    Seam(Part.STATISTICS, "locust.stats:StatsEntry", "log", ("self", "response_time", "content_length")),
-    Seam(Part.STATISTICS, "locust.stats:StatsEntry", "_log_time_of_request", ("self", "current_time")),
-    Seam(Part.STATISTICS, "locust.stats:StatsEntry", "_log_response_time", ("self", "response_time")),
-    Seam(Part.STATISTICS, "locust.stats:StatsEntry", "_cache_response_times", ("self", "t")),
-    Seam(Part.STATISTICS, "locust.stats:StatsEntry", "extend", ("self", "other")),
-    Seam(Part.STATISTICS, "locust.stats", "bucket_response_time", ("response_time",)),
-    Seam(Part.SHORT_WAY, "locust.event:EventHook", "_handlers"),
-    Seam(Part.SHORT_WAY, "locust.log", "unhandled_greenlet_exception"),
+    Seam(Feature.STATISTICS, "locust.stats:StatsEntry", "log", ("self", "response_time", "content_length")),
+    Seam(Feature.STATISTICS, "locust.stats:StatsEntry", "_log_time_of_request", ("self", "current_time")),
+    Seam(Feature.STATISTICS, "locust.stats:StatsEntry", "_log_response_time", ("self", "response_time")),
+    Seam(Feature.STATISTICS, "locust.stats:StatsEntry", "_cache_response_times", ("self", "t")),
+    Seam(Feature.STATISTICS, "locust.stats:StatsEntry", "extend", ("self", "other")),
+    Seam(Feature.STATISTICS, "locust.stats", "bucket_response_time", ("response_time",)),
+    Seam(Feature.SHORT_WAY, "locust.event:EventHook", "_handlers"),
+    Seam(Feature.SHORT_WAY, "locust.log", "unhandled_greenlet_exception"),
     # Counting what Locust has no event for.
-    Seam(Part.BLOCKS, f"{_CLIENTS}:ResponseContextManager", "_manual_result"),
-    Seam(Part.BLOCKS, f"{_FAST}:ResponseContextManager", "_manual_result"),
-    Seam(Part.SENDING, f"{_CLIENTS}:HttpSession", "_send_request_safe_mode"),
-    Seam(Part.SENDING, f"{_FAST}:FastHttpSession", "_send_request_safe_mode"),
-    Seam(Part.WIRE, _URLLIB3, "_make_request", ("self", "conn", "method", "url")),
-    Seam(Part.WIRE, "geventhttpclient.client:HTTPClient", "request", ("self", "method", "request_uri")),
-    Seam(Part.WIRE, _POOL, "get_socket", ("self",)),
-    Seam(Part.INTERIM, "http.client:HTTPResponse", "_read_status", ("self",)),
-    Seam(Part.INTERIM, "urllib3.connection:HTTPConnection", "response_class"),
-    Seam(Part.LOCK, "locust.rpc.zmqrpc:BaseSocket", "__init__", ("self", "sock_type")),
-    Seam(Part.LOCK, "locust.rpc.zmqrpc:BaseSocket", "socket"),
-    Seam(Part.LAST_REPORT, "locust.runners:WorkerRunner", "_send_stats", ("self",)),
+    Seam(Feature.BLOCKS, f"{_CLIENTS}:ResponseContextManager", "_manual_result"),
+    Seam(Feature.BLOCKS, f"{_FAST}:ResponseContextManager", "_manual_result"),
+    Seam(Feature.SENDING, f"{_CLIENTS}:HttpSession", "_send_request_safe_mode"),
+    Seam(Feature.SENDING, f"{_FAST}:FastHttpSession", "_send_request_safe_mode"),
+    Seam(Feature.WIRE, _URLLIB3, "_make_request", ("self", "conn", "method", "url")),
+    Seam(Feature.WIRE, "geventhttpclient.client:HTTPClient", "request", ("self", "method", "request_uri")),
+    Seam(Feature.WIRE, _POOL, "get_socket", ("self",)),
+    Seam(Feature.INTERIM, "http.client:HTTPResponse", "_read_status", ("self",)),
+    Seam(Feature.INTERIM, "urllib3.connection:HTTPConnection", "response_class"),
+    Seam(Feature.LOCK, "locust.rpc.zmqrpc:BaseSocket", "__init__", ("self", "sock_type")),
+    Seam(Feature.LOCK, "locust.rpc.zmqrpc:BaseSocket", "socket"),
+    Seam(Feature.LAST_REPORT, "locust.runners:WorkerRunner", "_send_stats", ("self",)),
     Seam(
-        Part.SPREADING, "locust.runners:Runner", "spawn_users", ("self", "user_classes_spawn_count", "wait")
+        Feature.SPREADING, "locust.runners:Runner", "spawn_users",
+        ("self", "user_classes_spawn_count", "wait"),
     ),
-    Seam(Part.STOPPING, "locust:User", "stop", ("self", "force")),
-    Seam(Part.STOPPING, "locust:User", "_state"),
-    Seam(Part.STOPPING, "locust:User", "_group"),
-    Seam(Part.STOPPING, "locust:User", "_greenlet"),
-    Seam(Part.STOPPING, "locust.runners:Runner", "stop_users", ("self", "user_classes_stop_count")),
-    Seam(Part.REPORTS, "locust.runners", "WORKER_REPORT_INTERVAL"),
-    Seam(Part.LOST_WORKERS, "locust.runners", "HEARTBEAT_DEAD_INTERNAL"),
+    Seam(Feature.STOPPING, "locust:User", "stop", ("self", "force")),
+    Seam(Feature.STOPPING, "locust:User", "_state"),
+    Seam(Feature.STOPPING, "locust:User", "_group"),
+    Seam(Feature.STOPPING, "locust:User", "_greenlet"),
+    Seam(Feature.STOPPING, "locust.runners:Runner", "stop_users", ("self", "user_classes_stop_count")),
+    Seam(Feature.REPORTS, "locust.runners", "WORKER_REPORT_INTERVAL"),
+    Seam(Feature.LOST_WORKERS, "locust.runners", "HEARTBEAT_DEAD_INTERNAL"),
     # The task loop.
-    Seam(Part.PACES, "locust.user.wait_time:constant_pacing", "_cp_last_run"),
-    Seam(Part.PACES, "locust.user.wait_time:constant_pacing", "_cp_last_wait_time"),
-    Seam(Part.OPEN_MODEL, "locust:TaskSet", "execute_next_task", ("self",)),
-    Seam(Part.OPEN_MODEL, "locust:TaskSet", "wait", ("self",)),
-    Seam(Part.OPEN_MODEL, "locust:TaskSet", "_task_queue"),
-    Seam(Part.OPEN_MODEL, "locust:User", "start", ("self", "group")),
-    Seam(Part.OPEN_MODEL, "locust:User", "_state"),
-    Seam(Part.OPEN_MODEL, "locust.user.task", "LOCUST_STATE_RUNNING"),
-    Seam(Part.OPEN_MODEL, "locust.user.task", "LOCUST_STATE_WAITING"),
-    Seam(Part.OPEN_MODEL, "locust.user.task", "LOCUST_STATE_STOPPING"),
+    Seam(Feature.PACES, "locust.user.wait_time:constant_pacing", "_cp_last_run"),
+    Seam(Feature.PACES, "locust.user.wait_time:constant_pacing", "_cp_last_wait_time"),
+    Seam(Feature.OPEN_MODEL, "locust:TaskSet", "execute_next_task", ("self",)),
+    Seam(Feature.OPEN_MODEL, "locust:TaskSet", "wait", ("self",)),
+    Seam(Feature.OPEN_MODEL, "locust:TaskSet", "_task_queue"),
+    Seam(Feature.OPEN_MODEL, "locust:User", "start", ("self", "group")),
+    Seam(Feature.OPEN_MODEL, "locust:User", "_state"),
+    Seam(Feature.OPEN_MODEL, "locust.user.task", "LOCUST_STATE_RUNNING"),
+    Seam(Feature.OPEN_MODEL, "locust.user.task", "LOCUST_STATE_WAITING"),
+    Seam(Feature.OPEN_MODEL, "locust.user.task", "LOCUST_STATE_STOPPING"),
 )  # fmt: skip
 
 
 @cache
-def unknown() -> dict[Part, list[str]]:
+def unknown() -> dict[Feature, list[str]]:
     """The parts to switch off, each with what the installed libraries have not as known; usually empty.
 
     Looked at once, before anything of Loadproof's takes the place of a name.
     """
-    found: dict[Part, list[str]] = {}
+    found: dict[Feature, list[str]] = {}
     for seam in SEAMS:
         if why := _difference(seam):
             found.setdefault(seam.part, []).append(why)
     if (installed := version()) < SAME_SINCE:
         since, here = (".".join(map(str, numbers)) for numbers in (SAME_SINCE, installed))
-        for part in (Part.HTTP_SESSION, Part.FAST_HTTP_SESSION):
+        for part in (Feature.HTTP_SESSION, Feature.FAST_HTTP_SESSION):
             found.setdefault(part, []).append(f"Locust {here} takes some replies otherwise than {since}")
-    if Part.HTTP_SESSION in found and Part.FAST_HTTP_SESSION not in found:
-        found[Part.FAST_HTTP_SESSION] = ["it shares code with HttpUser's client"]
+    if Feature.HTTP_SESSION in found and Feature.FAST_HTTP_SESSION not in found:
+        found[Feature.FAST_HTTP_SESSION] = ["it shares code with HttpUser's client"]
     return found
 
 
@@ -213,7 +220,7 @@ def version() -> tuple[int, ...]:
     return tuple(int(part) for part in itertools.takewhile(str.isdecimal, parts))
 
 
-def known(part: Part) -> bool:
+def known(part: Feature) -> bool:
     """Whether all that `part` stands on is as known."""
     return part not in unknown()
 
@@ -225,7 +232,7 @@ def switched_off() -> dict[str, str]:
 
 def send_last_report(runner: Any) -> None:
     """Let a worker report what it did since its last report, at the stop and not with its end."""
-    if known(Part.LAST_REPORT):
+    if known(Feature.LAST_REPORT):
         runner._send_stats()
 
 

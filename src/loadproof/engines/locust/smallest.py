@@ -3,7 +3,7 @@
 from locust import HttpUser, constant, task
 
 
-class Reader(HttpUser):
+class SmallestUser(HttpUser):
     """A user without think time."""
 
     wait_time = constant(0)

@@ -16,7 +16,7 @@ _PAUSES: Final = frozenset({"sleep", "wait", "_sleep", "pause", "think"})
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class HttpCall:
     """One call of the HTTP client."""
 
     node: ast.Call
@@ -99,13 +99,13 @@ class LocustSource:
         }
         return [f for f in self.functions if f.name in named or any(_is_task(d) for d in f.decorator_list)]
 
-    def sent(self, within: ast.AST | None = None) -> list[Sent]:
+    def sent(self, within: ast.AST | None = None) -> list[HttpCall]:
         """Requests in the order of their lines."""
         found = [s for node in ast.walk(within or self.tree) if (s := _sent(node)) is not None]
         return sorted(found, key=lambda sent: (sent.line, sent.node.col_offset))
 
     @cached_property
-    def load(self) -> list[Sent]:
+    def load(self) -> list[HttpCall]:
         """Requests that make up the load: all but those of on_start and on_stop."""
         other = {id(s.node) for f in self.functions if f.name in _ENDED for s in self.sent(f)}
         return [sent for sent in self.sent() if id(sent.node) not in other]
@@ -168,7 +168,7 @@ def constants(node: ast.expr) -> Iterator[tuple[str, ast.Constant]]:
                     yield key.value, value
 
 
-def _sent(node: ast.AST) -> Sent | None:
+def _sent(node: ast.AST) -> HttpCall | None:
     """self.client.get(...), user.client.post(...), self.user.client.request("GET", ...)."""
     match node:
         case ast.Call(
@@ -181,8 +181,8 @@ def _sent(node: ast.AST) -> Sent | None:
             if url is None:
                 url = next((k.value for k in node.keywords if k.arg in {"url", "path"}), None)
             if method == "request" and node.args:
-                return Sent(node, (text_of(node.args[0]) or method).upper(), url)
-            return Sent(node, method.upper(), url)
+                return HttpCall(node, (text_of(node.args[0]) or method).upper(), url)
+            return HttpCall(node, method.upper(), url)
     return None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from loadproof.engines import Engine, Sink, load_engine
-from loadproof.engines.several.sink import OneSink, Whole
+from loadproof.engines.several.sink import ScenarioSink, SharedState
 from loadproof.errors import EngineError, Problem
 from loadproof.model import STREAMED, Event, EventKind, Inspection, OneOfSeveral, Outcome, Plan, Requirement
 
@@ -59,7 +59,7 @@ class SeveralEngines:
 
     async def run(self, plan: Plan, sink: Sink) -> Outcome:
         """Drive them all. Raises EngineError when one could not start and none had begun."""
-        whole = Whole(sink)
+        whole = SharedState(sink)
         self._first = {one.name for one in plan.several if not one.start_s}
         tasks = [asyncio.create_task(self._play(one, plan, whole)) for one in plan.several]
         try:
@@ -80,14 +80,14 @@ class SeveralEngines:
             return Outcome.ENGINE_FAILED
         return _together(outcomes, stopped=self._stops > 0)
 
-    async def _play(self, one: OneOfSeveral, plan: Plan, whole: Whole) -> Outcome:
+    async def _play(self, one: OneOfSeveral, plan: Plan, whole: SharedState) -> Outcome:
         """One of them, from its own beginning on."""
         engine = self._engine(one)
         if one.start_s and await self._is_over_before(whole, one.played_start_s):
             return Outcome.INTERRUPTED
         required = tuple(_alone(one, required) for required in plan.requirements)
         own = replace(_guarded(one, plan), requirements=required)
-        sink = OneSink(one, whole)
+        sink = ScenarioSink(one, whole)
         try:
             outcome = await engine.run(own, sink)
         except EngineError as error:
@@ -102,7 +102,7 @@ class SeveralEngines:
         sink.ended(outcome)
         return outcome
 
-    async def _is_over_before(self, whole: Whole, start_s: float) -> bool:
+    async def _is_over_before(self, whole: SharedState, start_s: float) -> bool:
         """Waits for the moment; whether the load ends before it comes."""
         waits = [asyncio.create_task(self._over.wait()), asyncio.create_task(whole.wait(start_s))]
         try:

@@ -17,7 +17,7 @@ _AS_THEY_ARE: Final = frozenset({EventKind.ENGINE_THRESHOLD, EventKind.ERROR_SAM
 """Their messages are what somebody wrote, and are counted or looked for by their text."""
 
 
-class Whole:
+class SharedState:
     """When the whole began, and what is known of all scenarios together."""
 
     def __init__(self, sink: Sink) -> None:
@@ -55,10 +55,10 @@ class Whole:
         return sum(last for (name, _), last in self._last.items() if name == series)
 
 
-class OneSink:
+class ScenarioSink:
     """The sink of one of them."""
 
-    def __init__(self, one: OneOfSeveral, whole: Whole) -> None:
+    def __init__(self, one: OneOfSeveral, whole: SharedState) -> None:
         self._one = one
         self._whole = whole
         self._sink = whole.sink

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.model import Reading, Unit, Watch
 from loadproof.monitors import MonitorError
-from loadproof.monitors.pages.scrape import Page, parse_page
+from loadproof.monitors.pages.scrape import ScrapedPage, parse_page
 from loadproof.monitors.readings.rates import Rates
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class NodeExporterMonitor:
     def __init__(self, watch: Watch, now: Callable[[], float]) -> None:
         self.remarks: list[str] = []
         self._source = watch.name
-        self._page = Page(str(watch.settings["node_exporter"]))
+        self._page = ScrapedPage(str(watch.settings["node_exporter"]))
         self._now = now
         self._rates = Rates()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.model import Reading, Unit, Watch
 from loadproof.model.values import whole
 from loadproof.monitors.pages.exporters import recognised
-from loadproof.monitors.pages.scrape import Page, parse_page
+from loadproof.monitors.pages.scrape import ScrapedPage, parse_page
 from loadproof.monitors.readings.rates import Rates
 from loadproof.plan.watching import MOST_SERIES
 
@@ -35,7 +35,7 @@ class PrometheusMonitor:
         self.remarks: list[str] = []
         self._source = watch.name
         self._most = whole(watch.settings.get("most_series") or MOST_SERIES)
-        self._page = Page(str(watch.settings["url"]))
+        self._page = ScrapedPage(str(watch.settings["url"]))
         self._now = now
         self._rates = Rates()
         self._families: set[str] = set()

@@ -25,7 +25,7 @@ _MOST_REDIRECTS = 5
 _CHUNK_BYTES = 1 << 16
 
 
-class Page:
+class ScrapedPage:
     """Fetches one URL, over one connection that is kept.
 
     By urllib3, for half the time of httpx: a page is read each second, on the machine under load.

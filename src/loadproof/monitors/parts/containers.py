@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loadproof.monitors.parts import sockets
-from loadproof.monitors.parts.sockets import Link, Listener, Sockets
+from loadproof.monitors.parts.sockets import Link, ListeningSocket, Sockets
 from loadproof.monitors.readings.cgroup import groups_of, members_of, sharing
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def sockets_of(pid: int, proc: str = _PROC) -> Sockets:
             here, there, state = fields[1], fields[2], fields[3]
             key = int(fields[9])
             if state == _LISTEN:
-                found.listeners.append(Listener(key, *_endpoint(here)))
+                found.listeners.append(ListeningSocket(key, *_endpoint(here)))
             elif state == _ESTABLISHED:
                 found.links.append(Link(key, *_endpoint(here), *_endpoint(there)))
     return found

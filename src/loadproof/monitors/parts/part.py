@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from loadproof.monitors.limits import Limit
+    from loadproof.monitors.limits import PartLimit
 
 DATA_STORES: Final = frozenset(
     {"postgres", "mysqld", "mariadbd", "redis-server", "valkey-server", "memcached", "mongod", "sqlservr"}
@@ -22,7 +22,7 @@ _INTERPRETER_THREAD: Final = "MainThread"
 _PORT = re.compile(r"(?<=[: ])[0-9]+$")
 
 
-class Role(StrEnum):
+class PartRole(StrEnum):
     """Why a part belongs to the service."""
 
     ENTRY = "entry"
@@ -40,7 +40,7 @@ class Part:
 
     name: str
     program: str
-    role: Role
+    role: PartRole
     depth: int
     """0 is what the load meets; 1 is what that hands work to; and so on."""
     reached: str
@@ -57,9 +57,9 @@ class Part:
     begun: int = 0
     ended: int = 0
     """Processes that came and went while it was watched."""
-    cores: Limit | None = None
-    memory: Limit | None = None
-    heap: Limit | None = None
+    cores: PartLimit | None = None
+    memory: PartLimit | None = None
+    heap: PartLimit | None = None
     """Of one of its processes, as its arguments say."""
     workers: int = 0
     """Requests that it can have in progress at once, where each takes a worker to itself; 0 is not known."""

@@ -20,7 +20,7 @@ import psutil
 from loadproof.monitors import MonitorError
 from loadproof.monitors.parts import containers, processes, sockets
 from loadproof.monitors.parts.pace import Pace
-from loadproof.monitors.parts.part import DATA_STORES, Part, Role, program_name, tree_line, unique
+from loadproof.monitors.parts.part import DATA_STORES, Part, PartRole, program_name, tree_line, unique
 from loadproof.monitors.parts.sockets import Link, Sockets
 from loadproof.monitors.parts.table import ProcessTable, Stat
 
@@ -47,7 +47,7 @@ class Unwatched:
 
 
 @dataclass(slots=True)
-class Service:
+class WatchedService:
     """The parts now. `look` finds what has changed; it is cheap, and does the costly things seldom."""
 
     seeds: Sequence[Mapping[str, Any]]
@@ -111,7 +111,7 @@ class Service:
 
     def other_ports(self, port: int) -> list[int]:
         """Where the parts that do not only store data listen beside the port that the load goes to."""
-        pids = {pid for part in self.parts if part.role is not Role.DATABASE for pid in part.pids}
+        pids = {pid for part in self.parts if part.role is not PartRole.DATABASE for pid in part.pids}
         mine: set[int] = set()
         table = sockets.read_sockets()
         for pid in pids:
@@ -131,11 +131,11 @@ class Service:
     def _plant(self, seed: Mapping[str, Any]) -> None:
         how, wanted = next((k, v) for k, v in seed.items() if k in processes.FINDERS and v is not None)
         pids = processes.FINDERS[how](wanted)
-        role = Role.ENTRY if how == "port" and self.target_port in (None, wanted) else Role.NAMED
+        role = PartRole.ENTRY if how == "port" and self.target_port in (None, wanted) else PartRole.NAMED
         if self._add(pids, role, 0, f"{how} {wanted}") is None and not self.part_of.keys() & set(pids):
             raise MonitorError(f"the process {', '.join(map(str, pids))} has ended")
 
-    def _add(self, pids: Sequence[int], role: Role, depth: int, reached: str) -> Part | None:
+    def _add(self, pids: Sequence[int], role: PartRole, depth: int, reached: str) -> Part | None:
         """A new part of these processes and their families; None when they are parts already."""
         fresh = [pid for pid in pids if pid not in self.part_of and self.table.stat(pid) is not None]
         if not fresh or len(self.parts) >= _MOST_PARTS:
@@ -144,7 +144,7 @@ class Service:
         executable, arguments = self.table.executable(fresh[0]), self.table.arguments(fresh[0])
         program = program_name(stat.comm if stat else "", executable, arguments)
         if program in DATA_STORES:
-            role = Role.DATABASE
+            role = PartRole.DATABASE
         name = unique(program, reached, (part.name for part in self.parts))
         part = Part(name, program, role, depth, reached, set(fresh), set())
         self.parts.append(part)
@@ -172,7 +172,7 @@ class Service:
                 continue
             program = program_name(stat.comm, "")
             if program in DATA_STORES and program != parent.program:
-                self._add([stat.pid], Role.DATABASE, parent.depth + 1, f"a child of {parent.name}")
+                self._add([stat.pid], PartRole.DATABASE, parent.depth + 1, f"a child of {parent.name}")
             else:
                 self._join(stat.pid, parent)
 
@@ -193,7 +193,7 @@ class Service:
 
     def _look_at_databases(self) -> None:
         """One that has more processes or threads than ever has new connections: look whose, soon."""
-        pids = [pid for part in self.parts if part.role is Role.DATABASE for pid in part.pids]
+        pids = [pid for part in self.parts if part.role is PartRole.DATABASE for pid in part.pids]
         sessions = sum(self.stats[pid].threads for pid in pids)
         if sessions > self._most_sessions:
             self._most_sessions = sessions
@@ -226,7 +226,7 @@ class Service:
                 return processes.FINDERS[how](int(wanted) if how == "port" else wanted)
             except MonitorError:
                 return []
-        if part.role is Role.NAMED or " " in part.reached:
+        if part.role is PartRole.NAMED or " " in part.reached:
             return []
         held = [one.key for one in sockets.listening() if one.address == part.reached]
         if not held:
@@ -260,7 +260,9 @@ class Service:
         A program that connects anew for each request, as PHP does to its database, holds the connection for a
         millisecond: one look in some seconds would miss it in a whole run.
         """
-        ends = [part for part in self.parts if part.role is not Role.DATABASE and not self._leads_on(part)]
+        ends = [
+            part for part in self.parts if part.role is not PartRole.DATABASE and not self._leads_on(part)
+        ]
         working = [part for part in ends if self._at_work(part)]
         known, began_s = len(self.parts), time.thread_time()
         while working and self._glanced_s < _GLANCES_S and len(self.parts) == known:
@@ -382,7 +384,7 @@ class Service:
             )  # fmt: skip
             self.unwatched[address] = Unwatched(address, f"{part.name} hands work to {address}, {who}", hint)
             return
-        added = self._add(roots, Role.BEHIND, part.depth + 1, address)
+        added = self._add(roots, PartRole.BEHIND, part.depth + 1, address)
         if added is not None:
             added.addresses.add(address)
             added.found_from = part.name

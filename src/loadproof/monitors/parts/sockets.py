@@ -38,7 +38,7 @@ ANY: Final = ("0.0.0.0", "::")  # noqa: S104  # as a listener's address is read,
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class ListeningSocket:
     """A socket that accepts. `key` is its inode, or without inodes the process that holds it."""
 
     key: int
@@ -75,22 +75,22 @@ class Link:
 class Sockets:
     """All of this machine's, at one moment."""
 
-    listeners: list[Listener] = field(default_factory=list)
+    listeners: list[ListeningSocket] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     has_inodes: bool = True
 
-    def on_port(self, port: int) -> list[Listener]:
+    def on_port(self, port: int) -> list[ListeningSocket]:
         """Who listens on a TCP port."""
         return [listener for listener in self.listeners if listener.port == port]
 
-    def accepts(self, host: str, port: int) -> list[Listener]:
+    def accepts(self, host: str, port: int) -> list[ListeningSocket]:
         """Who takes the connections to an address."""
         same = [one for one in self.listeners if one.port == port]
         exact = [one for one in same if one.host == host]
         return exact or [one for one in same if port and one.host in ANY]
 
 
-def listening() -> list[Listener]:
+def listening() -> list[ListeningSocket]:
     """Only the listeners: cheap enough for every second. None where the system has no sock_diag."""
     try:
         return _by_netlink(1 << _LISTEN, _WITH_MEMORY).listeners
@@ -144,7 +144,7 @@ def is_own(host: str) -> bool:
 
 
 def address(host: str, port: int) -> str:
-    """As `Listener.address` has it."""
+    """As `ListeningSocket.address` has it."""
     if not port:
         return f"unix:{host}"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -205,7 +205,7 @@ def _take_inet(message: memoryview, found: Sockets) -> None:
     if state == _LISTEN:
         memory = attributes(message[INET_BYTES:]).get(_MEMORY, b"")
         dropped = struct.unpack_from("=I", memory, _DROPS_AT)[0] if len(memory) >= _DROPS_AT + 4 else None
-        found.listeners.append(Listener(inode, host, port, queued, backlog, dropped))
+        found.listeners.append(ListeningSocket(inode, host, port, queued, backlog, dropped))
     else:
         found.links.append(Link(inode, host, port, _host(family, bytes(message[24:40])), peer_port))
 
@@ -230,7 +230,7 @@ def _take_unix(messages: list[memoryview], found: Sockets) -> None:
         names[inode] = name
         if state == _LISTEN:
             queued, backlog = struct.unpack("=II", told[_UNIX_QUEUE])
-            found.listeners.append(Listener(inode, name, 0, queued, backlog))
+            found.listeners.append(ListeningSocket(inode, name, 0, queued, backlog))
         elif _UNIX_PEER in told:
             (peers[inode],) = struct.unpack("=I", told[_UNIX_PEER])
     for inode, peer in peers.items():
@@ -259,7 +259,7 @@ def _by_psutil() -> Sockets:
         if one.pid is None or not one.laddr:
             continue
         if one.status == psutil.CONN_LISTEN:
-            found.listeners.append(Listener(one.pid, one.laddr.ip, one.laddr.port))
+            found.listeners.append(ListeningSocket(one.pid, one.laddr.ip, one.laddr.port))
         elif one.status == psutil.CONN_ESTABLISHED and one.raddr:
             found.links.append(Link(one.pid, one.laddr.ip, one.laddr.port, one.raddr.ip, one.raddr.port))
     return found

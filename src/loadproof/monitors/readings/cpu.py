@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Used:
+class CpuUse:
     """Of one part in one step."""
 
     user_s: float = 0.0
@@ -41,13 +41,13 @@ class ProcessorTime:
 
     def step(
         self, stats: Mapping[int, Stat], part_of: Mapping[int, Part], now_s: float
-    ) -> dict[str, Used] | None:
+    ) -> dict[str, CpuUse] | None:
         """Seconds by part since the last step; None at the first. `now_s` is on the clock of `started_s`."""
         before, looked_s, parts_before = self._last, self._looked_s, self._parts
         self._last, self._looked_s, self._parts = dict(stats), now_s, dict(part_of)
         if looked_s is None:
             return None
-        used: dict[str, Used] = defaultdict(Used)
+        used: dict[str, CpuUse] = defaultdict(CpuUse)
         ended: dict[int, list[Stat]] = defaultdict(list)
         for pid, stat in before.items():
             if pid not in stats or stats[pid].started_s != stat.started_s:

@@ -26,7 +26,7 @@ _MOST_BYTES: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class FpmPool:
     """One of the configuration."""
 
     name: str
@@ -39,7 +39,7 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class FpmStatus:
     """As the page tells it."""
 
     active: int
@@ -49,7 +49,7 @@ class Status:
     slow: int
 
 
-def pools(title: str, root: Path = Path("/")) -> list[Pool]:
+def pools(title: str, root: Path = Path("/")) -> list[FpmPool]:
     """Of the master with that title and file system; none where its configuration may not be read."""
     match = _TITLE.search(title)
     if match is None:
@@ -69,12 +69,12 @@ def pools(title: str, root: Path = Path("/")) -> list[Pool]:
     return found
 
 
-def used_by(found: list[Pool], addresses: Collection[str]) -> list[Pool]:
+def used_by(found: list[FpmPool], addresses: Collection[str]) -> list[FpmPool]:
     """The pools that were seen to be handed work; all where none was."""
     return [pool for pool in found if pool.address in addresses] or found
 
 
-def status(pool: Pool, root: Path = Path("/")) -> Status | None:
+def status(pool: FpmPool, root: Path = Path("/")) -> FpmStatus | None:
     """What the page says now; None where it is off, refused, or nobody was free to answer in time."""
     if not pool.status_path:
         return None
@@ -83,7 +83,7 @@ def status(pool: Pool, root: Path = Path("/")) -> Status | None:
             link.sendall(_question(pool.status_path))
             answer = _answer(link)
         told: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
-        return Status(
+        return FpmStatus(
             max(0, int(told["active processes"]) - 1), int(told["listen queue"]),
             int(told["max children reached"]), int(told["slow requests"]),
         )  # fmt: skip
@@ -105,7 +105,7 @@ def _texts(file: str, root: Path) -> Iterator[str]:
                 yield Path(path).read_text(errors="replace")
 
 
-def _pool(name: str, keys: Mapping[str, str]) -> Pool | None:
+def _pool(name: str, keys: Mapping[str, str]) -> FpmPool | None:
     listen, most = keys.get("listen") or "", keys.get("pm.max_children") or ""
     if not listen or not most.isdigit():
         return None
@@ -113,7 +113,7 @@ def _pool(name: str, keys: Mapping[str, str]) -> Pool | None:
         address = f"unix:{listen}"
     else:
         address = f"127.0.0.1:{listen}" if listen.isdigit() else listen
-    return Pool(name, address.replace("$pool", name), int(most), keys.get("pm.status_path") or "")
+    return FpmPool(name, address.replace("$pool", name), int(most), keys.get("pm.status_path") or "")
 
 
 def _connected(address: str, root: Path) -> socket.socket:

@@ -14,16 +14,16 @@ from loadproof.model.values import known_whole, rows
 from loadproof.monitors import MonitorError, limits
 from loadproof.monitors.parts import sockets
 from loadproof.monitors.parts.part import Part
-from loadproof.monitors.parts.service import Service
+from loadproof.monitors.parts.service import WatchedService
 from loadproof.monitors.parts.table import Stat
 from loadproof.monitors.readings.cgroup import Cgroup
-from loadproof.monitors.readings.cpu import ProcessorTime, Used
+from loadproof.monitors.readings.cpu import CpuUse, ProcessorTime
 from loadproof.monitors.readings.loops import accepts_by_events
 from loadproof.monitors.readings.memory import SharedMemory
 from loadproof.monitors.readings.rates import Rates
 from loadproof.monitors.readings.threads import BusiestThread, Threads
 from loadproof.monitors.readings.waits import Row, Waits
-from loadproof.monitors.readings.workers import Workers
+from loadproof.monitors.readings.workers import ServiceWorkers
 
 _LIMITS_EVERY: Final = 5
 """Looks. Limits seldom change."""
@@ -49,13 +49,13 @@ class ProcessMonitor:
             known_whole(watch.settings.get("target_port")),
             bool(watch.settings.get("follow", True)),
         )
-        self.service = Service(seeds, port, follows=follows)
+        self.service = WatchedService(seeds, port, follows=follows)
         self._cpu = ProcessorTime()
         self._memory = SharedMemory()
         self._rates = Rates()
         self._threads: dict[str, Threads] = {}
         self._waits = Waits()
-        self._workers = Workers()
+        self._workers = ServiceWorkers()
         self._groups: dict[str, Cgroup] = {}
         self._outer: dict[str, float] = {}
         """Cores by part, as the machine, its affinity and its group leave them."""
@@ -112,7 +112,7 @@ class ProcessMonitor:
 
     # --- values --------------------------------------------------------------------------------------
 
-    def _rows(self, time_s: float, used: dict[str, Used] | None) -> Iterator[Row]:
+    def _rows(self, time_s: float, used: dict[str, CpuUse] | None) -> Iterator[Row]:
         queues = {one.address: one for one in sockets.listening()} if psutil.LINUX else {}
         busiest: list[BusiestThread] = []
         elapsed_s = time_s - self._last_s if self._last_s is not None else 0.0
@@ -120,7 +120,7 @@ class ProcessMonitor:
             stats = [self.service.stats[pid] for pid in sorted(part.pids)]
             cores = 0.0
             if used is not None and elapsed_s > 0:
-                mine = used.get(part.name, Used())
+                mine = used.get(part.name, CpuUse())
                 cores = (mine.user_s + mine.system_s) / elapsed_s
                 yield from self._part_cpu(part, mine, elapsed_s)
             memory, part.shared = self._memory.of(stats)
@@ -147,7 +147,7 @@ class ProcessMonitor:
         if len(self.service.stats) <= _FEW or self._looks % _LIMITS_EVERY == 1:
             yield from self._descriptors(time_s)
 
-    def _part_cpu(self, part: Part, used: Used, elapsed_s: float) -> Iterator[Row]:
+    def _part_cpu(self, part: Part, used: CpuUse, elapsed_s: float) -> Iterator[Row]:
         limit = part.cores.value if part.cores else None
         yield f"{part.name}.cpu", (used.user_s + used.system_s) / elapsed_s, Unit.CORES, limit
         own = self._runtime_limit(used.busiest)
@@ -162,7 +162,7 @@ class ProcessMonitor:
         yield f"{part.name}.busiest", cores, Unit.CORES, own.value if own else None
 
     def _together(
-        self, used: dict[str, Used] | None, elapsed_s: float, busiest: list[BusiestThread]
+        self, used: dict[str, CpuUse] | None, elapsed_s: float, busiest: list[BusiestThread]
     ) -> Iterator[Row]:
         stats = [self.service.stats[pid] for part in self.service.parts for pid in part.pids]
         if used is not None and elapsed_s > 0:
@@ -182,7 +182,9 @@ class ProcessMonitor:
             yield "thread.busy", most.busy, Unit.SHARE, 1.0
             yield "thread.waited", most.waited, Unit.SHARE, 1.0
 
-    def _queue(self, part: Part, listeners: dict[str, sockets.Listener], time_s: float) -> Iterator[Row]:
+    def _queue(
+        self, part: Part, listeners: dict[str, sockets.ListeningSocket], time_s: float
+    ) -> Iterator[Row]:
         """Connections that wait until somebody accepts them, and those that found no place to wait."""
         found = [listeners[address] for address in part.addresses if address in listeners]
         if part.reached.startswith("port "):
@@ -304,7 +306,7 @@ class ProcessMonitor:
             self._runtimes[key] = runtime
         return self._runtimes[key]
 
-    def _runtime_limit(self, pid: int) -> limits.Limit | None:
+    def _runtime_limit(self, pid: int) -> limits.PartLimit | None:
         stat = self.service.stats.get(pid)
         return limits.limit_of(stat, self._runtime(stat)) if stat else None
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadproof.monitors.parts.part import Part
-    from loadproof.monitors.parts.service import Service
+    from loadproof.monitors.parts.service import WatchedService
 
 Row = tuple[str, float, Unit, float | None]
 """Series, value, unit, limit."""
@@ -47,7 +47,7 @@ class Waits:
     _heaps: dict[str, Heaps] = field(default_factory=dict)
     _loops_seen: set[int] = field(default_factory=set)
 
-    def rows(self, service: Service, time_s: float) -> Iterator[Row]:
+    def rows(self, service: WatchedService, time_s: float) -> Iterator[Row]:
         """Of every part; what nobody can tell is left out."""
         blocked = Blocked(self.proc)
         anybody = blocked.anybody()
@@ -114,7 +114,7 @@ class Waits:
         return match["doing"] if match else ""
 
 
-def _calls(service: Service) -> Iterator[Row]:
+def _calls(service: WatchedService) -> Iterator[Row]:
     """Of each part's connections to one place, those that wait for its answer."""
     for part in service.parts:
         peers = service.calls.get(part.name, {})

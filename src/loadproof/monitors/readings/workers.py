@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Workers:
+class ServiceWorkers:
     """PHP-FPM's by its configuration and status page, uWSGI's by its options, a JVM's by names of threads."""
 
-    _asked: dict[str, list[php_fpm.Pool]] = field(default_factory=dict)
+    _asked: dict[str, list[php_fpm.FpmPool]] = field(default_factory=dict)
     """Pools by part, whose status pages may be reached."""
 
     def renew(self, part: Part, working: Sequence[int], table: ProcessTable) -> None:

@@ -77,7 +77,7 @@ class EndpointLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReportPage:
     """All of it."""
 
     report: Report
@@ -106,7 +106,7 @@ class Page:
     reproduction: Reproduction
 
 
-def page(report: Report) -> Page:
+def page(report: Report) -> ReportPage:
     """The page of a report."""
     topics = by_topic(
         finding for finding in report.findings if not (is_requirement(finding) or _is_in_a_table(finding))
@@ -114,7 +114,7 @@ def page(report: Report) -> Page:
     first = next((f.sentence for f in report.findings if f.id == "breach.first"), "")
     drawn = {course.endpoint for course in report.charts.endpoints} if report.charts else set()
     lines = [_endpoint(row, drawn) for row in report.endpoints]
-    return Page(
+    return ReportPage(
         report=report,
         verdict=str(report.verdict).lower(),
         mark=MARKS[report.verdict],

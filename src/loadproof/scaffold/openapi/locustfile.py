@@ -6,9 +6,9 @@ import re
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.scaffold.openapi.description import Description, Operation, read_description
-from loadproof.scaffold.openapi.login import TOKEN_NAMES, Key, Login, find_key, find_login
+from loadproof.scaffold.openapi.login import TOKEN_NAMES, ApiKey, LoginOperation, find_key, find_login
 from loadproof.scaffold.openapi.tasks import Planner, Task
-from loadproof.scaffold.openapi.values import Values
+from loadproof.scaffold.openapi.values import SchemaValues
 from loadproof.scaffold.source import formatted, literal, wrapped_comment
 from loadproof.scaffold.template import render
 
@@ -50,9 +50,9 @@ def call(task: Task) -> str:
     return f"self.client.{task.operation.method.lower()}({arguments})"
 
 
-def _login_arguments(description: Description, login: Login) -> list[str]:
+def _login_arguments(description: Description, login: LoginOperation) -> list[str]:
     """URL and body of the login request."""
-    values = Values(description)
+    values = SchemaValues(description)
     operation: Operation = login.operation
     body = description.flat(operation.body.schema if operation.body else {})
     needed = {login.user_field, login.password_field}
@@ -68,7 +68,7 @@ def _login_arguments(description: Description, login: Login) -> list[str]:
     return [literal(operation.path), f"{keyword}={{{', '.join(items)}}}"]
 
 
-def _variables(login: Login | None, key: Key | None) -> list[tuple[str, str]]:
+def _variables(login: LoginOperation | None, key: ApiKey | None) -> list[tuple[str, str]]:
     """Environment variables that the locustfile reads, and what each is."""
     if login is not None:
         users = "" if login.users else " (needed)"

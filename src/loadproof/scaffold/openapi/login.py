@@ -18,7 +18,7 @@ TOKEN_NAMES: Final = ("access_token", "accessToken", "token", "jwt", "id_token",
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class LoginOperation:
     """An operation that takes a name and a password and answers with a token."""
 
     operation: Operation
@@ -34,7 +34,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ApiKey:
     """A secret that is sent along with every request."""
 
     place: str
@@ -43,7 +43,7 @@ class Key:
     prefix: str = ""
 
 
-def find_login(description: Description, operations: Sequence[Operation]) -> Login | None:
+def find_login(description: Description, operations: Sequence[Operation]) -> LoginOperation | None:
     """The first POST that is called like a login and takes a password."""
     for operation in operations:
         last = operation.path.rstrip("/").rsplit("/", 1)[-1]
@@ -58,7 +58,7 @@ def find_login(description: Description, operations: Sequence[Operation]) -> Log
             continue
         needed = [name for name in fields if name in (schema.get("required") or fields)]
         user = next((n for n in needed if n != secret and n not in {"grant_type", "scope"}), None)
-        return Login(
+        return LoginOperation(
             operation=operation,
             form=not operation.body.content_type.endswith("json"),
             user_field=user,
@@ -70,16 +70,16 @@ def find_login(description: Description, operations: Sequence[Operation]) -> Log
     return None
 
 
-def find_key(description: Description) -> Key | None:
+def find_key(description: Description) -> ApiKey | None:
     """What the first security scheme wants, where there is no login."""
     for scheme in description.schemes.values():
         kind, name = str(scheme.get("type", "")), str(scheme.get("name", ""))
         if kind == "apiKey" and name:
-            return Key(str(scheme.get("in", "header")), name)
+            return ApiKey(str(scheme.get("in", "header")), name)
         if kind == "http" and str(scheme.get("scheme", "")).lower() == "basic":
-            return Key("basic", "Authorization")
+            return ApiKey("basic", "Authorization")
         if kind in {"http", "oauth2", "openIdConnect"}:
-            return Key("header", "Authorization", "Bearer ")
+            return ApiKey("header", "Authorization", "Bearer ")
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from loadproof.scaffold.names import identifier, plural_matches, stem_of_id, task_name
 from loadproof.scaffold.openapi.description import Body, Description, Operation, Parameter, Schema
-from loadproof.scaffold.openapi.values import Values
+from loadproof.scaffold.openapi.values import SchemaValues
 from loadproof.scaffold.source import in_f_string, literal
 
 READ_WEIGHT: Final = 5
@@ -20,7 +20,7 @@ _LEAVES = re.compile(r"log[-_]?out|sign[-_]?out|revoke", re.IGNORECASE)
 
 
 @dataclass(slots=True)
-class Pool:
+class IdPool:
     """Ids that one user knows: those of a list's answer, or those of what it made itself."""
 
     name: str
@@ -32,11 +32,11 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class DrawnId:
     """A variable of a task, taken from a pool."""
 
     variable: str
-    pool: Pool
+    pool: IdPool
 
 
 @dataclass(slots=True)
@@ -46,11 +46,11 @@ class Task:
     weight: int
     url: str = ""
     arguments: list[str] = field(default_factory=list)
-    draws: list[Draw] = field(default_factory=list)
+    draws: list[DrawnId] = field(default_factory=list)
     made: list[tuple[str, str]] = field(default_factory=list)
     """Variables in its URL that are made up, with their expressions."""
-    fills: Pool | None = None
-    removes: Draw | None = None
+    fills: IdPool | None = None
+    removes: DrawnId | None = None
 
     @property
     def statuses(self) -> str:
@@ -68,9 +68,9 @@ class Planner:
         """`query_key`: the parameter in which every request sends the key."""
         self._query_key = query_key
         self._description = description
-        self._values = Values(description)
+        self._values = SchemaValues(description)
         self._used: set[str] = set()
-        self._pools: dict[tuple[str, bool], Pool] = {}
+        self._pools: dict[tuple[str, bool], IdPool] = {}
         self._tasks = {
             (operation.method, operation.path): Task(
                 operation,
@@ -90,7 +90,7 @@ class Planner:
         return planned
 
     @property
-    def pools(self) -> list[Pool]:
+    def pools(self) -> list[IdPool]:
         return sorted(self._pools.values(), key=lambda pool: pool.name)
 
     def _plan(self, task: Task) -> bool:
@@ -105,7 +105,7 @@ class Planner:
         for parameter in operation.in_place("path"):
             pool = self._pool_of(operation, parameter, own=changes_one)
             if pool is not None:
-                task.draws.append(Draw(_variable(parameter.name), pool))
+                task.draws.append(DrawnId(_variable(parameter.name), pool))
             elif changes_one:
                 self._description.note(f"{shown} would change what this test did not make: left out")
                 return False
@@ -123,12 +123,12 @@ class Planner:
         task.arguments = [*named, *arguments]
         return True
 
-    def _pool_of(self, operation: Operation, parameter: Parameter, *, own: bool) -> Pool | None:
+    def _pool_of(self, operation: Operation, parameter: Parameter, *, own: bool) -> IdPool | None:
         """The pool for a path parameter, from the collection whose path ends in front of it."""
         collection = operation.path.partition(f"/{{{parameter.name}}}")[0]
         return None if _PARAMETER.search(collection) else self._pool(collection, parameter.name, own=own)
 
-    def _pool(self, collection: str, name: str, *, own: bool) -> Pool | None:
+    def _pool(self, collection: str, name: str, *, own: bool) -> IdPool | None:
         """Of what the user made itself (POST), or of what a list answers (GET)."""
         source = self._tasks.get(("POST" if own else "GET", collection))
         if source is None:
@@ -139,7 +139,7 @@ class Planner:
             plain = f"own_{what}_ids" if own else f"{what}_ids"
             taken = {pool.name for pool in self._pools.values()}
             unique = next(n for n in (plain, *(f"{plain}_{i}" for i in range(2, 99))) if n not in taken)
-            known = Pool(unique, source.function, self._key(source.operation.answer, name), own)
+            known = IdPool(unique, source.function, self._key(source.operation.answer, name), own)
             self._pools[collection, own] = known
         return known
 
@@ -221,7 +221,7 @@ class Planner:
             if pool is not None and pool.filled_by != task.function:
                 variable = _variable(name)
                 if all(draw.variable != variable for draw in task.draws):
-                    task.draws.append(Draw(variable, pool))
+                    task.draws.append(DrawnId(variable, pool))
                 value = variable
             else:
                 value = self._values.expression(schema, name, where)
@@ -229,7 +229,7 @@ class Planner:
             items.append(f"{literal(name)}: {value}")
         return items
 
-    def _listed(self, name: str) -> Pool | None:
+    def _listed(self, name: str) -> IdPool | None:
         """The list that gives the ids for a field such as product_id: one whose path ends in `products`."""
         stem = stem_of_id(name)
         for method, path in self._tasks if stem else ():

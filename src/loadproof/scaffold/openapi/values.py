@@ -29,7 +29,7 @@ _USUAL: Final = (1.0, 1000.0)
 _EARLIER: Final = ("start", "from", "since", "after", "begin")
 
 
-class Values:
+class SchemaValues:
     """Expressions for the schemas of one description."""
 
     def __init__(self, description: Description) -> None:

@@ -15,7 +15,7 @@ from loadproof.safety.redact import is_secret_name, is_secret_value
 from loadproof.scaffold.names import TAKEN, identifier
 from loadproof.scaffold.recording.exchanges import Exchange
 from loadproof.scaffold.recording.pages import (
-    Found,
+    PageValue,
     field_pattern,
     id_name,
     is_fresh,
@@ -35,7 +35,7 @@ class Passed:
     name: str
 
 
-Step = str | int | Found | Passed
+Step = str | int | PageValue | Passed
 _ID = re.compile(r"(?:.*[_-])?(?:id|uuid|guid|slug|sku|ref|number|cursor)|.+(?:Id|ID|Uuid|Ref)")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PERSON = re.compile(r"user|e?-?mail|login|^log$|name|account", re.IGNORECASE)
@@ -48,7 +48,7 @@ _SHORTEST_INSIDE: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class CorrelatedValue:
     """A value of an answer that a later request sends again."""
 
     name: str
@@ -60,7 +60,7 @@ class Variable:
     def code(self) -> str:
         """What takes it from the answer."""
         first = self.steps[0] if self.steps else ""
-        if isinstance(first, Found):
+        if isinstance(first, PageValue):
             nth = ", ANY" if first.path is not None else f", {first.nth}" if first.nth else ""
             return f"from_page(answer, {literal(first.name)}, {literal(first.pattern)}{nth})"
         if isinstance(first, Passed):
@@ -74,7 +74,7 @@ class Correlation:
     """All exchanges' answered values and secrets. Ask `value_of` in the order of the exchanges."""
 
     exchanges: Sequence[Exchange]
-    variables: dict[tuple[int, tuple[Step, ...]], Variable] = field(default_factory=dict)
+    variables: dict[tuple[int, tuple[Step, ...]], CorrelatedValue] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     """Names of environment variables, by the secret that each stands for."""
     tokens: set[str] = field(default_factory=set)
@@ -98,7 +98,7 @@ class Correlation:
         for exchange in self.exchanges:
             self._collect_secrets(exchange)
 
-    def variable_for(self, value: object, number: int, path: str | None = None) -> Variable | None:
+    def variable_for(self, value: object, number: int, path: str | None = None) -> CorrelatedValue | None:
         """The variable that gives exchange `number` this value, if an earlier answer did.
 
         `path`: what stands before it in the request's path, as in the link that gave it.
@@ -112,10 +112,10 @@ class Correlation:
             return None
         place = next((p for p in reversed(places) if p in self.variables), places[-1])
         if place not in self.variables:
-            self.variables[place] = Variable(self._name(*place), *place)
+            self.variables[place] = CorrelatedValue(self._name(*place), *place)
         return self.variables[place]
 
-    def guessed_variable(self, name: str, number: int) -> Variable | None:
+    def guessed_variable(self, name: str, number: int) -> CorrelatedValue | None:
         """Where exchange `number` must have its one-time value from, though the recording does not show it.
 
         The page before it, best the one at its own address: its form's field, or for a header its meta tag.
@@ -127,9 +127,9 @@ class Correlation:
         header = name.lower().startswith("x-")
         place = (own or earlier)[-1]
         pattern = meta_pattern(name.lower().removeprefix("x-")) if header else field_pattern(name)
-        key = (place, (Found(name, "", pattern),))
+        key = (place, (PageValue(name, "", pattern),))
         if key not in self.variables:
-            self.variables[key] = Variable(self._name(*key), *key)
+            self.variables[key] = CorrelatedValue(self._name(*key), *key)
         return self.variables[key]
 
     def cookie_for(self, name: str, value: str, number: int) -> str | None:
@@ -192,12 +192,12 @@ class Correlation:
     def _name(self, source: int, steps: tuple[Step, ...]) -> str:
         """loan_id for loans[0].id, and for id in the answer to POST /loans."""
         words = [
-            step.name if isinstance(step, Found | Passed) else step
+            step.name if isinstance(step, PageValue | Passed) else step
             for step in steps
             if not isinstance(step, int)
         ]
         first = steps[0] if steps else ""
-        if isinstance(first, Found) and first.path is not None:
+        if isinstance(first, PageValue) and first.path is not None:
             last = id_name(first.name)
         else:
             last = identifier(words[-1]) if words else "value"
@@ -213,7 +213,7 @@ class Correlation:
 def _leads(steps: tuple[Step, ...], path: str) -> bool:
     """Whether a value was not in a link, or in one of that path."""
     first = steps[0] if steps else ""
-    return not isinstance(first, Found) or first.path in {None, path}
+    return not isinstance(first, PageValue) or first.path in {None, path}
 
 
 def names_id(key: str) -> bool:

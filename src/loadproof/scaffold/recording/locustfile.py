@@ -11,7 +11,13 @@ from urllib.parse import quote
 
 from loadproof.safety.redact import is_secret_name, redact_text
 from loadproof.scaffold.names import TAKEN, identifier
-from loadproof.scaffold.recording.correlation import Correlation, Variable, is_person, is_reference, names_id
+from loadproof.scaffold.recording.correlation import (
+    CorrelatedValue,
+    Correlation,
+    is_person,
+    is_reference,
+    names_id,
+)
 from loadproof.scaffold.recording.endpoints import chosen_by, end_pattern
 from loadproof.scaffold.recording.exchanges import Content, Exchange, Part, Recording, read_recording
 from loadproof.scaffold.recording.pages import id_name, is_fresh, is_id, is_one_time
@@ -325,7 +331,7 @@ class _Writer:
                 shown = f'f"{scheme} {{{name}}}"' if bare else name
                 requests[variable.source].sets_token = shown
 
-    def _use(self, variable: Variable) -> str:
+    def _use(self, variable: CorrelatedValue) -> str:
         name = f"self.{variable.name}"
         if name not in self._needs:
             self._needs.append(name)

@@ -40,7 +40,7 @@ _ONE: Final = r"""["']?([^"'\s>]+)"""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PageValue:
     """A value on a page."""
 
     name: str
@@ -68,12 +68,12 @@ def is_fresh(name: str) -> bool:
     return bool(_FRESH.search(name))
 
 
-def is_token(found: Found) -> bool:
+def is_token(found: PageValue) -> bool:
     """Whether the value alone tells that it is meant where it is sent under another name."""
     return found.one_time and len(found.value) >= _SHORTEST_TOKEN
 
 
-def values_of(page: str) -> list[Found]:
+def values_of(page: str) -> list[PageValue]:
     """The values that a later request may send again, as far as their patterns find them."""
     if len(page) > _LONGEST_PAGE:
         return []
@@ -84,7 +84,7 @@ def values_of(page: str) -> list[Found]:
     return list(dict.fromkeys(each for each in found if each is not None))
 
 
-def links_of(page: str) -> list[Found]:
+def links_of(page: str) -> list[PageValue]:
     """The ids in the paths that a page links to."""
     found = []
     for match in _HREF.finditer(page[:_LONGEST_PAGE]):
@@ -93,7 +93,7 @@ def links_of(page: str) -> list[Found]:
             if is_id(part):
                 name = before.rstrip("/").rpartition("/")[2] or "page"
                 pattern = rf"""{re.escape(before)}({_ID.pattern})(?=[/"'?#&\s>])"""
-                found.append(Found(name, part, pattern, path=before))
+                found.append(PageValue(name, part, pattern, path=before))
             before += f"{part}/"
     return list(dict.fromkeys(found))
 
@@ -166,9 +166,9 @@ def _links(page: str) -> Iterator[tuple[str, str, str]]:
             yield match[1], html.unescape(match[2]), rf"""[?&;]{re.escape(match[1])}=([^"'&\s<>]+)"""
 
 
-def _placed(page: str, name: str, value: str, pattern: str) -> Found | None:
+def _placed(page: str, name: str, value: str, pattern: str) -> PageValue | None:
     """With the number of its match; None where the pattern does not find it."""
     for nth, match in enumerate(re.finditer(pattern, page)):
         if html.unescape(match[1]).replace("\\/", "/") == value:
-            return Found(name, value, pattern, nth)
+            return PageValue(name, value, pattern, nth)
     return None

@@ -8,7 +8,7 @@ from typing import Any
 from gevent import get_hub
 
 from loadproof.model import Policy
-from loadproof.safety.guard import Gate
+from loadproof.safety.guard import TargetGuard
 
 _REASONS = 100
 """Kept at most: a scenario that reaches for ever new hosts must not fill the memory before the load ends."""
@@ -24,7 +24,7 @@ def install(policy: Policy) -> list[str]:
     Names are looked at where gevent resolves them, which every client of a locustfile comes through.
     Addresses are looked at in Python's own audit event of a connection, which none can go around.
     """
-    gate = Gate(policy)
+    gate = TargetGuard(policy)
     reasons: list[str] = []
 
     def refuse(why: str) -> None:

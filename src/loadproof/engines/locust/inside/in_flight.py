@@ -24,7 +24,7 @@ from locust.exception import ResponseError
 from requests import RequestException
 
 from loadproof.engines.locust.inside.raised import CONTROL
-from loadproof.engines.locust.seams import Part, known
+from loadproof.engines.locust.seams import Feature, known
 from loadproof.engines.locust.session import COUNTS, interim, trips
 from loadproof.engines.locust.session.report import path_of
 
@@ -59,23 +59,23 @@ class InFlight:
         counts what was stopped and what it sent, so only Locust's needs to be wrapped.
         """
         COUNTS.on_broken = on_request
-        if known(Part.WIRE):
+        if known(Feature.WIRE):
             trips.install()
-        if known(Part.INTERIM):
+        if known(Feature.INTERIM):
             interim.install()
         sending = [
             session
             for session, part in (
-                (HttpSession, Part.HTTP_SESSION),
-                (FastHttpSession, Part.FAST_HTTP_SESSION),
+                (HttpSession, Feature.HTTP_SESSION),
+                (FastHttpSession, Feature.FAST_HTTP_SESSION),
             )
             if self._session == "locust" or not known(part)
         ]
         for session in sending:
-            if known(Part.SENDING):
+            if known(Feature.SENDING):
                 setattr(session, _SENDER, self._counted(getattr(session, _SENDER)))
             session.request = _travelling(session.request)  # type: ignore[method-assign]
-        if not known(Part.BLOCKS):
+        if not known(Feature.BLOCKS):
             return
         for response in (ResponseContextManager, fasthttp.ResponseContextManager):
             response.__exit__ = _reported(response.__exit__, on_request)  # type: ignore[method-assign]

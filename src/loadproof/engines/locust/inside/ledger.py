@@ -81,7 +81,7 @@ class Ledger:
         return found
 
 
-class Totals:
+class ArrivalTotals:
     """Rows of all processes, added up."""
 
     def __init__(self) -> None:

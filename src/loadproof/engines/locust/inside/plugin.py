@@ -38,9 +38,9 @@ from loadproof.engines.locust.machines.worker_side import WorkerSide
 from loadproof.engines.locust.machines.workers import Workers
 from loadproof.engines.locust.open_model.open_model import OpenModel
 from loadproof.engines.locust.open_model.pacing import PacedUsers
-from loadproof.engines.locust.seams import Part
-from loadproof.engines.locust.session.report import Listener
-from loadproof.engines.locust.session.streams import Takers
+from loadproof.engines.locust.seams import Feature
+from loadproof.engines.locust.session.report import RequestListener
+from loadproof.engines.locust.session.streams import StreamListeners
 from loadproof.engines.locust.shape import ProfileShape
 from loadproof.engines.locust.trials.trials import OpenTrials, UserTrials
 from loadproof.engines.supervisor import die_with_parent
@@ -95,7 +95,7 @@ class Plugin:
             else:
                 self._open = OpenModel(settings, self._clock, self._event)
             self._recorder = LateRecorder(self._clock, current_lateness_s, names)
-        Takers.time = self._recorder.time
+        StreamListeners.time = self._recorder.time
         self._intake = Intake(self._clock, self._recorder, self._exemplars)
         self._traffic = Traffic(self._clock, self._event)
         hand_over = self._open.hand_over if self._open is not None else None
@@ -106,19 +106,19 @@ class Plugin:
 
         Raises SystemExit when this Locust cannot play the open model.
         """
-        if self._open is not None and not seams.known(Part.OPEN_MODEL):
-            sys.exit(seams.switched_off()[Part.OPEN_MODEL.name])
+        if self._open is not None and not seams.known(Feature.OPEN_MODEL):
+            sys.exit(seams.switched_off()[Feature.OPEN_MODEL.name])
         runners.WORKER_REPORT_INTERVAL = 1.0
         # Processes of this machine share a secret that nobody has to type. They meet on loopback: where this
         # Locust cannot be locked, they meet without it.
-        own = self._settings.token if seams.known(Part.LOCK) else ""
+        own = self._settings.token if seams.known(Feature.LOCK) else ""
         lock.install(own if self._settings.lock is None else self._settings.lock)
         if self._settings.guard:
             self._refusals = guard.install(Policy.from_json(self._settings.guard))
         self._in_flight.install(self._intake.request)
         if self._settings.session == "loadproof":
             session.install()
-        if seams.known(Part.STATISTICS):
+        if seams.known(Feature.STATISTICS):
             from loadproof.engines.locust.session import statistics  # it takes hold of what it stands on
 
             statistics.install()
@@ -126,7 +126,7 @@ class Plugin:
         self._outcome.raised.install()
         stopping.install()
         events.init.add_listener(self._on_init)
-        events.request.add_listener(Listener(self._intake.request, self._intake.success))
+        events.request.add_listener(RequestListener(self._intake.request, self._intake.success))
 
     def _on_init(self, environment: Any, runner: Any, **_: Any) -> None:
         self._runner = runner

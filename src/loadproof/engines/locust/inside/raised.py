@@ -26,7 +26,7 @@ from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImm
 from locust.user.task import LOCUST_STATE_STOPPING, DefaultTaskSet
 
 from loadproof.engines.locust.entry import text
-from loadproof.engines.locust.session.report import Listener, is_locusts_own
+from loadproof.engines.locust.session.report import RequestListener, is_locusts_own
 
 CONTROL: Final = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
 """How a locustfile says what is played next: no failure of anything."""
@@ -237,7 +237,7 @@ class Raised:
         handler = firing.get("handler")
         if is_locusts_own(handler):
             return  # it counts requests, as we do: what it could not take is ours to tell
-        if type(handler) is Listener:
+        if type(handler) is RequestListener:
             self.own += 1
             return
         self.fatal += 1

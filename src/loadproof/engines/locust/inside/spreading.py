@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import gevent
 
-from loadproof.engines.locust.seams import Part, known
+from loadproof.engines.locust.seams import Feature, known
 
 WINDOW_S: Final = 0.9
 """Within which the users of one order start at the most; the next order comes after a second."""
@@ -28,7 +28,7 @@ def attach(runner: Any, share_per_s: float | None) -> None:
     `share_per_s`: how many users a second a worker starts of the whole; None where that is not known. A
     runner without workers is told with each order.
     """
-    if not known(Part.SPREADING):
+    if not known(Feature.SPREADING):
         return
     order, spawn_users = runner.start, runner.spawn_users
     rate_per_s = share_per_s

@@ -17,7 +17,7 @@ import gevent
 from locust import User, runners
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from loadproof.engines.locust.seams import Part, known
+from loadproof.engines.locust.seams import Feature, known
 
 _WAKING_S: Final = 0.002
 """For users whose wait is over: one turn of the event loop with its clock brought up to date."""
@@ -25,7 +25,7 @@ _WAKING_S: Final = 0.002
 
 def install() -> None:
     """Let a user that waits know that it is being stopped, and not only its greenlet."""
-    if not known(Part.STOPPING):
+    if not known(Feature.STOPPING):
         return
     stop: Any = User.stop
 
@@ -43,7 +43,7 @@ def install() -> None:
 def attach(runner: Any) -> None:
     """Keep the end of this runner's load free of stalls; call it when all modules are imported."""
     inspect.stack()
-    if not known(Part.STOPPING):
+    if not known(Feature.STOPPING):
         return
     stop_users = runner.stop_users
 

@@ -20,7 +20,7 @@ from zmq.utils import z85
 from zmq.utils.monitor import recv_monitor_message
 
 from loadproof.engines.locust import seams
-from loadproof.engines.locust.seams import Part
+from loadproof.engines.locust.seams import Feature
 
 _SALT: Final = b"loadproof: a master and its workers"
 _FAILED: Final = (
@@ -37,8 +37,8 @@ def install(token: str) -> None:
     """
     if not token:
         return
-    if not seams.known(Part.LOCK):
-        sys.exit(seams.switched_off()[Part.LOCK.name])
+    if not seams.known(Feature.LOCK):
+        sys.exit(seams.switched_off()[Feature.LOCK.name])
     if not zmq.has("curve"):
         sys.exit("this ZeroMQ was built without encryption (libsodium): install pyzmq's own wheel")
     socket_of: Any = zmqrpc.BaseSocket.__init__

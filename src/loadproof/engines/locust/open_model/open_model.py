@@ -19,7 +19,7 @@ from locust import LoadTestShape, User
 from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadproof.engines.locust.inside.ledger import LATE_LIMIT_S, Totals, readable, why_dropped
+from loadproof.engines.locust.inside.ledger import LATE_LIMIT_S, ArrivalTotals, readable, why_dropped
 from loadproof.engines.locust.inside.task_loop import serve_arrivals
 from loadproof.engines.locust.machines.shares import Shares, offsets_from
 from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Dispenser
@@ -82,7 +82,7 @@ class OpenModel:
         self._event = event
         self._pool = ArrivalPool(clock)
         self._dispenser = Dispenser(self._pool, clock, time.monotonic() - clock())
-        self._totals = Totals()
+        self._totals = ArrivalTotals()
         self._runner: Any = None
         self._leads_workers = False
         self._most_users = 0

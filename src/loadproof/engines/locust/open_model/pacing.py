@@ -14,8 +14,8 @@ from typing import Any
 
 from locust import TaskSet
 
-from loadproof.engines.locust.inside.ledger import ArrivalRow, Totals, readable
-from loadproof.engines.locust.seams import Part, known
+from loadproof.engines.locust.inside.ledger import ArrivalRow, ArrivalTotals, readable
+from loadproof.engines.locust.seams import Feature, known
 from loadproof.histogram import Histogram
 
 _PACED = "constant_pacing.<locals>.wait_time_func"
@@ -31,13 +31,13 @@ class PacedUsers:
         self.pace_s: float | None = None
         """The longest pace of any class, with which the least was omitted; None when nobody keeps one."""
         self._clock = clock
-        self._totals = Totals()
+        self._totals = ArrivalTotals()
         self._planned = 0.0
         self._lags_s: list[float] = []
 
     def watch(self, user_classes: Iterable[type]) -> None:
         """Count the paced waits of these classes and of the TaskSets below them."""
-        if not known(Part.PACES):
+        if not known(Feature.PACES):
             return
         for owner in _owners(user_classes):
             wait: Any = owner.__dict__.get("wait_time")

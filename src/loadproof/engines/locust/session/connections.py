@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from loadproof.engines.locust.session.body import NotDecoded, decoded
 from loadproof.engines.locust.session.counts import COUNTS
-from loadproof.engines.locust.session.exchange import Unplain, receive
+from loadproof.engines.locust.session.exchange import UnparsedAnswer, receive
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.replay import replay_of, replayed
 from loadproof.engines.locust.session.tickets import Tickets
@@ -115,7 +115,7 @@ class Connections:
         except SendError as error:
             self.pending = Pending(wire, send_error=error.cause)
             return None
-        except Unplain as answer:
+        except UnparsedAnswer as answer:
             self.pending = Pending(wire, answer.received, read_error=answer.error)
             return None
         except NotDecoded:

@@ -21,7 +21,7 @@ _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}").fullmatch
 _HEAD_LIMIT = 65536
 
 
-class Unplain(Exception):  # noqa: N818  # a decision, not an error: another client reads the answer then
+class UnparsedAnswer(Exception):  # noqa: N818  # a decision, not an error: another client reads the answer then
     """The answer is not plain: `received` are its bytes so far, `error` what receiving ended with."""
 
     def __init__(self, received: bytes, error: OSError | None = None) -> None:
@@ -39,12 +39,12 @@ def receive(
     `head_only` is true for the answer to HEAD; `timeout_s` is the longest silence between two arrivals.
     Bytes beyond the body end the connection when `trim` is true (http.client drops them), else they are not
     plain (llhttp reads them as a broken second response).
-    Raises `Unplain` for everything but a plain, complete response.
+    Raises `UnparsedAnswer` for everything but a plain, complete response.
     """
     end = received.find(b"\r\n\r\n")
     while end < 0:
         if not received or len(received) > _HEAD_LIMIT:
-            raise Unplain(received)
+            raise UnparsedAnswer(received)
         received += _more(wire, received, timeout_s)
         end = received.find(b"\r\n\r\n")
     raw = received[: end + 2]
@@ -52,13 +52,13 @@ def receive(
     if head is None:
         if _INTERIM(received):
             return receive(wire, _after_interim(wire, received, end, timeout_s), head_only, timeout_s, trim)
-        raise Unplain(received)
+        raise UnparsedAnswer(received)
     length = head.length
     if head_only or (head.status in (204, 304) and not head.chunked):
         length = 0
     elif length < 0:
         if not head.chunked or head.status in (204, 304):
-            raise Unplain(received)
+            raise UnparsedAnswer(received)
         return _chunked(wire, head, bytearray(received), end + 4, timeout_s, trim)
     body = received[end + 4 :]
     missing = length - len(body)
@@ -66,7 +66,7 @@ def receive(
         return head, _rest(wire, received, body, missing, timeout_s), head.keep
     if missing < 0:
         if not trim:
-            raise Unplain(received)
+            raise UnparsedAnswer(received)
         return head, body[:length], False
     return head, body, head.keep
 
@@ -78,13 +78,13 @@ def _after_interim(wire: Wire, received: bytes, end: int, timeout_s: float | Non
     while _INTERIM(rest):
         if end < 0:
             if len(rest) > _HEAD_LIMIT:
-                raise Unplain(received)
+                raise UnparsedAnswer(received)
             piece = _more(wire, received, timeout_s)
         else:
             skipped += 1
             rest = rest[end + 4 :]
             if skipped > INTERIM_LIMIT:
-                raise Unplain(received)  # http.client says what is wrong with it
+                raise UnparsedAnswer(received)  # http.client says what is wrong with it
             piece = b"" if len(rest) >= len(_SHORTEST) else _more(wire, received, timeout_s)
         received += piece
         rest += piece
@@ -104,24 +104,24 @@ def _chunked(
         end = data.find(b"\r\n", at)
         if end < 0:
             if len(data) - at > _LONGEST_SIZE:
-                raise Unplain(bytes(data))
+                raise UnparsedAnswer(bytes(data))
             _grow(wire, data, timeout_s)
             continue
         if not _CHUNK_SIZE(data, at, end):
-            raise Unplain(bytes(data))
+            raise UnparsedAnswer(bytes(data))
         size = int(data[at:end], 16)
         until = end + 2 + size
         while len(data) < until + 2:
             _grow(wire, data, timeout_s)
         if data[until : until + 2] != b"\r\n":
-            raise Unplain(bytes(data))
+            raise UnparsedAnswer(bytes(data))
         at = until + 2
         if not size:
             break
         pieces.append(bytes(data[end + 2 : until]))
     if len(data) > at:
         if not trim:
-            raise Unplain(bytes(data))
+            raise UnparsedAnswer(bytes(data))
         return head, b"".join(pieces), False
     return head, b"".join(pieces), head.keep
 
@@ -130,9 +130,9 @@ def _grow(wire: Wire, data: bytearray, timeout_s: float | None) -> None:
     try:
         piece = wire.next(timeout_s)
     except OSError as error:
-        raise Unplain(bytes(data), error) from error
+        raise UnparsedAnswer(bytes(data), error) from error
     if not piece:
-        raise Unplain(bytes(data))
+        raise UnparsedAnswer(bytes(data))
     data += piece
 
 
@@ -142,9 +142,9 @@ def _rest(wire: Wire, received: bytes, body: bytes, missing: int, timeout_s: flo
         try:
             piece = wire.next(timeout_s)
         except OSError as error:
-            raise Unplain(received + b"".join(pieces[1:]), error) from error
+            raise UnparsedAnswer(received + b"".join(pieces[1:]), error) from error
         if not piece or len(piece) > missing:
-            raise Unplain(received + b"".join(pieces[1:]) + piece)
+            raise UnparsedAnswer(received + b"".join(pieces[1:]) + piece)
         pieces.append(piece)
         missing -= len(piece)
     return b"".join(pieces)
@@ -154,7 +154,7 @@ def _more(wire: Wire, received: bytes, timeout_s: float | None) -> bytes:
     try:
         piece = wire.more(timeout_s)
     except OSError as error:
-        raise Unplain(received, error) from error
+        raise UnparsedAnswer(received, error) from error
     if not piece:
-        raise Unplain(received)
+        raise UnparsedAnswer(received)
     return piece

@@ -23,7 +23,7 @@ from loadproof.engines.locust.session.bounded import Bounded
 from loadproof.engines.locust.session.call import Call, fast_call_of
 from loadproof.engines.locust.session.http_head import FRAMING, head_bytes, timeouts
 from loadproof.engines.locust.session.http_response import raw_of
-from loadproof.engines.locust.session.interim import Answer
+from loadproof.engines.locust.session.interim import FinalResponse
 from loadproof.engines.locust.session.target import Origin, Target, origin_of, target_of, tls_scheme
 from loadproof.engines.locust.session.tickets import ResumingContext, shared_context
 from loadproof.engines.locust.session.trips import served
@@ -73,7 +73,7 @@ class _Borrowed:
 class HTTPConnection(urllib3.connection.HTTPConnection):
     """urllib3's plain connection, the number of interim answers bounded."""
 
-    response_class = Answer
+    response_class = FinalResponse
 
 
 class HTTPConnectionPool(_Borrowed, urllib3.connectionpool.HTTPConnectionPool):
@@ -85,7 +85,7 @@ class HTTPConnectionPool(_Borrowed, urllib3.connectionpool.HTTPConnectionPool):
 class HTTPSConnection(urllib3.connection.HTTPSConnection):
     """urllib3's TLS connection, which goes on with the TLS session of the user's last one."""
 
-    response_class = Answer
+    response_class = FinalResponse
     lender: weakref.ref[Connections] | None = None
     origin: Origin
 

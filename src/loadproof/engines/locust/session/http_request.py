@@ -33,7 +33,7 @@ _CONTENT_TYPE = {FORM_BODY: "application/x-www-form-urlencoded", JSON_BODY: "app
 _REFUSED = (ValueError, TypeError, AttributeError, UnicodeError, RequestException, HTTPError)
 
 
-class NotPlain(Exception):  # noqa: N818  # a decision, not an error
+class NeedsRequests(Exception):  # noqa: N818  # a decision, not an error
     """The call needs python-requests; the argument names the feature."""
 
 
@@ -45,22 +45,22 @@ def new_fast_call(
     Raises NotPlain when python-requests has to serve it.
     """
     if session._overridden:
-        raise NotPlain("overridden session")
+        raise NeedsRequests("overridden session")
     if feature := _unserved(session, options):
-        raise NotPlain(feature)
+        raise NeedsRequests(feature)
     auth, verify = options.get("auth"), options.get("verify")
     try:
         credentials = _basic_auth(session.auth if auth is None else auth)
     except TypeError as error:
-        raise NotPlain("auth") from error
+        raise NeedsRequests("auth") from error
     try:
         target, call = _prepared(session, method, url, kind, headers, options, credentials)
     except _REFUSED as error:
-        raise NotPlain("") from error
+        raise NeedsRequests("") from error
     if call is None or not target.plain:
-        raise NotPlain("framing headers" if call is None else "unusual URL")
+        raise NeedsRequests("framing headers" if call is None else "unusual URL")
     if session.trust_env and not _environment_free(target.url):
-        raise NotPlain("environment")
+        raise NeedsRequests("environment")
     origin = origin_of(target, session.verify if verify is None else verify)
     return fast_call_of(target, origin, call)
 

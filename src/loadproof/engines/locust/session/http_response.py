@@ -14,7 +14,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from loadproof.engines.locust.session.counts import COUNTS
-from loadproof.engines.locust.session.jar import Answered
+from loadproof.engines.locust.session.jar import CookieResponse
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.quick_json import NOT_QUICK, is_utf8, quick_json
 from loadproof.engines.locust.session.report import CountedResponse, tell
@@ -153,9 +153,9 @@ def _request(sent: Sent) -> PreparedRequest:
     return request
 
 
-def answered(head: Head) -> Answered:
+def answered(head: Head) -> CookieResponse:
     """Return the headers in the form in which a cookie jar reads them."""
     message = HTTPMessage()
     for name, value in head.fields():
         message[name] = value
-    return Answered(message)
+    return CookieResponse(message)

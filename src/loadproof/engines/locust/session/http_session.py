@@ -20,9 +20,9 @@ from loadproof.engines.locust.session.bounded import Bounded
 from loadproof.engines.locust.session.connections import Connections
 from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.engines.locust.session.http_head import timeouts
-from loadproof.engines.locust.session.http_request import NotPlain, new_fast_call
+from loadproof.engines.locust.session.http_request import NeedsRequests, new_fast_call
 from loadproof.engines.locust.session.http_response import CaughtResponse, LazyResponse, answered
-from loadproof.engines.locust.session.jar import Asked, SessionHeaders, SessionJar
+from loadproof.engines.locust.session.jar import CookieRequest, SessionHeaders, SessionJar
 from loadproof.engines.locust.session.lazy import Lazy
 from loadproof.engines.locust.session.report import conclude, path_of
 from loadproof.engines.locust.session.trips import Trip
@@ -166,7 +166,7 @@ class HttpSession(Connections, LocustHttpSession):
                 response: Any = self._respond(
                     method, complete_url, data, json, headers, timeout, options, start, catch_response
                 )
-            except NotPlain as reason:
+            except NeedsRequests as reason:
                 if reason.args[0]:
                     COUNTS.fell_back(reason.args[0])
                 response = None
@@ -215,15 +215,15 @@ class HttpSession(Connections, LocustHttpSession):
         start: float,
         catch_response: bool,
     ) -> ResponseContextManager | None:
-        """Plan the call and serve it; None leaves the rest to python-requests, `NotPlain` all of it."""
+        """Plan the call and serve it; None leaves the rest to python-requests, `NeedsRequests` all of it."""
         state = self.__dict__
         try:
             kind, body, sent = encoded(data, json) if data or json is not None else _NO_BODY
             limits = _ONCE if timeout is None else timeouts(timeout)
         except (NotEncoded, ValueError, TypeError) as error:
-            raise NotPlain("unusual body or timeout") from error
+            raise NeedsRequests("unusual body or timeout") from error
         if self._touched and (feature := defaults.touched(state)):
-            raise NotPlain(feature)
+            raise NeedsRequests(feature)
         fast_call = key = None
         if not options and type(headers) in _KEYED:
             common = state.get("headers")
@@ -268,7 +268,7 @@ class HttpSession(Connections, LocustHttpSession):
         jar: Any = state.get("cookies")
         ours = type(jar) is SessionJar
         if not ours and "cookies" in state and not isinstance(jar, CookieJar):
-            raise NotPlain("cookies of another kind")
+            raise NeedsRequests("cookies of another kind")
         cookies = options.get("cookies") if options else None
         if not call.cookie or (ours and not cookies and not jar.holds_any):
             return None
@@ -278,7 +278,7 @@ class HttpSession(Connections, LocustHttpSession):
         for source in (jar, cookies):
             if source:
                 merge_cookies(merged, source)
-        return get_cookie_header(merged, Asked(target.url, call.asked_headers))  # type: ignore[arg-type]  # reads these two
+        return get_cookie_header(merged, CookieRequest(target.url, call.asked_headers))  # type: ignore[arg-type]  # reads these two
 
     def connected(self, target: Target, _timeout_s: float | None) -> Wire:
         """Open a connection as urllib3 does. Raises urllib3's errors."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadproof.engines.locust.seams import Part, known
+from loadproof.engines.locust.seams import Feature, known
 
 
 def install() -> None:
@@ -14,11 +14,11 @@ def install() -> None:
     (see seams.py) stays Locust's own. Calling it again changes nothing.
     """
     # Importing Locust patches the process: only when asked to.
-    if known(Part.STATISTICS):
+    if known(Feature.STATISTICS):
         from loadproof.engines.locust.session.statistics import install_statistics
 
         install_statistics()
-    if known(Part.HTTP_SESSION):
+    if known(Feature.HTTP_SESSION):
         import locust.clients
         import locust.user.users
 
@@ -26,7 +26,7 @@ def install() -> None:
 
         locust.clients.HttpSession = HttpSession  # type: ignore[misc]  # that is the seam
         locust.user.users.HttpSession = HttpSession  # type: ignore[attr-defined]  # that is the seam
-    if known(Part.FAST_HTTP_SESSION):
+    if known(Feature.FAST_HTTP_SESSION):
         import locust.contrib.fasthttp
 
         from loadproof.engines.locust.session.fast_session import FastHttpSession

@@ -16,7 +16,7 @@ import urllib3.connection
 INTERIM_LIMIT = 64
 
 
-class Answer(http.client.HTTPResponse):
+class FinalResponse(http.client.HTTPResponse):
     """http.client's response, which skips every interim answer and a bounded number of them."""
 
     _interim = 0
@@ -33,4 +33,4 @@ class Answer(http.client.HTTPResponse):
 
 def install() -> None:
     """Read answers so in python-requests' client, whoever uses it in this process."""
-    urllib3.connection.HTTPConnection.response_class = Answer
+    urllib3.connection.HTTPConnection.response_class = FinalResponse

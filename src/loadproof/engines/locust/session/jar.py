@@ -90,7 +90,7 @@ class SessionJar(RememberingJar, RequestsCookieJar):
     def asked(self, target: Target, headers: Any) -> str | None:
         """Ask the policy, with a copy as python-requests does: sending removes no expired cookie."""
         merged = merge_cookies(RequestsCookieJar(), self)
-        return get_cookie_header(merged, Asked(target.url, headers))  # type: ignore[arg-type]  # reads these two only
+        return get_cookie_header(merged, CookieRequest(target.url, headers))  # type: ignore[arg-type]  # reads these two only
 
     @property
     def holds_any(self) -> bool:
@@ -109,7 +109,7 @@ class SessionJar(RememberingJar, RequestsCookieJar):
         return state
 
 
-class Asked:
+class CookieRequest:
     """What a cookie policy wants to know of a request."""
 
     __slots__ = ("headers", "url")
@@ -119,7 +119,7 @@ class Asked:
         self.headers = headers
 
 
-class Answered:
+class CookieResponse:
     """What a cookie policy wants to know of a response."""
 
     __slots__ = ("_original_response", "msg")

@@ -45,7 +45,7 @@ def is_locusts_own(handler: object) -> bool:
     return getattr(handler, "__code__", None) is _COUNTING
 
 
-class Listener:
+class RequestListener:
     """A listener of Locust's request event that can take a request which did not fail without its names.
 
     `every` is called as a listener, `success` with (method, name, response time in ms, length in bytes,
@@ -77,7 +77,7 @@ def tell(event: Any, response: Any, meta: dict[str, Any]) -> None:
         try:
             if meta["exception"]:
                 handler(response=response, **meta)
-            elif type(handler) is Listener:
+            elif type(handler) is RequestListener:
                 handler.success(
                     meta["request_type"],
                     meta["name"],

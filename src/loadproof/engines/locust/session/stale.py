@@ -29,7 +29,7 @@ except AttributeError:
     _make_epoll = None
 
 
-class Idle(Protocol):
+class IdleConnection(Protocol):
     """A connection, as far as it is known here."""
 
     idle: bool
@@ -47,10 +47,10 @@ class IdleConnections:
     def reset(self) -> None:
         """Forget everything: a forked process must not share its parent's epoll set."""
         self._epoll: Any = None
-        self._wires: dict[int, weakref.ref[Idle]] = {}
+        self._wires: dict[int, weakref.ref[IdleConnection]] = {}
         self._asked_at = 0.0
 
-    def watch(self, fileno: int, wire: Idle) -> None:
+    def watch(self, fileno: int, wire: IdleConnection) -> None:
         """Begin to watch a connection (a registration ends when its descriptor is closed)."""
         if self._epoll is None and _make_epoll is not None:
             self._epoll = _make_epoll()
@@ -58,7 +58,7 @@ class IdleConnections:
         if self._epoll is not None:
             self._epoll.register(fileno, _EPOLLIN)
 
-    def forget(self, fileno: int, wire: Idle) -> None:
+    def forget(self, fileno: int, wire: IdleConnection) -> None:
         """Stop watching, before the descriptor is closed or given away."""
         known = self._wires.get(fileno)
         # The garbage collector may have closed a socket before its wire: another's may have its number now.
@@ -69,7 +69,7 @@ class IdleConnections:
             with contextlib.suppress(OSError):  # or it closed the epoll set, at the end
                 self._epoll.unregister(fileno)
 
-    def quiet(self, wire: Idle, idle_since: float, now: float) -> bool:
+    def quiet(self, wire: IdleConnection, idle_since: float, now: float) -> bool:
         """Tell whether an idle connection is open and silent; times are `perf_counter` seconds."""
         if self._asked_at < idle_since or now - self._asked_at > _FRESH_S:
             self._ask()

@@ -26,7 +26,7 @@ _EVENTS: Final = "text/event-stream"
 _ERROR: Final = 400
 
 
-class Takers:
+class StreamListeners:
     """Who is told of (kind, "POST /chat", seconds), in this process."""
 
     time: Callable[[str, str, float], None] | None = None
@@ -49,7 +49,7 @@ class Meter:
         self.last = perf_counter()
         self._meta = meta
         self._blank_ends = _content_type(response) == _EVENTS
-        self._told = Takers.time is not None and response.status_code < _ERROR
+        self._told = StreamListeners.time is not None and response.status_code < _ERROR
         self._event: float | None = None
         self._within = False
         """The event that comes has a line already."""
@@ -89,8 +89,8 @@ class Meter:
         self._event = self.last
 
     def _tell(self, kind: str, seconds: float) -> None:
-        if self._told and Takers.time is not None:
-            Takers.time(kind, f"{self._meta['request_type']} {self._meta['name']}", seconds)
+        if self._told and StreamListeners.time is not None:
+            StreamListeners.time(kind, f"{self._meta['request_type']} {self._meta['name']}", seconds)
 
 
 class StreamedResponse(ResponseContextManager):

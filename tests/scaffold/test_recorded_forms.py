@@ -336,3 +336,44 @@ def test_a_text_has_one_set_of_headers() -> None:
 def test_a_request_to_graphql_is_named_by_what_it_does(sent: object) -> None:
     source, _, _ = made(entry(0, "POST", f"{HERE}/graphql", sent=sent))
     assert 'name="/graphql?operationName=AddTodo"' in source
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        # Drupal, Moodle, Joomla (a field's name is its token), a single sign-on, a word that is a path, too.
+        ("form_build_id=form-9f8e7d6c5b4a3f2e1d0c&name=zoe&pass=Z0e!pass",
+         "'form_build_id': self.form_build_id"),
+        ("logintoken=Zx8Cv7Bn6Mq5Wl4Kj3Hg2Fd1Sa0PoIuY&username=zoe&password=Z0e!pass",
+         "'logintoken': self.logintoken"),
+        ("a1b2c3d4e5f60718293a4b5c6d7e8f90=1&username=zoe&passwd=Z0e!pass", "self.form_token: '1'"),
+        ("RelayState=ss:mem:9f8e7d6c5b4a&username=zoe&password=Z0e!pass", "'RelayState': self.relay_state"),
+        ("task=login&username=zoe&password=Z0e!pass", "self.client.post('/login'"),
+    ],
+)  # fmt: skip
+def test_log_ins_of_others(fields: str, wanted: str) -> None:
+    """What the form has hidden is read from it again, who logs in comes from the environment."""
+    name, _, value = fields.partition("&")[0].partition("=")
+    source, _, _ = made(
+        page(0, "GET", f"{HERE}/login", f'<input type="hidden" name="{name}" value="{value}">'),
+        posted(5, f"{HERE}/login", fields, status=302, response_headers={"Location": "/home"}),
+        page(5.1, "GET", f"{HERE}/home", "<h1>Home</h1>"),
+    )
+    assert wanted in ast.unparse(ast.parse(source))
+    assert 'NEEDS = ["API_PASSWORD", "API_USER"]' in source
+
+
+def test_a_token_in_json_of_an_attribute() -> None:
+    """As Inertia has it: `<div data-page="{&quot;csrf_token&quot;: ...}">`."""
+    token, version = "abcDEF123456ghiJKL789012mnoPQR345678stuV", "6b16b94d7c51cbe5b1fa42aac98241d5"
+    shown = f"{{&quot;csrf_token&quot;:&quot;{token}&quot;,&quot;version&quot;:&quot;{version}&quot;}}"
+    source, _, _ = made(
+        page(0, "GET", f"{HERE}/login", f'<div id="app" data-page="{shown}"></div>'),
+        entry(5, "POST", f"{HERE}/login", headers={"X-Inertia-Version": version},
+              sent={"email": "a@b.example", "password": "s3cr3t-9", "_token": token}),
+    )  # fmt: skip
+    assert '"_token": self.csrf_token' in source
+    assert '"x-inertia-version": str(self.version)' in source
+    (pattern,) = re.findall(r"""'(\\\\bcsrf_token.*)',$""", source, re.MULTILINE)
+    assert re.findall(ast.literal_eval(f"'{pattern}'"), f'data-page="{shown}"') == [token]
+    assert 'NEEDS = ["API_PASSWORD", "API_USER"]' in source

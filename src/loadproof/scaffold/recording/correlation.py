@@ -19,10 +19,12 @@ from loadproof.scaffold.recording.pages import (
     field_pattern,
     id_name,
     is_fresh,
+    is_id,
     is_one_time,
     is_token,
     links_of,
     meta_pattern,
+    name_pattern,
     values_of,
 )
 from loadproof.scaffold.source import literal
@@ -43,6 +45,9 @@ _ENCODED: Final = "XSRF-TOKEN"
 """The cookie of Laravel and Angular, which is percent-encoded."""
 _COOKIE_OF: Final = {"x-csrftoken": "csrftoken", "x-xsrf-token": _ENCODED}
 """Where JavaScript takes a header from, by convention: Django, Laravel and Angular."""
+_LONG: Final = 8
+"""What a hidden field has with so many characters is read from it, whatever it is called."""
+_TOKEN_NAME: Final = re.compile(r"[0-9a-f]{32}")
 _SHORTEST_INSIDE: Final = 6
 """A secret that is shorter is not looked for within longer texts: it could be there by chance."""
 
@@ -79,6 +84,8 @@ class Correlation:
     """Names of environment variables, by the secret that each stands for."""
     tokens: set[str] = field(default_factory=set)
     """Values that pages gave out, whatever they are called where they are sent."""
+    hidden: set[tuple[str, str]] = field(default_factory=set)
+    """Names and values of hidden fields."""
     answered: dict[str, list[tuple[int, tuple[Step, ...]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -90,6 +97,9 @@ class Correlation:
                 self.answered.setdefault(found.value, []).append((number, (found,)))
                 if is_token(found):
                     self.tokens.add(found.value)
+                hidden = found.pattern == field_pattern(found.name) and "://" not in found.value
+                if hidden and len(found.value) >= _LONG:
+                    self.hidden.add((found.name, found.value))
             sent = {value for _, value in sent_values(exchange)} if exchange.passed else set[Any]()
             for name, value in exchange.passed:
                 if len(value) >= _SHORTEST_INSIDE and value not in sent and value not in self.answered:
@@ -106,7 +116,7 @@ class Correlation:
         places = [
             place
             for place in self.answered.get(str(value), ())
-            if place[0] < number and (path is None or _leads(place[1], path))
+            if place[0] < number and (path is None or _leads(place[1], path, str(value)))
         ]
         if not places:
             return None
@@ -130,6 +140,18 @@ class Correlation:
         key = (place, (PageValue(name, "", pattern),))
         if key not in self.variables:
             self.variables[key] = CorrelatedValue(self._name(*key), *key)
+        return self.variables[key]
+
+    def name_for(self, name: str, number: int) -> Variable | None:
+        """What gives the name of a field, where that is a token of a page before (Joomla)."""
+        if not _TOKEN_NAME.fullmatch(name):
+            return None
+        pages = [n for n in range(number) if name in re.findall(name_pattern(), self.exchanges[n].page or "")]
+        if not pages:
+            return None
+        key = (pages[-1], (PageValue("form_token", name, name_pattern()),))
+        if key not in self.variables:
+            self.variables[key] = Variable(self._name(*key), *key)
         return self.variables[key]
 
     def cookie_for(self, name: str, value: str, number: int) -> str | None:
@@ -210,10 +232,12 @@ class Correlation:
         return next(n for n in (last, *(f"{last}_{i}" for i in range(2, 1_000))) if n not in taken)
 
 
-def _leads(steps: tuple[Step, ...], path: str) -> bool:
-    """Whether a value was not in a link, or in one of that path."""
+def _leads(steps: tuple[Step, ...], path: str, value: str) -> bool:
+    """Whether a part of a path may be from there: a link of that path, or no mere word of a page's field."""
     first = steps[0] if steps else ""
-    return not isinstance(first, PageValue) or first.path in {None, path}
+    if not isinstance(first, PageValue):
+        return True
+    return first.path == path or (first.path is None and (is_id(value) or is_secret_value(value)))
 
 
 def names_id(key: str) -> bool:
@@ -232,8 +256,8 @@ def is_person(key: str, siblings: Sequence[str]) -> bool:
     name = last_name(key)
     return (
         bool(_PERSON.search(name))
-        and not re.search(r"passw|pwd|remember|submit|button|btn", name, re.IGNORECASE)
-        and any(re.search(r"passw|pwd", s, re.IGNORECASE) for s in siblings)
+        and not re.search(r"passw|pwd|remember|submit|button|btn|token", name, re.IGNORECASE)
+        and any(re.search(r"passw|pwd|^pass$", last_name(s), re.IGNORECASE) for s in siblings)
     )
 
 

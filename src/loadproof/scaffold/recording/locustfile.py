@@ -207,7 +207,8 @@ class _Writer:
         if isinstance(value, bool) or value is None:
             return literal(value)
         one_time = is_one_time(key) or is_fresh(key)
-        given = is_reference(key, value) or str(value) in self.correlation.tokens
+        known = self.correlation
+        given = is_reference(key, value) or str(value) in known.tokens or (key, str(value)) in known.hidden
         variable = self.correlation.variable_for(value, number) if given else None
         if variable is not None:
             return self._use(variable)
@@ -256,11 +257,17 @@ class _Writer:
             else self._value(name, value, number)
             for name, value in pairs
         ]
+        keys = [self._name(name, number) for name in names]
         if len(set(names)) == len(names):
-            shown = (f"{literal(name)}: {value}" for name, value in zip(names, values, strict=True))
+            shown = (f"{name}: {value}" for name, value in zip(keys, values, strict=True))
             return f"{{{', '.join(shown)}}}"
-        shown = (f"({literal(name)}, {value})" for name, value in zip(names, values, strict=True))
+        shown = (f"({name}, {value})" for name, value in zip(keys, values, strict=True))
         return f"[{', '.join(shown)}]"
+
+    def _name(self, name: str, number: int) -> str:
+        """Source of a field's name."""
+        variable = self.correlation.name_for(name, number)
+        return literal(name) if variable is None else self._use(variable)
 
     def _header(self, key: str, value: str, number: int) -> str:
         """Headers are text, whatever the answer had."""

@@ -29,7 +29,11 @@ _FRESH: Final = re.compile(r"idempotency|(?:request|correlation|transaction|mess
 """Names of values that a client makes anew for each request."""
 _LONGEST_PAGE: Final = 2_000_000
 _SHORTEST_TOKEN: Final = 8
-_IN_SCRIPT: Final = re.compile(r"""["']?\b([A-Za-z_]\w{1,60})["']?\s*[:=]\s*["']([^"'<>\s]{6,4000})["']""")
+_QUOTE: Final = r"""(?:["']|&quot;)"""
+_IN_SCRIPT: Final = re.compile(
+    rf"""\b([A-Za-z_]\w{{1,60}}){_QUOTE}?\s*[:=]\s*{_QUOTE}((?:(?!&quot;)[^"'<>\s]){{6,4000}}){_QUOTE}"""
+)
+"""In inline JSON, or in JSON of an attribute."""
 _IN_LINK: Final = re.compile(r"""[?&;]([\w\[\]-]{1,60})=([^"'&\s<>]{6,4000})""")
 _OBJECT: Final = re.compile(r"\b([A-Za-z_]\w{1,60})\s*=\s*\{[^{}<]*\Z")
 _ACTION: Final = re.compile(r"""<form\b[^>]*\baction=["']?([^"'\s>]+)""", re.IGNORECASE)
@@ -120,6 +124,11 @@ def field_pattern(name: str) -> str:
     return rf"""<input\b(?=[^>]*\bname=["']?{re.escape(name)}["'\s>])[^>]*\bvalue={_ONE}"""
 
 
+def name_pattern() -> str:
+    """Finds the name of a field that is a token itself: Joomla's."""
+    return r"""<input\b(?=[^>]*\bvalue=["']?1["'\s>])[^>]*\bname=["']?([0-9a-f]{32})["'\s>]"""
+
+
 def meta_pattern(name: str) -> str:
     """Finds the content of a meta tag."""
     return rf"""<meta\b(?=[^>]*\b(?:name|property)=["']?{re.escape(name)}["'\s>])[^>]*\bcontent={_ONE}"""
@@ -151,9 +160,9 @@ def _speaks(name: str) -> bool:
 def _scripts(page: str) -> Iterator[tuple[str, str, str]]:
     for match in _IN_SCRIPT.finditer(page):
         name, value = match[1], match[2].replace("\\/", "/")
-        if not _speaks(name):
+        if not _speaks(name) and not is_secret_value(value):
             continue
-        key = rf"""["']?\b{name}["']?\s*[:=]\s*["']([^"'<>\s]+)["']"""
+        key = rf"""\b{name}{_QUOTE}?\s*[:=]\s*{_QUOTE}((?:(?!&quot;)[^"'<>\s])+){_QUOTE}"""
         holder = _OBJECT.search(page[max(0, match.start() - 2_000) : match.start()])
         yield name, value, rf"\b{holder[1]}\s*=\s*\{{[^<]*?{key}" if holder else key
 

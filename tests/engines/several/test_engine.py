@@ -111,7 +111,11 @@ def _one(name: str, start_s: float = 0.0, *, open_model: bool = False) -> OneOfS
 
 
 def _run(
-    monkeypatch: pytest.MonkeyPatch, does: dict[str, str], *several: OneOfSeveral, stop: bool = False
+    monkeypatch: pytest.MonkeyPatch,
+    does: dict[str, str],
+    *several: OneOfSeveral,
+    stop: bool = False,
+    cancel: bool = False,
 ) -> tuple[Outcome, Heard, dict[str, FakeEngine]]:
     heard, engines = Heard(), {}
 
@@ -129,10 +133,18 @@ def _run(
         plan = Plan("t", Path("x"), SEVERAL, None, Profile(ProfileKind.SCENARIO), several=several)
         engine.inspect(plan)
         running = asyncio.create_task(engine.run(plan, heard))
-        if stop:
+        if stop or cancel:
             while not heard.slices and not running.done():
                 await asyncio.sleep(0)
+        if stop:
             engine.stop()
+        if cancel:
+            running.cancel()
+            await asyncio.wait((running,))
+            await asyncio.sleep(0)
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            assert not left
+            return Outcome.INTERRUPTED
         return await running
 
     return asyncio.run(play()), heard, engines
@@ -197,6 +209,12 @@ def test_ctrl_c_ends_all_and_starts_none(monkeypatch: pytest.MonkeyPatch) -> Non
     outcome, _, engines = _run(monkeypatch, {"a": "wait"}, _one("a"), _one("b", 60.0), stop=True)
     assert outcome is Outcome.INTERRUPTED
     assert (engines["a"].stops, engines["b"].ran) == (1, False)
+
+
+def test_nobody_waits_on_when_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither for the moment of a later scenario nor for the end of the load."""
+    _, _, engines = _run(monkeypatch, {"a": "wait"}, _one("a"), _one("b", 60.0), cancel=True)
+    assert (engines["a"].ran, engines["b"].ran) == (True, False)
 
 
 def test_what_is_wrong_with_one_is_told_by_its_name() -> None:

@@ -31,13 +31,13 @@ from loadproof.scaffold.source import literal
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class PassedValue:
     """A value in the query of an address that a redirect led to, by its key."""
 
     name: str
 
 
-Step = str | int | PageValue | Passed
+Step = str | int | PageValue | PassedValue
 _ID = re.compile(r"(?:.*[_-])?(?:id|uuid|guid|slug|sku|ref|number|cursor)|.+(?:Id|ID|Uuid|Ref)")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PERSON = re.compile(r"user|e?-?mail|login|^log$|name|account", re.IGNORECASE)
@@ -68,7 +68,7 @@ class CorrelatedValue:
         if isinstance(first, PageValue):
             nth = ", ANY" if first.path is not None else f", {first.nth}" if first.nth else ""
             return f"from_page(answer, {literal(first.name)}, {literal(first.pattern)}{nth})"
-        if isinstance(first, Passed):
+        if isinstance(first, PassedValue):
             return f"from_address(answer, {literal(first.name)})"
         steps = ", ".join("ANY" if isinstance(step, int) else literal(step) for step in self.steps)
         return f"pick(found, {steps})"
@@ -103,7 +103,7 @@ class Correlation:
             sent = {value for _, value in sent_values(exchange)} if exchange.passed else set[Any]()
             for name, value in exchange.passed:
                 if len(value) >= _SHORTEST_INSIDE and value not in sent and value not in self.answered:
-                    self.answered[value] = [(number, (Passed(name),))]
+                    self.answered[value] = [(number, (PassedValue(name),))]
                     self.tokens.add(value)
         for exchange in self.exchanges:
             self._collect_secrets(exchange)
@@ -142,7 +142,7 @@ class Correlation:
             self.variables[key] = CorrelatedValue(self._name(*key), *key)
         return self.variables[key]
 
-    def name_for(self, name: str, number: int) -> Variable | None:
+    def name_for(self, name: str, number: int) -> CorrelatedValue | None:
         """What gives the name of a field, where that is a token of a page before (Joomla)."""
         if not _TOKEN_NAME.fullmatch(name):
             return None
@@ -151,7 +151,7 @@ class Correlation:
             return None
         key = (pages[-1], (PageValue("form_token", name, name_pattern()),))
         if key not in self.variables:
-            self.variables[key] = Variable(self._name(*key), *key)
+            self.variables[key] = CorrelatedValue(self._name(*key), *key)
         return self.variables[key]
 
     def cookie_for(self, name: str, value: str, number: int) -> str | None:
@@ -214,7 +214,7 @@ class Correlation:
     def _name(self, source: int, steps: tuple[Step, ...]) -> str:
         """loan_id for loans[0].id, and for id in the answer to POST /loans."""
         words = [
-            step.name if isinstance(step, PageValue | Passed) else step
+            step.name if isinstance(step, PageValue | PassedValue) else step
             for step in steps
             if not isinstance(step, int)
         ]

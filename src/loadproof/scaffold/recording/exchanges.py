@@ -47,7 +47,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormPart:
     """One field of a multipart form."""
 
     name: str
@@ -268,21 +268,23 @@ def _content(posted: Mapping[str, Any]) -> Content | None:
     return Content("text", text, kind or "text/plain")
 
 
-def _parts(text: str) -> Iterator[Part]:
+def _parts(text: str) -> Iterator[FormPart]:
     """The parts of a multipart form as it was sent."""
     for head, value in _PART.findall(text.replace("\r\n", "\n")):
         given = dict(_ATTRIBUTE.findall(head))
         if "name" in given:
             file = given.get("filename")
-            yield Part(given["name"], value if file is None else "", file)
+            yield FormPart(given["name"], value if file is None else "", file)
 
 
-def _part(param: Mapping[str, Any]) -> Part:
+def _part(param: Mapping[str, Any]) -> FormPart:
     """One as the recording lists it: what has no value is a file."""
     file = param.get("fileName")
     if file is None and "value" not in param:
         file = ""
-    return Part(str(param.get("name", "")), str(param.get("value", "")), None if file is None else str(file))
+    return FormPart(
+        str(param.get("name", "")), str(param.get("value", "")), None if file is None else str(file)
+    )
 
 
 def _answer(content: Mapping[str, Any]) -> Any:

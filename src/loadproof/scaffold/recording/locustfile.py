@@ -19,7 +19,7 @@ from loadproof.scaffold.recording.correlation import (
     names_id,
 )
 from loadproof.scaffold.recording.endpoints import chosen_by, end_pattern
-from loadproof.scaffold.recording.exchanges import Content, Exchange, Part, Recording, read_recording
+from loadproof.scaffold.recording.exchanges import Content, Exchange, FormPart, Recording, read_recording
 from loadproof.scaffold.recording.pages import id_name, is_fresh, is_id, is_one_time
 from loadproof.scaffold.source import formatted, in_f_string, literal, wrapped_comment
 from loadproof.scaffold.template import render
@@ -310,7 +310,7 @@ class _Writer:
             text = "replace this by what the service takes"
         return [f"data={literal(text)}"]
 
-    def _part(self, part: Part, number: int) -> str:
+    def _part(self, part: FormPart, number: int) -> str:
         """One field of a multipart form: a value, or a file of a few bytes with the ending that it had."""
         if part.file is None:
             return f"({literal(part.name)}, (None, {self._header(part.name, part.value, number)}))"

@@ -55,12 +55,22 @@ def test_it_is_told_in_one_error(
 
 
 @pytest.mark.parametrize(
-    "args", [("run", "--users", "many"), ("judge",), ("nothing",), ("judge", "a", "--nope")]
+    ("args", "said"),
+    [
+        (("run", "--users", "many"), "error: --users: 'many' is not a whole number"),
+        (("run", "-umany"), "error: --users: 'many' is not a whole number"),
+        (("judge",), "error: "),
+        (("nothing",), "error: no such command 'nothing'"),
+        (("rnu",), "did you mean 'run'?"),
+        (("judge", "a", "--nope"), "error: no such option: --nope"),
+        (("demo", "--fault", "dealy=1ms"), "error: unknown fault 'dealy'"),
+    ],
 )
-def test_wrong_usage_is_2(args: tuple[str, ...], here: Here) -> None:
-    """As the command line itself tells it."""
+def test_wrong_usage_is_2(args: tuple[str, ...], said: str, here: Here) -> None:
+    """As every other error: the option, the value and the way out."""
     done = here(*args)
     assert done.code == 2
+    assert said in done.err
     assert done.err.startswith("error: ")
 
 

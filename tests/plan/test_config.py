@@ -104,6 +104,7 @@ MISTAKES = [
     ("host: http://a\n", 1, "unknown key 'host'", "did you mean 'target'?"),
     ("scenarios: {a: {file: a.py, engin: k6}}\n", 1, "unknown key 'engin'", "did you mean 'engine'?"),
     ("scenarios: {a: {script: a.py, file: b.py}}\n", 1, "unknown key 'script'", "did you mean 'file'?"),
+    ("monitors:\n  postgres:\n    urll: x\n", 3, "unknown key 'urll'", "did you mean 'url'?"),
     ("scenarios: {a: {engine: k6}}\n", 1, "'file' is missing", ""),
     ("scenarios: {a b: a.py}\n", 1, "'a b' is not a name", "use letters"),
     ("scenarios: [a.py]\n", 1, "'scenarios' must be a mapping, not a list", ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from typing import Annotated, Any, Final, cast
 
@@ -20,6 +20,12 @@ from loadproof.version import __version__
 _CommandLineError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 _NO_WORDS: Final = "NoArgsIsHelpError"
 """A group of commands without a command: what it then shows is its help, and no error."""
+
+_KINDS: Final = {
+    "Input should be a valid integer, unable to parse string as an integer": "a whole number",
+    "Input should be a valid number, unable to parse string as a number": "a number",
+}
+"""What the parser says of a value, and what it should be."""
 
 PASS_THROUGH: Final = {
     "ignore_unknown_options": True,
@@ -105,22 +111,40 @@ def run_app(argv: list[str] | None = None) -> int:
         if type(error).__name__ == _NO_WORDS:
             error.show(sys.stderr)
             return int(ExitCode.USAGE)
-        _print_error(_in_our_style(error))
+        _print_error(_in_our_style(error, words))
         return int(ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         return int(ExitCode.INTERRUPTED)
     return int(code or 0)
 
 
-def _in_our_style(error: Any) -> ConfigError:
-    """What the parser found wrong, as every other error: the thing, and the way out."""
+def _in_our_style(error: Any, words: Sequence[str]) -> ConfigError:
+    """What the parser found wrong among `words`, as every other error: the thing, and the way out."""
+    names = getattr(getattr(error, "param", None), "opts", ())
+    given = [_value_of(name, words) for name in names]
+    value, kind = next(filter(None, given), None), _KINDS.get(error.format_message().rpartition(": ")[2])
+    if value is not None and kind is not None:
+        return ConfigError(Problem(f"'{value}' is not {kind}", names[0]))
     path = error.ctx.command_path if error.ctx is not None else "loadproof"
-    message, near = error.format_message(), getattr(error, "possibilities", None)
+    message, _, meant = error.format_message().partition(" Did you mean ")
+    near = getattr(error, "possibilities", None)
     way_out = f"`{path} --help` lists what there is"
     if near:
-        message = message.partition(" (")[0].partition(" Did you mean")[0]
-        way_out = f"did you mean {sorted(near, key=len)[0]}? {way_out}"
+        message = message.partition(" (")[0]
+        meant = f"{sorted(near, key=len)[0]}?"
+    if meant:
+        way_out = f"did you mean {meant} {way_out}"
     return ConfigError(Problem(message[:1].lower() + message[1:].rstrip("."), hint=way_out))
+
+
+def _value_of(name: str, words: Sequence[str]) -> str | None:
+    """What follows an option on the command line."""
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        if word == name:
+            return following
+        if word.startswith(f"{name}=") or (word.startswith(name) and not name.startswith("--")):
+            return word.removeprefix(name).removeprefix("=")
+    return None
 
 
 def _print_error(error: LoadproofError) -> None:

@@ -55,9 +55,12 @@ def demo(
     """Serve the demo, load it with a locustfile, print the verdict."""
     if context.invoked_subcommand is not None:
         return 0
+    from loadproof.demo.faults import fault_named
     from loadproof.pipeline.running import run
     from loadproof.plan import RunRequest
 
+    for fault in faults or ():
+        fault_named(fault.partition("=")[0])
     if not quiet:
         typer.echo(f"starting a PostgreSQL with {rows:,} transactions, and a loan service on it ...")
     folder = files("loadproof.demo") / "scenario"

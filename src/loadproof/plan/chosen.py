@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import SEVERAL, EngineTraits
@@ -91,6 +91,10 @@ def scenario_files(folder: Path, wanted: str, where: str, names: Sequence[str] =
     return list(dict.fromkeys(found))
 
 
+_TO_SCENARIOS: Final = frozenset({".har", ".json", ".yaml", ".yml"})
+"""Recordings and descriptions of an API."""
+
+
 def _of_folder(folder: Path) -> list[Path]:
     return [
         file
@@ -104,10 +108,12 @@ def _of_folder(folder: Path) -> list[Path]:
 def _existing(file: Path, where: str, names: Sequence[str]) -> Path:
     if file.is_file():
         return file
-    message = "is a folder without a locustfile" if file.is_dir() else "no such file"
+    if file.is_dir():
+        message, hint = f"the scenario '{file}': is a folder without a locustfile", "name the file in it"
+        raise ConfigError(Problem(message, where, hint))
     near = did_you_mean(file.name, names) if names else ""
     hint = near if near.startswith("did you mean") else near_files(file) or near
-    raise ConfigError(Problem(f"the scenario '{file}': {message}", where, hint))
+    raise ConfigError(Problem(f"the scenario '{file}': no such file", where, hint))
 
 
 def engine_of(given: str | None, file: Path, engines: Mapping[str, EngineTraits]) -> str:
@@ -119,6 +125,8 @@ def engine_of(given: str | None, file: Path, engines: Mapping[str, EngineTraits]
     if suffix not in suffixes:
         known = ", ".join(f"{end} ({name})" for end, name in suffixes.items())
         hint = f"name it with --engine; known endings: {known}"
+        if suffix in _TO_SCENARIOS:
+            hint = f"loadproof init --from {file} writes a scenario of it"
         raise ConfigError(Problem(f"'{file}' does not say by its ending which engine runs it", hint=hint))
     return suffixes[suffix]
 

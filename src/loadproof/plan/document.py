@@ -154,6 +154,8 @@ def line_of(tree: Tree, path: Path_) -> int:
     for step in path:
         if isinstance(tree, Mapping):
             entry = next((e for e in tree.entries if e.key == step), None)
+            if entry is None and step == 0:
+                continue  # one that stands for a list of one
             if entry is None:
                 return line
             line, tree = entry.line, entry.value

@@ -69,7 +69,8 @@ def load_of(request: PlanRequest, chosen: Chosen | None, config: LoadedConfig | 
     kind = request.profile or (None if request.stages or request.rate else test.profile)
     known = [str(kind) for kind in DEFAULT_STAGES]
     if kind is not None and kind not in known:
-        hint = f"{did_you_mean(kind, known)}; a name for the run is --name"
+        near = did_you_mean(kind, known)
+        hint = f"{near}{' A' if near.endswith('?') else '; a'} name for the run is --name"
         problems.append(Problem(f"unknown profile '{kind}'", "--profile", hint))
     stages = tuple(stage.parsed() for stage in test.stages)
     with problems.collected():

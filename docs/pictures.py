@@ -3,7 +3,9 @@
     python docs/pictures.py [run] [stress] [spike] [capacity] [compare]
 
 Each takes one to four minutes and wants a machine that does little else: the pictures show what was measured.
-A soak is not among them, since it takes half an hour to say anything; its picture comes from `make soaks`.
+A soak is not among them, since it takes half an hour to say anything: `soak.svg` is what
+`loadproof judge RUN --svg` made of 22 minutes of the service of `benchmarks.soaks` that opens sessions
+and keeps them.
 """
 
 from __future__ import annotations

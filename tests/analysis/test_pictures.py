@@ -96,6 +96,15 @@ def test_a_ramp_is_drawn_in_parts() -> None:
     assert not [one for one in found.rules if "broke" in one.name]
 
 
+def test_what_came_after_the_peak_of_a_ramp_is_seen() -> None:
+    """The parts of the ramp have their mean load: the peak that follows lies beyond all of them."""
+    profile = replace(staged((20, 60), (20, 60)), kind=ProfileKind.STRESS)
+    found = picture(stressed(profile, limited(100)))
+    low, high = found.x_range
+    assert all(low <= x <= high for layer in found.layers for x in layer.x)
+    assert max(layer(found, "after the peak").x) == 60
+
+
 def test_spike_has_before_during_and_after_with_the_recovery() -> None:
     """500 requests of backlog drain at 30/s: the tint of the recovery ends where the rule is."""
     found = picture(queue())

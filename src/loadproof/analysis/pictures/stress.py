@@ -38,7 +38,8 @@ def stress_picture(run: Run, findings: Sequence[Finding]) -> Picture | None:
     # A ramp breaks as a whole: which of its seconds did is read from the limit.
     ramps = [point for point in points if point not in holds]
     layers += _dots(run, ramps, quantile, Shape.DOTS, "series-1", "parts of the ramp")
-    layers += _dots(run, points_of(run, descent), quantile, Shape.RINGS, "quiet", "after the peak")
+    after = points_of(run, descent)
+    layers += _dots(run, after, quantile, Shape.RINGS, "quiet", "after the peak")
     rules = (
         [] if limit_s is None else [LimitLine(f"limit {format_duration(limit_s)}", "quiet", limit_s, panel=1)]
     )
@@ -60,7 +61,7 @@ def stress_picture(run: Run, findings: Sequence[Finding]) -> Picture | None:
         panels=(Panel("goodput", str(Unit.PER_SECOND)), Panel(title, str(Unit.SECONDS), log=True)),
         layers=tuple(layers),
         rules=tuple(rules),
-        x_bounds=(0.0, 1.06 * max(point.load for point in points)),
+        x_bounds=(0.0, 1.06 * max(point.load for point in (*points, *after))),
     )
 
 

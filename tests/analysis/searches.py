@@ -95,7 +95,7 @@ class Searched:
 
     def search(self, most: int = 200) -> Run:
         """Play until there are no more orders."""
-        decision = SearchDecision(lambda _course, _order: None)
+        decision = SearchDecision(lambda _run, _course, _order: None)
         for _ in range(most):
             order = decision.next(self.run())
             if order is None:

@@ -223,7 +223,7 @@ def test_other_requirements_judge_the_same_trials() -> None:
 def test_thresholds_of_trials_that_broke_fail_nothing() -> None:
     """A k6 script's thresholds are findings of the load found only."""
     searched = Searched(sharp(123.0), GOAL, (error_rate(0.5),), "k6")
-    decision = SearchDecision(lambda _course, _order: None)
+    decision = SearchDecision(lambda _run, _course, _order: None)
     while (order := decision.next(searched.run())) is not None:
         searched.play(order)
         searched.events.append(threshold(searched.now_s - 1.0, ok=order.load <= 123.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,18 +12,28 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
-from loadproof.model import Outcome
+from loadproof.analysis.compare.turns_picture import turns_picture
+from loadproof.analysis.pictures.capacity import capacity_picture
+from loadproof.analysis.search.capacity import SearchState
+from loadproof.model import CapacityGoal, Outcome
+from loadproof.pipeline.live_page import live_page
+from loadproof.plan import SearchRequest
 from loadproof.runfile.reader import read_run
+from tests.analysis.searches import Searched, sharp
+from tests.comparing.sides import side
 from tests.demo.concurrency import wait_until
 from tests.demo.processes import all_gone
-from tests.reports.pages import chromium
+from tests.reports.pages import chromium, grave_faults
+from tests.runs import plan
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from playwright.sync_api import Browser, Page
 
+    from loadproof.charts import Picture
     from tests.cli.conftest import Shell
 
 _LONG_MS = 60_000
@@ -116,6 +126,11 @@ def test_who_comes_late_or_again_sees_the_whole_and_the_button_is_ctrl_c(
         first.shows("#said", "last seen at")
         first.shows("#phase", "live")
         expect(first.page.locator("#said")).to_be_hidden()
+        for theme in ("light", "dark"):
+            late.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+            assert grave_faults(late.page) == []
+        late.page.set_viewport_size({"width": 390, "height": 800})
+        assert late.page.evaluate("document.documentElement.scrollWidth") <= 390
         whole = "JSON.stringify(following.course.times.slice(0, 4))"
         assert first.page.evaluate(whole) == late.page.evaluate(whole) == "[0,1,2,3]"
         first.page.click("#stop")
@@ -128,6 +143,57 @@ def test_who_comes_late_or_again_sees_the_whole_and_the_button_is_ctrl_c(
             viewer.page.close()
         assert process.wait(30) == 130
     assert read_run(shell.folder / "run.db").outcome is Outcome.INTERRUPTED
+
+
+def trials() -> Picture | None:
+    run = Searched(sharp(100), CapacityGoal(least=10, greatest=1000)).search()
+    return capacity_picture(run, SearchState(run))
+
+
+def rounds() -> Picture | None:
+    return turns_picture([(of, run) for of in ("base", "head") for run in side(of, 2)])
+
+
+ANSWERS = {"capacity": trials, "ab": rounds}
+
+
+class Hearer:
+    """Hears the address of a page."""
+
+    url = ""
+
+    def live(self, url: str) -> None:
+        self.url = url
+
+    def warning(self, text: str) -> None:
+        raise AssertionError(text)
+
+    def waiting(self, _what: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+@pytest.mark.parametrize("of", ANSWERS)
+def test_the_answer_of_many_loads_grows_on_the_page(of: str, browser: Browser) -> None:
+    """Trials of a search, rounds of two builds: drawn, named, readable by all, and gone with the report."""
+    hearer = Hearer()
+    with live_page(plan(), SearchRequest("l.py", live=True), hearer) as following:
+        viewer = Viewer(browser, hearer.url)
+        following.answer("trying 10/s for 10 s", "nothing is known yet", None)
+        viewer.shows("#known", "nothing is known yet")
+        expect(viewer.page.locator("#answer")).to_be_hidden()
+        following.answer("trying 20/s for 10 s", "it holds 10/s", ANSWERS[of]())
+        viewer.page.wait_for_selector("#answer .scatterlayer .trace")
+        assert viewer.page.locator("#answer .legend span").count() >= 2
+        assert "20/s" in viewer.page.locator("#known").inner_text()
+        for theme in ("light", "dark"):
+            viewer.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+            assert grave_faults(viewer.page) == []
+        viewer.page.set_viewport_size({"width": 390, "height": 800})
+        assert viewer.page.evaluate("document.documentElement.scrollWidth") <= 390
+        following.become("<!doctype html><title>report</title><p id=end>report</p>")
+        viewer.page.wait_for_selector("#end")
+    assert viewer.complaints == []
+    viewer.page.close()
 
 
 def test_a_dead_conductor_is_told_on_the_page(shell: Shell, browser: Browser) -> None:

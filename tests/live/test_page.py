@@ -84,6 +84,29 @@ def test_errors_are_counted_and_are_no_lines_of_the_log() -> None:
     assert news["lines"] == []
 
 
+def test_a_further_load_has_a_course_of_its_own_and_the_answer_stays() -> None:
+    """Turns of two builds: whoever looks hears the whole of the new one, whoever comes later too."""
+    page, progress = followed()
+    happens(page, progress, event(0.0, EventKind.LOAD_STARTED, "the load started"))
+    progress.add_slice(part(0))
+    progress.add_slice(part(1))
+    page.update(progress, START + 2.0, watched=True)
+    told = heard(page.answer({"now": "round 1", "known": "", "picture": None, "words": ""}))
+    assert told["answer"]["now"] == "round 1"
+    page.turn()
+    assert heard(page.whole())["points"] == []
+    _, further = followed()
+    happens(page, further, event(60.0, EventKind.LOAD_STARTED, "the load started"))
+    further.add_slice(part(60))
+    further.add_slice(part(61))
+    news = heard(page.update(further, START + 62.0, watched=True))
+    assert (news["whole"], news["turn"]) == (True, 1)
+    assert [point["t"] for point in news["points"]] == [0]
+    assert len(news["lines"]) == 2
+    assert news["answer"]["now"] == "round 1"
+    assert "whole" not in heard(page.update(further, START + 63.0, watched=True))
+
+
 def test_figures_are_made_for_somebody_only() -> None:
     """What nobody sees costs the generator's machine nothing; the end is kept for who comes after it."""
     page, progress = followed()
@@ -140,6 +163,26 @@ def test_the_page_is_for_who_has_the_token(server: LiveServer) -> None:
     assert not stops
     assert answer(server.url + "stop", "POST", Origin=origin).status_code == 202
     assert stops == [1]
+
+
+def test_users_are_asked_for_by_a_number_that_the_load_may_have() -> None:
+    """From the page only, within bounds, and nothing where the load cannot be changed."""
+    asked: list[int] = []
+    with closing(LiveServer(b"", lambda: b"{}", ("127.0.0.1", 0), most_users=50)) as made:
+        made.steer = asked.append
+        origin = made.url.rstrip("/").rpartition("/")[0]
+
+        def post(body: bytes, **headers: str) -> int:
+            url = made.url + "users"
+            return httpx.post(url, content=body, headers=headers, trust_env=False, timeout=10).status_code
+
+        for wrong in (b"", b"0", b"51", b"-1", b"1.5", b"abc", b"9" * 12, "²".encode()):
+            assert post(wrong) == 400, wrong
+        assert post(b"20", Origin="http://evil.example") == 403
+        assert asked == []
+        assert post(b"20", Origin=origin) == 202
+        assert post(b"50") == 202
+    assert asked == [20, 50]
 
 
 def test_each_viewer_hears_the_whole_then_the_news(server: LiveServer) -> None:

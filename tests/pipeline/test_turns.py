@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.compare.comparison import Comparison
+    from loadproof.pipeline.live_page import FollowedPage
 
 TURNS = {name: Turn(plan(), None, None, 0.0) for name in ("base", "head")}
 
@@ -35,7 +36,7 @@ class Machine:
         self.driven: list[str] = []
         self.breaks: Callable[[str], bool] = lambda _name: False
 
-    def drive(self, _turn: Turn, _folder: Path, name: str, of: str) -> MeasuredRun:
+    def drive(self, _turn: Turn, _folder: Path, name: str, of: str, _following: FollowedPage) -> MeasuredRun:
         """One run, one moment after the last."""
         number = len(self.driven)
         self.driven.append(name)

@@ -18,18 +18,17 @@ from tests.analysis.test_soak import LEAK, soak
 from tests.analysis.test_spike import queue
 from tests.analysis.test_stress import limited, steps, stressed
 from tests.comparing.test_report import report as compared
-from tests.reports.pages import Opened, chromium, html
+from tests.reports.pages import Opened, chromium, grave_faults, html
 from tests.reports.some_of_everything import busy_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
     from loadproof.model import Report
 
-GRAVE = ("serious", "critical")
 PAGES: dict[str, Callable[[], Report | History]] = {
     "requirement": busy_report,
     "capacity": lambda: judge(
@@ -68,19 +67,6 @@ def opened(
     page = browser.new_page()
     yield Opened(page, file)
     page.close()
-
-
-def grave_faults(page: Page) -> list[str]:
-    """What axe-core finds serious or worse, each with an element."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{fault['id']}: {node['html'][:120]}: {node['failureSummary'][:200]}"
-        for fault in found
-        if fault["impact"] in GRAVE
-        for node in fault["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

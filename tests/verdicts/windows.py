@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loadproof.model import EventKind, Profile, ProfileKind
+from loadproof.model import EventKind, Profile, ProfileKind, Verdict
 from tests.runs import LOANS, event, part, staged, throughput
 from tests.verdicts.made import Made
 from tests.verdicts.row import FAIL, PASS, SLOW, TIMES, UNKNOWN, Row, threshold, told
@@ -26,7 +26,18 @@ BUSY_AT_THE_TOP: Final = tuple(part(s, LOANS, (0.01,) * 20) for s in range(8)) +
     part(s, LOANS, (0.2,) * 50) for s in range(8, 16)
 )
 
+CHANGED: Final = told(
+    EventKind.LOAD_CHANGED, "the load was changed by hand, from 10 to 20 users", users=20, before=10
+)
+
 WINDOWS: Final = (
+    Row("users were made more by hand", Made(events=CHANGED), UNKNOWN, 4, "promised", "changed by hand"),
+    Row("users were made more by hand, and it was slow", Made(events=CHANGED, times_s=SLOW), UNKNOWN, 4,
+        "promised", "from 10 to 20 users"),
+    Row("users were made more by hand, and wrong statuses", Made(events=CHANGED * 2, failed=5), UNKNOWN, 4,
+        "promised", "from 10 to 20 users (2 changes in all)"),
+    Row("users were made more by hand, and nothing was required", Made(events=CHANGED, requirements=()),
+        Verdict.DONE, 0, "promised", "changed by hand"),
     Row("users that think for longer than the load is", thinking(), PASS, 0, "",
         "all 2 requirements hold"),
     Row("users that think for longer than the load is, slow", thinking(SLOW), FAIL, 3, "", "p95 is 900ms"),

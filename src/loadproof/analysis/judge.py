@@ -325,6 +325,7 @@ _NOTED = (
     EventKind.DROPPED,
     EventKind.INTERRUPTED,
     EventKind.STOPPED_EARLY,
+    EventKind.LOAD_CHANGED,
     EventKind.CLOCK_SET,
     EventKind.RUN_FILE_MOVED,
     EventKind.WORKER_REFUSED,

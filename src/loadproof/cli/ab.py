@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,11 +12,15 @@ import typer
 
 from loadproof.cli import comparing as c
 from loadproof.cli import options as o
-from loadproof.cli.output import Outputs, waiting, with_outputs
+from loadproof.cli.output import Outputs, with_outputs
+from loadproof.cli.run import Screen
 from loadproof.cli.scenario import with_request
 from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.model import Plan
 from loadproof.pipeline.comparing import comparison_settings
+from loadproof.pipeline.live_page import live_page, page_address
+from loadproof.pipeline.notifying import notify, receivers
+from loadproof.pipeline.outputs import report_text
 from loadproof.pipeline.planning import plan_with
 from loadproof.pipeline.turns import InterruptedTurnError, Turn, take_turns
 from loadproof.plan import AbRequest, read_config
@@ -25,6 +29,7 @@ from loadproof.units import parse_duration
 
 _FOLDER: Final = Path(".loadproof/ab")
 _READY_TIMEOUT: Final = "60s"
+_FIXED: Final = "Both builds get the same load, as it was planned."
 
 
 @with_request(AbRequest)
@@ -67,16 +72,24 @@ def command(
         plan = plans[target]
         turns[side] = Turn(plan, start, (ready or _first_target(plan)) if start else None, timeout_s)
     name = turns["base"].plan.name
+    screen = Screen(quiet=quiet)
+    page_address(request)
+    told = receivers(config, screen.warning)
     place = folder or _new_folder(name)
     try:
         tell = (lambda _text: None) if quiet else typer.echo
-        shown = nullcontext if quiet else waiting
-        compared = take_turns(turns, rounds, settings, place, tell, shown)
+        with live_page(turns["base"].plan, request, screen, _FIXED) as following:
+            compared = take_turns(turns, rounds, settings, place, tell, screen.waiting, following)
+            report = c.report_of(compared, name, str(place))
+            if following.is_wanted:
+                screen.page(report_text(report))
+                following.become(screen.pages[-1])
     except InterruptedTurnError:
         typer.echo(f"interrupted: no verdict; the runs are in {place}", err=True)
         return int(ExitCode.INTERRUPTED)
-    code = c.show_comparison(compared, name, str(place), outputs)
+    code = c.show_comparison(compared, report, outputs, screen.pages)
     typer.echo(f"  runs      {place}")
+    notify(report, told, screen.warning, compared.comparison.exit_code)
     return code
 
 

@@ -120,7 +120,7 @@ def run_app(argv: list[str] | None = None) -> int:
 
 def _in_our_style(error: Any, words: Sequence[str]) -> ConfigError:
     """What the parser found wrong among `words`, as every other error: the thing, and the way out."""
-    names = getattr(getattr(error, "param", None), "opts", ())
+    names: Sequence[str] = getattr(getattr(error, "param", None), "opts", ())
     given = [_value_of(name, words) for name in names]
     value, kind = next(filter(None, given), None), _KINDS.get(error.format_message().rpartition(": ")[2])
     if value is not None and kind is not None:

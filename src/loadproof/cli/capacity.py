@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loadproof.cli import options as o
 from loadproof.cli.output import Outputs, finish, with_outputs
+from loadproof.cli.run import Screen
 from loadproof.cli.scenario import with_request
 from loadproof.cli.streams import live_console
 from loadproof.live.live import QuietView, View
 from loadproof.live.trial_view import TrialBoard, trial_view
-from loadproof.pipeline.searching import search
-from loadproof.plan import PlanRequest
+from loadproof.model import Plan
+from loadproof.pipeline.searching import played_next, search
+from loadproof.plan import SearchRequest
 from loadproof.plan.capacity import OTHER_LOADS, CapacityRequest
-from loadproof.units import format_duration
 
 if TYPE_CHECKING:
-    from loadproof.analysis.search.capacity import SearchDecision, SearchState
+    from loadproof.analysis.search.capacity import SearchState
     from loadproof.engines.trials import TrialOrder
 
 
-@with_request(PlanRequest, hidden=OTHER_LOADS)
+@with_request(SearchRequest, hidden=OTHER_LOADS)
 @with_outputs
 def command(
-    request: PlanRequest,
+    request: SearchRequest,
     min_rate: Annotated[
         str | None,
         typer.Option("--min-rate", help="The least load to try; by default enough for the percentiles."),
@@ -63,33 +66,25 @@ def command(
         at_least=at_least, duration_limit=duration_limit, cool_down_limit=cool_down_limit,
     )  # fmt: skip
     board = TrialBoard()
-    report = search(
-        request,
-        typed,
-        run_file,
-        _decision(board),
-        lambda: _choose_view(board, quiet=quiet),
-        draw=True,
-    )
-    return finish(report, outputs, keep_page=True)
+    screen = SearchScreen(quiet=quiet, board=board)
+    report = search(request, typed, run_file, functools.partial(_note, board), screen, draw=True)
+    return finish(report, outputs, html=screen.pages, keep_page=True)
 
 
-def _decision(board: TrialBoard) -> SearchDecision:
-    from loadproof.analysis.search.capacity import SearchDecision, describe, format_load, so_far
-    from loadproof.analysis.search.load_search import TrialRole
+@dataclass(frozen=True, slots=True)
+class SearchScreen(Screen):
+    """Follows a search."""
 
-    def tell(state: SearchState, order: TrialOrder | None) -> None:
-        board.finished = [(describe(state.goal, result), str(result.outcome)) for result in state.results]
-        board.known = so_far(state)
-        if order is None:
-            board.now = "the search has ended"
-            return
-        what = {TrialRole.CONFIRMATION: "confirming", TrialRole.COOL_DOWN: "waiting for the service at"}
-        word = what.get(TrialRole(order.role), "trying")
-        board.now = f"{word} {format_load(state.goal, order.load)} for {format_duration(order.duration_s)}"
+    board: TrialBoard = field(default_factory=TrialBoard)
 
-    return SearchDecision(tell)
+    def view(self, _plan: Plan) -> View:
+        """Its trials."""
+        return QuietView() if self.quiet else trial_view(live_console(), self.board)
 
 
-def _choose_view(board: TrialBoard, *, quiet: bool) -> View:
-    return QuietView() if quiet else trial_view(live_console(), board)
+def _note(board: TrialBoard, state: SearchState, order: TrialOrder | None) -> None:
+    from loadproof.analysis.search.capacity import describe, so_far
+
+    board.finished = [(describe(state.goal, result), str(result.outcome)) for result in state.results]
+    board.known = so_far(state)
+    board.now = played_next(state, order)

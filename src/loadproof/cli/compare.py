@@ -44,7 +44,8 @@ def command(
     base, head = sides(runs)
     settings = comparison_settings(comparing, find_config(Path(), None))
     name = f"{' '.join(map(_short, base))} -- {' '.join(map(_short, head))}"
-    return c.show_comparison(compare_files(base, head, settings), name, "", outputs)
+    compared = compare_files(base, head, settings)
+    return c.show_comparison(compared, c.report_of(compared, name, ""), outputs)
 
 
 def _short(word: str) -> str:

@@ -14,8 +14,9 @@ from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.plan import ComparisonRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from loadproof.model import Report
     from loadproof.pipeline.comparing import ComparedRuns
 
 
@@ -38,12 +39,20 @@ def with_comparison(verb: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-def show_comparison(compared: ComparedRuns, name: str, folder: str, outputs: Outputs) -> int:
+def report_of(compared: ComparedRuns, name: str, folder: str) -> Report:
+    """The comparison as a report; `folder`: where its runs are."""
+    from loadproof.analysis.compare.report import comparison_report
+
+    return comparison_report(compared.comparison, name, compared.runs, folder)
+
+
+def show_comparison(
+    compared: ComparedRuns, report: Report, outputs: Outputs, html: Sequence[str] = ()
+) -> int:
     """Print the comparison, write the files that were asked for; returns the exit code.
 
-    `folder`: where its runs are. JSON is the whole comparison, the others are reports of it.
+    JSON is the whole comparison, the others are forms of its report. `html`: that one, where it was made.
     """
-    from loadproof.analysis.compare.report import comparison_report
     from loadproof.reports.comparison import write_comparison
     from loadproof.reports.comparison_json import write_comparison_json
 
@@ -58,6 +67,5 @@ def show_comparison(compared: ComparedRuns, name: str, folder: str, outputs: Out
             say_unwritten(ConfigError(Problem(message, str(outputs.json))))
             complete = False
     write_comparison(comparison, sys.stdout)
-    report = comparison_report(comparison, name, compared.runs, folder)
-    complete = write_outputs(report, replace(outputs, json=None)) and complete
+    complete = write_outputs(report, replace(outputs, json=None), html) and complete
     return int(comparison.exit_code if complete or not outputs.strict else ExitCode.CRASH)

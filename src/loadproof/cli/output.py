@@ -7,7 +7,7 @@ import inspect
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from rich.text import Text
 from loadproof.cli.streams import live_console, write_orders
 from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.model import Report
-from loadproof.pipeline.outputs import check_places, write_report
+from loadproof.pipeline.outputs import check_places, keep_report, write_report
 
 _PANEL = "Reports"
 _HEAD_BYTES = 4_096
@@ -137,11 +137,18 @@ def _other(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def finish(report: Report, outputs: Outputs, *, complete: bool = True, keep_page: bool = False) -> int:
+def finish(
+    report: Report,
+    outputs: Outputs,
+    *,
+    html: Sequence[str] = (),
+    complete: bool = True,
+    keep_page: bool = False,
+) -> int:
     """Write the files that were asked for and print the verdict, which stays last; returns the exit code.
 
-    `complete` is False when a file could not be written before. `keep_page`: an HTML report stands beside
-    the run file whatever was asked for.
+    `html`: the report in that form, where it was made already. `complete` is False when a file could not be
+    written before. `keep_page`: an HTML report stands beside the run file whatever was asked for.
     """
     from loadproof.analysis.judge import exit_code
     from loadproof.reports.terminal import console_for, print_report
@@ -149,9 +156,9 @@ def finish(report: Report, outputs: Outputs, *, complete: bool = True, keep_page
     page = outputs.html
     try:
         with waiting("writing the report"):
-            complete = write_outputs(report, outputs) and complete
+            complete = write_outputs(report, outputs, html) and complete
             if keep_page and page is None:
-                page = _write_beside(report)
+                page = _write_beside(report, html)
     finally:
         # Whatever became of the files, a load was driven for this verdict.
         print_report(report, console_for(sys.stdout), page if page is not None and page.exists() else None)
@@ -168,28 +175,35 @@ def waiting(what: str) -> Iterator[None]:
         yield
 
 
-def _write_beside(report: Report) -> Path | None:
+def _write_beside(report: Report, html: Sequence[str]) -> Path | None:
     """The HTML report beside the run file. It was not asked for: what prevents it is said, and no error."""
     page = Path(report.run_file).with_suffix(".html")
     try:
         if page.exists() and b'content="loadproof' not in page.read_bytes()[:_HEAD_BYTES]:
             typer.echo(f"there is no HTML report: {page} is another file", err=True)
             return None
-        write_report(report, page)
+        _write(report, page, "html", html)
     except (OSError, ConfigError) as error:
         typer.echo(f"there is no HTML report: {error}", err=True)
         return None
     return page
 
 
-def write_outputs(report: Report, outputs: Outputs) -> bool:
+def write_outputs(report: Report, outputs: Outputs, html: Sequence[str] = ()) -> bool:
     """Write every report that was asked for; False when one could not be, which is told."""
     complete = True
     for kind, path in outputs.files().items():
-        complete = _written(functools.partial(write_report, report, path, kind)) and complete
+        complete = _written(functools.partial(_write, report, path, kind, html)) and complete
     if outputs.github:
         complete = _written(lambda: _write_github(report)) and complete
     return complete
+
+
+def _write(report: Report, path: Path, kind: str, html: Sequence[str]) -> None:
+    if kind == "html" and html:
+        keep_report(html[-1], path)
+    else:
+        write_report(report, path, kind)
 
 
 def _written(write: Callable[[], None]) -> bool:

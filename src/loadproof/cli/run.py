@@ -33,7 +33,7 @@ def command(request: RunRequest, quiet: o.Quiet = False, *, outputs: Outputs) ->
         return code
     screen = Screen(quiet=quiet)
     report = run(request, screen, draw=True)
-    return finish(report, outputs, complete=not screen.failed, keep_page=True)
+    return finish(report, outputs, html=screen.pages, complete=not screen.failed, keep_page=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class Screen:
     quiet: bool
     failed: list[ConfigError] = field(default_factory=list)
     """What could not be written after the load."""
+    pages: list[str] = field(default_factory=list)
+    """The report as HTML, where a live page has it already."""
 
     def unwritten(self, error: ConfigError) -> None:
         """Say it; the verdict stands."""
@@ -67,6 +69,10 @@ class Screen:
     def live(self, url: str) -> None:
         """On standard error, also when all else is quiet: nobody could guess it."""
         typer.echo(f"live page  {url}", err=True)
+
+    def page(self, html: str) -> None:
+        """Keep it: to make it once more takes as long again."""
+        self.pages.append(html)
 
     def waiting(self, what: str) -> AbstractContextManager[None]:
         """In a terminal."""

@@ -43,10 +43,15 @@ class LiveOutputs:
         if self._pusher is not None:
             self._pusher.start()
 
-    def stops_by(self, stop: Callable[[], None]) -> None:
+    def stops_by(self, stop: Callable[[], object]) -> None:
         """What the page's button does, from any thread."""
         if self._page is not None:
             self._page[1].stop = stop
+
+    def steers_by(self, steer: Callable[[int], object]) -> None:
+        """What a number of users on the page does, from any thread."""
+        if self._page is not None:
+            self._page[1].steer = steer
 
     def update(self, progress: Progress, now_s: float) -> list[str]:
         """Once a second, in the conductor's thread; returns what went wrong since the last time."""
@@ -65,6 +70,7 @@ class LiveOutputs:
         if self._page is not None:
             page, server = self._page
             server.stop = lambda: None
+            server.steer = lambda _users: None
             server.send("news", page.judging())
         if self._server is not None:
             self._server.__exit__(None, None, None)

@@ -64,6 +64,8 @@ class LivePage:
         self._errors: Counter[str] = Counter()
         self._workers: dict[str, dict[str, str]] = {}
         self._now: dict[str, Any] = {"phase": "starting"}
+        self._turns = 0
+        self._whole_is_due = False
 
     # --- what the conductor records ----------------------------------------------------------------------
 
@@ -102,20 +104,42 @@ class LivePage:
             over = progress.load_ended_s is not None
             if not watched and not over:
                 return None
-            self._now = self._figures(progress, now_s)
-            return orjson.dumps({**self._now, "points": points, "lines": lines})
+            self._now |= self._figures(progress, now_s)
+            if self._whole_is_due:
+                self._whole_is_due = False
+                return self._all_there_is()
+            return _packed({**self._now, "points": points, "lines": lines})
+
+    def turn(self) -> None:
+        """A further load begins, whose course is its own; what was said and the answer so far stay."""
+        with self._lock:
+            self._turns += 1
+            self._course = CourseSoFar()
+            self._errors.clear()
+            self._workers.clear()
+            self._now |= {"phase": "starting", "turn": self._turns}
+            self._whole_is_due = True
+
+    def answer(self, content: dict[str, Any]) -> bytes:
+        """How far the answer is, for everybody; `content` as answer_data makes it."""
+        with self._lock:
+            self._now["answer"] = content
+            return _packed({"phase": self._now["phase"], "answer": content})
 
     def judging(self) -> bytes:
         """The load is over and its run is judged."""
         with self._lock:
             self._now["phase"] = "judging"
-            return orjson.dumps({"phase": "judging"})
+            return _packed({"phase": "judging"})
 
     def whole(self) -> bytes:
         """All there is, for whoever begins to look."""
         with self._lock:
-            all_there_is = {"whole": True, "points": self._course.points(), "lines": list(self._lines)}
-            return orjson.dumps({**self._now, **all_there_is})
+            return self._all_there_is()
+
+    def _all_there_is(self) -> bytes:
+        all_there_is = {"whole": True, "points": self._course.points(), "lines": list(self._lines)}
+        return _packed({**self._now, **all_there_is})
 
     # --- the moment --------------------------------------------------------------------------------------
 
@@ -150,6 +174,11 @@ class LivePage:
             "errors": self._errors.most_common(_MOST_ERRORS),
             "workers": list(self._workers.values()),
         }
+
+
+def _packed(message: dict[str, Any]) -> bytes:
+    """Figures of an analysis may be numpy's."""
+    return orjson.dumps(message, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _phase(progress: Progress) -> str:

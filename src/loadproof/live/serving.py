@@ -30,6 +30,8 @@ _BEAT_S: Final = 2.0
 _WRITE_S: Final = 10.0
 _LAST_WORDS_S: Final = 2.0
 _AGAIN_S: Final = 4.0
+_LONGEST_NUMBER: Final = 9
+"""Digits, of a number of users."""
 _OURS: Final = frozenset({LOOPBACK, "localhost", "::1"})
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -43,11 +45,16 @@ _HEADERS: Final = {
 class LiveServer:
     """Serves `page` until it is given a report, then that; `whole` is told first to each viewer.
 
-    `stop` is called for each press of the button. Raises ConfigError when it cannot listen there.
+    `stop` is called for each press of the button, `steer` with each number of users from 1 to `most_users`
+    that somebody asks for. Raises ConfigError when it cannot listen there.
     """
 
-    def __init__(self, page: bytes, whole: Callable[[], bytes], address: tuple[str, int]) -> None:
-        self.stop: Callable[[], None] = lambda: None
+    def __init__(
+        self, page: bytes, whole: Callable[[], bytes], address: tuple[str, int], most_users: int = 0
+    ) -> None:
+        self.stop: Callable[[], object] = lambda: None
+        self.steer: Callable[[int], object] = lambda _users: None
+        self._most_users = most_users
         self._page = page
         self._whole = whole
         self._bound = address[0]
@@ -136,6 +143,11 @@ class LiveServer:
         with self._lock:
             return (self._page, False) if self._report is None else (self._report, True)
 
+    def users_in(self, body: bytes) -> int | None:
+        """The number of users that a body asks for; None when it is none that may be asked for."""
+        users = int(body) if body.isdigit() else 0
+        return users if 1 <= users <= self._most_users else None
+
     def told_report(self) -> None:
         """One viewer has it."""
         with self._changed:
@@ -189,15 +201,27 @@ def _handler(live: LiveServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:  # the library's name
             match self._asked():
-                case "stop":
+                case ("stop" | "users") as what:
                     origin = self.headers.get("Origin")
                     if origin is not None and not live.is_ours(urlsplit(origin).netloc):
                         self._answer(403, b"the button is on the page\n")
-                        return
-                    live.stop()
-                    self._answer(202, b"the load ends\n")
+                    elif what == "stop":
+                        live.stop()
+                        self._answer(202, b"the load ends\n")
+                    else:
+                        self._change()
                 case str():
                     self._answer(404, b"there is nothing here\n")
+
+        def _change(self) -> None:
+            length = self.headers.get("Content-Length", "")
+            small = length.isascii() and length.isdigit() and int(length) <= _LONGEST_NUMBER
+            users = live.users_in(self.rfile.read(int(length))) if small else None
+            if users is None:
+                self._answer(400, b"this load takes no such number of users\n")
+                return
+            live.steer(users)
+            self._answer(202, b"the load changes\n")
 
         def _asked(self) -> str | None:
             """The path behind the token; None when it was refused."""

@@ -240,6 +240,8 @@ class EventKind(StrEnum):
     INTERRUPTED = "interrupted"
     DROPPED = "requests dropped"
     STOPPED_EARLY = "stopped early"
+    LOAD_CHANGED = "load changed"
+    """Somebody changed the load by hand while it ran: `users` from then on, `before` it."""
     CLOCK_SET = "clock set"
     RUN_FILE_MOVED = "run file moved"
     """It was deleted, replaced or cut during the run, or its disk refused: what became of it."""

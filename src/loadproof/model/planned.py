@@ -306,6 +306,8 @@ class EngineTraits:
     """Whether its scenarios may have requirements of their own, which it judges itself."""
     streamed: frozenset[str] = frozenset()
     """What it tells of an answer that streams, of STREAMED."""
+    steers: bool = False
+    """Whether its number of users can be changed while they run (see SteeredEngine)."""
     shows: frozenset[str] = frozenset()
     """Flags of its own command line that make it say something and end, without a load."""
     show: str = ""

@@ -192,18 +192,15 @@ def _signals_kept() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def _stop_soon(loop: asyncio.AbstractEventLoop, conductor: Conductor) -> None:
-    loop.call_soon_threadsafe(conductor.stop)
-
-
 async def _conduct(conductor: Conductor, view: View, live: LiveOutputs, early: EarlyStop | None) -> Outcome:
+    loop = asyncio.get_running_loop()
     if threading.current_thread() is threading.main_thread():
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, conductor.stop)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has set it
             loop.add_signal_handler(signal.SIGHUP, conductor.hang_up)
-    live.stops_by(functools.partial(_stop_soon, asyncio.get_running_loop(), conductor))
+    live.stops_by(functools.partial(loop.call_soon_threadsafe, conductor.stop))
+    live.steers_by(lambda users: loop.call_soon_threadsafe(conductor.steer, users))
     if live.url:
         conductor.event(Event(conductor.now(), EventKind.WATCHING, f"live figures at {live.url}"))
 

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import TYPE_CHECKING, Final
+import webbrowser
+from typing import TYPE_CHECKING, Final, Protocol
 
 from loadproof.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from loadproof.charts import Picture
+    from loadproof.live.outputs import LiveOutputs
     from loadproof.live.page import LivePage
     from loadproof.live.serving import LiveServer
     from loadproof.model import Plan
-    from loadproof.plan import RunRequest
+    from loadproof.plan import LiveRequest
     from loadproof.run.progress import Progress
 
 _PATIENCE_S: Final = 8.0
 """How long the command waits for a browser that does not fetch the report."""
 
 
-def page_address(request: RunRequest) -> tuple[str, int] | None:
+class PageListener(Protocol):
+    """Who hears of the page."""
+
+    def live(self, url: str, /) -> None:
+        """There is one."""
+
+    def warning(self, text: str, /) -> None:
+        """Nobody could open it."""
+
+    def waiting(self, what: str, /) -> contextlib.AbstractContextManager[object]:
+        """Shows what is waited for, as long as it lasts."""
+
+
+def page_address(request: LiveRequest) -> tuple[str, int] | None:
     """Where it is asked for; None: nowhere. Raises ConfigError when that is no address."""
     if request.live_at is None:
         if request.open_live and not request.live:
@@ -34,22 +50,79 @@ def page_address(request: RunRequest) -> tuple[str, int] | None:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
+class FollowedPage:
+    """The page of one command, if it has one: what is driven goes there, and in the end its report."""
+
+    def __init__(self, served: tuple[LivePage, LiveServer] | None, told: PageListener) -> None:
+        self._served = served
+        self._told = told
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is a page, so that the report needs its charts."""
+        return self._served is not None
+
+    @property
+    def observers(self) -> tuple[LivePage, ...]:
+        """Those that must hear what is recorded."""
+        return () if self._served is None else self._served[:1]
+
+    def outputs(self, metrics_port: int | None = None, otlp: str | None = None) -> LiveOutputs:
+        """What `drive` tells each second."""
+        from loadproof.live.outputs import LiveOutputs
+
+        return LiveOutputs(metrics_port, otlp, self._served)
+
+    def turn(self) -> None:
+        """A further load begins: the course of the one before it is over."""
+        for page in self.observers:
+            page.turn()
+
+    def answer(self, now: str, known: str, picture: Picture | None) -> None:
+        """How far the answer of many loads is: what is played, what is known, and its picture."""
+        if self._served is not None:
+            from loadproof.reports.html.live_page import answer_data
+
+            page, server = self._served
+            server.send("news", page.answer(answer_data(now, known, picture)))
+
+    def become(self, html: str) -> None:
+        """The page is this report from now on; waits for those who look."""
+        if self._served is not None:
+            with self._told.waiting("giving the report to the live page"):
+                self._served[1].finish(html.encode(), _PATIENCE_S)
+
+
 @contextlib.contextmanager
-def live_page(plan: Plan, address: tuple[str, int] | None) -> Iterator[tuple[LivePage, LiveServer] | None]:
-    """The page and its server, told why when the run ends without a report; None without an address."""
+def live_page(
+    plan: Plan, request: LiveRequest, told: PageListener, fixed: str = ""
+) -> Iterator[FollowedPage]:
+    """The page and its server, told why when the command ends without a report; `told` hears its address.
+
+    `fixed`: why nobody may change the load, where that is not the plan's own reason.
+
+    Raises ConfigError where it cannot be served.
+    """
+    address = page_address(request)
     if address is None:
-        yield None
+        yield FollowedPage(None, told)
         return
+    from loadproof.engines.steering import most_users, why_not_steered
     from loadproof.live.page import LivePage
     from loadproof.live.serving import LiveServer
     from loadproof.reports.html.live_page import write_live_page
 
+    fixed = fixed or why_not_steered(plan)
+    most = 0 if fixed else most_users(plan)
     html = io.StringIO()
-    write_live_page(plan, html)
-    page = LivePage(lambda progress: _rows(plan, progress))
-    server = LiveServer(html.getvalue().encode(), page.whole, address)
+    write_live_page(plan, html, most, fixed)
+    page = LivePage(_rows)
+    server = LiveServer(html.getvalue().encode(), page.whole, address, most)
     try:
-        yield page, server
+        told.live(server.url)
+        if request.open_live and not webbrowser.open(server.url):
+            told.warning("there is no browser here that could open the live page")
+        yield FollowedPage((page, server), told)
     except BaseException as error:
         import orjson
 
@@ -59,13 +132,8 @@ def live_page(plan: Plan, address: tuple[str, int] | None) -> Iterator[tuple[Liv
         server.close()
 
 
-def become_report(server: LiveServer, html: str) -> None:
-    """The page is the report from now on; waits for those who look."""
-    server.finish(html.encode(), _PATIENCE_S)
-
-
-def _rows(plan: Plan, progress: Progress) -> list[dict[str, object]]:
+def _rows(progress: Progress) -> list[dict[str, object]]:
     from loadproof.analysis.verdict.so_far import findings_so_far
     from loadproof.reports.html.live_page import requirement_line
 
-    return [requirement_line(*state) for state in findings_so_far(plan, progress)]
+    return [requirement_line(*state) for state in findings_so_far(progress.plan, progress)]

@@ -71,11 +71,16 @@ def _is_http(url: str) -> bool:
         return False
 
 
-def notify(report: Report, found: list[Receiver], warn: Callable[[str], None]) -> None:
-    """Tell each receiver that wants to know. What fails is said; it changes no verdict and raises nothing."""
+def notify(
+    report: Report, found: list[Receiver], warn: Callable[[str], None], code: ExitCode | None = None
+) -> None:
+    """Tell each receiver that wants to know. What fails is said; it changes no verdict and raises nothing.
+
+    `code`: the exit code of the command, where it is not that of the report as a run.
+    """
     from loadproof.analysis.judge import exit_code
 
-    code = exit_code(report)
+    code = exit_code(report) if code is None else code
     for receiver in found:
         if not receiver.always and code is ExitCode.PASS:
             continue

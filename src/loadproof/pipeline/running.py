@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import webbrowser
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -40,6 +39,9 @@ class Show(Protocol):
     def live(self, url: str, /) -> None:
         """There is a page of the load."""
 
+    def page(self, html: str, /) -> None:
+        """The report as HTML, where it was made already."""
+
     def waiting(self, what: str, /) -> AbstractContextManager[object]:
         """Shows what is waited for, as long as it lasts."""
 
@@ -64,6 +66,9 @@ class NoShow:
     def live(self, url: str) -> None:
         """Not told."""
 
+    def page(self, html: str) -> None:
+        """Not told."""
+
     def waiting(self, what: str) -> AbstractContextManager[object]:
         """Not told."""
         return nullcontext(what)
@@ -80,9 +85,8 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     with show.waiting("looking at the scenario"):
         plan, engine = plan_with(request, config, ahead=True)
     # Imported by now, while the engine looked at the scenario.
-    from loadproof.live.outputs import LiveOutputs
     from loadproof.pipeline.driving import drive
-    from loadproof.pipeline.live_page import become_report, live_page, page_address
+    from loadproof.pipeline.live_page import live_page, page_address
     from loadproof.pipeline.notifying import notify, receivers
     from loadproof.pipeline.outputs import (
         check_places,
@@ -95,7 +99,7 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     from loadproof.run.calibration import rate_warning
 
     show.planned(plan)
-    address = page_address(request)
+    page_address(request)
     further = None
     if request.baseline is not None:
         # A baseline that is not there is told before the load, not after it.
@@ -110,27 +114,23 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     check_places(places(request))
     check_targets(plan)
     plan = with_own_files(plan, request)
-    with live_page(plan, address) as served:
-        if served is not None:
-            show.live(served[1].url)
-            if request.open_live and not webbrowser.open(served[1].url):
-                show.warning("there is no browser here that could open the live page")
+    with live_page(plan, request, show) as following:
         report = drive(
             plan,
             engine,
             None if request.run_file is None else Path(request.run_file),
             make_view=lambda: show.view(plan),
-            live=LiveOutputs(request.metrics_port, request.otlp, served),
+            live=following.outputs(request.metrics_port, request.otlp),
             further=further,
-            observers=() if served is None else (served[0],),
-            draw=draw or request.html is not None or served is not None,
+            observers=following.observers,
+            draw=draw or request.html is not None or following.is_wanted,
             waiting=show.waiting,
             must_decide=verdict_is_required(request.require_verdict),
         )
-        html = report_text(report) if served is not None or request.html is not None else ""
-        if served is not None:
-            with show.waiting("giving the report to the live page"):
-                become_report(served[1], html)
+        html = report_text(report) if following.is_wanted or request.html is not None else ""
+        if following.is_wanted:
+            show.page(html)
+        following.become(html)
     try:
         write_own_files(plan, request, Path(report.run_file))
     except ConfigError as error:

@@ -9,41 +9,86 @@ from loadproof.engines import traits_of
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, Profile, ProfileKind
 from loadproof.pipeline.driving import drive
+from loadproof.pipeline.live_page import live_page
+from loadproof.pipeline.notifying import notify, receivers
+from loadproof.pipeline.outputs import report_text
 from loadproof.pipeline.planning import check_targets, plan_with
 from loadproof.plan import read_config
 from loadproof.plan.build import capacity_config
 from loadproof.plan.capacity import capacity_goal, refuse_other_loads
 from loadproof.plan.chosen import choose
 from loadproof.run.trial_run import RunSoFar, TrialRun
+from loadproof.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from loadproof.analysis.search.capacity import SearchDecision
+    from loadproof.analysis.search.capacity import SearchState
     from loadproof.engines import Engine
-    from loadproof.live.live import View
+    from loadproof.engines.trials import TrialOrder
     from loadproof.model import Report
-    from loadproof.plan import PlanRequest
+    from loadproof.pipeline.running import Show
+    from loadproof.plan import PlanRequest, SearchRequest
     from loadproof.plan.capacity import CapacityRequest
+    from loadproof.runfile.reader import Run
 
 
 def search(
-    request: PlanRequest,
+    request: SearchRequest,
     typed: CapacityRequest,
     run_file: Path | None,
-    decision: SearchDecision,
-    make_view: Callable[[], View],
+    tell: Callable[[SearchState, TrialOrder | None], None],
+    show: Show,
     *,
     draw: bool = False,
 ) -> Report:
-    """Play trials until `decision` has an answer, and judge them; raises as a run does."""
+    """Play trials until there is an answer, and judge them; raises as a run does.
+
+    `tell` gets where the search stands, and what is played next, after each trial.
+    """
+    from loadproof.analysis.pictures.capacity import capacity_picture
+    from loadproof.analysis.search.capacity import SearchDecision, so_far
+
     refuse_other_loads(request)
+    told = receivers(read_config(request), show.warning)
     plan, engine = capacity_plan(request, typed)
     check_targets(plan)
-    so_far = RunSoFar(plan)
-    trials = TrialRun(engine, decision, so_far)
-    return drive(plan, trials, run_file, make_view, observers=(so_far,), draw=draw)
+    heard = RunSoFar(plan)
+    with live_page(plan, request, show) as following:
+
+        def decided(run: Run, state: SearchState, order: TrialOrder | None) -> None:
+            tell(state, order)
+            if following.is_wanted:
+                following.answer(played_next(state, order), so_far(state), capacity_picture(run, state))
+
+        report = drive(
+            plan,
+            TrialRun(engine, SearchDecision(decided), heard),
+            run_file,
+            lambda: show.view(plan),
+            following.outputs(),
+            observers=(heard, *following.observers),
+            draw=draw or following.is_wanted,
+        )
+        if following.is_wanted:
+            html = report_text(report)
+            show.page(html)
+            following.become(html)
+    notify(report, told, show.warning)
+    return report
+
+
+def played_next(state: SearchState, order: TrialOrder | None) -> str:
+    """What the search does now, for who watches."""
+    from loadproof.analysis.search.capacity import format_load
+    from loadproof.analysis.search.load_search import TrialRole
+
+    if order is None:
+        return "the search has ended"
+    what = {TrialRole.CONFIRMATION: "confirming", TrialRole.COOL_DOWN: "waiting for the service at"}
+    word = what.get(TrialRole(order.role), "trying")
+    return f"{word} {format_load(state.goal, order.load)} for {format_duration(order.duration_s)}"
 
 
 def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, Engine]:

@@ -13,7 +13,9 @@ from loadproof.live.live import QuietView
 from loadproof.model import Outcome, Unit, is_beside
 from loadproof.pipeline.comparing import ComparedRuns
 from loadproof.pipeline.driving import drive
+from loadproof.pipeline.live_page import FollowedPage
 from loadproof.pipeline.planning import check_targets, refuses_of
+from loadproof.pipeline.running import NoShow
 from loadproof.run.service import StartedService, answers
 from loadproof.units import format_count, format_duration
 
@@ -40,7 +42,10 @@ _BUSIEST: Final = 8
 
 
 class InterruptedTurnError(Exception):
-    """Somebody pressed Ctrl-C during a run: its file is kept, and counts for nothing."""
+    """Somebody ended a run: its file is kept, and counts for nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("a run was ended by hand: there is no comparison")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,13 @@ def take_turns(
     folder: Path,
     tell: Callable[[str], None],
     waiting: Waiting = contextlib.nullcontext,
+    following: FollowedPage | None = None,
 ) -> ComparedRuns:
     """Rounds until a look settles it, more cannot, or `rounds` are over; all run files are in `folder`.
 
     One run of base goes before: it warms what both sides share, shows what runs of this length cannot tell,
     and counts for nothing. A run that is not sound is made again. `tell` hears of each run, `waiting` shows
-    which one goes on.
+    which one goes on, and so does the page of `following`.
 
     Raises:
         ConfigError: a command cannot be read, or something answers before it is started.
@@ -85,17 +91,20 @@ def take_turns(
             StartedService(turn.start, folder / f"{side}.log", f"--{side}-start").check()
     levels = look_levels(look_rounds(rounds), settings.alpha)
     runs: dict[str, list[MeasuredRun]] = {"base": [], "head": []}
+    drives = _RunsInTurn(folder, following or FollowedPage(None, NoShow()))
     notes = []
-    with waiting("warm-up: base"):
-        warm = _drive_once(turns["base"], folder, "00-warm-up", "base")
+    drives.now = "warm-up: base"
+    with waiting(drives.now):
+        warm = drives.once(turns["base"], "00-warm-up", "base")
     tell(f"warm-up: base {_told(warm)}")
     for said in cannot_tell(warm):
         tell(f"  {said}")
     unsound = 0
     for number in range(1, rounds + 1):
         for position, side in enumerate(ORDER, start=4 * number - 3):
-            with waiting(f"round {number} of {rounds}: {side}"):
-                run = _sound_run(turns[side], folder, f"{position:02}-{side}", side, tell)
+            drives.now = f"round {number} of {rounds}: {side}"
+            with waiting(drives.now):
+                run = drives.until_sound(turns[side], f"{position:02}-{side}", side, tell)
             runs[side].append(run)
             unsound = unsound + 1 if run.invalid else 0
             tell(f"round {number} of {rounds}: {side} {_told(run)}")
@@ -181,25 +190,51 @@ def hopeless(comparison: Comparison, done: float) -> bool:
     return any(half * math.sqrt(done) > _TOO_WIDE * math.log1p(comparison.tolerance) for half in halves)
 
 
-def _sound_run(turn: Turn, folder: Path, name: str, side: str, tell: Callable[[str], None]) -> MeasuredRun:
-    """A run, made again while it is not sound; the last one counts, whatever it is."""
-    run = _drive_once(turn, folder, name, side)
-    for number in range(2, _MOST_TRIES + 1):
-        if not run.invalid:
-            break
-        tell(f"  made again: {run.invalid[0]}")
-        run = _drive_once(turn, folder, f"{name}-{number}", side)
-    return run
+class _RunsInTurn:
+    """Runs of both sides, one after the other, and the page that follows them."""
+
+    def __init__(self, folder: Path, following: FollowedPage) -> None:
+        self._folder = folder
+        self._following = following
+        self._done: list[tuple[str, MeasuredRun]] = []
+        self.now = ""
+        """Which turn it is."""
+
+    def until_sound(self, turn: Turn, name: str, side: str, tell: Callable[[str], None]) -> MeasuredRun:
+        """A run, made again while it is not sound; the last one counts, whatever it is."""
+        run = self.once(turn, name, side)
+        for number in range(2, _MOST_TRIES + 1):
+            if not run.invalid:
+                break
+            tell(f"  made again: {run.invalid[0]}")
+            run = self.once(turn, f"{name}-{number}", side)
+        self._done.append((side, run))
+        self._show(f"{self.now} is over")
+        return run
+
+    def once(self, turn: Turn, name: str, side: str) -> MeasuredRun:
+        """One run. Raises InterruptedTurnError when somebody ends it."""
+        self._following.turn()
+        self._show(self.now)
+        return _drive_once(turn, self._folder, name, side, self._following)
+
+    def _show(self, now: str) -> None:
+        if self._following.is_wanted:
+            from loadproof.analysis.compare.turns_picture import turns_picture
+
+            last = {side: f"{side} {_told(run)}" for side, run in self._done}
+            self._following.answer(now, "; ".join(last.values()), turns_picture(self._done))
 
 
-def _drive_once(turn: Turn, folder: Path, name: str, side: str) -> MeasuredRun:
+def _drive_once(turn: Turn, folder: Path, name: str, side: str, following: FollowedPage) -> MeasuredRun:
     from loadproof.analysis.across_runs.measured import measured
     from loadproof.runfile.reader import read_run
 
     with _started(turn, folder, name, side):
         check_targets(turn.plan)
-        path = folder / f"{name}.db"
-        report = drive(turn.plan, load_engine(turn.plan.engine), path, QuietView)
+        path, live = folder / f"{name}.db", following.outputs()
+        engine = load_engine(turn.plan.engine)
+        report = drive(turn.plan, engine, path, QuietView, live, observers=following.observers)
     if report.outcome is Outcome.INTERRUPTED:
         raise InterruptedTurnError
     # The commit of the scenario's folder is neither side's build.

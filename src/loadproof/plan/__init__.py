@@ -3,6 +3,22 @@
 from __future__ import annotations
 
 from loadproof.plan.build import build_plan, read_config
-from loadproof.plan.request import AbRequest, ComparisonRequest, PlanRequest, RunRequest
+from loadproof.plan.request import (
+    AbRequest,
+    ComparisonRequest,
+    LiveRequest,
+    PlanRequest,
+    RunRequest,
+    SearchRequest,
+)
 
-__all__ = ["AbRequest", "ComparisonRequest", "PlanRequest", "RunRequest", "build_plan", "read_config"]
+__all__ = [
+    "AbRequest",
+    "ComparisonRequest",
+    "LiveRequest",
+    "PlanRequest",
+    "RunRequest",
+    "SearchRequest",
+    "build_plan",
+    "read_config",
+]

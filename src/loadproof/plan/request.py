@@ -167,13 +167,34 @@ class ComparisonRequest:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class LiveRequest:
+    """Whether a page follows what is driven, and where it is served."""
+
+    live: bool = flag(
+        False,
+        "--live",
+        reads=bool,
+        says="Serve a page of the run, which is its report at the end.",
+    )
+    live_at: str | None = flag(
+        None, "--live-at", says="[HOST:]PORT of that page; by default a free port of 127.0.0.1."
+    )
+    open_live: bool = flag(False, "--open", reads=bool, says="Open that page in the browser.")
+
+
 @dataclass(frozen=True)
-class AbRequest(PlanRequest, ComparisonRequest):
+class AbRequest(PlanRequest, ComparisonRequest, LiveRequest):
     """What is asked of two builds: one test for both, and what decides."""
 
 
 @dataclass(frozen=True)
-class RunRequest(PlanRequest, ComparisonRequest):
+class SearchRequest(PlanRequest, LiveRequest):
+    """What is asked of the test whose greatest load is searched."""
+
+
+@dataclass(frozen=True)
+class RunRequest(PlanRequest, ComparisonRequest, LiveRequest):
     """What is asked of one run: its test, what it is judged against, and what it writes."""
 
     _: KW_ONLY
@@ -196,16 +217,6 @@ class RunRequest(PlanRequest, ComparisonRequest):
     metrics_port: int | None = flag(
         None, "--metrics-port", reads=int, says="Serve live figures for Prometheus on this port."
     )
-    live: bool = flag(
-        False,
-        "--live",
-        reads=bool,
-        says="Serve a page of the run, which is its report at the end.",
-    )
-    live_at: str | None = flag(
-        None, "--live-at", says="[HOST:]PORT of that page; by default a free port of 127.0.0.1."
-    )
-    open_live: bool = flag(False, "--open", reads=bool, says="Open that page in the browser.")
     otlp: str | None = flag(None, "--otlp", says="Send live figures to this OpenTelemetry (OTLP/HTTP) URL.")
     csv: str | None = flag(None, "--csv", says="Write PREFIX_stats.csv and the others that Locust writes.")
     summary_export: str | Path | None = flag(

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from loadproof.clock import Clock
 from loadproof.engines import Engine
+from loadproof.engines.steering import SteeredEngine
 from loadproof.errors import EngineError, Problem, RunFileError
 from loadproof.model import Endpoint, Event, EventKind, Outcome, Plan, Reading, Slice, Watch
 from loadproof.plan.watching import secrets_in, secrets_of_plan
@@ -122,6 +123,12 @@ class Conductor:
         if self._stops == 1:
             self.event(Event(self.now(), EventKind.INTERRUPTED, "interrupted: the load ends"))
         self._engine.stop()
+
+    def steer(self, users: int) -> None:
+        """Ask the engine for so many users from now on; nothing before the load, or when it ends."""
+        started, ended = self.progress.load_started_s, self.progress.load_ended_s
+        if started is not None and ended is None and not self._stops and not self._stopped_early:
+            cast("SteeredEngine", self._engine).steer(users)
 
     def hang_up(self) -> None:
         """The terminal was closed: its kernel and its shell may both say so, and mean one gentle end."""

@@ -170,9 +170,9 @@ def samples_for(requirements: Iterable[Requirement]) -> int:
 
 
 class SearchDecision:
-    """Decides about the trials of a run while it goes on; `tell` gets it after each trial."""
+    """Decides about the trials of a run while it goes on; `tell` gets run and state after each trial."""
 
-    def __init__(self, tell: Callable[[SearchState, TrialOrder | None], None]) -> None:
+    def __init__(self, tell: Callable[[Run, SearchState, TrialOrder | None], None]) -> None:
         self._tell = tell
         self._known: dict[int, TrialResult] = {}
 
@@ -180,7 +180,7 @@ class SearchDecision:
         """What to play next."""
         state = SearchState(run, self._known)
         order = state.order()
-        self._tell(state, order)
+        self._tell(run, state, order)
         return order
 
     def hopeless(self, run: Run) -> bool:

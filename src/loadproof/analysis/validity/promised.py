@@ -9,14 +9,37 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loadproof.analysis.disturbance.waiting import UPPER
-from loadproof.analysis.validity.condition import JudgedRun, Ruling
+from loadproof.analysis.validity.condition import JudgedRun, Ruling, broken
 from loadproof.analysis.validity.dropped import judge_dropped, judge_unplayed
 from loadproof.analysis.validity.promise import judge_promise
 from loadproof.model import EventKind, Finding, FindingKind, Requirement, Subject, Verdict
+from loadproof.units import format_count
 
 
 def judge_promised(judged: JudgedRun) -> Ruling:
-    """Broken when the load that was applied is another one than was planned, in a hold of any length."""
+    """Broken when the load that was applied is another one than was planned, in a hold of any length.
+
+    One that somebody changed by hand is no load that was promised: it answers nothing, not even by a FAIL.
+    """
+    return _changed_by_hand(judged) or _as_promised(judged)
+
+
+def _changed_by_hand(judged: JudgedRun) -> Ruling | None:
+    """Where something is required, it is not answered; who explores has what was asked for."""
+    changed = judged.run.events_of(EventKind.LOAD_CHANGED)
+    if not changed:
+        return None
+    times = f" ({format_count(len(changed))} changes in all)" if len(changed) > 1 else ""
+    ruling = broken(
+        "promised", f"{changed[0].message}{times}", "plan the load that you mean, and run it again"
+    )
+    if judged.pairs:
+        return ruling
+    note = replace(ruling.findings[0], kind=FindingKind.NOTE, invalidates=False, incomparable=True)
+    return replace(ruling, findings=(note,))
+
+
+def _as_promised(judged: JudgedRun) -> Ruling:
     lost = judged.run.events_of(EventKind.WORKER_LOST)
     if lost:
         sentence = lost[0].message if len(lost) == 1 else f"{lost[0].message} ({len(lost)} times)"

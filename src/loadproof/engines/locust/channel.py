@@ -20,12 +20,14 @@ A worker of `loadproof worker` says less, for people:
 
 from __future__ import annotations
 
+import socket
 import struct
-from typing import Any
+from typing import Any, Final
 
 import msgpack
 
 _LENGTH = struct.Struct("<I")
+_RECEIVED_BYTES: Final = 1 << 16
 MAXIMUM_MESSAGE_BYTES = 64 << 20
 """A longer one is not ours: the stream is out of step."""
 
@@ -35,6 +37,14 @@ def encode(message: dict[str, Any]) -> bytes:
     # A name may hold what UTF-8 cannot: one odd character must not cost the whole second.
     body: bytes = msgpack.packb(message, unicode_errors="backslashreplace")
     return _LENGTH.pack(len(body)) + body
+
+
+def received(channel: socket.socket) -> bytes:
+    """What has come; nothing when the other end is gone (a child's supervisor then ends it)."""
+    try:
+        return channel.recv(_RECEIVED_BYTES)
+    except OSError:
+        return b""
 
 
 class Decoder:

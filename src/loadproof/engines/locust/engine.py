@@ -121,6 +121,10 @@ class LocustEngine:
     def stop(self) -> None:
         self._child.stop()
 
+    def steer(self, users: int) -> None:
+        """See `SteeredEngine`."""
+        self._child.send({"t": "users", "users": users})
+
     def _on_message(self, message: dict[str, Any], sink: Sink) -> None:
         match message["t"]:
             case "rows":

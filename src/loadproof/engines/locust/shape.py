@@ -19,6 +19,8 @@ class ProfileShape(LoadTestShape):
         super().__init__()  # type: ignore[no-untyped-call]
         self._profile = profile
         self._users = 0
+        self.by_hand: int | None = None
+        """Users that somebody asked for while the load ran, instead of the profile's."""
 
     def tick(self) -> tuple[int, float] | None:
         """Users that should run at the end of this second, and the rate that reaches them in it."""
@@ -26,7 +28,8 @@ class ProfileShape(LoadTestShape):
         if now_s >= self._profile.duration_s:
             return None
         ahead_s = min(now_s + 1.0, self._profile.duration_s - 1e-9)
-        users = max(1, round(self._profile.level_at(ahead_s)))
+        planned = max(1, round(self._profile.level_at(ahead_s)))
+        users = planned if self.by_hand is None else self.by_hand
         rate = float(max(1, abs(users - self._users)))
         self._users = users
         return users, rate

@@ -19,6 +19,7 @@ TRAITS: Final = EngineTraits(
     other_hosts="--host",
     several=True,
     streamed=frozenset(STREAMED),
+    steers=True,
     shows=frozenset({"-l", "--list", "--show-task-ratio", "--show-task-ratio-json", "-V", "--version"}),
     show="loadproof.engines.locust.showing:show",
     early="loadproof.engines.locust.program",

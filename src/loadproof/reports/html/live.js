@@ -133,12 +133,13 @@ function showTiles(news, plan) {
   const [seconds, , , p50, p95, p99] = news.recent;
   const [requests, failed] = news.total;
   const over = seconds ? `last ${seconds} s` : "";
-  const recentFailed = news.recent.length ? failedText(news.recent[2], news.recent[1]) : "—";
+  const recentFailed = news.recent.length ? count(news.recent[2]) : "—";
+  const share = news.recent[2] ? `${format(news.recent[2] / news.recent[1], "share")} in the ${over}` : over;
   const tiles = [
     ["Users", news.users === null ? "—" : count(news.users)],
     ["Throughput", news.rate === null ? "—" : format(news.rate, "/s"), over],
     ["p50", format(p50, "s"), over], ["p95", format(p95, "s"), over], ["p99", format(p99, "s"), over],
-    ["Failed", recentFailed, `${over}${over ? "; " : ""}${failedText(failed, requests)} in all`, news.recent[2] > 0],
+    ["Failed", recentFailed, `${share}${share ? "; " : ""}${failedText(failed, requests)} in all`, news.recent[2] > 0],
     ["Requests", count(requests), "in all"],
   ];
   if (news.arrivals) {
@@ -174,6 +175,31 @@ function showStages(news, plan) {
     level = target;
     return stage;
   }));
+}
+
+// The answer to a question of many loads: what is played, what is known, and a picture that grows.
+class Answer {
+  constructor() { this.figure = null; }
+
+  take({ now, known, picture, words }) {
+    const said = $("known");
+    said.replaceChildren(element("b", now), ...(known ? [element("span", known)] : []));
+    said.hidden = false;
+    $("answer").hidden = !picture;
+    if (!picture) return;
+    $("answer-title").textContent = picture.title;
+    $("answer-words").textContent = words;
+    if (this.figure) this.figure.picture = picture;
+    else {
+      this.figure = new AnswerFigure($("answer"), picture);
+      csvLink($("answer"), picture.name, () => this.figure.rows());
+    }
+    this.draw();
+  }
+
+  draw() {
+    if (this.figure && !document.hidden && this.figure.plot.clientWidth) this.figure.draw();
+  }
 }
 
 function showRequirements(rows) {
@@ -260,7 +286,10 @@ class Following {
     this.heard = Date.now();
     this.ended = false;
     this.resources = new Map();
+    this.answer = new Answer();
+    drawings.push(() => this.answer.draw());
     $("stop").addEventListener("click", () => this.stop());
+    this.steers();
     this.connect();
     setInterval(() => this.listen(), 1000);
   }
@@ -300,6 +329,7 @@ class Following {
     const at = new Date(this.heard).toTimeString().slice(0, 8);
     this.phase("no connection", "gone");
     $("stop").hidden = true;
+    if ($("steer")) $("steer").hidden = true;
     this.say(`The run's process is gone or hangs; last seen at ${at}. This page tries again every second. ` +
       "What was recorded is in its run file: loadproof judge says what it shows.", true);
   }
@@ -324,7 +354,9 @@ class Following {
     if (news.points) this.course.grow(news.points, news.whole);
     if (news.lines) showLines(news.lines, news.whole);
     this.showPhase(all);
+    if (news.answer) this.answer.take(news.answer);
     if (!all.total) return;
+    if ($("steer")) $("steer-users").placeholder = all.users ?? "";
     this.course.data.limits = all.requirements.map((row) => row.limit).filter(Boolean);
     showTiles(all, this.plan);
     showStages(all, this.plan);
@@ -335,14 +367,16 @@ class Following {
     redraw();
   }
 
-  showPhase({ phase, elapsed, left }) {
-    const words = { starting: "starting", running: "live", ending: "load has ended", judging: "judging" };
+  showPhase({ phase, elapsed, left, turn }) {
+    const words = { starting: "starting", running: "live", ending: "load has ended", judging: turn ? "between runs" : "judging" };
     this.phase(words[phase], phase === "running" ? "running" : "done");
     const until = this.plan.length ? ` of ${duration(this.plan.length)}, ${duration(Math.ceil(left ?? 0))} left` : " so far";
     $("place").textContent = elapsed ? `${duration(Math.round(elapsed))}${until}` : "";
     $("stop").hidden = phase !== "starting" && phase !== "running" && phase !== "ending";
+    if ($("steer")) $("steer").hidden = phase !== "running";
     if (phase === "ending") this.say("The load has ended; users finish what they do.");
-    if (phase === "judging") this.say("The run is judged; this page then becomes its report.");
+    if (phase === "judging" && !turn) this.say("The run is judged; this page then becomes its report.");
+    if (turn && phase === "running") this.say("");
   }
 
   showSystem(news) {
@@ -366,6 +400,33 @@ class Following {
       this.resources.set(series.name, { resource, value });
       this.course.add(figure, () => this.course.resource(resource));
     }
+  }
+
+  // More or fewer users, where the engine can. Asked twice the first time: no requirement is answered after it.
+  steers() {
+    const form = $("steer");
+    if (!form) return;
+    const users = $("steer-users");
+    for (const button of form.querySelectorAll("[data-by]")) {
+      button.addEventListener("click", () => {
+        users.value = Math.min(Number(users.max), Math.max(1, Number(users.value || this.news?.users || 0) + Number(button.dataset.by)));
+      });
+    }
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const go = $("steer-go");
+      if (!this.steered && !go.classList.contains("sure")) {
+        go.classList.add("sure");
+        go.textContent = "Really change it?";
+        setTimeout(() => { if (!this.steered) { go.classList.remove("sure"); go.textContent = "Change the load"; } }, 4000);
+        return;
+      }
+      this.steered = true;
+      go.classList.remove("sure");
+      go.textContent = "Change the load";
+      const answer = await fetch("users", { method: "POST", body: users.value });
+      if (!answer.ok) this.say(await answer.text(), true);
+    });
   }
 
   // As Ctrl-C: gently the first time, at once the second. Asked twice, because it cannot be taken back.

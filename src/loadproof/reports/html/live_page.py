@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any, TextIO
 
+from loadproof.charts import Picture
 from loadproof.model import Finding, Plan, Requirement
 from loadproof.reports.evidence import NEAR_IN_WORDS, requirement_row
-from loadproof.reports.html.data import limit_of
+from loadproof.reports.html.data import limit_of, picture_data
 from loadproof.reports.html.page import MARKS, meter_of
 from loadproof.version import __version__
 
 
-def write_live_page(plan: Plan, stream: TextIO) -> None:
-    """Write the page of this run; it needs the server that it comes from, and nothing else."""
+def write_live_page(plan: Plan, stream: TextIO, most_users: int, fixed: str) -> None:
+    """Write the page of this run; it needs the server that it comes from, and nothing else.
+
+    `most_users`: as many may be asked for on it; 0: `fixed` says why nobody can.
+    """
     from loadproof.reports.html import write_page
 
     said = {"plan": plan, "title": f"{plan.name} · live", "version": __version__, "near": NEAR_IN_WORDS}
+    said |= {"most_users": most_users, "fixed": fixed}
     write_page("live.html.j2", said, {"pictures": [], "course": live_data(plan)}, stream, live=True)
 
 
@@ -29,6 +34,14 @@ def live_data(plan: Plan) -> dict[str, Any]:
         "start": profile.start,
         "stages": [[stage.duration_s, stage.target] for stage in profile.stages],
     }
+
+
+def answer_data(now: str, known: str, picture: Picture | None) -> dict[str, Any]:
+    """How far the answer of many loads is: what is played, what is known, and its picture if there is one."""
+    said = {"now": now, "known": known, "picture": None, "words": ""}
+    if picture is None:
+        return said
+    return {**said, "picture": picture_data([picture])[0], "words": picture.words}
 
 
 def requirement_line(requirement: Requirement, finding: Finding | None) -> dict[str, Any]:

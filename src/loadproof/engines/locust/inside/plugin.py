@@ -23,7 +23,7 @@ from loadproof.clock import wall_clock
 from loadproof.engines.exemplars import Exemplars
 from loadproof.engines.locust import seams, session
 from loadproof.engines.locust.channel import encode
-from loadproof.engines.locust.inside import guard, spreading, stopping
+from loadproof.engines.locust.inside import guard, spreading, steering, stopping
 from loadproof.engines.locust.inside.ending import leave_at_interrupt
 from loadproof.engines.locust.inside.garbage import Garbage
 from loadproof.engines.locust.inside.heartbeat import Heartbeat
@@ -150,6 +150,8 @@ class Plugin:
         elif self._settings.profile is not None and self._open is None:
             environment.shape_class = ProfileShape(self._settings.profile)
             environment.shape_class.runner = runner
+        if self._open is None and not self._settings.trials:
+            steering.listen(self._channel, runner, self._event)
         scale = self._settings.time_scale
         if scale != 1.0:
             if self._settings.profile is None and environment.shape_class is not None:

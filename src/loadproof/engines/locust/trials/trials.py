@@ -22,7 +22,7 @@ from gevent.queue import Queue
 from locust import LoadTestShape
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadproof.engines.locust.channel import Decoder
+from loadproof.engines.locust.channel import Decoder, received
 from loadproof.engines.locust.open_model.open_model import READY_LIMIT_S, OpenModel, default_max_users
 from loadproof.engines.locust.open_model.schedule import Schedule
 from loadproof.engines.trials import TrialOrder
@@ -43,7 +43,6 @@ _LOG_IN_LIMIT_S: Final = 60.0
 """For the on_start of users that a trial has left there."""
 _LEAST_USERS: Final = 10
 _OF_A_SECOND: Final = 0.1
-_RECEIVED_BYTES: Final = 1 << 16
 
 
 class TrialLeader:
@@ -111,7 +110,7 @@ class TrialLeader:
 
     def _read(self, channel: socket.socket) -> None:
         decoder = Decoder()
-        while data := _received(channel):
+        while data := received(channel):
             for message in decoder.feed(data):
                 match message["t"]:
                     case "trial":
@@ -249,10 +248,3 @@ class UserTrials(LoadTestShape):
         while self.runner is not None and self.runner.user_count != self._users and self._clock() < limit_s:
             gevent.sleep(_POLL_S)
         return float(math.ceil(self._clock() + _POLL_S))
-
-
-def _received(channel: socket.socket) -> bytes:
-    try:
-        return channel.recv(_RECEIVED_BYTES)
-    except OSError:
-        return b""  # the conductor is gone: the supervisor ends this process

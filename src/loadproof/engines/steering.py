@@ -1,0 +1,42 @@
+"""A load that somebody changes by hand while it runs: what that asks of an engine and of a plan."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from loadproof.engines import traits_of
+from loadproof.model import SEVERAL, Plan, ProfileKind
+
+_TIMES: Final = 10
+"""Of the plan's most users: a slip of the finger is no load that anybody meant."""
+_LEAST_MOST: Final = 100
+
+
+class SteeredEngine(Protocol):
+    """An engine whose users can be made more or fewer while they run: its row says `steers`."""
+
+    def steer(self, users: int) -> None:
+        """From now on so many, until the plan's end; it tells of that by LOAD_CHANGED once it has obeyed."""
+
+
+def most_users(plan: Plan) -> int:
+    """As many may be asked for by hand."""
+    profile = plan.played_profile
+    return max(_LEAST_MOST, round(_TIMES * max((stage.target for stage in profile.stages), default=0)))
+
+
+def why_not_steered(plan: Plan) -> str:
+    """Why nobody can change this load while it runs; empty where one can."""
+    profile, traits, guard = plan.played_profile, traits_of(plan.engine), plan.options.guard
+    reasons = (
+        (profile.kind is ProfileKind.CAPACITY, "The search decides what is played."),
+        (plan.engine == SEVERAL, "Several scenarios at once play their plan."),
+        (
+            not traits.steers,
+            f"{traits.title} plays its plan as it was given: nobody can change it meanwhile.",
+        ),
+        (profile.open_model, "Arrivals are a schedule that is made beforehand: only users can be changed."),
+        (not profile.stages, "The scenario's own load shape says how many users run."),
+        (guard is not None and guard.allowed_production, "Production gets what was planned, and no more."),
+    )
+    return next((why for holds, why in reasons if holds), "")

@@ -109,7 +109,7 @@ class PlanRequest:
         says="Other machines drive the load: wait for so many workers.",
     )  # fmt: skip
     session: str | None = flag(
-        None, "--session", says="HTTP client of a locustfile: loadproof (the default) or locust."
+        None, "--session", says="HTTP client of a locustfile: loadproof (the default), locust or http2."
     )
     stop_on: str | None = flag(
         None, "--stop-on", says="End early: breach (one cannot pass any more) or settled (none changes)."

@@ -155,7 +155,7 @@ class ScenarioConfig(_Section):
     )
     session: str | None = Field(
         None,
-        description="A locustfile's HTTP client: `loadproof` (the default, fast) or `locust`.",
+        description="A locustfile's HTTP client: `loadproof` (the default, fast), `locust` or `http2`.",
     )
     args: list[str] = Field(
         default_factory=list, description="Further arguments for the engine, as they are."

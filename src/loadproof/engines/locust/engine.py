@@ -305,6 +305,11 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     for name in facts["missing_users"]:
         hint = "user classes are: " + ", ".join(facts["users"])
         problems.append(Problem(f"no user class is called '{name}'", str(plan.scenario), hint))
+    for name in facts["fast_users"]:
+        if name in facts["http2_users"] or session_of(plan) == "http2":
+            message = f"'{name}' is a FastHttpUser, which has no HTTP/2"
+            hint = "let the class inherit from HttpUser, or leave HTTP/2 out"
+            problems.append(Problem(message, str(plan.scenario), hint))
     for flag in facts["roles"] if plan.options.expect_workers is None else ():
         problems.append(Problem(f"{flag}: Loadproof starts master and workers itself", "", _ROLES[flag]))
     for name in facts["own_loops"] if plan.profile.open_model else ():

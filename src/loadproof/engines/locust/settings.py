@@ -36,7 +36,7 @@ class PluginSettings:
     """None: Locust's own flags or the locustfile's shape drive the load."""
     time_scale: float
     session: str
-    """The HTTP client of users: "loadproof" or "locust"."""
+    """The HTTP client of users: "loadproof", "locust" or "http2"."""
     quiet_stats: bool
     """Leave out Locust's own tables: Loadproof prints one."""
     arrivals: str

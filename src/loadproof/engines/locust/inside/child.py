@@ -105,6 +105,8 @@ def inspect() -> dict[str, Any]:
     return {
         "users": {name: user.host for name, user in chosen.items()},
         "http_users": [name for name, user in chosen.items() if issubclass(user, (HttpUser, FastHttpUser))],
+        "http2_users": [name for name, user in chosen.items() if getattr(user, "http2", False)],
+        "fast_users": [name for name, user in chosen.items() if issubclass(user, FastHttpUser)],
         "missing_users": missing,
         "own_loops": [name for name, user in chosen.items() if user.run is not User.run],
         "shape": type(shape).__name__ if shape else None,

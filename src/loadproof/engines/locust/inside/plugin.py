@@ -116,8 +116,9 @@ class Plugin:
         if self._settings.guard:
             self._refusals = guard.install(Policy.from_json(self._settings.guard))
         self._in_flight.install(self._intake.request)
-        if self._settings.session == "loadproof":
+        if self._settings.session != "locust":
             session.install()
+        session.install_http2(everybody=self._settings.session == "http2")
         if seams.known(Feature.STATISTICS):
             from loadproof.engines.locust.session import statistics  # it takes hold of what it stands on
 

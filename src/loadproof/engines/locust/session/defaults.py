@@ -102,7 +102,7 @@ def touched(attributes: dict[str, Any]) -> str:
     if adapters is not None:
         kinds = [type(adapter) for adapter in adapters.values()]
         if kinds != _OWN_ADAPTERS:
-            return "mount"
+            return next((one.feature for one in adapters.values() if hasattr(one, "feature")), "mount")
     return ""
 
 

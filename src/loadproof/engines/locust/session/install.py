@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 from loadproof.engines.locust.seams import Feature, known
 
 
@@ -32,3 +35,22 @@ def install() -> None:
         from loadproof.engines.locust.session.fast_session import FastHttpSession
 
         locust.contrib.fasthttp.FastHttpSession = FastHttpSession  # type: ignore[misc]  # that is the seam
+
+
+def install_http2(*, everybody: bool) -> None:
+    """Give each `HttpUser` with `http2 = True`, or `everybody`, a client for HTTP/2 (see http2.py)."""
+    from locust import HttpUser
+
+    begin: Any = HttpUser.__init__
+
+    @functools.wraps(begin)
+    def with_http2(user: Any, *args: Any, **kwargs: Any) -> None:
+        begin(user, *args, **kwargs)
+        if getattr(user, "http2", everybody):
+            from loadproof.engines.locust.session.http2 import Http2Adapter  # httpx takes time to import
+
+            adapter = Http2Adapter()
+            user.client.mount("https://", adapter)
+            user.client.mount("http://", adapter)
+
+    HttpUser.__init__ = with_http2  # type: ignore[assignment,method-assign]  # that is the seam

@@ -78,6 +78,14 @@ _under_way: dict[Any, Trip] = {}
 """By greenlet: several of them may share a session."""
 
 
+def asks(host: str) -> None:
+    """A request of the call is about to be sent to `host`, as host:port."""
+    trip = _under_way.get(getcurrent())
+    if trip is not None:
+        trip.asked += 1
+        trip.host = host
+
+
 def sent() -> None:
     """A request leaves now, on a connection that is there."""
     trip = _under_way.get(getcurrent())
@@ -109,10 +117,7 @@ def _host_of(client: Any) -> str:
 def _asking(ask: Any, host_of: Any) -> Any:
     @functools.wraps(ask)
     def asked(client: Any, *args: Any, **kwargs: Any) -> Any:
-        trip = _under_way.get(getcurrent())
-        if trip is not None:
-            trip.asked += 1
-            trip.host = host_of(client)
+        asks(host_of(client))
         return ask(client, *args, **kwargs)
 
     return asked

@@ -1,0 +1,135 @@
+"""A small HTTP/2 server on h2: each path does one thing, and it counts what reaches it.
+
+python -m tests.engines.locust.session.http2_server COUNTS_FILE     prints its port, serves until it is ended
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import socket
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, Event, RequestReceived, StreamEnded
+
+if TYPE_CHECKING:
+    import ssl
+
+WHOLE = b"whole " * 100
+
+
+@dataclass
+class Http2Server:
+    """Over TLS when `tls` is given, else by prior knowledge."""
+
+    tls: ssl.SSLContext | None = None
+    seen: list[tuple[str, str, bytes]] = field(default_factory=list)
+    """Method, path and body of each request."""
+    headers: list[dict[str, str]] = field(default_factory=list)
+    connections: int = 0
+
+    def __enter__(self) -> Http2Server:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        scheme = "http" if self.tls is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
+        self._meeting = threading.Barrier(3)
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):  # it is closed already
+            self._listener.shutdown(socket.SHUT_RDWR)  # a thread that waits in accept() would go on
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: Any) -> None:
+        with contextlib.suppress(OSError):  # the client went away
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            with connection:
+                self.connections += 1
+                _Speaker(self, connection).serve()
+
+
+class _Speaker:
+    """One connection."""
+
+    def __init__(self, server: Http2Server, connection: Any) -> None:
+        self._server = server
+        self._socket = connection
+        self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+        self._lock = threading.Lock()
+        self._asked: dict[int, tuple[dict[str, str], bytearray]] = {}
+
+    def serve(self) -> None:
+        self._h2.initiate_connection()
+        self._flush()
+        while received := self._socket.recv(65536):
+            with self._lock:
+                events = self._h2.receive_data(received)
+            for event in events:
+                self._handle(event)
+            self._flush()
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, RequestReceived):
+            self._asked[event.stream_id] = (
+                {str(name): str(value) for name, value in event.headers},
+                bytearray(),
+            )
+        elif isinstance(event, DataReceived):
+            self._asked[event.stream_id][1].extend(event.data)
+            with self._lock:
+                self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, StreamEnded):
+            headers, body = self._asked.pop(event.stream_id)
+            self._server.seen.append((headers[":method"], headers[":path"], bytes(body)))
+            self._server.headers.append(headers)
+            threading.Thread(
+                target=self._answer, args=(event.stream_id, headers[":path"]), daemon=True
+            ).start()
+
+    def _answer(self, stream: int, path: str) -> None:
+        with contextlib.suppress(OSError):
+            if path == "/silent":
+                return
+            if path == "/reset":
+                with self._lock:
+                    self._h2.reset_stream(stream)
+            elif path == "/broken":
+                self._send(stream, [(":status", "200"), ("content-length", "600")], b"half", end=False)
+                self._socket.shutdown(socket.SHUT_RDWR)
+                return
+            elif path == "/moved":
+                self._send(stream, [(":status", "302"), ("location", "/")], b"")
+            elif path == "/missing":
+                self._send(stream, [(":status", "404")], b"")
+            else:
+                if path == "/together":
+                    self._server._meeting.wait(10)  # nobody is answered before three have asked
+                fields = [(":status", "200"), ("content-encoding", "gzip"), ("set-cookie", "a=1; Path=/"),
+                          ("set-cookie", "b=2; Path=/")]  # fmt: skip
+                self._send(stream, fields, gzip.compress(WHOLE))
+            self._flush()
+
+    def _send(self, stream: int, fields: list[tuple[str, str]], body: bytes, *, end: bool = True) -> None:
+        with self._lock:
+            self._h2.send_headers(stream, fields)
+            self._h2.send_data(stream, body, end_stream=end)
+        self._flush()
+
+    def _flush(self) -> None:
+        with self._lock:
+            self._socket.sendall(self._h2.data_to_send())

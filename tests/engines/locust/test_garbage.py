@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,10 +19,19 @@ if TYPE_CHECKING:
         pytest.param([0] * 9, [], id="nobody has come yet"),
         pytest.param([5, 10, 10, 10, 10, 10, 10], ["4 freeze"], id="once, when all are there"),
         pytest.param([5, 5, 5, 5, 9, 9, 9, 9], ["3 freeze", "7 freeze"], id="at each step upwards"),
-        pytest.param([1, 2, 3, 4, 5, 6], [], id="not on a ramp"),
+        pytest.param([40, 80, 120, 140, 160], ["1 freeze", "3 freeze"], id="on a ramp after fifty more"),
+        pytest.param([1, 2, 3, 4, 5, 6], [], id="not for a few"),
         pytest.param(
-            [9, 9, 9, 9, 4, 3, 3, 3, 3], ["3 freeze", "4 unfreeze", "8 collect", "8 freeze"],
-            id="those that have ended are found first",
+            [900, 100, 100, 100, 100, 900], ["0 freeze", "5 freeze"],
+            id="hundreds that have ended are not looked for while the service recovers",
+        ),
+        pytest.param(
+            [3000, 9, 9, 9, 9, 9, 9], ["0 freeze", "4 unfreeze", "4 collect", "4 freeze"],
+            id="thousands are, once the load is level",
+        ),
+        pytest.param(
+            [1500, 300, 1500, 300, 300, 300, 300],
+            ["0 freeze", "2 freeze", "6 unfreeze", "6 collect", "6 freeze"], id="in all",
         ),
     ],
 )  # fmt: skip
@@ -36,3 +46,26 @@ def test_what_lives_as_long_as_the_load_is_not_walked(
     for now in range(len(users)):  # noqa: B007  # what is called looks at it
         garbage.second()
     assert made == calls
+
+
+def test_users_who_come_within_a_second_are_not_walked_either() -> None:
+    """Of 1,500 users with 40 objects each no collection finds more than those of some hundred."""
+    walked: list[int] = []
+    users: list[object] = []
+    garbage = Garbage(lambda: len(users))
+
+    def looked(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            walked.append(sum(len(gc.get_objects(generation=n)) for n in range(info["generation"] + 1)))
+
+    try:
+        garbage.begin()
+        gc.callbacks.append(looked)
+        for _ in range(1_500):
+            users.append([{"user": users, "number": number} for number in range(40)])
+        gc.collect()
+        assert 0 < max(walked) < 20_000
+    finally:
+        gc.callbacks.remove(looked)
+        gc.callbacks.remove(garbage.collected)
+        gc.unfreeze()

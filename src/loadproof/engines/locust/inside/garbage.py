@@ -1,18 +1,24 @@
 """Python's garbage collector, kept from walking what lives as long as the load: that stalls all users.
 
-1,500 users are 51,000 objects, which take 26 ms to walk. Frozen objects are not walked (`gc.freeze` costs
-nothing, however many they are), and those of users that have ended would never be found: before that they are
-walked again, and once, when the load is level.
+1,500 users are 48,000 objects, which take 11 to 26 ms to walk; 100 of them 0.3 ms. Frozen objects are not
+walked (`gc.freeze` costs nothing, however many they are): users are frozen as they come. Those of users that
+have ended are never found then, so that all are walked again after many have, once the load is level.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 _LEVEL_S: Final = 3
 """Seconds without a user who came or went."""
+_AT_ONCE: Final = 50
+"""Users who are walked at most: of HttpUser 9,000 objects, 2 ms."""
+_MANY_ENDED: Final = 2_000
+"""Users whose objects are kept: some 20 MB."""
+_MIDDLE: Final = 1
+"""The generation that is collected while some thousand objects are new."""
 
 
 class Garbage:
@@ -20,25 +26,32 @@ class Garbage:
 
     def __init__(self, users: Callable[[], int]) -> None:
         self._users = users
-        self._last = self._frozen = self._level_s = 0
-        self._ended = False
+        self._last = self._frozen = self._level_s = self._ended = 0
 
     def begin(self) -> None:
         """Libraries and the locustfile live for ever."""
         gc.collect()
         gc.freeze()
+        gc.callbacks.append(self.collected)
+
+    def collected(self, phase: str, info: Mapping[str, int]) -> None:
+        """After each collection: hundreds of users may come within a second."""
+        if phase == "stop" and info["generation"] == _MIDDLE:
+            self._freeze(self._users(), _AT_ONCE)
 
     def second(self) -> None:
         """Once in each second of the load."""
         users = self._users()
         self._level_s = self._level_s + 1 if users == self._last else 0
-        self._last = users
-        if users < self._frozen:
+        self._ended += max(0, self._last - users)
+        self._last, self._frozen = users, min(users, self._frozen)
+        if self._level_s == _LEVEL_S and self._ended >= _MANY_ENDED:
             gc.unfreeze()
-            self._frozen, self._ended = 0, True
-        elif self._level_s == _LEVEL_S and users > self._frozen:
-            if self._ended:
-                self._ended = False
-                gc.collect()
+            gc.collect()
+            self._frozen = self._ended = 0
+        self._freeze(users, 1 if self._level_s >= _LEVEL_S else _AT_ONCE)
+
+    def _freeze(self, users: int, least: int) -> None:
+        if users - self._frozen >= least:
             gc.freeze()
             self._frozen = users

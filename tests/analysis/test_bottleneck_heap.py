@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from loadproof.model import Finding
 
 MIB = 2.0**20
+GROUP = {"name": "its control group (memory.max)", "value": 64 * MIB}
 HEAP = "the heap of node (--max-old-space-size=64)"
 LOOP = "the event loop of node"
 
@@ -72,3 +73,17 @@ def test_a_heap_that_ends_node_is_named_without_a_plateau(until: int, named: lis
     """Connections are refused at once from then on, and throughput follows the load."""
     finding = node(0.5, 0.2, 0.7, 110.0, until=until, capacity=1e9)
     assert finding.evidence["named"] == named
+
+
+@pytest.mark.parametrize("capacity", [CAPACITY, 1e9], ids=["throughput ends", "it follows the load"])
+def test_processes_that_the_kernel_kills_are_named_first(capacity: float) -> None:
+    """Whatever else is full: workers that are killed for their group's memory answer nobody."""
+    killed = constant("gunicorn.oom_kills", 1.0)[20:]
+    finding = stress(
+        [of_service("gunicorn", memory=GROUP)],
+        used("gunicorn.thread.busy", 1.0, 1.0, Unit.SHARE),
+        killed,
+        capacity=capacity,
+    )
+    assert finding.evidence["named"] == ["the memory that gunicorn may have"]
+    assert " of its processes, since its control group (memory.max) allows 64MiB" in finding.sentence

@@ -45,6 +45,15 @@ def test_throttling_is_that_of_the_group_with_the_limit(proc: Path) -> None:
     assert Cgroup(7, proc).throttling() == Throttling(20, 5, 1.5)
 
 
+def test_processes_that_were_killed_for_their_groups_memory_are_counted(proc: Path) -> None:
+    """By the group that has the limit; the kernel counts them in `memory.events`."""
+    inner = proc.parent / "cgroup" / "outer" / "inner"
+    (inner / "memory.events").write_text("low 0\nhigh 0\nmax 812\noom 4\noom_kill 3\n")
+    assert Cgroup(7, proc).oom_kills() == 3
+    (inner / "memory.max").write_text("max\n")
+    assert Cgroup(7, proc).oom_kills() is None
+
+
 def test_without_a_group_there_is_no_limit(proc: Path) -> None:
     """Nothing is invented."""
     group = Cgroup(8, proc)

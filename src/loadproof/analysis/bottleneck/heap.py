@@ -1,4 +1,7 @@
-"""A runtime that collects garbage instead of answering, since its heap is full or it makes much of it."""
+"""A runtime that collects garbage instead of answering, since its heap is full or it makes much of it.
+
+And a control group whose memory is full, so that the kernel kills who asks for more.
+"""
 
 from __future__ import annotations
 
@@ -45,15 +48,15 @@ class CollectedHeap:
     """Of the time, or of the processor time, that they take."""
     said: str
     """`52 % of the time went to collections, after which its old generation was 97 % full`."""
+    advice: str = (
+        "give it a larger heap (-Xmx, --max-old-space-size), have it keep less (caches, sessions), or "
+        "make less garbage for each request"
+    )
 
     @property
     def kind(self) -> r.ResourceKind:
         """Its row in the table."""
-        return r.ResourceKind(
-            r.HEAP, SOURCE, HEAP, self.title,
-            "give it a larger heap (-Xmx, --max-old-space-size), have it keep less (caches, sessions), or "
-            "make less garbage for each request",
-        )  # fmt: skip
+        return r.ResourceKind(r.HEAP, SOURCE, HEAP, self.title, self.advice)
 
 
 def collected_heap(
@@ -64,9 +67,24 @@ def collected_heap(
     Where nothing `saturated`, Node's heap is full only if it ended the process: its threads work otherwise.
     """
     chosen = tuple(seconds)
+    killed = list(_killed(measured, service, chosen))
     found = [*_of_jvms(measured, service, chosen), *_of_node(measured, service, chosen, saturated)]
-    found = found or list(_of_page(measured, chosen))
+    found = killed or found or list(_of_page(measured, chosen))
     return max(found, key=lambda one: one.share, default=None)
+
+
+def _killed(measured: r.Measured, service: ServiceParts, chosen: Sequence[int]) -> Iterator[CollectedHeap]:
+    """A control group that is full: no process says so, it is killed."""
+    inside = frozenset(chosen)
+    for part in service.parts:
+        looks = measured.of(SOURCE, part.series("oom_kills"))
+        killed = round(sum(look.value for look in looks if int(look.time_s - 0.5) in inside))
+        if killed:
+            limit, most_bytes = part.limits.get("memory", ("its control group", 0.0))
+            processes = "one of its processes" if killed == 1 else f"{killed} of its processes"
+            said = f"the kernel killed {processes}, since {limit} allows {format_size(most_bytes)}"
+            advice = "raise the memory limit of its control group, or have it keep less"
+            yield CollectedHeap(f"the memory that {part.name} may have", float(killed), said, advice)
 
 
 def _of_jvms(measured: r.Measured, service: ServiceParts, chosen: Sequence[int]) -> Iterator[CollectedHeap]:

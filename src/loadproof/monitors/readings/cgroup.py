@@ -67,6 +67,18 @@ class Cgroup:
                 return float(text)
         return None
 
+    def oom_kills(self) -> int | None:
+        """Processes that the kernel has killed since the group may have no more memory; None without a limit.
+
+        Of the innermost group that has one.
+        """
+        for folder in self._memory:
+            if (_bytes(folder) or _NO_LIMIT_BYTES) < _NO_LIMIT_BYTES:
+                text = _text(folder / "memory.events") or _text(folder / "memory.oom_control")
+                lines = (line.partition(" ") for line in text.splitlines())
+                return next((int(value) for name, _, value in lines if name == "oom_kill"), None)
+        return None
+
     def throttling(self) -> Throttling | None:
         """Of the innermost group that has a limit of its own."""
         for folder, _ in self._quotas:

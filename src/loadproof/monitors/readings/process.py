@@ -30,6 +30,7 @@ _LIMITS_EVERY: Final = 5
 _FEW: Final = 16
 """Processes. Of more, descriptors and context switches are read with the limits: each costs a file."""
 _MOST_PEERS: Final = 20
+_OUT_OF_MEMORY: Final = "the kernel killed it, since its control group may have no more memory"
 _SCALED: Final = ("cpu", "cpu.user", "cpu.system")
 
 
@@ -57,9 +58,12 @@ class ProcessMonitor:
         self._waits = Waits()
         self._workers = ServiceWorkers()
         self._groups: dict[str, Cgroup] = {}
+        self._oom_kills: dict[str, int] = {}
         self._outer: dict[str, float] = {}
         """Cores by part, as the machine, its affinity and its group leave them."""
         self._runtimes: dict[tuple[int, float], limits.Runtime] = {}
+        self._listeners: frozenset[int] = frozenset()
+        """Inodes, when limits were read last."""
         self._handles: dict[tuple[int, float], psutil.Process] = {}
         self._free: set[tuple[str, str]] = set()
         """(Part, limit) where a process was seen above that limit: it does not hold."""
@@ -86,9 +90,12 @@ class ProcessMonitor:
         else:
             try:
                 self.service.look()
-            except MonitorError:
+            except MonitorError as error:
                 self.service.parts.clear()  # the next read looks for it anew: it may have been restarted
                 self._rates.forget()
+                if killed := [name for name in self._groups if self._killed(name)]:
+                    hint = f"raise the memory limit of {', '.join(killed)}, or have it keep less"
+                    raise MonitorError(f"{error}: {_OUT_OF_MEMORY}", hint) from None
                 raise
         time_s, now_s = self._now(), self.service.table.now_s()
         used = self._cpu.step(self.service.stats, self.service.part_of, now_s)
@@ -198,8 +205,18 @@ class ProcessMonitor:
             if rate is not None:
                 yield f"{part.name}.dropped", rate, Unit.PER_SECOND, None
 
+    def _killed(self, name: str) -> int:
+        """Processes of a part that the kernel has killed for its group's memory, since the last look."""
+        now, before = self._groups[name].oom_kills(), self._oom_kills.get(name)
+        if now is None:
+            return 0
+        self._oom_kills[name] = now
+        return now - before if before is not None else 0
+
     def _group(self, part: Part, time_s: float) -> Iterator[Row]:
         group = self._groups.get(part.name)
+        if group is not None and (killed := self._killed(part.name)):
+            yield f"{part.name}.oom_kills", float(killed), Unit.COUNT, None
         throttling = group.throttling() if group else None
         if throttling is None:
             return
@@ -272,6 +289,7 @@ class ProcessMonitor:
         living = {(pid, stat.started_s) for pid, stat in stats.items()}
         self._runtimes = {key: runtime for key, runtime in self._runtimes.items() if key in living}
         self._handles = {key: handle for key, handle in self._handles.items() if key in living}
+        self._listeners = frozenset(one.key for one in sockets.listening())
         by_pid = {pid: self._runtime(stat) for pid, stat in stats.items()}
         for part in self.service.parts:
             pids = sorted(part.pids)
@@ -301,8 +319,9 @@ class ProcessMonitor:
             runtime = limits.runtime_of(self.service.table, stat.pid)
             if runtime.kind == "python" and self.service.part_of[stat.pid].program not in limits.POOLS:
                 # `python app.py` says nothing; a pool's master and its threads wait with epoll as well.
-                listeners = frozenset(one.key for one in sockets.listening())
-                runtime = replace(runtime, loops=runtime.loops or accepts_by_events(stat.pid, listeners))
+                runtime = replace(
+                    runtime, loops=runtime.loops or accepts_by_events(stat.pid, self._listeners)
+                )
             self._runtimes[key] = runtime
         return self._runtimes[key]
 

@@ -1,4 +1,4 @@
-"""Threads of a JVM that answer requests, by names as the kernel keeps them."""
+"""Threads of a JVM, or of Puma, that answer requests, by names as the kernel keeps them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ OTHERS = ["java", "GC Thread#0", "HikariPool-1:ho", "C2 CompilerThre", "containe
         (["https-jsse-nio-"] * 4, 2, "over TLS"),
         (["XNIO-1 task-1", "XNIO-1 task-2", "XNIO-1 I/O-1"], 2, "Undertow"),
         (["qtp123-20"], 0, "Jetty's names do not tell what a thread does"),
+        (["puma", "puma srv tp 001", "puma srv tp 002", "puma reactor", "puma srv thread"], 2, "Puma"),
         ([], 0, "a JVM that serves nothing"),
     ],
 )

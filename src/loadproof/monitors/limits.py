@@ -35,7 +35,10 @@ POOLS: Final = frozenset(
     {"php-fpm", "gunicorn", "uwsgi", "apache2", "httpd", "unicorn", "puma", "waitress-serve", "passenger"}
 )
 """Programs whose workers, or worker threads, each have one request at a time."""
-_ASYNC: Final = re.compile(r"uvicorn|gevent|eventlet|tornado|aiohttp|asgi|asyncio", re.IGNORECASE)
+_BESIDE: Final = {"apache2": 2, "httpd": 2}
+"""Threads of a worker that answer nobody: Apache's first one and its listener (event, worker)."""
+ASYNC: Final = re.compile(r"uvicorn|gevent|eventlet|tornado|aiohttp|asgi|asyncio", re.IGNORECASE)
+"""Kinds of gunicorn's workers that have as many requests at a time as come."""
 _LOOPS: Final = re.compile(
     r"(^|[/.])(uvicorn|hypercorn|daphne|granian|aiohttp|sanic|tornado|gevent|eventlet)([.:]|$)|uvicorn\.workers|asgi",
     re.IGNORECASE,
@@ -85,6 +88,8 @@ def runtime_of(table: ProcessTable, pid: int) -> Runtime:
     cores, heap = None, None
     match kind:
         case "python" if not executable.endswith("t"):  # python3.14t has no such lock
+            cores = interpreter_locks(1)
+        case "ruby":
             cores = interpreter_locks(1)
         case "node":
             cores = PartLimit("one event loop", 1.0)
@@ -147,7 +152,7 @@ def of_processes(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> PartL
 
 
 def interpreter_locks(processes: int) -> PartLimit:
-    """What so many processes of CPython can use together."""
+    """What so many processes of CPython, or of Ruby, can use together."""
     return _each("one interpreter lock", processes, float(processes))
 
 
@@ -184,8 +189,8 @@ def workers(program: str, pids: Sequence[int], stats: Stats, runtimes: Runtimes)
         threads = runtimes.get(pid, Runtime()).threads
         if threads == 0:
             return 0
-        # A worker of threads that its arguments do not tell has them beside the one that accepts.
-        total += threads or max(1, stats[pid].threads - 1)
+        # A worker of threads that its arguments do not tell has them beside those that accept.
+        total += threads or max(1, stats[pid].threads - _BESIDE.get(program, 1))
     return total
 
 
@@ -220,7 +225,7 @@ def _worker_threads(arguments: Sequence[str]) -> int | None:
     words = [part for word in arguments for part in word.split("=", 1)]
     threads = None
     for word, value in pairwise(words):
-        if word in {"-k", "--worker-class"} and _ASYNC.search(value):
+        if word in {"-k", "--worker-class"} and ASYNC.search(value):
             return 0
         if word == "--threads" and value.isdigit():
             threads = int(value)

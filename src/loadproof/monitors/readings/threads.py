@@ -20,9 +20,11 @@ MOST_AT_ONCE: Final = 200
 """Threads that are read at one look. Of more, the busiest so far and then the others in turn."""
 _HOT: Final = 80
 
-_REQUESTS: Final = re.compile(r"https?-\S+-e(xec)?|https?-\S*\.\.e?x?e?c-\d+|XNIO-\d+ task-?\d*")
-"""Tomcat's and Undertow's, each of which has one request at a time; the kernel keeps 15 characters of a name,
-of which newer JVMs take the first and the last."""
+_REQUESTS: Final = re.compile(
+    r"https?-\S+-e(xec)?|https?-\S*\.\.e?x?e?c-\d+|XNIO-\d+ task-?\d*|puma \S+ tp \d+"
+)
+"""Tomcat's, Undertow's and Puma's, each of which has one request at a time; the kernel keeps 15 characters of
+a name, of which newer JVMs take the first and the last."""
 _CUT: Final = re.compile(r"https?-[a-z0-9-]*nio-.*")
 """Tomcat's where an address in the name leaves no room for what they do."""
 _ACCEPTOR_AND_POLLER: Final = 2
@@ -104,7 +106,7 @@ class Threads:
 
 
 def request_threads(pid: int, proc: str = "/proc") -> int:
-    """How many threads of a JVM answer requests, by their names; 0 where none is called so."""
+    """How many threads of a JVM or of Puma answer requests, by their names; 0 where none is called so."""
     names: Counter[str] = Counter()
     try:
         for thread in os.listdir(f"{proc}/{pid}/task"):  # noqa: PTH208  # every few seconds

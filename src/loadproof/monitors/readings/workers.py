@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from loadproof.model import Unit
 from loadproof.monitors.limits import interpreter_locks
 from loadproof.monitors.parts import containers
-from loadproof.monitors.readings import php_fpm, uwsgi
+from loadproof.monitors.readings import gunicorn, php_fpm, uwsgi
 from loadproof.monitors.readings.threads import request_threads
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ServiceWorkers:
-    """PHP-FPM's by its configuration and status page, uWSGI's by its options, a JVM's by names of threads."""
+    """PHP-FPM's by its configuration and status page, gunicorn's and uWSGI's by their options, those of a JVM
+    and of Puma by names of threads.
+    """
 
     _asked: dict[str, list[php_fpm.FpmPool]] = field(default_factory=dict)
     """Pools by part, whose status pages may be reached."""
@@ -33,7 +35,9 @@ class ServiceWorkers:
             self._php_fpm(part, table)
         elif part.program == "uwsgi" and part.pids:
             _uwsgi(part, table)
-        elif part.runtime == "java" and (threads := sum(map(request_threads, working))):
+        elif part.program == "gunicorn" and part.pids:
+            _gunicorn(part, len(working), table)
+        elif part.runtime in {"java", "ruby"} and (threads := sum(map(request_threads, working))):
             part.workers, part.pool = threads, True
 
     def rows(self, part: Part) -> Iterator[Row]:
@@ -68,6 +72,16 @@ def _uwsgi(part: Part, table: ProcessTable) -> None:
         part.workers = told.processes * told.threads
     if told.python and (part.cores is None or told.processes < part.cores.value):
         part.cores = interpreter_locks(told.processes)
+
+
+def _gunicorn(part: Part, processes: int, table: ProcessTable) -> None:
+    first = min(part.pids)
+    told = gunicorn.options(
+        table.arguments(first), table.environment(first), _root(first), table.folder(first)
+    )
+    if told is not None and told.threads is not None:
+        part.workers = processes * told.threads
+        part.loops = part.loops or not told.threads
 
 
 def _root(pid: int) -> Path:

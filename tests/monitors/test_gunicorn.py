@@ -1,0 +1,97 @@
+"""Gunicorn's workers, as its options say, and those of others by their threads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from loadproof.monitors import limits
+from loadproof.monitors.parts.part import Part, Role
+from loadproof.monitors.parts.table import ProcessTable, Stat
+from loadproof.monitors.readings.gunicorn import GunicornOptions, options
+from loadproof.monitors.readings.workers import ServiceWorkers
+
+FILES = {
+    "gunicorn.conf.py": "import os\nthreads = 3\nworkers = os.cpu_count()\n",
+    "loops.py": "worker_class = 'uvicorn_worker.UvicornWorker'\n",
+    "computed.py": "threads = 2 * workers\n",
+    "chosen.py": "threads = 2\nif True:\n    threads = 4\n",
+    "broken.py": "threads = = 2\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "threads"),
+    [
+        ("gunicorn -w 2 app:app", {}, 3),  # of the file that stands where it was started
+        ("python /srv/bin/gunicorn --threads 8 app:app", {}, 8),
+        ("python -m gunicorn --threads=8 app:app", {}, 8),
+        ("gunicorn app:app", {"GUNICORN_CMD_ARGS": "--threads 5"}, 5),
+        ("gunicorn --threads 6 app:app", {"GUNICORN_CMD_ARGS": "--threads 5"}, 6),
+        ("gunicorn -c loops.py app:app", {}, 0),
+        ("gunicorn --config=file:/srv/loops.py app:app", {}, 0),
+        ("gunicorn -k gevent app:app", {}, 0),
+        ("gunicorn -kgthread app:app", {}, 3),
+        ("gunicorn -c loops.py -k sync app:app", {}, 1),
+        # What a program computes, and a kind of worker that somebody wrote, are not known.
+        ("gunicorn -c computed.py app:app", {}, None),
+        ("gunicorn -c chosen.py app:app", {}, None),
+        ("gunicorn -c broken.py app:app", {}, None),
+        ("gunicorn -c gone.py app:app", {}, None),
+        ("gunicorn -c python:shop.conf app:app", {}, None),
+        ("gunicorn -k shop.Worker app:app", {}, None),
+        ("gunicorn app:app", {"GUNICORN_CMD_ARGS": "--threads '"}, None),
+    ],
+)
+def test_threads_are_told_by_options(
+    tmp_path: Path, arguments: str, environment: dict[str, str], threads: int | None
+) -> None:
+    """Also in a configuration, which is read and never run."""
+    (tmp_path / "srv").mkdir()
+    for name, text in FILES.items():
+        (tmp_path / "srv" / name).write_text(text)
+    assert options(arguments.split(), environment, tmp_path, "/srv") == GunicornOptions(threads)
+
+
+def test_a_title_in_the_place_of_its_arguments_says_nothing(tmp_path: Path) -> None:
+    """As setproctitle writes it."""
+    assert options(["gunicorn: master [app:app]"], {}, tmp_path, "/") is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "workers", "loops"),
+    [
+        (["gunicorn", "-w", "2", "app:app"], 2, False),  # its application keeps three threads of its own
+        (["gunicorn", "-w", "2", "--threads", "4", "app:app"], 8, False),
+        (["gunicorn", "-k", "uvicorn_worker.UvicornWorker", "app:app"], 0, True),
+        (["gunicorn: master [app:app]"], 6, False),  # as many as there are threads
+    ],
+)
+def test_an_applications_own_threads_are_no_workers(
+    tmp_path: Path, arguments: list[str], workers: int, loops: bool
+) -> None:
+    """A pool of connections, a scheduler and a tracer have some in each process."""
+    part = Part("gunicorn", "gunicorn", Role.ENTRY, 0, "port 8000", {7}, {7, 8, 9}, workers=6, pool=True)
+    with (
+        mock.patch.object(ProcessTable, "arguments", return_value=arguments),
+        mock.patch.object(ProcessTable, "environment", return_value={}),
+        mock.patch.object(ProcessTable, "folder", return_value=str(tmp_path)),
+    ):
+        ServiceWorkers().renew(part, [8, 9], ProcessTable())
+    assert (part.workers, part.loops) == (workers, loops)
+
+
+@pytest.mark.parametrize(("program", "workers"), [("apache2", 4), ("httpd", 4), ("waitress-serve", 5)])
+def test_threads_that_accept_are_no_workers(program: str, workers: int) -> None:
+    """Of six threads in one process: Apache's event worker has a first one and a listener beside four."""
+    stat = Stat(7, program, False, 1, 0.0, 0.0, 0.0, 0.0, 6, 0.0, 0)
+    assert limits.workers(program, [7], {7: stat}, {7: limits.Runtime()}) == workers
+
+
+def test_ruby_has_an_interpreter_lock_too() -> None:
+    """Its threads use one core together."""
+    with mock.patch.object(ProcessTable, "executable", return_value="/usr/bin/ruby3.1"):
+        runtime = limits.runtime_of(ProcessTable(), 1 << 30)
+    assert runtime.cores == limits.interpreter_locks(1)

@@ -75,3 +75,29 @@ def test_users_that_the_generator_lacks_are_no_pool_of_the_service(
         slices.append(Slice(runs.START + second, Endpoint("GET", "/"), rate, {}, 0, one, service))
     profile = Profile(ProfileKind.STRESS, (Stage(float(runs.SECONDS), 120.0),), open_model=True, start=2.0)
     assert named(slices, {second: users(second) for second in PLANNED}, profile) == expected
+
+
+@pytest.mark.parametrize(
+    ("users", "pool", "expected"),
+    [
+        pytest.param([1, 5, 20, 60], 1, "a lock, or a pool of one,", id="one user first: nobody waits"),
+        pytest.param([1, 5, 20, 60], 3, "a lock, or a pool of about 3,", id="and for a pool of three"),
+        pytest.param([3, 8, 20, 60], 1, "a lock, or a pool of at most 3,", id="three, who wait already"),
+        pytest.param([4, 8, 20, 60], 3, "a lock, or a pool of at most 4,", id="one more than the pool has"),
+        pytest.param([3, 8, 20, 60], 8, "a lock, or a pool of about 8,", id="three, who do not"),
+    ],
+)
+def test_users_who_wait_at_the_least_load_hide_how_many_are_served(
+    users: Sequence[int], pool: int, expected: str
+) -> None:
+    """Users without a pause, on whom a request takes 50 ms: what three of them show is no more than three."""
+    each = runs.SECONDS // len(users)
+    load = {second: float(users[min(second // each, len(users) - 1)]) for second in range(runs.SECONDS)}
+    slices = []
+    for second, here in load.items():
+        rate = round(min(here, pool) / ALONE_S)
+        one = times(max(here / pool, 1.0) * ALONE_S, rate)
+        slices.append(Slice(runs.START + second, Endpoint("GET", "/"), rate, {}, 0, one))
+    stages = tuple(Stage(float(each), float(here)) for here in users)
+    profile = Profile(ProfileKind.STRESS, stages, start=float(users[0]))
+    assert named(slices, load, profile) == [f"{expected} inside sorter or behind it"]

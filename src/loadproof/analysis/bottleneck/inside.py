@@ -40,6 +40,10 @@ _WAITED: Final = 0.1
 _STEADY: Final = 0.2
 """Variance of the counts of single seconds over their mean: 1 where they come at random (Poisson)."""
 _ONE_TIME: Final = 1.25
+_WAIT_ALREADY: Final = 0.7
+"""Of the requests at once: with so many at work at the least load some of them wait, and it is not seen how
+long one takes alone. Three users without a pause are three requests, also before one lock.
+"""
 _WORK: Final = frozenset(
     {r.HOST_CPU, r.SERVICE_CPU, r.THREAD, r.OWN_LIMIT, r.QUOTA, r.DISK, r.HEAP, r.GENERATOR}
 )
@@ -80,15 +84,19 @@ def limit_inside(
         full -= {r.HOST_CPU}  # others filled it, and the service hardly waited for them
     if r.SERVICE_CPU not in kinds or full & _WORK:
         return None
-    alone_s = _alone_s(levels, found)
+    alone_s, beside = _alone(levels, found)
     at_once = found.plateau_per_s * alone_s
     if _answered_s(run, seconds) < _WAITS * alone_s or _users_are_all(measured, levels, at_once, seconds):
         return None
-    alone = f"a request takes {format_duration(alone_s)} where nobody waits"
+    waits = at_once >= _ONE_TIME and beside > _WAIT_ALREADY * at_once
+    alone = f"a request takes {format_duration(alone_s)} " + (
+        "at the least load, where they wait already" if waits else "where nobody waits"
+    )
     if at_once >= _ONE:
-        title = _title(at_once, service)
+        title = _title(at_once, service, "at most" if waits else "about")
         rate = format_rate(found.plateau_per_s)
-        said = f"{alone}, and at {rate} that is {at_once:.1f} at a time, as behind {title}"
+        most = " at most" if waits else ""
+        said = f"{alone}, and at {rate} that is{most} {at_once:.1f} at a time, as behind {title}"
         return InternalLimit(NamedCause(title, replace(_LOCK_KIND, title=title)), said)
     if at_once < _NO_QUEUE and _dispersion(run, seconds) <= _STEADY:
         said = f"{alone}, and in every second as many are answered, as behind {_RATE_KIND.title}"
@@ -96,10 +104,14 @@ def limit_inside(
     return None
 
 
-def _alone_s(levels: Levels, found: Attribution) -> float:
-    """The least mean below the plateau, on which quick failures may be: a first level may be a cold start."""
-    below = levels.response_s[levels.load < (found.knee_load or 0.0)]
-    return float(below.min() if below.size else levels.response_s[0])
+def _alone(levels: Levels, found: Attribution) -> tuple[float, float]:
+    """The least mean below the plateau, on which quick failures may be, and how many requests were at work
+    there; a first level may be a cold start.
+    """
+    below = int((levels.load < (found.knee_load or 0.0)).sum())
+    least = int(levels.response_s[: max(1, below)].argmin())
+    alone_s = float(levels.response_s[least])
+    return alone_s, float(levels.throughput_per_s[least]) * alone_s
 
 
 def _answered_s(run: Run, seconds: Sequence[int]) -> float:
@@ -115,14 +127,14 @@ def _users_are_all(measured: r.Measured, levels: Levels, at_once: float, seconds
     return users is None or at_once >= _ALL_USERS * users
 
 
-def _title(at_once: float, service: ServiceParts) -> str:
+def _title(at_once: float, service: ServiceParts, how_many: str) -> str:
     """In the last part that does not only store data, where there is one."""
     depth = max((part.depth for part in service.parts if not part.is_database), default=0)
     last = [part.name for part in service.parts if part.depth == depth and not part.is_database]
     where = last[0] if len(last) == 1 else "the service"
     if at_once < _ONE_TIME:
         return f"a lock, or a pool of one, inside {where} or behind it"
-    return f"a lock, or a pool of about {round(at_once)}, inside {where} or behind it"
+    return f"a lock, or a pool of {how_many} {round(at_once)}, inside {where} or behind it"
 
 
 def _dispersion(run: Run, seconds: Sequence[int]) -> float:

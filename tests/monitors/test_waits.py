@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import socket
 import struct
@@ -193,12 +194,14 @@ def test_a_connection_that_has_asked_and_not_been_answered_waits() -> None:
         socket.create_connection(server.getsockname()) as ours,
     ):
         theirs, _ = server.accept()
-        ends = (*ours.getsockname(), *ours.getpeername())
 
         def says() -> list[bool | None]:
-            links = sockets.read_sockets().links
-            mine = [one for one in links if (one.host, one.port, one.peer_host, one.peer_port) == ends]
-            return calls.waiting(mine)
+            (mine,) = sockets.read_sockets().links_of({os.fstat(ours.fileno()).st_ino})
+            assert (mine.host, mine.port, mine.peer_host, mine.peer_port) == (
+                *ours.getsockname(),
+                *ours.getpeername(),
+            )
+            return calls.waiting([mine])
 
         def a_tick() -> None:
             """Of the kernel's clock, at most 10 ms: within one nobody can tell what came first."""

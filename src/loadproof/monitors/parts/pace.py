@@ -7,7 +7,7 @@ from typing import Final
 
 _LEAST_PAUSE_S: Final = 1.0
 _GREATEST_PAUSE_S: Final = 15.0
-_SHARE_OF_TIME: Final = 0.002
+_SHARE_OF_TIME: Final = 0.0015
 """Of a core, for looks that nothing asks for."""
 _HASTENED_SHARE: Final = 0.01
 """Of a core, while there is more to see each time: a pool that grows steadily may do so for minutes."""

@@ -116,10 +116,11 @@ def in_container(name: str, socket: str = _DOCKER_SOCKET) -> list[int]:
 
 
 def _ancestors(pid: int) -> set[int]:
-    try:
-        return {parent.pid for parent in psutil.Process(pid).parents()}
-    except psutil.NoSuchProcess:
-        return set()
+    table, found = ProcessTable(), set[int]()
+    while (stat := table.stat(pid)) is not None and stat.parent and stat.parent not in found:
+        pid = stat.parent
+        found.add(pid)
+    return found
 
 
 FINDERS: Final[dict[str, Callable[..., list[int]]]] = {

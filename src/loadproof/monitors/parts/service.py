@@ -24,8 +24,8 @@ from loadproof.monitors.parts.part import DATA_STORES, Part, PartRole, program_n
 from loadproof.monitors.parts.sockets import Link, Sockets
 from loadproof.monitors.parts.table import ProcessTable, Stat
 
-_GLANCE_S: Final = 0.01
-_GLANCES_S: Final = 0.4
+_GLANCE_S: Final = 0.005
+_GLANCES_S: Final = 0.2
 """Seconds of a core for quick looks: at one time, and in a run."""
 _BETWEEN_GLANCES_S: Final = 0.004
 _MOST_PARTS: Final = 20
@@ -315,8 +315,8 @@ class WatchedService:
         own = {(one.host, one.port) for one in table.listeners if one.key in mine}
         ports = {port for host, port in own if port and host in sockets.ANY}
         targets: dict[tuple[str, int], Link] = {}
-        for link in table.links:
-            if link.key not in mine or (link.host, link.port) in own or link.port in ports:
+        for link in table.links_of(mine):
+            if (link.host, link.port) in own or link.port in ports:
                 continue  # somebody came to it
             if link.peer_host:
                 targets.setdefault((link.peer_host, link.peer_port), link)

@@ -77,11 +77,18 @@ class Sockets:
 
     listeners: list[ListeningSocket] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
+    unread: dict[int, memoryview] = field(default_factory=dict)
+    """Further connections by inode, as the kernel has told of them: of thousands a service has a few."""
     has_inodes: bool = True
 
     def on_port(self, port: int) -> list[ListeningSocket]:
         """Who listens on a TCP port."""
         return [listener for listener in self.listeners if listener.port == port]
+
+    def links_of(self, keys: set[int]) -> list[Link]:
+        """The connections with these keys."""
+        known = [link for link in self.links if link.key in keys]
+        return known + [_link(self.unread[key]) for key in sorted(keys & self.unread.keys())]
 
     def accepts(self, host: str, port: int) -> list[ListeningSocket]:
         """Who takes the connections to an address."""
@@ -198,16 +205,22 @@ def _answers(netlink: socket.socket, request: bytes) -> Iterator[memoryview]:
 
 def _take_inet(message: memoryview, found: Sockets) -> None:
     """`struct inet_diag_msg` of linux/inet_diag.h."""
-    family, state = message[0], message[1]
-    port, peer_port = struct.unpack_from("!HH", message, 4)
-    host = _host(family, bytes(message[8:24]))
     queued, backlog, _, inode = struct.unpack_from("=IIII", message, 56)
-    if state == _LISTEN:
+    if message[1] == _LISTEN:
+        (port,) = struct.unpack_from("!H", message, 4)
+        host = _host(message[0], bytes(message[8:24]))
         memory = attributes(message[INET_BYTES:]).get(_MEMORY, b"")
         dropped = struct.unpack_from("=I", memory, _DROPS_AT)[0] if len(memory) >= _DROPS_AT + 4 else None
         found.listeners.append(ListeningSocket(inode, host, port, queued, backlog, dropped))
     else:
-        found.links.append(Link(inode, host, port, _host(family, bytes(message[24:40])), peer_port))
+        found.unread[inode] = message
+
+
+def _link(message: memoryview) -> Link:
+    family = message[0]
+    port, peer_port, host, peer_host = struct.unpack_from("!HH16s16s", message, 4)
+    (inode,) = struct.unpack_from("=I", message, 68)
+    return Link(inode, _host(family, host), port, _host(family, peer_host), peer_port)
 
 
 def _host(family: int, raw: bytes) -> str:

@@ -88,16 +88,22 @@ class ProcessTable:
     def executable(self, pid: int) -> str:
         """The path of its program; empty when that may not be known."""
         try:
+            if self._linux:
+                return os.readlink(f"{self._proc}/{pid}/exe").removesuffix(" (deleted)")  # noqa: PTH115
             return psutil.Process(pid).exe()
         except (psutil.Error, OSError):
             return ""
 
     def arguments(self, pid: int) -> list[str]:
-        """Its command line; empty when that may not be known."""
+        """Its command line; empty when that may not be known. A title in its place is split at its spaces."""
         try:
-            return psutil.Process(pid).cmdline()
+            if not self._linux:
+                return psutil.Process(pid).cmdline()
+            text = self._whole(pid, "cmdline")
         except (psutil.Error, OSError):
             return []
+        words = text.removesuffix("\0").split("\0") if text.endswith("\0") else text.split(" ")
+        return words if len(words) > 1 else words[0].split(" ") if text else []
 
     def folder(self, pid: int) -> str:
         """Where it works; empty when that may not be known."""
@@ -109,9 +115,16 @@ class ProcessTable:
     def environment(self, pid: int) -> Mapping[str, str]:
         """What it was started with; empty when that may not be known."""
         try:
-            return psutil.Process(pid).environ()
+            if not self._linux:
+                return psutil.Process(pid).environ()
+            pairs = (line.partition("=") for line in self._whole(pid, "environ").split("\0"))
+            return {name: value for name, joined, value in pairs if joined}
         except (psutil.Error, OSError):
             return {}
+
+    def _whole(self, pid: int, name: str) -> str:
+        with open(f"{self._proc}/{pid}/{name}", "rb", buffering=0) as file:  # noqa: PTH123  # of each process
+            return file.read().decode(errors="surrogateescape")
 
 
 def _by_psutil(pid: int) -> Stat | None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from loadproof.monitors.parts.table import read_file
+
 LEAST_CORES: Final = 0.05
 """Less is not told: a desktop has hundreds of programs that do nearly nothing."""
 _EVERY: Final = 2
@@ -56,18 +58,18 @@ class Programs:
 
     def _processes(self) -> Iterator[tuple[int, int, str, int, float]]:
         """Id, parent, program, nice and seconds of processor time of each process that may be read."""
-        for entry in os.scandir(self._proc):
-            if not entry.name.isdigit():
+        for name in os.listdir(self._proc):  # noqa: PTH208  # once a second or two
+            if not name.isdigit():
                 continue
             try:
-                text = Path(entry.path, "stat").read_text(encoding="utf-8", errors="replace")
+                text = read_file(f"{self._proc}/{name}/stat").decode(errors="replace")
             except OSError:
                 continue  # it has ended meanwhile
             # The name may hold spaces and brackets: what follows begins after the last bracket (proc(5)).
             head, _, rest = text.rpartition(")")
             fields = rest.split()
             used_s = (int(fields[11]) + int(fields[12])) / _TICKS
-            yield int(entry.name), int(fields[1]), head.partition("(")[2], int(fields[16]), used_s
+            yield int(name), int(fields[1]), head.partition("(")[2], int(fields[16]), used_s
 
 
 def _tree(root: int, parents: dict[int, int]) -> set[int]:

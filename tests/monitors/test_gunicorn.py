@@ -90,6 +90,14 @@ def test_threads_that_accept_are_no_workers(program: str, workers: int) -> None:
     assert limits.workers(program, [7], {7: stat}, {7: limits.Runtime()}) == workers
 
 
+def test_what_workers_start_is_no_worker() -> None:
+    """Two of Apache's run a script each, which runs a program."""
+    programs = {7: "apache2", 8: "apache2", 9: "apache2", 10: "dash", 11: "dash", 12: "sleep", 13: "sleep"}
+    runtimes = {pid: limits.Runtime(executable=f"/usr/bin/{name}") for pid, name in programs.items()}
+    assert limits.answering([8, 9, 10, 11, 12, 13], 7, runtimes) == [8, 9]
+    assert limits.answering([12, 13], 7, runtimes) == [12, 13]  # a wrapper that started something else
+
+
 def test_ruby_has_an_interpreter_lock_too() -> None:
     """Its threads use one core together."""
     with mock.patch.object(ProcessTable, "executable", return_value="/usr/bin/ruby3.1"):

@@ -141,6 +141,12 @@ def working(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> list[int]:
     return [pid for pid in pids if pid not in masters]
 
 
+def answering(pids: Sequence[int], first: int, runtimes: Runtimes) -> list[int]:
+    """Those that run what the `first` one does: CGI scripts, converters and the like answer nobody."""
+    own = runtimes.get(first, Runtime()).executable
+    return [pid for pid in pids if runtimes.get(pid, Runtime()).executable == own] or list(pids)
+
+
 def of_processes(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> PartLimit | None:
     """What all its processes can use together, where each has a limit of its own; else None."""
     own = [limit_of(stats[pid], runtimes.get(pid, Runtime())) for pid in pids if pid in stats]

@@ -306,12 +306,13 @@ class ProcessMonitor:
             ):
                 own = None
             part.cores = own if own is not None and own.value < outer.value else outer
-            part.workers = limits.workers(part.program, working, stats, by_pid)
+            answering = limits.answering(working, min(part.roots or part.pids), by_pid)
+            part.workers = limits.workers(part.program, answering, stats, by_pid)
             part.loops = any(by_pid[pid].loops for pid in working)
             part.pool = part.program in limits.POOLS
             part.heap = next((heap for pid in working if (heap := by_pid[pid].heap)), None)
             part.runtime = next((by_pid[pid].kind for pid in working if by_pid[pid].kind), "")
-            self._workers.renew(part, working, self.service.table)
+            self._workers.renew(part, answering, self.service.table)
 
     def _runtime(self, stat: Stat) -> limits.Runtime:
         key = (stat.pid, stat.started_s)

@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 
 from loadproof.monitors import limits
-from loadproof.monitors.parts.part import Part, Role
+from loadproof.monitors.parts.part import Part, PartRole
 from loadproof.monitors.parts.table import ProcessTable, Stat
 from loadproof.monitors.readings.gunicorn import GunicornOptions, options
 from loadproof.monitors.readings.workers import ServiceWorkers
@@ -73,7 +73,7 @@ def test_an_applications_own_threads_are_no_workers(
     tmp_path: Path, arguments: list[str], workers: int, loops: bool
 ) -> None:
     """A pool of connections, a scheduler and a tracer have some in each process."""
-    part = Part("gunicorn", "gunicorn", Role.ENTRY, 0, "port 8000", {7}, {7, 8, 9}, workers=6, pool=True)
+    part = Part("gunicorn", "gunicorn", PartRole.ENTRY, 0, "port 8000", {7}, {7, 8, 9}, workers=6, pool=True)
     with (
         mock.patch.object(ProcessTable, "arguments", return_value=arguments),
         mock.patch.object(ProcessTable, "environment", return_value={}),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
+from loadproof.model import Watch
 from loadproof.monitors import limits
 from loadproof.monitors.parts.part import Part, PartRole
 from loadproof.monitors.parts.table import ProcessTable, Stat
 from loadproof.monitors.readings.gunicorn import GunicornOptions, options
+from loadproof.monitors.readings.process import ProcessMonitor
 from loadproof.monitors.readings.workers import ServiceWorkers
 
 FILES = {
@@ -103,3 +107,22 @@ def test_ruby_has_an_interpreter_lock_too() -> None:
     with mock.patch.object(ProcessTable, "executable", return_value="/usr/bin/ruby3.1"):
         runtime = limits.runtime_of(ProcessTable(), 1 << 30)
     assert runtime.cores == limits.interpreter_locks(1)
+
+
+def test_a_thread_for_each_connection_is_no_single_worker_when_they_are_gone() -> None:
+    """As `flask run` and ThreadingHTTPServer have them: before and after the load there is one."""
+    pid = 1 << 30  # nobody's, so that no limit of a real process is read
+    one = Stat(pid, "service", False, 1, 0.0, 0.0, 0.0, 0.0, 1, 0.0, 0)
+    runtimes = {pid: limits.Runtime(executable="/srv/service")}
+    assert limits.of_processes([pid], {pid: one}, runtimes) == limits.PartLimit("one thread", 1.0)
+    assert limits.of_processes([pid], {pid: one}, runtimes, threaded=True) is None
+    watched = ProcessMonitor(Watch("process", "process", {"pid": pid}), time.time)
+    part = Part("service", "service", PartRole.ENTRY, 0, f"pid {pid}", {pid}, {pid})
+    watched.service.parts, watched.service.part_of = [part], {pid: part}
+    told = []
+    with mock.patch("psutil.cpu_count", return_value=4):
+        for threads in (1, 9, 1):
+            watched.service.stats = {pid: replace(one, threads=threads)}
+            watched._renew_limits()
+            told.append((part.workers, part.cores and part.cores.name))
+    assert told == [(1, "one thread"), (0, "the machine"), (0, "the machine")]

@@ -43,6 +43,7 @@ _LOOPS: Final = re.compile(
     r"(^|[/.])(uvicorn|hypercorn|daphne|granian|aiohttp|sanic|tornado|gevent|eventlet)([.:]|$)|uvicorn\.workers|asgi",
     re.IGNORECASE,
 )
+_ONE_THREAD: Final = "one thread"
 _MOST_WORDS: Final = 20
 _JAVA_HEAP = re.compile(r"-Xmx([0-9]+[kKmMgG]?)$")
 _NODE_HEAP = re.compile(r"--max[-_]old[-_]space[-_]size=([0-9]+)")
@@ -147,10 +148,15 @@ def answering(pids: Sequence[int], first: int, runtimes: Runtimes) -> list[int]:
     return [pid for pid in pids if runtimes.get(pid, Runtime()).executable == own] or list(pids)
 
 
-def of_processes(pids: Sequence[int], stats: Stats, runtimes: Runtimes) -> PartLimit | None:
-    """What all its processes can use together, where each has a limit of its own; else None."""
+def of_processes(
+    pids: Sequence[int], stats: Stats, runtimes: Runtimes, *, threaded: bool = False
+) -> PartLimit | None:
+    """What all its processes can use together, where each has a limit of its own; else None.
+
+    `threaded`: one thread is all that they have now, and no limit.
+    """
     own = [limit_of(stats[pid], runtimes.get(pid, Runtime())) for pid in pids if pid in stats]
-    known = [limit for limit in own if limit is not None]
+    known = [limit for limit in own if limit and not (threaded and limit.name == _ONE_THREAD)]
     if not known or len(known) < len(own):
         return None
     name = known[0].name if len({limit.name for limit in known}) == 1 else "a limit of its own"
@@ -170,7 +176,7 @@ def limit_of(stat: Stat, runtime: Runtime) -> PartLimit | None:
     """Of one process: its runtime's, or that of its only thread."""
     if runtime.cores is not None:
         return runtime.cores
-    return PartLimit("one thread", 1.0) if stat.threads == 1 and runtime.kind != "java" else None
+    return PartLimit(_ONE_THREAD, 1.0) if stat.threads == 1 and runtime.kind != "java" else None
 
 
 def exceeded(user_cores: float, limit: PartLimit) -> bool:

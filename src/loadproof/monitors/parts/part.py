@@ -67,6 +67,9 @@ class Part:
     """Whether it is known that each worker has one request at a time."""
     loops: bool = False
     """Whether each of its processes is an event loop, as far as its name and arguments tell."""
+    threaded: bool = False
+    """Whether one of its processes was ever seen with several threads: it starts one for each connection, and
+    is no single worker when they are gone."""
     runtime: str = ""
     shared: bool = True
     """Memory counts shared pages once (PSS); False: once for each process (RSS)."""

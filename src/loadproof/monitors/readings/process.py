@@ -300,14 +300,16 @@ class ProcessMonitor:
             outer = limits.machine(pids, group)
             self._outer[part.name] = outer.value
             working = limits.working(pids, stats, by_pid)
-            own = limits.of_processes(working, stats, by_pid)
+            part.threaded |= any(stats[pid].threads > 1 for pid in working)
+            own = limits.of_processes(working, stats, by_pid, threaded=part.threaded)
             if own is not None and any(
                 (part.name, name) in self._free for name in _names(working, stats, by_pid)
             ):
                 own = None
             part.cores = own if own is not None and own.value < outer.value else outer
             answering = limits.answering(working, min(part.roots or part.pids), by_pid)
-            part.workers = limits.workers(part.program, answering, stats, by_pid)
+            known = part.program in limits.POOLS or not part.threaded
+            part.workers = limits.workers(part.program, answering, stats, by_pid) if known else 0
             part.loops = any(by_pid[pid].loops for pid in working)
             part.pool = part.program in limits.POOLS
             part.heap = next((heap for pid in working if (heap := by_pid[pid].heap)), None)

@@ -98,6 +98,8 @@ def main() -> int:
             sys.executable, "-m", "loadproof", "run", "locustfile.py", "--quiet", "--profile", "soak",
             "--target", target.url, "--requirements", "requirements.yaml", "--run-file", "run.db",
             "--stage", f"5s:{given.rate}/s", "--stage", f"{given.minutes:g}m:{given.rate}/s",
+            # A machine that pauses would make users, thousands here: they are memory, and no leak.
+            "--max-users", str(given.rate),
             *(("--processes", str(given.processes)) if given.processes > 1 else ()),
         ]  # fmt: skip
         with subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL) as load:

@@ -10,7 +10,7 @@ import pytest
 from loadproof.analysis.shapes.pieces import pieces_of
 from loadproof.analysis.shapes.trend import Growth, Trend, WindowLevel, trend_of, trend_of_levels
 from loadproof.model import Verdict
-from tests.analysis.test_soak import MIB, SECONDS, _growth, _watched, soak
+from tests.analysis.test_soak import MIB, SECONDS, growth_in, soak, watched
 
 _AT: Final = np.arange(float(SECONDS))
 _SHARE: Final = _AT / SECONDS
@@ -74,7 +74,7 @@ def test_a_count_that_rises_by_chance_has_not_stopped(seed: int) -> None:
 def test_a_few_more_files_are_no_leak(steps: tuple[int, ...], verdict: Verdict, word: str) -> None:
     """Three that came by chance accuse nobody; a pool's first fill is left out."""
     count = 8.0 + np.searchsorted(np.array(steps), _AT, side="right")
-    finding = _growth(_watched({"process.fds": count}, "descriptor_growth: <5/h"))
+    finding = growth_in(watched({"process.fds": count}, "descriptor_growth: <5/h"))
     assert finding.verdict is verdict, finding.advice
     assert word in finding.advice
 
@@ -105,7 +105,7 @@ def test_what_began_to_rise_at_the_end_is_no_pass(since: float, per_hour: float)
     """Its mean over the half hour is below the limit: what it does now is what counts."""
     hours = np.maximum(_AT - since * SECONDS, 0) / 3_600
     made = soak(100 * MIB * (1 + per_hour * hours) + _NOISE, "memory_growth: <15%/h")
-    finding = _growth(made)
+    finding = growth_in(made)
     assert finding.verdict is Verdict.INCONCLUSIVE
     assert "began to rise late" in finding.advice
 
@@ -113,7 +113,7 @@ def test_what_began_to_rise_at_the_end_is_no_pass(since: float, per_hour: float)
 def test_a_page_more_at_the_end_is_a_pass() -> None:
     """A fifth of what the limit allows in this time accuses nobody, however fast it came."""
     late = 0.4 * MIB * np.clip((_AT - 0.9 * SECONDS) / 60, 0, 1)
-    assert _growth(soak(100 * MIB + late + 0.1 * _NOISE, "memory_growth: <10%/h")).verdict is Verdict.PASS
+    assert growth_in(soak(100 * MIB + late + 0.1 * _NOISE, "memory_growth: <10%/h")).verdict is Verdict.PASS
 
 
 def test_what_grows_faster_and_faster_has_a_beginning() -> None:
@@ -126,7 +126,7 @@ def test_what_grows_faster_and_faster_has_a_beginning() -> None:
 
 def test_open_files_of_one_part_are_told_where_anothers_may_not_be_read() -> None:
     """A database of another user: the service's own files are judged all the same."""
-    finding = _growth(_watched({"process.python.fds": np.floor(8 + 0.02 * _AT)}, "descriptor_growth: <10/h"))
+    finding = growth_in(watched({"process.python.fds": np.floor(8 + 0.02 * _AT)}, "descriptor_growth: <10/h"))
     assert finding.verdict is Verdict.FAIL
     assert finding.advice.startswith("process.python.fds grows by 71.9/h")
 
@@ -144,7 +144,7 @@ def test_a_clean_line_that_is_bent_a_little_is_judged_whole() -> None:
 def test_a_late_leak_is_no_first_rise() -> None:
     """Quiet for a quarter of the time: it is said from when on it rises."""
     made = soak(100 * MIB * (1 + np.maximum(_AT - 450, 0) / 3_600) + 0.1 * _NOISE, "memory_growth: <10%/h")
-    advice = _growth(made).advice
+    advice = growth_in(made).advice
     assert "process.rss rises from 7m" in advice or "process.rss rises from 8m" in advice
     assert "first rose" not in advice
 
@@ -156,10 +156,10 @@ def test_of_memory_bytes_come_before_objects() -> None:
         "process.memory": 50 * MIB + 20_000 * _AT,
         "process.fds": np.floor(8 + 0.5 * _AT),
     }
-    finding = _growth(_watched(series, "memory_growth: <10%/h"))
+    finding = growth_in(watched(series, "memory_growth: <10%/h"))
     assert finding.verdict is Verdict.FAIL
     assert finding.advice.startswith("process.memory grows by 68.7MiB/h")
-    files = _growth(_watched(series, "descriptor_growth: <10/h"))
+    files = growth_in(watched(series, "descriptor_growth: <10/h"))
     assert files.advice.startswith("process.fds grows by 1,801/h, 50 per 1,000 requests")
 
 
@@ -168,6 +168,6 @@ def test_two_pages_more_behind_a_full_cache_are_no_step() -> None:
     filled = 14 * MIB + 20 * MIB * np.minimum(_AT / 420, 1)
     pages = 0.1 * MIB * np.searchsorted([900.0, 1_400.0], _AT)
     made = soak(filled + pages + 0.02 * _NOISE, "memory_growth: <10%/h")
-    finding = _growth(made)
+    finding = growth_in(made)
     assert finding.verdict is Verdict.PASS, finding.advice
     assert finding.evidence["growth"] == "levels off"

@@ -56,13 +56,13 @@ def soak(
     return replace(run(*slices, of=plan(*requirements, profile=profile)), readings=readings)
 
 
-def _finding(made: Run, identity: str = "soak") -> Finding:
+def finding_in(made: Run, identity: str = "soak") -> Finding:
     return next(finding for finding in judge(made).findings if finding.id == identity)
 
 
 def test_a_leak_is_told_with_its_rate_and_its_end() -> None:
     """40 MiB an hour, 1.14 MiB per 1,000 requests, and the limit in about 22 hours."""
-    note = _finding(soak())
+    note = finding_in(soak())
     assert note.evidence["growing"] == ["process.rss"]
     (row,) = [row for row in loose(note.evidence)["rows"] if row["series"] == "process.rss"]
     assert row["growth_per_hour"] == pytest.approx(40 * MIB, rel=0.05)
@@ -75,7 +75,7 @@ def test_a_leak_is_told_with_its_rate_and_its_end() -> None:
 
 def test_without_a_leak_it_says_how_small_a_one_it_would_have_missed() -> None:
     """Never "no leak" alone."""
-    note = _finding(soak(LEVEL))
+    note = finding_in(soak(LEVEL))
     assert note.sentence.startswith("no leak or drift found in memory, latency, error rate")
     assert "cannot be ruled out" in note.sentence
     (row,) = [row for row in loose(note.evidence)["rows"] if row["series"] == "process.rss"]
@@ -84,14 +84,14 @@ def test_without_a_leak_it_says_how_small_a_one_it_would_have_missed() -> None:
 
 def test_latency_that_drifts_is_told() -> None:
     """A third more over the run."""
-    note = _finding(soak(LEVEL, slower=0.33))
+    note = finding_in(soak(LEVEL, slower=0.33))
     levels = ("p50", "p95", "the slowest quarter")
     assert note.evidence["growing"] == [f"{level} of all requests" for level in levels]
 
 
 def test_an_unmeasured_memory_is_told() -> None:
     """What was seen is said, and what to measure."""
-    note = _finding(soak(None))
+    note = finding_in(soak(None))
     assert "memory" not in note.sentence
     assert note.advice.startswith("no monitor measures the service's memory")
 
@@ -105,7 +105,7 @@ def test_other_loads_are_not_asked() -> None:
 @pytest.mark.parametrize("series", ["host.memory.used", "generator.rss", "locust.rss"])
 def test_the_generator_and_its_machine_do_not_leak_for_the_service(series: str) -> None:
     """Their memory is no evidence on the service."""
-    assert "growing" not in _finding(soak(series=series)).evidence
+    assert "growing" not in finding_in(soak(series=series)).evidence
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_the_generator_and_its_machine_do_not_leak_for_the_service(series: str) 
 def test_growth_requirements(memory: np.ndarray | None, written: str, verdict: Verdict, reason: str) -> None:
     """PASS when all that is possible holds, FAIL when what is proven does not."""
     made = soak(memory, written, kind=ProfileKind.LOAD)
-    finding = _finding(made, made.plan.requirements[0].id)
+    finding = finding_in(made, made.plan.requirements[0].id)
     assert finding.verdict is verdict, reason
     assert finding.verdict is Verdict.PASS or finding.advice
 
 
 def test_a_growth_has_the_evidence_of_every_requirement() -> None:
     """Value, interval, window, samples, margin, and the series."""
-    finding = _finding(soak(written="memory_growth: <10MiB/h"), "memory_growth.rate")
+    finding = finding_in(soak(written="memory_growth: <10MiB/h"), "memory_growth.rate")
     assert finding.value == pytest.approx(40 * MIB, rel=0.05)
     low, high = measure_of(finding).interval or (0.0, 0.0)
     assert low < 40 * MIB < high
@@ -144,7 +144,7 @@ def test_a_growth_has_the_evidence_of_every_requirement() -> None:
     assert finding.sentence.endswith("MiB/h, required < 10MiB/h")
 
 
-def _watched(
+def watched(
     series: dict[str, np.ndarray], written: str = "", seconds: int = SECONDS, limit: float | None = None
 ) -> Run:
     """A soak with so many seconds of such series ("source.series"); above a million they are bytes."""
@@ -163,14 +163,14 @@ def _watched(
     return replace(run(*slices, of=of), readings=tuple(readings))
 
 
-def _growth(made: Run) -> Finding:
-    return _finding(made, made.plan.requirements[0].id)
+def growth_in(made: Run) -> Finding:
+    return finding_in(made, made.plan.requirements[0].id)
 
 
 def test_a_first_fill_is_said_and_left_out() -> None:
     """A cache of 30 MiB in the first four minutes: what counts is what comes after, and both are told."""
     filled = LEAK + 30 * MIB * np.minimum(_AT / 240, 1)
-    note = _finding(soak(filled))
+    note = finding_in(soak(filled))
     assert "process.rss first rose by" in note.advice
     assert note.advice.endswith("in 4m, left out")
     (row,) = [row for row in loose(note.evidence)["rows"] if row["series"] == "process.rss"]
@@ -181,7 +181,7 @@ def test_a_first_fill_is_said_and_left_out() -> None:
 def test_a_leak_that_begins_late_is_told_from_when() -> None:
     """Flat for a quarter of an hour."""
     late = LEVEL + 80 * MIB * np.maximum(_AT - 900, 0) / SECONDS
-    assert ", from 15m on, by " in _finding(soak(late)).sentence
+    assert ", from 15m on, by " in finding_in(soak(late)).sentence
 
 
 @pytest.mark.parametrize(
@@ -200,9 +200,9 @@ def test_a_jvm_is_judged_by_its_heap(heap: np.ndarray | None, verdict: Verdict, 
     if heap is not None:
         series['metrics.jvm_memory_used_bytes{area="heap",id="G1 Eden Space"}'] = saw + MIB
         series['metrics.jvm_memory_used_bytes{area="heap",id="G1 Old Gen"}'] = 40 * MIB + heap
-    made = _watched(series, "memory_growth: <10%/h")
+    made = watched(series, "memory_growth: <10%/h")
     java = event(0, EventKind.PARTS, parts=[_JAVA])
-    finding = _growth(replace(made, events=(*made.events, java)))
+    finding = growth_in(replace(made, events=(*made.events, java)))
     assert finding.verdict is verdict
     assert word in finding.advice
 
@@ -224,9 +224,9 @@ def test_what_a_collection_left_is_known_when_there_were_some(
     series = {"process.memory": 300 * MIB + 0 * _AT, "process.java.heap.after_gc": left}
     if page:
         series['metrics.jvm_memory_used_bytes{area="heap"}'] = 41 * MIB + 20 * MIB * ((_AT + 7) % 61) / 61
-    made = _watched(series, "memory_growth: <10%/h")
+    made = watched(series, "memory_growth: <10%/h")
     java = event(0, EventKind.PARTS, parts=[_JAVA])
-    finding = _growth(replace(made, events=(*made.events, java)))
+    finding = growth_in(replace(made, events=(*made.events, java)))
     assert finding.verdict is verdict
     assert word in finding.advice
 
@@ -248,57 +248,60 @@ def test_gauges_of_runtimes_and_pools_are_series_of_the_soak(series: str, writte
     bytes_ = "bytes" in series
     each = 40_000.0 if bytes_ else 0.02
     saw = (20 * MIB * (_AT % 40) / 40) if bytes_ else 0 * _AT
-    finding = _growth(_watched({series: (50 * MIB if bytes_ else 8) + saw + np.floor(each * _AT)}, written))
+    finding = growth_in(watched({series: (50 * MIB if bytes_ else 8) + saw + np.floor(each * _AT)}, written))
     assert finding.verdict is Verdict.FAIL
     assert finding.evidence["growth_per_hour"] == pytest.approx(3_600 * each, rel=0.05)
 
 
 def test_a_queue_that_grows_is_told() -> None:
     """In the note: nobody had to ask for it."""
-    note = _finding(_watched({"metrics.jobs_queue_length": np.floor(0.05 * _AT)}))
+    note = finding_in(watched({"metrics.jobs_queue_length": np.floor(0.05 * _AT)}))
     assert note.evidence["growing"] == ["metrics.jobs_queue_length"]
 
 
 @pytest.mark.parametrize(("seconds", "more"), [(180, 10), (240, 10), (480, 5), (700, 5)])
 def test_early_memory_is_no_leak_yet(seconds: int, more: int) -> None:
     """What a process takes in its first minutes may be its first fill: how much longer it takes is said."""
-    made = _watched(
+    made = watched(
         {"process.rss": 50 * MIB + 20_000.0 * np.arange(seconds)}, "memory_growth: <10%/h", seconds
     )
-    finding = _growth(made)
+    finding = growth_in(made)
     assert finding.verdict is Verdict.INCONCLUSIVE
     assert f"first fill: hold the load for about {more} minutes more" in finding.advice
-    assert "growing" not in _finding(made).evidence
+    assert "growing" not in finding_in(made).evidence
 
 
 @pytest.mark.parametrize("seconds", [718, 719, 720])
 def test_a_hold_of_twelve_minutes_is_long_enough(seconds: int) -> None:
     """Its first and its last second are seldom whole ones."""
-    made = _watched(
+    made = watched(
         {"process.rss": 50 * MIB + 20_000.0 * np.arange(seconds)}, "memory_growth: <10%/h", seconds
     )
-    assert _growth(made).verdict is Verdict.FAIL
+    assert growth_in(made).verdict is Verdict.FAIL
 
 
 def test_what_is_too_slow_to_matter_accuses_nobody() -> None:
     """0.2 % an hour, proven: it does not double in a week; a requirement may still ask."""
     seconds = 36_000
     rises = {"process.rss": 100 * MIB * (1 + 0.002 * np.arange(float(seconds)) / 3_600)}
-    made = _watched(rises, "memory_growth: <1%/h", seconds)
-    assert "growing" not in _finding(made).evidence
-    assert _growth(made).verdict is Verdict.PASS
+    made = watched(rises, "memory_growth: <1%/h", seconds)
+    assert "growing" not in finding_in(made).evidence
+    assert growth_in(made).verdict is Verdict.PASS
 
 
 def test_a_small_heap_that_grows_a_little_accuses_nobody() -> None:
     """1.5 MiB an hour of a heap of 4, in a process of 50: what a healthy Node does in its first half hour."""
     heap = 4 * MIB + 1.5 * MIB * _AT / 3_600 + MIB * (_AT % 40) / 40
-    made = _watched(
+    made = watched(
         {"process.memory": 50 * MIB + 0 * _AT, "metrics.nodejs_heap_size_used_bytes": heap},
         "memory_growth: <10%/h",
     )
-    assert "growing" not in _finding(made).evidence
-    assert "by too little so far to matter" in _finding(made).sentence
-    assert _growth(made).verdict is Verdict.PASS
+    assert "growing" not in finding_in(made).evidence
+    assert (
+        "node heap was still rising when the run ended, which may be garbage that V8"
+        in finding_in(made).sentence
+    )
+    assert growth_in(made).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize("rate", [15, 50])
@@ -312,7 +315,7 @@ def test_a_drift_of_a_fifth_is_seen_at_low_load(rate: int) -> None:
             for n in range(seconds)
         ]
         profile = Profile(ProfileKind.SOAK, (Stage(seconds, rate),), start=rate)
-        note = _finding(run(*slices, of=plan(profile=profile)))
+        note = finding_in(run(*slices, of=plan(profile=profile)))
         growing = set(loose(note.evidence).get("growing", ()))
         seen = {"p50 of all requests", "the slowest quarter of all requests"}
         assert growing >= seen if drift else not growing
@@ -324,7 +327,7 @@ def test_a_late_generator_decides_no_leak() -> None:
     lags = tuple(
         Reading(START + n + 0.02, "locust", "scheduler_lag", 0.3, Unit.SECONDS) for n in range(SECONDS)
     )
-    finding = _growth(replace(made, readings=(*made.readings, *lags)))
+    finding = growth_in(replace(made, readings=(*made.readings, *lags)))
     assert finding.verdict is Verdict.FAIL
 
 
@@ -339,7 +342,7 @@ def test_a_drift_stands_where_the_delay_is_too_small_for_it(slower: float, verdi
     lags = tuple(
         Reading(START + n + 0.02, "locust", "scheduler_lag", 0.3, Unit.SECONDS) for n in range(SECONDS)
     )
-    assert _growth(replace(made, readings=lags)).verdict is verdict
+    assert growth_in(replace(made, readings=lags)).verdict is verdict
 
 
 def test_a_note_accuses_no_times_that_a_late_generator_explains() -> None:
@@ -348,8 +351,8 @@ def test_a_note_accuses_no_times_that_a_late_generator_explains() -> None:
     lags = tuple(
         Reading(START + n + 0.02, "locust", "scheduler_lag", 0.3, Unit.SECONDS) for n in range(SECONDS)
     )
-    late = _finding(replace(made, readings=(*made.readings, *lags)))
-    assert "p50 of all requests" in loose(_finding(made).evidence)["growing"]
+    late = finding_in(replace(made, readings=(*made.readings, *lags)))
+    assert "p50 of all requests" in loose(finding_in(made).evidence)["growing"]
     assert "growing" not in late.evidence
     assert "p50 of all requests rose, which the generator's delay may explain" in late.advice
 
@@ -363,7 +366,7 @@ def test_others_on_the_processors_make_no_leak(metric: str, explained: bool) -> 
 
 def test_how_many_minutes_more_a_limit_needs_is_said() -> None:
     """A limit that the interval holds."""
-    finding = _growth(soak(written="memory_growth: <40MiB/h"))
+    finding = growth_in(soak(written="memory_growth: <40MiB/h"))
     assert "grows by something from 39." in finding.advice
     assert "minutes more to tell it from the limit" in finding.advice
 

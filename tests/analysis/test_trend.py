@@ -262,3 +262,66 @@ def test_a_monitor_that_was_away_for_a_moment_hides_nothing() -> None:
     trend = trend_of(at, 5 + at / 30, WindowLevel.FLOOR)
     assert isinstance(trend, Trend)
     assert trend.growth is Growth.GROWS
+
+
+def _teeth(random: np.random.Generator, times_s: np.ndarray) -> np.ndarray:
+    """From 0 to 1 and down at once, each 12 to 48 s."""
+    edges = np.cumsum(random.uniform(12, 48, 2 * times_s.size // 12))
+    place = np.searchsorted(edges, times_s, side="right")
+    before = np.where(place > 0, edges[place - 1], 0.0)
+    return np.asarray((times_s - before) / (edges[place] - before))
+
+
+@pytest.mark.parametrize(("leak", "growth"), [(0.2, Growth.GROWS), (0.0, Growth.NOT_PROVEN)])
+@pytest.mark.parametrize("peaks", [False, True])
+def test_all_readings_of_a_tooth_tell_its_foot(leak: float, growth: Growth, *, peaks: bool) -> None:
+    """Twenty minutes, teeth of 30 %, 3 % of noise or peaks: one reading after each fall proves nothing."""
+    random = np.random.default_rng(1)
+    times_s = np.arange(1_200.0)
+    noise = 0.03 * random.standard_normal(1_200)
+    if peaks:
+        noise = noise / 3 + 0.3 * (random.random(1_200) < 0.05)
+    values = 100 * (1 + 0.3 * _teeth(random, times_s) + leak * times_s / 3_600 + noise)
+    found = trend_of(times_s, values, WindowLevel.FLOOR)
+    assert isinstance(found, Trend)
+    assert found.growth is growth
+    assert abs(found.slope * 3_600 - 100 * leak) < 5
+
+
+def test_feet_of_bent_teeth_are_the_readings() -> None:
+    """Teeth that are bent and grow: lines through them miss their feet more and more, the readings do not."""
+    teeth = _teeth(np.random.default_rng(2), HOUR)
+    found = _trend(100 + (5 + 40 * HOUR / HOUR.size) * np.sqrt(teeth) + _noise(0.1))
+    assert found.growth is not Growth.GROWS
+
+
+def test_what_rises_faster_and_faster_has_the_slope_of_its_end() -> None:
+    """The line through all of it has a rest that hides it, and a slope that it has at no time."""
+    values = 100 + 20 * np.expm1(3 * HOUR / HOUR.size) / np.expm1(3) + _noise(3)
+    found = _trend(values)
+    assert found.growth is Growth.GROWS
+    assert found.since_s > 1_200
+    assert found.slope * 3_600 > 35
+
+
+def test_what_rises_slower_and_slower_at_the_end_is_no_line() -> None:
+    """As an S: as steep in the second half as in the first, and level at both ends."""
+    found = _trend(100 + 20 * np.sin(np.pi * (HOUR / HOUR.size - 0.5)) + _noise(0.3))
+    assert found.growth is Growth.LEVELS_OFF
+
+
+@pytest.mark.parametrize(("at", "growth"), [(0.35, Growth.GROWS), (0.5, Growth.NOT_PROVEN)])
+def test_a_leak_goes_on_behind_a_restart(at: float, growth: Growth) -> None:
+    """A second tooth that lasts longer than the first is none; as long as it, it may fall again."""
+    began = at * HOUR.size
+    found = _trend(100 + 0.01 * np.where(began > HOUR, HOUR, HOUR - began) + _noise(0.1))
+    assert found.growth is growth
+    assert found.fell == pytest.approx(0.01 * began, rel=0.1)
+
+
+def test_what_is_level_since_a_restart_goes_not_up_and_down() -> None:
+    """It fills in two minutes, falls once and fills again: no cycles, and level at the end."""
+    since = np.where(HOUR < 1_500, HOUR, HOUR - 1_500)
+    found = _trend(100 + 30 * (1 - np.exp(-since / 40)) + _noise(0.3))
+    assert found.growth is not Growth.GROWS
+    assert found.slope * 3_600 < 1

@@ -88,8 +88,10 @@ def _told(time_s: float) -> list[Event]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The run in seconds."""
-    return read_run(_write(tmp_path_factory.mktemp("whole") / "run.db", *ASKED))
+    """The run in seconds, all of its rows as they came."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "MOST_ROWS", 10 * SECONDS)
+        return read_run(_write(tmp_path_factory.mktemp("whole") / "run.db", *ASKED))
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,7 @@ SUBJECTS: Final = {
             (_gauge(r"connections\.waiting|(?i:[a-z_:]*(?:queue|backlog)(?:_(?:size|length|depth|messages))?)(?:\{.*\})?"),),
             least_s=240,
         ),
-        GrowthSubject("latency"),
+        GrowthSubject("latency", least_s=300),
         GrowthSubject("error rate"),
     )
 }  # fmt: skip

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.analysis.shapes.pieces import PiecewiseFits, SlopeChange
-from loadproof.analysis.shapes.straight import CONFIDENCE, SIGNIFICANCE, Bend, fit_bend, fit_line
+from loadproof.analysis.shapes.pieces import PiecewiseFits, SlopeChange, pieces_of
+from loadproof.analysis.shapes.straight import CONFIDENCE, SIGNIFICANCE, Bend, Line, fit_bend, fit_line
 
 LEAST_TAIL: Final = 1 / 3
 """Of the windows: so much is left when the beginning is cut."""
@@ -20,6 +20,12 @@ _SAME: Final = 0.1
 """Of a rise: so much apart two parts of one line may be."""
 _SLOWS: Final = 0.8
 """The second half's slope is below this share of the first's, and the difference is no chance."""
+_SLOWS_LATE: Final = 0.6
+"""The same of the last quarter and the one before it, whatever came before."""
+_FASTER: Final = 2.0
+"""Times the slope before a turn: a load that changes bends what grows by less."""
+_LEAST_HALVED: Final = 20
+"""Levels, for each half to have two parts."""
 _SURE_SLOWER: Final = 0.95
 _LIKELY_SLOWER: Final = 0.8
 """Of what is left when a first fill is over: fewer levels."""
@@ -27,6 +33,12 @@ _END: Final = 0.2
 """Of the judged part: its end, which must not fall behind the rest."""
 _FLAT: Final = 0.25
 """Of the slope before: what rises by less has stopped."""
+_GREATEST_FALL: Final = 0.5
+"""Of what it rises at the end: what fell by more before goes up and down."""
+_AT_ONCE: Final = 0.8
+"""Of a fall, within three windows."""
+_OUTLASTS: Final = 1.25
+"""Times what came before a restart: a saw-tooth would have fallen again."""
 _BEHIND: Final = 5.0
 """Times the rest around the line: so far behind, the growth has stopped."""
 
@@ -39,11 +51,13 @@ class RiseCriteria:
     """Confidence of the interval of the second half's slope."""
     slows_late: float
     """The last third rises less and less where its second half's slope is below this share of the first's."""
+    goes_on: float = 0.15
+    """The second half's slope is surely above this share of the whole."""
     stops: tuple[float, ...] = ()
     """Shares of the judged part: whether a rise has stopped there is looked at."""
 
 
-READINGS: Final = RiseCriteria(0.9, 0.92, (0.6, 0.7))
+READINGS: Final = RiseCriteria(0.9, 0.92, 0.3, (0.6, 0.7))
 """Of a logarithm the last third is nearly straight."""
 LOGARITHMS: Final = RiseCriteria(0.9, _SLOWS)
 """Of response times: what rises in a straight line slows down in them."""
@@ -87,6 +101,19 @@ def goes_on_from_before(at: NDArray[np.float64], levels: NDArray[np.float64], cu
     return line.slope > 0 and line.p < SIGNIFICANCE and apart <= _SAME * expected
 
 
+def turns_upwards(at: NDArray[np.float64], levels: NDArray[np.float64]) -> int:
+    """Where what rises faster and faster surely turns: how many levels are left out before; else 0.
+
+    The line through all of it has the slope of no time, and a rest that hides it.
+    """
+    turn = turn_of(at, levels, pieces_of(at, levels))
+    if turn is None or not turn.low > 0 or not turn.after > _FASTER * turn.before:
+        return 0
+    least = max(_LEAST_TAIL_WINDOWS, int(np.ceil(at.size * LEAST_TAIL)))
+    place = int(np.searchsorted(at - at[0], turn.at_s))
+    return place if at.size - place >= least else 0
+
+
 def turn_of(
     at: NDArray[np.float64], levels: NDArray[np.float64], pieces: PiecewiseFits
 ) -> SlopeChange | None:
@@ -100,6 +127,13 @@ def turn_of(
 
 def slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, care: RiseCriteria) -> bool:
     """Whether it slows down, the cut left out of account, and not only because of a first fill's rest."""
+    half = at.size // 2
+    if (
+        care.stops
+        and at.size >= _LEAST_HALVED
+        and slows(fit_bend(at[half:], levels[half:]), CONFIDENCE, _SLOWS_LATE)
+    ):
+        return True  # faster and faster, then slower and slower
     early = int(at.size * LEAST_TAIL)
     # A cut must not hide that it slows down: what is left of a curve is straight.
     seen = min(cut, early)
@@ -113,6 +147,20 @@ def slows(bend: Bend, confidence: float = _SURE_SLOWER, share: float = _SLOWS) -
     """Whether the second half surely rises less than the first, and by much."""
     low, _ = bend.loss_interval(confidence)
     return bend.last < share * bend.first and low > 0
+
+
+def fell_before(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, line: Line) -> float:
+    """By how much it fell before its last part, where that part has not made up for it twice; else 0."""
+    fell = float(levels[:cut].max()) - line.base if cut else 0.0
+    return fell if fell > _GREATEST_FALL * max(line.slope, 0.0) * float(at[-1] - at[cut]) else 0.0
+
+
+def has_restarted(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int) -> bool:
+    """It fell once, at once, and has risen for longer since than before: a process that began anew."""
+    near = levels[max(0, cut - 2) : cut + 2]
+    most, least = float(levels[: cut + 2].max()), float(near.min())
+    at_once = float(near.max()) - least > _AT_ONCE * (most - least)
+    return at_once and float(at[-1] - at[cut]) > _OUTLASTS * float(at[cut] - at[0])
 
 
 def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64], care: RiseCriteria) -> bool:

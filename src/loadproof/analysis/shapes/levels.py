@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -19,8 +20,10 @@ _MOST_POINTS: Final = 2_000
 _PARTS_OF_CYCLE: Final = 8
 _LEAST_DROP: Final = 0.35
 """Of the range around its line a heap drops from one reading to the next when garbage is collected."""
-_MOST_RISES: Final = 0.1
+_MOST_RISES: Final = 0.2
 """Of its falls: so many times a saw-tooth may rise at once."""
+_LEAST_ON_TOOTH: Final = 8
+"""Readings: of fewer a line says no more than the first one."""
 _LEAST_FALL: Final = 0.25
 """Of what it rises a series must also fall to go up and down: stairs only rise."""
 
@@ -109,6 +112,43 @@ def after_collections(
     return times_s[drops], values[drops]
 
 
+def feet_of_teeth(
+    times_s: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Where each tooth of a saw begins, by all of its readings: times, values in two ways, and readings.
+
+    One reading after a collection carries its whole noise, thirty on a tooth a third of that. The first way
+    is each tooth's own line; the second is its mean less half of a height that all teeth share, which is
+    surer where they are alike. The height may change in a straight line. Teeth of few readings, and the last
+    one, which is not over, are left out.
+    """
+    even = without_peaks(values)
+    drops = np.flatnonzero(np.isin(times_s, after_collections(times_s, even)[0]))
+    teeth = [(first, end) for first, end in pairwise(drops.tolist()) if end - first >= _LEAST_ON_TOOTH]
+    if not teeth:
+        return np.empty(0), np.empty(0), np.empty(0), np.empty(0)
+    firsts, ends = np.array(teeth).T
+    rises, feet = np.array(
+        [np.polyfit(times_s[first:end] - times_s[first], even[first:end], 1) for first, end in teeth]
+    ).T
+    means = np.array([even[first:end].mean() for first, end in teeth])
+    half_s = np.array([times_s[first:end].mean() for first, end in teeth]) - times_s[firsts]
+    at = times_s[firsts] - times_s[0]
+    counts = (ends - firsts).astype(np.float64)
+    heights = rises * half_s
+    shared = np.polyval(np.polyfit(at, heights, 1, w=np.sqrt(counts)), at) if at.size > 1 else heights
+    return times_s[firsts], feet, means - shared, counts
+
+
+def without_peaks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The median of each three readings: it keeps a fall where it is, and no single peak."""
+    if values.size < 3:
+        return values
+    before, here, after = values[:-2], values[1:-1], values[2:]
+    middle = np.maximum(np.minimum(before, here), np.minimum(np.maximum(before, here), after))
+    return np.concatenate((values[:1], middle, values[-1:]))
+
+
 def is_saw_tooth(values: NDArray[np.float64], least: int) -> bool:
     """Whether it rises little by little and falls at once, `least` times and more, in whatever rhythm.
 
@@ -123,16 +163,26 @@ def is_saw_tooth(values: NDArray[np.float64], least: int) -> bool:
     return falls >= least and rises <= _MOST_RISES * falls
 
 
-def lowest_of_windows(
-    times_s: NDArray[np.float64], values: NDArray[np.float64], start_s: float, span_s: float, number: int
+def of_windows(
+    times_s: NDArray[np.float64],
+    values: NDArray[np.float64],
+    start_s: float,
+    span_s: float,
+    number: int,
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Middle and lowest value of each of `number` windows; those without any are left out."""
+    """Middle of each of `number` windows, and its lowest value or the mean by `weights`; no empty ones."""
     width_s = span_s / number
     index = np.minimum(((times_s - start_s) / width_s).astype(np.int64), number - 1)
-    levels = np.full(number, np.inf)
-    np.minimum.at(levels, index, values)
-    known = np.flatnonzero(np.isfinite(levels))
-    return start_s + (known.astype(np.float64) + 0.5) * width_s, levels[known]
+    known = np.flatnonzero(np.bincount(index, minlength=number))
+    if weights is None:
+        levels = np.full(number, np.inf)
+        np.minimum.at(levels, index, values)
+        levels = levels[known]
+    else:
+        sums = np.bincount(index, values * weights, number)
+        levels = sums[known] / np.bincount(index, weights, number)[known]
+    return start_s + (known.astype(np.float64) + 0.5) * width_s, levels
 
 
 def mean_between(times: Histogram, low: float, high: float) -> float | None:

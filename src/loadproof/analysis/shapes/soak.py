@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -60,6 +61,10 @@ _HIDDEN: Final = (
     "a JVM, whose resident memory says nothing of what it keeps: give it a page of metrics with "
     "jvm_memory_used_bytes (Micrometer, the JMX exporter) and name it below monitors: prometheus:"
 )
+_NODE: Final = re.compile(r"nodejs_.*")
+_UNCOLLECTED: Final = 10.0 * 2**20
+"""By so much V8 lets its old space grow before it collects it (Node 20: 13.9 MB of a heap that began
+with 3.5): what lived long enough to get there and is garbage by now looks like a leak until then."""
 _TAKEN_AHEAD: Final = "a JVM takes memory ahead of its use: its heap is judged"
 
 
@@ -79,6 +84,10 @@ class GrowthResult:
     last: float = 0.0
     needed_s: float = 0.0
     """How much longer it must be watched before growth is more than its first fill; 0 when long enough."""
+    users: float = 0.0
+    """By how many the load's users rose in the judged part: each has a connection, perhaps a thread."""
+    garbage: bool = False
+    """That is because of what a collector may not have looked at yet."""
     whole: float = 0.0
     """What a share is of, where that is more than the series itself: of a heap, the process's memory."""
     decides: bool = True
@@ -86,10 +95,10 @@ class GrowthResult:
 
     @property
     def few(self) -> bool:
-        """A count that rose by so few in the judged part that three or four more explain it."""
+        """A count that rose in the judged part by no more than the load's users and three or four."""
         if isinstance(self.trend, NoTrend) or self.unit is not Unit.COUNT:
             return False
-        return self.trend.slope * self.trend.span_s < _LEAST_COUNT
+        return self.trend.slope * self.trend.span_s < _LEAST_COUNT + self.users
 
     @property
     def grows(self) -> bool:
@@ -156,7 +165,7 @@ class _Series:
 
 def _of_readings(run: Run, held: Window, subject: GrowthSubject, requests_per_s: float) -> list[GrowthResult]:
     found: dict[tuple[str, str], _Series] = {}
-    jvm = is_jvm(run)
+    jvm, node = is_jvm(run), _runs_on(run, "node", _NODE)
     for (source, told_as), whole_run in Readings.of(run.readings).by_series().items():
         gauge = next((g for g in subject.gauges if g.pattern.fullmatch(told_as)), None)
         if gauge is None or source in _OF_THE_LOAD or source == _MACHINE:
@@ -185,6 +194,8 @@ def _of_readings(run: Run, held: Window, subject: GrowthSubject, requests_per_s:
             rare.append(len(entries))
         if hidden:
             trend = NoTrend(_TAKEN_AHEAD if told else _HIDDEN)
+        filling_s = max(0.0, subject.least_s - _CUT_S - held.duration_s)
+        garbage_s = _uncollected_s(trend) if node and series.unit is Unit.BYTES else 0.0
         entries.append(
             GrowthResult(
                 subject=subject.name,
@@ -195,7 +206,9 @@ def _of_readings(run: Run, held: Window, subject: GrowthSubject, requests_per_s:
                 trend=trend,
                 limit=series.limit,
                 last=float(values[-1]),
-                needed_s=max(0.0, subject.least_s - _CUT_S - held.duration_s),
+                needed_s=max(filling_s, garbage_s),
+                users=_more_users(run, held, trend) if series.unit is Unit.COUNT else 0.0,
+                garbage=garbage_s > filling_s,
                 whole=whole if series.gauge.heap and series.unit is Unit.BYTES else 0.0,
                 decides=not (hidden and told),
             )
@@ -212,12 +225,33 @@ def _first(series: _Series) -> float:
     return series.values[min(series.values)]
 
 
+def _more_users(run: Run, held: Window, trend: Trend | NoTrend) -> float:
+    """By how many the load's users rose in what is judged: late answers make more in an open model."""
+    users = Readings.of(run.readings).by_series().get(("load", "users"))
+    if users is None or isinstance(trend, NoTrend) or trend.slope <= 0:
+        return 0.0
+    counts = inside_of(users, held).value
+    first = int(counts.size * trend.since_s / trend.whole_s)
+    return max(0.0, float(counts[first:].max() - counts[first])) if counts.size > first else 0.0
+
+
+def _uncollected_s(trend: Trend | NoTrend) -> float:
+    """How much longer what grows in V8 must do so before it is more than garbage that waits."""
+    if isinstance(trend, NoTrend) or not trend.lasting:
+        return 0.0
+    return max(0.0, _UNCOLLECTED / trend.slope - trend.span_s)
+
+
 def is_jvm(run: Run) -> bool:
     """Whether the service is seen to run on a JVM: by a part's program, or by its page of metrics."""
+    return _runs_on(run, "java", JVM)
+
+
+def _runs_on(run: Run, program: str, page: re.Pattern[str]) -> bool:
     parts = [part for event in run.events_of(EventKind.PARTS) for part in rows(event.data.get("parts"))]
-    if any(part.get("program") == "java" for part in parts):
+    if any(part.get("program") == program for part in parts):
         return True
-    return any(JVM.fullmatch(name) for _, name in Readings.of(run.readings).by_series())
+    return any(page.fullmatch(name) for _, name in Readings.of(run.readings).by_series())
 
 
 def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: float) -> list[GrowthResult]:
@@ -251,7 +285,10 @@ def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: f
                     if ratios
                     else trend_of_levels(at, values, span_s, least)
                 )
-            entries.append(GrowthResult(subject, name, unit, round(requests), requests_per_s, trend))
+            needed_s = max(0.0, SUBJECTS[subject].least_s - _CUT_S - held.duration_s)
+            entries.append(
+                GrowthResult(subject, name, unit, round(requests), requests_per_s, trend, needed_s=needed_s)
+            )
         return entries
     needed = LEAST_WINDOWS * _LEAST_REQUESTS
     reason = NoTrend(f"{requests:.0f} requests are too few, {needed} are needed: run longer")

@@ -18,6 +18,7 @@ from loadproof.analysis.shapes.soak_words import (
     PER_HOUR,
     about,
     figures,
+    first_fill,
     in_words,
     more_minutes,
     per_hour,
@@ -77,16 +78,15 @@ def _cuts(entries: Sequence[GrowthResult]) -> list[str]:
 
 def _nothing_in_words(known: Sequence[GrowthResult]) -> str:
     """No leak was found: what was looked at, what rose all the same, and how much growth there may be."""
-    rises = [said for e in known if isinstance(e.trend, Trend) and (said := unproven_in_words(e, e.trend))]
-    level = [e for e in known if isinstance(e.trend, Trend) and not unproven_in_words(e, e.trend)]
-    names = list(dict.fromkeys(entry.subject for entry in level))
+    told = [(e, e.trend, unproven_in_words(e, e.trend)) for e in known if isinstance(e.trend, Trend)]
+    rises = [(entry, words) for entry, _, words in told if words]
+    names = list(dict.fromkeys(entry.subject for entry, _, words in told if not words))
     said = f"no leak or drift found in {', '.join(names)}" if names else "no leak is proven"
-    memory = next((entry for entry in level if entry.subject == "memory"), None)
-    if memory is not None and isinstance(memory.trend, Trend):
-        said += (
-            f"; memory that grows by less than {per_hour(memory, memory.trend.smallest)} cannot be ruled out"
-        )
-    return "; ".join([said, *rises])
+    memory = [(e, t.smallest) for e, t, _ in told if e.subject == "memory" and e.unit is Unit.BYTES]
+    if memory and all(entry.subject != "memory" for entry, _ in rises):
+        entry, smallest = max(memory, key=lambda one: one[1])
+        said += f"; memory that grows by less than {per_hour(entry, smallest)} cannot be ruled out"
+    return "; ".join([said, *(words for _, words in rises)])
 
 
 def _unseen(entries: Sequence[GrowthResult]) -> list[str]:
@@ -155,9 +155,10 @@ def verdict_of(
     if begins and holds(trend.slope * scale, limit):
         why, more_s = f"{entry.series} began to rise late", trend.span_s
     elif above and trend.lasting and entry.few:
-        why, more_s = f"{entry.series} rose by so few that chance may be why", trend.span_s
+        cause = "the load's users rose by as many" if entry.users else "chance may be why"
+        why, more_s = f"{entry.series} rose by so few that {cause}", trend.span_s
     elif entry.needed_s:
-        why, more_s = f"what {entry.series} grows by so early may be its first fill", entry.needed_s
+        why, more_s = f"what {entry.series} grows by so early may be {first_fill(entry)}", entry.needed_s
     elif trend.growth in (Growth.STEP, Growth.SLOWS, Growth.LEVELS_OFF) or above:
         why, more_s = unproven_in_words(entry, trend), trend.span_s
     else:

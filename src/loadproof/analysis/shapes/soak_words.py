@@ -40,11 +40,15 @@ def warm_up_in_words(entry: GrowthResult) -> str:
     trend = entry.trend
     if isinstance(trend, NoTrend) or not trend.since_s:
         return ""
+    left_out = format_duration(_rounded_s(trend.since_s))
+    if trend.fell and trend.growth is Growth.GROWS:
+        return (
+            f"{entry.series} fell by {format_value(trend.fell, entry.unit)} in the first {left_out}, left out"
+        )
     if _begins_late(trend):
-        late = trend.growth is Growth.GROWS
-        return f"{entry.series} rises from {format_duration(_rounded_s(trend.since_s))} on" if late else ""
+        return f"{entry.series} rises from {left_out} on" if trend.growth is Growth.GROWS else ""
     rise = format_value(trend.first_rise, entry.unit)
-    return f"{entry.series} first rose by {rise} in {format_duration(_rounded_s(trend.since_s))}, left out"
+    return f"{entry.series} first rose by {rise} in {left_out}, left out"
 
 
 _RISES: Final = {
@@ -58,12 +62,21 @@ def unproven_in_words(entry: GrowthResult, trend: Trend) -> str:
     """A rise that is no proven growth; empty when there is none to speak of."""
     said = _RISES.get(trend.growth, "")
     if trend.lasting and entry.needed_s > 0:
-        said = "was still rising when the run ended, which may be its first fill"
+        said = f"was still rising when the run ended, which may be {first_fill(entry)}"
     elif trend.lasting and not entry.grows:
-        said = f"grows by {per_hour(entry, trend.slope)}, by too little so far to matter"
+        grown = format_value(trend.slope * trend.span_s, entry.unit)
+        said = f"grows by {per_hour(entry, trend.slope)}, {grown} so far"
     elif not said and trend.low > 0 and not trend.lasting:
-        said = "rose, but not steadily to the end"
+        fell = f"fell by {format_value(trend.fell, entry.unit)} and rises again"
+        said = fell if trend.fell else "rose, but not steadily to the end"
     return f"{entry.series} {said}" if said else ""
+
+
+def first_fill(entry: GrowthResult) -> str:
+    """What a rise early in a run may be."""
+    if entry.garbage:
+        return "garbage that V8 has not collected yet"
+    return "its warm-up" if entry.subject == "latency" else "its first fill"
 
 
 def per_thousand(entry: GrowthResult) -> str:

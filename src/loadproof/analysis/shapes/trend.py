@@ -21,11 +21,14 @@ from loadproof.analysis.shapes.last_part import (
     LOGARITHMS,
     READINGS,
     RiseCriteria,
+    fell_before,
     first_of_last_part,
     goes_on_from_before,
+    has_restarted,
     has_stopped,
     slows_at_last,
     turn_of,
+    turns_upwards,
 )
 from loadproof.analysis.shapes.levels import (
     FLOOR,
@@ -33,9 +36,11 @@ from loadproof.analysis.shapes.levels import (
     WindowLevel,
     after_collections,
     cycle_length_s,
+    feet_of_teeth,
     is_saw_tooth,
-    lowest_of_windows,
+    of_windows,
     window_levels,
+    without_peaks,
 )
 from loadproof.analysis.shapes.pieces import SlopeChange, pieces_of
 from loadproof.analysis.shapes.straight import SIGNIFICANCE, Bend, Line, fit_bend, fit_line
@@ -61,10 +66,8 @@ _LEAST_SPAN_S: Final = 119.0
 """Two minutes, a reading each second."""
 _LEAST_GROWTH: Final = 0.02
 """Over the judged time, of what there was when it began."""
-_GOES_ON: Final = 0.15
-"""The second half's slope is surely above this share of the whole."""
-_GREATEST_FALL: Final = 0.5
-"""Of what it rises at the end: what fell by more before goes up and down."""
+_LEVEL: Final = 0.1
+"""Of all that it went up and down: by less a last part is level."""
 _LIKELY: Final = 0.95
 _LIKELY_SPREAD: Final = 0.1
 """Significance: to look at wide windows only costs little, where the readings did not move apart."""
@@ -109,6 +112,8 @@ class Trend:
     """What is left out before it; 0 when all of the time is judged."""
     first_rise: float = 0.0
     """By how much it rose in what is left out; below 0 when it fell."""
+    fell: float = 0.0
+    """By how much it fell before the judged part, where that is much of what it rose since; else 0."""
     lasting: bool = False
     """The growth is proven and goes on, of whatever size."""
     turn: SlopeChange | None = None
@@ -158,8 +163,10 @@ def trend_of(
             f"{times_s.size} readings in {span_s:.0f} s are too few, {needed} in two minutes are needed: "
             "run longer"
         )
-    if level is WindowLevel.HEAP or (level is WindowLevel.FLOOR and is_saw_tooth(values, LEAST_FALLS)):
-        return _of_collections(times_s, values, number, least_growth)
+    calm = without_peaks(values) if level is WindowLevel.FLOOR else values
+    for seen in (values, calm):
+        if level is WindowLevel.HEAP or (level is WindowLevel.FLOOR and is_saw_tooth(seen, LEAST_FALLS)):
+            return _of_collections(times_s, seen, number, least_growth)
     if level is WindowLevel.LEFT:
         collected = 1 + int(np.count_nonzero(np.diff(values)))
         if collected < LEAST_COLLECTIONS:
@@ -173,7 +180,8 @@ def trend_of(
             # A window shorter than a cycle has another floor each time.
             number = least = int(span_s / cycle_s + 0.1)
         if number < LEAST_CYCLES:
-            return NoTrend(
+            restarted = _level_since_a_restart(times_s, values, least_growth)
+            return restarted or NoTrend(
                 f"it goes up and down, {number} times in all: run for {2 * LEAST_CYCLES} such cycles, "
                 f"that is {2 * LEAST_CYCLES * cycle_s / 60:.0f}m"
             )
@@ -184,6 +192,20 @@ def trend_of(
         # What is soon freed grows, a garbage collector's heap above all: only what it falls to counts.
         at, levels = window_levels(times_s, values, max(LEAST_WINDOWS, number // 3), level, FLOOR)
     return trend_of_levels(at, levels, span_s, least_growth)
+
+
+def _level_since_a_restart(
+    times_s: NDArray[np.float64], values: NDArray[np.float64], least_growth: float | None
+) -> Trend | None:
+    """The trend of what fell once or twice and has been level since; None of a saw-tooth's few teeth."""
+    number = max(LEAST_WINDOWS, min(WINDOWS, times_s.size // _READINGS))
+    at, levels = window_levels(times_s, values, number, WindowLevel.FLOOR, LOW)
+    if at.size < _LEAST_KNOWN:
+        return None
+    trend = trend_of_levels(at, levels, float(times_s[-1] - times_s[0]), least_growth)
+    most = max(abs(trend.low), abs(trend.high)) * trend.span_s
+    is_level = trend.since_s > 0 and most < _LEVEL * float(np.ptp(levels))
+    return trend if is_level else None
 
 
 def _too_few(collected: int) -> NoTrend:
@@ -216,8 +238,21 @@ def _of_collections(
     # Where collections are frequent a reading may come late after one: the lowest of three tells.
     together = 3 if times_s.size < _READINGS_BETWEEN * found_s.size else 1
     parts = min(number, int(found_s.size), max(LEAST_WINDOWS, int(found_s.size) // together))
-    at, levels = lowest_of_windows(found_s, left, times_s[0], span_s, parts)
+    at, levels = of_windows(found_s, left, times_s[0], span_s, parts)
+    foot_s, *ways, counts = feet_of_teeth(times_s, values)
+    if foot_s.size >= LEAST_FALLS:
+        parts = min(number, max(LEAST_FALLS, foot_s.size // 2))
+        lowest = fit_line(at, levels)
+        for feet in ways:
+            surer = of_windows(foot_s, feet, times_s[0], span_s, parts, counts)
+            if _is_surer(fit_line(*surer), fit_line(at, levels), lowest):
+                at, levels = surer
     return trend_of_levels(at, levels, span_s, least_growth)
+
+
+def _is_surer(feet: Line, best: Line, lowest: Line) -> bool:
+    """A line misses the feet of bent teeth, the more the higher they become: the readings must rise too."""
+    return feet.error < best.error and lowest.slope > feet.slope / 2
 
 
 def trend_of_levels(
@@ -231,6 +266,7 @@ def trend_of_levels(
     cut = first_of_last_part(at, levels)
     if cut and goes_on_from_before(at, levels, cut):
         cut = 0
+    cut = cut or turns_upwards(at, levels)
     width_s = float(np.diff(at).min())
     late_at, late = at[cut:], levels[cut:]
     line, bend = fit_line(late_at, late), fit_bend(late_at, late) if late.size > 4 else None
@@ -264,6 +300,7 @@ def trend_of_levels(
         span_s=late_s,
         since_s=span_s - late_s,
         first_rise=first_rise,
+        fell=fell_before(at, levels, cut, line) if first_rise < least else 0.0,
         lasting=lasting,
         turn=turn_of(at, levels, pieces_of(at, levels)),
         levels=tuple(zip(at.tolist(), levels.tolist(), strict=True)),
@@ -299,6 +336,7 @@ def trend_of_ratios(
         last=(low, high),
         smallest=slope(logs.smallest),
         first_rise=float(levels[0]) * float(np.expm1(min(logs.first_rise, _MOST_LOG))),
+        fell=base * float(np.expm1(min(logs.fell, _MOST_LOG))),
         turn=turn_of(at, levels, pieces_of(at, levels)),
         levels=tuple(zip(at.tolist(), levels.tolist(), strict=True)),
     )
@@ -326,10 +364,9 @@ def _shape(
         return Growth.LEVELS_OFF
     if slows_at_last(at, levels, cut, care):
         return Growth.SLOWS
-    fell = float(levels[:cut].max()) - line.base if cut else 0.0
     low, _ = bend.last_interval(care.sure) if bend else line.interval(care.sure)
-    goes_on = low > _GOES_ON * line.slope
-    up_and_down = fell > _GREATEST_FALL * line.slope * float(at[-1] - at[cut])
+    goes_on = low > care.goes_on * line.slope
+    up_and_down = fell_before(at, levels, cut, line) > 0 and not has_restarted(at, levels, cut)
     return Growth.GROWS if goes_on and not up_and_down else Growth.NOT_PROVEN
 
 

@@ -102,6 +102,9 @@ def test_measured_times_are_no_part_of_an_error(text: str, shape: str) -> None:
 
 def test_a_requirement_on_a_route_finds_its_names() -> None:
     assert is_of("GET /loans/{id}", "GET /loans/17")
+    assert is_of("GET /near?lat={number}", "GET /near?lat=-1.5")
+    assert is_of("GET /Orders({id})/Lines", "GET /Orders(17)/Lines")
+    assert is_of("GET /t/{token}", "GET /t/VaStGXRbZcjdHiBcmyTx")
     assert not is_of("GET /loans/{id}", "GET /loans/new")
     assert not is_of("GET /loans/{id}", "PUT /loans/17")
     assert not is_of("GET /loans/17", "GET /loans/17")

@@ -244,6 +244,8 @@ def is_of(route: str, name: str) -> bool:
     same, values = split_name(name)
     wanted, given = split_name(route)
     if same != wanted:
+        same, values = split_name(name, loosely=True)
+    if same != wanted:
         return False
     pairs = zip(values, given, strict=True)
     return all(_PLACEHOLDER.fullmatch(theirs) is not None or mine == theirs for mine, theirs in pairs)

@@ -107,7 +107,12 @@ def _misspelt(
     for word in engine_args:
         name = word.partition("=")[0]
         near = difflib.get_close_matches(name, own, n=1, cutoff=_NEAR)
-        if name.startswith("--") and near and re.search(rf"{re.escape(name)}(?![\w-])", said):
+        if (
+            name.startswith("--")
+            and near
+            and near[0] != name
+            and re.search(rf"{re.escape(name)}(?![\w-])", said)
+        ):
             hint = f"did you mean {near[0]}? It is no option of the engine either"
             return ConfigError(Problem(f"there is no option {name}", hint=hint))
     return None

@@ -211,7 +211,9 @@ def parse_env(given: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
     for item in items:
         name, equals, value = item.partition("=")
         if not equals:
-            hint = "write NAME=VALUE; NAME= for an empty value"
+            hint = (
+                "write NAME=VALUE; NAME= for an empty value; an --env of the locustfile's own: -- --env ..."
+            )
             problems.append(Problem("a variable has no '='", "--env", hint))
         elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
             hint = "names have letters, digits and '_', and begin with no digit"

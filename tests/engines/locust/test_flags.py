@@ -68,6 +68,13 @@ def test_tags_choose_the_tasks(flags: tuple[str, ...], arrived: set[tuple[str, s
     assert lab.unaccounted(sink) == 0
 
 
+def test_tags_that_leave_no_task_are_told_before_the_load(lab: Lab) -> None:
+    """Locust begins, and each of its users ends with an exception."""
+    (problem,) = lab.inspect(USER, "-u", "1", "-t", "1", "--tags", "writes").problems
+    assert problem.message == "the tags that were chosen leave no task"
+    assert problem.hint == "tags of its tasks are: read, write"
+
+
 def test_flags_configuration_file_and_variables_work_together(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -310,6 +310,10 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
             message = f"'{name}' is a FastHttpUser, which has no HTTP/2"
             hint = "let the class inherit from HttpUser, or leave HTTP/2 out"
             problems.append(Problem(message, str(plan.scenario), hint))
+    if facts["tags"] is not None:
+        known = ", ".join(facts["tags"])
+        hint = f"tags of its tasks are: {known}" if known else "none of its tasks has a tag: @tag('smoke')"
+        problems.append(Problem("the tags that were chosen leave no task", str(plan.scenario), hint))
     for flag in facts["roles"] if plan.options.expect_workers is None else ():
         problems.append(Problem(f"{flag}: Loadproof starts master and workers itself", "", _ROLES[flag]))
     for name in facts["own_loops"] if plan.profile.open_model else ():

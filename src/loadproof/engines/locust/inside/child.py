@@ -33,6 +33,7 @@ import psutil
 from gevent import monkey
 from locust import FastHttpUser, HttpUser, User, argument_parser, events
 from locust.argument_parser import get_parser
+from locust.user.task import filter_tasks_by_tags
 
 from loadproof.clock import wall_clock
 from loadproof.engines.asking import why_silent
@@ -102,6 +103,9 @@ def inspect() -> dict[str, Any]:
         return {"error": [_explain(error)], "where": _where(error)}
     chosen = {name: users[name] for name in parsed.user_classes if name in users} or users
     missing = [name for name in parsed.user_classes if name not in users]
+    tagged = sorted({tag for user in chosen.values() for tag in _tags_of(user)})
+    chooses = [set(given) if given else None for given in (parsed.tags, parsed.exclude_tags)]
+    idle = any(chooses) and all(_idle_with(user, *chooses) for user in chosen.values())
     return {
         "users": {name: user.host for name, user in chosen.items()},
         "http_users": [name for name, user in chosen.items() if issubclass(user, (HttpUser, FastHttpUser))],
@@ -109,6 +113,7 @@ def inspect() -> dict[str, Any]:
         "fast_users": [name for name, user in chosen.items() if issubclass(user, FastHttpUser)],
         "missing_users": missing,
         "own_loops": [name for name, user in chosen.items() if user.run is not User.run],
+        "tags": tagged if idle else None,
         "shape": type(shape).__name__ if shape else None,
         "host": parsed.host,
         "num_users": parsed.num_users,
@@ -122,6 +127,24 @@ def inspect() -> dict[str, Any]:
         "paces": paces(chosen.values()),
         "needs": [name for name in _needs(files) if not os.environ.get(name)],
     }
+
+
+def _tags_of(holder: Any) -> set[str]:
+    """The tags of all tasks of a user class or a TaskSet."""
+    found = set(getattr(holder, "locust_tag_set", ()))
+    tasks = holder.tasks if isinstance(getattr(holder, "tasks", None), list) else ()
+    return found.union(*(_tags_of(task) for task in tasks if task is not holder))
+
+
+def _idle_with(user: Any, tags: set[str] | None, excluded: set[str] | None) -> bool:
+    """Whether Locust leaves this class without a task, of those that it has."""
+    if not user.tasks:
+        return False
+    before = logging.root.level
+    logging.root.setLevel(logging.ERROR)  # Locust warns of what is an error here
+    filter_tasks_by_tags(user, tags, excluded)
+    logging.root.setLevel(before)
+    return not user.tasks
 
 
 def _last_words(usage: str) -> list[str]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from loadproof.model import Slice
     from tests.engines.locust.conftest import Lab
 
+FEW = 3
+"""So many times have to be beyond a percentile: one that a busy machine held up says nothing."""
 USER = """
     import json
     import time
@@ -118,7 +120,7 @@ def test_the_times_of_a_stream_are_those_of_its_server(lab: Lab) -> None:
         for kind, raw_s in seen.items():
             times = _times(sink.slices, kind, f"POST {name}")
             assert times.count == len(raw_s)
-            for q in (0.5, 0.95, 0.99):
+            for q in (q for q in (0.5, 0.95, 0.99) if (1 - q) * len(raw_s) >= FEW):
                 truth_s = float(np.quantile(raw_s, q, method="inverted_cdf"))
                 assert times.quantile(q) == pytest.approx(truth_s, rel=0.01, abs=0.001), (name, kind, q)
         # ... and that is what the server did, but for the way.
@@ -158,7 +160,7 @@ def test_a_stream_of_a_user_that_is_stopped_is_in_flight(lab: Lab) -> None:
     """Nobody knows how it would have ended: it is no quick, good answer."""
     with EventServer(events=1000) as server:
         lab.stub = server
-        _, sink = lab.run(USER, "-u", "8", "-r", "100", "-t", "1", "--stop-timeout", "0.2")
+        _, sink = lab.run(USER, "-u", "8", "-r", "100", "-t", "1", "--stop-timeout", "1")
     for name in ("/chat", "/fast", "/lines"):
         assert sink.requests["POST", name] == 0, name
     recorded = sum(part.requests for part in sink.slices if not part.endpoint.beside)

@@ -17,6 +17,7 @@ import gc
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from greenlet import GreenletExit  # type: ignore[import-untyped]  # it has no types
 from locust.clients import HttpSession, ResponseContextManager
 from locust.contrib import fasthttp
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, FastHttpSession
@@ -125,6 +126,12 @@ def _reported(leave: Callable[..., Any], on_request: Callable[..., None]) -> Cal
     def reported(response: Any, kind: object, error: BaseException | None, trace: object) -> Any:
         # Otherwise Locust has, or makes, an event of it.
         if error is not None and response._manual_result is None and not isinstance(error, ResponseError):
+            unread = getattr(response, "unread", None)  # of a stream of events, of Loadproof's own sessions
+            if unread and isinstance(error, GreenletExit):
+                COUNTS.cut_off(error)  # nobody knows how it would have ended
+                return leave(response, kind, error, trace)
+            if unread is not None:
+                response.timed()
             played_on = isinstance(error, CONTROL) or not isinstance(error, Exception)
             failure = _failure(response) if played_on else error
             on_request(**{**response.request_meta, "exception": failure})

@@ -106,11 +106,19 @@ class StreamedManagedResponse(CountedFastResponse):
 
     _response: MeasuredResponse
 
+    @property
+    def unread(self) -> bool:
+        """Whether its body has not come to its end."""
+        return not self._response.message_complete
+
+    def timed(self) -> None:
+        """Let its request have the time until the last byte that was read."""
+        self.request_meta["response_time"] = self._response.meta["response_time"]
+
     def _report_request(self) -> None:
-        read = self._response.meta
-        self.request_meta["response_time"] = read["response_time"]
+        self.timed()
         if self._manual_result is None and self.request_meta["exception"] is None:
-            self.request_meta["exception"] = read["exception"]
+            self.request_meta["exception"] = self._response.meta["exception"]
         super()._report_request()
 
 

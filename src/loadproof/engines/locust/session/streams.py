@@ -98,6 +98,16 @@ class StreamedResponse(ResponseContextManager):
 
     _meter: Meter
     _reported = False
+    _read = False
+
+    @property
+    def unread(self) -> bool:
+        """Whether its body has not come to its end."""
+        return not self._read
+
+    def timed(self) -> None:
+        """Let its request have the time until the last byte that was read."""
+        self.request_meta["response_time"] = (self._meter.last - self._meter.start) * 1000  # type: ignore[index]
 
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: Any = False) -> Iterator[Any]:
         """As in python-requests."""
@@ -107,6 +117,7 @@ class StreamedResponse(ResponseContextManager):
                 meter.took(chunk)
                 yield chunk
             meter.last = perf_counter()
+            self._read = True
         except RequestException as error:
             meter.last = perf_counter()
             if not self._catch_response:
@@ -145,7 +156,7 @@ class StreamedResponse(ResponseContextManager):
             return
         self._reported = True
         COUNTS.reported += 1
-        self.request_meta["response_time"] = (self._meter.last - self._meter.start) * 1000  # type: ignore[index]
+        self.timed()
         super()._report_request(exc)  # type: ignore[no-untyped-call]
 
 

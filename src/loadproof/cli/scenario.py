@@ -20,6 +20,7 @@ from loadproof.plan.request import flags_of
 
 R = TypeVar("R", bound=PlanRequest)
 
+_DECLARES_ENV: Final = re.compile(r"""add_argument\(\s*(?:["']-\w["'],\s*)?["']--env["']""")
 _NEAR: Final = 0.75
 """How like each other a word and an option are, from 0 to 1, before the one is taken for the other."""
 _Scenario = Annotated[
@@ -80,6 +81,9 @@ def with_request(
             engine_args = tuple(word.replace(f"{ENGINE_CONFIG}=", "--config=", 1) for word in engine_args)
             read = {name: values.pop(name) for name in names}
             given = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
+            if given.get("env"):
+                given["env"], words = own_env(scenario, given["env"])  # type: ignore[arg-type]
+                engine_args = (*words, *engine_args)
             request = kind(scenario, engine_args=engine_args, **given)  # type: ignore[arg-type]
             try:
                 return verb(request, **values)
@@ -96,6 +100,23 @@ def with_request(
         return command
 
     return decorate
+
+
+def own_env(scenario: object, given: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The variables of `--env`, and the words of an option that the locustfile declares by this name.
+
+    Its values have no '='. Where it declares none they stay: they are a mistake, and may be a secret.
+    """
+    bare = [item for item in given if "=" not in item]
+    if not bare or not str(scenario).endswith(".py"):
+        return given, ()
+    try:
+        text = Path(str(scenario)).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return given, ()  # whoever loads it says so
+    if not _DECLARES_ENV.search(text):
+        return given, ()
+    return tuple(item for item in given if "=" in item), ("--env", bare[-1])
 
 
 def _misspelt(

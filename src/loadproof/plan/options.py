@@ -211,9 +211,7 @@ def parse_env(given: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
     for item in items:
         name, equals, value = item.partition("=")
         if not equals:
-            hint = (
-                "write NAME=VALUE; NAME= for an empty value; an --env of the locustfile's own: -- --env ..."
-            )
+            hint = "write NAME=VALUE; NAME= for an empty value"
             problems.append(Problem("a variable has no '='", "--env", hint))
         elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
             hint = "names have letters, digits and '_', and begin with no digit"

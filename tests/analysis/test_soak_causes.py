@@ -28,6 +28,19 @@ def test_files_of_as_many_users_as_came_are_no_leak(users: int, verdict: Verdict
     assert ("growing" in finding_in(made).evidence) is (verdict is Verdict.FAIL)
 
 
+@pytest.mark.parametrize(("users", "verdict"), [(20, Verdict.PASS), (0, Verdict.INCONCLUSIVE)])
+def test_a_step_of_as_many_threads_as_users_came_is_none(users: int, verdict: Verdict) -> None:
+    """Twenty threads more at once, as the load's users, or without any: another step may come."""
+    late = _AT > 1_000
+    made = watched({"process.threads": 5 + 20.0 * late}, "thread_growth: <10/h")
+    readings = [
+        Reading(START + n, "load", "users", count, Unit.COUNT)
+        for n, count in enumerate((15 + users * late).tolist())
+    ]
+    made = replace(made, readings=(*made.readings, *readings))
+    assert growth_in(made).verdict is verdict
+
+
 @pytest.mark.parametrize(("grown", "verdict"), [(4, Verdict.INCONCLUSIVE), (14, Verdict.FAIL)])
 def test_what_v8_may_not_have_collected_is_no_leak(grown: int, verdict: Verdict) -> None:
     """So many MiB in half an hour, in a straight line: V8 looks at its old space after ten."""

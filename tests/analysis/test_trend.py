@@ -199,7 +199,9 @@ def test_a_heap_that_was_hardly_collected_says_nothing() -> None:
 def test_too_few_readings_say_nothing() -> None:
     """Twelve windows of ten readings each are the least."""
     found = trend_of(HOUR[:119], HOUR[:119], WindowLevel.MEDIAN)
-    assert found == NoTrend("119 readings in 118 s are too few, 48 in two minutes are needed: run longer")
+    assert found == NoTrend("118 s are too short, two minutes are needed: run longer")
+    found = trend_of(HOUR[:600:20], HOUR[:600:20], WindowLevel.MEDIAN)
+    assert found == NoTrend("30 readings are too few, 48 are needed: run longer")
     assert isinstance(trend_of(HOUR[:120], HOUR[:120] + 1, WindowLevel.MEDIAN), Trend)
 
 

@@ -86,6 +86,8 @@ class GrowthResult:
     """How much longer it must be watched before growth is more than its first fill; 0 when long enough."""
     users: float = 0.0
     """By how many the load's users rose in the judged part: each has a connection, perhaps a thread."""
+    first_users: float = 0.0
+    """The same of what is left out before it."""
     garbage: bool = False
     """That is because of what a collector may not have looked at yet."""
     whole: float = 0.0
@@ -196,6 +198,7 @@ def _of_readings(run: Run, held: Window, subject: GrowthSubject, requests_per_s:
             trend = NoTrend(_TAKEN_AHEAD if told else _HIDDEN)
         filling_s = max(0.0, subject.least_s - _CUT_S - held.duration_s)
         garbage_s = _uncollected_s(trend) if node and series.unit is Unit.BYTES else 0.0
+        before, during = _more_users(run, held, trend) if series.unit is Unit.COUNT else (0.0, 0.0)
         entries.append(
             GrowthResult(
                 subject=subject.name,
@@ -207,7 +210,8 @@ def _of_readings(run: Run, held: Window, subject: GrowthSubject, requests_per_s:
                 limit=series.limit,
                 last=float(values[-1]),
                 needed_s=max(filling_s, garbage_s),
-                users=_more_users(run, held, trend) if series.unit is Unit.COUNT else 0.0,
+                users=during,
+                first_users=before,
                 garbage=garbage_s > filling_s,
                 whole=whole if series.gauge.heap and series.unit is Unit.BYTES else 0.0,
                 decides=not (hidden and told),
@@ -225,14 +229,16 @@ def _first(series: _Series) -> float:
     return series.values[min(series.values)]
 
 
-def _more_users(run: Run, held: Window, trend: Trend | NoTrend) -> float:
-    """By how many the load's users rose in what is judged: late answers make more in an open model."""
+def _more_users(run: Run, held: Window, trend: Trend | NoTrend) -> tuple[float, float]:
+    """By how many the load's users rose before the judged part and in it: late answers make more of them."""
     users = Readings.of(run.readings).by_series().get(("load", "users"))
-    if users is None or isinstance(trend, NoTrend) or trend.slope <= 0:
-        return 0.0
+    if users is None or isinstance(trend, NoTrend):
+        return 0.0, 0.0
     counts = inside_of(users, held).value
     first = int(counts.size * trend.since_s / trend.whole_s)
-    return max(0.0, float(counts[first:].max() - counts[first])) if counts.size > first else 0.0
+    parts = counts[: first + 1], counts[first:]
+    before, during = (float(part.max() - part[0]) if part.size else 0.0 for part in parts)
+    return before, during
 
 
 def _uncollected_s(trend: Trend | NoTrend) -> float:

@@ -142,7 +142,7 @@ def verdict_of(
     begins = not holds(trend.last[0] * scale, limit) or _turned_up(requirement, trend, scale)
     # Of what is left out; a step in what is judged has the slope that it has.
     left_out = trend.slope <= 0 or trend.p >= SIGNIFICANCE
-    rose = left_out and not holds(trend.first_rise / trend.whole_s * scale, limit)
+    rose = left_out and not holds((trend.first_rise - entry.first_users) / trend.whole_s * scale, limit)
     # A count that has stayed for so short that at its pace before no three more were due may rise again.
     pace = trend.first_rise / trend.since_s if trend.since_s else 0.0
     short = entry.unit is Unit.COUNT and pace * trend.span_s < _LEAST_EXPECTED

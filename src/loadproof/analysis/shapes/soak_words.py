@@ -52,7 +52,7 @@ def warm_up_in_words(entry: GrowthResult) -> str:
 
 
 _RISES: Final = {
-    Growth.STEP: "rose in one step and stayed",
+    Growth.STEP: "rose in a step or two and stayed",
     Growth.SLOWS: "rises more and more slowly",
     Growth.LEVELS_OFF: "levelled off",
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import ceil
 from typing import Final
 
 import numpy as np
@@ -44,6 +45,7 @@ from loadproof.analysis.shapes.levels import (
 )
 from loadproof.analysis.shapes.pieces import SlopeChange, pieces_of
 from loadproof.analysis.shapes.straight import SIGNIFICANCE, Bend, Line, fit_bend, fit_line
+from loadproof.units import format_duration
 
 __all__ = ["Growth", "NoTrend", "Trend", "WindowLevel", "trend_of", "trend_of_levels", "trend_of_ratios"]
 
@@ -158,11 +160,7 @@ def trend_of(
     fewest = LEAST_WINDOWS if times_s.size >= LEAST_WINDOWS * _LEAST_READINGS else 0
     number = min(WINDOWS, max(fewest, times_s.size // _READINGS)) if span_s >= _LEAST_SPAN_S else 0
     if number < LEAST_WINDOWS:
-        needed = LEAST_WINDOWS * _LEAST_READINGS
-        return NoTrend(
-            f"{times_s.size} readings in {span_s:.0f} s are too few, {needed} in two minutes are needed: "
-            "run longer"
-        )
+        return _too_little(times_s.size, span_s)
     calm = without_peaks(values) if level is WindowLevel.FLOOR else values
     for seen in (values, calm):
         if level is WindowLevel.HEAP or (level is WindowLevel.FLOOR and is_saw_tooth(seen, LEAST_FALLS)):
@@ -183,7 +181,7 @@ def trend_of(
             restarted = _level_since_a_restart(times_s, values, least_growth)
             return restarted or NoTrend(
                 f"it goes up and down, {number} times in all: run for {2 * LEAST_CYCLES} such cycles, "
-                f"that is {2 * LEAST_CYCLES * cycle_s / 60:.0f}m"
+                f"that is {format_duration(60 * ceil(2 * LEAST_CYCLES * cycle_s / 60))}"
             )
     at, levels = window_levels(times_s, values, number, level, low)
     if at.size < least:
@@ -206,6 +204,13 @@ def _level_since_a_restart(
     most = max(abs(trend.low), abs(trend.high)) * trend.span_s
     is_level = trend.since_s > 0 and most < _LEVEL * float(np.ptp(levels))
     return trend if is_level else None
+
+
+def _too_little(readings: int, span_s: float) -> NoTrend:
+    if readings and span_s < _LEAST_SPAN_S:
+        return NoTrend(f"{span_s:.0f} s are too short, two minutes are needed: run longer")
+    needed = LEAST_WINDOWS * _LEAST_READINGS
+    return NoTrend(f"{readings} readings are too few, {needed} are needed: run longer")
 
 
 def _too_few(collected: int) -> NoTrend:

@@ -134,7 +134,7 @@ def test_a_search_shows_what_is_known_and_each_trial() -> None:
     """On the screen the last trials; without one each line once, and what is known after it."""
     board = TrialBoard([("50/s for 10s: held", "held")], "100/s for 10s", "it holds 50/s")
     progress = a_run()
-    text = drawn(render_trials(board, progress, START + 20.0))
+    text = drawn(render_trials(board, progress, START + 20.0, 80, 24))
     assert words(text, "known") == ["known", "it", "holds", "50/s"]
     assert words(text, " now ") == ["now", "100/s", "for", "10s"]
     assert "50/s for 10s: held" in text
@@ -151,6 +151,18 @@ def test_a_search_shows_what_is_known_and_each_trial() -> None:
         "    20s  100/s for 10s",
         "100/s for 10s: broke; it holds 50/s and breaks at 100/s",
     ]
+
+
+@pytest.mark.parametrize(("height", "rows"), [(24, 17), (50, 43), (6, 5)])
+def test_trials_fill_the_screen_and_keep_their_figures(height: int, rows: int) -> None:
+    """As many of the last as there are rows for; a long line loses its middle, not what was measured."""
+    long = "p95 of GET /api/reports/user-analytics/by-month/and/region is 1.23s, required < 500ms"
+    board = TrialBoard([(f"{n:>10}/s  broke  {long}", "broke") for n in range(60)], "60/s", "it holds 1/s")
+    text = drawn(render_trials(board, a_run(), START + 20.0, 80, height))
+    lines = [line for line in text.splitlines() if "broke" in line]
+    assert len(lines) == rows
+    assert lines[-1].lstrip().startswith("59/s  broke")
+    assert all(line.endswith("is 1.23s, required < 500ms") and len(line) <= 80 for line in lines)
 
 
 def test_one_line_says_what_is_watched_and_the_service_once() -> None:

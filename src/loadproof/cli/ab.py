@@ -78,7 +78,8 @@ def command(
     place = folder or _new_folder(name)
     try:
         tell = (lambda _text: None) if quiet else typer.echo
-        with live_page(turns["base"].plan, request, screen, _FIXED) as following:
+        shown = turns["base"].plan if base_target is None else replace(turns["base"].plan, target=None)
+        with live_page(shown, request, screen, _FIXED) as following:
             compared = take_turns(turns, rounds, settings, place, tell, screen.waiting, following)
             report = c.report_of(compared, name, str(place))
             if following.is_wanted:

@@ -9,13 +9,14 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from loadproof.live.live import LiveView, PlainView, View
-from loadproof.units import format_count, format_duration, format_rate
+from loadproof.units import cut_name, format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
     from loadproof.run.progress import Progress
 
-_SHOWN = 14
-_STYLES = {"held": "green", "broke": "red", "void": "yellow"}
+_LEAST_SHOWN = 5
+_OTHER_ROWS = 7
+_STYLES = {"held": "green", "broke": "red", "void": "dark_goldenrod"}
 
 
 @dataclass(slots=True)
@@ -32,7 +33,11 @@ def trial_view(console: Console, board: TrialBoard) -> View:
     """How a search goes: a screen in a terminal; elsewhere a line when a trial begins and when it ended."""
     if not console.is_terminal:
         return PlainView(console, _NewLines(board))
-    return LiveView(console, lambda progress, now_s: render_trials(board, progress, now_s))
+
+    def draw(progress: Progress, now_s: float) -> Group:
+        return render_trials(board, progress, now_s, console.width, console.height)
+
+    return LiveView(console, draw)
 
 
 class _NewLines:
@@ -55,10 +60,14 @@ class _NewLines:
         return lines
 
 
-def render_trials(board: TrialBoard, progress: Progress, now_s: float) -> Group:
-    """The whole screen, as one renderable."""
+def render_trials(board: TrialBoard, progress: Progress, now_s: float, width: int, height: int) -> Group:
+    """The whole screen, as one renderable: as many of the last trials as there are rows for.
+
+    A trial's line that is too long loses its middle: load and outcome stand at its begin, figures at its end.
+    """
     rate = progress.throughput_now()
     users = "—" if progress.users is None else format_count(progress.users)
+    shown = board.finished[-max(_LEAST_SHOWN, height - _OTHER_ROWS) :]
     lines = [
         Text.assemble(
             (f" {progress.plan.name} ", "bold reverse"), f"  {progress.plan.engine}, capacity search  ",
@@ -70,7 +79,7 @@ def render_trials(board: TrialBoard, progress: Progress, now_s: float) -> Group:
             (" users  ", "dim"), users, ("   throughput  ", "dim"), "—" if rate is None else format_rate(rate)
         ),
         Text(),
-        *(Text(line, style=_STYLES.get(word, "")) for line, word in board.finished[-_SHOWN:]),
+        *(Text(cut_name(line, width), style=_STYLES.get(word, "")) for line, word in shown),
     ]  # fmt: skip
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"

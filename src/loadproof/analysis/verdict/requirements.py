@@ -274,7 +274,11 @@ _WINDOWS: dict[str, str] = {"whole": "the whole load", "stage": "each stage", "s
 
 def format_value(value: float, unit: Unit) -> str:
     """A measured value or limit as a person writes it."""
-    return _FORMATS.get(unit, "{:g}".format)(value)
+    return _FORMATS.get(unit, _plain)(value)
+
+
+def _plain(value: float) -> str:
+    return f"{value:.4g}" if abs(value) < 1 else f"{value:g}"
 
 
 _FORMATS: dict[Unit, Callable[[float], str]] = {

@@ -8,6 +8,7 @@ forbids every connection, so that no name in a run, however odd, can make it lea
 from __future__ import annotations
 
 import base64
+import re
 import zlib
 from collections.abc import Mapping
 from functools import cache
@@ -22,6 +23,7 @@ from loadproof.model.values import mapping
 from loadproof.reports.html.data import page_data, script_json
 from loadproof.reports.html.page import page
 
+_COMMAND = re.compile(r"`([^`]+)`")
 _SCRIPTS = (
     "format.js",
     "tables.js",
@@ -51,6 +53,13 @@ def write_html(report: Report, stream: TextIO) -> None:
     write_page("report.html.j2", said, page_data(report), stream)
 
 
+def _with_commands(text: str) -> object:
+    """What stands in backticks is a command, and looks like one."""
+    from markupsafe import Markup, escape
+
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped before
+
+
 def write_page(
     template: str, said: Mapping[str, Any], data: Mapping[str, Any], stream: TextIO, *, live: bool = False
 ) -> None:
@@ -67,6 +76,7 @@ def write_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = _with_commands
     folder = files("loadproof.reports.html")
     scripts = (*_SCRIPTS, *(("live.js",) if live else ()))
     styles = ("style.css", *(("live.css",) if live else ()))

@@ -56,7 +56,7 @@ class AnswerFigure {
       return { ...common, tickvals: places, ticktext: places.map((n) => names[n]), showgrid: false, tickangle: 0 };
     }
     const most = this.width / (unit === "time" ? 70 : 80);
-    const values = log ? along(...range, unit, most) : ticks(...range, unit, most);
+    const values = distinct(log ? along(...range, unit, most) : ticks(...range, unit, most), unit);
     return { ...common, tickvals: values, ticktext: values.map((v) => format(v, unit)), showgrid: unit === "ratio" };
   }
 

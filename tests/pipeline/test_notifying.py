@@ -96,6 +96,15 @@ def test_nobody_there_is_told_by_the_systems_reason(hook: str) -> None:
     assert len(Hook.heard) == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "count"), [(ExitCode.PASS, 0), (ExitCode.FAIL, 1), (ExitCode.INCONCLUSIVE, 1)]
+)
+def test_a_comparison_is_told_by_its_own_exit_code(hook: str, code: ExitCode, count: int) -> None:
+    """`ab` ends with the code of the comparison, which its report is only drawn from."""
+    notify(a_report(Verdict.PASS), [Receiver("loadproof.yaml:2", f"{hook}/200", always=False)], print, code)
+    assert [heard["exit_code"] for heard in Hook.heard] == [int(code)] * count
+
+
 def test_slack_gets_its_text_and_nothing_else() -> None:
     """With its three characters escaped."""
     sent = message(a_report(Verdict.FAIL), ExitCode.FAIL, slack=True)

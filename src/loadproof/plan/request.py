@@ -184,17 +184,17 @@ class LiveRequest:
 
 
 @dataclass(frozen=True)
-class AbRequest(PlanRequest, ComparisonRequest, LiveRequest):
+class AbRequest(LiveRequest, PlanRequest, ComparisonRequest):
     """What is asked of two builds: one test for both, and what decides."""
 
 
 @dataclass(frozen=True)
-class SearchRequest(PlanRequest, LiveRequest):
+class SearchRequest(LiveRequest, PlanRequest):
     """What is asked of the test whose greatest load is searched."""
 
 
 @dataclass(frozen=True)
-class RunRequest(PlanRequest, ComparisonRequest, LiveRequest):
+class RunRequest(LiveRequest, PlanRequest, ComparisonRequest):
     """What is asked of one run: its test, what it is judged against, and what it writes."""
 
     _: KW_ONLY

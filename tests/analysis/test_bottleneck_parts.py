@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,16 @@ if TYPE_CHECKING:
     from loadproof.model import Finding, Reading
 
 
-def stress(facts: Sequence[dict[str, Any]], *readings: list[Reading], capacity: float = CAPACITY) -> Finding:
-    """A stress test from 1 to 60 users in a minute, of a service with these parts."""
+def stress(
+    facts: Sequence[dict[str, Any]], *readings: list[Reading], capacity: float = CAPACITY,
+    most: float = math.inf,
+) -> Finding:  # fmt: skip
+    """A stress test from 1 to 60 users in a minute, of a service with these parts, which answers the first
+    `most` of them.
+    """
     users = list(runs.series("load.users", USERS, Unit.COUNT, looks=False))
-    slices = [part(second, throughput(n, capacity), n) for second, n in USERS.items()]
+    served = {second: min(n, most) for second, n in USERS.items()}
+    slices = [part(second, throughput(n, capacity), n) for second, n in served.items()]
     run = runs.load(
         readings=[*users, *(r for rs in readings for r in rs)], slices=slices, events=[told(*facts)]
     )
@@ -124,6 +131,21 @@ def test_the_limit_of_a_part_is_named(
     """Each row is one service with one limit."""
     finding = stress([facts], *readings)
     assert finding.evidence["named"] == ([named] if named else [])
+
+
+def test_users_who_stand_outside_are_in_no_response_time() -> None:
+    """Puma keeps the connections of three users open: the others wait for their first answer all the time."""
+    finding = stress(
+        [of_service("puma", workers=2, pool=True, processes=1, cores=LOCK, runtime="ruby")],
+        used("puma.ready", 0.1, 1.0),
+        list(
+            runs.series(
+                "process.puma.queued", {s: max(0.0, n - 3) for s, n in USERS.items()}, Unit.COUNT, 99.0
+            )
+        ),
+        most=3.0,
+    )
+    assert finding.evidence["named"] == ["the 2 workers of puma"]
 
 
 def test_workers_that_wait_for_a_full_pool_are_its_symptom() -> None:

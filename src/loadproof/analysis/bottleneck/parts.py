@@ -135,8 +135,10 @@ def _workers(
         else f"the only worker of {part.name}"
     )
     kind = r.kind_named(r.WORKERS, title)
-    # Workers of many threads take connections before they have a thread for them: nobody queues outside.
-    waits = queued if queued is not None and part.workers <= part.processes else None
+    # Workers of many threads may take connections before they have a thread for them, as gunicorn's do, or
+    # leave them outside, as Puma's do: that nobody queues there says nothing of them.
+    stands = part.workers <= part.processes or (queued is not None and queued[-1] > _QUEUES_FROM)
+    waits = queued if stands else None
     # Two users who meet by chance at the least load make a queue already.
     yield kind, Resource(title, used, waits, _QUEUES_FROM, own=True)
 

@@ -8,7 +8,7 @@ import pytest
 
 from loadproof.analysis.judge import judge
 from loadproof.errors import ConfigError
-from loadproof.model import EVENT_GAP, FIRST_EVENT, Endpoint, Verdict
+from loadproof.model import EVENT_GAP, FIRST_BYTE, FIRST_EVENT, Endpoint, Verdict
 from loadproof.plan.requirements import parse_requirements
 from tests.runs import measure_of, part, plan, run
 
@@ -47,6 +47,21 @@ def test_each_is_judged_by_its_own_times(name: str) -> None:
     rows = {row.endpoint: row for row in report.endpoints}
     assert rows["event_gap: POST /chat"].requests == 1000
     assert rows["POST /chat"].requests == 100
+
+
+def test_the_label_of_a_sampler_is_taken_whole() -> None:
+    """What JMeter calls "Login page" is another endpoint than "page"."""
+    login, page = Endpoint("", "Login page"), Endpoint("", "page")
+    beside = [
+        part(second, Endpoint(FIRST_BYTE, name), [time_s] * 5)
+        for second in range(20)
+        for name, time_s in (("Login page", 0.9), ("page", 0.1))
+    ]
+    found = parse_requirements("endpoints:\n  page:\n    first_byte: {p50: <200ms}\n", "requirements.yaml")
+    made = run(*(part(n, one, [1.0] * 5) for n in range(20) for one in (login, page)), of=plan(*found))
+    report = judge(replace(made, beside=tuple(beside)))
+    (finding,) = (one for one in report.findings if one.measure is not None)
+    assert (finding.verdict, measure_of(finding).samples) == (Verdict.PASS, 100)
 
 
 def test_no_stream_is_no_pass() -> None:

@@ -86,7 +86,8 @@ def _names(pattern: str | None, endpoint: Endpoint) -> bool:
     scenarios = ("", f"{endpoint.scenario}: ") if endpoint.scenario else ("",)
     if endpoint.kind in STREAMED:
         # A request's own name never means the times of its events.
-        own = (endpoint.name, endpoint.name.partition(" ")[2])
+        method, _, name = endpoint.name.partition(" ")
+        own = (endpoint.name, name if method.isupper() else endpoint.name)  # JMeter's labels have no method
         names = [f"{endpoint.kind} {of}{name}" for of in scenarios for name in own]
     else:
         own = (str(Endpoint(endpoint.kind, endpoint.name)), endpoint.name)

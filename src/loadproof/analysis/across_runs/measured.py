@@ -32,8 +32,8 @@ from loadproof.runfile.slices import Slices
 
 ALL_REQUESTS: Final = "all requests"
 """The name of all endpoints together; always the last of `MeasuredRun.endpoints`."""
-QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
-"""What is kept of a distribution. p50, p95 and p99 are compared, the others describe its shape."""
+QUANTILES: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
+"""What is kept of a distribution. p5, p50, p95 and p99 are compared, the others describe its shape."""
 _PRESENTATION: Final = frozenset(
     {
         "--tag",

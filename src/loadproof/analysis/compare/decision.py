@@ -11,7 +11,7 @@ from scipy import special
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, ComparisonRow
 from loadproof.analysis.compare.mix import SAME_MIX
-from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATENCIES, LATENESS, MEAN
+from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, LATE, LATENCIES, MEAN
 
 SUSPICIOUS: Final = 0.2
 """An adjusted p-value below which a row that is worse by the tolerance is left open, not called equal."""
@@ -32,7 +32,7 @@ def in_order(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
         everything = row.subject == ALL_REQUESTS
         if row.statistic == BYTES:  # what is sent in all is what costs: 3 kB of 30 before 2 bytes of 10
             return rank[row.change], everything, 2, -abs((row.head or 0.0) - (row.base or 0.0))
-        return rank[row.change], everything, int(row.statistic == LATENESS), -proved_size(row)
+        return rank[row.change], everything, int(row.statistic == LATE), -proved_size(row)
 
     return sorted(rows, key=key)
 
@@ -103,7 +103,7 @@ def may_be_worse(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     improved = {row.subject for row in rows if row.decides and row.change is Change.IMPROVED}
 
     def worth(row: ComparisonRow) -> float:
-        rare = row.statistic in (LATENESS, ERROR_RATE) and row.subject in improved
+        rare = row.statistic in (LATE, ERROR_RATE) and row.subject in improved
         return _WORTH_THEN if rare else _WORTH_A_LOOK
 
     return [

@@ -11,8 +11,9 @@ from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.quantities import (
     BYTES,
     ERROR_RATE,
+    FASTEST,
+    LATE,
     LATENCIES,
-    LATENESS,
     MEAN,
     THROUGHPUT,
     Quantity,
@@ -30,7 +31,8 @@ _STATISTICS: Final = {
     THROUGHPUT: THROUGHPUT,
     "errors": ERROR_RATE,
     "bytes": BYTES,
-    LATENESS: LATENESS,
+    "late": LATE,
+    FASTEST: FASTEST,
 }
 
 

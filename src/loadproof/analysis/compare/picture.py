@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from loadproof.analysis.compare.comparison import Change, Comparison, ComparisonRow
-from loadproof.analysis.compare.quantities import ERROR_RATE, LATENESS
+from loadproof.analysis.compare.quantities import ERROR_RATE, LATE
 from loadproof.analysis.compare.sentences import interval_text, percent_change
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape, Tint
@@ -17,7 +17,7 @@ _WIDEST: Final = 64.0
 """Intervals end at so many times as much, or as little: one side may be open."""
 _BEYOND: Final = 2.0
 """The axis ends at so many times the outermost change: a wide interval would leave no room for the others."""
-_SHARES: Final = (ERROR_RATE, LATENESS)
+_SHARES: Final = (ERROR_RATE, LATE)
 _INKS: Final = {
     Change.REGRESSED: "fail",
     Change.IMPROVED: "pass",
@@ -112,7 +112,7 @@ def _text(row: ComparisonRow) -> str:
 def _tolerance(comparison: Comparison, row: ComparisonRow, place: int) -> Tint | None:
     """What does not matter, of error rates in points: without any in base a ratio says nothing of them."""
     share = comparison.tolerance
-    if row.statistic == LATENESS:
+    if row.statistic == LATE:
         return None
     if row.statistic in _SHARES:
         if not row.base or comparison.error_tolerance >= row.base:

@@ -33,9 +33,16 @@ THROUGHPUT: Final = "throughput"
 ERROR_RATE: Final = "error rate"
 MEAN: Final = "mean"
 BYTES: Final = "bytes an answer"
-LATENESS: Final = "lateness"
-"""Seconds that answers took beyond twice base's p95, on average over all of them."""
-_LATE: Final = 2.0
+FASTEST: Final = "p5"
+"""What an answer takes when nothing stands in its way: strangers on the machine move it least."""
+_FASTEST: Final = 0.05
+LATE: Final = "late answers"
+"""The share of answers that take as long as the slowest hundredth of both sides together."""
+_LATE: Final = 0.99
+_LATE_BY_MEDIAN: Final = 2.0
+"""Times the median of both sides: an answer that took less is not late, however alike all of them are."""
+_LATE_MATTERS: Final = 0.005
+"""Of all answers: p99 of a short run says no less."""
 LEAST_REQUESTS: Final = 2
 """Of a run, before its median or mean is one of the sample: how much runs differ by it says how little it is
 worth. One run by itself would take more (`samples_needed`)."""
@@ -59,8 +66,8 @@ class Quantity:
     """Why there is nothing to compare."""
     counts: tuple[Counts, Counts] | None = None
     """Of what only some requests have: how many they were, on both sides."""
-    mean_s: float | None = None
-    """Of lateness: the mean time of base, which it moves."""
+    limit_s: float | None = None
+    """Of late answers: what they took at least."""
     matters: float | None = None
     """Of counts: a change by less, absolute, does not matter; None: what the settings say of errors."""
     resource: bool = False
@@ -70,6 +77,12 @@ class Quantity:
     def nothing(self) -> bool:
         """Not one event on either side: which can prove nothing."""
         return self.counts is not None and not any(side.events.sum() for side in self.counts)
+
+    @property
+    def constant(self) -> bool:
+        """Whether all runs of both sides are alike."""
+        every = np.concatenate((self.base, self.head))
+        return self.nothing or (self.counts is None and every.size > 0 and not np.ptp(every))
 
 
 def enough_requests(endpoint: MeasuredEndpoint, statistic: str) -> bool:
@@ -90,8 +103,8 @@ def quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list
         found += [_latency(name, statistic, *sides) for statistic in LATENCIES]
         found += [_mean(name, *sides), _throughput(name, *sides), _error_rate(name, *sides)]
         found += [_bytes(name, *sides)]
-        late = _lateness(name, *sides) if name != ALL_REQUESTS else None
-        found += [late] if late else []
+        if name != ALL_REQUESTS:  # of all requests together both move with the mix
+            found += [q for q in (_fastest(name, *sides), _late(name, *sides)) if q is not None]
     return [*found, *_resources(base, head)]
 
 
@@ -136,31 +149,45 @@ def _error_rate(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
     return counted_quantity(name, ERROR_RATE, Unit.SHARE, sides, "no request with a known outcome")
 
 
-def _lateness(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | None:
-    """What answers took beyond twice base's p95, on average over all: the tail, of all runs together.
+def _fastest(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | None:
+    """None where a side has no run with enough requests, or its source does not tell.
+
+    The low quantiles of times are the robust ones on a machine that others use: Chen and Revels, "Robust
+    benchmarking in noisy environments", 2016.
+    """
+
+    def value(endpoint: MeasuredEndpoint) -> float | None:
+        enough = endpoint.requests * _FASTEST >= 1
+        return endpoint.quantiles_s.get(_FASTEST) if enough else None
+
+    found = _quantity(name, FASTEST, Unit.SECONDS, base, head, value)
+    return None if found.missing else found
+
+
+def _late(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | None:
+    """How many answers are late, of all runs together: the limit is of both sides, and favours none.
 
     One run of an endpoint seldom bears a p99, and a median does not move when one answer in fifty is late.
-    None where a source has no histograms, or base too few requests for a p95.
+    None where a source has no histograms, or the sides too few requests for a tail.
     """
     present = [[e for e in side if e is not None] for side in (base, head)]
     if any(e.seconds is None for side in present for e in side):
         return None
     sides = [[e.seconds.times.total() for e in side if e.seconds] for side in present]
-    together = merged(sides[0])
-    p95_s, mean_s = together.quantile(0.95), together.mean_s
-    if p95_s is None or mean_s is None or together.count < samples_needed(0.95):
+    together = merged([*sides[0], *sides[1]])
+    median_s, tail_s = together.quantile(0.5), together.quantile(_LATE)
+    if median_s is None or tail_s is None or together.count < samples_needed(0.95):
         return None
-    counts = [[(*_beyond(one, _LATE * p95_s), one.count) for one in side] for side in sides]
-    weighed = [[(total, count, squares) for total, squares, count in side] for side in counts]
-    return replace(counted_quantity(name, LATENESS, Unit.SECONDS, weighed, "no request of it"), mean_s=mean_s)
+    limit_s = max(tail_s, _LATE_BY_MEDIAN * median_s)
+    numbers = [[(_beyond(one, limit_s), one.count) for one in side] for side in sides]
+    counts = [[(late, requests, late) for late, requests in side] for side in numbers]
+    found = counted_quantity(name, LATE, Unit.SHARE, counts, "no request of it")
+    return replace(found, limit_s=limit_s, matters=_LATE_MATTERS)
 
 
-def _beyond(times: Histogram, limit_s: float) -> tuple[float, float]:
-    """The sum over all answers of what they took beyond, and of its square, in seconds."""
-    middles = LEAST_S * GROWTH ** (np.array(list(times.buckets), np.float64) + 0.5)
-    beyond = np.maximum(middles - limit_s, 0.0)
-    counts = np.array(list(times.buckets.values()), np.float64)
-    return float(counts @ beyond), float(counts @ beyond**2)
+def _beyond(times: Histogram, limit_s: float) -> float:
+    """How many answers are in the bucket that holds `limit_s`, or in one above."""
+    return float(sum(n for place, n in times.buckets.items() if LEAST_S * GROWTH ** (place + 1) > limit_s))
 
 
 def counted_quantity(

@@ -12,7 +12,7 @@ from loadproof.analysis.compare.comparison import Change, Comparison, Comparison
 from loadproof.analysis.compare.decision import harm_bound, open_rows, settling
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE
 from loadproof.analysis.compare.mix import SAME_MIX
-from loadproof.analysis.compare.quantities import ERROR_RATE, LATENCIES, MEAN, THROUGHPUT
+from loadproof.analysis.compare.quantities import ERROR_RATE, FASTEST, LATE, LATENCIES, MEAN, THROUGHPUT
 from loadproof.analysis.compare.work import KINDS
 from loadproof.model import Unit, is_beside
 from loadproof.units import format_percent
@@ -59,7 +59,8 @@ def moved(row: ComparisonRow) -> str:
     if row.unit is Unit.SHARE and row.base is not None and row.head is not None:
         shares = " to ".join(_share_text(value) for value in (row.base, row.head))
         least = f" (x {row.interval[0]:.3g} at least)" if row.interval and ratio > 1 else ""
-        return f"{row.name} {'rose' if ratio > 1 else 'fell'} from {shares}{least}"
+        limit = f" ({row.reason})" if row.statistic == LATE and row.reason else ""
+        return f"{row.name}{limit} {'rose' if ratio > 1 else 'fell'} from {shares}{least}"
     size = format_percent(round(abs(ratio - 1), 3)) if ratio < 4 else f"{ratio:.3g} times"
     word = "as high" if ratio >= 4 else "higher" if ratio > 1 else "lower"
     interval = f" ({interval_text(row.interval)})" if row.interval else ""
@@ -107,8 +108,19 @@ def pointing_at(proved: ComparisonRow, rows: Sequence[ComparisonRow]) -> list[Co
     """Rows of endpoints that point where what all requests say comes from: times, or of failures failures."""
     if proved.subject != ALL_REQUESTS or proved.ratio is None:
         return []
-    statistics = (ERROR_RATE,) if proved.statistic == ERROR_RATE else (MEAN, "p50")
-    more = (proved.ratio > 1) == proved.worse_when_greater
+    if proved.statistic == ERROR_RATE:
+        return _pointing((ERROR_RATE,), proved, rows)
+    # The fastest answers of an endpoint tell its own work best; the others wait for what all of them share.
+    fastest = _pointing((FASTEST,), proved, rows)
+    if len({row.subject for row in fastest}) == 1:
+        return fastest
+    return _pointing((MEAN, "p50"), proved, rows)
+
+
+def _pointing(
+    statistics: Sequence[str], proved: ComparisonRow, rows: Sequence[ComparisonRow]
+) -> list[ComparisonRow]:
+    more = ((proved.ratio or 1.0) > 1) == proved.worse_when_greater
     return [
         row
         for row in rows

@@ -383,7 +383,7 @@ CASES: tuple[Rate | Measure, ...] = (
             full=100,
         )
         for name in shop.BUILDS
-        for noise, at_least in zip(("quiet", "busy"), shop.FOUND.get(name, (0.9, 0.7)), strict=True)
+        for noise, at_least in (("quiet", 0.9), ("busy", 0.7))
     ),
     *(
         Rate(

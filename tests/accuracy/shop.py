@@ -192,8 +192,6 @@ BUILDS = {
     "memory": Build("GET /items/[id]", memory=1.3),
     "p50 better but p99 worse": Build("GET /report", slower=0.1, late=0.03),
 }
-FOUND = {"p50 better but p99 worse": (0.7, 0.4)}
-"""On the quiet and on the busy machine: two late answers a run, where base has some late ones of its own."""
 OTHERS = {
     "rare": Build("POST /checkout", slower=2.0),
     "cached": Build("GET /cached", tail=2.0),

@@ -1,4 +1,4 @@
-"""Counts of failures and the time of late answers, against exact tests and against chance."""
+"""Counts of failures and of late answers, against exact tests and against chance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loadproof.analysis.across_runs.measured import MeasuredRun, MeasuredSeries,
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change, ComparisonRow
 from loadproof.analysis.compare.counts import CountEstimate, Counts, counted
-from loadproof.analysis.compare.quantities import LATENESS
+from loadproof.analysis.compare.quantities import LATE
 from loadproof.analysis.compare.sentences import where_it_is
 from loadproof.analysis.compare.work import CONNECTIONS
 from loadproof.histogram import Histogram
@@ -100,7 +100,7 @@ def slow_rows(base_slow: int, head_slow: int) -> tuple[dict[str, ComparisonRow],
         for name, seed, slow in (("base", 1, base_slow), ("head", 2, head_slow))
     ]
     found = compare(sides[0], sides[1])
-    return {row.subject: row for row in found.rows if row.statistic == LATENESS}, found.change
+    return {row.subject: row for row in found.rows if row.statistic == LATE}, found.change
 
 
 def test_a_tail_is_found_that_moves_no_percentile() -> None:
@@ -109,15 +109,23 @@ def test_a_tail_is_found_that_moves_no_percentile() -> None:
     assert (rows["GET /0"].change, rows["GET /1"].change, change) == (
         Change.REGRESSED, Change.SAME, Change.REGRESSED,
     )  # fmt: skip
-    assert rows["GET /0"].head == pytest.approx(0.01 * (0.4 - 2 * 0.059), rel=0.05)
+    assert (rows["GET /0"].base, rows["GET /0"].head) == (0.0, 0.01)
+    assert rows["GET /0"].reason.startswith("slower than ")
     assert slow_rows(20, 20)[1] is Change.SAME
     assert slow_rows(20, 0)[0]["GET /0"].change is Change.IMPROVED
+
+
+def test_answers_that_are_all_alike_have_no_tail() -> None:
+    """A slowest hundredth of 63 ms in place of 60 is late for nobody: less than twice the median is not."""
+    rows, _ = slow_rows(0, 0)
+    assert {row.change for row in rows.values()} == {Change.SAME}
+    assert {row.head for row in rows.values()} == {0.0}
 
 
 def test_without_histograms_there_is_no_such_row() -> None:
     """A baseline has none: the row is left out, and nothing is said of it."""
     found = compare(side("base"), side("head", seed=9))
-    assert not [row for row in found.rows if row.statistic == LATENESS]
+    assert not [row for row in found.rows if row.statistic == LATE]
     assert math.isfinite(found.rows[0].ratio or 0.0)
 
 

@@ -86,3 +86,38 @@ def test_an_endpoint_that_one_side_lacks_by_chance_hides_no_work(requests: int, 
     assert row.decides is decides
     assert "only in base: GET /gone" in found.notes
     assert (found.change is Change.REGRESSED) is decides
+
+
+def busy(runs: list[MeasuredRun], seed: int, sleep_s: float = 0.0) -> list[MeasuredRun]:
+    """The runs on a machine that others fill: medians differ by 40 %, the fastest answers by 8 %."""
+    random = np.random.default_rng(seed)
+    made = []
+    for run in runs:
+        ends = []
+        for place, end in enumerate(run.endpoints):
+            median_s, fast_s = 0.008 * np.exp(random.normal(0, 0.4)), 0.0014 * np.exp(random.normal(0, 0.08))
+            more_s = sleep_s if place == 0 else 0.0
+            known = {0.05: fast_s + more_s, 0.5: median_s + more_s, 0.95: 5 * median_s, 0.99: 8 * median_s}
+            ends.append(replace(end, quantiles_s=known, requests=60))
+        made.append(replace(run, endpoints=tuple(ends)))
+    return made
+
+
+def test_the_fastest_answers_tell_a_sleep_that_strangers_hide() -> None:
+    """5 ms more of a median of 8 that differs by 40 % are no proof; of 1.4 ms that differ by 8 % they are."""
+    base, head = side("a", 4, endpoints=3), side("b", 4, endpoints=3, seed=1)
+    found = compare(busy(base, 2), busy(head, 3, sleep_s=0.005))
+    assert found.change is Change.REGRESSED
+    assert found.sentence.startswith("p5 of GET /0 is ")
+    assert [row.statistic for row in found.proved(Change.REGRESSED)] == ["p5"]
+    assert compare(busy(base, 2), busy(head, 3)).change is not Change.REGRESSED
+
+
+def test_a_run_with_few_requests_has_no_fastest_twentieth() -> None:
+    """Of nineteen there is none: the least of few would be lower the more there are."""
+    base, head = side("a", 4), side("b", 4, seed=1)
+    few = [
+        [replace(e, requests=19) for e in run.endpoints] for run in (*busy(base, 2), *busy(head, 3, 0.005))
+    ]
+    runs = [replace(run, endpoints=tuple(ends)) for run, ends in zip((*base, *head), few, strict=True)]
+    assert "p5" not in {row.statistic for row in compare(runs[:4], runs[4:]).rows}

@@ -142,7 +142,11 @@ class MeasuredRun:
     @property
     def digest(self) -> str:
         """Of what was measured and when: a copy under another name has the same one."""
-        measured = [(e.name, e.requests, e.failed, sorted(e.quantiles_s.items())) for e in self.endpoints]
+        # What older baselines know of a run, too: they have no p5.
+        measured = [
+            (e.name, e.requests, e.failed, sorted((q, s) for q, s in e.quantiles_s.items() if q >= 0.1))
+            for e in self.endpoints
+        ]
         told = json.dumps([self.started_at_s, self.commit, measured])
         return hashlib.sha256(told.encode()).hexdigest()
 

@@ -19,6 +19,7 @@ from loadproof.analysis.compare.rows import roles, rows_of
 from loadproof.analysis.compare.sentences import explained, interval_text, sentence_of
 from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.analysis.compare.single_runs import within_run_intervals
+from loadproof.analysis.compare.waiting import beside_an_improvement, waiting_notes
 from loadproof.analysis.compare.work import work_quantities
 from loadproof.model import is_beside
 
@@ -103,6 +104,8 @@ def _compared(
     within, too_short = within_run_intervals(base, head) if len(base) == len(head) == 1 else ({}, [])
     wanted = roles(found, gates, settings.fail, same_endpoints=not _lacks_one(base, head))
     rows = explained(rows_of(found, wanted, settings, turns(base, head), within))
+    if not settings.gates:  # what somebody declared decides, whatever the reason
+        rows = beside_an_improvement(rows)
     mixed = _other_mix(base, head, rows)
     if mixed is not None:
         (notes if Difference.MIX in settings.accepted or mixed[1] else grave).append(mixed[0])
@@ -127,6 +130,7 @@ def _compared(
                     *_notes(base, head, change),
                     *remarks(base, head),
                     *_few(rows),
+                    *waiting_notes(rows),
                     *(_cost(rows) if change is Change.IMPROVED else ()),
                 ]
             )

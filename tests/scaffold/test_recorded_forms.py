@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import html
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -291,6 +292,23 @@ def test_a_log_in_of_keycloak() -> None:
     assert 'self.code = from_address(answer, "code") if found else None' in source
     assert '"execution": self.execution' in source
     assert 'NEEDS = ["API_PASSWORD", "API_USER"]' in source
+
+
+def test_a_redirect_ends_at_its_page_however_it_is_written() -> None:
+    """As in `/caf%C3%A9/`: the recording and the answer are read in the same way."""
+    source, _, _ = made(
+        posted(0, f"{HERE}/go", "to=1", status=302, response_headers={"Location": "/caf%C3%A9/"}),
+        page(0.1, "GET", f"{HERE}/caf%c3%a9/", "<h1>Here</h1>"),
+    )
+    said: list[str] = []
+    known: dict[str, Any] = {}
+    head, _, _ = source.partition("\nclass Journey")
+    exec(head.replace("from locust import", "from tests.scaffold import __name__  #"), known)  # noqa: S102
+    for url in ("/caf%C3%A9/", "/login"):
+        answer = SimpleNamespace(status_code=200, url=f"{HERE}{url}", headers={}, failure=said.append)
+        known["checked"](answer, 200, ends="/café/")
+    assert 'ends="/café/"' in source
+    assert said == ["ended at /login, not at /café/"]
 
 
 def test_only_what_a_redirect_led_to_is_left_out() -> None:

@@ -11,7 +11,7 @@ import typer
 from loadproof.cli.app import PASS_THROUGH
 from loadproof.cli.engine_words import with_engine_words
 from loadproof.cli.output import Outputs, with_outputs
-from loadproof.cli.scenario import own_env, with_request
+from loadproof.cli.scenario import with_request
 from loadproof.engines import ENGINES
 from loadproof.engines.k6.arguments import argument_problems, sort_arguments
 from loadproof.engines.locust.default_file import default_locustfile
@@ -274,24 +274,6 @@ def test_tags_that_leave_no_task_name_those_there_are() -> None:
     (problem,) = _inspection(locust_plan(), {**FACTS, "tags": ["read", "write"]}).problems
     assert problem.message == "the tags that were chosen leave no task"
     assert problem.hint == "tags of its tasks are: read, write"
-
-
-@pytest.mark.parametrize(
-    ("given", "kept", "passed"),
-    [
-        (("A=1", "dev"), ("A=1",), ("--env", "dev")),
-        (("A=1",), ("A=1",), ()),
-    ],
-)
-def test_an_env_of_the_locustfiles_own_is_its_own(
-    given: tuple[str, ...], kept: tuple[str, ...], passed: tuple[str, ...], tmp_path: Path
-) -> None:
-    """What has no '=' is a value of the option that it declares; elsewhere it is a mistake."""
-    file = tmp_path / "l.py"
-    file.write_text('def add(parser):\n    parser.add_argument(\n        "--env", default="x")\n')
-    assert own_env(str(file), given) == (kept, passed)
-    file.write_text("# no --env here\n")
-    assert own_env(str(file), given) == (given, ())
 
 
 @pytest.mark.usefixtures("folder")

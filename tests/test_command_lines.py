@@ -269,14 +269,6 @@ def test_roles_are_refused_with_the_command_that_has_them(role: str, way_out: st
 
 
 @pytest.mark.usefixtures("folder")
-def test_tags_that_leave_no_task_name_those_there_are() -> None:
-    """Locust begins, and each of its users ends with an exception."""
-    (problem,) = _inspection(locust_plan(), {**FACTS, "tags": ["read", "write"]}).problems
-    assert problem.message == "the tags that were chosen leave no task"
-    assert problem.hint == "tags of its tasks are: read, write"
-
-
-@pytest.mark.usefixtures("folder")
 def test_a_run_time_alone_is_one_user() -> None:
     """As Locust has it without its page."""
     assert _inspection(locust_plan(), FACTS).profile == Profile(

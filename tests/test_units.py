@@ -118,6 +118,8 @@ PRINTED: list[tuple[Callable[[float], str], float, str, str]] = [
     (format_percent, 0.0123, "1.23%", "two decimals"),
     (format_percent, 0.5, "50%", "no trailing zeros"),
     (format_percent, 1, "100%", "all"),
+    (format_percent, 10_104_659.632, "1,010,465,963%", "a bound that is not known well"),
+    (format_percent, -12.3456, "-1,235%", "no decimals of what is ten times as much"),
     (format_percent, 1e-5, "0.001%", "never 0% for what is not 0"),
     (format_percent, 1e-9, "0.0000001%", "without an exponent"),
     (format_percent, 0.999996, "99.9996%", "never 100% for what is not all"),

@@ -94,6 +94,8 @@ def format_duration(seconds: float) -> str:
 def format_percent(fraction: float) -> str:
     """0.0123 is "1.23%"; never rounds a non-zero share to 0, nor one below 1 to 100%."""
     percent = fraction * 100
+    if abs(percent) >= 1_000:
+        return f"{percent:,.0f}%"
     if percent != 0 and abs(percent) < 0.01:
         return f"{_plain(percent, 1)}%"
     if 99.99 < percent < 100:

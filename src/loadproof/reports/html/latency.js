@@ -14,7 +14,9 @@ function drawDistribution(figure, data, selected) {
   const values = [...entries.flatMap(({ row }) => row.v), ...limits.map((limit) => limit.value)].filter((v) => v > 0);
   if (!values.length) return;
   const low = Math.min(...values) / 1.3;
-  const high = Math.max(...values) * 1.3;
+  // The limit's name stands above its stroke.
+  const room = (Math.max(...values) / low) ** 0.15;
+  const high = Math.max(Math.max(...values) * 1.3, ...limits.map((limit) => limit.value * room));
   const far = Math.max(...entries.map(({ row }) => row.count), 100);
   const width = Math.max(40, figure.querySelector(".plot").clientWidth - MARGIN.l - MARGIN.r);
   const place = (q) => (Math.log10(1 / (1 - q)) / Math.log10(far)) * width;

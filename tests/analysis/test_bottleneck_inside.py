@@ -12,6 +12,8 @@ from loadproof.analysis.window.windows import judged_window
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, Profile, ProfileKind, Slice, Stage, Unit
 from tests.analysis import runs
+from tests.analysis.test_bottleneck import USERS, throughput
+from tests.analysis.test_bottleneck_outside import connections_of_few, sent
 from tests.analysis.test_bottleneck_parts import constant
 from tests.analysis.test_service_parts import part as of_service
 from tests.analysis.test_service_parts import told
@@ -101,3 +103,18 @@ def test_users_who_wait_at_the_least_load_hide_how_many_are_served(
     stages = tuple(Stage(float(each), float(here)) for here in users)
     profile = Profile(ProfileKind.STRESS, stages, start=float(users[0]))
     assert named(slices, load, profile) == [f"{expected} inside sorter or behind it"]
+
+
+@pytest.mark.parametrize(
+    ("through_per_s", "named"),
+    [(30.0, "the connections that few may have"), (60.0, "the service's busiest thread")],
+    ids=["most of its work", "a quarter of it"],
+)
+def test_a_thread_that_is_full_of_failing_is_no_limit(through_per_s: float, named: str) -> None:
+    """Each connection that is refused costs an event loop more than one that is kept."""
+    busy = {second + 1: throughput(users, 80.0) / 80.0 for second, users in USERS.items()}
+    thread = list(runs.series("process.thread.busy", busy, Unit.SHARE, 1.0))
+    finding = sent(
+        "500", fails=True, through_per_s=through_per_s, more=[*connections_of_few(3), *thread], capacity=80.0
+    )
+    assert finding.evidence["named"] == [named]

@@ -26,11 +26,14 @@ PLATEAU = {second for second, users in USERS.items() if users > 22}
 POSTGRES = of_service("postgres", 1, role="database")
 
 
-def sent(status: str, *, fails: bool, through_per_s: float = 30.0, more: Sequence[Reading] = ()) -> Finding:
+def sent(
+    status: str, *, fails: bool, through_per_s: float = 30.0, more: Sequence[Reading] = (),
+    capacity: float = 1e9,
+) -> Finding:  # fmt: skip
     """A service that answers what is beyond a rate with `status`, which the scenario lets pass or not."""
     slices, events = [], []
     for second, users in USERS.items():
-        rate = round(throughput(users, 1e9))
+        rate = round(throughput(users, capacity))
         refused = max(0, rate - round(through_per_s))
         one = part(second, rate, users)
         one.failures = {FailureKind.STATUS: refused} if fails and refused else {}

@@ -105,8 +105,9 @@ def _of_right_answers(
     limit: RefusedLoad | None,
 ) -> tuple[Levels, dict[str, tuple[ResourceKind, Resource]], Attribution, RefusedLoad | None]:  # fmt: skip
     """A limit that refuses explains more than the refusals that it makes; without one all stays as it was."""
-    right = refused.right_answers(run, levels) if found.answer is not AttributionKind.NAMED or limit else None
-    if right is None:
+    right = refused.right_answers(run, levels)
+    full = found.answer is AttributionKind.NAMED and limit is None
+    if right is None or (full and not refused.mostly_failed(run, levels)):
         return levels, table, found, limit
     refusing = refused.that_refuse(run, measured, table, right.seconds)
     again = _over(right, refusing)

@@ -36,6 +36,7 @@ _LEAST_SHARE: Final = 0.05
 """Of the answers at the highest load: fewer refusals have not ended a throughput."""
 _MANY: Final = 0.3
 """Of the answers: with so many failures the right ones need not have ended, only bent."""
+_MOST: Final = 0.5
 _RATE_LIMIT: Final = ResourceKind(
     "rate limit", "load", "refused", "a rate limit (429 Too Many Requests)",
     "raise or switch off the limit for the machine that drives the load (nginx's limit_req, a gateway's, the "
@@ -104,6 +105,17 @@ def right_answers(run: Run, levels: Levels) -> Levels | None:
     # a little, while most of those that came fail.
     most = BENT if failed[top].sum() >= _MANY * requests[top].sum() else FLAT
     return None if slope is None or slope >= most else replace(levels, throughput_per_s=through)
+
+
+def mostly_failed(run: Run, levels: Levels) -> bool:
+    """Whether most answers at the highest load were failures: what is full there is full of failing."""
+    top = [
+        group
+        for group, load in zip(levels.seconds, levels.load, strict=True)
+        if load > levels.load[-1] / 1.25
+    ]
+    requests, failed = np.array([_failed(run, group) for group in top], float).sum(axis=0)
+    return bool(failed >= _MOST * requests)
 
 
 def failures(run: Run, seconds: Collection[int]) -> str:

@@ -1,4 +1,6 @@
-"""`make attack`: kills, damaged files, planted secrets; takes an hour and writes docs/attacked.md.
+"""`make attack`: kills, damaged files, planted secrets, a hostile server.
+
+It takes an hour and writes docs/attacked.md.
 
 python -m tests.attack [--kills N] [--damages N] [--plantings N]
 """
@@ -10,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tests.attack.damage import attack_files
+from tests.attack.hostile import attack_clients, kinds
 from tests.attack.kills import attack_processes
 from tests.attack.planting import plant, secrets
 from tests.attack.table import Row, as_markdown
@@ -20,7 +23,8 @@ _HEAD = """# Attacked
 
 Why read this: it says what Loadproof has survived, and how often it was tried. `make attack` makes this page
 anew; a part of it runs in `make check`. Lost is a process, a temporary folder or a traceback that was left, a
-run file that could not be read, more than two seconds of a run, or a secret that was found in an output.
+run file that could not be read, more than two seconds of a run, a secret that was found in an output, or a
+request that a server got and no count has. A hostile server answers in each wrong way once.
 
 """
 
@@ -40,7 +44,7 @@ def main() -> None:
             place = folder / f"planting-{number}"
             place.mkdir()
             planted.tried(*(f"{secret} in {output}" for secret, output in plant(place, stub)))
-        rows = [planted, *attack_files(folder, asked.damages)]
+        rows = [planted, *attack_files(folder, asked.damages), *attack_clients(folder, kinds())]
         for row in attack_processes(folder, stub.url, asked.kills):
             print(row.kind, row.tries, row.lost, flush=True)
             rows.append(row)

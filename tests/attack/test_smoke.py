@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.attack.damage import DAMAGES, attack_files
+from tests.attack.hostile import attack_clients, kinds
 from tests.attack.kills import attack_processes
 from tests.attack.planting import plant, secrets
 from tests.attack.table import Row, as_markdown
@@ -32,6 +33,14 @@ def test_a_kill_leaves_nothing(tmp_path: Path) -> None:
     with StubServer() as stub:
         (row,) = attack_processes(tmp_path, stub.url, tries=2, only=("Locust",))
     assert (row.tries, row.lost) == (2, [])
+
+
+def test_a_hostile_server_is_asked_to_the_end(tmp_path: Path) -> None:
+    """Some sixty of its kinds, none endless: each is asked for and counted."""
+    chosen = {name: reply for name, reply in [*kinds().items()][::12] if not callable(reply)}
+    (row,) = attack_clients(tmp_path, chosen, only=("FastHttpUser",))
+    assert (row.tries, row.lost) == (len(chosen), [])
+    assert len(chosen) > 50
 
 
 def test_what_was_lost_is_told() -> None:

@@ -351,6 +351,21 @@ def interim_answers_end() -> None:
                 assert status == 200 or "more than 64 interim responses" in str(told[0])
 
 
+def an_endless_head_is_one_failed_request() -> None:
+    """http.client ends after 64 KiB of a line; geventhttpclient would read for ever."""
+    for base in (locust.HttpUser, locust.FastHttpUser):
+        for head in (b"X-A: " + b"a" * 2**21, b"X-A: b\r\n" * 2**18):
+            with ScriptedServer([[[b"HTTP/1.1 200 OK\r\n" + head, HOLD]]]) as server:
+                user = _user(base, server)
+                told: list[Any] = []
+                user.environment.events.request.add_listener(
+                    lambda exception, told=told, **_: told.append(exception)
+                )
+                assert user.client.get("/").status_code == 0, base
+                assert len(told) == 1
+                assert base is locust.HttpUser or "longer than 1048576 bytes" in str(told[0])
+
+
 def early_hints_are_no_answer() -> None:
     """103 in one piece with the answer, before it, and cut in the middle: each call gets its own answer."""
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
@@ -423,6 +438,7 @@ CHECKS = (
     *(idle_connection_closed_by_the_server, no_cycle_per_request, session_frees_its_connection),
     *(statistics_are_locusts, fallbacks_are_told_once, plans_are_kept_after_a_fallback),
     *(rare_ways_to_send_are_told, bombs_are_bounded, interim_answers_end),
+    an_endless_head_is_one_failed_request,
     *(events_are_told_as_fired, tls_goes_on_with_its_session, strangers_keep_their_descriptor),
 )
 

@@ -66,27 +66,10 @@ class ScriptedServer:
             rest = b""
             for reply in replies:
                 rest = self._read_request(connection, tape, rest)
-                if not self._act(connection, reply):
+                if not act(connection, reply):
                     return
             while data := connection.recv(65536):
                 tape += data
-
-    def _act(self, connection: Any, reply: Reply) -> bool:
-        for action in reply:
-            if isinstance(action, bytes):
-                connection.sendall(action)
-            elif action == RESET:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                connection.close()
-                return False
-            elif action == CLOSE:
-                connection.close()
-                return False
-            elif action == HOLD:
-                while connection.recv(65536):
-                    pass
-                return False
-        return True
 
     def _read_request(self, connection: Any, tape: bytearray, buffered: bytes) -> bytes:
         while b"\r\n\r\n" not in buffered:
@@ -114,3 +97,22 @@ class ScriptedServer:
             tape += data
             rest += data
         return rest[length:]
+
+
+def act(connection: Any, reply: Reply) -> bool:
+    """Do what the reply says; False when that ends the connection."""
+    for action in reply:
+        if isinstance(action, bytes):
+            connection.sendall(action)
+        elif action == RESET:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+            return False
+        elif action == CLOSE:
+            connection.close()
+            return False
+        elif action == HOLD:
+            while connection.recv(65536):
+                pass
+            return False
+    return True

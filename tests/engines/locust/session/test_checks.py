@@ -26,6 +26,7 @@ _ROOT = Path(__file__).parents[4]
         *("idle_connection_closed_by_the_server", "no_cycle_per_request", "session_frees_its_connection"),
         *("statistics_are_locusts", "fallbacks_are_told_once", "plans_are_kept_after_a_fallback"),
         *("rare_ways_to_send_are_told", "bombs_are_bounded", "interim_answers_end"),
+        "an_endless_head_is_one_failed_request",
         *("events_are_told_as_fired", "tls_goes_on_with_its_session", "strangers_keep_their_descriptor"),
     ],
 )

@@ -23,7 +23,7 @@ from loadproof.engines.locust.session.fast_request import hop_bytes
 from loadproof.engines.locust.session.fast_response import NoPool, NoSocket
 from loadproof.engines.locust.session.head import Head
 from loadproof.engines.locust.session.http_handover import DECODED_LIMIT
-from loadproof.engines.locust.session.interim import INTERIM_LIMIT
+from loadproof.engines.locust.session.interim import HEAD_LIMIT, INTERIM_LIMIT
 from loadproof.engines.locust.session.target import Origin, Target
 from loadproof.engines.locust.session.tickets import ResumingContext
 from loadproof.engines.locust.session.trips import sent, served
@@ -36,9 +36,17 @@ _BROTLI_STEP = 2**20
 
 
 class PoolResponse(HTTPSocketPoolResponse):
-    """geventhttpclient's response, the number of interim answers before it bounded."""
+    """geventhttpclient's response, the number of interim answers before it and its head bounded."""
 
     _messages = 0
+    _head_bytes = 0
+
+    def feed(self, data: str | bytes) -> None:
+        if not self.headers_complete:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_LIMIT:
+                raise HTTPProtocolViolationError(f"the head of the answer is longer than {HEAD_LIMIT} bytes")
+        super().feed(data)
 
     def _on_message_begin(self) -> None:
         self._messages += 1

@@ -15,6 +15,10 @@ import urllib3.connection
 # within its timeout; neither http.client nor geventhttpclient ever gives up on it.
 INTERIM_LIMIT = 64
 
+# geventhttpclient reads a head of any length, each part of a line in time that grows with the line: one that
+# never ends keeps the process from anything else. http.client has limits of its own.
+HEAD_LIMIT = 2**20
+
 
 class FinalResponse(http.client.HTTPResponse):
     """http.client's response, which skips every interim answer and a bounded number of them."""

@@ -115,6 +115,6 @@ def test_a_thread_that_is_full_of_failing_is_no_limit(through_per_s: float, name
     busy = {second + 1: throughput(users, 80.0) / 80.0 for second, users in USERS.items()}
     thread = list(runs.series("process.thread.busy", busy, Unit.SHARE, 1.0))
     finding = sent(
-        "500", fails=True, through_per_s=through_per_s, more=[*connections_of_few(3), *thread], capacity=80.0
+        "500", fails=True, through_per_s=through_per_s, more=[*connections_of_few(3), *thread], most=80.0
     )
     assert finding.evidence["named"] == [named]

@@ -27,23 +27,21 @@ POSTGRES = of_service("postgres", 1, role="database")
 
 
 def sent(
-    status: str, *, fails: bool, through_per_s: float = 30.0, more: Sequence[Reading] = (),
-    capacity: float = 1e9,
-) -> Finding:  # fmt: skip
+    status: str, *, fails: bool, through_per_s: float = 30.0, more: Sequence[Reading] = (), most: float = 1e9
+) -> Finding:
     """A service that answers what is beyond a rate with `status`, which the scenario lets pass or not."""
     slices, events = [], []
     for second, users in USERS.items():
-        rate = round(throughput(users, capacity))
+        rate = round(throughput(users, most))
         refused = max(0, rate - round(through_per_s))
         one = part(second, rate, users)
         one.failures = {FailureKind.STATUS: refused} if fails and refused else {}
         slices.append(one)
-        counts = {"200": rate - refused, status: refused}
-        data = {"endpoint": "GET /read", "counts": counts}
-        events.append(Event(runs.START + second + 1.049, EventKind.STATUSES, "", data))
-        # Another endpoint's are told a moment later, in another tenth of a second.
+        told_s, counts = runs.START + second + 1.049, {"200": rate - refused, status: refused}
+        events.append(Event(told_s, EventKind.STATUSES, "", {"endpoint": "GET /read", "counts": counts}))
+        # Another endpoint's are told in another tenth of a second.
         other = {"endpoint": "GET /else", "counts": {"200": 0}}
-        events.append(Event(runs.START + second + 1.051, EventKind.STATUSES, "", other))
+        events.append(Event(told_s + 0.002, EventKind.STATUSES, "", other))
     offered = list(runs.series("load.users", USERS, Unit.COUNT, looks=False))
     run = runs.load(readings=[*offered, *more], slices=slices, events=events)
     profile = Profile(ProfileKind.STRESS, (Stage(float(runs.SECONDS), 60.0),), start=1.0)

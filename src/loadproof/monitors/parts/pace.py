@@ -11,7 +11,7 @@ _SHARE_OF_TIME: Final = 0.0015
 """Of a core, for looks that nothing asks for."""
 _HASTENED_SHARE: Final = 0.01
 """Of a core, while there is more to see each time: a pool that grows steadily may do so for minutes."""
-_SETTLING_S: Final = 0.1
+_SETTLING_S: Final = 0.05
 """Of a core, in a run: pools fill as the load comes, and a short run is over before the next seldom look."""
 
 

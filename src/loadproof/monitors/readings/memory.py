@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from loadproof.monitors.parts.table import Stat, read_file
 
-BUDGET_S: Final = 0.0015
+BUDGET_S: Final = 0.001
 """Processor time of each second: while others have the processors a look takes longer, and costs no more."""
 _NEW_S: Final = 0.05
 """For processes that were never read: whatever else they are taken for, is wrong."""

@@ -295,7 +295,7 @@ class Rows:
 
     def _first_byte(self, frame: _Frame, endpoint: Endpoint) -> None:
         latency_ms = int(frame.a.get("lt", "0"))
-        if latency_ms > 0:  # 0 where JMeter measured none
+        if latency_ms > 0 or frame.http:  # other samplers may have measured none: 0
             cell = self._cell_of(frame, Endpoint(FIRST_BYTE, str(endpoint)))
             cell.requests += 1
             cell.took(latency_ms)

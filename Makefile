@@ -97,20 +97,25 @@ types: $(VENV)/installed
 imports: $(VENV)/installed
 	$(BIN)/lint-imports
 
-# The Locust contract against the oldest Locust that is allowed, the newest, and the next one. Each has an
-# environment of its own; Locusts before 2.47 bring a pytest plugin that patches the tests' own process.
+# The Locust contract against the oldest Locust that is allowed, the newest, and the next one. Each has an environment
+# of its own that looks into the present one, so that only Locust, and what it needs anew, is installed. Locusts before
+# 2.47 bring a pytest plugin that patches the tests' own process.
 CANARIES := oldest newest next
 oldest = 'locust==2.43.0'
 newest = locust
 next = --pre locust
+PACKAGES = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
 canary: $(addprefix canary-,$(CANARIES))
 
-canary-%:
-	$(PYTHON) -m venv .venv-canary/$*
-	.venv-canary/$*/bin/pip install --quiet --disable-pip-version-check --upgrade --editable '.[dev]' $($*)
-	.venv-canary/$*/bin/pip list --disable-pip-version-check 2>/dev/null | grep -i '^locust '
-	.venv-canary/$*/bin/pytest -p no:locust -q tests/engines/locust tests/contracts/test_engine_contract.py
+canary-%: $(VENV)/installed
+	$(BIN)/python -m venv --clear .venv-canary/$*
+	echo "import site; site.addsitedir('$$($(BIN)/python $(PACKAGES))')" \
+	    > "$$(.venv-canary/$*/bin/python $(PACKAGES))/present.pth"
+	.venv-canary/$*/bin/python -m pip install --quiet --disable-pip-version-check --upgrade $($*)
+	.venv-canary/$*/bin/python -c 'import locust; print("Locust", locust.__version__)'
+	PATH="$(abspath $(BIN)):$$PATH" .venv-canary/$*/bin/python -m pytest -p no:locust -q \
+	    tests/engines/locust tests/contracts/test_engine_contract.py
 
 # The oldest version of each direct dependency that pyproject.toml allows. Linters bring bounds of their own, so
 # their tests are left out, as is the plug-in of old Locusts that patches the tests' own process.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib.util
 import inspect
 import io
@@ -21,22 +22,33 @@ import loadproof
 from loadproof.cli import app as application
 from loadproof.cli.scenario import with_request
 from loadproof.cli.verbs import VERBS, Verb
-from loadproof.engines import ENGINES
+from loadproof.engines import ENGINES, SUFFIXES, Sink, load_engine
 from loadproof.errors import ConfigError
 from loadproof.extensions import extensions
 from loadproof.imports.formats import read_import, recognise
+from loadproof.model import (
+    Endpoint,
+    EngineTraits,
+    Event,
+    EventKind,
+    Inspection,
+    Outcome,
+    Plan,
+    Reading,
+    Slice,
+)
 from loadproof.monitors import MONITORS, load_monitor
 from loadproof.monitors.selection import select_for
+from loadproof.plan.build import build_plan
 from loadproof.plan.config import load_config
-from loadproof.plan.request import RunRequest, flag, flags_of
+from loadproof.plan.request import PlanRequest, RunRequest, flag, flags_of
 from loadproof.reports import REPORTERS, reporter
 from tests.reports.some_of_everything import busy_report
+from tests.runs import part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
-
-    from loadproof.plan import PlanRequest
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -215,6 +227,133 @@ def test_every_room_is_told() -> None:
         "version",
         "pytest_plugin",
     }
+
+
+def test_a_class_name_is_one_thing() -> None:
+    """No public class has the name of another one. Engines answer the same questions side by side."""
+    places: dict[str, set[str]] = {}
+    source = ROOT / "src/loadproof"
+    for path in source.rglob("*.py"):
+        rooms = path.relative_to(source).parts
+        room = "/".join(rooms[:2]) if rooms[0] == "engines" and len(rooms) > 2 else "/".join(rooms)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, set()).add(room)
+    twice = {name: rooms for name, rooms in places.items() if len(rooms) > 1}
+    engines = {f"engines/{name}" for name in ENGINES}
+    assert {name: rooms for name, rooms in twice.items() if not rooms <= engines} == {}
+
+
+def test_each_word_of_the_code_is_in_the_code() -> None:
+    """A word of the glossary that nothing bears any more is none."""
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    glossary = PAGE.partition("## Words of the code")[2]
+    words = [
+        word for row in re.findall(r"^\| ([a-z, ]+) \|", glossary, re.MULTILINE) for word in row.split(", ")
+    ]
+    assert len(words) > 20
+    assert [word for word in words if word != "word" and not re.search(rf"\b{word}s?\b", source, re.I)] == []
+
+
+_LIKE_PUBLIC = {"os._exit", "_replace", "_asdict", "_fields"}
+"""Documented by Python, underscore and all."""
+
+
+def test_private_names_of_libraries_stand_behind_a_wall() -> None:
+    """Outside `engines/locust`, which has its own test, only the table of cli/completion.py knows any."""
+    source = ROOT / "src/loadproof"
+    trees = {
+        path.relative_to(source).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in source.rglob("*.py")
+    }
+    nodes: list[tuple[str, Any]] = [(path, node) for path, tree in trees.items() for node in ast.walk(tree)]
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    own = {node.name for _, node in nodes if isinstance(node, functions)}
+    own |= {
+        node.attr for _, node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+    own |= {
+        node.target.id
+        for _, node in nodes
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    reached = set()
+    for path, node in nodes:
+        if path.startswith("engines/locust/"):
+            continue
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and not node.module.startswith(("loadproof", "__"))
+        ):
+            names = [*node.module.split("."), *(alias.name for alias in node.names)]
+            reached |= {f"{path}: {name}" for name in names if name.startswith("_") and name != "_typeshed"}
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            known = node.attr in own or _LIKE_PUBLIC & {node.attr, ast.unparse(node)}
+            reached |= set() if known else {f"{path}: {ast.unparse(node)}"}
+    assert reached == set()
+
+
+class HeardSink:
+    """Keeps what an engine tells."""
+
+    def __init__(self) -> None:
+        self.slices: list[Slice] = []
+        self.events: list[Event] = []
+        self.slice = self.slices.append
+        self.event = self.events.append
+
+    def reading(self, reading: Reading) -> None:
+        """The smallest engine has none."""
+        raise AssertionError(reading)
+
+    def log(self, line: str) -> None:
+        """The smallest engine prints nothing."""
+        raise AssertionError(line)
+
+    def now(self) -> float:
+        """Always the same moment."""
+        return 100.0
+
+
+class SmallestEngine:
+    """An engine in one class: one request, and the load is over."""
+
+    def inspect(self, plan: Plan) -> Inspection:
+        """Nothing can be wrong with it."""
+        return Inspection()
+
+    def versions(self) -> dict[str, str]:
+        """Its own."""
+        return {"smallest": "1.0"}
+
+    async def run(self, plan: Plan, sink: Sink) -> Outcome:
+        """Tell of a load with one request."""
+        begin_s = sink.now()
+        sink.event(Event(begin_s, EventKind.LOAD_STARTED, "the load starts"))
+        sink.slice(part(0, Endpoint("GET", "/"), [0.01]))
+        sink.event(Event(begin_s + 1.0, EventKind.LOAD_ENDED, "the load is over"))
+        return Outcome.COMPLETED
+
+    def stop(self) -> None:
+        """It is over already."""
+
+
+def test_an_engine_is_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row is enough: a file with its ending is planned for it, and what it tells gets to the sink."""
+    traits = EngineTraits(title="smallest", engine=f"{__name__}:SmallestEngine", suffixes=(".small",))
+    monkeypatch.setitem(ENGINES, "smallest", traits)
+    monkeypatch.setitem(SUFFIXES, ".small", "smallest")
+    scenario = tmp_path / "one.small"
+    scenario.write_text("one request\n")
+    plan = build_plan(PlanRequest(str(scenario), target="http://127.0.0.1:9"), ENGINES, None)
+    assert plan.engine == "smallest"
+    engine = load_engine(plan.engine)
+    assert engine.inspect(plan).problems == ()
+    sink = HeardSink()
+    assert asyncio.run(engine.run(plan, sink)) is Outcome.COMPLETED
+    assert sum(one.requests for one in sink.slices) == 1
+    assert [event.kind for event in sink.events] == [EventKind.LOAD_STARTED, EventKind.LOAD_ENDED]
 
 
 def test_a_monitor_is_added(package: Path) -> None:

@@ -9,8 +9,10 @@ import pytest
 import typer
 
 from loadproof.cli.app import build_app, run_app
+from loadproof.cli.completion import SEAMS
 from loadproof.cli.scenario import _GROUP_OF
 from loadproof.cli.verbs import COMPLETE, VERBS
+from loadproof.errors import ExitCode
 from loadproof.plan import PlanRequest, RunRequest
 from loadproof.plan.request import flags_of
 
@@ -57,6 +59,21 @@ def test_a_shell_gets_its_completion(shell: str, capsys: pytest.CaptureFixture[s
     """By the parser's own mechanism."""
     assert run_app(["completion", shell]) == 0
     assert COMPLETE in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("module", "name"), SEAMS)
+def test_a_typer_without_a_private_name_switches_completion_off_and_nothing_else(
+    module: str, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command says so in one error, a shell's question gets no words, and other commands go on."""
+    monkeypatch.delattr(f"{module}.{name}")
+    assert run_app(["completion", "bash"]) == ExitCode.USAGE
+    assert "completion is switched off: Typer" in capsys.readouterr().err
+    assert run_app(["--help"]) == 0
+    capsys.readouterr()
+    monkeypatch.setenv(COMPLETE, "complete_bash")
+    assert run_app([]) == 0
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(

@@ -97,11 +97,10 @@ def run_app(argv: list[str] | None = None) -> int:
 
             words = with_engine_words(words)
         if COMPLETE in os.environ:
-            from typer._completion_classes import completion_init
+            from loadproof.cli.completion import asked_for, begin
 
-            from loadproof.cli.completion import asked_for
-
-            completion_init()
+            if not begin():
+                return 0
             build_app(asked_for(VERBS))(prog_name="loadproof", complete_var=COMPLETE)
         code = build_app({called})(words, prog_name="loadproof", standalone_mode=False)
     except LoadproofError as error:

@@ -294,8 +294,8 @@ class Rows:
         count_error(self._batch.errors, sample, _ERROR_TEXTS)
 
     def _first_byte(self, frame: _Frame, endpoint: Endpoint) -> None:
-        latency_ms = int(frame.a.get("lt", "0"))
-        if latency_ms > 0 or frame.http:  # other samplers may have measured none: 0
+        latency_ms = int(frame.a.get("lt", "-1"))
+        if latency_ms > 0 or (frame.http and latency_ms == 0):  # other samplers may have measured none: 0
             cell = self._cell_of(frame, Endpoint(FIRST_BYTE, str(endpoint)))
             cell.requests += 1
             cell.took(latency_ms)

@@ -315,7 +315,7 @@ CASES: Final[tuple[Rate | Measure, ...]] = (
     *(
         Rate(id=f"E5 a floor rises, {noise}, {_said(minutes)}", claim="growth of twice the limit is a FAIL",
              trial=partial(_is, verdict=Verdict.FAIL, minutes=minutes, shape="a floor rises", noise=noise),
-             at_least=0.95, smoke=4, full=300)
+             at_least=0.85 if (noise, minutes) == ("peaks", 20) else 0.95, smoke=4, full=300)
         for noise in NOISES if noise != "saw-tooth" for minutes in _LONG
     ),
     *(

@@ -24,6 +24,10 @@ _MOST_RISES: Final = 0.2
 """Of its falls: so many times a saw-tooth may rise at once."""
 _LEAST_ON_TOOTH: Final = 8
 """Readings: of fewer a line says no more than the first one."""
+_MOST_HIGHER: Final = 1.6
+"""Times the lowest tooth the highest may be, for the feet of all to be found."""
+_MOST_SCATTER: Final = 0.15
+"""Of a tooth's height feet may scatter around their line."""
 _LEAST_FALL: Final = 0.25
 """Of what it rises a series must also fall to go up and down: stairs only rise."""
 
@@ -119,8 +123,9 @@ def feet_of_teeth(
 
     One reading after a collection carries its whole noise, thirty on a tooth a third of that. The first way
     is each tooth's own line; the second is its mean less half of a height that all teeth share, which is
-    surer where they are alike. The height may change in a straight line. Teeth of few readings, and the last
-    one, which is not over, are left out.
+    surer where they are alike. The height may change in a straight line, but not by much: low teeth are not
+    seen beside high ones; and what scatters is no foot, but of two saws. Teeth of few readings, and the
+    last one, which is not over, are left out.
     """
     even = without_peaks(values)
     drops = np.flatnonzero(np.isin(times_s, after_collections(times_s, even)[0]))
@@ -137,6 +142,9 @@ def feet_of_teeth(
     counts = (ends - firsts).astype(np.float64)
     heights = rises * half_s
     shared = np.polyval(np.polyfit(at, heights, 1, w=np.sqrt(counts)), at) if at.size > 1 else heights
+    scatter = float(np.std(feet - np.polyval(np.polyfit(at, feet, min(1, at.size - 1)), at)))
+    if shared.max() > _MOST_HIGHER * shared.min() or scatter > _MOST_SCATTER * 2 * float(shared.mean()):
+        return np.empty(0), np.empty(0), np.empty(0), np.empty(0)
     return times_s[firsts], feet, means - shared, counts
 
 

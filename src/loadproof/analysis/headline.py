@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from loadproof.analysis.window.windows import sample
-from loadproof.model import EventKind, FailureKind, Finding, FindingKind, Slice, Verdict
+from loadproof.model import EventKind, FailureKind, Finding, FindingKind, Requirement, Slice, Verdict
 from loadproof.model.values import mapping, whole
 from loadproof.runfile.reader import Run
 from loadproof.units import cut_name, format_count, format_duration, format_percent
@@ -76,8 +76,8 @@ def _speaks_of_others(headline: Finding, failed: Sequence[Finding]) -> bool:
     """
     if headline.verdict is not Verdict.PASS or not headline.is_note:
         return False
-    explained = {headline.evidence.get("broken")}
-    return not any(one.id in explained or one.subject == _HELD for one in failed)
+    broken = headline.detail.id if isinstance(headline.detail, Requirement) else None
+    return not any(one.id == broken or one.subject == _HELD for one in failed)
 
 
 def _explored(judged: Sequence[Slice]) -> str:

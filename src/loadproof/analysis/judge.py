@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from loadproof.analysis.bottleneck import find_bottleneck
+from loadproof.analysis.bottleneck.agreement import told_once
 from loadproof.analysis.charts import charts_of
 from loadproof.analysis.headline import verdict_sentence
 from loadproof.analysis.pictures import pictures_of
@@ -20,7 +21,7 @@ from loadproof.analysis.search.capacity import (
 from loadproof.analysis.several import in_its_time, scenario_named
 from loadproof.analysis.shapes.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_requirement
-from loadproof.analysis.shapes.stress import find_breaking_point, judge_held_load, told_once
+from loadproof.analysis.shapes.stress import find_breaking_point, judge_held_load
 from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.validity.each import judged_of, named
 from loadproof.analysis.validity.guard import REFUSED, guard_facts, guard_note, judge_guard

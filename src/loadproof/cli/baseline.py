@@ -97,7 +97,7 @@ def _without_failed(runs: list[Path]) -> tuple[list[str], list[str]]:
 def _left_open(finding: Finding) -> bool:
     """Whether a requirement, or the comparison with the baseline, could not be decided."""
     if finding.id == "baseline":
-        return finding.evidence.get("change") in ("INCONCLUSIVE", "INVALID")
+        return finding.is_note or finding.verdict is Verdict.INCONCLUSIVE
     return finding.verdict is Verdict.INCONCLUSIVE and finding.kind is FindingKind.VERDICT
 
 

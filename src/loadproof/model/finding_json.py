@@ -100,4 +100,5 @@ def _measure_from_json(evidence: Mapping[str, object]) -> Measure:
         samples=known_whole(evidence.get("samples")),
         needed=known_whole(evidence.get("needed")),
         by_default="default" in evidence,
+        at_least=known_number(evidence.get("censored_at_s")),
     )

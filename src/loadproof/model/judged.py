@@ -58,6 +58,8 @@ class Measure:
     """So many samples decide it, where that is more than there were."""
     by_default: bool = False
     """Nobody had to write it."""
+    at_least: float | None = None
+    """What is sure of a value that was not measured to its end: a recovery that outlasted the run."""
 
     @property
     def holds(self) -> bool | None:
@@ -112,6 +114,8 @@ class Finding:
     """Its sentence is the answer of the whole run, pass or fail."""
     clauses: tuple[str, ...] = field(default=(), compare=False)
     """The statements that make its sentence, where it has several; kept in no file."""
+    detail: object = field(default=None, compare=False, repr=False)
+    """What it was concluded from, as a value of its analysis' own type; kept in no file."""
 
     @property
     def is_note(self) -> bool:

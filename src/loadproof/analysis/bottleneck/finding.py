@@ -81,7 +81,7 @@ def find_bottleneck(run: Run, window: Window, course: SearchState | None = None)
         if not asked:
             return []
         sentence = words.no_saturation(levels, found)
-        return [_note(sentence, _evidence(levels, found, (), not_measured(measured, service)))]
+        return [_note(sentence, _evidence(levels, found, (), not_measured(measured, service)), of=found)]
     return [_saturated(run, measured, service, levels, found, table, limit)]
 
 
@@ -169,11 +169,14 @@ def _saturated(
         sentence += words.unexplained(found, missing, unseen.said if unseen else "")
         advice = "watch what was not measured (docs/monitors.md), and run it again"
         advice = unseen.named.kind.advice if unseen else advice
-    return _note(sentence, evidence, advice)
+    return _note(sentence, evidence, advice, of=found)
 
 
-def _note(sentence: str, evidence: dict[str, Any], advice: str = "") -> Finding:
-    return Finding(ID, Verdict.PASS, sentence, evidence, advice, FindingKind.NOTE, subject="bottleneck")
+def _note(
+    sentence: str, evidence: dict[str, Any], advice: str = "", *, of: Attribution | None = None
+) -> Finding:
+    kind, subject = FindingKind.NOTE, "bottleneck"
+    return Finding(ID, Verdict.PASS, sentence, evidence, advice, kind, subject=subject, detail=of)
 
 
 def _at_one_level(

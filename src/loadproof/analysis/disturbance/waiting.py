@@ -18,7 +18,6 @@ from loadproof.analysis.verdict.requirements import matches
 from loadproof.analysis.window.windows import Sample, Window, sample
 from loadproof.histogram import GROWTH, LEAST_S, Histogram
 from loadproof.model import Finding, Operator, Requirement, Slice, Statistic, Subject, Unit
-from loadproof.model.values import known_number
 
 UPPER: Final = (Operator.LESS, Operator.LESS_EQUAL)
 _BUSY: Final = 0.7
@@ -92,8 +91,8 @@ class Waiting:
 
     def _explains_recovery(self, finding: Finding, limit_s: float) -> bool:
         # Of a recovery that was not over when the run ended only the least that it takes is known.
-        censored_s = known_number(finding.evidence.get("censored_at_s"))
-        value_s = censored_s if finding.value is None else finding.value
+        least_s = finding.measure.at_least if finding.measure else None
+        value_s = least_s if finding.value is None else finding.value
         if value_s is None or self.wanted >= _BUSY:
             return True
         return value_s * (1 - self.share) <= limit_s

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from loadproof.analysis.shapes.broken_stick import BrokenStick
 from loadproof.analysis.shapes.stress import stages_of
 from loadproof.analysis.shapes.stress_points import LoadPoint, points_of
 from loadproof.analysis.window.windows import sample
 from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape
 from loadproof.model import Finding, Requirement, Subject, Unit
-from loadproof.model.values import mapping, number
 from loadproof.runfile.reader import Run
 from loadproof.units import format_count, format_duration, format_rate
 
@@ -43,11 +43,11 @@ def stress_picture(run: Run, findings: Sequence[Finding]) -> Picture | None:
     rules = (
         [] if limit_s is None else [LimitLine(f"limit {format_duration(limit_s)}", "quiet", limit_s, panel=1)]
     )
-    plateau = mapping(course.evidence.get("plateau")) if course else {}
-    if plateau:
-        knee = number(plateau["break_load"])
-        layers.append(_fit(plateau, max(point.load for point in points)))
-        rules.append(LimitLine(f"knee {_load(run, knee)}", "series-2", knee))
+    stick = course.detail if course else None
+    if isinstance(stick, BrokenStick):
+        layers.append(_fit(stick, max(point.load for point in points)))
+        knee = f"knee {_load(run, stick.break_load)}"
+        rules.append(LimitLine(knee, "series-2", stick.break_load))
     first = next((stage for stage in climb if stage.held is False), None)
     if first is not None and first.from_level == first.level:
         rules.append(LimitLine(f"stage {first.number} broke", "fail", first.level))
@@ -102,8 +102,8 @@ def _dots(
     ]
 
 
-def _fit(plateau: Mapping[str, object], most: float) -> Layer:
-    at, top, falls = (number(plateau[name]) for name in ("break_load", "goodput_per_s", "collapse"))
+def _fit(stick: BrokenStick, most: float) -> Layer:
+    at, top, falls = stick.break_load, stick.capacity_per_s, stick.collapse
     x, y = [0.0, at], [0.0, top]
     if most > at:
         x.append(most)

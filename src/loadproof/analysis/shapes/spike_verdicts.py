@@ -181,7 +181,8 @@ def _censored(requirement: Requirement, spike: Spike, samples: int) -> Finding:
     verdict = Verdict.FAIL if failed else Verdict.INCONCLUSIVE
     advice = _advice(spike)
     finding = finding_of(requirement, verdict, what, spike.window, samples=samples, advice=advice)
-    return finding.with_evidence(censored_at_s=spike.at_least_s)
+    measure = replace(finding.measure, at_least=spike.at_least_s) if finding.measure else None
+    return replace(finding.with_evidence(censored_at_s=spike.at_least_s), measure=measure)
 
 
 def _judge_peak(requirement: Requirement, spike: Spike) -> Finding:

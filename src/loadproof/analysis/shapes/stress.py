@@ -23,7 +23,6 @@ from loadproof.analysis.verdict.requirements import (
 from loadproof.analysis.window.omission import starts
 from loadproof.analysis.window.windows import Window, load_span, sample, within
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Slice, Subject, Unit, Verdict
-from loadproof.model.values import known_number, mapping
 from loadproof.plan.profiles import hold_windows
 from loadproof.runfile.reader import Run
 from loadproof.units import format_count, format_duration, format_percent, format_rate
@@ -31,11 +30,11 @@ from loadproof.units import format_count, format_duration, format_percent, forma
 LEAST_RISING: Final = 3
 """So many rising levels make any profile a stress test."""
 _BY_STAGE: Final = frozenset({Subject.RESPONSE_TIME, Subject.ERROR_RATE, Subject.GOODPUT})
-_FIT_TOLERANCE: Final = 0.05
+FIT_TOLERANCE: Final = 0.05
 """A fit may say so much more than the best stage that was measured: that is noise."""
 _BREAKING_POINT: Final = "stress.breaking_point"
-_STAGES: Final = "stress.stages"
-_TO_ITS_PEAK: Final = "throughput followed the load to its peak"
+STAGES: Final = "stress.stages"
+TO_ITS_PEAK: Final = "throughput followed the load to its peak"
 _LEAST_REQUESTS: Final = 20
 """With fewer an endpoint is not blamed."""
 
@@ -66,7 +65,9 @@ def find_breaking_point(run: Run, _window: Window, *, throughput: bool = True) -
     said = [*_plateau(run, stick, most_per_s), *_best_users(usl, most_per_s)] if throughput else []
     said.append(_recovery(run, stages, descent))
     evidence: dict[str, Any] = {"rows": [_row(run, stage) for stage in stages]}
-    if stick is not None and stick.capacity_per_s <= (1 + _FIT_TOLERANCE) * most_per_s:
+    plateau = None
+    if stick is not None and stick.capacity_per_s <= (1 + FIT_TOLERANCE) * most_per_s:
+        plateau = stick
         evidence["plateau"] = {
             "goodput_per_s": stick.capacity_per_s, "interval": list(stick.interval_per_s),
             "break_load": stick.break_load, "collapse": stick.collapse,
@@ -77,33 +78,12 @@ def find_breaking_point(run: Run, _window: Window, *, throughput: bool = True) -
             "sigma_interval": list(usl.sigma_interval), "kappa_interval": list(usl.kappa_interval),
             "best_users": usl.best_users, "best_per_s": usl.best_per_s,
         }  # fmt: skip
-    return [breaking, _in_clauses(_STAGES, said, evidence)]
+    return [breaking, replace(_in_clauses(STAGES, said, evidence), detail=plateau)]
 
 
 def _in_clauses(identity: str, clauses: Sequence[str], evidence: dict[str, Any], advice: str = "") -> Finding:
     kind, sentence = FindingKind.NOTE, "; ".join(clauses)
     return Finding(identity, Verdict.PASS, sentence, evidence, advice, kind, clauses=tuple(clauses))
-
-
-def told_once(run: Run, window: Window, findings: Sequence[Finding]) -> list[Finding]:
-    """The findings of a run, where throughput ended by one of them only, if they do not agree.
-
-    The stages fit lines through their goodput, and the bottleneck sees levels and resources. What it says
-    stands, since it says why: the stages then keep to what held and recovered.
-    """
-    bottleneck = next((f for f in findings if f.id == "bottleneck" and "answer" in f.evidence), None)
-    stages = next((f for f in findings if f.id == _STAGES), None)
-    if bottleneck is None or stages is None:
-        return list(findings)
-    ended_per_s = known_number(bottleneck.evidence["plateau_per_s"])
-    most_per_s = known_number(mapping(stages.evidence.get("plateau")).get("goodput_per_s"))
-    bent = stages.statements[0] != _TO_ITS_PEAK
-    # Of the throughput that ended a part may have failed: less goodput is no contradiction, more is.
-    more = most_per_s and ended_per_s and most_per_s > (1 + _FIT_TOLERANCE) * ended_per_s
-    if bent == (ended_per_s is not None) and not more:
-        return list(findings)
-    kept = {finding.id: finding for finding in find_breaking_point(run, window, throughput=False)}
-    return [kept.get(finding.id, finding) for finding in findings]
 
 
 def judge_held_load(requirement: Requirement, run: Run, window: Window) -> Finding:
@@ -160,7 +140,7 @@ def _breaking_point(run: Run, climb: Sequence[StressStage], stick: BrokenStick |
         # Within a ramp what breaks is seen late: by then the load has gone on rising while a queue filled.
         said.append(f"the service followed the load up to {_load(run, stick.break_load)}")
         evidence["break_load"] = stick.break_load
-    return replace(_answer(said, evidence), endpoint=endpoint)
+    return replace(_answer(said, evidence), endpoint=endpoint, detail=requirement)
 
 
 def _answer(clauses: Sequence[str], evidence: dict[str, Any]) -> Finding:
@@ -170,8 +150,8 @@ def _answer(clauses: Sequence[str], evidence: dict[str, Any]) -> Finding:
 def _plateau(run: Run, stick: BrokenStick | None, most_per_s: float) -> list[str]:
     """Never more than what was measured: the corner of a fitted line may lie above every level."""
     if stick is None:
-        return [_TO_ITS_PEAK]
-    if stick.capacity_per_s > (1 + _FIT_TOLERANCE) * most_per_s:
+        return [TO_ITS_PEAK]
+    if stick.capacity_per_s > (1 + FIT_TOLERANCE) * most_per_s:
         return [f"goodput was {format_rate(most_per_s)} at most, and no longer followed the load"]
     low, high = (format_rate(bound) for bound in stick.interval_per_s)
     said = f"goodput levels off at {format_rate(stick.capacity_per_s)} ({low} to {high})"
@@ -183,7 +163,7 @@ def _plateau(run: Run, stick: BrokenStick | None, most_per_s: float) -> list[str
 def _best_users(usl: Usl | None, most_per_s: float) -> list[str]:
     if usl is None or usl.best_users is None or usl.best_per_s is None:
         return []
-    if usl.best_per_s > (1 + _FIT_TOLERANCE) * most_per_s:
+    if usl.best_per_s > (1 + FIT_TOLERANCE) * most_per_s:
         return []  # a greatest throughput that no stage had is a guess
     return [f"most throughput, {format_rate(usl.best_per_s)}, at about {usl.best_users:.0f} users (USL)"]
 

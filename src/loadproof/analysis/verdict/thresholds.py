@@ -60,15 +60,13 @@ def threshold_finding(data: Mapping[str, object], source: str, text: str) -> Fin
     return Finding(
         f"{metric}:{expression}", verdict, sentence, dict(data), advice,
         measure=measure, subject=subject, source=source, window=_WHOLE,
-        endpoint=required.endpoint if required else None,
+        endpoint=required.endpoint if required else None, detail=required,
     )  # fmt: skip
 
 
 def stated(finding: Finding) -> Requirement | None:
     """The requirement that a finding of `judge_thresholds` is of; None where only a later k6 knows it."""
-    data = finding.evidence
-    unit = str(data.get("unit") or "")
-    return _requirement(str(data["metric"]), str(data["expression"]), finding.source, unit)
+    return finding.detail if isinstance(finding.detail, Requirement) else None
 
 
 def whole_load_note(run: Run, window: Window) -> list[Finding]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, astuple, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from loadproof.errors import Problem
 from loadproof.model import (
@@ -16,16 +16,10 @@ from loadproof.model import (
     EngineOptions,
     EngineTraits,
     OneOfSeveral,
-    Operator,
     Plan,
     Profile,
-    ProfileKind,
     Requirement,
     RunOptions,
-    Stage,
-    Statistic,
-    Subject,
-    Unit,
 )
 from loadproof.plan.watching import secrets_in
 from loadproof.safety.redact import (
@@ -39,6 +33,8 @@ from loadproof.safety.redact import (
 )
 
 T = TypeVar("T", RunOptions, EngineOptions)
+_PROFILE = TypeAdapter(Profile)
+_REQUIREMENT = TypeAdapter(Requirement)
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -52,7 +48,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         **_several_to_json(plan.several),
         "engine": plan.engine,
         "target": target,
-        "profile": profile_to_json(plan.profile),
+        "profile": _PROFILE.dump_python(plan.profile, mode="json"),
         "requirements": [requirement_to_json(requirement) for requirement in plan.requirements],
         "engine_args": [redactor.text(arg) for arg in redact_args(plan.engine_args)],
         "env": redact_env(dict(plan.env)),
@@ -130,7 +126,7 @@ def plan_from_json(stored: Mapping[str, Any], engines: Mapping[str, EngineTraits
             scenario=Path(stored["scenario"]),
             engine=str(stored["engine"]),
             target=None if stored["target"] is None else str(stored["target"]),
-            profile=profile_from_json(stored["profile"]),
+            profile=_PROFILE.validate_python(stored["profile"]),
             requirements=tuple(requirement_from_json(item) for item in stored["requirements"]),
             engine_args=tuple(str(arg) for arg in stored["engine_args"]),
             env=tuple((str(name), str(value)) for name, value in stored["env"].items()),
@@ -151,76 +147,29 @@ def plan_from_json(stored: Mapping[str, Any], engines: Mapping[str, EngineTraits
         )
     except KeyError as error:
         raise ValueError(f"the stored plan has no {error}") from None
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(str(part) for part in wrong["loc"])
+        raise ValueError(f"the stored plan is damaged: {where}: {wrong['msg']}") from None
     except (TypeError, AttributeError) as error:
         raise ValueError(f"the stored plan is damaged: {error}") from None
 
 
-def profile_to_json(profile: Profile) -> dict[str, Any]:
-    """Durations in seconds; levels in users, or per second in the open model."""
-    return {
-        "kind": profile.kind.value,
-        "stages": [{"duration_s": stage.duration_s, "target": stage.target} for stage in profile.stages],
-        "open_model": profile.open_model,
-        "start": profile.start,
-    }
-
-
-def profile_from_json(stored: Mapping[str, Any]) -> Profile:
-    """Raises KeyError, TypeError or ValueError when it is no stored profile."""
-    return Profile(
-        kind=ProfileKind(stored["kind"]),
-        stages=tuple(Stage(float(s["duration_s"]), float(s["target"])) for s in stored["stages"]),
-        open_model=bool(stored["open_model"]),
-        start=float(stored["start"]),
-    )
-
-
 def requirement_to_json(requirement: Requirement) -> dict[str, Any]:
     """The limit is a number, or the text NaN, Infinity or -Infinity, which JSON has no numbers for."""
-    limit: float | str = requirement.limit
+    stored: dict[str, Any] = _REQUIREMENT.dump_python(requirement, mode="json")
     if not math.isfinite(requirement.limit):
-        limit = "NaN" if math.isnan(requirement.limit) else f"{'-' if requirement.limit < 0 else ''}Infinity"
-    return {
-        # A name may hold a query with a token in it; what was measured is kept under the redacted name too.
-        "id": redact_text(requirement.id),
-        "text": redact_text(requirement.text),
-        "source": requirement.source,
-        "subject": requirement.subject.value,
-        "statistic": requirement.statistic.value,
-        "operator": requirement.operator.value,
-        "limit": limit,
-        "unit": requirement.unit.value,
-        "quantile": requirement.quantile,
-        "endpoint": None if requirement.endpoint is None else redact_text(requirement.endpoint),
-        "metric": requirement.metric,
-        "window": requirement.window,
-        "within_s": requirement.within_s,
-        "strict": requirement.strict,
-        "warm_up_s": requirement.warm_up_s,
-    }
+        stored["limit"] = (
+            "NaN" if math.isnan(requirement.limit) else f"{'-' if requirement.limit < 0 else ''}Infinity"
+        )
+    # A name may hold a query with a token in it; what was measured is kept under the redacted name too.
+    hidden = {key: redact_text(stored[key]) for key in ("id", "text", "endpoint") if stored[key] is not None}
+    return stored | hidden
 
 
 def requirement_from_json(stored: Mapping[str, Any]) -> Requirement:
-    """Raises KeyError, TypeError or ValueError when it is no stored requirement."""
-    quantile = stored["quantile"]
-    endpoint = stored["endpoint"]
-    return Requirement(
-        id=str(stored["id"]),
-        text=str(stored["text"]),
-        source=str(stored["source"]),
-        subject=Subject(stored["subject"]),
-        statistic=Statistic(stored["statistic"]),
-        operator=Operator(stored["operator"]),
-        limit=float(stored["limit"]),
-        unit=Unit(stored["unit"]),
-        quantile=None if quantile is None else float(quantile),
-        endpoint=None if endpoint is None else str(endpoint),
-        metric=str(stored["metric"]),
-        window=str(stored.get("window", "")),
-        within_s=None if stored.get("within_s") is None else float(stored["within_s"]),
-        strict=bool(stored.get("strict")),
-        warm_up_s=float(stored.get("warm_up_s") or 0.0),
-    )
+    """Raises ValueError when it is no stored requirement; runs of earlier versions had fewer fields."""
+    return _REQUIREMENT.validate_python(stored)
 
 
 def _clean(name: str, value: Any) -> Any:

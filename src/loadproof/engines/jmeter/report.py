@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from loadproof.engines.error_samples import ToldErrors
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.jmeter.exits import meaning
 from loadproof.engines.jmeter.outcomes import REFUSED_BY_GUARD
@@ -14,9 +15,8 @@ if TYPE_CHECKING:
     from loadproof.engines import Sink
     from loadproof.engines.jmeter.log import Log
     from loadproof.engines.jmeter.rows import Rows
-    from loadproof.engines.jmeter.told import Batch, PassConditions
+    from loadproof.engines.jmeter.told import PassConditions
 
-_DISTINCT_ERRORS: Final = 500
 _RESOLUTION_S: Final = 0.001
 """Of JMeter's elapsed times."""
 _ALL_SETTLED_S: Final = 10.0
@@ -36,7 +36,7 @@ class Reporting:
         self.log = log
         self.began = False
         self._arrivals = Arrivals(promise)
-        self._errors: set[object] = set()
+        self._errors = ToldErrors()
         self._checks: dict[str, list[int]] = {}
         self._refused = 0
         self._told_s = 0.0
@@ -60,9 +60,8 @@ class Reporting:
         self._begin(now_s, last=last)
         for part in batch.slices:
             self.sink.slice(part)
-        for row in batch.slow:
-            self.sink.event(slow_request(row))
-        self._errors_of(batch, now_s)
+        for event in (*map(slow_request, batch.slow), *self._errors.events(batch.errors, now_s)):
+            self.sink.event(event)
         self._scripts_raised += said.raised.total()
         if last or now_s > self._told_s + _CONDITIONS_EVERY_S:
             self._told_s = now_s
@@ -122,16 +121,6 @@ class Reporting:
             self.sink.event(
                 Event(began_s, EventKind.LOAD_STARTED, "the load began", {"resolution_s": _RESOLUTION_S})
             )
-
-    def _errors_of(self, batch: Batch, now_s: float) -> None:
-        for sample, count in batch.errors.items():
-            data = {"endpoint": str(sample.endpoint), "kind": str(sample.kind), "count": count}
-            text = sample.text
-            if sample not in self._errors and len(self._errors) >= _DISTINCT_ERRORS:
-                text, data["endpoint"] = "(other errors)", ""
-            else:
-                self._errors.add(sample)
-            self.sink.event(Event(now_s, EventKind.ERROR_SAMPLE, text, data))
 
     def _conditions(self, batch: PassConditions, now_s: float) -> None:
         """What a PASS stands on: see `EventKind`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from loadproof.engines.error_samples import ToldErrors
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.arguments import unjudged
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from loadproof.engines.k6.reader import OutputReader
 
 _HOSTS_AFTER_S = 1.0
-_DISTINCT_ERRORS = 500
-"""Distinct error samples passed on in a run; further ones are counted as one."""
 
 
 class Reporting:
@@ -45,7 +44,7 @@ class Reporting:
         self._most_users = int(options.get("maxVUs") or 0)
         self._hosts: Counter[str] = Counter()
         self._hosts_checked = plan.target is None
-        self._errors: set[object] = set()
+        self._errors = ToldErrors()
 
     def pass_on(self) -> None:
         """Everything that was read since the last call."""
@@ -57,17 +56,10 @@ class Reporting:
             if reading.series == "users":
                 self._users_gone += max(0, self._users - round(reading.value))
                 self._users = round(reading.value)
-        for row in batch.slow:
-            self.sink.event(slow_request(row))
         now_s = self.sink.now()
-        for sample, count in batch.errors.items():
-            data = {"endpoint": str(sample.endpoint), "kind": str(sample.kind), "count": count}
-            text = sample.text
-            if sample not in self._errors and len(self._errors) >= _DISTINCT_ERRORS:
-                text, data["endpoint"] = "(other errors)", ""
-            else:
-                self._errors.add(sample)
-            self.sink.event(Event(now_s, EventKind.ERROR_SAMPLE, text, data))
+        for event in (*map(slow_request, batch.slow), *self._errors.events(batch.errors, now_s)):
+            self.sink.event(event)
+        for sample in batch.errors:
             if self._plan.options.guard is not None and sample.text in words.REFUSED_TEXTS:
                 message = f"the script reached for '{sample.endpoint}' where it may not: {sample.text}"
                 self.sink.event(Event(now_s, EventKind.TARGET_REFUSED, message))

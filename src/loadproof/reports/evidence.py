@@ -37,6 +37,28 @@ def failed_text(row: EndpointSummary) -> str:
     return format_count(row.failed) + share
 
 
+def endpoint_cells(row: EndpointSummary) -> dict[str, tuple[str, float | None]]:
+    """An endpoint's figures as texts by the titles of their columns, each with the number behind it."""
+    rate = None if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
+    times = {"mean": row.mean_s, "p50": row.p50_s, "p95": row.p95_s, "p99": row.p99_s, "max": row.max_s}
+    return {
+        "requests": (format_count(row.requests), row.requests),
+        "req/s": (rate or MISSING, row.throughput_per_s),
+        **{title: (MISSING if t is None else format_duration(t), t) for title, t in times.items()},
+        "failed": (failed_text(row), row.failed),
+    }
+
+
+def facts_in_short(report: Report) -> list[str]:
+    """What was played, how much, what was judged: the line below a verdict."""
+    return [
+        f"{report.name}: {report.facts['engine']}, {format_duration(report.duration_s)}",
+        " requests, ".join(counts_in_words(report)),
+        f"judged over {report.window}",
+        *([f"service {report.facts['service']}"] if report.facts.get("service") else []),
+    ]
+
+
 def counts_in_words(report: Report) -> tuple[str, str]:
     """How many requests there were, and how many failed; an imported file may not tell."""
     requests, failed = whole(report.facts["requests"]), known_whole(report.facts["failed"])

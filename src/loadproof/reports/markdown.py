@@ -11,20 +11,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TextIO
 
-from loadproof.model import EndpointSummary, Finding, Report, Verdict
+from loadproof.model import Finding, Report, Verdict
 from loadproof.reports.evidence import (
-    MISSING,
     NEAR_IN_WORDS,
-    counts_in_words,
+    endpoint_cells,
     evidence_table,
-    failed_text,
+    facts_in_short,
     requirement_row,
 )
 from loadproof.reports.reproduction import reproduction
 from loadproof.reports.scenario_tables import scenario_tables
 from loadproof.reports.topics import Topic, advice_of, is_requirement, named, other_topics
 from loadproof.reports.validity import condition_rows, validity_line
-from loadproof.units import format_count, format_duration, format_rate
+from loadproof.units import format_count
 
 MOST_CHARACTERS: Final = 60_000
 MARKER: Final = "<!-- loadproof-report -->"
@@ -136,16 +135,9 @@ class _Page:
 
 
 def _subline(report: Report) -> str:
-    facts = report.facts
     flags = ["**rehearsal**"] if report.rehearsal else []
     flags += [f"**{report.outcome}**"] if report.outcome != "completed" else []
-    texts = [
-        f"{report.name}: {facts['engine']}, {format_duration(report.duration_s)}",
-        " requests, ".join(counts_in_words(report)),
-        f"judged over {report.window}",
-        *([f"service {facts['service']}"] if facts.get("service") else []),
-    ]
-    return " · ".join([*flags, *(escape(text) for text in texts)])
+    return " · ".join([*flags, *(escape(text) for text in facts_in_short(report))])
 
 
 def _requirements(report: Report) -> tuple[list[str], list[bool], list[list[str]]]:
@@ -187,21 +179,14 @@ def _endpoints(page: _Page, report: Report) -> None:
         return
     *single, total = report.endpoints
     rows = sorted(single, key=lambda row: -row.requests)
-    titles = ("endpoint", "requests", "req/s", "p50", "p95", "p99", "max", "failed")
-    numeric = (False, *[True] * 7)
-    title = f"Endpoints ({format_count(max(len(rows), 1))})"
-    page.folded_table(title, titles, numeric, [_endpoint(row) for row in (total, *rows)])
-
-
-def _endpoint(row: EndpointSummary) -> list[str]:
-    times = (row.p50_s, row.p95_s, row.p99_s, row.max_s)
-    return [
-        escape(row.endpoint),
-        format_count(row.requests),
-        MISSING if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s"),
-        *(MISSING if value is None else format_duration(value) for value in times),
-        failed_text(row),
-    ]
+    titles = ("requests", "req/s", "p50", "p95", "p99", "max", "failed")
+    cells = [(escape(row.endpoint), endpoint_cells(row)) for row in (total, *rows)]
+    page.folded_table(
+        f"Endpoints ({format_count(max(len(rows), 1))})",
+        ("endpoint", *titles),
+        (False, *[True] * len(titles)),
+        [[name, *(found[title][0] for title in titles)] for name, found in cells],
+    )
 
 
 def _errors(page: _Page, report: Report) -> None:

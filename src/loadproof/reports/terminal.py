@@ -14,18 +14,17 @@ from rich.text import Text
 
 from loadproof.model import EndpointSummary, Finding, Outcome, Report, Verdict
 from loadproof.reports.evidence import (
-    MISSING,
     NEAR_IN_WORDS,
     EvidenceTable,
-    counts_in_words,
-    failed_text,
+    endpoint_cells,
+    facts_in_short,
     requirement_row,
 )
 from loadproof.reports.scenario_tables import scenario_tables
 from loadproof.reports.topics import advice_of, is_requirement, named, other_topics
 from loadproof.reports.validity import validity_line
 from loadproof.runfile import RUNS_FOLDER
-from loadproof.units import cut_name, format_count, format_duration, format_rate
+from loadproof.units import cut_name, format_count
 
 BADGES = {
     Verdict.PASS: "bold black on green",
@@ -158,14 +157,7 @@ def _headline(report: Report) -> Text:
 
 
 def _subline(report: Report) -> Text:
-    facts = report.facts
-    parts = [
-        f"{report.name}: {facts['engine']}, {format_duration(report.duration_s)}",
-        " requests, ".join(counts_in_words(report)),
-        f"judged over {report.window}",
-        *([f"service {facts['service']}"] if facts.get("service") else []),
-    ]
-    return Text(" · ".join(parts), style="dim")
+    return Text(" · ".join(facts_in_short(report)), style="dim")
 
 
 def _requirements_table(findings: Sequence[Finding], width: int) -> Table:
@@ -260,7 +252,13 @@ def _endpoints_table(rows: Sequence[EndpointSummary], width: int) -> Table:
     shown = titles if width >= _WIDE else [title for title in titles if title not in _WIDE_ONLY]
     *single, total = rows
     busiest = sorted(single, key=lambda row: -row.requests)[:_MOST_ENDPOINTS]
-    cells = [(row, _endpoint_cells(row)) for row in [*busiest, total]]
+    cells = [
+        (row, {title: Text(text) for title, (text, _) in endpoint_cells(row).items()})
+        for row in [*busiest, total]
+    ]
+    for row, found in cells:
+        if row.failed:
+            found["failed"].stylize("red")
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     longest = [max(len(title), *(len(found[title]) for _, found in cells)) for title in shown]
     room = _name_room(width, longest)
@@ -273,15 +271,3 @@ def _endpoints_table(rows: Sequence[EndpointSummary], width: int) -> Table:
     if len(single) > _MOST_ENDPOINTS:
         table.add_row(Text(f"and {len(single) - _MOST_ENDPOINTS} more endpoints", style="dim"))
     return table
-
-
-def _endpoint_cells(row: EndpointSummary) -> dict[str, Text]:
-    """The cells by the titles of their columns."""
-    times = {"p50": row.p50_s, "p95": row.p95_s, "p99": row.p99_s, "max": row.max_s}
-    rate = None if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
-    return {
-        "requests": Text(format_count(row.requests)),
-        "req/s": Text(rate or MISSING),
-        **{title: Text(MISSING if t is None else format_duration(t)) for title, t in times.items()},
-        "failed": Text(failed_text(row), style="red" if row.failed else ""),
-    }

@@ -16,9 +16,9 @@ from loadproof.reports.evidence import (
     EvidenceTable,
     RequirementRow,
     counts_in_words,
+    endpoint_cells,
     evidence_facts,
     evidence_table,
-    failed_text,
     requirement_row,
 )
 from loadproof.reports.reproduction import Reproduction, reproduction
@@ -199,14 +199,7 @@ def _finding(finding: Finding) -> FindingBlock:
 
 
 def _endpoint(row: EndpointSummary, drawn: set[str]) -> EndpointLine:
-    rate = None if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
-    times = [row.mean_s, row.p50_s, row.p95_s, row.p99_s, row.max_s]
-    cells: list[tuple[str, float | None]] = [
-        (format_count(row.requests), row.requests),
-        (rate or MISSING, row.throughput_per_s),
-        *((MISSING if value is None else format_duration(value), value) for value in times),
-        (failed_text(row), row.failed),
-    ]
+    cells = list(endpoint_cells(row).values())
     return EndpointLine(row.endpoint, cells, bool(row.failed), row.endpoint in drawn)
 
 

@@ -26,11 +26,6 @@ _EXACT: Final = 1e-15
 _MOST_STEPS: Final = 200
 
 
-def normal_tail(z: float) -> float:
-    """P(Z > z) of the standard normal distribution."""
-    return math.erfc(z / math.sqrt(2)) / 2
-
-
 def t_tail(t: float, freedom: float) -> float:
     """P(T > t) of Student's distribution."""
     square = t * t

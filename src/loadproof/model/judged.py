@@ -62,13 +62,6 @@ class Measure:
     """What is sure of a value that was not measured to its end: a recovery that outlasted the run."""
 
     @property
-    def holds(self) -> bool | None:
-        """Whether the value meets its limit; None where one of them is not known."""
-        if self.value is None or self.limit is None or self.operator is None:
-            return None
-        return self.operator.holds(self.value, self.limit)
-
-    @property
     def near(self) -> bool:
         """Whether the value is so near its limit that its interval contains it."""
         if self.interval is None or self.limit is None:

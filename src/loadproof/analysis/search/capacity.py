@@ -78,7 +78,6 @@ class SearchState:
                 if trial.number not in known:
                     known[trial.number] = self._judge.judge(trial)
                 self.results.append(known[trial.number])
-        self.cool_downs = [trial for trial in trials if trial.role is TrialRole.COOL_DOWN]
         self._last = trials[-1] if trials else None
         self._count = len(trials)
 

@@ -53,15 +53,6 @@ class Corrected:
         """The greatest sample, which back-filling never exceeds; None when empty."""
         return float(self._values_s.max()) if self.count else None
 
-    @property
-    def mean_s(self) -> float | None:
-        """Mean in seconds; None when empty."""
-        if not self.count:
-            return None
-        m = self._fills
-        sums = (m + 1) * self._values_s - self._interval_s * m * (m + 1) / 2
-        return float((sums * self._weights).sum()) / self.count
-
     def quantile(self, q: float) -> float | None:
         """Seconds at quantile `q` (0 to 1), as `Histogram.quantile` defines it; None when empty."""
         if not 0 <= q <= 1:
@@ -81,16 +72,6 @@ class Corrected:
         # Of v, v - i ... v - m i, those with v - j i <= x have j >= (v - x) / i.
         first = np.maximum(np.ceil((self._values_s - x_s) / self._interval_s - _ROUNDING), 0.0)
         return float((np.maximum(self._fills - first + 1, 0.0) * self._weights).sum())
-
-
-def planned_quantile(served: Histogram, q: float, never_sent: float) -> float | None:
-    """The quantile `q` of all planned requests, of which the share `never_sent` (0 to 1) was never sent.
-
-    Those count as slower than every other: the served quantile is read at q / (1 - never_sent). None when
-    it is undefined, that is, among what was never sent, or when nothing was served.
-    """
-    read_at = served_quantile(q, never_sent)
-    return None if read_at is None else served.quantile(read_at)
 
 
 def served_quantile(q: float, never_sent: float) -> float | None:

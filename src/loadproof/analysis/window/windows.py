@@ -37,10 +37,6 @@ class Window:
     step_s: int = 1
     """Seconds that each of `seconds` stands for."""
 
-    def has(self, time_s: float) -> bool:
-        """Whether that moment lies in it."""
-        return math.floor(time_s / self.step_s) * self.step_s in self.seconds
-
     @property
     def warm_up_s(self) -> int:
         """Seconds cut as warm-up, over all holds."""

@@ -9,7 +9,6 @@ from typing import Final
 
 from loadproof.engines.jmeter.guard.policy import NOT_HELD
 
-OUT_OF_MEMORY: Final = 3
 _INTERRUPT, _TERMINATE = 130, 143
 BY_SIGNAL: Final = frozenset({_INTERRUPT, _TERMINATE})
 """JMeter's own answer to SIGINT and SIGTERM, and the supervisor's word for one that ended it."""

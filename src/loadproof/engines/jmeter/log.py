@@ -104,7 +104,6 @@ class Log:
         self._lock = threading.Lock()
         self._said = LoggedMessages()
         self._seen: Counter[str] = Counter()
-        self._last_error = ""
         self._awaiting = ""
         self._rest = b""
 

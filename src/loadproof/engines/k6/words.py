@@ -101,7 +101,6 @@ ITERATION_TIME: Final = "iteration_duration"
 ITERATIONS: Final = "iterations"
 DROPPED: Final = "dropped_iterations"
 CHECKS: Final = "checks"
-USERS: Final = "vus"
 SUMMARISED: Final = frozenset(
     {REQUEST_TIME, "http_req_failed", "http_reqs", ITERATIONS, DROPPED, ITERATION_TIME, CHECKS,
      "data_received", "data_sent"}

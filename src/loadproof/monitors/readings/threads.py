@@ -78,10 +78,6 @@ class Threads:
         most = max(found, key=lambda thread: thread.busy)
         return replace(most, all_busy=sum(thread.busy for thread in found))
 
-    def forget(self) -> None:
-        """After a restart the next look is the first."""
-        self._seen.clear()
-
     def _chosen(self, processes: Sequence[Stat]) -> list[str]:
         paths = [
             f"{self._proc}/{stat.pid}/task/{thread}/schedstat"

@@ -28,11 +28,6 @@ class _Replay:
         self._replay_read_error = read_error
         self._replay_sending = True
 
-    @property
-    def replaying(self) -> bool:
-        """Whether the request that was sent already is still to be swallowed."""
-        return self._replay_sending
-
     def sendall(self, data: Any, flags: int = 0) -> Any:
         """Swallow the request that was sent already; send what follows it."""
         if not self._replay_sending:

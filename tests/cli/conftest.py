@@ -112,15 +112,15 @@ class Shell:
         process = self.start("run", *args, "--run-file", "run.db")
         own = psutil.Process(process.pid)
         try:
-            wait_until(lambda: self.stub.arrived.total() > 60 or process.poll() is not None, 30)
+            wait_until(lambda: self.stub.arrived.total() > 60 or process.poll() is not None, 60)
             assert process.poll() is None, process.communicate()
             started = own.children(recursive=True)
             assert started
             yield process
-            wait_until(lambda: all_gone(started), 10)
+            wait_until(lambda: all_gone(started), 60)
         finally:
             process.kill()
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def test_a_service_ends_with_all_that_it_started(tmp_path: Path, manner: str) ->
     with pytest.raises(KeyboardInterrupt):
         serve()
     assert len(started) >= 2
-    wait_until(lambda: all_gone(started), 10)
+    wait_until(lambda: all_gone(started), 60)
     assert (tmp_path / "log").read_text().startswith("serving")
 
 

@@ -33,12 +33,12 @@ def test_a_hanging_import_leaves_no_process(number: signal.Signals, shell: Shell
     """Nor does what it has started; a signal that can be answered is, with one word."""
     shell.write("locustfile.py", HANGS)
     process = shell.start("run", "locustfile.py", "--target", shell.stub.url, "-u", "1")
-    wait_until((shell.folder / "importing").exists, 30)
+    wait_until((shell.folder / "importing").exists, 60)
     started = psutil.Process(process.pid).children(recursive=True)
     assert len(started) >= 5
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
-    wait_until(lambda: all_gone(started), 10)
+    out, err = process.communicate(timeout=60)
+    wait_until(lambda: all_gone(started), 60)
     if number is not signal.SIGKILL:
         assert (process.returncode, out) == (130, "")
         assert err == f"interrupted by {number.name} before it was done\n"
@@ -66,6 +66,6 @@ def test_a_killed_run_leaves_no_folder(shell: Shell) -> None:
         assert folders
         left = engine_processes(process.pid, "script.js")
         process.kill()
-        process.wait(10)
-    wait_until(lambda: all_gone(left), 10)
-    wait_until(lambda: not any(map(Path.exists, folders)), 10)
+        process.wait(60)
+    wait_until(lambda: all_gone(left), 60)
+    wait_until(lambda: not any(map(Path.exists, folders)), 60)

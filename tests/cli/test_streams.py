@@ -115,7 +115,7 @@ def test_a_report_that_cannot_be_written_leaves_the_verdict(
 ) -> None:
     """It is told; `--strict-outputs` makes it an exit code of its own."""
     process = shell.start(*RUN, "--target", shell.stub.url, "--junit", "out/junit.xml", *more)
-    wait_until(lambda: shell.stub.arrived.total() > 10, 30)
+    wait_until(lambda: shell.stub.arrived.total() > 10, 60)
     (shell.folder / "out").rmdir()
     shell.write("out", "no folder any more")
     out, err = process.communicate(timeout=60)
@@ -129,8 +129,8 @@ def test_a_signal_before_the_load_is_one_word(shell: Shell) -> None:
     """Exit code 130, no traceback, nothing sent, no process left."""
     shell.write("locustfile.py", "import time\nopen('importing', 'w').close()\ntime.sleep(600)\n")
     process = shell.start(*RUN, "--target", shell.stub.url)
-    wait_until((shell.folder / "importing").exists, 30)
+    wait_until((shell.folder / "importing").exists, 60)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out + err == "interrupted by SIGTERM before it was done\n"

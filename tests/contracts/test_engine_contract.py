@@ -75,7 +75,7 @@ def during_load(
         while not sink.requests and not running.done():
             await asyncio.sleep(0.02)
         act()
-        return await asyncio.wait_for(running, 30)
+        return await asyncio.wait_for(running, 60)
 
     return asyncio.run(course()), sink
 
@@ -183,7 +183,7 @@ def test_stopping_before_it_has_begun_ends_it(program: Program, stub: StubServer
         running = asyncio.create_task(engine.run(program.plan(tmp_path, stub.url, LONG_S), sink))
         await asyncio.sleep(0)
         engine.stop()
-        return await asyncio.wait_for(running, 30)
+        return await asyncio.wait_for(running, 60)
 
     with nothing_left():
         assert asyncio.run(course()) is Outcome.INTERRUPTED

@@ -19,7 +19,7 @@ def at_once(callers: int, call: Callable[[], T], times: int | None = None) -> li
         return [future.result() for future in futures]
 
 
-def wait_until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
     """Return once `condition` holds; fail when it does not within `limit_s` seconds."""
     deadline = time.monotonic() + limit_s
     while not condition():

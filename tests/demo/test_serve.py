@@ -76,7 +76,7 @@ def test_a_signal_lets_requests_in_flight_finish(number: signal.Signals, spare_u
             wait_until(lambda: demo.value("http_requests_in_progress") == 1)
             demo.process.send_signal(number)
             assert answer.result().status_code == 200
-        assert demo.process.wait(10) == 0
+        assert demo.process.wait(60) == 0
 
 
 def test_a_signal_during_the_start_leaves_nothing_behind() -> None:
@@ -89,7 +89,7 @@ def test_a_signal_during_the_start_leaves_nothing_behind() -> None:
         assert postgres is not None
         folder = Path(postgres.cmdline()[postgres.cmdline().index("-k") + 1])
         process.terminate()
-        assert process.wait(15) == 0
+        assert process.wait(60) == 0
     assert all_gone([postgres])
     assert not folder.exists()
 
@@ -119,7 +119,7 @@ def test_the_demo_ends_with_the_process_that_runs_it() -> None:
         assert ready.postgres_pid is not None
         processes = [psutil.Process(ready.pid), psutil.Process(ready.postgres_pid)]
         holder.kill()
-    wait_until(lambda: all_gone(processes), limit_s=15)
+    wait_until(lambda: all_gone(processes), 60)
     assert not folder_of(ready).exists()
 
 

@@ -183,7 +183,7 @@ def test_who_asks_before_the_rules_are_known_waits_for_them(listener: Listener) 
         assert program.popen.stdout is not None
         assert program.popen.stdout.readline() == b"up\n"
         program.admit(CLOSED)
-        _, err = program.popen.communicate(timeout=20)
+        _, err = program.popen.communicate(timeout=60)
         assert b"PermissionError" in err
         held, refused = map(json.loads, program.heard().splitlines())
     assert held == {"t": "held", "by": SECCOMP}
@@ -221,7 +221,7 @@ def follow_sockets(port: int) -> None:
         process.kill()
         await process.wait()
 
-    asyncio.run(asyncio.wait_for(run(), 20))
+    asyncio.run(asyncio.wait_for(run(), 60))
     held = next(event for event in heard.events if event.kind is EventKind.GUARD_HELD)
     print(json.dumps([heard.refused(), loose(held.data)["by"], *loose(held.data)["limits"]]))
 

@@ -28,7 +28,7 @@ class PageServer:
             def do_GET(self) -> None:
                 owner.asked += 1
                 owner.authorizations.append(self.headers["Authorization"])
-                owner.open.wait(30)
+                owner.open.wait(60)
                 body = owner.text if isinstance(owner.text, bytes) else owner.text.encode()
                 try:
                     self.send_response(owner.status)
@@ -58,4 +58,4 @@ class PageServer:
         self.open.set()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(10)
+        self._thread.join(60)

@@ -93,7 +93,7 @@ def started(command: list[str], log: Path, user: str | None = None) -> Iterator[
     finally:
         process.terminate()
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

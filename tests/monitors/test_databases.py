@@ -199,7 +199,7 @@ def test_who_waits_for_a_row_lock_in_mariadb_is_told() -> None:
 
         servers.wait_until(waits, what="the lock")
         holder.rollback()
-        thread.join(10)
+        thread.join(60)
         assert found["sessions.active"] == 1
         assert any(
             "'UPDATE shop.stock SET n = n - ? WHERE id = ?' waits for a lock" in r for r in monitor.remarks

@@ -70,7 +70,7 @@ def prefork(workers: int = 3, most: int = 0, back: int = 0) -> Iterator[int]:
         yield port
     finally:
         os.killpg(process.pid, 9)
-        process.wait(10)
+        process.wait(60)
 
 
 def ask(port: int) -> None:

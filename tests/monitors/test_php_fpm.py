@@ -80,7 +80,7 @@ def page(root: Path) -> Iterator[list[bytes]]:
     thread = threading.Thread(target=serve)
     thread.start()
     yield asked
-    thread.join(5)
+    thread.join(60)
     server.close()
 
 

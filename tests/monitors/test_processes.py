@@ -44,7 +44,7 @@ def _parent_and_child(mark: str) -> Iterator[psutil.Popen]:
         yield process
     finally:
         process.stdin.close()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_children_belong_to_their_parent() -> None:

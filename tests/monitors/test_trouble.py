@@ -153,7 +153,7 @@ def test_a_blocked_statement_is_told_without_its_values() -> None:
 
             servers.wait_until(waits, what="the lock")
             holder.rollback()
-            thread.join(10)
+            thread.join(60)
         monitor.close()
     assert found["wait.Lock"] == 1
     assert found["connections.idle_in_transaction"] == 1

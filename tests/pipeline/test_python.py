@@ -99,9 +99,9 @@ def test_ctrl_c_ends_the_load_and_is_told(folder: Path, stub: StubServer) -> Non
     )
     process = subprocess.Popen([sys.executable, "-c", script], cwd=folder, text=True, stderr=subprocess.PIPE)
     try:
-        wait_until(lambda: stub.arrived.total() > 60 or process.poll() is not None, 30)
+        wait_until(lambda: stub.arrived.total() > 60 or process.poll() is not None, 60)
         os.kill(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert "KeyboardInterrupt: the run was interrupted: run.db" in err

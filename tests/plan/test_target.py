@@ -108,7 +108,7 @@ def _server(handle: Callable[[socket.socket], None]) -> Iterator[int]:
     finally:
         stopping.set()
         socket.create_connection(("127.0.0.1", port)).close()
-        thread.join(10)
+        thread.join(60)
         listener.close()
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from loadproof.model import Reading
 
-LIMIT_S = 15.0
+LIMIT_S = 60.0
 
 
 async def _until(holds: Callable[[], bool]) -> None:
@@ -55,7 +55,8 @@ def test_samples_fall_on_the_whole_seconds_of_one_clock() -> None:
         lateness = every[1:-1]  # the first and the last are taken at once
         assert len(lateness) >= 2
         for reading in lateness:
-            assert reading.time_s % 1.0 == pytest.approx(reading.value, abs=0.002)
+            due_s = reading.time_s - reading.value  # by a second and more on a busy machine
+            assert due_s == pytest.approx(round(due_s), abs=1e-5)
 
 
 def test_the_state_before_the_load_is_known() -> None:

@@ -38,7 +38,7 @@ class Stub(socketserver.ThreadingTCPServer):
     def __exit__(self, *_: object) -> None:
         self.shutdown()
         self.server_close()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def count(self) -> int:
         with self.lock:

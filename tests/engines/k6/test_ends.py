@@ -51,9 +51,9 @@ def run_until_measured(plan: Plan, then: Callable[[K6Engine], None]) -> tuple[Ou
         sink = Sunk()
         sink.on_slice = lambda _part: measured.set() if sink.requests.total() > 50 else None
         running = asyncio.create_task(engine.run(plan, sink))
-        await asyncio.wait_for(measured.wait(), 30)
+        await asyncio.wait_for(measured.wait(), 60)
         then(engine)
-        return await asyncio.wait_for(running, 30), sink
+        return await asyncio.wait_for(running, 60), sink
 
     return asyncio.run(play())
 
@@ -107,7 +107,7 @@ def test_cancelling_the_run_kills(lab: Lab) -> None:
         sink, measured = Sunk(), asyncio.Event()
         sink.on_slice = lambda _part: measured.set()
         running = asyncio.create_task(K6Engine().run(lab.plan(LONG), sink))
-        await asyncio.wait_for(measured.wait(), 30)
+        await asyncio.wait_for(measured.wait(), 60)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running

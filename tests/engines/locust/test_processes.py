@@ -70,7 +70,7 @@ def test_a_killed_worker_is_told_and_the_rest_is_conserved(lab: Lab) -> None:
         while not sink.of(EventKind.WORKER_LOST) and not running.done():
             await asyncio.sleep(0.02)
         engine.stop()
-        return await asyncio.wait_for(running, 30)
+        return await asyncio.wait_for(running, 60)
 
     children = psutil.Process().children(recursive=True)
     assert asyncio.run(course()) is Outcome.INTERRUPTED

@@ -2,7 +2,7 @@
 
 k6 writes nine lines for a request. All but `http_req_duration` are counted by their name and never parsed,
 and the tags of a request, the greater part of its line, are parsed once for each distinct text. That takes
-100 MB of lines with about 0.7 s of one core (tests hold it to less than a second).
+100 MB of lines with about 0.7 s of one core.
 
 The response time is k6's `http_req_duration`: from the first byte sent to the last byte received. It holds
 neither the wait for a connection nor DNS, TCP and TLS, and failed requests are in it, a refused connection

@@ -8,7 +8,7 @@ from typing import IO, Any, Final
 import orjson
 
 from loadproof.histogram import GROWTH, LEAST_S, Histogram
-from loadproof.model import Event, Reading, Slice
+from loadproof.model import Slice
 from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 
@@ -34,19 +34,19 @@ def write_json(run: Run, _table: str, stream: IO[bytes]) -> list[str]:
     }
     stream.write(orjson.dumps(head)[:-1])
     _list(stream, "slices", (_slice(part) for part in (*run.slices, *run.beside)))
-    _list(stream, "readings", map(_reading, Readings.of(run.readings).in_order_of_time()))
-    _list(stream, "events", (_event(event) for event in run.events))
+    _list(stream, "readings", Readings.of(run.readings).in_order_of_time())
+    _list(stream, "events", run.events)
     stream.write(b"\n}\n")
     return []
 
 
-def _list(stream: IO[bytes], name: str, items: Iterable[dict[str, Any]]) -> None:
+def _list(stream: IO[bytes], name: str, items: Iterable[object]) -> None:
     stream.write(b',\n"%b":[' % name.encode())
     stream.writelines(_separated(items))
     stream.write(b"\n]")
 
 
-def _separated(items: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+def _separated(items: Iterable[object]) -> Iterator[bytes]:
     for number, item in enumerate(items):
         yield (b",\n" if number else b"\n") + orjson.dumps(item)
 
@@ -74,18 +74,3 @@ def _histogram(histogram: Histogram) -> dict[str, Any]:
         "max_s": None if empty else histogram.maximum_s,
         "buckets": sorted(histogram.buckets.items()),
     }
-
-
-def _reading(reading: Reading) -> dict[str, Any]:
-    return {
-        "time_s": reading.time_s,
-        "source": reading.source,
-        "series": reading.series,
-        "value": reading.value,
-        "unit": str(reading.unit),
-        "limit": reading.limit,
-    }
-
-
-def _event(event: Event) -> dict[str, Any]:
-    return {"time_s": event.time_s, "kind": str(event.kind), "message": event.message, "data": event.data}

@@ -267,7 +267,7 @@ def test_lines_of_requests_are_parsed_once_for_each_text_of_tags(monkeypatch: py
         return loads(text)
 
     monkeypatch.setattr(orjson, "loads", counted)
-    names = ("_duration", "s", "_blocked", "_connecting", "_tls_handshaking")
+    names: tuple[str, ...] = ("_duration", "s", "_blocked", "_connecting", "_tls_handshaking")
     names += ("_sending", "_waiting", "_receiving", "_failed")
     tags = {"expected_response": "true", "method": "GET", "name": "http://t/a", "group": ""}
     block = b"".join(

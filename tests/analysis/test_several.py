@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,11 @@ from typing import Any
 import pytest
 
 from loadproof.analysis.across_runs.measured import measured
-from loadproof.analysis.compare.gates import Gate
 from loadproof.analysis.disturbance.processors import processors
 from loadproof.analysis.judge import judge
 from loadproof.analysis.window.windows import whole_window
 from loadproof.model import (
     SEVERAL,
-    TRANSACTION,
     Endpoint,
     Event,
     EventKind,
@@ -31,13 +28,10 @@ from loadproof.model import (
     Subject,
     Unit,
     Verdict,
-    is_beside,
-    names_of,
 )
-from loadproof.reports.locust_csv import write_locust_csv
 from loadproof.reports.topics import topic_of
 from loadproof.runfile.reader import Run
-from tests.runs import START, event, measure_of, part, required, run, staged
+from tests.runs import START, event, part, required, run, staged
 
 BROWSE, CHECKOUT = Endpoint("browse: GET", "/loans"), Endpoint("checkout: POST", "/loans")
 
@@ -55,11 +49,11 @@ def _plan(*requirements: Requirement) -> Plan:
     )  # fmt: skip
 
 
-def _of(name: str, at_s: float, kind: EventKind, **data: Any) -> Event:
+def said_by(name: str, at_s: float, kind: EventKind, **data: Any) -> Event:
     return event(at_s, kind, f"{name}: said", scenario=name, **data)
 
 
-def _run(
+def of_two(
     *requirements: Requirement,
     late_s: float = 0.0,
     users: float = 3.0,
@@ -76,12 +70,12 @@ def _run(
         Reading(START + second, "load", "checkout: users", users, Unit.COUNT) for second in range(first, 20)
     ]
     events = [
-        _of("browse", 0, EventKind.SCENARIO_STARTED),
-        _of("checkout", 10 + late_s, EventKind.SCENARIO_STARTED),
-        _of("browse", 20, EventKind.SCENARIO_ENDED, outcome=outcomes[0]),
-        _of("checkout", 20, EventKind.SCENARIO_ENDED, outcome=outcomes[1]),
-        _of("browse", 19, EventKind.PLAYED, count=200, raised=0),
-        _of("checkout", 19, EventKind.PLAYED, count=50, raised=raised),
+        said_by("browse", 0, EventKind.SCENARIO_STARTED),
+        said_by("checkout", 10 + late_s, EventKind.SCENARIO_STARTED),
+        said_by("browse", 20, EventKind.SCENARIO_ENDED, outcome=outcomes[0]),
+        said_by("checkout", 20, EventKind.SCENARIO_ENDED, outcome=outcomes[1]),
+        said_by("browse", 19, EventKind.PLAYED, count=200, raised=0),
+        said_by("checkout", 19, EventKind.PLAYED, count=50, raised=raised),
     ]
     made = run(*slices, of=_plan(*requirements), seconds=20, events=events, outcome=whole)
     return Run(made.path, made.facts, made.plan, made.slices, readings, made.events, ())
@@ -93,7 +87,7 @@ def _condition(report: Report, name: str) -> tuple[bool | None, str]:
 
 def test_a_run_of_two_passes_when_both_hold() -> None:
     """Endpoints by scenario, the load of each beside its plan."""
-    report = judge(_run(required(0.5)))
+    report = judge(of_two(required(0.5)))
     assert report.verdict is Verdict.PASS, report.sentence
     assert [row.endpoint for row in report.endpoints] == [str(BROWSE), str(CHECKOUT), "all requests"]
     assert {"browse: load.users", "checkout: load.users"} <= {finding.id for finding in report.findings}
@@ -113,7 +107,7 @@ def test_one_that_is_not_valid_makes_the_run_inconclusive(
     name: str, given: dict[str, Any], said: str
 ) -> None:
     """Whatever the other does; and the sentence says whose fault it is."""
-    report = judge(_run(required(0.5), **given))
+    report = judge(of_two(required(0.5), **given))
     assert report.verdict is Verdict.INCONCLUSIVE
     holds, sentence = _condition(report, name)
     assert holds is False
@@ -126,7 +120,7 @@ def test_each_is_judged_in_its_own_time() -> None:
     """A throughput of who plays half of the time is not halved; one that names nobody is of all."""
     rate = required(4.9, Subject.THROUGHPUT, quantile=None, endpoint=str(CHECKOUT))
     of_both = required(0.5, endpoint="/loans")
-    report = judge(_run(rate, of_both))
+    report = judge(of_two(rate, of_both))
     findings = {finding.endpoint: finding for finding in report.findings if finding.endpoint}
     assert findings[str(CHECKOUT)].value == pytest.approx(5.0)
     measured = findings["/loans"].measure
@@ -139,7 +133,7 @@ def test_a_window_of_a_requirement_is_of_its_scenario_s_own_load(window: str) ->
     """Its whole load is as long as it was played, and its stages are its own."""
     rate = required(4.9, Subject.THROUGHPUT, quantile=None, operator=Operator.GREATER, endpoint=str(CHECKOUT))
     (finding,) = [
-        f for f in judge(_run(replace(rate, window=window))).findings if f.endpoint == str(CHECKOUT)
+        f for f in judge(of_two(replace(rate, window=window))).findings if f.endpoint == str(CHECKOUT)
     ]
     assert finding.verdict is Verdict.PASS
     assert finding.value == pytest.approx(5.0)
@@ -147,7 +141,7 @@ def test_a_window_of_a_requirement_is_of_its_scenario_s_own_load(window: str) ->
 
 def test_coarse_times_of_one_engine_are_not_those_of_another() -> None:
     """JMeter tells whole milliseconds: what is required of the scenario beside it may be less than one."""
-    made = _run(required(0.0008, endpoint=str(BROWSE)))
+    made = of_two(required(0.0008, endpoint=str(BROWSE)))
     coarse = [
         replace(one, data={**one.data, "resolution_s": 0.001})
         if one.kind is EventKind.SCENARIO_STARTED and one.data["scenario"] == "checkout"
@@ -163,13 +157,13 @@ def test_coarse_times_of_one_engine_are_not_those_of_another() -> None:
 
 def test_seconds_in_which_one_is_late_are_not_judged() -> None:
     """Its load was to be there: what the others see meanwhile is another load."""
-    window = judge(_run(required(0.5), late_s=3.0)).window
+    window = judge(of_two(required(0.5), late_s=3.0)).window
     assert window.startswith("17s in which every scenario held its load")
 
 
 def test_a_threshold_of_one_is_its_own() -> None:
     """It fails the run, with its name."""
-    made = _run(required(0.5))
+    made = of_two(required(0.5))
     crossed = event(
         20, EventKind.ENGINE_THRESHOLD, "p(95)<1", scenario="checkout", metric="http_req_duration",
         expression="p(95)<1", ok=False, value=200.0, samples=50, unit="ms",
@@ -216,7 +210,7 @@ def test_the_generators_of_all_are_looked_at(
     engines: tuple[str, str], readings: list[Reading], said: str
 ) -> None:
     """Whichever engine it is that does not keep up, and two of one share the machine's cores."""
-    report = judge(_driven_by(_run(required(0.15)), *engines, *readings))
+    report = judge(_driven_by(of_two(required(0.15)), *engines, *readings))
     assert report.verdict is Verdict.INCONCLUSIVE
     holds, sentence = _condition(report, "generator")
     assert (holds, sentence[: len(said)]) == (False, said)
@@ -224,7 +218,7 @@ def test_the_generators_of_all_are_looked_at(
 
 def test_the_generator_is_looked_at_in_the_own_time_of_one() -> None:
     """While the other ramps no second is of all: what is required of the one is measured all the same."""
-    made = _run(required(0.15, endpoint=str(CHECKOUT)))
+    made = of_two(required(0.15, endpoint=str(CHECKOUT)))
     browse, checkout = made.plan.several
     ramps = replace(browse, plan=replace(browse.plan, profile=staged((15, 5), (5, 5))))
     slices = [part(second, BROWSE, [0.01] * 10) for second in range(20)]
@@ -243,7 +237,7 @@ def test_generators_that_keep_up_say_so() -> None:
     """Half of the cores each is not too much; what a Locust beside them used is not k6's."""
     cores = [*_of_engine("k6.cpu", 0.7, Unit.CORES, 2.0), *_of_engine("locust.cpu", 0.7, Unit.CORES, 1.0)]
     lags = _of_engine("locust.scheduler_lag", 0.005, Unit.SECONDS)
-    report = judge(_driven_by(_run(required(0.5)), "locust", "k6", *cores, *lags))
+    report = judge(_driven_by(of_two(required(0.5)), "locust", "k6", *cores, *lags))
     assert _condition(report, "generator") == (True, "the generator kept up")
     assert report.verdict is Verdict.PASS
 
@@ -258,12 +252,12 @@ def test_generators_that_keep_up_say_so() -> None:
 )
 def test_comparisons_take_for_sound_what_the_verdict_does(given: dict[str, Any], said: str) -> None:
     """The same conditions of each over the same seconds, though each has a target of its own."""
-    made = _run(required(0.5), **given)
+    made = of_two(required(0.5), **given)
     several, aimed = [], []
     for port, asked, one in zip((8001, 8002), (200, 50), made.plan.several, strict=True):
         target = f"http://127.0.0.1:{port}"
         several.append(replace(one, plan=replace(one.plan, target=target)))
-        aimed.append(_of(one.name, 19, EventKind.AIMED, hosts={f"127.0.0.1:{port}": asked}))
+        aimed.append(said_by(one.name, 19, EventKind.AIMED, hosts={f"127.0.0.1:{port}": asked}))
     of = replace(made.plan, several=tuple(several), target="http://127.0.0.1:8000")
     made = replace(made, plan=of, events=(*made.events, *aimed))
     report, found = judge(made), measured(made)
@@ -275,7 +269,7 @@ def test_comparisons_take_for_sound_what_the_verdict_does(given: dict[str, Any],
 
 def test_the_slow_moments_of_one_are_not_the_others() -> None:
     """Arrivals that never started make the percentiles of their own scenario worse, not those of users."""
-    made = _run()
+    made = of_two()
     checkout = made.plan.several[1]
     rate = staged((10, 5), start=5, open_model=True)
     several = (made.plan.several[0], replace(checkout, plan=replace(checkout.plan, profile=rate)))
@@ -305,7 +299,7 @@ def test_the_slow_moments_of_one_are_not_the_others() -> None:
 
 def test_two_that_play_with_other_engines_are_other_conditions() -> None:
     """A comparison says so: the plan's own engine is "several" in both."""
-    made = _run()
+    made = of_two()
     engines = {
         measured(_driven_by(made, *names)).conditions.engine for names in (("k6", "k6"), ("k6", "jmeter"))
     }
@@ -324,7 +318,7 @@ def test_iterations_that_one_did_not_play_are_its_own(left: int, holds: bool) ->
         Reading(START + 19.5, "k6", f"{of}dropped_iterations", float(left), Unit.COUNT)
         for of in ("", "checkout: ")
     ]
-    report = judge(_driven_by(_run(required(0.5)), "k6", "k6", *played, *dropped))
+    report = judge(_driven_by(of_two(required(0.5)), "k6", "k6", *played, *dropped))
     found, sentence = _condition(report, "promised")
     assert found is holds
     assert report.verdict is (Verdict.PASS if holds else Verdict.INCONCLUSIVE)
@@ -335,7 +329,7 @@ def test_iterations_that_one_did_not_play_are_its_own(left: int, holds: bool) ->
 
 def test_the_users_of_all_are_counted_once() -> None:
     """Their total is told whenever one of them tells its own."""
-    made = _run()
+    made = of_two()
     watched = [
         *_of_engine("host.cpu", 1.5, Unit.CORES, 2.0),
         *_of_engine("process.cpu", 1.0, Unit.CORES),
@@ -349,64 +343,3 @@ def test_the_users_of_all_are_counted_once() -> None:
     found = processors(replace(made, readings=(*watched, *totals)), whole_window(made))
     assert found is not None
     assert found.waiting.users == 8
-
-
-def test_an_endpoint_without_a_method_has_its_scenario_s_name_before_it() -> None:
-    """JMeter's samplers have names alone; it is printed as it is told and as it is required."""
-    login = Endpoint("", "Login").of("browse")
-    assert (str(login), login.scenario, login.beside) == ("browse: Login", "browse", False)
-    assert login.alone("browse") == Endpoint("", "Login")
-    made = replace(
-        _run(required(0.5, endpoint="browse: Login")),
-        slices=tuple(part(second, end, [0.1] * 10) for second in range(20) for end in (login, CHECKOUT)),
-    )
-    report = judge(made)
-    assert report.verdict is Verdict.PASS, report.sentence
-    assert [row.endpoint for row in report.endpoints] == ["browse: Login", str(CHECKOUT), "all requests"]
-
-
-@pytest.mark.parametrize(
-    ("printed", "beside"),
-    [
-        ("page: Login", True),
-        ("browse: page: Login", True),
-        ("browse: transaction: page: 2", True),
-        ("GET search: page: 2", False),  # a request that is called so
-        ("browse: GET search: page: 2", False),
-        ("browse: Login", False),
-    ],
-)
-def test_only_a_scenario_s_name_is_left_out_of_a_printed_one(printed: str, beside: bool) -> None:
-    """Names of scenarios have no space, those of requests may have anything."""
-    assert is_beside(printed) is beside
-
-
-@pytest.mark.parametrize("endpoint", ["checkout: Pay", "Pay"])
-def test_a_transaction_that_is_called_as_its_request_is_not_counted_with_it(endpoint: str) -> None:
-    """Whether the scenario is named or not, as with one scenario."""
-    pay, group = Endpoint("", "Pay").of("checkout"), Endpoint(TRANSACTION, "Pay").of("checkout")
-    made = replace(
-        _run(required(0.5, endpoint=endpoint)),
-        slices=tuple(part(second, pay, [0.1] * 10) for second in range(10, 20)),
-        beside=tuple(part(second, group, [2.0] * 10) for second in range(10, 20)),
-    )
-    (finding,) = [one for one in judge(made).findings if one.endpoint == endpoint]
-    assert (finding.verdict, measure_of(finding).samples) == (Verdict.PASS, 100)
-
-
-def test_an_endpoint_may_be_called_without_its_scenario_and_without_its_method() -> None:
-    """A gate means it by each of these names, as a requirement does."""
-    names = ("browse: GET /loans", "browse: /loans", "GET /loans", "/loans")
-    assert names_of("browse: GET /loans") == names
-    assert all(Gate(name).means("browse: GET /loans", "p95") for name in names)
-    assert not Gate("loans").means("browse: GET /loans", "p95")
-    assert names_of("GET /loans") == ("GET /loans", "/loans")
-
-
-def test_failures_have_the_method_of_their_endpoint_in_the_tables_for_locust(tmp_path: Path) -> None:
-    """The scenario stands before it, as in the table of all requests."""
-    sample = _of("browse", 5, EventKind.ERROR_SAMPLE, endpoint=str(BROWSE), count=2)
-    made = _run()
-    write_locust_csv(replace(made, events=(*made.events, sample)), str(tmp_path / "x"))
-    _, row = csv.reader((tmp_path / "x_failures.csv").read_text().splitlines())
-    assert row[:2] == [BROWSE.method, BROWSE.name]

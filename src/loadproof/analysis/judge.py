@@ -22,7 +22,8 @@ from loadproof.analysis.several import in_its_time, scenario_named
 from loadproof.analysis.shapes.soak_verdicts import judge_growth, judge_soak
 from loadproof.analysis.shapes.spike_verdicts import judge_spike, judge_spike_requirement
 from loadproof.analysis.shapes.stress import find_breaking_point, judge_held_load
-from loadproof.analysis.validity.conditions import judge_validity
+from loadproof.analysis.validity.condition import JudgedRun
+from loadproof.analysis.validity.conditions import Validity, judge_validity
 from loadproof.analysis.validity.each import judged_of, named
 from loadproof.analysis.validity.guard import REFUSED, guard_facts, guard_note, judge_guard
 from loadproof.analysis.verdict.breach import breach_note
@@ -104,36 +105,20 @@ def judge(
     course = SearchState(run) if run.plan.profile.kind is ProfileKind.CAPACITY else None
     asked_of = judged_of(run, capacity_window(course) if course else None)
     window, judged, load = asked_of.window, asked_of.slices, asked_of.load
-    watched = Watched(run)
-    validity = judge_validity(
-        replace(
-            asked_of,
-            requirements=tuple(
-                (requirement, _judge_requirement(requirement, run, judged, window, load, watched))
-                for requirement in run.plan.requirements
-            ),
-            thresholds=tuple(_thresholds(narrowed(run, course) if course else run, asked_of.several)),
-        )
-    )  # fmt: skip
+    validity = _validity(run, asked_of, course)
     asked = told_of_trend(run, window, run.plan.requirements, validity.requirements)
     required = [*asked, *validity.thresholds, *judge_consistency(run), *further]
     if all(finding.is_note for finding in required):
         # Of a measurement that cannot be trusted no limits are to be taken.
         invalid = any(finding.invalidates for finding in validity.findings)
         required.append(nothing_required(must_decide or invalid or bool(run.facts.get(VERDICT_REQUIRED))))
-    # Trials of a search break on purpose, and are void by themselves where the generator spoilt them.
-    if course:
-        found = [find_capacity(run, course), *find_bottleneck(run, broken_window(course), course)]
-    else:
-        every = [finding for analysis in ANALYSES for finding in analysis(run, window)]
-        found = told_once(run, window, every)
     findings = [
         *judge_guard(run),
         *(finding for finding in validity.findings if not finding.is_note),
         *([] if course else judge_omission(load, judged)),
         *required,
         *(finding for finding in validity.findings if finding.is_note),
-        *found,
+        *_found(run, window, course),
         *breach_note(run, window, _broken(run, asked)),
     ]
     verdict = overall_verdict(findings)
@@ -160,6 +145,25 @@ def judge(
         charts=charts,
         pictures=pictures_of(run, window, charts, findings, course),
     )
+
+
+def _validity(run: Run, asked_of: JudgedRun, course: SearchState | None) -> Validity:
+    """What the measurement stands on, and the findings of the requirements as far as it bears them."""
+    window, judged, load, watched = asked_of.window, asked_of.slices, asked_of.load, Watched(run)
+    requirements = tuple(
+        (requirement, _judge_requirement(requirement, run, judged, window, load, watched))
+        for requirement in run.plan.requirements
+    )
+    thresholds = tuple(_thresholds(narrowed(run, course) if course else run, asked_of.several))
+    return judge_validity(replace(asked_of, requirements=requirements, thresholds=thresholds))
+
+
+def _found(run: Run, window: Window, course: SearchState | None) -> list[Finding]:
+    """What is there beside the requirements."""
+    # Trials of a search break on purpose, and are void by themselves where the generator spoilt them.
+    if course:
+        return [find_capacity(run, course), *find_bottleneck(run, broken_window(course), course)]
+    return told_once(run, window, [finding for analysis in ANALYSES for finding in analysis(run, window)])
 
 
 def _thresholds(run: Run, several: Mapping[str, Run]) -> list[Finding]:

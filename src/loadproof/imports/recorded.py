@@ -40,15 +40,8 @@ def recorded_run(
         ConfigError: there is no request in it.
     """
     slices = table.slices()
-    if span is None or not slices:
-        hint = "is it the whole file?"
-        raise ConfigError(Problem(f"there is no request in this {format_name}", str(path), hint))
-    if span[1] - span[0] > _LONGEST_S:
-        days = (span[1] - span[0]) / 86_400
-        hint = "give the file of one run; is there a row with a wrong time?"
-        raise ConfigError(Problem(f"its requests are {days:,.0f} days apart", str(path), hint))
+    start_s, end_s = _span(path, format_name, span if slices else None)
     said = [*limits, *([_ENDPOINTS_MERGED] if table.too_many_endpoints else [])]
-    start_s, end_s = span
     name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
     plan = Plan(
         name=name,
@@ -85,3 +78,15 @@ def recorded_run(
     beside = tuple(part for part in slices if part.endpoint.beside)
     requests = tuple(part for part in slices if not part.endpoint.beside)
     return Run(path, facts, plan, requests, tuple(readings), tuple(events), (), beside=beside)
+
+
+def _span(path: Path, format_name: str, span: tuple[float, float] | None) -> tuple[float, float]:
+    """When the load began and ended. Raises ConfigError where there was none, or none that can be."""
+    if span is None:
+        hint = "is it the whole file?"
+        raise ConfigError(Problem(f"there is no request in this {format_name}", str(path), hint))
+    if span[1] - span[0] > _LONGEST_S:
+        days = (span[1] - span[0]) / 86_400
+        hint = "give the file of one run; is there a row with a wrong time?"
+        raise ConfigError(Problem(f"its requests are {days:,.0f} days apart", str(path), hint))
+    return span

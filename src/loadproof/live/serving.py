@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -68,7 +69,7 @@ class LiveServer:
         """How often the report was fetched."""
         self._report: bytes | None = None
         try:
-            self._server = ThreadingHTTPServer(address, _handler(self))
+            self._server = ThreadingHTTPServer(address, partial(_Handler, self))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             message = f"cannot serve the live page on {address[0]}:{address[1]}: {reason}"
@@ -183,90 +184,91 @@ class LiveServer:
             return viewer in self._viewers
 
 
-def _handler(live: LiveServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = _WRITE_S
+class _Handler(BaseHTTPRequestHandler):
+    timeout = _WRITE_S
 
-        def do_GET(self) -> None:  # the library's name
-            match self._asked():
-                case "":
-                    content, is_report = live.content()
-                    self._answer(200, content, "text/html; charset=utf-8")
-                    if is_report:
-                        live.told_report()
-                case "events":
-                    self._follow()
-                case str():
-                    self._answer(404, b"there is nothing here\n")
+    def __init__(self, live: LiveServer, *connection: Any) -> None:
+        self._live = live
+        super().__init__(*connection)
 
-        def do_POST(self) -> None:  # the library's name
-            match self._asked():
-                case ("stop" | "users") as what:
-                    origin = self.headers.get("Origin")
-                    if origin is not None and not live.is_ours(urlsplit(origin).netloc):
-                        self._answer(403, b"the button is on the page\n")
-                    elif what == "stop":
-                        live.stop()
-                        self._answer(202, b"the load ends\n")
-                    else:
-                        self._change()
-                case str():
-                    self._answer(404, b"there is nothing here\n")
+    def do_GET(self) -> None:  # the library's name
+        match self._asked():
+            case "":
+                content, is_report = self._live.content()
+                self._answer(200, content, "text/html; charset=utf-8")
+                if is_report:
+                    self._live.told_report()
+            case "events":
+                self._follow()
+            case str():
+                self._answer(404, b"there is nothing here\n")
 
-        def _change(self) -> None:
-            length = self.headers.get("Content-Length", "")
-            small = length.isascii() and length.isdigit() and int(length) <= _LONGEST_NUMBER
-            users = live.users_in(self.rfile.read(int(length))) if small else None
-            if users is None:
-                self._answer(400, b"this load takes no such number of users\n")
-                return
-            live.steer(users)
-            self._answer(202, b"the load changes\n")
+    def do_POST(self) -> None:  # the library's name
+        match self._asked():
+            case ("stop" | "users") as what:
+                origin = self.headers.get("Origin")
+                if origin is not None and not self._live.is_ours(urlsplit(origin).netloc):
+                    self._answer(403, b"the button is on the page\n")
+                elif what == "stop":
+                    self._live.stop()
+                    self._answer(202, b"the load ends\n")
+                else:
+                    self._change()
+            case str():
+                self._answer(404, b"there is nothing here\n")
 
-        def _asked(self) -> str | None:
-            """The path behind the token; None when it was refused."""
-            if not live.is_ours(self.headers.get("Host", "")):
-                self._answer(403, b"this is not the name of this server\n")
-                return None
-            path = live.path_of(self.path)
-            if path is None:
-                self._answer(404, b"use the whole address that loadproof printed\n")
-            return path
+    def _change(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        small = length.isascii() and length.isdigit() and int(length) <= _LONGEST_NUMBER
+        users = self._live.users_in(self.rfile.read(int(length))) if small else None
+        if users is None:
+            self._answer(400, b"this load takes no such number of users\n")
+            return
+        self._live.steer(users)
+        self._answer(202, b"the load changes\n")
 
-        def _answer(self, status: int, body: bytes, kind: str = "text/plain; charset=utf-8") -> None:
-            with contextlib.suppress(OSError):
-                self.send_response(status)
-                self._head({"Content-Type": kind, "Content-Length": str(len(body))})
-                self.wfile.write(body)
+    def _asked(self) -> str | None:
+        """The path behind the token; None when it was refused."""
+        if not self._live.is_ours(self.headers.get("Host", "")):
+            self._answer(403, b"this is not the name of this server\n")
+            return None
+        path = self._live.path_of(self.path)
+        if path is None:
+            self._answer(404, b"use the whole address that loadproof printed\n")
+        return path
 
-        def _head(self, headers: dict[str, str]) -> None:
-            for name, value in (_HEADERS | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
+    def _answer(self, status: int, body: bytes, kind: str = "text/plain; charset=utf-8") -> None:
+        with contextlib.suppress(OSError):
+            self.send_response(status)
+            self._head({"Content-Type": kind, "Content-Length": str(len(body))})
+            self.wfile.write(body)
 
-        def _follow(self) -> None:
-            viewer = live.join()
-            if viewer is None:
-                self._answer(503, b"too many look at this page\n")
-                return
-            try:
-                self.send_response(200)
-                self._head({"Content-Type": "text/event-stream; charset=utf-8"})
-                self.wfile.write(live.first_message())
-                while live.is_in(viewer):
-                    try:
-                        message = viewer.get(timeout=_BEAT_S)
-                    except queue.Empty:
-                        message = b"event: beat\ndata: {}\n\n"
-                    if message is None:
-                        return
-                    self.wfile.write(message)
-            except OSError:
-                return  # whoever looked is gone
-            finally:
-                live.leave(viewer)
+    def _head(self, headers: dict[str, str]) -> None:
+        for name, value in (_HEADERS | headers).items():
+            self.send_header(name, value)
+        self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing: the screen belongs to the run."""
+    def _follow(self) -> None:
+        viewer = self._live.join()
+        if viewer is None:
+            self._answer(503, b"too many look at this page\n")
+            return
+        try:
+            self.send_response(200)
+            self._head({"Content-Type": "text/event-stream; charset=utf-8"})
+            self.wfile.write(self._live.first_message())
+            while self._live.is_in(viewer):
+                try:
+                    message = viewer.get(timeout=_BEAT_S)
+                except queue.Empty:
+                    message = b"event: beat\ndata: {}\n\n"
+                if message is None:
+                    return
+                self.wfile.write(message)
+        except OSError:
+            return  # whoever looked is gone
+        finally:
+            self._live.leave(viewer)
 
-    return Handler
+    def log_message(self, *_: Any) -> None:
+        """Say nothing: the screen belongs to the run."""

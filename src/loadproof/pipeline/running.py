@@ -8,15 +8,19 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import ParamSpec, Protocol
+from typing import TYPE_CHECKING, ParamSpec, Protocol
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.live.live import QuietView, View
-from loadproof.model import Outcome, Plan, Report
+from loadproof.model import Finding, Outcome, Plan, Report
 from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
 from loadproof.pipeline.planning import check_targets, plan_with
 from loadproof.plan import RunRequest, read_config
 from loadproof.plan.request import verdict_is_required
+
+if TYPE_CHECKING:
+    from loadproof.plan.config import LoadedConfig
+    from loadproof.runfile.reader import Run
 
 P = ParamSpec("P")
 
@@ -88,25 +92,12 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
     from loadproof.pipeline.driving import drive
     from loadproof.pipeline.live_page import live_page, page_address
     from loadproof.pipeline.notifying import notify, receivers
-    from loadproof.pipeline.outputs import (
-        check_places,
-        keep_report,
-        places,
-        report_text,
-        with_own_files,
-        write_own_files,
-    )
+    from loadproof.pipeline.outputs import check_places, places, report_text, with_own_files
     from loadproof.run.calibration import rate_warning
 
     show.planned(plan)
     page_address(request)
-    further = None
-    if request.baseline is not None:
-        # A baseline that is not there is told before the load, not after it.
-        settings = comparison_settings(request, config)
-        further = against_baseline(str(request.baseline), settings, request.baseline_must_settle)
-    else:
-        refuse_without_baseline(request)
+    further = _further(request, config)
     told = receivers(config, show.warning)
     warning = rate_warning(plan, engine)
     if warning:
@@ -131,6 +122,24 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
         if following.is_wanted:
             show.page(html)
         following.become(html)
+    _write_files(request, plan, report, html, show)
+    notify(report, told, show.warning)
+    return report
+
+
+def _further(request: RunRequest, config: LoadedConfig | None) -> Callable[[Run], list[Finding]] | None:
+    """What judges the run beside its limits; a baseline that is not there is told before the load."""
+    if request.baseline is None:
+        refuse_without_baseline(request)
+        return None
+    settings = comparison_settings(request, config)
+    return against_baseline(str(request.baseline), settings, request.baseline_must_settle)
+
+
+def _write_files(request: RunRequest, plan: Plan, report: Report, html: str, show: Show) -> None:
+    """Those that were asked for beside the run file; `show` hears of each that cannot be written."""
+    from loadproof.pipeline.outputs import keep_report, write_own_files
+
     try:
         write_own_files(plan, request, Path(report.run_file))
     except ConfigError as error:
@@ -140,8 +149,6 @@ def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) ->
             keep_report(html, request.html)
     except ConfigError as error:
         show.unwritten(error)
-    notify(report, told, show.warning)
-    return report
 
 
 def _with_run_time(request: RunRequest) -> RunRequest:

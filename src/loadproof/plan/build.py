@@ -73,53 +73,28 @@ def build_plan(
     with problems.collected():
         env = parse_env(request.env)
     engine = ""
-    if chosen is not None:
-        with problems.collected():
-            given = (
-                chosen.scenario.engine if chosen.test.scenarios else request.engine or chosen.scenario.engine
-            )
-            engine = engine_of(given, chosen.file, engines)
+    with problems.collected():
+        engine = _engine(request, chosen, engines)
     traits = engines.get(engine, EngineTraits())
     target: str | None = None
     host: tuple[str, ...] = ()
     with problems.collected():
-        test_target = None if chosen is None else chosen.test.target
-        target, host = target_of(request, test_target, config, traits)
+        target, host = target_of(request, chosen.test.target if chosen else None, config, traits)
     requirements: tuple[Requirement, ...] = ()
     with problems.collected():
         requirements = _tellable(_requirements(request, config, chosen), request, chosen, traits)
-    if chosen is not None and chosen.further and not traits.several:
-        hint = "give one of them; each of several can be a test of its own in loadproof.yaml"
-        problems.append(Problem(f"{engine or 'an engine'} plays one file, and here are several", hint=hint))
-    test = chosen.test if chosen else TestConfig.model_validate({})
-    options = RunOptions(
-        expect_workers=request.expect_workers,
-        stop_on=request.stop_on or test.stop_on,
-        probe=request.probe or test.probe,
-        routes=(request.routes or test.routes or (config.config.routes if config else None)) != "off",
-        session=request.session or (chosen.scenario.session if chosen else None),
-    )
     with problems.collected():
-        token = run_token(request.token) if options.expect_workers is not None or request.token else ""
-        address = bind_address(options.expect_workers, request.bind, token, engine, traits)
-        options = replace(options, bind=address, token=token)
-    with problems.collected():
-        check_during(options.stop_on, options.probe, request.routes)
-    with problems.collected():
-        if request.slow is not None:
-            options = replace(options, slow_s=seconds_of(request.slow, "--slow", parse_duration))
-    with problems.collected():
-        if not test.scenarios:
-            check_session(options.session, engine, traits)
+        _check_files(chosen, engine, traits)
+    options = _options(request, config, chosen, (engine, traits), problems)
     chosen_load = _ChosenLoad(Profile(ProfileKind.SCENARIO), options)
     with problems.collected():
         load = load_of(request, chosen, config)
         if not problems:  # numbers that are wrong by themselves make no profile
-            chosen_load = _choose_load(request, config, chosen, engines, (engine, load, options))
-            warm_s = warm_up_s(request.warm_up or test.warm_up, chosen_load.profile, requirements)
-            chosen_load = replace(chosen_load, options=replace(chosen_load.options, warm_up_s=warm_s))
+            known = (engine, load, options)
+            chosen_load = _choose_load(request, config, chosen, engines, known, requirements)
     if problems or chosen is None:
         raise ConfigError(*problems)
+    args = (*chosen.scenario.args, *chosen.test.args, *chosen_load.flags)
     files = files_of(chosen_load.several) or [chosen.file, *chosen.further]
     return Plan(
         name=request.name or chosen.name,
@@ -130,19 +105,59 @@ def build_plan(
         target=target,
         profile=chosen_load.profile,
         requirements=requirements,
-        engine_args=(
-            *chosen.scenario.args,
-            *chosen.test.args,
-            *chosen_load.flags,
-            *host,
-            *request.engine_args,
-        ),
+        engine_args=(*args, *host, *request.engine_args),
         env=tuple({**chosen.scenario.env, **chosen.test.env, **env}.items()),
         time_scale=request.time_scale if request.time_scale is not None else chosen.test.time_scale,
         options=chosen_load.options,
         monitors=config.monitors() if config else {},
         consistency=config.consistency_checks() if config else (),
     )
+
+
+def _engine(request: PlanRequest, chosen: Chosen | None, engines: Mapping[str, EngineTraits]) -> str:
+    """Raises ConfigError; "" where nothing was chosen."""
+    if chosen is None:
+        return ""
+    own = chosen.scenario.engine
+    given = own if chosen.test.scenarios else request.engine or own
+    return engine_of(given, chosen.file, engines)
+
+
+def _check_files(chosen: Chosen | None, engine: str, traits: EngineTraits) -> None:
+    if chosen is not None and chosen.further and not traits.several:
+        hint = "give one of them; each of several can be a test of its own in loadproof.yaml"
+        raise ConfigError(Problem(f"{engine or 'an engine'} plays one file, and here are several", hint=hint))
+
+
+def _options(
+    request: PlanRequest,
+    config: LoadedConfig | None,
+    chosen: Chosen | None,
+    engine: tuple[str, EngineTraits],
+    problems: Problems,
+) -> RunOptions:
+    """What was chosen beside the load and the requirements; what is wrong with it joins `problems`."""
+    test = chosen.test if chosen else TestConfig.model_validate({})
+    options = RunOptions(
+        expect_workers=request.expect_workers,
+        stop_on=request.stop_on or test.stop_on,
+        probe=request.probe or test.probe,
+        routes=(request.routes or test.routes or (config.config.routes if config else None)) != "off",
+        session=request.session or (chosen.scenario.session if chosen else None),
+    )
+    with problems.collected():
+        token = run_token(request.token) if options.expect_workers is not None or request.token else ""
+        address = bind_address(options.expect_workers, request.bind, token, *engine)
+        options = replace(options, bind=address, token=token)
+    with problems.collected():
+        check_during(options.stop_on, options.probe, request.routes)
+    with problems.collected():
+        if request.slow is not None:
+            options = replace(options, slow_s=seconds_of(request.slow, "--slow", parse_duration))
+    with problems.collected():
+        if not test.scenarios:
+            check_session(options.session, *engine)
+    return options
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,17 +177,24 @@ def _choose_load(
     chosen: Chosen | None,
     engines: Mapping[str, EngineTraits],
     known: tuple[str, Load, RunOptions],
+    requirements: Sequence[Requirement],
 ) -> _ChosenLoad:
     """Raises ConfigError."""
     engine, load, options = known
+    flags: tuple[str, ...] = ()
+    several: tuple[OneOfSeveral, ...] = ()
     if chosen is not None and chosen.test.scenarios and config is not None:
         several = several_of(request, config, chosen, engines, load, options)
-        return _ChosenLoad(together(several), options, several=several)
-    traits = engines.get(engine, EngineTraits())
-    profile, flags = profile_of(load, traits)
-    check_arrivals(profile, engine, traits, load.max_users, load.arrivals, load.where)
-    arrivals = load.arrivals or options.arrivals
-    return _ChosenLoad(profile, replace(options, max_users=load.max_users, arrivals=arrivals), flags)
+        profile = together(several)
+    else:
+        traits = engines.get(engine, EngineTraits())
+        profile, flags = profile_of(load, traits)
+        check_arrivals(profile, engine, traits, load.max_users, load.arrivals, load.where)
+        arrivals = load.arrivals or options.arrivals
+        options = replace(options, max_users=load.max_users, arrivals=arrivals)
+    given = request.warm_up or (chosen.test.warm_up if chosen else None)
+    options = replace(options, warm_up_s=warm_up_s(given, profile, requirements))
+    return _ChosenLoad(profile, options, flags, several)
 
 
 def _tellable(

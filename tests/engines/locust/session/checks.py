@@ -6,44 +6,34 @@ import locust  # first of all, because it patches
 
 # ruff: isort: split
 import gc
-import gzip
-import os
-import socket
-import ssl
 import sys
-import tracemalloc
 import weakref
-import zlib
 from typing import Any
 
 import brotli  # type: ignore[import-untyped]  # it has no types
 import gevent
 import requests
-from locust.env import Environment
 
 from loadproof.engines.locust.session import (
     COUNTS,
-    body,
     fast_handover,
     http_handover,
     http_request,
     http_session,
     install,
 )
-from loadproof.engines.locust.session.stale import IDLE
-from loadproof.engines.locust.session.wire import Wire
 from tests.engines.locust.session.answers import DEFLATED, GZIPPED, answer, chunked
-from tests.engines.locust.session.scripted_server import CLOSE, HOLD, Reply, ScriptedServer
-from tests.engines.locust.session.tls import client_ca, server_context
-
-
-def _user(base: type[Any], server: ScriptedServer) -> Any:
-    class One(base):  # type: ignore[misc]  # either of Locust's classes
-        host = f"{'http' if server.tls is None else 'https'}://127.0.0.1:{server.port}"
-
-    environment: Any = Environment(user_classes=[One])
-    environment.create_local_runner()
-    return One(environment)
+from tests.engines.locust.session.checks_connections import (
+    a_user,
+    an_endless_head_is_one_failed_request,
+    bombs_are_bounded,
+    early_hints_are_no_answer,
+    idle_connection_closed_by_the_server,
+    interim_answers_end,
+    strangers_keep_their_descriptor,
+    tls_goes_on_with_its_session,
+)
+from tests.engines.locust.session.scripted_server import HOLD, Reply, ScriptedServer
 
 
 def installed() -> None:
@@ -53,8 +43,8 @@ def installed() -> None:
     from loadproof.engines.locust.session.fast_session import FastHttpSession  # after install
 
     with ScriptedServer([[[answer()]]]) as server:
-        assert type(_user(locust.HttpUser, server).client) is HttpSession
-        assert type(_user(locust.FastHttpUser, server).client) is FastHttpSession
+        assert type(a_user(locust.HttpUser, server).client) is HttpSession
+        assert type(a_user(locust.FastHttpUser, server).client) is FastHttpSession
     assert HttpSession.__module__.startswith("loadproof.")
 
 
@@ -62,7 +52,7 @@ def ledger_balances() -> None:
     """What was issued is what was reported, what was not reported, and what is in flight."""
     before = COUNTS.issued, COUNTS.reported, COUNTS.unreported
     with ScriptedServer([[[answer()], [answer()], [answer()], [HOLD]]]) as server:
-        client = _user(locust.HttpUser, server).client
+        client = a_user(locust.HttpUser, server).client
         client.get("/")
         client.get("/", catch_response=True)
         with client.get("/", catch_response=True) as response:
@@ -80,7 +70,7 @@ def ledger_balances() -> None:
 def stopped_user_leaves_no_answer_behind() -> None:
     """When a user is stopped while waiting, the connection is closed; the next call gets its own answer."""
     with ScriptedServer([[[HOLD]], [[answer(b"second")]]]) as server:
-        client = _user(locust.HttpUser, server).client
+        client = a_user(locust.HttpUser, server).client
         waiting = gevent.spawn(client.get, "/first")
         while not (server.received and server.received[0]):
             gevent.sleep(0.001)
@@ -94,37 +84,17 @@ def greenlets_share_a_session() -> None:
     bodies = [b"one", b"two", b"three"]
     for base in (locust.HttpUser, locust.FastHttpUser):
         with ScriptedServer([[[answer(body)]] * 3 for body in bodies]) as server:
-            client = _user(base, server).client
+            client = a_user(base, server).client
             calls = [gevent.spawn(client.get, f"/{number}") for number in range(3)]
             gevent.joinall(calls)
             assert sorted(call.value.content for call in calls) == sorted(bodies)
             assert len(server.received) == 3
 
 
-def idle_connection_closed_by_the_server() -> None:
-    """A connection that the server closed while it was idle is not used again: no call fails."""
-    for base in (locust.HttpUser, locust.FastHttpUser):
-        with ScriptedServer([[[answer(), CLOSE]]]) as server:
-            client = _user(base, server).client
-            for count in range(1, 4):
-                assert client.get("/").status_code == 200
-                while len(server.received) < count or not _closed(client):
-                    gevent.sleep(0.001)
-            assert len(server.received) == 3
-
-
-def _closed(client: Any) -> bool:
-    import select  # only here
-
-    wires = [wire for stack in client._wires.values() for wire in stack]
-    numbers = [wire._fileno if type(wire) is Wire else wire.fileno() for wire in wires]
-    return all(select.select([number], [], [], 0)[0] for number in numbers)
-
-
 def no_cycle_per_request() -> None:
     """A response that nobody kept is freed at once, without the garbage collector."""
     with ScriptedServer([[[answer()]] * 4]) as server:
-        client = _user(locust.HttpUser, server).client
+        client = a_user(locust.HttpUser, server).client
         client.get("/")
         gc.collect()
         gc.disable()
@@ -137,7 +107,7 @@ def no_cycle_per_request() -> None:
 def session_frees_its_connection() -> None:
     """A session that nobody keeps closes its connection."""
     with ScriptedServer([[[answer()]]]) as server:
-        user = _user(locust.HttpUser, server)
+        user = a_user(locust.HttpUser, server)
         user.client.get("/")
         wire = weakref.ref(next(iter(user.client._wires.values()))[0])
         user.client = None
@@ -202,7 +172,7 @@ def fallbacks_are_told_once() -> None:
     heard: list[str] = []
     COUNTS.on_fallback(heard.append)
     with ScriptedServer([[[answer()]] * 4]) as server:
-        client = _user(locust.HttpUser, server).client
+        client = a_user(locust.HttpUser, server).client
         for _ in range(2):
             client.get("/", hooks={"response": lambda *_, **__: None})
     assert heard.count("hooks") == 1
@@ -214,7 +184,7 @@ def plans_are_kept_after_a_fallback() -> None:
     with ScriptedServer(
         [[[chunked(b"ok", trailer=b"X-T: 1\r\n")], [answer()], [answer()], [answer()]]]
     ) as server:
-        client = _user(locust.HttpUser, server).client
+        client = a_user(locust.HttpUser, server).client
         assert client.get("/").text == "ok"
         client.get("/")
         planned: list[str] = []
@@ -242,7 +212,7 @@ def events_are_told_as_fired() -> None:
 
     with ScriptedServer([[[answer()]] * 4]) as server:
         for base in (locust.HttpUser, locust.FastHttpUser):
-            user = _user(base, server)
+            user = a_user(base, server)
             event = user.environment.events.request
             event.add_listener(broken)
             event.add_listener(lambda **fields: seen.append(fields))
@@ -266,120 +236,15 @@ def _also_noted(event: Any, seen: list[dict[str, Any]]) -> None:
     event.fire = noted
 
 
-def tls_goes_on_with_its_session() -> None:
-    """A user's next connection to a TLS server resumes its last one's session; another user's does not."""
-    closing = answer().replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
-    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-        context = server_context()
-        context.maximum_version = version
-        for base in (locust.HttpUser, locust.FastHttpUser):
-            for reply in (closing, answer()):
-                with ScriptedServer([[[reply, CLOSE]]], tls=context) as server:
-                    for _ in range(2):
-                        client = _user(base, server).client
-                        client.verify = client_ca()
-                        for count in range(3):
-                            assert client.get("/").status_code == 200
-                            while count < 2 and not _closed(client):
-                                gevent.sleep(0.001)
-                    assert server.resumed == [False, True, True] * 2, (version, base, reply, server.resumed)
-
-
-def strangers_keep_their_descriptor() -> None:
-    """A wire whose socket was closed under it does not end the watch of the connection with its number."""
-    first, other = socket.socketpair()
-    wire = Wire(gevent.socket.socket(fileno=first.detach()))
-    number = wire._fileno
-    os.dup2(other.fileno(), number)
-    stranger = Wire(gevent.socket.socket(fileno=number))
-    wire.close()
-    assert IDLE._wires[number]() is stranger
-
-
 def rare_ways_to_send_are_told() -> None:
     """A custom auth object and a prepared request are sent by python-requests, and the counts say so."""
     with ScriptedServer([[[answer()]] * 4]) as server:
-        client = _user(locust.HttpUser, server).client
+        client = a_user(locust.HttpUser, server).client
         client.get("/", auth=lambda request: request)
         assert COUNTS.fallbacks == {"auth": 1}
         prepared = requests.Request("GET", f"{client.base_url}/prepared").prepare()
         assert client.send(prepared).status_code == 200
         assert COUNTS.fallbacks == {"auth": 1, "send(PreparedRequest)": 1}
-
-
-def bombs_are_bounded() -> None:
-    """Of a compressed answer that decodes to 64 MB, little more is held than the limit, here 1 MB."""
-    for module, limit in (
-        *((fast_handover, "DECODED_LIMIT"), (http_handover, "DECODED_LIMIT"), (body, "_QUICK_LIMIT")),
-    ):
-        setattr(module, limit, 2**20)
-    zeros = bytes(64 * 2**20)
-    gzipped = gzip.compress(zeros, 9)
-    bombs = {"br": brotli.compress(zeros, quality=5), "gzip": gzipped, "deflate": zlib.compress(zeros, 9)}
-    del zeros
-    assert len(bombs["br"]) < 2**16
-    for base in (locust.HttpUser, locust.FastHttpUser):
-        for coding, bomb in bombs.items():
-            with ScriptedServer([[[answer(bomb, "200 OK", f"Content-Encoding: {coding}")]]]) as server:
-                user = _user(base, server)
-                failures: list[Any] = []
-                user.environment.events.request.add_listener(
-                    lambda exception, failures=failures, **_: failures.append(exception)
-                )
-                tracemalloc.start()
-                user.client.get("/")
-                held = tracemalloc.get_traced_memory()[1]
-                tracemalloc.stop()
-                assert "more than 1048576 bytes" in str(failures[0]), (base, coding, failures)
-                assert held < 8 * 2**20, (base, coding, held)
-
-
-def interim_answers_end() -> None:
-    """64 interim answers are read, a server that sends them for ever is one failed request."""
-    for base in (locust.HttpUser, locust.FastHttpUser):
-        for count, status, said in ((64, 200, b"100 Continue"), (65, 0, b"100 Continue"), (65, 0, b"103 x")):
-            interim = b"HTTP/1.1 " + said + b"\r\nLink: </a>\r\n\r\n"
-            with ScriptedServer([[[interim * count + answer()]]]) as server:
-                user = _user(base, server)
-                told: list[Any] = []
-                user.environment.events.request.add_listener(
-                    lambda exception, told=told, **_: told.append(exception)
-                )
-                assert user.client.get("/").status_code == status, (base, count)
-                assert len(told) == 1
-                assert (told[0] is None) == (status == 200)
-                assert status == 200 or "more than 64 interim responses" in str(told[0])
-
-
-def an_endless_head_is_one_failed_request() -> None:
-    """http.client ends after 64 KiB of a line; geventhttpclient would read for ever."""
-    for base in (locust.HttpUser, locust.FastHttpUser):
-        for head in (b"X-A: " + b"a" * 2**21, b"X-A: b\r\n" * 2**18):
-            with ScriptedServer([[[b"HTTP/1.1 200 OK\r\n" + head, HOLD]]]) as server:
-                user = _user(base, server)
-                told: list[Any] = []
-                user.environment.events.request.add_listener(
-                    lambda exception, told=told, **_: told.append(exception)
-                )
-                assert user.client.get("/").status_code == 0, base
-                assert len(told) == 1
-                assert base is locust.HttpUser or "longer than 1048576 bytes" in str(told[0])
-
-
-def early_hints_are_no_answer() -> None:
-    """103 in one piece with the answer, before it, and cut in the middle: each call gets its own answer."""
-    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
-    pieces: list[Reply] = [
-        [hints + answer(b"one")],
-        [hints, answer(b"one")],
-        [hints[:20], hints[20:], answer(b"one")],
-    ]
-    for base in (locust.HttpUser, locust.FastHttpUser):
-        for first in pieces:
-            with ScriptedServer([[first, [answer(b"two")]]]) as server:
-                client = _user(base, server).client
-                assert [client.get("/1").text, client.get("/2").text] == ["one", "two"], (base, first)
-                assert len(server.received) == 1
 
 
 def common_answers_stay_on_the_fast_path() -> None:
@@ -392,7 +257,7 @@ def common_answers_stay_on_the_fast_path() -> None:
     replies += [[chunked(text[:9], text[9:])], [answer(text)]]
     for base in (locust.HttpUser, locust.FastHttpUser):
         with ScriptedServer([replies]) as server:
-            client = _user(base, server).client
+            client = a_user(base, server).client
             for _ in replies:
                 response = client.get("/", timeout=5)
                 assert response.content == text
@@ -413,7 +278,7 @@ def redirects_and_own_auth_use_no_other_client() -> None:
     for base in (locust.HttpUser, locust.FastHttpUser):
         replies: list[Reply] = [[moved], [answer(b"there")], [answer(b"no", "404 No")], [answer(b"signed")]]
         with ScriptedServer([replies]) as server:
-            client = _user(base, server).client
+            client = a_user(base, server).client
             response = client.get("/from")
             assert (response.text, [hop.status_code for hop in response.history]) == ("there", [302])
             assert client.get("/missing").status_code == 404

@@ -71,8 +71,8 @@ class _Breaking(AuthBase):
         raise KeyError("no token")
 
 
-def _argument_rows() -> list[Row]:
-    calls: dict[str, tuple[str, dict[str, Any]]] = {
+def _argument_calls() -> dict[str, tuple[str, dict[str, Any]]]:
+    return {
         "auth of its own": ("get", {"auth": _Signed()}),
         "auth of its own, posting": ("post", {"auth": _Signed(), "json": {"a": 1}}),
         "auth that changes the URL": ("get", {"auth": _Odd()}),
@@ -125,8 +125,12 @@ def _argument_rows() -> list[Row]:
         "name of a number": ("get", {"name": 5}),
         "context None": ("get", {"context": None}),
     }
+
+
+def _argument_rows() -> list[Row]:
     made = [
-        Row(f"face: {name}", _calling(method, options), MANY) for name, (method, options) in calls.items()
+        Row(f"face: {name}", _calling(method, options), MANY)
+        for name, (method, options) in _argument_calls().items()
     ]
     challenge = answer(b"no", "401 No", 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"')
     digest: Script = [[[challenge], [OK], [OK]]]
@@ -215,8 +219,8 @@ def fresh(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value() if value is pieces else copy.copy(value) for name, value in options.items()}
 
 
-def _fast_argument_rows() -> list[Row]:
-    calls: dict[str, tuple[str, dict[str, Any]]] = {
+def _fast_argument_calls() -> dict[str, tuple[str, dict[str, Any]]]:
+    return {
         "timeout": ("get", {"timeout": 5}),
         "timeout None": ("get", {"timeout": None}),
         "timeout pair": ("get", {"timeout": (1, 2)}),
@@ -270,9 +274,12 @@ def _fast_argument_rows() -> list[Row]:
         "header host": ("get", {"headers": {"host": "example.com"}}),
         "name of a number": ("get", {"name": 5}),
     }
+
+
+def _fast_argument_rows() -> list[Row]:
     made = [
         Row(f"fast face: {name}", _calling(method, options), MANY, fast=True)
-        for name, (method, options) in calls.items()
+        for name, (method, options) in _fast_argument_calls().items()
     ]
     for name, run in {
         "auth header set": lambda c: _with(c, "auth_header", "Bearer t"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def rows() -> list[Row]:
     """Return the rows."""
-    return _redirect_rows() + _block_rows() + _host_rows()
+    return _redirect_rows() + _redirect_rows_by_code() + _block_rows() + _host_rows()
 
 
 def _moved(code: int, to: str, *lines: str, body: bytes = b"moved") -> Action:
@@ -57,6 +57,17 @@ def _redirect_rows() -> list[Row]:
         made += both(
             f"face: 307 of {name}", lambda c, o=options: [c.post("/1", **fresh(o)), c.get("/3")], again
         )
+    made += both(
+        "face: a redirect after another answer", gets("/0", "/1", "/9"), [[[OK], *[[h] for h in hops]]]
+    )
+    made += both(
+        "face: redirect that ends in nothing", gets("/1", "/9"), [[[_moved(302, "/2")], [CLOSE]], MANY[0]]
+    )
+    return made
+
+
+def _redirect_rows_by_code() -> list[Row]:
+    made: list[Row] = []
     for code in (301, 303, 308):
         script: Script = [[[_moved(code, "/2")], [OK], [OK]]]
         made += both(f"face: {code} of a put with headers", _puts, script)
@@ -79,12 +90,6 @@ def _redirect_rows() -> list[Row]:
         if reply:
             close = [reply, CLOSE] if name == "no length" else [reply]
             made += both(f"face: redirect, {name}", gets("/1", "/9"), [[close, [OK], [OK]], [[OK]] * 3])
-    made += both(
-        "face: a redirect after another answer", gets("/0", "/1", "/9"), [[[OK], *[[h] for h in hops]]]
-    )
-    made += both(
-        "face: redirect that ends in nothing", gets("/1", "/9"), [[[_moved(302, "/2")], [CLOSE]], MANY[0]]
-    )
     return made
 
 

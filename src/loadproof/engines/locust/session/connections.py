@@ -74,7 +74,7 @@ class Connections:
         """Open a connection as the other client does. Raises its errors."""
         raise NotImplementedError
 
-    def exchange(  # noqa: PLR0911, PLR0912  # one return for each way in which an exchange ends
+    def exchange(  # noqa: PLR0911  # one return for each way in which an exchange ends
         self,
         fast_call: FastCall,
         request: bytes,
@@ -94,14 +94,8 @@ class Connections:
         """
         target, origin, call, _ = fast_call
         wire = self.idle_wire(origin, start)
-        if wire is None:
-            if origin[0] != "http":
-                return None
-            try:
-                wire = self.connected(target, send_s)
-            except (HTTPError, OSError) as error:
-                self.pending = Pending(None, connect_error=error)
-                return None
+        if wire is None and (wire := self._new_wire(target, origin, send_s)) is None:
+            return None
         try:
             first = wire.ask(request, send_s, read_s)
             head, raw, keep = receive(wire, first, call.method == "HEAD", read_s, trim)
@@ -137,6 +131,16 @@ class Connections:
         else:
             COUNTS.went_to(origin)
         return head, raw, content, now
+
+    def _new_wire(self, target: Target, origin: Origin, timeout_s: float | None) -> Wire | None:
+        """A connection for a plain request; None, where the other client has to open it or to say why not."""
+        if origin[0] != "http":
+            return None
+        try:
+            return self.connected(target, timeout_s)
+        except (HTTPError, OSError) as error:
+            self.pending = Pending(None, connect_error=error)
+            return None
 
     def idle_wire(self, origin: Origin, now: float) -> Wire | None:
         """Return an open idle connection, which is the caller's from now on, or None."""

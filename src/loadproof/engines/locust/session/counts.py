@@ -96,7 +96,9 @@ class RequestCounts:
             listener(feature)
 
     def fell_back(self, feature: str) -> None:
-        """Count one call that Locust's own client has to serve, because it uses `feature`."""
+        """Count one call that Locust's own client has to serve, because it uses `feature`, "" for none."""
+        if not feature:
+            return
         count = self.fallbacks.get(feature, 0)
         self.fallbacks[feature] = count + 1
         if not count:

@@ -112,41 +112,32 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         """Send a request and report it to Locust; arguments, result and errors are Locust's."""
         COUNTS.issued += 1
         try:
-            if self.request_name and not name:
-                name = self.request_name
-            built_url = self._build_url(url)
+            name = name or self.request_name or url
+            url = self._build_url(url)
             start_time = time()
             if self.user:
                 context = {**self.user.context(), **context}
-            payload = data
-            if not data and json is not None:
-                payload = _encode_json(json)
+            payload = _encode_json(json) if not data and json is not None else data
             is_json = payload is not data
-            response: Any = None
-            fast_call = body = params = None
+            response = fast_call = body = params = failure = None
             if not stream and not self._overridden:
                 try:
                     if kwargs:
                         payload, params = folded(method, payload, kwargs)
                     kind, body = fast_body(payload)
-                    fast_call = self._fast_call(method, built_url, headers, auth, kind, is_json, params)
+                    fast_call = self._fast_call(method, url, headers, auth, kind, is_json, params)
                 except (NotEncoded, ValueError, TypeError, AttributeError):
                     fast_call = None  # geventhttpclient refuses the same in its own words, or knows better
             start = perf_counter()
             if fast_call is not None and (not self._busy or self._pools):
                 response = self._serve(fast_call, payload, body, start, allow_redirects, catch_response)
-            failure = None
             if response is None:
                 if fast_call is None:
                     COUNTS.fell_back(self._feature(stream, kwargs))
-                options = dict(
-                    kwargs,
-                    headers=call_headers(headers, basic(auth) if auth else self.auth_header, is_json),
-                )
-                with Trip(method, name or url, start):
-                    response, failure = self._fall_back(
-                        method, built_url, payload, options, allow_redirects, stream
-                    )
+                auth_header = basic(auth) if auth else self.auth_header
+                kwargs["headers"] = call_headers(headers, auth_header, is_json)
+                with Trip(method, name, start):
+                    response, failure = self._fall_back(method, url, payload, kwargs, allow_redirects, stream)
             now = perf_counter()
             COUNTS.answered += 1
         except BaseException as error:
@@ -154,11 +145,11 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
             raise
         meta = {
             "request_type": method,
-            "name": name or url,
+            "name": name,
             "context": context,
             "exception": failure,
             "start_time": start_time,
-            "url": built_url,
+            "url": url,
             "response_length": 0,
             "response_time": (now - start) * 1000,
         }

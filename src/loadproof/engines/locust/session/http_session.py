@@ -160,16 +160,14 @@ class HttpSession(Connections, LocustHttpSession):
         self.__dict__["explicit_name"] = name
         try:
             complete_url = self._build_url(url)
-            start_time = time()
-            start = perf_counter()
+            start_time, start = time(), perf_counter()
             try:
                 response: Any = self._respond(
                     method, complete_url, data, json, headers, timeout, options, start, catch_response
                 )
             except NeedsRequests as reason:
-                if reason.args[0]:
-                    COUNTS.fell_back(reason.args[0])
                 response = None
+                COUNTS.fell_back(reason.args[0])
             if response is None:
                 options.update(headers=headers, allow_redirects=allow_redirects, timeout=timeout)
                 response = self._replay(start, method, complete_url, name, data=data, json=json, **options)
@@ -188,9 +186,7 @@ class HttpSession(Connections, LocustHttpSession):
             "url": complete_url,
         }
         if not isinstance(response, LazyResponse):
-            return conclude(  # type: ignore[no-any-return]  # it is Locust's, made by Locust
-                self, response, meta, url, catch_response, options.get("stream", False), start
-            )
+            return conclude(self, response, meta, url, catch_response, options, start)
         target = response._sent[2]
         if not name:
             meta["name"] = target.path
@@ -264,7 +260,7 @@ class HttpSession(Connections, LocustHttpSession):
     def _cookie(
         self, state: dict[str, Any], target: Target, call: Call, options: dict[str, Any]
     ) -> str | None:
-        """Return the Cookie header, None for none. Raises NotPlain for a jar that only requests may know."""
+        """Return the Cookie header, None for none. Raises NeedsRequests for a jar of another kind."""
         jar: Any = state.get("cookies")
         ours = type(jar) is SessionJar
         if not ours and "cookies" in state and not isinstance(jar, CookieJar):

@@ -19,7 +19,7 @@ from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.engines.locust.session.streams import measured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _FIRE: Any = EventHook.fire
 _PLAIN = 1
@@ -128,13 +128,14 @@ def conclude(  # keywords cost time in every request
     meta: dict[str, Any],
     url: str,
     catch_response: bool,
-    stream: Any,
+    options: Mapping[str, Any],
     start: float,
-) -> Any:
+) -> ResponseContextManager:
     """Complete the event's fields of a response of python-requests, and fire it unless a block will.
 
-    `meta` has the fields that do not depend on the response; `url` is the caller's argument.
+    `meta` has the fields that do not depend on the response; `url` and `options` are the caller's.
     """
+    stream = options.get("stream", False)
     first = (response.history[0] if response.history else response).request
     if first is not None:
         meta["url"] = str(first.url)
@@ -154,8 +155,9 @@ def conclude(  # keywords cost time in every request
     response._request_event = session.request_event
     response._catch_response = catch_response
     response.request_meta = meta
+    concluded: ResponseContextManager = response
     if stream and measured(response, start):
-        return response  # reported when its body was read
+        return concluded  # reported when its body was read
     if not catch_response:
         response.__exit__(None, None, None)
-    return response
+    return concluded

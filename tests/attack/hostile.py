@@ -91,9 +91,8 @@ def _length(body: bytes, *fields: bytes) -> bytes:
     return _OK + b"".join(f + b"\r\n" for f in fields) + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
-def kinds() -> dict[str, Reply | Callable[[socket.socket], None]]:
-    """Each kind of answer by its name: those of the table of replies, and what nobody sends by mistake."""
-    found: dict[str, Any] = {
+def _endless_kinds() -> dict[str, Callable[[socket.socket], None]]:
+    return {
         "endless head": _endless(_OK, b"X-A: " + b"a" * 1000 + b"\r\n"),
         "endless header line": _endless(_OK + b"X-A: ", b"a" * 1000),
         "endless status line": _endless(b"HTTP/1.1 200 ", b"O" * 1000),
@@ -101,9 +100,14 @@ def kinds() -> dict[str, Reply | Callable[[socket.socket], None]]:
         "endless early hints": _endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 0.001),
         "endless drip": _endless(_OK + b"Content-Length: 1000000\r\n\r\n", b"a", 0.1),
         "endless chunks": _endless(_OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n", 0.01),
-        "endless trailers": _endless(
-            _OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: 1\r\n", 0.001
-        ),
+        "endless trailers": _endless(_OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: 1\r\n", 0.001),
+    }
+
+
+def kinds() -> dict[str, Reply | Callable[[socket.socket], None]]:
+    """Each kind of answer by its name: those of the table of replies, and what nobody sends by mistake."""
+    found: dict[str, Any] = {
+        **_endless_kinds(),
         "bomb of gzip": [_length(gzip.compress(b"\0" * 300_000_000, 1), b"Content-Encoding: gzip")],
         "bomb of gzip, twice": [
             _length(gzip.compress(gzip.compress(b"\0" * 100_000_000)), b"Content-Encoding: gzip, gzip")

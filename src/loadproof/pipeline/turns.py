@@ -83,12 +83,7 @@ def take_turns(
     from loadproof.analysis.compare.compare import compare
     from loadproof.analysis.compare.looks import look_levels, look_rounds
 
-    for side, turn in turns.items():
-        # A side that is not there is told before the other one has run.
-        if turn.start is None:
-            check_targets(turn.plan)
-        else:
-            StartedService(turn.start, folder / f"{side}.log", f"--{side}-start").check()
+    _check_sides(turns, folder)
     levels = look_levels(look_rounds(rounds), settings.alpha)
     runs: dict[str, list[MeasuredRun]] = {"base": [], "head": []}
     drives = _RunsInTurn(folder, following or FollowedPage(None, NoShow()))
@@ -124,6 +119,15 @@ def take_turns(
     )
     told = replace(comparison, notes=(first, *notes, *comparison.notes))
     return ComparedRuns(told, (*runs["base"], *runs["head"]))
+
+
+def _check_sides(turns: dict[str, Turn], folder: Path) -> None:
+    """A side that is not there is told before the other one has run."""
+    for side, turn in turns.items():
+        if turn.start is None:
+            check_targets(turn.plan)
+        else:
+            StartedService(turn.start, folder / f"{side}.log", f"--{side}-start").check()
 
 
 def ends_there(comparison: Comparison, number: int, rounds: int) -> str | None:

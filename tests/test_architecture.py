@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import importlib.util
 import inspect
@@ -128,76 +127,6 @@ def picture() -> ModuleType:
     return module
 
 
-def test_modules_import_each_other_in_no_circle() -> None:
-    """Imports for type checking included: who is read first is then always clear."""
-    assert sorted(map(sorted, _circles(_imports()))) == []
-
-
-def _imports() -> dict[str, set[str]]:
-    """Which modules each module imports, anywhere in it."""
-    files = {}
-    for path in (ROOT / "src").rglob("*.py"):
-        parts = path.relative_to(ROOT / "src").with_suffix("").parts
-        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    found: dict[str, set[str]] = {}
-    for name, path in files.items():
-        ends = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names = [f"{node.module}.{alias.name}" for alias in node.names]
-                ends |= {full if full in files else node.module for full in names}
-            elif isinstance(node, ast.Import):
-                ends |= {alias.name for alias in node.names}
-        found[name] = (ends & set(files)) - {name}
-    return found
-
-
-def _circles(imports: dict[str, set[str]]) -> list[set[str]]:
-    """Sets of modules of which each reaches each."""
-    reached = {}
-    for name, ends in imports.items():
-        seen: set[str] = set()
-        ahead = set(ends)
-        while ahead:
-            one = ahead.pop()
-            seen.add(one)
-            ahead |= imports[one] - seen
-        reached[name] = seen
-    within = {frozenset(b for b in reached[a] if a in reached[b]) for a in imports if a in reached[a]}
-    return [set(circle) for circle in within]
-
-
-_TYPED = ("disturbance", "validity", "verdict", "window")
-_ENGINES_NAMED = {"cli/verbs.py": 1}
-"""A command of the command line bears k6's name: `loadproof k6 vendor`."""
-
-
-def test_engines_are_named_in_their_rooms_only() -> None:
-    """An engine is one folder and one row; readers and writers of its files may name it, too."""
-    source = ROOT / "src/loadproof"
-    named = {}
-    for path in source.rglob("*.py"):
-        of = path.relative_to(source).as_posix()
-        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        words = [node for node in nodes if isinstance(node, ast.Constant) and node.value in ENGINES]
-        if words and not of.startswith(("engines/", "scaffold/", "imports/", "reports/")):
-            named[of] = len(words)
-    assert named == _ENGINES_NAMED
-
-
-@pytest.mark.parametrize("room", ["model", "pipeline", *(f"analysis/{name}" for name in _TYPED)])
-def test_what_decides_is_typed(room: str) -> None:
-    """No `Any`: JSON values are objects, and those of a name are read by their type (model/values.py)."""
-    loose = {
-        f"{path.name}:{node.lineno}"
-        for path in (ROOT / "src/loadproof" / room).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if (isinstance(node, ast.Name) and node.id == "Any")
-        or (isinstance(node, ast.alias) and node.name == "Any")
-    }
-    assert loose == set()
-
-
 def test_the_picture_is_of_today() -> None:
     """Drawn anew it is the same, and no room imports one above it."""
     script = picture()
@@ -229,21 +158,6 @@ def test_every_room_is_told() -> None:
     }
 
 
-def test_a_class_name_is_one_thing() -> None:
-    """No public class has the name of another one. Engines answer the same questions side by side."""
-    places: dict[str, set[str]] = {}
-    source = ROOT / "src/loadproof"
-    for path in source.rglob("*.py"):
-        rooms = path.relative_to(source).parts
-        room = "/".join(rooms[:2]) if rooms[0] == "engines" and len(rooms) > 2 else "/".join(rooms)
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places.setdefault(node.name, set()).add(room)
-    twice = {name: rooms for name, rooms in places.items() if len(rooms) > 1}
-    engines = {f"engines/{name}" for name in ENGINES}
-    assert {name: rooms for name, rooms in twice.items() if not rooms <= engines} == {}
-
-
 def test_each_word_of_the_code_is_in_the_code() -> None:
     """A word of the glossary that nothing bears any more is none."""
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
@@ -253,45 +167,6 @@ def test_each_word_of_the_code_is_in_the_code() -> None:
     ]
     assert len(words) > 20
     assert [word for word in words if word != "word" and not re.search(rf"\b{word}s?\b", source, re.I)] == []
-
-
-_LIKE_PUBLIC = {"os._exit", "_replace", "_asdict", "_fields"}
-"""Documented by Python, underscore and all."""
-
-
-def test_private_names_of_libraries_stand_behind_a_wall() -> None:
-    """Outside `engines/locust`, which has its own test, only the table of cli/completion.py knows any."""
-    source = ROOT / "src/loadproof"
-    trees = {
-        path.relative_to(source).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-        for path in source.rglob("*.py")
-    }
-    nodes: list[tuple[str, Any]] = [(path, node) for path, tree in trees.items() for node in ast.walk(tree)]
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    own = {node.name for _, node in nodes if isinstance(node, functions)}
-    own |= {
-        node.attr for _, node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    }
-    own |= {
-        node.target.id
-        for _, node in nodes
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-    }
-    reached = set()
-    for path, node in nodes:
-        if path.startswith("engines/locust/"):
-            continue
-        if (
-            isinstance(node, ast.ImportFrom)
-            and node.module
-            and not node.module.startswith(("loadproof", "__"))
-        ):
-            names = [*node.module.split("."), *(alias.name for alias in node.names)]
-            reached |= {f"{path}: {name}" for name in names if name.startswith("_") and name != "_typeshed"}
-        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
-            known = node.attr in own or _LIKE_PUBLIC & {node.attr, ast.unparse(node)}
-            reached |= set() if known else {f"{path}: {ast.unparse(node)}"}
-    assert reached == set()
 
 
 class HeardSink:

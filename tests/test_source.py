@@ -1,4 +1,4 @@
-"""What holds of the source as a whole: its imports, its names, its types."""
+"""What holds of the source as a whole: its sizes, its imports, its names, its types."""
 
 from __future__ import annotations
 
@@ -11,11 +11,29 @@ import pytest
 from loadproof.engines import ENGINES
 
 ROOT = Path(__file__).parents[1]
+_LONGEST_FILE, _LONGEST_FUNCTION = 400, 60
+"""In lines."""
 _TYPED = ("disturbance", "validity", "verdict", "window")
 _ENGINES_NAMED = {"cli/verbs.py": 1}
 """A command of the command line bears k6's name: `loadproof k6 vendor`."""
 _LIKE_PUBLIC = {"os._exit", "_replace", "_asdict", "_fields"}
 """Documented by Python, underscore and all."""
+
+
+def test_files_and_functions_have_a_size_that_a_reader_holds() -> None:
+    """Beyond it there are two nouns in a file, or two steps in a function: it is split by what they are."""
+    files = [file for folder in ("src", "tests", "benchmarks") for file in (ROOT / folder).rglob("*.py")]
+    assert len(files) > 900
+    texts = {file.relative_to(ROOT).as_posix(): file.read_text(encoding="utf-8") for file in files}
+    long = [name for name, text in texts.items() if text.count("\n") > _LONGEST_FILE]
+    long += [
+        f"{name}: {node.name}"
+        for name, text in texts.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= _LONGEST_FUNCTION
+    ]
+    assert not long
 
 
 def test_modules_import_each_other_in_no_circle() -> None:

@@ -11,7 +11,7 @@ import pymysql
 from loadproof.model import Reading, Unit, Watch
 from loadproof.monitors import MonitorError
 from loadproof.monitors.databases.postgres_queries import without_values
-from loadproof.monitors.readings.rates import Rates
+from loadproof.monitors.source import Row, Source
 from loadproof.plan.watching import secrets_in
 from loadproof.safety.redact import Redactor
 
@@ -43,28 +43,23 @@ _RATES: Final = {
     "Aborted_connects": "connections.aborted",
     "Connection_errors_max_connections": "connections.refused",
 }
-Row = tuple[str, float, Unit, float | None]
 
 
-class MysqlMonitor:
+class MysqlMonitor(Source):
     """Series: `connections.used` of max_connections, `sessions.active`, `wait.Lock`, `locks.waiting`, ...
 
     `connections.used` counts this monitor's own connection, too, as the limit does.
     """
 
     def __init__(self, watch: Watch, now: Callable[[], float]) -> None:
-        self.remarks: list[str] = []
-        self._source = watch.name
+        super().__init__(watch, now)
         self._url = str(watch.settings["url"])
         self._hide = Redactor(secrets_in(watch.settings)).text
-        self._now = now
         self._db: Any = None
         self._limit: float | None = None
-        self._rates = Rates()
         self._lock_query: str | None = _LOCK_WAITS_OF_MARIADB
         self._user_limits: dict[str, float] = {}
         self._blocked: set[tuple[str, str]] = set()
-        self._told: set[str] = set()
 
     def open(self) -> None:
         """Connect."""
@@ -91,10 +86,7 @@ class MysqlMonitor:
             self._rates.forget()
             raise MonitorError(self._said("MySQL", error)) from None
         time_s = self._now()
-        return [
-            Reading(time_s, self._source, series, value, unit, limit)
-            for series, value, unit, limit in [*self._rows(status, time_s), *sessions]
-        ]
+        return self._stamped(time_s, [*self._rows(status, time_s), *sessions])
 
     def close(self) -> None:
         """End the connection."""

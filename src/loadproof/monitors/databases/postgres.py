@@ -13,7 +13,7 @@ import psycopg
 from loadproof.model import Reading, Unit, Watch
 from loadproof.monitors import MonitorError
 from loadproof.monitors.databases import postgres_queries as sql
-from loadproof.monitors.readings.rates import Rates
+from loadproof.monitors.source import Row, Source
 from loadproof.plan.watching import secrets_in
 from loadproof.safety.redact import Redactor
 
@@ -25,7 +25,6 @@ _OPTIONS = (
 _MOST_BLOCKED = 20
 """Of who waits for whom: told once each, and no more."""
 _MOST_WAITS = 100
-Row = tuple[str, float, Unit, float | None]
 _STATES: Final = {
     "active": "connections.active",
     "idle": "connections.idle",
@@ -34,20 +33,17 @@ _STATES: Final = {
 }
 
 
-class PostgresMonitor:
+class PostgresMonitor(Source):
     """Series: `connections.used` of max_connections, `sessions.active`, `wait.Lock`, `locks.waiting`, ...
 
     `connections.used` counts every client's connection, this monitor's own included, as the limit does.
     """
 
     def __init__(self, watch: Watch, now: Callable[[], float]) -> None:
-        self.remarks: list[str] = []
-        self._source = watch.name
+        super().__init__(watch, now)
         self._url = str(watch.settings["url"])
         self._hide = Redactor(secrets_in(watch.settings)).text
-        self._now = now
         self._db: psycopg.Connection[tuple[Any, ...]] | None = None
-        self._rates = Rates()
         self._statements = sql.Statements(self.remarks)
         self._active = sql.ActiveStatements(self.remarks)
         self._waits: set[str] = set()
@@ -75,9 +71,7 @@ class PostgresMonitor:
             self.close()
             self._rates.forget()
             raise MonitorError(self._said("PostgreSQL", error)) from None
-        return [
-            Reading(time_s, self._source, series, value, unit, limit) for series, value, unit, limit in rows
-        ]
+        return self._stamped(time_s, rows)
 
     def look_at_all(self) -> None:
         """Look at the statements, too, with the next sample: it is the last one."""

@@ -8,6 +8,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.model import Unit
+from loadproof.monitors.source import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,7 +155,3 @@ def without_values(query: str | None) -> str:
     if not query:
         return "(not visible)"
     return " ".join(_LITERALS.sub("?", query[:1000]).split())[:_TEXT]
-
-
-Row = tuple[str, float, Unit, float | None]
-"""Series, value, unit, limit."""

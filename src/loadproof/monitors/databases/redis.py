@@ -9,7 +9,7 @@ import redis
 
 from loadproof.model import Reading, Unit, Watch
 from loadproof.monitors import MonitorError
-from loadproof.monitors.readings.rates import Rates
+from loadproof.monitors.source import Row, Source
 from loadproof.plan.watching import secrets_in
 from loadproof.safety.redact import Redactor
 
@@ -24,20 +24,16 @@ _RATES: Final = {
     "used_cpu_user": ("cpu.user", Unit.CORES),
     "used_cpu_sys": ("cpu.system", Unit.CORES),
 }
-Row = tuple[str, float, Unit, float | None]
 
 
-class RedisMonitor:
+class RedisMonitor(Source):
     """Series: `connections.used` of maxclients, `memory.used` of maxmemory, `commands`, `hits`, ..."""
 
     def __init__(self, watch: Watch, now: Callable[[], float]) -> None:
-        self.remarks: list[str] = []
-        self._source = watch.name
+        super().__init__(watch, now)
         self._url = str(watch.settings["url"])
         self._hide = Redactor(secrets_in(watch.settings)).text
-        self._now = now
         self._client: Any = None
-        self._rates = Rates()
 
     def open(self) -> None:
         """Connect, and see whether INFO is allowed."""
@@ -62,10 +58,7 @@ class RedisMonitor:
             self._rates.forget()
             raise MonitorError(self._hide(f"Redis: {error}")) from None
         time_s = self._now()
-        return [
-            Reading(time_s, self._source, series, value, unit, limit)
-            for series, value, unit, limit in self._rows(info, time_s)
-        ]
+        return self._stamped(time_s, self._rows(info, time_s))
 
     def close(self) -> None:
         """End the connection."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from loadproof.model import Reading, Unit, Watch
 from loadproof.monitors import MonitorError
 from loadproof.monitors.pages.scrape import ScrapedPage, parse_page
-from loadproof.monitors.readings.rates import Rates
+from loadproof.monitors.source import Row, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,15 +31,12 @@ _RATES: Final = {
 }
 
 
-class NodeExporterMonitor:
+class NodeExporterMonitor(Source):
     """Scrapes once a second; what the machine itself updates more rarely changes more rarely."""
 
     def __init__(self, watch: Watch, now: Callable[[], float]) -> None:
-        self.remarks: list[str] = []
-        self._source = watch.name
+        super().__init__(watch, now)
         self._page = ScrapedPage(str(watch.settings["node_exporter"]))
-        self._now = now
-        self._rates = Rates()
 
     def open(self) -> None:
         """Raises MonitorError when the page is no node_exporter's."""
@@ -51,9 +48,7 @@ class NodeExporterMonitor:
         samples = self._samples()
         time_s = self._now()
         rows = [*self._cpu(samples, time_s), *_gauges(samples), *self._others(samples, time_s)]
-        return [
-            Reading(time_s, self._source, series, value, unit, limit) for series, value, unit, limit in rows
-        ]
+        return self._stamped(time_s, rows)
 
     def close(self) -> None:
         """End the connection."""
@@ -95,10 +90,6 @@ class NodeExporterMonitor:
             rate = self._rates.per_second(series, time_s, sum(sample.value for sample in chosen))
             if rate is not None:
                 yield series, rate, unit, 1.0 if unit is Unit.SHARE else None
-
-
-Row = tuple[str, float, Unit, float | None]
-"""Series, value, unit, limit."""
 
 
 def _gauges(samples: dict[str, list[Sample]]) -> Iterator[Row]:

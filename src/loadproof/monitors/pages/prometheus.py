@@ -9,7 +9,7 @@ from loadproof.model import Reading, Unit, Watch
 from loadproof.model.values import whole
 from loadproof.monitors.pages.exporters import recognised
 from loadproof.monitors.pages.scrape import ScrapedPage, parse_page
-from loadproof.monitors.readings.rates import Rates
+from loadproof.monitors.source import Source
 from loadproof.plan.watching import MOST_SERIES
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _CUMULATIVE: Final = ("_total", "_count", "_sum", "_bucket")
 Row = tuple[str, float, Unit]
 
 
-class PrometheusMonitor:
+class PrometheusMonitor(Source):
     """Series are named as in PromQL: `http_requests_total{method="GET"}`, in growth per second.
 
     A histogram gives `NAME_count{...}` per second, `NAME_mean{...}` and `NAME_p95{...}` over what came since
@@ -32,12 +32,9 @@ class PrometheusMonitor:
     """
 
     def __init__(self, watch: Watch, now: Callable[[], float]) -> None:
-        self.remarks: list[str] = []
-        self._source = watch.name
+        super().__init__(watch, now)
         self._most = whole(watch.settings.get("most_series") or MOST_SERIES)
         self._page = ScrapedPage(str(watch.settings["url"]))
-        self._now = now
-        self._rates = Rates()
         self._families: set[str] = set()
         self._last_s: float | None = None
         self._told_most = False

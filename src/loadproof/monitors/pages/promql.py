@@ -12,6 +12,7 @@ from loadproof.model.values import mapping
 from loadproof.monitors import MonitorError
 from loadproof.monitors.pages.prometheus import series_name
 from loadproof.monitors.pages.scrape import TIMEOUT_S
+from loadproof.monitors.source import Source
 from loadproof.safety.redact import redact_url
 from loadproof.units import format_duration, parse_duration
 
@@ -20,22 +21,19 @@ _MOST_ROWS = 50
 _COARSE_S = 1.0
 
 
-class PromqlMonitor:
+class PromqlMonitor(Source):
     """Each query's answer is a series of the query's name; with several rows, `name{labels}` each.
 
     Values are stamped with the moment that the server evaluated them for; they are as old as its scrapes.
     """
 
     def __init__(self, watch: Watch, now: Callable[[], float]) -> None:
-        self.remarks: list[str] = []
-        self._source = watch.name
-        self._now = now
+        super().__init__(watch, now)
         self._url = str(watch.settings["url"]).rstrip("/")
         queries = mapping(watch.settings.get("queries"))
         self._queries = {name: str(query) for name, query in queries.items()}
         self._client = httpx.Client(timeout=TIMEOUT_S, trust_env=False)
         self._interval_s: float | None = None
-        self._told: set[str] = set()
 
     def open(self) -> None:
         """Raises MonitorError when there is no Prometheus, or when it cannot read a query."""
@@ -90,11 +88,6 @@ class PromqlMonitor:
             )
             raise MonitorError(f"{shown} refuses: {reason}", "is the query right?")
         return content.get("data", {})
-
-    def _tell(self, remark: str) -> None:
-        if remark not in self._told:
-            self._told.add(remark)
-            self.remarks.append(remark)
 
 
 def _rows(data: Any) -> list[tuple[dict[str, str], float]]:

@@ -12,7 +12,7 @@ import psutil
 
 from loadproof.model import Reading, Unit, Watch
 from loadproof.monitors.readings.programs import Programs
-from loadproof.monitors.readings.rates import Rates
+from loadproof.monitors.source import Row, Source
 
 _PROC = Path("/proc")
 _BUSY: Final = ("user", "nice", "system", "irq", "softirq", "steal")
@@ -22,15 +22,12 @@ _MOST_CORES = 64
 """Machines with more get the sums only: four series a core are too many for anybody to look at."""
 
 
-class HostMonitor:
+class HostMonitor(Source):
     """Series: `cpu` and its kinds in cores, `cpu.0` to `cpu.N` likewise, `memory.used`, `disk.read`, ..."""
 
     def __init__(self, watch: Watch, now: Callable[[], float], proc: Path = _PROC) -> None:
-        self.remarks: list[str] = []
-        self._source = watch.name
-        self._now = now
+        super().__init__(watch, now)
         self._proc = proc
-        self._rates = Rates()
         # Read for nothing each second otherwise: Linux tells what is used of it among 200 other numbers.
         self._has_swap = psutil.swap_memory().total > 0
         self._programs = Programs(proc)
@@ -47,9 +44,7 @@ class HostMonitor:
         time_s = self._now()
         found = [*self._cpu(time_s), *self._memory(), *self._disks(time_s), *self._network(time_s)]
         found += self._pressure(time_s)
-        return [
-            Reading(time_s, self._source, series, value, unit, limit) for series, value, unit, limit in found
-        ]
+        return self._stamped(time_s, found)
 
     def close(self) -> None:
         """Nothing is open between two samples."""
@@ -134,10 +129,6 @@ class HostMonitor:
                 rate = self._rates.per_second(series, time_s, total_s)
                 if rate is not None:
                     yield series, min(1.0, rate), Unit.SHARE, 1.0
-
-
-Row = tuple[str, float, Unit, float | None]
-"""Series, value, unit, limit."""
 
 
 @cache

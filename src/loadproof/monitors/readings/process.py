@@ -20,10 +20,10 @@ from loadproof.monitors.readings.cgroup import Cgroup
 from loadproof.monitors.readings.cpu import CpuUse, ProcessorTime
 from loadproof.monitors.readings.loops import accepts_by_events
 from loadproof.monitors.readings.memory import SharedMemory
-from loadproof.monitors.readings.rates import Rates
 from loadproof.monitors.readings.threads import BusiestThread, Threads
-from loadproof.monitors.readings.waits import Row, Waits
+from loadproof.monitors.readings.waits import Waits
 from loadproof.monitors.readings.workers import ServiceWorkers
+from loadproof.monitors.source import Row, Source
 
 _LIMITS_EVERY: Final = 5
 """Looks. Limits seldom change."""
@@ -34,17 +34,15 @@ _OUT_OF_MEMORY: Final = "the kernel killed it, since its control group may have 
 _SCALED: Final = ("cpu", "cpu.user", "cpu.system")
 
 
-class ProcessMonitor:
+class ProcessMonitor(Source):
     """Series of all parts together: `cpu` (cores, of what they may use), `memory`, `rss`, `fds`, ...
 
     And of each part, with its name before: `nginx.cpu`, `php-fpm.memory`, `php-fpm.queued`.
     """
 
     def __init__(self, watch: Watch, now: Callable[[], float]) -> None:
-        self.remarks: list[str] = []
+        super().__init__(watch, now)
         self.events: list[Event] = []
-        self._source = watch.name
-        self._now = now
         seeds = rows(watch.settings.get("parts")) or [watch.settings]
         port, follows = (
             known_whole(watch.settings.get("target_port")),
@@ -53,7 +51,6 @@ class ProcessMonitor:
         self.service = WatchedService(seeds, port, follows=follows)
         self._cpu = ProcessorTime()
         self._memory = SharedMemory()
-        self._rates = Rates()
         self._threads: dict[str, Threads] = {}
         self._waits = Waits()
         self._workers = ServiceWorkers()
@@ -69,7 +66,6 @@ class ProcessMonitor:
         """(Part, limit) where a process was seen above that limit: it does not hold."""
         self._looks = 0
         self._last_s: float | None = None
-        self._told: set[str] = set()
         self._told_parts: Any = None
         self._followed = 0
         self._peers: set[str] = set()
@@ -106,9 +102,7 @@ class ProcessMonitor:
         rows = list(self._rows(time_s, used))
         self._last_s = time_s
         self._tell_parts()
-        return [
-            Reading(time_s, self._source, series, value, unit, limit) for series, value, unit, limit in rows
-        ]
+        return self._stamped(time_s, rows)
 
     def look_at_all(self) -> None:
         """The last sample tells what the parts were in the end."""
@@ -359,11 +353,6 @@ class ProcessMonitor:
             "elsewhere": sorted(self.service.elsewhere),
         }
         self.events.append(Event(self._now(), EventKind.PARTS, f"the service is {data['tree']}", data))
-
-    def _tell(self, remark: str) -> None:
-        if remark not in self._told:
-            self._told.add(remark)
-            self.remarks.append(remark)
 
 
 def _names(pids: Sequence[int], stats: dict[int, Stat], runtimes: dict[int, limits.Runtime]) -> Iterable[str]:

@@ -13,15 +13,13 @@ from loadproof.monitors.parts import calls
 from loadproof.monitors.readings.blocked import Blocked
 from loadproof.monitors.readings.jvm import Heaps
 from loadproof.monitors.readings.loops import occupied
+from loadproof.monitors.source import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadproof.monitors.parts.part import Part
     from loadproof.monitors.parts.service import WatchedService
-
-Row = tuple[str, float, Unit, float | None]
-"""Series, value, unit, limit."""
 
 _MOST_CONNECTIONS: Final = 16
 """Of a part that are asked at one look: 50 microseconds each. A pool seldom has more."""

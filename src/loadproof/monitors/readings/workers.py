@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from loadproof.monitors.parts.part import Part
     from loadproof.monitors.parts.table import ProcessTable
-    from loadproof.monitors.readings.waits import Row
+    from loadproof.monitors.source import Row
 
 
 @dataclass(slots=True)

@@ -11,8 +11,9 @@ from locust import *  # noqa: F403  # the module stands in for `locust`
 from locust import FastHttpUser as FastHttpUser  # noqa: PLC0414  # re-exported by name, for type checkers
 from locust import HttpUser as HttpUser  # noqa: PLC0414  # re-exported by name, for type checkers
 
-from loadproof.engines.locust.session import install
+from loadproof.engines.locust.session import install, install_http2
 
 install()
+install_http2(everybody=False)
 
 __all__ = [*_locust.__all__]  # noqa: PLE0604  # Locust's own list of names

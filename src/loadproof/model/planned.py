@@ -294,6 +294,8 @@ class EngineTraits:
     """Whether other machines can drive its load."""
     sessions: tuple[str, ...] = ()
     """Its HTTP clients, the default first, where there is a choice."""
+    untold_sessions: tuple[str, ...] = ()
+    """Those of them that tell no times of streams."""
     options: type[EngineOptions] = EngineOptions
     """What it decides before a run."""
     other_hosts: str | None = None

@@ -202,7 +202,7 @@ def _tellable(
 ) -> tuple[Requirement, ...]:
     """The requirements. Raises ConfigError for times of a stream that nobody would measure."""
     session = request.session or (chosen.scenario.session if chosen else None)
-    own = session in (None, *traits.sessions[:1])
+    own = session not in traits.untold_sessions
     told = traits.streamed if own else frozenset[str]()
     who = traits.title if own else f"--session {session}"
     hint = f"it tells {', '.join(sorted(one[:-1] for one in told))}" if told else _STREAMS_OF

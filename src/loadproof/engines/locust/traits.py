@@ -15,6 +15,7 @@ TRAITS: Final = EngineTraits(
     poisson=True,
     workers=True,
     sessions=("loadproof", "locust", "http2"),
+    untold_sessions=("locust",),
     options=LocustOptions,
     other_hosts="--host",
     several=True,

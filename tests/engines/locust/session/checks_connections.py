@@ -145,6 +145,9 @@ def an_endless_head_is_one_failed_request() -> None:
                 assert user.client.get("/").status_code == 0, base
                 assert len(told) == 1
                 assert base is locust.HttpUser or "longer than 1048576 bytes" in str(told[0])
+        moved = b"HTTP/1.1 302 Found\r\nLocation: /big\r\nContent-Length: 0\r\n\r\n"
+        with ScriptedServer([[[moved], [answer(b"a" * 2**21)]]]) as server:
+            assert len(a_user(base, server).client.get("/").content) == 2**21, base  # a body may be longer
 
 
 def early_hints_are_no_answer() -> None:

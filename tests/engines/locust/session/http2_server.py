@@ -38,6 +38,8 @@ class Http2Server:
         scheme = "http" if self.tls is None else "https"
         self.url = f"{scheme}://127.0.0.1:{self.port}"
         self._meeting = threading.Barrier(3)
+        self.go_on = threading.Semaphore(0)
+        """An event of /events waits for it before the next one comes."""
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -69,7 +71,7 @@ class _Speaker:
     def __init__(self, server: Http2Server, connection: Any) -> None:
         self._server = server
         self._socket = connection
-        self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+        self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding="latin-1"))
         self._lock = threading.Lock()
         self._asked: dict[int, tuple[dict[str, str], bytearray]] = {}
 
@@ -114,6 +116,17 @@ class _Speaker:
                 return
             elif path == "/moved":
                 self._send(stream, [(":status", "302"), ("location", "/")], b"")
+            elif path == "/events":
+                self._send(
+                    stream, [(":status", "200"), ("content-type", "text/event-stream")], b"", end=False
+                )
+                for _ in range(2):
+                    with self._lock:
+                        self._h2.send_data(stream, b"data: one\n\n")
+                    self._flush()
+                    self._server.go_on.acquire(timeout=10)
+                with self._lock:
+                    self._h2.end_stream(stream)
             elif path == "/missing":
                 self._send(stream, [(":status", "404")], b"")
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,6 +75,28 @@ def test_a_redirect_is_followed_and_counted(session: requests.Session, server: H
     assert (trip.hops, trip.repeats, trip.hosts) == (1, 0, [f"127.0.0.1:{server.port}"] * 2)
 
 
+def test_an_event_is_handed_out_before_the_next_one_is_sent(
+    session: requests.Session, server: Http2Server
+) -> None:
+    with session.get(f"{server.url}/events", stream=True, timeout=(5, 5)) as answer:
+        lines = answer.iter_lines()
+        for _ in range(2):
+            assert (next(lines), next(lines)) == (b"data: one", b"")
+            server.go_on.release()
+        assert list(lines) == []
+
+
+def test_headers_and_authorities_are_taken_as_python_requests_takes_them(
+    session: requests.Session, server: Http2Server, tmp_path: Path
+) -> None:
+    assert session.get(server.url, headers={"X-Name": "é", "X-Bytes": b"b"}).ok
+    assert (server.headers[0]["x-name"], server.headers[0]["x-bytes"]) == ("é", "b")
+    context = server_context()
+    context.set_alpn_protocols(["h2"])
+    with Http2Server(tls=context) as secure, pytest.raises(requests.exceptions.SSLError):
+        session.get(secure.url, verify=str(tmp_path))  # a folder, here without any authority
+
+
 def test_an_error_status_has_its_reason(session: requests.Session, server: Http2Server) -> None:
     with pytest.raises(requests.HTTPError, match="404 Client Error: Not Found"):
         session.get(f"{server.url}/missing").raise_for_status()
@@ -121,7 +144,7 @@ def test_a_server_without_http2_is_asked_in_http_1_1_and_that_is_told(
     with ScriptedServer([older], server_context()) as server:
         for _ in range(2):
             assert session.get(f"https://127.0.0.1:{server.port}/", verify=client_ca()).text == "ok"
-    assert COUNTS.fallbacks == {"HTTP/1.1 where HTTP/2 was asked for: the server does not offer it": 2}
+    assert COUNTS.fallbacks == {"the server has no HTTP/2, HTTP/1.1 was spoken": 2}
 
 
 ASKING = """
@@ -146,9 +169,7 @@ def test_a_user_class_asks_for_it_and_all_is_counted(lab: Lab, server: Http2Serv
     assert not sink.failures
     assert server.connections == 2
     told = [event.message for event in sink.events if event.kind is EventKind.SESSION_FALLBACK]
-    assert told == [
-        "HTTP/2, which httpx speaks: such requests go through Locust's own HTTP client, which is slower"
-    ]
+    assert told == ["HTTP/2: such requests go through another HTTP client than Loadproof's, which is slower"]
 
 
 @pytest.mark.real

@@ -270,7 +270,9 @@ class Plugin:
     def _tell_fallbacks(self, features: Iterable[str]) -> None:
         for feature in sorted(set(features) - self._fallbacks):
             self._fallbacks.add(feature)
-            message = f"{feature}: such requests go through Locust's own HTTP client, which is slower"
+            message = (
+                f"{feature}: such requests go through another HTTP client than Loadproof's, which is slower"
+            )
             self._event(EventKind.SESSION_FALLBACK, message, feature=feature)
 
     def _tell_refusals(self, reasons: Iterable[str]) -> None:

@@ -42,11 +42,11 @@ class PoolResponse(HTTPSocketPoolResponse):
     _head_bytes = 0
 
     def feed(self, data: str | bytes) -> None:
+        super().feed(data)
         if not self.headers_complete:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_LIMIT:
                 raise HTTPProtocolViolationError(f"the head of the answer is longer than {HEAD_LIMIT} bytes")
-        super().feed(data)
 
     def _on_message_begin(self) -> None:
         self._messages += 1

@@ -12,6 +12,7 @@ import functools
 import io
 import ssl
 from email.message import Message
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -27,7 +28,7 @@ from loadproof.engines.locust.session.counts import COUNTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_OLDER = "HTTP/1.1 where HTTP/2 was asked for: the server does not offer it"
+_OLDER = "the server has no HTTP/2, HTTP/1.1 was spoken"
 # RFC 9113, 8.2.2: a connection's own fields are no part of a request. httpx writes those that HTTP/1.1 wants.
 _OF_CONNECTIONS = frozenset(
     ("connection", "host", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade")
@@ -39,7 +40,7 @@ _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None, kee
 class Http2Adapter(HTTPAdapter):
     """Sends the requests of one session; see python-requests' `HTTPAdapter` for the arguments."""
 
-    feature = "HTTP/2, which httpx speaks"
+    feature = "HTTP/2"
     """As the run tells it: the fast client has none."""
 
     def __init__(self) -> None:
@@ -63,7 +64,7 @@ class Http2Adapter(HTTPAdapter):
                 request.method or "",
                 request.url or "",
                 headers=[
-                    (name, value if isinstance(value, str) else value.decode("latin-1"))
+                    (_as_bytes(name), _as_bytes(value))
                     for name, value in request.headers.items()
                     if name.lower() not in _OF_CONNECTIONS
                 ],
@@ -78,7 +79,7 @@ class Http2Adapter(HTTPAdapter):
         left = True
         try:
             answer = transport.handle_request(asked)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             left = False
             raise _as_requests(error, request) from error
         except httpx.TransportError as error:
@@ -100,13 +101,13 @@ class Http2Adapter(HTTPAdapter):
         self._transports.clear()
 
     def _transport(self, scheme: str, verify: Any, cert: Any, proxy: str | None) -> httpx.HTTPTransport:
+        cert = tuple(cert) if isinstance(cert, list) else cert
         key = (scheme, verify, cert, proxy)
         transport = self._transports.get(key)
         if transport is None:
             secure = scheme == "https"
-            context = _context(verify, cert) if secure else ssl.create_default_context()
             transport = self._transports[key] = httpx.HTTPTransport(
-                verify=context, http1=secure, http2=True, limits=_LIMITS, proxy=proxy
+                verify=_context(verify, cert), http1=secure, http2=True, limits=_LIMITS, proxy=proxy
             )
         return transport
 
@@ -114,8 +115,9 @@ class Http2Adapter(HTTPAdapter):
 @functools.cache
 def _context(verify: Any, cert: Any) -> ssl.SSLContext:
     """What python-requests means by `verify` and `cert`; all users share it, since loading it takes time."""
-    authorities = verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
-    context = ssl.create_default_context(cafile=authorities)
+    place = verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
+    folder = Path(place).is_dir()
+    context = ssl.create_default_context(cafile=None if folder else place, capath=place if folder else None)
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -124,10 +126,23 @@ def _context(verify: Any, cert: Any) -> ssl.SSLContext:
     return context
 
 
+def _as_bytes(text: str | bytes) -> bytes:
+    """As http.client writes it."""
+    return text if isinstance(text, bytes) else text.encode("latin-1")
+
+
+class _Answer(HTTPResponse):
+    """urllib3's response, which hands out what has arrived: no event waits until a piece is full."""
+
+    def stream(self, amt: int | None = 2**16, decode_content: bool | None = None) -> Iterator[bytes]:
+        while data := self.read1(amt, decode_content):
+            yield data
+
+
 def _for_requests(asked: httpx.Request, answer: httpx.Response) -> HTTPResponse:
     """The answer in the form that python-requests is built on: it decodes the body, and takes the cookies."""
     fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw]
-    return HTTPResponse(
+    return _Answer(
         body=io.BufferedReader(_Body(answer)),
         headers=HTTPHeaderDict(fields),
         status=answer.status_code,

@@ -137,6 +137,8 @@ SEAMS = (
     ),
     Seam(Feature.FAST_HTTP_SESSION, "geventhttpclient.response", "HTTPProtocolViolationError"),
     Seam(Feature.FAST_HTTP_SESSION, _RESPONSE, "_on_message_begin", ("self",)),
+    Seam(Feature.FAST_HTTP_SESSION, _RESPONSE, "_on_body", ("self", "buf")),
+    Seam(Feature.FAST_HTTP_SESSION, _RESPONSE, "_body_buffer"),
     Seam(Feature.FAST_HTTP_SESSION, _POOL, "_create_socket", ("self",)),
     Seam(Feature.FAST_HTTP_SESSION, _POOL, "_semaphore"),
     Seam(Feature.FAST_HTTP_SESSION, _POOL, "get_socket", ("self",)),

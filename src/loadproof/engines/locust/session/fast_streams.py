@@ -41,8 +41,12 @@ class MeasuredResponse(PoolResponse):
     def take(cls, body: Any, meter: Meter, meta: dict[str, Any], event: Any, shown: Any) -> None:
         """Make a response that is here one of these."""
         body.__class__ = cls
-        body.meta, body._meter, body._event = meta, meter, event
-        body._shown, body._request = weakref.ref(shown), shown.request
+        body.begin(meter, meta, event, shown)
+
+    def begin(self, meter: Meter, meta: dict[str, Any], event: Any, shown: Any) -> None:
+        """Its head is there."""
+        self.meta, self._meter, self._event = meta, meter, event
+        self._shown, self._request = weakref.ref(shown), shown.request
 
     def _on_body(self, buf: bytearray) -> None:
         super()._on_body(buf)
@@ -128,7 +132,7 @@ def measured_fast(response: Any, meta: dict[str, Any], start: float, event: Any 
     That reports it to `event`, a `catch_response` block where there is none. What is compressed has no events
     here: Locust hands the bytes out as they came.
     """
-    body: Any = response._response
+    body: Any = response.stream
     own = dict(meta)
     meter = Meter(response, start, own)
     meter.begin()

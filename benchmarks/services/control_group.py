@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _ROOT = Path("/sys/fs/cgroup")
 _NUMBERS = count()
+_ENDS_WITHIN_S = 10.0
 
 
 @contextmanager
@@ -55,7 +57,20 @@ def _group(pid: int, controller: str, first: dict[str, str], second: dict[str, s
     try:
         yield
     finally:
+        _remove(group)
+
+
+def _remove(group: Path) -> None:
+    """Raises OSError where processes that are about to end hold it for more than some seconds."""
+    until_s = time.monotonic() + _ENDS_WITHIN_S
+    while True:
         for left in (group / "cgroup.procs").read_text().split():
             with suppress(OSError):
                 (group.parent / "cgroup.procs").write_text(left)
-        group.rmdir()
+        try:
+            group.rmdir()
+            return
+        except OSError:
+            if time.monotonic() > until_s:
+                raise
+        time.sleep(0.1)

@@ -26,7 +26,7 @@ from loadproof.engines.locust.session import trips
 from loadproof.engines.locust.session.counts import COUNTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 _OLDER = "the server has no HTTP/2, HTTP/1.1 was spoken"
 # RFC 9113, 8.2.2: a connection's own fields are no part of a request. httpx writes those that HTTP/1.1 wants.
@@ -134,7 +134,9 @@ def _as_bytes(text: str | bytes) -> bytes:
 class _Answer(HTTPResponse):
     """urllib3's response, which hands out what has arrived: no event waits until a piece is full."""
 
-    def stream(self, amt: int | None = 2**16, decode_content: bool | None = None) -> Iterator[bytes]:
+    def stream(
+        self, amt: int | None = 2**16, decode_content: bool | None = None
+    ) -> Generator[bytes, None, None]:
         while data := self.read1(amt, decode_content):
             yield data
 

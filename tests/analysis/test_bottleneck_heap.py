@@ -6,20 +6,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.analysis.judge import judge
 from loadproof.model import Unit
 from tests.analysis import runs
 from tests.analysis.test_bottleneck import CAPACITY
 from tests.analysis.test_bottleneck_parts import constant, stress, used
 from tests.analysis.test_service_parts import part as of_service
+from tests.analysis.test_service_parts import told
 from tests.runs import loose
 
 if TYPE_CHECKING:
-    from loadproof.model import Finding
+    from collections.abc import Sequence
+
+    from loadproof.model import Finding, Reading
 
 MIB = 2.0**20
 GROUP = {"name": "its control group (memory.max)", "value": 64 * MIB}
 HEAP = "the heap of node (--max-old-space-size=64)"
 LOOP = "the event loop of node"
+KILLED = "the memory that gunicorn may have"
+THREAD = "the busiest thread of gunicorn"
 
 
 def node(
@@ -38,6 +44,13 @@ def node(
         [of_service("node", processes=1, runtime="node", heap=heap, cores=("one event loop", 1.0))],
         *([one for one in own if one.time_s < runs.START + until] for own in readings),
         capacity=capacity,
+    )
+
+
+def kills(*seconds: int) -> list[Reading]:
+    """One process of gunicorn in each of these seconds."""
+    return runs.series(
+        "process.gunicorn.oom_kills", {one + 1: 1.0 for one in seconds}, Unit.COUNT, looks=False
     )
 
 
@@ -87,3 +100,48 @@ def test_processes_that_the_kernel_kills_are_named_first(capacity: float) -> Non
     )
     assert finding.evidence["named"] == ["the memory that gunicorn may have"]
     assert " of its processes, since its control group (memory.max) allows 64MiB" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("seconds", "memory_mib", "until", "named"),
+    [
+        pytest.param([40], 32.0, runs.SECONDS, THREAD, id="once, and it goes on"),
+        pytest.param([40, 41, 42], 32.0, runs.SECONDS, THREAD, id="three workers in one moment"),
+        pytest.param([30, 58], 32.0, runs.SECONDS, THREAD, id="twice by chance"),
+        pytest.param([30, 44, 58], 32.0, runs.SECONDS, KILLED, id="again and again"),
+        pytest.param([40], 60.0, runs.SECONDS, KILLED, id="once, and the memory stays near its limit"),
+        pytest.param([54], 32.0, 54, KILLED, id="once, and nobody is there any more"),
+    ],
+)
+def test_a_kill_is_a_limit_only_where_it_ended_the_throughput(
+    seconds: Sequence[int], memory_mib: float, until: int, named: str
+) -> None:
+    """A thread is busy all over the plateau, from 22 users on; the machine kills a process beside it."""
+    memory = list(runs.series("process.gunicorn.memory", memory_mib * MIB, Unit.BYTES, 64 * MIB))
+    finding = stress(
+        [of_service("gunicorn", memory=GROUP)],
+        used("gunicorn.thread.busy", 1.0, 1.0, Unit.SHARE),
+        kills(*seconds),
+        [one for one in memory if one.time_s < runs.START + until],
+    )
+    assert finding.evidence["named"] == [named]
+
+
+def test_one_kill_makes_no_saturation() -> None:
+    """Throughput follows the load from the first user to the last."""
+    finding = stress([of_service("gunicorn", memory=GROUP)], kills(40), capacity=1e9)
+    assert finding.sentence.startswith("nothing saturated: throughput still followed the load")
+
+
+def test_kills_are_told_as_a_fact() -> None:
+    """Of each part how many, also in a run that saturates nothing; -1, as old run files have it, is none."""
+    looks = [*kills(20, 40), *runs.series("process.nginx.oom_kills", {30: -1.0}, Unit.COUNT)]
+    parts = told(of_service("gunicorn", memory=GROUP), of_service("nginx"))
+    run = runs.load(events=[parts], readings=looks, slices=[runs.requests("/x", 9)])
+    (finding,) = [one for one in judge(run).findings if one.id == "service.killed"]
+    assert finding.is_note
+    assert finding.evidence == {"killed": {"gunicorn": 2}}
+    assert finding.sentence == (
+        "the kernel killed processes of the service: 2 of gunicorn, since its control group (memory.max) "
+        "allows 64MiB"
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.monitors.readings.cgroup import Cgroup, Throttling, sharing
+from loadproof.monitors.readings.cgroup import Cgroup, OutOfMemory, Throttling, sharing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,9 +49,9 @@ def test_processes_that_were_killed_for_their_groups_memory_are_counted(proc: Pa
     """By the group that has the limit; the kernel counts them in `memory.events`."""
     inner = proc.parent / "cgroup" / "outer" / "inner"
     (inner / "memory.events").write_text("low 0\nhigh 0\nmax 812\noom 4\noom_kill 3\n")
-    assert Cgroup(7, proc).oom_kills() == 3
+    assert Cgroup(7, proc).out_of_memory() == OutOfMemory(3, 4)
     (inner / "memory.max").write_text("max\n")
-    assert Cgroup(7, proc).oom_kills() is None
+    assert Cgroup(7, proc).out_of_memory() is None
 
 
 def test_without_a_group_there_is_no_limit(proc: Path) -> None:
@@ -93,6 +93,10 @@ def test_limits_of_the_first_version_hold_as_well(first_version: Path) -> None:
     assert (group.memory_limit_bytes(), group.memory_file) == (1048576.0, "memory.limit_in_bytes")
     assert group.memory_bytes() == 4096.0
     assert group.throttling() == Throttling(40, 10, 2.5)
+    assert group.out_of_memory() is None  # Linux counts them since 4.13
+    folder = first_version.parent / "mem ory" / "shop"
+    (folder / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
+    assert Cgroup(7, first_version).out_of_memory() == OutOfMemory(2, None)
 
 
 def test_in_a_container_of_the_first_version_the_root_is_its_own_group(first_version: Path) -> None:

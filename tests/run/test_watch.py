@@ -94,18 +94,22 @@ def test_a_monitor_that_hangs_delays_nobody_and_is_lost() -> None:
 
 
 def test_an_error_is_one_event_and_so_is_the_recovery() -> None:
-    """Failing seconds do not flood the run: lost once, with the reason, and recovered once."""
+    """Failing seconds do not flood the run: lost once, with the reason, and recovered once.
+
+    What could be read all the same is kept.
+    """
     sink = ListSink()
 
     def behave(read: int) -> list[Reading]:
         if 2 <= read <= 3:
-            raise MonitorError("the server is away", "start it")
+            raise MonitorError("the server is away", "start it", one(source="why") if read == 2 else ())
         return one()
 
     _watch(sink, lambda: EventKind.MONITOR_RECOVERED in sink.kinds(), FakeMonitor("m", behave))
     assert sink.kinds() == [EventKind.MONITOR_LOST, EventKind.MONITOR_RECOVERED]
     assert "the server is away" in sink.events[0].message
     assert sink.events[0].data["sources"] == ["fake", "m"]
+    assert len([reading for reading in sink.readings if reading.source == "why"]) == 1
 
 
 def test_a_monitor_that_fails_from_the_start_is_lost() -> None:

@@ -41,7 +41,7 @@ from loadproof.analysis.verdict.pages import partial_page_note
 from loadproof.analysis.verdict.resources import judge_resource
 from loadproof.analysis.verdict.right_answers import right_answers
 from loadproof.analysis.verdict.scenario import checks_of, judge_scenario, statuses_of
-from loadproof.analysis.verdict.service import replaced_note, service_parts
+from loadproof.analysis.verdict.service import killed_note, replaced_note, service_parts
 from loadproof.analysis.verdict.thresholds import judge_thresholds, whole_load_note
 from loadproof.analysis.verdict.watched import Watched
 from loadproof.analysis.window.windows import Window, judge_steady, judged_window, load_span, sample, within
@@ -78,6 +78,7 @@ ANALYSES: tuple[Callable[[Run, Window], list[Finding]], ...] = (
     find_bottleneck,
     whole_load_note,
     replaced_note,
+    killed_note,
     partial_page_note,
 )
 """What is found in a run beside its requirements: each a pure function of the run and its judged window.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Protocol, runtime_checkable
 
@@ -16,9 +16,11 @@ class MonitorError(Exception):
     It ends no run. Whoever samples the monitor writes it down and tries again.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", readings: Sequence[Reading] = ()) -> None:
         super().__init__(message)
         self.hint = hint
+        self.readings = readings
+        """What it could read all the same."""
         self.answered = False
         """Something answered, and not what was asked for."""
 

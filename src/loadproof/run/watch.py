@@ -141,11 +141,14 @@ class Watcher:
         if len(finite) > MOST_READINGS:
             self.remarked(health, f"more than {MOST_READINGS} series: the rest is left out")
 
-    def failed(self, health: Health, message: str, hint: str) -> None:
+    def failed(self, health: Health, error: MonitorError) -> None:
         """It could not be opened or read."""
         health.opened = True
+        if not self._over:
+            for reading in error.readings:
+                self._sink.reading(reading)
         if not health.lost and not self._stop.is_set():
-            self._lose(health, message, hint)
+            self._lose(health, str(error), error.hint)
 
     def broke(self, health: Health, message: str, hint: str) -> None:
         """It ended by an error of its own, which is told at the stop as well."""
@@ -190,8 +193,8 @@ class _Post:
     def broke(self, message: str, hint: str) -> None:
         self._call(lambda: self.watcher.broke(self.health, message, hint))
 
-    def failed(self, message: str, hint: str) -> None:
-        self._call(lambda: self.watcher.failed(self.health, message, hint))
+    def failed(self, error: MonitorError) -> None:
+        self._call(lambda: self.watcher.failed(self.health, error))
 
     def told(self, events: list[Event]) -> None:
         for event in events:
@@ -233,7 +236,7 @@ class _Sampler:
             finally:
                 monitor.close()
         except MonitorError as error:
-            self._post.failed(str(error), error.hint)
+            self._post.failed(error)
         except Exception as error:  # noqa: BLE001  # whatever it is, nobody above this thread would hear of it
             at = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(at.filename).name}:{at.lineno}"
@@ -255,7 +258,7 @@ class _Sampler:
                     monitor.look_at_all()
                 readings = monitor.read()
             except MonitorError as error:
-                self._post.failed(str(error), error.hint)
+                self._post.failed(error)
             else:
                 self._post.sampled([*readings, *self._own(due_s, started_s)])
             for remark in monitor.remarks:

@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 
 from loadproof.analysis.bottleneck import resources as r
-from loadproof.analysis.bottleneck.levels import by_level
-from loadproof.analysis.verdict.service import SOURCE, ServicePart, ServiceParts
+from loadproof.analysis.bottleneck.law import LEAST_USED
+from loadproof.analysis.bottleneck.levels import by_level, measured_second
+from loadproof.analysis.verdict.service import OOM_KILLS, SOURCE, ServicePart, ServiceParts
 from loadproof.analysis.verdict.watched import HEAP
 from loadproof.model import Reading
 from loadproof.units import format_percent, format_size
@@ -35,6 +36,8 @@ _EMPTY_BYTES: Final = 40 * 2.0**20
 """What Node holds beside its heap."""
 _GONE_S: Final = 3.0
 """Without a look at it, while the load went on."""
+_OVER_AND_OVER: Final = 3
+"""Parts of the time, each with a kill: two by chance, or all in one moment, are none."""
 _MOST_BESIDE_BYTES: Final = 100 * 2.0**20
 """With more beside it are buffers, or other threads' heaps: then it need not be full."""
 
@@ -74,12 +77,23 @@ def collected_heap(
 
 
 def _killed(measured: r.Measured, service: ServiceParts, chosen: Sequence[int]) -> Iterator[CollectedHeap]:
-    """A control group that is full: no process says so, it is killed."""
-    inside = frozenset(chosen)
+    """A control group that is full: no process says so, it is killed.
+
+    One kill is a fact of its own (service.killed_note). It ends a throughput where kills come again all over
+    these seconds, where the memory stays near its limit, or where it ended the part.
+    """
+    third = {second: at * _OVER_AND_OVER // len(chosen) for at, second in enumerate(sorted(chosen))}
     for part in service.parts:
-        looks = measured.of(SOURCE, part.series("oom_kills"))
-        killed = round(sum(look.value for look in looks if int(look.time_s - 0.5) in inside))
-        if killed:
+        looks = measured.of(SOURCE, part.series(OOM_KILLS))
+        kills = [
+            (third[second], look.value)
+            for look in looks
+            if (second := measured_second(look)) in third and look.value > 0
+        ]
+        used = by_level(measured.of(SOURCE, part.series("memory")), [chosen], _share)[0]
+        again = len({at for at, _ in kills}) == _OVER_AND_OVER
+        if kills and (again or used >= LEAST_USED or _ended(measured, part, chosen)):
+            killed = round(sum(count for _, count in kills))
             limit, most_bytes = part.limits.get("memory", ("its control group", 0.0))
             processes = "one of its processes" if killed == 1 else f"{killed} of its processes"
             said = f"the kernel killed {processes}, since {limit} allows {format_size(most_bytes)}"
@@ -127,7 +141,7 @@ def _ended(measured: r.Measured, part: ServicePart, chosen: Sequence[int]) -> bo
     """Whether the process was seen no more after these seconds, while the load went on."""
     looks = measured.of(SOURCE, part.series("memory"))
     users = measured.of("load", "users")
-    last_s = max((look.time_s for look in looks), default=0.0)
+    last_s = max((look.time_s for look in looks), default=float("inf"))
     return last_s <= max(chosen) + 2 and any(reading.time_s > last_s + _GONE_S for reading in users)
 
 

@@ -122,7 +122,7 @@ def by_level(
     for reading in readings:
         number = value(reading)
         if number is not None:
-            found[_measured_second(reading)].append(number)
+            found[measured_second(reading)].append(number)
     means = []
     for group in groups:
         inside = [number for second in group for number in found.get(second, ())]
@@ -130,7 +130,7 @@ def by_level(
     return np.array(means)
 
 
-def _measured_second(reading: Reading) -> int:
+def measured_second(reading: Reading) -> int:
     """Monitors read just after a whole second, and what they read is of the second before.
 
     On a ramp the difference matters: a use that is told a second late looks smaller than it was.

@@ -13,10 +13,11 @@ from loadproof.model.values import mapping, number, rows, texts, whole
 from loadproof.monitors.parts.part import without_version
 from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
-from loadproof.units import format_duration
+from loadproof.units import format_duration, format_size
 
 SOURCE: Final = "process"
 """Of the readings of all parts: `process.cpu` of all together, `process.nginx.cpu` of one."""
+OOM_KILLS: Final = "oom_kills"
 MACHINE: Final = "the machine"
 
 
@@ -120,6 +121,35 @@ def replaced_note(run: Run, window: Window) -> list[Finding]:
         Finding("service.workers", Verdict.PASS, sentence, evidence, advice, kind=FindingKind.NOTE,
                 window=window.description)
     ]  # fmt: skip
+
+
+def killed_note(run: Run, window: Window) -> list[Finding]:
+    """Processes that the kernel killed for the memory of their control group: a fact, whatever it did."""
+    span, readings = load_span(run), Readings.of(run.readings)
+    if span is None:
+        return []
+    parts: list[tuple[ServicePart, int]] = []
+    for part in service_parts(run.events).parts:
+        looks = readings.of_series(SOURCE, part.series(OOM_KILLS))
+        inside = (looks.time_s >= span[0]) & (looks.time_s <= span[1] + 1.0)  # a look is of the second before
+        if count := round(float(looks.value[inside & (looks.value > 0)].sum())):
+            parts.append((part, count))
+    if not parts:
+        return []
+    said = ", ".join(f"{count} of {part.name}, since {_allows(part)}" for part, count in parts)
+    processes = "a process" if sum(count for _, count in parts) == 1 else "processes"
+    sentence = f"the kernel killed {processes} of the service: {said}"
+    evidence = {"killed": {part.name: count for part, count in parts}}
+    advice = "raise the memory limit of that control group, or have the part keep less"
+    return [
+        Finding("service.killed", Verdict.PASS, sentence, evidence, advice, kind=FindingKind.NOTE,
+                window=window.description)
+    ]  # fmt: skip
+
+
+def _allows(part: ServicePart) -> str:
+    limit, most_bytes = part.limits.get("memory", ("", 0.0))
+    return f"{limit} allows {format_size(most_bytes)}" if most_bytes else "its control group allows no more"
 
 
 def _part(facts: Mapping[str, object]) -> ServicePart:

@@ -30,6 +30,16 @@ class Throttling:
     waited_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class OutOfMemory:
+    """Totals since the group was made."""
+
+    killed: int
+    """Processes of the group that an out-of-memory killer ended, the machine's or that of a limit."""
+    reached: int | None
+    """How often a limit of memory left it nothing else; None where the kernel does not tell (version 1)."""
+
+
 class Cgroup:
     """The control groups of one process; without one there are no limits."""
 
@@ -38,6 +48,10 @@ class Cgroup:
         cpu = [*unified, *_folders(pid, proc, "cpu")]
         self._quotas = [(folder, cores) for folder in cpu if (cores := _cores(folder)) is not None]
         self._memory = [*unified, *_folders(pid, proc, "memory")]
+        self._limited = [f for f in self._memory if (_bytes(f) or _NO_LIMIT_BYTES) < _NO_LIMIT_BYTES]
+        counting = (f for f in self._memory if self._limited and _counted(f, "oom_kill") is not None)
+        self.kills_folder = next(counting, None)
+        """Where its kills are counted: processes with the same one share them. None without a limit."""
 
     def cores(self) -> float | None:
         """The fewest cores that a group allowed when this was made; None for no limit."""
@@ -67,17 +81,17 @@ class Cgroup:
                 return float(text)
         return None
 
-    def oom_kills(self) -> int | None:
-        """Processes that the kernel has killed since the group may have no more memory; None without a limit.
+    def out_of_memory(self) -> OutOfMemory | None:
+        """Kills in the innermost group, and how often a limit of it or of a group above was reached.
 
-        Of the innermost group that has one.
+        None without a limit. `memory.events` of version 2 counts those in groups below as well, and
+        `memory.events.local` (Linux 5.2) those in the group alone, as version 1 does.
         """
-        for folder in self._memory:
-            if (_bytes(folder) or _NO_LIMIT_BYTES) < _NO_LIMIT_BYTES:
-                text = _text(folder / "memory.events") or _text(folder / "memory.oom_control")
-                lines = (line.partition(" ") for line in text.splitlines())
-                return next((int(value) for name, _, value in lines if name == "oom_kill"), None)
-        return None
+        killed = _counted(self.kills_folder, "oom_kill") if self.kills_folder else None
+        if killed is None:
+            return None
+        reached = [count for one in self._limited if (count := _counted(one, "oom")) is not None]
+        return OutOfMemory(killed, sum(reached) if reached else None)
 
     def throttling(self) -> Throttling | None:
         """Of the innermost group that has a limit of its own."""
@@ -178,6 +192,16 @@ def _bytes(folder: Path) -> float | None:
     """Version 1 writes "no limit" as the greatest number: whoever compares it with the machine sees that."""
     text = _text(folder / "memory.max") or _text(folder / "memory.limit_in_bytes")
     return float(text) if text.isdigit() else None
+
+
+def _counted(folder: Path, event: str) -> int | None:
+    """How often it happened in a group, without those below it where that is told."""
+    for file in ("memory.events.local", "memory.events", "memory.oom_control"):
+        for line in _text(folder / file).splitlines():
+            name, _, value = line.partition(" ")
+            if name == event and value.isdigit():
+                return int(value)
+    return None
 
 
 def _file(folder: Path, second: str, first: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from loadproof.monitors.parts.service import WatchedService
 from loadproof.monitors.parts.table import Stat
 from loadproof.monitors.readings.cgroup import Cgroup
 from loadproof.monitors.readings.cpu import CpuUse, ProcessorTime
+from loadproof.monitors.readings.kills import MemoryKills
 from loadproof.monitors.readings.loops import accepts_by_events
 from loadproof.monitors.readings.memory import SharedMemory
 from loadproof.monitors.readings.threads import BusiestThread, Threads
@@ -55,7 +56,7 @@ class ProcessMonitor(Source):
         self._waits = Waits()
         self._workers = ServiceWorkers()
         self._groups: dict[str, Cgroup] = {}
-        self._oom_kills: dict[str, int] = {}
+        self._kills = MemoryKills()
         self._outer: dict[str, float] = {}
         """Cores by part, as the machine, its affinity and its group leave them."""
         self._runtimes: dict[tuple[int, float], limits.Runtime] = {}
@@ -73,6 +74,7 @@ class ProcessMonitor(Source):
     def open(self) -> None:
         """Find the service and its parts."""
         self.service.open()
+        self._kills.begin(self.service.parts)
         self._cpu = ProcessorTime()
         self._looks = 0
         self._last_s = None
@@ -87,19 +89,18 @@ class ProcessMonitor(Source):
             try:
                 self.service.look()
             except MonitorError as error:
+                gone = self._gone(error)
                 self.service.parts.clear()  # the next read looks for it anew: it may have been restarted
                 self._rates.forget()
-                if killed := [name for name in self._groups if self._killed(name)]:
-                    hint = f"raise the memory limit of {', '.join(killed)}, or have it keep less"
-                    raise MonitorError(f"{error}: {_OUT_OF_MEMORY}", hint) from None
-                raise
+                raise gone from None
         time_s, now_s = self._now(), self.service.table.now_s()
+        killed = self._kills.look(self.service.parts, self._groups)
         used = self._cpu.step(self.service.stats, self.service.part_of, now_s)
         self._memory.look(self.service.stats)
         if self._looks % _LIMITS_EVERY == 0:
             self._renew_limits()
         self._looks += 1
-        rows = list(self._rows(time_s, used))
+        rows = [*_kill_rows(killed), *self._rows(time_s, used)]
         self._last_s = time_s
         self._tell_parts()
         return self._stamped(time_s, rows)
@@ -199,18 +200,16 @@ class ProcessMonitor(Source):
             if rate is not None:
                 yield f"{part.name}.dropped", rate, Unit.PER_SECOND, None
 
-    def _killed(self, name: str) -> int:
-        """Processes of a part that the kernel has killed for its group's memory, since the last look."""
-        now, before = self._groups[name].oom_kills(), self._oom_kills.get(name)
-        if now is None:
-            return 0
-        self._oom_kills[name] = now
-        return now - before if before is not None else 0
+    def _gone(self, error: MonitorError) -> MonitorError:
+        """With the kill that ended it, which nobody could tell later."""
+        killed = self._kills.look(self.service.parts, self._groups)
+        names = ", ".join(part.name for part in self.service.parts if part.name in killed and not part.pids)
+        why = f"{error}: {_OUT_OF_MEMORY}" if names else str(error)
+        hint = f"raise the memory limit of {names}, or have it keep less" if names else error.hint
+        return MonitorError(why, hint, self._stamped(self._now(), _kill_rows(killed)))
 
     def _group(self, part: Part, time_s: float) -> Iterator[Row]:
         group = self._groups.get(part.name)
-        if group is not None and (killed := self._killed(part.name)):
-            yield f"{part.name}.oom_kills", float(killed), Unit.COUNT, None
         throttling = group.throttling() if group else None
         if throttling is None:
             return
@@ -290,6 +289,7 @@ class ProcessMonitor(Source):
             if not pids:
                 continue
             group = self._groups[part.name] = Cgroup(pids[0])
+            self._kills.watch(group)
             part.memory = limits.memory(group)
             outer = limits.machine(pids, group)
             self._outer[part.name] = outer.value
@@ -353,6 +353,10 @@ class ProcessMonitor(Source):
             "elsewhere": sorted(self.service.elsewhere),
         }
         self.events.append(Event(self._now(), EventKind.PARTS, f"the service is {data['tree']}", data))
+
+
+def _kill_rows(killed: Mapping[str, int]) -> list[Row]:
+    return [(f"{name}.oom_kills", float(count), Unit.COUNT, None) for name, count in killed.items()]
 
 
 def _names(pids: Sequence[int], stats: dict[int, Stat], runtimes: dict[int, limits.Runtime]) -> Iterable[str]:

@@ -47,6 +47,11 @@ FILES = {
         ("gunicorn -c python:shop.conf app:app", {}, None),
         ("gunicorn -k shop.Worker app:app", {}, None),
         ("gunicorn app:app", {"GUNICORN_CMD_ARGS": "--threads '"}, None),
+        # What the command line says holds whatever stands in a configuration.
+        ("gunicorn -k gthread --threads 8 -c gone.py app:app", {}, 8),
+        ("gunicorn --thr 8 --worker-cl=gthread app:app", {}, 8),
+        ("gunicorn --conf loops.py app:app", {}, 0),
+        ("gunicorn -k=gevent app:app", {}, 0),
     ],
 )
 def test_threads_are_told_by_options(
@@ -57,6 +62,70 @@ def test_threads_are_told_by_options(
     for name, text in FILES.items():
         (tmp_path / "srv" / name).write_text(text)
     assert options(arguments.split(), environment, tmp_path, "/srv") == GunicornOptions(threads)
+
+
+@pytest.mark.parametrize(
+    ("text", "threads"),
+    [
+        ("threads: int = 8", 8),
+        ("workers = threads = 8", 8),
+        ("threads: int\nthreads = 8", 8),
+        ("threads = 2\nif True:\n    threads = 4\nthreads = 8", 8),
+        ("from base import *\nthreads = 8\nworker_class = 'gthread'", 8),
+        ("threads = 8\ndef post_fork(server, worker):\n    threads = 3", 8),
+        ("from base import *", None),
+        ("threads = 8\nfrom base import *", None),
+        ("try:\n    from local import *\nexcept ImportError:\n    pass", None),
+        ("from base import threads", None),
+        ("from base import many as threads", None),
+        ("workers, threads = 2, 8", None),
+        ("[workers, *threads] = 2, 8", None),
+        ("threads = 4\nthreads += 4", None),
+        ("print(threads := 8)", None),
+        ("threads = 4\nglobals()['threads'] = 8", None),
+        ("exec(open('base.py').read())", None),
+        ("import sys\nsys.modules[__name__].threads = 8", None),
+        ("threads = 8 if workers > 2 else 4", None),
+        ("threads = 4\nfor threads in (8,):\n    pass", None),
+        ("with pool() as threads:\n    pass", None),
+        ("match size:\n    case {'threads': threads}:\n        pass", None),
+        ("def grow():\n    global threads\n    threads = 8\nthreads = 4\ngrow()", None),
+        ("worker_class = 'gthread' if many else 'gevent'", None),
+    ],
+)
+def test_a_configuration_that_sets_them_in_another_way_is_not_known(
+    tmp_path: Path, text: str, threads: int | None
+) -> None:
+    """It was one thread."""
+    (tmp_path / "gunicorn.conf.py").write_text(text)
+    assert options(["gunicorn", "app:app"], {}, tmp_path, "/") == GunicornOptions(threads)
+
+
+def test_a_configuration_that_may_not_be_read_is_not_known(tmp_path: Path) -> None:
+    """That of another user's process: whether there is one cannot be seen either."""
+    with mock.patch.object(Path, "read_text", side_effect=PermissionError):
+        assert options(["gunicorn", "app:app"], {}, tmp_path, "/") == GunicornOptions(None)
+    assert options(["gunicorn", "app:app"], {}, tmp_path, "/") == GunicornOptions(1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "threads"),
+    [
+        ("gunicorn --chdir /app app:app", {"PWD": "/srv"}, 3),
+        ("gunicorn -c loops.py --chdir /app app:app", {"PWD": "/srv"}, 0),
+        ("gunicorn --chdir /app app:app", {}, None),
+        ("gunicorn app:app", {}, 1),
+        ("gunicorn app:app", {"PWD": "/elsewhere"}, 1),
+    ],
+)
+def test_a_configuration_is_read_where_it_was_started(
+    tmp_path: Path, arguments: str, environment: dict[str, str], threads: int | None
+) -> None:
+    """It stands in /srv, and the server has gone to /app since."""
+    (tmp_path / "srv").mkdir()
+    for name, text in FILES.items():
+        (tmp_path / "srv" / name).write_text(text)
+    assert options(arguments.split(), environment, tmp_path, "/app") == GunicornOptions(threads)
 
 
 def test_a_title_in_the_place_of_its_arguments_says_nothing(tmp_path: Path) -> None:
@@ -70,6 +139,7 @@ def test_a_title_in_the_place_of_its_arguments_says_nothing(tmp_path: Path) -> N
         (["gunicorn", "-w", "2", "app:app"], 2, False),  # its application keeps three threads of its own
         (["gunicorn", "-w", "2", "--threads", "4", "app:app"], 8, False),
         (["gunicorn", "-k", "uvicorn_worker.UvicornWorker", "app:app"], 0, True),
+        (["gunicorn", "-c", "python:shop.conf", "app:app"], 0, False),  # how many they are is not known
         (["gunicorn: master [app:app]"], 6, False),  # as many as there are threads
     ],
 )

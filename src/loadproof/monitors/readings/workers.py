@@ -79,9 +79,10 @@ def _gunicorn(part: Part, processes: int, table: ProcessTable) -> None:
     told = gunicorn.options(
         table.arguments(first), table.environment(first), _root(first), table.folder(first)
     )
-    if told is not None and told.threads is not None:
-        part.workers = processes * told.threads
-        part.loops = part.loops or not told.threads
+    if told is not None:
+        # Threads that nobody told of may be the application's own: their number says nothing.
+        part.workers = processes * (told.threads or 0)
+        part.loops = part.loops or told.threads == 0
 
 
 def _root(pid: int) -> Path:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.bottleneck import resources as r
+from loadproof.analysis.bottleneck import words
 from loadproof.analysis.bottleneck.causes import NamedCause
 from loadproof.analysis.bottleneck.law import LEAST_USED, Attribution, Resource
 from loadproof.analysis.window.windows import requests_of, within
@@ -44,6 +45,8 @@ _WAIT_ALREADY: Final = 0.7
 """Of the requests at once: with so many at work at the least load some of them wait, and it is not seen how
 long one takes alone. Three users without a pause are three requests, also before one lock.
 """
+_AS_QUICK: Final = 1.1
+"""Of the least mean: of levels that noise alone puts in order, the one with the least load is taken."""
 _WORK: Final = frozenset(
     {r.HOST_CPU, r.SERVICE_CPU, r.THREAD, r.OWN_LIMIT, r.QUOTA, r.DISK, r.HEAP, r.GENERATOR}
 )
@@ -84,13 +87,13 @@ def limit_inside(
         full -= {r.HOST_CPU}  # others filled it, and the service hardly waited for them
     if r.SERVICE_CPU not in kinds or full & _WORK:
         return None
-    alone_s, beside = _alone(levels, found)
+    alone_s, beside, where = _alone(levels, found)
     at_once = found.plateau_per_s * alone_s
     if _answered_s(run, seconds) < _WAITS * alone_s or _users_are_all(measured, levels, at_once, seconds):
         return None
     waits = at_once >= _ONE_TIME and beside > _WAIT_ALREADY * at_once
     alone = f"a request takes {format_duration(alone_s)} " + (
-        "at the least load, where they wait already" if waits else "where nobody waits"
+        f"at {where}, where they wait already" if waits else "where nobody waits"
     )
     if at_once >= _ONE:
         title = _title(at_once, service, "at most" if waits else "about")
@@ -104,14 +107,16 @@ def limit_inside(
     return None
 
 
-def _alone(levels: Levels, found: Attribution) -> tuple[float, float]:
-    """The least mean below the plateau, on which quick failures may be, and how many requests were at work
-    there; a first level may be a cold start.
+def _alone(levels: Levels, found: Attribution) -> tuple[float, float, str]:
+    """The least mean below the plateau, on which quick failures may be, and how many requests were at work at
+    the least load that shows it, which is told in words: a first level may be a cold start.
     """
     below = int((levels.load < (found.knee_load or 0.0)).sum())
-    least = int(levels.response_s[: max(1, below)].argmin())
-    alone_s = float(levels.response_s[least])
-    return alone_s, float(levels.throughput_per_s[least]) * alone_s
+    times_s = levels.response_s[: max(1, below)]
+    alone_s = float(times_s.min())
+    first = int(np.flatnonzero(times_s <= _AS_QUICK * alone_s)[0])
+    beside = float(levels.throughput_per_s[first] * times_s[first])
+    return alone_s, beside, words.load_of(levels, float(levels.load[first])) if first else "the least load"
 
 
 def _answered_s(run: Run, seconds: Sequence[int]) -> float:

@@ -35,8 +35,13 @@ _TOGETHER_S: Final = 0.5
 _LEAST_SHARE: Final = 0.05
 """Of the answers at the highest load: fewer refusals have not ended a throughput."""
 _MANY: Final = 0.3
-"""Of the answers: with so many failures the right ones need not have ended, only bent."""
+"""Of the answers that are right at the least load: with so many failures the others need only have bent."""
 _MOST: Final = 0.5
+_ENOUGH: Final = 100
+"""Requests: fewer do not show which share of them fails."""
+_SIGNIFICANT: Final = 2.0
+_GREW: Final = 1.5
+"""What gets through a limit that is reached at the least load already is as much at any other."""
 _RATE_LIMIT: Final = ResourceKind(
     "rate limit", "load", "refused", "a rate limit (429 Too Many Requests)",
     "raise or switch off the limit for the machine that drives the load (nginx's limit_req, a gateway's, the "
@@ -96,26 +101,41 @@ def at_one_level(run: Run, seconds: Collection[int]) -> RefusedLoad | None:
 def right_answers(run: Run, levels: Levels) -> Levels | None:
     """The levels with right answers only as their throughput, where more load got no more of them."""
     requests, failed = np.array([_failed(run, group) for group in levels.seconds], float).T
-    top = levels.load > levels.load[-1] / 1.25
-    if failed[top].sum() < _LEAST_SHARE * max(1.0, requests[top].sum()):
+    lost = _lost(levels.load, requests, failed)
+    if lost < _LEAST_SHARE:
         return None
     through: NDArray[np.float64] = (requests - failed) / [len(group) * run.step_s for group in levels.seconds]
     slope = slope_at_the_top(levels.load, through)
     # What refuses instead of letting wait fills up slowly (Erlang's loss system): right answers go on to grow
     # a little, while most of those that came fail.
-    most = BENT if failed[top].sum() >= _MANY * requests[top].sum() else FLAT
+    most = BENT if lost >= _MANY else FLAT
     return None if slope is None or slope >= most else replace(levels, throughput_per_s=through)
 
 
 def mostly_failed(run: Run, levels: Levels) -> bool:
-    """Whether most answers at the highest load were failures: what is full there is full of failing."""
-    top = [
-        group
-        for group, load in zip(levels.seconds, levels.load, strict=True)
-        if load > levels.load[-1] / 1.25
-    ]
-    requests, failed = np.array([_failed(run, group) for group in top], float).sum(axis=0)
-    return bool(failed >= _MOST * requests)
+    """Whether the load makes most answers fail: what is full there is full of failing."""
+    requests, failed = np.array([_failed(run, group) for group in levels.seconds], float).T
+    return _lost(levels.load, requests, failed) >= _MOST
+
+
+def _lost(load: NDArray[np.float64], requests: NDArray[np.float64], failed: NDArray[np.float64]) -> float:
+    """Of the answers that are right at the least load, the share that fails at the highest; 0 to 1.
+
+    What fails alike at any load is broken, and no limit refuses it. The least load is as many levels as have
+    requests enough for a share; a difference of less than two standard errors is none.
+    """
+    top = load > load[-1] / 1.25
+    least = (np.cumsum(requests) - requests < _ENOUGH) & ~top
+    counts = requests[least].sum(), requests[top].sum()
+    if not all(counts):
+        return 0.0
+    right_before = 1.0 - failed[least].sum() / counts[0]
+    right = 1.0 - failed[top].sum() / counts[1]
+    of_all = 1.0 - failed[least | top].sum() / sum(counts)
+    error = np.sqrt(of_all * (1.0 - of_all) * (1.0 / counts[0] + 1.0 / counts[1]))
+    if right_before - right <= _SIGNIFICANT * error:
+        return 0.0
+    return float(1.0 - right / right_before)
 
 
 def failures(run: Run, seconds: Collection[int]) -> str:
@@ -178,6 +198,9 @@ def _over_levels(run: Run, levels: Levels, status: str) -> RefusedLoad | None:
     through: NDArray[np.float64] = (requests - refused) / lengths
     if share < _LEAST_SHARE:
         return None
+    grew = bool(through[top].mean() >= _GREW * through[~top].min())
+    if grew and not _lost(levels.load, requests, refused):
+        return None  # refused alike at any load, and what got through grew with the rest
     slope = slope_at_the_top(levels.load, through)
     if slope is None or slope >= FLAT:
         return None

@@ -28,7 +28,7 @@ _LITTLE_TOLERANCE: Final = 0.05
 
 def no_saturation(levels: Levels, found: Attribution) -> str:
     """Nothing ended the throughput; what would be next, by the law."""
-    top = f"{format_rate(levels.throughput_per_s[-1])} at {_load(levels, levels.load[-1])}"
+    top = f"{format_rate(levels.throughput_per_s[-1])} at {load_of(levels, levels.load[-1])}"
     still = "still followed" if follows(levels.load, levels.throughput_per_s) else "grew more slowly than"
     said = f"nothing saturated: throughput {still} the load at {top}"
     for candidate in found.others:
@@ -50,7 +50,8 @@ def saturated(
     """Where throughput ended, what is behind it, and the numbers that say so."""
     assert found.plateau_per_s is not None  # noqa: S101  # it saturated
     assert found.knee_load is not None  # noqa: S101
-    said = f"throughput ended at {format_rate(found.plateau_per_s)}, from {_load(levels, found.knee_load)} on"
+    begins = load_of(levels, found.knee_load)
+    said = f"throughput ended at {format_rate(found.plateau_per_s)}, from {begins} on"
     if named:
         said += f": {' and '.join(one.said for one in named)} saturated first"
     by_name = {candidate.name: candidate for candidate in found.named}
@@ -141,5 +142,6 @@ def _database(one: NamedCause, sessions: Sessions | None) -> str:
     return said
 
 
-def _load(levels: Levels, load: float) -> str:
+def load_of(levels: Levels, load: float) -> str:
+    """`30 users`, or `12/s planned`."""
     return f"{format_rate(load)} planned" if levels.open_model else f"{format_count(round(load))} users"

@@ -96,6 +96,18 @@ def test_options_of_earlier_run_files_are_read() -> None:
     assert plan_from_json(plan_to_json(PLAN) | {"engine": "later"}, ENGINES).options == PLAN.options
 
 
+def test_a_requirement_of_an_older_file_has_null_where_nothing_was_said() -> None:
+    """Fields have a default now; null where there is none is still damage."""
+    stored = requirement_to_json(PLAN.requirements[0])
+    older = stored | dict.fromkeys(("strict", "warm_up_s", "metric", "window", "within_s", "endpoint"))
+    assert requirement_from_json(older) == PLAN.requirements[0]
+    (read,) = plan_from_json(plan_to_json(PLAN) | {"requirements": [older]}, ENGINES).requirements
+    assert read == PLAN.requirements[0]
+    for wrong in (stored | {"limit": None}, stored | {"strict": "perhaps"}, None):
+        with pytest.raises(ValueError, match=r"limit|strict|Requirement"):
+            requirement_from_json(wrong)  # type: ignore[arg-type]  # what a damaged file may hold
+
+
 def test_secrets_do_not_reach_the_run_file() -> None:
     """Not in the target, in variables, in arguments, nor in an engine's options."""
     plan = replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, astuple, fields, is_dataclass
+from dataclasses import MISSING, asdict, astuple, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +35,7 @@ from loadproof.safety.redact import (
 T = TypeVar("T", RunOptions, EngineOptions)
 _PROFILE = TypeAdapter(Profile)
 _REQUIREMENT = TypeAdapter(Requirement)
+_OPTIONAL = {field.name for field in fields(Requirement) if field.default is not MISSING}
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -168,7 +169,12 @@ def requirement_to_json(requirement: Requirement) -> dict[str, Any]:
 
 
 def requirement_from_json(stored: Mapping[str, Any]) -> Requirement:
-    """Raises ValueError when it is no stored requirement; runs of earlier versions had fewer fields."""
+    """Raises ValueError when it is no stored requirement.
+
+    Runs of earlier versions had fewer fields, or null where a field has a default now.
+    """
+    if isinstance(stored, Mapping):
+        stored = {key: value for key, value in stored.items() if value is not None or key not in _OPTIONAL}
     return _REQUIREMENT.validate_python(stored)
 
 

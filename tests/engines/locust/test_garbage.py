@@ -33,6 +33,16 @@ if TYPE_CHECKING:
             [1500, 300, 1500, 300, 300, 300, 300],
             ["0 freeze", "2 freeze", "6 unfreeze", "6 collect", "6 freeze"], id="in all",
         ),
+        pytest.param(
+            [6000, 9, 6000, 9, 6000],
+            ["0 freeze", "2 freeze", "3 unfreeze", "3 collect", "4 freeze"],
+            id="in a saw-tooth, which is never level, after many more",
+        ),
+        pytest.param(
+            [12_000 - 1_001 * second for second in range(12)],
+            ["0 freeze", "10 unfreeze", "10 collect", "10 freeze"],
+            id="while some leave in each second, too",
+        ),
     ],
 )  # fmt: skip
 def test_what_lives_as_long_as_the_load_is_not_walked(

@@ -2,7 +2,8 @@
 
 1,500 users are 48,000 objects, which take 11 to 26 ms to walk; 100 of them 0.3 ms. Frozen objects are not
 walked (`gc.freeze` costs nothing, however many they are): users are frozen as they come. Those of users that
-have ended are never found then, so that all are walked again after many have, once the load is level.
+have ended are never found then, so that all are walked again after many have, once the load is level; in a
+load that never is, such as a saw-tooth, after many more.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ _AT_ONCE: Final = 20
 """Users who are walked at most: of HttpUser 3,600 objects, 1 ms."""
 _MANY_ENDED: Final = 2_000
 """Users whose objects are kept: some 20 MB."""
+_TOO_MANY_ENDED: Final = 5 * _MANY_ENDED
+"""For those who come and go without a pause: some 100 MB are worth one stall."""
 
 
 class Garbage:
@@ -43,7 +46,8 @@ class Garbage:
         self._level_s = self._level_s + 1 if users == self._last else 0
         self._ended += max(0, self._last - users)
         self._last, self._frozen = users, min(users, self._frozen)
-        if self._level_s == _LEVEL_S and self._ended >= _MANY_ENDED:
+        level = self._level_s == _LEVEL_S
+        if self._ended >= (_MANY_ENDED if level else _TOO_MANY_ENDED):
             gc.unfreeze()
             gc.collect()
             self._frozen = self._ended = 0

@@ -179,6 +179,21 @@ class Correlation:
             return self.environment[held]
         return self._remember("API_SECRET", text) if is_secret_value(text) else None
 
+    def differs(self, part: str, number: int, path: str) -> bool:
+        """Whether a part of the path at which exchange `number` ends is another one for another user.
+
+        It is a secret or holds one, it is who logged in, also as an address shows names (alice-smith for
+        Alice Smith, alice for alice@example.org), or it is what an answer up to then gave.
+        """
+        if any(part == s or (len(s) >= _SHORTEST_INSIDE and s in part) for s in self.environment):
+            return True
+        shown = {_letters(form) for secret in self.environment for form in (secret, secret.partition("@")[0])}
+        if _letters(part) in shown - {""}:
+            return True
+        return any(
+            place[0] <= number and _leads(place[1], path, part) for place in self.answered.get(part, ())
+        )
+
     def _collect_secrets(self, exchange: Exchange) -> None:
         for name, value in exchange.headers:
             if name == "cookie":
@@ -238,6 +253,11 @@ def _leads(steps: tuple[Step, ...], path: str, value: str) -> bool:
     if not isinstance(first, PageValue):
         return True
     return first.path == path or (first.path is None and (is_id(value) or is_secret_value(value)))
+
+
+def _letters(text: str) -> str:
+    """What of a name an address keeps."""
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 def names_id(key: str) -> bool:

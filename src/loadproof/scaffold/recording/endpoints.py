@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
@@ -53,9 +54,16 @@ def _operation(exchange: Exchange) -> str:
     return name if _WORD.fullmatch(name) else ""
 
 
-def end_pattern(path: str) -> str | None:
-    """The path at which a redirect has to end, with * for ids; None for what is no such pattern."""
+def end_pattern(path: str, differs: Callable[[str, str], bool]) -> str | None:
+    """The path at which a redirect has to end, with * for ids; None for what is no such pattern.
+
+    `differs`: whether a part of it, behind what of the path is given, is another one for other users.
+    """
     if re.search(r"[*?\[\]]", path):
         return None
-    parts = ("*" if _CHANGES.fullmatch(part) or is_secret_value(part) else part for part in path.split("/"))
-    return "/".join(parts)
+    shown, before = [], ""
+    for part in path.split("/"):
+        changes = _CHANGES.fullmatch(part) or is_secret_value(part) or (part and differs(part, before))
+        shown.append("*" if changes else part)
+        before += f"{part}/"
+    return "/".join(shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import quote
@@ -95,6 +96,7 @@ def locustfile_of_recording(document: Mapping[str, Any], file: str) -> tuple[str
         lists=sorted((name, literal(values)) for name, values in writer.lists.items()),
         pages=writer.saves("from_page("), passed=writer.saves("from_address("), picks=writer.saves("pick("),
         ends=any("ends=" in request.status for click in clicks for request in click.requests),
+        never=any("never=" in request.status for click in clicks for request in click.requests),
         cookie=writer.cookie, low=f"{low_s:g}", high=f"{high_s:g}", quoted=literal,
         variables=sorted(variable.name for variable in writer.correlation.variables.values()),
     )  # fmt: skip
@@ -172,8 +174,18 @@ class _Writer:
         self._authorize(exchange, number)
         self._calls.append(call)
         status = "" if exchange.redirects or exchange.status is None else f", {exchange.status}"
-        ends = None if exchange.ends is None else end_pattern(exchange.ends)
-        return Request(call, status + (f", ends={literal(ends)}" if ends else ""), needs=list(self._needs))
+        return Request(call, status + self._ends(exchange, number), needs=list(self._needs))
+
+    def _ends(self, exchange: Exchange, number: int) -> str:
+        """Source of where its redirect has to end."""
+        known = self.correlation
+        ends = end_pattern(exchange.ends or "", lambda part, path: known.differs(part, number, path))
+        own = "/" + "/".join(exchange.segments)
+        if not ends:
+            return ""
+        # A log-in that led to /alice ends at /*, and one that failed leads back to /login.
+        never = f", never={literal(own)}" if own != exchange.ends and fnmatchcase(own, ends) else ""
+        return f", ends={literal(ends)}{never}"
 
     def _url(self, number: int, exchange: Exchange) -> tuple[str, str]:
         """Source of the path, and the name that all its values share."""

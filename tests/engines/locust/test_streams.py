@@ -156,12 +156,36 @@ def test_streams_that_break_or_are_refused_have_failed(lab: Lab) -> None:
     assert 0 <= server.arrived.total() - recorded <= sink.in_flight
 
 
+WORKING = """
+    class W(HttpUser):
+        @task
+        def work(self):
+            for _ in self.client.post("/chat", name="/left", stream=True).iter_lines():
+                break
+            for _ in self.client.post("/chat", name="/work", stream=True).iter_lines():
+                gevent.sleep(0.5)
+
+    class WF(FastHttpUser):
+        @task
+        def work(self):
+            for _ in self.client.iter_lines("/chat", "POST", name="/fast left"):
+                break
+            for _ in self.client.iter_lines("/chat", "POST", name="/fast work"):
+                gevent.sleep(0.5)
+"""
+
+
 def test_a_stream_of_a_user_that_is_stopped_is_in_flight(lab: Lab) -> None:
-    """Nobody knows how it would have ended: it is no quick, good answer."""
+    """Nobody knows how it would have ended: it is no quick, good answer, also between two reads.
+
+    Whoever leaves a stream on purpose has made its request.
+    """
     with EventServer(events=1000) as server:
         lab.stub = server
-        _, sink = lab.run(USER, "-u", "8", "-r", "100", "-t", "1", "--stop-timeout", "1")
-    for name in ("/chat", "/fast", "/lines"):
+        _, sink = lab.run(USER + WORKING, "-u", "12", "-r", "100", "-t", "1", "--stop-timeout", "1")
+    for name in ("/chat", "/fast", "/lines", "/work", "/fast work"):
         assert sink.requests["POST", name] == 0, name
+    for name in ("/left", "/fast left"):
+        assert sink.requests["POST", name] > 0, name
     recorded = sum(part.requests for part in sink.slices if not part.endpoint.beside)
     assert 0 < server.arrived.total() - recorded <= sink.in_flight

@@ -127,6 +127,7 @@ SEAMS = (
     ),
     Seam(Feature.FAST_HTTP_SESSION, f"{_FAST}:LocustUserAgent", "_urlopen", ("self", "request")),
     Seam(Feature.FAST_HTTP_SESSION, f"{_FAST}:FastResponse", "_sent_request"),
+    Seam(Feature.FAST_HTTP_SESSION, f"{_FAST}:FastResponse", "_response"),
     Seam(Feature.FAST_HTTP_SESSION, "geventhttpclient.client", "HTTPSocketPoolResponse"),
     Seam(Feature.FAST_HTTP_SESSION, "geventhttpclient.client:HTTPClient", "_connection_pool"),
     Seam(
@@ -180,6 +181,7 @@ SEAMS = (
     Seam(Feature.STOPPING, "locust:User", "_state"),
     Seam(Feature.STOPPING, "locust:User", "_group"),
     Seam(Feature.STOPPING, "locust:User", "_greenlet"),
+    Seam(Feature.STOPPING, "locust.runners", "Group"),
     Seam(Feature.STOPPING, "locust.runners:Runner", "stop_users", ("self", "user_classes_stop_count")),
     Seam(Feature.REPORTS, "locust.runners", "WORKER_REPORT_INTERVAL"),
     Seam(Feature.LOST_WORKERS, "locust.runners", "HEARTBEAT_DEAD_INTERNAL"),

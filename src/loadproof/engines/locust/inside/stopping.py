@@ -5,6 +5,8 @@ whose wait ended meanwhile wake together with the order to stop them, send, and 
 a request of nearly every user at nearly every end. So the look-up is made before the load, where its result
 is kept; users whose wait is over wake before they are stopped; and a waiting user that wakes before it is
 killed goes without another request.
+
+Whom Locust kills is remembered: a stream that such a user leaves unread was cut off, and not left.
 """
 
 from __future__ import annotations
@@ -14,19 +16,39 @@ import inspect
 from typing import Any, Final
 
 import gevent
+from gevent.pool import Group
 from locust import User, runners
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from loadproof.engines.locust.seams import Feature, known
+from loadproof.engines.locust.session.streams import KILLED
 
 _WAKING_S: Final = 0.002
 """For users whose wait is over: one turn of the event loop with its clock brought up to date."""
 
 
+class UserGroup(Group):  # type: ignore[misc]  # gevent has no types
+    """Remembers the users that it kills."""
+
+    def kill(self, *args: Any, **kwargs: Any) -> Any:
+        """As in gevent."""
+        KILLED.update(self.greenlets)
+        return super().kill(*args, **kwargs)
+
+    def killone(self, greenlet: Any, *args: Any, **kwargs: Any) -> Any:
+        """As in gevent."""
+        KILLED.add(greenlet)
+        return super().killone(greenlet, *args, **kwargs)
+
+
 def install() -> None:
-    """Let a user that waits know that it is being stopped, and not only its greenlet."""
+    """Let a user that waits know that it is being stopped, and not only its greenlet.
+
+    To be called before Locust makes its runner.
+    """
     if not known(Feature.STOPPING):
         return
+    runners.Group = UserGroup  # type: ignore[attr-defined]  # imported there
     stop: Any = User.stop
 
     @functools.wraps(stop)

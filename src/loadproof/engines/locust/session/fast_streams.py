@@ -98,6 +98,9 @@ class MeasuredResponse(PoolResponse):
         event, self._event = self._event, None
         if event is None:
             return
+        if not self.message_complete and self._meter.is_cut_off:
+            COUNTS.cut_off(GreenletExit())
+            return
         shown = self._shown()
         if shown is None:
             shown = BoundedResponse(self, self._request, self._sent_request)

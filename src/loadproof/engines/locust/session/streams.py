@@ -3,15 +3,17 @@
 An event is one of `text/event-stream` (a comment is none), or a line of JSON lines. It arrived when the
 scenario got the bytes that end it. The times of answers with a status that is an error are left out: an error
 that comes at once is no fast stream. The request of a stream of events is reported when its body ends, and
-has the time until then. Of a user that is stopped meanwhile it is a request in flight.
+has the time until then. Of a user that is stopped meanwhile it is a request in flight, also where the user
+works between two reads: what it leaves unread was cut off.
 """
 
 from __future__ import annotations
 
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
-from greenlet import GreenletExit  # type: ignore[import-untyped]  # it has no types
+from greenlet import GreenletExit, getcurrent  # type: ignore[import-untyped]  # it has no types
 from locust.clients import ResponseContextManager
 from requests.exceptions import RequestException
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 _LINES: Final = ("application/x-ndjson", "application/jsonl", "application/json-lines")
 _EVENTS: Final = "text/event-stream"
 _ERROR: Final = 400
+
+KILLED: Final[WeakSet[Any]] = WeakSet()
+"""Greenlets of users that were killed (inside/stopping.py): one that unwinds looks like one that leaves."""
 
 
 class StreamListeners:
@@ -48,6 +53,7 @@ class Meter:
         self.start = start
         self.last = perf_counter()
         self._meta = meta
+        self._reader = getcurrent()
         self._blank_ends = _content_type(response) == _EVENTS
         self._told = StreamListeners.time is not None and response.status_code < _ERROR
         self._event: float | None = None
@@ -55,6 +61,11 @@ class Meter:
         """The event that comes has a line already."""
         self._line = b""
         """The first byte of the line that comes."""
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the user who asked was stopped: that it reads no more was nobody's wish."""
+        return self._reader in KILLED
 
     def begin(self) -> None:
         """The head is there."""
@@ -148,6 +159,8 @@ class StreamedResponse(ResponseContextManager):
             COUNTS.cut_off(error)
 
     def _conclude(self) -> None:
+        if self.unread and self._meter.is_cut_off:
+            self._interrupted(GreenletExit())
         if not self._catch_response and not self._reported:
             self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 

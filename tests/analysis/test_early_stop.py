@@ -145,8 +145,13 @@ def test_a_window_of_its_own_is_judged_at_the_end() -> None:
     assert stopping(steady(own), StopOn.BREACH, 50, [0.1] * 10, failed=10) is None
 
 
-def leaking(each: float, minutes: int, mode: StopOn = StopOn.SETTLED) -> tuple[int, str] | None:
-    """The second in which a soak ends, and why: its process takes `each` bytes more a second."""
+def leaking(
+    each: float, minutes: int, mode: StopOn = StopOn.SETTLED, changed_s: int | None = None
+) -> tuple[int, str] | None:
+    """The second in which a soak ends, and why: its process takes `each` bytes more a second.
+
+    `changed_s`: when somebody changed its load by hand.
+    """
     profile = replace(runs.staged((minutes * 60, 10.0), start=10.0), kind=ProfileKind.SOAK)
     early = EarlyStop(
         runs.plan(*parse_requirements("memory_growth: <10%/h", "r.yaml"), profile=profile), mode
@@ -154,6 +159,8 @@ def leaking(each: float, minutes: int, mode: StopOn = StopOn.SETTLED) -> tuple[i
     early.event(runs.event(0, EventKind.LOAD_STARTED))
     for second in range(minutes * 60):
         early.slice(runs.part(second, times_s=[0.1] * 10))
+        if second == changed_s:
+            early.event(runs.event(second, EventKind.LOAD_CHANGED, users=20, before=10))
         value = 50e6 + each * second
         early.reading(Reading(runs.START + second + 0.01, "process", "rss", value, Unit.BYTES))
         why = early.reason(runs.START + second + 1) if second % 20 == 0 else None
@@ -172,6 +179,19 @@ def test_a_soak_ends_when_its_leak_is_proven() -> None:
     assert "per 1,000 requests" in why
     assert leaking(0.0, 15) is None
     assert leaking(20_000.0, 15, StopOn.BREACH) is None
+
+
+@pytest.mark.parametrize("mode", list(StopOn))
+def test_a_load_that_was_changed_by_hand_runs_until_its_planned_end(mode: StopOn) -> None:
+    """It answers nothing: neither is anything broken or settled, nor does a proven leak end it."""
+    early = EarlyStop(steady(runs.error_rate(0.01)), mode)
+    early.event(runs.event(0, EventKind.LOAD_STARTED))
+    for second in range(50):
+        early.slice(runs.part(second, times_s=[0.1] * 10, failed=10))
+    assert early.reason(runs.START + 50) is not None
+    early.event(runs.event(50, EventKind.LOAD_CHANGED, users=20, before=10))
+    assert early.reason(runs.START + 50) is None
+    assert leaking(20_000.0, 15, StopOn.SETTLED, changed_s=60) is None
 
 
 @pytest.mark.parametrize("mode", list(StopOn))

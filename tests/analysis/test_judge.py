@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,9 @@ import pytest
 
 from loadproof.analysis.judge import exit_code, judge, overall_verdict
 from loadproof.analysis.window.windows import judged_window
-from loadproof.errors import ExitCode
+from loadproof.errors import ConfigError, ExitCode
 from loadproof.model import Event, EventKind, Finding, Outcome, Profile, ProfileKind, Stage, Verdict
+from loadproof.pipeline import suggesting
 from tests.runs import (
     LOANS,
     START,
@@ -76,6 +78,45 @@ def test_a_run_that_was_cut_off_is_judged_to_its_last_second() -> None:
     cut = [e for e in whole.events if e.kind is not EventKind.LOAD_ENDED]
     object.__setattr__(whole, "events", tuple(cut))
     assert judged_window(whole).duration_s == 5
+
+
+EXPLORING = plan(profile=staged((20, 10), start=10))
+BY_HAND = event(1, EventKind.LOAD_CHANGED, "the load was changed by hand, from 10 to 20 users")
+
+
+def test_a_load_that_was_changed_by_hand_answers_whatever_has_a_verdict() -> None:
+    """A baseline, a gate of the scenario's own, a run that must decide: not only requirements."""
+    explored = run(*[part(n) for n in range(20)], of=EXPLORING, events=[BY_HAND])
+    assert judge(explored).verdict is Verdict.DONE
+    gate = event(20, EventKind.OWN_GATE, "no", how="process_exit_code", exit_code=1, inconclusive=False)
+    said_no = replace(explored, events=(*explored.events, gate))
+    for report in (
+        judge(explored, further=[finding(PASS)]),
+        judge(explored, further=[finding(FAIL)]),
+        judge(said_no),
+        judge(explored, must_decide=True),
+    ):
+        assert report.verdict is UNKNOWN
+        assert "changed by hand" in report.sentence
+    assert (
+        judge(replace(said_no, events=tuple(e for e in said_no.events if e is not BY_HAND))).verdict is FAIL
+    )
+
+
+def test_no_limits_are_proposed_from_a_load_that_was_changed_by_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither by the end of the run, nor by `suggest` itself, which says what to do instead."""
+    planned = run(*[part(n, times_s=[0.1] * 50) for n in range(20)], of=EXPLORING)
+    changed = replace(planned, events=(*planned.events, BY_HAND))
+    assert "loadproof suggest" in " ".join(f.advice for f in judge(planned).findings)
+    assert "loadproof suggest" not in " ".join(f.advice for f in judge(changed).findings)
+    found = [planned, changed]
+    monkeypatch.setattr(suggesting, "open_any", lambda *_: found.pop(0))
+    assert "p95:" in suggesting.suggest_requirements(planned.path, lambda _: nullcontext())
+    with pytest.raises(ConfigError, match="from 10 to 20 users") as refused:
+        suggesting.suggest_requirements(planned.path, lambda _: nullcontext())
+    assert "run it again" in refused.value.problems[0].hint
 
 
 def finding(verdict: Verdict, *, invalid: bool = False) -> Finding:

@@ -11,7 +11,7 @@ from tests.runs import LOANS, START, error_rate, event, part, plan, required, ru
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from loadproof.model import Event, Profile, Requirement, Slice
+    from loadproof.model import ConsistencyCheck, Event, Profile, Requirement, Slice
     from loadproof.runfile.reader import Run
 
 TARGET = "http://127.0.0.1:8000"
@@ -50,6 +50,7 @@ class Made:
     readings: tuple[tuple[float, str, str, float], ...] = ()
     """Single ones beside them: when, source, series, value."""
     requirements: tuple[Requirement, ...] = (required(0.5), error_rate(0.02))
+    consistency: tuple[ConsistencyCheck, ...] = ()
     engine: str = "locust"
     target: str | None = TARGET
     facts: tuple[tuple[str, Any], ...] = ()
@@ -67,7 +68,13 @@ class Made:
             slices = tuple(one for one in slices if one.requests)
         made = run(
             *slices,
-            of=plan(*self.requirements, profile=profile, engine=self.engine, target=self.target),
+            of=plan(
+                *self.requirements,
+                profile=profile,
+                engine=self.engine,
+                target=self.target,
+                consistency=self.consistency,
+            ),
             seconds=played_s,
             events=[*(self._told(seconds, slices) if self.tells else ()), *self.events],
             outcome=self.outcome,

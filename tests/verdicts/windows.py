@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loadproof.model import EventKind, Profile, ProfileKind, Verdict
+from loadproof.model import ConsistencyCheck, Event, EventKind, Profile, ProfileKind, Verdict
 from tests.runs import LOANS, event, part, staged, throughput
 from tests.verdicts.made import Made
 from tests.verdicts.row import FAIL, PASS, SLOW, TIMES, UNKNOWN, Row, threshold, told
@@ -30,6 +30,20 @@ CHANGED: Final = told(
     EventKind.LOAD_CHANGED, "the load was changed by hand, from 10 to 20 users", users=20, before=10
 )
 
+ROWS: Final = ConsistencyCheck("rows", "loadproof.yaml:4", {"rows": None, "equals": "17"})
+
+
+def _asked(before: str, after: str) -> tuple[Event, ...]:
+    """The data before and after the load."""
+    return tuple(
+        event(at_s, EventKind.CONSISTENCY, check="rows", when=when, answer=answer, error="")
+        for at_s, when, answer in ((-1, "before", before), (21, "after", after))
+    )
+
+
+ROWS_RIGHT: Final = _asked("17", "17")
+ROWS_WRONG: Final = _asked("17", "16")
+
 WINDOWS: Final = (
     Row("users were made more by hand", Made(events=CHANGED), UNKNOWN, 4, "promised", "changed by hand"),
     Row("users were made more by hand, and it was slow", Made(events=CHANGED, times_s=SLOW), UNKNOWN, 4,
@@ -38,6 +52,16 @@ WINDOWS: Final = (
         "promised", "from 10 to 20 users (2 changes in all)"),
     Row("users were made more by hand, and nothing was required", Made(events=CHANGED, requirements=()),
         Verdict.DONE, 0, "promised", "changed by hand"),
+    Row("users were made more by hand, and the data was right all the same", Made(
+        events=CHANGED + ROWS_RIGHT, requirements=(), consistency=(ROWS,)), UNKNOWN, 4, "promised",
+        "from 10 to 20 users"),
+    Row("users were made more by hand, and only the data was wrong", Made(
+        events=CHANGED + ROWS_WRONG, requirements=(), consistency=(ROWS,)), UNKNOWN, 4, "promised",
+        "from 10 to 20 users"),
+    Row("the data was right, and nothing else was required", Made(events=ROWS_RIGHT, requirements=(),
+        consistency=(ROWS,)), PASS, 0),
+    Row("users were asked for by hand, and did not come", Made(events=told(EventKind.LOAD_UNCHANGED,
+        "20 users were asked for by hand, and nothing was changed: no load runs", users=20)), PASS, 0),
     Row("users that think for longer than the load is", thinking(), PASS, 0, "",
         "all 2 requirements hold"),
     Row("users that think for longer than the load is, slow", thinking(SLOW), FAIL, 3, "", "p95 is 900ms"),

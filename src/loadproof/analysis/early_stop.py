@@ -79,6 +79,8 @@ class EarlyStop:
         self._before_those = _Forgotten()
         self._unsure_requests = 0
         """In seconds that may turn out to be warm-up."""
+        self._changed = False
+        """Somebody changed the load by hand: it answers nothing, and runs until its planned end."""
         self._leak = ProvenLeak(plan) if mode is StopOn.SETTLED else None
 
     def slice(self, part: Slice) -> None:
@@ -105,9 +107,10 @@ class EarlyStop:
             self._leak.reading(reading)
 
     def event(self, event: Event) -> None:
-        """When the load began."""
+        """When the load began, and whether somebody changed it by hand."""
         if self._leak:
             self._leak.event(event)
+        self._changed = self._changed or event.kind is EventKind.LOAD_CHANGED
         if event.kind is EventKind.LOAD_STARTED and self._start_s is None:
             self._start_s = event.time_s
             self._window = _planned_window(self._plan, event.time_s)
@@ -118,7 +121,7 @@ class EarlyStop:
 
     def reason(self, now_s: float) -> str | None:
         """Why the load may end now, in one sentence; None when it may not."""
-        if self._start_s is None or not self._plan.requirements:
+        if self._start_s is None or self._changed or not self._plan.requirements:
             return None
         leak = self._leak.reason(now_s) if self._leak else None
         if leak is not None:

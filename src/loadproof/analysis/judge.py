@@ -26,6 +26,7 @@ from loadproof.analysis.validity.condition import JudgedRun
 from loadproof.analysis.validity.conditions import Validity, judge_validity
 from loadproof.analysis.validity.each import judged_of, named
 from loadproof.analysis.validity.guard import REFUSED, guard_facts, guard_note, judge_guard
+from loadproof.analysis.validity.promised import of_changed_load
 from loadproof.analysis.verdict.breach import breach_note
 from loadproof.analysis.verdict.by_route import route_notes
 from loadproof.analysis.verdict.by_window import judge_by_window
@@ -48,6 +49,7 @@ from loadproof.analysis.window.windows import Window, judge_steady, judged_windo
 from loadproof.errors import ExitCode
 from loadproof.model import (
     EndpointSummary,
+    Event,
     EventKind,
     Finding,
     Outcome,
@@ -111,9 +113,9 @@ def judge(
     required = [*asked, *validity.thresholds, *judge_consistency(run), *further]
     if all(finding.is_note for finding in required):
         # Of a measurement that cannot be trusted no limits are to be taken.
-        invalid = any(finding.invalidates for finding in validity.findings)
-        required.append(nothing_required(must_decide or invalid or bool(run.facts.get(VERDICT_REQUIRED))))
-    findings = [
+        must_decide |= any(f.invalidates for f in validity.findings) or bool(run.facts.get(VERDICT_REQUIRED))
+        required.append(nothing_required(must_decide, run.events_of(EventKind.LOAD_CHANGED)))
+    all_found = [
         *judge_guard(run),
         *(finding for finding in validity.findings if not finding.is_note),
         *([] if course else judge_omission(load, judged)),
@@ -122,6 +124,7 @@ def judge(
         *_found(run, window, course),
         *breach_note(run, window, _broken(run, asked)),
     ]
+    findings = of_changed_load(run, all_found)
     verdict = overall_verdict(findings)
     span = load_span(run)
     charts = charts_of(run, window) if draw else None
@@ -247,12 +250,15 @@ def _judged(
             return judge_by_window(requirement, run, window)
 
 
-def nothing_required(must_decide: bool) -> Finding:
-    """The end of an exploration: neutral, and with a way on; no verdict where there has to be one."""
+def nothing_required(must_decide: bool, changes: Sequence[Event] = ()) -> Finding:
+    """The end of an exploration: neutral, and with a way on; no verdict where there has to be one.
+
+    `changes` of the load by hand: what was measured is no ground for limits then.
+    """
     if must_decide:
         advice = "give a requirements file: --requirements FILE; `loadproof suggest` writes one from a run"
         return Finding("requirements", Verdict.INCONCLUSIVE, "nothing was required", {}, advice)
-    advice = "`loadproof suggest > requirements.yaml` writes limits from this run"
+    advice = "" if changes else "`loadproof suggest > requirements.yaml` writes limits from this run"
     return Finding("requirements", Verdict.DONE, "nothing was required", {}, advice)
 
 
@@ -332,6 +338,7 @@ _NOTED = (
     EventKind.INTERRUPTED,
     EventKind.STOPPED_EARLY,
     EventKind.LOAD_CHANGED,
+    EventKind.LOAD_UNCHANGED,
     EventKind.CLOCK_SET,
     EventKind.RUN_FILE_MOVED,
     EventKind.WORKER_REFUSED,

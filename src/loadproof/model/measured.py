@@ -242,6 +242,8 @@ class EventKind(StrEnum):
     STOPPED_EARLY = "stopped early"
     LOAD_CHANGED = "load changed"
     """Somebody changed the load by hand while it ran: `users` from then on, `before` it."""
+    LOAD_UNCHANGED = "load not changed"
+    """Somebody asked for `users` by hand, and they did not come, or not for certain."""
     CLOCK_SET = "clock set"
     RUN_FILE_MOVED = "run file moved"
     """It was deleted, replaced or cut during the run, or its disk refused: what became of it."""

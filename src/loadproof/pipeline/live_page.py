@@ -116,7 +116,7 @@ def live_page(
     most = 0 if fixed else most_users(plan)
     html = io.StringIO()
     write_live_page(plan, html, most, fixed)
-    page = LivePage(_rows)
+    page = LivePage(requirement_rows)
     server = LiveServer(html.getvalue().encode(), page.whole, address, most)
     try:
         told.live(server.url)
@@ -132,8 +132,10 @@ def live_page(
         server.close()
 
 
-def _rows(progress: Progress) -> list[dict[str, object]]:
+def requirement_rows(progress: Progress) -> list[dict[str, object]]:
+    """The requirements as they stand, a row of the page each."""
     from loadproof.analysis.verdict.so_far import findings_so_far
     from loadproof.reports.html.live_page import requirement_line
 
-    return [requirement_line(*state) for state in findings_so_far(progress.plan, progress)]
+    unknown = "the load was changed by hand" if progress.load_changed else "at the end"
+    return [requirement_line(*state, unknown) for state in findings_so_far(progress.plan, progress)]

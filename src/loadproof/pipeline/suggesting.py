@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loadproof.analysis.suggestion import probes, suggestion
+from loadproof.analysis.validity.promised import CHANGED_LOAD
 from loadproof.errors import ConfigError, Problem
 from loadproof.pipeline.judging import judge_found, open_any
 from loadproof.plan.request import ComparisonRequest, Requirements
@@ -29,7 +30,8 @@ def suggest_requirements(path: Path, watch: Watch) -> str:
 
     found = open_any(path, watch)
     report = judged(None)
-    broken = [finding for finding in report.findings if finding.invalidates]
+    # Nor does a load that somebody changed by hand say what the planned one would have, though it ends DONE.
+    broken = [finding for finding in report.findings if finding.invalidates or finding.id == CHANGED_LOAD]
     if broken or not any(row.requests for row in report.endpoints):
         why = broken[0].sentence if broken else "no request was judged"
         hint = (broken[0].advice if broken else "") or "mend that, and run again"

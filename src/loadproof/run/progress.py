@@ -65,6 +65,8 @@ class Progress:
         self.endpoints: dict[Endpoint, EndpointProgress] = {}
         self.load_started_s: float | None = None
         self.load_ended_s: float | None = None
+        self.load_changed = False
+        """Somebody changed it by hand."""
         self.users: float | None = None
         self.arrivals: dict[str, dict[int, float]] = {}
         """Of the open model: planned, started, late and dropped arrivals of the last minutes by second."""
@@ -121,6 +123,8 @@ class Progress:
                 self.notices.append(f"{event.message}; {self._watching()}")
             case EventKind.LOAD_ENDED:
                 self.load_ended_s = event.time_s
+            case EventKind.LOAD_CHANGED:
+                self.load_changed = True
             case EventKind.WATCHING:
                 self._add_watching(event)
             case EventKind.PARTS:

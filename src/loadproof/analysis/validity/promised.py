@@ -6,14 +6,21 @@ explains, too few requests, is INCONCLUSIVE.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from loadproof.analysis.disturbance.waiting import UPPER
 from loadproof.analysis.validity.condition import JudgedRun, Ruling, broken
 from loadproof.analysis.validity.dropped import judge_dropped, judge_unplayed
 from loadproof.analysis.validity.promise import judge_promise
 from loadproof.model import EventKind, Finding, FindingKind, Requirement, Subject, Verdict
+from loadproof.runfile.reader import Run
 from loadproof.units import format_count
+
+_NAME: Final = "promised"
+CHANGED_LOAD: Final = f"valid.{_NAME}"
+"""The finding that the load was changed by hand."""
 
 
 def judge_promised(judged: JudgedRun) -> Ruling:
@@ -25,18 +32,31 @@ def judge_promised(judged: JudgedRun) -> Ruling:
 
 
 def _changed_by_hand(judged: JudgedRun) -> Ruling | None:
-    """Where something is required, it is not answered; who explores has what was asked for."""
+    """A note for who explores and has what was asked for; `of_changed_load` says what it is for others."""
     changed = judged.run.events_of(EventKind.LOAD_CHANGED)
     if not changed:
         return None
     times = f" ({format_count(len(changed))} changes in all)" if len(changed) > 1 else ""
-    ruling = broken(
-        "promised", f"{changed[0].message}{times}", "plan the load that you mean, and run it again"
-    )
-    if judged.pairs:
-        return ruling
+    ruling = broken(_NAME, f"{changed[0].message}{times}", "plan the load that you mean, and run it again")
     note = replace(ruling.findings[0], kind=FindingKind.NOTE, invalidates=False, incomparable=True)
     return replace(ruling, findings=(note,))
+
+
+def of_changed_load(run: Run, findings: Sequence[Finding]) -> Sequence[Finding]:
+    """All findings of a run: where its load was changed by hand and anything has a verdict, that has none.
+
+    Asked of all that was found, not of requirements: checks of the data, a baseline, a gate of the scenario's
+    answer as little.
+    """
+    decided = any(not finding.is_note and finding.verdict is not Verdict.DONE for finding in findings)
+    if not decided or not run.events_of(EventKind.LOAD_CHANGED):
+        return findings
+    return [
+        replace(finding, kind=FindingKind.CONDITION, invalidates=True, incomparable=False)
+        if finding.id == CHANGED_LOAD
+        else finding
+        for finding in findings
+    ]
 
 
 def _as_promised(judged: JudgedRun) -> Ruling:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def findings_so_far(plan: Plan, progress: Progress) -> list[tuple[Requirement, Finding | None]]:
-    """Each requirement over everything so far; None for what only the whole run can answer."""
+    """Each requirement over everything so far; None for what only the whole run can answer.
+
+    That is each of them once the load was changed by hand: such a run answers none.
+    """
     first, last = progress.first_second, max(progress.throughput, default=0)
     # One step of all the finished seconds: a set of them would grow with the run.
     begun = frozenset() if first is None else frozenset({first})
@@ -23,8 +26,11 @@ def findings_so_far(plan: Plan, progress: Progress) -> list[tuple[Requirement, F
         Slice(0, endpoint, numbers.requests, {FailureKind.STATUS: numbers.failed}, 0, numbers.response)
         for endpoint, numbers in progress.endpoints.items()
     ]
+    asked = (*plan.requirements, *stated_by_thresholds(plan))
+    if progress.load_changed:
+        return [(requirement, None) for requirement in asked]
     # Of the worst of many windows, what is so far in all of them says nothing.
     return [
         (r, None if r.window.startswith(("stage", "any")) else judge_requirement(r, parts, window))
-        for r in (*plan.requirements, *stated_by_thresholds(plan))
+        for r in asked
     ]

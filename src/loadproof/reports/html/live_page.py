@@ -44,13 +44,15 @@ def answer_data(now: str, known: str, picture: Picture | None) -> dict[str, Any]
     return {**said, "picture": picture_data([picture])[0], "words": picture.words}
 
 
-def requirement_line(requirement: Requirement, finding: Finding | None) -> dict[str, Any]:
-    """A row of the page: what is required, and what is measured so far."""
+def requirement_line(
+    requirement: Requirement, finding: Finding | None, unknown: str = "at the end"
+) -> dict[str, Any]:
+    """A row of the page: what is required, and what is measured so far; `unknown` where nothing is."""
     if finding is None:
         endpoint = f" of {requirement.endpoint}" if requirement.endpoint else ""
         subject = f"{requirement.text}{endpoint}"
         open_row = {"verdict": "inconclusive", "mark": "·", "subject": subject, "required": ""}
-        return {**open_row, "measured": "at the end", "meter": None, "limit": None}
+        return {**open_row, "measured": unknown, "meter": None, "limit": None}
     row = requirement_row(finding)
     return {
         "verdict": str(finding.verdict).lower(),

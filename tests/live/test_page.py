@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from loadproof.cli.run import requirement_states
 from loadproof.errors import ConfigError
 from loadproof.live.outputs import LiveOutputs
 from loadproof.live.page import LivePage
 from loadproof.live.serving import LiveServer
-from loadproof.model import Event, EventKind, Reading, Unit
-from loadproof.pipeline.live_page import page_address
+from loadproof.model import Event, EventKind, Reading, Unit, Verdict
+from loadproof.pipeline.live_page import page_address, requirement_rows
 from loadproof.plan import RunRequest
 from loadproof.run.progress import Progress
 from tests.runs import LOGIN, START, event, part, plan, required, staged
@@ -107,6 +108,24 @@ def test_a_further_load_has_a_course_of_its_own_and_the_answer_stays() -> None:
     assert "whole" not in heard(page.update(further, START + 63.0, watched=True))
 
 
+def test_no_requirement_is_told_as_holding_once_the_load_was_changed_by_hand() -> None:
+    """Such a run answers none: neither the page nor the terminal says that one holds, or is broken."""
+    of = plan(required(0.5), required(0.01), profile=staged((60.0, 10.0)))
+    progress = Progress(of)
+    progress.add_event(event(0.0, EventKind.LOAD_STARTED))
+    for second in range(20):
+        progress.add_slice(part(second, times_s=[0.1] * 20))
+    assert [row["verdict"] for row in requirement_rows(progress)] == ["pass", "fail"]
+    progress.add_event(event(20.0, EventKind.LOAD_CHANGED, users=20, before=10))
+    progress.add_slice(part(20, times_s=[0.1] * 20))
+    rows = requirement_rows(progress)
+    assert [(row["verdict"], row["measured"]) for row in rows] == [
+        ("inconclusive", "the load was changed by hand")
+    ] * 2
+    assert [row["meter"] for row in rows] == [None, None]
+    assert [state[1:] for state in requirement_states(of, progress)] == [(Verdict.INCONCLUSIVE, "")] * 2
+
+
 def test_figures_are_made_for_somebody_only() -> None:
     """What nobody sees costs the generator's machine nothing; the end is kept for who comes after it."""
     page, progress = followed()
@@ -169,7 +188,14 @@ def test_users_are_asked_for_by_a_number_that_the_load_may_have() -> None:
     """From the page only, within bounds, and nothing where the load cannot be changed."""
     asked: list[int] = []
     with closing(LiveServer(b"", lambda: b"{}", ("127.0.0.1", 0), most_users=50)) as made:
-        made.steer = asked.append
+        passed_on = True
+
+        def steer(users: int) -> bool:
+            asked.append(users)
+            return passed_on
+
+        assert httpx.post(made.url + "users", content=b"20", trust_env=False, timeout=10).status_code == 409
+        made.steer = steer
         origin = made.url.rstrip("/").rpartition("/")[0]
 
         def post(body: bytes, **headers: str) -> int:
@@ -182,7 +208,9 @@ def test_users_are_asked_for_by_a_number_that_the_load_may_have() -> None:
         assert asked == []
         assert post(b"20", Origin=origin) == 202
         assert post(b"50") == 202
-    assert asked == [20, 50]
+        passed_on = False
+        assert post(b"30") == 409, "before the load and at its end nothing happens, and that is said"
+    assert asked == [20, 50, 30]
 
 
 def test_each_viewer_hears_the_whole_then_the_news(server: LiveServer) -> None:

@@ -57,6 +57,36 @@ def test_everything_that_an_engine_says_is_in_the_file(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+class SteeredFake(FakeEngine):
+    """Takes another number of users."""
+
+    def __init__(self) -> None:
+        super().__init__(seconds=2, holds=True)
+        self.asked: list[int] = []
+
+    def steer(self, users: int) -> bool:
+        """Obey."""
+        self.asked.append(users)
+        return True
+
+
+def test_users_are_asked_for_while_the_load_runs_and_only_then(tmp_path: Path) -> None:
+    """Before it and once it ends the engine is not asked, and whoever asks is told so."""
+    engine = SteeredFake()
+    course = Course(tmp_path / "run.db", engine)
+    passed_on = [course.conductor.steer(10)]
+
+    def on_second(_progress: Progress, _now_s: float) -> None:
+        if engine.stops == 0:
+            passed_on.append(course.conductor.steer(20))
+            course.conductor.stop()
+            passed_on.append(course.conductor.steer(30))
+
+    course.run(on_second)
+    assert passed_on == [False, True, False]
+    assert engine.asked == [20]
+
+
 def test_it_commits_and_tells_once_a_second(tmp_path: Path) -> None:
     """While the load goes on, a reader finds what was measured until the last second."""
     course = Course(tmp_path / "run.db", FakeEngine(seconds=2, holds=True))

@@ -15,8 +15,11 @@ _LEAST_MOST: Final = 100
 class SteeredEngine(Protocol):
     """An engine whose users can be made more or fewer while they run: its row says `steers`."""
 
-    def steer(self, users: int) -> None:
-        """From now on so many, until the plan's end; it tells of that by LOAD_CHANGED once it has obeyed."""
+    def steer(self, users: int) -> bool:
+        """From now on so many, until the plan's end; whether the order went to those who can obey it.
+
+        They tell what became of it: LOAD_CHANGED when they obey, else LOAD_UNCHANGED, which says why.
+        """
 
 
 def most_users(plan: Plan) -> int:
@@ -28,6 +31,7 @@ def most_users(plan: Plan) -> int:
 def why_not_steered(plan: Plan) -> str:
     """Why nobody can change this load while it runs; empty where one can."""
     profile, traits, guard = plan.played_profile, traits_of(plan.engine), plan.options.guard
+    shape = plan.engine_options.own_shape
     reasons = (
         (profile.kind is ProfileKind.CAPACITY, "The search decides what is played."),
         (plan.engine == SEVERAL, "Several scenarios at once play their plan."),
@@ -36,7 +40,8 @@ def why_not_steered(plan: Plan) -> str:
             f"{traits.title} plays its plan as it was given: nobody can change it meanwhile.",
         ),
         (profile.open_model, "Arrivals are a schedule that is made beforehand: only users can be changed."),
-        (not profile.stages, "The scenario's own load shape says how many users run."),
+        (bool(shape), f"The scenario's own load shape, {shape}, says how many users run."),
+        (not profile.stages, "The scenario itself says how many users run."),
         (guard is not None and guard.allowed_production, "Production gets what was planned, and no more."),
     )
     return next((why for holds, why in reasons if holds), "")

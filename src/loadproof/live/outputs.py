@@ -48,8 +48,8 @@ class LiveOutputs:
         if self._page is not None:
             self._page[1].stop = stop
 
-    def steers_by(self, steer: Callable[[int], object]) -> None:
-        """What a number of users on the page does, from any thread."""
+    def steers_by(self, steer: Callable[[int], bool]) -> None:
+        """What a number of users on the page does, from any thread; whether it was passed on."""
         if self._page is not None:
             self._page[1].steer = steer
 
@@ -70,7 +70,7 @@ class LiveOutputs:
         if self._page is not None:
             page, server = self._page
             server.stop = lambda: None
-            server.steer = lambda _users: None
+            server.steer = lambda _users: False
             server.send("news", page.judging())
         if self._server is not None:
             self._server.__exit__(None, None, None)

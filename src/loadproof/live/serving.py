@@ -47,14 +47,14 @@ class LiveServer:
     """Serves `page` until it is given a report, then that; `whole` is told first to each viewer.
 
     `stop` is called for each press of the button, `steer` with each number of users from 1 to `most_users`
-    that somebody asks for. Raises ConfigError when it cannot listen there.
+    that somebody asks for, and says whether it was passed on. Raises ConfigError when it cannot listen there.
     """
 
     def __init__(
         self, page: bytes, whole: Callable[[], bytes], address: tuple[str, int], most_users: int = 0
     ) -> None:
         self.stop: Callable[[], object] = lambda: None
-        self.steer: Callable[[int], object] = lambda _users: None
+        self.steer: Callable[[int], bool] = lambda _users: False
         self._most_users = most_users
         self._page = page
         self._whole = whole
@@ -224,8 +224,10 @@ class _Handler(BaseHTTPRequestHandler):
         if users is None:
             self._answer(400, b"this load takes no such number of users\n")
             return
-        self._live.steer(users)
-        self._answer(202, b"the load changes\n")
+        if self._live.steer(users):
+            self._answer(202, b"the load changes\n")
+        else:
+            self._answer(409, b"nothing was changed: no load runs now that could be\n")
 
     def _asked(self) -> str | None:
         """The path behind the token; None when it was refused."""

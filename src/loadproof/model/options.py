@@ -139,6 +139,11 @@ class EngineOptions:
         return ()
 
     @property
+    def own_shape(self) -> str:
+        """What in the scenario decides how many users run, whatever the plan says; "" where nothing does."""
+        return ""
+
+    @property
     def driven_by(self) -> str:
         """The line of `loadproof check` on the processes that drive it; "" says nothing."""
         return ""

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     """Shows what is waited for, as long as it lasts."""
 
 _NEEDED_AFTER = ("loadproof.analysis.judge", "loadproof.reports.terminal", "loadproof.reports.html")
+_ASKED_S = 5.0
+"""How long the page waits for the conductor, which looks several times a second."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -200,7 +202,7 @@ async def _conduct(conductor: Conductor, view: View, live: LiveOutputs, early: E
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has set it
             loop.add_signal_handler(signal.SIGHUP, conductor.hang_up)
     live.stops_by(functools.partial(loop.call_soon_threadsafe, conductor.stop))
-    live.steers_by(lambda users: loop.call_soon_threadsafe(conductor.steer, users))
+    live.steers_by(functools.partial(steered, loop, conductor))
     if live.url:
         conductor.event(Event(conductor.now(), EventKind.WATCHING, f"live figures at {live.url}"))
 
@@ -214,6 +216,22 @@ async def _conduct(conductor: Conductor, view: View, live: LiveOutputs, early: E
 
     with view:
         return await conductor.run(on_second)
+
+
+def steered(loop: asyncio.AbstractEventLoop, conductor: Conductor, users: int) -> bool:
+    """Whether the engine was asked for so many users; called from another thread than the conductor's."""
+    asked: Future[bool] = Future()
+
+    def ask() -> None:
+        if asked.set_running_or_notify_cancel():
+            asked.set_result(conductor.steer(users))
+
+    with contextlib.suppress(RuntimeError):  # the loop is over, and the load with it
+        loop.call_soon_threadsafe(ask)
+        with contextlib.suppress(TimeoutError):
+            return asked.result(_ASKED_S)
+    # Whoever was told that nothing happens must not see it happen later.
+    return not asked.cancel() and asked.result()
 
 
 def watching_events(selection: Selection, now_s: float) -> list[Event]:

@@ -121,9 +121,9 @@ class LocustEngine:
     def stop(self) -> None:
         self._child.stop()
 
-    def steer(self, users: int) -> None:
+    def steer(self, users: int) -> bool:
         """See `SteeredEngine`."""
-        self._child.send({"t": "users", "users": users})
+        return self._child.send({"t": "users", "users": users})
 
     def _on_message(self, message: dict[str, Any], sink: Sink) -> None:
         match message["t"]:
@@ -339,7 +339,8 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
         problems.append(Problem("--processes has no place where other machines drive the load", "", hint))
     load = plan.played_profile if not _own_load(plan) else profile or plan.profile
     described = tuple(line for file in plan.files for line in names_to_give(_source(file), file))
-    options = LocustOptions(decide(plan, load, facts, usable_cores()), described)
+    shape = facts["shape"] or "" if _own_load(plan) else ""
+    options = LocustOptions(decide(plan, load, facts, usable_cores()), described, shape)
     own = profile if _own_load(plan) else None
     missing = tuple(
         Problem(f"the scenario needs {name}, and it is not set", str(plan.scenario), f"--env {name}=...")

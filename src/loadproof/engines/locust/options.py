@@ -26,6 +26,8 @@ class LocustOptions(EngineOptions):
     processes: Processes = Processes()
     described: tuple[str, ...] = ()
     """Names that requests could have."""
+    own_shape: str = ""
+    """The class of the locustfile's load shape, where that is played: Locust leaves --users aside then."""
 
     @property
     def generators(self) -> int:

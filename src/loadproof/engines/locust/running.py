@@ -112,10 +112,12 @@ class LocustChild:
                 # The child is gone: what is left in the socket is all there is, then comes its end.
                 await reading
 
-    def send(self, message: dict[str, Any]) -> None:
-        """An order for the child. Lost when it is gone: its exit code tells that."""
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(encode(message))
+    def send(self, message: dict[str, Any]) -> bool:
+        """An order for the child. Lost when it is gone: False, and its exit code tells that."""
+        if self._writer is None or self._writer.is_closing():
+            return False
+        self._writer.write(encode(message))
+        return True
 
     def stop(self) -> None:
         """Ask for the end: gently the first time, at once the second."""

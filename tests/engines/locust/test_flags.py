@@ -26,6 +26,26 @@ USER = """
         def write(self):
             self.client.post("/write", json={})
 """
+TWO = """
+    class Reader(HttpUser):
+        @tag("read")
+        @task
+        def read(self):
+            self.client.get("/read")
+
+    class Writer(HttpUser):
+        @tag("write")
+        @task
+        def write(self):
+            self.client.post("/write", json={})
+
+    class Own(User):
+        def run(self):
+            pass
+
+    class Never(Writer):
+        weight = 0
+"""
 TALKATIVE = """
     @events.init_command_line_parser.add_listener
     def _(parser):
@@ -73,6 +93,13 @@ def test_tags_that_leave_no_task_are_told_before_the_load(lab: Lab) -> None:
     (problem,) = lab.inspect(USER, "-u", "1", "-t", "1", "--tags", "writes").problems
     assert problem.message == "the tags that were chosen leave no task"
     assert problem.hint == "tags of its tasks are: read, write"
+    (problem,) = lab.inspect(TWO, "-u", "1", "-t", "1", "--tags", "read").problems
+    assert problem.message == "the tags that were chosen leave no task to Writer"
+    assert problem.hint == (
+        "name the classes to run (Reader Own Never), or choose other tags; tags of its tasks are: read, write"
+    )
+    assert lab.inspect(TWO, "-u", "1", "-t", "1", "--tags", "read", "write").problems == ()
+    assert lab.inspect(TWO, "Reader", "Own", "-u", "1", "-t", "1", "--tags", "read").problems == ()
 
 
 def test_flags_configuration_file_and_variables_work_together(
@@ -199,6 +226,15 @@ def test_a_profile_of_ours_is_driven_as_a_shape(lab: Lab) -> None:
     assert max(users) == 5
     (started,), (ended,) = sink.of(EventKind.LOAD_STARTED), sink.of(EventKind.LOAD_ENDED)
     assert 1.9 < ended.time_s - started.time_s < 5
+
+
+def test_whose_shape_drives_the_load_is_known_before_it(lab: Lab) -> None:
+    """Locust leaves --users aside where the locustfile has a shape: nobody can change such a load by hand."""
+    flags = ("-u", "10", "-t", "60")
+    stages = Profile(ProfileKind.LOAD, (Stage(1, 5),))
+    assert lab.inspect(USER + SHAPE, *flags).options.own_shape == "Steps"
+    assert lab.inspect(USER, *flags).options.own_shape == ""
+    assert lab.inspect(USER + SHAPE, "--print-stats", profile=stages).options.own_shape == ""
 
 
 def test_requests_of_on_stop_are_recorded(lab: Lab) -> None:

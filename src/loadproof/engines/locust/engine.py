@@ -310,10 +310,8 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
             message = f"'{name}' is a FastHttpUser, which has no HTTP/2"
             hint = "let the class inherit from HttpUser, or leave HTTP/2 out"
             problems.append(Problem(message, str(plan.scenario), hint))
-    if facts["tags"] is not None:
-        known = ", ".join(facts["tags"])
-        hint = f"tags of its tasks are: {known}" if known else "none of its tasks has a tag: @tag('smoke')"
-        problems.append(Problem("the tags that were chosen leave no task", str(plan.scenario), hint))
+    if facts["idle_users"]:
+        problems.append(_without_tasks(plan, facts))
     for flag in facts["roles"] if plan.options.expect_workers is None else ():
         problems.append(Problem(f"{flag}: Loadproof starts master and workers itself", "", _ROLES[flag]))
     for name in facts["own_loops"] if plan.profile.open_model else ():
@@ -347,6 +345,18 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
         for name in facts["needs"]
     )
     return Inspection(tuple(problems), targets, own, options, _advice(plan, load, facts), missing=missing)
+
+
+def _without_tasks(plan: Plan, facts: dict[str, Any]) -> Problem:
+    """Of user classes that the tags leave without a task: Locust warns, then each of their users raises."""
+    idle, known = facts["idle_users"], ", ".join(facts["tags"])
+    left = [name for name in facts["users"] if name not in idle]
+    hint = f"tags of its tasks are: {known}" if known else "none of its tasks has a tag: @tag('smoke')"
+    message = "the tags that were chosen leave no task"
+    if left:
+        message += f" to {', '.join(idle)}"
+        hint = f"name the classes to run ({' '.join(left)}), or choose other tags; {hint}"
+    return Problem(message, str(plan.scenario), hint)
 
 
 def _source(file: Path) -> str:

@@ -105,7 +105,7 @@ def inspect() -> dict[str, Any]:
     missing = [name for name in parsed.user_classes if name not in users]
     tagged = sorted({tag for user in chosen.values() for tag in _tags_of(user)})
     chooses = [set(given) if given else None for given in (parsed.tags, parsed.exclude_tags)]
-    idle = any(chooses) and all(_idle_with(user, *chooses) for user in chosen.values())
+    idle = [name for name, user in chosen.items() if any(chooses) and _idle_with(user, *chooses)]
     return {
         "users": {name: user.host for name, user in chosen.items()},
         "http_users": [name for name, user in chosen.items() if issubclass(user, (HttpUser, FastHttpUser))],
@@ -113,7 +113,8 @@ def inspect() -> dict[str, Any]:
         "fast_users": [name for name, user in chosen.items() if issubclass(user, FastHttpUser)],
         "missing_users": missing,
         "own_loops": [name for name, user in chosen.items() if user.run is not User.run],
-        "tags": tagged if idle else None,
+        "tags": tagged,
+        "idle_users": idle,
         "shape": type(shape).__name__ if shape else None,
         "host": parsed.host,
         "num_users": parsed.num_users,
@@ -137,8 +138,8 @@ def _tags_of(holder: Any) -> set[str]:
 
 
 def _idle_with(user: Any, tags: set[str] | None, excluded: set[str] | None) -> bool:
-    """Whether Locust leaves this class without a task, of those that it has."""
-    if not user.tasks:
+    """Whether Locust would start users of this class and leave them without a task, of those that it has."""
+    if not user.tasks or user.run is not User.run or not (user.weight or user.fixed_count):
         return False
     before = logging.root.level
     logging.root.setLevel(logging.ERROR)  # Locust warns of what is an error here

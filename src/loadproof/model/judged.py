@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from loadproof.model.measured import Outcome
-from loadproof.model.planned import Operator, Statistic, Unit
+from loadproof.model.planned import Ground, Operator, Statistic, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,8 +107,8 @@ class Finding:
     """Its sentence is the answer of the whole run, pass or fail."""
     clauses: tuple[str, ...] = field(default=(), compare=False)
     """The statements that make its sentence, where it has several; kept in no file."""
-    detail: object = field(default=None, compare=False, repr=False)
-    """What it was concluded from, as a value of its analysis' own type; kept in no file."""
+    detail: Ground | None = field(default=None, compare=False, repr=False)
+    """What it was concluded from; kept in no file."""
 
     @property
     def is_note(self) -> bool:

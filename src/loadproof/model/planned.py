@@ -142,8 +142,14 @@ class Subject(StrEnum):
     """A metric of the engine's own, judged by the engine: k6's thresholds; `Requirement.metric` names it."""
 
 
+class Ground:
+    """What a finding may be concluded from, for whoever asks on: a requirement, an analysis' own result."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Ground):
     """One sentence that can be true or false."""
 
     id: str

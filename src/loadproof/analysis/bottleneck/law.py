@@ -17,6 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from loadproof.model import Ground
+
 LEAST_LEVELS: Final = 3
 FLAT: Final = 0.4
 """Throughput that grows less than this power of the load has reached its plateau (1 is proportional)."""
@@ -97,7 +99,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Attribution:
+class Attribution(Ground):
     """What the levels say."""
 
     answer: AttributionKind

@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from loadproof.model import Ground
+
 _CANDIDATES: Final = 300
 _REPLICATES: Final = 300
 _CONFIDENCE: Final = 0.95
@@ -19,7 +21,7 @@ _LEAST_SHORTFALL: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenStick:
+class BrokenStick(Ground):
     """Throughput = slope * min(load, break_load) - collapse * max(load - break_load, 0)."""
 
     slope: float

@@ -24,7 +24,7 @@ from tests.comparing.sides import side
 
 def counts(events: list[int], requests: int = 250) -> Counts:
     """Runs with so many events each."""
-    return Counts(np.array(events, float), np.full(len(events), float(requests)), np.array(events, float))
+    return Counts(np.array(events, float), np.full(len(events), float(requests)))
 
 
 def estimate(base: list[int], head: list[int], requests: int = 250) -> CountEstimate:

@@ -54,7 +54,9 @@ class ComparisonRow:
     subject: str
     """The endpoint's name, ALL_REQUESTS, or the resource's."""
     statistic: str
-    """"p50", "p95", "p99", "throughput", "error rate", "mean" (of a resource)."""
+    """Of an endpoint "p5", "p50", "p95", "p99", "mean", "throughput", "error rate", "late answers", "bytes an
+    answer"; of all requests also "p50 at one mix", "mean at one mix" and each kind of work, as "memory"; of a
+    resource "mean"."""
     unit: Unit
     gate: bool
     """Whether it must settle."""

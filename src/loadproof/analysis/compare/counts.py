@@ -1,10 +1,8 @@
-"""Failures, and the time of late answers: sums over few requests, which chance alone makes differ.
+"""Failures, late answers, new connections: counts of few requests, which chance alone makes differ.
 
 A count is not normally spread where it is small, and a logarithm of nothing has no mean. So the counts of a
 side are added up: were both sides the same, chance would give each event to head by its share of the
 requests. Bursts make runs differ by more than that; by how much is measured, and taken off what is known.
-Seconds of late answers are such counts with weights: a compound Poisson process, of which as much is
-known as Kish's effective size says.
 """
 
 from __future__ import annotations
@@ -29,10 +27,7 @@ class Counts:
     """Events of one side: a number for each of its runs."""
 
     events: Values
-    """Or the sums of their weights."""
     requests: Values
-    squares: Values
-    """The sums of the weights' squares; of events that count as one, the events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +75,17 @@ def counted(base: Counts, head: Counts, least: float = 1.0) -> CountEstimate | N
     times = max(statistic / df if df else 1.0, least, 1.0)
     # Where runs differ no more than by chance that is known, and the degrees of freedom are a normal's.
     known = MOST_DF if times <= 1 or not df else float(df)
-    one = by_chance(base, head)
-    events = [float(side.events.sum()) / one / times for side in (base, head)]
+    events = [float(side.events.sum()) / times for side in (base, head)]
     requests = [float(side.requests.sum()) for side in (base, head)]
-    difference = math.log(rate(head, one) / rate(base, one))
+    difference = math.log(rate(head) / rate(base))
     error = math.sqrt(1 / (events[0] + 0.5) + 1 / (events[1] + 0.5))
     share = requests[1] / (requests[0] + requests[1])
     return CountEstimate(difference, error, known, "counts", events[1], events[0], share)
 
 
-def rate(side: Counts, one: float = 1.0) -> float:
-    """By request; with half an event (of the weight `one`) more, so that it has a logarithm."""
-    return float((side.events.sum() + 0.5 * one) / side.requests.sum())
-
-
-def by_chance(base: Counts, head: Counts) -> float:
-    """The variance of a sum of weights by its mean, were all events independent; 1 of plain counts."""
-    events = float(base.events.sum() + head.events.sum())
-    return float(base.squares.sum() + head.squares.sum()) / events if events else 1.0
+def rate(side: Counts) -> float:
+    """By request; with half an event more, so that it has a logarithm."""
+    return float((side.events.sum() + 0.5) / side.requests.sum())
 
 
 def overdispersion(base: Counts, head: Counts) -> tuple[float, int]:
@@ -110,7 +98,7 @@ def overdispersion(base: Counts, head: Counts) -> tuple[float, int]:
     for side in (base, head):
         if side.events.sum() and side.events.size > 1:
             expected = side.requests * (side.events.sum() / side.requests.sum())
-            statistic += float(((side.events - expected) ** 2 / expected).sum()) / by_chance(side, side)
+            statistic += float(((side.events - expected) ** 2 / expected).sum())
             df += side.events.size - 1
     return statistic, df
 

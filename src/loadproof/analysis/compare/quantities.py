@@ -13,7 +13,7 @@ from loadproof.analysis.across_runs.measured import (
     MeasuredRun,
     endpoint_names,
 )
-from loadproof.analysis.compare.counts import Counts, by_chance
+from loadproof.analysis.compare.counts import Counts
 from loadproof.analysis.compare.estimate import BUCKET_VARIANCE
 from loadproof.analysis.verdict.requirements import samples_needed
 from loadproof.histogram import GROWTH, LEAST_S, Histogram, merged
@@ -142,10 +142,7 @@ def _throughput(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
 
 
 def _error_rate(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
-    sides = [
-        [(e.failed, e.requests, e.failed) for e in side if e and e.failed is not None]
-        for side in (base, head)
-    ]
+    sides = [[(e.failed, e.requests) for e in side if e and e.failed is not None] for side in (base, head)]
     return counted_quantity(name, ERROR_RATE, Unit.SHARE, sides, "no request with a known outcome")
 
 
@@ -179,8 +176,7 @@ def _late(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | None:
     if median_s is None or tail_s is None or together.count < samples_needed(0.95):
         return None
     limit_s = max(tail_s, _LATE_BY_MEDIAN * median_s)
-    numbers = [[(_beyond(one, limit_s), one.count) for one in side] for side in sides]
-    counts = [[(late, requests, late) for late, requests in side] for side in numbers]
+    counts = [[(_beyond(one, limit_s), one.count) for one in side] for side in sides]
     found = counted_quantity(name, LATE, Unit.SHARE, counts, "no request of it")
     return replace(found, limit_s=limit_s, matters=_LATE_MATTERS)
 
@@ -191,13 +187,12 @@ def _beyond(times: Histogram, limit_s: float) -> float:
 
 
 def counted_quantity(
-    name: str, statistic: str, unit: Unit, sides: Sequence[Sequence[tuple[float, float, float]]], what: str
+    name: str, statistic: str, unit: Unit, sides: Sequence[Sequence[tuple[float, float]]], what: str
 ) -> Quantity:
-    """`sides`: (events, requests, squares) of each run."""
-    tables = [np.array([run for run in side if run[1]], np.float64).reshape(-1, 3).T for side in sides]
+    """`sides`: (events, requests) of each run."""
+    tables = [np.array([run for run in side if run[1]], np.float64).reshape(-1, 2).T for side in sides]
     counts = (Counts(*tables[0]), Counts(*tables[1]))
-    one = by_chance(*counts)
-    logs = [np.log((side.events + 0.5 * one) / side.requests) for side in counts]
+    logs = [np.log((side.events + 0.5) / side.requests) for side in counts]
     shown = [float(side.events.sum() / side.requests.sum()) if side.events.size else None for side in counts]
     return replace(_of(name, statistic, unit, logs, shown, missing_in(logs, what)), counts=counts)
 

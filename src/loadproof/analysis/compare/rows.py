@@ -10,7 +10,7 @@ import numpy as np
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, ComparisonRow, FailOn
-from loadproof.analysis.compare.counts import by_chance, counted, overdispersion, rate
+from loadproof.analysis.compare.counts import counted, overdispersion, rate
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE, MODERATED_FROM, Estimate, compared, moderated
 from loadproof.analysis.compare.families import false_discovery, familywise
 from loadproof.analysis.compare.gates import is_evidence
@@ -203,7 +203,7 @@ def _log_tolerance(quantity: Quantity, settings: ComparisonSettings) -> float:
     share = settings.tolerance
     if quantity.counts is not None and quantity.base.size:
         least = settings.error_tolerance if quantity.matters is None else quantity.matters
-        share = max(share, least / rate(quantity.counts[0], by_chance(*quantity.counts)))
+        share = max(share, least / rate(quantity.counts[0]))
     return math.log1p(share)
 
 

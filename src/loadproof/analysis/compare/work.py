@@ -126,7 +126,7 @@ def _counted(kind: Work, base: Sequence[MeasuredRun], head: Sequence[MeasuredRun
             for one in run.series
             if run.duration_s and kind.counted[0](one.name)
         ]
-        sides.append([(events, float(requests), events) for requests, events in known if requests])
+        sides.append([(events, float(requests)) for requests, events in known if requests])
     if not all(sides):
         return []
     found = counted_quantity(ALL_REQUESTS, kind.statistic, kind.unit, sides, "they were not counted")

@@ -334,10 +334,10 @@ def test_more_work_names_the_endpoint_that_its_times_point_to() -> None:
         return made
 
     base = shop("a", 1.0, 0, 1.0, 1.0)
-    one = compare(base, shop("b", 2.0, 1, 1.04, 1.0))
+    one = compare(base, shop("b", 2.0, 1, 1.05, 1.0))
     assert one.sentence.startswith("transactions a request of all requests is ")
-    assert "most likely of GET /0, whose p50 moved by +4%" in one.sentence
-    for slower in ((1.04, 1.04), (1.0, 1.0)):
+    assert "most likely of GET /0, whose p50 moved by +5%" in one.sentence
+    for slower in ((1.05, 1.05), (1.0, 1.0)):
         assert "most likely" not in compare(base, shop("b", 2.0, 1, *slower)).sentence
 
 

@@ -76,7 +76,7 @@ def where_it_is(proved: ComparisonRow, rows: Sequence[ComparisonRow]) -> str:
 
     Work is counted by the service or its database, which know no endpoint; times and failures of all
     requests may be proved before those of one. It is named only where its own rows point the same way (p up
-    to 0.05) and no other endpoint's do; they prove nothing by themselves.
+    to 0.05, divided by the number of endpoints) and no other endpoint's do; they prove nothing by themselves.
     """
     pointing = pointing_at(proved, rows)
     if len({row.subject for row in pointing}) != 1:
@@ -110,18 +110,20 @@ def pointing_at(proved: ComparisonRow, rows: Sequence[ComparisonRow]) -> list[Co
         return []
     if proved.statistic == ERROR_RATE:
         return _pointing((ERROR_RATE,), proved, rows)
-    # The fastest answers of an endpoint tell its own work best; the others wait for what all of them share.
+    # The fastest answers tell best which of several does the work, as the others wait for what all of them
+    # share; but a path that only some answers take moves none of them: then they choose nobody.
+    times = _pointing((MEAN, "p50"), proved, rows)
     fastest = _pointing((FASTEST,), proved, rows)
-    if len({row.subject for row in fastest}) == 1:
-        return fastest
-    return _pointing((MEAN, "p50"), proved, rows)
+    subjects = {row.subject for row in times}
+    chosen = [row for row in fastest if row.subject in subjects] if subjects else fastest
+    return chosen if len({row.subject for row in chosen}) == 1 else times or chosen
 
 
 def _pointing(
     statistics: Sequence[str], proved: ComparisonRow, rows: Sequence[ComparisonRow]
 ) -> list[ComparisonRow]:
     more = ((proved.ratio or 1.0) > 1) == proved.worse_when_greater
-    return [
+    known = [
         row
         for row in rows
         if row.statistic in statistics
@@ -129,10 +131,10 @@ def _pointing(
         and not is_beside(row.subject)
         and row.unit in (Unit.SECONDS, Unit.SHARE)
         and row.p is not None
-        and row.p <= _POINTS
         and row.ratio is not None
-        and (row.ratio > 1) == more
     ]
+    limit = _POINTS / max(len({row.subject for row in known}), 1)
+    return [row for row in known if (row.p or 0.0) <= limit and ((row.ratio or 0.0) > 1) == more]
 
 
 _POINTS: Final = 0.05

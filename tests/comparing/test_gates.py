@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from loadproof.analysis.compare.compare import compare
+from loadproof.analysis.across_runs.measured import MeasuredRun, MeasuredSeries
+from loadproof.analysis.compare.compare import compare, rows_to_be
 from loadproof.analysis.compare.comparison import Change, FailOn
-from loadproof.analysis.compare.gates import parse_gates
+from loadproof.analysis.compare.gates import check_told, parse_gates
 from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.errors import ConfigError, ExitCode
+from loadproof.model import Unit
 from tests.comparing.sides import endpoint, side
 from tests.comparing.test_compare import row
 
@@ -74,6 +76,57 @@ def test_a_gate_on_a_resource_that_one_side_lacks_is_open() -> None:
         side("a"), side("b", seed=1, series=()), ComparisonSettings(gates=parse_gates(["host.cpu.used"]))
     )
     assert (found.change, found.gated[0].reason) == (Change.INCONCLUSIVE, "it was not watched in head")
+
+
+NO_HISTOGRAMS = "its source keeps no histograms"
+NO_P5 = "fewer than 20 requests a run, or a source without p5: nothing to compare"
+
+
+def with_p5(run: MeasuredRun) -> MeasuredRun:
+    """The run as a source has it that tells p5."""
+    ends = (replace(e, quantiles_s={0.05: e.quantiles_s[0.5] / 2, **e.quantiles_s}) for e in run.endpoints)
+    return replace(run, endpoints=tuple(ends))
+
+
+@pytest.mark.parametrize("slower", [1.0, 0.5])
+@pytest.mark.parametrize(
+    ("statistic", "reason"),
+    [("late", f"{NO_HISTOGRAMS} in base and head"), ("p5", f"{NO_P5} in base")],
+)
+def test_a_gate_that_cannot_be_told_is_open(statistic: str, reason: str, slower: float) -> None:
+    """With its reason, and whatever else improved: what nobody knows did not pass."""
+    head = [with_p5(run) for run in side("b", slower=slower, seed=1)]
+    settings = ComparisonSettings(gates=parse_gates(["GET /0:p95", f"GET /1:{statistic}"]))
+    found = compare(side("a"), head, settings)
+    (untold,) = (row for row in found.gated if row.subject == "GET /1")
+    assert (found.change, untold.change) == (Change.INCONCLUSIVE, Change.INCONCLUSIVE)
+    assert untold.reason == reason
+    assert found.sentence == f"{untold.name}: {reason}"
+    assert compare(side("a"), head).change is (Change.SAME if slower == 1.0 else Change.IMPROVED)
+
+
+@pytest.mark.parametrize("series", ["postgres.queries", "load.connections.opened"])
+def test_a_gate_on_work_that_one_side_lacks_is_open(series: str) -> None:
+    """As one on a resource is: it was watched in base."""
+    kind = "statements a request" if "queries" in series else "new connections a request"
+    watched = [
+        replace(run, series=(MeasuredSeries(series, Unit.PER_SECOND, 50.0, 60.0),)) for run in side("a")
+    ]
+    found = compare(watched, side("b", seed=1), ComparisonSettings(gates=parse_gates([kind])))
+    assert (found.change, len(found.gated)) == (Change.INCONCLUSIVE, 1)
+    assert found.gated[0].reason.endswith(" in head")
+
+
+def test_what_nothing_could_ever_tell_is_no_gate() -> None:
+    """All requests together have no p5 of their own; a baseline keeps no histograms."""
+    for statistic in ("p5", "late"):
+        settings = ComparisonSettings(gates=parse_gates([f"all:{statistic}"]))
+        with pytest.raises(ConfigError, match="all requests: it would move with the mix"):
+            compare([with_p5(run) for run in side("a")], side("b", seed=1), settings)
+    runs = [with_p5(run) for run in side("a")]
+    check_told(parse_gates(["GET /0:p5", "GET /1"]), rows_to_be(runs, runs), "baseline api")
+    with pytest.raises(ConfigError, match=f"late answers of GET /0: {NO_HISTOGRAMS}.*baseline api"):
+        check_told(parse_gates(["GET /0:late"]), rows_to_be(runs, runs), "baseline api")
 
 
 def test_gates_that_name_nothing_are_all_told() -> None:

@@ -199,13 +199,13 @@ def against_baseline(
     """What judges a run against the baseline `word`, which is opened now.
 
     Raises:
-        ConfigError: there is no such baseline, or a gate names what it has not.
+        ConfigError: there is no such baseline, or a gate names what it has not or does not keep.
     """
     from loadproof.analysis.compare.compare import rows_to_be
-    from loadproof.analysis.compare.gates import gate_set
+    from loadproof.analysis.compare.gates import check_told
 
     runs = open_baseline(word)
-    gate_set(settings.gates, rows_to_be(runs, runs))
+    check_told(settings.gates, rows_to_be(runs, runs), f"baseline {word}")
 
     def find(run: Run) -> list[Finding]:
         from loadproof.analysis.across_runs.measured import measured

@@ -43,7 +43,7 @@ def compare(
     Unsound runs and copies are left out with a note; so is one wild run.
 
     Raises:
-        ConfigError: a gate names what no run has.
+        ConfigError: a gate names what no run has, or what nothing could ever tell.
         ValueError: one side has no run.
     """
     if not base or not head:
@@ -99,8 +99,8 @@ def _compared(
     grave, notes = obstacles(base, head, settings.accepted)
     gates = gate_set(settings.gates, found)
     check_accepted(settings.accepted_changes, found)
-    # A resource that only one side watched is worth a row only to whom it decides.
-    found = [q for q in found if not (q.resource and q.missing and (q.subject, q.statistic) not in gates)]
+    # What only some sources tell is worth a row without a value only to whom it decides.
+    found = [q for q in found if not q.missing or q.told_by_all or (q.subject, q.statistic) in gates]
     within, too_short = within_run_intervals(base, head) if len(base) == len(head) == 1 else ({}, [])
     wanted = roles(found, gates, settings.fail, same_endpoints=not _lacks_one(base, head))
     rows = explained(rows_of(found, wanted, settings, turns(base, head), within))

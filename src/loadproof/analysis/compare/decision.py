@@ -46,7 +46,7 @@ def proved_size(row: ComparisonRow) -> float:
 
 
 def overall(rows: Sequence[ComparisonRow], grave: Sequence[str], *, declared: bool) -> Change:
-    """INCONCLUSIVE is only where nothing is proved and something could be.
+    """INCONCLUSIVE is only where nothing is proved and something could be, or where a declared gate has no data.
 
     `declared`: somebody said what must settle; then every gate must. Else all requests at one mix, or the
     median and mean of the only endpoint, and no other row that decides may be suspicious.
@@ -54,11 +54,18 @@ def overall(rows: Sequence[ComparisonRow], grave: Sequence[str], *, declared: bo
     if grave:
         return Change.INVALID
     known = {row.change for row in rows if row.decides and not row.accepted}
-    for change in (Change.REGRESSED, Change.IMPROVED):
-        if change in known:
-            return change
     must = settling(rows, declared=declared)
+    if Change.REGRESSED in known:
+        return Change.REGRESSED
+    untold = declared and any(_unknown(row) for row in must)
+    if Change.IMPROVED in known and not untold:
+        return Change.IMPROVED
     return Change.SAME if must and not open_rows(rows, must) else Change.INCONCLUSIVE
+
+
+def _unknown(row: ComparisonRow) -> bool:
+    """Nothing at all is known of it."""
+    return row.change is Change.INCONCLUSIVE and row.interval is None
 
 
 def settling(rows: Sequence[ComparisonRow], *, declared: bool) -> list[ComparisonRow]:
@@ -66,7 +73,7 @@ def settling(rows: Sequence[ComparisonRow], *, declared: bool) -> list[Compariso
     gates = [row for row in rows if row.gate and not row.accepted]
     if declared:
         return gates
-    gone = [row for row in gates if row.change is Change.INCONCLUSIVE and row.interval is None]
+    gone = [row for row in gates if _unknown(row)]
     mixed = [row for row in gates if row.statistic in SAME_MIX]
     if mixed:
         return [*mixed, *(row for row in gone if row not in mixed)]

@@ -80,7 +80,7 @@ def gate_set(gates: Sequence[Gate], found: Sequence[Quantity]) -> set[tuple[str,
     p95 and p99 where both sides have enough), of all of them at one mix, and the error rate of all requests.
 
     Raises:
-        ConfigError: a gate names what no run has.
+        ConfigError: a gate names what no run has, or what nothing could ever tell.
     """
     names = list(dict.fromkeys(q.subject for q in found if q.statistic == ERROR_RATE))
     everything = names[-1]  # ALL_REQUESTS, or the only endpoint that there is
@@ -99,6 +99,9 @@ def gate_set(gates: Sequence[Gate], found: Sequence[Quantity]) -> set[tuple[str,
         if gate.subject in ("all", ALL_REQUESTS):
             matched = [everything]
         for name in matched:
+            if gate.statistic is not None and (name, gate.statistic) not in rows:
+                said = f"no run tells {gate.statistic} of {name}: it would move with the mix of requests"
+                problems.append(Problem(said, "--gate", f"name an endpoint, as '{names[0]}:p95'"))
             enough = gate.statistic or not rows[name, "p95"].missing
             chosen |= {(name, gate.statistic or "p95")} if enough else set(_borne(name, found))
         others = [key for key in rows if key[0] not in names or key[1] in _WORK]
@@ -110,6 +113,21 @@ def gate_set(gates: Sequence[Gate], found: Sequence[Quantity]) -> set[tuple[str,
     if problems:
         raise ConfigError(*problems)
     return chosen
+
+
+def check_told(gates: Sequence[Gate], found: Sequence[Quantity], of: str) -> None:
+    """`found`: runs that others will be compared with, against themselves; `of`: what they are called.
+
+    Raises:
+        ConfigError: a gate names what they do not keep, so that no run could ever settle it.
+    """
+    chosen = gate_set(gates, found)
+    untold = [q for q in found if q.untold and (q.subject, q.statistic) in chosen]
+    if untold:
+        hint = "compare run files for it, or gate another statistic, as :p95"
+        raise ConfigError(
+            *(Problem(f"{q.statistic} of {q.subject}: {q.missing} ({of})", "--gate", hint) for q in untold)
+        )
 
 
 def check_accepted(meant: Sequence[Gate], found: Sequence[Quantity]) -> None:

@@ -64,6 +64,8 @@ class Quantity:
     """What the variance of one run's value is at least."""
     missing: str = ""
     """Why there is nothing to compare."""
+    untold: bool = False
+    """Missing since a source does not keep it, however many requests there are."""
     counts: tuple[Counts, Counts] | None = None
     """Of what only some requests have: how many they were, on both sides."""
     limit_s: float | None = None
@@ -72,6 +74,11 @@ class Quantity:
     """Of counts: a change by less, absolute, does not matter; None: what the settings say of errors."""
     resource: bool = False
     """The mean of a watched series."""
+
+    @property
+    def told_by_all(self) -> bool:
+        """Whether every source tells it, given enough requests."""
+        return not self.resource and self.statistic in (*LATENCIES, MEAN, THROUGHPUT, ERROR_RATE, BYTES)
 
     @property
     def nothing(self) -> bool:
@@ -104,7 +111,7 @@ def quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list
         found += [_mean(name, *sides), _throughput(name, *sides), _error_rate(name, *sides)]
         found += [_bytes(name, *sides)]
         if name != ALL_REQUESTS:  # of all requests together both move with the mix
-            found += [q for q in (_fastest(name, *sides), _late(name, *sides)) if q is not None]
+            found += [_fastest(name, *sides), _late(name, *sides)]
     return [*found, *_resources(base, head)]
 
 
@@ -146,10 +153,8 @@ def _error_rate(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
     return counted_quantity(name, ERROR_RATE, Unit.SHARE, sides, "no request with a known outcome")
 
 
-def _fastest(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | None:
-    """None where a side has no run with enough requests, or its source does not tell.
-
-    The low quantiles of times are the robust ones on a machine that others use: Chen and Revels, "Robust
+def _fastest(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
+    """The low quantiles of times are the robust ones on a machine that others use: Chen and Revels, "Robust
     benchmarking in noisy environments", 2016.
     """
 
@@ -157,24 +162,27 @@ def _fastest(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | None:
         enough = endpoint.requests * _FASTEST >= 1
         return endpoint.quantiles_s.get(_FASTEST) if enough else None
 
-    found = _quantity(name, FASTEST, Unit.SECONDS, base, head, value)
-    return None if found.missing else found
+    few = f"fewer than {1 / _FASTEST:.0f} requests a run, or a source without {FASTEST}: nothing to compare"
+    found = _quantity(name, FASTEST, Unit.SECONDS, base, head, value, few)
+    present = [[e for e in side if e is not None] for side in (base, head)]
+    untold = any(side and not any(_FASTEST in e.quantiles_s for e in side) for side in present)
+    return replace(found, untold=untold)
 
 
-def _late(name: str, base: _Endpoints, head: _Endpoints) -> Quantity | None:
+def _late(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
     """How many answers are late, of all runs together: the limit is of both sides, and favours none.
 
     One run of an endpoint seldom bears a p99, and a median does not move when one answer in fifty is late.
-    None where a source has no histograms, or the sides too few requests for a tail.
     """
     present = [[e for e in side if e is not None] for side in (base, head)]
-    if any(e.seconds is None for side in present for e in side):
-        return None
+    without = [[] if any(e.seconds is None for e in side) else [1.0] for side in present]
+    if missing := missing_in(without, "its source keeps no histograms"):
+        return replace(_unknown(name, LATE, Unit.SHARE, missing), untold=True)
     sides = [[e.seconds.times.total() for e in side if e.seconds] for side in present]
     together = merged([*sides[0], *sides[1]])
-    median_s, tail_s = together.quantile(0.5), together.quantile(_LATE)
-    if median_s is None or tail_s is None or together.count < samples_needed(0.95):
-        return None
+    median_s, tail_s, needed = together.quantile(0.5), together.quantile(_LATE), samples_needed(0.95)
+    if median_s is None or tail_s is None or together.count < needed:
+        return _unknown(name, LATE, Unit.SHARE, f"fewer than {needed} requests of both sides: too few")
     limit_s = max(tail_s, _LATE_BY_MEDIAN * median_s)
     counts = [[(_beyond(one, limit_s), one.count) for one in side] for side in sides]
     found = counted_quantity(name, LATE, Unit.SHARE, counts, "no request of it")
@@ -247,7 +255,12 @@ def _of(
     )
 
 
-def missing_in(logs: Sequence[Values], what: str) -> str:
+def _unknown(subject: str, statistic: str, unit: Unit, missing: str) -> Quantity:
+    """What only a gate is shown of: its reason."""
+    return _of(subject, statistic, unit, [np.empty(0)] * 2, [None] * 2, missing)
+
+
+def missing_in(values: Sequence[Sequence[float] | Values], what: str) -> str:
     """ "it was not watched in head": the sides that have no value; empty when both have one."""
-    empty = [side for side, values in zip(("base", "head"), logs, strict=True) if not values.size]
+    empty = [side for side, own in zip(("base", "head"), values, strict=True) if not len(own)]
     return f"{what} in {' and '.join(empty)}" if empty else ""

@@ -85,7 +85,7 @@ KINDS: Final = (
 
 
 def work_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
-    """One for each kind that both sides watched."""
+    """One for each kind that was watched; with the reason, where one side did not."""
     found = []
     for kind in KINDS:
         if kind.rare:
@@ -94,10 +94,10 @@ def work_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) ->
         values = [
             np.array([v for run in side if (v := _value(kind, run)) is not None]) for side in (base, head)
         ]
-        if missing_in(values, "x"):
+        if not any(side.size for side in values):
             continue
         logs = [np.log(side) for side in values]
-        shown = [float(np.exp(side.mean())) for side in logs]
+        shown = [float(np.exp(side.mean())) if side.size else None for side in logs]
         found.append(
             Quantity(
                 ALL_REQUESTS if kind.by_request else "the service",
@@ -108,13 +108,14 @@ def work_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) ->
                 shown[0],
                 shown[1],
                 least=LEAST_SD**2,
+                missing=missing_in(logs, "it was not watched"),
             )
         )
     return found
 
 
 def _counted(kind: Work, base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[Quantity]:
-    """Its events in each run, and the requests: one quantity, or none where a side does not tell.
+    """Its events in each run, and the requests: one quantity, or none where no side tells.
 
     Of a run without a duration, only the rate of events is known and not how many they were.
     """
@@ -127,7 +128,7 @@ def _counted(kind: Work, base: Sequence[MeasuredRun], head: Sequence[MeasuredRun
             if run.duration_s and kind.counted[0](one.name)
         ]
         sides.append([(events, float(requests)) for requests, events in known if requests])
-    if not all(sides):
+    if not any(sides):
         return []
     found = counted_quantity(ALL_REQUESTS, kind.statistic, kind.unit, sides, "they were not counted")
     return [replace(found, matters=_CONNECTIONS_MATTER)]

@@ -104,9 +104,9 @@ def _compared(
     within, too_short = within_run_intervals(base, head) if len(base) == len(head) == 1 else ({}, [])
     wanted = roles(found, gates, settings.fail, same_endpoints=not _lacks_one(base, head))
     rows = explained(rows_of(found, wanted, settings, turns(base, head), within))
+    mixed = _other_mix(base, head, rows)
     if not settings.gates:  # what somebody declared decides, whatever the reason
         rows = beside_an_improvement(rows)
-    mixed = _other_mix(base, head, rows)
     if mixed is not None:
         (notes if Difference.MIX in settings.accepted or mixed[1] else grave).append(mixed[0])
     grave = [*unsound, *grave]

@@ -81,6 +81,8 @@ class ComparisonRow:
     worse_when_greater: bool = True
     accepted: bool = False
     """It regressed, and that is what was meant."""
+    doubted: bool = False
+    """It is INCONCLUSIVE though it is worse beyond chance: it may only wait longer beside what improved."""
     reason: str = ""
     """Why it is INCONCLUSIVE, or what else to know."""
     runs_needed: int | None = None

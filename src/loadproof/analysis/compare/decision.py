@@ -46,7 +46,8 @@ def proved_size(row: ComparisonRow) -> float:
 
 
 def overall(rows: Sequence[ComparisonRow], grave: Sequence[str], *, declared: bool) -> Change:
-    """INCONCLUSIVE is only where nothing is proved and something could be, or where a declared gate has no data.
+    """INCONCLUSIVE is only where nothing is proved and something could be, or where it is not known what an
+    improvement cost: a declared gate has no data, or others are slower and nobody can tell why.
 
     `declared`: somebody said what must settle; then every gate must. Else all requests at one mix, or the
     median and mean of the only endpoint, and no other row that decides may be suspicious.
@@ -57,7 +58,7 @@ def overall(rows: Sequence[ComparisonRow], grave: Sequence[str], *, declared: bo
     must = settling(rows, declared=declared)
     if Change.REGRESSED in known:
         return Change.REGRESSED
-    untold = declared and any(_unknown(row) for row in must)
+    untold = any(row.doubted for row in rows) or (declared and any(_unknown(row) for row in must))
     if Change.IMPROVED in known and not untold:
         return Change.IMPROVED
     return Change.SAME if must and not open_rows(rows, must) else Change.INCONCLUSIVE

@@ -70,7 +70,9 @@ def _failed(runs: Sequence[MeasuredRun]) -> int | None:
 
 
 def _findings(comparison: Comparison) -> list[Finding]:
-    shown = [row for row in comparison.rows if row.gate or (row.decides and row.change in _CHANGED)]
+    shown = [
+        row for row in comparison.rows if row.gate or row.doubted or (row.decides and row.change in _CHANGED)
+    ]
     evidence: dict[str, object] = {"rows": [_cells(row) for row in shown]}
     found = [Finding("comparison", comparison.verdict, comparison.sentence, evidence)]
     found += [

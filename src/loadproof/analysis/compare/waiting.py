@@ -3,46 +3,137 @@
 Users who wait less for one endpoint ask for the others sooner, and more of their requests are in the service
 at once. So an index makes a report eight times as fast, and beside it each other median on a full machine a
 third slower. No code of theirs costs more: their fastest answers, which meet nobody, take what they took.
+
+A slow path of their own that not every answer takes leaves the fastest answers as they were, too. But waits
+move the median with the tail: before a busy server they are nearly exponential (Kleinrock, "Queueing
+Systems", volume 1, section 3.2, for M/M/1), and then every quantile moves by a known multiple of what the
+median moves by. And who waits for the service does so with the others. What moved by much more than its
+median, or than every other endpoint, has another reason, and decides.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, ComparisonRow
 from loadproof.analysis.compare.mix import SAME_MIX
-from loadproof.analysis.compare.quantities import FASTEST, LATENCIES, MEAN
+from loadproof.analysis.compare.quantities import FASTEST, LATE, LATENCIES, MEAN
 
 _OWN: Final = 2 / 3
-"""Of a time's change, on the log scale: what costs more slows the fastest answers by as much at least."""
+"""Of the median's change, on the log scale: what costs more slows the fastest answers by as much at least."""
+_BY_CHANCE: Final = 0.05
+"""A p above which nothing is said to have moved."""
+_WITH_MEDIAN: Final = {
+    **{statistic: -math.log(1 - quantile) / math.log(2) for statistic, quantile in LATENCIES.items()},
+    MEAN: 1 / math.log(2),
+}
+"""Seconds that a time moves by for each second of p50 where waits are exponential: 4.3 of p95, 6.6 of p99."""
+_MOST: Final = 2.0
+"""Times that much is waiting still: where a server is idle half of the time p99 moves by 1.4 times of it."""
+_WITH_OTHERS: Final = 3.0
+"""Times what another median may have moved by: endpoints of one service that is full do not wait alike."""
+_TIMES: Final = (*_WITH_MEDIAN, LATE)
 WAITS: Final = "waits longer beside"
 
 
 def beside_an_improvement(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     """The same, where times of endpoints that only wait longer decide nothing; their reason says so.
 
-    Only where all requests at one mix are proved to be faster, and an endpoint's fastest answers are.
+    Only where all requests at one mix are proved to be faster, and an endpoint's fastest answers are. Where
+    the fastest answers of one that is slower are not known well enough, its times are open.
     """
-    fastest = {row.subject: row for row in rows if row.statistic == FASTEST}
-    faster = [row.subject for row in fastest.values() if row.change is Change.IMPROVED]
+    known: dict[str, dict[str, ComparisonRow]] = {}
+    for row in rows:
+        known.setdefault(row.subject, {})[row.statistic] = row
+    faster = [
+        name for name, own in known.items() if FASTEST in own and own[FASTEST].change is Change.IMPROVED
+    ]
     whole = {row.change for row in rows if row.statistic in SAME_MIX}
     if not faster or Change.IMPROVED not in whole or Change.REGRESSED in whole:
         return list(rows)
+    waits = f"{WAITS} {faster[0]}, which is faster"
+    doubt = f"{waits}, or is slower itself: its fastest answers do not tell"
+    slower = {
+        name: own["p50"]
+        for name, own in known.items()
+        if name not in (*faster, ALL_REQUESTS) and "p50" in own
+    }
+    waiting = {
+        name: _only_waits(known[name], [other for other in slower.values() if other.subject != name])
+        for name in slower
+    }
 
-    def waits(row: ComparisonRow) -> bool:
-        own = fastest.get(row.subject)
-        if row.change is not Change.REGRESSED or own is None or row.statistic not in (*LATENCIES, MEAN):
-            return False
-        if own.change is Change.REGRESSED or row.subject in (*faster, ALL_REQUESTS):
-            return False
-        return math.log(own.ratio or 1.0) < _OWN * math.log(row.ratio or 1.0)
+    def weighed(row: ComparisonRow) -> ComparisonRow:
+        if row.statistic not in (*_TIMES, FASTEST) or row.change is not Change.REGRESSED or row.accepted:
+            return row
+        match waiting.get(row.subject, False):
+            case True:
+                return replace(row, decides=False, reason=waits)
+            case None:
+                return replace(row, change=Change.INCONCLUSIVE, doubted=True, reason=doubt)
+        return row
 
-    reason = f"{WAITS} {faster[0]}, which is faster"
-    return [replace(row, decides=False, reason=reason) if waits(row) else row for row in rows]
+    return [weighed(row) for row in rows]
+
+
+def _only_waits(own: Mapping[str, ComparisonRow], others: Sequence[ComparisonRow]) -> bool | None:
+    """Whether an endpoint's times moved as waits make them; None where its fastest answers do not tell.
+
+    These moved surely less than its median did, its median about as those of `others` may have, and no time
+    by much more than with the median: one that did is of the endpoint's own work, and then all decide.
+    """
+    fastest, median = own.get(FASTEST), own.get("p50")
+    if fastest is None or median is None or fastest.interval is None or not _slower(median):
+        return False
+    most = _OWN * math.log(median.ratio or 1.0)
+    if math.log(fastest.ratio or 1.0) >= most:
+        return False
+    if others and not any(_shared(median, other) for other in others):
+        return False
+    if not all(_moved_with(median, row, own) for name in _TIMES if (row := own.get(name)) and _slower(row)):
+        return False
+    surely = math.log(fastest.interval[1]) < most
+    if (
+        fastest.change is Change.REGRESSED
+    ):  # by waiting, perhaps: where all do, the fastest wait a little, too
+        return None if surely else False
+    return True if surely else None
+
+
+def _shared(median: ComparisonRow, other: ComparisonRow) -> bool:
+    """Whether another median moved as well, in seconds or as a share, as far as its interval tells."""
+    if other.interval is None or other.base is None:
+        return False
+    most = max(other.interval[1], 1.0)
+    in_seconds = _risen(median) <= _WITH_OTHERS * other.base * (most - 1)
+    return in_seconds or math.log(median.ratio or 1.0) <= _WITH_OTHERS * math.log(most)
+
+
+def _moved_with(median: ComparisonRow, row: ComparisonRow, own: Mapping[str, ComparisonRow]) -> bool:
+    most_s = _MOST * _risen(median)
+    if row.statistic != LATE:
+        return _risen(row) <= _WITH_MEDIAN[row.statistic] * most_s
+    # Of exponential waits a share b is beyond some time; with waits k times as long it is b to the 1/k.
+    mean, fastest = own.get(MEAN), own[FASTEST]
+    wait_s = (mean.base or 0.0) - (fastest.base or 0.0) if mean else 0.0
+    if wait_s <= 0 or not row.head or not row.ratio:
+        return False
+    longer = 1 + _WITH_MEDIAN[MEAN] * most_s / wait_s
+    return longer * math.log(row.head) <= math.log(row.head / row.ratio)
+
+
+def _slower(row: ComparisonRow) -> bool:
+    """Whether it looks worse, and hardly by chance."""
+    return row.p is not None and row.p <= _BY_CHANCE and row.ratio is not None and row.ratio > 1
+
+
+def _risen(row: ComparisonRow) -> float:
+    """By so much, in its unit."""
+    return (row.head or 0.0) - (row.base or 0.0)
 
 
 def waiting_notes(rows: Sequence[ComparisonRow]) -> list[str]:

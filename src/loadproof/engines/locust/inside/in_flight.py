@@ -110,7 +110,7 @@ def _may_be_abandoned(locusts_own: bool) -> tuple[Any, ...]:
 def _travelling(request: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(request)
     def travelled(session: Any, method: Any, url: Any, name: Any = None, *args: Any, **kwargs: Any) -> Any:
-        called = name or session.request_name
+        called = name or getattr(session, "request_name", None)  # an older FastHttpUser's has none
         slow = isinstance(session, HttpSession)
         with trips.Trip(method, called or (path_of(None, url) if slow else url), perf_counter()) as trip:
             response = request(session, method, url, name, *args, **kwargs)

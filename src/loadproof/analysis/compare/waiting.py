@@ -24,7 +24,7 @@ from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.quantities import FASTEST, LATE, LATENCIES, MEAN
 
 _OWN: Final = 2 / 3
-"""Of the median's change, on the log scale: what costs more slows the fastest answers by as much at least."""
+"""Of a time's change, on the log scale: what costs more slows the fastest answers by as much at least."""
 _BY_CHANCE: Final = 0.05
 """A p above which nothing is said to have moved."""
 _WITH_MEDIAN: Final = {
@@ -32,7 +32,7 @@ _WITH_MEDIAN: Final = {
     MEAN: 1 / math.log(2),
 }
 """Seconds that a time moves by for each second of p50 where waits are exponential: 4.3 of p95, 6.6 of p99."""
-_MOST: Final = 2.0
+_MOST: Final = 1.5
 """Times that much is waiting still: where a server is idle half of the time p99 moves by 1.4 times of it."""
 _WITH_OTHERS: Final = 3.0
 """Times what another median may have moved by: endpoints of one service that is full do not wait alike."""
@@ -83,13 +83,15 @@ def beside_an_improvement(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
 def _only_waits(own: Mapping[str, ComparisonRow], others: Sequence[ComparisonRow]) -> bool | None:
     """Whether an endpoint's times moved as waits make them; None where its fastest answers do not tell.
 
-    These moved surely less than its median did, its median about as those of `others` may have, and no time
-    by much more than with the median: one that did is of the endpoint's own work, and then all decide.
+    These moved surely less than each time that is proved to be slower, its median about as those of
+    `others` may have, and no time by much more than with the median: one that did is of the endpoint's own
+    work, and then all decide.
     """
     fastest, median = own.get(FASTEST), own.get("p50")
     if fastest is None or median is None or fastest.interval is None or not _slower(median):
         return False
-    most = _OWN * math.log(median.ratio or 1.0)
+    proved = [own[name] for name in _WITH_MEDIAN if name in own and own[name].change is Change.REGRESSED]
+    most = _OWN * math.log(min(row.ratio or 1.0 for row in proved or [own.get(MEAN, median)]))
     if math.log(fastest.ratio or 1.0) >= most:
         return False
     if others and not any(_shared(median, other) for other in others):
@@ -114,7 +116,9 @@ def _shared(median: ComparisonRow, other: ComparisonRow) -> bool:
 
 
 def _moved_with(median: ComparisonRow, row: ComparisonRow, own: Mapping[str, ComparisonRow]) -> bool:
-    most_s = _MOST * _risen(median)
+    if median.interval is None or median.base is None:
+        return False
+    most_s = _MOST * median.base * (median.interval[1] - 1)
     if row.statistic != LATE:
         return _risen(row) <= _WITH_MEDIAN[row.statistic] * most_s
     # Of exponential waits a share b is beyond some time; with waits k times as long it is b to the 1/k.

@@ -297,7 +297,7 @@ def test_feet_of_bent_teeth_are_the_readings() -> None:
     assert found.growth is not Growth.GROWS
 
 
-def test_what_rises_faster_and_faster_has_the_slope_of_its_end() -> None:
+def test_what_rises_faster_and_faster_is_judged_from_where_it_turns() -> None:
     """The line through all of it has a rest that hides it, and a slope that it has at no time."""
     values = 100 + 20 * np.expm1(3 * HOUR / HOUR.size) / np.expm1(3) + _noise(3)
     found = _trend(values)

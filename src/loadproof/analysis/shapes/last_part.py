@@ -38,7 +38,7 @@ _GREATEST_FALL: Final = 0.5
 _AT_ONCE: Final = 0.8
 """Of a fall, within three windows."""
 _OUTLASTS: Final = 1.25
-"""Times what came before a restart: a saw-tooth would have fallen again."""
+"""Times what came before a restart, and times what it fell by: a saw-tooth would have fallen again."""
 _BEHIND: Final = 5.0
 """Times the rest around the line: so far behind, the growth has stopped."""
 
@@ -104,7 +104,8 @@ def goes_on_from_before(at: NDArray[np.float64], levels: NDArray[np.float64], cu
 def turns_upwards(at: NDArray[np.float64], levels: NDArray[np.float64]) -> int:
     """Where what rises faster and faster surely turns: how many levels are left out before; else 0.
 
-    The line through all of it has the slope of no time, and a rest that hides it.
+    The line through all of it has the slope of no time, and a rest that hides it. That of what is left has
+    the mean slope since the turn, and what is left may slow down again.
     """
     turn = turn_of(at, levels, pieces_of(at, levels))
     if turn is None or not turn.low > 0 or not turn.after > _FASTER * turn.before:
@@ -125,8 +126,16 @@ def turn_of(
     return turn if low > 0 or high < 0 else None
 
 
-def slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, care: RiseCriteria) -> bool:
-    """Whether it slows down, the cut left out of account, and not only because of a first fill's rest."""
+def slows_at_last(
+    at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, line: Line, care: RiseCriteria
+) -> bool:
+    """Whether it slows down, the cut left out of account, and not only because of a first fill's rest.
+
+    `line`: of what is behind the cut.
+    """
+    late = cut > 0 and _FASTER * (line.base - float(levels[0])) < line.slope * float(at[cut] - at[0])
+    if late and slows(fit_bend(at[cut:], levels[cut:])):
+        return True  # together with the quiet time before, it never slows
     half = at.size // 2
     if (
         care.stops
@@ -139,8 +148,8 @@ def slows_at_last(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int
     seen = min(cut, early)
     if not slows(fit_bend(at[seen:], levels[seen:])):
         return False
-    late = max(cut, early)
-    return slows(fit_bend(at[late:], levels[late:]), _LIKELY_SLOWER, care.slows_late)
+    kept = max(cut, early)
+    return slows(fit_bend(at[kept:], levels[kept:]), _LIKELY_SLOWER, care.slows_late)
 
 
 def slows(bend: Bend, confidence: float = _SURE_SLOWER, share: float = _SLOWS) -> bool:
@@ -155,12 +164,19 @@ def fell_before(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, 
     return fell if fell > _GREATEST_FALL * max(line.slope, 0.0) * float(at[-1] - at[cut]) else 0.0
 
 
-def has_restarted(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int) -> bool:
-    """It fell once, at once, and has risen for longer since than before: a process that began anew."""
+def has_restarted(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, line: Line) -> bool:
+    """It fell once, at once, and has risen for longer since than before, and by more than it fell.
+
+    So does a process that began anew. A saw-tooth whose first tooth was cut by the run's begin lasts longer
+    than what was seen of that one as well, but comes no higher.
+    """
     near = levels[max(0, cut - 2) : cut + 2]
     most, least = float(levels[: cut + 2].max()), float(near.min())
     at_once = float(near.max()) - least > _AT_ONCE * (most - least)
-    return at_once and float(at[-1] - at[cut]) > _OUTLASTS * float(at[cut] - at[0])
+    since_s = float(at[-1] - at[cut])
+    fell = float(levels[:cut].max()) - line.base
+    outlasts = since_s > _OUTLASTS * float(at[cut] - at[0]) and line.slope * since_s > _OUTLASTS * fell
+    return at_once and outlasts
 
 
 def has_stopped(at: NDArray[np.float64], levels: NDArray[np.float64], care: RiseCriteria) -> bool:

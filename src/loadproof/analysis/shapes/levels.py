@@ -30,6 +30,8 @@ _MOST_SCATTER: Final = 0.15
 """Of a tooth's height feet may scatter around their line."""
 _LEAST_FALL: Final = 0.25
 """Of what it rises a series must also fall to go up and down: stairs only rise."""
+_MOST_UNSEEN: Final = 0.25
+"""Of the time without a fall: what a saw-tooth keeps there is seen by no collection."""
 
 
 class WindowLevel(StrEnum):
@@ -114,6 +116,12 @@ def after_collections(
     low, high = np.quantile(rest, [0.05, 0.95])
     drops = np.flatnonzero(values[:-1] - values[1:] > max(_LEAST_DROP * (high - low), 0.0)) + 1
     return times_s[drops], values[drops]
+
+
+def are_all_over(places_s: NDArray[np.float64], times_s: NDArray[np.float64]) -> bool:
+    """Whether no long part of the time is without one of them."""
+    gaps = np.diff(np.concatenate((times_s[:1], places_s, times_s[-1:])))
+    return bool(gaps.max() <= _MOST_UNSEEN * (times_s[-1] - times_s[0]))
 
 
 def feet_of_teeth(

@@ -36,6 +36,7 @@ from loadproof.analysis.shapes.levels import (
     LOW,
     WindowLevel,
     after_collections,
+    are_all_over,
     cycle_length_s,
     feet_of_teeth,
     is_saw_tooth,
@@ -162,15 +163,18 @@ def trend_of(
     if number < LEAST_WINDOWS:
         return _too_little(times_s.size, span_s)
     calm = without_peaks(values) if level is WindowLevel.FLOOR else values
+    least, low = _LEAST_KNOWN, LOW
     for seen in (values, calm):
         if level is WindowLevel.HEAP or (level is WindowLevel.FLOOR and is_saw_tooth(seen, LEAST_FALLS)):
-            return _of_collections(times_s, seen, number, least_growth)
+            found = _of_collections(times_s, seen, number, least_growth)
+            if level is WindowLevel.HEAP or isinstance(found, Trend):
+                return found
+            low = FLOOR  # it has teeth in a part of the time only
     if level is WindowLevel.LEFT:
         collected = 1 + int(np.count_nonzero(np.diff(values)))
         if collected < LEAST_COLLECTIONS:
             return _too_few(collected)
         level = WindowLevel.FLOOR
-    least, low = _LEAST_KNOWN, LOW
     cycle_s = cycle_length_s(times_s, values) if level is WindowLevel.FLOOR else None
     if cycle_s is not None:
         low = FLOOR
@@ -244,13 +248,20 @@ def _of_collections(
     together = 3 if times_s.size < _READINGS_BETWEEN * found_s.size else 1
     parts = min(number, int(found_s.size), max(LEAST_WINDOWS, int(found_s.size) // together))
     at, levels = of_windows(found_s, left, times_s[0], span_s, parts)
+    if at.size < LEAST_COLLECTIONS or not are_all_over(found_s, times_s):
+        return NoTrend(
+            f"its garbage was collected in {at.size} of {parts} parts of the run: "
+            "what it kept in the others is not known"
+        )
     foot_s, *ways, counts = feet_of_teeth(times_s, values)
-    if foot_s.size >= LEAST_FALLS:
+    if foot_s.size >= LEAST_FALLS and are_all_over(foot_s, times_s):
         parts = min(number, max(LEAST_FALLS, foot_s.size // 2))
         lowest = fit_line(at, levels)
         for feet in ways:
             surer = of_windows(foot_s, feet, times_s[0], span_s, parts, counts)
-            if _is_surer(fit_line(*surer), fit_line(at, levels), lowest):
+            # A line through two feet has no error, and says nothing.
+            known = surer[0].size >= LEAST_COLLECTIONS
+            if known and _is_surer(fit_line(*surer), fit_line(at, levels), lowest):
                 at, levels = surer
     return trend_of_levels(at, levels, span_s, least_growth)
 
@@ -367,11 +378,11 @@ def _shape(
     turn = turn_of(at[cut:], levels[cut:], pieces)
     if (turn is not None and turn.levels_off) or has_stopped(at[cut:], levels[cut:], care):
         return Growth.LEVELS_OFF
-    if slows_at_last(at, levels, cut, care):
+    if slows_at_last(at, levels, cut, line, care):
         return Growth.SLOWS
     low, _ = bend.last_interval(care.sure) if bend else line.interval(care.sure)
     goes_on = low > care.goes_on * line.slope
-    up_and_down = fell_before(at, levels, cut, line) > 0 and not has_restarted(at, levels, cut)
+    up_and_down = fell_before(at, levels, cut, line) > 0 and not has_restarted(at, levels, cut, line)
     return Growth.GROWS if goes_on and not up_and_down else Growth.NOT_PROVEN
 
 

@@ -146,23 +146,30 @@ def test_a_window_of_its_own_is_judged_at_the_end() -> None:
 
 
 def leaking(
-    each: float, minutes: int, mode: StopOn = StopOn.SETTLED, changed_s: int | None = None
+    each: float,
+    minutes: int,
+    mode: StopOn = StopOn.SETTLED,
+    series: tuple[str, str, float, Unit] = ("memory", "rss", 50e6, Unit.BYTES),
+    users: float = 0.0,
+    changed_s: int | None = None,
 ) -> tuple[int, str] | None:
-    """The second in which a soak ends, and why: its process takes `each` bytes more a second.
+    """The second in which a soak ends, and why: its process takes `each` bytes, or files, more a second.
 
-    `changed_s`: when somebody changed its load by hand.
+    `users`: so many more come each second. `changed_s`: when somebody changed its load by hand.
     """
     profile = replace(runs.staged((minutes * 60, 10.0), start=10.0), kind=ProfileKind.SOAK)
+    asked, name, begins, unit = series
     early = EarlyStop(
-        runs.plan(*parse_requirements("memory_growth: <10%/h", "r.yaml"), profile=profile), mode
+        runs.plan(*parse_requirements(f"{asked}_growth: <10%/h", "r.yaml"), profile=profile), mode
     )
     early.event(runs.event(0, EventKind.LOAD_STARTED))
     for second in range(minutes * 60):
         early.slice(runs.part(second, times_s=[0.1] * 10))
         if second == changed_s:
             early.event(runs.event(second, EventKind.LOAD_CHANGED, users=20, before=10))
-        value = 50e6 + each * second
-        early.reading(Reading(runs.START + second + 0.01, "process", "rss", value, Unit.BYTES))
+        at = runs.START + second + 0.01
+        early.reading(Reading(at, "process", name, float(int(begins + each * second)), unit))
+        early.reading(Reading(at, "load", "users", float(int(10 + users * second)), Unit.COUNT))
         why = early.reason(runs.START + second + 1) if second % 20 == 0 else None
         if why is not None:
             return second, why
@@ -179,6 +186,13 @@ def test_a_soak_ends_when_its_leak_is_proven() -> None:
     assert "per 1,000 requests" in why
     assert leaking(0.0, 15) is None
     assert leaking(20_000.0, 15, StopOn.BREACH) is None
+
+
+def test_a_soak_does_not_end_for_the_files_of_its_users() -> None:
+    """One file more each ten seconds, in ten minutes: a leak, unless as many users came."""
+    files = ("descriptor", "fds", 30.0, Unit.COUNT)
+    assert leaking(0.1, 10, series=files) is not None
+    assert leaking(0.1, 10, series=files, users=0.1) is None
 
 
 @pytest.mark.parametrize("mode", list(StopOn))

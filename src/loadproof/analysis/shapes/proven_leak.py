@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
 from loadproof.analysis.shapes.gauges import JVM, SUBJECTS
+from loadproof.analysis.shapes.soak_causes import USERS
 from loadproof.analysis.shapes.soak_verdicts import judge_growth
 from loadproof.analysis.window.windows import whole_window
 from loadproof.histogram import Histogram
@@ -18,6 +20,8 @@ from loadproof.runfile.steps import coarse_step
 _LOOK_EVERY_S: Final = 60.0
 _LOOKS: Final = 2
 """In a row that must prove it: one look in so many may be wrong."""
+_BESIDE: Final = re.compile(rf"{USERS}|.+\.memory")
+"""What may explain it, and the memory of each part."""
 _HEARD: Final = (EventKind.LOAD_STARTED, EventKind.PARTS)
 
 
@@ -28,7 +32,7 @@ class ProvenLeak:
         self._plan = plan
         self._asked = [r for r in plan.requirements if r.subject is Subject.GROWTH and r.metric != "latency"]
         gauges = [gauge for r in self._asked for gauge in SUBJECTS[r.metric].gauges]
-        self._patterns = [gauge.pattern for gauge in gauges] + [JVM]
+        self._patterns = [gauge.pattern for gauge in gauges] + [JVM, _BESIDE]
         self._wanted: dict[str, bool] = {}
         self._readings: list[Reading] = []
         """Since the last look; those before are columns, in longer steps the longer it lasts."""

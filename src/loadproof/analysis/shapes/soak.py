@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -10,9 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.analysis.shapes.gauges import JVM, SUBJECTS, Gauge, GrowthSubject
+from loadproof.analysis.shapes.gauges import SUBJECTS, Gauge, GrowthSubject
 from loadproof.analysis.shapes.last_part import LOGARITHMS, TAIL
 from loadproof.analysis.shapes.levels import WindowLevel, mean_between
+from loadproof.analysis.shapes.soak_causes import is_jvm, more_users, told_apart, uncollected_s
 from loadproof.analysis.shapes.trend import (
     LEAST_WINDOWS,
     WINDOWS,
@@ -24,11 +24,11 @@ from loadproof.analysis.shapes.trend import (
     trend_of_ratios,
 )
 from loadproof.analysis.verdict.resources import inside_of
+from loadproof.analysis.verdict.service import SOURCE
 from loadproof.analysis.window.windows import Window, contiguous, requests_of, sample, stage_windows, within
 from loadproof.engines import ENGINES
 from loadproof.histogram import Histogram
-from loadproof.model import EventKind, Unit
-from loadproof.model.values import rows
+from loadproof.model import Unit
 from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_duration
@@ -61,10 +61,7 @@ _HIDDEN: Final = (
     "a JVM, whose resident memory says nothing of what it keeps: give it a page of metrics with "
     "jvm_memory_used_bytes (Micrometer, the JMX exporter) and name it below monitors: prometheus:"
 )
-_NODE: Final = re.compile(r"nodejs_.*")
-_UNCOLLECTED: Final = 10.0 * 2**20
-"""By so much V8 lets its old space grow before it collects it (Node 20: 13.9 MB of a heap that began
-with 3.5): what lived long enough to get there and is garbage by now looks like a leak until then."""
+_RESIDENT: Final = frozenset({"memory", "rss", "process_resident_memory_bytes"})
 _TAKEN_AHEAD: Final = "a JVM takes memory ahead of its use: its heap is judged"
 
 
@@ -165,11 +162,15 @@ class _Series:
     limit: float | None
 
 
-def _of_readings(run: Run, held: Window, subject: GrowthSubject, requests_per_s: float) -> list[GrowthResult]:
+def _series(
+    run: Run, held: Window, subject: GrowthSubject, apart: frozenset[str]
+) -> dict[tuple[str, str], _Series]:
+    """By source and name; `apart`: the memory of these parts as well."""
     found: dict[tuple[str, str], _Series] = {}
-    jvm, node = is_jvm(run), _runs_on(run, "node", _NODE)
     for (source, told_as), whole_run in Readings.of(run.readings).by_series().items():
         gauge = next((g for g in subject.gauges if g.pattern.fullmatch(told_as)), None)
+        if source == SOURCE and told_as in apart:
+            gauge = subject.gauges[0]
         if gauge is None or source in _OF_THE_LOAD or source == _MACHINE:
             continue
         name = gauge.name or told_as
@@ -179,10 +180,18 @@ def _of_readings(run: Run, held: Window, subject: GrowthSubject, requests_per_s:
             series = found.setdefault((source, name), _Series(gauge, {}, reading.unit, reading.limit))
             series.values[reading.time_s] = series.values.get(reading.time_s, 0.0) + reading.value
             series.limit = reading.limit
+    return found
+
+
+def _of_readings(run: Run, held: Window, subject: GrowthSubject, requests_per_s: float) -> list[GrowthResult]:
+    about_memory = subject.name == "memory"
+    jvm, apart = is_jvm(run), told_apart(run) if about_memory else frozenset()
+    found = _series(run, held, subject, apart)
     whole = max((_first(s) for s in found.values() if not s.gauge.heap), default=0.0)
-    told = any(series.gauge.heap for series in found.values())
+    told = any(name.startswith("jvm ") for _, name in found)
     entries: list[GrowthResult] = []
     rare: list[int] = []
+    heaps = False
     for (source, name), series in sorted(found.items(), key=lambda item: item[0]):
         rows = sorted(series.values.items())
         times_s, values = np.array(rows).T
@@ -190,15 +199,16 @@ def _of_readings(run: Run, held: Window, subject: GrowthSubject, requests_per_s:
             continue  # a pool that was never collected tells 0
         if name == "rss" and (source, "memory") in found:
             continue  # the same, with the pages that processes share counted for each of them
-        hidden = jvm and subject.name == "memory" and not series.gauge.heap
+        hidden = jvm and about_memory and name in _RESIDENT
         trend = trend_of(times_s, values, series.gauge.level)
         if series.gauge.level is WindowLevel.LEFT and isinstance(trend, NoTrend):
             rare.append(len(entries))
         if hidden:
             trend = NoTrend(_TAKEN_AHEAD if told else _HIDDEN)
+        heaps |= series.gauge.heap and isinstance(trend, Trend)
         filling_s = max(0.0, subject.least_s - _CUT_S - held.duration_s)
-        garbage_s = _uncollected_s(trend) if node and series.unit is Unit.BYTES else 0.0
-        before, during = _more_users(run, held, trend) if series.unit is Unit.COUNT else (0.0, 0.0)
+        garbage_s = uncollected_s(run, source, name, trend) if series.unit is Unit.BYTES else 0.0
+        before, during = more_users(run, held, trend) if series.unit is Unit.COUNT else (0.0, 0.0)
         entries.append(
             GrowthResult(
                 subject=subject.name,
@@ -213,12 +223,11 @@ def _of_readings(run: Run, held: Window, subject: GrowthSubject, requests_per_s:
                 users=during,
                 first_users=before,
                 garbage=garbage_s > filling_s,
-                whole=whole if series.gauge.heap and series.unit is Unit.BYTES else 0.0,
+                whole=whole if series.unit is Unit.BYTES and (series.gauge.heap or name in apart) else 0.0,
                 decides=not (hidden and told),
             )
         )
     # What was collected too seldom to be told decides only where no other series of the heap is told.
-    heaps = any(e.decides and isinstance(e.trend, Trend) for e in entries if e.subject == "memory")
     for place in rare if heaps else ():
         entries[place] = replace(entries[place], decides=False)
     return entries
@@ -227,37 +236,6 @@ def _of_readings(run: Run, held: Window, subject: GrowthSubject, requests_per_s:
 def _first(series: _Series) -> float:
     """What there was in the beginning."""
     return series.values[min(series.values)]
-
-
-def _more_users(run: Run, held: Window, trend: Trend | NoTrend) -> tuple[float, float]:
-    """By how many the load's users rose before the judged part and in it: late answers make more of them."""
-    users = Readings.of(run.readings).by_series().get(("load", "users"))
-    if users is None or isinstance(trend, NoTrend):
-        return 0.0, 0.0
-    counts = inside_of(users, held).value
-    first = int(counts.size * trend.since_s / trend.whole_s)
-    parts = counts[: first + 1], counts[first:]
-    before, during = (float(part.max() - part[0]) if part.size else 0.0 for part in parts)
-    return before, during
-
-
-def _uncollected_s(trend: Trend | NoTrend) -> float:
-    """How much longer what grows in V8 must do so before it is more than garbage that waits."""
-    if isinstance(trend, NoTrend) or not trend.lasting:
-        return 0.0
-    return max(0.0, _UNCOLLECTED / trend.slope - trend.span_s)
-
-
-def is_jvm(run: Run) -> bool:
-    """Whether the service is seen to run on a JVM: by a part's program, or by its page of metrics."""
-    return _runs_on(run, "java", JVM)
-
-
-def _runs_on(run: Run, program: str, page: re.Pattern[str]) -> bool:
-    parts = [part for event in run.events_of(EventKind.PARTS) for part in rows(event.data.get("parts"))]
-    if any(part.get("program") == program for part in parts):
-        return True
-    return any(page.fullmatch(name) for _, name in Readings.of(run.readings).by_series())
 
 
 def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: float) -> list[GrowthResult]:

@@ -67,7 +67,9 @@ def test_what_rises_when_its_teeth_have_ended_is_seen() -> None:
     assert found.high * 3_600 > 25
     heap = trend_of(HOUR, values, WindowLevel.HEAP)
     assert isinstance(heap, NoTrend)
-    assert "what it kept in the others is not known" in heap.reason
+    assert "what it kept in the rest is not known" in heap.reason
+    left = trend_of(HOUR, 60 + np.floor(np.minimum(HOUR, 1_200) / 60) % 2, WindowLevel.LEFT)
+    assert left == heap
 
 
 @pytest.mark.parametrize("deviation", [0.0, 0.3])

@@ -146,6 +146,11 @@ class NoTrend:
     reason: str
 
 
+_UNSEEN: Final = NoTrend(
+    "its garbage was collected in a part of the time only: what it kept in the rest is not known"
+)
+
+
 def trend_of(
     times_s: NDArray[np.float64],
     values: NDArray[np.float64],
@@ -171,9 +176,10 @@ def trend_of(
                 return found
             low = FLOOR  # it has teeth in a part of the time only
     if level is WindowLevel.LEFT:
-        collected = 1 + int(np.count_nonzero(np.diff(values)))
-        if collected < LEAST_COLLECTIONS:
-            return _too_few(collected)
+        collected_s = times_s[1:][np.diff(values) != 0]
+        enough = collected_s.size + 1 >= LEAST_COLLECTIONS
+        if not enough or not are_all_over(collected_s, times_s):
+            return _UNSEEN if enough else _too_few(int(collected_s.size) + 1)
         level = WindowLevel.FLOOR
     cycle_s = cycle_length_s(times_s, values) if level is WindowLevel.FLOOR else None
     if cycle_s is not None:
@@ -249,10 +255,7 @@ def _of_collections(
     parts = min(number, int(found_s.size), max(LEAST_WINDOWS, int(found_s.size) // together))
     at, levels = of_windows(found_s, left, times_s[0], span_s, parts)
     if at.size < LEAST_COLLECTIONS or not are_all_over(found_s, times_s):
-        return NoTrend(
-            f"its garbage was collected in {at.size} of {parts} parts of the run: "
-            "what it kept in the others is not known"
-        )
+        return _UNSEEN
     foot_s, *ways, counts = feet_of_teeth(times_s, values)
     if foot_s.size >= LEAST_FALLS and are_all_over(foot_s, times_s):
         parts = min(number, max(LEAST_FALLS, foot_s.size // 2))

@@ -266,7 +266,9 @@ CASES: Final[tuple[Rate | Measure, ...]] = (
     ),
     *(
         Rate(id=f"E2 +10 %, {shape}", claim="the leak is found",
-             trial=partial(_found, shape=shape, leak=0.1), at_least=0.95, smoke=60, full=1000)
+             # In noise that follows itself the second half alone is less sure: see `goes_on` in last_part.py.
+             trial=partial(_found, shape=shape, leak=0.1), at_least=0.9 if shape == "AR 0.8" else 0.95,
+             smoke=60, full=1000)
         for shape in _STEADY
     ),
     *(

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadproof.analysis.shapes.gauges import JVM
-from loadproof.analysis.shapes.trend import NoTrend, Trend
+from loadproof.analysis.shapes.levels import LOW, WindowLevel, window_levels
+from loadproof.analysis.shapes.trend import WINDOWS, NoTrend, Trend
 from loadproof.analysis.verdict.resources import inside_of
 from loadproof.analysis.verdict.service import SOURCE
 from loadproof.analysis.window.windows import Window
@@ -40,19 +41,22 @@ def more_users(run: Run, held: Window, trend: Trend | NoTrend) -> tuple[float, f
     users = Readings.of(run.readings).by_series().get(("load", USERS))
     if users is None or isinstance(trend, NoTrend):
         return 0.0, 0.0
-    counts = inside_of(users, held).value
+    inside = inside_of(users, held)
+    counts = inside.value
     first = int(counts.size * trend.since_s / trend.whole_s)
     judged = counts[first:]
-    if judged.size < 2:
+    if judged.size < 2 or not np.ptp(inside.time_s) > 0:
         return 0.0, 0.0
-    inside = _medians(judged)
-    stayed = max(0.0, inside[-1] - min(inside[: _PARTS // 2]))
-    # By a line, as the growth that they may explain; but hardly more than stayed.
-    rise = float(np.polyfit(np.arange(judged.size), judged, 1)[0]) * judged.size
+    levels = _medians(judged)
+    stayed = max(0.0, levels[-1] - min(levels[: _PARTS // 2]))
+    # By a line through low ends, as the growth that they may explain; but hardly more than stayed.
+    at, lows = window_levels(inside.time_s, counts, min(WINDOWS, counts.size), WindowLevel.FLOOR, LOW)
+    kept = at - inside.time_s[0] >= trend.since_s
+    rise = float(np.polyfit(at[kept] - at[-1], lows[kept], 1)[0]) * trend.span_s if kept.sum() > 1 else 0.0
     during = min(max(rise, stayed), _MOST_BY_LINE * stayed)
     if not first:
         return 0.0, during
-    return max(0.0, min(inside[0], inside[-1]) - _medians(counts[:first])[0]), during
+    return max(0.0, min(levels[0], levels[-1]) - _medians(counts[:first])[0]), during
 
 
 def _medians(counts: NDArray[np.float64]) -> list[float]:

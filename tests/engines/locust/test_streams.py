@@ -182,7 +182,7 @@ def test_a_stream_of_a_user_that_is_stopped_is_in_flight(lab: Lab) -> None:
     """
     with EventServer(events=1000) as server:
         lab.stub = server
-        _, sink = lab.run(USER + WORKING, "-u", "12", "-r", "100", "-t", "1", "--stop-timeout", "1")
+        _, sink = lab.run(USER + WORKING, "-u", "12", "-r", "100", "-t", "2", "--stop-timeout", "1")
     for name in ("/chat", "/fast", "/lines", "/work", "/fast work"):
         assert sink.requests["POST", name] == 0, name
     for name in ("/left", "/fast left"):

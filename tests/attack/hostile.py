@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import itertools
 import json
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -18,14 +16,17 @@ from loadproof.errors import RunFileError
 from loadproof.model import EventKind
 from loadproof.runfile.reader import read_run
 from tests.attack.table import Row
+from tests.engines.locust.session.answers import answer
 from tests.engines.locust.session.rows import ROWS
 from tests.engines.locust.session.scripted_server import Reply, act
+from tests.socket_server import SocketServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _OK = b"HTTP/1.1 200 OK\r\n"
+_FINE = "200 OK"
 _LONGEST_S = 90.0
 _ENDLESS_S = 60.0
 _JUDGED = (0, 4)
@@ -75,7 +76,7 @@ CLIENTS = {
 
 
 def _endless(first: bytes, again: bytes, pause_s: float = 0.0) -> Callable[[socket.socket], None]:
-    """Sends `again` for ever, that is until the client goes or a minute is over."""
+    """Sends `again` for ever, that is until the client goes or a minute is over, each after a pause."""
 
     def send(connection: socket.socket) -> None:
         connection.sendall(first)
@@ -85,10 +86,6 @@ def _endless(first: bytes, again: bytes, pause_s: float = 0.0) -> Callable[[sock
             time.sleep(pause_s)
 
     return send
-
-
-def _length(body: bytes, *fields: bytes) -> bytes:
-    return _OK + b"".join(f + b"\r\n" for f in fields) + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
 def _endless_kinds() -> dict[str, Callable[[socket.socket], None]]:
@@ -108,17 +105,19 @@ def kinds() -> dict[str, Reply | Callable[[socket.socket], None]]:
     """Each kind of answer by its name: those of the table of replies, and what nobody sends by mistake."""
     found: dict[str, Any] = {
         **_endless_kinds(),
-        "bomb of gzip": [_length(gzip.compress(b"\0" * 300_000_000, 1), b"Content-Encoding: gzip")],
+        "bomb of gzip": [answer(gzip.compress(b"\0" * 300_000_000, 1), _FINE, "Content-Encoding: gzip")],
         "bomb of gzip, twice": [
-            _length(gzip.compress(gzip.compress(b"\0" * 100_000_000)), b"Content-Encoding: gzip, gzip")
+            answer(gzip.compress(gzip.compress(b"\0" * 100_000_000)), _FINE, "Content-Encoding: gzip, gzip")
         ],
-        "a hundred codings": [_length(b"a", b"Content-Encoding: " + b"gzip," * 100)],
+        "a hundred codings": [answer(b"a", _FINE, "Content-Encoding: " + "gzip," * 100)],
         "length beyond 64 bits": [_OK + b"Content-Length: 99999999999999999999999\r\n\r\na", "close"],
         "chunk beyond 64 bits": [_OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\na", "close"],
-        "ten thousand cookies": [_length(b"ok", *(b"Set-Cookie: c%d=1" % n for n in range(10_000)))],
-        "a cookie of a megabyte": [_length(b"ok", b"Set-Cookie: c=" + b"a" * 1_000_000)],
-        "a cookie for all": [_length(b"ok", b"Set-Cookie: a=1; Domain=.; Path=../..; Max-Age=-1e99")],
-        "a date that is none": [_length(b"ok", b"Set-Cookie: a=1; Expires=Thu, 99 Foo 99999 99:99:99 GMT")],
+        "ten thousand cookies": [answer(b"ok", _FINE, *(f"Set-Cookie: c{n}=1" for n in range(10_000)))],
+        "a cookie of a megabyte": [answer(b"ok", _FINE, "Set-Cookie: c=" + "a" * 1_000_000)],
+        "a cookie for all": [answer(b"ok", _FINE, "Set-Cookie: a=1; Domain=.; Path=../..; Max-Age=-1e99")],
+        "a date that is none": [
+            answer(b"ok", _FINE, "Set-Cookie: a=1; Expires=Thu, 99 Foo 99999 99:99:99 GMT")
+        ],
         "location of itself": [b"HTTP/1.1 302 Found\r\nLocation: ?\r\nContent-Length: 0\r\n\r\n"],
         "location with a line end": [
             b"HTTP/1.1 302 Found\r\nLocation: /\r\x0bX: 1\r\nContent-Length: 0\r\n\r\n"
@@ -148,10 +147,10 @@ def kinds() -> dict[str, Reply | Callable[[socket.socket], None]]:
         "a status below zero": [b"HTTP/1.1 -1 No\r\nContent-Length: 0\r\n\r\n"],
         "a status of a thousand digits": [b"HTTP/1.1 " + b"2" * 1000 + b" No\r\nContent-Length: 0\r\n\r\n"],
         "http 9": [b"HTTP/9.9 200 OK\r\nContent-Length: 2\r\n\r\nok"],
-        "a charset that is none": [_length(b"\xff\xfe", b'Content-Type: text/html; charset="\0\xff"')],
-        "deep json": [_length(b"[" * 100_000, b"Content-Type: application/json")],
-        "escape sequences": [_length(b"\x1b]0;hacked\x07\x1b[2J::error::x", b"X-\x1b: \x1b[31m")],
-        "a second answer unasked": [_length(b"ok") * 2],
+        "a charset that is none": [answer(b"\xff\xfe", _FINE, 'Content-Type: text/html; charset="\0\xff"')],
+        "deep json": [answer(b"[" * 100_000, _FINE, "Content-Type: application/json")],
+        "escape sequences": [answer(b"\x1b]0;hacked\x07\x1b[2J::error::x", _FINE, "X-\x1b: \x1b[31m")],
+        "a second answer unasked": [answer(b"ok") * 2],
     }  # fmt: skip
     replies = {tuple(reply) for reply in found.values() if isinstance(reply, list)}
     for row in ROWS:
@@ -162,49 +161,33 @@ def kinds() -> dict[str, Reply | Callable[[socket.socket], None]]:
     return found
 
 
-class HostileServer:
+class HostileServer(SocketServer):
     """GET /7 is answered by the seventh kind, anything else well. `asked` counts what came, by number."""
 
     def __init__(self, replies: list[Any]) -> None:
         self._replies = replies
         self.asked: Counter[int] = Counter()
 
-    def __enter__(self) -> HostileServer:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):  # it was closed
-            while True:
-                connection, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError), connection:  # the client went, as it should
-            connection.settimeout(_ENDLESS_S)
-            received = b""
-            while True:
-                while b"\r\n\r\n" not in received:
-                    if not (more := connection.recv(65536)):
-                        return
-                    received += more
-                head, _, received = received.partition(b"\r\n\r\n")
-                path = head.split(b" ")[1].lstrip(b"/")
-                reply: Any = [_length(b"ok")]
-                if path.isdigit():
-                    self.asked[int(path)] += 1
-                    reply = self._replies[int(path)]
-                if callable(reply):
-                    reply(connection)
+    def serve(self, connection: socket.socket) -> None:
+        """Until a reply ends the connection, or the client goes, as it should."""
+        connection.settimeout(_ENDLESS_S)
+        received = b""
+        while True:
+            while b"\r\n\r\n" not in received:
+                if not (more := connection.recv(65536)):
                     return
-                if not act(connection, reply):
-                    return
+                received += more
+            head, _, received = received.partition(b"\r\n\r\n")
+            path = head.split(b" ")[1].lstrip(b"/")
+            reply: Any = [answer(b"ok")]
+            if path.isdigit():
+                self.asked[int(path)] += 1
+                reply = self._replies[int(path)]
+            if callable(reply):
+                reply(connection)
+                return
+            if not act(connection, reply):
+                return
 
 
 def attack_clients(folder: Path, chosen: dict[str, Any], only: tuple[str, ...] = ()) -> Iterator[Row]:

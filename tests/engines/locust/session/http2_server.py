@@ -16,6 +16,8 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, Event, RequestReceived, StreamEnded
 
+from tests.socket_server import SocketServer
+
 if TYPE_CHECKING:
     import ssl
 
@@ -23,7 +25,7 @@ WHOLE = b"whole " * 100
 
 
 @dataclass
-class Http2Server:
+class Http2Server(SocketServer):
     """Over TLS when `tls` is given, else by prior knowledge."""
 
     tls: ssl.SSLContext | None = None
@@ -32,37 +34,20 @@ class Http2Server:
     headers: list[dict[str, str]] = field(default_factory=list)
     connections: int = 0
 
-    def __enter__(self) -> Http2Server:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        scheme = "http" if self.tls is None else "https"
-        self.url = f"{scheme}://127.0.0.1:{self.port}"
-        self._meeting = threading.Barrier(3)
+    def __post_init__(self) -> None:
+        self.scheme = "http" if self.tls is None else "https"
+        self.meeting = threading.Barrier(3)
+        """Nobody is answered at /together before three have asked."""
         self.go_on = threading.Semaphore(0)
         """An event of /events waits for it before the next one comes."""
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # it is closed already
-            self._listener.shutdown(socket.SHUT_RDWR)  # a thread that waits in accept() would go on
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: Any) -> None:
-        with contextlib.suppress(OSError):  # the client went away
-            if self.tls is not None:
-                connection = self.tls.wrap_socket(connection, server_side=True)
-            with connection:
-                self.connections += 1
-                _Speaker(self, connection).serve()
+    def serve(self, connection: Any) -> None:
+        """Over TLS or not."""
+        if self.tls is not None:
+            connection = self.tls.wrap_socket(connection, server_side=True)
+        with connection:
+            self.connections += 1
+            _Speaker(self, connection).serve()
 
 
 class _Speaker:
@@ -131,7 +116,7 @@ class _Speaker:
                 self._send(stream, [(":status", "404")], b"")
             else:
                 if path == "/together":
-                    self._server._meeting.wait(10)  # nobody is answered before three have asked
+                    self._server.meeting.wait(10)
                 fields = [(":status", "200"), ("content-encoding", "gzip"), ("set-cookie", "a=1; Path=/"),
                           ("set-cookie", "b=2; Path=/")]  # fmt: skip
                 self._send(stream, fields, gzip.compress(WHOLE))

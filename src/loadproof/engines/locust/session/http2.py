@@ -74,15 +74,13 @@ class Http2Adapter(HTTPAdapter):
         except httpx.InvalidURL as error:
             raise requests.exceptions.InvalidURL(error, request=request) from error
         url = asked.url
-        trips.asks(f"{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}")
+        trips.asks(trips.place(url.scheme, url.host, url.port))
         transport = self._transport(url.scheme, verify, cert, select_proxy(str(url), proxies))
         left = True
         try:
             answer = transport.handle_request(asked)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            left = False
-            raise _as_requests(error, request) from error
         except httpx.TransportError as error:
+            left = not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError))
             raise _as_requests(error, request) from error
         finally:
             if left:

@@ -78,6 +78,11 @@ _under_way: dict[Any, Trip] = {}
 """By greenlet: several of them may share a session."""
 
 
+def place(scheme: str, host: str, port: int | None) -> str:
+    """Where a request goes, as host:port."""
+    return f"{host}:{port or (443 if scheme == 'https' else 80)}"
+
+
 def asks(host: str) -> None:
     """A request of the call is about to be sent to `host`, as host:port."""
     trip = _under_way.get(getcurrent())
@@ -130,7 +135,7 @@ def _sending(send: Any) -> Any:
         if trip is None:
             return send(pool, *args, **kwargs)
         trip.sent += 1
-        trip.hosts.append(f"{pool.host}:{pool.port or (443 if pool.scheme == 'https' else 80)}")
+        trip.hosts.append(place(pool.scheme, pool.host, pool.port))
         try:
             return send(pool, *args, **kwargs)
         except (NewConnectionError, ConnectTimeoutError):

@@ -42,9 +42,12 @@ def knock(port: int, messages: Sequence[Sequence[bytes]]) -> None:
             scan.sendall(b"GET / HTTP/1.1\r\n\r\n")
     with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
         stranger.sndhwm = 0
-        stranger.connect(f"tcp://127.0.0.1:{port}")
         for message in messages:
-            stranger.send_multipart(message)
+            try:
+                stranger.send_multipart(message, zmq.NOBLOCK)
+            except zmq.Again:  # no connection yet, or one that the run, which has a token, ended for good
+                stranger.connect(f"tcp://127.0.0.1:{port}")
+                stranger.send_multipart(message, zmq.NOBLOCK)
         stranger.linger = 3000
 
 

@@ -180,3 +180,40 @@ def test_processes_of_one_thread_are_not_taken_to_be_occupied() -> None:
     )
     assert finding.sentence.startswith("nothing saturated")
     assert "nginx" not in finding.sentence
+
+
+POOL_OF_2 = "a lock, or a pool of about 2, inside gunicorn or behind it"
+
+
+@pytest.mark.parametrize(
+    ("workers", "opened_per_s", "named"),
+    [
+        pytest.param(32, 0.0, POOL_OF_2, id="more than users who pause for 0.5 s could hold"),
+        pytest.param(12, CAPACITY, POOL_OF_2, id="each request has a connection of its own"),
+        pytest.param(12, 0.0, "the 12 workers of gunicorn", id="or they wait for the next request"),
+        pytest.param(3, CAPACITY, "the 3 workers of gunicorn", id="two of three are at work"),
+    ],
+)  # fmt: skip
+def test_workers_that_wait_inside_are_a_symptom(workers: int, opened_per_s: float, named: str) -> None:
+    """40/s of 50 ms each are two requests at a time, whoever else is occupied: more workers help nobody."""
+    finding = stress(
+        [of_service("gunicorn", workers=workers, pool=True, processes=2)],
+        queued("gunicorn"),
+        used("cpu", 0.1, 4.0),
+        used("gunicorn.cpu", 0.1, 4.0),
+        list(runs.series("load.connections.opened", opened_per_s, Unit.PER_SECOND, looks=False)),
+    )
+    assert finding.evidence["named"] == [named]
+    both = "they wait for something inside, or for the next request of connections that stay open"
+    assert (both in finding.sentence) is (workers == 12 and not opened_per_s)
+
+
+def test_a_pool_through_a_unix_socket_is_told_by_the_monitor_of_mysql() -> None:
+    """Three connections, of which one is the monitor's own."""
+    facts = [
+        of_service("node", cores=("one event loop", 1.0), runtime="node", processes=1),
+        of_service("mariadbd", 1, role="database", processes=1),
+    ]
+    active = use("mysql.sessions.active", lambda rate: rate / CAPACITY, 2.0)
+    held = list(runs.series("mysql.connections.used", 3.0, Unit.COUNT, 151.0))
+    assert stress(facts, active, held).evidence["named"] == ["the 2 connections of node to mariadbd"]

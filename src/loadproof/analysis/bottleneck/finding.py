@@ -9,7 +9,7 @@ from loadproof.analysis.bottleneck import database, refused, words
 from loadproof.analysis.bottleneck.causes import NamedCause, Plateau, causes
 from loadproof.analysis.bottleneck.endpoints import by_endpoint
 from loadproof.analysis.bottleneck.heap import collected_heap
-from loadproof.analysis.bottleneck.inside import limit_inside
+from loadproof.analysis.bottleneck.inside import held_up, limit_inside
 from loadproof.analysis.bottleneck.law import LEAST_USED, AttributionKind, attribute, predicted_per_s
 from loadproof.analysis.bottleneck.levels import busiest_seconds, levels_of
 from loadproof.analysis.bottleneck.parts import part_resources
@@ -147,9 +147,11 @@ def _saturated(
         limit = refused.refusals(run, levels)
     if limit is not None:
         named = (limit.named, *refused.without_waiting(named))
-    unseen = None if named else limit_inside(run, measured, levels, found, table, service, plateau, seconds)
+    unseen = limit_inside(run, measured, levels, found, table, service, plateau, seconds)
+    if named and unseen is not None:
+        unseen, named = held_up(unseen, named, measured, levels, found, service, seconds)
     missing = not_measured(measured, service)
-    evidence = _evidence(levels, found, (unseen.named,) if unseen else named, missing)
+    evidence = _evidence(levels, found, named or ((unseen.named,) if unseen else ()), missing)
     if limit is not None:
         evidence["refused_share"] = limit.share
     if sessions is not None:
@@ -161,12 +163,13 @@ def _saturated(
         for t in times[:_MOST_ENDPOINTS]
     ]
     sentence = words.saturated(levels, found, named, sessions, measured, seconds)
+    sentence += f"; {unseen.said}" if named and unseen else ""
     sentence += f"; {limit.said}" if limit else refused.failures(run, seconds)
     sentence += f"; {plateau.heap.said}" if plateau.heap else ""
     sentence += words.endpoint(times)
     advice = "; ".join(dict.fromkeys(one.kind.advice for one in named))
     if not named:
-        sentence += words.unexplained(found, missing, unseen.said if unseen else "")
+        sentence += words.unexplained(found, missing, unseen.as_behind if unseen else "")
         advice = "watch what was not measured (docs/monitors.md), and run it again"
         advice = unseen.named.kind.advice if unseen else advice
     return _note(sentence, evidence, advice, of=found)

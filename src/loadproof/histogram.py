@@ -13,20 +13,30 @@ import math
 import struct
 from collections.abc import Iterable
 from itertools import chain
+from typing import Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 GROWTH = 1.01
-"""Ratio of two neighbouring bucket limits."""
+"""Ratio of two neighbouring bucket limits; whoever reads buckets asks `bucket_s`."""
 LEAST_S = 1e-6
 """Values at or below one microsecond share bucket 0: no network answers faster."""
-INVERSE_LOG_GROWTH = 1 / math.log(GROWTH)
+LOG_GROWTH = math.log(GROWTH)
+INVERSE_LOG_GROWTH = 1 / LOG_GROWTH
 LOG_LEAST = math.log(LEAST_S)
-_HALF_BUCKET = math.sqrt(GROWTH)
 _HEAD = struct.Struct("<qdd")
 _MANY = 64
 """So many histograms are merged as arrays, five times as fast; fewer are not worth the arrays."""
+
+
+@overload
+def bucket_s(place: float) -> float: ...
+@overload
+def bucket_s(place: NDArray[np.floating[Any] | np.integer[Any]]) -> NDArray[np.float64]: ...
+def bucket_s(place: Any) -> Any:
+    """Seconds at a place among the buckets: `i` is where bucket `i` begins, `i + 0.5` its middle."""
+    return LEAST_S * GROWTH**place
 
 
 class Histogram:
@@ -90,7 +100,7 @@ class Histogram:
         left.count = sum(left.buckets.values())
         left.sum_ns = max(0, self.sum_ns - other.sum_ns)
         if left.buckets:
-            low, high = (LEAST_S * GROWTH**index for index in (min(left.buckets), max(left.buckets) + 1))
+            low, high = (bucket_s(place) for place in (min(left.buckets), max(left.buckets) + 1))
             left.minimum_s = max(self.minimum_s, low) if min(left.buckets) else self.minimum_s
             left.maximum_s = min(self.maximum_s, high)
         return left
@@ -112,8 +122,7 @@ class Histogram:
         for index in sorted(self.buckets):
             seen += self.buckets[index]
             if seen >= rank:
-                middle = LEAST_S * GROWTH**index * _HALF_BUCKET
-                return min(max(middle, self.minimum_s), self.maximum_s)
+                return min(max(bucket_s(index + 0.5), self.minimum_s), self.maximum_s)
         raise AssertionError("bucket counts do not add up to the count")
 
     def share_above(self, limit_s: float) -> float | None:

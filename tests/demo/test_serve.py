@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from loadproof.demo import DemoError, DemoOptions, Ready, running, serve
+from loadproof.demo.options import READY
 from loadproof.demo.postgres import _remove_orphans
 from tests.demo.concurrency import seconds, wait_until
 from tests.demo.processes import all_gone, child_named, with_children
@@ -37,7 +38,7 @@ def test_says_what_it_serves() -> None:
         "demo service ready at http://127.0.0.1:8000: 200,000 transactions on PostgreSQL 18.4,"
         " faults: delay=50ms pool=2"
     )
-    assert Ready.from_json(ready.to_json()) == ready
+    assert READY.validate_json(READY.dump_json(ready)) == ready
 
 
 def test_faults_are_on_from_the_start_and_fixed_without_admin(spare_url: str) -> None:
@@ -81,7 +82,7 @@ def test_a_signal_lets_requests_in_flight_finish(number: signal.Signals, spare_u
 
 def test_a_signal_during_the_start_leaves_nothing_behind() -> None:
     """A stop while PostgreSQL is being made or seeded ends it and removes its folder."""
-    command = [sys.executable, "-m", "loadproof.demo", DemoOptions(port=0, rows=2_000_000).to_json()]
+    command = [sys.executable, "-m", "loadproof.demo", '{"port": 0, "rows": 2000000}']
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         service = psutil.Process(process.pid)
         wait_until(lambda: child_named(service, "postgres") is not None)
@@ -109,13 +110,14 @@ def test_the_demo_ends_with_the_process_that_runs_it() -> None:
     """When the process that holds `running` is killed, the service and PostgreSQL end by themselves."""
     script = (
         "from loadproof.demo import DemoOptions, running\n"
+        "from loadproof.demo.options import READY\n"
         "with running(DemoOptions(port=0, rows=1000)) as demo:\n"
-        "    print(demo.ready.to_json(), flush=True)\n"
+        "    print(READY.dump_json(demo.ready).decode(), flush=True)\n"
         "    demo.process.wait()\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
-        ready = Ready.from_json(holder.stdout.readline())
+        ready = READY.validate_json(holder.stdout.readline())
         assert ready.postgres_pid is not None
         processes = [psutil.Process(ready.pid), psutil.Process(ready.postgres_pid)]
         holder.kill()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import socket
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
@@ -215,7 +217,7 @@ def test_during_the_run_addresses_decide(address: str, host: str, open_: bool, r
     found = admit(
         rules(("staging.test", "*.perf.test"), ("api.shop.test",)), ["https://staging.test"], LITTLE
     )
-    gate = TargetGuard(Policy.from_json(found.to_json()))
+    gate = TargetGuard(Policy.of(json.loads(json.dumps(asdict(found)))))
     assert (gate.refuses_address(address, host) == "") is open_, reason
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def test_options_of_earlier_run_files_are_read() -> None:
         "session": "locust", "max_users": 30, "arrivals": "constant", "described": [], "removed_since": 1,
         "targets": ["http://127.0.0.1:8000"], "scenario_target": "http://127.0.0.1:8000",
         "advice": [["no think time", "a.py:5", "add wait_time"]],
-        "guard": Policy("staging", production=("loans.test",)).to_json(),
+        "guard": {**asdict(Policy("staging")), "production": ["loans.test"]},
         "processes": {"count": 2, "why": "so many users", "given": False, "loopback": True},
     }  # fmt: skip
     read = plan_from_json(plan_to_json(PLAN) | {"options": written}, ENGINES)

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loadproof.errors import ConfigError
 from loadproof.histogram import Histogram
-from loadproof.live.exposition import Figures, page
+from loadproof.live.exposition import Figures, FiguresCollector
 from loadproof.live.otlp import document
 from loadproof.live.outputs import LiveOutputs
 from loadproof.model import Endpoint, FailureKind, Plan, Profile, ProfileKind, Reading, Slice, Unit
@@ -67,7 +67,7 @@ def test_the_dashboard_shows_what_the_page_has() -> None:
     progress.add_reading(Reading(1.0, "host", "cpu", 1.0, Unit.CORES, 2.0))
     figures = Figures()
     figures.update(progress, 2.0)
-    samples = [s for f in text_string_to_metric_families(page(figures.snapshot)) for s in f.samples]
+    samples = [s for family in FiguresCollector(figures).collect() for s in family.samples]
     known = {sample.name for sample in samples} | {label for sample in samples for label in sample.labels}
     dashboard = json.loads((Path(__file__).parents[2] / "examples" / "grafana.json").read_text())
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]

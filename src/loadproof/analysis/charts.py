@@ -28,7 +28,7 @@ from loadproof.charts import (
     TimeAxis,
     Values,
 )
-from loadproof.histogram import GROWTH, LEAST_S
+from loadproof.histogram import bucket_s
 from loadproof.model import EventKind
 from loadproof.plan.profiles import hold_windows
 from loadproof.runfile.reader import Run
@@ -217,7 +217,7 @@ def _heat_map(histograms: HistogramRows, axis: TimeAxis) -> HeatMap | None:
     padded = np.pad(matrix, ((0, -matrix.shape[0] % wide), (0, -matrix.shape[1] % high)))
     steps, buckets = padded.shape[0] // wide, padded.shape[1] // high
     counts = padded.reshape(steps, wide, buckets, high).sum(axis=(1, 3)).T
-    edges = [LEAST_S * GROWTH ** (histograms.lowest + n * high) for n in range(buckets + 1)]
+    edges = [bucket_s(histograms.lowest + n * high) for n in range(buckets + 1)]
     return HeatMap(axis.step_s * wide, tuple(edges), tuple(tuple(row) for row in counts.tolist()))
 
 

@@ -15,9 +15,11 @@ from loadproof.cli.verbs import COMPLETE, VERBS
 from loadproof.errors import ConfigError, ExitCode, LoadproofError, Problem
 from loadproof.version import __version__
 
-# Typer brings a copy of Click of its own since 0.16 or so, and names this class nowhere: what Click raises is
-# not what Typer raises.
-_CommandLineError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
+_CommandLineError = cast(
+    "type[typer.BadParameter]",
+    next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"),
+)
+"""Typer has Click, or a copy of it: this is the base of what the one in use raises for a command line."""
 _NO_WORDS: Final = "NoArgsIsHelpError"
 """A group of commands without a command: what it then shows is its help, and no error."""
 

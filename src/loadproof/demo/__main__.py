@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import sys
 
-from loadproof.demo import DemoError, DemoOptions, Ready, serve
+from loadproof.demo import DemoError, Ready, serve
+from loadproof.demo.options import OPTIONS, READY
 
 
 def main() -> None:
     """Serve until standard input ends or a signal comes."""
     try:
-        serve(DemoOptions.from_json(sys.argv[1]), on_ready=_say_ready, while_stdin_is_open=True)
+        serve(OPTIONS.validate_json(sys.argv[1]), on_ready=_say_ready, while_stdin_is_open=True)
     except DemoError as error:
         print(json.dumps({"error": error.message, "hint": error.hint}), flush=True)
         sys.exit(error.exit_code)
 
 
 def _say_ready(ready: Ready) -> None:
-    print(ready.to_json(), flush=True)
+    print(READY.dump_json(ready).decode(), flush=True)
 
 
 if __name__ == "__main__":

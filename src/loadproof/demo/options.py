@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from loadproof.demo.error import DemoError
 from loadproof.units import format_count
@@ -44,16 +46,6 @@ class DemoOptions:
         if not 0 <= self.port <= 65535:
             raise DemoError(f"--port {self.port} is not a port", "ask for 1 to 65535, or 0 for a free one")
 
-    def to_json(self) -> str:
-        """One line that `from_json` reads back."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> DemoOptions:
-        """Read what `to_json` wrote."""
-        fields = json.loads(text)
-        return cls(**{**fields, "faults": tuple(fields["faults"])})
-
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -87,12 +79,7 @@ class Ready:
             f" on PostgreSQL {self.postgres_version}{faults}"
         )
 
-    def to_json(self) -> str:
-        """One line that `from_json` reads back."""
-        return json.dumps(asdict(self))
 
-    @classmethod
-    def from_json(cls, text: str) -> Ready:
-        """Read what `to_json` wrote."""
-        fields = json.loads(text)
-        return cls(**{**fields, "faults": tuple(fields["faults"])})
+OPTIONS: Final = TypeAdapter(DemoOptions)
+READY: Final = TypeAdapter(Ready)
+"""Both travel as one line of JSON: to the process that serves, and back."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from loadproof.demo.error import DemoError
-from loadproof.demo.options import DemoOptions, Ready
+from loadproof.demo.options import OPTIONS, READY, DemoOptions, Ready
 
 #: Seconds to stop: draining the requests in flight, then PostgreSQL.
 _STOP_LIMIT_S = 20.0
@@ -96,7 +96,8 @@ def running(options: DemoOptions | None = None) -> Iterator[RunningDemo]:
     Raises:
         DemoError: it did not start.
     """
-    command = [sys.executable, "-m", "loadproof.demo", (options or DemoOptions(port=0)).to_json()]
+    told = OPTIONS.dump_json(options or DemoOptions(port=0)).decode()
+    command = [sys.executable, "-m", "loadproof.demo", told]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -117,7 +118,7 @@ def _await_ready(process: subprocess.Popen[str]) -> Ready:
     said = json.loads(line)
     if "error" in said:
         raise DemoError(said["error"], said["hint"])
-    return Ready.from_json(line)
+    return READY.validate_json(line)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

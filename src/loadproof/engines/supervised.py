@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -100,7 +101,7 @@ class Supervised:
     def admit(self, policy: Policy, beside: Sequence[str] = ()) -> None:
         """What holds from now on; `beside`: hosts that the program itself needs."""
         self.admitted = policy
-        self.order(b"p" + json.dumps({"policy": policy.to_json(), "beside": list(beside)}).encode() + b"\n")
+        self.order(b"p" + json.dumps({"policy": asdict(policy), "beside": list(beside)}).encode() + b"\n")
 
     def order(self, word: bytes) -> None:
         """b"i": SIGINT to the program; b"k": SIGKILL to it and its group. Nothing when it has ended."""

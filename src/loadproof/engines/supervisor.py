@@ -143,7 +143,7 @@ class _KernelGuard:
         from loadproof.safety import seccomp
 
         given = self._json.loads(line)
-        policy = Policy.from_json(given["policy"])
+        policy = Policy.of(given["policy"])
         self._gate = self._below.AddressGate(policy, tuple(given["beside"]))
         self._throttle = self._below.Throttle(policy) if self.brakes else None
         self._seccomp = seccomp

@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 import numpy as np
 import orjson
 
-from loadproof.histogram import GROWTH, LEAST_S, Histogram
+from loadproof.histogram import Histogram, bucket_s
 from loadproof.model import FailureKind, Reading, Slice
 from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
@@ -35,7 +35,7 @@ def expanded_s(histogram: Histogram) -> list[float]:
     as the middle of their bucket, within 0.5 %."""
     indices = sorted(histogram.buckets)
     counts = [histogram.buckets[index] for index in indices]
-    middles = LEAST_S * GROWTH ** (np.array(indices, dtype=np.float64) + 0.5)
+    middles = bucket_s(np.array(indices, dtype=np.float64) + 0.5)
     values = np.clip(np.repeat(middles, counts), histogram.minimum_s, histogram.maximum_s)
     if values.size:
         values[0], values[-1] = histogram.minimum_s, histogram.maximum_s

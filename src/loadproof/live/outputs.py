@@ -38,7 +38,7 @@ class LiveOutputs:
     def open(self) -> None:
         """Raises ConfigError when the port is taken."""
         if self._port is not None:
-            self._server = MetricsServer(self.figures, self._port).__enter__()
+            self._server = MetricsServer(self.figures, self._port)
             self.url = self._server.url
         if self._pusher is not None:
             self._pusher.start()
@@ -73,6 +73,6 @@ class LiveOutputs:
             server.steer = lambda _users: False
             server.send("news", page.judging())
         if self._server is not None:
-            self._server.__exit__(None, None, None)
+            self._server.close()
         if self._pusher is not None:
             self._pusher.stop()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from loadproof.errors import Problem
-from loadproof.model.values import texts
 
 TOKEN_VARIABLE: Final = "LOADPROOF_TOKEN"  # noqa: S105  # its name, no secret
 """Holds the secret that a run shares with its workers, so that it is in no process's arguments."""
@@ -29,26 +28,11 @@ class Policy:
     allowed_networks: tuple[str, ...] = ()
     """Its addresses."""
 
-    def to_json(self) -> dict[str, object]:
-        """JSON values only."""
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
-
     @classmethod
-    def from_json(cls, stored: Mapping[str, object]) -> Policy:
-        """The policy that `to_json` stored."""
-
-        def names(key: str) -> tuple[str, ...]:
-            return tuple(texts(stored.get(key)))
-
-        return cls(
-            environment=str(stored.get("environment", "")),
-            production=names("production"),
-            production_networks=names("production_networks"),
-            targets=names("targets"),
-            target_networks=names("target_networks"),
-            allowed_production=str(stored.get("allowed_production", "")),
-            allowed_networks=names("allowed_networks"),
-        )
+    def of(cls, told: Mapping[str, object]) -> Policy:
+        """That of its fields as another process of this run was told them, in JSON."""
+        make: Callable[..., Policy] = cls
+        return make(**{key: tuple(v) if isinstance(v, list) else v for key, v in told.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.histogram import GROWTH, LEAST_S, Histogram
+from loadproof.histogram import Histogram, bucket_s
 from loadproof.runfile.growing import GrowingColumns
 
 _HEAD: Final = np.dtype([("sum_ns", "<i8"), ("minimum_s", "<f8"), ("maximum_s", "<f8")])
@@ -171,8 +171,7 @@ class Histograms:
         ranks = np.maximum(1, np.ceil(q * counts - 1e-9)).astype(np.int64)
         at = np.minimum(np.searchsorted(totals, before + ranks), max(0, totals.size - 1))
         bucket = self.bucket[at].astype(np.float64) if totals.size else np.zeros(len(self))
-        middle = LEAST_S * GROWTH**bucket * math.sqrt(GROWTH)
-        values = np.minimum(np.maximum(middle, self.minimum_s), self.maximum_s)
+        values = np.minimum(np.maximum(bucket_s(bucket + 0.5), self.minimum_s), self.maximum_s)
         return np.where(counts > 0, np.where(ranks >= counts, self.maximum_s, values), np.nan)
 
     def grouped(self, group: NDArray[np.int64], groups: int) -> Histograms:

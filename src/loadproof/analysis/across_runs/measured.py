@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import InstanceOf
 
 from loadproof.analysis.judge import ANALYSES
 from loadproof.analysis.validity.condition import JudgedRun
@@ -65,7 +66,7 @@ class MeasuredEndpoint:
     quantiles_s: Mapping[float, float] = field(default_factory=dict)
     """Response time in seconds by quantile, of QUANTILES those that the source has."""
     mean_s: float | None = None
-    seconds: TimesBySecond | None = None
+    seconds: InstanceOf[TimesBySecond] | None = None
     """Only of a run file."""
     received_bytes: float | None = None
     """Of all its answers together; None where the source does not tell."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadproof.analysis.bottleneck.law import Attribution
-from loadproof.analysis.shapes.broken_stick import BrokenStick
-from loadproof.analysis.shapes.stress import FIT_TOLERANCE, STAGES, TO_ITS_PEAK, find_breaking_point
+from loadproof.analysis.shapes.stress import FIT_TOLERANCE, find_breaking_point
+from loadproof.analysis.shapes.stress_points import ThroughputEnd
 from loadproof.analysis.window.windows import Window
 from loadproof.model import Finding
 from loadproof.runfile.reader import Run
@@ -19,15 +19,14 @@ def told_once(run: Run, window: Window, findings: Sequence[Finding]) -> list[Fin
     stands, since it says why: the stages then keep to what held and recovered.
     """
     attribution = next((f.detail for f in findings if isinstance(f.detail, Attribution)), None)
-    stages = next((f for f in findings if f.id == STAGES), None)
+    stages = next((f.detail for f in findings if isinstance(f.detail, ThroughputEnd)), None)
     if attribution is None or stages is None:
         return list(findings)
     ended_per_s = attribution.plateau_per_s
-    most_per_s = stages.detail.capacity_per_s if isinstance(stages.detail, BrokenStick) else None
-    bent = stages.statements[0] != TO_ITS_PEAK
+    most_per_s = stages.plateau.capacity_per_s if stages.plateau else None
     # Of the throughput that ended a part may have failed: less goodput is no contradiction, more is.
     more = most_per_s and ended_per_s and most_per_s > (1 + FIT_TOLERANCE) * ended_per_s
-    if bent == (ended_per_s is not None) and not more:
+    if stages.bent == (ended_per_s is not None) and not more:
         return list(findings)
     kept = {finding.id: finding for finding in find_breaking_point(run, window, throughput=False)}
     return [kept.get(finding.id, finding) for finding in findings]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import special
 
-from loadproof.histogram import GROWTH
+from loadproof.histogram import LOG_GROWTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ MODERATED_FROM: Final = 5
 """Endpoints from which on their variances say something about each other's."""
 BASE_FOR_ONE: Final = 5
 """Runs that tell how much runs differ, before one more run can be judged against them."""
-BUCKET_VARIANCE: Final = float(np.log(GROWTH) ** 2 / 12)
+BUCKET_VARIANCE: Final = LOG_GROWTH**2 / 12
 """Of a log quantile read from a histogram: equal readings do not prove that runs are equal (Sheppard)."""
 
 

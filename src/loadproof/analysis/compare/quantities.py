@@ -16,7 +16,7 @@ from loadproof.analysis.across_runs.measured import (
 from loadproof.analysis.compare.counts import Counts
 from loadproof.analysis.compare.estimate import BUCKET_VARIANCE
 from loadproof.analysis.verdict.requirements import samples_needed
-from loadproof.histogram import GROWTH, LEAST_S, Histogram, merged
+from loadproof.histogram import Histogram, bucket_s, merged
 from loadproof.model import OPENED, Unit
 from loadproof.units import format_count
 
@@ -191,7 +191,7 @@ def _late(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
 
 def _beyond(times: Histogram, limit_s: float) -> float:
     """How many answers are in the bucket that holds `limit_s`, or in one above."""
-    return float(sum(n for place, n in times.buckets.items() if LEAST_S * GROWTH ** (place + 1) > limit_s))
+    return float(sum(n for place, n in times.buckets.items() if bucket_s(place + 1) > limit_s))
 
 
 def counted_quantity(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import special
 
-from loadproof.histogram import GROWTH, LEAST_S
+from loadproof.histogram import bucket_s
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,6 @@ _FAR: Final = 10.0
 """Standard errors from a quantile at which no resample's quantile is."""
 LEAST_BLOCKS: Final = 20
 """Of the run: with fewer, its intervals are too narrow (0.82 to 0.95 for 0.95, see docs/accuracy.md)."""
-_LOG_GROWTH: Final = float(np.log(GROWTH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,5 +202,5 @@ def _log_quantiles(counts: Floats, buckets: Floats, quantiles: Sequence[float]) 
         column = np.minimum((sums < rank[:, None]).sum(axis=1), len(buckets) - 1)
         inside = counts[rows, column]
         share = np.where(inside > 0, (rank - sums[rows, column] + inside) / np.maximum(inside, 1e-300), 0.5)
-        found[:, number] = np.log(LEAST_S) + (buckets[column] + share) * _LOG_GROWTH
+        found[:, number] = np.log(bucket_s(buckets[column] + share))
     return found

@@ -16,7 +16,7 @@ import numpy as np
 
 from loadproof.analysis.verdict.requirements import matches
 from loadproof.analysis.window.windows import Sample, Window, sample
-from loadproof.histogram import GROWTH, LEAST_S, Histogram
+from loadproof.histogram import Histogram, bucket_s
 from loadproof.model import Finding, Operator, Requirement, Slice, Statistic, Subject, Unit
 
 UPPER: Final = (Operator.LESS, Operator.LESS_EQUAL)
@@ -122,7 +122,7 @@ def _times(histogram: Histogram) -> tuple[np.ndarray, np.ndarray]:
     """The least that each sample can have been, ascending, and how many they are."""
     indices = np.fromiter(sorted(histogram.buckets), np.int64)
     counts = np.array([histogram.buckets[index] for index in indices.tolist()], dtype=np.int64)
-    return LEAST_S * GROWTH**indices, counts
+    return bucket_s(indices), counts
 
 
 def _cheapest_s(histogram: Histogram, limit_s: float, number: int) -> float:

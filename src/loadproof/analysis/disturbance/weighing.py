@@ -15,7 +15,7 @@ import numpy as np
 
 from loadproof.analysis.verdict.requirements import judge_requirement, matches
 from loadproof.analysis.window.windows import Window
-from loadproof.histogram import GROWTH, LEAST_S, Histogram
+from loadproof.histogram import Histogram, bucket_s
 from loadproof.model import FailureKind, Finding, Operator, Requirement, Slice, Subject, Verdict
 from loadproof.units import format_duration
 
@@ -92,7 +92,7 @@ def _less(part: Slice, delay_s: float) -> Slice:
         indices = np.fromiter(part.response.buckets, np.int64)
         counts = np.fromiter(part.response.buckets.values(), np.int64)
         # The least that a sample in its bucket can have been.
-        least_s = np.maximum(LEAST_S * GROWTH**indices - delay_s, 0.0)
+        least_s = np.maximum(bucket_s(indices) - delay_s, 0.0)
         response.record_all(np.repeat(least_s, counts))
     return replace(part, response=response)
 

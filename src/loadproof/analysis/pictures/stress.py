@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from loadproof.analysis.shapes.broken_stick import BrokenStick
 from loadproof.analysis.shapes.stress import stages_of
-from loadproof.analysis.shapes.stress_points import LoadPoint, points_of
+from loadproof.analysis.shapes.stress_points import LoadPoint, ThroughputEnd, points_of
 from loadproof.analysis.window.windows import sample
 from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape
 from loadproof.model import Finding, Requirement, Subject, Unit
@@ -43,8 +43,8 @@ def stress_picture(run: Run, findings: Sequence[Finding]) -> Picture | None:
     rules = (
         [] if limit_s is None else [LimitLine(f"limit {format_duration(limit_s)}", "quiet", limit_s, panel=1)]
     )
-    stick = course.detail if course else None
-    if isinstance(stick, BrokenStick):
+    end = course.detail if course else None
+    if isinstance(end, ThroughputEnd) and (stick := end.plateau):
         layers.append(_fit(stick, max(point.load for point in points)))
         knee = f"knee {_load(run, stick.break_load)}"
         rules.append(LimitLine(knee, "series-2", stick.break_load))

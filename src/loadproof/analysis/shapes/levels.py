@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.histogram import GROWTH, LEAST_S, Histogram
+from loadproof.histogram import Histogram, bucket_s
 
 FLOOR: Final = 0.05
 """Quantile of a window that holds a whole saw-tooth."""
@@ -209,4 +209,4 @@ def mean_between(times: Histogram, low: float, high: float) -> float | None:
     until = np.cumsum(counts)
     inside = np.minimum(until, high * times.count) - np.maximum(until - counts, low * times.count)
     weights = np.maximum(inside, 0.0)
-    return float(LEAST_S * GROWTH ** (weights @ index / weights.sum() + 0.5))
+    return bucket_s(float(weights @ index / weights.sum()) + 0.5)

@@ -21,7 +21,7 @@ from loadproof.analysis.shapes.surge import Surge, find_surge
 from loadproof.analysis.verdict.requirements import describe, matching
 from loadproof.analysis.window.seconds import Course, course
 from loadproof.analysis.window.windows import Window, load_span
-from loadproof.histogram import GROWTH, LEAST_S
+from loadproof.histogram import bucket_s
 from loadproof.model import Operator, Statistic, Subject
 from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
@@ -197,5 +197,5 @@ def _area_request_s(own: Course, limit_s: float) -> float:
         if histogram is None:
             continue
         for index, count in histogram.buckets.items():
-            total += count * max(0.0, LEAST_S * GROWTH ** (index + 0.5) - limit_s)
+            total += count * max(0.0, bucket_s(index + 0.5) - limit_s)
     return total

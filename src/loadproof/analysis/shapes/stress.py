@@ -11,7 +11,7 @@ from loadproof.analysis.disturbance.processors import processors
 from loadproof.analysis.disturbance.signals import read_signals
 from loadproof.analysis.disturbance.weighing import weighed
 from loadproof.analysis.shapes.broken_stick import BrokenStick
-from loadproof.analysis.shapes.stress_points import StressStage, points_of, stick_of, usl_of
+from loadproof.analysis.shapes.stress_points import StressStage, ThroughputEnd, points_of, stick_of, usl_of
 from loadproof.analysis.shapes.usl import Usl
 from loadproof.analysis.verdict.requirements import (
     compare,
@@ -33,8 +33,6 @@ _BY_STAGE: Final = frozenset({Subject.RESPONSE_TIME, Subject.ERROR_RATE, Subject
 FIT_TOLERANCE: Final = 0.05
 """A fit may say so much more than the best stage that was measured: that is noise."""
 _BREAKING_POINT: Final = "stress.breaking_point"
-STAGES: Final = "stress.stages"
-TO_ITS_PEAK: Final = "throughput followed the load to its peak"
 _LEAST_REQUESTS: Final = 20
 """With fewer an endpoint is not blamed."""
 
@@ -78,7 +76,8 @@ def find_breaking_point(run: Run, _window: Window, *, throughput: bool = True) -
             "sigma_interval": list(usl.sigma_interval), "kappa_interval": list(usl.kappa_interval),
             "best_users": usl.best_users, "best_per_s": usl.best_per_s,
         }  # fmt: skip
-    return [breaking, replace(_in_clauses(STAGES, said, evidence), detail=plateau)]
+    ended = ThroughputEnd(stick is not None, plateau)
+    return [breaking, replace(_in_clauses("stress.stages", said, evidence), detail=ended)]
 
 
 def _in_clauses(identity: str, clauses: Sequence[str], evidence: dict[str, Any], advice: str = "") -> Finding:
@@ -150,7 +149,7 @@ def _answer(clauses: Sequence[str], evidence: dict[str, Any]) -> Finding:
 def _plateau(run: Run, stick: BrokenStick | None, most_per_s: float) -> list[str]:
     """Never more than what was measured: the corner of a fitted line may lie above every level."""
     if stick is None:
-        return [TO_ITS_PEAK]
+        return ["throughput followed the load to its peak"]
     if stick.capacity_per_s > (1 + FIT_TOLERANCE) * most_per_s:
         return [f"goodput was {format_rate(most_per_s)} at most, and no longer followed the load"]
     low, high = (format_rate(bound) for bound in stick.interval_per_s)

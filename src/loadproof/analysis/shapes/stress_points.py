@@ -10,7 +10,7 @@ from loadproof.analysis.shapes.broken_stick import BrokenStick, fit_broken_stick
 from loadproof.analysis.shapes.usl import Usl, fit_usl
 from loadproof.analysis.window.omission import LEAST_ACHIEVED
 from loadproof.analysis.window.windows import load_span, sample, within
-from loadproof.model import Finding, Slice, Verdict
+from loadproof.model import Finding, Ground, Slice, Verdict
 from loadproof.runfile.reader import Run
 
 _BINS: Final = 60
@@ -51,6 +51,16 @@ class StressStage:
         """Requests per second that did not fail."""
         total = sample(self.slices)
         return (total.requests - total.failed) / len(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughputEnd(Ground):
+    """Where the throughput of a climbing load ended."""
+
+    bent: bool
+    """Whether it stopped following the load."""
+    plateau: BrokenStick | None
+    """None also where the corner of the fitted lines lies above all that was measured."""
 
 
 @dataclass(frozen=True, slots=True)

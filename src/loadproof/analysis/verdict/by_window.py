@@ -17,7 +17,7 @@ from loadproof.analysis.verdict.requirements import finding_of, matching, sample
 from loadproof.analysis.verdict.resources import worst_first
 from loadproof.analysis.window.seconds import Course, course
 from loadproof.analysis.window.windows import Window, contiguous, stage_windows, whole_window, within
-from loadproof.histogram import GROWTH, LEAST_S
+from loadproof.histogram import bucket_s
 from loadproof.model import Finding, Operator, Requirement, Statistic, Subject, Verdict
 from loadproof.runfile.reader import Run
 from loadproof.units import format_count, format_duration
@@ -125,7 +125,7 @@ def rolled_quantiles_s(own: Course, length_s: int, quantile: float) -> NDArray[n
     if not buckets.size:
         return np.full(positions, np.nan)
     column = {int(index): n for n, index in enumerate(buckets)}
-    values_s = LEAST_S * GROWTH ** (buckets + 0.5)
+    values_s = bucket_s(buckets + 0.5)
     found = np.full(positions, np.nan)
     for first in range(0, positions, _CHUNK):
         last = min(first + _CHUNK, positions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadproof.charts import TimeAxis
-from loadproof.histogram import GROWTH, LEAST_S
+from loadproof.histogram import bucket_s
 from loadproof.model import Slice
 from loadproof.runfile.histograms import Histograms
 from loadproof.runfile.slices import Slices, is_among
@@ -117,8 +116,7 @@ class HistogramRows:
             return (None,) * len(self.matrix)
         ranks = np.maximum(1, np.ceil(q * self.counts - 1e-9))
         index = (self._cumulated >= ranks[:, None]).argmax(axis=1) + self.lowest
-        middles = LEAST_S * GROWTH ** index.astype(np.float64) * math.sqrt(GROWTH)
-        values = np.minimum(np.maximum(middles, self._minimum_s), self._maximum_s)
+        values = np.minimum(np.maximum(bucket_s(index + 0.5), self._minimum_s), self._maximum_s)
         values = np.where(ranks >= self.counts, self._maximum_s, values)
         return tuple(
             value if count else None

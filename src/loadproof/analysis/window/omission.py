@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadproof.analysis.window.windows import Window
-from loadproof.histogram import GROWTH, LEAST_S, Histogram
+from loadproof.histogram import Histogram, bucket_s
 from loadproof.model import Reading
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import is_among
@@ -115,7 +115,7 @@ def _samples(raw: Histogram) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     weights = np.array([raw.buckets[int(index)] for index in indices], dtype=np.float64)
     if not raw.count:
         return indices, weights
-    values = np.clip(LEAST_S * GROWTH ** (indices + 0.5), raw.minimum_s, raw.maximum_s)
+    values = np.clip(bucket_s(indices + 0.5), raw.minimum_s, raw.maximum_s)
     weights[0] -= 1
     weights[-1] -= 1
     if raw.count == 1:

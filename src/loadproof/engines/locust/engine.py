@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -265,7 +265,7 @@ def _settings(plan: Plan) -> PluginSettings:
         scenario=fingerprint_of(plan.files),
         lock=None if plan.options.expect_workers is None else plan.options.token,
         slow_s=plan.options.slow_s,
-        guard={} if plan.options.guard is None else plan.options.guard.to_json(),
+        guard={} if plan.options.guard is None else asdict(plan.options.guard),
         routes=plan.options.routes,
         exact=[r.endpoint for r in plan.requirements if r.endpoint],
         trials=plan.profile.kind is ProfileKind.CAPACITY,

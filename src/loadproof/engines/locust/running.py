@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from loadproof.engines.locust.channel import Decoder, encode
@@ -57,7 +58,7 @@ class LocustChild:
         try:
             if policy is not None:
                 program.child.admit(policy)
-            program.send("inspect", args, "" if policy is None else json.dumps(policy.to_json()))
+            program.send("inspect", args, "" if policy is None else json.dumps(asdict(policy)))
             answer = program.answer(limit_s)
             program.child.raise_refused(where, answer["refused"])
             if answer["facts"] is None:

@@ -187,7 +187,7 @@ def _look(rules: str) -> dict[str, Any]:
     if rules:
         from loadproof.engines.locust.inside import guard
 
-        refused = guard.install(Policy.from_json(json.loads(rules)))
+        refused = guard.install(Policy.of(json.loads(rules)))
     return {"facts": inspect(), "refused": refused}
 
 

@@ -114,7 +114,7 @@ class Plugin:
         own = self._settings.token if seams.known(Feature.LOCK) else ""
         lock.install(own if self._settings.lock is None else self._settings.lock)
         if self._settings.guard:
-            self._refusals = guard.install(Policy.from_json(self._settings.guard))
+            self._refusals = guard.install(Policy.of(self._settings.guard))
         self._in_flight.install(self._intake.request)
         if self._settings.session != "locust":
             session.install()

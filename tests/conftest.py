@@ -28,8 +28,15 @@ settings.load_profile("no deadline")
 os.environ.pop("CI", None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Nobody has to remember to mark one."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """No test is skipped for a file that is not in the repository: whoever has those asks for these tests."""
+    parser.addoption("--beside", action="store_true", help="the tests of ../shared, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Nobody has to remember to mark a real one."""
+    if not config.getoption("--beside"):
+        items[:] = [item for item in items if item.get_closest_marker("beside") is None]
     for item in items:
         if _starts(item.path) or _starts(item.path.with_name("conftest.py")):
             item.add_marker(pytest.mark.real)

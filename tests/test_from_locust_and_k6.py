@@ -27,12 +27,12 @@ def commands(text: str) -> list[str]:
 
 
 def seed_commands() -> list[str]:
-    text = (SEED / "performance-testing.md").read_text(encoding="utf-8") if SEED.is_dir() else ""
+    text = (SEED / "performance-testing.md").read_text(encoding="utf-8")
     runs = re.findall(r"(?:#|//) Run: (.*)", text)
     return sorted({*commands(text), *runs})
 
 
-@pytest.mark.skipif(not SEED.is_dir(), reason="the seed is not beside this repository")
+@pytest.mark.beside
 def test_every_command_of_the_seed_is_there() -> None:
     """Word for word, so that who searches for it finds what to type instead."""
     wanted = seed_commands()
@@ -40,7 +40,7 @@ def test_every_command_of_the_seed_is_there() -> None:
     assert [command for command in wanted if command not in commands(DOCUMENT)] == []
 
 
-@pytest.mark.skipif(not SEED.is_dir(), reason="the seed is not beside this repository")
+@pytest.mark.beside
 def test_every_line_of_the_seeds_workflow_is_there() -> None:
     """But for keys that have no value, and names of steps."""
     workflow = (SEED / "performance-tests.yml").read_text(encoding="utf-8")

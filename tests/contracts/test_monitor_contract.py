@@ -118,7 +118,8 @@ def test_it_reads_values_with_units_and_times(case: Case) -> None:
         assert before_s <= reading.time_s <= after_s
         assert reading.unit in set(Unit)
         assert math.isfinite(reading.value)
-        assert reading.limit is None or reading.limit > 0
+        if reading.limit is not None:
+            assert reading.limit > 0
     names = [(reading.source, reading.series) for reading in second]
     assert len(names) == len(set(names)), "one value for each series and sample"
 

@@ -298,7 +298,7 @@ def test_requests_of_a_task_are_counted_only_where_that_is_sure() -> None:
     assert requests_per_task(HEAD + user("self.second()")) is None
 
 
-@pytest.mark.skipif(not SEED.is_dir(), reason="the seed is not beside this repository")
+@pytest.mark.beside
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
 from loadproof.exports import EXPORTS
 from loadproof.exports.requests import expanded_s
@@ -90,7 +91,6 @@ def test_json_has_the_histograms_themselves() -> None:
 
 def test_parquet_has_the_same_table(tmp_path: Path) -> None:
     """Column by column what the csv has, with nulls for what is missing."""
-    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra 'parquet' is not installed")
     path = tmp_path / "slices.parquet"
     path.write_bytes(_written("parquet")[0])
     columns = parquet.read_table(path).to_pydict()
@@ -168,6 +168,4 @@ def test_requests_without_a_time_are_not_given_one() -> None:
 @pytest.mark.parametrize("kind", list(EXPORTS))
 def test_an_export_is_the_same_each_time(kind: str) -> None:
     """The same run gives the same bytes."""
-    if kind == "parquet":
-        pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")
     assert _written(kind) == _written(kind)

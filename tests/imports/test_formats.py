@@ -17,7 +17,6 @@ from loadproof.model import Endpoint, FailureKind
 from loadproof.runfile.reader import Run
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples"
-needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="real results are not beside this checkout")
 
 MADE = Path(__file__).parent / "samples"
 K6_CSV, JTL, LOCUST_STATS = (
@@ -190,7 +189,7 @@ SAMPLE_FORMATS = {
 }  # fmt: skip
 
 
-@needs_samples
+@pytest.mark.beside
 @pytest.mark.parametrize(("name", "expected"), SAMPLE_FORMATS.items())
 def test_real_files_are_told_by_their_content(tmp_path: Path, name: str, expected: str) -> None:
     """Under a name that says nothing."""
@@ -203,7 +202,7 @@ def test_real_files_are_told_by_their_content(tmp_path: Path, name: str, expecte
     assert (found.facts["imported"]["format"] if isinstance(found, Run) else found.format) == expected
 
 
-@needs_samples
+@pytest.mark.beside
 def test_the_same_run_in_json_and_csv_has_the_same_counts() -> None:
     """k6 wrote both in one run: as many requests and failures of each endpoint in each second."""
     first, second = _run(SAMPLES / "k6_out.json"), _run(SAMPLES / "k6_out.csv")
@@ -212,7 +211,7 @@ def test_the_same_run_in_json_and_csv_has_the_same_counts() -> None:
     ]
 
 
-@needs_samples
+@pytest.mark.beside
 def test_k6_summaries_agree_with_each_other_and_with_the_samples() -> None:
     """Both forms have the same totals, and the thresholds of the old form are read upside down."""
     old, new = _aggregate(SAMPLES / "k6_summary_export.json"), _aggregate(SAMPLES / "k6_handleSummary.json")
@@ -227,7 +226,7 @@ def test_k6_summaries_agree_with_each_other_and_with_the_samples() -> None:
     assert whole.failed == sum(part.failed for part in run.slices) == 50
 
 
-@needs_samples
+@pytest.mark.beside
 def test_locust_csv_lacks_the_last_second_that_its_json_has() -> None:
     """Of one and the same run: 18 requests in the csv, 32 in the JSON."""
     csv_file, json_file = (

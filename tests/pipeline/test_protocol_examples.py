@@ -7,7 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
+from grpc_health.v1 import health, health_pb2_grpc
+from websockets.sync import server as server_of_websockets
 
 from loadproof import run_test
 from loadproof.model import Report, Verdict
@@ -15,12 +18,6 @@ from tests.binaries import require_k6
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-# They come with `loadproof[dev]`; an environment that is older has no need to fail for them.
-grpc = pytest.importorskip("grpc")
-health = pytest.importorskip("grpc_health.v1.health")
-health_pb2_grpc = pytest.importorskip("grpc_health.v1.health_pb2_grpc")
-server_of_websockets = pytest.importorskip("websockets.sync.server")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 REQUIREMENTS = {"response_time": {"p50": "<2s"}}

@@ -115,7 +115,7 @@ def test_a_recording_becomes_a_test_that_passes_check(tmp_path: Path, here: Here
     assert load_config(folder / "loadproof.yaml").config.scenarios["shop"].file == "perf/shop.py"
 
 
-@pytest.mark.skipif(not SEED.is_dir(), reason="the seed is not beside this repository")
+@pytest.mark.beside
 def test_the_seed_needs_nothing_else(tmp_path: Path, here: Here) -> None:
     """Its locustfiles and scripts become tests that pass check, with its own requirements."""
     (tmp_path / "seed").mkdir()

@@ -148,9 +148,11 @@ def test_a_pull_request_ends_as_its_comparison_and_says_so(
         return done.returncode
 
     shell = comparing_shell(ci, compose)
-    assert compose or run(shell, START="") == 2
+    if not compose:
+        assert run(shell, START="") == 2
     assert run(shell) == code
-    assert not compose or (tmp_path / "asked").read_text().splitlines() == ASKED
+    if compose:
+        assert (tmp_path / "asked").read_text().splitlines() == ASKED
     assert (tmp_path / "started").read_text().split() == ["base", "head"]
     report = (clone / "loadproof-report/report.md").read_text()
     assert f"## {said}" in report

@@ -131,8 +131,6 @@ def test_a_plan_that_jmeter_cannot_read_is_an_error_with_its_line(
 @pytest.fixture
 def stub() -> Iterator[int]:
     """The service of the shared cases, on a free port."""
-    if not CASES.is_dir():
-        pytest.skip("the shared cases are not here")
     with Path("/dev/null").open("w") as nothing:
         port = free_port()
         process = subprocess.Popen([sys.executable, str(CASES / "stub.py"), str(port)], stdout=nothing)
@@ -166,6 +164,7 @@ def wait_for(port: int) -> None:
     wait_until(answers)
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize(
     ("name", "requests", "server", "failed"),
     [("tell_apart", 150, 156, 6), ("assertions", 14, 14, 12), ("retry", 72, 69, 9), ("odd_labels", 12, 12, 1),

@@ -20,7 +20,7 @@ NAMES = (
     "locustfile_realistic.py",
     "locustfile_user_types.py",
 )
-pytestmark = pytest.mark.skipif(not SEED.is_dir(), reason="the seed is not beside this repository")
+pytestmark = pytest.mark.beside
 
 
 def test_no_locustfile_of_the_seed_is_forgotten() -> None:

@@ -128,8 +128,8 @@ def interim_answers_end() -> None:
                 )
                 assert user.client.get("/").status_code == status, (base, count)
                 assert len(told) == 1
+                assert ("more than 64 interim responses" in str(told[0])) == (status == 0)
                 assert (told[0] is None) == (status == 200)
-                assert status == 200 or "more than 64 interim responses" in str(told[0])
 
 
 def an_endless_head_is_one_failed_request() -> None:
@@ -144,7 +144,8 @@ def an_endless_head_is_one_failed_request() -> None:
                 )
                 assert user.client.get("/").status_code == 0, base
                 assert len(told) == 1
-                assert base is locust.HttpUser or "longer than 1048576 bytes" in str(told[0])
+                if base is locust.FastHttpUser:
+                    assert "longer than 1048576 bytes" in str(told[0])
         moved = b"HTTP/1.1 302 Found\r\nLocation: /big\r\nContent-Length: 0\r\n\r\n"
         with ScriptedServer([[[moved], [answer(b"a" * 2**21)]]]) as server:
             assert len(a_user(base, server).client.get("/").content) == 2**21, base  # a body may be longer

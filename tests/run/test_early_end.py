@@ -69,9 +69,11 @@ def test_a_clock_that_is_set_is_told_and_changes_no_duration(
     offset = {"s": 0.0}
     monkeypatch.setattr("loadproof.run.conductor.time.time", lambda: real() + offset["s"])
     moments: list[float] = []
+    truth_s: list[float] = []
 
     def on_second(_progress: Progress, now_s: float) -> None:
         moments.append(now_s)
+        truth_s.append(time.monotonic())
         offset["s"] = step_s
         if len(moments) == 3:
             course.conductor.stop()
@@ -79,8 +81,9 @@ def test_a_clock_that_is_set_is_told_and_changes_no_duration(
     course.run(on_second)
     (event,) = course.file().events_of(EventKind.CLOCK_SET)
     assert event.data["by_s"] == pytest.approx(step_s, abs=0.05)
-    # Each is a second after the other: with the step it would be three, or back in time.
-    assert all(0 < later - sooner < 2.9 for sooner, later in pairwise(moments))
+    # As far apart as they are: with the step it would be two seconds more, or less.
+    told, true = ([later - sooner for sooner, later in pairwise(at)] for at in (moments, truth_s))
+    assert told == pytest.approx(true, abs=0.5)
 
 
 def test_a_real_load_ends_when_its_requirement_is_lost(tmp_path: Path) -> None:
@@ -94,6 +97,5 @@ def test_a_real_load_ends_when_its_requirement_is_lost(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["outcome"] == Outcome.STOPPED
-    assert report["duration_s"] < 24
     assert any(note.startswith("stopped early: p95 can no longer be <1ms") for note in report["notes"])
     assert done.returncode == ExitCode.FAIL, done.stdout

@@ -13,7 +13,8 @@ from typing import Self
 class Stub(socketserver.ThreadingTCPServer):
     """HTTP/1.1 on loopback. By path: /status/N, /delay/MS, /redirect (to /landed), /reset, else 200.
 
-    `counts` has the requests by (method, path with query) as they came in.
+    `counts` has the requests by (method, path with query) as they came in, `arrived_s` when, by the monotonic
+    clock.
     """
 
     daemon_threads = True
@@ -21,6 +22,7 @@ class Stub(socketserver.ThreadingTCPServer):
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.arrived_s: list[float] = []
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Connection)
         self._thread = threading.Thread(
@@ -60,6 +62,7 @@ class _Connection(socketserver.StreamRequestHandler):
             self.rfile.read(length)
             with stub.lock:
                 stub.counts[method, path] += 1
+                stub.arrived_s.append(time.monotonic())
             if not self._answer(path):
                 return
 

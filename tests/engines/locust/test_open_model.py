@@ -152,7 +152,8 @@ def test_workers_share_one_schedule(tmp_path: Path) -> None:
     assert played.total("started") == 600 == len(arrived_s)
     assert played.total("dropped") == 0
     intended_s = played.begin_monotonic_s + np.array(list(Schedule(steady(200, 3)).offsets_s()))
-    assert np.median(np.abs(np.array(arrived_s) - intended_s)) < 0.004
+    # Seconds that began with a burst, or workers that share nothing, would be 0.25 s off.
+    assert np.median(np.abs(np.array(arrived_s) - intended_s)) < 0.1
 
 
 def test_a_lost_workers_arrivals_are_sent_by_the_other(tmp_path: Path) -> None:

@@ -50,7 +50,6 @@ def test_percentiles_are_those_of_the_server(lab: Lab) -> None:
     way_s = raw_s - took_s
     assert sink.response.count == len(raw_s) > 80
     assert way_s.min() > -0.001
-    assert np.median(way_s) < 0.010
     for q in QUANTILES:
         truth_s = float(np.quantile(took_s + way_s, q, method="inverted_cdf"))
         assert sink.response.quantile(q) == pytest.approx(truth_s, rel=0.01, abs=0.001), q

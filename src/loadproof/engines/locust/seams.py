@@ -186,8 +186,7 @@ SEAMS = (
     Seam(Feature.REPORTS, "locust.runners", "WORKER_REPORT_INTERVAL"),
     Seam(Feature.LOST_WORKERS, "locust.runners", "HEARTBEAT_DEAD_INTERNAL"),
     # The task loop.
-    Seam(Feature.PACES, "locust.user.wait_time:constant_pacing", "_cp_last_run"),
-    Seam(Feature.PACES, "locust.user.wait_time:constant_pacing", "_cp_last_wait_time"),
+    Seam(Feature.PACES, "locust.user.wait_time:constant_pacing", "wait_time"),
     Seam(Feature.OPEN_MODEL, "locust:TaskSet", "execute_next_task", ("self",)),
     Seam(Feature.OPEN_MODEL, "locust:TaskSet", "wait", ("self",)),
     Seam(Feature.OPEN_MODEL, "locust:TaskSet", "_task_queue"),
@@ -286,7 +285,10 @@ def _owner(place: str) -> Any:
 
 
 def _names(owner: Any, name: str) -> bool:
-    """Whether the code of a class, a function or a module sets or reads an attribute of that name."""
+    """Whether the code of a class, a function or a module sets or reads an attribute of that name.
+
+    Or, in a function, a variable of the one around it.
+    """
     if hasattr(owner, name):
         return True
     functions = [owner] if inspect.isfunction(owner) else []
@@ -294,7 +296,8 @@ def _names(owner: Any, name: str) -> bool:
         if name in inspect.get_annotations(kind):
             return True
         functions += [member for member in vars(kind).values() if inspect.isfunction(member)]
-    return any(name in code.co_names for function in functions for code in _codes(function.__code__))
+    codes = (code for function in functions for code in _codes(function.__code__))
+    return any(name in code.co_names or name in code.co_freevars for code in codes)
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from statistics import fmean
-from time import perf_counter
 from typing import Any
 
 from locust import FastHttpUser, User
 from locust.user import wait_time
+
+from loadproof.engines.locust.open_model.pacing import pace_of
 
 _SAMPLES = 200
 
@@ -31,15 +32,7 @@ def _mean_wait_s(user: type[User]) -> float:
     wait = getattr(user, "wait_time", None)
     if wait is None or getattr(wait, "__module__", "") != wait_time.__name__:
         return 0.0
+    if (pace_s := pace_of(wait)) is not None:
+        return pace_s
     random.seed(0)  # the same answer each time
-    try:
-        return fmean(_wait_s(user, wait) for _ in range(_SAMPLES))
-    except AttributeError:
-        return 0.0  # it keeps something in the user that this Locust's users are made with
-
-
-def _wait_s(user: type[User], wait: Callable[[User], float]) -> float:
-    """One wait of a user that has just been made, as far as its wait needs it."""
-    bare = object.__new__(user)
-    bare._cp_last_run, bare._cp_last_wait_time = perf_counter(), 0  # what constant_pacing remembers
-    return float(wait(bare))
+    return fmean(float(wait(object.__new__(user))) for _ in range(_SAMPLES))

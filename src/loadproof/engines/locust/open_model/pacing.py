@@ -20,8 +20,15 @@ from loadproof.histogram import Histogram
 
 _PACED = "constant_pacing.<locals>.wait_time_func"
 """Locust's paced wait; constant_throughput makes the same."""
-_SEEN = "loadproof_paced"
-"""Set on a user whose first wait is over: what came before was its on_start."""
+_BEGAN = "loadproof_paced"
+"""When a user began its task: when its last wait ended. Before its first wait was its on_start."""
+
+
+def pace_of(wait: Any) -> float | None:
+    """Seconds from one task to the next that a wait of Locust's keeps; None where it keeps none."""
+    if getattr(wait, "__qualname__", "") != _PACED:
+        return None
+    return float(inspect.getclosurevars(wait).nonlocals["wait_time"])
 
 
 class PacedUsers:
@@ -41,10 +48,7 @@ class PacedUsers:
             return
         for owner in _owners(user_classes):
             wait: Any = owner.__dict__.get("wait_time")
-            if getattr(wait, "__qualname__", "") != _PACED:
-                continue
-            pace_s = float(inspect.getclosurevars(wait).nonlocals["wait_time"])
-            if pace_s > 0:
+            if pace_s := pace_of(wait):
                 self.pace_s = max(self.pace_s or 0.0, pace_s)
                 owner.wait_time = self._counted(wait, pace_s)  # type: ignore[attr-defined]
 
@@ -65,13 +69,13 @@ class PacedUsers:
 
     def _counted(self, wait: Callable[[Any], float], pace_s: float) -> Callable[[Any], float]:
         def counted(user: Any) -> float:
-            took_s = time.perf_counter() - user._cp_last_run - user._cp_last_wait_time
-            if _SEEN in user.__dict__:
+            if (began_s := user.__dict__.get(_BEGAN)) is not None:
+                took_s = time.perf_counter() - began_s
                 self._planned += max(took_s, pace_s) / pace_s
                 self._lags_s.append(max(0.0, took_s - pace_s))
-            else:
-                user.__dict__[_SEEN] = True
-            return wait(user)
+            wait_s = wait(user)
+            user.__dict__[_BEGAN] = time.perf_counter() + wait_s
+            return wait_s
 
         return counted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 from loadproof.analysis.compare.turns_picture import turns_picture
 from loadproof.analysis.pictures.capacity import capacity_picture
 from loadproof.analysis.search.capacity import SearchState
+from loadproof.live.live import Show
 from loadproof.model import CapacityGoal, EventKind, Outcome
 from loadproof.pipeline.live_page import live_page
 from loadproof.plan import SearchRequest
@@ -29,7 +30,6 @@ from tests.runs import plan
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from playwright.sync_api import Browser, Page
 
@@ -161,7 +161,7 @@ def rounds() -> Picture | None:
     return turns_picture([(of, run) for of in ("base", "head") for run in side(of, 2)])
 
 
-class Hearer:
+class Hearer(Show):
     """Hears the address of a page."""
 
     url = ""
@@ -171,9 +171,6 @@ class Hearer:
 
     def warning(self, text: str) -> None:
         raise AssertionError(text)
-
-    def waiting(self, _what: str) -> AbstractContextManager[None]:
-        return nullcontext()
 
 
 def test_the_answer_of_many_loads_grows_on_the_page(browser: Browser) -> None:

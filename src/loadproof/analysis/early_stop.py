@@ -38,6 +38,7 @@ from loadproof.model import (
     Verdict,
 )
 from loadproof.plan.profiles import hold_windows
+from loadproof.run.conductor import Observer
 from loadproof.units import format_count
 
 MARGIN: Final = 2.0
@@ -61,7 +62,7 @@ class StopOn(StrEnum):
     SETTLED = "settled"
 
 
-class EarlyStop:
+class EarlyStop(Observer):
     """Hears everything that the run records; `reason` says whether it may end now."""
 
     def __init__(self, plan: Plan, mode: StopOn) -> None:

@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from loadproof.cli import comparing as c
 from loadproof.cli.output import Outputs, with_outputs
+from loadproof.cli.scenario import with_options
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan import ComparisonRequest
 
@@ -27,7 +28,7 @@ class SidesCommand(TyperCommand):
 
 
 @with_outputs
-@c.with_comparison
+@with_options(ComparisonRequest, "comparing")
 def command(
     runs: Annotated[
         list[str],

@@ -1,42 +1,19 @@
-"""What `compare` and `ab` share: their options, and how they print."""
+"""How `compare` and `ab` print."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loadproof.cli.output import Outputs, say_unwritten, write_outputs
-from loadproof.cli.scenario import options_of
 from loadproof.errors import ConfigError, ExitCode, Problem
-from loadproof.plan import ComparisonRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from loadproof.model import Report
     from loadproof.pipeline.comparing import ComparedRuns
-
-
-def with_comparison(verb: Callable[..., int]) -> Callable[..., int]:
-    """Give `verb(..., comparing)` the options of a comparison, in place of `comparing`."""
-    own = inspect.signature(verb, eval_str=True)
-    shared = list(options_of(ComparisonRequest))
-
-    @functools.wraps(verb)
-    def command(*arguments: object, **values: object) -> int:
-        given = {option.name: values.pop(option.name) for option in shared}
-        return verb(*arguments, **values, comparing=ComparisonRequest(**given))  # type: ignore[arg-type]
-
-    options = [option.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for option in shared]
-    kept = [parameter for name, parameter in own.parameters.items() if name != "comparing"]
-    last = [parameter for parameter in kept if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
-    parameters = [*(parameter for parameter in kept if parameter not in last), *options, *last]
-    command.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return command
 
 
 def report_of(compared: ComparedRuns, name: str, folder: str) -> Report:

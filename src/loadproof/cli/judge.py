@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from loadproof.cli import options as o
-from loadproof.cli.comparing import with_comparison
 from loadproof.cli.importing import reading_bar
 from loadproof.cli.output import Outputs, finish, with_outputs
+from loadproof.cli.scenario import with_options
 from loadproof.pipeline.judging import judge_found, open_any
 from loadproof.plan import ComparisonRequest
 from loadproof.runfile import newest_run
@@ -18,7 +18,7 @@ from loadproof.runfile.reader import Run
 
 
 @with_outputs
-@with_comparison
+@with_options(ComparisonRequest, "comparing")
 def command(
     run_file: Annotated[
         Path | None,

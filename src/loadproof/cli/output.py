@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import io
 import os
 import sys
@@ -11,17 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from loadproof.cli.scenario import with_options
 from loadproof.cli.streams import live_console, write_orders
 from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.model import Report
 from loadproof.pipeline.outputs import check_places, keep_report, write_report
+from loadproof.plan.request import flag
 
-_PANEL = "Reports"
 _HEAD_BYTES = 4_096
 """Of a page, which say by what it was made."""
 
@@ -30,16 +29,23 @@ _HEAD_BYTES = 4_096
 class Outputs:
     """Which reports are wanted, and where."""
 
-    html: Path | None = None
-    junit: Path | None = None
-    markdown: Path | None = None
-    json: Path | None = None
-    svg: Path | None = None
-    github: bool = False
-    others: tuple[tuple[str, Path], ...] = ()
-    """Further reporters by name."""
-    strict: bool = False
-    """Whether a file that could not be written is the exit code, too."""
+    html: Path | None = flag(None, "--html", reads=Path, says="Write the report there as one HTML file.")
+    junit: Path | None = flag(None, "--junit", reads=Path, says="Write the report there as JUnit XML.")
+    markdown: Path | None = flag(None, "--markdown", reads=Path, says="Write the report there as Markdown.")
+    json: Path | None = flag(None, "--json", reads=Path, says="Write the report there as JSON.")
+    svg: Path | None = flag(
+        None, "--svg", reads=Path, says="Write verdict and picture of the answer there as SVG."
+    )
+    github: bool = flag(
+        False, "--github", reads=bool, says="Annotate the workflow run and write the step's summary."
+    )
+    others: Sequence[str] = flag(
+        (), "--report", many=True, says="NAME=FILE: write it there in a form of another package."
+    )
+    strict: bool = flag(
+        False, "--strict-outputs", reads=bool,
+        says="Exit with 1 when a report could not be written after the load.",
+    )  # fmt: skip
 
     @property
     def draws(self) -> bool:
@@ -48,17 +54,14 @@ class Outputs:
 
     def files(self) -> dict[str, Path]:
         """The files to write, by the name of their reporter."""
-        given = {
-            "html": self.html, "junit": self.junit, "markdown": self.markdown, "json": self.json,
-            "svg": self.svg,
-        }  # fmt: skip
-        return {kind: path for kind, path in given.items() if path is not None} | dict(self.others)
+        given = {kind: getattr(self, kind) for kind in ("html", "junit", "markdown", "json", "svg")}
+        return {kind: path for kind, path in given.items() if path} | dict(map(_other, self.others))
 
     def check(self) -> None:
         """Raises ConfigError: a form is unknown, two reports would go to one file, one cannot be written."""
         from loadproof.reports import reporter
 
-        for kind, _ in self.others:
+        for kind, _ in map(_other, self.others):
             reporter(kind)
         paths = [path.resolve() for path in self.files().values()]
         twice = sorted({str(path) for path in paths if paths.count(path) > 1})
@@ -69,65 +72,13 @@ class Outputs:
 
 def with_outputs(verb: Callable[..., int]) -> Callable[..., int]:
     """Give `verb(..., outputs)` the options of all reports on the command line, in place of `outputs`."""
-    own = inspect.signature(verb, eval_str=True)
-    shared = inspect.signature(_outputs, eval_str=True)
 
     @functools.wraps(verb)
-    def command(*arguments: object, **values: object) -> int:
-        outputs = _outputs(**{name: values.pop(name) for name in shared.parameters})  # type: ignore[arg-type]
+    def checked(*arguments: object, outputs: Outputs, **values: object) -> int:
         outputs.check()
         return verb(*arguments, **values, outputs=outputs)
 
-    kept = [parameter for name, parameter in own.parameters.items() if name != "outputs"]
-    parameters = [*kept, *shared.parameters.values()]
-    command.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return command
-
-
-def _outputs(
-    html_file: Annotated[
-        Path | None,
-        typer.Option("--html", help="Write the report there as one HTML file.", rich_help_panel=_PANEL),
-    ] = None,
-    junit_file: Annotated[
-        Path | None,
-        typer.Option("--junit", help="Write the report there as JUnit XML.", rich_help_panel=_PANEL),
-    ] = None,
-    markdown_file: Annotated[
-        Path | None,
-        typer.Option("--markdown", help="Write the report there as Markdown.", rich_help_panel=_PANEL),
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the report there as JSON.", rich_help_panel=_PANEL)
-    ] = None,
-    svg_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--svg", help="Write verdict and picture of the answer there as SVG.", rich_help_panel=_PANEL
-        ),
-    ] = None,
-    github: Annotated[
-        bool,
-        typer.Option(
-            "--github", help="Annotate the workflow run and write the step's summary.", rich_help_panel=_PANEL
-        ),
-    ] = False,
-    others: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--report", help="NAME=FILE: write it there in a form of another package.", rich_help_panel=_PANEL
-        ),
-    ] = None,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict-outputs", help="Exit with 1 when a report could not be written after the load."
-        ),
-    ] = False,
-) -> Outputs:
-    named = tuple(map(_other, others or ()))
-    return Outputs(html_file, junit_file, markdown_file, json_file, svg_file, github, named, strict)
+    return with_options(Outputs, "outputs")(checked)
 
 
 def _other(text: str) -> tuple[str, Path]:

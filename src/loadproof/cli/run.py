@@ -13,7 +13,7 @@ from loadproof.cli.check import mention
 from loadproof.cli.output import Outputs, finish, say_unwritten, waiting, with_outputs
 from loadproof.cli.scenario import with_request
 from loadproof.cli.streams import live_console
-from loadproof.live.live import QuietView, View, run_view
+from loadproof.live.live import Show, View, run_view
 from loadproof.pipeline.planning import shown
 from loadproof.pipeline.running import run
 from loadproof.plan import RunRequest
@@ -37,7 +37,7 @@ def command(request: RunRequest, quiet: o.Quiet = False, *, outputs: Outputs) ->
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(Show):
     """Follows a run: live in a terminal, lines elsewhere, nothing when asked for quiet."""
 
     quiet: bool
@@ -63,7 +63,7 @@ class Screen:
     def view(self, plan: Plan) -> View:
         """Of requirements, as far as they can be known by now."""
         if self.quiet:
-            return QuietView()
+            return View()
         return run_view(live_console(), lambda progress: requirement_states(plan, progress))
 
     def live(self, url: str) -> None:
@@ -74,7 +74,7 @@ class Screen:
         """Keep it: to make it once more takes as long again."""
         self.pages.append(html)
 
-    def waiting(self, what: str) -> AbstractContextManager[None]:
+    def waiting(self, what: str) -> AbstractContextManager[object]:
         """In a terminal."""
         return nullcontext() if self.quiet else waiting(what)
 

@@ -6,9 +6,9 @@ import difflib
 import functools
 import inspect
 import re
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -51,6 +51,7 @@ _GROUPS: Final = {
                            "accept", "fail"),
     "Other machines": ("expect_workers", "bind", "token"),
     "What may be loaded": ("environment", "allow_production"),
+    "Reports": ("html", "junit", "markdown", "json", "svg", "github", "others"),
     "Files and figures": ("run_file", "live", "live_at", "open_live", "metrics_port", "otlp", "csv",
                           "summary_export"),
 }  # fmt: skip
@@ -79,12 +80,11 @@ def with_request(
         def command(arguments: list[str] | None, locustfile: list[str] | None, **values: object) -> int:
             scenario, engine_args = split_arguments(arguments or [], locustfile or ())
             engine_args = tuple(word.replace(f"{ENGINE_CONFIG}=", "--config=", 1) for word in engine_args)
-            read = {name: values.pop(name) for name in names}
-            given = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
+            given = _tuples({name: values.pop(name) for name in names})
             if given.get("env"):
-                given["env"], words = own_env(scenario, given["env"])  # type: ignore[arg-type]
+                given["env"], words = own_env(scenario, given["env"])
                 engine_args = (*words, *engine_args)
-            request = kind(scenario, engine_args=engine_args, **given)  # type: ignore[arg-type]
+            request = kind(scenario, engine_args=engine_args, **given)
             try:
                 return verb(request, **values)
             except (ConfigError, EngineError) as error:
@@ -95,11 +95,40 @@ def with_request(
             for parameter in list(own.parameters.values())[1:]
         ]
         parameters = [*shared, *kept]
-        command.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
-        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        return command
+        return _with_parameters(command, parameters)
 
     return decorate
+
+
+def with_options(kind: type, name: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a verb the options of a request on the command line, in place of its argument of that name."""
+    shared = list(options_of(kind))
+
+    def decorate(verb: Callable[..., int]) -> Callable[..., int]:
+        own = inspect.signature(verb, eval_str=True)
+
+        @functools.wraps(verb)
+        def command(*arguments: object, **values: object) -> int:
+            read = {option.name: values.pop(option.name) for option in shared}
+            return verb(*arguments, **values, **{name: kind(**_tuples(read))})
+
+        kept = [parameter for parameter in own.parameters.values() if parameter.name != name]
+        return _with_parameters(command, [*kept, *shared])
+
+    return decorate
+
+
+def _tuples(read: Mapping[str, object]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
+
+
+def _with_parameters(
+    command: Callable[..., int], parameters: Sequence[inspect.Parameter]
+) -> Callable[..., int]:
+    """As Typer looks at a function."""
+    command.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
 
 
 def own_env(scenario: object, given: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Self
 
 from rich.live import Live
 from rich.text import Text
@@ -13,11 +14,11 @@ from loadproof.units import format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import TracebackType
 
     from rich.console import Console, RenderableType
 
-    from loadproof.model import Requirement, Verdict
+    from loadproof.errors import ConfigError
+    from loadproof.model import Plan, Requirement, Verdict
     from loadproof.run.progress import Progress
 
     RequirementStates = Callable[[Progress], list[tuple[Requirement, Verdict, str]]]
@@ -26,42 +27,53 @@ if TYPE_CHECKING:
 _PLAIN_EVERY_S = 5.0
 
 
-class View(Protocol):
-    """Shows a run's progress. Used as a context manager around the run."""
+class View:
+    """Shows a run's progress, as a context manager around the run; by itself it shows nothing."""
 
-    def __enter__(self) -> View: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None: ...
-    def update(self, progress: Progress, now_s: float, /) -> None:
-        """Called once a second."""
-
-
-class QuietView:
-    """Shows nothing."""
-
-    def __enter__(self) -> QuietView:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         return None
 
     def update(self, progress: Progress, now_s: float) -> None:
-        """Show nothing."""
+        """Called once a second."""
 
 
-class PlainView:
+class Show:
+    """Who follows a run; by itself nobody."""
+
+    def planned(self, plan: Plan) -> None:
+        """This will be played."""
+
+    def warning(self, text: str) -> None:
+        """Something that the plan bodes."""
+
+    def view(self, plan: Plan) -> View:  # noqa: ARG002  # others show it
+        """What shows the load while it runs."""
+        return View()
+
+    def unwritten(self, error: ConfigError) -> None:
+        """A file that was asked for could not be written after the load; the run file has the verdict."""
+        raise error
+
+    def live(self, url: str) -> None:
+        """There is a page of the load."""
+
+    def page(self, html: str) -> None:
+        """The report as HTML, where it was made already."""
+
+    def waiting(self, what: str) -> AbstractContextManager[object]:
+        """Shows what is waited for, as long as it lasts."""
+        return nullcontext(what)
+
+
+class PlainView(View):
     """What the scenario prints, each notice once, and `lines`: for logs of CI."""
 
     def __init__(self, console: Console, lines: Callable[[Progress, float], Iterable[str]]) -> None:
         self._console = console
         self._lines = lines
-
-    def __enter__(self) -> PlainView:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
     def update(self, progress: Progress, now_s: float) -> None:
         """Print what is new."""
@@ -70,7 +82,7 @@ class PlainView:
             self._console.print(Text(line), soft_wrap=True)
 
 
-class LiveView:
+class LiveView(View):
     """A screen that follows the run, with what the scenario prints scrolling above it."""
 
     def __init__(self, console: Console, draw: Callable[[Progress, float], RenderableType]) -> None:
@@ -78,14 +90,12 @@ class LiveView:
         self._draw = draw
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
-    def __enter__(self) -> LiveView:
-        self._live.__enter__()
+    def __enter__(self) -> Self:
+        self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
 
     def update(self, progress: Progress, now_s: float) -> None:
         """Draw again."""

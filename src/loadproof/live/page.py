@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from loadproof.live.course import ARRIVALS, USERS, CourseSoFar
-from loadproof.model import Event, EventKind, Reading, Slice
+from loadproof.model import Event, EventKind, Reading
+from loadproof.run.conductor import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +49,7 @@ _WORKERS: Final = {
 }
 
 
-class LivePage:
+class LivePage(Observer):
     """Hears what the conductor records, and makes the page's messages; used from several threads.
 
     `rows` gives the requirements as they stand. Figures of the moment are made only while somebody looks.
@@ -68,12 +69,6 @@ class LivePage:
         self._whole_is_due = False
 
     # --- what the conductor records ----------------------------------------------------------------------
-
-    def slice(self, part: Slice) -> None:
-        """Not needed: `update` has the sums."""
-
-    def reading(self, reading: Reading) -> None:
-        """Not needed: `update` has the last of each series."""
 
     def event(self, event: Event) -> None:
         """Into the log, the errors or the workers."""

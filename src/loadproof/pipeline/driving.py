@@ -19,7 +19,7 @@ from loadproof.clock import Clock
 from loadproof.engines import Engine, load_engine
 from loadproof.errors import EngineError
 from loadproof.live.outputs import LiveOutputs
-from loadproof.model import Event, EventKind, Finding, Outcome, Plan, Reading, Report, Slice
+from loadproof.model import Event, EventKind, Finding, Outcome, Plan, Report
 from loadproof.monitors.selection import Selection, select
 from loadproof.plan.stored import clean_settings, plan_to_json
 from loadproof.run.conductor import Conductor, Observer
@@ -108,7 +108,7 @@ def drive(
     return report
 
 
-class _Ahead:
+class _Ahead(Observer):
     """Imports what judging and reporting need, scipy among it, once the load has begun."""
 
     def __init__(self, draw: bool) -> None:
@@ -120,12 +120,6 @@ class _Ahead:
         if event.kind is EventKind.LOAD_STARTED and self._thread is None:
             self._thread = threading.Thread(target=self._prepare, daemon=True)
             self._thread.start()
-
-    def slice(self, part: Slice) -> None:
-        """Nothing to do."""
-
-    def reading(self, reading: Reading) -> None:
-        """Nothing to do."""
 
     def join(self) -> None:
         """Nobody may see a module that is imported half."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import webbrowser
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadproof.charts import Picture
+    from loadproof.live.live import Show
     from loadproof.live.outputs import LiveOutputs
     from loadproof.live.page import LivePage
     from loadproof.live.serving import LiveServer
@@ -22,19 +23,6 @@ if TYPE_CHECKING:
 
 _PATIENCE_S: Final = 8.0
 """How long the command waits for a browser that does not fetch the report."""
-
-
-class PageListener(Protocol):
-    """Who hears of the page."""
-
-    def live(self, url: str, /) -> None:
-        """There is one."""
-
-    def warning(self, text: str, /) -> None:
-        """Nobody could open it."""
-
-    def waiting(self, what: str, /) -> contextlib.AbstractContextManager[object]:
-        """Shows what is waited for, as long as it lasts."""
 
 
 def page_address(request: LiveRequest) -> tuple[str, int] | None:
@@ -53,7 +41,7 @@ def page_address(request: LiveRequest) -> tuple[str, int] | None:
 class FollowedPage:
     """The page of one command, if it has one: what is driven goes there, and in the end its report."""
 
-    def __init__(self, served: tuple[LivePage, LiveServer] | None, told: PageListener) -> None:
+    def __init__(self, served: tuple[LivePage, LiveServer] | None, told: Show) -> None:
         self._served = served
         self._told = told
 
@@ -94,9 +82,7 @@ class FollowedPage:
 
 
 @contextlib.contextmanager
-def live_page(
-    plan: Plan, request: LiveRequest, told: PageListener, fixed: str = ""
-) -> Iterator[FollowedPage]:
+def live_page(plan: Plan, request: LiveRequest, told: Show, fixed: str = "") -> Iterator[FollowedPage]:
     """The page and its server, told why when the command ends without a report; `told` hears its address.
 
     `fixed`: why nobody may change the load, where that is not the plan's own reason.

@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, Protocol
+from typing import TYPE_CHECKING, ParamSpec
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.live.live import QuietView, View
+from loadproof.live.live import Show
 from loadproof.model import Finding, Outcome, Plan, Report
 from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
 from loadproof.pipeline.planning import check_targets, plan_with
@@ -25,65 +24,12 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 
-class Show(Protocol):
-    """Who follows a run."""
-
-    def planned(self, plan: Plan, /) -> None:
-        """This will be played."""
-
-    def warning(self, text: str, /) -> None:
-        """Something that the plan bodes."""
-
-    def view(self, plan: Plan, /) -> View:
-        """What shows the load while it runs."""
-
-    def unwritten(self, error: ConfigError, /) -> None:
-        """A file that was asked for could not be written after the load."""
-
-    def live(self, url: str, /) -> None:
-        """There is a page of the load."""
-
-    def page(self, html: str, /) -> None:
-        """The report as HTML, where it was made already."""
-
-    def waiting(self, what: str, /) -> AbstractContextManager[object]:
-        """Shows what is waited for, as long as it lasts."""
-
-
-class NoShow:
-    """Nobody."""
-
-    def planned(self, plan: Plan) -> None:
-        """Not told."""
-
-    def warning(self, text: str) -> None:
-        """Not told."""
-
-    def view(self, _plan: Plan) -> View:
-        """One that shows nothing."""
-        return QuietView()
-
-    def unwritten(self, error: ConfigError) -> None:
-        """Nobody would be told else; the run file has the verdict."""
-        raise error
-
-    def live(self, url: str) -> None:
-        """Not told."""
-
-    def page(self, html: str) -> None:
-        """Not told."""
-
-    def waiting(self, what: str) -> AbstractContextManager[object]:
-        """Not told."""
-        return nullcontext(what)
-
-
 def run(request: RunRequest, show: Show | None = None, *, draw: bool = False) -> Report:
     """Plan, drive, judge; `show` follows it, and with `draw` the report has charts.
 
     Raises what `run_test` does; an interrupted run has its report, with that outcome.
     """
-    show = show or NoShow()
+    show = show or Show()
     request = _with_run_time(request)
     config = read_config(request)
     with show.waiting("looking at the scenario"):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from loadproof.analysis.search.capacity import SearchState
     from loadproof.engines import Engine
     from loadproof.engines.trials import TrialOrder
+    from loadproof.live.live import Show
     from loadproof.model import Report
-    from loadproof.pipeline.running import Show
     from loadproof.plan import PlanRequest, SearchRequest
     from loadproof.plan.capacity import CapacityRequest
     from loadproof.runfile.reader import Run

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.engines import load_engine
 from loadproof.errors import ConfigError, Problem
-from loadproof.live.live import QuietView
+from loadproof.live.live import Show, View
 from loadproof.model import Outcome, Unit, is_beside
 from loadproof.pipeline.comparing import ComparedRuns
 from loadproof.pipeline.driving import drive
 from loadproof.pipeline.live_page import FollowedPage
 from loadproof.pipeline.planning import check_targets, refuses_of
-from loadproof.pipeline.running import NoShow
 from loadproof.run.service import StartedService, answers
 from loadproof.units import format_count, format_duration
 
@@ -86,7 +85,7 @@ def take_turns(
     _check_sides(turns, folder)
     levels = look_levels(look_rounds(rounds), settings.alpha)
     runs: dict[str, list[MeasuredRun]] = {"base": [], "head": []}
-    drives = _RunsInTurn(folder, following or FollowedPage(None, NoShow()))
+    drives = _RunsInTurn(folder, following or FollowedPage(None, Show()))
     notes = []
     drives.now = "warm-up: base"
     with waiting(drives.now):
@@ -238,7 +237,7 @@ def _drive_once(turn: Turn, folder: Path, name: str, side: str, following: Follo
         check_targets(turn.plan)
         path, live = folder / f"{name}.db", following.outputs()
         engine = load_engine(turn.plan.engine)
-        report = drive(turn.plan, engine, path, QuietView, live, observers=following.observers)
+        report = drive(turn.plan, engine, path, View, live, observers=following.observers)
     if report.outcome is Outcome.INTERRUPTED:
         raise InterruptedTurnError
     # The commit of the scenario's folder is neither side's build.

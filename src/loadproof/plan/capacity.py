@@ -8,7 +8,7 @@ from typing import Final
 
 from loadproof.errors import ConfigError, Problem, WrongValueError
 from loadproof.model import CapacityGoal
-from loadproof.plan.request import PlanRequest
+from loadproof.plan.request import PlanRequest, flag
 from loadproof.plan.schema import MAX_USERS, CapacityConfig
 from loadproof.units import parse_duration, parse_percent, parse_rate
 
@@ -22,15 +22,27 @@ _PRECISION: Final = (0.001, 0.5)
 class CapacityRequest:
     """What is given of a search, by the command line or by a test's `capacity`; None means "not given"."""
 
-    min_rate: str | None = None
-    max_rate: str | None = None
+    min_rate: str | None = flag(
+        None, "--min-rate", says="The least load to try; by default enough for the percentiles."
+    )
+    max_rate: str | None = flag(None, "--max-rate", says="The greatest load to try; by default 10000/s.")
     users: int | None = None
     """Search by users, up to so many."""
-    trial: str | None = None
-    precision: str | None = None
-    at_least: str | None = None
-    duration_limit: str | None = None
-    cool_down_limit: str | None = None
+    trial: str | None = flag(None, "--trial", says="How long each trial lasts; by default 10s.")
+    precision: str | None = flag(
+        None, "--precision", says="Width of the answer, as a share of it; by default 2%."
+    )
+    at_least: str | None = flag(
+        None, "--at-least", says="Fail when the capacity is less: 500/s, or a number of users."
+    )
+    duration_limit: str | None = flag(
+        None, "--duration-limit", says="Give up after this long; by default 20m."
+    )
+    cool_down_limit: str | None = flag(
+        None,
+        "--cool-down-limit",
+        says="How long the service may take to recover from a trial; by default 1m.",
+    )
     lines: Mapping[str, str] = field(default_factory=dict)
     """file:line of what the command line did not give."""
 

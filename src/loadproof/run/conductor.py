@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from loadproof.clock import Clock
 from loadproof.engines import Engine
@@ -33,16 +33,16 @@ _SERIES_REMEMBERED = 20_000
 OTHER_ENDPOINTS = Endpoint("", "(other endpoints)")
 
 
-class Observer(Protocol):
+class Observer:
     """Hears what is recorded, as it is recorded; must return at once."""
 
-    def slice(self, part: Slice, /) -> None:
+    def slice(self, part: Slice) -> None:
         """One second of one endpoint."""
 
-    def reading(self, reading: Reading, /) -> None:
+    def reading(self, reading: Reading) -> None:
         """One value of a series."""
 
-    def event(self, event: Event, /) -> None:
+    def event(self, event: Event) -> None:
         """Something that happened."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import EventKind
+from loadproof.run.conductor import Observer
 from loadproof.runfile.reader import Run
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Decision(Protocol):
         """Whether the trial that is being played may be cut short."""
 
 
-class RunSoFar:
+class RunSoFar(Observer):
     """What has gone to the run file until now, as the run that it would be read as."""
 
     def __init__(self, plan: Plan) -> None:

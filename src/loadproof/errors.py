@@ -67,8 +67,8 @@ class Problem:
 class WrongValueError(ValueError):
     """A text that is not what it should be; who knows where it stands makes a `Problem` of it."""
 
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message}; {hint}")
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
         self.message = message
         self.hint = hint
 

@@ -96,4 +96,4 @@ def _seconds(text: str) -> float:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise ConfigError(Problem(str(error), "--wait")) from None
+        raise ConfigError(Problem.of(error, "--wait")) from None

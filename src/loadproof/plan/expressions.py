@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from loadproof.errors import Problem, WrongValueError
+from loadproof.errors import WrongValueError
 from loadproof.model import Operator, Plan, Requirement, Statistic, Subject, Unit
 
 
@@ -127,7 +127,7 @@ def parse_threshold(text: str, *, major: int = 2) -> Threshold:
         value = _go_float(limit.strip(_SPACE))
     except ValueError as error:
         raise WrongValueError(
-            f"'{text}': {Problem.of(error).message}",
+            f"'{text}': {error}",
             "the right side is a plain number in k6's unit, milliseconds for times",
         ) from None
     return Threshold(text, name, percentile, _OPERATORS[token], value)
@@ -250,9 +250,7 @@ def _method(name: str, text: str, major: int) -> tuple[str, float | None]:
     try:
         percentile = _go_float(name[2:-1])
     except ValueError as error:
-        raise WrongValueError(
-            f"'{text}': {Problem.of(error).message}", "write a percentile such as p(95)"
-        ) from None
+        raise WrongValueError(f"'{text}': {error}", "write a percentile such as p(95)") from None
     if major >= 2 and not 0 <= percentile <= 100:
         raise ValueError(f"'{text}': a percentile lies between 0 and 100, not at {name[2:-1]}")
     return "p", percentile

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from loadproof.errors import WrongValueError
 from loadproof.model import Operator, Unit
 from loadproof.units import parse_duration, parse_percent, parse_rate, parse_size
 
@@ -50,14 +51,6 @@ class Direction(StrEnum):
     LOWER = "lower"
 
 
-class LimitError(ValueError):
-    """A limit that cannot be read, with the way out."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
 @dataclass(frozen=True, slots=True)
 class Limit:
     """`value` is in the unit of `unit`: seconds, per second, fraction of 1, bytes or a count."""
@@ -71,15 +64,18 @@ def parse_limit(raw: str, kind: LimitKind, direction: Direction) -> Limit:
     """The limit that `raw` states. Without an operator it is "at most", or "at least" for a lower limit.
 
     Raises:
-        LimitError: it has no unit where one is needed, is no number, or can never be, or always is, true.
+        WrongValueError: it has no unit where one is needed, is no number, or can never be, or always is,
+            true.
     """
     match = _WRITTEN.fullmatch(raw.strip())
     sign, amount = (match[1] or "", match[2].strip()) if match else ("", raw.strip())
     if not amount:
-        raise LimitError("has no limit" if not sign else f"'{raw}' has no number", f"write {_example(kind)}")
+        raise WrongValueError(
+            "has no limit" if not sign else f"'{raw}' has no number", f"write {_example(kind)}"
+        )
     operator = _operator(sign, raw, direction)
     if amount.startswith("-"):
-        raise LimitError(f"'{raw}' is negative", f"write {_example(kind)}")
+        raise WrongValueError(f"'{raw}' is negative", f"write {_example(kind)}")
     value, unit = _READERS[kind](amount, sign)
     _check_sense(raw, Limit(operator, value, unit))
     return Limit(operator, value, unit)
@@ -92,20 +88,22 @@ def _operator(sign: str, raw: str, direction: Direction) -> Operator:
     if operator is None:
         near = {"=<": "<=", "=>": ">="}.get(sign)
         hint = f"write {near}" if near else "write <, <=, > or >="
-        raise LimitError(f"'{raw}': '{sign}' is not a comparison that a measured value can meet", hint)
+        raise WrongValueError(f"'{raw}': '{sign}' is not a comparison that a measured value can meet", hint)
     if direction is Direction.UPPER and operator not in _UPPER:
-        raise LimitError(f"'{raw}' limits from below, where the key says a maximum", "write < or <=")
+        raise WrongValueError(f"'{raw}' limits from below, where the key says a maximum", "write < or <=")
     if direction is Direction.LOWER and operator in _UPPER:
-        raise LimitError(f"'{raw}' limits from above, where the key says a minimum", "write > or >=")
+        raise WrongValueError(f"'{raw}' limits from above, where the key says a minimum", "write > or >=")
     return operator
 
 
 def _duration(amount: str, sign: str) -> tuple[float, Unit]:
     if _NUMBER.fullmatch(amount):
         proposal = f"{sign or '<'}{amount}"
-        raise LimitError(f"'{sign}{amount}' has no unit", f"write {proposal}ms if milliseconds are meant")
+        raise WrongValueError(
+            f"'{sign}{amount}' has no unit", f"write {proposal}ms if milliseconds are meant"
+        )
     if amount.endswith("%"):
-        raise LimitError(f"'{sign}{amount}' is a share, where a duration is needed", "write <500ms")
+        raise WrongValueError(f"'{sign}{amount}' is a share, where a duration is needed", "write <500ms")
     return _read(parse_duration, amount, LimitKind.DURATION), Unit.SECONDS
 
 
@@ -114,7 +112,7 @@ def _rate(amount: str, sign: str) -> tuple[float, Unit]:
     if plain is not None or _NUMBER.fullmatch(amount):  # the key itself says requests per second
         value = float(plain[1] if plain else amount)
         if value == float("inf"):
-            raise LimitError(f"'{sign}{amount}' is too large")
+            raise WrongValueError(f"'{sign}{amount}' is too large")
         return value, Unit.PER_SECOND
     return _read(parse_rate, amount, LimitKind.RATE), Unit.PER_SECOND
 
@@ -125,10 +123,10 @@ def _share(amount: str, sign: str) -> tuple[float, Unit]:
         proposal = f"{sign}{amount}%"
         if 0 < value < 1:
             proposal += f" or {sign}{value * 100:.10g}%"
-        raise LimitError(f"'{sign}{amount}' has no unit", f"write {proposal}")
+        raise WrongValueError(f"'{sign}{amount}' has no unit", f"write {proposal}")
     value = _read(parse_percent, amount, LimitKind.SHARE)
     if value > 1:
-        raise LimitError(f"'{sign}{amount}' is more than all", "a share lies between 0% and 100%")
+        raise WrongValueError(f"'{sign}{amount}' is more than all", "a share lies between 0% and 100%")
     return value, Unit.SHARE
 
 
@@ -144,7 +142,7 @@ def _share_or_connections(amount: str, sign: str) -> tuple[float, Unit]:
         return float(match[1]), Unit.COUNT
     if _NUMBER.fullmatch(amount):
         hint = f"write {sign}{amount}% of what the database allows, or '{sign}{amount} connections'"
-        raise LimitError(f"'{sign}{amount}' has no unit", hint)
+        raise WrongValueError(f"'{sign}{amount}' has no unit", hint)
     return _share(amount, sign)
 
 
@@ -171,7 +169,7 @@ def _per_hour(amount: str, sign: str, kind: LimitKind) -> tuple[str, float]:
     """What grows in which time, and the factor to an hour."""
     value, slash, time = (part.strip() for part in amount.partition("/"))
     if not slash or time not in _PER_HOUR:
-        raise LimitError(f"'{sign}{amount}' is no growth per time", f"write {_example(kind)}")
+        raise WrongValueError(f"'{sign}{amount}' is no growth per time", f"write {_example(kind)}")
     return value, _PER_HOUR[time]
 
 
@@ -206,17 +204,16 @@ def _read(parse: Callable[[str], float], amount: str, kind: LimitKind) -> float:
     try:
         return parse(amount)
     except ValueError as error:
-        message, _, _ = str(error).partition(";")
-        raise LimitError(message, f"write {_example(kind)}") from None
+        raise WrongValueError(str(error), f"write {_example(kind)}") from None
 
 
 def _check_sense(raw: str, limit: Limit) -> None:
     """Nothing measured here is negative, so some limits are true, or false, whatever happens."""
     if limit.operator is Operator.LESS and limit.value == 0:
-        raise LimitError(f"'{raw}' can never be true")
+        raise WrongValueError(f"'{raw}' can never be true")
     if limit.operator is Operator.GREATER_EQUAL and limit.value == 0:
-        raise LimitError(f"'{raw}' is always true", "write a limit above 0")
+        raise WrongValueError(f"'{raw}' is always true", "write a limit above 0")
     if limit.operator is Operator.LESS_EQUAL and limit.value == 0 and limit.unit is Unit.SECONDS:
-        raise LimitError(f"'{raw}' can never be true")
+        raise WrongValueError(f"'{raw}' can never be true")
     if limit.operator is Operator.GREATER and limit.value >= 1 and limit.unit is Unit.SHARE:
-        raise LimitError(f"'{raw}' can never be true")
+        raise WrongValueError(f"'{raw}' can never be true")

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, WrongValueError
 from loadproof.model import STREAMED, Requirement, Subject
 from loadproof.plan.conflicts import conflicts
 from loadproof.plan.document import (
@@ -28,7 +28,7 @@ from loadproof.plan.document import (
 )
 from loadproof.plan.expressions import BUILTIN_METRICS, requirement_id, split_metric, threshold_requirement
 from loadproof.plan.keys import BLOCKS, SINGLES, RequirementKey, key_of
-from loadproof.plan.limits import LimitError, parse_limit
+from loadproof.plan.limits import parse_limit
 from loadproof.plan.request import Requirements
 from loadproof.plan.resources import parse_resource, split_window
 from loadproof.plan.scenario import (
@@ -208,7 +208,7 @@ class _Reader:
             name = "promql: " if one.key == "promql" else f"{one.key} "
             try:
                 self.found.append(parse_resource(f"{name}{text}".strip(), f"{self.name}:{one.line}"))
-            except LimitError as error:
+            except WrongValueError as error:
                 self.problem(f"resources: {error}", one.line, error.hint)
 
     def plain_block(self, entry: Entry, endpoint: str | None) -> None:
@@ -256,7 +256,7 @@ class _Reader:
                 self.warm_up_s = warm_up_of(entry)
             else:
                 self.strict = is_strict(entry)
-        except LimitError as error:
+        except WrongValueError as error:
             self.problem(f"{entry.key}: {error}", entry.line, error.hint)
 
     def single(self, entry: Entry, endpoint: str | None) -> None:
@@ -275,7 +275,7 @@ class _Reader:
             if entry.key not in SINGLES:
                 written, window = split_window(written)
             limit = parse_limit(written, key.kind, key.direction)
-        except LimitError as error:
+        except WrongValueError as error:
             self.problem(f"{entry.key}: {error}", entry.line, error.hint)
             return
         name = requirement_id(

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from loadproof.errors import WrongValueError
 from loadproof.model import Operator, Requirement, Statistic, Subject, Unit
-from loadproof.plan.limits import LimitError
 from loadproof.units import parse_duration, parse_percent, parse_rate, parse_size
 
 PROMQL: Final = "promql:"
@@ -38,17 +38,17 @@ def parse_resource(text: str, source: str) -> Requirement:
     """The requirement that a sentence states; `source` is its file:line.
 
     Without a statistic, every sample must hold: the maximum for `<`, the minimum for `>`. `over any 30s`
-    compares the mean of each 30 seconds. Raises LimitError.
+    compares the mean of each 30 seconds. Raises WrongValueError.
     """
     sentence, window = split_window(text.strip())
     match = _COMPARISON.match(sentence)
     if match is None:
-        raise LimitError(f"'{text}' compares nothing", _EXAMPLE)
+        raise WrongValueError(f"'{text}' compares nothing", _EXAMPLE)
     operator = Operator(match[2])
     chosen = _chosen(match[1].strip(), operator)
     limit, unit = _limit(match[3].strip())
     if not re.fullmatch(r"promql:.+|[A-Za-z_][\w.:-]*(?:\{.*\})?", chosen.series, re.DOTALL):
-        raise LimitError(f"'{chosen.series}' is no series' name", _EXAMPLE)
+        raise WrongValueError(f"'{chosen.series}' is no series' name", _EXAMPLE)
     shown = chosen.statistic if chosen.quantile is None else f"p{chosen.quantile * 100:g}"
     return Requirement(
         id=":".join(part for part in (chosen.series, shown, window) if part),
@@ -68,7 +68,7 @@ def parse_resource(text: str, source: str) -> Requirement:
 def split_window(text: str) -> tuple[str, str]:
     """What stands before `over any 30s`, and the window: "any 30s", "whole", "steady", "stage", or empty.
 
-    Raises LimitError.
+    Raises WrongValueError.
     """
     match = _WINDOW.match(text)
     if match is None:
@@ -78,9 +78,9 @@ def split_window(text: str) -> tuple[str, str]:
         try:
             seconds = parse_duration(words[1])
         except ValueError as error:
-            raise LimitError(str(error).partition(";")[0], "write over any 30s") from None
+            raise WrongValueError(str(error), "write over any 30s") from None
         if seconds < 1 or seconds != int(seconds):
-            raise LimitError(f"'{words[1]}' is no whole number of seconds", "write over any 30s")
+            raise WrongValueError(f"'{words[1]}' is no whole number of seconds", "write over any 30s")
         return match[1], f"any {int(seconds)}s"
     return match[1], "stage" if words[-1] == "stage" else words[0]
 
@@ -95,7 +95,7 @@ def _chosen(text: str, operator: Operator) -> _Chosen:
         return _Chosen(_STATISTICS[word], None, series)
     percent = float(word[1:])
     if not 0 < percent < 100:
-        raise LimitError(f"'{word}' is no percentile", "write p95 of, max of, mean of or min of")
+        raise WrongValueError(f"'{word}' is no percentile", "write p95 of, max of, mean of or min of")
     return _Chosen(Statistic.PERCENTILE, round(percent / 100, 12), series)
 
 
@@ -119,4 +119,4 @@ def _limit(text: str) -> tuple[float, Unit]:
             return parse(text), unit
         except ValueError:
             continue
-    raise LimitError(f"'{text}' is no limit", "write 80%, 1GiB, 200ms, 50/s, 20 connections or a number")
+    raise WrongValueError(f"'{text}' is no limit", "write 80%, 1GiB, 200ms, 50/s, 20 connections or a number")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from loadproof.errors import Problem
+from loadproof.errors import WrongValueError
 from loadproof.model import Operator, Requirement, Statistic, Subject, Unit
 from loadproof.plan.document import Entry, Mapping, Scalar, did_you_mean
 from loadproof.plan.expressions import requirement_id
-from loadproof.plan.limits import Direction, LimitError, LimitKind, parse_limit
+from loadproof.plan.limits import Direction, LimitKind, parse_limit
 from loadproof.plan.resources import split_window
 from loadproof.units import parse_duration, parse_rate
 
@@ -27,13 +27,15 @@ _USERS: Final = re.compile(r"([0-9][0-9_]*)\s*users?")
 
 
 def held_load_requirement(entry: Entry, name: str) -> Requirement:
-    """`must_hold: 80 users`, or a rate: how far a rising load has to hold. Raises LimitError."""
+    """`must_hold: 80 users`, or a rate: how far a rising load has to hold. Raises WrongValueError."""
     written = entry.value.raw.strip() if isinstance(entry.value, Scalar) else ""
     users = _USERS.fullmatch(written)
     try:
         limit = float(users[1]) if users else parse_rate(written)
     except ValueError:
-        raise LimitError(f"'{written}' is no load", "write must_hold: 80 users, or must_hold: 80/s") from None
+        raise WrongValueError(
+            f"'{written}' is no load", "write must_hold: 80 users, or must_hold: 80/s"
+        ) from None
     return Requirement(
         id="held_load",
         text=f"{entry.key}: {written}",
@@ -47,32 +49,32 @@ def held_load_requirement(entry: Entry, name: str) -> Requirement:
 
 
 def is_strict(entry: Entry) -> bool:
-    """Whether a value whose interval contains its limit is INCONCLUSIVE. Raises LimitError."""
+    """Whether a value whose interval contains its limit is INCONCLUSIVE. Raises WrongValueError."""
     written = entry.value.raw if isinstance(entry.value, Scalar) else ""
     if written not in ("strict", "normal"):
-        raise LimitError(f"'{written}' is not known", "write confidence: strict, or leave it out")
+        raise WrongValueError(f"'{written}' is not known", "write confidence: strict, or leave it out")
     return written == "strict"
 
 
 def warm_up_of(entry: Entry) -> float:
-    """`warm_up: 30s` in seconds. Raises LimitError."""
+    """`warm_up: 30s` in seconds. Raises WrongValueError."""
     written = entry.value.raw if isinstance(entry.value, Scalar) else ""
     try:
         return parse_duration(written)
     except ValueError as error:
-        raise LimitError(Problem.of(error).message, "write a duration, such as warm_up: 30s") from None
+        raise WrongValueError(str(error), "write a duration, such as warm_up: 30s") from None
 
 
 def scenario_requirements(entry: Entry, name: str) -> list[Requirement]:
-    """What `scenario:` requires. Raises LimitError."""
+    """What `scenario:` requires. Raises WrongValueError."""
     if not isinstance(entry.value, Mapping) or not entry.value.entries:
-        raise LimitError("holds no requirement", "write scenario: {exceptions: <0.1%, checks: '>99%'}")
+        raise WrongValueError("holds no requirement", "write scenario: {exceptions: <0.1%, checks: '>99%'}")
     found = []
     for inner in entry.value.entries:
         if inner.key == "exceptions":
             found.append(_share(inner, Subject.EXCEPTIONS, name))
         elif inner.key != "checks":
-            raise LimitError(f"unknown key '{inner.key}'", did_you_mean(inner.key, SCENARIO_KEYS))
+            raise WrongValueError(f"unknown key '{inner.key}'", did_you_mean(inner.key, SCENARIO_KEYS))
         elif isinstance(inner.value, Mapping):
             found += [_share(check, Subject.CHECKS, name, check.key) for check in inner.value.entries]
         else:
@@ -82,7 +84,7 @@ def scenario_requirements(entry: Entry, name: str) -> list[Requirement]:
 
 def _share(entry: Entry, subject: Subject, name: str, check: str = "") -> Requirement:
     if not isinstance(entry.value, Scalar):
-        raise LimitError(f"'{entry.key}' takes one limit, not several values", _ONE_CHECK)
+        raise WrongValueError(f"'{entry.key}' takes one limit, not several values", _ONE_CHECK)
     direction = Direction.LOWER if subject is Subject.CHECKS else Direction.UPPER
     limit = parse_limit(entry.value.raw, LimitKind.SHARE, direction)
     said = f"{subject.value}[{check}]" if check else subject.value
@@ -100,13 +102,15 @@ def _share(entry: Entry, subject: Subject, name: str, check: str = "") -> Requir
 
 
 def goodput_requirement(entry: Entry, endpoint: str | None, name: str) -> Requirement:
-    """The share of all requests that are right and in time. Raises LimitError."""
+    """The share of all requests that are right and in time. Raises WrongValueError."""
     hint = "write goodput: '>= 99% within 500ms'"
     if not isinstance(entry.value, Scalar):
-        raise LimitError("takes one limit, not several values", hint)
+        raise WrongValueError("takes one limit, not several values", hint)
     written, window = split_window(entry.value.raw)
     if window.startswith("any"):
-        raise LimitError("is not judged over rolling windows", "write over the whole load, or each stage")
+        raise WrongValueError(
+            "is not judged over rolling windows", "write over the whole load, or each stage"
+        )
     match = _WITHIN.fullmatch(written)
     within_s = None
     if match is not None:
@@ -114,7 +118,7 @@ def goodput_requirement(entry: Entry, endpoint: str | None, name: str) -> Requir
         try:
             within_s = parse_duration(match[2])
         except ValueError as error:
-            raise LimitError(Problem.of(error).message, hint) from None
+            raise WrongValueError(str(error), hint) from None
     limit = parse_limit(written, LimitKind.SHARE, Direction.LOWER)
     identity = requirement_id(Subject.GOODPUT, Statistic.RATE, limit.operator, endpoint=endpoint)
     if within_s is not None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit
 
-from loadproof.errors import ConfigError, Problem, RefusedError, TargetError
+from loadproof.errors import ConfigError, Problem, RefusedError, TargetError, WrongValueError
 from loadproof.safety.redact import redact_url
 from loadproof.units import format_duration
 from loadproof.version import __version__
@@ -34,14 +34,6 @@ _PATH_SAFE: Final = "/%:@!$&'()*+,;=~?"
 _HOST = re.compile(r"[^\s/?#@:\[\]%!$&'()*+,;=`{}|^]+")
 
 _Info = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
-
-
-class _BadUrlError(Exception):
-    """What is wrong with a URL, and the way out."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +70,7 @@ def normalise_target(url: str, where: str = "", *, found: bool = False) -> str:
         raise ConfigError(Problem("the target is empty", where, "write a base URL: http://localhost:8000"))
     try:
         return _normal(text, (*_PORTS, CONNECT_ONLY) if found else tuple(_PORTS))
-    except _BadUrlError as error:
+    except WrongValueError as error:
         message = f"the target '{redact_url(text)}' {error}"
         raise ConfigError(Problem(message, where, error.hint)) from None
 
@@ -160,19 +152,23 @@ def _first_bytes(service: _Service, verify_tls: bool, refuses: Refuses) -> bytes
 
 def _normal(text: str, schemes: tuple[str, ...]) -> str:
     if re.search(r"[\s\x00-\x1f\x7f\\\\<>\"]", text):
-        raise _BadUrlError("holds a character that no URL may hold", "encode it: a space is %20")
+        raise WrongValueError("holds a character that no URL may hold", "encode it: a space is %20")
     scheme, separator, _ = text.partition("://")
     if not separator:
         bare = redact_url(re.sub(r"^(?:https?:)?/*", "", text, flags=re.IGNORECASE))
-        raise _BadUrlError("has no scheme", f"write http://{bare} or https://{bare}")
+        raise WrongValueError("has no scheme", f"write http://{bare} or https://{bare}")
     if scheme.lower() not in schemes:
-        raise _BadUrlError(f"has the scheme '{scheme}'", "write http:// or https://")
+        raise WrongValueError(f"has the scheme '{scheme}'", "write http:// or https://")
     try:
         parts = urlsplit(text)
     except ValueError:
-        raise _BadUrlError("has a broken IPv6 address", "write it in brackets: http://[::1]:8000") from None
+        raise WrongValueError(
+            "has a broken IPv6 address", "write it in brackets: http://[::1]:8000"
+        ) from None
     if "?" in text or "#" in text:
-        raise _BadUrlError("has a query or fragment", "write the base URL; the rest belongs to the scenario")
+        raise WrongValueError(
+            "has a query or fragment", "write the base URL; the rest belongs to the scenario"
+        )
     userinfo, at, _ = parts.netloc.rpartition("@")
     return f"{scheme.lower()}://{userinfo}{at}{_host_and_port(parts)}{parts.path.rstrip('/')}"
 
@@ -184,25 +180,25 @@ def _host_and_port(parts: SplitResult) -> str:
         try:
             ipaddress.IPv6Address(host.partition("%")[0])
         except ValueError:
-            raise _BadUrlError("has a broken IPv6 address", "write it as http://[::1]:8000") from None
+            raise WrongValueError("has a broken IPv6 address", "write it as http://[::1]:8000") from None
         shown, port = f"[{host.lower()}]", rest.removeprefix(":")
     else:
         host, colon, port = place.partition(":")
         if ":" in port:
-            raise _BadUrlError("has an IPv6 address without brackets", "write it as http://[::1]:8000")
+            raise WrongValueError("has an IPv6 address without brackets", "write it as http://[::1]:8000")
         if not host:
-            raise _BadUrlError("has no host", "write http://localhost:8000")
+            raise WrongValueError("has no host", "write http://localhost:8000")
         if _HOST.fullmatch(host) is None:
-            raise _BadUrlError(f"has the host '{host}', which is no host name")
+            raise WrongValueError(f"has the host '{host}', which is no host name")
         shown = host.lower()
         if colon and not port:
-            raise _BadUrlError("has ':' and no port", "write a port from 1 to 65535, or leave out the ':'")
+            raise WrongValueError("has ':' and no port", "write a port from 1 to 65535, or leave out the ':'")
     if not port:
         return shown
     if re.fullmatch(r"[0-9]{1,5}", port) is None or not 1 <= int(port) <= 65535:
         # With user:password@ in front, what looks like a port may be a part of an unencoded password.
         shown_port = "a bad port" if "@" in parts.geturl() else f"the port '{port}'"
-        raise _BadUrlError(f"has {shown_port}", "a port is a number from 1 to 65535")
+        raise WrongValueError(f"has {shown_port}", "a port is a number from 1 to 65535")
     return f"{shown}:{int(port)}"
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Final
+
+from pydantic import TypeAdapter
 
 from loadproof.model.judged import Finding, FindingKind, Measure, Verdict
 from loadproof.model.planned import Operator, Statistic, Unit
-from loadproof.model.values import known_number, known_text, known_whole, number, several
+from loadproof.model.values import known_text
 
 
 def evidence_to_json(finding: Finding) -> dict[str, object]:
@@ -30,33 +33,24 @@ def evidence_to_json(finding: Finding) -> dict[str, object]:
 
 
 def _measure_to_json(measure: Measure) -> dict[str, object]:
-    known: dict[str, object] = {
-        "operator": measure.operator and str(measure.operator),
-        "statistic": measure.statistic and str(measure.statistic),
-        "quantile": measure.quantile,
-        "series": measure.series or None,
-        "value": measure.value,
-        "margin": measure.margin,
-        "interval": measure.interval and list(measure.interval),
-        "needed": measure.needed,
-        "default": measure.by_default or None,
-    }
-    return {
-        "requirement": measure.text,
-        "unit": str(measure.unit),
-        "limit": measure.limit,
-        "samples": measure.samples,
-        **{name: value for name, value in known.items() if value is not None},
-    }
+    told: dict[str, object] = _MEASURE.dump_python(
+        measure, mode="json", exclude_defaults=True, exclude={"at_least"}
+    )
+    always = {"unit": str(measure.unit), "limit": measure.limit, "samples": measure.samples}
+    margin = {} if measure.margin is None else {"margin": measure.margin}
+    return {**always, **margin, **{_KEYS.get(name, name): value for name, value in told.items()}}
 
 
+_MEASURE: Final = TypeAdapter(Measure)
+_KEYS: Final = {"text": "requirement", "by_default": "default", "at_least": "censored_at_s"}
+"""Fields that have another name in files."""
+_OF_MEASURE: Final = {_KEYS.get(field.name, field.name): field.name for field in fields(Measure)}
+_WORDS: Final = {"operator": frozenset(Operator), "statistic": frozenset(Statistic), "unit": frozenset(Unit)}
 _OF_FINDING: Final = frozenset(
     {"note", "condition", "headline", "measurement", "comparison", "subject", "source", "window", "endpoint"}
 )
-_OF_MEASURE: Final = frozenset(
-    {"requirement", "operator", "limit", "unit", "statistic", "quantile", "series", "value", "margin",
-     "interval", "samples", "needed", "default"}
-)  # fmt: skip
+_IN_FILES: Final = _OF_MEASURE.keys() - {"censored_at_s"} | {"margin"}
+"""Of a measure; what is sure of a recovery stays among the figures that are printed."""
 
 
 def finding_from_json(
@@ -64,7 +58,7 @@ def finding_from_json(
 ) -> Finding:
     """The finding that `evidence_to_json` wrote, in this version or an older one."""
     measure = _measure_from_json(evidence) if "requirement" in evidence else None
-    typed = _OF_FINDING | _OF_MEASURE if measure else _OF_FINDING
+    typed = _OF_FINDING | _IN_FILES if measure else _OF_FINDING
     kind = FindingKind.CONDITION if "condition" in evidence else FindingKind.VERDICT
     return Finding(
         identity, verdict, sentence,
@@ -83,22 +77,10 @@ def finding_from_json(
 
 
 def _measure_from_json(evidence: Mapping[str, object]) -> Measure:
-    operator, statistic, unit = (str(evidence.get(key)) for key in ("operator", "statistic", "unit"))
-    interval = [number(bound) for bound in several(evidence.get("interval"))]
-    value = evidence.get("value")
-    return Measure(
-        text=str(evidence["requirement"]),
-        operator=Operator(operator) if operator in set(Operator) else None,
-        limit=known_number(evidence.get("limit")),
-        unit=Unit(unit) if unit in set(Unit) else Unit.NONE,
-        statistic=Statistic(statistic) if statistic in set(Statistic) else None,
-        quantile=known_number(evidence.get("quantile")),
-        series=str(evidence.get("series", "")),
-        # 0.1 kept the texts of k6's thresholds here.
-        value=float(value) if isinstance(value, int | float) else None,
-        interval=(interval[0], interval[1]) if interval else None,
-        samples=known_whole(evidence.get("samples")),
-        needed=known_whole(evidence.get("needed")),
-        by_default="default" in evidence,
-        at_least=known_number(evidence.get("censored_at_s")),
-    )
+    told = {name: evidence[key] for key, name in _OF_MEASURE.items() if evidence.get(key) is not None}
+    for name, words in _WORDS.items():
+        if told.get(name) not in words:
+            told.pop(name, None)
+    if isinstance(told.get("value"), str):  # 0.1 kept the texts of k6's thresholds here
+        del told["value"]
+    return _MEASURE.validate_python(told)

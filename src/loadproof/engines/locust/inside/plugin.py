@@ -42,7 +42,7 @@ from loadproof.engines.locust.seams import Feature
 from loadproof.engines.locust.session.report import RequestListener
 from loadproof.engines.locust.session.streams import StreamListeners
 from loadproof.engines.locust.shape import ProfileShape
-from loadproof.engines.locust.trials.trials import OpenTrials, UserTrials
+from loadproof.engines.locust.trials.trials import OpenTrials, TrialLeader, UserTrials
 from loadproof.engines.supervisor import die_with_parent
 from loadproof.model import EventKind, Policy
 from loadproof.routes import KeptNames
@@ -89,9 +89,10 @@ class Plugin:
         self._open: OpenModel | None = None
         self._paced = PacedUsers(self._clock)
         self._user_trials: UserTrials | None = None
+        self._leader = TrialLeader(self._clock, self._event, self._send, self._report)
         if settings.profile is not None and settings.profile.open_model:
             if settings.trials:
-                self._open = OpenTrials(settings, self._clock, self._event, self._send, self._report)
+                self._open = OpenTrials(settings, self._clock, self._event, self._leader)
             else:
                 self._open = OpenModel(settings, self._clock, self._event)
             self._recorder = LateRecorder(self._clock, current_lateness_s, names)
@@ -293,13 +294,11 @@ class Plugin:
     # --- the course of the test ----------------------------------------------------------------------
 
     def _take_orders(self, environment: Any, runner: Any) -> None:
-        if isinstance(self._open, OpenTrials):
-            self._open.leader.listen(self._channel)
-            return
-        self._user_trials = UserTrials(self._clock, self._event, self._send, self._report)
-        self._user_trials.runner = runner
-        self._user_trials.leader.listen(self._channel)
-        environment.shape_class = self._user_trials
+        self._leader.listen(self._channel)
+        if self._open is None:
+            self._user_trials = UserTrials(self._clock, self._leader)
+            self._user_trials.runner = runner
+            environment.shape_class = self._user_trials
 
     def _on_test_start(self, **_: Any) -> None:
         self._workers.start()

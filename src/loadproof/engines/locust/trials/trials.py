@@ -129,11 +129,10 @@ class OpenTrials(OpenModel):
         settings: PluginSettings,
         clock: Callable[[], float],
         event: Callable[..., None],
-        send: Callable[[dict[str, Any]], None],
-        report: Callable[[], None],
+        leader: TrialLeader,
     ) -> None:
         super().__init__(settings, clock, event)
-        self.leader = TrialLeader(clock, event, send, report)
+        self.leader = leader
         self._arrivals = settings.arrivals
         self._users_limit = settings.max_users
 
@@ -214,15 +213,9 @@ class UserTrials(LoadTestShape):
 
     abstract = True  # keeps Locust from taking it for a shape of the locustfile
 
-    def __init__(
-        self,
-        clock: Callable[[], float],
-        event: Callable[..., None],
-        send: Callable[[dict[str, Any]], None],
-        report: Callable[[], None],
-    ) -> None:
+    def __init__(self, clock: Callable[[], float], leader: TrialLeader) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.leader = TrialLeader(clock, event, send, report)
+        self.leader = leader
         self._clock = clock
         self._users = 1
 

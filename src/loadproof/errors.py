@@ -13,8 +13,11 @@ Every error is printed as one message and, where there is one, the way out. None
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -87,6 +90,17 @@ class ConfigError(LoadproofError):
     """The command line, the plan or a requirement is wrong; `problems` holds all of them."""
 
     exit_code = ExitCode.USAGE
+
+
+@contextmanager
+def writing(what: str, path: str | Path) -> Iterator[Path]:
+    """The path of a file to write, in a folder that there is; what fails inside is a ConfigError."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        yield Path(path)
+    except OSError as error:
+        where = str(error.filename or path)
+        raise ConfigError(Problem(f"cannot write {what}: {error.strerror}", where)) from error
 
 
 class EngineError(LoadproofError):

@@ -28,7 +28,6 @@ from loadproof.runfile import names_from
 from loadproof.units import parse_duration
 
 _FOLDER: Final = Path(".loadproof/ab")
-_READY_TIMEOUT: Final = "60s"
 _FIXED: Final = "Both builds get the same load, as it was planned."
 
 
@@ -36,20 +35,6 @@ _FIXED: Final = "Both builds get the same load, as it was planned."
 @with_outputs
 def command(
     request: AbRequest,
-    base_start: Annotated[str | None, typer.Option("--base-start", help="Command that starts base.")] = None,
-    head_start: Annotated[str | None, typer.Option("--head-start", help="Command that starts head.")] = None,
-    base_target: Annotated[
-        str | None, typer.Option("--base-target", help="URL of base, when it runs already.")
-    ] = None,
-    head_target: Annotated[
-        str | None, typer.Option("--head-target", help="URL of head, when it runs already.")
-    ] = None,
-    ready: Annotated[
-        str | None, typer.Option("--ready", help="URL to wait for after a start; by default the target.")
-    ] = None,
-    ready_timeout: Annotated[
-        str, typer.Option("--ready-timeout", help="How long to wait for it.")
-    ] = _READY_TIMEOUT,
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, max=50, help="Rounds at most; each is base, head, head, base.")
     ] = 6,
@@ -61,16 +46,20 @@ def command(
     outputs: Outputs,
 ) -> int:
     """Compare two builds on this machine, in turns, in as many rounds as it takes."""
-    _check_sides(base_start, head_start, base_target, head_target, request.target)
-    timeout_s = _seconds(ready_timeout)
+    _check_sides(request)
+    timeout_s = _seconds(request.ready_timeout)
     config = read_config(request)
     settings = comparison_settings(request, config)
     turns, plans = {}, {}
-    for side, start, target in (("base", base_start, base_target), ("head", head_start, head_target)):
+    sides = (
+        ("base", request.base_start, request.base_target),
+        ("head", request.head_start, request.head_target),
+    )
+    for side, start, target in sides:
         if target not in plans:
             plans[target], _ = plan_with(replace(request, target=target or request.target), config)
         plan = plans[target]
-        turns[side] = Turn(plan, start, (ready or _first_target(plan)) if start else None, timeout_s)
+        turns[side] = Turn(plan, start, (request.ready or _first_target(plan)) if start else None, timeout_s)
     name = turns["base"].plan.name
     screen = Screen(quiet=quiet)
     page_address(request)
@@ -78,7 +67,9 @@ def command(
     place = folder or _new_folder(name)
     try:
         tell = (lambda _text: None) if quiet else typer.echo
-        shown = turns["base"].plan if base_target is None else replace(turns["base"].plan, target=None)
+        shown = (
+            turns["base"].plan if request.base_target is None else replace(turns["base"].plan, target=None)
+        )
         with live_page(shown, request, screen, _FIXED) as following:
             compared = take_turns(turns, rounds, settings, place, tell, screen.waiting, following)
             report = c.report_of(compared, name, str(place))
@@ -104,25 +95,20 @@ def _new_folder(name: str) -> Path:
     raise AssertionError
 
 
-def _check_sides(
-    base_start: str | None,
-    head_start: str | None,
-    base_target: str | None,
-    head_target: str | None,
-    target: str | None,
-) -> None:
+def _check_sides(asked: AbRequest) -> None:
     """Raises ConfigError when it is not said how the two sides differ."""
     problems = []
     hint = "give --base-start and --head-start, commands, or --base-target and --head-target, URLs"
-    for kind, base, head in (("start", base_start, head_start), ("target", base_target, head_target)):
+    starts, targets = (asked.base_start, asked.head_start), (asked.base_target, asked.head_target)
+    for kind, (base, head) in (("start", starts), ("target", targets)):
         if (base is None) != (head is None):
             missing = "base" if base is None else "head"
             problems.append(Problem(f"--{missing}-{kind} is missing", hint=hint))
-    if base_start is None and head_start is None and base_target is None and head_target is None:
+    if starts == targets == (None, None):
         problems.append(Problem("how do base and head differ?", hint=hint))
-    if base_target is not None and base_target == head_target and base_start is None:
+    if targets[0] is not None and targets[0] == targets[1] and starts[0] is None:
         problems.append(Problem("base and head are the same URL", "--head-target", hint))
-    if target is not None and base_target is not None:
+    if asked.target is not None and targets[0] is not None:
         problems.append(
             Problem("there is a target for both and one for each side", "--target", "leave one out")
         )

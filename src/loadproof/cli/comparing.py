@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loadproof.cli.output import Outputs, say_unwritten, write_outputs
-from loadproof.errors import ConfigError, ExitCode, Problem
+from loadproof.errors import ConfigError, ExitCode, writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,11 +37,10 @@ def show_comparison(
     complete = True
     if outputs.json is not None:
         try:
-            with outputs.json.open("w", encoding="utf-8") as stream:
+            with writing("the comparison", outputs.json) as file, file.open("w", encoding="utf-8") as stream:
                 write_comparison_json(comparison, stream)
-        except OSError as error:
-            message = f"cannot write the comparison: {error.strerror}"
-            say_unwritten(ConfigError(Problem(message, str(outputs.json))))
+        except ConfigError as error:
+            say_unwritten(error)
             complete = False
     write_comparison(comparison, sys.stdout)
     complete = write_outputs(report, replace(outputs, json=None), html) and complete

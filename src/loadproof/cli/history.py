@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from loadproof.errors import ConfigError, Problem, RunFileError
+from loadproof.errors import ConfigError, Problem, RunFileError, writing
 from loadproof.plan.document import did_you_mean
 from loadproof.runfile import RUNS_FOLDER
 from loadproof.runfile.reader import read_facts, read_run
@@ -165,9 +165,5 @@ def _check_endpoints(found: History, runs: list[MeasuredRun], wanted: list[str])
 
 
 def _write(path: Path, write: Callable[[History, TextIO], None], found: History) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as stream:
-            write(found, stream)
-    except OSError as error:
-        raise ConfigError(Problem(f"cannot write the history: {error.strerror}", str(path))) from error
+    with writing("the history", path), path.open("w", encoding="utf-8") as stream:
+        write(found, stream)

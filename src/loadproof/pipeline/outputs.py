@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadproof.engines import traits_of
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, writing
 from loadproof.plan.watching import secrets_of_plan
 from loadproof.safety.redact import Redactor
 
@@ -74,13 +74,9 @@ def report_text(report: Report, kind: str = "html") -> str:
 
 def keep_report(text: str, path: str | Path, *, append: bool = False) -> None:
     """Write the text of a report. Raises ConfigError when the file cannot be written."""
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a" if append else "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-    except OSError as error:
-        raise ConfigError(Problem(f"cannot write the report: {error.strerror}", str(path))) from error
+    mode = "a" if append else "w"
+    with writing("the report", path) as file, file.open(mode, encoding="utf-8", newline="\n") as stream:
+        stream.write(text)
 
 
 def with_own_files(plan: Plan, request: RunRequest) -> Plan:
@@ -110,10 +106,8 @@ def clean_summary(plan: Plan, path: Path) -> None:
     if not path.is_file():
         return
     hide = Redactor(secrets_of_plan(plan)).text
-    try:
+    with writing("it", path):
         path.write_text(_hidden(path.read_text(encoding="utf-8"), hide), encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(Problem(f"cannot write it: {error.strerror}", str(path))) from error
 
 
 def _hidden(text: str, hide: Callable[[str], str]) -> str:
@@ -146,14 +140,9 @@ def write_habits(run: Run, csv: str | None, summary: Path | None) -> None:
     from loadproof.reports.k6_summary import write_k6_summary
     from loadproof.reports.locust_csv import write_locust_csv
 
-    try:
-        if csv is not None:
-            Path(csv).parent.mkdir(parents=True, exist_ok=True)
+    if csv is not None:
+        with writing("it", csv):
             write_locust_csv(run, csv)
-        if summary is not None:
-            summary.parent.mkdir(parents=True, exist_ok=True)
+    if summary is not None:
+        with writing("it", summary):
             write_k6_summary(run, summary)
-    except OSError as error:
-        raise ConfigError(
-            Problem(f"cannot write it: {error.strerror}", str(error.filename or csv or summary))
-        ) from error

@@ -185,7 +185,15 @@ class LiveRequest:
 
 @dataclass(frozen=True)
 class AbRequest(LiveRequest, PlanRequest, ComparisonRequest):
-    """What is asked of two builds: one test for both, and what decides."""
+    """What is asked of two builds: one test for both, how they differ, and what decides."""
+
+    _: KW_ONLY
+    base_start: str | None = flag(None, "--base-start", says="Command that starts base.")
+    head_start: str | None = flag(None, "--head-start", says="Command that starts head.")
+    base_target: str | None = flag(None, "--base-target", says="URL of base, when it runs already.")
+    head_target: str | None = flag(None, "--head-target", says="URL of head, when it runs already.")
+    ready: str | None = flag(None, "--ready", says="URL to wait for after a start; by default the target.")
+    ready_timeout: str = flag("60s", "--ready-timeout", says="How long to wait for it.")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, writing
 
 
 def existing(folder: Path, files: Mapping[str, str]) -> list[str]:
@@ -20,11 +20,8 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
         raise ConfigError(*(Problem("cannot be written: something else is in its place", n) for n in blocked))
     for name, text in files.items():
         file = folder / name
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
+        with writing("it", file):
             file.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(Problem(f"cannot be written: {error.strerror}", str(file))) from None
 
 
 def ignore_runs(folder: Path) -> bool:

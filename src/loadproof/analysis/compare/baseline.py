@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from loadproof.analysis.across_runs.measured import MeasuredRun
 from loadproof.analysis.compare.comparable import obstacles
 from loadproof.analysis.compare.noise import usable
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, writing
 
 FORMAT: Final = 2
 """2 adds bytes, and the fingerprint of the scenario; files of format 1 are read."""
@@ -38,14 +38,11 @@ def write_baseline(path: Path, name: str, branch: str | None, runs: Sequence[Mea
     """Write `runs` as a baseline file; the same runs give the same bytes. Raises ConfigError."""
     kept: list[object] = _RUNS.dump_python(list(runs), mode="json", exclude=_NOT_KEPT)
     document = {_KEY: FORMAT, "name": name, "branch": branch, "runs": kept}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing("the baseline", path):
         # Its name appears when it is whole: a reader never sees half of one.
         half = path.with_name(f".{path.name}.part")
         half.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         half.replace(path)
-    except OSError as error:
-        raise ConfigError(Problem(f"the baseline cannot be written: {error.strerror}", str(path))) from error
 
 
 def read_baseline_file(path: Path) -> tuple[MeasuredRun, ...]:

@@ -142,8 +142,8 @@ class Reporting:
             self.sink.event(Event(now_s, EventKind.IN_FLIGHT, message, {"at_most": at_most}))
 
     def _mismatches(self, summary: Summary, now_s: float) -> None:
-        issued = summary.value("http_reqs", "count")
-        recorded = self.reader.samples["http_req_duration"]
+        issued = summary.value(words.REQUESTS, "count")
+        recorded = self.reader.samples[words.REQUEST_TIME]
         if issued is not None and issued != recorded:
             message = f"k6 counted {issued:.0f} requests, {recorded} were recorded"
             data = {"issued": issued, "recorded": recorded}

@@ -16,6 +16,7 @@ from random import Random
 
 import numpy as np
 
+from loadproof.engines.k6 import words
 from loadproof.model import Reading, Unit
 
 SOURCE = "k6"
@@ -76,7 +77,7 @@ class SeriesTable:
         """One sample. Raises ValueError when it is not finite."""
         if not math.isfinite(value):
             raise ValueError(f"{metric} is {value}")
-        if metric == "vus":
+        if metric == words.USERS:
             # Not added up: the live view shows it, and it must not wait for the second to settle.
             self._ready.append(Reading(time_s, "load", "users", value, Unit.COUNT))
         kind = self._kinds.get(metric, ("gauge", ""))[0]

@@ -90,23 +90,25 @@ REFUSED: Final = re.compile(r"""(?:Get|Post|Put|Patch|Delete|Head|Options) \\*"(
 
 # --- metrics and tags ------------------------------------------------------------------------------------
 
+REQUESTS: Final = "http_reqs"
 REQUEST_TIME: Final = "http_req_duration"
 WAITING: Final = "http_req_waiting"
 OF_A_REQUEST: Final = frozenset(
-    {"http_reqs", "http_req_blocked", "http_req_connecting", "http_req_tls_handshaking", "http_req_sending",
+    {REQUESTS, "http_req_blocked", "http_req_connecting", "http_req_tls_handshaking", "http_req_sending",
      WAITING, "http_req_receiving", "http_req_failed"}
 )  # fmt: skip
 """What k6 writes of each request beside its time."""
+USERS: Final = "vus"
 ITERATION_TIME: Final = "iteration_duration"
 ITERATIONS: Final = "iterations"
 DROPPED: Final = "dropped_iterations"
 CHECKS: Final = "checks"
 SUMMARISED: Final = frozenset(
-    {REQUEST_TIME, "http_req_failed", "http_reqs", ITERATIONS, DROPPED, ITERATION_TIME, CHECKS,
+    {REQUEST_TIME, "http_req_failed", REQUESTS, ITERATIONS, DROPPED, ITERATION_TIME, CHECKS,
      "data_received", "data_sent"}
 )  # fmt: skip
 BUILTIN: Final = OF_A_REQUEST | SUMMARISED | frozenset(
-    {"vus", "vus_max", "group_duration", "ws_sessions", "ws_connecting", "ws_session_duration", "ws_ping",
+    {USERS, "vus_max", "group_duration", "ws_sessions", "ws_connecting", "ws_session_duration", "ws_ping",
      "ws_msgs_sent", "ws_msgs_received", "grpc_req_duration", "grpc_streams", "grpc_streams_msgs_sent",
      "grpc_streams_msgs_received"}
 )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from loadproof.model import EventKind
 from loadproof.pipeline.searching import capacity_plan
-from loadproof.plan import PlanRequest
+from loadproof.plan import PlanRequest, read_config
 from loadproof.plan.capacity import CapacityRequest
 from loadproof.runfile.reader import read_run
 from tests.binaries import require_k6
@@ -115,7 +115,7 @@ def test_a_test_of_the_file_says_what_is_searched(capacity: Path) -> None:
     """Its `capacity`, and not its own load, is what the plan holds."""
     (capacity / "loadproof.yaml").write_text(FILE)
     request = PlanRequest(scenario="nightly", target="http://127.0.0.1:9", folder=capacity)
-    plan, _ = capacity_plan(request, CapacityRequest(max_rate="300/s"))
+    plan, _ = capacity_plan(request, CapacityRequest(max_rate="300/s"), read_config(request))
     goal = plan.options.capacity
     assert goal is not None
     assert (goal.least, goal.greatest, goal.trial_s, goal.at_least) == (50.0, 300.0, 20.0, 200.0)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from loadproof.model import Report
     from loadproof.plan import PlanRequest, SearchRequest
     from loadproof.plan.capacity import CapacityRequest
+    from loadproof.plan.config import LoadedConfig
     from loadproof.runfile.reader import Run
 
 
@@ -51,8 +52,9 @@ def search(
     from loadproof.analysis.search.capacity import SearchDecision, so_far
 
     refuse_other_loads(request)
-    told = receivers(read_config(request), show.warning)
-    plan, engine = capacity_plan(request, typed)
+    config = read_config(request)
+    told = receivers(config, show.warning)
+    plan, engine = capacity_plan(request, typed, config)
     check_targets(plan)
     heard = RunSoFar(plan)
     with live_page(plan, request, show) as following:
@@ -91,7 +93,9 @@ def played_next(state: SearchState, order: TrialOrder | None) -> str:
     return f"{word} {format_load(state.goal, order.load)} for {format_duration(order.duration_s)}"
 
 
-def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, Engine]:
+def capacity_plan(
+    request: PlanRequest, typed: CapacityRequest, config: LoadedConfig | None
+) -> tuple[Plan, Engine]:
     """The plan of a search and its engine; what is not `typed` comes from the test in loadproof.yaml.
 
     Sends nothing. Raises ConfigError with every problem.
@@ -99,7 +103,6 @@ def capacity_plan(request: PlanRequest, typed: CapacityRequest) -> tuple[Plan, E
     from loadproof.analysis.search.capacity import least_rate, samples_for
     from loadproof.analysis.search.trials import is_by_trial
 
-    config = read_config(request)
     written, where = capacity_config(request, config)
     if (chosen := choose(request, config)).test.scenarios:
         hint = "search with one of them: loadproof capacity FILE"

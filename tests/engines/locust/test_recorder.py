@@ -39,8 +39,8 @@ def test_a_second_is_handed_over_when_it_is_over() -> None:
     assert counter.take() == ([], [])
     clock.now_s = 1001.0
     ((row,), errors) = counter.take()
-    assert row[:6] == [1000, "GET", "/a", 2, {}, 12]
-    assert Histogram.from_bytes(row[6]).count == 2
+    assert row[:6] == (1000, "GET", "/a", 2, {}, 12)
+    assert Histogram.from_bytes(row.response).count == 2
     assert errors == []
     assert counter.take() == ([], [])
 
@@ -50,7 +50,7 @@ def test_at_the_end_the_running_second_is_handed_over_too() -> None:
     counter, _ = recorder()
     for _ in range(2):
         counter.request("GET", "/a", 1.0, 0)
-        assert [row[:4] for row in counter.take(everything=True)[0]] == [[1000, "GET", "/a", 1]]
+        assert [row[:4] for row in counter.take(everything=True)[0]] == [(1000, "GET", "/a", 1)]
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_a_request_without_a_usable_time_is_counted_and_not_timed(
     counter.request("GET", "/a", 10.0, None)
     clock.now_s = 1001.5
     ((row,), _) = counter.take()
-    histogram = Histogram.from_bytes(row[6])
-    assert (row[3], histogram.count, histogram.minimum_s) == (2, 1, 0.01)
+    histogram = Histogram.from_bytes(row.response)
+    assert (row.requests, histogram.count, histogram.minimum_s) == (2, 1, 0.01)
     assert (counter.recorded, counter.not_durations) == (2, not_durations)
 
 
@@ -77,7 +77,7 @@ def test_the_shortest_and_the_longest_times_are_kept(time_ms: float) -> None:
     counter, _ = recorder()
     counter.request("GET", "/a", time_ms, None)
     ((row,), _) = counter.take(everything=True)
-    assert Histogram.from_bytes(row[6]).maximum_s == pytest.approx(time_ms / 1000)
+    assert Histogram.from_bytes(row.response).maximum_s == pytest.approx(time_ms / 1000)
 
 
 def test_failures_are_counted_by_kind_and_text() -> None:
@@ -90,8 +90,8 @@ def test_failures_are_counted_by_kind_and_text() -> None:
     ]:
         counter.failure(counter.request("GET", "/a", 1.0, 0), kind, text)
     ((row,), errors) = counter.take(everything=True)
-    assert row[4] == {"status": 2, "timeout": 1}
-    assert errors == [[1000, "GET", "/a", "status", "500", 2], [1000, "GET", "/a", "timeout", "slow", 1]]
+    assert row.failures == {"status": 2, "timeout": 1}
+    assert errors == [(1000, "GET", "/a", "status", "500", 2), (1000, "GET", "/a", "timeout", "slow", 1)]
 
 
 def test_an_outage_with_a_thousand_texts_is_kept_short() -> None:
@@ -102,8 +102,8 @@ def test_an_outage_with_a_thousand_texts_is_kept_short() -> None:
         counter.failure(tally, FailureKind.STATUS, f"id {number}")
     _, errors = counter.take(everything=True)
     assert len(errors) == 21
-    assert sum(row[5] for row in errors) == 1000
-    assert errors[-1] == [1000, "", "", "status", "id {id}", 980]
+    assert sum(row.times for row in errors) == 1000
+    assert errors[-1] == (1000, "", "", "status", "id {id}", 980)
 
 
 def test_an_outage_with_a_thousand_shapes_is_kept_short() -> None:
@@ -113,7 +113,7 @@ def test_an_outage_with_a_thousand_shapes_is_kept_short() -> None:
         counter.failure(counter.request("GET", "/a", 1.0, 0), FailureKind.STATUS, "a" * (number + 1))
     _, errors = counter.take(everything=True)
     assert len(errors) == 41
-    assert errors[-1] == [1000, "", "", "status", OTHER_ERRORS, 960]
+    assert errors[-1] == (1000, "", "", "status", OTHER_ERRORS, 960)
 
 
 names = st.sampled_from(["/a", "/b", "/c"])
@@ -135,7 +135,7 @@ def test_whatever_comes_is_conserved(course: list[tuple[float, str, float | None
     rows += counter.take(everything=True)[0]
     found: Counter[tuple[int, str]] = Counter()
     for row in rows:
-        found[row[0], row[2]] += row[3]
+        found[row.second, row.name] += row.requests
     assert found == expected
     assert counter.recorded == len(course)
 

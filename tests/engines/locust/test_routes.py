@@ -73,13 +73,14 @@ def test_41_000_names_leave_a_thousand_and_their_route() -> None:
             tally.wrong.append(len(tally.times_s) - 1)
     rows, _ = recorder.take(everything=True)
     assert len(rows) == MOST_NAMES + 1
-    assert (sum(row[3] for row in rows), sum(row[5] for row in rows)) == (41_000, 410_000)
-    assert sum(row[4].get("status", 0) for row in rows) == 410
-    (route,) = [row for row in rows if row[2] == "/loans/{id}"]
-    assert Histogram.from_bytes(route[6]).quantile(0.95) == pytest.approx(
+    assert (sum(row.requests for row in rows), sum(row.received_bytes for row in rows)) == (41_000, 410_000)
+    assert sum(row.failures.get("status", 0) for row in rows) == 410
+    (route,) = [row for row in rows if row.name == "/loans/{id}"]
+    assert Histogram.from_bytes(route.response).quantile(0.95) == pytest.approx(
         float(np.quantile(times_ms[MOST_NAMES:], 0.95)) / 1000, rel=0.01
     )
     wrong_ms = times_ms[[n for n in range(MOST_NAMES, 41_000) if n % 100 == 7]]
-    assert Histogram.from_bytes(route[8]).quantile(0.5) == pytest.approx(
+    assert route.wrong is not None
+    assert Histogram.from_bytes(route.wrong).quantile(0.5) == pytest.approx(
         float(np.quantile(wrong_ms, 0.5)) / 1000, rel=0.02
     )

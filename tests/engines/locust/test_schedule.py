@@ -7,8 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from loadproof.engines.locust.inside.ledger import ArrivalTotals, Ledger, readable
+from loadproof.engines.locust.inside.ledger import ArrivalTotals, Ledger
 from loadproof.engines.locust.open_model.schedule import Schedule
+from loadproof.engines.locust.rows import ArrivalRow
 from loadproof.model import Profile, ProfileKind, Stage
 from tests.runs import staged
 
@@ -103,11 +104,11 @@ def test_the_ledger_balances_across_processes() -> None:
     second.started(100.53, 100.5, late=False)
     for ledger in (first, second):
         totals.add(ledger.take(before_s=101.0))
-    assert [readable(row)[:5] for row in totals.take(101.0)] == [[100, 3, 2, 0, 0]]
+    assert [row[:5] for row in totals.take(101.0)] == [(100, 3, 2, 0, 0)]
     first.dropped(101.25)
     totals.add(first.take(before_s=float("inf")))
     (row,) = totals.take(float("inf"))
-    assert row == [101, 1, 1, 1, 1, None]
+    assert row == ArrivalRow(101, 1, 1, 1, 1, None)
     assert (totals.planned, totals.started, totals.late, totals.dropped) == (4, 3, 1, 1)
 
 
@@ -116,4 +117,5 @@ def test_the_lag_is_of_arrivals_that_found_a_user() -> None:
     ledger = Ledger()
     ledger.started(100.51, 100.5, late=False)
     ledger.started(100.9, 99.0, late=True)
-    assert readable(ledger.take(101.0)[0])[5] == pytest.approx(0.01, rel=0.01)
+    (lag,) = [r.value for r in ledger.take(101.0)[0].readings() if r.series == "schedule_lag_p99"]
+    assert lag == pytest.approx(0.01, rel=0.01)

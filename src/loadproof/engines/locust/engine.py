@@ -18,29 +18,26 @@ from loadproof.engines.locust.open_model.distribution import distribution_args, 
 from loadproof.engines.locust.options import LocustOptions
 from loadproof.engines.locust.processes import decide
 from loadproof.engines.locust.program import NoAnswerError, environment
+from loadproof.engines.locust.rows import ArrivalRow, ErrorRow, HealthRow, SliceRow
 from loadproof.engines.locust.running import LocustChild
 from loadproof.engines.locust.settings import PluginSettings, fingerprint_of
 from loadproof.engines.locust.trials.trial_dispatcher import TrialDispatcher
 from loadproof.errors import EngineError, Problem
-from loadproof.histogram import Histogram
 from loadproof.model import (
-    Endpoint,
     Event,
     EventKind,
-    FailureKind,
     Inspection,
     Outcome,
     Plan,
     Profile,
     ProfileKind,
     Reading,
-    Slice,
     Unit,
 )
 from loadproof.plan.profiles import profile_from_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from loadproof.engines import Sink
@@ -129,10 +126,9 @@ class LocustEngine:
         match message["t"]:
             case "rows":
                 for row in message["slices"]:
-                    sink.slice(_slice(row))
-                for second, method, name, kind, text, count in message["errors"]:
-                    data = {"endpoint": str(Endpoint(method, name)), "kind": kind, "count": count}
-                    sink.event(Event(second, EventKind.ERROR_SAMPLE, text, data))
+                    sink.slice(SliceRow(*row).slice())
+                for row in message["errors"]:
+                    sink.event(ErrorRow(*row).event())
             case "exemplars":
                 for row in message["rows"]:
                     sink.event(slow_request(row))
@@ -189,64 +185,16 @@ def _readings(message: dict[str, Any]) -> Iterator[Reading]:
             yield Reading(message["time"], "load", "users", message["users"], Unit.COUNT)
         case "arrivals":
             for row in message["rows"]:
-                yield from _arrivals(row)
+                yield from ArrivalRow(*row).readings()
         case "paced":
             for row in message["rows"]:
-                yield from _paced(row, message["pace_s"])
+                yield from ArrivalRow(*row).paced(message["pace_s"])
         case "health":
             for row in message["rows"]:
-                yield from _health(row)
+                yield from HealthRow(*row).readings()
         case "reading":
             source, series = message["source"], message["series"]
             yield Reading(message["time"], source, series, message["value"], Unit.SECONDS)
-
-
-def _slice(row: Sequence[Any]) -> Slice:
-    second, method, name, requests, failures, received_bytes, response, service, wrong = row
-    return Slice(
-        second=second,
-        endpoint=Endpoint(method, name),
-        requests=requests,
-        failures={FailureKind(kind): count for kind, count in failures.items()},
-        received_bytes=received_bytes,
-        response=Histogram.from_bytes(response),
-        service=None if service is None else Histogram.from_bytes(service),
-        wrong=None if wrong is None else Histogram.from_bytes(wrong),
-    )
-
-
-def _arrivals(row: Sequence[Any]) -> Iterator[Reading]:
-    """One second of the open model. Counts of the same second add up; what is 0 is told once."""
-    second, planned, started, late, dropped, lag_p99_s = row
-    for series, count in (("planned", planned), ("started", started), ("late", late), ("dropped", dropped)):
-        if planned or started or count:
-            yield Reading(float(second), "load", series, float(count), Unit.COUNT)
-    if lag_p99_s is not None:
-        yield Reading(float(second), "load", "schedule_lag_p99", lag_p99_s, Unit.SECONDS)
-
-
-def _paced(row: Sequence[Any], pace_s: float) -> Iterator[Reading]:
-    """One second of closed users that keep a pace: starts that it meant (fractional), and starts."""
-    second, planned, started, _late, _dropped, lag_p99_s = row
-    yield Reading(float(second), "load", "pace", pace_s, Unit.SECONDS)
-    yield Reading(float(second), "load", "planned", float(planned), Unit.COUNT)
-    yield Reading(float(second), "load", "started", float(started), Unit.COUNT)
-    yield Reading(float(second), "load", "schedule_lag_p99", lag_p99_s, Unit.SECONDS)
-
-
-def _health(row: Sequence[Any]) -> Iterator[Reading]:
-    """One second of one Locust process; with several of them each has its own readings of a second."""
-    second, lag_s, cores, waited, gc_s, descriptors, limit, sockets = row
-    yield Reading(float(second), "locust", "scheduler_lag", lag_s, Unit.SECONDS)
-    # Python computes on one core at a time, whatever the machine has.
-    yield Reading(float(second), "locust", "cpu", cores, Unit.CORES, 1.0)
-    if waited is not None:
-        yield Reading(float(second), "locust", "waited", min(1.0, waited), Unit.SHARE, 1.0)
-    yield Reading(float(second), "locust", "gc_pause", gc_s, Unit.SECONDS)
-    if descriptors is not None:
-        yield Reading(float(second), "locust", "fds", float(descriptors), Unit.COUNT, float(limit))
-    if sockets is not None:
-        yield Reading(float(second), "locust", "sockets", float(sockets[0]), Unit.COUNT, float(sockets[1]))
 
 
 def _own_load(plan: Plan) -> bool:

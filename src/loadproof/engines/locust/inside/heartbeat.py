@@ -13,11 +13,12 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import gevent
 import numpy as np
 
+from loadproof.engines.locust.rows import HealthRow
 from loadproof.engines.scarce import descriptors_in_use, sockets_and_ports
 
 INTERVAL_S: Final = 0.01
@@ -26,10 +27,6 @@ _DESCRIPTORS_EVERY_S: Final = 5
 """Counting them takes as long as there are many."""
 _SCHEDSTAT = Path("/proc/self/schedstat")
 
-Row = list[Any]
-"""[second, lag p99 (s), cores used, share of the time ready but without a processor or None, longest garbage
-collection (s), descriptors or None, their limit, (TCP sockets of the machine, its local ports) or None]"""
-
 
 class Heartbeat:
     """One process's. `clock` counts seconds since the epoch."""
@@ -37,7 +34,7 @@ class Heartbeat:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lags: dict[int, list[float]] = {}
-        self._rows: list[Row] = []
+        self._rows: list[HealthRow] = []
         self._usage = (clock(), time.process_time(), _waited_s())
         self._each_second: Callable[[], None] = lambda: None
         self._collecting_s = 0.0
@@ -49,7 +46,7 @@ class Heartbeat:
         gc.callbacks.append(self._on_gc)
         gevent.spawn(self._beat_for_ever)
 
-    def take(self) -> list[Row]:
+    def take(self) -> list[HealthRow]:
         """The seconds that are over, since the last call."""
         rows, self._rows = self._rows, []
         return rows
@@ -86,7 +83,8 @@ class Heartbeat:
             lag_s = float(np.quantile(self._lags.pop(over), 0.99))
             limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
             descriptors = descriptors_in_use(limit) if over % _DESCRIPTORS_EVERY_S == 0 else None
-            self._rows.append([over, lag_s, cores, waited, gc_s, descriptors, limit, sockets_and_ports()])
+            sockets = sockets_and_ports()
+            self._rows.append(HealthRow(over, lag_s, cores, waited, gc_s, descriptors, limit, sockets))
 
     def _on_gc(self, phase: str, _info: dict[str, int]) -> None:
         if phase == "start":

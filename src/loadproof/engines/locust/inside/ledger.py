@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from loadproof.engines.locust.rows import ArrivalRow
 from loadproof.histogram import Histogram
 from loadproof.units import format_count, format_duration
-
-ArrivalRow = list[Any]
-"""[second, planned, started, late, dropped, lag histogram or None]; rows of one second add up.
-
-`planned` and `dropped` stand in the second in which they were due, `started` and `late` in the second in
-which they started. `late` are those of `started` that had found no free user. The lag is the generator's
-own: from due to started, in seconds, of those that had found one.
-"""
 
 LATE_LIMIT_S: Final = 10.0
 """An arrival still without a user this long after it was due is dropped.
@@ -42,7 +36,7 @@ class _Second:
             histogram = Histogram()
             histogram.record_all(self.lags_s)
             lag = histogram.to_bytes()
-        return [second, self.planned, self.started, self.late, self.dropped, lag]
+        return ArrivalRow(second, self.planned, self.started, self.late, self.dropped, lag)
 
 
 class Ledger:
@@ -85,7 +79,7 @@ class ArrivalTotals:
     """Rows of all processes, added up."""
 
     def __init__(self) -> None:
-        self.planned = 0
+        self.planned: float = 0
         self.started = 0
         self.late = 0
         self.dropped = 0
@@ -96,33 +90,22 @@ class ArrivalTotals:
         """Of the generator's own lateness over all seconds, in seconds; None when nothing was measured."""
         return self._lags.quantile(0.99)
 
-    def add(self, rows: Iterable[ArrivalRow]) -> None:
-        """Rows of one process."""
-        for second, planned, started, late, dropped, lag in rows:
-            self.planned += planned
-            self.started += started
-            self.late += late
-            self.dropped += dropped
-            known = self._rows.setdefault(second, [second, 0, 0, 0, 0, None])
-            for column, value in enumerate((planned, started, late, dropped), start=1):
-                known[column] += value
-            if lag is not None:
-                merged = Histogram.from_bytes(lag)
-                self._lags.merge(merged)
-                if known[5] is not None:
-                    merged.merge(Histogram.from_bytes(known[5]))
-                known[5] = merged.to_bytes()
+    def add(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Rows of one process, as they came."""
+        for row in itertools.starmap(ArrivalRow, rows):
+            self.planned += row.planned
+            self.started += row.started
+            self.late += row.late
+            self.dropped += row.dropped
+            if row.lags is not None:
+                self._lags.merge(Histogram.from_bytes(row.lags))
+            known = self._rows.get(row.second)
+            self._rows[row.second] = row if known is None else known.plus(row)
 
     def take(self, before_s: float) -> list[ArrivalRow]:
         """The seconds that ended before `before_s`, whole as far as they are known, since the last call."""
         over = sorted(second for second in self._rows if second + 1 <= before_s)
         return [self._rows.pop(second) for second in over]
-
-
-def readable(row: ArrivalRow) -> list[Any]:
-    """The same for the conductor: [..., lag p99 in seconds or None]."""
-    *counts, lag = row
-    return [*counts, None if lag is None else Histogram.from_bytes(lag).quantile(0.99)]
 
 
 def why_dropped(facts: dict[str, Any]) -> str:

@@ -212,7 +212,7 @@ class Plugin:
             "course": self._outcome.report(),
             "traffic": self._traffic.report(self._recorder.take_statuses()),
             "untold": self._intake.take_untold(),
-            **self._worker.report(sum(row[3] for row in slices)),
+            **self._worker.report(sum(row.requests for row in slices)),
         }
         if self._open is not None:
             data[_REPORT_KEY]["arrivals"] = self._open.report(final=final)

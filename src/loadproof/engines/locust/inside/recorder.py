@@ -1,8 +1,7 @@
 """Counts requests by second and endpoint inside a Locust process.
 
 Lives in the generator's hot path: a request costs one clock read, one dictionary look-up and one list
-append. Histograms are filled with numpy when a second is over. Rows are plain lists, because they travel
-inside Locust's own reports from worker to master (msgpack) and then to the conductor.
+append. Histograms are filled with numpy when a second is over.
 """
 
 from __future__ import annotations
@@ -14,13 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadproof.engines.locust.entry import LONGEST_MS, method_text, name_text
+from loadproof.engines.locust.rows import ErrorRow, SliceRow
 from loadproof.histogram import Histogram
 from loadproof.model import STREAMED, FailureKind
 from loadproof.routes import KeptNames, shape_of_text
-
-Row = list[Any]
-"""[second, method, name, requests, {failure kind: count}, received bytes, response histogram, service
-histogram or None where it is the same, that of failed requests or None where none failed]"""
 
 StatusRow = tuple[str, str, dict[int, int]]
 """method, name, {status: answers}; 0 stands for no status."""
@@ -83,8 +79,8 @@ class Recorder:
         self._second = int(clock())
         self._tallies: dict[tuple[str, str], _Tally] = {}
         self._errors: dict[tuple[str, str, str, str], int] = {}
-        self._rows: list[Row] = []
-        self._error_rows: list[Row] = []
+        self._rows: list[SliceRow] = []
+        self._error_rows: list[ErrorRow] = []
         self._statuses: list[StatusRow] = []
 
     def request(self, method: Any, name: Any, response_time_ms: float | None, length: int | None) -> _Tally:
@@ -135,12 +131,8 @@ class Recorder:
             tally = self._tallies[key] = _Tally(key)
         return tally
 
-    def take(self, *, everything: bool = False) -> tuple[list[Row], list[Row]]:
-        """The finished seconds since the last call, as (slice rows, error rows).
-
-        An error row is [second, method, name, failure kind, text, count]. `everything` includes the
-        second that is still running.
-        """
+    def take(self, *, everything: bool = False) -> tuple[list[SliceRow], list[ErrorRow]]:
+        """The finished seconds since the last call; `everything`: also the one that is still running."""
         now = int(self._clock())
         if everything or now > self._second:
             self._rotate(now)
@@ -157,16 +149,20 @@ class Recorder:
         for (method, name), tally in self._by_route().items():
             response, service, wrong = _histograms(tally)
             requests = len(tally.times_s) + tally.untimed
-            counts = [requests, tally.failures, tally.received_bytes]
-            times = [None if one is None else one.to_bytes() for one in (response, service, wrong)]
-            self._rows.append([self._second, method, name, *counts, *times])
+            row = SliceRow(
+                self._second, method, name, requests, tally.failures, tally.received_bytes,
+                response.to_bytes(),
+                None if service is None else service.to_bytes(),
+                None if wrong is None else wrong.to_bytes(),
+            )  # fmt: skip
+            self._rows.append(row)
             if method in STREAMED:
                 continue
             usual = requests - sum(tally.statuses.values())
             self._statuses.append(
                 (method, name, {**tally.statuses, USUAL: usual} if usual else tally.statuses)
             )
-        self._error_rows += [[self._second, *key, count] for key, count in self._errors.items()]
+        self._error_rows += [ErrorRow(self._second, *key, count) for key, count in self._errors.items()]
         self._tallies, self._errors = {}, {}
         self._second = max(second, self._second)
 

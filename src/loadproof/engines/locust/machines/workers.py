@@ -15,6 +15,7 @@ from locust import runners
 from locust.rpc import Message
 
 from loadproof.engines.locust.machines import handshake, lock
+from loadproof.engines.locust.rows import SliceRow
 from loadproof.errors import ExitCode
 from loadproof.model import EventKind
 from loadproof.units import format_count
@@ -241,7 +242,7 @@ class Workers:
         if report["sequence"] in worker.sequences:
             return False
         worker.sequences.add(report["sequence"])
-        worker.received += sum(row[3] for row in report["slices"])
+        worker.received += sum(SliceRow(*row).requests for row in report["slices"])
         if report["sequence"] > worker.newest:
             worker.newest = report["sequence"]
             worker.users, worker.recorded, worker.reported_s = users, report["recorded"], self._clock()

@@ -19,8 +19,9 @@ from gevent.event import AsyncResult
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from loadproof.engines.locust.inside.ledger import LATE_LIMIT_S, ArrivalRow, Ledger
+from loadproof.engines.locust.inside.ledger import LATE_LIMIT_S, Ledger
 from loadproof.engines.locust.open_model.alarm import make_alarm
+from loadproof.engines.locust.rows import ArrivalRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

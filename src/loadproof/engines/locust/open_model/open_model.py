@@ -19,11 +19,12 @@ from locust import LoadTestShape, User
 from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadproof.engines.locust.inside.ledger import LATE_LIMIT_S, ArrivalTotals, readable, why_dropped
+from loadproof.engines.locust.inside.ledger import LATE_LIMIT_S, ArrivalTotals, why_dropped
 from loadproof.engines.locust.inside.task_loop import serve_arrivals
 from loadproof.engines.locust.machines.shares import Shares, offsets_from
 from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Dispenser
 from loadproof.engines.locust.open_model.schedule import Schedule
+from loadproof.engines.locust.rows import ArrivalRow
 from loadproof.model import EventKind
 from loadproof.units import format_count, format_percent
 
@@ -256,17 +257,18 @@ class OpenModel:
         self._totals.add(report["rows"])
         self._worker_states[client_id] = report
 
-    def rows(self, *, everything: bool = False) -> list[list[Any]]:
-        """Seconds for the conductor: [second, planned, started, late, dropped, lag p99 (s) or None]."""
+    def rows(self, *, everything: bool = False) -> list[ArrivalRow]:
+        """Seconds for the conductor."""
         if not self._leads_workers:
             self._totals.add(self._pool.rows(everything=everything))
         before_s = math.inf if everything else self._clock() - _SETTLE_S[self._leads_workers]
-        return [readable(row) for row in self._totals.take(before_s)]
+        return self._totals.take(before_s)
 
     def tell_dropped(self) -> None:
         """At the end: the number of arrivals that never started, if there are any."""
         totals = self._totals
-        planned, dropped = totals.planned, totals.dropped
+        planned: float = totals.planned
+        dropped: float = totals.dropped
         over = self.begin_s is not None and self._clock() >= self.begin_s + self.profile.duration_s
         if over and self._leads_workers:
             # A lost worker's last second, and its share until others had it, are in nobody's report.

@@ -14,7 +14,8 @@ from typing import Any
 
 from locust import TaskSet
 
-from loadproof.engines.locust.inside.ledger import ArrivalRow, ArrivalTotals, readable
+from loadproof.engines.locust.inside.ledger import ArrivalTotals
+from loadproof.engines.locust.rows import ArrivalRow
 from loadproof.engines.locust.seams import Feature, known
 from loadproof.histogram import Histogram
 
@@ -62,10 +63,10 @@ class PacedUsers:
             self.pace_s = max(self.pace_s or 0.0, report["pace_s"])
         self._totals.add(report["rows"])
 
-    def rows(self) -> list[list[Any]]:
-        """What was counted since the last call, as `readable` rows; `planned` is fractional."""
+    def rows(self) -> list[ArrivalRow]:
+        """What was counted since the last call; `planned` is fractional."""
         self._totals.add(self._take())
-        return [readable(row) for row in self._totals.take(float("inf"))]
+        return self._totals.take(float("inf"))
 
     def _counted(self, wait: Callable[[Any], float], pace_s: float) -> Callable[[Any], float]:
         def counted(user: Any) -> float:
@@ -85,9 +86,8 @@ class PacedUsers:
         histogram = Histogram()
         histogram.record_all(self._lags_s)
         # The second that has just ended: reports are made at the begin of the next one.
-        row: ArrivalRow = [
-            int(self._clock() - 1.0), self._planned, len(self._lags_s), 0, 0, histogram.to_bytes(),
-        ]  # fmt: skip
+        second = int(self._clock() - 1.0)
+        row = ArrivalRow(second, self._planned, len(self._lags_s), 0, 0, histogram.to_bytes())
         self._planned, self._lags_s = 0.0, []
         return [row]
 

@@ -160,11 +160,7 @@ def test_private_names_of_libraries_stand_behind_a_wall() -> None:
 
 def test_each_dependency_is_used() -> None:
     """Of the package and its extras for users: imported somewhere, or named where it is started or read."""
-    nodes = [
-        node
-        for path in (ROOT / "src").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    ]
+    nodes = [node for _, node in _nodes()]
     used = {node.module.split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     used |= {a.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for a in node.names}
     used |= _BY_NAME & {node.value for node in nodes if isinstance(node, ast.Constant)}
@@ -182,11 +178,9 @@ def test_each_dependency_is_used() -> None:
 
 def test_only_the_histogram_knows_its_buckets() -> None:
     """Where a bucket lies is asked of it; what is exported says by which numbers it can be found again."""
-    source = ROOT / "src/loadproof"
     knowing = {
-        path.relative_to(source).as_posix()
-        for path in source.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        file
+        for file, node in _nodes()
         if isinstance(node, ast.ImportFrom) and node.module == "loadproof.histogram"
         if {"GROWTH", "LEAST_S"} & {alias.name for alias in node.names}
     }
@@ -222,3 +216,41 @@ def _accepts_two(node: Any) -> bool:
             if called in {"pytest.mark.skipif", "pytest.skip", "pytest.importorskip"}:
                 return called == "pytest.importorskip" or "is_dir" in words or "shared" in words
     return False
+
+
+def _nodes(*rooms: str) -> list[tuple[str, Any]]:
+    """(file, node) of everything in these rooms of the package; of all without one."""
+    source = ROOT / "src/loadproof"
+    files = [file for room in rooms or ("",) for file in (source / room).rglob("*.py")]
+    return [
+        (file.relative_to(source).as_posix(), node)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    ]
+
+
+def test_nothing_decides_by_a_key_of_evidence() -> None:
+    """It is printed only: whoever concludes from a finding reads its fields."""
+    read = set()
+    for file, node in _nodes():
+        match node:
+            case ast.Subscript(value=ast.Attribute(attr="evidence"), ctx=ast.Load()):
+                read.add(file)
+            case ast.Call(func=ast.Attribute(attr="get", value=ast.Attribute(attr="evidence"))):
+                read.add(file)
+            case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.Attribute(attr="evidence")]):
+                read.add(file)
+    assert {file for file in read if not file.startswith("reports/")} == set()
+
+
+def test_nobody_cuts_a_message_at_a_semicolon() -> None:
+    """What is wrong and the way out are two fields."""
+    cut = [
+        f"{file}:{node.lineno}"
+        for file, node in _nodes("plan", "pipeline", "analysis", "cli", "reports", "run", "safety")
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"split", "partition", "rpartition", "rsplit"}
+        and any(isinstance(one, ast.Constant) and str(one.value).startswith(";") for one in node.args)
+    ]
+    assert cut == []

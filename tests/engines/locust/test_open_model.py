@@ -266,7 +266,10 @@ def test_a_stopped_server_shows_in_response_time_only(tmp_path: Path) -> None:
 
 
 def test_paced_closed_users_tell_what_they_omitted(tmp_path: Path) -> None:
-    """A pace of 50 ms over a service of 100 ms: half of the meant starts happen, each 50 ms late."""
+    """A pace of 50 ms over answers of 100 ms: half of the meant starts happen, each 50 ms late.
+
+    The answers are as the users saw them: on a busy machine they take a little longer.
+    """
     locustfile = SIMPLE.replace("constant(60)", "constant_throughput(20)").replace(
         "import FastHttpUser, constant,", "import FastHttpUser, constant_throughput,"
     )
@@ -278,6 +281,9 @@ def test_paced_closed_users_tell_what_they_omitted(tmp_path: Path) -> None:
     started = sum(r.value for r in readings if r.series == "started")
     lags_s = [r.value for r in readings if r.series == "schedule_lag_p99"]
     assert {r.value for r in readings if r.series == "pace"} == {0.05}
-    assert started / planned == pytest.approx(0.5, abs=0.04)
-    assert np.median(lags_s) == pytest.approx(0.05, abs=0.01)
+    took_s = played.response.mean_s
+    assert took_s is not None
+    assert took_s > 0.09
+    assert started / planned == pytest.approx(0.05 / took_s, abs=0.04)
+    assert np.mean(lags_s) > 0.9 * (took_s - 0.05)
     assert all(part.service is None for part in played.recording.slices)

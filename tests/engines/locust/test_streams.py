@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from loadproof.engines.locust import seams
 from loadproof.histogram import Histogram, merged
 from loadproof.model import EVENT_GAP, FIRST_BYTE, FIRST_EVENT
 from tests.stream_server import EventServer
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from loadproof.model import Slice
     from tests.engines.locust.conftest import Lab
 
+pytestmark = pytest.mark.skipif(
+    seams.version() < seams.SAME_SINCE,
+    reason="this Locust's own client sends, and tells no such times",
+)
 FEW = 3
 """So many times have to be beyond a percentile: one that a busy machine held up says nothing."""
 USER = """

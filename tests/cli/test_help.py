@@ -10,6 +10,7 @@ import typer
 
 from loadproof.cli.app import build_app, run_app
 from loadproof.cli.completion import SEAMS
+from loadproof.cli.output import Outputs
 from loadproof.cli.scenario import _GROUP_OF
 from loadproof.cli.verbs import COMPLETE, VERBS
 from loadproof.errors import ExitCode
@@ -52,7 +53,9 @@ def test_the_list_of_commands_has_groups(
 
 def test_each_option_of_a_run_has_its_group() -> None:
     """A new row of the request without a place in `--help` is found here."""
-    assert {name for kind in (PlanRequest, RunRequest) for name, _, _ in flags_of(kind)} == set(_GROUP_OF)
+    assert {name for kind in (PlanRequest, RunRequest, Outputs) for name, _, _ in flags_of(kind)} == set(
+        _GROUP_OF
+    )
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

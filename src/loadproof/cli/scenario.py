@@ -51,7 +51,7 @@ _GROUPS: Final = {
                            "accept", "fail"),
     "Other machines": ("expect_workers", "bind", "token"),
     "What may be loaded": ("environment", "allow_production"),
-    "Reports": ("html", "junit", "markdown", "json", "svg", "github", "others"),
+    "Reports": ("html", "junit", "markdown", "json", "svg", "github", "others", "strict"),
     "Files and figures": ("run_file", "live", "live_at", "open_live", "metrics_port", "otlp", "csv",
                           "summary_export"),
 }  # fmt: skip

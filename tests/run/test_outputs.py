@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loadproof.errors import ConfigError
 from loadproof.histogram import Histogram
-from loadproof.live.exposition import Figures, FiguresCollector
+from loadproof.live.exposition import FiguresCollector
+from loadproof.live.figures import Figures
 from loadproof.live.otlp import document
 from loadproof.live.outputs import LiveOutputs
 from loadproof.model import Endpoint, FailureKind, Plan, Profile, ProfileKind, Reading, Slice, Unit

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.live.exposition import BOUNDS_S, EndpointFigures, Figures, Snapshot
+from loadproof.live.figures import BOUNDS_S, EndpointFigures, Figures, Snapshot
 from loadproof.safety.redact import redact_url
 from loadproof.version import __version__
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadproof.live.exposition import Figures, MetricsServer
+from loadproof.live.figures import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from loadproof.live.exposition import MetricsServer
     from loadproof.live.otlp import OtlpPusher
     from loadproof.live.page import LivePage
     from loadproof.live.serving import LiveServer
@@ -38,6 +39,8 @@ class LiveOutputs:
     def open(self) -> None:
         """Raises ConfigError when the port is taken."""
         if self._port is not None:
+            from loadproof.live.exposition import MetricsServer  # its library takes a while
+
             self._server = MetricsServer(self.figures, self._port)
             self.url = self._server.url
         if self._pusher is not None:

@@ -99,7 +99,9 @@ class EarlyStop(Observer):
             return
         known = self._by_endpoint.get(part.endpoint)
         if known is None:
-            known = self._by_endpoint[part.endpoint] = _empty(part)
+            known = self._by_endpoint[part.endpoint] = type(part)(
+                part.second, part.endpoint, 0, {}, 0, type(part.response)()
+            )
         known.add(part)
 
     def reading(self, reading: Reading) -> None:
@@ -290,7 +292,3 @@ def _both(requirement: Requirement, low: float, high: float) -> Verdict | None:
 
 def _wanted(requirement: Requirement) -> str:
     return requirement.text.partition(": ")[2] or requirement.text
-
-
-def _empty(part: Slice) -> Slice:
-    return type(part)(part.second, part.endpoint, 0, {}, 0, type(part.response)())

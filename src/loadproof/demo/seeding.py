@@ -74,7 +74,8 @@ def seed(database_url: str, rows: int) -> str:
         _copy(connection, "products", "id, sku, name, category, price_cents", _products(volumes))
         loans = _loans(volumes, random_source)
         _copy(connection, "loans", "user_id, amount_cents, purpose, term_months, status, created_at", loans)
-        _copy(connection, "carts", "id, user_id", _carts(volumes))
+        carts = (f"user-{cart * 10}\t{cart * 10}\n" for cart in range(1, volumes.carts + 1))
+        _copy(connection, "carts", "id, user_id", carts)
         _copy(connection, "cart_items", "cart_id, product_id, quantity", _cart_items(volumes, random_source))
         orders = _orders(volumes, random_source)
         _copy(connection, "orders", "user_id, product_id, quantity, total_cents, created_at", orders)
@@ -131,10 +132,6 @@ def _loans(volumes: Volumes, source: random.Random) -> Iterator[str]:
         amount = source.randrange(5_000, 50_000) * 100
         purpose, term, status = source.choice(_PURPOSES), source.choice(_TERMS), source.choice(_STATUSES)
         yield f"{loan % volumes.users + 1}\t{amount}\t{purpose}\t{term}\t{status}\t{next(moments)}\n"
-
-
-def _carts(volumes: Volumes) -> Iterator[str]:
-    return (f"user-{cart * 10}\t{cart * 10}\n" for cart in range(1, volumes.carts + 1))
 
 
 def _cart_items(volumes: Volumes, source: random.Random) -> Iterator[str]:

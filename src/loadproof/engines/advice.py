@@ -75,7 +75,11 @@ def too_few_for_throughput(
     `paces` have "weight" and "wait_s" (mean wait between tasks in seconds) of each user class.
     """
     users = _peak(profile)
-    wanted = [r.limit for r in plan.requirements if _is_throughput(r)]
+    wanted = [
+        r.limit
+        for r in plan.requirements
+        if r.subject is Subject.THROUGHPUT and r.operator in _LOWER and r.endpoint is None
+    ]
     total = sum(pace["weight"] for pace in paces)
     if profile.open_model or not wanted or not requests_per_task or users <= 0 or total <= 0:
         return None
@@ -103,13 +107,5 @@ def _is_time(requirement: Requirement) -> bool:
         requirement.subject is Subject.RESPONSE_TIME
         and requirement.statistic in kinds
         and requirement.operator in _UPPER
-        and requirement.endpoint is None
-    )
-
-
-def _is_throughput(requirement: Requirement) -> bool:
-    return (
-        requirement.subject is Subject.THROUGHPUT
-        and requirement.operator in _LOWER
         and requirement.endpoint is None
     )

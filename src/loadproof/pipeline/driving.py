@@ -143,7 +143,8 @@ def _writer(run_file: Path | None, plan: Plan, facts: dict[str, object]) -> RunW
     """Of a new run file; without a name, of the first that is free: runs may start in the same second."""
     if run_file is not None:
         return RunWriter(run_file, facts)
-    for name in names_from(f"{_stamp(float(str(facts['started_at_s'])))}-{plan.name}"):
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(float(str(facts["started_at_s"]))))
+    for name in names_from(f"{stamp}-{plan.name}"):
         with contextlib.suppress(RunFileExistsError):
             return RunWriter(RUNS_FOLDER / f"{name}.db", facts)
     raise AssertionError
@@ -269,7 +270,3 @@ def _variables(plan: Plan) -> dict[str, str]:
     """Of the scenario, or of each of several."""
     own = {f"{one.name}_{name}": value for one in plan.several for name, value in one.plan.env}
     return {**dict(plan.env), **own}
-
-
-def _stamp(time_s: float) -> str:
-    return time.strftime("%Y%m%d-%H%M%S", time.localtime(time_s))

@@ -134,7 +134,8 @@ def _compose(text: str, name: str) -> Node | None:
     except MarkedYAMLError as error:
         raise _syntax_error(error, text, name) from None
     except (YAMLError, ValueError) as error:  # characters that YAML forbids, broken escapes
-        raise _UnreadableError(f"is not valid YAML: {_first_line(error)}", name) from None
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise _UnreadableError(f"is not valid YAML: {first}", name) from None
     except RecursionError:
         raise _UnreadableError("is nested too deeply", name) from None
 
@@ -308,7 +309,3 @@ def _syntax_error(error: MarkedYAMLError, text: str, name: str) -> _UnreadableEr
     elif "another document" in what:
         what, hint = "a second document begins here ('---')", "keep one document in the file"
     return _UnreadableError(f"is not valid YAML: {what}", f"{name}:{mark.line + 1}", hint)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

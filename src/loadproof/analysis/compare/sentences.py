@@ -189,15 +189,11 @@ def _inconclusive(comparison: Comparison) -> str:
     unknown = open_rows(comparison.rows, must)
     if not unknown:
         return "nothing could be compared"
-    worst = _worst(unknown)
+    # What no number of runs would settle comes first: then the rest does not matter.
+    worst = max(unknown, key=lambda row: row.runs_needed or 10**6)
     within = f" may have changed by {interval_text(worst.interval)}" if worst.interval else ""
     reason = worst.reason or "worse, and not yet beyond chance"
     return f"{worst.name}{within}: {reason}" + _more(len(unknown) - 1)
-
-
-def _worst(unknown: Sequence[ComparisonRow]) -> ComparisonRow:
-    """What no number of runs would settle comes first: then the rest does not matter."""
-    return max(unknown, key=lambda row: row.runs_needed or 10**6)
 
 
 def _more(number: int) -> str:

@@ -228,7 +228,7 @@ def narrowed(run: Run, state: SearchState) -> Run:
 def find_capacity(run: Run, state: SearchState) -> Finding:
     """The answer of a capacity run."""
     verdict, clauses, advice = _answer(run, state)
-    log_ins = _log_ins(run)
+    log_ins = max((e.whole("log_ins") for e in run.events_of(EventKind.TRIAL_ENDED)), default=0)
     if log_ins:
         clauses.append(f"its users logged in {format_count(log_ins)} times (on_start), which is load as well")
     bounds = state.bounds
@@ -242,11 +242,6 @@ def find_capacity(run: Run, state: SearchState) -> Finding:
     }  # fmt: skip
     sentence = "; ".join(clauses)
     return Finding("capacity", verdict, sentence, evidence, advice, headline=True, clauses=tuple(clauses))
-
-
-def _log_ins(run: Run) -> int:
-    """How many users were made during the trials, each with its on_start; 0 where they have none."""
-    return max((e.whole("log_ins") for e in run.events_of(EventKind.TRIAL_ENDED)), default=0)
 
 
 def _answer(run: Run, state: SearchState) -> tuple[Verdict, list[str], str]:

@@ -43,16 +43,13 @@ def judge_aimed(judged: JudgedRun) -> Ruling:
         )
     if aimed + untold < LEAST_AIMED * (total + untold):
         shown = f"{wanted[0]}:{wanted[1]}"
-        sentence = f"the load went to {named}, and {_amount(aimed, total)} to the target {shown}"
+        amount = f"only {format_percent(aimed / total)}" if aimed else "nothing"
+        sentence = f"the load went to {named}, and {amount} to the target {shown}"
         advice = "give the variable that the scenario reads its address from: --env NAME=URL"
         rows = [{"host": host, "requests": count} for host, count in hosts.most_common(10)]
         return broken("aimed", sentence, advice, {"rows": rows})
     share = "" if aimed == total else f"{format_percent(aimed / total)} of "
     return Ruling(True, f"{share}it went to the target")
-
-
-def _amount(aimed: int, total: int) -> str:
-    return f"only {format_percent(aimed / total)}" if aimed else "nothing"
 
 
 def _split(written: str) -> tuple[str, int]:

@@ -23,7 +23,11 @@ def judge_generator(judged: JudgedRun) -> Ruling:
     found = read_signals(judged.run, seconds_judged(judged))
     revised = _doubts(judged, found.delay) if found.delay else {}
     # What was late and decides nothing is worth knowing all the same.
-    late = found.late if revised else tuple(_as_note(finding) for finding in found.late)
+    late = (
+        found.late
+        if revised
+        else tuple(replace(finding, verdict=Verdict.PASS, kind=FindingKind.NOTE) for finding in found.late)
+    )
     findings = (*found.spoilt, *late, *found.notes)
     if found.spoilt or revised:
         first = (*found.spoilt, *late)[0]
@@ -33,10 +37,6 @@ def judge_generator(judged: JudgedRun) -> Ruling:
     if not judged.run.readings and judged.imported:
         return Ruling(None, "an imported file does not tell how the generator fared", "", findings)
     return Ruling(True, "the generator kept up", "", findings)
-
-
-def _as_note(finding: Finding) -> Finding:
-    return replace(finding, verdict=Verdict.PASS, kind=FindingKind.NOTE)
 
 
 def _doubts(judged: JudgedRun, delay: Delay) -> dict[int, Finding]:

@@ -77,7 +77,7 @@ _VALUED = frozenset({"-o", "--out", "--summary-export", "--summary-trend-stats",
 def argument_problems(plan: Plan, user: UserArguments) -> list[Problem]:
     """What is wrong with the user's arguments."""
     problems = []
-    if plan.profile.stages and user.execution and _has_profile(plan):
+    if plan.profile.stages and user.execution and plan.profile.kind is not ProfileKind.SCENARIO:
         hint = "leave one of them out"
         problems.append(Problem(f"{user.execution[0]} and the profile both say what the load is", hint=hint))
     for word in user.run:
@@ -90,10 +90,6 @@ def argument_problems(plan: Plan, user: UserArguments) -> list[Problem]:
             hint = f"write to a file: --out {kind}=results.{kind}"
             problems.append(Problem(f"--out {out} writes to the terminal, which Loadproof uses", hint=hint))
     return problems
-
-
-def _has_profile(plan: Plan) -> bool:
-    return plan.profile.kind is not ProfileKind.SCENARIO
 
 
 def unjudged(args: Sequence[str]) -> str:
@@ -202,11 +198,7 @@ def system_tags(user: UserArguments, options: Options, *, address: bool = False)
     )
     if user.outs or os.environ.get("K6_OUT"):
         return sorted({*own, *words.NEEDED_TAGS})
-    spoken_of = {part for metric in options.get("thresholds") or {} for part in _tag_names(metric)}
+    spoken_of = {name for metric in options.get("thresholds") or {} for name, _ in split_metric(metric)[1]}
     dropped = words.DROPPED_TAGS - spoken_of - ({"url"} if address else set())
     wanted = {*words.NEEDED_TAGS, *(["url"] if address else [])}
     return sorted({*wanted, *(tag for tag in own if tag not in dropped)})
-
-
-def _tag_names(metric: str) -> list[str]:
-    return [name for name, _ in split_metric(metric)[1]]

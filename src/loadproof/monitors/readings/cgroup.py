@@ -143,7 +143,7 @@ def sharing(pid: int, proc: Path = _PROC) -> set[int]:
 
 def _folders(pid: int, proc: Path, controller: str) -> list[Path]:
     """The group's folder and those above it, up to the root of the controller's hierarchy."""
-    inside, root = groups_of(pid, proc).get(controller), _roots(proc).get(controller)
+    inside, root = groups_of(pid, proc).get(controller), _mounts(_text(proc / "mounts")).get(controller)
     if inside is None or root is None:
         return []
     folder = root / inside.lstrip("/")
@@ -172,11 +172,6 @@ def _mounts(text: str) -> dict[str, Path]:
             for option in fields[3].split(","):
                 found.setdefault(option, place)
     return found
-
-
-def _roots(proc: Path) -> dict[str, Path]:
-    """Where each hierarchy is mounted, by controller."""
-    return _mounts(_text(proc / "mounts"))
 
 
 def _cores(folder: Path) -> float | None:

@@ -198,7 +198,11 @@ class Planner:
         schema = self._description.flat(body.schema)
         fields = {**self._values.properties(schema)}
         every = {str(n): self._description.flat(s) for n, s in (schema.get("properties") or {}).items()}
-        files = [name for name, inner in every.items() if _is_file(inner)]
+        files = [
+            name
+            for name, inner in every.items()
+            if inner.get("format") == "binary" or "contentMediaType" in inner
+        ]
         shown = ", ".join(f'{literal(name)}: ("{identifier(name)}.bin", b"loadproof")' for name in files)
         if files:
             self._description.note(f"{where} uploads a file of 9 bytes: replace it by one of a usual size")
@@ -251,7 +255,3 @@ def _is_sent(parameter: Parameter) -> bool:
     if parameter.place == "header" and parameter.name.lower() in _OWN_HEADERS:
         return False
     return parameter.required or bool({"example", "examples"} & parameter.schema.keys())
-
-
-def _is_file(schema: Schema) -> bool:
-    return schema.get("format") == "binary" or "contentMediaType" in schema

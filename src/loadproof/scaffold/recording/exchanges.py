@@ -200,7 +200,7 @@ def _exchange(entry: dict[str, Any]) -> Exchange:
         redirects=redirects,
         answer=_answer(_map(response.get("content"))),
         page=_page(_map(response.get("content"))),
-        ends=_path_of(end) if end is not None else None,
+        ends=(unquote(end.path) or "/") if end is not None else None,
         passed=tuple(parse_qsl(end.query)) if end is not None else (),
         began_s=began_s,
         ended_s=began_s + (took_ms / 1000 if isinstance(took_ms, int | float) and took_ms > 0 else 0.0),
@@ -223,10 +223,6 @@ def _end(url: SplitResult, response: Mapping[str, Any], headers: Mapping[str, st
         return None
     end = urlsplit(urljoin(url.geturl(), location))
     return end if end.netloc == url.netloc else None
-
-
-def _path_of(url: SplitResult) -> str:
-    return unquote(url.path) or "/"
 
 
 def _cookies(

@@ -166,5 +166,5 @@ def test_run_times_are_read_as_locust_reads_them(text: str, seconds: float) -> N
 @pytest.mark.parametrize("text", ["", "0", "0s", "-5", "5x", "1.5"])
 def test_what_is_no_run_time_is_refused(text: str) -> None:
     """Nothing, nothing positive, no unit that Locust knows."""
-    with pytest.raises(ValueError, match=r"run time|duration"):
+    with pytest.raises(ValueError, match=r"run time|duration|no time"):
         parse_run_time(text)

@@ -1,6 +1,6 @@
 """Makes the pictures of the docs anew from real runs against the demo: `make pictures`, or one by its name.
 
-    python docs/pictures.py [run] [stress] [spike] [capacity] [compare]
+    python docs/pictures.py [run] [stress] [spike] [capacity] [compare] [history]
 
 Each takes one to four minutes and wants a machine that does little else: the pictures show what was measured.
 A soak is not among them, since it takes half an hour to say anything: `soak.svg` is what
@@ -16,6 +16,7 @@ import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from loadproof.demo import DemoOptions, running
 
@@ -96,12 +97,36 @@ def compare(folder: Path, scenario: str, target: str) -> None:
     subprocess.run([sys.executable, "-m", "loadproof", *words], cwd=folder, check=False)
 
 
+def history(folder: Path, scenario: str, _target: str) -> None:
+    """Ten commits of the service as it is, six after the one since which it waits 20 ms in each request."""
+    (folder / "locustfile.py").write_bytes(Path(scenario).read_bytes())
+    git(folder, "init", "--quiet")
+    port = 0
+    for faults, numbers in (((), range(10)), (("delay=20ms",), range(10, 16))):
+        with running(DemoOptions(port=port, rows=_ROWS, faults=faults)) as service:
+            port = urlsplit(service.base_url).port or 0
+            for number in numbers:
+                git(folder, "add", "locustfile.py")
+                git(folder, "commit", "--quiet", "--allow-empty", "--message", f"change {number}")
+                words = ("run", "locustfile.py", "--target", service.base_url, "--name", "loans")
+                loadproof(folder, *words, "--run-file", f"{number:02}.db", *stages((6, 20)))
+    words = ("history", "--folder", ".", "--svg", str(PICTURES / "history.svg"))
+    subprocess.run([sys.executable, "-m", "loadproof", *words], cwd=folder, check=False)
+
+
+def git(folder: Path, *words: str) -> None:
+    """With a name of its own, whoever makes the pictures."""
+    who = ("-c", "user.name=Loadproof", "-c", "user.email=loadproof@example.com")
+    subprocess.run(["git", *who, *words], cwd=folder, check=True)  # git is wherever it is
+
+
 MADE: Final[dict[str, Callable[[Path, str, str], None]]] = {
     "run": run,
     "stress": stress,
     "spike": spike,
     "capacity": capacity,
     "compare": compare,
+    "history": history,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -103,3 +104,13 @@ def test_history_as_a_page(runs: Here) -> None:
     assert "p95 of GET /api/loans" in page
     assert "0000000 +" in page
     assert "Content-Security-Policy" in page
+
+
+def test_history_as_one_picture(runs: Here) -> None:
+    """The series that changed, with the commit since which they have."""
+    assert runs("history", "loans", "--svg", "history.svg").code == 0
+    root = ET.fromstring(Path("history.svg").read_text(encoding="utf-8"))  # noqa: S314  # our own
+    texts = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "CHANGED" in texts
+    assert "p95 of GET /api/loans" in texts
+    assert any(text.startswith("0000000 +") for text in texts)

@@ -133,7 +133,7 @@ def test_who_comes_late_or_again_sees_the_whole_and_the_button_is_ctrl_c(
         assert late.page.evaluate("document.documentElement.scrollWidth") <= 390
         whole = "JSON.stringify(following.course.times.slice(0, 4))"
         assert first.page.evaluate(whole) == late.page.evaluate(whole) == "[0,1,2,3]"
-        late.page.fill("#steer-users", "4")
+        late.page.fill("#steer-level", "4")
         late.page.click("#steer-go")
         late.shows("#steer-go", "Really change it?")
         late.page.click("#steer-go")

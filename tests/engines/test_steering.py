@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from loadproof.engines.locust.channel import encode
 from loadproof.engines.locust.inside import steering
 from loadproof.engines.locust.inside.steering import change
 from loadproof.engines.locust.options import LocustOptions
-from loadproof.engines.steering import most_users, why_not_steered
+from loadproof.engines.steering import most_by_hand, why_not_steered
 from loadproof.model import SEVERAL, EventKind, Profile, ProfileKind
 from loadproof.pipeline import driving
 from loadproof.pipeline.driving import steered
@@ -169,9 +170,9 @@ def test_what_locust_raises_is_told_and_the_next_press_is_heard(
     ours, theirs = socket.socketpair()
     monkeypatch.setattr("gevent.spawn", lambda read, *given: read(*given))
     with contextlib.closing(theirs):
-        ours.sendall(b"".join(encode({"t": "users", "users": users}) for users in (20, 30)))
+        ours.sendall(b"".join(encode({"t": "load", "level": users}) for users in (20, 30)))
         ours.close()
-        steering.listen(theirs, runner, told)
+        steering.listen(theirs, partial(change, runner, event=told))
     assert told.kinds == [CHANGED, NOT_CHANGED, CHANGED]
     assert f"{type(error).__name__}: {error}" in told.events[1][1]
     assert runner.ordered == [(30, 20.0)]
@@ -188,7 +189,7 @@ FLAGS = staged((10, 10), (50, 10))
         (plan(profile=replace(FLAGS, kind=ProfileKind.SCENARIO), engine_options=LocustOptions(
             own_shape="StepLoad")), "own load shape, StepLoad"),
         (plan(profile=Profile(ProfileKind.SCENARIO)), "scenario itself says"),
-        (plan(profile=replace(FLAGS, open_model=True)), "only users can be changed"),
+        (plan(profile=replace(FLAGS, open_model=True)), ""),
         (plan(profile=replace(FLAGS, kind=ProfileKind.CAPACITY)), "search decides"),
         (plan(profile=FLAGS, engine="k6"), "plays its plan as it was given"),
         (plan(profile=FLAGS, engine=SEVERAL), "Several scenarios"),
@@ -202,8 +203,8 @@ def test_the_page_offers_what_can_happen(of: Plan, why: str) -> None:
 
 def test_ten_times_the_most_users_of_the_plan_can_be_asked_for() -> None:
     """And a hundred at least."""
-    assert most_users(plan(profile=staged((10, 50)))) == 500
-    assert most_users(plan(profile=FLAGS)) == 100
+    assert most_by_hand(plan(profile=staged((10, 50)))) == 500
+    assert most_by_hand(plan(profile=FLAGS)) == 100
 
 
 class FakeConductor:

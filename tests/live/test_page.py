@@ -184,22 +184,22 @@ def test_the_page_is_for_who_has_the_token(server: LiveServer) -> None:
     assert stops == [1]
 
 
-def test_users_are_asked_for_by_a_number_that_the_load_may_have() -> None:
+def test_a_load_is_asked_for_by_a_number_that_it_may_have() -> None:
     """From the page only, within bounds, and nothing where the load cannot be changed."""
     asked: list[int] = []
-    with closing(LiveServer(b"", lambda: b"{}", ("127.0.0.1", 0), most_users=50)) as made:
+    with closing(LiveServer(b"", lambda: b"{}", ("127.0.0.1", 0), most_by_hand=50)) as made:
         passed_on = True
 
-        def steer(users: int) -> bool:
-            asked.append(users)
+        def steer(level: int) -> bool:
+            asked.append(level)
             return passed_on
 
-        assert httpx.post(made.url + "users", content=b"20", trust_env=False, timeout=10).status_code == 409
+        assert httpx.post(made.url + "load", content=b"20", trust_env=False, timeout=10).status_code == 409
         made.steer = steer
         origin = made.url.rstrip("/").rpartition("/")[0]
 
         def post(body: bytes, **headers: str) -> int:
-            url = made.url + "users"
+            url = made.url + "load"
             return httpx.post(url, content=body, headers=headers, trust_env=False, timeout=10).status_code
 
         for wrong in (b"", b"0", b"51", b"-1", b"1.5", b"abc", b"9" * 12, "²".encode()):

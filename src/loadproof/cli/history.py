@@ -46,11 +46,14 @@ def command(
     html_file: Annotated[
         Path | None, typer.Option("--html", help="Write the series there as one HTML file, drawn.")
     ] = None,
+    svg_file: Annotated[
+        Path | None, typer.Option("--svg", help="Write the series that changed there as one picture.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all series there as JSON.")] = None,
 ) -> int:
     """Show runs of one scenario over time, and since which run they are slower."""
     from loadproof.analysis.across_runs.history import MEASURES, history
-    from loadproof.reports.history import print_history, write_history_json
+    from loadproof.reports.history import print_history, write_history_json, write_history_svg
     from loadproof.reports.html.history import write_history_html
 
     share = _tolerance(tolerance)
@@ -64,6 +67,8 @@ def command(
     everything = bool(endpoint or statistic)
     if json_file is not None:
         _write(json_file, write_history_json, found)
+    if svg_file is not None:
+        _write(svg_file, functools.partial(write_history_svg, everything=everything), found)
     if html_file is not None:
         _write(html_file, functools.partial(write_history_html, everything=everything), found)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)

@@ -8,22 +8,23 @@ from loadproof.engines import traits_of
 from loadproof.model import SEVERAL, Plan, ProfileKind
 
 _TIMES: Final = 10
-"""Of the plan's most users: a slip of the finger is no load that anybody meant."""
+"""Of the plan's most: a slip of the finger is no load that anybody meant."""
 _LEAST_MOST: Final = 100
 
 
 class SteeredEngine(Protocol):
-    """An engine whose users can be made more or fewer while they run: its row says `steers`."""
+    """An engine whose load can be made more or less while it runs: its row says `steers`."""
 
-    def steer(self, users: int) -> bool:
-        """From now on so many, until the plan's end; whether the order went to those who can obey it.
+    def steer(self, level: int) -> bool:
+        """From now on so many users, or arrivals per second, until the plan's end.
 
-        They tell what became of it: LOAD_CHANGED when they obey, else LOAD_UNCHANGED, which says why.
+        Whether the order went to those who can obey it. They tell what became of it: LOAD_CHANGED when they
+        obey, else LOAD_UNCHANGED, which says why.
         """
 
 
-def most_users(plan: Plan) -> int:
-    """As many may be asked for by hand."""
+def most_by_hand(plan: Plan) -> int:
+    """As many users, or arrivals per second, may be asked for by hand."""
     profile = plan.played_profile
     return max(_LEAST_MOST, round(_TIMES * max((stage.target for stage in profile.stages), default=0)))
 
@@ -39,7 +40,6 @@ def why_not_steered(plan: Plan) -> str:
             not traits.steers,
             f"{traits.title} plays its plan as it was given: nobody can change it meanwhile.",
         ),
-        (profile.open_model, "Arrivals are a schedule that is made beforehand: only users can be changed."),
         (bool(shape), f"The scenario's own load shape, {shape}, says how many users run."),
         (not profile.stages, "The scenario itself says how many users run."),
         (guard is not None and guard.allowed_production, "Production gets what was planned, and no more."),

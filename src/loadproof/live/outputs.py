@@ -52,7 +52,7 @@ class LiveOutputs:
             self._page[1].stop = stop
 
     def steers_by(self, steer: Callable[[int], bool]) -> None:
-        """What a number of users on the page does, from any thread; whether it was passed on."""
+        """What a load asked for on the page does, from any thread; whether it was passed on."""
         if self._page is not None:
             self._page[1].steer = steer
 
@@ -73,7 +73,7 @@ class LiveOutputs:
         if self._page is not None:
             page, server = self._page
             server.stop = lambda: None
-            server.steer = lambda _users: False
+            server.steer = lambda _level: False
             server.send("news", page.judging())
         if self._server is not None:
             self._server.close()

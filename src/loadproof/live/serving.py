@@ -46,16 +46,18 @@ _HEADERS: Final = {
 class LiveServer:
     """Serves `page` until it is given a report, then that; `whole` is told first to each viewer.
 
-    `stop` is called for each press of the button, `steer` with each number of users from 1 to `most_users`
-    that somebody asks for, and says whether it was passed on. Raises ConfigError when it cannot listen there.
+    `stop` is called for each press of the button, `steer` with each load from 1 to `most_by_hand` (users,
+    or arrivals per second) that somebody asks for, and says whether it was passed on.
+
+    Raises ConfigError when it cannot listen there.
     """
 
     def __init__(
-        self, page: bytes, whole: Callable[[], bytes], address: tuple[str, int], most_users: int = 0
+        self, page: bytes, whole: Callable[[], bytes], address: tuple[str, int], most_by_hand: int = 0
     ) -> None:
         self.stop: Callable[[], object] = lambda: None
-        self.steer: Callable[[int], bool] = lambda _users: False
-        self._most_users = most_users
+        self.steer: Callable[[int], bool] = lambda _level: False
+        self._most_by_hand = most_by_hand
         self._page = page
         self._whole = whole
         self._bound = address[0]
@@ -144,10 +146,10 @@ class LiveServer:
         with self._lock:
             return (self._page, False) if self._report is None else (self._report, True)
 
-    def users_in(self, body: bytes) -> int | None:
-        """The number of users that a body asks for; None when it is none that may be asked for."""
-        users = int(body) if body.isdigit() else 0
-        return users if 1 <= users <= self._most_users else None
+    def load_in(self, body: bytes) -> int | None:
+        """The users or arrivals per second that a body asks for; None when they may not be asked for."""
+        level = int(body) if body.isdigit() else 0
+        return level if 1 <= level <= self._most_by_hand else None
 
     def told_report(self) -> None:
         """One viewer has it."""
@@ -205,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:  # the library's name
         match self._asked():
-            case ("stop" | "users") as what:
+            case ("stop" | "load") as what:
                 origin = self.headers.get("Origin")
                 if origin is not None and not self._live.is_ours(urlsplit(origin).netloc):
                     self._answer(403, b"the button is on the page\n")
@@ -220,11 +222,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _change(self) -> None:
         length = self.headers.get("Content-Length", "")
         small = length.isascii() and length.isdigit() and int(length) <= _LONGEST_NUMBER
-        users = self._live.users_in(self.rfile.read(int(length))) if small else None
-        if users is None:
-            self._answer(400, b"this load takes no such number of users\n")
+        level = self._live.load_in(self.rfile.read(int(length))) if small else None
+        if level is None:
+            self._answer(400, b"this load takes no such number\n")
             return
-        if self._live.steer(users):
+        if self._live.steer(level):
             self._answer(202, b"the load changes\n")
         else:
             self._answer(409, b"nothing was changed: no load runs now that could be\n")

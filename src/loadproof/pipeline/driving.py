@@ -213,13 +213,13 @@ async def _conduct(conductor: Conductor, view: View, live: LiveOutputs, early: E
         return await conductor.run(on_second)
 
 
-def steered(loop: asyncio.AbstractEventLoop, conductor: Conductor, users: int) -> bool:
-    """Whether the engine was asked for so many users; called from another thread than the conductor's."""
+def steered(loop: asyncio.AbstractEventLoop, conductor: Conductor, level: int) -> bool:
+    """Whether the engine was asked for so much load; called from another thread than the conductor's."""
     asked: Future[bool] = Future()
 
     def ask() -> None:
         if asked.set_running_or_notify_cancel():
-            asked.set_result(conductor.steer(users))
+            asked.set_result(conductor.steer(level))
 
     with contextlib.suppress(RuntimeError):  # the loop is over, and the load with it
         loop.call_soon_threadsafe(ask)

@@ -93,13 +93,13 @@ def live_page(plan: Plan, request: LiveRequest, told: Show, fixed: str = "") -> 
     if address is None:
         yield FollowedPage(None, told)
         return
-    from loadproof.engines.steering import most_users, why_not_steered
+    from loadproof.engines.steering import most_by_hand, why_not_steered
     from loadproof.live.page import LivePage
     from loadproof.live.serving import LiveServer
     from loadproof.reports.html.live_page import write_live_page
 
     fixed = fixed or why_not_steered(plan)
-    most = 0 if fixed else most_users(plan)
+    most = 0 if fixed else most_by_hand(plan)
     html = io.StringIO()
     write_live_page(plan, html, most, fixed)
     page = LivePage(requirement_rows)

@@ -31,7 +31,7 @@ def write_comparison(comparison: Comparison, stream: TextIO) -> None:
     console.print(Text.assemble(badge, "  ", (comparison.sentence, "bold")))
     console.print(Text(f"  {_described(comparison.base)} · {_described(comparison.head)}", style="dim"))
     for obstacle in comparison.obstacles[:_MOST_OBSTACLES]:
-        console.print(Text.assemble(("  ! ", "bold yellow"), obstacle))
+        console.print(Text.assemble(("  ! ", "bold dark_goldenrod"), obstacle))
     if len(comparison.obstacles) > _MOST_OBSTACLES:
         console.print(f"    and {len(comparison.obstacles) - _MOST_OBSTACLES} more reasons")
     console.print()

@@ -28,6 +28,7 @@ _MOST_RUNS_SHOWN: Final = 48
 _MOST_ROWS: Final = 14
 _MOST_CHANGES: Final = 12
 _MOST_MARKS: Final = 8
+_MOST_PICTURES: Final = 3
 _FEW_RUNS: Final = 15
 _USUAL: Final = frozenset({"p95"})
 _USUAL_OF_ALL: Final = frozenset({"p50", "p95", "p99", "throughput", "error rate"})
@@ -43,7 +44,7 @@ def print_history(history: History, console: Console, *, everything: bool = Fals
     if changes:
         console.print()
     for series, change in changes[:_MOST_CHANGES]:
-        sign = ("  ~ ", "yellow") if change.provisional else ("  ! ", _style(series, change))
+        sign = ("  ~ ", "dark_goldenrod") if change.provisional else ("  ! ", _style(series, change))
         console.print(Text.assemble(sign, change.sentence))
     if len(changes) > _MOST_CHANGES:
         console.print(f"    and {len(changes) - _MOST_CHANGES} more: --json FILE has all")
@@ -129,6 +130,18 @@ def _series_json(history: History, series: RunSeries) -> dict[str, Any]:
     }
 
 
+def write_history_svg(history: History, stream: TextIO, *, everything: bool = False) -> None:
+    """Write the series that changed as one picture; where none did, those that are looked at first."""
+    from loadproof.analysis.across_runs.picture import history_picture
+    from loadproof.reports.svg import write_pictures
+
+    first = changed_first(history, everything=everything)
+    changed = [series for series in first if series.changes or series.trend]
+    pictures = [history_picture(history, series) for series in (changed or first)[:_MOST_PICTURES]]
+    badge = ("CHANGED", "inconclusive") if changed else ("HISTORY", "note")
+    write_pictures(badge, headline(history), pictures, history.name, stream)
+
+
 def headline(history: History) -> str:
     """ "30 runs, 2027-01-15 to 2027-02-13: 2 of 18 series changed"."""
     runs = history.runs
@@ -172,6 +185,12 @@ def latest_first(history: History) -> list[tuple[RunSeries, LevelChange]]:
 def worth_showing(history: History, *, everything: bool = False) -> list[RunSeries]:
     """The usual series, and those that changed or creep."""
     return [s for s in history.series if everything or _is_usual(s) or s.changes or s.trend]
+
+
+def changed_first(history: History, *, everything: bool = False) -> list[RunSeries]:
+    """The same in the order of pictures."""
+    shown = worth_showing(history, everything=everything)
+    return sorted(shown, key=lambda series: not (series.changes or series.trend))
 
 
 def _is_usual(series: RunSeries) -> bool:

@@ -10,12 +10,16 @@ import re
 import textwrap
 from functools import cache
 from importlib.resources import files
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 from xml.sax.saxutils import escape
 
-from loadproof.charts import Picture
-from loadproof.model import Report
 from loadproof.reports.svg_plot import FONT, WIDTH, Plot, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from loadproof.charts import Picture
+    from loadproof.model import Report
 
 _INKS: Final = re.compile(r"--([\w-]+): light-dark\((#\w+), (#\w+)\)")
 _LINE_CHARACTERS: Final = 66
@@ -24,27 +28,32 @@ _MARGIN: Final = 24
 
 def write_svg(report: Report, stream: TextIO) -> None:
     """Write it. Without pictures (see `judge`) it is the verdict alone."""
-    verdict = str(report.verdict).lower()
-    parts: list[str] = []
-    verdict = "note" if verdict == "done" else verdict
-    badge = 8.6 * len(report.verdict) + 24
-    parts.append(f'<rect class="f-{verdict}" x="{_MARGIN}" y="22" width="{badge:.0f}" height="24" rx="12"/>')
-    parts.append(
-        text(_MARGIN + badge / 2, 38.5, str(report.verdict), "surface", size=12, anchor="middle", bold=True)
-    )
+    verdict = str(report.verdict)
+    ink = "note" if verdict == "DONE" else verdict.lower()
+    write_pictures((verdict, ink), report.sentence, report.pictures, report.name, stream)
+
+
+def write_pictures(
+    badge: tuple[str, str], headline: str, pictures: Iterable[Picture], name: str, stream: TextIO
+) -> None:
+    """Pictures below a headline and a badge, which has a word and an ink."""
+    word, ink = badge
+    long = 8.6 * len(word) + 24
+    parts = [f'<rect class="f-{ink}" x="{_MARGIN}" y="22" width="{long:.0f}" height="24" rx="12"/>']
+    parts.append(text(_MARGIN + long / 2, 38.5, word, "surface", size=12, anchor="middle", bold=True))
     at = 74.0
-    for line in textwrap.wrap(report.sentence, _LINE_CHARACTERS)[:3]:
+    for line in textwrap.wrap(headline, _LINE_CHARACTERS)[:3]:
         parts.append(text(_MARGIN, at, line, "ink", size=21, bold=True))
         at += 28
-    for picture in report.pictures:
+    for picture in pictures:
         drawn, at = _figure(picture, at)
         parts += drawn
-    parts.append(text(_MARGIN, at + 4, f"{report.name} · Loadproof", "quiet", size=11))
+    parts.append(text(_MARGIN, at + 4, f"{name} · Loadproof", "quiet", size=11))
     height = at + 22
     stream.write(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" '
         f'height="{height:.0f}" role="img" font-family="{FONT}">\n'
-        f"<title>{escape(f'{report.verdict}: {report.sentence}')}</title>\n<style>{_style()}</style>\n"
+        f"<title>{escape(f'{word}: {headline}')}</title>\n<style>{_style()}</style>\n"
         f'<rect class="f-surface s-line" x="1" y="1" width="{WIDTH - 2}" height="{height - 2:.0f}" rx="9"/>\n'
         + "\n".join(parts)
         + "\n</svg>\n"

@@ -124,15 +124,15 @@ class Conductor:
             self.event(Event(self.now(), EventKind.INTERRUPTED, "interrupted: the load ends"))
         self._engine.stop()
 
-    def steer(self, users: int) -> bool:
-        """Ask the engine for so many users from now on; whether it was asked.
+    def steer(self, level: int) -> bool:
+        """Ask the engine for so many users, or arrivals per second, from now on; whether it was asked.
 
         It is not before the load, nor when that ends.
         """
         started, ended = self.progress.load_started_s, self.progress.load_ended_s
         if started is None or ended is not None or self._stops or self._stopped_early:
             return False
-        return cast("SteeredEngine", self._engine).steer(users)
+        return cast("SteeredEngine", self._engine).steer(level)
 
     def hang_up(self) -> None:
         """The terminal was closed: its kernel and its shell may both say so, and mean one gentle end."""

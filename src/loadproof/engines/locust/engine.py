@@ -118,9 +118,9 @@ class LocustEngine:
     def stop(self) -> None:
         self._child.stop()
 
-    def steer(self, users: int) -> bool:
+    def steer(self, level: int) -> bool:
         """See `SteeredEngine`."""
-        return self._child.send({"t": "users", "users": users})
+        return self._child.send({"t": "load", "level": level})
 
     def _on_message(self, message: dict[str, Any], sink: Sink) -> None:
         match message["t"]:

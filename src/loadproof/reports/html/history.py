@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from loadproof.analysis.across_runs.picture import history_picture
 from loadproof.reports.evidence import MISSING, EvidenceTable
-from loadproof.reports.history import headline, remarks, worth_showing
+from loadproof.reports.history import changed_first, headline, remarks
 from loadproof.reports.html import write_page
 from loadproof.reports.html.data import picture_data
 from loadproof.version import __version__
@@ -15,13 +15,12 @@ from loadproof.version import __version__
 if TYPE_CHECKING:
     from loadproof.analysis.across_runs.history import History
 
-_MOST_PICTURES = 60
+_MOST_PICTURES: Final = 60
 
 
 def write_history_html(history: History, stream: TextIO, *, everything: bool = False) -> None:
     """Those series first that changed or creep; `everything`: not only the usual ones beside them."""
-    shown = worth_showing(history, everything=everything)
-    shown.sort(key=lambda series: not (series.changes or series.trend))
+    shown = changed_first(history, everything=everything)
     pictures = [history_picture(history, series) for series in shown[:_MOST_PICTURES]]
     said = {
         "title": f"History of {history.name}",

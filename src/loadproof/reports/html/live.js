@@ -356,7 +356,7 @@ class Following {
     this.showPhase(all);
     if (news.answer) this.answer.take(news.answer);
     if (!all.total) return;
-    if ($("steer")) $("steer-users").placeholder = all.users ?? "";
+    if ($("steer")) $("steer-level").placeholder = this.level() ?? "";
     this.course.data.limits = all.requirements.map((row) => row.limit).filter(Boolean);
     showTiles(all, this.plan);
     showStages(all, this.plan);
@@ -402,14 +402,20 @@ class Following {
     }
   }
 
-  // More or fewer users, where the engine can. Asked twice the first time: no requirement is answered after it.
+  // Users, or arrivals per second, as they are now.
+  level() {
+    const started = this.course.points.at(-1)?.s.started ?? null;
+    return this.plan.open ? started && Math.round(started) : this.news.users;
+  }
+
+  // More or less load, where the engine can. Asked twice the first time: no requirement is answered after it.
   steers() {
     const form = $("steer");
     if (!form) return;
-    const users = $("steer-users");
+    const level = $("steer-level");
     for (const button of form.querySelectorAll("[data-by]")) {
       button.addEventListener("click", () => {
-        users.value = Math.min(Number(users.max), Math.max(1, Number(users.value || this.news?.users || 0) + Number(button.dataset.by)));
+        level.value = Math.min(Number(level.max), Math.max(1, Number(level.value || this.level() || 0) + Number(button.dataset.by)));
       });
     }
     form.addEventListener("submit", async (event) => {
@@ -424,7 +430,7 @@ class Following {
       this.steered = true;
       go.classList.remove("sure");
       go.textContent = "Change the load";
-      const answer = await fetch("users", { method: "POST", body: users.value });
+      const answer = await fetch("load", { method: "POST", body: level.value });
       if (!answer.ok) this.say(await answer.text(), true);
     });
   }

@@ -12,15 +12,15 @@ from loadproof.reports.html.page import MARKS, meter_of
 from loadproof.version import __version__
 
 
-def write_live_page(plan: Plan, stream: TextIO, most_users: int, fixed: str) -> None:
+def write_live_page(plan: Plan, stream: TextIO, most_by_hand: int, fixed: str) -> None:
     """Write the page of this run; it needs the server that it comes from, and nothing else.
 
-    `most_users`: as many may be asked for on it; 0: `fixed` says why nobody can.
+    `most_by_hand`: as many may be asked for on it; 0: `fixed` says why nobody can.
     """
     from loadproof.reports.html import write_page
 
     said = {"plan": plan, "title": f"{plan.name} · live", "version": __version__, "near": NEAR_IN_WORDS}
-    said |= {"most_users": most_users, "fixed": fixed}
+    said |= {"most_by_hand": most_by_hand, "fixed": fixed}
     write_page("live.html.j2", said, {"pictures": [], "course": live_data(plan)}, stream, live=True)
 
 

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -152,8 +153,9 @@ class Plugin:
         elif self._settings.profile is not None and self._open is None:
             environment.shape_class = ProfileShape(self._settings.profile)
             environment.shape_class.runner = runner
-        if self._open is None and not self._settings.trials:
-            steering.listen(self._channel, runner, self._event)
+        if not self._settings.trials:
+            users = partial(steering.change, runner, event=self._event)
+            steering.listen(self._channel, users if self._open is None else self._open.change)
         scale = self._settings.time_scale
         if scale != 1.0:
             if self._settings.profile is None and environment.shape_class is not None:

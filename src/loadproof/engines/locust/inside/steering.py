@@ -1,8 +1,8 @@
-"""Users made more or fewer by hand while they run, as the conductor says over the channel.
+"""A load made more or less by hand while it runs, as the conductor says over the channel.
 
-{"t": "users", "users": n}     from now on so many, until the load's end
+{"t": "load", "level": n}     from now on so many users, or arrivals per second, until the load's end
 
-In the leading process: it spawns and stops users wherever they are.
+In the leading process: it spawns and stops users, or tells workers of arrivals, wherever they are.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ _LOADING: Final = ("spawning", "running")
 _LOOK_S: Final = 0.1
 
 
-def listen(channel: socket.socket, runner: Any, event: Callable[..., None]) -> None:
-    """Obey until the conductor is gone; `event(kind, message, **data)` tells of each change."""
-    gevent.spawn(_read, channel, runner, event)
+def listen(channel: socket.socket, obey: Callable[[int], None]) -> None:
+    """Until the conductor is gone `obey` gets each number that is asked for."""
+    gevent.spawn(_read, channel, obey)
 
 
-def _read(channel: socket.socket, runner: Any, event: Callable[..., None]) -> None:
+def _read(channel: socket.socket, obey: Callable[[int], None]) -> None:
     decoder = Decoder()
     while data := received(channel):
         for message in decoder.feed(data):
-            if message["t"] == "users":
-                change(runner, int(message["users"]), event)
+            if message["t"] == "load":
+                obey(int(message["level"]))
 
 
 def change(
     runner: Any, users: int, event: Callable[..., None], sleep: Callable[[float], None] = gevent.sleep
 ) -> None:
-    """Let so many users run from now on. Whatever becomes of it, `event` is told."""
+    """Let so many users run from now on. Whatever becomes of it, `event(kind, message, **data)` is told."""
     shape = runner.environment.shape_class
     own = shape is not None and not hasattr(shape, "by_hand")  # the locustfile's, and no ProfileShape
     asked = f"{format_count(users)} users were asked for by hand"

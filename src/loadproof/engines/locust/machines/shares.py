@@ -27,10 +27,7 @@ def part(share: Share, index: int, of: int) -> Share:
 
 def offsets_from(schedule: Schedule, shares: Iterable[Share], from_s: float) -> Iterator[float]:
     """The due moments of these shares from `from_s` on, in order, in seconds after the start of the load."""
-    streams = [schedule.offsets_s(first, distance) for first, distance in shares]
-    for offset_s in heapq.merge(*streams):
-        if offset_s >= from_s:
-            yield offset_s
+    return heapq.merge(*(schedule.offsets_s(first, distance, from_s) for first, distance in shares))
 
 
 class Shares:
@@ -44,6 +41,10 @@ class Shares:
         given = {worker: (index, len(workers)) for index, worker in enumerate(workers)}
         self._of = {worker: [share] for worker, share in given.items()}
         return given
+
+    def of(self, worker: str) -> list[Share]:
+        """All that it has; [] for one that came after the begin."""
+        return self._of.get(worker, [])
 
     def hand_over(self, lost: str, others: list[str]) -> dict[str, list[Share]]:
         """Split all that `lost` has among `others`; returns what each gets, {} if there is nothing."""

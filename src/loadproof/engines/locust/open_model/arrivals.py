@@ -265,6 +265,11 @@ class Dispenser:
         self._next_s = next(self._due, None)
         self._wake()
 
+    def change(self, begin_s: float, from_s: float, offsets_s: Iterator[float]) -> None:
+        """Offer these from `from_s` after the begin on, instead of what would have been due then."""
+        self.give_up(begin_s + from_s)
+        self.add(begin_s, offsets_s)
+
     def _wake(self) -> None:
         """It sleeps until a moment that may no longer be the next one."""
         if self._greenlet is not None:

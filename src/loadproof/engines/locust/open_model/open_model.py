@@ -23,14 +23,16 @@ from loadproof.engines.locust.inside.ledger import LATE_LIMIT_S, ArrivalTotals, 
 from loadproof.engines.locust.inside.task_loop import serve_arrivals
 from loadproof.engines.locust.machines.shares import Shares, offsets_from
 from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Dispenser
+from loadproof.engines.locust.open_model.by_hand import CHANGE, change_at_s, cut_s, held_from
 from loadproof.engines.locust.open_model.schedule import Schedule
 from loadproof.engines.locust.rows import ArrivalRow
 from loadproof.model import EventKind
-from loadproof.units import format_count, format_percent
+from loadproof.units import format_count, format_percent, format_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from loadproof.engines.locust.machines.shares import Share
     from loadproof.engines.locust.settings import PluginSettings
     from loadproof.model import Profile
 
@@ -75,6 +77,8 @@ class OpenModel:
         """`event(kind, message, time_s, **data)` tells the conductor."""
         assert settings.profile is not None  # noqa: S101  # the plug-in has looked
         self.profile = settings.profile
+        self._users_limit = settings.max_users
+        self._arrivals = settings.arrivals
         self.max_users = settings.max_users or default_max_users(settings.profile)
         self.schedule = Schedule(settings.profile, settings.arrivals)
         self.begin_s: float | None = None
@@ -108,6 +112,7 @@ class OpenModel:
             runner.register_message(START, self._on_start_message)
             runner.register_message(TAKE_OVER, self._on_take_over)
             runner.register_message(GIVE_UP, self._on_give_up)
+            runner.register_message(CHANGE, self._on_change)
             return
         environment.shape_class = ArrivalShape(self)
         environment.shape_class.runner = runner
@@ -170,6 +175,43 @@ class OpenModel:
     def _on_give_up(self, msg: Any, **_: Any) -> None:
         if self.begin_s is not None:
             self._dispenser.give_up(self.begin_s + msg.data["from_s"])
+
+    def change(self, rate_per_s: int) -> None:
+        """At the leader: from a whole second soon on so many arrivals, until the planned end."""
+        asked = f"{format_rate(rate_per_s)} were asked for by hand"
+        at_s = None
+        if self.begin_s is not None:
+            at_s = change_at_s(self._clock() - self.begin_s, self.profile.duration_s)
+        if at_s is None:
+            why = "no load runs" if self.begin_s is None else "the load is about to end"
+            self._event(EventKind.LOAD_UNCHANGED, f"{asked}, and nothing was changed: {why}", rate=rate_per_s)
+            return
+        before = self.profile.level_at(at_s)
+        said = f"from {format_rate(before)} to {format_rate(rate_per_s)}, {at_s:.0f}s after its begin"
+        message = f"the load was changed by hand, {said}"
+        self._event(EventKind.LOAD_CHANGED, message, rate=rate_per_s, before=before)
+        if self._leads_workers:
+            for client in self._runner.clients.all:
+                data = {"at_s": at_s, "rate": rate_per_s, "shares": self._shares.of(client.id)}
+                self._runner.send_message(CHANGE, data, client.id)
+            self._hold_from(at_s, rate_per_s, [])
+        else:
+            self._hold_from(at_s, rate_per_s, [(0, 1)])
+        self.max_users = self._users_limit or max(self.max_users, default_max_users(self.profile))
+
+    def _on_change(self, msg: Any, **_: Any) -> None:
+        if self.begin_s is not None:
+            shares = [(first, distance) for first, distance in msg.data["shares"]]
+            self._hold_from(msg.data["at_s"], msg.data["rate"], shares)
+
+    def _hold_from(self, at_s: float, rate_per_s: float, shares: list[Share]) -> None:
+        assert self.begin_s is not None  # noqa: S101  # who calls has looked
+        self.profile = held_from(self.profile, at_s, rate_per_s)
+        self.schedule = Schedule(self.profile, self._arrivals)
+        if shares:
+            # What is already over, because the message took so long, was sent at the old rate.
+            from_s = max(cut_s(at_s), self._clock() - self.begin_s)
+            self._dispenser.change(self.begin_s, from_s, offsets_from(self.schedule, shares, from_s))
 
     def _stop_arrivals(self, **_: Any) -> None:
         self._dispenser.stop()

@@ -66,15 +66,18 @@ class Schedule:
             return math.floor(self.expected + 0.5 + _ROUNDING)
         return sum(chunk.size for chunk in self._areas())
 
-    def offsets_s(self, index: int = 0, of: int = 1) -> Iterator[float]:
-        """The due moments of worker `index` of `of`, in order, in seconds after the start."""
+    def offsets_s(self, index: int = 0, of: int = 1, from_s: float = 0.0) -> Iterator[float]:
+        """The due moments of worker `index` of `of` from `from_s` on, in order, in seconds from the start."""
         if not 0 <= index < of:
             raise ValueError(f"there is no worker {index} of {of}")
         before = 0
         for areas in self._areas():
             own = areas[(index - before) % of :: of]
             before += areas.size
-            yield from self._moments(own).tolist()
+            if from_s and (not own.size or self._moments(own[-1:])[0] < from_s):
+                continue
+            moments = self._moments(own)
+            yield from moments[moments >= from_s].tolist()
 
     def _areas(self) -> Iterator[NDArray[np.float64]]:
         """A(t) of each arrival, in chunks."""

@@ -133,8 +133,6 @@ class OpenTrials(OpenModel):
     ) -> None:
         super().__init__(settings, clock, event)
         self.leader = leader
-        self._arrivals = settings.arrivals
-        self._users_limit = settings.max_users
 
     def attach(self, environment: Any, runner: Any) -> None:
         super().attach(environment, runner)

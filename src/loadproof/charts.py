@@ -276,4 +276,5 @@ def _with_room(values: list[float], *, log: bool, from_zero: bool) -> tuple[floa
     room = 0.06 * (high - low)
     if from_zero and low >= 0:
         return 0.0, (high + 0.06 * high) or 1.0
-    return low - (room or 0.5), high + (room or 0.5)
+    room = room or 0.1 * abs(high) or 0.5
+    return low - room, high + room

@@ -91,10 +91,14 @@ def format_duration(seconds: float) -> str:
     return "".join(f"{value}{unit}" for value, unit in parts if value)
 
 
+_NO_DECIMALS_FROM = 200
+"""Percent, of which a hundredth is no news."""
+
+
 def format_percent(fraction: float) -> str:
     """0.0123 is "1.23%"; never rounds a non-zero share to 0, nor one below 1 to 100%."""
     percent = fraction * 100
-    if abs(percent) >= 1_000:
+    if abs(percent) >= _NO_DECIMALS_FROM:
         return f"{percent:,.0f}%"
     if percent != 0 and abs(percent) < 0.01:
         return f"{_plain(percent, 1)}%"

@@ -11,7 +11,7 @@ import html as markup
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from loadproof.runfile.reader import Run
 
 WIDTHS: Final = (390, 900, 1440)
-THEMES: Final = ("light", "dark")
+THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 _SHEET_HEIGHT: Final = 2400
 """Of a page, as much is on the picture of all: the answer, and what stands below it."""
 
@@ -55,7 +55,7 @@ def watched(made: Run) -> Run:
         readings += [
             Reading(at, "load", "users", level, Unit.COUNT),
             Reading(at, "process", "cpu", 1.7 * share, Unit.CORES, 2.0),
-            Reading(at, "process", "memory", 3e8 + 2e5 * second, Unit.BYTES, 2**30),
+            Reading(at, "process", "memory", 3e8, Unit.BYTES, 2**30),
             Reading(at, "host", "cpu", 1.9 * share, Unit.CORES, 2.0),
             Reading(at, "postgres", "connections", round(20 * share), Unit.COUNT, 100.0),
         ]
@@ -70,10 +70,6 @@ def drawn(made: Run) -> Report:
 
 def required_of(made: Run, *requirements: object) -> Run:
     return replace(made, plan=replace(made.plan, requirements=requirements))
-
-
-def ended(made: Run, outcome: Outcome) -> Run:
-    return replace(made, facts={**made.facts, "outcome": outcome})
 
 
 def stress(*requirements: object, most_per_s: float = 250.0) -> Run:
@@ -122,7 +118,9 @@ _written = test_spike._written
 PAGES: Final[dict[str, Callable[[], Report | History]]] = {
     "run-pass": lambda: drawn(busy_run(required(0.5), error_rate(0.2))),
     "run-fail": lambda: drawn(busy_run()),
-    "run-inconclusive": lambda: drawn(ended(busy_run(required(0.5)), Outcome.INTERRUPTED)),
+    "run-inconclusive": lambda: drawn(
+        busy_run(required(0.5), required(1, endpoint="/typo"), error_rate(0.2))
+    ),
     "run-done": lambda: drawn(required_of(busy_run())),
     "stress-pass": lambda: drawn(stress(required(0.5), must_hold(100))),
     "stress-fail": lambda: drawn(stress(required(0.5), error_rate(0.05))),
@@ -187,18 +185,23 @@ _FAULTS: Final = r"""() => {
 
 def look(browser: Browser, folder: Path, name: str) -> None:
     """Pictures of one page; prints its faults."""
+    page = browser.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    page.goto((folder / f"{name}.html").as_uri())
+    page.wait_for_selector("html[data-charts=drawn]")
     for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
         for width in WIDTHS:
-            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
-            said: list[str] = []
-            page.on("console", lambda message, said=said: said.append(f"console: {message.text}"))  # type: ignore[misc]
-            page.on("pageerror", lambda error, said=said: said.append(f"error: {error}"))  # type: ignore[misc]
-            page.goto((folder / f"{name}.html").as_uri())
-            page.wait_for_selector("html[data-charts=drawn]")
-            for fault in [*page.evaluate(_FAULTS), *said]:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.evaluate("() => new Promise(done => setTimeout(done, 300))")
+            for fault in page.evaluate(_FAULTS):
                 print(f"{name} {width} {theme}: {fault}")
             page.screenshot(path=folder / f"{name}-{width}-{theme}.png", full_page=True)
-            page.close()
+    page.close()
+    for fault in said:
+        print(f"{name}: {fault}", flush=True)
 
 
 def sheet(browser: Browser, folder: Path, title: str, pictures: list[str], scale: float) -> None:

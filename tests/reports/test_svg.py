@@ -56,7 +56,8 @@ def test_every_trial_is_a_mark_and_the_answer_is_said() -> None:
     assert len(root.findall(f"{SVG}path[@class='s-fail']")) == len(broke.x) + 1
     texts = [element.text or "" for element in root.iter(f"{SVG}text")]
     assert "PASS" in texts
-    assert report.sentence.startswith(next(text for text in texts if text.startswith("it holds")))
+    headline = next(text for text in texts if text.startswith("It holds"))
+    assert report.sentence.startswith(headline[0].lower() + headline[1:])
     assert "limit 100ms" in texts
 
 

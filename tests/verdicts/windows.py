@@ -63,7 +63,7 @@ WINDOWS: Final = (
     Row("users were asked for by hand, and did not come", Made(events=told(EventKind.LOAD_UNCHANGED,
         "20 users were asked for by hand, and nothing was changed: no load runs", users=20)), PASS, 0),
     Row("users that think for longer than the load is", thinking(), PASS, 0, "",
-        "all 2 requirements hold"),
+        "both requirements hold"),
     Row("users that think for longer than the load is, slow", thinking(SLOW), FAIL, 3, "", "p95 is 900ms"),
     Row("users that think for longer than the load is have no throughput", thinking(
         requirements=(throughput(5),)), UNKNOWN, 4, "", "none in the steady load"),

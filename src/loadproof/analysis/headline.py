@@ -48,24 +48,26 @@ def verdict_sentence(
     unknown.sort(key=lambda finding: (not finding.invalidates, finding.kind is not FindingKind.CONDITION))
     match verdict:
         case Verdict.DONE:
-            said = _fitting(_in_clauses(headline.statements) if headline else [_explored(judged)], room)
+            said = fitting(_in_clauses(headline.statements) if headline else [_explored(judged)], room)
         case Verdict.FAIL if headline is not None and _speaks_of_others(headline, failed):
-            said = _fitting(_with_more(_why_failed(failed[0], run, judged, room), len(failed) - 1), room)
+            said = fitting(_with_more(_why_failed(failed[0], run, judged, room), len(failed) - 1), room)
         case Verdict.PASS | Verdict.FAIL if headline is not None:
             clauses, needs = headline.statements, "required" if verdict is Verdict.FAIL else ""
             if verdict is Verdict.FAIL and headline.verdict is Verdict.PASS and not headline.is_note:
                 needs = failed[0].sentence
                 clauses = (*clauses, needs)
-            said = _fitting(_in_clauses(clauses, needs), room)
+            said = fitting(_in_clauses(clauses, needs), room)
         case Verdict.PASS:
             number = sum(not (finding.measure and finding.measure.by_default) for finding in counted)
-            said = f"all {number} requirements hold" if number > 1 else "the requirement holds"
+            said = {1: "the requirement holds", 2: "both requirements hold"}.get(
+                number, f"all {number} requirements hold"
+            )
         case Verdict.FAIL:
-            said = _fitting(_with_more(_why_failed(failed[0], run, judged, room), len(failed) - 1), room)
+            said = fitting(_with_more(_why_failed(failed[0], run, judged, room), len(failed) - 1), room)
         case Verdict.INCONCLUSIVE:
             invalid = any(finding.invalidates for finding in unknown)
             first = headline if headline in unknown and not invalid else None
-            said = _fitting(_with_more(_missing(first or unknown[0], room), len(unknown) - 1), room)
+            said = fitting(_with_more(_missing(first or unknown[0], room), len(unknown) - 1), room)
     return said + rehearsed
 
 
@@ -102,7 +104,7 @@ def _with_more(candidates: Sequence[str], others: int) -> list[str]:
     return [text + end for text in candidates for end in (more, "")]
 
 
-def _fitting(candidates: Iterable[str], room: int) -> str:
+def fitting(candidates: Iterable[str], room: int = MOST) -> str:
     """The first that fits; of the last one what fits, cut between two clauses."""
     last = ""
     for last in candidates:

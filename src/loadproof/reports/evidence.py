@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
+from loadproof.analysis.compare.sentences import interval_text, percent_change
 from loadproof.analysis.verdict.requirements import format_value
-from loadproof.model import EndpointSummary, Finding, Measure, Report
+from loadproof.model import EndpointSummary, Finding, Measure, Report, Unit
 from loadproof.model.finding_json import evidence_to_json
 from loadproof.model.values import known_whole, several, whole
 from loadproof.units import format_count, format_duration, format_percent, format_rate, format_size
 
 MISSING: Final = "—"
+_WORD: Final = re.compile(r"[a-z]+[ ,:]")
 NEAR: Final = "~"
 """Before a value so near its limit that its interval contains it."""
 NEAR_IN_WORDS: Final = f"{NEAR} its 95 % interval contains the limit: another run may decide otherwise"
@@ -27,6 +30,11 @@ _SUFFIXES: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
     ("_share", format_percent),
 )
 """Units are in the names of evidence, as everywhere."""
+
+
+def as_headline(sentence: str) -> str:
+    """With a great first letter where it begins with a word: no name, and no figure such as p95."""
+    return sentence[:1].upper() + sentence[1:] if _WORD.match(sentence) else sentence
 
 
 def failed_text(row: EndpointSummary) -> str:
@@ -113,7 +121,7 @@ def _measured(measure: Measure) -> str:
 
 def evidence_table(finding: Finding) -> EvidenceTable | None:
     """The finding's `rows` as texts; None when it has none."""
-    rows = [row for row in several(finding.evidence.get("rows")) if isinstance(row, dict)]
+    rows = [_in_its_unit(row) for row in several(finding.evidence.get("rows")) if isinstance(row, dict)]
     keys = list(dict.fromkeys(key for row in rows for key in row))
     if not rows or not keys:
         return None
@@ -122,6 +130,43 @@ def evidence_table(finding: Finding) -> EvidenceTable | None:
         numeric=tuple(_all_numbers(row.get(key) for row in rows) for key in keys),
         rows=tuple(tuple(format_evidence(key, row.get(key)) for key in keys) for row in rows),
     )
+
+
+def _in_its_unit(row: dict[str, Any]) -> dict[str, Any]:
+    """Rows that name the unit of their values have these written in it; what says nothing is left out."""
+    if "growth_per_hour" in row:
+        return _of_a_soak(row, Unit(row["unit"]))
+    return _of_a_comparison(row, Unit(row["unit"])) if "ratio_low" in row else row
+
+
+def _of_a_comparison(row: dict[str, Any], unit: Unit) -> dict[str, Any]:
+    sides = {key: MISSING if row[key] is None else format_value(row[key], unit) for key in ("base", "head")}
+    interval = None if row["ratio_low"] is None else (row["ratio_low"], row["ratio_high"])
+    return {
+        "endpoint": row["endpoint"],
+        "statistic": row["statistic"],
+        **sides,
+        "change": "" if row["ratio"] is None else percent_change(row["ratio"]),
+        "95 % interval": "" if interval is None else interval_text(interval),
+        "": ": ".join(text for text in (row["change"].lower(), row["reason"]) if text),
+    }
+
+
+def _of_a_soak(row: dict[str, Any], unit: Unit) -> dict[str, Any]:
+
+    def said(key: str, ending: str = "/h") -> str:
+        return MISSING if row[key] is None else f"{format_value(row[key], unit)}{ending}"
+
+    found = {key: row[key] for key in ("series", "subject", "verdict")} | {"base": said("base", "")}
+    found["growth"] = said("growth_per_hour")
+    found["99 % interval"] = f"{said('growth_low_per_hour')} … {said('growth_high_per_hour')}"
+    found["per 1,000 requests"] = said("growth_per_1000_requests", "")
+    found["smallest seen"] = said("smallest_seen_per_hour")
+    if row["hours_to_limit"] is not None:
+        found["hours_to_limit"] = row["hours_to_limit"]
+    if row["left_out_s"]:
+        found |= {"left_out_s": row["left_out_s"], "rose in it": said("first_rise", "")}
+    return found
 
 
 def evidence_facts(finding: Finding) -> list[tuple[str, str]]:

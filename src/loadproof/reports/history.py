@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -13,7 +14,9 @@ from rich.text import Text
 from loadproof.analysis.across_runs.change_points import ALPHA
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.across_runs.trends import LEAST_RUNS
+from loadproof.analysis.headline import fitting
 from loadproof.analysis.verdict.requirements import format_value
+from loadproof.reports.evidence import as_headline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +33,8 @@ _MOST_CHANGES: Final = 12
 _MOST_MARKS: Final = 8
 _MOST_PICTURES: Final = 3
 _FEW_RUNS: Final = 15
+_COMMIT: Final = 7
+"""Characters: what git shows."""
 _USUAL: Final = frozenset({"p95"})
 _USUAL_OF_ALL: Final = frozenset({"p50", "p95", "p99", "throughput", "error rate"})
 
@@ -138,8 +143,39 @@ def write_history_svg(history: History, stream: TextIO, *, everything: bool = Fa
     first = changed_first(history, everything=everything)
     changed = [series for series in first if series.changes or series.trend]
     pictures = [history_picture(history, series) for series in (changed or first)[:_MOST_PICTURES]]
-    badge = ("CHANGED", "inconclusive") if changed else ("HISTORY", "note")
-    write_pictures(badge, headline(history), pictures, history.name, stream)
+    word, ink, said = answer(history)
+    write_pictures((word, ink), as_headline(said), pictures, f"{history.name} · {headline(history)}", stream)
+
+
+def answer(history: History) -> tuple[str, str, str]:
+    """A word for it, its ink, and the newest change in one short sentence."""
+    changes = latest_first(history)
+    if changes:
+        run = history.runs[changes[0][1].run]
+        series, change = max(
+            (pair for pair in changes if pair[1].run == changes[0][1].run), key=lambda pair: _weight(*pair)
+        )
+        said = f"{change.said} since {(run.commit or '')[:_COMMIT] or run.label}"
+        more = len({id(series) for series, _ in changes}) - 1
+        told = fitting([f"{said} (and {more} more)", said] if more else [said])
+        return "CHANGED", "fail" if _is_worse(series, change) else "pass", told
+    creeping = next((series for series in history.series if series.trend is not None), None)
+    if creeping is not None and creeping.trend is not None:
+        ink = "fail" if _is_worse(creeping, creeping.trend) else "pass"
+        return "CREEPS", ink, fitting([creeping.trend.sentence, creeping.trend.sentence.partition(":")[0]])
+    if not history.runs:
+        return "NO RUNS", "inconclusive", "no run that can be compared"
+    return "NO CHANGE", "note", f"no change of level in {len(history.runs)} runs"
+
+
+def _weight(series: RunSeries, change: LevelChange) -> tuple[bool, float]:
+    """Of several that changed at once the p95 that moved most is named."""
+    moved = abs(math.log(change.after / change.before)) if change.before > 0 < change.after else 0.0
+    return series.measure.name in _USUAL, moved
+
+
+def _is_worse(series: RunSeries, change: LevelChange | FigureTrend) -> bool:
+    return (change.after > change.before) == series.measure.higher_is_worse
 
 
 def headline(history: History) -> str:

@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final, TextIO
 from xml.sax.saxutils import escape
 
+from loadproof.reports.evidence import as_headline
 from loadproof.reports.svg_plot import FONT, WIDTH, Plot, text
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def write_svg(report: Report, stream: TextIO) -> None:
     """Write it. Without pictures (see `judge`) it is the verdict alone."""
     verdict = str(report.verdict)
     ink = "note" if verdict == "DONE" else verdict.lower()
-    write_pictures((verdict, ink), report.sentence, report.pictures, report.name, stream)
+    write_pictures((verdict, ink), as_headline(report.sentence), report.pictures, report.name, stream)
 
 
 def write_pictures(

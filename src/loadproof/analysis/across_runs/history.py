@@ -83,6 +83,8 @@ class LevelChange:
     """Medians of the runs of each level, in the measure's unit."""
     p: float
     runs_since: int
+    said: str
+    """ "p95 of GET /x is 18 % higher"."""
     sentence: str
 
     @property
@@ -277,10 +279,12 @@ def _series(
     changes = []
     for change, (before, after) in zip(found, pairwise(levels(known, splits)), strict=True):
         since, place = len(known) - change.index, places[change.index]
-        sentence = _sentence(runs[place], endpoint, measure, (before, after), change.p, since)
+        said = f"{measure.name} of {endpoint} is {_by(measure, before, after)}"
+        shown = f"{format_value(before, measure.unit)} before, {format_value(after, measure.unit)} since"
+        sentence = _sentence(runs[place], f"{said}: {shown}", change.p, since)
         beside = [mark.what for mark in told.marks if mark.run == place]
         sentence += f"; with it: {', '.join(beside)}" if beside else ""
-        changes.append(LevelChange(place, before, after, change.p, since, sentence))
+        changes.append(LevelChange(place, before, after, change.p, since, said, sentence))
     return RunSeries(
         endpoint=endpoint,
         measure=measure,
@@ -314,21 +318,19 @@ def _told(creep: LinearTrend, first: int, endpoint: str, measure: TrackedFigure)
     )
 
 
-def _sentence(
-    run: MeasuredRun, endpoint: str, measure: TrackedFigure, level: tuple[float, float], p: float, since: int
-) -> str:
-    """ "since run R of commit C p95 of GET /x is 18 % higher"."""
-    before, after = level
-    commit = f" of commit {run.commit[:10]}" if run.commit else ""
+def _by(measure: TrackedFigure, before: float, after: float) -> str:
+    """ "18 % higher"."""
     how = "higher" if after > before else "lower"
     if measure.unit is Unit.SHARE or before == 0:
-        by = how
-    else:
-        percent = abs(after / before - 1) * 100
-        by = f"{percent:.{0 if percent >= 10 else 1}f} % {how}"
-    what = f"{measure.name} of {endpoint}"
-    shown = f"{format_value(before, measure.unit)} before, {format_value(after, measure.unit)} since"
-    said = f"since run {run.label}{commit} {what} is {by}: {shown} (p = {p:.2g}"
+        return how
+    percent = abs(after / before - 1) * 100
+    return f"{percent:.{0 if percent >= 10 else 1}f} % {how}"
+
+
+def _sentence(run: MeasuredRun, what: str, p: float, since: int) -> str:
+    """ "since run R of commit C p95 of GET /x is 18 % higher: ... (p = 0.01, 10 runs)"."""
+    commit = f" of commit {run.commit[:10]}" if run.commit else ""
+    said = f"since run {run.label}{commit} {what} (p = {p:.2g}"
     if since < CONFIRMED_AFTER:
         runs = "one run" if since == 1 else f"{since} runs"
         return f"{said}; provisional: only {runs} since)"

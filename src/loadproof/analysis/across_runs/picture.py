@@ -25,7 +25,7 @@ def history_picture(history: History, series: RunSeries) -> Picture:
         panels=(Panel(series.measure.name, str(series.measure.unit)),),
         layers=(*_runs(history, series), *_levels(series)),
         rules=(*(_rule(history, series, change) for change in series.changes), *_marks(history, series)),
-        x_names=tuple(_date(run.started_at_s, run.label) for run in history.runs),
+        x_names=_moments(history),
         x_bounds=(-0.7, len(history.runs) - 0.3),
     )
 
@@ -98,5 +98,12 @@ def _ink(series: RunSeries, change: LevelChange | FigureTrend) -> str:
     return "fail" if (change.after > change.before) == series.measure.higher_is_worse else "pass"
 
 
-def _date(time_s: float | None, label: str) -> str:
-    return label if time_s is None else time.strftime("%b %d", time.gmtime(time_s))
+def _moments(history: History) -> tuple[str, ...]:
+    """When each run began: the day, or the time where all are of one day."""
+    begins = [run.started_at_s for run in history.runs]
+    days = {time.strftime("%F", time.gmtime(begin)) for begin in begins if begin is not None}
+    form = "%b %d" if len(days) > 1 else "%H:%M"
+    return tuple(
+        run.label if run.started_at_s is None else time.strftime(form, time.gmtime(run.started_at_s))
+        for run in history.runs
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,9 +11,11 @@ from loadproof.analysis.across_runs.measured import ALL_REQUESTS, MeasuredRun
 from loadproof.analysis.compare.comparison import VERDICTS, Change, Comparison, ComparisonRow
 from loadproof.analysis.compare.picture import comparison_pictures
 from loadproof.analysis.compare.sentences import interval_text, moved, percent_change
+from loadproof.analysis.headline import fitting
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Finding, FindingKind, Outcome, Report, Verdict
 
+_RUNS: Final = re.compile(r", \d+ runs against \d+")
 _WIDTH: Final = 10
 """Characters on either side of no change."""
 _REACH: Final = math.log(2)
@@ -33,7 +36,7 @@ def comparison_report(comparison: Comparison, name: str, runs: Sequence[Measured
         run_file=folder,
         verdict=comparison.verdict,
         outcome=Outcome.COMPLETED,
-        sentence=f"{comparison.change}: {comparison.sentence}",
+        sentence=_headline(comparison),
         rehearsal=False,
         started_at_s=started,
         duration_s=sum(run.duration_s or 0.0 for run in runs),
@@ -55,6 +58,12 @@ def comparison_report(comparison: Comparison, name: str, runs: Sequence[Measured
         },
         pictures=comparison_pictures(comparison),
     )
+
+
+def _headline(comparison: Comparison) -> str:
+    """What fits: how many runs there were is told below it, and the rest in the table."""
+    whole = f"{comparison.change}: {comparison.sentence}"
+    return fitting([whole, _RUNS.sub("", whole)])
 
 
 def _failed(runs: Sequence[MeasuredRun]) -> int | None:

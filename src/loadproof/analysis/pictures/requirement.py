@@ -48,7 +48,7 @@ def course_picture(charts: Charts) -> Picture:
     return Picture(
         name="course",
         title="Throughput and response time over time",
-        words="Nothing was required that could be drawn with its limit.",
+        words="",
         x_title=TIME,
         x_unit="time",
         panels=(Panel("throughput", str(Unit.PER_SECOND)), Panel("p95", str(Unit.SECONDS), log=True)),

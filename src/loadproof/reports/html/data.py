@@ -11,10 +11,12 @@ import orjson
 from markupsafe import Markup
 
 from loadproof.charts import Charts, EndpointCourse, GrowthCourse, Layer, Picture, ResourceCourse
-from loadproof.model import EventKind, Finding, Report, Unit
+from loadproof.model import EventKind, Finding, Report, Subject, Unit
 
 _DIGITS = 4
 """Significant digits of what is drawn: a pixel holds fewer. Tables have the values as they were measured."""
+_NO_LATENCY = str(Subject.RECOVERY_TIME)
+"""Requirements in seconds that no response time is drawn beside."""
 _HARMLESS = {"stage", EventKind.STAGE_STARTED, EventKind.LOAD_ENDED, EventKind.MONITOR_RECOVERED}
 _SLOPES = (Unit.SHARE_PER_HOUR, Unit.BYTES_PER_HOUR, Unit.PER_HOUR)
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -147,7 +149,7 @@ def _required(name: str, course: ResourceCourse, findings: Iterable[Finding]) ->
 def limit_of(finding: Finding) -> dict[str, Any] | None:
     """The limit of a requirement on requests, for the chart of its unit."""
     measure = finding.measure
-    if measure is None or measure.series or measure.limit is None:
+    if measure is None or measure.series or measure.limit is None or finding.id.startswith(_NO_LATENCY):
         return None
     known = {Unit.SECONDS: "response", Unit.SHARE: "errors", Unit.PER_SECOND: "throughput"}
     chart = known.get(measure.unit)

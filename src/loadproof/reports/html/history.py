@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING, Final, TextIO
 
 from loadproof.analysis.across_runs.picture import history_picture
-from loadproof.reports.evidence import MISSING, EvidenceTable
-from loadproof.reports.history import changed_first, headline, remarks
+from loadproof.reports.evidence import MISSING, EvidenceTable, as_headline
+from loadproof.reports.history import answer, changed_first, headline, remarks
 from loadproof.reports.html import write_page
 from loadproof.reports.html.data import picture_data
 from loadproof.version import __version__
@@ -22,11 +22,15 @@ def write_history_html(history: History, stream: TextIO, *, everything: bool = F
     """Those series first that changed or creep; `everything`: not only the usual ones beside them."""
     shown = changed_first(history, everything=everything)
     pictures = [history_picture(history, series) for series in shown[:_MOST_PICTURES]]
+    word, ink, sentence = answer(history)
     said = {
         "title": f"History of {history.name}",
         "version": __version__,
         "made_from": f"{len(history.runs)} run files",
         "name": history.name,
+        "word": word,
+        "ink": ink,
+        "answer": as_headline(sentence),
         "headline": headline(history),
         "marks": [(history.runs[mark.run].label, mark.what) for mark in history.marks],
         "remarks": remarks(history),

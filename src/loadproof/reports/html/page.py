@@ -15,6 +15,7 @@ from loadproof.reports.evidence import (
     NEAR_IN_WORDS,
     EvidenceTable,
     RequirementRow,
+    as_headline,
     counts_in_words,
     endpoint_cells,
     evidence_facts,
@@ -81,6 +82,7 @@ class ReportPage:
     """All of it."""
 
     report: Report
+    headline: str
     verdict: str
     mark: str
     flags: list[str]
@@ -116,6 +118,7 @@ def page(report: Report) -> ReportPage:
     lines = [_endpoint(row, drawn) for row in report.endpoints]
     return ReportPage(
         report=report,
+        headline=as_headline(report.sentence),
         verdict=str(report.verdict).lower(),
         mark=MARKS[report.verdict],
         flags=_flags(report),

@@ -23,11 +23,11 @@ from loadproof.engines.locust.inside.ledger import LATE_LIMIT_S, ArrivalTotals, 
 from loadproof.engines.locust.inside.task_loop import serve_arrivals
 from loadproof.engines.locust.machines.shares import Shares, offsets_from
 from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Dispenser
-from loadproof.engines.locust.open_model.by_hand import CHANGE, change_at_s, cut_s, held_from
+from loadproof.engines.locust.open_model.by_hand import CHANGE, answer, cut_s, held_from
 from loadproof.engines.locust.open_model.schedule import Schedule
 from loadproof.engines.locust.rows import ArrivalRow
 from loadproof.model import EventKind
-from loadproof.units import format_count, format_percent, format_rate
+from loadproof.units import format_count, format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -178,18 +178,12 @@ class OpenModel:
 
     def change(self, rate_per_s: int) -> None:
         """At the leader: from a whole second soon on so many arrivals, until the planned end."""
-        asked = f"{format_rate(rate_per_s)} were asked for by hand"
-        at_s = None
-        if self.begin_s is not None:
-            at_s = change_at_s(self._clock() - self.begin_s, self.profile.duration_s)
-        if at_s is None:
-            why = "no load runs" if self.begin_s is None else "the load is about to end"
-            self._event(EventKind.LOAD_UNCHANGED, f"{asked}, and nothing was changed: {why}", rate=rate_per_s)
+        now_s = None if self.begin_s is None else self._clock() - self.begin_s
+        found = answer(self.profile, now_s, rate_per_s)
+        self._event(found.kind, found.message, **found.data)
+        if found.at_s is None:
             return
-        before = self.profile.level_at(at_s)
-        said = f"from {format_rate(before)} to {format_rate(rate_per_s)}, {at_s:.0f}s after its begin"
-        message = f"the load was changed by hand, {said}"
-        self._event(EventKind.LOAD_CHANGED, message, rate=rate_per_s, before=before)
+        at_s = found.at_s
         if self._leads_workers:
             for client in self._runner.clients.all:
                 data = {"at_s": at_s, "rate": rate_per_s, "shares": self._shares.of(client.id)}
@@ -209,8 +203,7 @@ class OpenModel:
         self.profile = held_from(self.profile, at_s, rate_per_s)
         self.schedule = Schedule(self.profile, self._arrivals)
         if shares:
-            # What is already over, because the message took so long, was sent at the old rate.
-            from_s = max(cut_s(at_s), self._clock() - self.begin_s)
+            from_s = cut_s(at_s, self._clock() - self.begin_s)
             self._dispenser.change(self.begin_s, from_s, offsets_from(self.schedule, shares, from_s))
 
     def _stop_arrivals(self, **_: Any) -> None:

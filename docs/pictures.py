@@ -52,20 +52,13 @@ def run(folder: Path, scenario: str, target: str) -> None:
     loadproof(folder, *words, *stages((40, 20)), "--svg", str(PICTURES / "run.svg"))
 
 
-def stress(folder: Path, scenario: str, target: str) -> None:
-    """Seven stages up and one down."""
-    climb = [(8, users) for users in (50, 100, 200, 300, 400, 500, 600)]
-    words = (
-        "run",
-        scenario,
-        "--target",
-        target,
-        "--requirements",
-        "requirements.yaml",
-        "--profile",
-        "stress",
-    )
-    loadproof(folder, *words, *stages(*climb, (8, 20)), "--svg", str(PICTURES / "stress.svg"))
+def stress(folder: Path, scenario: str, _target: str) -> None:
+    """Six stages up and one down, of a service with a database 20 ms away and four connections to it."""
+    climb = [(10, users) for users in (20, 40, 60, 80, 110, 140)]
+    with running(DemoOptions(port=0, rows=_ROWS, faults=("pool=4", "far-database=20ms"))) as service:
+        words = ("run", scenario, "--target", service.base_url, "--requirements", "requirements.yaml")
+        drawn = ("--profile", "stress", "--svg", str(PICTURES / "stress.svg"))
+        loadproof(folder, *words, *drawn, *stages(*climb, (10, 20)))
 
 
 def spike(folder: Path, scenario: str, target: str) -> None:
@@ -98,11 +91,11 @@ def compare(folder: Path, scenario: str, target: str) -> None:
 
 
 def history(folder: Path, scenario: str, _target: str) -> None:
-    """Ten commits of the service as it is, six after the one since which it waits 20 ms in each request."""
+    """Ten commits of the service as it is, six after the one since which it waits 6 ms more each time."""
     (folder / "locustfile.py").write_bytes(Path(scenario).read_bytes())
     git(folder, "init", "--quiet")
     port = 0
-    for faults, numbers in (((), range(10)), (("delay=20ms",), range(10, 16))):
+    for faults, numbers in ((("delay=20ms",), range(10)), (("delay=26ms",), range(10, 16))):
         with running(DemoOptions(port=port, rows=_ROWS, faults=faults)) as service:
             port = urlsplit(service.base_url).port or 0
             for number in numbers:

@@ -63,6 +63,7 @@ def test_it_is_told_in_one_error(
         (("nothing",), "error: no such command 'nothing'"),
         (("rnu",), "did you mean 'run'?"),
         (("judge", "a", "--nope"), "error: no such option: --nope"),
+        (("-f", "lf.py", "-u", "5"), "error: -f is no command"),
         (("demo", "--fault", "dealy=1ms"), "error: unknown fault 'dealy'"),
     ],
 )

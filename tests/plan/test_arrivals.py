@@ -52,6 +52,7 @@ def test_stages_of_rates_take_the_options(folder: Path) -> None:
         ({"rate": "200/s"}, "a rate needs --run-time"),
         ({"rate": "200", "run_time": "1m"}, "'200' is not a rate"),
         ({"rate": "0/s", "run_time": "1m"}, "'0/s' is no load at all"),
+        ({"rate": "10/min", "run_time": "2s"}, "'10/min' for 2s is not one arrival"),
         ({"rate": "9/s", "run_time": "1m", "users": 5}, "a rate is the whole load"),
         ({"rate": "9/s", "run_time": "1m", "stages": ("1m:5",)}, "a rate is the whole load"),
         ({"rate": "9/s", "run_time": "1m", "max_users": 0}, "0 is not a number of users"),

@@ -127,6 +127,9 @@ def _in_our_style(error: Any, words: Sequence[str]) -> ConfigError:
     if value is not None and kind is not None:
         return ConfigError(Problem(f"'{value}' is not {kind}", names[0]))
     path = error.ctx.command_path if error.ctx is not None else "loadproof"
+    if path == "loadproof" and words[0].startswith("-") and len(words) > 1:
+        hint = f"a command comes first: `loadproof run {words[0]} ...`; `loadproof --help` lists them"
+        return ConfigError(Problem(f"{words[0]} is no command", hint=hint))
     message, _, meant = error.format_message().partition(" Did you mean ")
     near = getattr(error, "possibilities", None)
     way_out = f"`{path} --help` lists what there is"

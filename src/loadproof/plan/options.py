@@ -16,6 +16,9 @@ from loadproof.plan.schema import MAX_USERS, Arrivals
 from loadproof.safety.hosts import is_loopback
 from loadproof.units import format_duration, parse_duration, parse_rate
 
+_ONE_ARRIVAL: Final = 0.5
+"""The first is due when so much of one is promised."""
+
 
 def steady_rate(text: str, run_time_s: float | None, others: Mapping[str, object], where: str) -> Profile:
     """The profile of `--rate 200/s --run-time 1m`: that many arrivals per second, from the first to the last.
@@ -40,6 +43,9 @@ def steady_rate(text: str, run_time_s: float | None, others: Mapping[str, object
     if run_time_s is None:
         hint = "or give stages of rates, such as --stage 2m:200/s"
         problems.append(Problem("a rate needs --run-time as well", where, hint))
+    elif not problems and rate_per_s * run_time_s < _ONE_ARRIVAL:
+        said = f"'{text}' for {format_duration(run_time_s)} is not one arrival"
+        problems.append(Problem(said, where or "--rate", "a longer --run-time, or a higher rate"))
     if problems or run_time_s is None:
         raise ConfigError(*problems)
     return Profile(ProfileKind.LOAD, (Stage(run_time_s, rate_per_s),), open_model=True, start=rate_per_s)

@@ -136,7 +136,17 @@ def _in_its_unit(row: dict[str, Any]) -> dict[str, Any]:
     """Rows that name the unit of their values have these written in it; what says nothing is left out."""
     if "growth_per_hour" in row:
         return _of_a_soak(row, Unit(row["unit"]))
+    if "back_at" in row:
+        return _of_a_spike(row, _SIGNALS[row["signal"]])
     return _of_a_comparison(row, Unit(row["unit"])) if "ratio_low" in row else row
+
+
+_SIGNALS: Final = {"p95": Unit.SECONDS, "error rate": Unit.SHARE, "goodput": Unit.PER_SECOND}
+
+
+def _of_a_spike(row: dict[str, Any], unit: Unit) -> dict[str, Any]:
+    known = {key: row[key] for key in ("baseline", "back_at") if row[key] is not None}
+    return row | {key: format_value(value, unit) for key, value in known.items()}
 
 
 def _of_a_comparison(row: dict[str, Any], unit: Unit) -> dict[str, Any]:
@@ -153,7 +163,6 @@ def _of_a_comparison(row: dict[str, Any], unit: Unit) -> dict[str, Any]:
 
 
 def _of_a_soak(row: dict[str, Any], unit: Unit) -> dict[str, Any]:
-
     def said(key: str, ending: str = "/h") -> str:
         return MISSING if row[key] is None else f"{format_value(row[key], unit)}{ending}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from rich.padding import Padding
@@ -148,17 +149,15 @@ def write_history_svg(history: History, stream: TextIO, *, everything: bool = Fa
 
 
 def answer(history: History) -> tuple[str, str, str]:
-    """A word for it, its ink, and the newest change in one short sentence."""
-    changes = latest_first(history)
-    if changes:
-        run = history.runs[changes[0][1].run]
-        series, change = max(
-            (pair for pair in changes if pair[1].run == changes[0][1].run), key=lambda pair: _weight(*pair)
-        )
+    """A word for it, its ink, and the change that most have in common in one short sentence."""
+    place = _main_run(history)
+    if place is not None:
+        run, shown = history.runs[place], changed_first(history)[0]
+        change = next(change for change in shown.changes if change.run == place)
         said = f"{change.said} since {(run.commit or '')[:_COMMIT] or run.label}"
-        more = len({id(series) for series, _ in changes}) - 1
+        more = sum(bool(series.changes) for series in history.series) - 1
         told = fitting([f"{said} (and {more} more)", said] if more else [said])
-        return "CHANGED", "fail" if _is_worse(series, change) else "pass", told
+        return "CHANGED", "fail" if _is_worse(shown, change) else "pass", told
     creeping = next((series for series in history.series if series.trend is not None), None)
     if creeping is not None and creeping.trend is not None:
         ink = "fail" if _is_worse(creeping, creeping.trend) else "pass"
@@ -168,10 +167,10 @@ def answer(history: History) -> tuple[str, str, str]:
     return "NO CHANGE", "note", f"no change of level in {len(history.runs)} runs"
 
 
-def _weight(series: RunSeries, change: LevelChange) -> tuple[bool, float]:
-    """Of several that changed at once the p95 that moved most is named."""
-    moved = abs(math.log(change.after / change.before)) if change.before > 0 < change.after else 0.0
-    return series.measure.name in _USUAL, moved
+def _main_run(history: History) -> int | None:
+    """The run at which most series changed; of several the newest."""
+    places = Counter(change.run for series in history.series for change in series.changes)
+    return max(places, key=lambda place: (places[place], place), default=None)
 
 
 def _is_worse(series: RunSeries, change: LevelChange | FigureTrend) -> bool:
@@ -224,9 +223,17 @@ def worth_showing(history: History, *, everything: bool = False) -> list[RunSeri
 
 
 def changed_first(history: History, *, everything: bool = False) -> list[RunSeries]:
-    """The same in the order of pictures."""
-    shown = worth_showing(history, everything=everything)
-    return sorted(shown, key=lambda series: not (series.changes or series.trend))
+    """The same in the order of pictures: what most of them have in common first, and of it the p95."""
+    place = _main_run(history)
+
+    def rank(series: RunSeries) -> tuple[bool, bool, bool, float]:
+        change = next((change for change in series.changes if change.run == place), None)
+        known = change is not None and change.before > 0 < change.after
+        moved = abs(math.log(change.after / change.before)) if change is not None and known else 0.0
+        unchanged = not (series.changes or series.trend)
+        return unchanged, change is None, not _is_usual(series) or series.endpoint == ALL_REQUESTS, -moved
+
+    return sorted(worth_showing(history, everything=everything), key=rank)
 
 
 def _is_usual(series: RunSeries) -> bool:

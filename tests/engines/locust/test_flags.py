@@ -88,6 +88,31 @@ def test_tags_choose_the_tasks(flags: tuple[str, ...], arrived: set[tuple[str, s
     assert lab.unaccounted(sink) == 0
 
 
+NO_TASK = """
+from locust import HttpUser
+
+class Forgetful(HttpUser):
+    host = "http://127.0.0.1:9"
+
+    def look(self):
+        self.client.get("/")
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("", ["'Forgetful' has no task: its users would do nothing"]),
+        ("\n    def on_start(self):\n        self.tasks = [Forgetful.look]\n", []),
+        ("\n    def run(self):\n        self.look()\n", []),
+    ],
+)
+def test_a_class_without_a_task_is_told_before_the_load(more: str, told: list[str], lab: Lab) -> None:
+    """Not where it makes its tasks itself, or has a loop of its own."""
+    problems = lab.inspect(NO_TASK + more, "-u", "1", "-t", "1").problems
+    assert [problem.message for problem in problems] == told
+
+
 def test_tags_that_leave_no_task_are_told_before_the_load(lab: Lab) -> None:
     """Locust begins, and each of its users ends with an exception."""
     (problem,) = lab.inspect(USER, "-u", "1", "-t", "1", "--tags", "writes").problems

@@ -34,6 +34,8 @@ CREEP_ALPHA: Final = 0.005
 """Little beside the 0.05 of steps: of 15 runs a creep that matters is far beyond it."""
 _DRIFTS: Final = 0.3
 _DRIFT_NEEDS: Final = 20
+_TIMES: Final = 4
+"""From so many on a change is told as times, not in percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +325,8 @@ def _by(measure: TrackedFigure, before: float, after: float) -> str:
     how = "higher" if after > before else "lower"
     if measure.unit is Unit.SHARE or before == 0:
         return how
+    if after / before >= _TIMES:
+        return f"{after / before:.3g} times as high"
     percent = abs(after / before - 1) * 100
     return f"{percent:.{0 if percent >= 10 else 1}f} % {how}"
 

@@ -8,6 +8,7 @@ from loadproof.analysis.across_runs.history import FigureTrend, History, LevelCh
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape
 
+_TIMES = 4
 _NAMED = 7
 """Characters of a commit: what git shows."""
 
@@ -84,7 +85,8 @@ def _rule(history: History, series: RunSeries, change: LevelChange) -> LimitLine
     commit = history.runs[change.run].commit
     name = commit[:_NAMED] if commit else history.runs[change.run].label
     if change.before and str(series.measure.unit) != "share":
-        name += f" {(change.after / change.before - 1) * 100:+.0f} %"
+        ratio = change.after / change.before
+        name += f" x {ratio:.3g}" if ratio >= _TIMES else f" {(ratio - 1) * 100:+.0f} %"
     return LimitLine(name, _ink(series, change), change.run - 0.5)
 
 

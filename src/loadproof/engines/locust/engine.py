@@ -237,6 +237,8 @@ def _locust_args(plan: Plan) -> list[str]:
 
 def _way_out(message: str) -> str:
     """For a module that is missing: people have it where Locust is, and Loadproof has a Locust of its own."""
+    if message.startswith("unrecognized arguments"):
+        return "`loadproof run --help` lists Loadproof's options, `locust --help` Locust's"
     if not message.startswith("ModuleNotFoundError"):
         return ""
     return "install it into the environment that Loadproof runs in, or put its folder on PYTHONPATH"
@@ -258,8 +260,7 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
             message = f"'{name}' is a FastHttpUser, which has no HTTP/2"
             hint = "let the class inherit from HttpUser, or leave HTTP/2 out"
             problems.append(Problem(message, str(plan.scenario), hint))
-    if facts["idle_users"]:
-        problems.append(_without_tasks(plan, facts))
+    problems += _without_tasks(plan, facts)
     for flag in facts["roles"] if plan.options.expect_workers is None else ():
         problems.append(Problem(f"{flag}: Loadproof starts master and workers itself", "", _ROLES[flag]))
     for name in facts["own_loops"] if plan.profile.open_model else ():
@@ -295,16 +296,21 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     return Inspection(tuple(problems), targets, own, options, _advice(plan, load, facts), missing=missing)
 
 
-def _without_tasks(plan: Plan, facts: dict[str, Any]) -> Problem:
-    """Of user classes that the tags leave without a task: Locust warns, then each of their users raises."""
-    idle, known = facts["idle_users"], ", ".join(facts["tags"])
+def _without_tasks(plan: Plan, facts: dict[str, Any]) -> list[Problem]:
+    """Of user classes that have no task, or none left by the tags: each of their users would raise."""
+    where, idle, known = str(plan.scenario), facts["idle_users"], ", ".join(facts["tags"] or ())
+    hint = "put @task above each method that is one, with `from locust import task`"
+    never = facts["taskless_users"]
+    problems = [Problem(f"'{name}' has no task: its users would do nothing", where, hint) for name in never]
+    if not idle:
+        return problems
     left = [name for name in facts["users"] if name not in idle]
     hint = f"tags of its tasks are: {known}" if known else "none of its tasks has a tag: @tag('smoke')"
     message = "the tags that were chosen leave no task"
     if left:
         message += f" to {', '.join(idle)}"
         hint = f"name the classes to run ({' '.join(left)}), or choose other tags; {hint}"
-    return Problem(message, str(plan.scenario), hint)
+    return [*problems, Problem(message, where, hint)]
 
 
 def _source(file: Path) -> str:

@@ -30,7 +30,7 @@ def write_history_html(history: History, stream: TextIO, *, everything: bool = F
         "name": history.name,
         "word": word,
         "ink": ink,
-        "answer": as_headline(sentence),
+        "sentence": as_headline(sentence),
         "headline": headline(history),
         "marks": [(history.runs[mark.run].label, mark.what) for mark in history.marks],
         "remarks": remarks(history),

@@ -26,6 +26,7 @@ import sys
 import tempfile
 import traceback
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -115,6 +116,7 @@ def inspect() -> dict[str, Any]:
         "own_loops": [name for name, user in chosen.items() if user.run is not User.run],
         "tags": tagged,
         "idle_users": idle,
+        "taskless_users": [name for name, user in chosen.items() if _never_has_tasks(user, files)],
         "shape": type(shape).__name__ if shape else None,
         "host": parsed.host,
         "num_users": parsed.num_users,
@@ -146,6 +148,13 @@ def _idle_with(user: Any, tags: set[str] | None, excluded: set[str] | None) -> b
     filter_tasks_by_tags(user, tags, excluded)
     logging.root.setLevel(before)
     return not user.tasks
+
+
+def _never_has_tasks(user: Any, files: list[str]) -> bool:
+    """Whether users of this class would start and raise: no task, and nothing in these files gives it one."""
+    if user.tasks or user.run is not User.run or not (user.weight or user.fixed_count):
+        return False
+    return not any("tasks" in Path(file).read_text(encoding="utf-8", errors="replace") for file in files)
 
 
 def _last_words(usage: str) -> list[str]:

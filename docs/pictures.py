@@ -54,7 +54,7 @@ def run(folder: Path, scenario: str, target: str) -> None:
 
 def stress(folder: Path, scenario: str, _target: str) -> None:
     """Six stages up and one down, of a service with a database 20 ms away and four connections to it."""
-    climb = [(10, users) for users in (20, 40, 60, 80, 110, 140)]
+    climb = [(10, users) for users in (20, 50, 80, 110, 150, 200)]
     with running(DemoOptions(port=0, rows=_ROWS, faults=("pool=4", "far-database=20ms"))) as service:
         words = ("run", scenario, "--target", service.base_url, "--requirements", "requirements.yaml")
         drawn = ("--profile", "stress", "--svg", str(PICTURES / "stress.svg"))

@@ -64,6 +64,8 @@ def test_it_is_told_in_one_error(
         (("rnu",), "did you mean 'run'?"),
         (("judge", "a", "--nope"), "error: no such option: --nope"),
         (("-f", "lf.py", "-u", "5"), "error: -f is no command"),
+        (("soak", "lf.py"), "`loadproof run SCENARIO --profile soak`"),
+        (("history", "--since", "today"), "error: no such option: --since"),
         (("demo", "--fault", "dealy=1ms"), "error: unknown fault 'dealy'"),
     ],
 )

@@ -101,6 +101,18 @@ def test_a_scenario_by_name_has_its_own_load(folder: Path) -> None:
     assert (plan.profile, plan.env) == (Profile(ProfileKind.SCENARIO), (("A", "1"), ("B", "1")))
 
 
+def test_a_tests_scenario_may_be_a_file(bare: Path) -> None:
+    """Nobody has to give it a name first; one that is not there is told where it is written."""
+    (bare / "loadproof.yaml").write_text(
+        "target: http://h\ntests: {t: {scenario: a.py, users: 5, run_time: 5s}}\n"
+    )
+    plan = _plan(bare, "t")
+    assert (plan.scenario.name, plan.name) == ("a.py", "t")
+    (bare / "loadproof.yaml").write_text("tests:\n  t:\n    scenario: nope.py\n")
+    with pytest.raises(ConfigError, match=r"loadproof\.yaml:3.*unknown scenario 'nope\.py'"):
+        _plan(bare, "t")
+
+
 def test_a_file_beside_loadproof_yaml_takes_its_target_and_requirements(folder: Path) -> None:
     """What stands at the top of the file counts for every run in the folder."""
     plan = _plan(folder, "b.js")

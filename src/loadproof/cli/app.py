@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 import os
 import sys
@@ -23,6 +24,8 @@ _CommandLineError = cast(
 _NO_WORDS: Final = "NoArgsIsHelpError"
 """A group of commands without a command: what it then shows is its help, and no error."""
 
+_NEAR: Final = 0.7
+"""How alike an option must be to be the one that was meant."""
 _KINDS: Final = {
     "Input should be a valid integer, unable to parse string as an integer": "a whole number",
     "Input should be a valid number, unable to parse string as a number": "a number",
@@ -131,11 +134,17 @@ def _in_our_style(error: Any, words: Sequence[str]) -> ConfigError:
         hint = f"a command comes first: `loadproof run {words[0]} ...`; `loadproof --help` lists them"
         return ConfigError(Problem(f"{words[0]} is no command", hint=hint))
     message, _, meant = error.format_message().partition(" Did you mean ")
-    near = getattr(error, "possibilities", None)
+    wrong = getattr(error, "option_name", "")
+    near = difflib.get_close_matches(wrong, getattr(error, "possibilities", None) or (), cutoff=_NEAR)
+    from loadproof.plan.profiles import DEFAULT_STAGES  # only where something is wrong
+
+    profile = next((kind for kind in DEFAULT_STAGES if path == "loadproof" and f"'{kind}'" in message), None)
+    if profile is not None:
+        hint = f"it is a kind of load: `loadproof run SCENARIO --profile {profile}`"
+        return ConfigError(Problem(message[:1].lower() + message[1:].rstrip("."), hint=hint))
     way_out = f"`{path} --help` lists what there is"
-    if near:
-        message = message.partition(" (")[0]
-        meant = f"{sorted(near, key=len)[0]}?"
+    if getattr(error, "possibilities", None):
+        message, meant = message.partition(" (")[0], f"{near[0]}?" if near else ""
     if meant:
         way_out = f"did you mean {meant} {way_out}"
     return ConfigError(Problem(message[:1].lower() + message[1:].rstrip("."), hint=way_out))

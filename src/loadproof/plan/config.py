@@ -188,8 +188,9 @@ def _cross_checks(path: Path, tree: Mapping) -> list[Problem]:
             problems.append(Problem(f"'{item.value}' is also under production", f"{path}:{item.line}", hint))
     for test in _entries(tree, "tests"):
         named = _text(test.value, "scenario")
-        if named is not None and named.raw not in scenarios:
-            hint = did_you_mean(named.raw, scenarios) or "name it below scenarios:"
+        is_file = named is not None and (path.parent / named.raw).exists()
+        if named is not None and named.raw not in scenarios and not is_file:
+            hint = did_you_mean(named.raw, scenarios) or "it is no file here, and no name below scenarios:"
             problems.append(Problem(f"unknown scenario '{named.raw}'", f"{path}:{named.line}", hint))
         elif (
             named is None

@@ -334,9 +334,10 @@ class _Reader:
             source = f"{self.name}:{expression.line}"
             made = threshold_requirement(entry.key, expression.raw, source)
         except ValueError as error:
-            near = did_you_mean(entry.key, SINGLES)
             # No expression of k6 begins with its operator: this is one of our limits, its key misspelt.
-            if near.startswith("did you mean") and expression.raw.lstrip()[:1] in tuple("<>="):
+            near = _place_of(entry.key)
+            if near or expression.raw.lstrip()[:1] in tuple("<>="):
+                near = near or did_you_mean(entry.key, [*BLOCKS, *SINGLES, *SECTIONS])
                 self.problem(f"unknown key '{entry.key}'", entry.line, near)
                 return
             wrong = Problem.of(error)
@@ -369,6 +370,23 @@ def endpoint_name(written: str) -> str:
     if space and method.upper() in _METHODS:
         return f"{method.upper()} {rest.strip()}"
     return written.strip()
+
+
+_PLACES: Final = {
+    "cpu": "resource_usage: {cpu_max: 80%}",
+    "memory": "resource_usage: {memory_max: 500MiB}",
+    "connections": "resource_usage: {database_connections_max: 80%}",
+    "rps": "throughput: {target_rps: 100}",
+    "errors": "error_rate: {max_rate: 1%}",
+}
+
+
+def _place_of(key: str) -> str:
+    """Where a limit belongs whose block was left out; empty when nobody knows."""
+    if re.fullmatch(r"p\d[\d.]*|mean|avg|median", key):
+        return f"write response_time: {{{key}: <500ms}}"
+    place = _PLACES.get(key.removesuffix("_max").removesuffix("_rate"))
+    return f"write {place}" if place else ""
 
 
 def _is_no_metric(entry: Entry) -> bool:

@@ -262,7 +262,7 @@ class TestConfig(_Section):
     __test__ = False  # not one of pytest's, in spite of its name
 
     scenario: str | None = Field(
-        None, description="A name below `scenarios`. Default: the only one there is."
+        None, description="A name below `scenarios`, or a file. Default: the only one there is."
     )
     scenarios: list[
         Annotated[PartConfig, BeforeValidator(_scenario, json_schema_input_type=PartConfig | str)]

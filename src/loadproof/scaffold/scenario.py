@@ -64,7 +64,10 @@ def _read(file: Path) -> object:
     except UnicodeDecodeError:
         raise ConfigError(Problem("is not UTF-8 text", where)) from None
     except json.JSONDecodeError as error:
-        raise ConfigError(Problem(f"is not valid JSON: {error.msg}", f"{where}:{error.lineno}")) from None
+        hint = "an OpenAPI document (JSON or YAML) or a recording of a browser (HAR) becomes a scenario"
+        raise ConfigError(
+            Problem(f"is not valid JSON: {error.msg}", f"{where}:{error.lineno}", hint)
+        ) from None
     except (YAMLError, ValueError, RecursionError) as error:
         first = (str(error) or type(error).__name__).splitlines()[0]
         raise ConfigError(Problem(f"is not valid YAML: {first}", where)) from None

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-    from loadproof.model import Report
+    from loadproof.model import Report, Requirement
     from loadproof.runfile.reader import Run
 
 WIDTHS: Final = (390, 900, 1440)
@@ -68,11 +68,11 @@ def drawn(made: Run) -> Report:
     return judge(watched(made), draw=True)
 
 
-def required_of(made: Run, *requirements: object) -> Run:
+def required_of(made: Run, *requirements: Requirement) -> Run:
     return replace(made, plan=replace(made.plan, requirements=requirements))
 
 
-def stress(*requirements: object, most_per_s: float = 250.0) -> Run:
+def stress(*requirements: Requirement, most_per_s: float = 250.0) -> Run:
     levels = (50, 100, 150, 200, 20)
     slow = stressed(steps(*levels), limited(most_per_s))
     fast = stressed(steps(*levels), lambda level, _: (round(level / 2), 0.02, 0), LOGIN)

@@ -106,6 +106,8 @@ def inspect() -> dict[str, Any]:
     missing = [name for name in parsed.user_classes if name not in users]
     tagged = sorted({tag for user in chosen.values() for tag in _tags_of(user)})
     chooses = [set(given) if given else None for given in (parsed.tags, parsed.exclude_tags)]
+    # Before the tags take some.
+    taskless = [name for name, user in chosen.items() if _never_has_tasks(user, files)]
     idle = [name for name, user in chosen.items() if any(chooses) and _idle_with(user, *chooses)]
     return {
         "users": {name: user.host for name, user in chosen.items()},
@@ -116,7 +118,7 @@ def inspect() -> dict[str, Any]:
         "own_loops": [name for name, user in chosen.items() if user.run is not User.run],
         "tags": tagged,
         "idle_users": idle,
-        "taskless_users": [name for name, user in chosen.items() if _never_has_tasks(user, files)],
+        "taskless_users": taskless,
         "shape": type(shape).__name__ if shape else None,
         "host": parsed.host,
         "num_users": parsed.num_users,

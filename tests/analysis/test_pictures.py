@@ -133,7 +133,7 @@ def test_soak_draws_the_leak_its_interval_and_what_is_allowed() -> None:
     allowed = layer(found, "allowed")
     assert (allowed.y[1] or 0) - (allowed.y[0] or 0) == pytest.approx(10 * MIB * hours, rel=0.05)
     assert len(layer(found, "windows").x) >= 12
-    assert "about 22 hours" in found.words
+    assert "about 23 hours" in found.words
     assert not [one for one in found.layers if one.name == "forecast"]
 
 

@@ -8,8 +8,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from loadproof.analysis.distributions import t_quantile
 from loadproof.analysis.shapes.pieces import PiecewiseFits, SlopeChange, pieces_of
-from loadproof.analysis.shapes.straight import CONFIDENCE, SIGNIFICANCE, Bend, Line, fit_bend, fit_line
+from loadproof.analysis.shapes.straight import (
+    CONFIDENCE,
+    SIGNIFICANCE,
+    Bend,
+    Line,
+    fit_bend,
+    fit_line,
+    slopes_of_thirds,
+)
 
 LEAST_TAIL: Final = 1 / 3
 """Of the windows: so much is left when the beginning is cut."""
@@ -29,6 +38,11 @@ _LEAST_HALVED: Final = 20
 _SURE_SLOWER: Final = 0.95
 _LIKELY_SLOWER: Final = 0.8
 """Of what is left when a first fill is over: fewer levels."""
+_LATE_TURN: Final = 0.72
+_FALLS: Final = 0.6
+"""Of the second quarter's slope: the third's is below it in what fills."""
+_FALLS_ON: Final = 0.8
+"""Of the third quarter's slope: so is the last one's."""
 _END: Final = 0.2
 """Of the judged part: its end, which must not fall behind the rest."""
 _FLAT: Final = 0.25
@@ -55,13 +69,15 @@ class RiseCriteria:
     """The second half's slope is surely above this share of the whole."""
     stops: tuple[float, ...] = ()
     """Shares of the judged part: whether a rise has stopped there is looked at."""
+    clearer: float = 0.0
+    """By so much of BIC a line must explain it better than steps do: those may look like lines."""
 
 
-READINGS: Final = RiseCriteria(0.9, 0.92, 0.3, (0.6, 0.7))
+READINGS: Final = RiseCriteria(0.9, 0.92, 0.2, (0.6, 0.7))
 """Of a logarithm the last third is nearly straight."""
-LOGARITHMS: Final = RiseCriteria(0.9, _SLOWS)
+LOGARITHMS: Final = RiseCriteria(0.9, _SLOWS, clearer=4.0)
 """Of response times: what rises in a straight line slows down in them."""
-TAIL: Final = RiseCriteria(0.85, _SLOWS)
+TAIL: Final = RiseCriteria(0.85, _SLOWS, clearer=4.0)
 """Of the slowest quarter, which sees at few requests what the others do not: a little less sure."""
 
 
@@ -112,7 +128,8 @@ def turns_upwards(at: NDArray[np.float64], levels: NDArray[np.float64]) -> int:
         return 0
     least = max(_LEAST_TAIL_WINDOWS, int(np.ceil(at.size * LEAST_TAIL)))
     place = int(np.searchsorted(at - at[0], turn.at_s))
-    return place if at.size - place >= least else 0
+    # A turn a little later is one of a curve that has bent for long: its last third is judged.
+    return min(place, at.size - least) if place <= _LATE_TURN * at.size else 0
 
 
 def turn_of(
@@ -156,6 +173,23 @@ def slows(bend: Bend, confidence: float = _SURE_SLOWER, share: float = _SLOWS) -
     """Whether the second half surely rises less than the first, and by much."""
     low, _ = bend.loss_interval(confidence)
     return bend.last < share * bend.first and low > 0
+
+
+def falls_steadily(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
+    """Whether each quarter of the whole time rises by clearly less than the one before: no part is straight.
+
+    A first fill with a leak behind it has a straight part; without one nobody can tell it from a fill alone.
+    """
+    if at.size < _LEAST_HALVED:
+        return False
+    first = at.size // 4
+    slopes, covariance = slopes_of_thirds(at[first:], levels[first:])
+    second, third, last = slopes
+    variance = covariance[0, 0] - 2 * covariance[0, 2] + covariance[2, 2]
+    half = t_quantile((1 + CONFIDENCE) / 2, at.size - first - 5) * float(np.sqrt(max(0.0, float(variance))))
+    before = float(levels[first] - levels[0]) / float(at[first] - at[0])
+    falls = before > second > 0 and third < _FALLS * second and last < _FALLS_ON * third
+    return bool(falls and second - last > half)
 
 
 def fell_before(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, line: Line) -> float:

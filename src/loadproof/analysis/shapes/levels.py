@@ -28,6 +28,8 @@ _MOST_HIGHER: Final = 1.6
 """Times the lowest tooth the highest may be, for the feet of all to be found."""
 _MOST_SCATTER: Final = 0.15
 """Of a tooth's height feet may scatter around their line."""
+_FAR: Final = 6.0
+"""Times the median distance from the median: four standard deviations of what is normal."""
 _LEAST_FALL: Final = 0.25
 """Of what it rises a series must also fall to go up and down: stairs only rise."""
 _MOST_UNSEEN: Final = 0.25
@@ -69,6 +71,8 @@ def window_levels(
         part = values[edges[n] : edges[n + 1]]
         if level is WindowLevel.MEAN:
             levels[position] = part.mean()
+        elif level is WindowLevel.FLOOR and low == LOW:
+            levels[position] = np.sort(part)[int(FLOOR * part.size) : int(np.ceil(part.size / 2))].mean()
         else:
             rank = int((low if level is WindowLevel.FLOOR else 0.5) * (part.size - 1))
             levels[position] = np.partition(part, rank)[rank]
@@ -137,6 +141,7 @@ def feet_of_teeth(
     """
     even = without_peaks(values)
     drops = np.flatnonzero(np.isin(times_s, after_collections(times_s, even)[0]))
+    drops = drops[_stays_below(even, drops)]
     teeth = [(first, end) for first, end in pairwise(drops.tolist()) if end - first >= _LEAST_ON_TOOTH]
     if not teeth:
         return np.empty(0), np.empty(0), np.empty(0), np.empty(0)
@@ -144,16 +149,35 @@ def feet_of_teeth(
     rises, feet = np.array(
         [np.polyfit(times_s[first:end] - times_s[first], even[first:end], 1) for first, end in teeth]
     ).T
-    means = np.array([even[first:end].mean() for first, end in teeth])
     half_s = np.array([times_s[first:end].mean() for first, end in teeth]) - times_s[firsts]
     at = times_s[firsts] - times_s[0]
     counts = (ends - firsts).astype(np.float64)
     heights = rises * half_s
     shared = np.polyval(np.polyfit(at, heights, 1, w=np.sqrt(counts)), at) if at.size > 1 else heights
+    rest = [
+        even[first:end] - height / half * (times_s[first:end] - times_s[first])
+        for first, end, height, half in zip(firsts, ends, shared, half_s, strict=True)
+    ]
     scatter = float(np.std(feet - np.polyval(np.polyfit(at, feet, min(1, at.size - 1)), at)))
     if shared.max() > _MOST_HIGHER * shared.min() or scatter > _MOST_SCATTER * 2 * float(shared.mean()):
         return np.empty(0), np.empty(0), np.empty(0), np.empty(0)
-    return times_s[firsts], feet, means - shared, counts
+    return times_s[firsts], feet, np.array([_without_outliers(part) for part in rest]), counts
+
+
+def _stays_below(values: NDArray[np.float64], drops: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of falls, which are a saw's: two peaks side by side fall as well, to where it was before them."""
+    if not drops.size:
+        return np.zeros(0, dtype=np.bool_)
+    near = [(values[max(0, drop - 5) : max(1, drop)], values[drop : drop + 5]) for drop in drops.tolist()]
+    falls = np.array([np.median(before) - np.median(behind) for before, behind in near])
+    return np.asarray(falls > np.median(falls) / 3)
+
+
+def _without_outliers(values: NDArray[np.float64]) -> float:
+    """The mean of what is within four deviations of the median."""
+    apart = np.abs(values - np.median(values))
+    # Half of them are no farther from it than their median distance.
+    return float(values[apart <= _FAR * float(np.median(apart))].mean())
 
 
 def without_peaks(values: NDArray[np.float64]) -> NDArray[np.float64]:

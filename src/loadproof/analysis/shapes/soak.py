@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from loadproof.analysis.shapes.gauges import SUBJECTS, Gauge, GrowthSubject
 from loadproof.analysis.shapes.last_part import LOGARITHMS, TAIL
 from loadproof.analysis.shapes.levels import WindowLevel, mean_between
+from loadproof.analysis.shapes.ratios import agreed, trend_of_ratios
 from loadproof.analysis.shapes.soak_causes import is_jvm, more_users, told_apart, uncollected_s
 from loadproof.analysis.shapes.trend import (
     LEAST_WINDOWS,
@@ -21,7 +22,6 @@ from loadproof.analysis.shapes.trend import (
     Trend,
     trend_of,
     trend_of_levels,
-    trend_of_ratios,
 )
 from loadproof.analysis.verdict.resources import inside_of
 from loadproof.analysis.verdict.service import SOURCE
@@ -48,6 +48,9 @@ _LEAST_ERROR_GROWTH: Final = 0.005
 """Of failed requests over the judged time: less is of no account."""
 _FIRST_READINGS: Final = 20_000
 """Of a run: a page of metrics is in them."""
+_LEAST_S: Final = 120
+"""For what a minute's requests do to say anything of an hour."""
+_GROWN: Final = (Growth.GROWS, Growth.RAISED)
 _LEAST_REQUESTS: Final = 60
 """In each window, for its p95 to be one."""
 _SLOWEST: Final = "the slowest quarter of all requests"
@@ -103,7 +106,7 @@ class GrowthResult:
     def grows(self) -> bool:
         """It is a leak, or drifts: proven, going on, and of a size that matters within the horizon."""
         trend = self.trend
-        if not isinstance(trend, Trend) or trend.growth is not Growth.GROWS or self.needed_s > 0:
+        if not isinstance(trend, Trend) or trend.growth not in _GROWN or self.needed_s > 0:
             return False
         whole = max(abs(trend.base), self.whole)
         if self.few or trend.slope * trend.span_s < _LEAST_RISE * whole:
@@ -242,38 +245,51 @@ def _of_requests(run: Run, held: Window, names: Sequence[str], requests_per_s: f
     """Latency (of each window's requests together) and error rate."""
     requests = requests_per_s * held.duration_s
     number = int(min(WINDOWS, requests // _LEAST_REQUESTS, held.duration_s // 5))
+    if number < LEAST_WINDOWS:
+        needed = LEAST_WINDOWS * _LEAST_REQUESTS
+        few = NoTrend(f"{requests:.0f} requests are too few, {needed} are needed: run longer")
+        return [GrowthResult(n, n, Unit.NONE, round(requests), requests_per_s, few) for n in names]
     start, span_s = min(held.seconds), float(held.duration_s)
-    rows: list[tuple[str, str, Unit, float | None, NDArray[np.float64]]] = []
-    known = np.array([], dtype=np.float64)
-    if number >= LEAST_WINDOWS:
-        width_s = span_s / number
-        slices = within(run.slices, held.seconds)
-        places = np.minimum(number - 1, ((slices.second - start) / width_s).astype(np.int64))
-        samples = [sample(slices.take(np.flatnonzero(places == place))) for place in range(number)]
-        known = np.array([s.response.count > 0 for s in samples])
-        samples = [s for s in samples if s.response.count]
-        at = start + (np.flatnonzero(known).astype(np.float64) + 0.5) * width_s
-        for name, level in _TIMES.items() if "latency" in names else ():
-            values = np.array([level(s.response) or np.nan for s in samples])
-            rows.append(("latency", name, Unit.SECONDS, None, values))
-        if "error rate" in names:
-            values = np.array([s.failed / s.requests for s in samples])
-            rows.append(("error rate", "error rate", Unit.SHARE, _LEAST_ERROR_GROWTH, values))
-        entries = []
-        for subject, name, unit, least, values in rows:
-            trend: Trend | NoTrend = NoTrend(f"{number - values.size} of {number} parts have no request")
-            if values.size >= LEAST_WINDOWS:
-                ratios = subject == "latency" and values.min() > 0
-                trend = (
-                    trend_of_ratios(at, values, span_s, TAIL if name == _SLOWEST else LOGARITHMS)
-                    if ratios
-                    else trend_of_levels(at, values, span_s, least)
-                )
-            needed_s = max(0.0, SUBJECTS[subject].least_s - _CUT_S - held.duration_s)
-            entries.append(
-                GrowthResult(subject, name, unit, round(requests), requests_per_s, trend, needed_s=needed_s)
-            )
-        return entries
-    needed = LEAST_WINDOWS * _LEAST_REQUESTS
-    reason = NoTrend(f"{requests:.0f} requests are too few, {needed} are needed: run longer")
-    return [GrowthResult(n, n, Unit.NONE, round(requests), requests_per_s, reason) for n in names]
+    slices = within(run.slices, held.seconds)
+    places = np.minimum(number - 1, ((slices.second - start) / (span_s / number)).astype(np.int64))
+    samples = [sample(slices.take(np.flatnonzero(places == place))) for place in range(number)]
+    known = np.array([s.response.count > 0 for s in samples])
+    samples = [s for s in samples if s.response.count]
+    at = start + (np.flatnonzero(known).astype(np.float64) + 0.5) * span_s / number
+    found: list[tuple[str, str, Unit, Trend | NoTrend]] = []
+    if "latency" in names:
+        times = {
+            name: np.array([level(s.response) or np.nan for s in samples]) for name, level in _TIMES.items()
+        }
+        found += [("latency", n, Unit.SECONDS, t) for n, t in _of_times(at, times, number, span_s).items()]
+    if "error rate" in names:
+        rates = np.array([s.failed / s.requests for s in samples])
+        untold = _untold(rates, number, span_s, _LEAST_S)
+        trend = untold or trend_of_levels(at, rates, span_s, _LEAST_ERROR_GROWTH)
+        found.append(("error rate", "error rate", Unit.SHARE, trend))
+    return [
+        GrowthResult(subject, name, unit, round(requests), requests_per_s, trend)
+        for subject, name, unit, trend in found
+    ]
+
+
+def _of_times(
+    at: NDArray[np.float64], times: dict[str, NDArray[np.float64]], number: int, span_s: float
+) -> dict[str, Trend | NoTrend]:
+    """The trends of percentiles of the same requests."""
+    found: dict[str, Trend | NoTrend] = {}
+    for name, values in times.items():
+        untold = _untold(values, number, span_s, SUBJECTS["latency"].least_s)
+        trend = trend_of_ratios if values.size and values.min() > 0 else trend_of_levels
+        found[name] = untold or trend(at, values, span_s, care=TAIL if name == _SLOWEST else LOGARITHMS)
+    told = {name: trend for name, trend in found.items() if isinstance(trend, Trend)}
+    return {**found, **dict(zip(told, agreed(list(told.values())), strict=True))}
+
+
+def _untold(values: NDArray[np.float64], number: int, span_s: float, least_s: float) -> NoTrend | None:
+    if span_s < least_s - _CUT_S:
+        needed = format_duration(least_s)
+        return NoTrend(f"{span_s:.0f} s are too short, {needed} are needed: run longer")
+    if values.size < LEAST_WINDOWS:
+        return NoTrend(f"{number - values.size} of {number} parts have no request")
+    return None

@@ -127,7 +127,8 @@ def _judge_one(requirement: Requirement, entry: GrowthResult, held: Window) -> F
     finding = compare(requirement, trend.slope * scale, entry.readings, 0, held, interval)
     verdict, advice = verdict_of(requirement, entry, trend, scale)
     # What fails a limit below what counts by itself has grown all the same.
-    growth = Growth.GROWS if verdict is Verdict.FAIL else trend.growth
+    proven = verdict is Verdict.FAIL and trend.growth is not Growth.RAISED
+    growth = Growth.GROWS if proven else trend.growth
     evidence = {"growth": str(growth), **figures(entry, trend)}
     assert finding.measure is not None  # noqa: S101  # it is a requirement's
     measure = replace(finding.measure, series=entry.series)
@@ -161,6 +162,10 @@ def verdict_of(
         why, more_s = f"what {entry.series} grows by so early may be {first_fill(entry)}", entry.needed_s
     elif trend.growth in (Growth.STEP, Growth.SLOWS, Growth.LEVELS_OFF) or above:
         why, more_s = unproven_in_words(entry, trend), trend.span_s
+        settled_s = trend.levelling.below_s(limit / scale) if trend.levelling else None
+        if settled_s is not None and settled_s < _MOST_MORE:
+            why += f", as what fills does: it would be below this limit in {about(settled_s / HOUR_S)}"
+            more_s = settled_s
     else:
         return Verdict.INCONCLUSIVE, _too_roughly(requirement, entry, trend, scale)
     return Verdict.INCONCLUSIVE, f"{why}: {more_minutes(more_s)}, to see whether it goes on"
@@ -190,6 +195,8 @@ def _too_roughly(requirement: Requirement, entry: GrowthResult, trend: Trend, sc
 
 def _way_out(entry: GrowthResult, trend: Trend) -> str:
     """What a failed growth comes to."""
+    if trend.growth is Growth.RAISED:
+        return in_words(entry, trend)
     said = f"{entry.series} grows by {per_hour(entry, trend.slope)}{per_thousand(entry)}"
     if entry.hours_to_limit is not None:
         said += f": at its limit in {about(entry.hours_to_limit)} of this load"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import median
 from typing import Any, Final
 
 from loadproof.analysis.shapes.soak import GrowthResult
@@ -19,6 +20,9 @@ _DAY_H: Final = 24
 def in_words(entry: GrowthResult, trend: Trend) -> str:
     """One series that grows: since when, how fast, and when it is at its limit."""
     said = entry.series
+    if trend.growth is Growth.RAISED:
+        before, now = (format_value(value, entry.unit) for value in ends(trend))
+        return f"{said} went from {before} to {now} and stays there"
     if _begins_late(trend):
         said += f", from {format_duration(_rounded_s(trend.since_s))} on,"
     said += (
@@ -28,6 +32,13 @@ def in_words(entry: GrowthResult, trend: Trend) -> str:
     if entry.hours_to_limit is not None and entry.limit is not None:
         said += f", at its limit of {format_value(entry.limit, entry.unit)} in {about(entry.hours_to_limit)}"
     return said
+
+
+def ends(trend: Trend) -> tuple[float, float]:
+    """What it was in the beginning, and what it is at the end."""
+    some = max(2, len(trend.levels) // 5)
+    values = [value for _, value in trend.levels]
+    return median(values[:some]), median(values[-some:])
 
 
 def _begins_late(trend: Trend) -> bool:
@@ -68,7 +79,7 @@ def unproven_in_words(entry: GrowthResult, trend: Trend) -> str:
         said = f"grows by {per_hour(entry, trend.slope)}, {grown} so far"
     elif not said and trend.low > 0 and not trend.lasting:
         fell = f"fell by {format_value(trend.fell, entry.unit)} and rises again"
-        said = fell if trend.fell else "rose, but not steadily to the end"
+        said = fell if trend.fell else "rose, but that it goes on is not proven"
     return f"{entry.series} {said}" if said else ""
 
 

@@ -112,6 +112,18 @@ def fit_bend(at: NDArray[np.float64], levels: NDArray[np.float64], place_s: floa
     )
 
 
+def slopes_of_thirds(
+    at: NDArray[np.float64], levels: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The slopes of three lines that meet, of equal times, and their covariance; ten levels at least."""
+    elapsed = at - at[0]
+    ends = elapsed[-1] * np.array([1 / 3, 2 / 3])
+    columns = np.column_stack([np.ones(at.size), elapsed, *(np.maximum(elapsed - end, 0.0) for end in ends)])
+    weights, covariance, _, _ = _fit(columns, levels)
+    sums = np.tril(np.ones((3, 3)))
+    return sums @ weights[1:], sums @ covariance[1:, 1:] @ sums.T
+
+
 def _fit(
     columns: NDArray[np.float64], levels: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:

@@ -9,7 +9,7 @@ says how much of it there may be.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 from typing import Final
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from loadproof.analysis.shapes.last_part import (
     LEAST_TAIL,
-    LOGARITHMS,
     READINGS,
     RiseCriteria,
+    falls_steadily,
     fell_before,
     first_of_last_part,
     goes_on_from_before,
@@ -31,6 +31,7 @@ from loadproof.analysis.shapes.last_part import (
     turn_of,
     turns_upwards,
 )
+from loadproof.analysis.shapes.levelling import Levelling, levelling_of, may_have_stopped
 from loadproof.analysis.shapes.levels import (
     FLOOR,
     LOW,
@@ -48,7 +49,7 @@ from loadproof.analysis.shapes.pieces import SlopeChange, pieces_of
 from loadproof.analysis.shapes.straight import SIGNIFICANCE, Bend, Line, fit_bend, fit_line
 from loadproof.units import format_duration
 
-__all__ = ["Growth", "NoTrend", "Trend", "WindowLevel", "trend_of", "trend_of_levels", "trend_of_ratios"]
+__all__ = ["Growth", "NoTrend", "Trend", "WindowLevel", "trend_of", "trend_of_levels"]
 
 WINDOWS: Final = 40
 LEAST_WINDOWS: Final = 12
@@ -67,7 +68,7 @@ _LEAST_READINGS: Final = 4
 """In each of 12: what is looked at every 8 s or 15 s is told from 6 or 12 minutes on."""
 _LEAST_SPAN_S: Final = 119.0
 """Two minutes, a reading each second."""
-_LEAST_GROWTH: Final = 0.02
+LEAST_GROWTH: Final = 0.02
 """Over the judged time, of what there was when it began."""
 _LEVEL: Final = 0.1
 """Of all that it went up and down: by less a last part is level."""
@@ -75,8 +76,6 @@ _LIKELY: Final = 0.95
 _LIKELY_SPREAD: Final = 0.1
 """Significance: to look at wide windows only costs little, where the readings did not move apart."""
 _LEAST_RISE_ERRORS: Final = 4.0
-_MOST_LOG: Final = 50.0
-"""Of a ratio: beyond it nothing that is measured grows."""
 
 
 class Growth(StrEnum):
@@ -86,6 +85,7 @@ class Growth(StrEnum):
     SLOWS = "rises more and more slowly"
     LEVELS_OFF = "levels off"
     STEP = "one step"
+    RAISED = "many times what it was"
     NOT_PROVEN = "no growth found"
     UNKNOWN = "cannot be told"
 
@@ -121,6 +121,8 @@ class Trend:
     """The growth is proven and goes on, of whatever size."""
     turn: SlopeChange | None = None
     """Where its course surely turned, in all of the time."""
+    levelling: Levelling | None = None
+    """The curve that explains all of it as well as growth that goes on does."""
     levels: tuple[tuple[float, float], ...] = ()
     """Time and level of each window, the left out ones included."""
 
@@ -271,7 +273,7 @@ def _of_collections(
 
 def _is_surer(feet: Line, best: Line, lowest: Line) -> bool:
     """A line misses the feet of bent teeth, the more the higher they become: the readings must rise too."""
-    return feet.error < best.error and lowest.slope > feet.slope / 2
+    return feet.error < best.error and lowest.slope + lowest.error > feet.slope / 2
 
 
 def trend_of_levels(
@@ -298,10 +300,15 @@ def trend_of_levels(
     if base < least_level / 2:
         base = least_level  # faster and faster: the line begins far below what there was
     first_rise = line.base - float(levels[0]) if cut else 0.0
-    least = _LEAST_GROWTH * abs(base) if least_growth is None else least_growth
+    least = LEAST_GROWTH * abs(base) if least_growth is None else least_growth
     growth = _shape(at, levels, cut, line, bend, care)
     if growth is Growth.STEP and cut and line.slope * late_s < least:
         growth = _before(at, levels, cut, line)  # a page or two behind a first fill are no step
+    levelling = levelling_of(at, levels, cut, line) if growth is Growth.GROWS and care.stops else None
+    if levelling is not None:
+        growth = Growth.SLOWS
+    elif growth is Growth.GROWS and care.stops and not cut and may_have_stopped(at, levels):
+        growth = Growth.NOT_PROVEN
     lasting = growth is Growth.GROWS
     if lasting and line.slope * late_s < least:
         growth = Growth.NOT_PROVEN
@@ -322,41 +329,7 @@ def trend_of_levels(
         fell=fell_before(at, levels, cut, line) if first_rise < least else 0.0,
         lasting=lasting,
         turn=turn_of(at, levels, pieces_of(at, levels)),
-        levels=tuple(zip(at.tolist(), levels.tolist(), strict=True)),
-    )
-
-
-def trend_of_ratios(
-    at: NDArray[np.float64], levels: NDArray[np.float64], span_s: float, care: RiseCriteria = LOGARITHMS
-) -> Trend:
-    """The same of what grows and scatters by shares of itself, as response times do: by logarithms.
-
-    One window in which a machine paused is then no outlier that hides all others. Slopes are the mean ones
-    over the judged part, in the levels' own unit.
-    """
-    least = float(levels.min())
-    matters = float(np.log1p(_LEAST_GROWTH))
-    logs = trend_of_levels(at, np.log(levels / least), span_s, matters, care)
-    base = least * float(np.exp(logs.base))
-
-    def slope(of_logs: float, over_s: float = logs.span_s, begins: float = base) -> float:
-        return begins * float(np.expm1(min(of_logs * over_s, _MOST_LOG))) / over_s
-
-    half_s = logs.span_s / 2
-    middle = base * float(np.exp(min(logs.slope * half_s, _MOST_LOG)))
-    low, high = (slope(bound, half_s, middle) for bound in logs.last)
-    return replace(
-        logs,
-        base=base,
-        slope=slope(logs.slope),
-        low=slope(logs.low),
-        high=slope(logs.high),
-        likely=(slope(logs.likely[0]), slope(logs.likely[1])),
-        last=(low, high),
-        smallest=slope(logs.smallest),
-        first_rise=float(levels[0]) * float(np.expm1(min(logs.first_rise, _MOST_LOG))),
-        fell=base * float(np.expm1(min(logs.fell, _MOST_LOG))),
-        turn=turn_of(at, levels, pieces_of(at, levels)),
+        levelling=levelling,
         levels=tuple(zip(at.tolist(), levels.tolist(), strict=True)),
     )
 
@@ -376,12 +349,12 @@ def _shape(
     pieces = pieces_of(at[cut:], levels[cut:])
     if line.slope > 0 and pieces.is_steps:
         return Growth.STEP
-    if not rises:
+    if not rises or not pieces.steps > min(pieces.line, pieces.turned) + care.clearer:
         return Growth.NOT_PROVEN
     turn = turn_of(at[cut:], levels[cut:], pieces)
     if (turn is not None and turn.levels_off) or has_stopped(at[cut:], levels[cut:], care):
         return Growth.LEVELS_OFF
-    if slows_at_last(at, levels, cut, line, care):
+    if slows_at_last(at, levels, cut, line, care) or (care.stops and falls_steadily(at, levels)):
         return Growth.SLOWS
     low, _ = bend.last_interval(care.sure) if bend else line.interval(care.sure)
     goes_on = low > care.goes_on * line.slope
@@ -393,7 +366,7 @@ def _before(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, line
     """What came before a last part that does not rise."""
     rose = line.base - float(levels[0])
     error = line.rest / np.sqrt(levels.size - cut)
-    if rose <= max(_LEAST_RISE_ERRORS * error, _LEAST_GROWTH * abs(float(levels[0]))):
+    if rose <= max(_LEAST_RISE_ERRORS * error, LEAST_GROWTH * abs(float(levels[0]))):
         return Growth.NOT_PROVEN
     late_step = cut > at.size * LEAST_TAIL and pieces_of(at, levels).is_steps
     return Growth.STEP if late_step else Growth.LEVELS_OFF

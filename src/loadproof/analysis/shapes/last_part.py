@@ -43,6 +43,8 @@ _FALLS: Final = 0.6
 """Of the second quarter's slope: the third's is below it in what fills."""
 _FALLS_ON: Final = 0.8
 """Of the third quarter's slope: so is the last one's."""
+_ENDS: Final = 3
+"""Levels at either end."""
 _END: Final = 0.2
 """Of the judged part: its end, which must not fall behind the rest."""
 _FLAT: Final = 0.25
@@ -190,6 +192,12 @@ def falls_steadily(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool
     before = float(levels[first] - levels[0]) / float(at[first] - at[0])
     falls = before > second > 0 and third < _FALLS * second and last < _FALLS_ON * third
     return bool(falls and second - last > half)
+
+
+def stays_above(levels: NDArray[np.float64]) -> bool:
+    """Whether it ends above where it began: a hump is no step."""
+    rose = float(np.median(levels[-_ENDS:]) - np.median(levels[:_ENDS]))
+    return rose > _FLAT * float(np.ptp(levels))
 
 
 def fell_before(at: NDArray[np.float64], levels: NDArray[np.float64], cut: int, line: Line) -> float:

@@ -28,6 +28,7 @@ from loadproof.analysis.shapes.last_part import (
     has_restarted,
     has_stopped,
     slows_at_last,
+    stays_above,
     turn_of,
     turns_upwards,
 )
@@ -304,7 +305,8 @@ def trend_of_levels(
     growth = _shape(at, levels, cut, line, bend, care)
     if growth is Growth.STEP and cut and line.slope * late_s < least:
         growth = _before(at, levels, cut, line)  # a page or two behind a first fill are no step
-    levelling = levelling_of(at, levels, cut, line) if growth is Growth.GROWS and care.stops else None
+    rising = care.stops and growth in (Growth.GROWS, Growth.SLOWS)
+    levelling = levelling_of(at, levels, cut, line) if rising else None
     if levelling is not None:
         growth = Growth.SLOWS
     elif growth is Growth.GROWS and care.stops and not cut and may_have_stopped(at, levels):
@@ -348,7 +350,7 @@ def _shape(
         return _before(at, levels, cut, line)
     pieces = pieces_of(at[cut:], levels[cut:])
     if line.slope > 0 and pieces.is_steps:
-        return Growth.STEP
+        return Growth.STEP if stays_above(levels[cut:]) else Growth.NOT_PROVEN
     if not rises or not pieces.steps > min(pieces.line, pieces.turned) + care.clearer:
         return Growth.NOT_PROVEN
     turn = turn_of(at[cut:], levels[cut:], pieces)

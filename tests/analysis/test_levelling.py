@@ -60,6 +60,7 @@ def test_when_a_curve_is_below_the_limit_is_said() -> None:
     assert curve.below_s(1.0) == 0
     assert curve.below_s(0.0) is None
     assert Levelling(Kind.LOGARITHM, 100.0, 10.0, 600.0).below_s(0.1) == pytest.approx(390)
+    assert Levelling(Kind.HYPERBOLA, 100.0, 100.0, 600.0).below_s(0.01) == pytest.approx(300)
     assert Levelling(Kind.FULL, 1.0, 700.0, 600.0).below_s(0.1) == pytest.approx(100)
 
 

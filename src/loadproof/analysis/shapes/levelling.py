@@ -20,11 +20,15 @@ _SHAPES: Final = 14
 """Time constants that are tried of each kind."""
 _CLEARLY: Final = 6.0
 """Difference of BIC that is strong evidence (Kass and Raftery, JASA 1995)."""
+_RATHER: Final = 3.0
+"""The same, where a first fill and a line behind it are as simple."""
 _AS_WELL: Final = 9.0
 """Of a chi-square: by so much more the line through the last part alone may explain it."""
 _ROUNDING: Final = 1e-7
 
 
+_SOON: Final = 0.12
+"""Of the time: a first fill whose time constant is below it is over before the last part."""
 _STOPS: Final = np.linspace(0.5, 0.75, 6)
 """Shares of the time at which a rise may have ended."""
 _BETTER: Final = 2.0
@@ -37,6 +41,7 @@ class Kind(StrEnum):
 
     EXPONENTIAL = "it levels off"
     LOGARITHM = "its rise halves when the time doubles"
+    HYPERBOLA = "what is left to fill halves when the time doubles"
     FULL = "it is full"
 
 
@@ -58,6 +63,8 @@ class Levelling:
             at_s = self.constant_s * float(np.log(max(self.scale / self.constant_s / slope, 1.0)))
         elif self.kind is Kind.LOGARITHM:
             at_s = self.scale / slope - self.constant_s
+        elif self.kind is Kind.HYPERBOLA:
+            at_s = float(np.sqrt(self.scale * self.constant_s / slope)) - self.constant_s
         else:
             at_s = self.constant_s
         return max(0.0, at_s - self.span_s)
@@ -78,9 +85,24 @@ def levelling_of(
     curve, rest, clearer = _best_curve(at, levels, alone, tiny)
     if curve is None or clearer < _CLEARLY:
         return None
+    before = _left_by_a_first_fill(at, levels) + tiny * levels.size
+    if levels.size * alone * np.log((float(rest @ rest) + tiny) / before) > _RATHER:
+        return None
     by_curve = float(np.sum(rest[cut:] ** 2))
     variance = left / max(1, kept.size - 2)
     return curve if by_curve - left < _AS_WELL * variance / alone else None
+
+
+def _left_by_a_first_fill(at: NDArray[np.float64], levels: NDArray[np.float64]) -> float:
+    """The least squares around a line behind an exponential that is over soon."""
+    x = at - at[0]
+    fills = 1 - np.exp(-x / (x[-1] * np.geomspace(0.01, _SOON, _SHAPES)[:, None]))
+    line = np.column_stack([np.ones(x.size), x / x[-1]])
+    inverse = np.linalg.inv(line.T @ line)
+    rest = levels - line @ (inverse @ (line.T @ levels))
+    bare = fills - fills @ line @ inverse @ line.T
+    left = rest - (bare @ rest / np.einsum("ij,ij->i", bare, bare))[:, None] * bare
+    return float(np.einsum("ij,ij->i", left, left).min())
 
 
 def may_have_stopped(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bool:
@@ -109,11 +131,13 @@ def _best_curve(
     y = levels - levels.mean()
     exponential = span_s * np.geomspace(0.03, 1.0, _SHAPES)
     logarithm = span_s * np.geomspace(0.002, 0.5, _SHAPES)
+    hyperbola = span_s * np.geomspace(0.02, 0.5, _SHAPES)
     full = span_s * np.linspace(0.3, 0.95, _SHAPES)
     shapes = np.concatenate(
         [
             1 - np.exp(-x / exponential[:, None]),
             np.log1p(x / logarithm[:, None]),
+            x / (x + hyperbola[:, None]),
             np.minimum(x, full[:, None]),
             x[None, :],
         ]
@@ -129,6 +153,6 @@ def _best_curve(
     n = y.size * alone
     clearer = float(n * np.log(squares[-1] / squares[best]) - np.log(max(n, 2.0)))
     kind = list(Kind)[best // _SHAPES]
-    constant_s = float(np.concatenate([exponential, logarithm, full])[best])
+    constant_s = float(np.concatenate([exponential, logarithm, hyperbola, full])[best])
     scale = float(weights[best])
     return Levelling(kind, scale, constant_s, span_s), rest[best], clearer

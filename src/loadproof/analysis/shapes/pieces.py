@@ -101,15 +101,22 @@ def _steps(y: NDArray[np.float64]) -> tuple[float, float]:
 def _turn(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[SlopeChange | None, float]:
     """The best place for a turn, and the sum of squares that is left."""
     n = y.size
-    best, left, weights = 0, np.inf, np.zeros(3)
-    for place in range(_LEAST_PIECE - 1, n - _LEAST_PIECE):
-        columns = np.column_stack([np.ones(n), x / x[-1], np.maximum(x - x[place], 0.0) / x[-1]])
-        found = np.linalg.solve(columns.T @ columns, columns.T @ y)
-        rest = y - columns @ found
-        if rest @ rest < left:
-            best, left, weights = place, float(rest @ rest), found
-    if not np.isfinite(left):
+    places = np.arange(_LEAST_PIECE - 1, n - _LEAST_PIECE)
+    if not places.size:
         return None, np.inf
+    # Each hinge without its own line; all at once, since one of forty would be as long as the whole.
+    hinges = np.maximum(x - x[places, None], 0.0) / x[-1]
+    flat = np.column_stack([np.ones(n), x / x[-1]])
+    inverse = np.linalg.inv(flat.T @ flat)
+    line = inverse @ (flat.T @ y)
+    own = hinges @ flat @ inverse
+    bare = hinges - own @ flat.T
+    bends = (bare @ y) / np.einsum("ij,ij->i", bare, bare)
+    rests = (y - flat @ line) - bends[:, None] * bare
+    squares = np.einsum("ij,ij->i", rests, rests)
+    place = int(np.argmin(squares))
+    best, left, bend = int(places[place]), float(squares[place]), float(bends[place])
+    weights = np.array([0.0, line[1] - bend * own[place, 1], bend])
     before, after = float(weights[1]) / x[-1], float(weights[1] + weights[2]) / x[-1]
     behind = x[best:] - x[best:].mean()
     error = np.sqrt(left / max(1, n - 4) / (behind @ behind))

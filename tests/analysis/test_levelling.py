@@ -8,8 +8,7 @@ import pytest
 from loadproof.analysis.shapes.levelling import Kind, Levelling
 from loadproof.analysis.shapes.trend import Growth, Trend, WindowLevel, trend_of
 from loadproof.model import Verdict
-from tests.analysis.test_pieces import growth_in
-from tests.analysis.test_soak import MIB, soak
+from tests.analysis.test_soak import MIB, growth_in, soak
 
 _AT = np.arange(1_200.0)
 _NOISE = np.random.default_rng(17).normal(0, 1, _AT.size)

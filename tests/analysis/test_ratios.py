@@ -18,7 +18,7 @@ from tests.runs import part, plan, run
 if TYPE_CHECKING:
     from loadproof.model import Finding
 
-_AT = np.arange(40) * 30.0 + 15
+_AT = np.arange(15.0, 1_215.0, 30.0)
 _SCATTER = np.exp(np.random.default_rng(17).normal(0, 0.3, 40))
 
 

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from loadproof.safety.known import Redactor, secrets_of, secrets_of_arguments, secrets_of_environment
 from loadproof.safety.redact import (
     HIDDEN,
-    Redactor,
     is_secret_name,
     is_secret_value,
     redact_args,
     redact_env,
     redact_text,
     redact_url,
-    secrets_of,
-    secrets_of_environment,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
 
@@ -61,6 +65,14 @@ HIDES = [
     ("invite 4Fq9zK-1bX7cV2nM8aQ5wE3rT6 expired", "invite *** expired", "a random token in a sentence"),
     ("wrong token ab12cd34ef56 given", "wrong token *** given", "what is called a token"),
     ("glrt-abcdefghijklmnop1234 xapp-1-A0B1C2D3E4", "*** ***", "makers' prefixes"),
+    ("login with password: hunter22 failed", "login with password: *** failed", "said in a sentence"),
+    ("ALTER USER a PASSWORD 'hunter two'", "ALTER USER a PASSWORD '***'", "SQL"),
+    (
+        "DefaultEndpointsProtocol=https;AccountKey=abc12/3==;x",
+        "DefaultEndpointsProtocol=https;AccountKey=***;x",
+        "a connection string",
+    ),
+    ("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj", "***", "a line of a private key"),
     ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\n", "***\n", "a key"),
 ]
 
@@ -82,6 +94,8 @@ KEEPS = [
     ("pod loan-service-7d9f8b6c5d-x2x4q", "a name of Kubernetes"),
     ("at Http2UpgradeHandlerFactoryImpl2025 in X11-Linux-x86_64", "names with digits"),
     ("20261128-210011-locustfile.db 2026-11-28T20-49-33Z", "times"),
+    ("time to first token: 182ms, password: 8 characters", "figures"),
+    ("at com/example/Foo2Bar/Service3Impl/Handler4Factory/HttpServer2Codec", "a long path"),
     ("0196f3c2-8a5e-7c1e-9d55-1b2c3d4e5f60", "a trace id"),
 ]
 
@@ -148,9 +162,85 @@ def test_known_secrets_are_hidden_wherever_they_stand(secret: str, before: str, 
             assert form not in redactor.text(f"{before}\n{form}\n{after}").replace(HIDDEN, "")
 
 
+def as_base64(before: str, behind: str) -> Callable[[str], str]:
+    """A spelling: inside a longer text that is written in URLs' base64."""
+    return lambda secret: base64.urlsafe_b64encode(f"{before}{secret}{behind}".encode()).decode()
+
+
+SPELT: list[tuple[str, Callable[[str], str], str]] = [
+    ("p&ss<\"w>rd'1/2", html.escape, "HTML"),
+    ("p&ss'w>rd1", lambda secret: html.escape(secret).replace("&#x27;", "&#39;"), "HTML of Go"),
+    ("p&ss<w-1", lambda secret: secret.replace("&", "\\u0026").replace("<", "\\u003c"), "JSON of Go"),
+    ("pässwört-1", json.dumps, "JSON in ASCII"),
+    ("a\\b'c\"d-1", repr, "Python"),
+    ("p/ss+w rd%1", lambda secret: quote(secret, safe="").lower(), "a URL in small letters"),
+    ("p/ss+w rd%1", lambda secret: quote(quote(secret, safe=""), safe=""), "a URL inside a URL"),
+    ("hunter22-x", as_base64("me:", ""), "behind a name"),
+    ("hunter22-x", as_base64("a:", ":b"), "in the middle"),
+    ("hunter22-?>", as_base64("", "??"), "at the beginning"),
+]
+
+
+@pytest.mark.parametrize(("secret", "spelt", "reason"), SPELT)
+def test_a_known_secret_is_found_in_every_spelling(
+    secret: str, spelt: Callable[[str], str], reason: str
+) -> None:
+    """What is left of one in base64 is at most a character of it at each side."""
+    shown = Redactor([secret]).text(f"got {spelt(secret)} back")
+    assert HIDDEN in shown, reason
+    assert len(shown) <= len("got *** back") + 10
+
+
+KEY = (
+    "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0\nBAQEFAASCBKcwggSj\nshort==\n"
+    "-----END PRIVATE KEY-----"
+)
+
+
+def test_a_key_of_several_lines_is_hidden_in_each() -> None:
+    """One that is known; one that nobody knew, which a log prints line by line with others between."""
+    known = Redactor([KEY.replace("short==", "less-than-random")])
+    assert known.text("it has less-than-random in it") == "it has *** in it"
+    log = Redactor()
+    lines = [
+        log.line(line) for line in [*KEY.splitlines()[:2], "user 3 began", *KEY.splitlines()[2:], "done"]
+    ]
+    assert lines == [HIDDEN, HIDDEN, "user 3 began", HIDDEN, HIDDEN, HIDDEN, "done"]
+    assert [Redactor().line(line) for line in ("-----BEGIN PRIVATE KEY----- is missing", "ok")][1] == "ok"
+
+
+def test_secrets_inside_longer_values_are_known() -> None:
+    """Of a connection string, and of JSON as cloud accounts have it."""
+    account = json.dumps(
+        {"type": "service", "private_key": "KEY-with-it-1", "scopes": [{"token": "t0ken-in"}]}
+    )
+    found = secrets_of_environment({"ACCOUNT": account, "BUS": "Endpoint=sb://x/;SharedAccessKey=abc12=;b=c"})
+    assert found == ("KEY-with-it-1", "t0ken-in", "abc12=")
+
+
+def test_secrets_among_arguments_are_known() -> None:
+    """In the forms of Locust, JMeter and k6; a path and a switch are none."""
+    words = [
+        "--shop-token",
+        "abc",
+        "-Jdb.password=x1y2",
+        "-e",
+        "API_KEY=k",
+        "--tls-key",
+        "/a/b",
+        "--token-mode=on",
+    ]
+    assert secrets_of_arguments([*words, "--host", "http://u:pw9@h", "-u", "5"]) == (
+        "abc",
+        "x1y2",
+        "k",
+        "pw9",
+    )
+
+
 HOSTILE = [
     "-", "eyJ", "eyJabcdefg.", "'cookie:", "'cookie':'", "a://b:", "a://b:c@", "?a", "password", "password=",
-    " -", "-\n", "bearer ", "-----BEGIN PRIVATE KEY-----", '"password":"\\',
+    " -", "-\n", "bearer ", "-----BEGIN PRIVATE KEY-----", "aB1/", "token: 1", "secret '", '"password":"\\',
 ]  # fmt: skip
 
 

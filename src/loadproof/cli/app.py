@@ -164,8 +164,8 @@ def _print_error(error: LoadproofError) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from loadproof.safety.known import Redactor, secrets_of_environment
     from loadproof.safety.plain import lines
-    from loadproof.safety.redact import Redactor, secrets_of_environment
 
     hide = Redactor(secrets_of_environment(os.environ)).text
 

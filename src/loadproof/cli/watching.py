@@ -13,7 +13,7 @@ from loadproof.monitors.selection import select_for
 from loadproof.plan.config import FILE_NAME, load_config
 from loadproof.plan.watching import secrets_in
 from loadproof.safety.guard import Rules, admit
-from loadproof.safety.redact import Redactor
+from loadproof.safety.known import Redactor
 from loadproof.safety.target import normalise_target
 
 

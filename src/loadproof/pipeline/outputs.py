@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from loadproof.engines import traits_of
 from loadproof.errors import ConfigError, Problem, writing
 from loadproof.plan.watching import secrets_of_plan
-from loadproof.safety.redact import Redactor
+from loadproof.safety.known import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

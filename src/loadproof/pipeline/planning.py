@@ -17,7 +17,7 @@ from loadproof.plan.config import LoadedConfig
 from loadproof.plan.several import together
 from loadproof.plan.watching import secrets_of_plan
 from loadproof.safety.guard import PROXY_VARIABLES, TargetGuard, admit, look_up, policy_of
-from loadproof.safety.redact import Redactor
+from loadproof.safety.known import Redactor
 from loadproof.safety.target import Refuses, normalise_target, preflight
 
 T = TypeVar("T")

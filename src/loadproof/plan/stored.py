@@ -21,15 +21,14 @@ from loadproof.model import (
     Requirement,
     RunOptions,
 )
-from loadproof.plan.watching import secrets_in
+from loadproof.plan.watching import secrets_in, secrets_of_plan
+from loadproof.safety.known import Redactor
 from loadproof.safety.redact import (
-    Redactor,
     redact_args,
     redact_env,
     redact_text,
     redact_url,
     redact_value,
-    secrets_of,
 )
 
 T = TypeVar("T", RunOptions, EngineOptions)
@@ -40,7 +39,7 @@ _OPTIONAL = {field.name for field in fields(Requirement) if field.default is not
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """JSON values only. Passwords in the target, secret variables and arguments are `***`."""
-    redactor = Redactor(secrets_of(dict(plan.env), (plan.target, *plan.engine_args)))
+    redactor = Redactor(secrets_of_plan(plan))
     target = None if plan.target is None else redact_url(plan.target)
     return {
         "name": plan.name,

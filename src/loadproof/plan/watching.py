@@ -11,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from loadproof.errors import WrongValueError
 from loadproof.model import Plan
-from loadproof.safety.redact import is_secret_name, secrets_of, secrets_of_environment
+from loadproof.safety.known import secrets_of, secrets_of_arguments, secrets_of_environment
+from loadproof.safety.redact import is_secret_name
 from loadproof.units import parse_duration
 
 MOST_SERIES: Final = 500
@@ -177,7 +178,7 @@ def secrets_of_plan(plan: Plan) -> tuple[str, ...]:
     own = [
         secret
         for one in (plan, *(one.plan for one in plan.several))
-        for secret in secrets_of(dict(one.env), (one.target, *one.engine_args))
+        for secret in (*secrets_of(dict(one.env), (one.target,)), *secrets_of_arguments(one.engine_args))
     ]
     return (*own, *secrets_of_environment(os.environ))
 

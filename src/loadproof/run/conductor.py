@@ -22,8 +22,9 @@ from loadproof.run.progress import Progress
 from loadproof.run.watch import Watcher
 from loadproof.runfile.writer import RunWriter, UncommittedRows
 from loadproof.safety.guard import PRODUCTION_MOST_PER_S
+from loadproof.safety.known import Redactor
 from loadproof.safety.plain import lines, one_line
-from loadproof.safety.redact import Redactor, redact_url
+from loadproof.safety.redact import redact_url
 
 _COMMIT_EVERY_S = 1.0
 _CLOCK_STEP_S = 0.1
@@ -77,7 +78,8 @@ class Conductor:
         self._broken: Exception | None = None
         """What ended the run from our own side: a disk that refuses, a view that fails."""
         settings = [watch.settings for watch in watches] + [check.settings for check in plan.consistency]
-        self._redact = Redactor((*secrets_of_plan(plan), *secrets_in(settings))).text
+        hide = Redactor((*secrets_of_plan(plan), *secrets_in(settings)))
+        self._redact, self._redact_line = hide.text, hide.line
         self._series: dict[str, str] = {}
         self._watcher = Watcher(watches, self)
         self._consistency = Consistency(plan, watches, self)
@@ -176,7 +178,7 @@ class Conductor:
             observer.event(event)
 
     def log(self, line: str) -> None:
-        line = lines(self._redact(line.rstrip("\r\n"))).replace("\n", "\\n")
+        line = lines(self._redact_line(line.rstrip("\r\n"))).replace("\n", "\\n")
         event = Event(self.now(), EventKind.ENGINE_LOG, line)
         self._batch.events.append(event)
         self.progress.log.append(line)

@@ -13,7 +13,7 @@ from loadproof.monitors import MonitorError
 from loadproof.monitors.databases.postgres_queries import without_values
 from loadproof.monitors.source import Row, Source
 from loadproof.plan.watching import secrets_in
-from loadproof.safety.redact import Redactor
+from loadproof.safety.known import Redactor
 
 _TIMEOUT_S: Final = 2
 _MOST_BLOCKED: Final = 20

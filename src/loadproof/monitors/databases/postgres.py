@@ -15,7 +15,7 @@ from loadproof.monitors import MonitorError
 from loadproof.monitors.databases import postgres_queries as sql
 from loadproof.monitors.source import Row, Source
 from loadproof.plan.watching import secrets_in
-from loadproof.safety.redact import Redactor
+from loadproof.safety.known import Redactor
 
 CONNECT_TIMEOUT_S: Final = 2
 _OPTIONS = (

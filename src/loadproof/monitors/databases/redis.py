@@ -11,7 +11,7 @@ from loadproof.model import Reading, Unit, Watch
 from loadproof.monitors import MonitorError
 from loadproof.monitors.source import Row, Source
 from loadproof.plan.watching import secrets_in
-from loadproof.safety.redact import Redactor
+from loadproof.safety.known import Redactor
 
 _TIMEOUT_S: Final = 2.0
 _RATES: Final = {

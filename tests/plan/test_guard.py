@@ -208,6 +208,11 @@ REACHED = [
     ("203.0.113.20", "x.perf.test", False, "production, though the name is listed"),
     ("::ffff:203.0.113.20", "", False, "production inside an IPv6 address"),
     ("64:ff9b::cb00:7114", "", False, "production through NAT64"),
+    ("64:ff9b:1::cb00:7114", "", False, "production through NAT64 inside of a site"),
+    ("::ffff:0:203.0.113.20", "x.perf.test", False, "production, translated"),
+    ("::203.0.113.20", "x.perf.test", False, "production as a compatible address"),
+    ("2002:cb00:7114::1", "x.perf.test", False, "production through 6to4"),
+    ("::1", "", True, "this machine"),
 ]
 
 

@@ -32,7 +32,17 @@ LOCAL: Final[tuple[Network, ...]] = tuple(
     )
 )
 """Networks that nobody reaches from outside. Python's `is_private` also has documentation networks."""
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_WITH_IPV4: Final = tuple(
+    ipaddress.IPv6Network(text)
+    for text in (
+        "64:ff9b::/96",  # NAT64 (RFC 6052)
+        "64:ff9b:1::/48",  # the same inside of a site (RFC 8215)
+        "::ffff:0:0:0/96",  # translated (RFC 2765)
+        "::/96",  # compatible (RFC 4291, 2.5.5.1)
+    )
+)
+"""Where an IPv6 address ends in the IPv4 one that it stands for."""
+_OWN: Final = (ipaddress.IPv6Address("::"), ipaddress.IPv6Address("::1"))
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
@@ -49,7 +59,7 @@ def host_key(host: str) -> str:
 
 
 def as_address(text: str) -> Address | None:
-    """The address that a text is, an IPv4 address inside an IPv6 one (mapped, 6to4, NAT64) as itself."""
+    """The address that a text is, an IPv4 address inside an IPv6 one (mapped, 6to4, NAT64 ...) as itself."""
     try:
         found = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -61,7 +71,7 @@ def plain(address: Address) -> Address:
     """An IPv4 address that is written inside an IPv6 one, or the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
-    if address in _NAT64:
+    if address not in _OWN and any(address in network for network in _WITH_IPV4):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address
 

@@ -138,6 +138,18 @@ def test_any_http_status_will_do(status: bytes) -> None:
         preflight(f"http://127.0.0.1:{port}", 5)
 
 
+def test_a_server_of_nothing_but_http2_is_there() -> None:
+    """It begins with its settings, and waits for a client that begins in HTTP/2, too."""
+
+    def handle(connection: socket.socket) -> None:
+        connection.sendall(b"\0\0\6\4\0\0\0\0\0\0\3\0\0\0\x64")
+        while connection.recv(65536):  # until the question is withdrawn
+            pass
+
+    with _server(handle) as port:
+        preflight(f"http://127.0.0.1:{port}", 20)
+
+
 def test_the_question_is_one_plain_get() -> None:
     """Of the base path, by a user agent that says who asks, without the user's password."""
     asked: list[bytes] = []

@@ -30,6 +30,7 @@ CONNECT_ONLY: Final = "tcp"
 """The scheme of an address that speaks another protocol: it is at most connected to."""
 # Long enough for "HTTP/1.1 200", short enough that a server which never ends its line cannot hold us.
 _STATUS_LINE_BYTES: Final = 64
+_FRAME_HEAD_BYTES: Final = 9
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~?"
 _HOST = re.compile(r"[^\s/?#@:\[\]%!$&'()*+,;=`{}|^]+")
 
@@ -82,7 +83,9 @@ def preflight(
     verify_tls: bool = True,
     refuses: Refuses = lambda _address, _host: "",
 ) -> None:
-    """Ask the target for one plain page; any HTTP status will do, and no redirect is followed.
+    """Ask the target for one plain page; any HTTP status will do, or that it begins to speak HTTP/2.
+
+    No redirect is followed.
 
     `refuses`: why an address may not be connected to under a name; "" where it may.
 
@@ -104,7 +107,7 @@ def preflight(
         return
     if not head:
         raise _unreachable(f"the target {service} closes the connection without an answer")
-    if not head.startswith(b"HTTP/"):
+    if not head.startswith(b"HTTP/") and not _is_http2(head):
         tls = service.scheme == "http" and head[:1] in {b"\x15", b"\x16"}
         hint = "it seems to speak TLS: write https://" if tls else "is this the right port?"
         raise _unreachable(f"the target {service} answers, but not in HTTP", hint)
@@ -288,7 +291,7 @@ def _ask(connection: socket.socket, service: _Service) -> bytes:
     try:
         connection.settimeout(service.left_s())
         connection.sendall(request.encode("utf-8"))
-        while len(head) < _STATUS_LINE_BYTES and b"\n" not in head:
+        while len(head) < _STATUS_LINE_BYTES and b"\n" not in head and not _is_http2(head):
             connection.settimeout(service.left_s())
             part = connection.recv(_STATUS_LINE_BYTES)
             if not part:
@@ -299,6 +302,11 @@ def _ask(connection: socket.socket, service: _Service) -> bytes:
     except ssl.SSLError as error:
         raise _unreachable(f"the target {service} fails in TLS: {_tls_reason(error)}") from None
     return head
+
+
+def _is_http2(head: bytes) -> bool:
+    """Whether a server that speaks nothing else begins: with its SETTINGS (RFC 9113, 3.4)."""
+    return len(head) >= _FRAME_HEAD_BYTES and head[3:9] == b"\x04\0\0\0\0\0"
 
 
 def _tls_reason(error: ssl.SSLError) -> str:

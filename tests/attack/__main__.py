@@ -1,8 +1,9 @@
-"""`make attack`: kills, damaged files, planted secrets, a hostile server.
+"""`make attack`: kills, damaged files, planted secrets, hostile servers, refused hosts, production's brake.
 
-It takes an hour and writes docs/attacked.md.
+All of it takes an hour. It may be ended at any moment, and go on later: what was tried adds up in a tally, of
+which each call writes docs/attacked.md anew.
 
-python -m tests.attack [--kills N] [--damages N] [--plantings N]
+python -m tests.attack [--only PART ...] [--kills N] [--beside N] [--fresh]
 """
 
 from __future__ import annotations
@@ -10,46 +11,63 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.attack.damage import attack_files
-from tests.attack.hostile import attack_clients, kinds
-from tests.attack.kills import attack_processes
-from tests.attack.planting import plant, secrets
-from tests.attack.table import Row, as_markdown
-from tests.servers import StubServer
+from tests.attack import brake, damage, hostile, hostile_http2, kills, planting, reaching
+from tests.attack.table import Row, Tally, as_markdown
 
-_FILE = Path(__file__).parents[2] / "docs" / "attacked.md"
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_ROOT = Path(__file__).parents[2]
+_PAGE = _ROOT / "docs" / "attacked.md"
+_TALLY = _ROOT / "build" / "attacked.jsonl"
 _HEAD = """# Attacked
 
 Why read this: it says what Loadproof has survived, and how often it was tried. `make attack` makes this page
 anew; a part of it runs in `make check`. Lost is a process, a temporary folder or a traceback that was left, a
-run file that could not be read, more than two seconds of a run, a secret that was found in an output, or a
-request that a server got and no count has. A hostile server answers in each wrong way once.
+run file that could not be read, more than two seconds of a run, a secret that was found in an output, a
+request that a server got and no count has, a byte at a refused host, or a second above production's cap. A
+hostile server answers in each wrong way once.
 
 """
 
 
+def _kills(folder: Path, tally: Tally, asked: argparse.Namespace) -> Iterator[Row]:
+    tried = {row.kind.removeprefix("killed: "): row.tries for row in tally.rows()}
+    yield from kills.attack_all(folder, asked.kills, tried, asked.beside)
+
+
+PARTS: dict[str, Callable[[Path, Tally, argparse.Namespace], Iterator[Row]]] = {
+    "secrets": lambda folder, _, __: planting.attack(folder),
+    "files": lambda folder, _, asked: iter(damage.attack_files(folder, asked.damages)),
+    "servers": lambda folder, _, __: hostile.attack_clients(folder, hostile.kinds()),
+    "http2": lambda folder, _, __: hostile.attack_clients(
+        folder, hostile_http2.kinds(), server=hostile_http2.HostileHttp2Server, clients=hostile.HTTP2
+    ),
+    "hosts": lambda folder, _, asked: reaching.attack(folder, asked.beside),
+    "production": lambda folder, _, asked: brake.attack(folder, asked.beside),
+    "kills": _kills,
+}
+
+
 def main() -> None:
-    """Run all attacks and write the table."""
+    """Run the parts that are asked for, and write the table of all that was ever tried."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--kills", type=int, default=30, help="of each kind")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
+    parser.add_argument("--kills", type=int, default=24, help="more of each kind")
+    parser.add_argument("--beside", type=int, default=3, help="kills at the same time")
     parser.add_argument("--damages", type=int, default=50, help="of each kind")
-    parser.add_argument("--plantings", type=int, default=3)
+    parser.add_argument("--fresh", action="store_true", help="forget what was tried before")
     asked = parser.parse_args()
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as name, StubServer() as stub:
-        folder = Path(name)
-        planted = Row(f"{len(secrets())} secrets planted")
-        for number in range(asked.plantings):
-            place = folder / f"planting-{number}"
-            place.mkdir()
-            planted.tried(*(f"{secret} in {output}" for secret, output in plant(place, stub)))
-        rows = [planted, *attack_files(folder, asked.damages), *attack_clients(folder, kinds())]
-        for row in attack_processes(folder, stub.url, asked.kills):
-            print(row.kind, row.tries, row.lost, flush=True)
-            rows.append(row)
-    _FILE.write_text(_HEAD + as_markdown(rows), encoding="utf-8")
-    print(as_markdown(rows))
+    tally = Tally(_TALLY)
+    if asked.fresh:
+        _TALLY.unlink(missing_ok=True)
+    for part in asked.only:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+            for row in PARTS[part](Path(name), tally, asked):
+                tally.add(row)
+    _PAGE.write_text(_HEAD + as_markdown(tally.rows()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from tests.engines.locust.session.scripted_server import Reply, act
 from tests.socket_server import SocketServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 _OK = b"HTTP/1.1 200 OK\r\n"
@@ -73,9 +73,10 @@ CLIENTS = {
     "FastHttpUser": LOCUSTFILE % ("FastHttpUser", "network_timeout = 2\n", ""),
     "k6": SCRIPT,
 }
+HTTP2 = {"HttpUser, HTTP/2": LOCUSTFILE % ("HttpUser", "http2 = True\n", ", timeout=2")}
 
 
-def _endless(first: bytes, again: bytes, pause_s: float = 0.0) -> Callable[[socket.socket], None]:
+def endless(first: bytes, again: bytes, pause_s: float = 0.0) -> Callable[[socket.socket], None]:
     """Sends `again` for ever, that is until the client goes or a minute is over, each after a pause."""
 
     def send(connection: socket.socket) -> None:
@@ -90,14 +91,14 @@ def _endless(first: bytes, again: bytes, pause_s: float = 0.0) -> Callable[[sock
 
 def _endless_kinds() -> dict[str, Callable[[socket.socket], None]]:
     return {
-        "endless head": _endless(_OK, b"X-A: " + b"a" * 1000 + b"\r\n"),
-        "endless header line": _endless(_OK + b"X-A: ", b"a" * 1000),
-        "endless status line": _endless(b"HTTP/1.1 200 ", b"O" * 1000),
-        "endless interim answers": _endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.001),
-        "endless early hints": _endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 0.001),
-        "endless drip": _endless(_OK + b"Content-Length: 1000000\r\n\r\n", b"a", 0.1),
-        "endless chunks": _endless(_OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n", 0.01),
-        "endless trailers": _endless(_OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: 1\r\n", 0.001),
+        "endless head": endless(_OK, b"X-A: " + b"a" * 1000 + b"\r\n"),
+        "endless header line": endless(_OK + b"X-A: ", b"a" * 1000),
+        "endless status line": endless(b"HTTP/1.1 200 ", b"O" * 1000),
+        "endless interim answers": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.001),
+        "endless early hints": endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 0.001),
+        "endless drip": endless(_OK + b"Content-Length: 1000000\r\n\r\n", b"a", 0.1),
+        "endless chunks": endless(_OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n", 0.01),
+        "endless trailers": endless(_OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: 1\r\n", 0.001),
     }
 
 
@@ -190,26 +191,33 @@ class HostileServer(SocketServer):
                 return
 
 
-def attack_clients(folder: Path, chosen: dict[str, Any], only: tuple[str, ...] = ()) -> Iterator[Row]:
+def attack_clients(
+    folder: Path,
+    chosen: dict[str, Any],
+    only: tuple[str, ...] = (),
+    *,
+    server: type[HostileServer] = HostileServer,
+    clients: Mapping[str, str] = CLIENTS,
+) -> Iterator[Row]:
     """Each of the chosen kinds, asked for once by each client; a row for each client."""
-    for client, scenario in CLIENTS.items():
+    for client, scenario in clients.items():
         if only and client not in only:
             continue
         place = folder / client.replace(" ", "-").replace("/", "")
         place.mkdir(parents=True)
         row = Row(f"{len(chosen)} hostile answers: {client}", tries=len(chosen))
-        row.lost = list(_ask_all(place, scenario, chosen))
+        row.lost = list(_ask_all(place, scenario, chosen, server))
         yield row
 
 
-def _ask_all(folder: Path, scenario: str, chosen: dict[str, Any]) -> Iterator[str]:
+def _ask_all(folder: Path, scenario: str, chosen: dict[str, Any], kind: type[HostileServer]) -> Iterator[str]:
     """What was lost."""
     names = [f"GET {name}" for name in chosen]
     (folder / "kinds.json").write_text(json.dumps(list(chosen)))
     k6 = scenario is SCRIPT
     file = folder / ("script.js" if k6 else "locustfile.py")
     file.write_text(scenario)
-    with HostileServer(list(chosen.values())) as server:
+    with kind(list(chosen.values())) as server:
         load = ("--env", f"BASE={server.url}") if k6 else ("-u", "20", "-r", "100", "-t", "20s")
         words = ("run", file.name, "--target", server.url, "--routes", "off", "--run-file", "run.db", *load)
         try:

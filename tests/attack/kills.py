@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psutil
@@ -18,20 +20,34 @@ from loadproof.runfile.reader import read_run
 from tests.attack.table import Row
 from tests.cli.conftest import LOCUSTFILE, REQUIREMENTS, SCRIPT
 from tests.engines.jmeter.conftest import PLANS
+from tests.servers import OWN_PATHS, StubServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_TERM, _INT, _KILL = signal.SIGTERM, signal.SIGINT, signal.SIGKILL
+WAYS: dict[str, tuple[signal.Signals, ...]] = {
+    "SIGKILL": (_KILL,), "SIGTERM": (_TERM,), "SIGINT": (_INT,), "SIGHUP": (signal.SIGHUP,),
+    "SIGQUIT": (signal.SIGQUIT,), "SIGINT twice": (_INT, _INT), "SIGTERM, then SIGKILL": (_TERM, _KILL),
+    "stopped, continued, SIGINT": (signal.SIGSTOP, signal.SIGCONT, _INT),
+}  # fmt: skip
+_BETWEEN_S = 0.7
+"""Between two signals of one way."""
 _LONGEST_S = 8.0
+_BEGUN_WITHIN_S = 40.0
+_UP_WITHIN_S = 1.0
 _GONE_WITHIN_S = 15.0
+_ENDED_WITHIN_S = 90.0
 _LOST_AT_MOST_S = 2.0
+_COUNTED = ("Locust", "Locust, two processes", "Locust, arrivals", "k6", "JMeter")
+"""One run file each, in which each request is one."""
 
 
 def kinds(url: str) -> dict[str, tuple[str, ...]]:
     """The command lines that are killed."""
     load = ("--target", url, "--requirements", "pass.yaml")
+    ab = ("--base-target", url, "--head-target", f"{url}/", "-u", "2", "-t", "3s")
     return {
         "Locust": ("run", "locustfile.py", *load, "-u", "4", "-r", "100", "-t", "60s"),
         "Locust, two processes": ("run", "locustfile.py", *load, "-u", "4", "-r", "9", "--processes", "2"),
@@ -40,81 +56,150 @@ def kinds(url: str) -> dict[str, tuple[str, ...]]:
         "JMeter": ("run", "plan.jmx", *load, "-u", "4", "-r", "100", "-t", "60s"),
         "JMeter, capacity": ("capacity", "plan.jmx", *load, "--users", "8", "--trial", "4s"),
         "capacity": ("capacity", "locustfile.py", *load, "--max-rate", "80/s", "--trial", "4s"),
-        "ab": (
-            "ab",
-            "locustfile.py",
-            "--base-target",
-            url,
-            "--head-target",
-            f"{url}/",
-            "-u",
-            "2",
-            "-t",
-            "3s",
-        ),
+        "ab": ("ab", "locustfile.py", *ab),
         "demo": ("demo", "--rows", "1000"),
     }
 
 
-def attack_processes(folder: Path, url: str, tries: int, only: tuple[str, ...] = ()) -> Iterator[Row]:
-    """`tries` kills of each kind, spread over the signals, at seeded random moments."""
-    for kind, words in kinds(url).items():
-        if only and kind not in only:
-            continue
-        row = Row(f"killed: {kind}")
-        for number in range(tries):
-            chance = random.Random(f"{kind} {number}")
-            place = folder / f"{kind.replace(' ', '-')}-{number}"
-            row.tried(*_kill(place, words, _SIGNALS[number % len(_SIGNALS)], chance.uniform(0.1, _LONGEST_S)))
-        yield row
+def attack_processes(
+    folder: Path, kind: str, numbers: range, beside: int = 1, begun: bool | None = None
+) -> Row:
+    """The kills of one kind with these numbers, so many beside each other, in all ways in turn.
+
+    Each number is another seeded moment: since the start for even ones, since the load's first request for
+    odd ones; `begun` says it for all.
+    """
+    row = Row(f"killed: {kind}")
+
+    def kill(number: int) -> list[str]:
+        place = folder / f"{kind.replace(' ', '-')}-{number}"
+        names = list(WAYS)
+        # Each way comes both before and in the load.
+        way = names[(number // 2) % len(names)]
+        with StubServer() as stub:
+            late = bool(number % 2) if begun is None else begun
+            one = _Victim(place, kinds(stub.url)[kind], stub, random.Random(f"{kind} {number}"))
+            return one.kill(way, late=late and kind != "demo", counted=kind in _COUNTED)
+
+    with ThreadPoolExecutor(beside) as pool:
+        for lost in pool.map(kill, numbers):
+            row.tried(*lost)
+    return row
 
 
-def _kill(folder: Path, words: tuple[str, ...], number: signal.Signals, after_s: float) -> list[str]:
-    """What was left or lost."""
-    (folder / "tmp").mkdir(parents=True)
-    for name, text in {
-        "locustfile.py": LOCUSTFILE, "script.js": SCRIPT, "pass.yaml": REQUIREMENTS % ("2s", "50%"),
-        "plan.jmx": (PLANS / "steady.jmx").read_text(),
-    }.items():  # fmt: skip
-        (folder / name).write_text(text)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "loadproof", *words],
-        cwd=folder, env={**os.environ, "TMPDIR": str(folder / "tmp")}, text=True, start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(after_s)
-    began: list[psutil.Process] = []
-    with contextlib.suppress(psutil.NoSuchProcess):
-        began = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(number)
-    killed_s = time.time()
-    said, lost = "", []
-    try:
-        said = "".join(process.communicate(timeout=60))
-    except subprocess.TimeoutExpired:
-        lost.append(f"it still runs 60 s after {number.name}")
-        process.kill()
-    left = psutil.wait_procs(began, timeout=_GONE_WITHIN_S)[1]
-    lost += [f"process left after {number.name}: {' '.join(p.cmdline())[:120]}" for p in left]
-    for found in left:
-        found.kill()
-    if "Traceback (most recent call last)" in said:
-        raised = said.rpartition("Traceback (most recent call last)")[2].splitlines()
-        lost.append(f"traceback after {number.name} at {after_s:.2f} s: {' / '.join(raised[-12:])}")
-    if list((folder / "tmp").glob("loadproof-*")):
-        lost.append(f"a temporary folder after {number.name} at {after_s:.2f} s")
-    return lost + [text for path in folder.rglob("*.db") if (text := _unread(path, number, killed_s))]
+def attack_all(folder: Path, tries: int, first: dict[str, int], beside: int) -> Iterator[Row]:
+    """`tries` more kills of each kind; `first`: how many each has had."""
+    for kind in kinds(""):
+        begin = first.get(kind, 0)
+        for number in range(begin, begin + tries, 2 * beside):
+            numbers = range(number, min(number + 2 * beside, begin + tries))
+            yield attack_processes(folder, kind, numbers, beside)
 
 
-def _unread(path: Path, number: signal.Signals, killed_s: float) -> str:
-    try:
-        run = read_run(path)
-    except RunFileError as error:
-        return "" if "cut off before anything was written" in str(error) else f"unreadable: {error}"
-    newest_s = max((event.time_s for event in run.events), default=0.0)
-    newest_s = max([newest_s, *(reading.time_s for reading in run.readings)])
-    running = number is signal.SIGKILL and run.facts["state"] == "RUNNING" and len(run.slices) > 0
-    if running and killed_s - newest_s > _LOST_AT_MOST_S + 1.0:
-        return f"{killed_s - newest_s:.1f} s lost after {number.name}"
-    return ""
+@dataclass
+class _Victim:
+    """One command that is killed."""
+
+    folder: Path
+    words: tuple[str, ...]
+    stub: StubServer
+    chance: random.Random
+    said: str = ""
+    code: int = 0
+    after_s: float = 0.0
+    killed_s: float = 0.0
+    """Of the last signal, on the monotonic clock."""
+    began: list[psutil.Process] = field(default_factory=list)
+    """The processes that there were before the first one."""
+
+    def kill(self, way: str, *, late: bool, counted: bool) -> list[str]:
+        """What was left or lost, each with the way."""
+        process = self._start()
+        self._wait(process, late=late)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self.began = psutil.Process(process.pid).children(recursive=True)
+        ended = process.poll() is not None
+        for at, number in enumerate(WAYS[way]):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_BETWEEN_S if at else 0)
+            process.send_signal(number)
+            self.killed_s = time.monotonic()
+        lost = []
+        try:
+            self.said = "".join(process.communicate(timeout=_ENDED_WITHIN_S))
+        except subprocess.TimeoutExpired:
+            lost.append(f"it still runs after {_ENDED_WITHIN_S:.0f} s")
+            process.kill()
+            process.wait()
+        self.code = process.returncode
+        lost += [*self._left(), *self._said_wrong(WAYS[way], ended)]
+        by_force = not ended and WAYS[way][-1] in (_KILL, signal.SIGQUIT)
+        lost += self._unread(counted and by_force)
+        where = f"{way}, {self.after_s:.2f} s after its {'first request' if late else 'start'}"
+        return [f"{text} ({where})" for text in lost]
+
+    def _start(self) -> subprocess.Popen[str]:
+        (self.folder / "tmp").mkdir(parents=True)
+        for name, text in {
+            "locustfile.py": LOCUSTFILE, "script.js": SCRIPT, "pass.yaml": REQUIREMENTS % ("2s", "50%"),
+            "plan.jmx": (PLANS / "steady.jmx").read_text(),
+        }.items():  # fmt: skip
+            (self.folder / name).write_text(text)
+        return subprocess.Popen(
+            [sys.executable, "-m", "loadproof", *self.words],
+            cwd=self.folder, env={**os.environ, "TMPDIR": str(self.folder / "tmp")}, text=True,
+            start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def _wait(self, process: subprocess.Popen[str], *, late: bool) -> None:
+        until_s = time.monotonic() + _BEGUN_WITHIN_S
+        while late and not self._arrived() and process.poll() is None and time.monotonic() < until_s:
+            time.sleep(0.02)
+        self.after_s = self.chance.uniform(0.1, _LONGEST_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(self.after_s)
+
+    def _arrived(self) -> int:
+        return sum(count for (_, path), count in self.stub.arrived.copy().items() if path not in OWN_PATHS)
+
+    def _left(self) -> list[str]:
+        left = psutil.wait_procs(self.began, timeout=_GONE_WITHIN_S)[1]
+        lost = []
+        for found in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                lost.append(f"process left: {' '.join(found.cmdline())[:120]}")
+                found.kill()
+        until_s = time.monotonic() + _GONE_WITHIN_S
+        while list((self.folder / "tmp").glob("loadproof-*")):
+            if time.monotonic() > until_s:
+                return [*lost, "a temporary folder is left"]
+            time.sleep(0.1)
+        return lost
+
+    def _said_wrong(self, way: tuple[signal.Signals, ...], ended: bool) -> list[str]:
+        lost = []
+        if "Traceback (most recent call last)" in self.said:
+            raised = self.said.rpartition("Traceback (most recent call last)")[2].splitlines()
+            lost.append(f"traceback: {' / '.join(raised[-12:])}")
+        gentle = way[-1] in (_TERM, _INT, signal.SIGHUP)
+        # Before a Python is up its signals do what the kernel does.
+        unborn = self.code == -way[0] and not self.said and self.after_s < _UP_WITHIN_S
+        if gentle and not ended and not unborn and self.code not in (130, 0):
+            lost.append(f"exit code {self.code}: {self.said[-300:]!r}")
+        return lost
+
+    def _unread(self, counted: bool) -> list[str]:
+        lost, recorded = [], 0
+        for path in self.folder.rglob("*.db"):
+            try:
+                recorded += sum(part.requests for part in read_run(path).slices)
+            except RunFileError as error:
+                if "cut off before anything was written" not in str(error):
+                    lost.append(f"unreadable: {error}")
+        arrived = sorted(self.stub.arrived_s)
+        own = len(arrived) - self._arrived()
+        if counted and len(arrived) - own > recorded:
+            first_lost_s = self.killed_s - arrived[recorded + own]
+            if first_lost_s > _LOST_AT_MOST_S:
+                lost.append(f"{first_lost_s:.2f} s lost")
+        return lost

@@ -8,7 +8,7 @@ from tests.attack.damage import DAMAGES, attack_files
 from tests.attack.hostile import attack_clients, kinds
 from tests.attack.kills import attack_processes
 from tests.attack.planting import plant, secrets
-from tests.attack.table import Row, as_markdown
+from tests.attack.table import Row, Tally, as_markdown
 from tests.servers import StubServer
 
 if TYPE_CHECKING:
@@ -29,9 +29,8 @@ def test_damaged_files_are_refused_or_whole(tmp_path: Path) -> None:
 
 
 def test_a_kill_leaves_nothing(tmp_path: Path) -> None:
-    """By SIGKILL and by SIGTERM, at a random moment."""
-    with StubServer() as stub:
-        (row,) = attack_processes(tmp_path, stub.url, tries=2, only=("Locust",))
+    """By SIGKILL at two random moments: since the start, and in the load."""
+    row = attack_processes(tmp_path, "Locust", range(2))
     assert (row.tries, row.lost) == (2, [])
 
 
@@ -41,6 +40,15 @@ def test_a_hostile_server_is_asked_to_the_end(tmp_path: Path) -> None:
     (row,) = attack_clients(tmp_path, chosen, only=("FastHttpUser",))
     assert (row.tries, row.lost) == (len(chosen), [])
     assert len(chosen) > 50
+
+
+def test_tries_of_several_sessions_add_up(tmp_path: Path) -> None:
+    """By kind, in the order of their first ones."""
+    for kind, tries, lost in (("a", 2, []), ("b", 1, ["x"]), ("a", 3, ["y"])):
+        Tally(tmp_path / "tally.jsonl").add(Row(kind, tries, lost))
+    tally = Tally(tmp_path / "tally.jsonl")
+    assert tally.rows() == [Row("a", 5, ["y"]), Row("b", 1, ["x"])]
+    assert (tally.tries("a"), tally.tries("c")) == (5, 0)
 
 
 def test_what_was_lost_is_told() -> None:

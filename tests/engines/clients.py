@@ -96,6 +96,46 @@ print(libc.sendto(one.fileno(), b"x", 1, 0, bytes(2) + raw[2:], 16))
 }  # fmt: skip
 """Source by name; HOST, PORT and URL are defined before it."""
 
+FURTHER: Final = {
+    "gRPC in C": """
+import grpc
+channel = grpc.insecure_channel(f"{HOST}:{PORT}")
+ask = channel.unary_unary("/x/Y", request_serializer=bytes, response_deserializer=bytes)
+ask(b"", timeout=2)
+""",
+    "pycurl": """
+import pycurl
+curl = pycurl.Curl(); curl.setopt(pycurl.URL, URL); curl.setopt(pycurl.TIMEOUT, 3); curl.perform()
+""",
+    "aiohttp": """
+import aiohttp, asyncio
+async def ask():
+    async with aiohttp.ClientSession() as session:
+        await session.get(URL)
+asyncio.run(ask())
+""",
+    "websockets": """
+import asyncio, websockets
+async def ask():
+    await websockets.connect(f"ws://{HOST}:{PORT}/", open_timeout=3)
+asyncio.run(ask())
+""",
+    "HTTP/2 by httpx": "import httpx; httpx.Client(http1=False, http2=True, timeout=3).get(URL)",
+    "smtplib": "import smtplib; smtplib.SMTP(HOST, PORT, timeout=3)",
+    "ftplib": "import ftplib; ftplib.FTP().connect(HOST, PORT, 3)",
+    "syslog over UDP": """
+import logging.handlers
+logging.handlers.SysLogHandler((HOST, PORT)).emit(logging.makeLogRecord({"msg": "x"}))
+""",
+    "multiprocessing": """
+import multiprocessing, socket
+def ask():
+    socket.create_connection((HOST, PORT), 3)
+child = multiprocessing.get_context("fork").Process(target=ask); child.start(); child.join()
+""",
+}
+"""More Python for `make attack`, which takes its time; what is not installed is left out."""
+
 COMMANDS: Final = {
     "curl": ["curl", "-s", "-m", "3", "{url}"],
     "bash": ["bash", "-c", "echo x > /dev/tcp/{host}/{port}"],
@@ -103,6 +143,11 @@ COMMANDS: Final = {
         "perl", "-MIO::Socket::INET", "-e", "IO::Socket::INET->new(PeerAddr => '{host}:{port}')->print('x')",
     ],
     "openssl": ["openssl", "s_client", "-connect", "{host}:{port}"],
+    "wget": ["wget", "-q", "-T", "3", "-t", "1", "-O", "-", "{url}"],
+    "nc": ["nc", "-w", "3", "-z", "{host}", "{port}"],
+    "socat": ["socat", "-u", "EXEC:echo", "UDP:{host}:{port}"],
+    "ssh": ["ssh", "-o", "ConnectTimeout=3", "-o", "BatchMode=yes", "-p", "{port}", "{host}"],
+    "node": ["node", "-e", "require('http').get('{url}').on('error', () => 0)"],
 }  # fmt: skip
 """What is no Python; one that the machine does not have is left out."""
 
@@ -112,4 +157,5 @@ def argv_of(client: str, host: str, port: int) -> list[str]:
     url = f"http://{host}:{port}/"
     if client in COMMANDS:
         return [word.format(host=host, port=port, url=url) for word in COMMANDS[client]]
-    return [sys.executable, "-c", f"HOST, PORT, URL = {host!r}, {port}, {url!r}\n{PYTHON[client]}"]
+    source = {**PYTHON, **FURTHER}[client]
+    return [sys.executable, "-c", f"HOST, PORT, URL = {host!r}, {port}, {url!r}\n{source}"]

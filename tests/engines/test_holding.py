@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +23,7 @@ from loadproof.model import Event, EventKind, Policy
 from loadproof.safety import below
 from loadproof.safety.below import AddressGate
 from tests.engines.clients import COMMANDS, PYTHON, argv_of
+from tests.engines.listening import Listener
 from tests.runs import loose
 
 if TYPE_CHECKING:
@@ -64,50 +63,12 @@ class Heard:
         return [event.message for event in self.events if event.kind is EventKind.TARGET_REFUSED]
 
 
-class Listener:
-    """TCP and UDP at one port of HOST; takes what comes, hangs up, and counts."""
-
-    def __init__(self) -> None:
-        self.tcp = socket.create_server((HOST, 0))
-        self.port = self.tcp.getsockname()[1]
-        self.udp = socket.socket(type=socket.SOCK_DGRAM)
-        self.udp.bind((HOST, self.port))
-        self.udp.setblocking(False)
-        self._arrived = 0
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, (peer, _) = self.tcp.accept()
-            except OSError:
-                return
-            if peer == HOST:  # our own
-                connection.close()
-                return
-            self._arrived += 1
-            connection.close()
-
-    def close(self) -> int:
-        """How many connections and datagrams came, all of them: the queue is taken in order."""
-        socket.create_connection((HOST, self.port), source_address=(HOST, 0)).close()
-        self._thread.join()
-        with contextlib.suppress(BlockingIOError):
-            while self.udp.recv(100):
-                self._arrived += 1
-        self.tcp.close()
-        self.udp.close()
-        return self._arrived
-
-
 @pytest.fixture
 def listener() -> Iterator[Listener]:
     """One that no test forgets."""
-    made = Listener()
+    made = Listener(HOST)
     yield made
-    made.tcp.close()
-    made.udp.close()
+    made.forget()
 
 
 def play(argv: list[str], policy: Policy, *beside: str) -> Heard:
@@ -130,7 +91,7 @@ CLIENTS = [*PYTHON, *(name for name in COMMANDS if shutil.which(name))]
 @pytest.mark.parametrize("client", CLIENTS)
 def test_no_client_reaches_a_refused_host(listener: Listener, client: str) -> None:
     """The same program reaches it where it may: it is the guard that holds it."""
-    free = Listener()
+    free = Listener(HOST)
     assert play(argv_of(client, HOST, free.port), OPEN).refused() == []
     assert free.close() > 0
     heard = play(argv_of(client, HOST, listener.port), CLOSED)

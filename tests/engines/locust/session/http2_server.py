@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ class Http2Server(SocketServer):
     tls: ssl.SSLContext | None = None
     seen: list[tuple[str, str, bytes]] = field(default_factory=list)
     """Method, path and body of each request."""
+    seen_s: list[float] = field(default_factory=list)
+    """When each came, on the monotonic clock."""
     headers: list[dict[str, str]] = field(default_factory=list)
     connections: int = 0
 
@@ -83,6 +86,7 @@ class _Speaker:
         elif isinstance(event, StreamEnded):
             headers, body = self._asked.pop(event.stream_id)
             self._server.seen.append((headers[":method"], headers[":path"], bytes(body)))
+            self._server.seen_s.append(time.monotonic())
             self._server.headers.append(headers)
             threading.Thread(
                 target=self._answer, args=(event.stream_id, headers[":path"]), daemon=True

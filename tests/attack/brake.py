@@ -37,7 +37,10 @@ class Hammer({base}):
 GET = 'self.client.get("/loans")'
 ASKS: dict[str, str] = {
     "urllib": 'import urllib.request; urllib.request.urlopen("{url}/loans").read()',
-    "httpx": 'import httpx; httpx.get("{url}/loans")',
+    "httpx": """
+        import httpx
+        self.kept = getattr(self, "kept", None) or httpx.Client(base_url="{url}")
+        self.kept.get("/loans")""",
     "http.client kept alive": """
         import http.client
         kept = getattr(self, "kept", None) or http.client.HTTPConnection("127.0.0.1", {port})

@@ -63,6 +63,23 @@ def _after(*frames: bytes) -> Build:
     return lambda stream: [_whole(stream), *frames]
 
 
+def _alone(data: bytes) -> Build:
+    return lambda _: [data, HOLD]
+
+
+def _reset(code: int) -> Build:
+    return lambda stream: [frame(RST, 0, stream, struct.pack(">I", code))]
+
+
+def _split(count: int) -> Build:
+    """A head in many frames, of 12 kB each."""
+    more = frame(CONTINUATION, 0, 0, literal(b"x-large", b"a" * 120) * 100)
+    return lambda stream: [
+        _head(stream, flags=0), *[more[:5] + stream.to_bytes(4, "big") + more[9:]] * count,
+        frame(CONTINUATION, END_HEADERS | END, stream),
+    ]  # fmt: skip
+
+
 def _field(name: bytes, value: bytes) -> Build:
     return lambda stream: [_whole(stream, (name, value))]
 
@@ -77,12 +94,10 @@ def _settings(number: int, value: int) -> bytes:
 
 def _ends() -> dict[str, Build]:
     codes = [*range(14), 0xFFFFFFFF]
-    found: dict[str, Build] = {
-        f"reset, code {code:#x}": lambda s, c=code: [frame(RST, 0, s, struct.pack(">I", c))] for code in codes
-    }  # fmt: skip
+    found = {f"reset, code {code:#x}": _reset(code) for code in codes}
     for code, last in itertools.product((0, 2, 11), (0, 1, 0x7FFFFFFF)):
         away = frame(GOAWAY, 0, 0, struct.pack(">II", last, code) + b"bye")
-        found[f"going away, last {last}, code {code}"] = lambda _, a=away: [a, HOLD]
+        found[f"going away, last {last}, code {code}"] = _alone(away)
         found[f"going away, last {last}, code {code}, then the answer"] = _before(away)
         found[f"the answer, then going away, last {last}, code {code}"] = _after(away)
     return found | {
@@ -150,11 +165,6 @@ def _order() -> dict[str, Build]:
 
 
 def _heads() -> dict[str, Build]:
-    large = literal(b"x-large", b"a" * 120)
-    split = lambda s, count: [  # noqa: E731
-        _head(s, flags=0),
-        *[frame(CONTINUATION, 0, s, large * 100)] * count, frame(CONTINUATION, END_HEADERS | END, s),
-    ]  # fmt: skip
     kept = b"\x40\x01a\x7e" + b"b" * 126  # into the table, so that one byte stands for it
     statuses = (b"", b"abc", b"20", b"99", b"1000", b"-1", b"200 OK", b"\xff\xfe", b"2 0", "٢٠٠".encode())
     found: dict[str, Build] = {
@@ -181,8 +191,8 @@ def _heads() -> dict[str, Build]:
             frame(HEADERS, 0, s, _STATUS_200 + kept),
             *[frame(CONTINUATION, 0, s, b"\xbe" * 16_000)] * 40, frame(CONTINUATION, END_HEADERS | END, s),
         ],
-        "a head of 60 kB": lambda s: split(s, 5),
-        "a head of 2 MB": lambda s: split(s, 160),
+        "a head of 60 kB": _split(5),
+        "a head of 2 MB": _split(160),
         "a body shorter than told": lambda s: [_whole(s, (b"content-length", b"1000"))],
         "a body longer than told": lambda s: [_whole(s, (b"content-length", b"1"))],
         "two lengths": lambda s: [_whole(s, (b"content-length", b"2"), (b"content-length", b"3"))],
@@ -309,9 +319,9 @@ class HostileHttp2Server(HostileServer):
             payload = self._exactly(connection, int.from_bytes(head[:3], "big"))
             if head[3] != HEADERS:
                 continue
-            fields = dict(decoder.decode(payload))
+            fields = {str(name): str(value) for name, value in decoder.decode(payload)}
             stream = int.from_bytes(head[5:9], "big") & 0x7FFFFFFF
-            path = str(fields[":path"]).lstrip("/")
+            path = fields[":path"].lstrip("/")
             reply: Any = [_whole(stream)]
             if path.isdigit():
                 self.asked[int(path)] += 1

@@ -101,10 +101,14 @@ class Throttle:
             if not aimed:
                 return 0.0
             self._sockets.add(socket)
-            return self._connections.wait_s(now_s)
-        if not aimed and socket not in self._sockets:
+            wait_s = self._connections.wait_s(now_s)
+        elif not aimed and socket not in self._sockets:
             return 0.0
-        return self._sends.wait_s(now_s, question.messages)
+        else:
+            wait_s = self._sends.wait_s(now_s, question.messages)
+        if self._connections.braked or self._sends.braked:
+            self._connections.braked = self._sends.braked = True
+        return wait_s
 
     def _is_typed(self, packed: bytes) -> bool:
         found = as_address(str(ipaddress.ip_address(packed))) if packed else None

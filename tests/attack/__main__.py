@@ -13,7 +13,17 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.attack import brake, damage, hostile, hostile_http2, kills, outputs, planting, reaching
+from tests.attack import (
+    brake,
+    damage,
+    hostile,
+    hostile_http2,
+    kills,
+    outputs,
+    planting,
+    reaching,
+    spellings,
+)
 from tests.attack.table import Row, Tally, as_markdown
 
 if TYPE_CHECKING:
@@ -47,6 +57,7 @@ PARTS: dict[str, Callable[[Path, Tally, argparse.Namespace], Iterator[Row]]] = {
     ),
     "hosts": lambda folder, _, asked: reaching.attack(folder, asked.beside),
     "production": lambda folder, _, asked: brake.attack(folder, asked.beside),
+    "spellings": lambda folder, _, __: spellings.attack(folder),
     "outputs": lambda folder, _, asked: outputs.attack(folder, asked.beside),
     "kills": _kills,
 }

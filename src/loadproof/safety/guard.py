@@ -100,6 +100,10 @@ class TargetGuard:
         """A listed name has this address, too."""
         self._open.add(ipaddress.ip_network(str(address)))
 
+    def lists(self, host: str) -> bool:
+        """Whether a name stands under targets, by itself or by a pattern."""
+        return any(rule.names(host_key(host)) for rule in self._targets)
+
     def refuses_name(self, host: str) -> str:
         """Why a name may not be connected to; "" when nothing speaks against it yet."""
         key = host_key(host)
@@ -117,7 +121,7 @@ class TargetGuard:
             return f"{shown} is an address of production"
         if is_local(found) or within(found, self._open):
             return ""
-        if host and any(rule.names(host_key(host)) for rule in self._targets):
+        if host and self.lists(host):
             self._open.add(ipaddress.ip_network(str(found)))
             return ""
         return f"{shown} is neither local nor listed under targets"

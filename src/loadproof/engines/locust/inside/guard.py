@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import Any
 
 from gevent import get_hub
 
+from loadproof.engines.locust.inside.proxies import look_behind
 from loadproof.model import Policy
 from loadproof.safety.guard import TargetGuard
 
@@ -51,6 +53,17 @@ def install(policy: Policy) -> list[str]:
             refuse(gate.refuses_address(str(info[4][0]), name))
         return found
 
+    def refuse_host(host: str) -> None:
+        """One that a proxy would be asked for, whose address perhaps only the proxy knows."""
+        refuse(gate.refuses_name(host))
+        if gate.lists(host):
+            return
+        try:
+            get_hub().resolver.getaddrinfo(host, None)
+        except socket.gaierror:
+            refuse(f"'{host}', which a proxy would be asked for, is not listed under targets")
+
     resolver.getaddrinfo = getaddrinfo
+    look_behind(refuse_host)
     sys.addaudithook(on_audit)
     return reasons

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import ProtocolError
 
@@ -75,7 +75,7 @@ class Http2Adapter(HTTPAdapter):
             raise requests.exceptions.InvalidURL(error, request=request) from error
         url = asked.url
         trips.asks(trips.place(url.scheme, url.host, url.port))
-        transport = self._transport(url.scheme, verify, cert, select_proxy(str(url), proxies))
+        transport = self._transport(url.scheme, verify, cert, requests.utils.select_proxy(str(url), proxies))
         left = True
         try:
             answer = transport.handle_request(asked)

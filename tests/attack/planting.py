@@ -96,7 +96,7 @@ for (const name of NAMES) console.log(name, 'is', __ENV[name]);
 export default function () {{
   const base = __ENV.BASE;
   http.get(`${{base}}/loans?access_token={TEXTS["query"]}`);
-  http.get(`${{base}}/loans`, {{ tags: {{ name: 'http://me:{TEXTS["name"]}@host/loans' }} }});
+  http.get(`${{base}}/loans`, {{ tags: {{ name: 'http://me:{TEXTS["name"]}@127.0.0.1:9/loans' }} }});
   const said = [
     'Authorization: Bearer {TEXTS["bearer"]}', 'Set-Cookie: sid={TEXTS["cookie"]}; Path=/',
     'X-Api-Key: {TEXTS["header"]}', JSON.stringify({{ password: '{TEXTS["json"]}', id: 5 }}),

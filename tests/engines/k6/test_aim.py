@@ -49,6 +49,13 @@ def test_a_host_and_a_port_make_an_address(lab: Lab) -> None:
     assert K6Engine().inspect(plan).targets == ("http://127.0.0.1:8123",)
 
 
+def test_a_name_that_looks_like_an_address_is_none(lab: Lab) -> None:
+    """Where k6 tells what was really asked for: nothing is looked up, watched or refused for a name."""
+    named = "http.get(`${__ENV.DESK_URL}/items/1`, { tags: { name: 'http://shop.test/items/:id' } });"
+    plan = lab.plan(f"export default function () {{ {named} }}", env=(("DESK_URL", lab.stub.url),))
+    assert K6Engine().inspect(plan).targets == (lab.stub.url,)
+
+
 CHAT = """
 import ws from 'k6/ws';
 export default function () { ws.connect(`ws://127.0.0.1:${__ENV.DESK}/chat`, {}, () => {}); }

@@ -51,7 +51,7 @@ print(json.dumps(told))
 ASKED = {
     "http://prod.test/x": "'prod.test' is production",
     "http://2130706434/x": "'2130706434' (127.0.0.2) is an address of production",
-    "http://nobody.invalid/x": "'nobody.invalid', which a proxy would be asked for, is not listed under targets",
+    "http://nobody.test/x": "'nobody.test', which a proxy would be asked for, is not listed under targets",
     "http://203.0.113.7/x": "'203.0.113.7' is neither local nor listed under targets",
     "http://127.0.0.1:9/x": 200,
 }

@@ -188,7 +188,9 @@ def _addresses_in(samples: Path, printed: Path) -> list[str]:
         return []  # k6 has not opened it yet
     reader = OutputReader()
     reader.feed(written)
-    found = [host.replace("grpc://", "tcp://") for host in reader.drain().hosts if host]
-    # A request that the script gave a name is told by what k6 says of its failure alone.
-    found += [split_name(url)[0] for url in words.REFUSED.findall(said)]
-    return list(dict.fromkeys(host for host in found if host))
+    named = [host.replace("grpc://", "tcp://") for host in reader.drain().hosts if host]
+    # A request that the script gave a name is told by what k6 says of its failure alone: its name may be an
+    # address, too, which nobody sends anything to.
+    sent = [split_name(url)[0] for url in words.REFUSED.findall(said)]
+    named = [host for host in named if not sent or not host.startswith("http") or host in sent]
+    return list(dict.fromkeys(host for host in (*named, *sent) if host))

@@ -32,15 +32,16 @@ def look_behind(refuse_host: Callable[[str], None]) -> None:
     for module in (requests.utils, requests.adapters):
         module.select_proxy = select_proxy  # type: ignore[attr-defined]
 
-    proxy_open = urllib.request.ProxyHandler.proxy_open
+    handler: Any = urllib.request.ProxyHandler
+    proxy_open = handler.proxy_open
 
     def open_by_proxy(self: Any, request: urllib.request.Request, *args: Any) -> Any:
         refuse_host(urlsplit(request.full_url).hostname or "")
         return proxy_open(self, request, *args)
 
-    urllib.request.ProxyHandler.proxy_open = open_by_proxy  # type: ignore[method-assign]
+    handler.proxy_open = open_by_proxy
 
-    client = geventhttpclient.client.HTTPClient
+    client: Any = geventhttpclient.client.HTTPClient
     begin = client.__init__
 
     def begin_client(self: Any, host: str, *args: Any, **kwargs: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadproof.engines.k6.guard import guard_arguments
+from loadproof.engines.k6.guard import guard_arguments, refused_names
 from loadproof.errors import ConfigError, ExitCode, LoadproofError, Problem, RefusedError
 from loadproof.model import Policy, Profile, ProfileKind, Stage
 from loadproof.plan.config import load_config
@@ -245,6 +245,13 @@ def test_k6_gets_the_same_as_flags() -> None:
     assert all(
         refused(text) for text in ("203.0.113.20", "203.0.113.31", "8.8.8.8", "2001:db8::1", "10.9.1.1")
     )
+
+
+def test_a_dot_at_the_end_of_a_name_is_seen_in_k6s_requests() -> None:
+    """k6 takes it for another name than the one that is blocked; others are k6's own to hold."""
+    found = admit(rules(("staging.test",), ("*.prod.test",)), ["https://staging.test"], LITTLE)
+    hosts = ["http://API.prod.test.:80", "http://api.prod.test", "https://staging.test.", ""]
+    assert refused_names(found, hosts) == ["'api.prod.test' is production"]
 
 
 def test_k6_may_reach_the_typed_host_of_production() -> None:

@@ -13,7 +13,7 @@ from loadproof.engines.k6.inspection import source_of
 from loadproof.engines.k6.modules import addresses
 from loadproof.engines.k6.options import Options
 from loadproof.model import Plan, Policy
-from loadproof.safety.guard import Rule
+from loadproof.safety.guard import Rule, TargetGuard
 from loadproof.safety.hosts import LOCAL, Network
 
 
@@ -33,6 +33,17 @@ def guard_arguments(policy: Policy, options: Options) -> list[str]:
     closed = [n for text in dict.fromkeys(networks) for n in _without(ipaddress.ip_network(text), allowed)]
     flags = [f"--block-hostnames={','.join(dict.fromkeys(names))}"] if names else []
     return flags + ([f"--blacklist-ip={','.join(map(str, closed))}"] if closed else [])
+
+
+def refused_names(policy: Policy, hosts: Iterable[str]) -> list[str]:
+    """Why, of each base URL whose host k6 takes for another than the one that is blocked: `api.shop.test.`
+
+    It compares names as they are written, and takes no pattern with a dot at its end. Its answer is seen only
+    when it has come, so where production's addresses are known the kernel is there before.
+    """
+    gate = TargetGuard(policy)
+    names = [urlsplit(host).hostname or "" for host in hosts if host]
+    return [why for name in names if name.endswith(".") and (why := gate.refuses_name(name))]
 
 
 def hosts_beside(plan: Plan, outputs: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from loadproof.engines.error_samples import ToldErrors
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.arguments import unjudged
+from loadproof.engines.k6.guard import refused_names
 from loadproof.engines.k6.inspection import same_host
 from loadproof.engines.k6.options import Options, thresholds
 from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
@@ -63,6 +64,9 @@ class Reporting:
             if self._plan.options.guard is not None and sample.text in words.REFUSED_TEXTS:
                 message = f"the script reached for '{sample.endpoint}' where it may not: {sample.text}"
                 self.sink.event(Event(now_s, EventKind.TARGET_REFUSED, message))
+        if self._plan.options.guard is not None:
+            for why in refused_names(self._plan.options.guard, batch.hosts):
+                self.sink.event(Event(now_s, EventKind.TARGET_REFUSED, why))
         for event in self._told.since_last(batch, now_s):
             self.sink.event(event)
         self._hosts.update(batch.hosts)

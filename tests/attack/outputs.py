@@ -42,7 +42,7 @@ class Way:
     more: tuple[str, ...] = ()
     codes: tuple[int, ...] = _JUDGED
     said: str = ""
-    """What standard error must say."""
+    """What it must say."""
     root: bool = False
     """Whether it takes a mount of its own."""
 
@@ -81,7 +81,6 @@ WAYS: Final = {
     "a reader that leaves at once": Way('"$@" | true; exit ${PIPESTATUS[0]}'),
     "a reader that leaves after a line": Way('"$@" | head -1; exit ${PIPESTATUS[0]}'),
     "a reader of both that leaves": Way('"$@" 2>&1 | head -c 1; exit ${PIPESTATUS[0]}'),
-    "a directory as input": Way('exec "$@" </'),
     "the run file deleted": Way(during=_gone, said="run.db"),
     "the run file cut": Way(during=_cut),
     "the run file overwritten": Way(during=_overwritten),
@@ -164,7 +163,7 @@ def _run(folder: Path, way: Way) -> Iterator[str]:
         yield f"traceback: {(out + err).rpartition('Traceback')[2][-700:]!r}"
     if process.returncode not in way.codes:
         yield f"exit code {process.returncode}: {(out + err)[-500:]!r}"
-    if way.said not in err:
-        yield f"not said: {way.said}; but {err[-300:]!r}"
+    if way.said not in out + err:
+        yield f"not said: {way.said}; but {(out + err)[-300:]!r}"
     if "\x1b[31mred" in out + err or "\n::error::" in out + err:
         yield "control characters or an order in its output"

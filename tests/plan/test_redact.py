@@ -228,7 +228,7 @@ def test_secrets_among_arguments_are_known() -> None:
         "API_KEY=k",
         "--tls-key",
         "/a/b",
-        "--token-mode=on",
+        "db-password=q9",
     ]
     assert secrets_of_arguments([*words, "--host", "http://u:pw9@h", "-u", "5"]) == (
         "abc",

@@ -24,6 +24,7 @@ from loadproof.reports.scenario_tables import scenario_tables
 from loadproof.reports.topics import advice_of, is_requirement, named, other_topics
 from loadproof.reports.validity import validity_line
 from loadproof.runfile import RUNS_FOLDER
+from loadproof.safety.plain import one_line
 from loadproof.units import cut_name, format_count
 
 BADGES = {
@@ -86,7 +87,7 @@ def print_report(report: Report, console: Console, page: Path | None = None) -> 
         console.print(
             Padding(Text(validity_line(report.conditions), style="dim"), (0, 0, 0, 2), expand=False)
         )
-    console.print(Text.assemble(("  run file  ", "dim"), report.run_file), soft_wrap=True)
+    console.print(Text.assemble(("  run file  ", "dim"), one_line(report.run_file)), soft_wrap=True)
     console.print()
     console.print(_headline(report))
     if page is not None:
@@ -100,7 +101,7 @@ def print_report(report: Report, console: Console, page: Path | None = None) -> 
 def _named_run(report: Report) -> str:
     """As a word of a command, where it is not the newest run of the usual folder by itself."""
     file = Path(report.run_file)
-    return "" if file.parent == RUNS_FOLDER else f" {shlex.quote(report.run_file)}"
+    return "" if file.parent == RUNS_FOLDER else f" {shlex.quote(one_line(report.run_file))}"
 
 
 def _print_details(report: Report, console: Console) -> None:

@@ -35,7 +35,7 @@ _KEYWORD = re.compile(
     r"(?:^|[;\s])(?:password|passwd|pwd|secret|\w*access_?key|account_?key)\s*=\s*('[^']+'|[^;\s]+)",
     re.IGNORECASE,
 )
-_OPTION_MARK = re.compile(r"-[A-Za-z](?=[A-Za-z])|-+")
+_OPTION_MARK = re.compile(r"^(?:-[A-Za-z](?=[A-Za-z])|-+)")
 """`--token`, and `-Jtoken` as Java's programs have it."""
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
 

@@ -99,10 +99,10 @@ class Shell:
         path.write_text(text)
         return path
 
-    def load(self, *args: str, seconds: int = 2, name: str = "run.db") -> Done:
-        """A short run of the usual locustfile against the stub."""
+    def load(self, *args: str, seconds: int = 2, name: str = "run.db", file: str = "locustfile.py") -> Done:
+        """A short run of the usual locustfile against the stub; of broken.py every request fails."""
         return self(
-            "run", "locustfile.py", "--target", self.stub.url, "-u", "2", "-r", "10", "-t", f"{seconds}s",
+            "run", file, "--target", self.stub.url, "-u", "2", "-r", "10", "-t", f"{seconds}s",
             "--run-file", name, *args,
         )  # fmt: skip
 
@@ -125,12 +125,13 @@ class Shell:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
-    with StubServer() as stub:
+    with StubServer(status=lambda path: 404 if path == "/broken" else 200) as stub:
         shell = Shell(tmp_path, stub)
         shell.write("locustfile.py", LOCUSTFILE)
         shell.write("script.js", SCRIPT)
         shell.write("pass.yaml", REQUIREMENTS % ("2s", "50%"))
         shell.write("fail.yaml", REQUIREMENTS % ("0.001ms", "50%"))
+        shell.write("broken.py", LOCUSTFILE.replace("/loans", "/broken"))
         yield shell
 
 

@@ -50,7 +50,7 @@ def test_a_requirement_that_does_not_hold_is_3(shell: Shell, here: Here) -> None
     """FAIL, --quiet prints no course, `runs` lists it, its report stands beside it and is named last; verbs
     without a run mean this one. A terminal without our letters is no crash."""
     shell.env["PYTHONIOENCODING"] = "ascii"
-    done = shell.load("--requirements", "fail.yaml", "--quiet", name=".loadproof/runs/a.db")
+    done = shell.load("--requirements", "pass.yaml", "--quiet", name=".loadproof/runs/a.db", file="broken.py")
     assert done.code == 3, done.text
     verdict, page, how = done.out.splitlines()[-3:]
     beside = shell.folder / ".loadproof" / "runs" / "a.html"

@@ -38,9 +38,9 @@ def test_one_run_writes_every_form(shell: Shell) -> None:
     """All files with one verdict, Locust's CSV among them; a second look at the run file says the same."""
     summary = shell.folder / "summary.md"
     shell.env["GITHUB_STEP_SUMMARY"] = str(summary)
-    asked = ("--requirements", "fail.yaml", *FORMS, "--github", "--csv", "csv/mine")
+    asked = ("--requirements", "pass.yaml", *FORMS, "--github", "--csv", "csv/mine")
     (shell.folder / "csv").mkdir()
-    done = shell.load(*asked, "--summary-export", "deep/k6.json")
+    done = shell.load(*asked, "--summary-export", "deep/k6.json", file="broken.py")
     assert done.code == 3, done.text
     assert "<h1" in (shell.folder / "report.html").read_text(encoding="utf-8")
     assert "<polyline" in (shell.folder / "report.svg").read_text(encoding="utf-8")
@@ -48,7 +48,7 @@ def test_one_run_writes_every_form(shell: Shell) -> None:
     markdown = (shell.folder / "report.md").read_text(encoding="utf-8")
     assert "## ❌ FAIL" in markdown
     assert summary.read_text(encoding="utf-8") == markdown
-    assert "::error file=fail.yaml,line=4,title=loadproof FAIL::p95 is " in done.out
+    assert "::error file=pass.yaml,line=6,title=loadproof FAIL::error rate is 100%25" in done.out
     requests = json.loads((shell.folder / "report.json").read_text())["facts"]["requests"]
     summary_export = json.loads((shell.folder / "deep" / "k6.json").read_text())
     assert summary_export["metrics"]["http_reqs"]["count"] == int(requests)

@@ -42,7 +42,7 @@ def examples(document: str, word: str, url: str) -> list[str]:
     text = (ROOT / document).read_text(encoding="utf-8")
     blocks = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if word in block]
     assert blocks, f"{document} has no example with {word}"
-    return [block.replace("http://127.0.0.1:8000", url).replace('"30s"', '"16s"') for block in blocks]
+    return [block.replace("http://127.0.0.1:8000", url).replace('"30s"', '"20s"') for block in blocks]
 
 
 def _python(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:

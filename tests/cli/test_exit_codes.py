@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_a_requirement_that_holds_is_0(shell: Shell, here: Here) -> None:
     """PASS, the report as JSON, plain lines, one run file, judged again to the same bytes."""
-    done = shell.load("--requirements", "pass.yaml", "--json", "out/report.json", seconds=3)
+    done = shell.load("--requirements", "pass.yaml", "--json", "out/report.json", "-u", "8", seconds=3)
     assert done.code == 0, done.text
     assert "PASS" in done.out
     assert "loadproof: the load started" in done.out

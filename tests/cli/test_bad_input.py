@@ -94,3 +94,19 @@ def test_all_problems_are_told_at_once(shell: Shell, here: Here) -> None:
     shell.write("r.yaml", "response_time:\n  p95: fast\n  p101: <1s\nthroughput:\n  target_rps: many\n")
     done = here("check", "locustfile.py", "--requirements", "r.yaml", "--time-scale", "9", *U)
     assert (done.code, len(done.errors())) == (2, 4)
+
+
+def test_check_without_a_name_looks_at_each_test(shell: Shell, here: Here) -> None:
+    """What is wrong in several of them is told once, after all of them."""
+    good = "  a: {scenario: locustfile.py, users: 1, run_time: 5s}\n"
+    shell.write("loadproof.yaml", f"target: http://127.0.0.1:9\ntests:\n{good}{good.replace('  a', '  b')}")
+    done = here("check")
+    assert done.code == 0, done.text
+    assert [line.split() for line in done.out.splitlines() if line.startswith(("test ", "ok"))] == [
+        ["test", "a"], ["ok"], ["test", "b"], ["ok"],
+    ]  # fmt: skip
+    shell.write("locustfile.py", "import nosuchmodule")
+    done = here("check")
+    (error,) = done.errors()
+    assert (done.code, done.out.count("not ok")) == (2, 2)
+    assert "nosuchmodule" in error

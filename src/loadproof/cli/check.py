@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from loadproof.cli.scenario import with_request
-from loadproof.errors import ExitCode, Problem
+from loadproof.errors import ConfigError, ExitCode, LoadproofError, Problem
 from loadproof.model import Plan
 from loadproof.pipeline.planning import plan_and_engine, shown
-from loadproof.plan import PlanRequest
+from loadproof.plan import PlanRequest, read_config
 from loadproof.plan.options import ANY_INTERFACE
 from loadproof.safety.redact import redact_text, redact_url
 from loadproof.units import format_duration
@@ -28,6 +29,26 @@ def command(
     code = shown(request)
     if code is not None:
         return code
+    config = read_config(request) if request.scenario is None else None
+    tests = list(config.config.tests) if config is not None else []
+    if len(tests) < 2:
+        return _check(request, strict=strict)
+    codes: list[int] = []
+    problems: list[Problem] = []
+    for name in tests:
+        typer.echo(f"test          {name}")
+        try:
+            codes.append(_check(replace(request, scenario=name), strict=strict))
+        except LoadproofError as error:
+            problems += (known for known in error.problems if known not in problems)
+            typer.echo("not ok")
+        typer.echo()
+    if problems:
+        raise ConfigError(*problems)
+    return max(codes)
+
+
+def _check(request: PlanRequest, *, strict: bool) -> int:
     plan, _ = plan_and_engine(request)
     if plan.options.scenario_found:
         typer.echo(f"note          {plan.options.scenario_found}")

@@ -21,7 +21,7 @@ from loadproof.runfile.reader import read_facts
 from loadproof.safety.redact import redact_url
 from loadproof.units import cut_name, format_duration, format_size
 
-_PLAIN_WIDTH = 160
+_PLAIN_WIDTH = 200
 _TARGET_ROOM = 32
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console, RenderableType
@@ -10,9 +11,31 @@ from rich.console import Console, RenderableType
 from loadproof.live.live import LiveView, PlainView, run_view
 from loadproof.live.screen import render, sparkline
 from loadproof.live.trial_view import TrialBoard, render_trials, trial_view
-from loadproof.model import Endpoint, Event, EventKind, Reading, Unit, Verdict
+from loadproof.model import (
+    Endpoint,
+    Event,
+    EventKind,
+    Operator,
+    Reading,
+    Requirement,
+    Statistic,
+    Subject,
+    Unit,
+    Verdict,
+)
 from loadproof.run.progress import Progress
-from tests.runs import LOANS, LOGIN, START, event, part, plan, required, staged
+from tests.runs import (
+    LOANS,
+    LOGIN,
+    START,
+    error_rate,
+    event,
+    part,
+    plan,
+    required,
+    staged,
+    throughput,
+)
 
 HEIGHT = 40
 WIDTH = 100
@@ -79,6 +102,43 @@ def test_the_open_model_shows_what_became_of_the_arrivals() -> None:
     """Planned and started each second, and how many in all were late or never came."""
     text = drawn(render(a_run(open_model=True), START + 20.0, [], WIDTH, HEIGHT))
     assert "arrivals 12/s planned  11/s started   late 20   dropped 20" in text
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "drawn_rows"), [(120, 40, 14), (200, 50, 14), (120, 20, 0), (80, 50, 0)]
+)
+def test_what_a_large_terminal_has_room_for_is_drawn(width: int, height: int, drawn_rows: int) -> None:
+    """Throughput and p95 second by second, in the rows that are left; the screen is never higher."""
+    progress = a_run(50)
+    screen = Console(file=io.StringIO(), width=width, height=height, color_system=None)
+    states = [(required(0.5), Verdict.PASS, "300ms")] * 3
+    screen.print(render(progress, START + 50.0, states, width, height))
+    lines = printed(screen).splitlines()
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+    assert sum(line.count("█") > 40 for line in lines[-drawn_rows - 2 :]) == drawn_rows
+    if drawn_rows:
+        assert "11/s" in lines[-drawn_rows - 1]
+        assert "300ms" in lines[-drawn_rows - 1]
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (replace(required(0.5), text="p95: <500ms"), "p95 < 500ms"),
+        (replace(error_rate(0.01, Operator.LESS_EQUAL), text="max_rate: 1%"), "error rate <= 1%"),
+        (replace(throughput(20), text="target_rps: 20"), "throughput >= 20"),
+        (
+            replace(required(0.8, Subject.RESOURCE, Statistic.MAXIMUM), text="cpu_max: 80%"),
+            "cpu < 80%",
+        ),
+        (replace(required(0.5), text="p(95)<500"), "p(95)<500"),
+    ],
+)
+def test_requirements_are_told_in_words(made: Requirement, said: str) -> None:
+    """Of `max_rate: 1%` nobody knows the rate of what."""
+    text = drawn(render(a_run(), START + 20.0, [(made, Verdict.PASS, "1")], WIDTH, HEIGHT))
+    assert f"✓  {said}  " in text
 
 
 def test_a_screen_before_the_first_request_has_no_number() -> None:

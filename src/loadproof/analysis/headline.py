@@ -115,7 +115,10 @@ def fitting(candidates: Iterable[str], room: int = MOST) -> str:
     end = max(ends, default=0)
     if end < room // 2:
         end = max(words, default=room - 2)
-    return last[:end] + " …"
+    said = last[:end]
+    if said.count("(") > said.count(")") and said.rindex("(") > _LEAST_SUBJECT:
+        said = said[: said.rindex("(")].rstrip()  # half a parenthesis says less than none
+    return said + " …"
 
 
 def _in_clauses(clauses: Sequence[str], needs: str = "") -> list[str]:

@@ -133,7 +133,8 @@ def _print_new_lines(progress: Progress, console: Console) -> None:
     while progress.log:
         console.print(Text(progress.log.popleft(), style="dim"), soft_wrap=True)
     while progress.notices:
-        console.print(Text.assemble(("loadproof: ", "bold"), progress.notices.popleft()), soft_wrap=True)
+        notice = Text.assemble(("loadproof: ", "bold"), progress.notices.popleft())
+        console.print(notice, soft_wrap=not console.is_terminal)
 
 
 def _plain_line(progress: Progress, now_s: float) -> str:

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from loadproof.model import Reading, Requirement, Unit, Verdict
+from loadproof.model import Reading, Requirement, Subject, Unit, Verdict
 from loadproof.units import (
     cut_name,
     format_count,
@@ -22,7 +22,7 @@ from loadproof.units import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from loadproof.run.progress import EndpointProgress, Progress
 
@@ -41,6 +41,11 @@ _TWO_PANELS: Final = 120
 _FRAME = 4
 """Columns, and two rows, of a panel's border."""
 _LEAST_HEIGHT = 20
+_AS_WRITTEN: Final = (Subject.ENGINE_METRIC, Subject.CHECKS)
+_LEAST_ROWS, _MOST_ROWS = 4, 14
+"""Of the graphs of the last minute, which stand where a terminal has room for them."""
+_WIDEST_SECOND = 3
+"""Columns of one second in them."""
 _STATE = {
     Verdict.PASS: ("✓", "green"),
     Verdict.FAIL: ("✗", "red"),
@@ -75,14 +80,59 @@ def render(progress: Progress, now_s: float, states: States, width: int, height:
         return Group(*head, Text(), _endpoints(progress, width, room - 1))
     right = max(44, width // 3)
     left = width - right
+    left_table, right_table = (
+        _endpoints(progress, left - _FRAME, room - 3),
+        _watched(progress, right - _FRAME),
+    )
     panels = Table.grid(padding=0)
     panels.add_column(width=left)
     panels.add_column(width=right)
     panels.add_row(
-        Panel(_endpoints(progress, left - _FRAME, room - 3), title="requests", title_align="left"),
-        Panel(_watched(progress, right - _FRAME), title="service and machine", title_align="left"),
+        Panel(left_table, title="requests", title_align="left"),
+        Panel(right_table, title="service and machine", title_align="left"),
     )
-    return Group(*head, Text(), panels)
+    used = 2 + max(left_table.row_count + 1, right_table.row_count)
+    return Group(*head, Text(), panels, *_graphs(progress, width, room - used))
+
+
+def _graphs(progress: Progress, width: int, room: int) -> list[RenderableType]:
+    """Throughput and p95 of the last minute over time, as high as there is room; none where there is none."""
+    rows = min(_MOST_ROWS, room - 3)
+    recent = progress.last_seconds(_SPARK_SECONDS)
+    if rows < _LEAST_ROWS or not recent:
+        return []
+    half = width // 2
+    p95 = [numbers.response.quantile(0.95) or 0.0 for numbers in recent]
+    drawn = (
+        ("throughput", [float(numbers.requests) for numbers in recent], format_rate),
+        ("p95, a second", p95, format_duration),
+    )
+    side_by_side = Table.grid(padding=0)
+    panels = []
+    for number, (title, values, form) in enumerate(drawn):
+        columns = half if not number else width - half
+        side_by_side.add_column(width=columns)
+        graph = _graph(values, rows, columns - _FRAME, form)
+        panels.append(Panel(graph, title=title, title_align="left", border_style="dim"))
+    side_by_side.add_row(*panels)
+    return [side_by_side]
+
+
+def _graph(values: Sequence[float], rows: int, width: int, form: Callable[[float], str]) -> Text:
+    """Columns of blocks under a scale that begins at 0; the newest second is the last one."""
+    top = max(values, default=0.0) or 1.0
+    scale = [form(top), *[""] * (rows - 2), "0"]
+    label = max(len(text) for text in scale)
+    each = max(1, min(_WIDEST_SECOND, (width - label - 1) // max(1, len(values))))
+    shown = values[-((width - label - 1) // each) :]
+    lines = []
+    for row, text in enumerate(scale):
+        below = (rows - 1 - row) * len(_BARS)
+        eighths = (round(value / top * rows * len(_BARS)) - below for value in shown)
+        blocks = (" " if n <= 0 else _BARS[min(n, len(_BARS)) - 1] for n in eighths)
+        bars = "".join(block * each for block in blocks)
+        lines.append(Text.assemble((f"{text:>{label}} ", "dim"), (bars, "cyan")))
+    return Text("\n").join(lines)
 
 
 def _title(progress: Progress, width: int) -> Text:
@@ -236,6 +286,20 @@ def _used(reading: Reading) -> str:
     return show(reading.value) if not limit else f"{show(reading.value)} of {show(limit)}"
 
 
+def _in_words(requirement: Requirement) -> str:
+    """ "max_rate: 1%" is "error rate <= 1%"; what is a sentence already, such as k6's thresholds, stays."""
+    key, separator, limit = requirement.text.partition(": ")
+    subject = str(requirement.subject).replace("_", " ")
+    if not separator or requirement.subject in _AS_WRITTEN:
+        return requirement.text
+    if requirement.subject is Subject.RESOURCE:
+        subject = key.removesuffix("_max").replace("_", " ")
+    name = key if requirement.subject is Subject.RESPONSE_TIME else subject
+    rest = limit.lstrip(" <>=!")
+    operator = limit[: len(limit) - len(rest)].strip()
+    return f"{name} {operator or requirement.operator} {rest}"
+
+
 def _requirements(states: States, most: int, width: int) -> Table:
     """What failed comes first where there is no room for all."""
     order = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1}
@@ -246,7 +310,7 @@ def _requirements(states: States, most: int, width: int) -> Table:
     for requirement, verdict, value in shown:
         mark, style = _STATE[verdict]
         endpoint = f"{requirement.endpoint} " if requirement.endpoint else ""
-        name = cut_name(f"{endpoint}{requirement.text}", room)
+        name = cut_name(f"{endpoint}{_in_words(requirement)}", room)
         table.add_row(Text(f" {mark}", style=style), Text(name), Text(value, style="bold"))
     if len(states) > len(shown):
         table.add_row(Text(), Text(f"and {len(states) - len(shown)} more", style="dim"))

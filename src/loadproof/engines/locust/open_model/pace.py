@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Iterable
 from statistics import fmean
@@ -10,9 +11,9 @@ from typing import Any
 from locust import FastHttpUser, User
 from locust.user import wait_time
 
-from loadproof.engines.locust.open_model.pacing import pace_of
-
 _SAMPLES = 200
+_PACED = "constant_pacing.<locals>.wait_time_func"
+"""Locust's paced wait; constant_throughput makes the same."""
 
 
 def paces(users: Iterable[type[User]]) -> list[dict[str, Any]]:
@@ -36,3 +37,10 @@ def _mean_wait_s(user: type[User]) -> float:
         return pace_s
     random.seed(0)  # the same answer each time
     return fmean(float(wait(object.__new__(user))) for _ in range(_SAMPLES))
+
+
+def pace_of(wait: Any) -> float | None:
+    """Seconds from one task to the next that a wait of Locust's keeps; None where it keeps none."""
+    if getattr(wait, "__qualname__", "") != _PACED:
+        return None
+    return float(inspect.getclosurevars(wait).nonlocals["wait_time"])

@@ -7,7 +7,6 @@ the pace meant, starts that were, and how much later than meant each was. Users 
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -15,21 +14,13 @@ from typing import Any
 from locust import TaskSet
 
 from loadproof.engines.locust.inside.ledger import ArrivalTotals
+from loadproof.engines.locust.open_model.pace import pace_of
 from loadproof.engines.locust.rows import ArrivalRow
 from loadproof.engines.locust.seams import Feature, known
 from loadproof.histogram import Histogram
 
-_PACED = "constant_pacing.<locals>.wait_time_func"
-"""Locust's paced wait; constant_throughput makes the same."""
 _BEGAN = "loadproof_paced"
 """When a user began its task: when its last wait ended. Before its first wait was its on_start."""
-
-
-def pace_of(wait: Any) -> float | None:
-    """Seconds from one task to the next that a wait of Locust's keeps; None where it keeps none."""
-    if getattr(wait, "__qualname__", "") != _PACED:
-        return None
-    return float(inspect.getclosurevars(wait).nonlocals["wait_time"])
 
 
 class PacedUsers:

@@ -57,7 +57,7 @@ PARTS: dict[str, Callable[[Path, Tally, argparse.Namespace], Iterator[Row]]] = {
     ),
     "hosts": lambda folder, _, asked: reaching.attack(folder, asked.beside),
     "production": lambda folder, _, asked: brake.attack(folder, asked.beside),
-    "spellings": lambda folder, _, __: spellings.attack(folder),
+    "spellings": lambda folder, _, asked: spellings.attack(folder, asked.beside),
     "outputs": lambda folder, _, asked: outputs.attack(folder, asked.beside),
     "kills": _kills,
 }

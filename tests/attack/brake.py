@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CAP = 100
-_LONGEST_S = 120.0
+_LONGEST_S = 240.0
 _ENOUGH = 60
 """Requests without which nothing was tried."""
 _HELD = 7

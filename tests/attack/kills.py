@@ -38,7 +38,7 @@ _LONGEST_S = 8.0
 _BEGUN_WITHIN_S = 40.0
 _UP_WITHIN_S = 1.0
 _GONE_WITHIN_S = 15.0
-_ENDED_WITHIN_S = 90.0
+_ENDED_WITHIN_S = 120.0
 _LOST_AT_MOST_S = 2.0
 _COUNTED = ("Locust", "Locust, two processes", "Locust, arrivals", "k6", "JMeter")
 """One run file each, in which each request is one."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST = "127.0.0.2"
-_LONGEST_S = 90.0
+_LONGEST_S = 240.0
 _REFUSED = 7
 
 LOCUSTFILE = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from tests.attack.table import Row
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HOST: Final = "127.0.0.2"
-_LONGEST_S = 90.0
+_LONGEST_S = 240.0
+"""A machine that is full may take its time."""
 _REFUSED = 7
 _WRONG = (2, 6, _REFUSED)
 """Refused, or no address at all for whoever reads it."""
@@ -67,9 +69,9 @@ export default function () {
 """
 
 
-def attack(folder: Path) -> Iterator[Row]:
+def attack(folder: Path, beside: int) -> Iterator[Row]:
     """As the target of `check`, a row; of a request in a scenario, a row for each client."""
-    yield _as_target(folder)
+    yield _as_target(folder, beside)
     scenarios = {
         "HttpUser": LOCUSTFILE % ("HttpUser", "HttpUser"),
         "FastHttpUser": LOCUSTFILE % ("FastHttpUser", "FastHttpUser"),
@@ -81,17 +83,21 @@ def attack(folder: Path) -> Iterator[Row]:
         yield _inside(folder / client.replace(" ", "-").replace("/", ""), client, text)
 
 
-def _as_target(folder: Path) -> Row:
+def _as_target(folder: Path, beside: int) -> Row:
     row = Row(f"{len(SPELLINGS)} spellings of a refused address: as the target")
     (folder / "loadproof.yaml").write_text(f"production: [{_HOST}]\n")
     (folder / "locustfile.py").write_text(LOCUSTFILE % ("HttpUser", "HttpUser"))
     (folder / "places.json").write_text("[]")
-    for spelling in SPELLINGS:
+
+    def check(spelling: str) -> list[str]:
         listener = Listener(_HOST)
         target = spelling.format(port=listener.port)
         code, said = _loadproof(folder, "check", "locustfile.py", "--target", target, "-u", "1", "-t", "1s")
-        arrived = listener.close()
-        row.tried(*_wrong(target, code, _WRONG, arrived, said))
+        return list(_wrong(target, code, _WRONG, listener.close(), said))
+
+    with ThreadPoolExecutor(beside) as pool:
+        for lost in pool.map(check, SPELLINGS):
+            row.tried(*lost)
     return row
 
 

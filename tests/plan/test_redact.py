@@ -220,22 +220,9 @@ def test_secrets_inside_longer_values_are_known() -> None:
 
 def test_secrets_among_arguments_are_known() -> None:
     """In the forms of Locust, JMeter and k6; a path and a switch are none."""
-    words = [
-        "--shop-token",
-        "abc",
-        "-Jdb.password=x1y2",
-        "-e",
-        "API_KEY=k",
-        "--tls-key",
-        "/a/b",
-        "db-password=q9",
-    ]
-    assert secrets_of_arguments([*words, "--host", "http://u:pw9@h", "-u", "5"]) == (
-        "abc",
-        "x1y2",
-        "k",
-        "pw9",
-    )
+    words = ["--shop-token", "abc", "-Jdb.password=x1y2", "-e", "API_KEY=k", "--tls-key", "/a/b", "-u", "5"]
+    words += ["--jmeterproperty=db-password=q9", "--token-mode=on", "--host", "http://u:pw9@h"]
+    assert secrets_of_arguments(words) == ("abc", "x1y2", "k", "q9", "pw9")
 
 
 HOSTILE = [

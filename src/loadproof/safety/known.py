@@ -132,15 +132,21 @@ def secrets_of_environment(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def secrets_of_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The exact secret values of a command line: `--token x`, `--token=x`, `-Jtoken=x`, `-e TOKEN=x`."""
-    found = []
-    for word, following in zip(arguments, (*arguments, "")[1:], strict=True):
-        name, equals, value = word.partition("=")
+    """The exact secret values of a command line: `--token x`, `--token=x`, `-Jtoken=x`, `-e TOKEN=x` ..."""
+    words = zip(arguments, (*arguments, "")[1:], strict=True)
+    found = [value for word, following in words for value in _of_argument(word, following)]
+    return tuple(dict.fromkeys((*found, *secrets_of({}, arguments))))
+
+
+def _of_argument(word: str, following: str) -> Iterator[str]:
+    name, equals, value = word.partition("=")
+    if is_secret_name(_OPTION_MARK.sub("", name, count=1)):
         if not equals and word.startswith("--") and not following.startswith("-"):
             value = following
-        if is_secret_name(_OPTION_MARK.sub("", name, count=1)) and not _is_setting(value):
-            found.append(value)
-    return tuple(dict.fromkeys((*found, *secrets_of({}, arguments))))
+        if not _is_setting(value):
+            yield value
+    elif equals:
+        yield from _of_argument(value, "")  # --jmeterproperty=token=x
 
 
 def _is_setting(value: str) -> bool:

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,3 +135,12 @@ def test_a_signal_before_the_load_is_one_word(shell: Shell) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out + err == "interrupted by SIGTERM before it was done\n"
+
+
+def test_an_interrupt_while_a_data_class_is_made_is_130_as_well(tmp_path: Path) -> None:
+    """`python -m` would die of SIGINT at its end: Python remembers one that came in what `exec` ran."""
+    (tmp_path / "interrupted.py").write_text(
+        "import loadproof.cli as cli\ncli._run = lambda: exec('raise KeyboardInterrupt')\ncli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 130

@@ -23,6 +23,9 @@ def main() -> None:
     except KeyboardInterrupt:  # while the rest was being imported
         code = 130
     signals.end_on_signals()
+    # `python -m` dies of SIGINT at its end when one came in a text that `exec` ran, as data classes are made,
+    # whoever has caught it since; the next such text lets it forget that (run_eval_code_obj in pythonrun.c).
+    exec("")  # noqa: S102
     if code == 130:
         signals.say_interrupted()
     lost = streams.lost_output()

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LOADED = 20
+_LOADED = 2
+"""Requests of the load, after which the live figures are asked for."""
 ENVIRONMENT = {
     "SHOP_PASSWORD": "Envir0n-pass-a1", "SHOP_API_KEY": "kEnv-a2-77x", "PAYMENT_TOKEN": "tok env a3 9",
     "MONITOR_DSN": "postgres://watch:dsn-a4-p4ss@127.0.0.1:1/shop", "CLIENT_SECRET": "cs-a5-%41&=/",
@@ -275,7 +276,7 @@ def _run(folder: Path, stub: StubServer, engine: str) -> dict[str, str]:
                     # Between its fork and its program a child still has the words that were typed.
                     if (words_of := child.cmdline()) != typed:
                         arguments.add(" ".join(words_of))
-        return stub.arrived.total() > _LOADED or process.poll() is not None
+        return sum(stub.loaded.values()) > _LOADED or process.poll() is not None
 
     wait_until(loaded, 60)
     with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -158,3 +159,14 @@ def test_an_import_that_ends_the_process_is_told(tmp_path: Path) -> None:
 def test_an_engine_that_never_runs_leaves_no_process(tmp_path: Path) -> None:
     """Whoever only inspects has nothing to close."""
     assert LocustEngine().inspect(of(tmp_path, "")).problems == ()
+
+
+def test_who_looks_at_a_locustfile_imports_no_numpy() -> None:
+    """Nor pydantic: both would make `check`, and the first request of a run, a third of a second later."""
+    code = (
+        "import sys, loadproof.engines.locust.inside.child; print(*{'numpy', 'pydantic'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == ""

@@ -276,7 +276,7 @@ CASES: tuple[Rate | Measure, ...] = (
         id="ab +5%, 6 rounds",
         claim="a change of just the tolerance is called NO MEANINGFUL CHANGE at any look",
         trial=partial(ab_says, turns=Turns(0.03, shift=0.05), change=Change.SAME),
-        at_most=0.025,
+        at_most=0.05,
     ),
     *(
         Rate(
@@ -295,6 +295,14 @@ CASES: tuple[Rate | Measure, ...] = (
         trial=partial(shop_says, noise="quiet", build=None, change=Change.SAME),
         at_least=0.90,
         smoke=40,
+        full=300,
+    ),
+    Rate(
+        id="ab, a shop, equal builds, settled in 4 rounds",
+        claim="on the quiet machine they end as NO MEANINGFUL CHANGE within 4 rounds of 9 s, three minutes",
+        trial=partial(shop_says, noise="quiet", build=None, change=Change.SAME, within=4),
+        at_least=0.85,
+        smoke=20,
         full=300,
     ),
     *(

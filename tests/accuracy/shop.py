@@ -22,7 +22,7 @@ from loadproof.analysis.across_runs.measured import (
     TimesBySecond,
 )
 from loadproof.analysis.compare.compare import compare
-from loadproof.analysis.compare.looks import look_levels, look_rounds
+from loadproof.analysis.compare.looks import look_settings
 from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.histogram import Histogram
 from loadproof.model import Unit
@@ -162,7 +162,7 @@ def _together(times_s: np.ndarray) -> TimesBySecond:
 
 
 ROUNDS = 6
-_LEVELS = look_levels(look_rounds(ROUNDS), 0.05)
+_LOOKS = look_settings(ComparisonSettings(), ROUNDS)
 
 
 def ab(
@@ -173,10 +173,8 @@ def ab(
     for number in range(4 * ROUNDS):
         is_head = "ABBA"[number % 4] == "B"
         sides[is_head].append(shop_run(random, number, noise, change if is_head else None, app))
-    for rounds, level in _LEVELS.items():
-        found = compare(
-            sides[False][: 2 * rounds], sides[True][: 2 * rounds], ComparisonSettings(alpha=level)
-        )
+    for rounds, look in _LOOKS.items():
+        found = compare(sides[False][: 2 * rounds], sides[True][: 2 * rounds], look)
         if ends_there(found, rounds, ROUNDS) is not None:
             break
     return found, rounds

@@ -11,7 +11,7 @@ from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.gates import parse_gates
-from loadproof.analysis.compare.looks import look_levels, look_rounds
+from loadproof.analysis.compare.looks import look_settings
 from loadproof.analysis.compare.settings import ComparisonSettings
 from tests.accuracy import shop
 from tests.accuracy.lp1 import ENDPOINT, drawn
@@ -41,7 +41,7 @@ def drifted(random: Random, order: str) -> bool:
 
 
 ROUNDS = 6
-LEVELS = look_levels(look_rounds(ROUNDS), 0.05)
+LOOKS = look_settings(ComparisonSettings(), ROUNDS)
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Turns:
         heads = np.array([letter == "B" for letter in "ABBA" * ROUNDS])
         base = drawn(random, "base", levels[~heads])
         head = drawn(random, "head", levels[heads] + np.log1p(self.shift))
-        for rounds, level in LEVELS.items():
-            yield compare(base[: 2 * rounds], head[: 2 * rounds], ComparisonSettings(alpha=level))
+        for rounds, look in LOOKS.items():
+            yield compare(base[: 2 * rounds], head[: 2 * rounds], look)
 
 
 def ab_says(random: Random, turns: Turns, change: Change) -> bool:
@@ -77,9 +77,12 @@ def ab_claims(random: Random, turns: Turns) -> bool:
     )
 
 
-def shop_says(random: Random, noise: str, build: str | None, change: Change) -> bool:
-    """Whether `loadproof ab` over a shop's runs ends so."""
-    return shop.ab(random, shop.NOISES[noise], shop.BUILDS[build] if build else None)[0].change is change
+def shop_says(
+    random: Random, noise: str, build: str | None, change: Change, within: int = shop.ROUNDS
+) -> bool:
+    """Whether `loadproof ab` over a shop's runs ends so, after so many rounds at most."""
+    found, rounds = shop.ab(random, shop.NOISES[noise], shop.BUILDS[build] if build else None)
+    return found.change is change and rounds <= within
 
 
 def accused(random: Random, app: str) -> bool:

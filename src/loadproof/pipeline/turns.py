@@ -80,10 +80,10 @@ def take_turns(
         EngineError, RunFileError: as `run` does.
     """
     from loadproof.analysis.compare.compare import compare
-    from loadproof.analysis.compare.looks import look_levels, look_rounds
+    from loadproof.analysis.compare.looks import look_settings
 
     _check_sides(turns, folder)
-    levels = look_levels(look_rounds(rounds), settings.alpha)
+    looks = look_settings(settings, rounds)
     runs: dict[str, list[MeasuredRun]] = {"base": [], "head": []}
     drives = _RunsInTurn(folder, following or FollowedPage(None, Show()))
     notes = []
@@ -102,10 +102,9 @@ def take_turns(
             runs[side].append(run)
             unsound = unsound + 1 if run.invalid else 0
             tell(f"round {number} of {rounds}: {side} {_told(run)}")
-        if number not in levels and unsound < _MOST_UNSOUND:
+        if number not in looks and unsound < _MOST_UNSOUND:
             continue
-        look = replace(settings, alpha=levels.get(number, settings.alpha))
-        comparison = compare(runs["base"], runs["head"], look)
+        comparison = compare(runs["base"], runs["head"], looks.get(number, settings))
         if unsound >= _MOST_UNSOUND:
             notes.append(f"ended early: the last {unsound} runs were not sound, also when made again")
             break

@@ -73,6 +73,8 @@ class ComparisonRow:
     """Head by base."""
     interval: tuple[float, float] | None = None
     """Of the ratio, at the comparison's confidence, for this row alone."""
+    harm_at_most: float | None = None
+    """The greatest change to the worse, as a share: a one-sided bound, by which it is called the same."""
     method: str = ""
     p: float | None = None
     p_adjusted: float | None = None

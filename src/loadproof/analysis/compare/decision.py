@@ -142,7 +142,9 @@ def promising(rows: Sequence[ComparisonRow], done: float, alpha: float) -> bool:
 
 
 def harm_bound(row: ComparisonRow) -> float | None:
-    """The greatest change to the worse that the interval leaves possible, as a share; None without one."""
+    """The greatest change to the worse that is left possible, as a share; None where nothing is known."""
+    if row.harm_at_most is not None:
+        return row.harm_at_most
     if row.interval is None:
         return None
     low, high = row.interval

@@ -10,10 +10,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy import integrate, optimize, special
+
+if TYPE_CHECKING:
+    from loadproof.analysis.compare.settings import ComparisonSettings
 
 MOST_LOOKS: Final = 3
 """Each more costs those before it some of their odds: with four, equal builds were settled later."""
@@ -29,6 +33,15 @@ def look_rounds(most_rounds: int) -> tuple[int, ...]:
     """After which rounds to look: at most MOST_LOOKS times, the last time at the end."""
     steps = (math.ceil(most_rounds * number / MOST_LOOKS) for number in range(1, MOST_LOOKS + 1))
     return tuple(sorted({max(step, min(LEAST_ROUNDS, most_rounds)) for step in steps}))
+
+
+def look_settings(settings: ComparisonSettings, most_rounds: int) -> dict[int, ComparisonSettings]:
+    """The settings of each look. Both odds are spent: those of a false finding, and of calling a change of
+    the tolerance none, which are one-sided: their two-sided level is twice as high (Schuirmann 1987).
+    """
+    rounds = look_rounds(most_rounds)
+    found, same = (look_levels(rounds, level) for level in (settings.alpha, 2 * settings.alpha))
+    return {n: replace(settings, alpha=found[n], same_alpha=same[n] / 2) for n in rounds}
 
 
 def look_levels(rounds: Sequence[int], alpha: float) -> dict[int, float]:

@@ -162,7 +162,7 @@ def _row(
     within: tuple[float, float] | None,
 ) -> ComparisonRow:
     tolerance = _log_tolerance(quantity, settings)
-    change, reason = _judged(quantity, estimate, p, tolerance, settings.alpha)
+    change, reason = _judged(quantity, estimate, p, tolerance, settings)
     needed = None
     if change is Change.INCONCLUSIVE and role.gate and estimate is not None:
         needed, reason = _open(quantity, estimate, tolerance, settings.alpha / family, reason)
@@ -186,6 +186,9 @@ def _row(
         change=change,
         ratio=math.exp(estimate.difference if estimate else difference) if told else None,
         interval=None if low_high is None else (math.exp(low_high[0]), math.exp(low_high[1])),
+        harm_at_most=None
+        if estimate is None or low_high is None
+        else math.expm1(_greatest(quantity, estimate, settings)),
         method="" if estimate is None else estimate.method,
         p=None if estimate is None or p is None else estimate.p,
         p_adjusted=p,
@@ -208,9 +211,13 @@ def _log_tolerance(quantity: Quantity, settings: ComparisonSettings) -> float:
 
 
 def _judged(
-    quantity: Quantity, estimate: Estimate | None, p: float | None, tolerance: float, alpha: float
+    quantity: Quantity,
+    estimate: Estimate | None,
+    p: float | None,
+    tolerance: float,
+    settings: ComparisonSettings,
 ) -> tuple[Change, str]:
-    """REGRESSED takes proof and size; NO MEANINGFUL CHANGE takes the whole interval below the tolerance.
+    """REGRESSED takes proof and size; NO MEANINGFUL CHANGE takes a bound of the harm below the tolerance.
 
     The first is corrected for the number of rows, the second needs no correction: it is claimed of the
     whole only when it holds for every one (Berger 1982, intersection-union).
@@ -222,11 +229,18 @@ def _judged(
         what = _EVENTS[quantity.statistic]
         return Change.SAME, f"no {what} on either side: below {bound}"
     sign = 1 if quantity.worse_when_greater else -1
-    harm, greatest = sign * estimate.difference, max(sign * bound for bound in estimate.interval(alpha))
-    if p is not None and p <= alpha and abs(harm) >= tolerance:
+    harm, greatest = sign * estimate.difference, _greatest(quantity, estimate, settings)
+    if p is not None and p <= settings.alpha and abs(harm) >= tolerance:
         limit = "" if quantity.limit_s is None else f"slower than {format_duration(quantity.limit_s)}"
         return Change.REGRESSED if harm > 0 else Change.IMPROVED, limit
     return Change.SAME if greatest < tolerance else Change.INCONCLUSIVE, ""
+
+
+def _greatest(quantity: Quantity, estimate: Estimate, settings: ComparisonSettings) -> float:
+    """By how much it may be worse at most, on the log scale: one-sided."""
+    sign = 1 if quantity.worse_when_greater else -1
+    level = settings.alpha if settings.same_alpha is None else settings.same_alpha
+    return max(sign * bound for bound in estimate.interval(min(2 * level, 1.0)))
 
 
 def _too_few(quantity: Quantity) -> str:

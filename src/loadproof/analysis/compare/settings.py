@@ -28,6 +28,8 @@ class ComparisonSettings:
     """A change of an error rate by less, absolute, does not matter."""
     alpha: float = ALPHA
     """Odds of a false finding over all that decides; `ab` spends them over its looks."""
+    same_alpha: float | None = None
+    """Odds that a change of just the tolerance is called none, one-sided; `alpha` where `ab` spends none."""
     accepted: frozenset[Difference] = field(default_factory=frozenset)
     accepted_changes: tuple[Gate, ...] = ()
     """Regressions that are meant."""

@@ -180,10 +180,14 @@ def _without_outliers(values: NDArray[np.float64]) -> float:
     return float(values[apart <= _FAR * float(np.median(apart))].mean())
 
 
-def without_peaks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The median of each three readings: it keeps a fall where it is, and no single peak."""
-    if values.size < 3:
+def without_peaks(values: NDArray[np.float64], together: int = 3) -> NDArray[np.float64]:
+    """The median of each three readings: it keeps a fall where it is, and no single peak; of five no pair."""
+    if values.size < together:
         return values
+    if together > 3:
+        half = together // 2
+        middle = np.median(np.lib.stride_tricks.sliding_window_view(values, together), axis=1)
+        return np.concatenate((values[:half], middle, values[-half:]))
     before, here, after = values[:-2], values[1:-1], values[2:]
     middle = np.maximum(np.minimum(before, here), np.minimum(np.maximum(before, here), after))
     return np.concatenate((values[:1], middle, values[-1:]))

@@ -61,6 +61,8 @@ LEAST_CYCLES: Final = 4
 LEAST_COLLECTIONS: Final = 5
 LEAST_FALLS: Final = 8
 """Of a saw-tooth, for what it falls to, to tell more than its windows do."""
+_FEW_FEET: Final = 16
+"""Up to so many each is a level of its own."""
 _READINGS_BETWEEN: Final = 60
 """Collections: with fewer, what a heap takes in one reading's time counts."""
 _READINGS: Final = 10
@@ -171,8 +173,9 @@ def trend_of(
     if number < LEAST_WINDOWS:
         return _too_little(times_s.size, span_s)
     calm = without_peaks(values) if level is WindowLevel.FLOOR else values
+    calmer = without_peaks(values, 5) if level is WindowLevel.FLOOR else values
     least, low = _LEAST_KNOWN, LOW
-    for seen in (values, calm):
+    for seen in (values, calm, calmer):
         if level is WindowLevel.HEAP or (level is WindowLevel.FLOOR and is_saw_tooth(seen, LEAST_FALLS)):
             found = _of_collections(times_s, seen, number, least_growth)
             if level is WindowLevel.HEAP or isinstance(found, Trend):
@@ -261,7 +264,7 @@ def _of_collections(
         return _UNSEEN
     foot_s, *ways, counts = feet_of_teeth(times_s, values)
     if foot_s.size >= LEAST_FALLS and are_all_over(foot_s, times_s):
-        parts = min(number, max(LEAST_FALLS, foot_s.size // 2))
+        parts = min(number, max(_FEW_FEET, foot_s.size // 2))
         lowest = fit_line(at, levels)
         for feet in ways:
             surer = of_windows(foot_s, feet, times_s[0], span_s, parts, counts)

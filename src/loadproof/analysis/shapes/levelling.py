@@ -31,7 +31,7 @@ _SOON: Final = 0.12
 """Of the time: a first fill whose time constant is below it is over before the last part."""
 _STOPS: Final = np.linspace(0.5, 0.75, 6)
 """Shares of the time at which a rise may have ended."""
-_BETTER: Final = 2.0
+_BETTER: Final = 4.0
 """Of a chi-square: by so much a line that ends explains it better than one that goes on."""
 _LIKELY: Final = 0.9
 

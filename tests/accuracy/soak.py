@@ -334,7 +334,7 @@ CASES: Final[tuple[Rate | Measure, ...]] = (
     *(
         Rate(id=f"E4 {shape}, {_said(minutes)}", claim="FAIL where nothing leaks, under any noise",
              trial=partial(_any_noise, verdict=Verdict.FAIL, minutes=minutes, shape=shape),
-             at_most=_HARD.get((shape, minutes), 0.01), smoke=20, full=600)
+             at_most=_HARD.get((shape, minutes), 0.01), smoke=12, full=600)
         for shape in HEALTHY for minutes in _SPANS
     ),
     *(
@@ -365,7 +365,7 @@ CASES: Final[tuple[Rate | Measure, ...]] = (
     *(
         Rate(id=f"E6 {course}, {rate}/s, {_said(minutes)}", claim="the drift is proven",
              trial=partial(_drifts, rate=rate, course=course, minutes=minutes),
-             at_least=0.95, smoke=20, full=600)
+             at_least=0.95, smoke=10, full=600)
         for course, rate in (("+20 %", 15), ("+20 %", 50), ("+20 %", 300), ("+50 %", 5))
         for minutes in (20, 60, 480, 10_080)
     ),
@@ -378,7 +378,7 @@ CASES: Final[tuple[Rate | Measure, ...]] = (
     *(
         Rate(id=f"E6 {course}, {rate}/s, {_said(minutes)}", claim="a drift is claimed",
              trial=partial(_drifts, rate=rate, course=course, minutes=minutes),
-             at_most=0.01, smoke=40, full=600)
+             at_most=0.01, smoke=10, full=600)
         for course in ("no drift", "levels off", "one step") for rate in (5, 15, 300)
         for minutes in (5, 20, 60, 480)
     ),

@@ -338,6 +338,28 @@ def test_every_protocol_has_endpoints(
     assert batch.hosts == {host: 1}
 
 
+def test_calls_of_one_method_are_told_apart_by_what_became_of_them() -> None:
+    """Their address has no scheme, and stands behind their status."""
+    tags = {"method": "C", "name": "/a.B/C", "service": "a.B", "url": "h:50/a.B/C"}
+    statuses = ("0", "5", "14", "0")
+    # k6 writes tags in the order of their names.
+    lines = [
+        point("grpc_req_duration", 1.0, 0.5, **dict(sorted({**tags, "status": status}.items())))
+        for status in statuses
+    ]
+    batch = read(b"".join(lines)).drain()
+    (part,) = batch.slices
+    assert part.failures == {FailureKind.STATUS: 1, FailureKind.TRANSPORT: 1}
+    assert batch.statuses == {part.endpoint: {"gRPC OK": 2, "gRPC NOT_FOUND": 1, "gRPC UNAVAILABLE": 1}}
+
+
+def test_sockets_without_a_name_are_named_by_their_address() -> None:
+    """Each by its own: those of two rooms are two endpoints."""
+    lines = [point("ws_connecting", 1, status="101", url=f"ws://h/{room}") for room in ("a", "b", "a")]
+    found = {str(part.endpoint): part.requests for part in read(b"".join(lines)).drain().slices}
+    assert found == {"WS /a": 2, "WS /b": 1}
+
+
 def test_addresses_of_named_requests_do_not_fill_the_memory() -> None:
     """Of a `url` that repeats nothing but ids only the host is looked at."""
     lines = (request(1, name="loan", url=f"http://t/loans/{number}") for number in range(1000))

@@ -15,6 +15,7 @@ from loadproof.safety.redact import redact_text, redact_url
 
 _KEPT = 20_000
 """Distinct tag texts remembered; a script that puts ids into its tags would fill the memory with them."""
+_NAME = b'"name":"'
 _URL = b',"url":"'
 
 
@@ -51,10 +52,11 @@ class RequestKinds:
     def of(self, rest: bytes, make: Callable[[dict[str, Any]], RequestKind] | None = None) -> RequestKind:
         """The meaning of a line's end, from the tags on: `{"name":...}}}`. Raises ValueError, KeyError."""
         key = rest
-        if not self._with_url and (start := rest.find(_URL)) >= 0:
+        if not self._with_url and (start := rest.find(_URL)) >= 0 and _NAME in rest:
             first = start + len(_URL)
             end = rest.index(b'"', first)
-            path = rest.find(b"/", rest.find(b"://", first, end) + 3, end)
+            scheme = rest.find(b"://", first, end)  # a gRPC address has none
+            path = rest.find(b"/", first if scheme < 0 else scheme + 3, end)
             key = rest[: path if path >= 0 else end] + rest[end:]
         kind = self._known.get(key)
         if kind is None:

@@ -26,7 +26,9 @@ pytestmark = pytest.mark.skipif(
 FEW = 3
 """So many times have to be beyond a percentile: one that a busy machine held up says nothing."""
 USER = """
+    import io
     import json
+    import shutil
     import time
     raw = []
 
@@ -60,6 +62,13 @@ USER = """
         @task
         def refused(self):
             self.client.post("/refused", stream=True).close()
+
+        @task
+        def download(self):
+            for _ in self.client.post("/download", stream=True).iter_content(8192):
+                pass
+            response = self.client.post("/download", name="/raw", stream=True)
+            shutil.copyfileobj(response.raw, io.BytesIO())
 
     fast = []
 
@@ -98,6 +107,12 @@ USER = """
         @task
         def refused(self):
             self.client.post("/refused", name="/fast refused", stream=True).release()
+
+        @task
+        def download(self):
+            response = self.client.post("/download", name="/fast download", stream=True)
+            while response.stream.read(4096):
+                pass
 
     @events.quitting.add_listener
     def write(**_):
@@ -144,6 +159,10 @@ def test_the_times_of_a_stream_are_those_of_its_server(lab: Lab) -> None:
         assert gaps.count == answers * (server.events - 1) > 0, name
         assert gaps.quantile(0.5) == pytest.approx(np.median(sent_s), abs=0.003), name
         assert _times(sink.slices, "POST", name).minimum_s > 0.1
+    for name in ("/download", "/raw", "/fast download"):
+        assert _times(sink.slices, "POST", name).minimum_s > 0.2, name
+        assert _times(sink.slices, FIRST_BYTE, f"POST {name}").minimum_s < 0.1, name
+        assert _times(sink.slices, FIRST_EVENT, f"POST {name}").count == 0, name
 
 
 def test_streams_that_break_or_are_refused_have_failed(lab: Lab) -> None:

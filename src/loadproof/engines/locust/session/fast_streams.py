@@ -25,7 +25,7 @@ from loadproof.engines.locust.session.streams import Meter, has_events
 
 
 class MeasuredResponse(PoolResponse):
-    """geventhttpclient's response of a stream of events, which knows when its body ended, and how."""
+    """geventhttpclient's response of a stream, which knows when its body ended, and how."""
 
     meta: dict[str, Any]
     """Of its request, without the response."""
@@ -50,7 +50,7 @@ class MeasuredResponse(PoolResponse):
 
     def _on_body(self, buf: bytearray) -> None:
         super()._on_body(buf)
-        self._meter.took(bytes(buf))
+        self._meter.took(buf)
         self._timed()
 
     def read(self, length: int | None = None) -> bytes:
@@ -137,9 +137,10 @@ def measured_fast(response: Any, meta: dict[str, Any], start: float, event: Any 
     """
     body: Any = response.stream
     own = dict(meta)
-    meter = Meter(response, start, own)
+    events = has_events(response) and "content-encoding" not in response.headers
+    meter = Meter(response, start, own, events=events)
     meter.begin()
-    if type(body) is not PoolResponse or not has_events(response) or "content-encoding" in response.headers:
+    if type(body) is not PoolResponse:
         return False
     meter.took(bytes(body._body_buffer))  # what came with the head
     if body.message_complete:

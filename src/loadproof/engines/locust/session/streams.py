@@ -2,20 +2,22 @@
 
 An event is one of `text/event-stream` (a comment is none), or a line of JSON lines. It arrived when the
 scenario got the bytes that end it. The times of answers with a status that is an error are left out: an error
-that comes at once is no fast stream. The request of a stream of events is reported when its body ends, and
-has the time until then. Of a user that is stopped meanwhile it is a request in flight, also where the user
-works between two reads: what it leaves unread was cut off.
+that comes at once is no fast stream. The request, with events or without, is reported when its body was read
+to its end, closed or dropped, and has the time until the last byte that was read. Of a user that is stopped
+meanwhile it is a request in flight, also where the user works between two reads: what it leaves unread was
+cut off.
 """
 
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakSet
 
 from greenlet import GreenletExit, getcurrent  # type: ignore[import-untyped]  # it has no types
 from locust.clients import ResponseContextManager
 from requests.exceptions import RequestException
+from urllib3 import HTTPResponse
 
 from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.model import EVENT_GAP, FIRST_BYTE, FIRST_EVENT
@@ -47,11 +49,15 @@ def has_events(response: Any) -> bool:
 
 
 class Meter:
-    """The events of one answer that began at `start` of `perf_counter`; `meta` names its request."""
+    """The times of one answer that began at `start` of `perf_counter`; `meta` names its request."""
 
-    def __init__(self, response: Any, start: float, meta: dict[str, Any]) -> None:
+    def __init__(self, response: Any, start: float, meta: dict[str, Any], *, events: bool) -> None:
+        """`events`: whether it has some."""
         self.start = start
         self.last = perf_counter()
+        self.complete = False
+        """Whether the body was read to its end."""
+        self._events = events
         self._meta = meta
         self._reader = getcurrent()
         self._blank_ends = _content_type(response) == _EVENTS
@@ -71,10 +77,12 @@ class Meter:
         """The head is there."""
         self._tell(FIRST_BYTE, self.last - self.start)
 
-    def took(self, chunk: bytes | str) -> None:
+    def took(self, chunk: bytes | bytearray | str) -> None:
         """The scenario got these."""
         self.last = perf_counter()
-        data = chunk.encode() if isinstance(chunk, str) else chunk
+        if not self._events:
+            return
+        data = chunk.encode() if isinstance(chunk, str) else bytes(chunk)
         first, *ended = data.replace(b"\r", b"").split(b"\n")
         self._line = self._line or first[:1]
         for line in ended:
@@ -109,12 +117,11 @@ class StreamedResponse(ResponseContextManager):
 
     _meter: Meter
     _reported = False
-    _read = False
 
     @property
     def unread(self) -> bool:
         """Whether its body has not come to its end."""
-        return not self._read
+        return not self._meter.complete
 
     def timed(self) -> None:
         """Let its request have the time until the last byte that was read."""
@@ -128,7 +135,7 @@ class StreamedResponse(ResponseContextManager):
                 meter.took(chunk)
                 yield chunk
             meter.last = perf_counter()
-            self._read = True
+            meter.complete = True
         except RequestException as error:
             meter.last = perf_counter()
             if not self._catch_response:
@@ -173,14 +180,28 @@ class StreamedResponse(ResponseContextManager):
         super()._report_request(exc)  # type: ignore[no-untyped-call]
 
 
+class TimedBody(HTTPResponse):
+    """urllib3's response, of which a scenario reads by itself: `shutil.copyfileobj(response.raw, file)`."""
+
+    _meter: Meter
+
+    def read(self, amt: int | None = None, *args: Any, **kwargs: Any) -> bytes:
+        """As in urllib3."""
+        data = super().read(amt, *args, **kwargs)
+        self._meter.last = perf_counter()
+        if amt is None or (amt and not data):
+            self._meter.complete = True
+        return data
+
+
 def measured(response: Any, start: float) -> bool:
     """Measure an answer that is streamed; whether it is reported later, when its body was read."""
-    meta = response.request_meta
-    if not has_events(response):
-        if response.status_code < _ERROR and response.status_code:
-            Meter(response, start, meta).begin()
-        return False
+    if not response.status_code:
+        return False  # there is no answer
     response.__class__ = StreamedResponse
-    response._meter = Meter(response, start, meta)
-    response._meter.begin()
+    meter = response._meter = Meter(response, start, response.request_meta, events=has_events(response))
+    if type(response.raw) is HTTPResponse:
+        response.raw.__class__ = TimedBody
+        cast("TimedBody", response.raw)._meter = meter
+    meter.begin()
     return True

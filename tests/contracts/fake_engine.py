@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from loadproof.engines.beginning import until
 from loadproof.errors import EngineError, Problem
 from loadproof.histogram import Histogram
 from loadproof.model import (
@@ -21,7 +22,7 @@ from loadproof.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from loadproof.engines import Sink
 
@@ -66,8 +67,17 @@ class FakeEngine:
     def versions(self) -> dict[str, str]:
         return {"fake": "1"}
 
-    async def run(self, plan: Plan, sink: Sink) -> Outcome:
+    async def run(self, plan: Plan, sink: Sink, begin: Awaitable[float] | None = None) -> Outcome:
         try:
+            if begin is not None:
+                waits = asyncio.ensure_future(until(begin, sink)), asyncio.ensure_future(self._stopped.wait())
+                try:
+                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for wait in waits:
+                        wait.cancel()
+                if self.stops:
+                    return Outcome.INTERRUPTED
             return await self._run(sink)
         finally:
             self.ended = True

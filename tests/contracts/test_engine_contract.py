@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import psutil
 import pytest
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
 
-    from loadproof.engines import Engine
+    from loadproof.engines import DelayedEngine, Engine
 
 LONG_S = 600
 processes = [program for program in PROGRAMS if program.child]
@@ -174,19 +174,25 @@ def test_stopping_twice_is_at_once(program: Program, stub: StubServer, tmp_path:
     assert outcome is Outcome.INTERRUPTED
 
 
-def test_stopping_before_it_has_begun_ends_it(program: Program, stub: StubServer, tmp_path: Path) -> None:
-    """A Ctrl-C that comes while the engine starts is not lost."""
+@pytest.mark.parametrize("waits", [False, True])
+def test_stopping_before_it_has_begun_ends_it(
+    program: Program, waits: bool, stub: StubServer, tmp_path: Path
+) -> None:
+    """A Ctrl-C that comes while the engine starts, or waits for its moment, is not lost."""
     engine = program.make(stub.url, True)
     sink = Recording()
 
     async def course() -> Outcome:
-        running = asyncio.create_task(engine.run(program.plan(tmp_path, stub.url, LONG_S), sink))
+        begin = asyncio.get_running_loop().create_future() if waits else None
+        delayed = cast("DelayedEngine", engine)
+        running = asyncio.create_task(delayed.run(program.plan(tmp_path, stub.url, LONG_S), sink, begin))
         await asyncio.sleep(0)
         engine.stop()
         return await asyncio.wait_for(running, 60)
 
     with nothing_left():
         assert asyncio.run(course()) is Outcome.INTERRUPTED
+    assert not stub.arrived
 
 
 def test_cancelling_leaves_no_process(program: Program, stub: StubServer, tmp_path: Path) -> None:

@@ -63,3 +63,24 @@ def test_what_was_written_last_is_read(tmp_path: Path, gathers: bool) -> None:
         _write(tmp_path / "samples", b"one row\n")
     assert bytes(reader.taken) == b"one row\n"
     assert reader.closed
+
+
+def test_a_closed_pipe_holds_who_opens_it_for_writing(tmp_path: Path) -> None:
+    """So JMeter has all ready and no user yet; nothing is lost of what it writes then."""
+    reader = _Stopped()
+    reader.go.set()
+    with Pipe(tmp_path / "samples", reader, closed=True) as pipe:
+        with pytest.raises(OSError, match="No such device"):
+            os.open(tmp_path / "samples", os.O_WRONLY | os.O_NONBLOCK)
+        writer = threading.Thread(target=_write, args=(tmp_path / "samples", b"rows"), daemon=True)
+        writer.start()
+        pipe.open()
+        writer.join(60)
+    assert (bytes(reader.taken), reader.closed) == (b"rows", True)
+
+
+def test_a_pipe_that_was_never_opened_ends(tmp_path: Path) -> None:
+    """Of a load that was stopped before its moment."""
+    reader = _Stopped()
+    Pipe(tmp_path / "samples", reader, closed=True).finish()
+    assert not reader.taken

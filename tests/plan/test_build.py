@@ -343,7 +343,7 @@ def test_the_values_of_variables_are_never_shown() -> None:
         ("a.py", {}, ("first_byte", "first_event", "event_gap"), []),
         ("a.py", {"session": "http2"}, ("first_byte", "first_event", "event_gap"), []),
         ("a.py", {"session": "locust"}, ("first_event",), ["--session locust does not tell first_event"]),
-        ("b.js", {}, ("first_byte", "event_gap"), ["k6 does not tell event_gap"]),
+        ("b.js", {}, ("first_byte", "event_gap"), ["k6 does not tell event_gap of 'POST /chat'"]),
         ("c.jmx", {}, ("first_byte", "first_event"), ["JMeter does not tell first_event"]),
     ],
 )

@@ -12,7 +12,7 @@ from loadproof.errors import ConfigError, Problem
 from loadproof.model import SEVERAL, EngineTraits, Event, Inspection, Outcome, Plan, Reading, Slice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
 
@@ -58,6 +58,15 @@ class Engine(Protocol):
 
     def stop(self) -> None:
         """Ask for the end of the load; twice for the end at once."""
+
+
+class DelayedEngine(Protocol):
+    """One whose load can wait for its moment, as each of several scenarios' may have to."""
+
+    async def run(self, plan: Plan, sink: Sink, begin: Awaitable[float] | None = None, /) -> Outcome:
+        """As of `Engine`. `begin` gives the moment at which the load is to begin, by `sink.now()`, once it is
+        known: all that the engine needs for it is started before.
+        """
 
 
 ENGINES: dict[str, EngineTraits] = {

@@ -48,19 +48,31 @@ class Pipe:
 
     `gathers`: for a program that writes row by row and stalls when nobody reads. A process of its own reads,
     with pauses, and keeps what the conductor does not take.
+
+    `closed`: until `open`, a program that opens it for writing alone is held there.
     """
 
-    def __init__(self, path: Path, reader: PipeReader, *, gathers: bool = False) -> None:
+    def __init__(
+        self, path: Path, reader: PipeReader, *, gathers: bool = False, closed: bool = False
+    ) -> None:
+        self._path = path
         self._reader = reader
+        self._gathers = gathers
+        self._write_fd = -1
         os.mkfifo(path, 0o600)
-        self._read_fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        self._write_fd = os.open(path, os.O_WRONLY)
+        if not closed:
+            self.open()
+
+    def open(self) -> None:
+        """Begin to read."""
+        self._read_fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+        self._write_fd = os.open(self._path, os.O_WRONLY)
         os.set_blocking(self._read_fd, True)
         wide = sys.platform == "linux" and _widen(self._read_fd)
         self._relay: subprocess.Popen[bytes] | None = None
-        if gathers:
+        if self._gathers:
             self._through_relay(_PAUSE_S if wide else _SHORT_PAUSE_S)
-        self._thread = threading.Thread(target=self._read, name=path.name, daemon=True)
+        self._thread = threading.Thread(target=self._read, name=self._path.name, daemon=True)
         self._thread.start()
 
     def _through_relay(self, pause_s: float) -> None:

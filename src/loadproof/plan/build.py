@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadproof.errors import ConfigError, Problem
-from loadproof.model import STREAMED, EngineTraits, Plan, Profile, ProfileKind, RunOptions
+from loadproof.model import (
+    EVENT_GAP,
+    FIRST_EVENT,
+    STREAMED,
+    EngineTraits,
+    Plan,
+    Profile,
+    ProfileKind,
+    RunOptions,
+)
 from loadproof.plan.chosen import Chosen, choose, engine_of, target_of
 from loadproof.plan.config import LoadedConfig, find_config
 from loadproof.plan.load import Load, Problems, load_of, profile_of, seconds_of
@@ -211,6 +220,14 @@ def _tellable(
         for required in requirements
         if (kind := (required.endpoint or "").partition(" ")[0]) in STREAMED and kind not in told
     ]
+    if traits.events_of:
+        hint = f"it tells that of '{traits.events_of} /path' alone"
+        problems += [
+            Problem(f"{who} does not tell {kind[:-1]} of '{name}'", required.source, hint)
+            for required in requirements
+            for kind, _, name in [(required.endpoint or "").partition(" ")]
+            if kind in (FIRST_EVENT, EVENT_GAP) and not name.startswith(f"{traits.events_of} ")
+        ]
     if problems and traits.title:  # of several scenarios each may be another's
         raise ConfigError(*problems)
     return requirements

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loadproof.engines.beginning import until
 from loadproof.engines.several import engine as module
 from loadproof.engines.several.engine import SeveralEngines
 from loadproof.engines.several.sink import ScenarioSink, SharedState
@@ -77,10 +79,19 @@ class FakeEngine:
     def versions(self) -> dict[str, str]:
         return {type(self).__name__: "1"}
 
-    async def run(self, plan: Plan, sink: Any) -> Outcome:
-        self.ran = True
+    async def run(self, plan: Plan, sink: Any, begin: Awaitable[float] | None = None) -> Outcome:
         if self.does == "refuse":
             raise EngineError(Problem("cannot start"))
+        if begin is not None:
+            waits = asyncio.ensure_future(until(begin, sink)), asyncio.ensure_future(self._stopped.wait())
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+            if self.stops:
+                return Outcome.INTERRUPTED
+        self.ran = True
         if self.does == "nothing":
             return Outcome.COMPLETED
         now_s = sink.now()
@@ -195,6 +206,13 @@ def test_one_that_cannot_start_before_any_load_is_an_error(monkeypatch: pytest.M
     """As with one scenario: there is no run to judge."""
     with pytest.raises(EngineError, match="a: cannot start"):
         _run(monkeypatch, {"a": "refuse"}, _one("a"))
+
+
+def test_an_engine_is_asked_before_its_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that its own start is over by then; one that cannot start is told at once."""
+    outcome, heard, _ = _run(monkeypatch, {"a": "wait", "b": "refuse"}, _one("a"), _one("b", 60.0))
+    assert outcome is Outcome.ENGINE_FAILED
+    assert heard.told(EventKind.ENGINE_DIED) == ["b: cannot start"]
 
 
 def test_nobody_waits_for_a_load_that_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:

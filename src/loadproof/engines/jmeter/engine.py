@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from loadproof.engines.beginning import until
 from loadproof.engines.health import watch_for_ever
 from loadproof.engines.holding import hold_of
 from loadproof.engines.jmeter.advice import jmeter_advice
@@ -35,6 +36,8 @@ from loadproof.errors import EngineError, Problem
 from loadproof.model import FIRST_BYTE, Event, EventKind, Inspection, Outcome, Plan, Profile, ProfileKind
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from loadproof.engines import Sink
     from loadproof.engines.trials import Orders
 
@@ -63,6 +66,8 @@ class JMeterEngine:
         self._ending: asyncio.Task[None] | None = None
         self._scenario = ""
         self._trials: TrialsOneByOne | None = None
+        self._waits = False
+        """Whether its load waits for its moment: there is none yet that could end gently."""
 
     def versions(self) -> dict[str, str]:
         """The versions of the JMeter and the Java that would run. Raises EngineError without them."""
@@ -91,7 +96,7 @@ class JMeterEngine:
             jmeter_advice(found),
         )
 
-    async def run(self, plan: Plan, sink: Sink) -> Outcome:
+    async def run(self, plan: Plan, sink: Sink, begin: Awaitable[float] | None = None) -> Outcome:
         """Drive the load. Raises EngineError when no load could begin."""
         installation, java = await asyncio.to_thread(_programs)
         found = await asyncio.to_thread(read_or_problems, plan, installation)
@@ -114,7 +119,10 @@ class JMeterEngine:
             arrivals = plan.profile.open_model or plan.profile.kind is ProfileKind.SCENARIO
             promise = promise_of(found.file, found.values) if arrivals else None
             reporting = Reporting(sink, rows, log, promise)
-            code = await self._drive(argv, plan, folder, reporting)
+            self._waits = begin is not None
+            code = await self._drive(argv, plan, folder, reporting, begin)
+            if self._was_stopped_before():
+                return Outcome.INTERRUPTED
             outcome = self._outcome(code, reporting)
             reporting.finish(code, cut=outcome is not Outcome.COMPLETED and log.summary is None)
             return outcome
@@ -133,7 +141,7 @@ class JMeterEngine:
             self._trials.stop()
         if self._process is None:
             return
-        if self._stops == 1 and self._log is not None and self._log.port is not None:
+        if self._stops == 1 and not self._waits and self._log is not None and self._log.port is not None:
             self._ending = asyncio.get_running_loop().create_task(self._end_gently(self._log.port))
         else:
             self._process.kill()
@@ -148,9 +156,21 @@ class JMeterEngine:
         if self._process is not None:
             self._process.kill()
 
-    async def _drive(self, argv: list[str], plan: Plan, folder: Path, reporting: Reporting) -> int:
+    def _was_stopped_before(self) -> bool:
+        """Its moment never came: there is nothing to tell."""
+        return self._stops > 0 and self._waits
+
+    async def _begin(self, begin: Awaitable[float], sink: Sink, samples: Pipe) -> None:
+        """JMeter opens its results when all is ready, and before the first of its users."""
+        await until(begin, sink)
+        self._waits = False
+        samples.open()
+
+    async def _drive(
+        self, argv: list[str], plan: Plan, folder: Path, reporting: Reporting, begin: Awaitable[float] | None
+    ) -> int:
         """Run JMeter to its end and pass on what it measures; returns its exit code."""
-        samples = Pipe(folder / "samples", reporting.rows, gathers=True)
+        samples = Pipe(folder / "samples", reporting.rows, gathers=True, closed=begin is not None)
         lines = Pipe(folder / "log", reporting.log, gathers=True)
         try:
             environment = {**os.environ, **dict(plan.env)}
@@ -163,6 +183,9 @@ class JMeterEngine:
             )
             if self._stops:
                 self._process.kill()
+            waiting: list[asyncio.Task[None]] = []
+            if begin is not None:
+                waiting = [asyncio.create_task(self._begin(begin, reporting.sink, samples))]
             passing = asyncio.create_task(self._pass_on_for_ever(reporting))
             watching = asyncio.create_task(watch_for_ever(self._process.pid, reporting.sink, "jmeter"))
             try:
@@ -170,9 +193,9 @@ class JMeterEngine:
             finally:
                 if self._ending is not None:
                     self._ending.cancel()
-                passing.cancel()
-                watching.cancel()
-                ended, _ = await asyncio.gather(passing, watching, return_exceptions=True)
+                for task in (passing, watching, *waiting):
+                    task.cancel()
+                ended, *_ = await asyncio.gather(passing, watching, *waiting, return_exceptions=True)
                 if isinstance(ended, Exception):
                     raise ended  # the sink refused something: nothing more can be passed on
         finally:

@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadproof.engines.k6 import words
+from loadproof.engines.k6 import messages, words
 from loadproof.engines.k6.guard import guard_arguments
 from loadproof.engines.k6.inspection import TARGET_VARIABLES, source_of
 from loadproof.engines.k6.options import Options, split_metric, trend_statistics
+from loadproof.engines.k6.paused import Paused
 from loadproof.errors import Problem
-from loadproof.model import Plan, ProfileKind
+from loadproof.model import EVENT_GAP, FIRST_EVENT, Plan, ProfileKind
 from loadproof.safety.redact import is_secret_name
 
 _EXECUTION_FLAGS = {
@@ -142,7 +143,7 @@ def _k6_named(plan: Plan) -> list[str]:
 
 def run_arguments(
     k6: str, plan: Plan, user: UserArguments, options: Options, *, samples: Path, summary: Path, script: Path,
-    execution: Sequence[str] = (),
+    execution: Sequence[str] = (), paused: Paused | None = None,
 ) -> list[str]:  # fmt: skip
     """The whole argv of `k6 run`: samples to the named pipe, summary to the file."""
     ours = [
@@ -153,18 +154,27 @@ def run_arguments(
     # What the script throws is told by the log alone: it must come here, and in this format.
     merged = ["--log-format=json", "--log-output=stderr"]
     merged += [f"--summary-trend-stats={','.join(_statistics(user, options))}"]
-    tags = system_tags(user, options, address=hides_addresses(plan))
-    merged += [f"--system-tags={','.join(tags)}"]
+    tags = {*system_tags(user, options, address=hides_addresses(plan))}
+    if asks_for_events(plan):
+        tags |= {*messages.TAGS}
+    merged += [f"--system-tags={','.join(sorted(tags))}"]
     if user.summary_export is None:
         merged.append(f"--summary-export={summary}")
     if plan.options.guard is not None:
         merged += guard_arguments(plan.options.guard, options)
+    if paused is not None:
+        merged += paused.arguments
     return [k6, "run", *ours, *user.run, *execution, *merged, str(script)]
 
 
 def _statistics(user: UserArguments, options: Options) -> list[str]:
     own = [stat.strip() for stat in (user.trend_stats or "").split(",") if stat.strip()]
     return list(dict.fromkeys([*own, *trend_statistics(options)]))
+
+
+def asks_for_events(plan: Plan) -> bool:
+    """Whether the messages of WebSockets have to be told apart."""
+    return plan.asks_for(FIRST_EVENT) or plan.asks_for(EVENT_GAP)
 
 
 def hides_addresses(plan: Plan) -> bool:

@@ -18,6 +18,7 @@ from loadproof.engines.k6.archive import needs_rewriting, rewrite
 from loadproof.engines.k6.arguments import (
     UserArguments,
     argument_problems,
+    asks_for_events,
     environment,
     init_arguments,
     run_arguments,
@@ -28,8 +29,10 @@ from loadproof.engines.k6.binary import Binary, find_k6
 from loadproof.engines.k6.guard import hosts_beside
 from loadproof.engines.k6.inspection import GuardedK6, inspect_script, problem_in, source_of
 from loadproof.engines.k6.log import Log
+from loadproof.engines.k6.messages import Messages
 from loadproof.engines.k6.names import names_to_give
 from loadproof.engines.k6.options import K6Options, Options, profile_of, thresholds
+from loadproof.engines.k6.paused import Paused
 from loadproof.engines.k6.reader import OutputReader
 from loadproof.engines.k6.report import Reporting
 from loadproof.engines.k6.vendored import Vendored, vendored
@@ -41,7 +44,7 @@ from loadproof.errors import ConfigError, EngineError, Problem
 from loadproof.model import FIRST_BYTE, Event, EventKind, Inspection, Outcome, Plan, Profile, ProfileKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
     from loadproof.engines import Sink
     from loadproof.engines.trials import Orders
@@ -59,6 +62,7 @@ class K6Engine:
         self._process: Process | None = None
         self._stops = 0
         self._trials: TrialsOneByOne | None = None
+        self._paused: Paused | None = None
 
     def versions(self) -> dict[str, str]:
         """The version of the k6 that would run. Raises EngineError without one."""
@@ -87,7 +91,7 @@ class K6Engine:
                 return Inspection(tuple(error.problems))
             return _inspect(_held(binary, plan, user), plan, given, user, source)
 
-    async def run(self, plan: Plan, sink: Sink) -> Outcome:
+    async def run(self, plan: Plan, sink: Sink, begin: Awaitable[float] | None = None) -> Outcome:
         """Drive the load. Raises EngineError when no load could begin."""
         binary = find_k6()
         if isinstance(binary, Problem):
@@ -102,20 +106,25 @@ class K6Engine:
                 raise EngineError(given.problem(problem))
             if self._stops:
                 return Outcome.INTERRUPTED
+            self._paused = None if begin is None else Paused()
             rules = thresholds(options)
             slow_s = plan.options.slow_s
             reader = OutputReader(
                 ((rule.base, rule.tags) for rule in rules), options, slow_s,
-                first_bytes=plan.asks_for(FIRST_BYTE),
+                first_bytes=plan.asks_for(FIRST_BYTE), messages=Messages() if asks_for_events(plan) else None,
             )  # fmt: skip
             log = Log(sink.log, given.told)
             reporting = Reporting(plan, sink, reader, log, options)
             argv = run_arguments(
                 binary.path, plan, user, options, samples=folder / "samples", summary=folder / "summary.json",
                 script=script, execution=() if needs_rewriting(plan) else user.execution,
+                paused=self._paused,
             )  # fmt: skip
             hold = hold_of(plan, sink, k6.beside)
-            code = await self._drive(argv, _run_environment(plan), folder / "samples", reporting, log, hold)
+            env = _run_environment(plan)
+            code = await self._drive(argv, env, folder / "samples", reporting, log, hold, begin)
+            if self._was_stopped_before():
+                return Outcome.INTERRUPTED
             summary = Path(user.summary_export) if user.summary_export else folder / "summary.json"
             reporting.finish(code, summary, stopped=self._stops > 0)
             return self._outcome(code, plan, log, sink, began=reader.first_s is not None)
@@ -133,7 +142,7 @@ class K6Engine:
         if self._trials is not None:
             self._trials.stop()
         if self._process is not None:
-            if self._stops == 1:
+            if self._stops == 1 and not (self._paused is not None and self._paused.waits):
                 self._process.interrupt()
             else:
                 self._process.kill()
@@ -146,6 +155,7 @@ class K6Engine:
         reporting: Reporting,
         log: Log,
         hold: GuardedProgram | None,
+        begin: Awaitable[float] | None,
     ) -> int:
         """Run k6 to its end and pass on what it measures; returns its exit code."""
         with Pipe(path, reporting.reader) as pipe:
@@ -154,19 +164,26 @@ class K6Engine:
             )
             if self._stops:
                 self._process.kill()
+            waiting: list[asyncio.Task[None]] = []
+            if begin is not None and self._paused is not None:
+                waiting = [asyncio.create_task(self._paused.begin(begin, reporting.sink))]
             passing = asyncio.create_task(_pass_on_for_ever(reporting))
             watching = asyncio.create_task(watch_for_ever(self._process.pid, reporting.sink, "k6"))
             try:
                 return await self._process.wait()
             finally:
-                passing.cancel()
-                watching.cancel()
-                ended, _ = await asyncio.gather(passing, watching, return_exceptions=True)
+                for task in (passing, watching, *waiting):
+                    task.cancel()
+                ended, *_ = await asyncio.gather(passing, watching, *waiting, return_exceptions=True)
                 # k6 is gone: what is left in the pipe, 1 MiB at most, is all there is.
                 pipe.finish()
                 if isinstance(ended, Exception):
                     raise ended  # the sink refused something: nothing more can be passed on
                 reporting.pass_on()
+
+    def _was_stopped_before(self) -> bool:
+        """Its moment never came: there is nothing to tell."""
+        return self._stops > 0 and self._paused is not None and self._paused.waits
 
     def _outcome(self, code: int, plan: Plan, log: Log, sink: Sink, *, began: bool) -> Outcome:
         if self._stops:

@@ -26,6 +26,7 @@ from loadproof.engines.exemplars import Exemplars
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.arrivals import Arrivals
 from loadproof.engines.k6.batch import FOLD_AT, Batch, Cell
+from loadproof.engines.k6.messages import BEGINNING, Messages
 from loadproof.engines.k6.options import Options
 from loadproof.engines.k6.protocols import PROTOCOLS
 from loadproof.engines.k6.requests import RequestKind, RequestKinds
@@ -66,11 +67,13 @@ class OutputReader:
         slow_s: float | None = None,
         *,
         first_bytes: bool = False,
+        messages: Messages | None = None,
     ) -> None:
         """`options` are the script's, resolved; requests that take `slow_s` seconds are all kept.
 
         `first_bytes`: how long good answers let wait for their first byte is read, too (`http_req_waiting`):
-        a second line of each request, which costs as much as the first.
+        a second line of each request, which costs as much as the first. `messages`: the times of those of
+        WebSockets, too.
         """
         self.samples: Counter[str] = Counter()
         """Samples by metric; by sub-metric ("m" with its tags) for those asked for."""
@@ -104,6 +107,7 @@ class OutputReader:
             if tags:
                 self._subs.setdefault(base, []).append(tags)
         self._timed = {timed.beginning[:_HEAD_LENGTH]: timed for timed in _timed(self._subs)}
+        self._messages = messages
         self._first_bytes = _waiting(self._timed) if first_bytes else None
         unparsed = words.OF_A_REQUEST - set(self._subs) - ({words.WAITING} if first_bytes else set())
         self._unparsed = {(_POINT % metric).encode()[:_HEAD_LENGTH]: metric for metric in unparsed}
@@ -167,6 +171,11 @@ class OutputReader:
         """Metrics beyond those that are kept as readings."""
         return self._series.dropped
 
+    @property
+    def mixed_sessions(self) -> int:
+        """WebSockets whose messages could not be told apart."""
+        return 0 if self._messages is None else self._messages.mixed
+
     def metric_contains(self, metric: str) -> str:
         """k6's word for what a metric holds: "time", "data" or "default"."""
         return self._series.contains(metric)
@@ -181,6 +190,8 @@ class OutputReader:
                 self.samples[metric] += count
         timed = self._timed
         for head, line in [pair for pair in zip(heads, lines, strict=True) if pair[0] not in unparsed]:
+            if self._messages is not None and line.startswith(BEGINNING):
+                self._message(line, self._messages)
             if (found := timed.get(head)) is not None and line.startswith(found.beginning):
                 self._request(line, found)
             elif line:
@@ -239,9 +250,24 @@ class OutputReader:
             return  # whoever parses the line as a whole counts it as garbage
         if kind.failure is not None or kind.status >= "400" or not 0 <= waited_ms < _LONGEST_MS:
             return
-        cell = self._cells.setdefault((second, Endpoint(FIRST_BYTE, str(kind.endpoint))), Cell())
+        self._beside(second, Endpoint(FIRST_BYTE, str(kind.endpoint)), waited_ms)
+
+    def _message(self, line: bytes, messages: Messages) -> None:
+        try:
+            entry = orjson.loads(line)
+            data = entry["data"]
+            took = messages.take(entry["metric"], data, _moment(data["time"].encode()))
+            second = self._second(data["time"].encode())
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            return  # as above; a line that defines a metric has no time
+        if took is not None:
+            self._beside(second, *took)
+
+    def _beside(self, second: int, endpoint: Endpoint, time_ms: float) -> None:
+        """A time of an answer that is no request."""
+        cell = self._cells.setdefault((second, endpoint), Cell())
         cell.requests += 1
-        cell.durations_ms.append(waited_ms)
+        cell.durations_ms.append(time_ms)
         if len(cell.durations_ms) >= FOLD_AT:
             cell.fold()
 

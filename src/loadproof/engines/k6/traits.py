@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from loadproof.engines.k6.options import K6Options
-from loadproof.model import FIRST_BYTE, EngineTraits
+from loadproof.model import STREAMED, EngineTraits
 
 TRAITS: Final = EngineTraits(
     title="k6",
@@ -15,7 +15,8 @@ TRAITS: Final = EngineTraits(
     options=K6Options,
     iterations=True,
     thresholds=True,
-    streamed=frozenset({FIRST_BYTE}),
+    streamed=frozenset(STREAMED),
+    events_of="WS",
     own_files=frozenset({"--summary-export"}),
     more_quantiles="let k6 write it: --summary-trend-stats 'avg,min,med,max,p(90),p(95),p(99),count'; "
     "or import its --out json",

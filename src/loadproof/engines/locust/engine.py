@@ -37,7 +37,7 @@ from loadproof.model import (
 from loadproof.plan.profiles import profile_from_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Iterator
     from pathlib import Path
 
     from loadproof.engines import Sink
@@ -89,16 +89,17 @@ class LocustEngine:
             self._child.discard()
         return inspection
 
-    async def run(self, plan: Plan, sink: Sink) -> Outcome:
-        code = await self._child.run(
-            "run",
-            [*_locust_args(plan), *distribution_args(plan)],
-            env=environment(plan.env),
-            settings=_settings(plan).to_text(),
-            on_message=lambda message: self._on_message(message, sink),
-            on_line=lambda line: self._on_line(line, sink),
-            hold=hold_of(plan, sink),
-        )
+    async def run(self, plan: Plan, sink: Sink, begin: Awaitable[float] | None = None) -> Outcome:
+        async with self._child.begins(begin, sink):
+            code = await self._child.run(
+                "run",
+                [*_locust_args(plan), *distribution_args(plan)],
+                env=environment(plan.env),
+                settings=replace(_settings(plan), waits=begin is not None).to_text(),
+                on_message=lambda message: self._on_message(message, sink),
+                on_line=lambda line: self._on_line(line, sink),
+                hold=hold_of(plan, sink),
+            )
         if self._failed is not None and not self._child.stops:
             raise EngineError(self._failed if not self._last_words else self._with_last_words(self._failed))
         return self._outcome(code, sink)

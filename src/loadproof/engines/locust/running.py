@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from loadproof.engines.beginning import until
 from loadproof.engines.locust.channel import Decoder, encode
 from loadproof.engines.locust.program import NoAnswerError, Program, take
 from loadproof.engines.process import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
+    from loadproof.engines import Sink
     from loadproof.engines.holding import GuardedProgram
     from loadproof.model import Policy
 
+_TOLD_AGAIN_S: Final = 0.05
 _FORKS = sys.platform == "linux"
 """Elsewhere the child itself imports the locustfile when it is asked, and the load has another child."""
 
@@ -32,6 +36,8 @@ class LocustChild:
         """Started, and waiting for an order."""
         self._heard = False
         """Whether it has said anything: until then it imports, and has no load that could end gently."""
+        self._waits = False
+        """Whether its load waits for its moment: there is none yet that could end gently."""
         self._process: Process | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -113,6 +119,24 @@ class LocustChild:
                 # The child is gone: what is left in the socket is all there is, then comes its end.
                 await reading
 
+    @asynccontextmanager
+    async def begins(self, begin: Awaitable[float] | None, sink: Sink) -> AsyncIterator[None]:
+        """Around a `run` whose child is told the moment: it waits itself, whoever is busy here by then."""
+        self._waits = begin is not None
+        telling = None if begin is None else asyncio.create_task(self._tell_begin(begin, sink))
+        try:
+            yield
+        finally:
+            if telling is not None:
+                telling.cancel()
+
+    async def _tell_begin(self, begin: Awaitable[float], sink: Sink) -> None:
+        begin_s = await begin
+        while not self.send({"t": "begin", "at_s": begin_s}):
+            await asyncio.sleep(_TOLD_AGAIN_S)  # its channel is not open yet
+        await until(begin, sink)
+        self._waits = False
+
     def send(self, message: dict[str, Any]) -> bool:
         """An order for the child. Lost when it is gone: False, and its exit code tells that."""
         if self._writer is None or self._writer.is_closing():
@@ -126,7 +150,7 @@ class LocustChild:
         self.discard()
         if self._process is not None:
             # An interrupt would print where in an import it came.
-            if self.stops == 1 and self._heard:
+            if self.stops == 1 and self._heard and not self._waits:
                 self._process.interrupt()
             else:
                 self._process.kill()

@@ -53,6 +53,8 @@ class PluginSettings:
     """The token that locks the connections of workers that others start (machines/lock.py), "" for none.
 
     None: this process starts all of them, and they share `token`."""
+    waits: bool = False
+    """The conductor says over the channel at which moment the load is to begin (see steering.py)."""
     trials: bool = False
     """The conductor says over the channel what to play (see trials.py); `profile` only tells the model."""
     slow_s: float | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from locust import LoadTestShape
 
 from loadproof.model import Profile
@@ -33,3 +35,15 @@ class ProfileShape(LoadTestShape):
         rate = float(max(1, abs(users - self._users)))
         self._users = users
         return users, rate
+
+
+def hurry(shape: LoadTestShape, scale: float) -> None:
+    """Let a locustfile's own shape see its time pass faster: it is played in `scale` of its time."""
+    run_time_s, tick = shape.get_run_time, shape.tick
+    shape.get_run_time = lambda: run_time_s() / scale  # type: ignore[method-assign, no-untyped-call]
+
+    def scaled_tick() -> Any:
+        wanted = tick()
+        return wanted and (wanted[0], wanted[1] / scale, *wanted[2:])
+
+    shape.tick = scaled_tick  # type: ignore[method-assign]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import cast
 
-from loadproof.engines import Engine, Sink, load_engine
+from loadproof.engines import DelayedEngine, Engine, Sink, load_engine
 from loadproof.engines.several.sink import ScenarioSink, SharedState
 from loadproof.errors import EngineError, Problem
 from loadproof.model import STREAMED, Event, EventKind, Inspection, OneOfSeveral, Outcome, Plan, Requirement
@@ -23,8 +24,6 @@ class SeveralEngines:
         self._engines: dict[str, Engine] = {}
         """By the scenario's name."""
         self._stops = 0
-        self._over = asyncio.Event()
-        """Whether whoever waits for its beginning need not wait any longer."""
         self._first: set[str] = set()
         """Those that play from the start and have not ended: the load begins with one of them."""
         self._failed: tuple[str, EngineError | None] | None = None
@@ -81,36 +80,30 @@ class SeveralEngines:
         return _together(outcomes, stopped=self._stops > 0)
 
     async def _play(self, one: OneOfSeveral, plan: Plan, whole: SharedState) -> Outcome:
-        """One of them, from its own beginning on."""
+        """One of them. Its engine is started at once, and its load begins at its own moment."""
         engine = self._engine(one)
-        if one.start_s and await self._is_over_before(whole, one.played_start_s):
-            return Outcome.INTERRUPTED
         required = tuple(_alone(one, required) for required in plan.requirements)
         own = replace(_guarded(one, plan), requirements=required)
         sink = ScenarioSink(one, whole)
+        begin = asyncio.create_task(whole.moment(one.played_start_s)) if one.start_s else None
         try:
-            outcome = await engine.run(own, sink)
+            outcome = await cast("DelayedEngine", engine).run(own, sink, begin)
         except EngineError as error:
             self._end_all(one, error)
             sink.ended(Outcome.ENGINE_FAILED)
             return Outcome.ENGINE_FAILED
+        finally:
+            if begin is not None:
+                begin.cancel()
         if outcome is Outcome.ENGINE_FAILED:
             self._end_all(one, None)
+        if begin is not None and not sink.began and outcome is Outcome.INTERRUPTED:
+            return outcome
         self._first.discard(one.name)
         if not self._first and whole.began_s is None:
-            self._over.set()
+            self._stop(self._engines.values())  # nobody's moment comes any more
         sink.ended(outcome)
         return outcome
-
-    async def _is_over_before(self, whole: SharedState, start_s: float) -> bool:
-        """Waits for the moment; whether the load ends before it comes."""
-        waits = [asyncio.create_task(self._over.wait()), asyncio.create_task(whole.wait(start_s))]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waits:
-                task.cancel()
-        return self._over.is_set()
 
     def _end_all(self, one: OneOfSeveral, error: EngineError | None) -> None:
         """One has failed: the load is not the one that was asked for, and ends."""
@@ -126,7 +119,6 @@ class SeveralEngines:
         self._stop(self._engines.values())
 
     def _stop(self, engines: Iterable[Engine]) -> None:
-        self._over.set()
         for engine in engines:
             engine.stop()
 

@@ -44,10 +44,10 @@ class SharedState:
         if self._ended_s is not None:
             self.sink.event(Event(self._ended_s, EventKind.LOAD_ENDED, "the load of the last scenario ended"))
 
-    async def wait(self, offset_s: float) -> None:
-        """Until so many seconds after the beginning of the whole."""
+    async def moment(self, offset_s: float) -> float:
+        """So many seconds after the beginning of the whole, once that is known."""
         await self._begun.wait()
-        await asyncio.sleep(max(0.0, (self.began_s or 0.0) + offset_s - self.sink.now()))
+        return (self.began_s or 0.0) + offset_s
 
     def total(self, series: str, scenario: str, value: float) -> float:
         """What all have together, now that one has so much."""
@@ -63,6 +63,7 @@ class ScenarioSink:
         self._whole = whole
         self._sink = whole.sink
         self._name = one.name
+        self.began = False
         self._ended: Event | None = None
 
     def slice(self, part: Slice) -> None:
@@ -91,6 +92,7 @@ class ScenarioSink:
         if event.data.get("endpoint"):
             data["endpoint"] = f"{self._name}: {event.data['endpoint']}"
         if event.kind is EventKind.LOAD_STARTED:
+            self.began = True
             self._whole.begin(event.time_s)
             event = replace(event, kind=EventKind.SCENARIO_STARTED, message="its load started")
         elif event.kind is EventKind.LOAD_ENDED:

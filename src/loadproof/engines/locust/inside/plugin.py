@@ -37,12 +37,12 @@ from loadproof.engines.locust.inside.traffic import Traffic
 from loadproof.engines.locust.machines import lock
 from loadproof.engines.locust.machines.worker_side import WorkerSide
 from loadproof.engines.locust.machines.workers import Workers
-from loadproof.engines.locust.open_model.open_model import OpenModel
+from loadproof.engines.locust.open_model.open_model import READY_AHEAD_S, OpenModel
 from loadproof.engines.locust.open_model.pacing import PacedUsers
 from loadproof.engines.locust.seams import Feature
 from loadproof.engines.locust.session.report import RequestListener
 from loadproof.engines.locust.session.streams import StreamListeners
-from loadproof.engines.locust.shape import ProfileShape
+from loadproof.engines.locust.shape import ProfileShape, hurry
 from loadproof.engines.locust.trials.trials import OpenTrials, TrialLeader, UserTrials
 from loadproof.engines.supervisor import die_with_parent
 from loadproof.model import EventKind, Policy
@@ -50,8 +50,6 @@ from loadproof.routes import KeptNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from locust import LoadTestShape
 
     from loadproof.engines.locust.machines.clock_offset import MasterClock
     from loadproof.engines.locust.settings import PluginSettings
@@ -153,13 +151,10 @@ class Plugin:
         elif self._settings.profile is not None and self._open is None:
             environment.shape_class = ProfileShape(self._settings.profile)
             environment.shape_class.runner = runner
-        if not self._settings.trials:
-            users = partial(steering.change, runner, event=self._event)
-            steering.listen(self._channel, users if self._open is None else self._open.change)
         scale = self._settings.time_scale
         if scale != 1.0:
             if self._settings.profile is None and environment.shape_class is not None:
-                _hurry(environment.shape_class, scale)
+                hurry(environment.shape_class, scale)
             options.run_time = options.run_time * scale if options.run_time else options.run_time
             options.spawn_rate = (options.spawn_rate or 1) / scale
         if isinstance(runner, MasterRunner):
@@ -170,6 +165,11 @@ class Plugin:
         events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_test_stopping)
         events.quit.add_listener(self._on_quit)
+        if self._settings.waits:
+            self._wait_for_begin()  # workers of this machine join meanwhile
+        if not self._settings.trials:
+            users = partial(steering.change, runner, event=self._event)
+            steering.listen(self._channel, users if self._open is None else self._open.change)
         gevent.spawn(self._report_for_ever)
         # Whoever ends this process on the way (sys.exit, an init listener that raises) leaves what is known.
         atexit.register(self._report, everything=True)
@@ -177,6 +177,15 @@ class Plugin:
         # gevent's timers count from the loop's last turn, and importing kept it from turning: without this,
         # --run-time would be short by as long as the locustfile took to load (0.8 s of 2 s, seen).
         gevent.get_hub().loop.update_now()
+
+    def _wait_for_begin(self) -> None:
+        """Until the load's moment; in the open model until its users have to be made ready for it."""
+        begin_s = steering.wait_for_begin(self._channel)
+        ahead_s = 0.0
+        if self._open is not None:
+            ahead_s = READY_AHEAD_S
+            self._open.not_before_s = begin_s
+        gevent.sleep(max(0.0, begin_s - ahead_s - self._clock()))
 
     def _attach_worker(self, environment: Any, runner: WorkerRunner) -> None:
         if environment.parsed_options.processes:
@@ -387,15 +396,3 @@ class Plugin:
                 self._channel.sendall(encode(message))
             except OSError:
                 return  # the conductor is gone: the supervisor ends this process
-
-
-def _hurry(shape: LoadTestShape, scale: float) -> None:
-    """Let a locustfile's own shape see its time pass faster: it is played in `scale` of its time."""
-    run_time_s, tick = shape.get_run_time, shape.tick
-    shape.get_run_time = lambda: run_time_s() / scale  # type: ignore[method-assign, no-untyped-call]
-
-    def scaled_tick() -> Any:
-        wanted = tick()
-        return wanted and (wanted[0], wanted[1] / scale, *wanted[2:])
-
-    shape.tick = scaled_tick  # type: ignore[method-assign]

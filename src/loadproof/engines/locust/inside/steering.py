@@ -1,6 +1,7 @@
 """A load made more or less by hand while it runs, as the conductor says over the channel.
 
 {"t": "load", "level": n}     from now on so many users, or arrivals per second, until the load's end
+{"t": "begin", "at_s": s}     when a load that waits for its moment is to begin; comes first
 
 In the leading process: it spawns and stops users, or tells workers of arrivals, wherever they are.
 """
@@ -8,6 +9,7 @@ In the leading process: it spawns and stops users, or tells workers of arrivals,
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -20,6 +22,16 @@ from loadproof.units import format_count
 _LOADING: Final = ("spawning", "running")
 """States of Locust's runner."""
 _LOOK_S: Final = 0.1
+
+
+def wait_for_begin(channel: socket.socket) -> float:
+    """The moment at which the load is to begin. Raises SystemExit when the conductor is gone."""
+    decoder = Decoder()
+    while data := received(channel):
+        for message in decoder.feed(data):
+            if message["t"] == "begin":
+                return float(message["at_s"])
+    sys.exit(1)
 
 
 def listen(channel: socket.socket, obey: Callable[[int], None]) -> None:

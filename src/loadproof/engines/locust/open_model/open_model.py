@@ -44,6 +44,8 @@ START: Final = "loadproof_start"
 """Message to each worker: when to begin, and which share of the schedule is its."""
 READY_LIMIT_S: Final = 15.0
 """The load begins after this long even if some users are still in their on_start."""
+READY_AHEAD_S: Final = 3.0
+"""Where the moment of its begin is given, users are started this long before it."""
 _LEAD_S: Final = {False: 0.05, True: 0.3}
 """At least this long from naming the moment until it: a message must reach the workers (True)."""
 _CLOCK_TOLERANCE_S: Final = 0.25
@@ -83,6 +85,8 @@ class OpenModel:
         self.schedule = Schedule(settings.profile, settings.arrivals)
         self.begin_s: float | None = None
         """When the load begins, once that is known."""
+        self.not_before_s = 0.0
+        """When it is to begin, where somebody has said so: to the nearest whole second."""
         self._clock = clock
         self._event = event
         self._pool = ArrivalPool(clock)
@@ -133,7 +137,8 @@ class OpenModel:
         wanted, limit_s = self.users_at(0.0), self._clock() + READY_LIMIT_S
         while self._idle() < wanted and self._clock() < limit_s:
             gevent.sleep(_POLL_S)
-        begin_s = float(math.ceil(self._clock() + _LEAD_S[self._leads_workers]))
+        soonest_s = self._clock() + _LEAD_S[self._leads_workers]
+        begin_s = float(max(math.ceil(soonest_s), round(self.not_before_s)))
         if self._leads_workers:
             shares = self._shares.begin([client.id for client in self._runner.clients.all])
             for client_id, (index, of) in shares.items():

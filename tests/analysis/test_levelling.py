@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loadproof.analysis.shapes.levelling import Kind, Levelling
-from loadproof.analysis.shapes.trend import Growth, Trend, WindowLevel, trend_of
+from loadproof.analysis.shapes.trend import Growth, Trend, WindowLevel, trend_of, trend_of_levels
 from loadproof.model import Verdict
 from tests.analysis.test_soak import MIB, growth_in, soak
 
@@ -70,3 +70,11 @@ def test_a_service_that_still_fills_is_told_how_long_to_wait() -> None:
     finding = growth_in(soak(100 * MIB + 10 * MIB * np.log1p(at / 20) + noise, "memory_growth: <10%/h"))
     assert finding.verdict is Verdict.INCONCLUSIVE
     assert "rises more and more slowly, as what fills does: it would be below this limit in" in finding.advice
+
+
+def test_few_levels_that_turn_upwards_are_whole() -> None:
+    """Seven collections of a heap, of which the last ones leave more: too few to leave any of them out."""
+    at = np.arange(7.0) * 900
+    trend = trend_of_levels(at, np.array([100.0, 100.1, 100, 100.1, 103, 106, 109]), 6_300.0)
+    assert trend.since_s == 0
+    assert trend.windows == 7

@@ -131,7 +131,7 @@ def turns_upwards(at: NDArray[np.float64], levels: NDArray[np.float64]) -> int:
     least = max(_LEAST_TAIL_WINDOWS, int(np.ceil(at.size * LEAST_TAIL)))
     place = int(np.searchsorted(at - at[0], turn.at_s))
     # A turn a little later is one of a curve that has bent for long: its last third is judged.
-    return min(place, at.size - least) if place <= _LATE_TURN * at.size else 0
+    return max(0, min(place, at.size - least)) if place <= _LATE_TURN * at.size else 0
 
 
 def turn_of(

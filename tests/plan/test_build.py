@@ -224,6 +224,12 @@ WRONG: list[tuple[str | None, dict[str, Any], str, str]] = [
     ("k6", {}, "", "the scenario '{folder}/k6': is a folder without a locustfile"),
     ("a" * 5000, {}, "", "the scenario cannot be read: File name too long"),
     ("x.txt", {}, "", "'{folder}/x.txt' does not say by its ending which engine runs it"),
+    (
+        "a.py",
+        {"target": "${HOST}"},
+        "--target",
+        "the target '${HOST}' holds a variable, which is not read here",
+    ),
     ("a.py", {"target": "localhost"}, "--target", "the target 'localhost' has no scheme"),
     ("a.py", {"profile": "lod"}, "--profile", "unknown profile 'lod'"),
     ("a.py", {"stages": ("2m",)}, "--stage", "'2m' is not a stage"),

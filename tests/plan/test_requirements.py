@@ -154,6 +154,7 @@ def test_limits(*, block: str, line: str, operator: Operator, limit: float, unit
 # document, what the first problem says, its hint
 REFUSED = [
     ("response_time: {p95: 500}", "p95: '500' has no unit", "write <500ms if milliseconds are meant"),
+    ("response_time: {p95: <0.5}", "p95: '<0.5' has no unit", "write <0.5s or <0.5ms, whichever is meant"),
     ("response_time: {p95: <500}", "p95: '<500' has no unit", "write <500ms if milliseconds are meant"),
     (
         "response_time: {p101: <1s}",

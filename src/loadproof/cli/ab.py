@@ -66,12 +66,11 @@ def command(
     told = receivers(config, screen.warning)
     place = folder or _new_folder(name)
     try:
-        tell = (lambda _text: None) if quiet else typer.echo
         shown = (
             turns["base"].plan if request.base_target is None else replace(turns["base"].plan, target=None)
         )
         with live_page(shown, request, screen, _FIXED) as following:
-            compared = take_turns(turns, rounds, settings, place, tell, screen.waiting, following)
+            compared = take_turns(turns, rounds, settings, place, screen.tell, screen.waiting, following)
             report = c.report_of(compared, name, str(place))
             if following.is_wanted:
                 screen.page(report_text(report))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
@@ -20,6 +21,9 @@ from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.model import Report
 from loadproof.pipeline.outputs import check_places, keep_report, write_report
 from loadproof.plan.request import flag
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _HEAD_BYTES = 4_096
 """Of a page, which say by what it was made."""
@@ -117,13 +121,14 @@ def finish(
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Shows in a terminal that something takes a while, and leaves no trace."""
+def waiting(what: str) -> Iterator[Console | None]:
+    """Shows in a terminal that something takes a while, and leaves no trace; yields where else is printed."""
     if not sys.stdout.isatty():
-        yield
+        yield None
         return
-    with live_console().status(Text(what)):
-        yield
+    console = live_console()
+    with console.status(Text(what)):
+        yield console
 
 
 def _write_beside(report: Report, html: Sequence[str]) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,10 @@ from loadproof.pipeline.running import run
 from loadproof.plan import RunRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
     from loadproof.errors import ConfigError
     from loadproof.model import Plan, Requirement, Verdict
     from loadproof.run.progress import Progress
@@ -45,6 +49,8 @@ class Screen(Show):
     """What could not be written after the load."""
     pages: list[str] = field(default_factory=list)
     """The report as HTML, where a live page has it already."""
+    consoles: list[Console] = field(default_factory=list)
+    """Of what is waited for: what is printed beside it goes there."""
 
     def unwritten(self, error: ConfigError) -> None:
         """Say it; the verdict stands."""
@@ -74,9 +80,27 @@ class Screen(Show):
         """Keep it: to make it once more takes as long again."""
         self.pages.append(html)
 
-    def waiting(self, what: str) -> AbstractContextManager[object]:
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
         """In a terminal."""
-        return nullcontext() if self.quiet else waiting(what)
+        with nullcontext() if self.quiet else waiting(what) as console:
+            beside = [] if console is None else [console]
+            self.consoles.extend(beside)
+            try:
+                yield
+            finally:
+                del self.consoles[len(self.consoles) - len(beside) :]
+
+    def tell(self, text: str) -> None:
+        """A line of what is done, above what is waited for."""
+        if self.quiet:
+            return
+        if self.consoles:
+            from rich.text import Text
+
+            self.consoles[-1].print(Text(text))
+        else:
+            typer.echo(text)
 
 
 def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement, Verdict, str]]:

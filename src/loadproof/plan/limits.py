@@ -96,12 +96,17 @@ def _operator(sign: str, raw: str, direction: Direction) -> Operator:
     return operator
 
 
+_LIKELY_SECONDS = 10
+"""Without a unit: so little may be meant in seconds."""
+
+
 def _duration(amount: str, sign: str) -> tuple[float, Unit]:
     if _NUMBER.fullmatch(amount):
         proposal = f"{sign or '<'}{amount}"
-        raise WrongValueError(
-            f"'{sign}{amount}' has no unit", f"write {proposal}ms if milliseconds are meant"
-        )
+        hint = f"write {proposal}ms if milliseconds are meant"
+        if float(amount) <= _LIKELY_SECONDS:
+            hint = f"write {proposal}s or {proposal}ms, whichever is meant"
+        raise WrongValueError(f"'{sign}{amount}' has no unit", hint)
     if amount.endswith("%"):
         raise WrongValueError(f"'{sign}{amount}' is a share, where a duration is needed", "write <500ms")
     return _read(parse_duration, amount, LimitKind.DURATION), Unit.SECONDS

@@ -156,6 +156,9 @@ def _first_bytes(service: _Service, verify_tls: bool, refuses: Refuses) -> bytes
 def _normal(text: str, schemes: tuple[str, ...]) -> str:
     if re.search(r"[\s\x00-\x1f\x7f\\\\<>\"]", text):
         raise WrongValueError("holds a character that no URL may hold", "encode it: a space is %20")
+    if "${" in text:
+        hint = 'give it on the command line: --target "$NAME"'
+        raise WrongValueError("holds a variable, which is not read here", hint)
     scheme, separator, _ = text.partition("://")
     if not separator:
         bare = redact_url(re.sub(r"^(?:https?:)?/*", "", text, flags=re.IGNORECASE))

@@ -134,7 +134,7 @@ K6: Final[dict[str, tuple[str, str]]] = {
     "--log-output": (DIFFERS, "no effect: what a script throws is told by k6's log alone"),
     "--no-color": (SAME, "and the default"),
     "--profiling-enabled": (SAME, ""),
-    "--quiet": (DIFFERS, "Loadproof prints the verdict only"),
+    "--quiet": (DIFFERS, "Loadproof prints its summary only"),
     "--secret-source": (SAME, ""),
     "--verbose": (SAME, ""),
 }

@@ -13,7 +13,7 @@ Requirements = Annotated[
 RunFile = Annotated[
     Path | None, typer.Option("--run-file", help="Where to write the run; by default .loadproof/runs/.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing before the summary.")]
 Baseline = Annotated[
     str | None, typer.Option("--baseline", help="Judge against this baseline too: its name, or its file.")
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TextIO
 
+from loadproof.analysis.verdict.requirements import describe, format_value
 from loadproof.charts import Picture
 from loadproof.model import Finding, Plan, Requirement
 from loadproof.reports.evidence import NEAR_IN_WORDS, requirement_row
@@ -49,9 +50,13 @@ def requirement_line(
 ) -> dict[str, Any]:
     """A row of the page: what is required, and what is measured so far; `unknown` where nothing is."""
     if finding is None:
-        endpoint = f" of {requirement.endpoint}" if requirement.endpoint else ""
-        subject = f"{requirement.text}{endpoint}"
-        open_row = {"verdict": "inconclusive", "mark": "·", "subject": subject, "required": ""}
+        required = f"{requirement.operator} {format_value(requirement.limit, requirement.unit)}"
+        open_row = {
+            "verdict": "inconclusive",
+            "mark": "·",
+            "subject": describe(requirement),
+            "required": required,
+        }
         return {**open_row, "measured": unknown, "meter": None, "limit": None}
     row = requirement_row(finding)
     return {

@@ -51,13 +51,8 @@ def requirement_line(
     """A row of the page: what is required, and what is measured so far; `unknown` where nothing is."""
     if finding is None:
         required = f"{requirement.operator} {format_value(requirement.limit, requirement.unit)}"
-        open_row = {
-            "verdict": "inconclusive",
-            "mark": "·",
-            "subject": describe(requirement),
-            "required": required,
-        }
-        return {**open_row, "measured": unknown, "meter": None, "limit": None}
+        open_row = {"verdict": "inconclusive", "mark": "·", "required": required, "measured": unknown}
+        return {**open_row, "subject": describe(requirement), "meter": None, "limit": None}
     row = requirement_row(finding)
     return {
         "verdict": str(finding.verdict).lower(),

@@ -31,7 +31,7 @@ def log_normal(seed: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.floa
 
 
 def test_a_million_samples_are_within_a_bucket_of_numpy() -> None:
-    """From the median to p99.99 the relative error is at most the bucket width (G6)."""
+    """From the median to p99.99 the relative error is at most the bucket width."""
     times_s = log_normal(7, 1_000_000)
     histogram = Histogram()
     histogram.record_all(times_s)
@@ -44,7 +44,7 @@ def test_a_million_samples_are_within_a_bucket_of_numpy() -> None:
 
 
 def test_a_minute_of_seconds_merged_is_the_whole_bit_for_bit() -> None:
-    """Sixty per-second histograms add up to the very bytes of one with all the samples (G6)."""
+    """Sixty per-second histograms add up to the very bytes of one with all the samples."""
     times_s = log_normal(11, 60_000)
     whole = Histogram()
     whole.record_all(times_s)
@@ -58,7 +58,7 @@ def test_a_minute_of_seconds_merged_is_the_whole_bit_for_bit() -> None:
 
 
 def test_a_shift_of_three_percent_is_kept() -> None:
-    """What a comparison must see is not lost in the buckets (A8)."""
+    """What a comparison must see is not lost in the buckets."""
     before, after = Histogram(), Histogram()
     times_s = log_normal(3, 20_000)
     before.record_all(times_s)

@@ -254,3 +254,10 @@ def test_nobody_cuts_a_message_at_a_semicolon() -> None:
         and any(isinstance(one, ast.Constant) and str(one.value).startswith(";") for one in node.args)
     ]
     assert cut == []
+
+
+def test_no_code_of_a_paper_stands_for_a_sentence() -> None:
+    """Outside of tests/accuracy, whose files say at their top what their cases' names are."""
+    coded = re.compile(r'"""[A-Z][0-9]: |\([A-Z][0-9]\)(?=[.:,])')
+    files = [file for file in (ROOT / "tests").rglob("*.py") if "accuracy" not in file.parts]
+    assert [file.name for file in files if coded.search(file.read_text(encoding="utf-8"))] == []

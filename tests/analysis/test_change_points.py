@@ -26,12 +26,12 @@ def _places(values: list[float]) -> list[int]:
 
 
 def test_the_series_of_otavas_test_has_its_change() -> None:
-    """B6: one change, at the eleventh run."""
+    """One change, at the eleventh run."""
     assert _places(OTAVA) == [10]
 
 
 def test_the_same_series_gives_the_same_answer() -> None:
-    """B5: nothing in it is left to chance."""
+    """Nothing in it is left to chance."""
     series = np.random.default_rng(5).normal(100, 3, 60)
     series[30:] += 10
     first = change_points(series.tolist())

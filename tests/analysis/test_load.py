@@ -53,7 +53,7 @@ def test_a_load_that_was_applied_judges_as_ever() -> None:
 
 
 def test_dropped_arrivals_move_the_quantile() -> None:
-    """G4: with 0.5 % never sent, p99 is read at 0.99497 of what was served, under its own name."""
+    """With 0.5 % never sent, p99 is read at 0.99497 of what was served, under its own name."""
     finding = _finding(_counted(P99, planned=1000, started=995, dropped=5), P99.id)
     assert finding.value == pytest.approx(0.99497, rel=0.006)
     assert finding.subject == "p99"
@@ -61,7 +61,7 @@ def test_dropped_arrivals_move_the_quantile() -> None:
 
 
 def test_a_quantile_among_the_dropped_is_unknown() -> None:
-    """G4: with 1 % never sent, p99 is INCONCLUSIVE, whatever the limit; p95 is not."""
+    """With 1 % never sent, p99 is INCONCLUSIVE, whatever the limit; p95 is not."""
     p95 = required(2.0, quantile=0.95)
     made = _counted(required(60.0, quantile=0.99), p95, planned=1000, started=990, dropped=10)
     unknown, known = judge(made).findings[-2:]

@@ -23,7 +23,7 @@ def tene() -> Histogram:
 
 
 def test_raw_percentiles_hide_the_stall(tene: Histogram) -> None:
-    """G1: uncorrected, p99.99 of a service that stood still half of the time is 1 ms."""
+    """Uncorrected, p99.99 of a service that stood still half of the time is 1 ms."""
     assert tene.count == 10_001
     assert tene.quantile(0.99) == pytest.approx(0.001, rel=0.005)
     assert tene.quantile(0.9999) == pytest.approx(0.001, rel=0.005)
@@ -31,20 +31,20 @@ def test_raw_percentiles_hide_the_stall(tene: Histogram) -> None:
 
 @pytest.mark.parametrize(("q", "expected_s"), [(0.5, 0.001), (0.75, 50), (0.9, 80), (0.99, 98), (1, 100)])
 def test_corrected_percentiles_are_tenes(tene: Histogram, q: float, expected_s: float) -> None:
-    """G1: with an interval of 10 ms the percentiles are the talk's, within 0.1 % (1 ms: a bucket)."""
+    """With an interval of 10 ms the percentiles are the talk's, within 0.1 % (1 ms: a bucket)."""
     tolerance = 0.005 if expected_s == 0.001 else 0.001
     assert Corrected(tene, 0.010).quantile(q) == pytest.approx(expected_s, rel=tolerance)
 
 
 def test_corrected_totals_are_tenes(tene: Histogram) -> None:
-    """G1: 20,000 samples, a mean of 25.0005 s, a maximum of 100 s, within 0.1 %."""
+    """20,000 samples, a mean of 25.0005 s, a maximum of 100 s, within 0.1 %."""
     corrected = Corrected(tene, 0.010)
     assert corrected.count == 20_000
     assert corrected.maximum_s == 100
 
 
 def test_correcting_afterwards_is_correcting_each_sample() -> None:
-    """G1: pre-corrected and post-corrected totals are equal."""
+    """Pre-corrected and post-corrected totals are equal."""
     values_s = [0.001] * 50 + [0.035, 0.04, 0.25, 1.0]
     one_by_one = list(values_s)
     for value_s in values_s:
@@ -103,7 +103,7 @@ def _simulate(seed: int, *, stalls: bool) -> tuple[list[float], list[float]]:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_stall_is_flagged_and_its_size_told(seed: int) -> None:
-    """G2: a closed run with stalls is flagged, its corrected p99 within 10 % of the open truth."""
+    """A closed run with stalls is flagged, its corrected p99 within 10 % of the open truth."""
     closed, opened = _simulate(seed, stalls=True)
     raw = _filled(closed)
     raw_s, truth_s = raw.quantile(0.99), _filled(opened).quantile(0.99)
@@ -117,7 +117,7 @@ def test_a_stall_is_flagged_and_its_size_told(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_run_without_stalls_is_not_flagged(seed: int) -> None:
-    """G2: no false alarm."""
+    """No false alarm."""
     raw = _filled(_simulate(seed, stalls=False)[0])
     raw_s, corrected_s = raw.quantile(0.99), Corrected(raw, 0.1).quantile(0.99)
     assert raw_s is not None

@@ -47,7 +47,7 @@ def test_a_steady_load_is_judged_whole() -> None:
 
 
 def test_the_slowest_endpoint_to_warm_up_decides() -> None:
-    """W5: one cut for all endpoints, that of the one that needs longest."""
+    """One cut for all endpoints, that of the one that needs longest."""
     slices = [*_seconds(_stepped(100, 0)), *_seconds(_stepped(100, 30), LOGIN)]
     assert judged_window(run(*slices, of=plan(profile=HELD))).warm_up_s == pytest.approx(30, abs=5)
 

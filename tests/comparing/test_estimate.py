@@ -153,7 +153,7 @@ def series(seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_block_lengths_are_those_of_arch(seed: int) -> None:
-    """A1: equal to arch.bootstrap.optimal_block_length to 1e-6."""
+    """Equal to arch.bootstrap.optimal_block_length to 1e-6."""
     assert block_length(series(seed)) == pytest.approx(ARCH[seed], rel=1e-6)
 
 

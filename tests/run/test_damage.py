@@ -1,4 +1,4 @@
-"""A damaged run file opens to a consistent prefix or is refused: never silently wrong (R5)."""
+"""A damaged run file opens to a consistent prefix or is refused: never silently wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A writer that is killed at any moment leaves whole seconds, all that it acknowledged (R1)."""
+"""A writer that is killed at any moment leaves whole seconds, all that it acknowledged."""
 
 from __future__ import annotations
 

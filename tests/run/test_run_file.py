@@ -212,7 +212,7 @@ def test_an_existing_file_is_never_written_over(path: Path) -> None:
 
 @pytest.mark.parametrize("schema_of", [1, 2])
 def test_files_of_older_schemas_stay_readable(schema_of: int) -> None:
-    """One of each, kept in this folder, says what it said (R9): the first is 0.1.0's."""
+    """One of each, kept in this folder, says what it said: the first is 0.1.0's."""
     run = read_run(Path(__file__).with_name(f"schema-{schema_of}.db"))
     assert (run.plan.name, run.outcome, seconds_of(run)) == ("loans", Outcome.COMPLETED, [0, 1, 2])
     assert [s.requests for s in run.slices] == [10, 3, 10, 3, 10, 3]

@@ -240,7 +240,7 @@ def test_latencies_are_the_servers(tmp_path: Path) -> None:
 
 
 def test_a_stopped_server_shows_in_response_time_only(tmp_path: Path) -> None:
-    """G3: SIGSTOP for 1.4 s of 30 s (full: as in wrk2's test; else 1 s of 12 s) with 2 connections.
+    """SIGSTOP for 1.4 s of 30 s (full: as in wrk2's test; else 1 s of 12 s) with 2 connections.
 
     Only 2 requests feel it in their service time; response-time p99 is at least 100 times its p99 (30 times
     in the short form, where the stop is shorter and a busy machine's own delays weigh more).

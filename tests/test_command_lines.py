@@ -282,6 +282,8 @@ def test_a_run_time_alone_is_one_user() -> None:
         (("--autostart",), ["--autoquit", "0", "--only-summary", "--autostart"]),
         (("--autostart", "--autoquit=3"), ["--only-summary", "--autostart", "--autoquit=3"]),
         (("--print-stats",), ["--headless", "--print-stats"]),
+        # Locust wants its own --csv beside it, which Loadproof has taken.
+        (("--csv-full-history", "-L", "INFO"), ["--headless", "--only-summary", "-L", "INFO"]),
     ],
 )
 def test_the_page_of_locust_ends_with_the_run(typed_args: tuple[str, ...], args: list[str]) -> None:

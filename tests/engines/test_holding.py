@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -227,6 +228,21 @@ def test_a_name_server_is_asked_and_not_loaded(monkeypatch: pytest.MonkeyPatch) 
     assert gate.refuses(packed("203.0.113.53"), 53) == ""
     assert "neither local nor listed" in gate.refuses(packed("203.0.113.53"), 80)
     assert "neither local nor listed" in gate.refuses(packed("203.0.113.54"), 53)
+
+
+def test_chromiums_look_for_ipv6_is_refused_and_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sends nothing; told, it would end the load of every browser script. Anything else there is told."""
+    read, write = os.pipe()
+    guard = supervisor._KernelGuard(json.dumps({"fd": write, "root": "", "brakes": False}))
+    guard._gate = AddressGate(Policy())
+    told: list[str] = []
+    monkeypatch.setattr(guard, "_tell_refused", lambda why, _pid: told.append(why))
+    for address, port in (("2001:4860:4860::8888", 443), ("2001:4860:4860::8888", 80), ("203.0.113.9", 443)):
+        wanted = SimpleNamespace(packed=packed(address), port=port, family=10)
+        assert guard._refuses(SimpleNamespace(destinations=[wanted], pid=1))
+    os.close(read)
+    os.close(write)
+    assert [why.partition(" is ")[0] for why in told] == ["'2001:4860:4860::8888'", "'203.0.113.9'"]
 
 
 def test_a_listed_name_may_get_another_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,6 +206,8 @@ class _KernelGuard:
                 why = f"an address of family {wanted.family} is none that the guard can judge"
             if why:
                 refused = True
+                if wanted.packed and self._gate.is_route_probe(wanted.packed, wanted.port):
+                    continue
                 self._tell_refused(f"{why} (port {wanted.port}{{}})", question.pid)
         return refused
 

@@ -15,6 +15,7 @@ from loadproof.safety.seccomp import PendingCall
 
 _RESOLVER_FILE: Final = Path("/etc/resolv.conf")
 _DNS_PORT: Final = 53
+_CHROMIUM_PROBE: Final = (ipaddress.ip_address("2001:4860:4860::8888").packed, 443)
 _LOOK_AGAIN_S: Final = 1.0
 _LOOK_LIMIT_S: Final = 2.0
 PATTERN_LIMIT: Final = (
@@ -46,6 +47,15 @@ class AddressGate:
         if why and port == _DNS_PORT and packed in self._nameservers:
             return ""  # whoever asks for a name loads nobody
         return why
+
+    @staticmethod
+    def is_route_probe(packed: bytes, port: int) -> bool:
+        """Whether a refusal is no news: it is Chromium that asks its kernel for a route to IPv6.
+
+        It connects a datagram socket to Google's name server and sends nothing (kIPv6ProbeAddress in its
+        net/dns/host_resolver_manager.cc); refused, it takes IPv6 for absent, and the page is not touched.
+        """
+        return (packed, port) == _CHROMIUM_PROBE
 
     def _decide(self, packed: bytes) -> str:
         found = as_address(str(ipaddress.ip_address(packed)))

@@ -38,6 +38,16 @@ def test_the_plan_that_is_shown_is_what_k6_will_play(
     assert inspection.profile == profile
 
 
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [("--scenarios=one", "unknown flag: --scenarios"), ("--rps=many", 'invalid argument "many" for "--rps"')],
+)
+def test_a_flag_that_k6_does_not_take_is_told_before_the_load(lab: Lab, flag: str, said: str) -> None:
+    """In k6's words and with its version: a later one may have it."""
+    (problem,) = K6Engine().inspect(lab.plan(LEND, engine_args=(flag,))).problems
+    assert f"k6 {find_k6()} says: {said}" in problem.message
+
+
 def test_variables_of_k6_are_read(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """K6_VUS and K6_DURATION, as k6 itself reads them."""
     monkeypatch.setenv("K6_VUS", "3")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from loadproof.errors import Problem
 
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)\.(\d+)")
 _VERSION_TIMEOUT_S = 20
+_SAID = re.compile(r'msg=("(?:[^"\\]|\\.)*")')
 
 MISSING = Problem(
     "k6 is not installed",
@@ -59,6 +61,21 @@ def ask(path: str) -> Binary | Problem:
     if match:
         return Binary(path, (int(match[1]), int(match[2]), int(match[3])))
     return Problem(f"k6 did not say its version: it {asking.why_silent(answer.returncode)}", path)
+
+
+def misread(binary: Binary, words: Sequence[str]) -> Problem | None:
+    """What `k6 run` of this version says against these words of a command line; None where it takes them.
+
+    With `--help` at their end it reads them all, and begins nothing.
+    """
+    try:
+        answer = asking.ask([binary.path, "run", *words, "--help"], os.environ, _VERSION_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return None
+    said = _SAID.search(answer.stderr.decode(errors="replace"))
+    if answer.returncode == 0 or said is None:
+        return None
+    return Problem(f"k6 {binary} says: {json.loads(said[1])}", hint="`k6 run --help` lists its flags")
 
 
 def _candidates() -> list[str]:

@@ -25,7 +25,7 @@ from loadproof.engines.k6.arguments import (
     sort_arguments,
     without_execution,
 )
-from loadproof.engines.k6.binary import Binary, find_k6
+from loadproof.engines.k6.binary import Binary, find_k6, misread
 from loadproof.engines.k6.guard import hosts_beside
 from loadproof.engines.k6.inspection import GuardedK6, inspect_script, problem_in, source_of
 from loadproof.engines.k6.log import Log
@@ -82,6 +82,8 @@ class K6Engine:
             return Inspection((Problem(f"cannot read the script: {error.strerror}", str(plan.scenario)),))
         user = sort_arguments(plan.engine_args)
         problems = argument_problems(plan, user)
+        if not problems and user.run and (wrong := misread(binary, user.run)):
+            problems = [wrong]
         if problems:
             return Inspection(tuple(problems))
         with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:

@@ -233,7 +233,8 @@ def _locust_args(plan: Plan) -> list[str]:
         args += ["--host", plan.target]
     if not given & {"--print-stats", "--only-summary"}:
         args.append("--only-summary")
-    return [*args, *plan.engine_args]
+    # --csv is Loadproof's, whose history is the full one: Locust refuses this flag without its own.
+    return [*args, *(word for word in plan.engine_args if word != "--csv-full-history")]
 
 
 def _way_out(message: str) -> str:

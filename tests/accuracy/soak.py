@@ -286,12 +286,8 @@ def _drifts(random: np.random.Generator, rate: int, course: str, minutes: int, s
     return any(trend.growth is Growth.GROWS for trend in agreed(trends))
 
 
-_HARD: Final = {
-    ("a logarithm", 13): 0.04,
-    ("a cache is full late", 13): 0.02,
-    ("a cache is full late", 20): 0.02,
-}
-"""A logarithm of 13 minutes still grows by 40 %/h; what is full after 80 % was a line before."""
+_HARD: Final = {("a logarithm", 13): 0.04}
+"""It still grows by 40 %/h then."""
 _STEADY: Final = ("AR 0.5", "AR 0.8", "saw-tooth of 1 min", "saw-tooth of 5 min")
 _SPANS: Final = (3, 10, 13, 20, 60, 480, 10_080)
 _LONG: Final = (20, 30, 60, 480, 10_080)

@@ -55,7 +55,7 @@ def test_the_percentile_of_a_route_is_right(lab: Lab) -> None:
     raw_s = np.array(json.loads(line.removeprefix("RAW "))) / 1000
     names = {(part.endpoint.method, part.endpoint.name) for part in sink.slices}
     assert set(grouped(names).values()) == {"/delayed?n={id}"}
-    assert sink.response.count == len(raw_s) > 60
+    assert sink.response.count == len(raw_s) > 30
     for q in (0.5, 0.95, 0.99):
         truth_s = float(np.quantile(raw_s, q, method="inverted_cdf"))
         assert sink.response.quantile(q) == pytest.approx(truth_s, rel=0.01, abs=0.001), q

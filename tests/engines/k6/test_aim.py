@@ -8,6 +8,7 @@ import pytest
 
 from loadproof.engines.k6.aim import reachable, variables_of
 from loadproof.engines.k6.engine import K6Engine
+from loadproof.engines.k6.mapped import mapped
 
 if TYPE_CHECKING:
     from tests.engines.k6.conftest import Lab
@@ -120,6 +121,46 @@ def test_variables_are_read_in_both_spellings() -> None:
 def test_addresses_can_be_asked(written: str, asked: str) -> None:
     """What preflight, guard and monitors get."""
     assert reachable(written) == asked
+
+
+@pytest.mark.parametrize(
+    ("url", "goes_to"),
+    [
+        ("http://svc.test:8000", "http://127.0.0.1:8000"),
+        ("https://SVC.test", "https://127.0.0.1"),
+        ("http://a.test", "http://127.0.0.1:8080"),
+        ("http://a.test:81", "http://a.test:81"),
+        ("http://x.y.w.test/v1", "http://10.0.0.1/v1"),
+        ("http://w.test", "http://w.test"),
+        ("ws://v6.test:9", "ws://[::1]:81"),
+        ("tcp://v6b.test:50051", "tcp://[::1]:50051"),
+        ("http://192.0.2.7", "http://192.0.2.7"),
+        ("http://[${}]:80", "http://[${}]:80"),
+    ],
+)
+def test_a_name_that_the_script_sends_elsewhere_is_asked_there(url: str, goes_to: str) -> None:
+    """`hosts`, as k6 1.1 inspects them: what the load goes to is asked, guarded and watched."""
+    hosts = {
+        "*.w.test": "10.0.0.1",
+        "a.test:80": "127.0.0.1:8080",
+        "svc.test": "127.0.0.1",
+        "v6.test": "[::1]:81",
+        "v6b.test": "::1",
+        "192.0.2.7": "127.0.0.1",
+    }
+    assert mapped(url, {"hosts": hosts}) == goes_to
+    assert mapped(url, {"hosts": None}) == url
+
+
+def test_the_machine_behind_a_name_of_the_scripts_own_is_the_target(lab: Lab) -> None:
+    """No resolver knows the name, and nobody has to."""
+    port = lab.stub.url.rpartition(":")[2]
+    script = f"""
+        export const options = {{ hosts: {{ 'svc.test': '127.0.0.1' }} }};
+        export default function () {{ http.get('http://svc.test:{port}/'); }}
+    """
+    inspection = K6Engine().inspect(lab.plan(script))
+    assert (inspection.problems, inspection.targets) == ((), (lab.stub.url,))
 
 
 @pytest.mark.parametrize("beside", [False, True], ids=["in the script", "in a module of its own"])

@@ -19,6 +19,7 @@ from loadproof.engines.k6 import words
 from loadproof.engines.k6.archive import rehearsal
 from loadproof.engines.k6.arguments import UserArguments, environment, init_arguments, without_execution
 from loadproof.engines.k6.inspection import TARGET_VARIABLES, GuardedK6, hosts_in, same_host
+from loadproof.engines.k6.mapped import all_mapped, mapped
 from loadproof.engines.k6.options import Options, executed_functions
 from loadproof.engines.k6.reader import OutputReader
 from loadproof.engines.k6.requests import split_name
@@ -57,8 +58,8 @@ def aim(
     reached = (
         written if sure else _asked(k6, plan, user, options, source) or _spoken_of(plan, source, written)
     )
-    reached = list(dict.fromkeys(map(reachable, reached)))
-    target = plan.target
+    reached = all_mapped(map(reachable, reached), options)
+    target = plan.target and mapped(plan.target, options)
     if target is None or not reached:
         return reached or ([target] if target else []), None
     if any(same_host(host, target) for host in reached):

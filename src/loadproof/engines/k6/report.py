@@ -11,6 +11,7 @@ from loadproof.engines.k6 import words
 from loadproof.engines.k6.arguments import unjudged
 from loadproof.engines.k6.guard import refused_names
 from loadproof.engines.k6.inspection import same_host
+from loadproof.engines.k6.mapped import all_mapped
 from loadproof.engines.k6.options import Options, thresholds
 from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
 from loadproof.engines.k6.told import K6Events
@@ -36,6 +37,7 @@ class Reporting:
         self._log = log
         self._told = K6Events(plan, log, options)
         self._plan = plan
+        self._options = options
         self.sink = sink
         self.reader = reader
         self._rules = thresholds(options)
@@ -168,7 +170,8 @@ class Reporting:
         self._hosts_checked = True
         target = self._plan.target or ""
         named = {host: count for host, count in self._hosts.items() if host}
-        if named and not any(same_host(host, target) for host in named):
+        gone_to = [*named, *all_mapped(named, self._options)]
+        if named and not any(same_host(host, target) for host in gone_to):
             others = ", ".join(sorted(named))
             message = (
                 f"the script sends its requests to {others} and none to the target: "

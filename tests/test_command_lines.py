@@ -246,6 +246,7 @@ FACTS: dict[str, Any] = {
     "host": None, "num_users": None, "spawn_rate": None, "run_time_s": 60, "headless": True,
     "processes": None, "roles": [], "needs": [], "master_bind": ["*", 5557], "paces": [],
     "tags": None, "idle_users": [], "taskless_users": [], "fast_users": [], "http2_users": [],
+    "trusting_users": [],
 }  # fmt: skip
 
 
@@ -265,6 +266,28 @@ def test_roles_are_refused_with_the_command_that_has_them(role: str, way_out: st
     (problem,) = _inspection(locust_plan(), {**FACTS, "roles": [role]}).problems
     assert role in problem.message
     assert way_out in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "http", "trusting", "taken"),
+    [
+        ("", ["A"], [], False),
+        ("", ["A"], ["A"], True),
+        ("", ["A", "B"], ["A"], False),
+        ("self.client.verify = False", ["A", "B"], ["A"], True),
+        ("self.client.get('/', verify=False)", ["A"], [], True),
+        ("self.client.verify = 'ca.pem'", ["A"], [], False),
+        ("", [], [], False),
+    ],
+)
+def test_a_certificate_that_nobody_signed_is_the_scenarios_matter(
+    text: str, http: list[str], trusting: list[str], taken: bool, folder: Path
+) -> None:
+    """A staging server has one of its own: who does not look at it is not refused for it."""
+    (folder / "a.py").write_text(text)
+    users = dict.fromkeys(http, "https://x")
+    facts = {**FACTS, "users": users, "http_users": http, "trusting_users": trusting}
+    assert _inspection(locust_plan(), facts).options.any_certificate is taken
 
 
 @pytest.mark.usefixtures("folder")

@@ -123,6 +123,11 @@ class EngineOptions:
         return ()
 
     @property
+    def any_certificate(self) -> bool:
+        """Whether its clients take any certificate of the target, also one that nobody has signed."""
+        return False
+
+    @property
     def own_shape(self) -> str:
         """What in the scenario decides how many users run, whatever the plan says; "" where nothing does."""
         return ""

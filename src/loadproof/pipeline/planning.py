@@ -148,8 +148,10 @@ def _meanwhile(work: Callable[[], T], modules: Sequence[str]) -> T:
 
 def check_targets(plan: Plan) -> None:
     """Raises TargetError when a server that the load would go to does not answer at all."""
+    parts = (plan, *(one.plan for one in plan.several))
+    verify_tls = not any(part.engine_options.any_certificate for part in parts)
     for target in plan.options.targets:
-        preflight(target, _PREFLIGHT_TIMEOUT_S, refuses=refuses_of(plan))
+        preflight(target, _PREFLIGHT_TIMEOUT_S, verify_tls=verify_tls, refuses=refuses_of(plan))
 
 
 def refuses_of(plan: Plan) -> Refuses:

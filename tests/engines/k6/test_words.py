@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from loadproof.engines.k6.arguments import environment, run_arguments, sort_arguments, system_tags
+from loadproof.engines.k6.arguments import (
+    environment,
+    run_arguments,
+    sort_arguments,
+    system_tags,
+    takes_any_certificate,
+)
 from loadproof.engines.k6.inspection import problem_in
 from loadproof.engines.k6.log import Log
 from loadproof.engines.k6.options import (
@@ -271,3 +277,22 @@ def test_modules_that_are_not_there(said: str, hint: str) -> None:
     """Fetched from elsewhere, of a newer k6, of an extension: each has its own way out."""
     line = f'{{"level":"error","msg":"GoError: {said}"}}'
     assert hint in problem_in([line], 107, Path("s.js")).hint
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "script", "taken"),
+    [
+        ([], "", None, False),
+        ([], "", True, True),
+        ([], "true", None, True),
+        ([], "false", True, False),
+        (["--insecure-skip-tls-verify"], "", None, True),
+        (["--insecure-skip-tls-verify=false"], "true", True, False),
+    ],
+)
+def test_a_script_that_looks_at_no_certificate(
+    words: list[str], variable: str, script: bool | None, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look before the load then takes any, too; the command line wins, as for k6."""
+    monkeypatch.setenv("K6_INSECURE_SKIP_TLS_VERIFY", variable)
+    assert takes_any_certificate(sort_arguments(words), {"insecureSkipTLSVerify": script}) is taken

@@ -108,6 +108,18 @@ _FALSE = frozenset({"0", "f", "false"})
 """As Go's strconv.ParseBool reads them."""
 
 
+def takes_any_certificate(user: UserArguments, options: Options) -> bool:
+    """Whether nobody looks at the target's: the flag wins over the variable, and that over the script."""
+    flag = next((word for word in reversed(user.run) if word.partition("=")[0] == _INSECURE), None)
+    if flag is not None:
+        return flag.partition("=")[2].lower() not in _FALSE
+    said = os.environ.get("K6_INSECURE_SKIP_TLS_VERIFY", "").lower()
+    return said in _TRUE if said else options.get("insecureSkipTLSVerify") is True
+
+
+_INSECURE = "--insecure-skip-tls-verify"
+
+
 def environment(plan: Plan) -> dict[str, str]:
     """The process environment, from which the script's `__ENV` comes.
 

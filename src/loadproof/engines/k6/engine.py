@@ -23,6 +23,7 @@ from loadproof.engines.k6.arguments import (
     init_arguments,
     run_arguments,
     sort_arguments,
+    takes_any_certificate,
     without_execution,
 )
 from loadproof.engines.k6.binary import Binary, find_k6, misread
@@ -224,7 +225,7 @@ def _inspect(k6: GuardedK6, plan: Plan, given: Vendored, user: UserArguments, so
     )
     gates = tuple((rule.metric, rule.expression) for rule in thresholds(options))
     problems = () if problem is None else (given.problem(problem),)
-    known = K6Options(gates, names_to_give(source, plan.scenario))
+    known = K6Options(gates, names_to_give(source, plan.scenario), takes_any_certificate(user, options))
     return Inspection(problems, tuple(targets), own, known, advice)
 
 

@@ -19,6 +19,7 @@ class K6Options(EngineOptions):
     thresholds: tuple[tuple[str, str], ...] = ()
     described: tuple[str, ...] = ()
     """Names that requests could have."""
+    any_certificate: bool = False
 
     @property
     def gates(self) -> tuple[tuple[str, str], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -289,7 +290,8 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     load = plan.played_profile if not _own_load(plan) else profile or plan.profile
     described = tuple(line for file in plan.files for line in names_to_give(_source(file), file))
     shape = facts["shape"] or "" if _own_load(plan) else ""
-    options = LocustOptions(decide(plan, load, facts, usable_cores()), described, shape)
+    trusting = _take_any_certificate(plan, facts)
+    options = LocustOptions(decide(plan, load, facts, usable_cores()), described, shape, trusting)
     own = profile if _own_load(plan) else None
     missing = tuple(
         Problem(f"the scenario needs {name}, and it is not set", str(plan.scenario), f"--env {name}=...")
@@ -313,6 +315,16 @@ def _without_tasks(plan: Plan, facts: dict[str, Any]) -> list[Problem]:
         message += f" to {', '.join(idle)}"
         hint = f"name the classes to run ({' '.join(left)}), or choose other tags; {hint}"
     return [*problems, Problem(message, where, hint)]
+
+
+def _take_any_certificate(plan: Plan, facts: dict[str, Any]) -> bool:
+    """Whether each HTTP user does: a FastHttpUser unless `insecure` is off, others by `verify=False`."""
+    told = any(_UNVERIFIED.search(_source(file)) for file in plan.files)
+    verifying = [name for name in facts["http_users"] if name not in facts["trusting_users"]]
+    return bool(facts["http_users"]) and (told or not verifying)
+
+
+_UNVERIFIED = re.compile(r"\bverify[\"']?\s*[=:]\s*False\b")
 
 
 def _source(file: Path) -> str:

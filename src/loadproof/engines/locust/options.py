@@ -28,6 +28,7 @@ class LocustOptions(EngineOptions):
     """Names that requests could have."""
     own_shape: str = ""
     """The class of the locustfile's load shape, where that is played: Locust leaves --users aside then."""
+    any_certificate: bool = False
 
     @property
     def generators(self) -> int:

@@ -114,6 +114,7 @@ def inspect() -> dict[str, Any]:
         "http_users": [name for name, user in chosen.items() if issubclass(user, (HttpUser, FastHttpUser))],
         "http2_users": [name for name, user in chosen.items() if getattr(user, "http2", False)],
         "fast_users": [name for name, user in chosen.items() if issubclass(user, FastHttpUser)],
+        "trusting_users": [name for name, user in chosen.items() if getattr(user, "insecure", False)],
         "missing_users": missing,
         "own_loops": [name for name, user in chosen.items() if user.run is not User.run],
         "tags": tagged,

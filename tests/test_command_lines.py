@@ -73,6 +73,7 @@ LOCUST: list[tuple[tuple[str, ...], Any]] = [
     (("--json",), "--json needs a file here"),
     (("--json", "--skip-log-setup"), "--json needs a file here"),
     (("--json", "a.py"), "--json needs a file here"),
+    (("--json", "a.tar"), "--json needs a file here"),
     (("--json-file", "s.json"), SELF),
     (("--skip-log-setup",), SELF),
     (("--loglevel", "DEBUG"), SELF),

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from loadproof.engines import SUFFIXES
 from loadproof.errors import ConfigError, Problem
 
 _JMETER_LONG: Final = {"-J": "--jmeterproperty", "-D": "--systemproperty", "-G": "--globalproperty"}
@@ -32,7 +33,7 @@ def with_engine_words(argv: Sequence[str]) -> list[str]:
 def _check_json(words: Sequence[str]) -> None:
     """Locust's --json takes no file and prints; what follows it would be overwritten by a report."""
     for word, following in pairwise([*words, ""]):
-        scenario = Path(following).suffix in {".py", ".js", ".ts", ".jmx"}
+        scenario = Path(following).suffix in SUFFIXES
         if word == "--json" and (not following or following.startswith("-") or scenario):
             hint = (
                 "--json results.json writes Loadproof's report; --json-file results.json writes Locust's "

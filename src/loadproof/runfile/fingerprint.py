@@ -118,9 +118,10 @@ def _xml(data: bytes) -> bytes:
     return ET.canonicalize(data.decode("utf-8"), strip_text=True).encode()
 
 
+_SCRIPTS: Final = (".js", ".mjs", ".cjs", ".ts")
 _NORMAL: Final[dict[str, Callable[[bytes], bytes]]] = {
     ".py": _python,
-    **dict.fromkeys((".js", ".ts", ".mjs"), _script),
+    **dict.fromkeys(_SCRIPTS, _script),
     ".jmx": _xml,
 }
 
@@ -131,7 +132,7 @@ def _imports(file: Path, data: bytes, tops: list[Path]) -> Iterator[Path]:
         return
     if file.suffix == ".py":
         yield from _python_imports(file, data, tops)
-    elif file.suffix in (".js", ".ts", ".mjs"):
+    elif file.suffix in _SCRIPTS:
         text = data.decode("utf-8", errors="replace")
         for _, target in _SCRIPT_IMPORT.findall(text):
             found = (file.parent / target).resolve()

@@ -10,7 +10,7 @@ from loadproof.model import STREAMED, EngineTraits
 TRAITS: Final = EngineTraits(
     title="k6",
     engine="loadproof.engines.k6.engine:K6Engine",
-    suffixes=(".js", ".ts", ".tar"),
+    suffixes=(".js", ".mjs", ".cjs", ".ts", ".tar"),
     own_flags=("--vus", "--duration"),
     options=K6Options,
     iterations=True,

@@ -314,8 +314,8 @@ class EngineTraits:
     """Whether its scenarios may have requirements of their own, which it judges itself."""
     streamed: frozenset[str] = frozenset()
     """What it tells of an answer that streams, of STREAMED."""
-    events_of: str = ""
-    """The only method whose events it tells; "" where it tells those of all."""
+    events_of: tuple[str, ...] = ()
+    """The only methods whose events it tells; empty where it tells those of all."""
     steers: bool = False
     """Whether its number of users can be changed while they run (see SteeredEngine)."""
     shows: frozenset[str] = frozenset()

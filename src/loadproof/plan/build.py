@@ -221,12 +221,12 @@ def _tellable(
         if (kind := (required.endpoint or "").partition(" ")[0]) in STREAMED and kind not in told
     ]
     if traits.events_of:
-        hint = f"it tells that of '{traits.events_of} /path' alone"
+        hint = f"it tells that of {' and '.join(traits.events_of)} alone: '{traits.events_of[0]} /path'"
         problems += [
             Problem(f"{who} does not tell {kind[:-1]} of '{name}'", required.source, hint)
             for required in requirements
             for kind, _, name in [(required.endpoint or "").partition(" ")]
-            if kind in (FIRST_EVENT, EVENT_GAP) and not name.startswith(f"{traits.events_of} ")
+            if kind in (FIRST_EVENT, EVENT_GAP) and name.partition(" ")[0] not in traits.events_of
         ]
     if problems and traits.title:  # of several scenarios each may be another's
         raise ConfigError(*problems)

@@ -10,17 +10,9 @@ from tests.engines.k6.test_reader import point, read
 URL = "ws://t/chat?room=1"
 
 
-def sample(
-    metric: str,
-    second: float,
-    vu: str = "1",
-    value: float = 1,
-    url: str = URL,
-    group: str = "",
-    status: str = "101",
-) -> bytes:
+def sample(metric: str, second: float, vu: str = "1", value: float = 1, **tags: str) -> bytes:
     """As k6 1.1 writes it with `--system-tags` that has vu and iter: they are no tags but metadata."""
-    line = point(metric, value, second, group=group, status=status, url=url)
+    line = point(metric, value, second, "Z", **{"group": "", "status": "101", "url": URL, **tags})
     return line.replace(b"}}}", b'},"metadata":{"vu":"%b","iter":"0"}}}' % vu.encode())
 
 
@@ -36,7 +28,7 @@ def session(*at_s: float, vu: str = "1", start_s: float = 0.0, url: str = URL) -
     """From its handshake to its end, with a message at each of these times."""
     came = b"".join(sample("ws_msgs_received", second, vu, url=url) for second in at_s)
     began, ended = (
-        sample("ws_connecting", start_s, vu, 3.0, url),
+        sample("ws_connecting", start_s, vu, 3.0, url=url),
         sample("ws_session_duration", start_s, vu, url=url),
     )
     return began + came + ended
@@ -54,6 +46,24 @@ def test_the_first_message_and_the_gaps_are_those_of_a_session() -> None:
     assert found["WS /chat?room=1"][0] == 2
     assert found[f"{FIRST_EVENT} WS /chat?room=1"] == (2, 0.125, 0.25)
     assert found[f"{EVENT_GAP} WS /chat?room=1"] == (3, 0.125, 1.0)
+
+
+def test_the_messages_of_a_grpc_stream() -> None:
+    """Its end is told by the call's own time; a call without a stream has no messages."""
+    tags = {"name": "/a.B/Talk", "url": "h:50/a.B/Talk", "method": "Talk", "service": "a.B"}
+    data = b"".join(
+        [
+            sample("grpc_streams", 1.0, "1", 1.0, **tags),
+            sample("grpc_streams_msgs_received", 1.25, "1", 1.0, **tags),
+            sample("grpc_streams_msgs_received", 1.75, "1", 1.0, **tags),
+            sample("grpc_req_duration", 2.0, "1", 1000.0, **{**tags, "status": "0"}),
+            sample("grpc_streams_msgs_received", 9.0, "1", 1.0, **tags),
+        ]
+    )
+    found = times(data)
+    assert found[f"{FIRST_EVENT} gRPC a.B/Talk"] == (1, 0.25, 0.25)
+    assert found[f"{EVENT_GAP} gRPC a.B/Talk"] == (1, 0.5, 0.5)
+    assert found["gRPC a.B/Talk"][0] == 1
 
 
 def test_a_user_connects_again() -> None:

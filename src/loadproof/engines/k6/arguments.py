@@ -185,7 +185,7 @@ def _statistics(user: UserArguments, options: Options) -> list[str]:
 
 
 def asks_for_events(plan: Plan) -> bool:
-    """Whether the messages of WebSockets have to be told apart."""
+    """Whether the messages of WebSockets and gRPC streams have to be told apart."""
     return plan.asks_for(FIRST_EVENT) or plan.asks_for(EVENT_GAP)
 
 

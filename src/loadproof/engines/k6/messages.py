@@ -1,8 +1,8 @@
-"""The messages that come on WebSockets: when a session's first one was there, and how far apart they are.
+"""The messages of WebSockets and gRPC streams: when a session's first one came, and how far apart they are.
 
-k6 writes a sample of `ws_msgs_received` for each, with its time, and nothing that says of which session: user
-and iteration (`vu`, `iter`, which k6 calls metadata) and the address do. Where an iteration has two sessions
-with one address at once, their messages cannot be told apart, and have no such times.
+k6 writes a sample for each that it received, with its time, and nothing that says of which session: user and
+iteration (`vu`, `iter`, which k6 calls metadata) and the address do. Where an iteration has two sessions with
+one address at once, their messages cannot be told apart, and have no such times.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from loadproof.engines.k6 import words
 from loadproof.engines.k6.protocols import PROTOCOLS
 from loadproof.model import EVENT_GAP, FIRST_EVENT, Endpoint
 
-CONNECTING, RECEIVED, ENDED = "ws_connecting", "ws_msgs_received", "ws_session_duration"
-BEGINNING: Final = b'{"metric":"ws_'
+_CONNECTING, _CALLED = "ws_connecting", "grpc_req_duration"
+_BEGAN: Final = {_CONNECTING: _CONNECTING, "grpc_streams": _CALLED}
+"""What tells of a session's start, and the metric of its protocol's requests."""
+_RECEIVED: Final = frozenset({"ws_msgs_received", "grpc_streams_msgs_received"})
+_ENDED: Final = frozenset({"ws_session_duration", _CALLED})
+BEGINNINGS: Final = (b'{"metric":"ws_', b'{"metric":"grpc_')
 """Of the lines that `Messages` wants."""
 TAGS: Final = ("iter", "url", "vu")
 """System tags that it stands on."""
@@ -34,7 +38,7 @@ class _Session:
 
 
 class Messages:
-    """`take` each sample of a WebSocket."""
+    """`take` each sample of a WebSocket and of gRPC."""
 
     def __init__(self) -> None:
         self.mixed = 0
@@ -50,23 +54,23 @@ class Messages:
         if str(tags.get("group", "")).startswith(words.SETUP_AND_TEARDOWN):
             return None
         key = (str(told["vu"]), str(told["iter"]), str(tags["url"]))
-        if metric == CONNECTING:
-            self._began(key, tags, time_s)
+        if metric in _BEGAN:
+            self._began(_BEGAN[metric], key, tags, time_s)
         elif (session := self._sessions.get(key)) is not None:
-            if metric == ENDED:
+            if metric in _ENDED:
                 session.open -= 1
                 if not session.open:
                     del self._sessions[key]
-            elif metric == RECEIVED and not session.mixed:
+            elif metric in _RECEIVED and not session.mixed:
                 kind = EVENT_GAP if session.begun else FIRST_EVENT
                 took_s, session.last_s, session.begun = time_s - session.last_s, time_s, True
                 return Endpoint(kind, session.endpoint), max(0.0, took_s) * 1e3
         return None
 
-    def _began(self, key: tuple[str, str, str], tags: dict[str, Any], time_s: float) -> None:
-        kind = PROTOCOLS[CONNECTING](tags)
-        if kind.failure is not None:
-            return
+    def _began(self, of: str, key: tuple[str, str, str], tags: dict[str, Any], time_s: float) -> None:
+        kind = PROTOCOLS[of](tags)
+        if of == _CONNECTING and kind.failure is not None:
+            return  # it was not accepted; how a call ends is not known yet
         session = self._sessions.get(key)
         if session is not None:
             session.open += 1

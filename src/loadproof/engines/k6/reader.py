@@ -26,7 +26,7 @@ from loadproof.engines.exemplars import Exemplars
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.arrivals import Arrivals
 from loadproof.engines.k6.batch import FOLD_AT, Batch, Cell
-from loadproof.engines.k6.messages import BEGINNING, Messages
+from loadproof.engines.k6.messages import BEGINNINGS, Messages
 from loadproof.engines.k6.options import Options
 from loadproof.engines.k6.protocols import PROTOCOLS
 from loadproof.engines.k6.requests import RequestKind, RequestKinds
@@ -73,7 +73,7 @@ class OutputReader:
 
         `first_bytes`: how long good answers let wait for their first byte is read, too (`http_req_waiting`):
         a second line of each request, which costs as much as the first. `messages`: the times of those of
-        WebSockets, too.
+        WebSockets and gRPC streams, too.
         """
         self.samples: Counter[str] = Counter()
         """Samples by metric; by sub-metric ("m" with its tags) for those asked for."""
@@ -190,7 +190,7 @@ class OutputReader:
                 self.samples[metric] += count
         timed = self._timed
         for head, line in [pair for pair in zip(heads, lines, strict=True) if pair[0] not in unparsed]:
-            if self._messages is not None and line.startswith(BEGINNING):
+            if self._messages is not None and line.startswith(BEGINNINGS):
                 self._message(line, self._messages)
             if (found := timed.get(head)) is not None and line.startswith(found.beginning):
                 self._request(line, found)

@@ -160,7 +160,7 @@ class Reporting:
                 Event(now_s, EventKind.RECORDER_MISMATCH, message, {"lines": self.reader.garbage})
             )
         if mixed := self.reader.mixed_sessions:
-            message = f"{mixed} WebSockets have no times of messages: their users had two to one address"
+            message = f"{mixed} sessions have no times of messages: their users had two with one address"
             self.sink.log(message)
         if self.reader.dropped_series:
             message = f"{self.reader.dropped_series} of k6's metrics are not kept as series: too many"

@@ -16,7 +16,7 @@ TRAITS: Final = EngineTraits(
     iterations=True,
     thresholds=True,
     streamed=frozenset(STREAMED),
-    events_of="WS",
+    events_of=("WS", "gRPC"),
     own_files=frozenset({"--summary-export"}),
     more_quantiles="let k6 write it: --summary-trend-stats 'avg,min,med,max,p(90),p(95),p(99),count'; "
     "or import its --out json",

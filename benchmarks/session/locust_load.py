@@ -1,8 +1,8 @@
 """One measurement with Locust's runner: `python locust_load.py SESSION SCENARIO URL USERS SECONDS`.
 
 SESSION is `HttpUser` or `FastHttpUser` (Locust's own), `loadproof`, `loadproof-fast`, `loadproof-recorded`
-(that with Loadproof's plug-in, as in a run). SCENARIO is `get` or `post`. Prints one JSON line. The users are
-those of an unmodified locustfile.
+(that with Loadproof's plug-in, as in a run), `loadproof-http2`. SCENARIO is `post`, or else a GET. Prints one
+JSON line. The users are those of an unmodified locustfile.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ def main(session: str, scenario: str, url: str, users: int, seconds: float) -> N
         from loadproof.engines.locust.session import install  # only when it is measured
 
         install()
+    if session == "loadproof-http2":
+        from loadproof.engines.locust.session.install import install_http2  # only when it is measured
+
+        install_http2(everybody=True)
     if session == "loadproof-recorded":
         _record()
     from locust import FastHttpUser, HttpUser, task  # after install, as in a locustfile
@@ -40,7 +44,7 @@ def main(session: str, scenario: str, url: str, users: int, seconds: float) -> N
 
     class Get(base):  # type: ignore[misc]  # either of Locust's classes
         host = url
-        abstract = scenario != "get"
+        abstract = scenario == "post"
 
         def on_start(self) -> None:
             if url.startswith("https"):

@@ -1,4 +1,4 @@
-"""The target: nginx with one worker on one core, answering with a small JSON text, plain and over TLS."""
+"""The target: nginx with one worker on one core, answering with small JSON: plain, over TLS, by HTTP/2."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ events {{ worker_connections 8192; }}
 http {{
   access_log off; keepalive_requests 1000000000; default_type application/json;
   server {{
-    listen 127.0.0.1:{port}; listen 127.0.0.1:{tls_port} ssl;
+    listen 127.0.0.1:{port}; listen 127.0.0.1:{tls_port} ssl; listen 127.0.0.1:{h2_port} ssl http2;
     ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
     location / {{ return 200 '{{"ok": true, "id": 42, "name": "load"}}'; }}
   }}
@@ -35,6 +35,7 @@ class Target:
 
     url: str
     tls_url: str
+    h2_url: str
     certificate: Path
 
 
@@ -44,7 +45,7 @@ def nginx(core: int) -> Iterator[Target]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        port, tls_port = _free_port(), _free_port()
+        port, tls_port, h2_port = free_port(), free_port(), free_port()
         certificate = folder / "cert.pem"
         subprocess.run(
             [
@@ -65,24 +66,27 @@ def nginx(core: int) -> Iterator[Target]:
             capture_output=True,
         )
         config = folder / "nginx.conf"
-        config.write_text(_CONFIG.format(folder=folder, port=port, tls_port=tls_port))
+        config.write_text(_CONFIG.format(folder=folder, port=port, tls_port=tls_port, h2_port=h2_port))
         argv = ["nginx", "-p", name, "-c", str(config)]
         process = subprocess.Popen(argv, preexec_fn=lambda: os.sched_setaffinity(0, {core}))  # noqa: PLW1509  # no threads yet
         try:
-            _wait_for(port, process)
-            yield Target(f"http://127.0.0.1:{port}", f"https://localhost:{tls_port}", certificate)
+            wait_for(port, process)
+            secure = (f"https://localhost:{secure_port}" for secure_port in (tls_port, h2_port))
+            yield Target(f"http://127.0.0.1:{port}", *secure, certificate)
         finally:
             process.terminate()
             process.wait(timeout=10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until nginx answers. Raises RuntimeError when it does not within ten seconds."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):

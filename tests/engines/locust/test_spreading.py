@@ -20,11 +20,10 @@ class Course:
     now: float = 100.0
     starts: list[tuple[float, str]] = field(default_factory=list)
 
-    def start(self, counts: dict[str, int]) -> list[str]:
-        names = [name for name, count in counts.items() for _ in range(count)]
-        self.starts += [(self.now, name) for name in names]
-        self.now += self.work_s * len(names)
-        return names
+    def start(self, name: str) -> str:
+        self.starts.append((self.now, name))
+        self.now += self.work_s
+        return name
 
     def sleep(self, seconds: float) -> None:
         if self.killed_after is not None and len(self.starts) >= self.killed_after:

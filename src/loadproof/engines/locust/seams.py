@@ -27,7 +27,7 @@ class Feature(StrEnum):
     HTTP_SESSION = "HttpUser uses Locust's own HTTP client, which is slower"
     FAST_HTTP_SESSION = "FastHttpUser uses Locust's own HTTP client, which is slower"
     STATISTICS = "Locust counts its own statistics, which costs a little of the throughput"
-    SHORT_WAY = "request events take Locust's own way, which costs a little of the throughput"
+    SHORT_WAY = "events and waits of no time take Locust's own way, which costs a little of the throughput"
     BLOCKS = "a request whose `with` block raises is in no count"
     SENDING = "requests that users were stopped in are not counted"
     WIRE = "followed redirects, repeats and answers that made the client raise are in no count"
@@ -160,6 +160,7 @@ SEAMS = (
     Seam(Feature.STATISTICS, "locust.stats", "bucket_response_time", ("response_time",)),
     Seam(Feature.SHORT_WAY, "locust.event:EventHook", "_handlers"),
     Seam(Feature.SHORT_WAY, "locust.log", "unhandled_greenlet_exception"),
+    Seam(Feature.SHORT_WAY, "locust:TaskSet", "_sleep", ("self", "seconds")),
     # Counting what Locust has no event for.
     Seam(Feature.BLOCKS, f"{_CLIENTS}:ResponseContextManager", "_manual_result"),
     Seam(Feature.BLOCKS, f"{_FAST}:ResponseContextManager", "_manual_result"),
@@ -177,6 +178,9 @@ SEAMS = (
         Feature.SPREADING, "locust.runners:Runner", "spawn_users",
         ("self", "user_classes_spawn_count", "wait"),
     ),
+    Seam(Feature.SPREADING, "locust.runners:Runner", "user_classes_by_name"),
+    Seam(Feature.SPREADING, "locust.runners:Runner", "user_greenlets"),
+    Seam(Feature.SPREADING, "locust:User", "start", ("self", "group")),
     Seam(Feature.STOPPING, "locust:User", "stop", ("self", "force")),
     Seam(Feature.STOPPING, "locust:User", "_state"),
     Seam(Feature.STOPPING, "locust:User", "_group"),

@@ -14,6 +14,8 @@ from loadproof.safety.guard import TargetGuard
 
 _REASONS = 100
 """Kept at most: a scenario that reaches for ever new hosts must not fill the memory before the load ends."""
+_ADDRESSES = 1000
+"""Those remembered as allowed: thousands of users connect to the same few."""
 
 
 class TargetRefusedError(ConnectionError):
@@ -28,6 +30,7 @@ def install(policy: Policy) -> list[str]:
     """
     gate = TargetGuard(policy)
     reasons: list[str] = []
+    open_to: set[str] = set()  # addresses that the policy has allowed: it never takes that back
 
     def refuse(why: str) -> None:
         if not why:
@@ -37,8 +40,13 @@ def install(policy: Policy) -> list[str]:
         raise TargetRefusedError(f"refused by the target guard: {why}")
 
     def on_audit(event: str, args: tuple[Any, ...]) -> None:
-        if event == "socket.connect" and isinstance(args[1], tuple):
-            refuse(gate.refuses_address(str(args[1][0])))
+        if event != "socket.connect" or not isinstance(args[1], tuple):
+            return
+        address = str(args[1][0])
+        if address not in open_to:
+            refuse(gate.refuses_address(address))
+            if len(open_to) < _ADDRESSES:
+                open_to.add(address)
 
     resolver = type(get_hub().resolver)
     look_up = resolver.getaddrinfo

@@ -244,6 +244,11 @@ class OpenModel:
         rates = [self.profile.level_at(offset_s + ahead_s) for ahead_s in range(_LOOK_AHEAD_S + 1)]
         return min(self.max_users, max(_LEAST_USERS, math.ceil(max(rates))))
 
+    @property
+    def hurries(self) -> bool:
+        """New users are awaited: by the load's begin, or by arrivals."""
+        return self.begin_s is None or self._waiting() > 0
+
     def users_wanted(self) -> int:
         """The pool's size now: it never shrinks, and is ahead of the schedule and of how busy users are."""
         now = int(self._runner.user_count)
@@ -350,15 +355,23 @@ class ArrivalShape(LoadTestShape):
     def __init__(self, model: OpenModel) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._model = model
+        self._last = (0, 1.0)
 
     def tick(self) -> tuple[int, float] | None:
-        """Users that should run, all of the new ones at once; None when the load is over."""
+        """Users that should run; None when the load is over.
+
+        The rate makes one order of the new ones: they come evenly within the next second, or all at once
+        where they are awaited.
+        """
         model = self._model
         self._wait_for_the_end()
         if model.is_over:
             return None
-        users = model.users_wanted()
-        return users, float(max(1, users))
+        users, before = model.users_wanted(), self._last[0]
+        if users != before:
+            step = users if model.hurries else abs(users - before)
+            self._last = users, float(max(1, step))
+        return self._last
 
     def _wait_for_the_end(self) -> None:
         """Within the last second, tick at the end and not up to a second behind it."""

@@ -27,6 +27,25 @@ _calls: Bounded[tuple[Any, ...], Call] = Bounded(2048)
 _targets: Bounded[tuple[str, str], Target] = Bounded(2048)
 _KEYED = frozenset((dict, type(None)))
 
+
+
+class CommonHeaders:
+    """An agent's headers. Equal ones are one object, which a key takes without looking into it."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: tuple[tuple[str, Any], ...]) -> None:
+        self.items = items
+
+
+_common: Bounded[tuple[tuple[str, Any], ...], CommonHeaders] = Bounded(2048)
+
+
+def common_headers(items: tuple[tuple[str, Any], ...]) -> CommonHeaders:
+    """Return the object that stands for these headers."""
+    return _common.get(items) or _common.keep(items, CommonHeaders(items))
+
+
 # kinds of body: none, text, bytes, form
 NO_BODY, TEXT_BODY, BYTES_BODY, FORM_BODY = range(4)
 _SAMPLE: dict[int, Any] = {NO_BODY: None, TEXT_BODY: "x", BYTES_BODY: b"x", FORM_BODY: {"x": "x"}}
@@ -52,7 +71,7 @@ def fast_plan(  # keywords cost time in every request
     method: str,
     url: str,
     params: Any,
-    common: tuple[tuple[str, Any], ...],
+    common: CommonHeaders,
     headers: Any,
     auth_header: str | None,
     kind: int,
@@ -87,7 +106,7 @@ def _new_fast_call(  # the same words as above
     url: str,
     query: str,
     params: Any,
-    common: tuple[tuple[str, Any], ...],
+    common: CommonHeaders,
     headers: Any,
     auth_header: str | None,
     kind: int,
@@ -99,7 +118,7 @@ def _new_fast_call(  # the same words as above
     )
     if target is None:
         return None
-    items = merged(call_headers(headers, auth_header, is_json), common)
+    items = merged(call_headers(headers, auth_header, is_json), common.items)
     of_kind = (method, target.origin, items, kind, cookie)
     call = _calls.made(of_kind, lambda: _written(method, target, items, kind, cookie))
     return None if call is None else fast_call_of(target, target.origin, call)

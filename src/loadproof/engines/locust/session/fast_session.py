@@ -20,6 +20,7 @@ from loadproof.engines.locust.session.fast_request import (
     FastJar,
     basic,
     call_headers,
+    common_headers,
     fast_body,
     fast_plan,
     folded,
@@ -80,7 +81,7 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         self._agent_args = {"ssl_context_factory": ssl_context_factory, "insecure": insecure, **kwargs}
         self._network_s = kwargs.get("network_timeout", ConnectionPool.DEFAULT_NETWORK_TIMEOUT)
         headers = kwargs.get("headers")
-        self._default_key = merged(headers) if headers else BASE_HEADERS
+        self._default_headers = common_headers(merged(headers) if headers else BASE_HEADERS)
         self.base_url = base_url
         if base_url:
             self.base_url, auth = defaults.split_base_url(base_url)
@@ -200,7 +201,9 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         params: Any,
     ) -> FastCall | None:
         state = self.__dict__
-        common = tuple(state["client"].default_headers.items()) if "client" in state else self._default_key
+        common = self._default_headers
+        if "client" in state:
+            common = common_headers(tuple(state["client"].default_headers.items()))
         jar = state.get("cookiejar")
         cookie = jar is not None and bool(jar._cookies)
         auth_header = basic(auth) if auth else self.auth_header

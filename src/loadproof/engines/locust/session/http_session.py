@@ -44,6 +44,8 @@ _numbers = itertools.count(1)
 _SETTINGS = frozenset(("auth", "verify", "stream", "cert", "trust_env"))
 _ONCE: tuple[None, None] = (None, None)
 _NO_BODY = (NO_BODY, None, None)
+_NOTHING: dict[str, Any] = {}
+"""Locust's default for a context; never written to."""
 
 
 class HttpSession(Connections, LocustHttpSession):
@@ -128,15 +130,41 @@ class HttpSession(Connections, LocustHttpSession):
         for adapter in self.__dict__.get("adapters", {}).values():
             adapter.close()
 
-    def get(  # type: ignore[override]  # Locust's signature
-        self, url: Any, *, data: Any = None, json: Any = None, **kwargs: Any
+    def get(  # type: ignore[override]  # Locust's signature, spelt out where it is common
+        self,
+        url: Any,
+        *,
+        data: Any = None,
+        json: Any = None,
+        headers: Any = None,
+        name: str | None = None,
+        catch_response: bool = False,
+        context: dict[str, Any] = _NOTHING,
+        **kwargs: Any,
     ) -> ResponseContextManager:
         """Send a GET request."""
-        return self.request("GET", url, data=data, json=json, **kwargs)
+        if kwargs or type(self).request is not _REQUEST or "request" in self.__dict__:
+            given = _given(headers, name, catch_response, context)
+            return self.request("GET", url, data=data, json=json, **given, **kwargs)
+        return self._ask("GET", url, name, catch_response, context, data, json, headers, True, None, {})
 
-    def post(self, url: Any, data: Any = None, json: Any = None, **kwargs: Any) -> ResponseContextManager:
+    def post(
+        self,
+        url: Any,
+        data: Any = None,
+        json: Any = None,
+        *,
+        headers: Any = None,
+        name: str | None = None,
+        catch_response: bool = False,
+        context: dict[str, Any] = _NOTHING,
+        **kwargs: Any,
+    ) -> ResponseContextManager:
         """Send a POST request."""
-        return self.request("POST", url, data=data, json=json, **kwargs)
+        if kwargs or type(self).request is not _REQUEST or "request" in self.__dict__:
+            given = _given(headers, name, catch_response, context)
+            return self.request("POST", url, data=data, json=json, **given, **kwargs)
+        return self._ask("POST", url, name, catch_response, context, data, json, headers, True, None, {})
 
     def request(  # type: ignore[override]  # python-requests' keywords, spelt out where they are common
         self,
@@ -144,7 +172,7 @@ class HttpSession(Connections, LocustHttpSession):
         url: str,
         name: str | None = None,
         catch_response: bool = False,
-        context: dict[str, Any] = {},  # noqa: B006  # Locust's signature; never written to
+        context: dict[str, Any] = _NOTHING,
         *,
         data: Any = None,
         json: Any = None,
@@ -154,8 +182,26 @@ class HttpSession(Connections, LocustHttpSession):
         **options: Any,
     ) -> ResponseContextManager:
         """Send a request and report it to Locust; arguments, result and errors are Locust's."""
+        return self._ask(
+            method, url, name, catch_response, context, data, json, headers, allow_redirects, timeout, options
+        )
+
+    def _ask(  # keywords cost time in every request
+        self,
+        method: str,
+        url: str,
+        name: str | None,
+        catch_response: bool,
+        context: dict[str, Any],
+        data: Any,
+        json: Any,
+        headers: Any,
+        allow_redirects: bool,
+        timeout: Any,
+        options: dict[str, Any],
+    ) -> ResponseContextManager:
         COUNTS.issued += 1
-        if self.request_name and not name:
+        if not name and self.request_name:
             name = self.request_name
         self.__dict__["explicit_name"] = name
         try:
@@ -185,7 +231,8 @@ class HttpSession(Connections, LocustHttpSession):
             "start_time": start_time,
             "url": complete_url,
         }
-        if not isinstance(response, LazyResponse):
+        kind = type(response)
+        if kind is not LazyResponse and kind is not CaughtResponse:
             return conclude(self, response, meta, url, catch_response, options, start)
         target = response._sent[2]
         if not name:
@@ -193,7 +240,7 @@ class HttpSession(Connections, LocustHttpSession):
         if self.user:
             meta["context"] = {**self.user.context(), **context}
         meta["url"] = target.url
-        meta["response_length"] = len(response._content)  # type: ignore[arg-type]  # bytes from the start
+        meta["response_length"] = len(response._content)
         response.meta = meta
         if not catch_response:
             response.__exit__(None, None, None)
@@ -298,3 +345,20 @@ class HttpSession(Connections, LocustHttpSession):
             first = response.history[0] if response.history else response
             first.elapsed += timedelta(seconds=before)
         return response
+
+
+_REQUEST = HttpSession.request
+
+
+def _given(headers: Any, name: str | None, catch_response: bool, context: dict[str, Any]) -> dict[str, Any]:
+    """What the caller of `get` or `post` gave: `request` may be somebody's own, and look at it."""
+    given: dict[str, Any] = {}
+    if headers is not None:
+        given["headers"] = headers
+    if name is not None:
+        given["name"] = name
+    if catch_response:
+        given["catch_response"] = catch_response
+    if context is not _NOTHING:
+        given["context"] = context
+    return given

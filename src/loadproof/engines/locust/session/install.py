@@ -13,14 +13,19 @@ def install() -> None:
 
     It replaces `locust.clients.HttpSession`, `locust.user.users.HttpSession` and
     `locust.contrib.fasthttp.FastHttpSession`, so that subclasses written in a locustfile inherit the fast
-    sessions, too. Locust's statistics get a quicker `log_request`. What the installed Locust has not as known
-    (see seams.py) stays Locust's own. Calling it again changes nothing.
+    sessions, too. Locust's statistics get a quicker `log_request`, waits of no time a quicker way (turns.py).
+    What the installed Locust has not as known (see seams.py) stays Locust's own. Calling it again changes
+    nothing.
     """
     # Importing Locust patches the process: only when asked to.
     if known(Feature.STATISTICS):
         from loadproof.engines.locust.session.statistics import install_statistics
 
         install_statistics()
+    if known(Feature.SHORT_WAY):
+        from loadproof.engines.locust.session import turns
+
+        turns.install()
     if known(Feature.HTTP_SESSION):
         import locust.clients
         import locust.user.users

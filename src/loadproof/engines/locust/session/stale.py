@@ -3,7 +3,8 @@
 urllib3 and geventhttpclient ask the kernel about each connection before each request. One zero-timeout poll
 costs 3 to 7 microseconds on a virtual machine, a tenth of a whole request here. So one epoll set watches all
 connections of the process, and one question answers for every request that is sent in the next
-millisecond. A connection whose last answer was read after the question was asked is asked for again.
+millisecond. A connection whose last answer was read after the question was asked is asked for again, in
+another turn of the event loop: in the same one that answer was here already, and so was a close behind it.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import weakref
 from time import perf_counter
 from typing import Any, Protocol
 
+from gevent import get_hub
 from gevent.monkey import get_original
 
 # An answer this old counts as fresh. Measured on one core: half of what one Locust request costs.
 _FRESH_S = 0.001
 
-_EPOLLIN = 1
+_READABLE, _CLOSED = 1, 0x2018  # EPOLLIN; EPOLLRDHUP, EPOLLHUP and EPOLLERR
 _make_poll = get_original("select", "poll")
 try:
     # gevent removes epoll from `select` when it patches, and keeps it; macOS has none.
@@ -39,7 +41,7 @@ class IdleConnection(Protocol):
 class IdleConnections:
     """Watches connections; knows which idle ones have something to read."""
 
-    __slots__ = ("_asked_at", "_epoll", "_wires")
+    __slots__ = ("_asked_at", "_asked_in", "_epoll", "_loop", "_wires")
 
     def __init__(self) -> None:
         self.reset()
@@ -49,14 +51,17 @@ class IdleConnections:
         self._epoll: Any = None
         self._wires: dict[int, weakref.ref[IdleConnection]] = {}
         self._asked_at = 0.0
+        self._asked_in = -1
+        self._loop: Any = None
 
     def watch(self, fileno: int, wire: IdleConnection) -> None:
         """Begin to watch a connection (a registration ends when its descriptor is closed)."""
-        if self._epoll is None and _make_epoll is not None:
-            self._epoll = _make_epoll()
+        if self._loop is None:
+            self._loop = get_hub().loop
+            self._epoll = _make_epoll() if _make_epoll is not None else None
         self._wires[fileno] = weakref.ref(wire)
         if self._epoll is not None:
-            self._epoll.register(fileno, _EPOLLIN)
+            self._epoll.register(fileno, _READABLE | _CLOSED)
 
     def forget(self, fileno: int, wire: IdleConnection) -> None:
         """Stop watching, before the descriptor is closed or given away."""
@@ -71,7 +76,9 @@ class IdleConnections:
 
     def quiet(self, wire: IdleConnection, idle_since: float, now: float) -> bool:
         """Tell whether an idle connection is open and silent; times are `perf_counter` seconds."""
-        if self._asked_at < idle_since or now - self._asked_at > _FRESH_S:
+        if now - self._asked_at > _FRESH_S or (
+            self._asked_at < idle_since and self._asked_in != self._loop.iteration
+        ):
             self._ask()
         return not wire.stale
 
@@ -84,11 +91,13 @@ class IdleConnections:
                 poll.register(fileno, select.POLLIN)
             ready = poll.poll(0)
         else:
+            # Only epoll tells a close behind an answer that nobody has read yet.
+            self._asked_in = self._loop.iteration
             ready = self._epoll.poll(0, len(wires) + 1)
-        for fileno, _ in ready:
+        for fileno, event in ready:
             known = wires.get(fileno)
             wire = known() if known is not None else None
-            if wire is not None and wire.idle:
+            if wire is not None and (wire.idle or event & _CLOSED):
                 wire.stale = True
 
 

@@ -1,0 +1,59 @@
+"""The address of a name is looked up once a second, not once for each user.
+
+gevent asks the system in a thread for each connection, also for what is an address already: with 1,500 new
+users a second that takes longer than the connections. A name whose address changes is followed within a
+second, which few name servers are quicker than.
+"""
+
+from __future__ import annotations
+
+import _socket
+import re
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Final
+
+from gevent import get_hub
+
+KEPT_S: Final = 1.0
+_MOST: Final = 256
+"""Names that are kept; a scenario that goes to ever new hosts must not fill the memory."""
+_is_address = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9a-fA-F]*:[0-9a-fA-F:.]*").fullmatch
+
+
+class Addresses:
+    """What was found, and when.
+
+    `look_up` takes a resolver and what `socket.getaddrinfo` takes; `clock` counts seconds.
+    """
+
+    def __init__(self, look_up: Callable[..., Any], clock: Callable[[], float] = monotonic) -> None:
+        self._look_up = look_up
+        self._clock = clock
+        self._known: dict[Any, tuple[float, list[Any]]] = {}
+
+    def find(self, resolver: Any, host: Any, port: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        """As `socket.getaddrinfo`. What it raises is not kept."""
+        key = (host, port, args, *kwargs.items())
+        until_s, found = self._known.get(key, (0.0, []))
+        if self._clock() < until_s:
+            return list(found)
+        if type(host) is str and type(port) is int and _is_address(host):
+            found = _socket.getaddrinfo(host, port, *args, **kwargs)  # there is nothing to wait for
+        else:
+            found = list(self._look_up(resolver, host, port, *args, **kwargs))
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[key] = (self._clock() + KEPT_S, found)
+        return list(found)
+
+
+def install() -> None:
+    """Let gevent's resolver keep what it finds, in this process and its forks."""
+    resolver = type(get_hub().resolver)
+    addresses = Addresses(resolver.getaddrinfo)
+
+    def getaddrinfo(self: Any, host: Any, port: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        return addresses.find(self, host, port, *args, **kwargs)
+
+    resolver.getaddrinfo = getaddrinfo

@@ -131,7 +131,7 @@ def comings(folder: Path, rate: float, users: int) -> tuple[float, int, float]:
 def loadproof(model: str, users: int, rate: int, processes: int) -> Found:
     """One ramp of ours."""
     ramp_s = users / rate
-    load = {
+    load: list[str | int] = {
         "closed": ["--users", users, "--spawn-rate", rate, "--run-time", f"{ramp_s + _PLATEAU_S:g}s"],
         "stages": ["--stage", f"{ramp_s:g}s:{users}", "--stage", f"{_PLATEAU_S}s:{users}"],
         "open": ["--stage", f"0s:{rate}/s", "--stage", f"{ramp_s:g}s:{rate}/s", "--max-users", users + rate],

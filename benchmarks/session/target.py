@@ -71,8 +71,12 @@ def nginx(core: int) -> Iterator[Target]:
         process = subprocess.Popen(argv, preexec_fn=lambda: os.sched_setaffinity(0, {core}))  # noqa: PLW1509  # no threads yet
         try:
             wait_for(port, process)
-            secure = (f"https://localhost:{secure_port}" for secure_port in (tls_port, h2_port))
-            yield Target(f"http://127.0.0.1:{port}", *secure, certificate)
+            urls = (
+                f"http://127.0.0.1:{port}",
+                f"https://localhost:{tls_port}",
+                f"https://localhost:{h2_port}",
+            )
+            yield Target(*urls, certificate)
         finally:
             process.terminate()
             process.wait(timeout=10)

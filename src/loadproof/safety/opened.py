@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from typing import Final
 
 from loadproof.safety.seccomp import PendingCall
@@ -20,6 +21,7 @@ _PIDFD_GETFD: Final = 438
 called by number: a Python that was built for older systems has no `os.pidfd_open`."""
 _SOL_SOCKET, _SO_TYPE, _SOCK_STREAM = 1, 3, 1
 _MOST_SOCKETS: Final = 1 << 16
+_KNOWN_S: Final = 1.0
 _BEGINNING_BYTES: Final = 512
 """Of what the kernel tells of a thread; its process is in the fourth line, after names that it escapes."""
 
@@ -31,6 +33,8 @@ class OpenedConnections:
         self.count: int | None = 0
         """Since the beginning; None from where the kernel has shown no socket: what is not known is not 0."""
         self._libc = ctypes.CDLL(None, use_errno=True)
+        self._last = (0, 0, 0.0)
+        """A thread, its process, and until when that is taken as known: no number is given again so soon."""
         self._sockets: dict[tuple[int, int], int] = {}
         """The socket that a descriptor of a process was when one of its threads asked last."""
 
@@ -39,7 +43,7 @@ class OpenedConnections:
         if self.count is None or not question.connects or not question.destinations:
             return
         try:
-            process = _leader(question.pid)
+            process = self._process(question.pid)
             inode = self._stream(process, question.descriptor)
         except ProcessLookupError:
             return  # it has ended meanwhile
@@ -52,6 +56,14 @@ class OpenedConnections:
                 self._sockets.clear()
             self._sockets[key] = inode
             self.count += 1
+
+    def _process(self, thread: int) -> int:
+        known, process, until_s = self._last
+        now_s = time.monotonic()
+        if known != thread or now_s >= until_s:
+            process = _leader(thread)
+            self._last = (thread, process, now_s + _KNOWN_S)
+        return process
 
     def _stream(self, process: int, descriptor: int) -> int | None:
         """The number of the socket; None for what is no stream.

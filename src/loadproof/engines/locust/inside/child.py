@@ -77,10 +77,10 @@ def work(settings: str, channel_fd: int) -> None:
 
 def drive(settings: PluginSettings, channel_fd: int, clock: MasterClock | None = None) -> None:
     """Never returns: Locust ends the process."""
-    from loadproof.engines.locust.inside import addresses
+    from loadproof.engines.locust.inside import connecting
     from loadproof.engines.locust.inside.plugin import Plugin
 
-    addresses.install()
+    connecting.install()
     Plugin(settings, socket.socket(fileno=channel_fd), clock).install()
     if settings.quiet_stats:
         logging.getLogger(_STATS_LOGGER).addFilter(lambda _record: False)

@@ -28,7 +28,6 @@ _targets: Bounded[tuple[str, str], Target] = Bounded(2048)
 _KEYED = frozenset((dict, type(None)))
 
 
-
 class CommonHeaders:
     """An agent's headers. Equal ones are one object, which a key takes without looking into it."""
 

@@ -244,7 +244,7 @@ class HttpSession(Connections, LocustHttpSession):
         response.meta = meta
         if not catch_response:
             response.__exit__(None, None, None)
-        return response
+        return response  # type: ignore[no-any-return]  # one of ours
 
     def _respond(  # keywords cost time in every request
         self,

@@ -13,9 +13,7 @@ from typing import Any
 
 from gevent import get_hub
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]  # it has no types
-from locust import TaskSet
 
-_sleep: Any = TaskSet._sleep
 # The base class's switch: gevent's own looks for a `switch_out` method first, which no greenlet of ours has.
 _switch = greenlet.switch
 
@@ -65,14 +63,18 @@ TURNS = Turns()
 os.register_at_fork(after_in_child=TURNS.reset)
 
 
-def _slept(self: Any, seconds: float) -> None:
-    """Do what `TaskSet._sleep` does."""
-    if seconds > 0:
-        _sleep(self, seconds)
-    else:
-        TURNS.give()
-
-
 def install() -> None:
-    """Let a TaskSet's `wait` of no time take the quick way."""
-    TaskSet._sleep = _slept  # type: ignore[method-assign]
+    """Let a TaskSet's `wait` of no time take the quick way. Calling it again changes nothing."""
+    from locust import TaskSet  # importing Locust patches the process: only when asked to
+
+    sleep: Any = TaskSet._sleep
+    if sleep.__module__ == __name__:
+        return
+
+    def slept(self: Any, seconds: float) -> None:
+        if seconds > 0:
+            sleep(self, seconds)
+        else:
+            TURNS.give()
+
+    TaskSet._sleep = slept  # type: ignore[method-assign]

@@ -1,18 +1,24 @@
-"""The address of a name is looked up once a second, not once for each user.
+"""Opening connections so that other users do not wait for it: thousands come in a ramp.
 
-gevent asks the system in a thread for each connection, also for what is an address already: with 1,500 new
-users a second that takes longer than the connections. A name whose address changes is followed within a
+The address of a name is looked up once a second, not once for each user: gevent asks the system in a thread
+for each connection, also for what is an address already. A name whose address changes is followed within a
 second, which few name servers are quicker than.
+
+A socket is told once to connect. gevent tells it again to learn how that ended, and each time the guard below
+the programs is asked, while the process stands still.
 """
 
 from __future__ import annotations
 
 import _socket
+import os
 import re
+import socket
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final
 
+import gevent.socket
 from gevent import get_hub
 
 KEPT_S: Final = 1.0
@@ -48,8 +54,35 @@ class Addresses:
         return list(found)
 
 
+_connect: Any = gevent.socket.socket.connect
+
+
+def _connect_once(sock: Any, address: Any) -> None:
+    """As `connect` of gevent's sockets; names and other kinds of addresses are left to that."""
+    limit_s = sock.timeout
+    plain = (
+        type(address) is tuple and len(address) == 2 and type(address[0]) is str and _is_address(address[0])
+    )
+    if limit_s == 0.0 or not plain or sock.family != socket.AF_INET:
+        _connect(sock, address)
+        return
+    sock.settimeout(0.0)
+    try:
+        _connect(sock, address)
+    except BlockingIOError:
+        pass
+    else:
+        return
+    finally:
+        sock.settimeout(limit_s)
+    gevent.socket.wait_write(sock.fileno(), limit_s, TimeoutError("timed out"))
+    if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise OSError(error, os.strerror(error))
+
+
 def install() -> None:
-    """Let gevent's resolver keep what it finds, in this process and its forks."""
+    """Let gevent's sockets and resolver do so, in this process and its forks."""
+    gevent.socket.socket.connect = _connect_once
     resolver = type(get_hub().resolver)
     addresses = Addresses(resolver.getaddrinfo)
 

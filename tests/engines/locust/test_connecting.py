@@ -1,0 +1,84 @@
+"""Names are looked up once a second, addresses never; a connection that fails says so as in gevent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from loadproof.engines.locust.inside.connecting import _MOST, KEPT_S, Addresses
+
+
+@dataclass
+class Names:
+    """A name server whose answer can be changed; its clock moves by hand."""
+
+    now: float = 100.0
+    answer: str = "192.0.2.1"
+    asked: list[Any] = field(default_factory=list)
+
+    def look_up(self, _resolver: Any, host: Any, port: Any, *_: Any) -> list[Any]:
+        self.asked.append(host)
+        if not self.answer:
+            raise OSError("no such name")
+        return [(2, 1, 6, "", (self.answer, port))]
+
+    def addresses(self) -> Addresses:
+        return Addresses(self.look_up, lambda: self.now)
+
+
+def test_a_name_is_asked_for_once_a_second() -> None:
+    """All users of a second share the answer; a moved name is followed in the next."""
+    names = Names()
+    addresses = names.addresses()
+    first = addresses.find(None, "shop.test", 80)
+    names.answer = "192.0.2.2"
+    assert addresses.find(None, "shop.test", 80) == first
+    names.now += KEPT_S
+    assert addresses.find(None, "shop.test", 80)[0][4] == ("192.0.2.2", 80)
+    assert len(names.asked) == 2
+
+
+def test_the_port_and_what_else_is_asked_for_are_part_of_the_question() -> None:
+    """Two ports are two questions."""
+    names = Names()
+    addresses = names.addresses()
+    assert addresses.find(None, "shop.test", 80)[0][4][1] == 80
+    assert addresses.find(None, "shop.test", 443)[0][4][1] == 443
+
+
+def test_a_failure_is_asked_again() -> None:
+    """A name server that comes back is heard at once."""
+    names = Names(answer="")
+    addresses = names.addresses()
+    for _ in range(2):
+        with pytest.raises(OSError, match="no such name"):
+            addresses.find(None, "shop.test", 80)
+    names.answer = "192.0.2.9"
+    assert addresses.find(None, "shop.test", 80)[0][4][0] == "192.0.2.9"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_an_address_is_nobody_asked_for(address: str) -> None:
+    """No thread is woken for what is an address already."""
+    names = Names()
+    assert names.addresses().find(None, address, 80)[0][4][0] == address
+    assert names.asked == []
+
+
+def test_ever_new_names_do_not_fill_the_memory() -> None:
+    """The oldest are forgotten with all others, and asked for again."""
+    names = Names()
+    addresses = names.addresses()
+    for number in range(_MOST + 1):
+        addresses.find(None, f"shop{number}.test", 80)
+    addresses.find(None, "shop0.test", 80)
+    assert len(names.asked) == _MOST + 2
+
+
+def test_what_is_found_is_the_callers_own() -> None:
+    """Whoever changes the list changes nobody else's."""
+    addresses = Names().addresses()
+    addresses.find(None, "shop.test", 80).clear()
+    assert len(addresses.find(None, "shop.test", 80)) == 1

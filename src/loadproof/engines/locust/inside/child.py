@@ -40,7 +40,7 @@ from loadproof.clock import wall_clock
 from loadproof.engines.asking import why_silent
 from loadproof.engines.locust.channel import Decoder, encode
 from loadproof.engines.locust.open_model.pace import paces
-from loadproof.engines.locust.seams import scenario_options
+from loadproof.engines.locust.seams import scenario_options, unknown
 from loadproof.engines.locust.settings import PluginSettings, WorkerSettings
 from loadproof.engines.supervisor import adopt
 from loadproof.model import Policy
@@ -260,12 +260,23 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     channel_fd = int(sys.argv[1])
     decoder = Decoder()
-    # Plain calls: until Locust runs, nothing may start gevent's loop.
-    if not monkey.get_original("select", "select")([channel_fd], [], [], 0)[0]:
-        import_module("loadproof.engines.locust.inside.plugin")  # while nobody waits
-    while data := os.read(channel_fd, 1 << 18):
+    prepared = False
+    while True:
+        # Plain calls: until Locust runs, nothing may start gevent's loop.
+        if not prepared and not monkey.get_original("select", "select")([channel_fd], [], [], 0)[0]:
+            _prepare()
+            prepared = True
+        data = os.read(channel_fd, 1 << 18)
+        if not data:
+            break
         for order in decoder.feed(data):
             _obey(order, channel_fd)
+
+
+def _prepare() -> None:
+    """Do what a run needs while nobody waits for it: before the first order, or while a run is planned."""
+    import_module("loadproof.engines.locust.inside.plugin")
+    unknown()
 
 
 if __name__ == "__main__":

@@ -135,6 +135,7 @@ attack: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.session
+	$(BIN)/python -m benchmarks.ramps
 	$(BIN)/python benchmarks/k6_outputs.py
 	$(BIN)/python -m benchmarks.jmeter
 	$(BIN)/python -m benchmarks.jmeter_rows

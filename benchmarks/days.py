@@ -90,7 +90,7 @@ def make(path: Path, seconds: int, endpoints: int, series: int) -> None:
         "started_at_s": float(START), "writer": {"pid": 2**22 + 1, "started_at_s": 0.0},
     }  # fmt: skip
     random = np.random.default_rng(1)
-    parts = [_second(random) for _ in range(VARIANTS)]
+    parts = [made_second(random) for _ in range(VARIANTS)]
     # Letters: numbers would be taken for one route.
     names = [Endpoint("GET", f"/api/{chr(97 + n // 26)}{chr(97 + n % 26)}") for n in range(endpoints)]
     noise = random.normal(0, 1.0, (997, series))
@@ -105,7 +105,7 @@ def make(path: Path, seconds: int, endpoints: int, series: int) -> None:
             _put_minutes(path, range(START, START + first - 1, 60), endpoints, series)
         now = START + second
         drawn = random.integers(0, VARIANTS, endpoints).tolist()
-        slices = [_of(parts[drawn[n]], now, name) for n, name in enumerate(names)]
+        slices = [slice_of(parts[drawn[n]], now, name) for n, name in enumerate(names)]
         values = (100 + noise[second % 997]).tolist()
         readings = [
             Reading(now + 0.01, "host" if n % 2 else "process", f"series.{n}", value)
@@ -155,14 +155,16 @@ def _minute(random: np.random.Generator) -> Histogram:
     return histogram
 
 
-def _second(random: np.random.Generator) -> tuple[int, int, Histogram]:
+def made_second(random: np.random.Generator) -> tuple[int, int, Histogram]:
+    """Requests, failures and times of one endpoint's second."""
     times = random.lognormal(-3.0, 0.5, 1 + random.poisson(REQUESTS_A_SECOND - 1))
     histogram = Histogram()
     histogram.record_all(times)
     return times.size, int(random.random() < 0.01), histogram
 
 
-def _of(part: tuple[int, int, Histogram], second: int, endpoint: Endpoint) -> Slice:
+def slice_of(part: tuple[int, int, Histogram], second: int, endpoint: Endpoint) -> Slice:
+    """That second as a part of the run."""
     requests, failed, histogram = part
     return Slice(
         second, endpoint, requests, {FailureKind.STATUS: 1} if failed else {}, 900 * requests, histogram

@@ -1,0 +1,95 @@
+"""What `run` keeps and does beside its engine in the first hour of a load and in later ones.
+
+    python -m benchmarks.lasting [--hours 24] [--endpoints 100] [--series 200]
+
+Seconds of a load (three requests a second for each endpoint) go through the objects that `run` has: the run
+file's writer, the progress behind the live view, and the requirements as they stand, which `--stop-on` asks
+for once a second. They come faster than real time. For each hour: the resident memory at its end, the
+processor time of one second's part, and that of the requirements.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from benchmarks.days import START, USERS, VARIANTS, made_second, plan, slice_of
+from loadproof.analysis.verdict.so_far import findings_so_far
+from loadproof.model import Endpoint, Event, EventKind, Reading, Unit
+from loadproof.plan.stored import plan_to_json
+from loadproof.run.progress import Progress
+from loadproof.runfile.writer import RunWriter, UncommittedRows
+
+MOST_MB = 200.0
+_JUDGED_EVERY_S = 60
+"""They are asked for once a second in a run; here less often, since each costs the same."""
+
+
+def main() -> int:
+    """Print a line for each hour; 1 if the memory goes beyond what a run may take."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--hours", type=int, default=24)
+    parser.add_argument("--endpoints", type=int, default=100)
+    parser.add_argument("--series", type=int, default=200)
+    given = parser.parse_args()
+    of = plan(given.hours * 3600)
+    facts = {
+        "name": of.name, "plan": plan_to_json(of), "versions": {"loadproof": "0.2.0"}, "host": {"cores": 2},
+        "started_at_s": float(START), "writer": {"pid": 2**22 + 1, "started_at_s": 0.0},
+    }  # fmt: skip
+    random = np.random.default_rng(1)
+    parts = [made_second(random) for _ in range(VARIANTS)]
+    names = [Endpoint("GET", f"/api/{chr(97 + n // 26)}{chr(97 + n % 26)}") for n in range(given.endpoints)]
+    noise = random.normal(0, 1.0, (997, given.series))
+    process = psutil.Process()
+    progress = Progress(of)
+    most = 0.0
+    print(f"{'hour':>6}{'memory':>10}{'a second':>14}{'requirements':>16}{'file':>10}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.db"
+        writer = RunWriter(path, facts)
+        begun = Event(float(START), EventKind.LOAD_STARTED, "the load started")
+        progress.add_event(begun)
+        writer.commit(UncommittedRows(events=[begun]), START)
+        for hour in range(given.hours):
+            second_s = judged_s = 0.0
+            for second in range(START + hour * 3600, START + (hour + 1) * 3600):
+                drawn = random.integers(0, VARIANTS, given.endpoints).tolist()
+                slices = [slice_of(parts[drawn[n]], second, name) for n, name in enumerate(names)]
+                readings = [
+                    Reading(second + 0.01, "host" if n % 2 else "process", f"series.{n}", value)
+                    for n, value in enumerate((100 + noise[second % 997]).tolist())
+                ]
+                readings.append(Reading(second + 0.5, "load", "users", USERS, Unit.COUNT))
+                began_s = time.process_time()
+                for part in slices:
+                    progress.add_slice(part)
+                for reading in readings:
+                    progress.add_reading(reading)
+                writer.commit(UncommittedRows(slices, readings), second + 1.0)
+                second_s += time.process_time() - began_s
+                if second % _JUDGED_EVERY_S == 0:
+                    began_s = time.process_time()
+                    list(findings_so_far(of, progress))
+                    judged_s += time.process_time() - began_s
+            memory_mb = process.memory_info().rss / 1e6
+            most = max(most, memory_mb)
+            print(
+                f"{hour + 1:>6}{memory_mb:>7.1f} MB{second_s / 3600 * 1e3:>11.2f} ms"
+                f"{judged_s / (3600 / _JUDGED_EVERY_S) * 1e3:>13.2f} ms{path.stat().st_size / 1e6:>7.1f} MB",
+                flush=True,
+            )
+        writer.close()
+    return int(most > MOST_MB)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -131,18 +131,18 @@ def comings(folder: Path, rate: float, users: int) -> tuple[float, int, float]:
 def loadproof(model: str, users: int, rate: int, processes: int) -> Found:
     """One ramp of ours."""
     ramp_s = users / rate
-    load: list[str | int] = {
+    loads: dict[str, list[str | int]] = {
         "closed": ["--users", users, "--spawn-rate", rate, "--run-time", f"{ramp_s + _PLATEAU_S:g}s"],
         "stages": ["--stage", f"{ramp_s:g}s:{users}", "--stage", f"{_PLATEAU_S}s:{users}"],
         "open": ["--stage", f"0s:{rate}/s", "--stage", f"{ramp_s:g}s:{rate}/s", "--max-users", users + rate],
-    }[model]
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         hold_s, wait_s = (_HELD_S, 0) if model == "open" else (0, _WAIT_S)
         (folder / "locustfile.py").write_text(_LOCUSTFILE.format(wait_s=wait_s, hold_s=hold_s))
         with nginx(folder, users) as url:
             argv = [sys.executable, "-m", "loadproof", "run", "locustfile.py", "--target", url, "--quiet"]
-            argv += ["--run-file", "run.db", "--stop-timeout", "0", *map(str, load)]
+            argv += ["--run-file", "run.db", "--stop-timeout", "0", *map(str, loads[model])]
             argv += ["--processes", str(processes)] if processes > 1 else []
             done = subprocess.run(
                 argv, cwd=folder, capture_output=True, text=True, timeout=_LIMIT_S, check=False

@@ -100,10 +100,10 @@ def _record() -> None:
     subprocess.Popen(["cat"], stdin=theirs.fileno(), stdout=subprocess.DEVNULL)  # ends with this process
     theirs.close()
     settings = PluginSettings(
-        channel_fd=ours.detach(), profile=None, time_scale=1.0, session="loadproof", quiet_stats=True,
-        arrivals="constant", max_users=None, quiet_log=True,
+        profile=None, time_scale=1.0, session="loadproof", quiet_stats=True, arrivals="constant", max_users=None,
+        quiet_log=True,
     )  # fmt: skip
-    Plugin(settings).install()
+    Plugin(settings, ours).install()
 
 
 def _resident_bytes() -> int:

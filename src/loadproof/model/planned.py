@@ -65,8 +65,12 @@ class Profile:
         return replace(self, stages=tuple(Stage(s.duration_s * factor, s.target) for s in self.stages))
 
     def level_at(self, offset_s: float) -> float:
-        """Planned users, or arrivals per second, `offset_s` seconds after the start; 0 after the end."""
+        """Planned users, or arrivals per second, `offset_s` seconds after the start; 0 after the end.
+
+        Before the start it is what it begins with: a load whose begin is named ahead asks for that.
+        """
         level = self.start
+        offset_s = max(0.0, offset_s)
         for stage in self.stages:
             if offset_s < stage.duration_s:
                 return level + (stage.target - level) * offset_s / stage.duration_s

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -131,8 +132,9 @@ def comings(folder: Path, rate: float, users: int) -> tuple[float, int, float]:
 def loadproof(model: str, users: int, rate: int, processes: int) -> Found:
     """One ramp of ours."""
     ramp_s = users / rate
+    closed_s = math.ceil(ramp_s + _PLATEAU_S)  # Locust takes whole seconds only
     loads: dict[str, list[str | int]] = {
-        "closed": ["--users", users, "--spawn-rate", rate, "--run-time", f"{ramp_s + _PLATEAU_S:g}s"],
+        "closed": ["--users", users, "--spawn-rate", rate, "--run-time", f"{closed_s}s"],
         "stages": ["--stage", f"{ramp_s:g}s:{users}", "--stage", f"{_PLATEAU_S}s:{users}"],
         "open": ["--stage", f"0s:{rate}/s", "--stage", f"{ramp_s:g}s:{rate}/s", "--max-users", users + rate],
     }

@@ -100,8 +100,8 @@ def _record() -> None:
     subprocess.Popen(["cat"], stdin=theirs.fileno(), stdout=subprocess.DEVNULL)  # ends with this process
     theirs.close()
     settings = PluginSettings(
-        profile=None, time_scale=1.0, session="loadproof", quiet_stats=True, arrivals="constant", max_users=None,
-        quiet_log=True,
+        profile=None, time_scale=1.0, session="loadproof", quiet_stats=True, arrivals="constant",
+        max_users=None, quiet_log=True,
     )  # fmt: skip
     Plugin(settings, ours).install()
 

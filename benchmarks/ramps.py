@@ -39,21 +39,28 @@ http {{
   access_log {folder}/access.log moments buffer=1m;
   keepalive_requests 1000000000; keepalive_timeout 600; default_type application/json;
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    {listens}
     location / {{ return 200 '{{"ok": true, "id": 42, "name": "load"}}'; }}
   }}
 }}
 """
 _LOCUSTFILE = """
+import itertools
 import gevent
 from locust import HttpUser, constant, task
+
+numbers = itertools.count()
 
 class Visitor(HttpUser):
     wait_time = constant({wait_s})
 
+    def __init__(self, environment):
+        super().__init__(environment)
+        self.url = {urls}[next(numbers) % {ports}] + "/"
+
     @task
     def visit(self):
-        self.client.get("/")
+        self.client.get(self.url, name="/")
         gevent.sleep({hold_s})
 """
 _K6 = """
@@ -61,6 +68,7 @@ import http from "k6/http";
 import { sleep } from "k6";
 import { Trend } from "k6/metrics";
 const whole = new Trend("whole", true);
+const urls = __ENV.URLS.split(" ");
 const seconds = `${__ENV.SECONDS}s`, users = Number(__ENV.USERS), rate = Number(__ENV.RATE);
 const closed = { executor: "ramping-vus", startVUs: 0, stages: [{ duration: seconds, target: users }],
   gracefulRampDown: "0s", gracefulStop: "0s" };
@@ -71,11 +79,13 @@ export const options = {
   summaryTrendStats: ["med", "p(95)", "count"],
 };
 export default function () {
-  const answer = http.get(__ENV.URL);
+  const answer = http.get(urls[__VU % urls.length]);
   whole.add(answer.timings.duration + answer.timings.blocked);
   sleep(__ENV.MODEL === "open" ? 60 : 5);
 }
 """
+_PORTS = 4
+"""From some 14,000 connections to one port the kernel takes a millisecond and more to find a local one."""
 _WAIT_S = 5
 _PLATEAU_S = 3
 """Behind the ramp, so that its last users are not cut off; not counted."""
@@ -98,18 +108,20 @@ class Found:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, users: int) -> Iterator[str]:
-    """Run nginx on both cores until the block ends, so that its log is whole; its URL."""
-    port = free_port()
+def nginx(folder: Path, users: int) -> Iterator[list[str]]:
+    """Run nginx on both cores until the block ends, so that its log is whole; its URLs."""
+    ports = [free_port() for _ in range(_PORTS)]
+    listens = " ".join(f"listen 127.0.0.1:{port} backlog=4096;" for port in ports)
     limit = os.sysconf("SC_OPEN_MAX") - 100
     config = folder / "nginx.conf"
     workers = max(2, users // limit + 1)
-    config.write_text(_CONFIG.format(folder=folder, port=port, workers=workers, connections=limit))
+    text = _CONFIG.format(folder=folder, listens=listens, workers=workers, connections=limit)
+    config.write_text(text)
     folder.chmod(0o755)
     process = subprocess.Popen(["nginx", "-p", str(folder), "-c", str(config)])
     try:
-        wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
+        wait_for(ports[0], process)
+        yield [f"http://127.0.0.1:{port}" for port in ports]
     finally:
         process.terminate()
         process.wait(timeout=20)
@@ -141,9 +153,10 @@ def loadproof(model: str, users: int, rate: int, processes: int) -> Found:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         hold_s, wait_s = (_HELD_S, 0) if model == "open" else (0, _WAIT_S)
-        (folder / "locustfile.py").write_text(_LOCUSTFILE.format(wait_s=wait_s, hold_s=hold_s))
-        with nginx(folder, users) as url:
-            argv = [sys.executable, "-m", "loadproof", "run", "locustfile.py", "--target", url, "--quiet"]
+        with nginx(folder, users) as urls:
+            text = _LOCUSTFILE.format(wait_s=wait_s, hold_s=hold_s, urls=urls, ports=_PORTS)
+            (folder / "locustfile.py").write_text(text)
+            argv = [sys.executable, "-m", "loadproof", "run", "locustfile.py", "--target", urls[0], "--quiet"]
             argv += ["--run-file", "run.db", "--stop-timeout", "0", *map(str, loads[model])]
             argv += ["--processes", str(processes)] if processes > 1 else []
             done = subprocess.run(
@@ -166,10 +179,10 @@ def k6(model: str, users: int, rate: int) -> Found:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "script.js").write_text(_K6)
-        with nginx(folder, users) as url:
+        with nginx(folder, users) as urls:
             argv = [str(Path(sys.executable).parent / "k6"), "run", "--quiet", "--no-usage-report"]
             argv += ["--address", "", "--summary-export", "summary.json", "script.js"]
-            environment = {**os.environ, "URL": url, "USERS": str(users), "RATE": str(rate)}
+            environment = {**os.environ, "URLS": " ".join(urls), "USERS": str(users), "RATE": str(rate)}
             environment |= {"SECONDS": f"{users / rate:g}", "MODEL": model}
             subprocess.run(
                 argv, cwd=folder, env=environment, capture_output=True, timeout=_LIMIT_S, check=True

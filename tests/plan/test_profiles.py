@@ -168,3 +168,10 @@ def test_what_is_no_run_time_is_refused(text: str) -> None:
     """Nothing, nothing positive, no unit that Locust knows."""
     with pytest.raises(ValueError, match=r"run time|duration|no time"):
         parse_run_time(text)
+
+
+@pytest.mark.parametrize(("offset_s", "level"), [(-0.8, 10.0), (0.0, 10.0), (59.0, 10.0), (60.0, 0.0)])
+def test_before_its_begin_a_load_has_the_level_that_it_begins_with(offset_s: float, level: float) -> None:
+    """Also where the first stage has no length: its begin is named a second ahead, and users come for it."""
+    stages = (Stage(0.0, 10.0), Stage(60.0, 10.0))
+    assert Profile(ProfileKind.LOAD, stages, open_model=True).level_at(offset_s) == level

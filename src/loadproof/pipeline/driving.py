@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     Waiting = Callable[[str], contextlib.AbstractContextManager[object]]
     """Shows what is waited for, as long as it lasts."""
 
+_BRIEF_S = 10.0
+"""Behind a load that is no longer, half a second more until the verdict would be noticed."""
 _NEEDED_AFTER = ("loadproof.analysis.judge", "loadproof.reports.terminal", "loadproof.reports.html")
 _ASKED_S = 5.0
 """How long the page waits for the conductor, which looks several times a second."""
@@ -79,7 +81,8 @@ def drive(
     facts = _facts(plan, engine, selection, started_at_s)
     writer = _writer(run_file, plan, facts | ({VERDICT_REQUIRED: True} if must_decide else {}))
     early = _early_stop(plan)
-    ahead = _Ahead(draw)
+    length_s = plan.length_s
+    ahead = _Ahead(draw, brief=length_s is not None and length_s <= _BRIEF_S)
     heard = (*observers, ahead) if early is None else (*observers, ahead, early)
     conductor = Conductor(plan, engine, writer, clock, selection.watches, heard)
     for event in watching_events(selection, started_at_s):
@@ -109,15 +112,19 @@ def drive(
 
 
 class _Ahead(Observer):
-    """Imports what judging and reporting need, scipy among it, once the load has begun."""
+    """Imports what judging and reporting need, scipy among it, once a brief load has begun.
 
-    def __init__(self, draw: bool) -> None:
+    That takes most of a core for most of a second: of a longer load it would be the begin of the ramp.
+    """
+
+    def __init__(self, draw: bool, *, brief: bool) -> None:
         self._draw = draw
+        self._brief = brief
         self._thread: threading.Thread | None = None
 
     def event(self, event: Event) -> None:
         """The one that the load's begin is."""
-        if event.kind is EventKind.LOAD_STARTED and self._thread is None:
+        if self._brief and event.kind is EventKind.LOAD_STARTED and self._thread is None:
             self._thread = threading.Thread(target=self._prepare, daemon=True)
             self._thread.start()
 

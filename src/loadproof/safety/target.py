@@ -273,7 +273,8 @@ def _encrypt(plain: socket.socket, service: _Service, verify_tls: bool) -> ssl.S
         return context.wrap_socket(plain, server_hostname=service.host)
     except ssl.SSLCertVerificationError as error:
         raise _unreachable(
-            f"the target {service} fails in TLS: {error.verify_message}", "is its certificate meant for it?"
+            f"the target {service} fails in TLS: {error.verify_message}",
+            "is its certificate meant for it? SSL_CERT_FILE=ca.pem trusts an authority of your own",
         ) from None
     except ssl.SSLError as error:
         raise _unreachable(f"the target {service} fails in TLS: {_tls_reason(error)}", _PLAIN_HINT) from None

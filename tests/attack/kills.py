@@ -184,7 +184,9 @@ class _Victim:
         gentle = way[-1] in (_TERM, _INT, signal.SIGHUP)
         # Before a Python is up its signals do what the kernel does.
         unborn = self.code == -way[0] and not self.said and self.after_s < _UP_WITHIN_S
-        if gentle and not ended and not unborn and self.code not in (130, 0):
+        # A second one may come when it has given them back at its end: to a shell that is 130, too.
+        gone = self.code == -way[-1] and len(way) > 1 and self.said.startswith("interrupted by")
+        if gentle and not ended and not unborn and not gone and self.code not in (130, 0):
             lost.append(f"exit code {self.code}: {self.said[-300:]!r}")
         return lost
 

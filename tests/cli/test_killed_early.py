@@ -69,3 +69,19 @@ def test_a_killed_run_leaves_no_folder(shell: Shell) -> None:
         process.wait(60)
     wait_until(lambda: all_gone(left), 60)
     wait_until(lambda: not any(map(Path.exists, folders)), 60)
+
+
+def test_killed_while_a_script_is_looked_at_leaves_no_folder(shell: Shell) -> None:
+    """Its init code hangs; k6 and the folder of what is asked go with Loadproof."""
+    require_k6()
+    shell.env["TMPDIR"] = str(shell.folder)
+    shell.write("script.js", "while (true) {}\nexport default function () {}\n")
+    process = shell.start("check", "script.js")
+    wait_until(lambda: bool(engine_processes(process.pid, "script.js")), 60)
+    left = engine_processes(process.pid, "script.js")
+    folders = list(shell.folder.glob("loadproof-k6-*"))
+    assert folders
+    process.kill()
+    process.communicate(timeout=60)
+    wait_until(lambda: all_gone(left), 60)
+    wait_until(lambda: not any(map(Path.exists, folders)), 60)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from loadproof.engines.supervised import Supervised, held_for
 from loadproof.model import Policy
@@ -21,16 +22,18 @@ def ask(
     timeout_s: float,
     policy: Policy | None = None,
     beside: Sequence[str] = (),
+    folder: Path | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """The program's exit code (128 + N when signal N ended it, 127 when it cannot start) and what it printed.
 
     `policy`: what holds it meanwhile, if anything; `beside`: hosts that it needs itself.
+    `folder`: a temporary one that goes when Loadproof is killed meanwhile.
 
     Raises:
         subprocess.TimeoutExpired: the program and all that it started are gone then.
         RefusedError: it reached for a host that may not be loaded.
     """
-    with Supervised(argv, env=env, held=held_for(policy)) as program:
+    with Supervised(argv, env=env, held=held_for(policy), folder=folder) as program:
         if policy is not None:
             program.admit(policy, beside)
         out, err = program.popen.communicate(timeout=timeout_s)

@@ -139,7 +139,7 @@ def _asked(k6: GuardedK6, plan: Plan, user: UserArguments, options: Options, sou
     if _DRIVES_A_BROWSER.search(source):
         return []  # it would start one
     env = without_execution(environment(plan))
-    with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
+    with tempfile.TemporaryDirectory(prefix="loadproof-k6-", dir=k6.folder) as name:
         folder = Path(name)
         samples = folder / "samples.json"
         script, alone = plan.scenario, ["-u", "1", "-i", "1"]
@@ -163,7 +163,9 @@ def _first_addresses(
     quiet = subprocess.DEVNULL
     with (
         printed.open("wb") as said,
-        Supervised(argv, env=env, held=held_for(k6.policy), stdout=quiet, stderr=said) as process,
+        Supervised(
+            argv, env=env, held=held_for(k6.policy), folder=k6.folder, stdout=quiet, stderr=said
+        ) as process,
     ):
         if k6.policy is not None:
             process.admit(k6.policy, k6.beside)

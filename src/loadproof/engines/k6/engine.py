@@ -92,7 +92,7 @@ class K6Engine:
                 given = vendored(plan.scenario, Path(name))
             except ConfigError as error:
                 return Inspection(tuple(error.problems))
-            return _inspect(_held(binary, plan, user), plan, given, user, source)
+            return _inspect(_held(binary, plan, user, Path(name)), plan, given, user, source)
 
     async def run(self, plan: Plan, sink: Sink, begin: Awaitable[float] | None = None) -> Outcome:
         """Drive the load. Raises EngineError when no load could begin."""
@@ -103,7 +103,7 @@ class K6Engine:
             folder = Path(name)
             user = sort_arguments(plan.engine_args)
             given = vendored(plan.scenario, folder)
-            copy, k6 = replace(plan, scenario=given.script), _held(binary, plan, user)
+            copy, k6 = replace(plan, scenario=given.script), _held(binary, plan, user, folder)
             options, script, problem = await asyncio.to_thread(_resolve, k6, copy, user, folder)
             if problem is not None:
                 raise EngineError(given.problem(problem))
@@ -204,8 +204,8 @@ class K6Engine:
         return Outcome.ENGINE_FAILED
 
 
-def _held(binary: Binary, plan: Plan, user: UserArguments) -> GuardedK6:
-    return GuardedK6(binary.path, plan.options.guard, tuple(hosts_beside(plan, user.outs)))
+def _held(binary: Binary, plan: Plan, user: UserArguments, folder: Path) -> GuardedK6:
+    return GuardedK6(binary.path, plan.options.guard, tuple(hosts_beside(plan, user.outs)), folder)
 
 
 def _inspect(k6: GuardedK6, plan: Plan, given: Vendored, user: UserArguments, source: str) -> Inspection:
@@ -242,7 +242,7 @@ def scenario_profile(script: Path, env: Mapping[str, str]) -> Profile | None:
             given = vendored(script, Path(name)).script
         except (ConfigError, OSError):
             return None  # the run itself says what is wrong
-        options, problem = inspect_script(GuardedK6(binary.path), given, env, ())
+        options, problem = inspect_script(GuardedK6(binary.path, folder=Path(name)), given, env, ())
     return None if problem is not None else profile_of(options)
 
 
@@ -250,7 +250,7 @@ def _own_profile(k6: GuardedK6, plan: Plan, user: UserArguments, options: Option
     """The load at its own speed, whatever the plan's time scale, the user's --vus and --stage included."""
     if plan.time_scale == 1.0:
         return profile_of(options)
-    with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
+    with tempfile.TemporaryDirectory(prefix="loadproof-k6-", dir=k6.folder) as name:
         args = [*init_arguments(plan, user), *user.execution]
         slow = replace(plan, time_scale=1.0)
         _, whole, problem = rewrite(k6, slow, environment(plan), args, Path(name))
@@ -267,7 +267,7 @@ def _resolve(
         options, problem = inspect_script(k6, plan.scenario, env, init)
         return options, plan.scenario, problem
     if folder is None:
-        with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
+        with tempfile.TemporaryDirectory(prefix="loadproof-k6-", dir=k6.folder) as name:
             return _resolve(k6, plan, user, Path(name))
     if own:
         # k6 inspect takes no --vus and no --stage, k6 archive does; k6 run gets the script itself.

@@ -36,6 +36,8 @@ class GuardedK6:
     policy: Policy | None = None
     beside: tuple[str, ...] = ()
     """Hosts that k6 itself needs, as of modules that are imported by URL."""
+    folder: Path | None = None
+    """Of what is asked now: it goes with k6 when Loadproof is killed meanwhile."""
 
 
 def ask_k6(
@@ -46,7 +48,7 @@ def ask_k6(
     Raises RefusedError when the script reaches for a host that may not be loaded.
     """
     try:
-        done = ask([k6.path, *args], env, _TIMEOUT_S, k6.policy, k6.beside)
+        done = ask([k6.path, *args], env, _TIMEOUT_S, k6.policy, k6.beside, k6.folder)
     except subprocess.TimeoutExpired:
         hint = "does its init code loop, or load modules from an address that does not answer?"
         return b"", Problem(f"k6 did not finish loading the script within {_TIMEOUT_S}s", str(script), hint)

@@ -105,12 +105,12 @@ def attack(folder: Path, beside: int) -> Iterator[Row]:
         name: _locust(LOCUSTFILE, "import subprocess; subprocess.run(%s, timeout=20)") for name in commands()
     }
     at_import = {name: _locust(IMPORT, PYTHON[name]) for name in AT_IMPORT}
+    yield _row(folder, "k6", {name: _k6(*parts) for name, parts in K6.items()}, beside)
+    yield _row(folder, "JMeter", {name: ("plan.jmx", plan_with(name)) for name in SAMPLERS}, beside)
     yield _row(folder, "Locust's process", inside, beside)
     yield _row(folder, "worker processes", {n: inside[n] for n in AT_IMPORT}, beside, "--processes", "2")
     yield _row(folder, "programs that it starts", children, beside)
     yield _row(folder, "import", at_import, beside)
-    yield _row(folder, "k6", {name: _k6(*parts) for name, parts in K6.items()}, beside)
-    yield _row(folder, "JMeter", {name: ("plan.jmx", plan_with(name)) for name in SAMPLERS}, beside)
 
 
 def _locust(template: str, code: str) -> tuple[str, str]:

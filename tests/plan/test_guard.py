@@ -247,6 +247,15 @@ def test_k6_gets_the_same_as_flags() -> None:
     )
 
 
+def test_the_kernel_leaves_k6_names_alone_and_the_scripts_own_lists() -> None:
+    """What k6 keeps back of a WebSocket or gRPC nobody hears of; the kernel tells of each."""
+    found = admit(rules(("staging.test",), ("api.shop.test",)), ["https://staging.test"], LITTLE)
+    assert guard_arguments(found, {"blacklistIPs": ["10.9.0.0/16"]}, kernel=True) == [
+        "--block-hostnames=api.shop.test",
+        "--blacklist-ip=10.9.0.0/16",
+    ]
+
+
 def test_a_dot_at_the_end_of_a_name_is_seen_in_k6s_requests() -> None:
     """k6 takes it for another name than the one that is blocked; others are k6's own to hold."""
     found = admit(rules(("staging.test",), ("*.prod.test",)), ["https://staging.test"], LITTLE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -197,3 +198,10 @@ def how_it_holds() -> tuple[str, list[str]] | None:
         program.popen.communicate()
         said = [json.loads(line) for line in program.heard().splitlines()]
     return next((_in_words(one["by"], one.get("why", "")) for one in said if one["t"] == "held"), None)
+
+
+@functools.cache
+def kernel_holds() -> bool:
+    """Whether the kernel asks before a supervised program connects here. Raises EngineError as above."""
+    found = how_it_holds()
+    return found is not None and found[0] == IN_WORDS[SECCOMP]

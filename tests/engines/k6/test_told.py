@@ -227,6 +227,18 @@ def test_printable_text_stays() -> None:
     assert printable("Löschen\t貸出") == "Löschen\t貸出"
 
 
+def test_what_k6_did_not_connect_to_is_read_in_its_log() -> None:
+    """Of WebSockets and gRPC no metric says it; also where the script catches it and prints it."""
+    log = Log(lambda _line: None)
+    for said, source in (
+        ("dial: hostname (prod.test) is in a blocked pattern (*.test)", "stacktrace"),
+        ("no: IP (10.9.9.9) is in a blacklisted range (10.0.0.0/8)", "console"),
+        ("hostname (shop.test) is fine", "console"),
+    ):
+        log.line(json.dumps({"level": "error", "msg": said, "source": source}))
+    assert list(log.kept_back) == ["prod.test", "10.9.9.9"]
+
+
 def test_exceptions_with_ids_in_them_do_not_fill_the_memory() -> None:
     """A hundred groups are told apart, the rest is counted together."""
     log = Log(lambda _line: None)

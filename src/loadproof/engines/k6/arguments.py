@@ -155,9 +155,12 @@ def _k6_named(plan: Plan) -> list[str]:
 
 def run_arguments(
     k6: str, plan: Plan, user: UserArguments, options: Options, *, samples: Path, summary: Path, script: Path,
-    execution: Sequence[str] = (), paused: Paused | None = None,
+    execution: Sequence[str] = (), paused: Paused | None = None, kernel: bool = False,
 ) -> list[str]:  # fmt: skip
-    """The whole argv of `k6 run`: samples to the named pipe, summary to the file."""
+    """The whole argv of `k6 run`: samples to the named pipe, summary to the file.
+
+    `kernel`: whether that holds addresses back.
+    """
     ours = [
         "--address=", "--no-usage-report", "--no-color", "--include-system-env-vars",
         f"--out=json={samples}", *(f"--out={out}" for out in os.environ.get("K6_OUT", "").split(",") if out),
@@ -173,7 +176,7 @@ def run_arguments(
     if user.summary_export is None:
         merged.append(f"--summary-export={summary}")
     if plan.options.guard is not None:
-        merged += guard_arguments(plan.options.guard, options)
+        merged += guard_arguments(plan.options.guard, options, kernel=kernel)
     if paused is not None:
         merged += paused.arguments
     return [k6, "run", *ours, *user.run, *execution, *merged, str(script)]

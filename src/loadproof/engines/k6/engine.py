@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from loadproof.engines.advice import too_few_for_arrivals
 from loadproof.engines.health import watch_for_ever
-from loadproof.engines.holding import GuardedProgram, hold_of
+from loadproof.engines.holding import GuardedProgram, hold_of, kernel_holds
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.advice import k6_advice, max_users
 from loadproof.engines.k6.aim import aim
@@ -118,10 +118,11 @@ class K6Engine:
             )  # fmt: skip
             log = Log(sink.log, given.told)
             reporting = Reporting(plan, sink, reader, log, options)
+            kernel = plan.options.guard is not None and await asyncio.to_thread(kernel_holds)
             argv = run_arguments(
                 binary.path, plan, user, options, samples=folder / "samples", summary=folder / "summary.json",
                 script=script, execution=() if needs_rewriting(plan) else user.execution,
-                paused=self._paused,
+                paused=self._paused, kernel=kernel,
             )  # fmt: skip
             hold = hold_of(plan, sink, k6.beside)
             env = _run_environment(plan)

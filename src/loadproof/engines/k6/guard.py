@@ -17,16 +17,18 @@ from loadproof.safety.guard import Rule, TargetGuard
 from loadproof.safety.hosts import LOCAL, Network
 
 
-def guard_arguments(policy: Policy, options: Options) -> list[str]:
+def guard_arguments(policy: Policy, options: Options, *, kernel: bool = False) -> list[str]:
     """`--block-hostnames` and `--blacklist-ip`; the lists of the script's own options stay in force.
 
-    Where `targets` has a `*.domain`, whose addresses nobody knows beforehand, only production is refused.
+    With `kernel` that refuses addresses by itself, and tells: k6 keeps them back before anybody hears of
+    them, and says so of HTTP requests alone, not of WebSockets and gRPC. Where `targets` has a `*.domain`,
+    whose addresses nobody knows beforehand, only production is refused.
     """
     # k6 knows no exception from a pattern: the host of production that was typed must not fall under one.
     names = [name for name in policy.production if not Rule(name).names(policy.allowed_production)]
     names += options.get("blockHostnames") or []
-    networks = [*policy.production_networks, *(options.get("blacklistIPs") or [])]
-    if not any(name.startswith("*.") for name in policy.targets):
+    networks = [*(() if kernel else policy.production_networks), *(options.get("blacklistIPs") or [])]
+    if not kernel and not any(name.startswith("*.") for name in policy.targets):
         opened = (*policy.target_networks, *policy.allowed_networks)
         networks += map(str, _all_but([*LOCAL, *map(ipaddress.ip_network, opened)]))
     allowed = list(map(ipaddress.ip_network, policy.allowed_networks))

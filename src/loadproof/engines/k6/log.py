@@ -51,6 +51,8 @@ class Log:
         """The reason that the script gave exec.test.abort()."""
         self.marked: str | None = None
         """The reason that the script first gave exec.test.fail()."""
+        self.kept_back: dict[str, None] = {}
+        """Hosts that k6 did not connect to, the first ones, in their order."""
         self._raised: dict[tuple[str, str], Raised] = {}
         self._pass_on = pass_on
         self._told = told
@@ -94,6 +96,8 @@ class Log:
         text = ": ".join(
             part for part in (said, *map(str, (entry.get("error", ""), entry.get("hint", "")))) if part
         )
+        if len(self.kept_back) < _DISTINCT:
+            self.kept_back.update(dict.fromkeys(words.KEPT_BACK.findall(text)))
         if level in {"error", "fatal", "panic"}:
             self.errors = [*self.errors[-19:], said]
             self.raw = [*self.raw[-19:], line]

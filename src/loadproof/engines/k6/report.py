@@ -48,6 +48,7 @@ class Reporting:
         self._hosts: Counter[str] = Counter()
         self._hosts_checked = plan.target is None
         self._errors = ToldErrors()
+        self._refused: set[str] = set()
 
     def pass_on(self) -> None:
         """Everything that was read since the last call."""
@@ -67,8 +68,11 @@ class Reporting:
                 message = f"the script reached for '{sample.endpoint}' where it may not: {sample.text}"
                 self.sink.event(Event(now_s, EventKind.TARGET_REFUSED, message))
         if self._plan.options.guard is not None:
-            for why in refused_names(self._plan.options.guard, batch.hosts):
-                self.sink.event(Event(now_s, EventKind.TARGET_REFUSED, why))
+            reached = [f"the script reached for '{host}' where it may not" for host in self._log.kept_back]
+            for why in (*refused_names(self._plan.options.guard, batch.hosts), *reached):
+                if why not in self._refused:
+                    self._refused.add(why)
+                    self.sink.event(Event(now_s, EventKind.TARGET_REFUSED, why))
         for event in self._told.since_last(batch, now_s):
             self.sink.event(event)
         self._hosts.update(batch.hosts)

@@ -85,6 +85,8 @@ OLDER_NAMES: Final = {"k6/websockets": "k6/experimental/websockets", "k6/browser
 REFUSED_TEXTS: Final = ("ip is blacklisted", "hostname is blocked")
 """Error tag of a request that k6 did not send (its `lib/netext/httpext/error_codes.go`)."""
 
+KEPT_BACK: Final = re.compile(r"(?:IP|hostname) \(([^)\s]+)\) is in a (?:blacklisted range|blocked pattern)")
+"""The same in its log, for whatever opens a connection (its `lib/netext/dialer.go`)."""
 REFUSED: Final = re.compile(r"""(?:Get|Post|Put|Patch|Delete|Head|Options) \\*"(https?://[^"\\\s]+)""")
 """The address in what k6 says of a request that it could not send."""
 

@@ -170,3 +170,28 @@ def test_who_looks_at_a_locustfile_imports_no_numpy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == ""
+
+
+INTERRUPTED = """
+import socket, sys, types
+from loadproof.engines.locust.inside import child
+
+class Plugin:
+    def __init__(self, *_): ...
+    def install(self): ...
+
+def main():
+    raise KeyboardInterrupt
+
+sys.modules["loadproof.engines.locust.inside.plugin"] = types.SimpleNamespace(Plugin=Plugin)
+child.locust.main.main = main
+child.drive(types.SimpleNamespace(quiet_stats=False, quiet_log=False), socket.socketpair()[0].detach())
+"""
+
+
+def test_an_interrupt_where_locust_expects_none_has_no_traceback() -> None:
+    """As while its master waits for workers."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.machines.clock_offset import MasterClock
 
 _ENGINES = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120
+_INTERRUPTED = 130
 _STOP_TIMEOUT = "5s"
 """Users get this long to finish their task when the load ends, unless --stop-timeout, LOCUST_STOP_TIMEOUT or
 a configuration file says otherwise.
@@ -87,7 +88,11 @@ def drive(settings: PluginSettings, channel_fd: int, clock: MasterClock | None =
     if settings.quiet_log:
         for name in _TALKATIVE_LOGGERS:
             logging.getLogger(name).addFilter(lambda record: record.levelno > logging.INFO)
-    locust.main.main()
+    try:
+        locust.main.main()
+    except KeyboardInterrupt:
+        # Where it waits for its workers Locust expects none, and would print where it was.
+        sys.exit(_INTERRUPTED)
 
 
 def inspect() -> dict[str, Any]:

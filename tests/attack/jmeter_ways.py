@@ -20,7 +20,9 @@ def _sampler(kind: str, gui: str, **properties: str | bool) -> str:
 
 def _http(implementation: str) -> str:
     return _sampler("HTTPSamplerProxy", "HttpTestSampleGui", **{
-        "HTTPSampler.domain": "{host}", "HTTPSampler.port": "{port}", "HTTPSampler.path": "/stolen",
+        # The whole address is known when it is asked for: a plan that writes another host does not even begin.
+        "HTTPSampler.domain": "${__P(host,127.0.0.1)}", "HTTPSampler.port": "${__P(port,8000)}",
+        "HTTPSampler.path": "${__groovy('http:' + '/' + '/{host}:{port}')}/stolen",
         "HTTPSampler.method": "GET", "HTTPSampler.implementation": implementation,
         "HTTPSampler.connect_timeout": "2000", "HTTPSampler.response_timeout": "2000",
     })  # fmt: skip
@@ -33,10 +35,6 @@ def _script(text: str) -> str:
 SAMPLERS: Final = {
     "HttpClient4": _http("HttpClient4"),
     "Java's HTTP client": _http("Java"),
-    "TCP sampler": _sampler("TCPSampler", "TCPSamplerGui", **{
-        "TCPSampler.server": "{host}", "TCPSampler.port": "{port}", "TCPSampler.request": "x",
-        "TCPSampler.timeout": "2000", "TCPSampler.ctimeout": "2000",
-    }),
     "a child process": _script("['curl', '-s', '-m', '3', '{url}'].execute().waitFor()"),
     "Socket of a script": _script("new Socket('{host}', {port}).close()"),
     "DatagramSocket of a script": _script(
@@ -54,17 +52,14 @@ SAMPLERS: Final = {
         "java.nio.channels.AsynchronousSocketChannel.open().connect("
         "new InetSocketAddress('{host}', {port})).get()"
     ),
-    "JDBC": _script(
-        "groovy.sql.Sql.newInstance('jdbc:postgresql://{host}:{port}/x?connectTimeout=2&loginTimeout=2', "
-        "'u', 'p', 'org.postgresql.Driver')"
-    ),
     "LDAP by JNDI": _script(
         "new javax.naming.directory.InitialDirContext(new Hashtable(["
         "'java.naming.factory.initial': 'com.sun.jndi.ldap.LdapCtxFactory', "
         "'java.naming.provider.url': 'ldap://{host}:{port}']))"
     ),
 }  # fmt: skip
-"""XML by name; {host}, {port} and {url} are filled in."""
+"""XML by name; {host}, {port} and {url} are filled in. What needs a driver (JDBC), or a JMeter that is whole
+(its TCP sampler), goes through the sockets and channels that are tried here."""
 
 _PLAN: Final = """<?xml version="1.0" encoding="UTF-8"?>
 <jmeterTestPlan version="1.2" properties="5.0">
@@ -76,7 +71,7 @@ _PLAN: Final = """<?xml version="1.0" encoding="UTF-8"?>
       <stringProp name="ThreadGroup.ramp_time">0</stringProp>
       <stringProp name="ThreadGroup.on_sample_error">continue</stringProp>
       <boolProp name="ThreadGroup.scheduler">true</boolProp>
-      <stringProp name="ThreadGroup.duration">5</stringProp>
+      <stringProp name="ThreadGroup.duration">${__P(duration,5)}</stringProp>
       <elementProp name="ThreadGroup.main_controller" elementType="LoopController">
         <stringProp name="LoopController.loops">-1</stringProp>
       </elementProp>

@@ -20,7 +20,7 @@ def _sampler(kind: str, gui: str, **properties: str | bool) -> str:
 
 def _http(implementation: str) -> str:
     return _sampler("HTTPSamplerProxy", "HttpTestSampleGui", **{
-        # The whole address is known when it is asked for: a plan that writes another host does not even begin.
+        # Known only when it is asked for: a plan that writes another host does not even begin.
         "HTTPSampler.domain": "${__P(host,127.0.0.1)}", "HTTPSampler.port": "${__P(port,8000)}",
         "HTTPSampler.path": "${__groovy('http:' + '/' + '/{host}:{port}')}/stolen",
         "HTTPSampler.method": "GET", "HTTPSampler.implementation": implementation,

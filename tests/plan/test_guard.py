@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadproof.engines.k6.guard import guard_arguments, refused_names
+from loadproof.engines.k6.guard import guard_arguments, kept_back, refused_names
 from loadproof.errors import ConfigError, ExitCode, LoadproofError, Problem, RefusedError
 from loadproof.model import Policy, Profile, ProfileKind, Stage
 from loadproof.plan.config import load_config
@@ -261,6 +261,16 @@ def test_a_dot_at_the_end_of_a_name_is_seen_in_k6s_requests() -> None:
     found = admit(rules(("staging.test",), ("*.prod.test",)), ["https://staging.test"], LITTLE)
     hosts = ["http://API.prod.test.:80", "http://api.prod.test", "https://staging.test.", ""]
     assert refused_names(found, hosts) == ["'api.prod.test' is production"]
+
+
+def test_what_k6_keeps_back_by_the_scripts_own_lists_is_no_refusal() -> None:
+    """A script that blocks its trackers may do so."""
+    found = admit(rules(("staging.test",), ("api.shop.test",)), ["https://staging.test"], LITTLE)
+    hosts = ["tracker.test", "API.shop.test", "10.9.1.1", "203.0.113.20"]
+    assert kept_back(found, hosts) == [
+        "'api.shop.test' is production",
+        "'203.0.113.20' is an address of production",
+    ]
 
 
 def test_k6_may_reach_the_typed_host_of_production() -> None:

@@ -48,6 +48,12 @@ def refused_names(policy: Policy, hosts: Iterable[str]) -> list[str]:
     return [why for name in names if name.endswith(".") and (why := gate.refuses_name(name))]
 
 
+def kept_back(policy: Policy, hosts: Iterable[str]) -> list[str]:
+    """Why, of each host that k6 did not connect to; the script may have lists of its own for others."""
+    gate = TargetGuard(policy)
+    return [why for host in hosts if (why := gate.refuses_name(host) or gate.refuses_address(host))]
+
+
 def hosts_beside(plan: Plan, outputs: Sequence[str]) -> list[str]:
     """Hosts that k6 itself needs beside the load: of modules that are imported by URL, and of `outputs`."""
     try:

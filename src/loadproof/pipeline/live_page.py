@@ -8,6 +8,7 @@ import webbrowser
 from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.model import ProfileKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +103,9 @@ def live_page(plan: Plan, request: LiveRequest, told: Show, fixed: str = "") -> 
     most = 0 if fixed else most_by_hand(plan)
     html = io.StringIO()
     write_live_page(plan, html, most, fixed)
-    page = LivePage(requirement_rows)
+    # A search breaks them on purpose: its picture has the limit, and each trial beside it.
+    searches = plan.played_profile.kind is ProfileKind.CAPACITY
+    page = LivePage((lambda _progress: []) if searches else requirement_rows)
     server = LiveServer(html.getvalue().encode(), page.whole, address, most)
     try:
         told.live(server.url)

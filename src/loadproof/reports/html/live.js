@@ -404,8 +404,9 @@ class Following {
 
   // Users, or arrivals per second, as they are now.
   level() {
-    const started = this.course.points.at(-1)?.s.started ?? null;
-    return this.plan.open ? started && Math.round(started) : this.news.users;
+    if (!this.plan.open) return this.news.users;
+    const known = this.course.points.findLast((point) => (point.s.started ?? null) !== null);
+    return known ? Math.round(known.s.started) : null;
   }
 
   // More or less load, where the engine can. Asked twice the first time: no requirement is answered after it.

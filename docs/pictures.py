@@ -1,6 +1,6 @@
 """Makes the pictures of the docs anew from real runs against the demo: `make pictures`, or one by its name.
 
-    python docs/pictures.py [run] [stress] [spike] [capacity] [compare] [history]
+    python docs/pictures.py [verdict] [run] [stress] [spike] [capacity] [compare] [history]
 
 Each takes one to four minutes and wants a machine that does little else: the pictures show what was measured.
 A soak is not among them, since it takes half an hour to say anything: `soak.svg` is what
@@ -10,6 +10,9 @@ and keeps them.
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,7 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console
+
+from loadproof.analysis.judge import judge
 from loadproof.demo import DemoOptions, running
+from loadproof.reports.terminal import print_report
+from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +53,24 @@ def stages(*levels: tuple[float, int]) -> list[str]:
         for seconds, users in levels
         for word in ("--stage", f"0s:{users}", "--stage", f"{seconds}s:{users}")
     ]
+
+
+def verdict(folder: Path, _scenario: str, _target: str) -> None:
+    """What the terminal shows at the end of `loadproof demo`."""
+    loadproof(folder, "demo")
+    terminal(max(folder.glob(".loadproof/runs/*.db")), folder)
+
+
+def terminal(file: Path, folder: Path) -> None:
+    """A run's end as the terminal shows it; `file` is told as it is seen from `folder`."""
+    with contextlib.chdir(folder):
+        report = judge(read_run(file.relative_to(folder)))
+    console = Console(record=True, width=112, file=io.StringIO(), force_terminal=True, highlight=False)
+    print_report(report, console)
+    # Fonts of whoever looks at it, not of a server elsewhere.
+    form = re.sub(r"@font-face \{\{.*?\}\}|<!--.*?-->", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    form = form.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace")
+    console.save_svg(str(PICTURES.parent / "verdict.svg"), title="loadproof demo", code_format=form)
 
 
 def run(folder: Path, scenario: str, target: str) -> None:
@@ -114,6 +141,7 @@ def git(folder: Path, *words: str) -> None:
 
 
 MADE: Final[dict[str, Callable[[Path, str, str], None]]] = {
+    "verdict": verdict,
     "run": run,
     "stress": stress,
     "spike": spike,
@@ -135,7 +163,7 @@ def main(names: list[str]) -> None:
             folder = Path(place)
             (folder / "requirements.yaml").write_text(_REQUIREMENTS, encoding="utf-8")
             MADE[name](folder, str(scenario), service.base_url)
-        print(PICTURES / f"{name}.svg")
+        print(name)
 
 
 if __name__ == "__main__":

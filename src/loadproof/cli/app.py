@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 import os
+import re
 import sys
 from collections.abc import Collection, Sequence
 from importlib import import_module
@@ -24,6 +25,7 @@ _CommandLineError = cast(
 _NO_WORDS: Final = "NoArgsIsHelpError"
 """A group of commands without a command: what it then shows is its help, and no error."""
 
+_BOUND: Final = re.compile(r"Input should be (greater|less) than or equal to (\S+)")
 _NEAR: Final = 0.7
 """How alike an option must be to be the one that was meant."""
 _KINDS: Final = {
@@ -129,6 +131,10 @@ def _in_our_style(error: Any, words: Sequence[str]) -> ConfigError:
     value, kind = next(filter(None, given), None), _KINDS.get(error.format_message().rpartition(": ")[2])
     if value is not None and kind is not None:
         return ConfigError(Problem(f"'{value}' is not {kind}", names[0]))
+    bound = _BOUND.search(error.format_message())
+    if value is not None and bound is not None:
+        word = "less" if bound[1].startswith("greater") else "more"
+        return ConfigError(Problem(f"{value} is {word} than {bound[2]}", names[0], f"{bound[2]} is allowed"))
     path = error.ctx.command_path if error.ctx is not None else "loadproof"
     if path == "loadproof" and words[0].startswith("-") and len(words) > 1:
         hint = f"a command comes first: `loadproof run {words[0]} ...`; `loadproof --help` lists them"
@@ -162,6 +168,7 @@ def _value_of(name: str, words: Sequence[str]) -> str | None:
 
 def _print_error(error: LoadproofError) -> None:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     from loadproof.safety.known import Redactor, secrets_of_environment
@@ -169,10 +176,18 @@ def _print_error(error: LoadproofError) -> None:
 
     hide = Redactor(secrets_of_environment(os.environ)).text
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False)
     for problem in error.problems:
         where = f"{problem.where}: " if problem.where else ""
         # What a scenario or a server says in an error may hold a secret.
-        console.print(Text.assemble(("error: ", "bold red"), lines(hide(where + problem.message))))
-        if problem.hint:
-            console.print(Text.assemble("       ", lines(hide(problem.hint))))
+        told = [(Text("error: ", "bold red"), lines(hide(where + problem.message)))]
+        told += [(Text("       "), lines(hide(problem.hint)))] if problem.hint else []
+        for margin, text in told:
+            if not console.is_terminal:
+                console.print(Text.assemble(margin, text), soft_wrap=True)
+                continue
+            table = Table.grid()
+            table.add_column(no_wrap=True)
+            table.add_column(overflow="fold")
+            table.add_row(margin, Text(text))
+            console.print(table)

@@ -111,7 +111,7 @@ def test_markdown_shows_what_changed_and_folds_the_rest() -> None:
     text = written(report, "markdown")
     _, _, after = text.partition("</details>")  # of the conditions of validity
     opened, _, folded = after.partition("<details>")
-    assert "### Against the baseline" in opened
+    assert "### Head against base" in opened
     assert "| GET /api/0 | 100ms | 1.05 | 5% | yes |" in opened
     assert "<summary>Load generator</summary>" in folded
     assert text.count("<details>") == text.count("</details>")

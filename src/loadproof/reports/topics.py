@@ -35,7 +35,7 @@ _TITLES: Final = {
     "load": "Load",
     "behaviour": "Behaviour under this load",
     "bottleneck": "Bottleneck",
-    "comparison": "Against the baseline",
+    "comparison": "Head against base",
     "consistency": "Data consistency",
     "generator": "Load generator",
 }

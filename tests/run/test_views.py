@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console, RenderableType
 
+from loadproof.cli import run as cli_run
 from loadproof.live.live import LiveView, PlainView, run_view
 from loadproof.live.screen import render, sparkline
 from loadproof.live.trial_view import TrialBoard, render_trials, trial_view
@@ -36,6 +39,9 @@ from tests.runs import (
     staged,
     throughput,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HEIGHT = 40
 WIDTH = 100
@@ -299,3 +305,26 @@ def test_details_of_what_watches_and_of_the_guard_are_no_notices() -> None:
         "target guard: the sockets are looked at",
         "the probe does not run",
     ]
+
+
+def test_what_is_told_while_something_is_waited_for_is_printed_beside_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the console that draws what is waited for: nothing of it is left in the line. Quiet says nothing."""
+    beside = console(terminal=True)
+
+    @contextmanager
+    def waiting(_what: str) -> Iterator[Console | None]:
+        yield beside
+
+    monkeypatch.setattr(cli_run, "waiting", waiting)
+    screen = cli_run.Screen(quiet=False)
+    with screen.waiting("round 1 of 2: base"):
+        screen.tell("  made again: it was late")
+    screen.tell("round 1 of 2: base p95 18ms")
+    assert printed(beside) == "  made again: it was late\n"
+    assert capsys.readouterr().out == "round 1 of 2: base p95 18ms\n"
+    quiet = cli_run.Screen(quiet=True)
+    with quiet.waiting("round 1 of 2: base"):
+        quiet.tell("nothing")
+    assert capsys.readouterr().out == ""

@@ -10,7 +10,7 @@ REAL := $(BIN)/pytest -n 3 --dist loadfile -m real
 ALONE := $(BIN)/pytest -m real --last-failed --last-failed-no-failures none
 
 .DEFAULT_GOAL := help
-.PHONY: help canary demo test check docs wheel picture pictures flags lint types imports accuracy bench soaks services limits validity jars clean
+.PHONY: help canary demo test check docs wheel looks picture pictures flags lint types imports accuracy bench soaks services limits validity jars clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
@@ -21,6 +21,7 @@ help:
 	@echo "make jars    compile what goes into JMeter's JVM: the target guard and the writer of its rows"
 	@echo "make picture  draw docs/architecture.svg from the imports"
 	@echo "make flags    docs/command-lines.md from what Locust and k6 print for --help"
+	@echo "make looks   draw every kind of page in three widths and two themes into build/looks, for eyes"
 	@echo "make pictures  draw the answers in the docs anew, from real runs: a quarter of an hour, wants a quiet machine"
 	@echo "make canary  the Locust contract against the oldest, the newest and the next Locust"
 	@echo "make lowest  the pure tests with the oldest version of each dependency that is allowed"
@@ -71,6 +72,9 @@ picture: $(VENV)/installed
 
 flags: $(VENV)/installed
 	$(BIN)/python docs/command_lines.py
+
+looks: $(VENV)/installed
+	$(BIN)/python -m tests.reports.looks build/looks
 
 pictures: $(VENV)/installed
 	$(BIN)/python docs/pictures.py

@@ -25,8 +25,7 @@ _RATHER: Final = 3.0
 _AS_WELL: Final = 9.0
 """Of a chi-square: by so much more the line through the last part alone may explain it."""
 _ROUNDING: Final = 1e-7
-
-
+"""Of the greatest level: what is left by rounding alone explains nothing."""
 _SOON: Final = 0.12
 """Of the time: a first fill whose time constant is below it is over before the last part."""
 _STOPS: Final = np.linspace(0.5, 0.75, 6)
@@ -34,6 +33,7 @@ _STOPS: Final = np.linspace(0.5, 0.75, 6)
 _BETTER: Final = 4.0
 """Of a chi-square: by so much a line that ends explains it better than one that goes on."""
 _LIKELY: Final = 0.9
+"""Confidence of the interval of the slope behind that end."""
 
 
 class Kind(StrEnum):

@@ -65,6 +65,9 @@ def test_a_service_that_is_full_has_degraded() -> None:
     assert finding.verdict is Verdict.FAIL
     assert finding.advice.startswith("p50 of all requests went from ")
     assert "and stays there" in note.sentence
+    assert finding.evidence["growth_low_per_hour"] is None, "no line says how fast"
+    assert finding.measure is not None
+    assert finding.measure.interval is None
 
 
 @pytest.mark.parametrize("seconds", [60, 240])

@@ -9,8 +9,8 @@ from loadproof.analysis.pictures.requirement import TIME
 from loadproof.analysis.shapes.gauges import SUBJECTS
 from loadproof.analysis.shapes.soak import GrowthResult, grown, held_window
 from loadproof.analysis.shapes.soak_verdicts import scale_of
-from loadproof.analysis.shapes.soak_words import about
-from loadproof.analysis.shapes.trend import Trend
+from loadproof.analysis.shapes.soak_words import about, in_words
+from loadproof.analysis.shapes.trend import Growth, Trend
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.analysis.window.windows import Window, load_span
 from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape, Tint
@@ -73,9 +73,10 @@ def _picture(run: Run, entry: GrowthResult, requirement: Requirement | None) -> 
         ),
         Layer("fit", Shape.LINE, ink, (first_s - start_s, last_s - start_s),
               (begins, begins + trend.slope * (last_s - first_s))),
-        line(trend.low, middle_s, level, "99 % interval of the slope", ink),
-        line(trend.high, middle_s, level, "", ink),
     ]  # fmt: skip
+    if trend.growth is not Growth.RAISED:
+        layers.append(line(trend.low, middle_s, level, "99 % interval of the slope", ink))
+        layers.append(line(trend.high, middle_s, level, "", ink))
     if ahead_s is not None:
         layers.append(line(trend.slope, first_s, begins, "forecast", "inconclusive", last_s + ahead_s))
     if not entry.grows:
@@ -85,12 +86,6 @@ def _picture(run: Run, entry: GrowthResult, requirement: Requirement | None) -> 
     if requirement and scale:
         layers.append(line(requirement.limit / scale, first_s, begins, "allowed", "pass"))
     tints = [Tint("judged", "series-1", first_s - start_s, last_s - start_s)] if trend.since_s > 0 else []
-    words = [f"{entry.series} changed by {_per_hour(trend.slope, entry)}"]
-    words.append(f"between {_per_hour(trend.low, entry)} and {_per_hour(trend.high, entry)} (99 %)")
-    if entry.hours_to_limit is not None and entry.limit is not None:
-        words.append(
-            f"at its limit of {format_value(entry.limit, entry.unit)} in {about(entry.hours_to_limit)}"
-        )
     rules = []
     if entry.limit is not None and (ahead_s is not None or entry.limit <= 1.5 * float(levels.max())):
         rules.append(
@@ -99,7 +94,7 @@ def _picture(run: Run, entry: GrowthResult, requirement: Requirement | None) -> 
     return Picture(
         name="soak",
         title=entry.series,
-        words="; ".join(words),
+        words=_in_words(entry, trend),
         x_title=TIME,
         x_unit="time",
         panels=(Panel(entry.subject, str(entry.unit), from_zero=False),),
@@ -107,6 +102,19 @@ def _picture(run: Run, entry: GrowthResult, requirement: Requirement | None) -> 
         tints=tuple(tints),
         rules=tuple(rules),
     )
+
+
+def _in_words(entry: GrowthResult, trend: Trend) -> str:
+    """What the picture shows."""
+    if trend.growth is Growth.RAISED:
+        return in_words(entry, trend)
+    words = [f"{entry.series} changed by {_per_hour(trend.slope, entry)}"]
+    words.append(f"between {_per_hour(trend.low, entry)} and {_per_hour(trend.high, entry)} (99 %)")
+    if entry.hours_to_limit is not None and entry.limit is not None:
+        words.append(
+            f"at its limit of {format_value(entry.limit, entry.unit)} in {about(entry.hours_to_limit)}"
+        )
+    return "; ".join(words)
 
 
 def _ahead_s(entry: GrowthResult, judged_s: float) -> float | None:

@@ -123,12 +123,12 @@ def _judge_one(requirement: Requirement, entry: GrowthResult, held: Window) -> F
             requirement, Verdict.INCONCLUSIVE, "cannot be compared", held, samples=entry.readings,
             advice=advice,
         )  # fmt: skip
-    interval = (trend.likely[0] * scale, trend.likely[1] * scale)
+    raised = trend.growth is Growth.RAISED
+    interval = None if raised else (trend.likely[0] * scale, trend.likely[1] * scale)
     finding = compare(requirement, trend.slope * scale, entry.readings, 0, held, interval)
     verdict, advice = verdict_of(requirement, entry, trend, scale)
     # What fails a limit below what counts by itself has grown all the same.
-    proven = verdict is Verdict.FAIL and trend.growth is not Growth.RAISED
-    growth = Growth.GROWS if proven else trend.growth
+    growth = Growth.GROWS if verdict is Verdict.FAIL and not raised else trend.growth
     evidence = {"growth": str(growth), **figures(entry, trend)}
     assert finding.measure is not None  # noqa: S101  # it is a requirement's
     measure = replace(finding.measure, series=entry.series)

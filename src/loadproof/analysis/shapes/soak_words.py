@@ -139,12 +139,14 @@ def row(entry: GrowthResult) -> dict[str, Any]:
 
 def figures(entry: GrowthResult, trend: Trend) -> dict[str, Any]:
     """In the series' unit, per hour, of the judged part, which begins `left_out_s` after the hold did."""
+    # Of what is many times what it was no line says how fast: only its ends are known.
+    known = trend.growth is not Growth.RAISED
     return {
         "unit": str(entry.unit),
         "base": trend.base,
         "growth_per_hour": trend.slope * HOUR_S,
-        "growth_low_per_hour": trend.low * HOUR_S,
-        "growth_high_per_hour": trend.high * HOUR_S,
+        "growth_low_per_hour": trend.low * HOUR_S if known else None,
+        "growth_high_per_hour": trend.high * HOUR_S if known else None,
         "growth_per_1000_requests": entry.per_thousand_requests,
         "smallest_seen_per_hour": trend.smallest * HOUR_S,
         "hours_to_limit": entry.hours_to_limit,

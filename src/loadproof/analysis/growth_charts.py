@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from loadproof.analysis.shapes.soak import GrowthResult, grown, held_window
 from loadproof.analysis.shapes.soak_verdicts import scale_of, verdict_of
 from loadproof.analysis.shapes.soak_words import about
-from loadproof.analysis.shapes.trend import Growth, Trend
+from loadproof.analysis.shapes.trend import Trend
 from loadproof.analysis.window.windows import Window
 from loadproof.charts import GrowthCourse, TimeAxis, Values
 from loadproof.model import ProfileKind, Requirement, Subject, Verdict
@@ -66,13 +66,11 @@ def _course(
     if requirement and scale:
         allowed = begins + requirement.limit / scale * (times - first_s)
     hours = entry.hours_to_limit
-    # Of what is many times what it was no line says how fast.
-    around = np.full(axis.count, np.nan if trend.growth is Growth.RAISED else 0.0)
     return GrowthCourse(
         windows=_values(windows),
         slope=_values(level + trend.slope * (times - middle_s)),
-        low=_values(around + level + trend.low * (times - middle_s)),
-        high=_values(around + level + trend.high * (times - middle_s)),
+        low=_values(level + trend.low * (times - middle_s)),
+        high=_values(level + trend.high * (times - middle_s)),
         allowed=_values(allowed),
         forecast=f"in {about(hours)}" if hours is not None else "",
     )

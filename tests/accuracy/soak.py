@@ -264,6 +264,7 @@ COURSES: Final[dict[str, Callable[[np.random.Generator, np.ndarray], np.ndarray]
     "+20 %": lambda _random, t: 0.2 * t,
     "+30 %": lambda _random, t: 0.3 * t,
     "+50 %": lambda _random, t: 0.5 * t,
+    "+200 %": lambda _random, t: 2.0 * t,
 }
 """Of response times, by the share of the run that is over."""
 
@@ -362,8 +363,8 @@ CASES: Final[tuple[Rate | Measure, ...]] = (
         Rate(id=f"E6 {course}, {rate}/s, {_said(minutes)}", claim="the drift is proven",
              trial=partial(_drifts, rate=rate, course=course, minutes=minutes),
              at_least=0.95, smoke=10, full=600)
-        for course, rate in (("+20 %", 15), ("+20 %", 50), ("+20 %", 300), ("+50 %", 5))
-        for minutes in (20, 60, 480, 10_080)
+        for course, rates in (("+20 %", (15, 50, 300)), ("+50 %", (5,)), ("+200 %", (5, 15, 300)))
+        for rate in rates for minutes in (20, 60, 480, 10_080)
     ),
     *(
         Rate(id=f"E6 +20 % of the slow requests, {rate}/s, {_said(minutes)}", claim="the drift is proven",

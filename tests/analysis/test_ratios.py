@@ -38,6 +38,16 @@ def test_times_that_are_many_times_what_they_were_have_grown(values: np.ndarray,
     assert trend_of_ratios(_AT, values * _SCATTER**0.3, 1_200.0).growth is growth
 
 
+@pytest.mark.parametrize("times", [1.2, 3.0, 10.0])
+@pytest.mark.parametrize("scatter", [0.0, 0.03])
+def test_a_straight_rise_grows_however_high(times: float, scatter: float) -> None:
+    """Of a list that each request scans: its logarithms slow down, the times do not."""
+    values = 0.01 * (1 + (times - 1) * _AT / 1_200) * _SCATTER ** (scatter / 0.3)
+    trend = trend_of_ratios(_AT, values, 1_200.0)
+    assert trend.growth is Growth.GROWS
+    assert trend.slope * 1_200 == pytest.approx(0.01 * (times - 1), rel=0.2)
+
+
 def test_one_percentile_alone_must_be_surer() -> None:
     """Chance has three tries with three of them."""
     drifts = trend_of_ratios(_AT, 0.1 * np.exp(_AT / 6_000), 1_200.0)

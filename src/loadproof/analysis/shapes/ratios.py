@@ -20,6 +20,8 @@ _END: Final = 0.2
 _MANY: Final = 2.0
 """Times the highest of the first windows is below the lowest of the last ones. Of eight healthy services
 beside fifteen leaking ones, on two cores at a load of 30 to 127, none came to one time."""
+_BENDS: Final = 0.6
+"""Of what there was: a line that rises by more is bent in its logarithms."""
 _SURE_ALONE: Final = 1e-7
 """Of one percentile that drifts where the others do not."""
 
@@ -58,6 +60,10 @@ def trend_of_ratios(
         turn=turn_of(at, levels, pieces_of(at, levels)),
         levels=tuple(zip(at.tolist(), levels.tolist(), strict=True)),
     )
+    # What rises by much in a straight line slows down in its logarithms.
+    straight = trend_of_levels(at, levels, span_s, care=care)
+    if straight.lasting and straight.slope * straight.span_s > _BENDS * straight.base:
+        return straight
     return found if found.lasting else _raised(found, at, levels, span_s) or found
 
 

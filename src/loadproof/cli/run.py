@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -95,12 +96,13 @@ class Screen(Show):
         """A line of what is done, above what is waited for."""
         if self.quiet:
             return
-        if self.consoles:
-            from rich.text import Text
-
-            self.consoles[-1].print(Text(text))
-        else:
+        if not self.consoles and not sys.stdout.isatty():
             typer.echo(text)
+            return
+        from rich.text import Text
+
+        # It wraps at words, which a terminal by itself does not.
+        (self.consoles[-1] if self.consoles else live_console()).print(Text(text))
 
 
 def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement, Verdict, str]]:

@@ -54,6 +54,12 @@ _SETTLE_S: Final = {False: 0.0, True: 2.5}
 """A master sends a second on when workers, which report once a second, have all told of it."""
 _HEADROOM: Final = 2.0
 """The pool is this many times the users that were busy at most in the second before."""
+_EASY_STEP: Final = 1_000
+"""So many users a second a process makes in a quarter of its time; twice as many busy ones as before are more
+where there are thousands ..."""
+_AHEAD: Final = 1.5
+"""... so that no more are made than this many times those that got busy within the last second, unless
+arrivals wait for users."""
 _LOOK_AHEAD_S: Final = 10
 """Users for a ramp are there this long before its rate is."""
 _LEAST_USERS: Final = 10
@@ -100,6 +106,7 @@ class OpenModel:
         self.logs_in = False
         """Whether users have an on_start, which costs the service something for each of them."""
         self._joined_before = 0
+        self._busy_before = 0
 
     def attach(self, environment: Any, runner: Any) -> None:
         """Take part as what `runner` is, before users exist."""
@@ -255,9 +262,12 @@ class OpenModel:
         if self.begin_s is None:
             return max(now, self.users_at(0.0))
         self._most_users = max(self._most_users, now)
-        utilisation = self._utilisation()
-        busy = math.ceil(now * utilisation * _HEADROOM)
-        wanted = min(self.max_users, max(now, busy, self.users_at(self._clock() - self.begin_s)))
+        busy = math.ceil(now * self._utilisation())
+        more, self._busy_before = max(0, busy - self._busy_before), busy
+        planned = self.users_at(self._clock() - self.begin_s)
+        wanted = min(self.max_users, max(now, math.ceil(busy * _HEADROOM), planned))
+        if not self.hurries:
+            wanted = min(wanted, now + max(_EASY_STEP, math.ceil(_AHEAD * more)))
         return self._as_fast_as_answered(now, wanted)
 
     def _as_fast_as_answered(self, now: int, wanted: int) -> int:

@@ -107,6 +107,7 @@ class OpenModel:
         """Whether users have an on_start, which costs the service something for each of them."""
         self._joined_before = 0
         self._busy_before = 0
+        self._pressed = False
 
     def attach(self, environment: Any, runner: Any) -> None:
         """Take part as what `runner` is, before users exist."""
@@ -253,8 +254,8 @@ class OpenModel:
 
     @property
     def hurries(self) -> bool:
-        """New users are awaited: by the load's begin, or by arrivals."""
-        return self.begin_s is None or self._waiting() > 0
+        """New users are awaited: by the load's begin, by arrivals, or since most of the others are busy."""
+        return self.begin_s is None or self._pressed or self._waiting() > 0
 
     def users_wanted(self) -> int:
         """The pool's size now: it never shrinks, and is ahead of the schedule and of how busy users are."""
@@ -266,7 +267,8 @@ class OpenModel:
         more, self._busy_before = max(0, busy - self._busy_before), busy
         planned = self.users_at(self._clock() - self.begin_s)
         wanted = min(self.max_users, max(now, math.ceil(busy * _HEADROOM), planned))
-        if not self.hurries:
+        self._pressed = busy * _HEADROOM > now
+        if not self._waiting():
             wanted = min(wanted, now + max(_EASY_STEP, math.ceil(_AHEAD * more)))
         return self._as_fast_as_answered(now, wanted)
 

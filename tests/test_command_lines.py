@@ -14,7 +14,6 @@ from loadproof.cli.output import Outputs, with_outputs
 from loadproof.cli.scenario import with_request
 from loadproof.engines import ENGINES
 from loadproof.engines.k6.arguments import argument_problems, sort_arguments
-from loadproof.engines.locust.default_file import default_locustfile
 from loadproof.engines.locust.engine import _inspection, _locust_args
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import EngineTraits, Plan, Profile, ProfileKind, Stage
@@ -352,29 +351,6 @@ def test_one_script_is_played_by_engines_that_take_one(folder: Path) -> None:
     with pytest.raises(ConfigError, match="k6 plays one file, and here are several"):
         planned("c.js", "d.js")
     assert EngineTraits().several is False
-
-
-def test_which_locustfile_is_meant_where_none_is_named(folder: Path) -> None:
-    """In Locust's order: its variable, the configuration that is named, those beside it, the file."""
-    asked = default_locustfile(folder, (), {})
-    assert asked is None
-    (folder / "locustfile.py").write_text("")
-    assert default_locustfile(folder, (), {}) == ("locustfile.py", "it is here, as Locust has it")
-    (folder / "locust.conf").write_text("users = 5\nlocustfile = b.py\n")
-    assert default_locustfile(folder, (), {}) == ("b.py", "locust.conf says so")
-    (folder / "pyproject.toml").write_text('[tool.locust]\nlocustfile = "a.py"\n')
-    assert default_locustfile(folder, (), {}) == ("a.py", "pyproject.toml says so")
-    (folder / "my.conf").write_text("locustfile = a.py,b.py")
-    assert default_locustfile(folder, ("--config=my.conf",), {}) == ("a.py,b.py", "my.conf says so")
-    assert default_locustfile(folder, ("-x", "--config", "my.conf"), {}) == ("a.py,b.py", "my.conf says so")
-    variable = {"LOCUST_LOCUSTFILE": "b.py"}
-    assert default_locustfile(folder, ("--config=my.conf",), variable) == (
-        "b.py",
-        "LOCUST_LOCUSTFILE says so",
-    )
-    (folder / "pyproject.toml").write_text("[tool.locust\n")
-    with pytest.raises(ConfigError, match="cannot be read"):
-        default_locustfile(folder, (), {})
 
 
 def test_no_word_is_needed_beside_a_locustfile(folder: Path) -> None:

@@ -28,16 +28,7 @@ _WARM_UP_S = 1.5
 
 def main(session: str, scenario: str, url: str, users: int, seconds: float) -> None:
     """Measure and print requests/s, CPU microseconds a request, failures and grown memory."""
-    if session.startswith("loadproof"):
-        from loadproof.engines.locust.session import install  # only when it is measured
-
-        install()
-    if session == "loadproof-http2":
-        from loadproof.engines.locust.session.install import install_http2  # only when it is measured
-
-        install_http2(everybody=True)
-    if session == "loadproof-recorded":
-        _record()
+    _install(session)
     from locust import FastHttpUser, HttpUser, task  # after install, as in a locustfile
 
     base: Any = FastHttpUser if session in ("FastHttpUser", "loadproof-fast") else HttpUser
@@ -89,6 +80,20 @@ def main(session: str, scenario: str, url: str, users: int, seconds: float) -> N
     }
     print(json.dumps(result))
     runner.quit()
+
+
+def _install(session: str) -> None:
+    """What stands in for Locust's own session, and records it, by the name of what is measured."""
+    if session.startswith("loadproof"):
+        from loadproof.engines.locust.session import install  # only when it is measured
+
+        install()
+    if session == "loadproof-http2":
+        from loadproof.engines.locust.session.install import install_http2  # only when it is measured
+
+        install_http2(everybody=True)
+    if session == "loadproof-recorded":
+        _record()
 
 
 def _record() -> None:

@@ -97,7 +97,8 @@ def _to_its_end(run: Run) -> Ruling:
     played_s, planned_s, said = share
     # A timer that is late while a busy machine starts the load shortens it, and leaves nobody to name.
     nobody = not ended and run.outcome is Outcome.COMPLETED
-    if planned_s - played_s <= slack_s(planned_s) * (2 if nobody else 1):
+    missing_s, slack = planned_s - played_s, slack_s(planned_s)
+    if missing_s <= slack or (nobody and missing_s < 2 * slack):
         return Ruling(True, f"{format_duration(round(planned_s))} were planned, and played")
     if ended:
         return broken("played", f"{said}: {_ended_in_words(ended[0])}", _ADVICE, _evidence(ended[0]))

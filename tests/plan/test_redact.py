@@ -192,21 +192,32 @@ def test_a_known_secret_is_found_in_every_spelling(
 
 
 KEY = (
-    "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0\nBAQEFAASCBKcwggSj\nshort==\n"
+    "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0\nBAQEFAASCBKcwggSj\nshortt==\n"
     "-----END PRIVATE KEY-----"
 )
 
 
 def test_a_key_of_several_lines_is_hidden_in_each() -> None:
-    """One that is known; one that nobody knew, which a log prints line by line with others between."""
-    known = Redactor([KEY.replace("short==", "less-than-random")])
+    """One that is known; one that nobody knew, which a log prints line by line."""
+    known = Redactor([KEY.replace("shortt==", "less-than-random")])
     assert known.text("it has less-than-random in it") == "it has *** in it"
     log = Redactor()
-    lines = [
-        log.line(line) for line in [*KEY.splitlines()[:2], "user 3 began", *KEY.splitlines()[2:], "done"]
-    ]
-    assert lines == [HIDDEN, HIDDEN, "user 3 began", HIDDEN, HIDDEN, HIDDEN, "done"]
-    assert [Redactor().line(line) for line in ("-----BEGIN PRIVATE KEY----- is missing", "ok")][1] == "ok"
+    assert [log.line(line) for line in (*KEY.splitlines(), "done")] == [*[HIDDEN] * 5, "done"]
+    first, *rest = KEY.splitlines()
+    fields = ["Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-256-CBC,00AA", ""]
+    hidden = [log.line(line) for line in (f"1 INFO {first}", *fields, *rest[:-1], "done", "next")]
+    assert hidden == [f"1 INFO {HIDDEN}", HIDDEN, HIDDEN, "", *[HIDDEN] * 3, "done", "next"]
+
+
+@pytest.mark.parametrize(
+    "begin", ["no -----BEGIN PRIVATE KEY----- in it", "wanted: -----BEGIN RSA PRIVATE KEY-----"]
+)
+def test_a_line_about_a_key_hides_no_other(begin: str) -> None:
+    """The cause of a failed run may stand below it: a key is hidden as long as its lines are a key's."""
+    lines = ["Traceback", "ERROR", "", "started", "reason: refused", "done"]
+    log = Redactor()
+    log.line(begin)
+    assert [log.line(line) for line in lines] == lines
 
 
 def test_secrets_inside_longer_values_are_known() -> None:

@@ -10,7 +10,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
@@ -26,11 +26,16 @@ _SHORTEST_KNOWN: Final = 4
 """Exact values shorter than this are not searched for: hiding every "1" would hide the measurements."""
 _SHORTEST_LINE: Final = 8
 """Of one with several lines: a shorter line may be a bracket, or a word."""
-_MOST_KEY_LINES: Final = 200
-"""After them a private key has ended, also where nobody printed its last line."""
-_KEY_BEGINS, _KEY_ENDS = "PRIVATE KEY-----", "-----END"
-_OF_A_KEY = re.compile(r"\s*(?:[A-Za-z0-9+/=]+|[\w-]+: \S+)?\s*")
-"""A line of it: base64, or a field before that. Lines of others may stand between."""
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\Z")
+"""Nothing stands behind it: a key follows line by line, and the line is not about one."""
+_KEY_ENDS = "-----END"
+_FIELD_OF_A_KEY = re.compile(r"\s*(?:Proc-Type|DEK-Info): \S+\s*")
+"""Before the key itself (RFC 1421)."""
+_OF_A_KEY = re.compile(r"\s*[A-Za-z0-9+/]{16,}={0,2}\s*")
+_LAST_OF_A_KEY = re.compile(
+    r"\s*(?:[A-Za-z0-9+/]{4}){,3}[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/][A-Za-z0-9+/=])\s*"
+)
+"""Lines of it in base64; the last may be shorter, in whole groups of four. Any other line ends it."""
 _KEYWORD = re.compile(
     r"(?:^|[;\s])(?:password|passwd|pwd|secret|\w*access_?key|account_?key)\s*=\s*('[^']+'|[^;\s]+)",
     re.IGNORECASE,
@@ -70,20 +75,28 @@ _NO_VALUES = frozenset({"true", "false", "none", "null", "yes", "no", "on", "off
 
 
 class Redactor:
-    """Hides known secret values wherever they appear, then everything that looks like one."""
+    """Hides known secret values wherever they appear, then everything that looks like one.
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    `is_word`: of which values the text is full by chance; these are hidden where they stand as a value.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), is_word: Callable[[str], bool] | None = None) -> None:
         forms: set[str] = set()
         words: set[str] = set()
         for secret in {part for whole in secrets for part in _parts(whole)}:
-            if len(secret) >= _SHORTEST_KNOWN and _is_word(secret):
+            if len(secret) < _SHORTEST_KNOWN:
+                continue
+            if _is_word(secret):
                 words.add(secret)
-            elif len(secret) >= _SHORTEST_KNOWN:
+            elif is_word is not None and is_word(secret):
+                words.add(secret)
+                forms.update(form for form in _spellings(secret) if secret not in form)
+            else:
                 forms.update(_spellings(secret))
         self._words = _as_values(words)
         # Longest first: a secret that contains another must not leave its remains behind.
         self._known = sorted(forms, key=lambda form: (-len(form), form))
-        self._key_lines = 0
+        self._in_key = ""
 
     def text(self, text: str) -> str:
         """`text` without known secrets and without what looks like one."""
@@ -99,13 +112,17 @@ class Redactor:
 
     def line(self, text: str) -> str:
         """The same for a log, whose lines come one by one: a private key goes over many of them."""
-        if self._key_lines:
-            self._key_lines = 0 if _KEY_ENDS in text else self._key_lines - 1
-            if _KEY_ENDS in text or _OF_A_KEY.fullmatch(text):
-                return HIDDEN
-        if _KEY_BEGINS in text and _KEY_ENDS not in text:
-            self._key_lines = _MOST_KEY_LINES
-        return self.text(text)
+        before, self._in_key = self._in_key, ""
+        if before in ("begun", "key") and _OF_A_KEY.fullmatch(text):
+            self._in_key = "key"
+        elif before == "begun" and (not text.strip() or _FIELD_OF_A_KEY.fullmatch(text)):
+            self._in_key = "begun"
+        elif before == "key" and _LAST_OF_A_KEY.fullmatch(text):
+            self._in_key = "last"
+        elif not (before and text.startswith(_KEY_ENDS)):
+            self._in_key = "begun" if _KEY_BEGINS.search(text) else ""
+            return self.text(text)
+        return HIDDEN if text.strip() else text
 
 
 def secrets_of(env: Mapping[str, str], urls: Iterable[str | None] = ()) -> tuple[str, ...]:

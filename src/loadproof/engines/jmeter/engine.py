@@ -17,7 +17,7 @@ from loadproof.engines.jmeter.copy import copy_with_variables
 from loadproof.engines.jmeter.describe import described
 from loadproof.engines.jmeter.exits import BY_SIGNAL, meaning, reason_in
 from loadproof.engines.jmeter.guard.policy import QUICK_ROWS, agent_option
-from loadproof.engines.jmeter.hiding import HidingSink, secrets_in_plan
+from loadproof.engines.jmeter.hiding import HidingSink, paths_in_plan, secrets_in_plan
 from loadproof.engines.jmeter.home import prepare_home
 from loadproof.engines.jmeter.inspection import ResolvedPlan, own_targets, read_or_problems
 from loadproof.engines.jmeter.installation import Installation, Java, find_java, find_jmeter
@@ -106,7 +106,7 @@ class JMeterEngine:
         if self._stops:
             return Outcome.INTERRUPTED
         self._scenario = str(plan.scenario)
-        sink = HidingSink(sink, secrets_in_plan(found.file.nodes))
+        sink = HidingSink(sink, secrets_in_plan(found.file.nodes), paths_in_plan(found.file.nodes))
         with tempfile.TemporaryDirectory(prefix="loadproof-jmeter-") as name:
             folder = Path(name)
             argv = await asyncio.to_thread(_command, plan, found, installation, java, folder)

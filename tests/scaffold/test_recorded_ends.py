@@ -54,7 +54,7 @@ def test_a_log_in_that_leads_back_to_its_form_has_failed() -> None:
         1, f"{HERE}/books/7/", "title=Emma", status=302, response_headers={"Location": "/books/7/"}
     )
     source, _, _ = made(edited, page(1.1, "GET", f"{HERE}/books/7/", "<h1>Emma</h1>"))
-    assert 'ends="/books/*/")' in source
+    assert 'ends="/books/*/", moved=True)' in source
 
 
 def test_where_a_form_ends_is_no_matter_of_what_an_answer_gave() -> None:

@@ -27,6 +27,7 @@ from loadproof.scaffold.recording.pages import (
     name_pattern,
     values_of,
 )
+from loadproof.scaffold.recording.people import People, is_word, last_name, speaks_of_person
 from loadproof.scaffold.source import literal
 
 
@@ -40,7 +41,6 @@ class PassedValue:
 Step = str | int | PageValue | PassedValue
 _ID = re.compile(r"(?:.*[_-])?(?:id|uuid|guid|slug|sku|ref|number|cursor)|.+(?:Id|ID|Uuid|Ref)")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_PERSON = re.compile(r"user|e?-?mail|login|^log$|name|account", re.IGNORECASE)
 _ENCODED: Final = "XSRF-TOKEN"
 """The cookie of Laravel and Angular, which is percent-encoded."""
 _COOKIE_OF: Final = {"x-csrftoken": "csrftoken", "x-xsrf-token": _ENCODED}
@@ -86,9 +86,15 @@ class Correlation:
     """Values that pages gave out, whatever they are called where they are sent."""
     hidden: set[tuple[str, str]] = field(default_factory=set)
     """Names and values of hidden fields."""
+    persons: dict[str, str] = field(default_factory=dict)
+    """Names of environment variables, by who logged in."""
+    places: set[str] = field(default_factory=set)
+    """Parts of paths that are called like who logged in, but were asked for before."""
+    people: People = field(init=False)
     answered: dict[str, list[tuple[int, tuple[Step, ...]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.people = People.of_pages(exchange.page or "" for exchange in self.exchanges)
         for number, exchange in enumerate(self.exchanges):
             for steps, value in leaves(exchange.answer):
                 if _worth_following(steps, value):
@@ -108,10 +114,13 @@ class Correlation:
         for exchange in self.exchanges:
             self._collect_secrets(exchange)
 
-    def variable_for(self, value: object, number: int, path: str | None = None) -> CorrelatedValue | None:
+    def variable_for(
+        self, value: object, number: int, path: str | None = None, key: str = ""
+    ) -> CorrelatedValue | None:
         """The variable that gives exchange `number` this value, if an earlier answer did.
 
-        `path`: what stands before it in the request's path, as in the link that gave it.
+        `path`: what stands before it in the request's path, as in the link that gave it. `key`: its field's
+        name; a page's field of that name is where it comes from, whatever else has this value.
         """
         places = [
             place
@@ -120,6 +129,7 @@ class Correlation:
         ]
         if not places:
             return None
+        places = [place for place in places if key and _is_field(place[1], key)] or places
         place = next((p for p in reversed(places) if p in self.variables), places[-1])
         if place not in self.variables:
             self.variables[place] = CorrelatedValue(self._name(*place), *place)
@@ -168,16 +178,30 @@ class Correlation:
         read = f"self.client.cookies.get({literal(usual)})"
         return f'unquote({read} or "")' if usual == _ENCODED else read
 
-    def secret_name(self, value: object) -> str | None:
-        """The environment variable for a value that is, or holds, a secret."""
+    def secret_name(self, value: object, key: str = "") -> str | None:
+        """The environment variable for a value that is, or holds, a secret or who logged in.
+
+        `key`: the name of its field, or what stands before it in a path.
+        """
         text = str(value)
-        if text in self.environment:
-            return self.environment[text]
-        inside = (s for s in self.environment if len(s) >= _SHORTEST_INSIDE and s in text)
-        held = next(inside, None)
+        known = self._known_as(text, key)
+        if known is not None:
+            return known
+        named = {**self.environment, **self.persons}
+        long = [known for known in named if len(known) >= _SHORTEST_INSIDE and not is_word(known)]
+        held = next((known for known in long if known in text and known != text), None)
         if held is not None:
-            return self.environment[held]
+            return named[held]
         return self._remember("API_SECRET", text) if is_secret_value(text) else None
+
+    def _known_as(self, text: str, key: str) -> str | None:
+        """The variable of exactly this text; of a mere word, such as admin, only where it means that."""
+        means = key if is_word(text) or text in self.places else None
+        if text in self.environment and (means is None or self.people.is_password(means)):
+            return self.environment[text]
+        if text in self.persons and (means is None or (speaks_of_person(means) and text not in self.places)):
+            return self.persons[text]
+        return None
 
     def differs(self, part: str, number: int, path: str) -> bool:
         """Whether a part of the path at which exchange `number` ends is another one for another user.
@@ -185,9 +209,12 @@ class Correlation:
         It is a secret or holds one, it is who logged in, also as an address shows names (alice-smith for
         Alice Smith, alice for alice@example.org), or it is what an answer up to then gave.
         """
-        if any(part == s or (len(s) >= _SHORTEST_INSIDE and s in part) for s in self.environment):
+        if (is_word(part) or part in self.places) and self._known_as(part, part_before(path)) is None:
+            return False
+        named = {**self.environment, **self.persons}
+        if any(part == s or (len(s) >= _SHORTEST_INSIDE and not is_word(s) and s in part) for s in named):
             return True
-        shown = {_letters(form) for secret in self.environment for form in (secret, secret.partition("@")[0])}
+        shown = {_letters(form) for secret in named for form in (secret, secret.partition("@")[0])}
         if _letters(part) in shown - {""}:
             return True
         return any(
@@ -206,25 +233,35 @@ class Correlation:
                     self._remember(f"API_{identifier(name).upper()}", value)
                     self.environment.setdefault(bare, self.environment[value])
         for steps, value in sent_values(exchange):
-            name = last_name(str(steps[-1])) if steps else ""
+            key = str(steps[-1]) if steps else ""
+            name = last_name(key)
             text = "" if value is None or isinstance(value, bool) else str(value)
             if not text or text in self.answered or is_one_time(name) or is_fresh(name):
                 continue
-            if re.search(r"passw|pwd|^pass$", name, re.IGNORECASE):
+            if self.people.is_password(key):
                 self._remember("API_PASSWORD", text)
             elif is_secret_name(name) or is_secret_value(text):
                 self._remember(f"API_{identifier(name).upper()}" if name else "API_SECRET", text)
 
     def _remember(self, name: str, value: str) -> str:
         if value not in self.environment:
-            taken = set(self.environment.values())
-            numbers = (f"{name}_{number}" for number in range(2, 1_000))
-            self.environment[value] = next(n for n in (name, *numbers) if n not in taken)
+            self.environment[value] = self._free(name)
         return self.environment[value]
 
-    def remember_person(self, value: str) -> str:
-        """Who logged in is nobody else's business either."""
-        return self._remember("API_USER", value)
+    def remember_person(self, value: str, number: int) -> str:
+        """Who logged in is nobody else's business either. `number`: of the exchange that says who."""
+        if value in self.environment and not self.people.is_password(self.environment[value]):
+            return self.environment[value]
+        if value not in self.persons:
+            self.persons[value] = self._free("API_USER")
+            asked = {part for exchange in self.exchanges[: number + 1] for part in exchange.segments}
+            self.places |= {value} & asked
+        return self.persons[value]
+
+    def _free(self, name: str) -> str:
+        taken = {*self.environment.values(), *self.persons.values()}
+        numbers = (f"{name}_{number}" for number in range(2, 1_000))
+        return next(n for n in (name, *numbers) if n not in taken)
 
     def _name(self, source: int, steps: tuple[Step, ...]) -> str:
         """loan_id for loans[0].id, and for id in the answer to POST /loans."""
@@ -255,6 +292,16 @@ def _leads(steps: tuple[Step, ...], path: str, value: str) -> bool:
     return first.path == path or (first.path is None and (is_id(value) or is_secret_value(value)))
 
 
+def _is_field(steps: tuple[Step, ...], key: str) -> bool:
+    first = steps[0] if steps else ""
+    return isinstance(first, PageValue) and first.name == key
+
+
+def part_before(path: str) -> str:
+    """The last part of a path, which ends with a slash or is empty."""
+    return path.rstrip("/").rpartition("/")[2]
+
+
 def _letters(text: str) -> str:
     """What of a name an address keeps."""
     return "".join(letter for letter in text.casefold() if letter.isalnum())
@@ -263,22 +310,6 @@ def _letters(text: str) -> str:
 def names_id(key: str) -> bool:
     """Whether a field of this name has an id in it."""
     return bool(_ID.fullmatch(last_name(key)))
-
-
-def last_name(key: str) -> str:
-    """The name of a field of a form: "email" of session[email]."""
-    parts = [part for part in re.split(r"[\[\]]+", key) if part]
-    return parts[-1] if parts else key
-
-
-def is_person(key: str, siblings: Sequence[str]) -> bool:
-    """Whether a field says who logs in: one beside a password."""
-    name = last_name(key)
-    return (
-        bool(_PERSON.search(name))
-        and not re.search(r"passw|pwd|remember|submit|button|btn|token", name, re.IGNORECASE)
-        and any(re.search(r"passw|pwd|^pass$", last_name(s), re.IGNORECASE) for s in siblings)
-    )
 
 
 def is_reference(key: str, value: object) -> bool:

@@ -18,6 +18,7 @@ _CHOOSES: Final = re.compile(
 )
 """Keys whose value is the page, and not what is looked for."""
 _WORD: Final = re.compile(r"[A-Za-z][\w./-]{0,60}")
+_ROUTE: Final = re.compile(r"/|/?[A-Za-z][\w./-]{0,60}")
 _OPERATION: Final = re.compile(r"\s*(?:query|mutation|subscription)\s+(\w{1,60})")
 _CHANGES: Final = re.compile(r"\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -33,8 +34,9 @@ def chosen_by(exchange: Exchange) -> str:
         return ""
     form = exchange.content.value if exchange.content is not None and exchange.content.kind == "form" else ()
     for key, value in (*exchange.query, *form):
-        if _CHOOSES.fullmatch(key) and _WORD.fullmatch(value) and not is_secret_value(value):
-            return f"?{quote(key)}={quote(value, safe='/')}"
+        if _CHOOSES.fullmatch(key) and _ROUTE.fullmatch(value) and not is_secret_value(value):
+            parts = ("[id]" if _CHANGES.fullmatch(part) else quote(part) for part in value.split("/"))
+            return f"?{quote(key)}={'/'.join(parts)}"
     if exchange.query:
         return f"?{quote(exchange.query[0][0])}="
     return ""

@@ -210,7 +210,12 @@ def _exchange(entry: dict[str, Any]) -> Exchange:
 
 
 def _busts_caches(key: str, value: str) -> bool:
-    """Whether a pair of a query only makes the address new: a time of day, or a random number."""
+    """Whether a pair of a query only makes the address new: a time of day, or a random number.
+
+    Jupyter's has no key: `?1735725600123`.
+    """
+    if not value and _BUSTER_VALUE.fullmatch(key):
+        return True
     return bool(_BUSTER_KEY.fullmatch(key) and _BUSTER_VALUE.fullmatch(value)) or (
         key == "_" and bool(re.fullmatch(r"[\d.]+", value))
     )
@@ -323,6 +328,13 @@ def _time_s(text: str) -> float:
         return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
     except ValueError:
         return 0.0
+
+
+def fields_of(content: Content | None) -> list[tuple[str, str]]:
+    """Names and values of a form, whichever way it is sent."""
+    if content is not None and content.kind == "multipart":
+        return [(part.name, part.value) for part in content.value]
+    return list(content.value) if content is not None and content.kind == "form" else []
 
 
 def _requests(number: int) -> str:

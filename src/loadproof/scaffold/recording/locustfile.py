@@ -15,12 +15,20 @@ from loadproof.scaffold.names import TAKEN, identifier
 from loadproof.scaffold.recording.correlation import (
     CorrelatedValue,
     Correlation,
-    is_person,
     is_reference,
     names_id,
+    part_before,
+    sent_values,
 )
 from loadproof.scaffold.recording.endpoints import chosen_by, end_pattern
-from loadproof.scaffold.recording.exchanges import Content, Exchange, FormPart, Recording, read_recording
+from loadproof.scaffold.recording.exchanges import (
+    Content,
+    Exchange,
+    FormPart,
+    Recording,
+    fields_of,
+    read_recording,
+)
 from loadproof.scaffold.recording.pages import id_name, is_fresh, is_id, is_one_time
 from loadproof.scaffold.source import formatted, in_f_string, literal, wrapped_comment
 from loadproof.scaffold.template import render
@@ -37,26 +45,9 @@ _LONGEST_TEXT: Final = 2_000
 _DJANGO: Final = frozenset({"csrfmiddlewaretoken", "x-csrftoken"})
 """Over HTTPS Django takes its token only with the address of a page of its own."""
 _OWN_HEADERS: Final = frozenset(
-    {
-        "accept",
-        "accept-charset",
-        "accept-encoding",
-        "accept-language",
-        "authorization",
-        "baggage",
-        "cache-control",
-    }
-    | {
-        "connection",
-        "content-length",
-        "content-type",
-        "cookie",
-        "dnt",
-        "expect",
-        "host",
-        "keep-alive",
-        "origin",
-    }
+    {"accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "baggage"}
+    | {"cache-control", "connection", "content-length", "content-type", "cookie", "dnt", "expect", "host"}
+    | {"keep-alive", "origin"}
     | {"pragma", "priority", "range", "referer", "sentry-trace", "te", "traceparent", "tracestate"}
     | {"transfer-encoding", "upgrade", "upgrade-insecure-requests", "user-agent", "via"}
 )
@@ -73,6 +64,7 @@ class Request:
     """Variables that its answer gives, and how."""
     needs: list[str] = field(default_factory=list)
     sets_token: str = ""
+    logs_in: bool = False
 
 
 @dataclass(slots=True)
@@ -97,6 +89,9 @@ def locustfile_of_recording(document: Mapping[str, Any], file: str) -> tuple[str
         pages=writer.saves("from_page("), passed=writer.saves("from_address("), picks=writer.saves("pick("),
         ends=any("ends=" in request.status for click in clicks for request in click.requests),
         never=any("never=" in request.status for click in clicks for request in click.requests),
+        moved=any("moved=" in request.status for click in clicks for request in click.requests),
+        afresh=writer.logs_in and not writer.cookie,
+        tokens=any(request.sets_token for click in clicks for request in click.requests),
         cookie=writer.cookie, low=f"{low_s:g}", high=f"{high_s:g}", quoted=literal,
         variables=sorted(variable.name for variable in writer.correlation.variables.values()),
     )  # fmt: skip
@@ -118,6 +113,7 @@ class _Writer:
         self.authorization: str | None = None
         """The environment variable for a credential that no answer gave."""
         self.cookie = False
+        self.logs_in = False
         self.lists: dict[str, list[Any]] = {}
         """Ids that no answer gave, by the name of the list that they are taken from."""
         self._needs: list[str] = []
@@ -147,7 +143,8 @@ class _Writer:
 
     def environment(self) -> list[str]:
         """Names of the variables to set: those that the source uses."""
-        names = sorted(set(self.correlation.environment.values()))
+        known = self.correlation
+        names = sorted({*known.environment.values(), *known.persons.values()})
         used = [n for n in names if n == self.authorization or any(_uses(call, n) for call in self._calls)]
         return used + (["API_COOKIE"] if self.cookie else [])
 
@@ -174,7 +171,13 @@ class _Writer:
         self._authorize(exchange, number)
         self._calls.append(call)
         status = "" if exchange.redirects or exchange.status is None else f", {exchange.status}"
-        return Request(call, status + self._ends(exchange, number), needs=list(self._needs))
+        people = self.correlation.people
+        logs_in = not self.logs_in and any(
+            value and steps and people.is_password(str(steps[-1])) for steps, value in sent_values(exchange)
+        )
+        self.logs_in = self.logs_in or logs_in
+        ends = self._ends(exchange, number)
+        return Request(call, status + ends, needs=list(self._needs), logs_in=logs_in)
 
     def _ends(self, exchange: Exchange, number: int) -> str:
         """Source of where its redirect has to end."""
@@ -185,7 +188,9 @@ class _Writer:
             return ""
         # A log-in that led to /alice ends at /*, and one that failed leads back to /login.
         never = f", never={literal(own)}" if own != exchange.ends and fnmatchcase(own, ends) else ""
-        return f", ends={literal(ends)}{never}"
+        # A form that leads to its own address comes back there, too, but at once.
+        moved = ", moved=True" if own == exchange.ends and exchange.method != "GET" else ""
+        return f", ends={literal(ends)}{never}{moved}"
 
     def _url(self, number: int, exchange: Exchange) -> tuple[str, str]:
         """Source of the path, and the name that all its values share."""
@@ -193,7 +198,7 @@ class _Writer:
         before = "/"
         for segment in exchange.segments:
             variable = self.correlation.variable_for(segment, number, before)
-            secret = None if variable else self.correlation.secret_name(segment)
+            secret = None if variable else self.correlation.secret_name(segment, part_before(before))
             if variable is not None:
                 shown.append(f"{{{self._use(variable)}}}")
                 named.append(f"[{variable.name}]")
@@ -221,7 +226,7 @@ class _Writer:
         one_time = is_one_time(key) or is_fresh(key)
         known = self.correlation
         given = is_reference(key, value) or str(value) in known.tokens or (key, str(value)) in known.hidden
-        variable = self.correlation.variable_for(value, number) if given else None
+        variable = self.correlation.variable_for(value, number, key=key) if given else None
         if variable is not None:
             return self._use(variable)
         if one_time:
@@ -230,7 +235,9 @@ class _Writer:
         if isinstance(value, str) and (value == origin or value.startswith(f"{origin}/")):
             return f'f"{{self.client.base_url}}{in_f_string(value.removeprefix(origin))}"'
         secret = (
-            self.correlation.secret_name(value) if isinstance(value, str) or is_secret_name(key) else None
+            self.correlation.secret_name(value, key)
+            if isinstance(value, str) or is_secret_name(key)
+            else None
         )
         if secret is None and is_id(str(value)) and names_id(key):
             return f"random.choice({self._listed(key, value)})"
@@ -263,9 +270,10 @@ class _Writer:
     def _pairs(self, pairs: Sequence[tuple[str, str]], number: int) -> str:
         """Source of a query or a form: a mapping, or a list where a name is there more than once."""
         names = [name for name, _ in pairs]
+        filled = [name for name, value in pairs if value]
         values = [
-            self.correlation.remember_person(value)
-            if value and is_person(name, names)
+            self.correlation.remember_person(value, number)
+            if value and self.correlation.people.is_person(name, filled)
             else self._value(name, value, number)
             for name, value in pairs
         ]
@@ -296,8 +304,8 @@ class _Writer:
             return "{" + ", ".join(items) + "}"
         if isinstance(value, list):
             return "[" + ", ".join(self._json(inner, number, key) for inner in value) + "]"
-        if isinstance(value, str) and is_person(key, siblings):
-            return self.correlation.remember_person(value)
+        if isinstance(value, str) and self.correlation.people.is_person(key, siblings):
+            return self.correlation.remember_person(value, number)
         return self._value(key, value, number)
 
     def _body(self, content: Content | None, number: int, where: str) -> list[str]:
@@ -366,13 +374,6 @@ class _Writer:
 
     def _about(self, number: int, exchange: Exchange) -> str:
         return f"{exchange.method} {self._url(number, exchange)[1]}".replace("\\", "/").replace('"', "'")[:90]
-
-
-def fields_of(content: Content | None) -> list[tuple[str, str]]:
-    """Names and values of a form, whichever way it is sent."""
-    if content is not None and content.kind == "multipart":
-        return [(part.name, part.value) for part in content.value]
-    return list(content.value) if content is not None and content.kind == "form" else []
 
 
 def _uses(source: str, name: str) -> bool:

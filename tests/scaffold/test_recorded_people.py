@@ -137,3 +137,19 @@ def test_a_time_of_day_without_a_key_is_left_out() -> None:
     assert "17959616518" not in source
     assert 'params={"content": "1"}' in source
     assert '{"42": "", "4200000001": "x"}' in source
+
+
+def test_what_the_service_called_it_is_read_by_that_name() -> None:
+    """Jupyter's second notebook is Untitled1.ipynb; what was sent as a name stays what it is."""
+    source, _, _ = made(
+        entry(0, "POST", f"{HERE}/api/contents", sent={"type": "notebook"}, status=201,
+              answer={"name": "Untitled.ipynb", "type": "notebook"}),
+        entry(3, "GET", f"{HERE}/api/contents/Untitled.ipynb"),
+        entry(6, "POST", f"{HERE}/api/labels", sent={"name": "red"}, status=201, answer={"name": "red"}),
+        entry(9, "GET", f"{HERE}/api/labels/red"),
+        entry(12, "GET", f"{HERE}/api/notebook"),
+    )  # fmt: skip
+    assert 'f"/api/contents/{self.name}"' in source
+    assert 'name="/api/contents/[name]"' in source
+    assert '"/api/labels/red"' in source
+    assert '"/api/notebook"' in source

@@ -48,6 +48,7 @@ _COOKIE_OF: Final = {"x-csrftoken": "csrftoken", "x-xsrf-token": _ENCODED}
 _LONG: Final = 8
 """What a hidden field has with so many characters is read from it, whatever it is called."""
 _TOKEN_NAME: Final = re.compile(r"[0-9a-f]{32}")
+_GIVEN: Final = frozenset({"name", "path", "filename", "key"})
 _SHORTEST_INSIDE: Final = 6
 """A secret that is shorter is not looked for within longer texts: it could be there by chance."""
 
@@ -97,7 +98,7 @@ class Correlation:
         self.people = People.of_pages(exchange.page or "" for exchange in self.exchanges)
         for number, exchange in enumerate(self.exchanges):
             for steps, value in leaves(exchange.answer):
-                if _worth_following(steps, value):
+                if _worth_following(steps, value) or _is_given_name(exchange, steps, value):
                     self.answered.setdefault(str(value), []).append((number, steps))
             for found in (*links_of(exchange.page or ""), *values_of(exchange.page or "")):
                 self.answered.setdefault(found.value, []).append((number, (found,)))
@@ -363,6 +364,12 @@ def _worth_following(steps: tuple[Step, ...], value: object) -> bool:
         return False
     name = next((step for step in reversed(steps) if isinstance(step, str)), "")
     return is_reference(name, value)
+
+
+def _is_given_name(exchange: Exchange, steps: tuple[Step, ...], value: object) -> bool:
+    """Whether a service named what it made: Untitled1.ipynb. What the client called it is a constant."""
+    made = exchange.method == "POST" and exchange.status == 201 and steps[-1:] and steps[-1] in _GIVEN
+    return bool(made) and all(value != sent for _, sent in sent_values(exchange)) and value not in {None, ""}
 
 
 def _singular(word: str) -> str:

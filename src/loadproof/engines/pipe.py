@@ -64,16 +64,24 @@ class Pipe:
             self.open()
 
     def open(self) -> None:
-        """Begin to read."""
+        """Begin to read. Raises OSError where the system has no file or process left for it."""
         self._read_fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
-        self._write_fd = os.open(self._path, os.O_WRONLY)
-        os.set_blocking(self._read_fd, True)
-        wide = sys.platform == "linux" and _widen(self._read_fd)
-        self._relay: subprocess.Popen[bytes] | None = None
-        if self._gathers:
-            self._through_relay(_PAUSE_S if wide else _SHORT_PAUSE_S)
+        write_fd = -1
+        try:
+            write_fd = os.open(self._path, os.O_WRONLY)
+            os.set_blocking(self._read_fd, True)
+            wide = sys.platform == "linux" and _widen(self._read_fd)
+            self._relay: subprocess.Popen[bytes] | None = None
+            if self._gathers:
+                self._through_relay(_PAUSE_S if wide else _SHORT_PAUSE_S)
+        except OSError:
+            os.close(self._read_fd)
+            if write_fd >= 0:
+                os.close(write_fd)
+            raise
         self._thread = threading.Thread(target=self._read, name=self._path.name, daemon=True)
         self._thread.start()
+        self._write_fd = write_fd
 
     def _through_relay(self, pause_s: float) -> None:
         """Let another process read, and read from that."""
@@ -82,8 +90,13 @@ class Pipe:
             _widen(given)
         argv = [sys.executable, "-I", "-S", str(_RELAY), str(pause_s)]
         # In a session of its own: what stops the conductor's terminal does not stop it.
-        self._relay = subprocess.Popen(argv, stdin=self._read_fd, stdout=given, start_new_session=True)
-        os.close(given)
+        try:
+            self._relay = subprocess.Popen(argv, stdin=self._read_fd, stdout=given, start_new_session=True)
+        except OSError:
+            os.close(taken)
+            raise
+        finally:
+            os.close(given)
         os.close(self._read_fd)
         self._read_fd = taken
 

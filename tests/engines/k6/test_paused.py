@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from loadproof.engines.k6 import paused as module
 from loadproof.engines.k6.paused import Paused
+from loadproof.errors import EngineError
 from tests.recording import Recording
-
-if TYPE_CHECKING:
-    import pytest
 
 _INIT, _PAUSED = 1, 4
 
@@ -92,3 +93,25 @@ def test_it_is_let_go_at_its_moment(monkeypatch: pytest.MonkeyPatch) -> None:
             api.shutdown()
             thread.join()
     assert (api.resumed_in, api.paused, paused.waits) == ([True], False, False)
+
+
+@pytest.mark.parametrize(("answers", "what"), [
+    ([{}], "was not ready, its setup and users made,"),
+    ([{"paused": True, "status": _PAUSED}], "did not go on"),
+])  # fmt: skip
+def test_one_that_is_not_ready_in_time_is_given_up(
+    answers: list[dict[str, Any]], what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty seconds after its moment; nobody waits for it for ever."""
+    monkeypatch.setattr(Paused, "_ask", lambda *_: answers[0])
+
+    async def course(late_s: float) -> None:
+        sink = Recording()
+        begin: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        begin.set_result(sink.now() - late_s)
+        await asyncio.wait_for(Paused().begin(begin, sink), 5 if late_s > 30 else 0.3)
+
+    with pytest.raises(EngineError, match=re.escape(f"k6 {what} 30 s after the moment")):
+        asyncio.run(course(31))
+    with pytest.raises(TimeoutError):
+        asyncio.run(course(20))

@@ -98,17 +98,27 @@ class Forgetful(HttpUser):
         self.client.get("/")
 """
 
+_LISTENER = """
+from locust import events
+
+@events.init.add_listener
+def give(environment, **_):
+    setattr(Forgetful, "ta" + "sks", [Forgetful.look])  # as a module that it imports may
+"""
+
 
 @pytest.mark.parametrize(
     ("more", "told"),
     [
         ("", ["'Forgetful' has no task: its users would do nothing"]),
-        ("\n    def on_start(self):\n        self.tasks = [Forgetful.look]\n", []),
+        ("\n    def on_start(self):\n        while True:\n            self.look()\n", []),
+        ("\n    def give(self):\n        self.tasks = [Forgetful.look]\n", []),
+        (_LISTENER, []),
         ("\n    def run(self):\n        self.look()\n", []),
     ],
 )
 def test_a_class_without_a_task_is_told_before_the_load(more: str, told: list[str], lab: Lab) -> None:
-    """Not where it makes its tasks itself, or has a loop of its own."""
+    """Not where it makes or may get its tasks, or has a loop of its own."""
     problems = lab.inspect(NO_TASK + more, "-u", "1", "-t", "1").problems
     assert [problem.message for problem in problems] == told
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from loadproof.engines.beginning import until
+from loadproof.engines.beginning import until, wait_or_fail
 from loadproof.engines.health import watch_for_ever
 from loadproof.engines.holding import hold_of
 from loadproof.engines.jmeter.advice import jmeter_advice
@@ -183,19 +183,20 @@ class JMeterEngine:
             )
             if self._stops:
                 self._process.kill()
-            waiting: list[asyncio.Task[None]] = []
+            beginning = None
             if begin is not None:
-                waiting = [asyncio.create_task(self._begin(begin, reporting.sink, samples))]
+                beginning = asyncio.create_task(self._begin(begin, reporting.sink, samples))
             passing = asyncio.create_task(self._pass_on_for_ever(reporting))
             watching = asyncio.create_task(watch_for_ever(self._process.pid, reporting.sink, "jmeter"))
             try:
-                return await self._process.wait()
+                return await wait_or_fail(self._process, beginning)
             finally:
                 if self._ending is not None:
                     self._ending.cancel()
-                for task in (passing, watching, *waiting):
+                tasks = [task for task in (passing, watching, beginning) if task is not None]
+                for task in tasks:
                     task.cancel()
-                ended, *_ = await asyncio.gather(passing, watching, *waiting, return_exceptions=True)
+                ended, *_ = await asyncio.gather(*tasks, return_exceptions=True)
                 if isinstance(ended, Exception):
                     raise ended  # the sink refused something: nothing more can be passed on
         finally:

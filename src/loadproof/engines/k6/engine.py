@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadproof.engines.advice import too_few_for_arrivals
+from loadproof.engines.beginning import wait_or_fail
 from loadproof.engines.health import watch_for_ever
 from loadproof.engines.holding import GuardedProgram, hold_of, kernel_holds
 from loadproof.engines.k6 import words
@@ -168,17 +169,18 @@ class K6Engine:
             )
             if self._stops:
                 self._process.kill()
-            waiting: list[asyncio.Task[None]] = []
+            beginning = None
             if begin is not None and self._paused is not None:
-                waiting = [asyncio.create_task(self._paused.begin(begin, reporting.sink))]
+                beginning = asyncio.create_task(self._paused.begin(begin, reporting.sink))
             passing = asyncio.create_task(_pass_on_for_ever(reporting))
             watching = asyncio.create_task(watch_for_ever(self._process.pid, reporting.sink, "k6"))
             try:
-                return await self._process.wait()
+                return await wait_or_fail(self._process, beginning)
             finally:
-                for task in (passing, watching, *waiting):
+                tasks = [task for task in (passing, watching, beginning) if task is not None]
+                for task in tasks:
                     task.cancel()
-                ended, *_ = await asyncio.gather(passing, watching, *waiting, return_exceptions=True)
+                ended, *_ = await asyncio.gather(*tasks, return_exceptions=True)
                 # k6 is gone: what is left in the pipe, 1 MiB at most, is all there is.
                 pipe.finish()
                 if isinstance(ended, Exception):

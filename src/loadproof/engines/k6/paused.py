@@ -13,6 +13,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.engines.beginning import until
+from loadproof.errors import EngineError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -24,6 +25,8 @@ _PAUSED_BEFORE_RUN: Final = 4
 """k6's ExecutionStatus once all is ready: sooner it would forget the order to go on."""
 _LOOK_S: Final = 0.02
 _ANSWER_S: Final = 5.0
+_READY_LIMIT_S: Final = 30.0
+"""After its moment: so late a load is another one."""
 
 
 class Paused:
@@ -40,12 +43,18 @@ class Paused:
         return ["--paused", f"--address=127.0.0.1:{self._port}"]
 
     async def begin(self, begin: Awaitable[float], sink: Sink) -> None:
-        """At that moment, or as soon as k6 is ready. Cancelled when k6 ends before."""
+        """At that moment, or as soon as k6 is ready. Cancelled when k6 ends before.
+
+        Raises EngineError when it is not ready, or does not go on, so long after that moment.
+        """
+        moment = asyncio.ensure_future(begin)
         while not await asyncio.to_thread(self._is_ready):
+            _not_too_late(moment, sink, "was not ready, its setup and users made,")
             await asyncio.sleep(_LOOK_S)
-        await until(begin, sink)
+        await until(moment, sink)
         self.waits = False
         while await asyncio.to_thread(self._resume):
+            _not_too_late(moment, sink, "did not go on")
             await asyncio.sleep(_LOOK_S)
 
     def _is_ready(self) -> bool:
@@ -68,6 +77,14 @@ class Paused:
         finally:
             connection.close()
         return said if isinstance(said, dict) else {}
+
+
+def _not_too_late(moment: asyncio.Future[float], sink: Sink, what: str) -> None:
+    if moment.done() and sink.now() > moment.result() + _READY_LIMIT_S:
+        said = f"k6 {what} {_READY_LIMIT_S:g} s after the moment at which its load was to begin"
+        raise EngineError(
+            Problem(said, hint="give the scenario a later start, or less to do before its load")
+        )
 
 
 def _free_port() -> int:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from loadproof.engines.beginning import until
+from loadproof.engines.beginning import failure_of, until
 from loadproof.engines.locust.channel import Decoder, encode
 from loadproof.engines.locust.program import NoAnswerError, Program, take
 from loadproof.engines.process import Process
@@ -38,6 +38,7 @@ class LocustChild:
         """Whether it has said anything: until then it imports, and has no load that could end gently."""
         self._waits = False
         """Whether its load waits for its moment: there is none yet that could end gently."""
+        self._cannot_begin = False
         self._process: Process | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -108,7 +109,7 @@ class LocustChild:
         program = program or take(env, policy)
         with program.channel:
             self._process = await Process.follow(program.child, on_line, hold)
-            if self.stops:  # before it was started
+            if self.stops or self._cannot_begin:  # before it was started
                 self._process.kill()
             program.send(verb, args, settings)
             reader, self._writer = await asyncio.open_connection(sock=program.channel, limit=1 << 20)
@@ -121,14 +122,27 @@ class LocustChild:
 
     @asynccontextmanager
     async def begins(self, begin: Awaitable[float] | None, sink: Sink) -> AsyncIterator[None]:
-        """Around a `run` whose child is told the moment: it waits itself, whoever is busy here by then."""
+        """Around a `run` whose child is told the moment: it waits itself, whoever is busy here by then.
+
+        Raises what the telling raised, and ends the child, which would wait for it for ever.
+        """
         self._waits = begin is not None
         telling = None if begin is None else asyncio.create_task(self._tell_begin(begin, sink))
+        if telling is not None:
+            telling.add_done_callback(self._told)
         try:
             yield
+            if telling is not None and (failure := failure_of(telling)):
+                raise failure
         finally:
             if telling is not None:
                 telling.cancel()
+
+    def _told(self, telling: asyncio.Task[None]) -> None:
+        if failure_of(telling):
+            self._cannot_begin = True
+            if self._process is not None:
+                self._process.kill()
 
     async def _tell_begin(self, begin: Awaitable[float], sink: Sink) -> None:
         begin_s = await begin

@@ -164,6 +164,10 @@ def _never_has_tasks(user: Any, files: list[str]) -> bool:
     """Whether users of this class would start and raise: no task, and nothing in these files gives it one."""
     if user.tasks or user.run is not User.run or not (user.weight or user.fixed_count):
         return False
+    # They may do all that it does, or give it tasks, wherever they were written.
+    listened = any(event._handlers for event in (events.init, events.test_start))
+    if listened or user.on_start is not User.on_start:
+        return False
     return not any("tasks" in Path(file).read_text(encoding="utf-8", errors="replace") for file in files)
 
 

@@ -209,6 +209,23 @@ REACHED = [
     ("::ffff:203.0.113.20", "", False, "production inside an IPv6 address"),
     ("64:ff9b::cb00:7114", "", False, "production through NAT64"),
     ("64:ff9b:1::cb00:7114", "", False, "production through NAT64 inside of a site"),
+    ("64:ff9b:1::cb00:7114", "x.perf.test", False, "the same, with 96 bits of prefix"),
+    ("64:ff9b:1:cb00:71:1400::", "x.perf.test", False, "the same, with 48"),
+    ("64:ff9b:1:cb:0:7114::", "x.perf.test", False, "the same, with 56"),
+    ("64:ff9b:1:0:cb:71:1400::", "x.perf.test", False, "the same, with 64"),
+    (
+        "64:ff9b:1:5db8:d8:2200::",
+        "",
+        False,
+        "93.184.216.34 inside of a site: its last 32 bits are no 0.0.0.0",
+    ),
+    ("64:ff9b::7f00:1", "", False, "the translator's own 127.0.0.1 is not ours"),
+    ("64:ff9b:1::a00:1", "", False, "its 10.0.0.1 neither"),
+    ("2002:7f00:1::1", "", False, "6to4 of 127.0.0.1"),
+    ("::127.0.0.1", "", False, "a compatible address of 127.0.0.1"),
+    ("::ffff:127.0.0.1", "", True, "what a socket connects to is 127.0.0.1"),
+    ("::ffff:203.0.113.20", "x.perf.test", False, "production, mapped"),
+    ("64:ff9b:1:5db8:d8:2200::", "x.perf.test", True, "a listed name inside of a site"),
     ("::ffff:0:203.0.113.20", "x.perf.test", False, "production, translated"),
     ("::203.0.113.20", "x.perf.test", False, "production as a compatible address"),
     ("2002:cb00:7114::1", "x.perf.test", False, "production through 6to4"),
@@ -224,6 +241,26 @@ def test_during_the_run_addresses_decide(address: str, host: str, open_: bool, r
     )
     gate = TargetGuard(Policy.of(json.loads(json.dumps(asdict(found)))))
     assert (gate.refuses_address(address, host) == "") is open_, reason
+
+
+@pytest.mark.parametrize("production", ["64:ff9b::cb00:7114", "nat64.test"])
+def test_production_that_is_listed_translated_is_closed_untranslated(
+    monkeypatch: pytest.MonkeyPatch, production: str
+) -> None:
+    """A resolver that makes IPv6 addresses (DNS64) tells of production by them alone."""
+    monkeypatch.setitem(NAMES, "nat64.test", ("nat64.test", ["64:ff9b::cb00:7114"]))
+    listed = rules(("*.perf.test", "203.0.113.20"), (production,))
+    gate = TargetGuard(admit(listed, ["http://127.0.0.1"], LITTLE))
+    for address in ("203.0.113.20", "64:ff9b::cb00:7114", "::ffff:203.0.113.20", "2002:cb00:7114::1"):
+        assert "production" in gate.refuses_address(address, "x.perf.test"), address
+    with pytest.raises(RefusedError, match="is production"):
+        admit(listed, ["http://203.0.113.20"], LITTLE)
+
+
+def test_this_machine_stands_for_nothing_else() -> None:
+    """`::1` ends in no IPv4 address, whatever is production."""
+    gate = TargetGuard(Policy(production_networks=("0.0.0.0/8",)))
+    assert [gate.refuses_address(text) for text in ("::1", "127.0.0.1")] == ["", ""]
 
 
 def test_k6_gets_the_same_as_flags() -> None:

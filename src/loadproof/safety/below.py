@@ -10,7 +10,7 @@ from typing import Final
 from loadproof.model import Policy
 from loadproof.safety.brake import MOST, WINDOW_S, RateLimiter
 from loadproof.safety.guard import TargetGuard
-from loadproof.safety.hosts import Address, as_address, is_local, resolve, within
+from loadproof.safety.hosts import Address, as_address, is_local, may_reach, resolve, within
 from loadproof.safety.seccomp import PendingCall
 
 _RESOLVER_FILE: Final = Path("/etc/resolv.conf")
@@ -69,7 +69,7 @@ class AddressGate:
         return self._gate.refuses_address(str(found)) if self._look_again() else why
 
     def _is_production(self, address: Address) -> bool:
-        return within(address, self._closed)
+        return may_reach(address, self._closed)
 
     def _look_again(self) -> bool:
         now_s = time.monotonic()

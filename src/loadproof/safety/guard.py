@@ -22,9 +22,11 @@ from loadproof.safety.hosts import (
     Network,
     ResolvedHost,
     as_address,
+    forms,
     host_key,
     is_host_name,
     is_local,
+    may_reach,
     resolve,
     within,
 )
@@ -117,7 +119,7 @@ class TargetGuard:
         if found is None or within(found, self._typed):
             return ""
         shown = f"'{host}' ({found})" if host and host_key(host) != str(found) else f"'{found}'"
-        if within(found, self._closed):
+        if may_reach(found, self._closed):
             return f"{shown} is an address of production"
         if is_local(found) or within(found, self._open):
             return ""
@@ -162,7 +164,7 @@ def policy_of(rules: Rules, known: Mapping[str, ResolvedHost]) -> Policy:
     return Policy(
         environment=rules.environment,
         production=tuple(rule.text for rule in rules.production if rule.network is None),
-        production_networks=_texts(_networks(rules.production, known)),
+        production_networks=_texts(_closed(rules.production, known)),
         targets=tuple(rule.text for rule in rules.targets if rule.network is None),
         target_networks=_texts(_networks(rules.targets, known)),
         allowed_production=allowed,
@@ -227,10 +229,8 @@ def _production_rule(
                 alias = "" if name == target.host else f", an alias of '{name}'"
                 return rule, f"it is listed under production{alias}"
         other = found.get(rule.text)
-        network = rule.network
-        shared = other.addresses & target.addresses if other else frozenset()
-        inside = {a for a in target.addresses if network is not None and within(a, [network])}
-        for address in sorted(map(str, shared | inside)):
+        closed = list(_closed([rule], found))
+        for address in sorted(str(a) for a in target.addresses if may_reach(a, closed)):
             return rule, f"its address {address} is that of '{rule.text}', listed under production"
         if other and other.names & target.names:
             return rule, f"it is another name of '{rule.text}', listed under production"
@@ -312,6 +312,14 @@ def _networks(rules: Iterable[Rule], known: Mapping[str, ResolvedHost]) -> Itera
             yield rule.network
         elif rule.text in known:
             yield from (ipaddress.ip_network(str(address)) for address in known[rule.text].addresses)
+
+
+def _closed(rules: Iterable[Rule], known: Mapping[str, ResolvedHost]) -> Iterator[Network]:
+    """The same of production, and what its addresses stand for: what NAT64 translates is known by both."""
+    for network in _networks(rules, known):
+        yield network
+        if network.prefixlen == network.max_prefixlen:
+            yield from (ipaddress.ip_network(str(form)) for form in forms(network.network_address)[1:])
 
 
 def _texts(networks: Iterable[Network]) -> tuple[str, ...]:

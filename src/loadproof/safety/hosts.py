@@ -7,7 +7,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,13 +36,13 @@ _WITH_IPV4: Final = tuple(
     ipaddress.IPv6Network(text)
     for text in (
         "64:ff9b::/96",  # NAT64 (RFC 6052)
-        "64:ff9b:1::/48",  # the same inside of a site (RFC 8215)
         "::ffff:0:0:0/96",  # translated (RFC 2765)
         "::/96",  # compatible (RFC 4291, 2.5.5.1)
     )
 )
 """Where an IPv6 address ends in the IPv4 one that it stands for."""
-_OWN: Final = (ipaddress.IPv6Address("::"), ipaddress.IPv6Address("::1"))
+_SITE_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""NAT64 inside of a site (RFC 8215): where the IPv4 address stands depends on the length of its prefix."""
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
@@ -59,21 +59,31 @@ def host_key(host: str) -> str:
 
 
 def as_address(text: str) -> Address | None:
-    """The address that a text is, an IPv4 address inside an IPv6 one (mapped, 6to4, NAT64 ...) as itself."""
+    """The address that a text is; a mapped one (::ffff:127.0.0.1) is the IPv4 one that sockets use."""
     try:
         found = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    return plain(found)
+    return (isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped) or found
 
 
-def plain(address: Address) -> Address:
-    """An IPv4 address that is written inside an IPv6 one, or the address itself."""
+def forms(address: Address) -> tuple[Address, ...]:
+    """An address, and the IPv4 ones that a translator may take it for (6to4, NAT64 ...).
+
+    They say what must not be loaded, never what may be: a translator's 127.0.0.1 and 10.0.0.0/8 are not ours.
+    """
     if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address not in _OWN and any(address in network for network in _WITH_IPV4):
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+        return (address,)
+    packed = address.packed
+    inside: list[bytes] = []
+    if address in _SITE_NAT64:
+        bits = packed[:8] + packed[9:]  # bits 64 to 71 are no part of it (RFC 6052, 2.2)
+        inside = [*(bits[at : at + 4] for at in (6, 7, 8)), packed[12:]]
+    elif not is_local(address) and any(address in network for network in _WITH_IPV4):
+        inside = [packed[12:]]
+    elif address.sixtofour is not None:
+        inside = [address.sixtofour.packed]
+    return (address, *map(ipaddress.IPv4Address, inside))
 
 
 def is_loopback(host: str) -> bool:
@@ -90,6 +100,11 @@ def is_local(address: Address) -> bool:
 def within(address: Address, networks: Iterable[Network]) -> bool:
     """Whether an address lies in one of the networks."""
     return any(address.version == network.version and address in network for network in networks)
+
+
+def may_reach(address: Address, networks: Sequence[Network]) -> bool:
+    """Whether an address, or one that it may stand for, lies in one of the networks."""
+    return any(within(form, networks) for form in forms(address))
 
 
 def is_host_name(text: str) -> bool:

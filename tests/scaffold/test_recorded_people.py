@@ -117,6 +117,20 @@ def test_a_number_is_from_the_field_of_its_name() -> None:
     )
 
 
+def test_an_address_that_nobody_changed_is_the_users_own() -> None:
+    """A profile that is saved with the address of who recorded it is refused, or worse."""
+    form = '<input type="email" name="email" value="ada@example.org">'
+    source, _, _ = made(
+        page(0, "GET", f"{HERE}/profile", form),
+        posted(5, f"{HERE}/profile", "city=Rome&email=ada%40example.org"),
+        page(9, "GET", f"{HERE}/profile", form),
+        posted(15, f"{HERE}/profile", "city=Oslo&email=new%40example.org"),
+    )
+    assert '"city": "Rome", "email": self.email' in source
+    assert "ada@" not in source
+    assert '"email": "new@example.org"' in source, "it was typed"
+
+
 def test_a_route_in_the_query_is_the_name() -> None:
     """WordPress without pretty addresses, where each of its API's requests had one name."""
     source, _, _ = made(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
 
 from loadproof.engines.locust.machines.shares import Shares, offsets_from
-from loadproof.engines.locust.open_model.by_hand import answer, cut_s, held_from
+from loadproof.engines.locust.open_model.by_hand import answer, cut_s, held_from, never_due
 from loadproof.engines.locust.open_model.schedule import CONSTANT, KINDS, Schedule
 from loadproof.model import EventKind, Profile
 from tests.engines.locust.open_load import rates
@@ -42,7 +44,7 @@ def test_nothing_is_sent_twice_or_never_at_the_change(
     assert last.duration_s == profile.duration_s
     assert due == pytest.approx(list(Schedule(last).offsets_s()), abs=1e-6)
     at_s, rate = changes[-1]
-    by_second = Counter(int(offset_s) for offset_s in due if offset_s >= at_s + 1)
+    by_second = Counter(int(offset_s) for offset_s in due if at_s + 1 <= offset_s < last.duration_s)
     assert set(by_second.values()) <= {rate, rate - 1, rate + 1}
     before = [offset_s for offset_s in due if offset_s < changes[0][0]]
     assert before == pytest.approx([o for o in Schedule(profile).offsets_s() if o < changes[0][0]], abs=1e-6)
@@ -85,3 +87,51 @@ def test_what_a_worker_hears_late_is_not_made_up_for() -> None:
     schedule = Schedule(held_from(STEADY, 13.0, 200.0))
     assert len(list(offsets_from(schedule, [(1, 2)], cut_s(13.0, 10.4)))) == 47 * 100
     assert len(list(offsets_from(schedule, [(1, 2)], cut_s(13.0, 13.5)))) == 4650
+
+
+@pytest.mark.parametrize(("rate", "more"), [(200.0, 3 * 90), (10.0, -3 * 5)])
+def test_what_a_worker_heard_late_of_is_no_arrival_that_was_dropped(rate: float, more: int) -> None:
+    """Three seconds of the old rate, in one of two workers: neither due there, nor lost."""
+    old, new = Schedule(STEADY), Schedule(held_from(STEADY, 13.0, rate))
+    in_time, late = ([(0, 2)], cut_s(13.0)), ([(1, 2)], cut_s(13.0, 16.0))
+    assert never_due(old, new, in_time[0], 13.0, in_time[1]) == 0
+    assert never_due(old, new, late[0], 13.0, late[1]) == pytest.approx(more, abs=1)
+    sent = [o for o in old.offsets_s(1, 2) if o < late[1]]
+    sent += [*offsets_from(new, late[0], late[1]), *(o for o in old.offsets_s(0, 2) if o < in_time[1])]
+    sent += offsets_from(new, *in_time)
+    assert new.count() - never_due(old, new, late[0], 13.0, late[1]) == len(sent)
+
+
+LATE = """
+from types import SimpleNamespace
+from loadproof.engines.locust.open_model.open_model import OpenModel
+from tests.engines.locust.test_rate_by_hand import STEADY
+
+now_s, told = [116.0], []
+def model():
+    made = SimpleNamespace(profile=STEADY, max_users=10, arrivals="constant")
+    one = OpenModel(made, lambda: now_s[0], lambda *_, **facts: told.append(facts["dropped"]))
+    one.begin_s = 100.0
+    return one
+
+worker, leader = model(), model()
+worker._on_change(SimpleNamespace(data={"at_s": 13.0, "rate": 200.0, "shares": [(0, 1)]}))
+leader._leads_workers, leader._runner = True, SimpleNamespace()
+leader._hold_from(13.0, 200.0, [])
+leader.add_report("w", worker.report(final=True))
+sent = 16 * 20 + 44 * 200
+leader._totals.planned = leader._totals.started = sent
+now_s[0] = 170.0
+leader.tell_dropped()
+leader._totals.started = sent - 7
+leader.tell_dropped()
+print(told)
+"""
+
+
+def test_the_leader_tells_only_what_was_due_and_lost() -> None:
+    """In a process of its own: Locust patches the one that imports it."""
+    done = subprocess.run(
+        [sys.executable, "-c", LATE], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1:] == ["[7]"], done.stderr

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
+from loadproof.engines.locust.machines.shares import offsets_from
 from loadproof.model import EventKind, Stage
 from loadproof.units import format_rate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadproof.engines.locust.machines.shares import Share
+    from loadproof.engines.locust.open_model.schedule import Schedule
     from loadproof.model import Profile
 
 CHANGE: Final = "loadproof_change"
@@ -61,6 +67,18 @@ def held_from(profile: Profile, at_s: float, rate_per_s: float) -> Profile:
         begin_s += stage.duration_s
     rest = (Stage(0.0, rate_per_s), Stage(profile.duration_s - at_s, rate_per_s))
     return replace(profile, stages=(*kept, *rest))
+
+
+def never_due(old: Schedule, new: Schedule, shares: Sequence[Share], at_s: float, from_s: float) -> int:
+    """How many more arrivals the new schedule has for these shares from the change until `from_s`.
+
+    Who heard of it only then sent the old ones: below zero where those were more.
+    """
+    before, after = (
+        sum(1 for _ in takewhile(lambda due_s: due_s < from_s, offsets_from(one, shares, cut_s(at_s))))
+        for one in (old, new)
+    )
+    return after - before
 
 
 def cut_s(at_s: float, now_s: float = 0.0) -> float:

@@ -23,7 +23,7 @@ from loadproof.engines.locust.inside.ledger import LATE_LIMIT_S, ArrivalTotals, 
 from loadproof.engines.locust.inside.task_loop import serve_arrivals
 from loadproof.engines.locust.machines.shares import Shares, offsets_from
 from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Dispenser
-from loadproof.engines.locust.open_model.by_hand import CHANGE, answer, cut_s, held_from
+from loadproof.engines.locust.open_model.by_hand import CHANGE, answer, cut_s, held_from, never_due
 from loadproof.engines.locust.open_model.schedule import Schedule
 from loadproof.engines.locust.rows import ArrivalRow
 from loadproof.model import EventKind
@@ -107,6 +107,7 @@ class OpenModel:
         """Whether users have an on_start, which costs the service something for each of them."""
         self._joined_before = 0
         self._busy_before = 0
+        self._never_due = 0
         self._pressed = False
 
     def attach(self, environment: Any, runner: Any) -> None:
@@ -213,10 +214,11 @@ class OpenModel:
 
     def _hold_from(self, at_s: float, rate_per_s: float, shares: list[Share]) -> None:
         assert self.begin_s is not None  # noqa: S101  # who calls has looked
-        self.profile = held_from(self.profile, at_s, rate_per_s)
+        before, self.profile = self.schedule, held_from(self.profile, at_s, rate_per_s)
         self.schedule = Schedule(self.profile, self._arrivals)
         if shares:
             from_s = cut_s(at_s, self._clock() - self.begin_s)
+            self._never_due += never_due(before, self.schedule, shares, at_s, from_s)
             self._dispenser.change(self.begin_s, from_s, offsets_from(self.schedule, shares, from_s))
 
     def _stop_arrivals(self, **_: Any) -> None:
@@ -307,6 +309,7 @@ class OpenModel:
             "peak": self._pool.peak_utilisation(),
             "users": self._pool.users,
             "joined": self._pool.joined,
+            "never_due": self._never_due,
         }
 
     def add_report(self, client_id: str, report: dict[str, Any]) -> None:
@@ -329,7 +332,8 @@ class OpenModel:
         over = self.begin_s is not None and self._clock() >= self.begin_s + self.profile.duration_s
         if over and self._leads_workers:
             # A lost worker's last second, and its share until others had it, are in nobody's report.
-            planned = max(planned, self.schedule.count())
+            never_due = sum(int(state.get("never_due", 0)) for state in self._worker_states.values())
+            planned = max(planned, self.schedule.count() - never_due)
             dropped = planned - totals.started
         if dropped:
             facts = {

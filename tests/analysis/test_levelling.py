@@ -52,6 +52,16 @@ def test_a_rise_that_may_have_ended_is_not_proven_to_go_on() -> None:
     assert _found(full).growth is not Growth.GROWS
 
 
+@pytest.mark.parametrize("low", [True, False], ids=["one low window", "still for three minutes"])
+def test_a_leak_is_not_full_by_what_its_last_minutes_do(low: bool) -> None:
+    """An hour of 60 MB/h: two of forty levels behind an end are too few to call it level."""
+    at = np.arange(3_600.0)
+    leak = 100 + 60 * np.minimum(at, 3_600 if low else 3_420) / 3_600 - 6 * (low & (at >= 3_510))
+    trend = trend_of(at, leak + np.random.default_rng(5).normal(0, 0.3, at.size), WindowLevel.FLOOR)
+    assert isinstance(trend, Trend)
+    assert trend.growth is Growth.GROWS
+
+
 def test_when_a_curve_is_below_the_limit_is_said() -> None:
     """An exponential: its slope falls to a tenth in 2.3 time constants."""
     curve = Levelling(Kind.EXPONENTIAL, scale=100.0, constant_s=600.0, span_s=600.0)
@@ -60,7 +70,7 @@ def test_when_a_curve_is_below_the_limit_is_said() -> None:
     assert curve.below_s(0.0) is None
     assert Levelling(Kind.LOGARITHM, 100.0, 10.0, 600.0).below_s(0.1) == pytest.approx(390)
     assert Levelling(Kind.HYPERBOLA, 100.0, 100.0, 600.0).below_s(0.01) == pytest.approx(300)
-    assert Levelling(Kind.FULL, 1.0, 700.0, 600.0).below_s(0.1) == pytest.approx(100)
+    assert Levelling(Kind.FULL, 1.0, 400.0, 600.0).below_s(0.1) is None, "it is level: only waiting tells"
 
 
 def test_a_service_that_still_fills_is_told_how_long_to_wait() -> None:

@@ -38,6 +38,25 @@ def test_times_that_are_many_times_what_they_were_have_grown(values: np.ndarray,
     assert trend_of_ratios(_AT, values * _SCATTER**0.3, 1_200.0).growth is growth
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.repeat([0.03, 0.1], [8, 32]),
+        np.repeat([0.03, 0.1, 0.07], [8, 24, 8]),
+        np.append(np.full(8, 0.03), np.linspace(0.4, 0.07, 32)),
+        np.repeat([0.1, 0.23, 0.24], [10, 1, 1]),
+        np.repeat([0.1, 0.03, 0.3], [8, 24, 8]),
+    ],
+    ids=["early", "and down again", "that falls", "one disturbed minute", "after a dip"],
+)
+def test_a_step_that_does_not_go_on_is_no_growth(values: np.ndarray) -> None:
+    """Many times as slow at the end as in the beginning, and healthy: what lies between tells."""
+    scattered = values * _SCATTER[: values.size] ** 0.1
+    trend = trend_of_ratios(_AT[: values.size], scattered, 30.0 * values.size)
+    assert not trend.lasting
+    assert trend.growth is not Growth.RAISED
+
+
 @pytest.mark.parametrize("times", [1.2, 3.0, 10.0])
 @pytest.mark.parametrize("scatter", [0.0, 0.03])
 def test_a_straight_rise_grows_however_high(times: float, scatter: float) -> None:

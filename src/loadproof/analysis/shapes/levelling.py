@@ -34,6 +34,10 @@ _BETTER: Final = 4.0
 """Of a chi-square: by so much a line that ends explains it better than one that goes on."""
 _LIKELY: Final = 0.9
 """Confidence of the interval of the slope behind that end."""
+_FULL: Final = (0.3, float(_STOPS[-1]))
+"""Shares of the time at which what fills in a straight line may be full, to be explained so as a whole."""
+_LEAST_FULL: Final = 7
+"""Levels behind the end of what fills: fewer may be one low reading at the end of a leak."""
 
 
 class Kind(StrEnum):
@@ -56,17 +60,17 @@ class Levelling:
     """From where its time begins to the end of what was watched."""
 
     def below_s(self, slope: float) -> float | None:
-        """How long after the end it rises by less than `slope` in a second; None when it never does."""
-        if not slope > 0:
+        """How long after the end it rises by less than `slope` in a second; None when it never does, and of
+        what seems to be full: it is level already, and only more of it tells.
+        """
+        if not slope > 0 or self.kind is Kind.FULL:
             return None
         if self.kind is Kind.EXPONENTIAL:
             at_s = self.constant_s * float(np.log(max(self.scale / self.constant_s / slope, 1.0)))
         elif self.kind is Kind.LOGARITHM:
             at_s = self.scale / slope - self.constant_s
-        elif self.kind is Kind.HYPERBOLA:
-            at_s = float(np.sqrt(self.scale * self.constant_s / slope)) - self.constant_s
         else:
-            at_s = self.constant_s
+            at_s = float(np.sqrt(self.scale * self.constant_s / slope)) - self.constant_s
         return max(0.0, at_s - self.span_s)
 
 
@@ -118,8 +122,12 @@ def may_have_stopped(at: NDArray[np.float64], levels: NDArray[np.float64]) -> bo
     best = int(np.argmin(squares[:-1]))
     if squares[best] > squares[-1] * (1 - _BETTER / y.size):
         return False
-    late = fit_bend(at, levels, float(_STOPS[best] * (at[-1] - at[0])))
-    return late.last_interval(_LIKELY)[0] <= 0
+    return _is_level_behind(at, levels, float(_STOPS[best] * (at[-1] - at[0])))
+
+
+def _is_level_behind(at: NDArray[np.float64], levels: NDArray[np.float64], end_s: float) -> bool:
+    """Whether it may be level from so long after the first level on."""
+    return fit_bend(at, levels, end_s).last_interval(_LIKELY)[0] <= 0
 
 
 def _best_curve(
@@ -132,7 +140,7 @@ def _best_curve(
     exponential = span_s * np.geomspace(0.03, 1.0, _SHAPES)
     logarithm = span_s * np.geomspace(0.002, 0.5, _SHAPES)
     hyperbola = span_s * np.geomspace(0.02, 0.5, _SHAPES)
-    full = span_s * np.linspace(0.3, 0.95, _SHAPES)
+    full = span_s * np.linspace(_FULL[0], _FULL[1], _SHAPES)
     shapes = np.concatenate(
         [
             1 - np.exp(-x / exponential[:, None]),
@@ -147,6 +155,10 @@ def _best_curve(
     rest = y - weights[:, None] * centred
     squares = np.einsum("ij,ij->i", rest, rest) + tiny * y.size
     squares[:-1][weights[:-1] <= 0] = np.inf
+    filled = squares[-1 - _SHAPES : -1]
+    filled[[np.count_nonzero(x > end) < _LEAST_FULL for end in full]] = np.inf
+    if not _is_level_behind(at, levels, float(full[np.argmin(filled)])):
+        filled[:] = np.inf
     best = int(np.argmin(squares[:-1]))
     if not squares[best] > 0 or not np.isfinite(squares[best]):
         return None, y, 0.0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from loadproof.analysis.shapes.last_part import LOGARITHMS, RiseCriteria, turn_of
 from loadproof.analysis.shapes.pieces import pieces_of
+from loadproof.analysis.shapes.straight import fit_line
 from loadproof.analysis.shapes.trend import LEAST_GROWTH, Growth, Trend, trend_of_levels
 
 _MOST_LOG: Final = 50.0
@@ -20,6 +21,12 @@ _END: Final = 0.2
 _MANY: Final = 2.0
 """Times the highest of the first windows is below the lowest of the last ones. Of eight healthy services
 beside fifteen leaking ones, on two cores at a load of 30 to 127, none came to one time."""
+_ENDS: Final = 4
+"""Windows at either end, at least: two of them are one disturbed minute of a short run."""
+_LATER: Final = 1.5
+"""Times the second fifth is below the last half: what was as slow so early is no growth."""
+_ABOVE: Final = 1.1
+"""Times the highest of the last windows: what was higher before has come down since."""
 _BENDS: Final = 0.6
 """Of what there was: a line that rises by more is bent in its logarithms."""
 _SURE_ALONE: Final = 1e-7
@@ -71,9 +78,11 @@ def _raised(
     trend: Trend, at: NDArray[np.float64], levels: NDArray[np.float64], span_s: float
 ) -> Trend | None:
     """The whole time's rise, of what is many times what it was at the end; None where it is not."""
-    some = max(2, int(_END * levels.size))
+    some = max(_ENDS, int(_END * levels.size))
     first, last = levels[:some], levels[-some:]
-    if not float(last.min()) > _MANY * float(first.max()):
+    if levels.size < 3 * some or not float(last.min()) > _MANY * float(first.max()):
+        return None
+    if not _stays_raised(at, levels, some):
         return None
     apart_s = float(at[-some:].mean() - at[:some].mean())
     slope = float(np.median(last) - np.median(first)) / apart_s
@@ -94,6 +103,20 @@ def _raised(
         fell=0.0,
         lasting=True,
     )
+
+
+def _stays_raised(at: NDArray[np.float64], levels: NDArray[np.float64], some: int) -> bool:
+    """Whether what lies between the first and the last `some` windows leads from the ones to the others.
+
+    A step soon after the beginning, what falls again, and what was higher before are no growth.
+    """
+    first, last = levels[:some], levels[-some:]
+    middle = [float(np.median(part)) for part in np.array_split(levels[some:-some], 3)]
+    if min(middle) < float(first.min()) or max(middle) > _ABOVE * float(last.max()):
+        return False
+    half = levels.size // 2
+    early = float(np.median(levels[half:])) <= _LATER * middle[0]
+    return not early and fit_line(at[half:], np.log(levels[half:])).interval()[1] >= 0
 
 
 def agreed(trends: Sequence[Trend]) -> list[Trend]:

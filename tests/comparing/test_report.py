@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,11 +12,13 @@ import xmlschema
 
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change, FailOn
+from loadproof.analysis.compare.findings import baseline_findings
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.report import comparison_report, drawn
 from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.model import Report, Verdict
 from loadproof.reports import reporter
+from loadproof.reports.comparison_json import write_comparison_json
 from tests.comparing.sides import side
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[1] / "reports" / "junit.xsd")
@@ -32,6 +35,31 @@ def written(of: Report, kind: str) -> str:
     stream = io.StringIO()
     reporter(kind)(of, stream)
     return stream.getvalue()
+
+
+def test_the_bound_that_decides_is_in_the_files() -> None:
+    """The one-sided one: of a comparison's JSON, and of a run's finding about its baseline."""
+    comparison = compare(side("a"), side("b", seed=1))
+    row = next(row for row in comparison.gated if row.change is Change.SAME)
+    assert row.interval is not None
+    assert row.harm_at_most is not None
+    assert row.harm_at_most < row.interval[1] - 1, "the interval is two-sided"
+    stream = io.StringIO()
+    write_comparison_json(comparison, stream)
+    rows = json.loads(stream.getvalue())["rows"]
+    (evidence,) = (finding.evidence["rows"] for finding in baseline_findings(comparison))
+    assert isinstance(evidence, list)
+    of_json = [
+        one["harm_at_most"]
+        for one in rows
+        if (one["subject"], one["statistic"]) == (row.subject, row.statistic)
+    ]
+    of_finding = [
+        one["harm_at_most"]
+        for one in evidence
+        if (one["endpoint"], one["statistic"]) == (row.subject, row.statistic)
+    ]
+    assert of_json == of_finding == [row.harm_at_most]
 
 
 def test_a_regression_is_red_in_every_file() -> None:

@@ -77,6 +77,7 @@ def _evidence(row: ComparisonRow) -> dict[str, object]:
         "ratio": row.ratio,
         "ratio_low": row.interval[0] if row.interval else None,
         "ratio_high": row.interval[1] if row.interval else None,
+        "harm_at_most": row.harm_at_most,
         "change": str(row.change),
         "reason": row.reason,
     }

@@ -15,7 +15,7 @@ from loadproof.analysis.compare.estimate import BASE_FOR_ONE, MODERATED_FROM, Es
 from loadproof.analysis.compare.families import false_discovery, familywise
 from loadproof.analysis.compare.gates import is_evidence
 from loadproof.analysis.compare.mix import SAME_MIX
-from loadproof.analysis.compare.power import MOST_RUNS, runs_needed
+from loadproof.analysis.compare.power import MOST_RUNS, Levels, runs_needed
 from loadproof.analysis.compare.quantities import ERROR_RATE, FASTEST, LATE, LATENCIES, MEAN, Quantity
 from loadproof.analysis.compare.work import CONNECTIONS
 from loadproof.units import format_duration, format_percent
@@ -165,7 +165,9 @@ def _row(
     change, reason = _judged(quantity, estimate, p, tolerance, settings)
     needed = None
     if change is Change.INCONCLUSIVE and role.gate and estimate is not None:
-        needed, reason = _open(quantity, estimate, tolerance, settings.alpha / family, reason)
+        needed, reason = _open(
+            quantity, estimate, tolerance, Levels(settings.alpha / family, settings.same_level), reason
+        )
     low_high = estimate.interval(settings.alpha) if estimate is not None and not quantity.nothing else None
     differences = np.subtract.outer(quantity.head, quantity.base)
     told = differences.size > 0 and not quantity.nothing
@@ -239,8 +241,7 @@ def _judged(
 def _greatest(quantity: Quantity, estimate: Estimate, settings: ComparisonSettings) -> float:
     """By how much it may be worse at most, on the log scale: one-sided."""
     sign = 1 if quantity.worse_when_greater else -1
-    level = settings.alpha if settings.same_alpha is None else settings.same_alpha
-    return max(sign * bound for bound in estimate.interval(min(2 * level, 1.0)))
+    return max(sign * bound for bound in estimate.interval(min(2 * settings.same_level, 1.0)))
 
 
 def _too_few(quantity: Quantity) -> str:
@@ -250,14 +251,14 @@ def _too_few(quantity: Quantity) -> str:
 
 
 def _open(
-    quantity: Quantity, estimate: Estimate, tolerance: float, alpha: float, reason: str
+    quantity: Quantity, estimate: Estimate, tolerance: float, levels: Levels, reason: str
 ) -> tuple[int | None, str]:
     """How many runs a side would settle this row, and its reason."""
     base, head = quantity.base.size, quantity.head.size
     sd = estimate.error / math.sqrt(1 / base + 1 / head)
     harm = estimate.difference if quantity.worse_when_greater else -estimate.difference
     now = min(base, head)
-    needed = runs_needed(harm, sd, tolerance, alpha, now)
+    needed = runs_needed(harm, sd, tolerance, levels, now)
     if needed is None:
         return None, reason or f"even {MOST_RUNS} runs a side would hardly settle it"
     return needed, reason or f"about {needed - now} more runs a side would settle it"

@@ -34,3 +34,8 @@ class ComparisonSettings:
     accepted_changes: tuple[Gate, ...] = ()
     """Regressions that are meant."""
     fail: FailOn = FailOn.PROVED
+
+    @property
+    def same_level(self) -> float:
+        """One-sided: of the bound by which a row is called the same."""
+        return self.alpha if self.same_alpha is None else self.same_alpha

@@ -12,7 +12,7 @@ from loadproof.analysis.across_runs.measured import TimesBySecond
 from loadproof.analysis.compare.estimate import blocked, compared, moderated, one_against, welch
 from loadproof.analysis.compare.families import false_discovery, familywise
 from loadproof.analysis.compare.looks import look_levels, look_rounds, nominal_levels
-from loadproof.analysis.compare.power import Levels, runs_needed
+from loadproof.analysis.compare.power import SettlingLevels, runs_needed
 from loadproof.analysis.compare.within_run import MOST_STRETCHES, Stretches, block_length, interval, resample
 from loadproof.histogram import Histogram
 from loadproof.runfile.histograms import Histograms
@@ -96,14 +96,14 @@ def test_corrections_for_many_are_the_published_examples() -> None:
 
 def test_runs_needed_are_those_of_the_textbook() -> None:
     """A difference of one standard deviation takes 17 a side at alpha 0.05 and power 0.8 (Cohen)."""
-    assert runs_needed(1.0, 1.0, 1e-9, Levels(0.05, 0.025), 2) == 17
-    assert runs_needed(0.05, 0.5, math.log(1.05), Levels(0.05, 0.05), 2) is None
+    assert runs_needed(1.0, 1.0, 1e-9, SettlingLevels(0.05, 0.025), 2) == 17
+    assert runs_needed(0.05, 0.5, math.log(1.05), SettlingLevels(0.05, 0.05), 2) is None
 
 
 @pytest.mark.parametrize("family", [1, 20])
 def test_what_is_equal_needs_the_runs_of_one_bound(family: int) -> None:
     """Twice as far from the tolerance as runs differ: 8 (Cohen, one-sided), however many gates there are."""
-    assert runs_needed(0.0, 0.04, 0.05, Levels(0.05 / family, 0.05), 2) == 9
+    assert runs_needed(0.0, 0.04, 0.05, SettlingLevels(0.05 / family, 0.05), 2) == 9
 
 
 def spending(kind: str, fraction: float) -> float:

@@ -15,7 +15,7 @@ _LEAST_SD: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class SettlingLevels:
     """At which odds of an error a row is settled."""
 
     proof: float
@@ -25,7 +25,7 @@ class Levels:
 
 
 def settling_chance(
-    difference: float, sd: float, tolerance: float, levels: Levels, runs: np.ndarray
+    difference: float, sd: float, tolerance: float, levels: SettlingLevels, runs: np.ndarray
 ) -> np.ndarray:
     """Odds that so many runs a side end in a verdict, were `difference` the truth; all on the log scale,
     worse when greater.
@@ -44,7 +44,9 @@ def settling_chance(
     return np.asarray(np.minimum(1.0, np.minimum(proved, large) + below))
 
 
-def runs_needed(difference: float, sd: float, tolerance: float, levels: Levels, now: int) -> int | None:
+def runs_needed(
+    difference: float, sd: float, tolerance: float, levels: SettlingLevels, now: int
+) -> int | None:
     """Runs a side with which a verdict is likely (0.8); None when MOST_RUNS would not do."""
     # Runs that happened to be equal to the last digit differ by something.
     sd = max(sd, _LEAST_SD)

@@ -15,7 +15,7 @@ from loadproof.analysis.compare.estimate import BASE_FOR_ONE, MODERATED_FROM, Es
 from loadproof.analysis.compare.families import false_discovery, familywise
 from loadproof.analysis.compare.gates import is_evidence
 from loadproof.analysis.compare.mix import SAME_MIX
-from loadproof.analysis.compare.power import MOST_RUNS, Levels, runs_needed
+from loadproof.analysis.compare.power import MOST_RUNS, SettlingLevels, runs_needed
 from loadproof.analysis.compare.quantities import ERROR_RATE, FASTEST, LATE, LATENCIES, MEAN, Quantity
 from loadproof.analysis.compare.work import CONNECTIONS
 from loadproof.units import format_duration, format_percent
@@ -166,7 +166,11 @@ def _row(
     needed = None
     if change is Change.INCONCLUSIVE and role.gate and estimate is not None:
         needed, reason = _open(
-            quantity, estimate, tolerance, Levels(settings.alpha / family, settings.same_level), reason
+            quantity,
+            estimate,
+            tolerance,
+            SettlingLevels(settings.alpha / family, settings.same_level),
+            reason,
         )
     low_high = estimate.interval(settings.alpha) if estimate is not None and not quantity.nothing else None
     differences = np.subtract.outer(quantity.head, quantity.base)
@@ -251,7 +255,7 @@ def _too_few(quantity: Quantity) -> str:
 
 
 def _open(
-    quantity: Quantity, estimate: Estimate, tolerance: float, levels: Levels, reason: str
+    quantity: Quantity, estimate: Estimate, tolerance: float, levels: SettlingLevels, reason: str
 ) -> tuple[int | None, str]:
     """How many runs a side would settle this row, and its reason."""
     base, head = quantity.base.size, quantity.head.size

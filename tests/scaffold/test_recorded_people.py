@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -86,6 +87,30 @@ def test_a_form_that_leads_to_its_own_address_has_to_lead_there() -> None:
     assert said == ["no redirect: the form came back"]
     answer.history = ["a redirect"]
     assert known["checked"](answer, 200, ends="/doku.php", moved=True) is True
+
+
+def test_a_log_in_without_a_redirect_shows_no_form_again() -> None:
+    """Success and failure are both 200 at one address; a recording whose own log-in failed says so."""
+    form = '<form method="post"><input name="user"><input type="password" name="pw"></form>'
+    tried = posted(5, f"{HERE}/", "user=ada&pw=s3cret-W0rd", response_headers=COOKIE)
+    tried["response"]["content"]["text"] = "<h1>Hello</h1>"
+    source, _, notes = made(page(0, "GET", f"{HERE}/", form), tried)
+    assert "checked(answer, 200, logs_in=True)" in source
+    assert notes == []
+    checked = next(
+        n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef) and n.name == "checked"
+    )
+    known: dict[str, Any] = {"re": re}
+    exec(ast.unparse(checked), known)  # noqa: S102  # made a moment ago
+    said: list[str] = []
+    for text, good in ((form, None), ("<h1>Hello</h1>", True)):
+        answer = SimpleNamespace(status_code=200, url=HERE, headers={}, text=text, failure=said.append)
+        assert known["checked"](answer, 200, logs_in=True) is good
+    assert said == ["the log-in form came back"]
+    tried["response"]["content"]["text"] = form
+    source, _, notes = made(page(0, "GET", f"{HERE}/", form), tried)
+    assert notes == ["POST / logged nobody in: its form came back"]
+    assert "logs_in" not in source
 
 
 def test_each_round_logs_in_as_the_recording_did() -> None:

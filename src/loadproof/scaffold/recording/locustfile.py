@@ -30,6 +30,7 @@ from loadproof.scaffold.recording.exchanges import (
     read_recording,
 )
 from loadproof.scaffold.recording.pages import id_name, is_fresh, is_id, is_one_time
+from loadproof.scaffold.recording.people import asks_password
 from loadproof.scaffold.source import formatted, in_f_string, literal, wrapped_comment
 from loadproof.scaffold.template import render
 
@@ -90,6 +91,7 @@ def locustfile_of_recording(document: Mapping[str, Any], file: str) -> tuple[str
         ends=any("ends=" in request.status for click in clicks for request in click.requests),
         never=any("never=" in request.status for click in clicks for request in click.requests),
         moved=any("moved=" in request.status for click in clicks for request in click.requests),
+        forms=any("logs_in=" in request.status for click in clicks for request in click.requests),
         afresh=writer.logs_in and not writer.cookie,
         tokens=any(request.sets_token for click in clicks for request in click.requests),
         cookie=writer.cookie, low=f"{low_s:g}", high=f"{high_s:g}", quoted=literal,
@@ -177,6 +179,11 @@ class _Writer:
         )
         self.logs_in = self.logs_in or logs_in
         ends = self._ends(exchange, number)
+        if logs_in and exchange.page and not ends:
+            if asks_password(exchange.page):
+                self._recording.notes.append(f"{exchange.method} {name} logged nobody in: its form came back")
+            else:
+                ends = ", logs_in=True"
         return Request(call, status + ends, needs=list(self._needs), logs_in=logs_in)
 
     def _ends(self, exchange: Exchange, number: int) -> str:

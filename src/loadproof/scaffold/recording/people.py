@@ -11,6 +11,7 @@ from typing import Final
 _PERSON: Final = re.compile(r"user|e?-?mail|login|^log$|name|account", re.IGNORECASE)
 _PASSWORD: Final = re.compile(r"passw|pwd|^pass\d?$", re.IGNORECASE)
 _NO_PERSON: Final = re.compile(r"passw|pwd|remember|submit|button|btn|token|[_-]?id$", re.IGNORECASE)
+_ASKS: Final = re.compile(r"""<input\b[^>]*\btype=["']?password""", re.IGNORECASE)
 _PEOPLE: Final = re.compile(r"users?|u|members?|people|persons?|accounts?|authors?|profiles?", re.IGNORECASE)
 _WORD: Final = re.compile(
     r"admin(istrator)?|root|users?|guest|demo|test(er)?|manager|editor|staff|owner|operator|api|log_?in"
@@ -44,6 +45,11 @@ class People:
         name = last_name(key)
         speaks = key in self.names or (bool(_PERSON.search(name)) and not _NO_PERSON.search(name))
         return speaks and any(self.is_password(sibling) for sibling in siblings)
+
+
+def asks_password(page: str) -> bool:
+    """Whether a page has a field for a password."""
+    return _ASKS.search(page) is not None
 
 
 def last_name(key: str) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 from loadproof.analysis.across_runs.history import History, RunSeries, history
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, Conditions, MeasuredEndpoint, MeasuredRun
 from loadproof.analysis.across_runs.picture import history_picture
-from loadproof.reports.history import print_history, write_history_json
+from loadproof.reports.history import answer, print_history, write_history_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -240,3 +240,54 @@ def test_the_picture_of_a_creep_is_a_line_through_all_runs() -> None:
     assert line.x == (0.0, 19.0)
     assert list(line.y) == pytest.approx([0.05, 0.088], rel=0.03)
     assert not [layer for layer in drawn.layers if layer.name == "level"]
+
+
+def _shop(*factors: Sequence[float]) -> History:
+    """Endpoints /a, /b and so on, each at 100 ms times its factor of each run."""
+    noise = np.random.default_rng(5).normal(0, 0.02, (len(factors), len(factors[0])))
+    runs = []
+    for number, run in enumerate(runs_at((0.1, len(factors[0])))):
+        times_s = [0.1 * of[number] * float(np.exp(noise[place, number])) for place, of in enumerate(factors)]
+        endpoints = [
+            MeasuredEndpoint(
+                f"GET /{'abcd'[place]}", 1000, 0, 50.0, {0.5: s / 2, 0.95: s, 0.99: 2 * s}, s / 2
+            )
+            for place, s in enumerate(times_s)
+        ]
+        runs.append(replace(run, endpoints=tuple(endpoints)))
+    return history("shop", runs)
+
+
+def test_the_answer_is_what_became_worse() -> None:
+    """Many statistics that became better hide none that became worse since."""
+    better, worse = [1.0] * 10 + [0.7] * 20, [1.0] * 20 + [2.5] * 10
+    word, ink, said = answer(_shop(better, better, better, worse))
+    assert (word, ink) == ("CHANGED", "fail")
+    assert "of GET /d is" in said
+    assert said.endswith("% higher since 1414141 (and 3 more)")
+
+
+def test_what_was_undone_is_no_answer() -> None:
+    """A regression that was mended is none now; one that nobody mended is, though it is older."""
+    mended, kept = [1.0] * 10 + [2.0] * 10 + [1.0] * 10, [1.0] * 8 + [1.5] * 22
+    assert answer(_shop(mended))[1] == "pass"
+    word, ink, said = answer(_shop(mended, mended, mended, kept))
+    assert (word, ink) == ("CHANGED", "fail")
+    assert "of GET /d is" in said
+
+
+def test_what_is_sure_is_answered_before_what_is_provisional() -> None:
+    sure, young = [1.0] * 10 + [1.5] * 20, [1.0] * 26 + [2.5] * 4
+    assert "of GET /c is" in answer(_shop(young, young, sure))[2]
+    assert "provisional" in answer(_shop(young))[2]
+
+
+def test_a_creep_to_the_worse_goes_before_what_became_better() -> None:
+    word, ink, said = answer(_shop([1.0] * 10 + [0.7] * 20, [1 + 0.03 * number for number in range(30)]))
+    assert (word, ink) == ("CREEPS", "fail")
+    assert "of GET /b creeps up" in said
+
+
+def test_one_run_alone_says_nothing_of_a_change() -> None:
+    word, ink, said = answer(history("loans", runs_at((0.1, 1))))
+    assert (word, ink, said) == ("ONE RUN", "inconclusive", "one run alone shows no change of level")

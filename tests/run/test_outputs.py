@@ -37,6 +37,20 @@ def _progress() -> Progress:
     return progress
 
 
+def test_the_figures_are_at_their_path_alone() -> None:
+    """Whoever scrapes a wrong path is told so."""
+    live = LiveOutputs(metrics_port=0)
+    live.open()
+    try:
+        base = live.url.removesuffix("/metrics")
+        paths = ("/metrics", "/metrics?x=1", "/", "/metric", "/metrics/x", "/favicon.ico")
+        answers = {path: httpx.get(base + path, trust_env=False) for path in paths}
+    finally:
+        live.close()
+    assert [answer.status_code for answer in answers.values()] == [200, 200, 200, 404, 404, 404]
+    assert answers["/metric"].text == "the figures are at /metrics\n"
+
+
 def test_prometheus_reads_the_figures() -> None:
     """Counts are exact, buckets cumulative, and the name is OpenTelemetry's."""
     live = LiveOutputs(metrics_port=0)

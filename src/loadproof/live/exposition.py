@@ -5,9 +5,10 @@ Names are OpenTelemetry's where it has one (http.client.request.duration).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app, start_http_server
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -19,6 +20,9 @@ from prometheus_client.registry import Collector
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.live.figures import BOUNDS_S, Figures
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 class FiguresCollector(Collector):
@@ -63,6 +67,8 @@ class MetricsServer:
             reason = getattr(error, "strerror", None) or str(error)
             message = f"cannot serve metrics on port {port}: {reason}"
             raise ConfigError(Problem(message, "--metrics-port", "0 takes a free one")) from None
+        # Prometheus's library answers with the figures whatever is asked for.
+        self._server.set_app(_at_its_path(make_wsgi_app(registry)))
         self.url = f"http://127.0.0.1:{self._server.server_port}/metrics"
 
     def close(self) -> None:
@@ -70,3 +76,15 @@ class MetricsServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
+
+
+def _at_its_path(page: WSGIApplication) -> WSGIApplication:
+    """`page` at /metrics and /, and nothing elsewhere."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") in {"", "/", "/metrics"}:
+            return page(environ, start_response)
+        start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"the figures are at /metrics\n"]
+
+    return answer

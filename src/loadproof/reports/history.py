@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from rich.padding import Padding
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loadproof.analysis.across_runs.change_points import ALPHA
+from loadproof.analysis.across_runs.history import LevelChange
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.across_runs.trends import LEAST_RUNS
 from loadproof.analysis.headline import fitting
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from loadproof.analysis.across_runs.history import FigureTrend, History, LevelChange, RunSeries
+    from loadproof.analysis.across_runs.history import FigureTrend, History, RunSeries
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _MISSING: Final = "·"
@@ -149,28 +149,53 @@ def write_history_svg(history: History, stream: TextIO, *, everything: bool = Fa
 
 
 def answer(history: History) -> tuple[str, str, str]:
-    """A word for it, its ink, and the change that most have in common in one short sentence."""
-    place = _main_run(history)
-    if place is not None:
-        run, shown = history.runs[place], changed_first(history)[0]
-        change = next(change for change in shown.changes if change.run == place)
+    """A word for it, its ink, and what most series have in common now in one short sentence."""
+    found = _foremost(history)
+    if found:
+        shown, change = found[0]
+        ink = "fail" if _is_worse(shown, change) else "pass"
+        if not isinstance(change, LevelChange):
+            return "CREEPS", ink, fitting([change.sentence, change.sentence.partition(":")[0]])
+        run = history.runs[change.run]
         said = f"{change.said} since {(run.commit or '')[:_COMMIT] or run.label}"
-        more = sum(bool(series.changes) for series in history.series) - 1
-        told = fitting([f"{said} (and {more} more)", said] if more else [said])
-        return "CHANGED", "fail" if _is_worse(shown, change) else "pass", told
-    creeping = next((series for series in history.series if series.trend is not None), None)
-    if creeping is not None and creeping.trend is not None:
-        ink = "fail" if _is_worse(creeping, creeping.trend) else "pass"
-        return "CREEPS", ink, fitting([creeping.trend.sentence, creeping.trend.sentence.partition(":")[0]])
+        said += ", provisional" if change.provisional else ""
+        more = len(found) - 1
+        return "CHANGED", ink, fitting([f"{said} (and {more} more)", said] if more else [said])
     if not history.runs:
         return "NO RUNS", "inconclusive", "no run that can be compared"
+    if len(history.runs) == 1:
+        return "ONE RUN", "inconclusive", "one run alone shows no change of level"
     return "NO CHANGE", "note", f"no change of level in {len(history.runs)} runs"
 
 
-def _main_run(history: History) -> int | None:
-    """The run at which most series changed; of several the newest."""
-    places = Counter(change.run for series in history.series for change in series.changes)
-    return max(places, key=lambda place: (places[place], place), default=None)
+def _foremost(history: History) -> list[tuple[RunSeries, LevelChange | FigureTrend]]:
+    """Those series that say the most important thing that holds now, the first of them as pictures stand.
+
+    Of each series its newest change alone: an older one may have been undone since. What became worse goes
+    before what became better, what is sure before what is provisional, a step before a creep; then the run
+    at which most series changed, and of several the newest.
+    """
+    by_rank: dict[tuple[bool, bool, bool, int], list[tuple[RunSeries, LevelChange | FigureTrend]]] = {}
+    for series in history.series:
+        newest: list[LevelChange | FigureTrend] = [*series.changes[-1:]]
+        newest += [series.trend] if series.trend else []
+        for change in newest:
+            step = isinstance(change, LevelChange)
+            sure = not (isinstance(change, LevelChange) and change.provisional)
+            by_rank.setdefault((_is_worse(series, change), sure, step, change.run), []).append(
+                (series, change)
+            )
+    if not by_rank:
+        return []
+    _, found = max(by_rank.items(), key=lambda item: (item[0][:3], len(item[1]), item[0][3]))
+    return sorted(found, key=lambda pair: _picture_rank(*pair))
+
+
+def _picture_rank(series: RunSeries, change: LevelChange | FigureTrend) -> tuple[bool, float]:
+    """The usual statistic of an endpoint first, and of several what moved most."""
+    known = change.before > 0 < change.after
+    moved = abs(math.log(change.after / change.before)) if known else 0.0
+    return not _is_usual(series) or series.endpoint == ALL_REQUESTS, -moved
 
 
 def _is_worse(series: RunSeries, change: LevelChange | FigureTrend) -> bool:
@@ -223,15 +248,13 @@ def worth_showing(history: History, *, everything: bool = False) -> list[RunSeri
 
 
 def changed_first(history: History, *, everything: bool = False) -> list[RunSeries]:
-    """The same in the order of pictures: what most of them have in common first, and of it the p95."""
-    place = _main_run(history)
+    """The same in the order of pictures: what the answer is about first, and of it the p95."""
+    foremost = [series for series, _ in _foremost(history)]
 
-    def rank(series: RunSeries) -> tuple[bool, bool, bool, float]:
-        change = next((change for change in series.changes if change.run == place), None)
-        known = change is not None and change.before > 0 < change.after
-        moved = abs(math.log(change.after / change.before)) if change is not None and known else 0.0
+    def rank(series: RunSeries) -> tuple[bool, int, bool]:
+        place = next((n for n, one in enumerate(foremost) if one is series), len(foremost))
         unchanged = not (series.changes or series.trend)
-        return unchanged, change is None, not _is_usual(series) or series.endpoint == ALL_REQUESTS, -moved
+        return unchanged, place, not _is_usual(series) or series.endpoint == ALL_REQUESTS
 
     return sorted(worth_showing(history, everything=everything), key=rank)
 

@@ -99,8 +99,7 @@ def writing(what: str, path: str | Path) -> Iterator[Path]:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         yield Path(path)
     except OSError as error:
-        where = str(error.filename or path)
-        raise ConfigError(Problem(f"cannot write {what}: {error.strerror}", where)) from error
+        raise ConfigError(Problem(f"cannot write {what}: {error.strerror}", str(path))) from error
 
 
 class EngineError(LoadproofError):

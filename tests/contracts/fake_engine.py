@@ -69,6 +69,7 @@ class FakeEngine:
 
     async def run(self, plan: Plan, sink: Sink, begin: Awaitable[float] | None = None) -> Outcome:
         try:
+            await asyncio.sleep(0)  # a start takes a moment, in which somebody may end it
             if begin is not None:
                 waits = asyncio.ensure_future(until(begin, sink)), asyncio.ensure_future(self._stopped.wait())
                 try:
@@ -76,8 +77,8 @@ class FakeEngine:
                 finally:
                     for wait in waits:
                         wait.cancel()
-                if self.stops:
-                    return Outcome.INTERRUPTED
+            if self.stops:
+                return Outcome.INTERRUPTED
             return await self._run(sink)
         finally:
             self.ended = True

@@ -145,7 +145,7 @@ COMMANDS: Final = {
     "openssl": ["openssl", "s_client", "-connect", "{host}:{port}"],
     "wget": ["wget", "-q", "-T", "3", "-t", "1", "-O", "-", "{url}"],
     "nc": ["nc", "-w", "3", "-z", "{host}", "{port}"],
-    "socat": ["socat", "-u", "EXEC:echo", "UDP:{host}:{port}"],
+    "socat": ["socat", "-u", "OPEN:/etc/hostname", "UDP:{host}:{port}"],
     "ssh": ["ssh", "-o", "ConnectTimeout=3", "-o", "BatchMode=yes", "-p", "{port}", "{host}"],
     "node": ["node", "-e", "require('http').get('{url}').on('error', () => 0)"],
 }  # fmt: skip

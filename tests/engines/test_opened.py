@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,10 +95,11 @@ def test_a_waiting_socket_that_other_threads_ask_for_counts_once() -> None:
 
 
 def test_a_thread_number_that_another_process_has_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel gives numbers again: whose it is now is looked at each time."""
+    """The kernel gives numbers again, but not within a second: whose it is now is looked at then."""
     opened = OpenedConnections()
-    now = os.getpid()
+    now, clock_s = os.getpid(), 100.0
     monkeypatch.setattr(module, "_leader", lambda _thread: now)
+    monkeypatch.setattr(time, "monotonic", lambda: clock_s)
     with socket.socket() as own:
         opened.take(asked(own, pid=7))
     other = socket.socket()
@@ -105,7 +107,7 @@ def test_a_thread_number_that_another_process_has_now(monkeypatch: pytest.Monkey
     command = [sys.executable, "-c", "input()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[number]) as child:
         other.close()
-        now = child.pid
+        now, clock_s = child.pid, 101.0
         opened.take(asked(number, pid=7))
         assert child.stdin is not None
         child.stdin.close()

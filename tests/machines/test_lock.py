@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TOKEN = "0123456789abcdef-of-this-test"  # shared by these processes only
 _MESSAGES = 10_000
 _SCANS = 100
+_TRIES = 20
 
 
 def run(folder: Path, port: int, url: str, **env: str) -> Command:
@@ -43,11 +44,12 @@ def knock(port: int, messages: Sequence[Sequence[bytes]]) -> None:
     with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
         stranger.sndhwm = 0
         for message in messages:
-            try:
-                stranger.send_multipart(message, zmq.NOBLOCK)
-            except zmq.Again:  # no connection yet, or one that the run, which has a token, ended for good
-                stranger.connect(f"tcp://127.0.0.1:{port}")
-                stranger.send_multipart(message, zmq.NOBLOCK)
+            for _ in range(_TRIES):
+                try:
+                    stranger.send_multipart(message, zmq.NOBLOCK)
+                    break
+                except zmq.Again:  # no connection yet, or one that the run, which has a token, ended for good
+                    stranger.connect(f"tcp://127.0.0.1:{port}")
         stranger.linger = 3000
 
 

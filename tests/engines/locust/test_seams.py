@@ -59,7 +59,7 @@ def _own_names() -> set[str]:
     for _, tree in _trees():
         for node in ast.walk(tree):
             match node:
-                case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                     own.add(name)
                 case ast.Name(id=name, ctx=ast.Store()):
                     own.add(name)

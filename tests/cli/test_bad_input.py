@@ -112,3 +112,17 @@ def test_check_without_a_name_looks_at_each_test(shell: Shell, here: Here) -> No
     (error,) = done.errors()
     assert (done.code, done.out.count("not ok")) == (2, 2)
     assert "nosuchmodule" in error
+
+
+def test_check_of_several_tests_ends_with_the_gravest(shell: Shell, here: Here) -> None:
+    """Production that is refused stays refused beside a wrong scenario; all problems are told."""
+    shell.write("loadproof.yaml", "production: [prod.example.com]\ntests:\n"
+                "  a: {scenario: locustfile.py, target: http://prod.example.com, users: 1, run_time: 5s}\n"
+                "  b: {scenario: locustfile.py, target: http://127.0.0.1:9, users: 1}\n"
+                "  c: {scenario: broken.py, target: http://127.0.0.1:9, users: 1, run_time: 5s}\n"
+    )  # fmt: skip
+    shell.write("broken.py", "import nosuchmodule")
+    done = here("check")
+    assert done.code == 7, done.text
+    assert "nosuchmodule" in done.err
+    assert "prod.example.com" in done.err

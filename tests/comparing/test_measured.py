@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +147,62 @@ def test_files_that_are_no_baseline_are_told_apart(tmp_path: Path, text: str, sa
     file.write_text(text)
     with pytest.raises(ConfigError, match=said):
         open_measured(file)
+
+
+def _stored(tmp_path: Path) -> dict[str, Any]:
+    """A baseline of one run, as JSON."""
+    write_baseline(tmp_path / "b.json", "main", None, [measured(run(*(part(n) for n in range(20))))])
+    found: dict[str, Any] = json.loads((tmp_path / "b.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (["series"], None, "0: 'series' is missing"),
+        (["limits"], None, "0: 'limits' is missing"),
+        (["conditions"], None, "0: 'conditions' is missing"),
+        (["conditions"], {}, "0.conditions: 'scenario' is missing"),
+        (["conditions", "scenery"], "x", "0.conditions: unknown key 'scenery'"),
+        (["endpoints", 0, "failed"], None, "0.endpoints.0: 'failed' is missing"),
+        (["endpoints", 0, "requests"], -1, "0.endpoints.0.requests: "),
+        (["endpoints", 0, "quantiles_s", "0.5"], float("nan"), "NaN is no number"),
+        (["endpoints", 0, "quantiles_s", "0.5"], -0.1, "quantiles_s.0.5: "),
+    ],
+)
+def test_a_baseline_that_is_not_whole_is_damaged(
+    path: list[str | int], value: object, said: str, tmp_path: Path
+) -> None:
+    """A key that every file has (None: taken out here), one that nobody knows, and impossible figures."""
+    document = _stored(tmp_path)
+    *way, last = path
+    holder = document["runs"][0]
+    for step in way:
+        holder = holder[step]
+    if value is None:
+        del holder[last]
+    else:
+        holder[last] = value
+    (tmp_path / "b.json").write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+        read_baseline_file(tmp_path / "b.json")
+    assert len(caught.value.problems) == 1
+
+
+def test_a_baseline_of_the_first_format_is_read(tmp_path: Path) -> None:
+    """It knew neither bytes nor the fingerprint of a scenario."""
+    document = _stored(tmp_path)
+    (newer,) = read_baseline_file(tmp_path / "b.json")
+    (stored,) = document["runs"]
+    del stored["conditions"]["fingerprint"]
+    for endpoint in stored["endpoints"]:
+        del endpoint["received_bytes"]
+    (tmp_path / "b.json").write_text(json.dumps({**document, "loadproof_baseline": 1}))
+    (older,) = read_baseline_file(tmp_path / "b.json")
+    assert older.digest == newer.digest
+    (tmp_path / "b.json").write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match="'received_bytes' is missing"):
+        read_baseline_file(tmp_path / "b.json")
 
 
 def test_a_damaged_run_file_is_refused(tmp_path: Path) -> None:

@@ -366,3 +366,18 @@ def test_a_time_of_a_stream_that_nobody_tells_is_refused(
     found = _problems(bare, scenario, requirements=("req.yaml",), **given)
     assert [message for _, message in found] == told
     assert found[0][0].endswith(f"req.yaml:{2 + len(kinds)}")
+
+
+@pytest.mark.parametrize("name", ["/ws", "WS /ws", "chat: WS /ws", "chat: /ws", "gRPC /a.B/c"])
+def test_an_endpoint_without_its_method_may_be_a_stream(name: str, bare: Path) -> None:
+    """As requirements are matched, "/ws" means "WS /ws"; one of several scenarios may be named."""
+    (bare / "req.yaml").write_text(f'endpoints: {{"event_gap: {name}": {{response_time: {{p95: <500ms}}}}}}')
+    (requirement,) = _plan(bare, "b.js", requirements=("req.yaml",)).requirements
+    assert requirement.endpoint == f"event_gap: {name}"
+
+
+@pytest.mark.parametrize("name", ["GET /ws", "chat: GET /ws"])
+def test_an_endpoint_of_another_method_is_no_stream(name: str, bare: Path) -> None:
+    (bare / "req.yaml").write_text(f'endpoints: {{"event_gap: {name}": {{response_time: {{p95: <500ms}}}}}}')
+    with pytest.raises(ConfigError, match="k6 does not tell event_gap"):
+        _plan(bare, "b.js", requirements=("req.yaml",))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.errors import ConfigError
+from loadproof.plan import PlanRequest
+from loadproof.plan.chosen import choose
 from loadproof.plan.config import LoadedConfig, load_config
 from loadproof.plan.profiles import DEFAULT_STAGES
 from loadproof.plan.schema import (
@@ -270,3 +272,30 @@ def test_the_documented_profiles_are_the_defaults() -> None:
     assert documented == {
         kind.value: [(s.duration_s, s.target) for s in stages] for kind, stages in DEFAULT_STAGES.items()
     }
+
+
+@pytest.mark.parametrize("scenarios", ["", "scenarios: {x: {file: a.py}}\n"])
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_scenario_is_one_error(scenarios: str, empty: str, tmp_path: Path) -> None:
+    """It is no other scenario, and no folder."""
+    (tmp_path / "a.py").write_text("")
+    file = tmp_path / "loadproof.yaml"
+    file.write_text(f'{scenarios}tests: {{a: {{scenario: "{empty}"}}}}\n')
+    with pytest.raises(ConfigError, match="scenario: is empty") as caught:
+        load_config(file)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_scenario_longer_than_a_file_name_is_no_file(tmp_path: Path) -> None:
+    """The files of a list are looked at one by one."""
+    names = [f"{'a' * 100}{number}.py" for number in range(3)]
+    for name in names:
+        (tmp_path / name).write_text("")
+    file = tmp_path / "loadproof.yaml"
+    file.write_text(f"tests: {{a: {{scenario: '{','.join(names)}'}}}}\n")
+    config = load_config(file)
+    chosen = choose(PlanRequest(scenario="a", folder=tmp_path), config)
+    assert [path.name for path in (chosen.file, *chosen.further)] == names
+    file.write_text(f"tests: {{a: {{scenario: {'a' * 300}}}}}\n")
+    with pytest.raises(ConfigError, match="unknown scenario"):
+        load_config(file)

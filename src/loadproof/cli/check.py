@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from loadproof.cli.scenario import with_request
-from loadproof.errors import ConfigError, ExitCode, LoadproofError, Problem
+from loadproof.errors import ExitCode, LoadproofError, Problem
 from loadproof.model import Plan
 from loadproof.pipeline.planning import plan_and_engine, shown
 from loadproof.plan import PlanRequest, read_config
@@ -35,16 +35,20 @@ def command(
         return _check(request, strict=strict)
     codes: list[int] = []
     problems: list[Problem] = []
+    errors: list[LoadproofError] = []
     for name in tests:
         typer.echo(f"test          {name}")
         try:
             codes.append(_check(replace(request, scenario=name), strict=strict))
         except LoadproofError as error:
+            errors.append(error)
             problems += (known for known in error.problems if known not in problems)
             typer.echo("not ok")
         typer.echo()
-    if problems:
-        raise ConfigError(*problems)
+    if errors:
+        # What one test alone would end with: a target that is refused stays refused beside a wrong key.
+        gravest = max(errors, key=lambda error: error.exit_code)
+        raise type(gravest)(*problems)
     return max(codes)
 
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from loadproof.model.judged import Finding, FindingKind, Measure, Verdict
 from loadproof.model.planned import Operator, Statistic, Unit
-from loadproof.model.values import known_text
+from loadproof.model.values import known_text, known_whole
 
 
 def evidence_to_json(finding: Finding) -> dict[str, object]:
@@ -83,4 +83,10 @@ def _measure_from_json(evidence: Mapping[str, object]) -> Measure:
             told.pop(name, None)
     if isinstance(told.get("value"), str):  # 0.1 kept the texts of k6's thresholds here
         del told["value"]
+    for name in ("samples", "needed"):
+        if name in told:  # older files have them with a fraction
+            told[name] = known_whole(told[name])
+    if not told.get("interval"):
+        told.pop("interval", None)
+    told["by_default"] = "default" in evidence
     return _MEASURE.validate_python(told)

@@ -226,11 +226,17 @@ def _tellable(
             Problem(f"{who} does not tell {kind[:-1]} of '{name}'", required.source, hint)
             for required in requirements
             for kind, _, name in [(required.endpoint or "").partition(" ")]
-            if kind in (FIRST_EVENT, EVENT_GAP) and name.partition(" ")[0] not in traits.events_of
+            if kind in (FIRST_EVENT, EVENT_GAP) and _methods(name) - {*traits.events_of}
         ]
     if problems and traits.title:  # of several scenarios each may be another's
         raise ConfigError(*problems)
     return requirements
+
+
+def _methods(name: str) -> set[str]:
+    """The method that an endpoint is written with, or none; one scenario's name may stand before it."""
+    firsts = {of.partition(" ")[0] for of in (name, name.rpartition(": ")[2])}
+    return {first for first in firsts if first.isalpha() and first.isupper()}
 
 
 def _of_the_whole(chosen_load: _ChosenLoad, requirements: Sequence[Requirement]) -> tuple[OneOfSeveral, ...]:

@@ -57,7 +57,9 @@ def choose(request: PlanRequest, config: LoadedConfig | None) -> Chosen:
             # Which files they are is looked at with their loads (several.py).
             together = ScenarioConfig(file=test.scenarios[0].file, engine=SEVERAL, session=None)
             return Chosen(config.path.parent / together.file, wanted, together, test, wanted)
-        named = wanted if test is None else test.scenario or next(iter(scenarios))
+        named = wanted
+        if test is not None:
+            named = next(iter(scenarios)) if test.scenario is None else test.scenario
         known = scenarios.get(named) or ScenarioConfig.model_validate({"file": named})
         place = ("scenarios", named, "file") if named in scenarios else ("tests", wanted, "scenario")
         where = config.where(*place)
@@ -78,11 +80,13 @@ def scenario_files(folder: Path, wanted: str, where: str, names: Sequence[str] =
     As Locust takes them, names that begin with _ are left out of a folder; so is what is hidden in it.
     Raises ConfigError, with files and `names` that are like it, when there is none.
     """
+    if not wanted.strip(" ,"):
+        raise ConfigError(Problem("the scenario's file has no name", where, "give a file"))
     if "://" in wanted:
         hint = "download it, look at it, and give the file: what runs here is kept with the run"
         raise ConfigError(Problem(f"a scenario is a file, and {wanted} is an address", where, hint))
     try:
-        words = [wanted] if "," not in wanted or (folder / wanted).is_file() else wanted.split(",")
+        words = [wanted] if "," not in wanted or is_there(folder / wanted) else wanted.split(",")
         found: list[Path] = []
         for word in (word.strip() for word in words):
             path = folder / word
@@ -91,6 +95,14 @@ def scenario_files(folder: Path, wanted: str, where: str, names: Sequence[str] =
     except OSError as error:
         raise ConfigError(Problem(f"the scenario cannot be read: {error.strerror}", where)) from None
     return list(dict.fromkeys(found))
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder; a name that is too long for one is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 _TO_SCENARIOS: Final = frozenset({".har", ".json", ".yaml", ".yml"})

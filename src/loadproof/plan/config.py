@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from loadproof.errors import ConfigError, Problem
 from loadproof.extensions import extensions
 from loadproof.model import ConsistencyCheck, Requirement
+from loadproof.plan.chosen import is_there
 from loadproof.plan.conflicts import conflicts
 from loadproof.plan.document import (
     Entry,
@@ -188,8 +189,10 @@ def _cross_checks(path: Path, tree: Mapping) -> list[Problem]:
             problems.append(Problem(f"'{item.value}' is also under production", f"{path}:{item.line}", hint))
     for test in _entries(tree, "tests"):
         named = _text(test.value, "scenario")
-        is_file = named is not None and (path.parent / named.raw).exists()
-        if named is not None and named.raw not in scenarios and not is_file:
+        if named is not None and not named.raw.strip():
+            hint = f"name one of {', '.join(scenarios)}" if scenarios else "name a file"
+            problems.append(Problem("scenario: is empty", f"{path}:{named.line}", hint))
+        elif named is not None and named.raw not in scenarios and not _are_there(path.parent, named.raw):
             hint = did_you_mean(named.raw, scenarios) or "it is no file here, and no name below scenarios:"
             problems.append(Problem(f"unknown scenario '{named.raw}'", f"{path}:{named.line}", hint))
         elif (
@@ -203,6 +206,11 @@ def _cross_checks(path: Path, tree: Mapping) -> list[Problem]:
             )
             problems.append(Problem(f"the test '{test.key}' has no scenario", f"{path}:{test.line}", hint))
     return problems
+
+
+def _are_there(folder: Path, named: str) -> bool:
+    """Whether `named` is a file, or several with commas between them."""
+    return is_there(folder / named) or all(is_there(folder / word.strip()) for word in named.split(","))
 
 
 def _entries(tree: Tree, key: str) -> tuple[Entry, ...]:

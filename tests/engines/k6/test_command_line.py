@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadproof.engines import ENGINES
-from loadproof.engines.k6.binary import Binary, find_k6
+from loadproof.engines.k6.binary import Binary, find_k6, nearest_flag
 from loadproof.engines.k6.engine import K6Engine
 from loadproof.model import Outcome, Profile, ProfileKind, Stage
 from loadproof.plan import PlanRequest, build_plan
@@ -120,3 +120,9 @@ def test_users_and_run_time_are_k6s_own(lab: Lab) -> None:
     assert build_plan(request, ENGINES, None).engine_args == ("--vus=3", "-d", "4s")
     request = PlanRequest(scenario=str(script), run_time="90s")
     assert build_plan(request, ENGINES, None).engine_args == ("--duration=90s",)
+
+
+@pytest.mark.parametrize(("flag", "near"), [("--duraton", "--duration"), ("--vusss", "--vus"), ("--zzz", "")])
+def test_the_nearest_flag_is_suggested(flag: str, near: str) -> None:
+    helped = "Flags:\n  -u, --vus int        users\n  -d, --duration duration  limit, see --vus\n"
+    assert nearest_flag(f"unknown flag: {flag}", helped) == near

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import InstanceOf
+from pydantic import InstanceOf, NonNegativeFloat, NonNegativeInt
 
 from loadproof.analysis.judge import ANALYSES
 from loadproof.analysis.validity.condition import JudgedRun
@@ -59,11 +59,11 @@ class MeasuredEndpoint:
 
     name: str
     """As `Endpoint` prints it, "GET /api/loans"; or ALL_REQUESTS."""
-    requests: int
-    failed: int | None = None
+    requests: NonNegativeInt
+    failed: NonNegativeInt | None = None
     """None where the source does not tell."""
     throughput_per_s: float | None = None
-    quantiles_s: Mapping[float, float] = field(default_factory=dict)
+    quantiles_s: Mapping[NonNegativeFloat, NonNegativeFloat] = field(default_factory=dict)
     """Response time in seconds by quantile, of QUANTILES those that the source has."""
     mean_s: float | None = None
     seconds: InstanceOf[TimesBySecond] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadproof.engines import asking
+from loadproof.engines.k6.words import UNKNOWN_FLAG
 from loadproof.errors import Problem
 
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)\.(\d+)")
@@ -75,7 +77,24 @@ def misread(binary: Binary, words: Sequence[str]) -> Problem | None:
     said = _SAID.search(answer.stderr.decode(errors="replace"))
     if answer.returncode == 0 or said is None:
         return None
-    return Problem(f"k6 {binary} says: {json.loads(said[1])}", hint="`k6 run --help` lists its flags")
+    message, hint = str(json.loads(said[1])), "`k6 run --help` lists its flags"
+    meant = nearest_flag(message, _help_of(binary)) if message.startswith(UNKNOWN_FLAG) else ""
+    return Problem(f"k6 {binary} says: {message}", hint=f"did you mean {meant}? {hint}" if meant else hint)
+
+
+def _help_of(binary: Binary) -> str:
+    try:
+        told = asking.ask([binary.path, "run", "--help"], os.environ, _VERSION_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return ""
+    return told.stdout.decode(errors="replace")
+
+
+def nearest_flag(message: str, help_text: str) -> str:
+    """The flag of k6's help that is most like the one that it does not know; empty without a like one."""
+    known = re.findall(r"(?<![\w-])--[a-z][\w-]*", help_text)
+    near = difflib.get_close_matches(message.removeprefix(UNKNOWN_FLAG).strip(), known, n=1, cutoff=0.75)
+    return near[0] if near else ""
 
 
 def _candidates() -> list[str]:

@@ -192,3 +192,15 @@ def test_what_the_service_called_it_is_read_by_that_name() -> None:
     assert 'name="/api/contents/[name]"' in source
     assert '"/api/labels/red"' in source
     assert '"/api/notebook"' in source
+
+
+def test_the_name_of_a_setting_is_no_secret() -> None:
+    """phpMyAdmin asks for its settings by key; a key that is no word stays out of the file."""
+    source, _, _ = made(
+        posted(0, f"{HERE}/index.php?route=/config/get&_nocache=1795963544086102495", "key=NavigationWidth"),
+        posted(3, f"{HERE}/index.php?route=/config/get", "key=k-123456789abc"),
+    )
+    assert '"key": "NavigationWidth"' in source
+    assert '"key": API_KEY' in source
+    assert "k-123456789abc" not in source
+    assert "_nocache" not in source

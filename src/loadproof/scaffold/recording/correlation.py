@@ -241,7 +241,7 @@ class Correlation:
                 continue
             if self.people.is_password(key):
                 self._remember("API_PASSWORD", text)
-            elif is_secret_name(name) or is_secret_value(text):
+            elif (is_secret_name(name) and not _names_setting(name, text)) or is_secret_value(text):
                 self._remember(f"API_{identifier(name).upper()}" if name else "API_SECRET", text)
 
     def _remember(self, name: str, value: str) -> str:
@@ -370,6 +370,11 @@ def _is_given_name(exchange: Exchange, steps: tuple[Step, ...], value: object) -
     """Whether a service named what it made: Untitled1.ipynb. What the client called it is a constant."""
     made = exchange.method == "POST" and exchange.status == 201 and steps[-1:] and steps[-1] in _GIVEN
     return bool(made) and all(value != sent for _, sent in sent_values(exchange)) and value not in {None, ""}
+
+
+def _names_setting(name: str, text: str) -> bool:
+    """Whether a key is the name of something, such as phpMyAdmin's NavigationWidth, and opens nothing."""
+    return name.lower() == "key" and bool(re.fullmatch(r"[A-Za-z][A-Za-z_/.-]{0,30}", text))
 
 
 def _singular(word: str) -> str:

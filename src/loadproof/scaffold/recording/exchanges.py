@@ -23,9 +23,9 @@ _STATIC_PATHS = re.compile(
     r"\.(?:png|jpe?g|gif|svg|ico|webp|css|js|mjs|map|woff2?|ttf|eot|mp4|webm|wasm)$", re.IGNORECASE
 )
 _BUSTER_KEY = re.compile(
-    r"_|_?t|_?ts|time|timestamp|_?dc|cb|cache_?bust(?:er)?|no_?cache|rnd|rand|random|bust", re.IGNORECASE
+    r"_|_?t|_?ts|time|timestamp|_?dc|cb|cache_?bust(?:er)?|_?no_?cache|rnd|rand|random|bust", re.IGNORECASE
 )
-_BUSTER_VALUE = re.compile(r"\d{9,16}(?:\.\d+)?|0\.\d{6,}")
+_BUSTER_VALUE = re.compile(r"\d{9,20}(?:\.\d+)?|0\.\d{6,}")
 _PART = re.compile(
     r"^--[^\n]*\n((?:[A-Za-z-]+:[^\n]*\n)*?content-disposition:[^\n]*\n(?:[A-Za-z-]+:[^\n]*\n)*)\n(.*?)(?=\n--|\Z)",
     re.IGNORECASE | re.MULTILINE | re.DOTALL,

@@ -67,6 +67,30 @@ def test_an_address_is_nobody_asked_for(address: str) -> None:
     assert names.asked == []
 
 
+@pytest.mark.parametrize("name", ["300.1.2.3", "1.2.3.4.5", "127.1", "::1::2", "a:b:c", "shop.test"])
+def test_what_only_looks_like_an_address_is_asked_for(name: str) -> None:
+    """The system would ask a name server for it, and the whole process would stand still."""
+    names = Names()
+    assert names.addresses().find(None, name, 80)[0][4][0] == names.answer
+    assert names.asked == [name]
+
+
+def test_connections_of_a_second_take_turns_at_the_addresses() -> None:
+    """Of each family and type by itself: what comes first of them stays so."""
+
+    def look_up(*_: Any) -> list[Any]:
+        six = [(10, kind, 0, "", (f"2001:db8::{n}", 80, 0, 0)) for n in (1, 2) for kind in (1, 2)]
+        return [*six, *((2, 1, 6, "", (f"192.0.2.{n}", 80)) for n in (1, 2, 3))]
+
+    addresses = Addresses(look_up, lambda: 100.0)
+    found = [addresses.find(None, "shop.test", 80) for _ in range(4)]
+    assert [one[:3] for one in found[1]] == [one[:3] for one in found[0]]
+    firsts = [[next(one[4][0] for one in each if one[0] == family) for each in found] for family in (10, 2)]
+    assert firsts[0] == ["2001:db8::1", "2001:db8::2", "2001:db8::1", "2001:db8::2"]
+    assert firsts[1] == ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.1"]
+    assert all(sorted(each) == sorted(found[0]) for each in found)
+
+
 def test_ever_new_names_do_not_fill_the_memory() -> None:
     """The oldest are forgotten with all others, and asked for again."""
     names = Names()

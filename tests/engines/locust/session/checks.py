@@ -24,12 +24,14 @@ from loadproof.engines.locust.session import (
 )
 from tests.engines.locust.session.answers import DEFLATED, GZIPPED, answer, chunked
 from tests.engines.locust.session.checks_connections import (
+    a_loop_that_counts_no_turns_asks_again,
     a_user,
     an_endless_head_is_one_failed_request,
     bombs_are_bounded,
     early_hints_are_no_answer,
     idle_connection_closed_by_the_server,
     interim_answers_end,
+    raw_bodies_are_measured,
     strangers_keep_their_descriptor,
     tls_goes_on_with_its_session,
 )
@@ -304,6 +306,7 @@ CHECKS = (
     *(statistics_are_locusts, fallbacks_are_told_once, plans_are_kept_after_a_fallback),
     *(rare_ways_to_send_are_told, bombs_are_bounded, interim_answers_end),
     an_endless_head_is_one_failed_request,
+    *(a_loop_that_counts_no_turns_asks_again, raw_bodies_are_measured),
     *(events_are_told_as_fired, tls_goes_on_with_its_session, strangers_keep_their_descriptor),
 )
 

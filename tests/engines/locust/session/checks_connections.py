@@ -11,11 +11,15 @@ import socket
 import ssl
 import tracemalloc
 import zlib
+from collections.abc import Callable
+from time import perf_counter
+from types import SimpleNamespace
 from typing import Any
 
 import brotli  # type: ignore[import-untyped]  # it has no types
 import gevent
 from locust.env import Environment
+from urllib3.exceptions import HTTPError
 
 from loadproof.engines.locust.session import (
     body,
@@ -24,7 +28,7 @@ from loadproof.engines.locust.session import (
 )
 from loadproof.engines.locust.session.stale import IDLE
 from loadproof.engines.locust.session.wire import Wire
-from tests.engines.locust.session.answers import answer
+from tests.engines.locust.session.answers import answer, chunked
 from tests.engines.locust.session.scripted_server import CLOSE, HOLD, Reply, ScriptedServer
 from tests.engines.locust.session.tls import client_ca, server_context
 
@@ -75,6 +79,55 @@ def tls_goes_on_with_its_session() -> None:
                             while count < 2 and not _closed(client):
                                 gevent.sleep(0.001)
                     assert server.resumed == [False, True, True] * 2, (version, base, reply, server.resumed)
+
+
+def a_loop_that_counts_no_turns_asks_again() -> None:
+    """gevent's loops in cffi have -1 for their turn: who was read after the question is asked for."""
+    near, far = socket.socketpair()
+    wire = Wire(gevent.socket.socket(fileno=near.detach()))
+    IDLE._loop = SimpleNamespace(iteration=-1)
+    wire.idle, asked_at = True, perf_counter()
+    assert IDLE.quiet(wire, asked_at - 1, asked_at)
+    far.close()
+    assert not IDLE.quiet(wire, IDLE._asked_at + 1e-6, IDLE._asked_at + 2e-6)
+
+
+def _read1(raw: Any) -> None:
+    while raw.read1(4):
+        pass
+
+
+READINGS: dict[str, Callable[[Any], Any]] = {
+    "read": lambda raw: raw.read(),
+    "read(n)": lambda raw: list(iter(lambda: raw.read(4), b"")),
+    "read1": _read1,
+    "stream": lambda raw: list(raw.stream(4)),
+    "read_chunked": lambda raw: list(raw.read_chunked(4)),
+}
+
+
+def raw_bodies_are_measured() -> None:
+    """Whichever way `raw` is read: the time of its last byte, its end, and a failure where it broke off."""
+    whole = chunked(b"one", b"two")
+    sized = answer(b"onetwo")
+    for way, reading in READINGS.items():
+        for sent in (whole, sized)[: 1 if way == "read_chunked" else 2]:
+            for cut in (0, 3 if sent is sized else 9):
+                with ScriptedServer([[[sent[: len(sent) - cut], CLOSE]]]) as server:
+                    user = a_user(locust.HttpUser, server)
+                    told: list[Any] = []
+                    user.environment.events.request.add_listener(lambda told=told, **said: told.append(said))
+                    response = user.client.get("/", stream=True)
+                    head_s = response._meter.last
+                    error: Exception | None = None
+                    try:
+                        reading(response.raw)
+                    except HTTPError as raised:
+                        error = raised
+                    assert (error is not None) == response.unread == bool(cut), (way, sent, cut)
+                    assert response._meter.last > head_s, (way, cut)
+                    response.close()
+                    assert [said["exception"] for said in told] == [error], (way, cut, told)
 
 
 def strangers_keep_their_descriptor() -> None:

@@ -27,6 +27,7 @@ _ROOT = Path(__file__).parents[4]
         *("statistics_are_locusts", "fallbacks_are_told_once", "plans_are_kept_after_a_fallback"),
         *("rare_ways_to_send_are_told", "bombs_are_bounded", "interim_answers_end"),
         "an_endless_head_is_one_failed_request",
+        *("a_loop_that_counts_no_turns_asks_again", "raw_bodies_are_measured"),
         *("events_are_told_as_fired", "tls_goes_on_with_its_session", "strangers_keep_their_descriptor"),
     ],
 )

@@ -2,7 +2,8 @@
 
 The address of a name is looked up once a second, not once for each user: gevent asks the system in a thread
 for each connection, also for what is an address already. A name whose address changes is followed within a
-second, which few name servers are quicker than.
+second, which few name servers are quicker than. Connections of that second take turns at the addresses of a
+name that has several, as each would by an answer of its own.
 
 A socket is told once to connect. gevent tells it again to learn how that ended, and each time the guard below
 the programs is asked, while the process stands still.
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import _socket
 import os
-import re
 import socket
 from collections.abc import Callable
 from time import monotonic
@@ -24,7 +24,26 @@ from gevent import get_hub
 KEPT_S: Final = 1.0
 _MOST: Final = 256
 """Names that are kept; a scenario that goes to ever new hosts must not fill the memory."""
-_is_address = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9a-fA-F]*:[0-9a-fA-F:.]*").fullmatch
+
+
+def is_address(host: str, *families: socket.AddressFamily) -> bool:
+    """Whether a host is an address of one of the families; 300.1.2.3 is a name, to be asked for."""
+    for family in families:
+        try:
+            socket.inet_pton(family, host)
+        except (OSError, ValueError):
+            continue
+        return True
+    return False
+
+
+def _turned(found: list[Any]) -> list[Any]:
+    """What `getaddrinfo` found, with the first address of each kind (family, type, protocol) as its last."""
+    kinds: dict[Any, list[Any]] = {}
+    for one in found:
+        kinds.setdefault(one[:3], []).append(one)
+    turned = {kind: iter([*ones[1:], ones[0]]) for kind, ones in kinds.items()}
+    return [next(turned[one[:3]]) for one in found]
 
 
 class Addresses:
@@ -43,8 +62,11 @@ class Addresses:
         key = (host, port, args, *kwargs.items())
         until_s, found = self._known.get(key, (0.0, []))
         if self._clock() < until_s:
+            if len(found) > 1:
+                found = _turned(found)
+                self._known[key] = (until_s, found)
             return list(found)
-        if type(host) is str and type(port) is int and _is_address(host):
+        if type(host) is str and type(port) is int and is_address(host, socket.AF_INET, socket.AF_INET6):
             found = _socket.getaddrinfo(host, port, *args, **kwargs)  # there is nothing to wait for
         else:
             found = list(self._look_up(resolver, host, port, *args, **kwargs))
@@ -61,7 +83,10 @@ def _connect_once(sock: Any, address: Any) -> None:
     """As `connect` of gevent's sockets; names and other kinds of addresses are left to that."""
     limit_s = sock.timeout
     plain = (
-        type(address) is tuple and len(address) == 2 and type(address[0]) is str and _is_address(address[0])
+        type(address) is tuple
+        and len(address) == 2
+        and type(address[0]) is str
+        and is_address(address[0], socket.AF_INET)
     )
     if limit_s == 0.0 or not plain or sock.family != socket.AF_INET:
         _connect(sock, address)

@@ -5,6 +5,7 @@ costs 3 to 7 microseconds on a virtual machine, a tenth of a whole request here.
 connections of the process, and one question answers for every request that is sent in the next
 millisecond. A connection whose last answer was read after the question was asked is asked for again, in
 another turn of the event loop: in the same one that answer was here already, and so was a close behind it.
+gevent's loops in cffi do not count their turns (-1): there it is always asked for again.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class IdleConnections:
     def quiet(self, wire: IdleConnection, idle_since: float, now: float) -> bool:
         """Tell whether an idle connection is open and silent; times are `perf_counter` seconds."""
         if now - self._asked_at > _FRESH_S or (
-            self._asked_at < idle_since and self._asked_in != self._loop.iteration
+            self._asked_at < idle_since and (self._asked_in < 0 or self._asked_in != self._loop.iteration)
         ):
             self._ask()
         return not wire.stale

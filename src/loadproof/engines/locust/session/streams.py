@@ -12,18 +12,19 @@ from __future__ import annotations
 
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast
-from weakref import WeakSet
+from weakref import ReferenceType, WeakSet, ref
 
 from greenlet import GreenletExit, getcurrent  # type: ignore[import-untyped]  # it has no types
 from locust.clients import ResponseContextManager
 from requests.exceptions import RequestException
 from urllib3 import HTTPResponse
+from urllib3.exceptions import HTTPError
 
 from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.model import EVENT_GAP, FIRST_BYTE, FIRST_EVENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 _LINES: Final = ("application/x-ndjson", "application/jsonl", "application/json-lines")
 _EVENTS: Final = "text/event-stream"
@@ -117,6 +118,8 @@ class StreamedResponse(ResponseContextManager):
 
     _meter: Meter
     _reported = False
+    _iterated = False
+    """Whether it is read by itself, not by the scenario: what breaks it off is told by its own exceptions."""
 
     @property
     def unread(self) -> bool:
@@ -130,6 +133,7 @@ class StreamedResponse(ResponseContextManager):
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: Any = False) -> Iterator[Any]:
         """As in python-requests."""
         meter = self._meter
+        self._iterated = True
         try:
             for chunk in super().iter_content(chunk_size, decode_unicode):
                 meter.took(chunk)
@@ -137,10 +141,7 @@ class StreamedResponse(ResponseContextManager):
             meter.last = perf_counter()
             meter.complete = True
         except RequestException as error:
-            meter.last = perf_counter()
-            if not self._catch_response:
-                self.request_meta["exception"] = error  # type: ignore[index]  # Locust writes to it as well
-                self._report_request()
+            self._broke(error)
             raise
         except GreenletExit as error:
             self._interrupted(error)
@@ -149,6 +150,17 @@ class StreamedResponse(ResponseContextManager):
             self._conclude()
             raise
         self._conclude()
+
+    def _broke(self, error: Exception) -> None:
+        self._meter.last = perf_counter()
+        if not self._catch_response:
+            self.request_meta["exception"] = error  # type: ignore[index]  # Locust writes to it as well
+            self._report_request()
+
+    def raw_broke(self, error: HTTPError) -> None:
+        """The scenario read `raw`, and got this."""
+        if not self._iterated:
+            self._broke(error)
 
     def close(self) -> None:
         """As in python-requests: nothing more of the body is wanted."""
@@ -184,14 +196,53 @@ class TimedBody(HTTPResponse):
     """urllib3's response, of which a scenario reads by itself: `shutil.copyfileobj(response.raw, file)`."""
 
     _meter: Meter
+    _response: ReferenceType[StreamedResponse]
 
     def read(self, amt: int | None = None, *args: Any, **kwargs: Any) -> bytes:
         """As in urllib3."""
-        data = super().read(amt, *args, **kwargs)
-        self._meter.last = perf_counter()
-        if amt is None or (amt and not data):
-            self._meter.complete = True
+        try:
+            data = super().read(amt, *args, **kwargs)
+        except HTTPError as error:
+            self._broke(error)
+            raise
+        self._got(ended=amt is None or amt < 0 or (amt > 0 and not data))
         return data
+
+    def read1(self, amt: int | None = None, *args: Any, **kwargs: Any) -> bytes:
+        """As in urllib3."""
+        try:
+            data = super().read1(amt, *args, **kwargs)
+        except HTTPError as error:
+            self._broke(error)
+            raise
+        self._got(ended=amt != 0 and not data)
+        return data
+
+    def stream(self, amt: int | None = 2**16, *args: Any, **kwargs: Any) -> Generator[bytes]:
+        """As in urllib3."""
+        yield from super().stream(amt, *args, **kwargs)  # by `read` or `read_chunked`
+        self._got(ended=amt != 0)
+
+    def read_chunked(self, amt: int | None = None, *args: Any, **kwargs: Any) -> Generator[bytes]:
+        """As in urllib3."""
+        try:
+            for chunk in super().read_chunked(amt, *args, **kwargs):
+                self._got(ended=False)
+                yield chunk
+        except HTTPError as error:
+            self._broke(error)
+            raise
+        self._got(ended=amt != 0)
+
+    def _got(self, *, ended: bool) -> None:
+        self._meter.last = perf_counter()
+        if ended:
+            self._meter.complete = True
+
+    def _broke(self, error: HTTPError) -> None:
+        response = self._response()
+        if response is not None:  # or it is reported already
+            response.raw_broke(error)
 
 
 def measured(response: Any, start: float) -> bool:
@@ -202,6 +253,7 @@ def measured(response: Any, start: float) -> bool:
     meter = response._meter = Meter(response, start, response.request_meta, events=has_events(response))
     if type(response.raw) is HTTPResponse:
         response.raw.__class__ = TimedBody
-        cast("TimedBody", response.raw)._meter = meter
+        body = cast("TimedBody", response.raw)
+        body._meter, body._response = meter, ref(response)
     meter.begin()
     return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import SEVERAL, EngineTraits
+from loadproof.plan.config import LoadedConfig, is_there
 from loadproof.plan.document import did_you_mean, near_files
 from loadproof.plan.schema import ScenarioConfig, TestConfig
 from loadproof.safety.target import normalise_target
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from loadproof.plan.config import LoadedConfig
     from loadproof.plan.request import PlanRequest
 
 _IN_FOLDERS = ".py"
@@ -95,14 +95,6 @@ def scenario_files(folder: Path, wanted: str, where: str, names: Sequence[str] =
     except OSError as error:
         raise ConfigError(Problem(f"the scenario cannot be read: {error.strerror}", where)) from None
     return list(dict.fromkeys(found))
-
-
-def is_there(path: Path) -> bool:
-    """Whether there is such a file or folder; a name that is too long for one is none."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
 
 
 _TO_SCENARIOS: Final = frozenset({".har", ".json", ".yaml", ".yml"})

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from loadproof.errors import ConfigError, Problem
 from loadproof.extensions import extensions
 from loadproof.model import ConsistencyCheck, Requirement
-from loadproof.plan.chosen import is_there
 from loadproof.plan.conflicts import conflicts
 from loadproof.plan.document import (
     Entry,
@@ -206,6 +205,14 @@ def _cross_checks(path: Path, tree: Mapping) -> list[Problem]:
             )
             problems.append(Problem(f"the test '{test.key}' has no scenario", f"{path}:{test.line}", hint))
     return problems
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder; a name that is too long for one is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _are_there(folder: Path, named: str) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loadproof.engines.locust.channel import MAXIMUM_MESSAGE_BYTES, Decoder, encode
+from loadproof.engines.locust.inside import recorder as module
 from loadproof.engines.locust.inside.recorder import OTHER_ERRORS, Recorder
 from loadproof.histogram import Histogram
 from loadproof.model import FailureKind
@@ -168,3 +170,25 @@ def test_a_stream_out_of_step_is_refused(length: int) -> None:
     """Rather than waited for, four gigabytes long."""
     with pytest.raises(ValueError, match="not one of Loadproof's"):
         Decoder().feed(length.to_bytes(4, "little"))
+
+
+def test_who_counts_while_a_second_is_handed_over_doubles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that is collected as garbage counts its end, and somebody ends whoever hands over."""
+    recorded, clock = recorder()
+    for name in ("a", "b", "c"):
+        recorded.request("GET", name, 10.0, 0)
+    clock.now_s += 0.5
+    histograms, ends = module._histograms, iter([False, True, False, False, False, False])
+
+    def interrupted(tally: Any) -> Any:
+        if next(ends):
+            recorded.request("GET", "b", 20.0, 0)
+            raise KeyboardInterrupt
+        return histograms(tally)
+
+    monkeypatch.setattr(module, "_histograms", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        recorded.take(everything=True)
+    rows, _ = recorded.take(everything=True)
+    assert {row.name: row.requests for row in rows} == {"a": 1, "b": 2, "c": 1}
+    assert len(rows) == 3

@@ -146,8 +146,20 @@ class Recorder:
         return rows
 
     def _rotate(self, second: int) -> None:
-        for (method, name), tally in self._by_route().items():
-            response, service, wrong = _histograms(tally)
+        self._tallies = self._by_route()
+        for method, name in list(self._tallies):
+            # What is collected as garbage meanwhile may count its own end here, and whoever hands over may be
+            # ended: each tally is written once, by whoever takes it, or is still there.
+            tally = self._tallies.pop((method, name), None)
+            if tally is None:
+                continue
+            try:
+                response, service, wrong = _histograms(tally)
+            except BaseException:
+                if (since := self._tallies.get((method, name))) is not None:
+                    tally.add(since)
+                self._tallies[method, name] = tally
+                raise
             requests = len(tally.times_s) + tally.untimed
             row = SliceRow(
                 self._second, method, name, requests, tally.failures, tally.received_bytes,
@@ -162,9 +174,10 @@ class Recorder:
             self._statuses.append(
                 (method, name, {**tally.statuses, USUAL: usual} if usual else tally.statuses)
             )
-        self._error_rows += [ErrorRow(self._second, *key, count) for key, count in self._errors.items()]
-        self._tallies, self._errors = {}, {}
-        self._second = max(second, self._second)
+        errors, self._errors = self._errors, {}
+        self._error_rows += [ErrorRow(self._second, *key, count) for key, count in errors.items()]
+        if not self._tallies:
+            self._second = max(second, self._second)
 
     def _by_route(self) -> dict[tuple[str, str], _Tally]:
         """The second's tallies by the names that are kept: of a thousand and more, their routes."""

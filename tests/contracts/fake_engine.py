@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     from loadproof.engines import Sink
 
 
+async def begun_or_stopped(begin: Awaitable[float], sink: Sink, stopped: asyncio.Event) -> None:
+    """Wait for the moment, or for who ends the load before it."""
+    waits = asyncio.ensure_future(until(begin, sink)), asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
 class FakeEngine:
     """Plays `seconds` seconds of load at once; then, unless they were all, holds until it is stopped.
 
@@ -71,12 +81,7 @@ class FakeEngine:
         try:
             await asyncio.sleep(0)  # a start takes a moment, in which somebody may end it
             if begin is not None:
-                waits = asyncio.ensure_future(until(begin, sink)), asyncio.ensure_future(self._stopped.wait())
-                try:
-                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    for wait in waits:
-                        wait.cancel()
+                await begun_or_stopped(begin, sink, self._stopped)
             if self.stops:
                 return Outcome.INTERRUPTED
             return await self._run(sink)

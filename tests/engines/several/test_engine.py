@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from loadproof.engines.beginning import until
 from loadproof.engines.several import engine as module
 from loadproof.engines.several.engine import SeveralEngines
 from loadproof.engines.several.sink import ScenarioSink, SharedState
@@ -30,6 +29,7 @@ from loadproof.model import (
     Slice,
     Stage,
 )
+from tests.contracts.fake_engine import begun_or_stopped
 from tests.runs import LOANS, part
 
 
@@ -83,12 +83,7 @@ class FakeEngine:
         if self.does == "refuse":
             raise EngineError(Problem("cannot start"))
         if begin is not None:
-            waits = asyncio.ensure_future(until(begin, sink)), asyncio.ensure_future(self._stopped.wait())
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
+            await begun_or_stopped(begin, sink, self._stopped)
             if self.stops:
                 return Outcome.INTERRUPTED
         self.ran = True

@@ -173,22 +173,25 @@ def test_a_stream_out_of_step_is_refused(length: int) -> None:
 
 
 def test_who_counts_while_a_second_is_handed_over_doubles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream that is collected as garbage counts its end, and somebody ends whoever hands over."""
+    """And loses nothing: it counts in the second that begins, whatever its name."""
     recorded, clock = recorder()
     for name in ("a", "b", "c"):
-        recorded.request("GET", name, 10.0, 0)
-    clock.now_s += 0.5
-    histograms, ends = module._histograms, iter([False, True, False, False, False, False])
+        recorded.failure(recorded.request("GET", name, 10.0, 0), FailureKind.STATUS, "HTTP 500")
+    clock.now_s += 1.0
+    histograms = module._histograms
 
-    def interrupted(tally: Any) -> Any:
-        if next(ends):
-            recorded.request("GET", "b", 20.0, 0)
-            raise KeyboardInterrupt
+    def meanwhile(tally: Any) -> Any:
+        recorded.failure(recorded.request("GET", "b", 20.0, 0), FailureKind.STATUS, "HTTP 500")
         return histograms(tally)
 
-    monkeypatch.setattr(module, "_histograms", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        recorded.take(everything=True)
-    rows, _ = recorded.take(everything=True)
-    assert {row.name: row.requests for row in rows} == {"a": 1, "b": 2, "c": 1}
-    assert len(rows) == 3
+    monkeypatch.setattr(module, "_histograms", meanwhile)
+    rows, errors = recorded.take()
+    assert [(row.second, row.name, row.requests) for row in rows] == [(1000, n, 1) for n in ("a", "b", "c")]
+    assert [(row.second, row.name, row.times) for row in errors] == [(1000, n, 1) for n in ("a", "b", "c")]
+    monkeypatch.undo()
+    rows, errors = recorded.take(everything=True)
+    assert [(row.second, row.name, row.requests) for row in rows] == [(1001, "b", 3)]
+    assert [(row.second, row.name, row.times) for row in errors] == [(1001, "b", 3)]
+    assert [(name, counts) for _, name, counts in recorded.take_statuses()] == [
+        *((name, {200: 1}) for name in ("a", "b", "c")), ("b", {200: 3})
+    ]  # fmt: skip

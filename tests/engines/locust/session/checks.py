@@ -26,6 +26,7 @@ from tests.engines.locust.session.answers import DEFLATED, GZIPPED, answer, chun
 from tests.engines.locust.session.checks_connections import (
     a_loop_that_counts_no_turns_asks_again,
     a_user,
+    an_abandoned_stream_is_told,
     an_endless_head_is_one_failed_request,
     bombs_are_bounded,
     early_hints_are_no_answer,
@@ -33,6 +34,7 @@ from tests.engines.locust.session.checks_connections import (
     interim_answers_end,
     raw_bodies_are_measured,
     strangers_keep_their_descriptor,
+    streams_are_told_when_nobody_holds_them,
     tls_goes_on_with_its_session,
 )
 from tests.engines.locust.session.scripted_server import HOLD, Reply, ScriptedServer
@@ -307,6 +309,7 @@ CHECKS = (
     *(rare_ways_to_send_are_told, bombs_are_bounded, interim_answers_end),
     an_endless_head_is_one_failed_request,
     *(a_loop_that_counts_no_turns_asks_again, raw_bodies_are_measured),
+    *(streams_are_told_when_nobody_holds_them, an_abandoned_stream_is_told),
     *(events_are_told_as_fired, tls_goes_on_with_its_session, strangers_keep_their_descriptor),
 )
 

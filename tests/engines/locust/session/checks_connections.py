@@ -5,6 +5,7 @@ from __future__ import annotations
 import locust  # first of all, because it patches
 
 # ruff: isort: split
+import gc
 import gzip
 import os
 import socket
@@ -21,8 +22,10 @@ import gevent
 from locust.env import Environment
 from urllib3.exceptions import HTTPError
 
+from loadproof.engines.locust.inside.in_flight import InFlight
 from loadproof.engines.locust.session import (
     body,
+    collected,
     fast_handover,
     http_handover,
 )
@@ -128,6 +131,49 @@ def raw_bodies_are_measured() -> None:
                     assert response._meter.last > head_s, (way, cut)
                     response.close()
                     assert [said["exception"] for said in told] == [error], (way, cut, told)
+
+
+def streams_are_told_when_nobody_holds_them() -> None:
+    """At once, without the garbage collector; what only that can find, when it is through."""
+    InFlight("loadproof").install(lambda **_: None)
+
+    def left(response: Any) -> None:
+        response.held_by = response  # only the collector finds it
+
+    ways: dict[str, Callable[[Any], object]] = {
+        "raw": lambda r: r.raw.read(),
+        "dropped": lambda _: None,
+        "left": left,
+    }
+    for base, way in [(locust.HttpUser, way) for way in ways] + [(locust.FastHttpUser, "dropped")]:
+        with ScriptedServer([[[chunked(b"one", b"two")]]]) as server:
+            user = a_user(base, server)
+            told: list[Any] = []
+            user.environment.events.request.add_listener(lambda told=told, **said: told.append(said))
+            gc.collect()
+            gc.disable()
+            ways[way](user.client.get("/", stream=True))
+            at_once = len(told)
+            gc.enable()
+            gc.collect()
+            in_the_midst = len(told)
+            gevent.sleep(0)
+            counted = (0, 0, 1) if way == "left" else (1, 1, 1)
+            assert (at_once, in_the_midst, len(told)) == counted, (base, way)
+            assert told[0]["response"].status_code == 200
+
+
+def an_abandoned_stream_is_told() -> None:
+    """With `catch_response=True` and no `with` nobody says what it was: its answer does."""
+    told: list[Any] = []
+    InFlight("loadproof").install(lambda **said: told.append(said))
+    for base in (locust.HttpUser, locust.FastHttpUser):
+        for status, failed in (("200 OK", False), ("500 No", True)):
+            with ScriptedServer([[[answer(b"one", status)]]]) as server:
+                a_user(base, server).client.get("/", stream=True, catch_response=True)
+                collected.collect()
+            assert [said["exception"] is not None for said in told] == [failed], (base, status)
+            told.clear()
 
 
 def strangers_keep_their_descriptor() -> None:

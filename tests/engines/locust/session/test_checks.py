@@ -28,6 +28,7 @@ _ROOT = Path(__file__).parents[4]
         *("rare_ways_to_send_are_told", "bombs_are_bounded", "interim_answers_end"),
         "an_endless_head_is_one_failed_request",
         *("a_loop_that_counts_no_turns_asks_again", "raw_bodies_are_measured"),
+        *("streams_are_told_when_nobody_holds_them", "an_abandoned_stream_is_told"),
         *("events_are_told_as_fired", "tls_goes_on_with_its_session", "strangers_keep_their_descriptor"),
     ],
 )

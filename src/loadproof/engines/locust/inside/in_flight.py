@@ -13,7 +13,6 @@ Without them, what was issued could not equal what was recorded plus what was lo
 from __future__ import annotations
 
 import functools
-import gc
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from requests import RequestException
 
 from loadproof.engines.locust.inside.raised import CONTROL
 from loadproof.engines.locust.seams import Feature, known
-from loadproof.engines.locust.session import COUNTS, interim, trips
+from loadproof.engines.locust.session import COUNTS, collected, interim, trips
 from loadproof.engines.locust.session.report import path_of
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ class InFlight:
 
     def settle(self) -> None:
         """At the end: count what nobody ever said, also where a response and its facts hold each other."""
-        gc.unfreeze()
-        gc.collect()
+        collected.collect()
 
     def install(self, on_request: Callable[..., None]) -> None:
         """Watch the HTTP clients, and the end of their `with` blocks.
@@ -60,6 +58,7 @@ class InFlight:
         counts what was stopped and what it sent, so only Locust's needs to be wrapped.
         """
         COUNTS.on_broken = on_request
+        collected.install()
         if known(Feature.WIRE):
             trips.install()
         if known(Feature.INTERIM):
@@ -103,8 +102,9 @@ def _may_be_abandoned(locusts_own: bool) -> tuple[Any, ...]:
         return (ResponseContextManager,)
     from loadproof.engines.locust.session.http_response import CaughtResponse
     from loadproof.engines.locust.session.report import ConcludedResponse
+    from loadproof.engines.locust.session.streams import StreamedResponse
 
-    return (CaughtResponse, ConcludedResponse)
+    return (CaughtResponse, ConcludedResponse, StreamedResponse)
 
 
 def _travelling(request: Callable[..., Any]) -> Callable[..., Any]:
@@ -147,11 +147,20 @@ def _abandoned(
         state = response.__dict__
         if state.get("_catch_response") and not state.get("_entered") and _has_meta(response):
             state["_entered"] = True
-            on_request(**{**response.request_meta, "exception": _failure(response)})
+            collected.say(functools.partial(_tell_abandoned, response, on_request))
         if delete is not None:
             delete(response)
 
     return abandoned
+
+
+def _tell_abandoned(response: Any, on_request: Callable[..., None]) -> None:
+    if hasattr(response, "is_cut_off"):  # a stream of Loadproof's own sessions
+        if response.is_cut_off:
+            COUNTS.cut_off(GreenletExit())
+            return
+        response.timed()
+    on_request(**{**response.request_meta, "exception": _failure(response)})
 
 
 def _has_meta(response: Any) -> bool:

@@ -146,23 +146,16 @@ class Recorder:
         return rows
 
     def _rotate(self, second: int) -> None:
-        self._tallies = self._by_route()
-        for method, name in list(self._tallies):
-            # What is collected as garbage meanwhile may count its own end here, and whoever hands over may be
-            # ended: each tally is written once, by whoever takes it, or is still there.
-            tally = self._tallies.pop((method, name), None)
-            if tally is None:
-                continue
-            try:
-                response, service, wrong = _histograms(tally)
-            except BaseException:
-                if (since := self._tallies.get((method, name))) is not None:
-                    tally.add(since)
-                self._tallies[method, name] = tally
-                raise
+        # Taken before it is looked at: whoever counts meanwhile counts in the next second.
+        over, self._second = self._second, max(second, self._second)
+        tallies, self._tallies = self._by_route(), {}
+        errors, self._errors = self._errors, {}
+        self._error_rows += [ErrorRow(over, *key, count) for key, count in errors.items()]
+        for (method, name), tally in tallies.items():
+            response, service, wrong = _histograms(tally)
             requests = len(tally.times_s) + tally.untimed
             row = SliceRow(
-                self._second, method, name, requests, tally.failures, tally.received_bytes,
+                over, method, name, requests, tally.failures, tally.received_bytes,
                 response.to_bytes(),
                 None if service is None else service.to_bytes(),
                 None if wrong is None else wrong.to_bytes(),
@@ -174,10 +167,6 @@ class Recorder:
             self._statuses.append(
                 (method, name, {**tally.statuses, USUAL: usual} if usual else tally.statuses)
             )
-        errors, self._errors = self._errors, {}
-        self._error_rows += [ErrorRow(self._second, *key, count) for key, count in errors.items()]
-        if not self._tallies:
-            self._second = max(second, self._second)
 
     def _by_route(self) -> dict[tuple[str, str], _Tally]:
         """The second's tallies by the names that are kept: of a thousand and more, their routes."""

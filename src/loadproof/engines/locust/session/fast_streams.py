@@ -17,6 +17,7 @@ from typing import Any
 
 from greenlet import GreenletExit  # type: ignore[import-untyped]  # it has no types
 
+from loadproof.engines.locust.session.collected import say
 from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.engines.locust.session.fast_handover import BoundedResponse, PoolResponse
 from loadproof.engines.locust.session.fast_response import CountedFastResponse
@@ -87,7 +88,7 @@ class MeasuredResponse(PoolResponse):
     def __del__(self) -> None:
         """Nobody holds it any more: it was never read to its end."""
         super().__del__()
-        self._conclude()
+        say(self._conclude)
 
     def _timed(self, *, now: bool = False) -> None:
         if now:
@@ -117,6 +118,11 @@ class StreamedManagedResponse(CountedFastResponse):
     def unread(self) -> bool:
         """Whether its body has not come to its end."""
         return not self._response.message_complete
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether its user was stopped before the end of its body."""
+        return self.unread and self._response._meter.is_cut_off
 
     def timed(self) -> None:
         """Let its request have the time until the last byte that was read."""

@@ -18,6 +18,9 @@ def install() -> None:
     nothing.
     """
     # Importing Locust patches the process: only when asked to.
+    from loadproof.engines.locust.session import collected
+
+    collected.install()
     if known(Feature.STATISTICS):
         from loadproof.engines.locust.session.statistics import install_statistics
 

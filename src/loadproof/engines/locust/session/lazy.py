@@ -6,6 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 
+def with_response(response: Any) -> dict[str, Any]:
+    """The facts of a response's request, with the response itself.
+
+    A dictionary that names its response is a cycle, which only the garbage collector can free: so the two
+    meet when somebody asks.
+    """
+    facts: dict[str, Any] = response.meta
+    facts["response"] = response
+    return facts
+
+
 class Lazy:
     """Calls `make(instance)` on the first look and leaves the result in the instance.
 

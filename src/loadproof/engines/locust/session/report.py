@@ -16,6 +16,7 @@ from locust.runners import Runner
 from loadproof.engines.locust.entry import text
 from loadproof.engines.locust.seams import stop_test
 from loadproof.engines.locust.session.counts import COUNTS
+from loadproof.engines.locust.session.lazy import Lazy, with_response
 from loadproof.engines.locust.session.streams import measured
 
 if TYPE_CHECKING:
@@ -121,6 +122,9 @@ class CountedResponse(ResponseContextManager):
 class ConcludedResponse(CountedResponse):
     """What python-requests served: with `catch_response=True` it may be abandoned without a `with`."""
 
+    request_meta: Any = Lazy(with_response)
+    meta: dict[str, Any]
+
 
 def conclude(  # keywords cost time in every request
     session: Any,
@@ -148,13 +152,12 @@ def conclude(  # keywords cost time in every request
         meta["response_length"] = int(response.headers.get("content-length") or 0)
     else:
         meta["response_length"] = len(response.content or b"")
-    meta["response"] = response
     response.__class__ = ConcludedResponse
     response._entered = False
     response._manual_result = None
     response._request_event = session.request_event
     response._catch_response = catch_response
-    response.request_meta = meta
+    response.meta = meta
     concluded: ResponseContextManager = response
     if stream and measured(response, start):
         return concluded  # reported when its body was read

@@ -20,7 +20,9 @@ from requests.exceptions import RequestException
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
 
+from loadproof.engines.locust.session.collected import say
 from loadproof.engines.locust.session.counts import COUNTS
+from loadproof.engines.locust.session.lazy import Lazy, with_response
 from loadproof.model import EVENT_GAP, FIRST_BYTE, FIRST_EVENT
 
 if TYPE_CHECKING:
@@ -116,6 +118,8 @@ class Meter:
 class StreamedResponse(ResponseContextManager):
     """Locust's response, which is reported once its body was read, closed or dropped."""
 
+    request_meta: Any = Lazy(with_response)
+    meta: dict[str, Any]
     _meter: Meter
     _reported = False
     _iterated = False
@@ -126,9 +130,14 @@ class StreamedResponse(ResponseContextManager):
         """Whether its body has not come to its end."""
         return not self._meter.complete
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether its user was stopped before the end of its body."""
+        return self.unread and self._meter.is_cut_off
+
     def timed(self) -> None:
         """Let its request have the time until the last byte that was read."""
-        self.request_meta["response_time"] = (self._meter.last - self._meter.start) * 1000  # type: ignore[index]
+        self.request_meta["response_time"] = (self._meter.last - self._meter.start) * 1000
 
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: Any = False) -> Iterator[Any]:
         """As in python-requests."""
@@ -154,13 +163,18 @@ class StreamedResponse(ResponseContextManager):
     def _broke(self, error: Exception) -> None:
         self._meter.last = perf_counter()
         if not self._catch_response:
-            self.request_meta["exception"] = error  # type: ignore[index]  # Locust writes to it as well
+            self.request_meta["exception"] = error
             self._report_request()
 
     def raw_broke(self, error: HTTPError) -> None:
         """The scenario read `raw`, and got this."""
         if not self._iterated:
             self._broke(error)
+
+    def raw_ended(self) -> None:
+        """The scenario read `raw` to its end."""
+        if not self._iterated:
+            self._conclude()
 
     def close(self) -> None:
         """As in python-requests: nothing more of the body is wanted."""
@@ -169,7 +183,7 @@ class StreamedResponse(ResponseContextManager):
 
     def __del__(self) -> None:
         """Nobody holds it any more: it was never read to its end."""
-        self._conclude()
+        say(self._conclude)
 
     def _interrupted(self, error: BaseException) -> None:
         """Its user was stopped: nobody knows how the answer would have ended."""
@@ -178,7 +192,7 @@ class StreamedResponse(ResponseContextManager):
             COUNTS.cut_off(error)
 
     def _conclude(self) -> None:
-        if self.unread and self._meter.is_cut_off:
+        if self.is_cut_off:
             self._interrupted(GreenletExit())
         if not self._catch_response and not self._reported:
             self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
@@ -238,6 +252,8 @@ class TimedBody(HTTPResponse):
         self._meter.last = perf_counter()
         if ended:
             self._meter.complete = True
+            if (response := self._response()) is not None:
+                response.raw_ended()
 
     def _broke(self, error: HTTPError) -> None:
         response = self._response()
@@ -250,7 +266,7 @@ def measured(response: Any, start: float) -> bool:
     if not response.status_code:
         return False  # there is no answer
     response.__class__ = StreamedResponse
-    meter = response._meter = Meter(response, start, response.request_meta, events=has_events(response))
+    meter = response._meter = Meter(response, start, response.meta, events=has_events(response))
     if type(response.raw) is HTTPResponse:
         response.raw.__class__ = TimedBody
         body = cast("TimedBody", response.raw)

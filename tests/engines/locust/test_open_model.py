@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -151,6 +153,28 @@ def test_workers_share_one_schedule(tmp_path: Path) -> None:
     assert played.by_second("planned") == [200, 200, 200]
     assert played.total("started") == 600 == sent
     assert played.total("dropped") == 0
+
+
+HEARD_LATE = """
+from types import SimpleNamespace
+from loadproof.engines.locust.open_model.open_model import OpenModel
+from tests.engines.locust.open_load import steady
+
+begun, now_s = [], [0.0]
+for index, now_s[0] in enumerate((99.9, 100.9)):
+    made = SimpleNamespace(profile=steady(200, 3), max_users=10, arrivals="constant")
+    worker = OpenModel(made, lambda: now_s[0], print)
+    worker._dispenser.start = lambda begin_s, offsets_s: begun.append((begin_s, next(offsets_s)))
+    worker._on_start_message(SimpleNamespace(data={"at_s": 100.0, "index": index, "of": 2}))
+print(begun)
+"""
+
+
+def test_who_hears_late_of_the_begin_moves_nothing() -> None:
+    """On a full machine the message took 0.9 s: the other process has begun, and the schedule is one."""
+    argv = [sys.executable, "-c", HEARD_LATE]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[(100.0, 0.0025), (100.0, 0.0075)]\n", done.stderr
 
 
 def test_a_lost_workers_arrivals_are_sent_by_the_other(tmp_path: Path) -> None:

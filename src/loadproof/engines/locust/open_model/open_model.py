@@ -48,8 +48,6 @@ READY_AHEAD_S: Final = 3.0
 """Where the moment of its begin is given, users are started this long before it."""
 _LEAD_S: Final = {False: 0.05, True: 0.3}
 """At least this long from naming the moment until it: a message must reach the workers (True)."""
-_CLOCK_TOLERANCE_S: Final = 0.25
-"""A worker whose clock differs by more takes the moment relative to the message's arrival."""
 _SETTLE_S: Final = {False: 0.0, True: 2.5}
 """A master sends a second on when workers, which report once a second, have all told of it."""
 _HEADROOM: Final = 2.0
@@ -151,7 +149,7 @@ class OpenModel:
         if self._leads_workers:
             shares = self._shares.begin([client.id for client in self._runner.clients.all])
             for client_id, (index, of) in shares.items():
-                data = {"at_s": begin_s, "in_s": begin_s - self._clock(), "index": index, "of": of}
+                data = {"at_s": begin_s, "index": index, "of": of}
                 self._runner.send_message(START, data | more, client_id)
         else:
             self._dispenser.start(begin_s, self.schedule.offsets_s())
@@ -159,10 +157,8 @@ class OpenModel:
         return begin_s
 
     def _on_start_message(self, msg: Any, **_: Any) -> None:
-        relative_s = self._clock() + msg.data["in_s"]
-        absolute_s = msg.data["at_s"]
-        same_clock = abs(absolute_s - relative_s) < _CLOCK_TOLERANCE_S
-        self.begin_s = absolute_s if same_clock else relative_s
+        # On the master's clock, which each worker reads: a message that comes late moves nothing.
+        self.begin_s = msg.data["at_s"]
         self._dispenser.start(self.begin_s, self.schedule.offsets_s(msg.data["index"], msg.data["of"]))
 
     def hand_over(self, lost: str, others: list[str]) -> None:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ _STARTS = re.compile(
 )
 
 # How long an example takes says how busy the machine is: no test decides by that.
-settings.register_profile("no deadline", deadline=None)
+settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no deadline")
 
 # A run without requirements ends otherwise where it is set: these tests say by themselves when it is.

@@ -90,8 +90,8 @@ def served(shell: Shell, *args: str) -> Iterator[tuple[subprocess.Popen[str], st
     finally:
         children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.kill()
-        process.communicate(timeout=20)
-        wait_until(lambda: all_gone(children), 10)
+        process.communicate(timeout=60)
+        wait_until(lambda: all_gone(children), 60)
 
 
 def test_a_run_is_seen_from_its_first_second_to_its_report(shell: Shell, browser: Browser) -> None:
@@ -108,7 +108,7 @@ def test_a_run_is_seen_from_its_first_second_to_its_report(shell: Shell, browser
         assert viewer.page.url == url
         assert viewer.complaints == []
         viewer.page.close()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def test_who_comes_late_or_again_sees_the_whole_and_the_button_is_ctrl_c(
@@ -146,7 +146,7 @@ def test_who_comes_late_or_again_sees_the_whole_and_the_button_is_ctrl_c(
             viewer.page.wait_for_selector("#plan")
             assert viewer.complaints == []
             viewer.page.close()
-        assert process.wait(30) == 130
+        assert process.wait(60) == 130
     run = read_run(shell.folder / "run.db")
     assert run.outcome is Outcome.INTERRUPTED
     assert [event.data["users"] for event in run.events_of(EventKind.LOAD_CHANGED)] == [4]
@@ -214,4 +214,4 @@ def test_a_dead_conductor_is_told_on_the_page(shell: Shell, browser: Browser) ->
         viewer.shows("#endpoint-table", "GET /loans")
         assert [c for c in viewer.complaints if "ERR_" not in c and "Failed to load" not in c] == []
         viewer.page.close()
-        wait_until(lambda: all_gone(children), 20)
+        wait_until(lambda: all_gone(children), 60)

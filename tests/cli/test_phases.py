@@ -37,7 +37,7 @@ def test_a_queue_that_has_not_drained_fails_its_recovery_time(shell: Shell) -> N
     found = _findings(shell)
     recovery = found["recovery_time.max"]
     assert recovery.verdict is Verdict.FAIL
-    assert loose(recovery.evidence)["censored_at_s"] > 4
+    assert 4 < loose(recovery.evidence)["censored_at_s"] < 22, "the load itself is no longer"
     assert found["peak_error_rate.max"].verdict is Verdict.PASS
     assert loose(found["spike"].evidence)["worst_p95_s"] > 3
 

@@ -120,7 +120,7 @@ class Program:
 
 def _fake(target: str, holds: bool) -> FakeEngine:
     def send(path: str) -> None:
-        urllib.request.urlopen(target + path, timeout=10).close()  # noqa: S310 (the stub's own address)
+        urllib.request.urlopen(target + path, timeout=60).close()  # noqa: S310 (the stub's own address)
 
     return FakeEngine(seconds=1, requests_per_s=3, holds=holds, send=send)
 

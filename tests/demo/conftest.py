@@ -30,7 +30,7 @@ def demo(session_demo: RunningDemo) -> Iterator[RunningDemo]:
 
 @pytest.fixture(scope="session")
 def session_client(session_demo: RunningDemo) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=session_demo.base_url, timeout=20, trust_env=False) as http_client:
+    with httpx.Client(base_url=session_demo.base_url, timeout=60, trust_env=False) as http_client:
         yield http_client
 
 

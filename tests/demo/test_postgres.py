@@ -60,7 +60,7 @@ def test_the_pipes_watcher_ends_with_an_orderly_stop() -> None:
         assert parent.stdout is not None
         _, folder = parent.stdout.readline().split()
         watchers = [process for process in psutil.process_iter(["cmdline"]) if is_watcher(process, folder)]
-        assert parent.communicate("\n", timeout=15) is not None
+        assert parent.communicate("\n", timeout=60) is not None
         assert parent.returncode == 0
     assert len(watchers) == 1
     wait_until(lambda: all_gone(watchers))

@@ -60,7 +60,7 @@ def test_a_load_that_cannot_begin_is_ended(
     async def course() -> None:
         begin: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         begin.set_result(0.0)
-        await asyncio.wait_for(drive(tmp_path, begin, monkeypatch), 20)
+        await asyncio.wait_for(drive(tmp_path, begin, monkeypatch), 60)
 
     with pytest.raises(EngineError, match=r"could not begin at its moment: .*Too many open files"):
         asyncio.run(course())
@@ -77,7 +77,7 @@ def test_a_child_that_cannot_be_told_its_moment_is_ended() -> None:
         begin.set_exception(OSError(24, "Too many open files"))
         with pytest.raises(EngineError, match="Too many open files"):
             async with child.begins(begin, Recording()):
-                await asyncio.wait_for(killed.wait(), 10)
+                await asyncio.wait_for(killed.wait(), 60)
 
     asyncio.run(course())
 

@@ -162,7 +162,7 @@ def test_a_guard_that_cannot_be_put_up_starts_no_program(tmp_path: Path) -> None
     argv = [sys.executable, "-I", "-S", supervisor.__file__, "touch", str(tmp_path / "started")]
     done = subprocess.run(
         argv, env={supervisor.HOLD: given, "PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=20, check=False,
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.endswith("TypeError: no such thing\n")

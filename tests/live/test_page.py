@@ -162,7 +162,7 @@ def server() -> Iterator[LiveServer]:
 
 
 def answer(url: str, method: str = "GET", **headers: str) -> httpx.Response:
-    return httpx.request(method, url, headers=headers, trust_env=False, timeout=10)
+    return httpx.request(method, url, headers=headers, trust_env=False, timeout=60)
 
 
 def test_the_page_is_for_who_has_the_token(server: LiveServer) -> None:
@@ -194,13 +194,13 @@ def test_a_load_is_asked_for_by_a_number_that_it_may_have() -> None:
             asked.append(level)
             return passed_on
 
-        assert httpx.post(made.url + "load", content=b"20", trust_env=False, timeout=10).status_code == 409
+        assert httpx.post(made.url + "load", content=b"20", trust_env=False, timeout=60).status_code == 409
         made.steer = steer
         origin = made.url.rstrip("/").rpartition("/")[0]
 
         def post(body: bytes, **headers: str) -> int:
             url = made.url + "load"
-            return httpx.post(url, content=body, headers=headers, trust_env=False, timeout=10).status_code
+            return httpx.post(url, content=body, headers=headers, trust_env=False, timeout=60).status_code
 
         for wrong in (b"", b"0", b"51", b"-1", b"1.5", b"abc", b"9" * 12, "²".encode()):
             assert post(wrong) == 400, wrong
@@ -216,7 +216,7 @@ def test_a_load_is_asked_for_by_a_number_that_it_may_have() -> None:
 def test_each_viewer_hears_the_whole_then_the_news(server: LiveServer) -> None:
     """Also the one who comes again."""
     for _ in range(2):
-        with httpx.stream("GET", server.url + "events", trust_env=False, timeout=10) as stream:
+        with httpx.stream("GET", server.url + "events", trust_env=False, timeout=60) as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")
             lines = stream.iter_lines()
             assert [next(lines) for _ in range(3)] == ["event: news", 'data: {"whole":true}', ""]
@@ -226,7 +226,7 @@ def test_each_viewer_hears_the_whole_then_the_news(server: LiveServer) -> None:
 
 def test_the_page_becomes_the_report(server: LiveServer) -> None:
     """Who looks is told, has it, and the server waits no longer than that."""
-    with httpx.stream("GET", server.url + "events", trust_env=False, timeout=10) as stream:
+    with httpx.stream("GET", server.url + "events", trust_env=False, timeout=60) as stream:
         lines = stream.iter_lines()
         next(lines)
         server.finish(b"<html>report</html>", 0.0)
@@ -245,7 +245,7 @@ def test_outputs_tell_who_looks(server: LiveServer) -> None:
     """The conductor's second is the page's second."""
     page, progress = followed()
     live = LiveOutputs(page=(page, server))
-    with httpx.stream("GET", server.url + "events", trust_env=False, timeout=10) as stream:
+    with httpx.stream("GET", server.url + "events", trust_env=False, timeout=60) as stream:
         lines = stream.iter_lines()
         for _ in range(3):
             next(lines)

@@ -41,7 +41,7 @@ class Network:
 
     def __exit__(self, *_: object) -> None:
         for name in (self.hub, *self.workers):
-            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True, timeout=20)
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True, timeout=60)
 
     def inside(self, name: str) -> list[str]:
         """What stands before a command line that runs there."""
@@ -63,7 +63,7 @@ class Network:
 
 
 def _ip(*args: str) -> None:
-    done = subprocess.run(["ip", *args], check=False, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(["ip", *args], check=False, capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise RuntimeError(f"ip {' '.join(args)}: {done.stderr.strip()}")
 

@@ -39,7 +39,7 @@ def worker(folder: Path, port: int, *args: object, **env: str) -> Command:
 def knock(port: int, messages: Sequence[Sequence[bytes]]) -> None:
     """What a stranger may send: bytes that are no message, and connections that say nothing."""
     for _ in range(_SCANS):
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as scan:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as scan:
             scan.sendall(b"GET / HTTP/1.1\r\n\r\n")
     with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
         stranger.sndhwm = 0

@@ -88,7 +88,7 @@ def test_users_of_another_worker_do_not_start_in_one_that_stops(when: str, end: 
     which is about to end. They sent requests that were in no report.
     """
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, when, end], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", PROGRAM, when, end], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
     (before, stopped, again), orders = json.loads(done.stdout)
@@ -123,7 +123,7 @@ print(json.dumps([seen, ending.reason["how"]]))
 def test_users_that_a_worker_has_not_started_yet_are_not_gone() -> None:
     """A machine that is too busy to start them says nothing for seconds: nobody stopped himself."""
     done = subprocess.run(
-        [sys.executable, "-c", MASTER], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", MASTER], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [[False] * 7 + [True], "every user stopped itself"]

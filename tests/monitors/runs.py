@@ -68,7 +68,7 @@ class Loadproof:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-        self._reader.join(10)
+        self._reader.join(60)
         assert self._process.stdout is not None
         self._process.stdout.close()
 
@@ -84,7 +84,7 @@ class Loadproof:
     def finish(self) -> Run:
         """Until it ends by itself; its run file."""
         self._process.wait(LIMIT_S)
-        self._reader.join(10)
+        self._reader.join(60)
         file = self.folder / "run.db"
         assert file.exists(), self.screen
         return read_run(file)

@@ -151,7 +151,7 @@ class Postgres:
         """Stop it at once: every connection breaks."""
         if self._process is not None:
             self._process.send_signal(STOP_NOW)
-            self._process.wait(15)
+            self._process.wait(60)
             self._process = None
 
     def _answers(self) -> bool:

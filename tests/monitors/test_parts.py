@@ -75,7 +75,7 @@ def prefork(workers: int = 3, most: int = 0, back: int = 0) -> Iterator[int]:
 
 def ask(port: int) -> None:
     """One request."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
         while connection.recv(4096):
             pass

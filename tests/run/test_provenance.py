@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def _git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
     argv = ["git", "-C", str(folder), *identity, *arguments]
-    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=20).stdout.strip()
+    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
 
 @pytest.fixture

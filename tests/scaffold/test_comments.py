@@ -113,7 +113,7 @@ def push(ci: str, folder: Path, api: Api, shell: str, report: str) -> subprocess
         "CHANGE_URL": f"{api.url}/team/shop/pull/7", "GITHUB_API": f"{api.url}/api/v3",
     }  # fmt: skip
     words = ["sh", "-e", "-c", shell]
-    return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.skipif(not (shutil.which("jq") and shutil.which("curl")), reason="needs jq and curl")

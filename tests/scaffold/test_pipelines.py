@@ -116,7 +116,7 @@ def test_the_jenkinsfile_is_whole(tests: list[str], compose: str | None, tmp_pat
 
 def assert_shell(script: str, shell: str) -> None:
     done = subprocess.run(
-        [shell, "-n"], input=script, capture_output=True, text=True, timeout=10, check=False
+        [shell, "-n"], input=script, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, f"{done.stderr}\n{script}"
 

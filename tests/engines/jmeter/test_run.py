@@ -156,7 +156,7 @@ def wait_for(port: int) -> None:
 
     def answers() -> bool:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/__counts", timeout=5).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/__counts", timeout=60).close()
         except OSError:
             return False
         return True
@@ -175,7 +175,7 @@ def test_the_shared_cases_have_their_right_counts(
 ) -> None:
     """Those of their README."""
     _, sink = played(plan_of(CASES / f"{name}.jmx", f"-Jport={stub}"))
-    with urllib.request.urlopen(f"http://127.0.0.1:{stub}/__counts", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{stub}/__counts", timeout=60) as answer:
         counted = json.load(answer)["counts"]["all"]
     own = [part for part in sink.slices if not part.endpoint.beside]
     assert sum(part.requests for part in own) == requests

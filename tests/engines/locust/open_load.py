@@ -73,7 +73,7 @@ class TruthServer:
 
     def rows(self) -> list[tuple[str, float, float]]:
         """[path, arrived, answered] of each request, in the order of answers."""
-        with urllib.request.urlopen(f"{self.url}/truth", timeout=10) as answer:  # noqa: S310  # our own
+        with urllib.request.urlopen(f"{self.url}/truth", timeout=60) as answer:  # noqa: S310  # our own
             rows: list[tuple[str, float, float]] = json.loads(answer.read())
         return rows
 

@@ -28,11 +28,11 @@ guard.install(Policy(production=("prod.test",), production_networks=("127.0.0.2/
 PROXY = sys.argv[1]
 
 def by_requests(url):
-    return requests.get(url, proxies={"http": PROXY}, timeout=5).status_code
+    return requests.get(url, proxies={"http": PROXY}, timeout=60).status_code
 
 def by_urllib(url):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": PROXY}))
-    return opener.open(url, timeout=5).status
+    return opener.open(url, timeout=60).status
 
 def by_fast(url):
     asked, proxy = urlsplit(url), urlsplit(PROXY)

@@ -117,14 +117,14 @@ class _Speaker:
                     with self._lock:
                         self._h2.send_data(stream, b"data: one\n\n")
                     self._flush()
-                    self._server.go_on.acquire(timeout=10)
+                    self._server.go_on.acquire(timeout=60)
                 with self._lock:
                     self._h2.end_stream(stream)
             elif path == "/missing":
                 self._send(stream, [(":status", "404")], b"")
             else:
                 if path == "/together":
-                    self._server.meeting.wait(10)
+                    self._server.meeting.wait(60)
                 fields = [(":status", "200"), ("content-encoding", "gzip"), ("set-cookie", "a=1; Path=/"),
                           ("set-cookie", "b=2; Path=/")]  # fmt: skip
                 self._send(stream, fields, gzip.compress(WHOLE))

@@ -58,13 +58,11 @@ def beside_an_improvement(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     waits = f"{WAITS} {faster[0]}, which is faster"
     doubt = f"{waits}, or is slower itself: its fastest answers do not tell"
     slower = {
-        name: own["p50"]
-        for name, own in known.items()
-        if name not in (*faster, ALL_REQUESTS) and "p50" in own
+        name: own for name, own in known.items() if name not in (*faster, ALL_REQUESTS) and "p50" in own
     }
     waiting = {
-        name: _only_waits(known[name], [other for other in slower.values() if other.subject != name])
-        for name in slower
+        name: _only_waits(own, [known[other] for other in slower if other != name])
+        for name, own in slower.items()
     }
 
     def weighed(row: ComparisonRow) -> ComparisonRow:
@@ -80,7 +78,9 @@ def beside_an_improvement(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     return [weighed(row) for row in rows]
 
 
-def _only_waits(own: Mapping[str, ComparisonRow], others: Sequence[ComparisonRow]) -> bool | None:
+def _only_waits(
+    own: Mapping[str, ComparisonRow], others: Sequence[Mapping[str, ComparisonRow]]
+) -> bool | None:
     """Whether an endpoint's times moved as waits make them; None where its fastest answers do not tell.
 
     These moved surely less than each time that is proved to be slower, its median about as those of
@@ -88,22 +88,30 @@ def _only_waits(own: Mapping[str, ComparisonRow], others: Sequence[ComparisonRow
     work, and then all decide.
     """
     fastest, median = own.get(FASTEST), own.get("p50")
-    if fastest is None or median is None or fastest.interval is None or not _slower(median):
+    if fastest is None or median is None or fastest.harm_at_most is None or not _slower(median):
         return False
     proved = [own[name] for name in _WITH_MEDIAN if name in own and own[name].change is Change.REGRESSED]
     most = _OWN * math.log(min(row.ratio or 1.0 for row in proved or [own.get(MEAN, median)]))
     if math.log(fastest.ratio or 1.0) >= most:
         return False
-    if others and not any(_shared(median, other) for other in others):
+    if others and not any(_shared(median, other["p50"]) for other in others):
         return False
     if not all(_moved_with(median, row, own) for name in _TIMES if (row := own.get(name)) and _slower(row)):
         return False
-    surely = math.log(fastest.interval[1]) < most
-    if (
-        fastest.change is Change.REGRESSED
-    ):  # by waiting, perhaps: where all do, the fastest wait a little, too
+    # Equal is told by this bound, and so is that it is not the endpoint's own work.
+    surely = math.log1p(fastest.harm_at_most) < most
+    if fastest.change is Change.REGRESSED and not any(_as_fast(fastest, other) for other in others):
         return None if surely else False
     return True if surely else None
+
+
+def _as_fast(fastest: ComparisonRow, other: Mapping[str, ComparisonRow]) -> bool:
+    """Whether another endpoint's fastest answers may be as much slower, as where the whole machine does less.
+
+    Between fewer requests its cores sleep, and wake for the next: all answers take longer, the fastest least.
+    """
+    known = other.get(FASTEST)
+    return known is not None and known.interval is not None and (fastest.ratio or 1.0) <= known.interval[1]
 
 
 def _shared(median: ComparisonRow, other: ComparisonRow) -> bool:

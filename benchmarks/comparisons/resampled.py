@@ -12,7 +12,7 @@ from benchmarks.comparisons.shops import CHANGES, SAME, right
 from loadproof.analysis.across_runs.measured import measured
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change as Said
-from loadproof.analysis.compare.looks import look_levels, look_rounds
+from loadproof.analysis.compare.looks import look_settings
 from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.pipeline.turns import ORDER, ends_there
 from loadproof.runfile.reader import read_run
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 6
 """As `ab` has it."""
-LEVELS = look_levels(look_rounds(ROUNDS), ComparisonSettings().alpha)
+LOOKS = look_settings(ComparisonSettings(), ROUNDS)
 IN_THREE_MINUTES = 4
 """Rounds of four runs of 8 s, with their starts and a warm-up."""
 
@@ -52,9 +52,8 @@ def same(random: np.random.Generator, runs: list[MeasuredRun]) -> tuple[Comparis
     rounds = min(ROUNDS, len(runs) // 4)
     order = random.permutation(len(runs))[: 4 * rounds]
     sides = in_turns([(ORDER[n % 4], runs[number]) for n, number in enumerate(order)])
-    for number in (look for look in LEVELS if look <= rounds):
-        settings = ComparisonSettings(alpha=LEVELS[number])
-        found = compare(sides["base"][: 2 * number], sides["head"][: 2 * number], settings)
+    for number in (look for look in LOOKS if look <= rounds):
+        found = compare(sides["base"][: 2 * number], sides["head"][: 2 * number], LOOKS[number])
         if ends_there(found, number, ROUNDS) is not None:
             break
     return found, number
@@ -67,7 +66,7 @@ def is_found(
     drawn = iter([base[number] for number in random.permutation(len(base))[:4]])
     heads = iter(head[:4])
     sides = in_turns([(side, next(drawn if side == "base" else heads)) for side in ORDER * 2])
-    found = compare(sides["base"], sides["head"], ComparisonSettings(alpha=LEVELS[2]))
+    found = compare(sides["base"], sides["head"], LOOKS[2])
     proved = [{"subject": row.subject, "statistic": row.statistic} for row in found.proved(found.change)]
     return right(change, {"change": str(found.change), "sentence": found.sentence, "proved": proved})
 

@@ -34,7 +34,7 @@ class Change:
     of: tuple[str, ...] = ()
     """Subjects; empty: any of the service's, as all of its endpoints change."""
     statistics: tuple[str, ...] = ()
-    """Empty: any."""
+    """One of which the headline has; empty: any."""
 
 
 CHANGES = (
@@ -60,7 +60,8 @@ def right(change: Change, said: Mapping[str, Any]) -> bool:
         return False
     first = said["proved"][0]
     named = not change.of or first["subject"] in change.of or any(of in said["sentence"] for of in change.of)
-    return named and (not change.statistics or first["statistic"] in change.statistics)
+    told = any(name == first["statistic"] or name in said["sentence"] for name in change.statistics)
+    return named and (told or not change.statistics)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,14 @@ def test_what_forbids_a_conclusion_goes_with_the_run(monkeypatch: pytest.MonkeyP
     assert measured(run(*slices)).invalid == ("no steady state",)
 
 
+def test_a_run_that_only_fails_says_so_beside_what_else_is_wrong() -> None:
+    """It proves no speed, and that it fails; a lost worker proves nothing at all."""
+    slices = [part(n, LOANS, [0.1] * 5, failed=4) for n in range(3)]
+    found = measured(run(*slices, events=[event(1, EventKind.WORKER_LOST, "a worker was lost")]))
+    assert found.failing.startswith("12 of 15 requests failed (80%): failures prove no speed")
+    assert (found.failing in found.invalid, found.unsound) == (True, ("a worker was lost",))
+
+
 def test_arguments_that_only_show_results_are_no_load() -> None:
     """A k6 tag with the build's number does not make another profile of it."""
     arguments = [

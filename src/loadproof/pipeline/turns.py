@@ -100,7 +100,7 @@ def take_turns(
             with waiting(drives.now):
                 run = drives.until_sound(turns[side], f"{position:02}-{side}", side, tell)
             runs[side].append(run)
-            unsound = unsound + 1 if run.invalid else 0
+            unsound = unsound + 1 if run.unsound else 0
             tell(f"round {number} of {rounds}: {side} {_told(run)}")
         if number not in looks and unsound < _MOST_UNSOUND:
             continue
@@ -206,9 +206,9 @@ class _RunsInTurn:
         """A run, made again while it is not sound; the last one counts, whatever it is."""
         run = self.once(turn, name, side)
         for number in range(2, _MOST_TRIES + 1):
-            if not run.invalid:
+            if not run.unsound:
                 break
-            tell(f"  made again: {run.invalid[0]}")
+            tell(f"  made again: {run.unsound[0]}")
             run = self.once(turn, f"{name}-{number}", side)
         self._done.append((side, run))
         self._show(f"{self.now} is over")

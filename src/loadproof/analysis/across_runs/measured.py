@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import InstanceOf, NonNegativeFloat, NonNegativeInt
 
 from loadproof.analysis.judge import ANALYSES
+from loadproof.analysis.validity.answered import MOST_FAILED
 from loadproof.analysis.validity.condition import JudgedRun
 from loadproof.analysis.validity.conditions import judge_validity
 from loadproof.analysis.validity.each import judged_of
@@ -24,7 +25,7 @@ from loadproof.analysis.verdict.load import AppliedLoad
 from loadproof.analysis.window.omission import served_quantile, starts
 from loadproof.analysis.window.windows import Window, asked_warm_up_s, sample, within
 from loadproof.engines import ENGINES, session_of
-from loadproof.model import OPENED, FindingKind, Plan, ProfileKind, Reading, Unit, Verdict, is_beside
+from loadproof.model import OPENED, Finding, FindingKind, Plan, ProfileKind, Reading, Unit, Verdict, is_beside
 from loadproof.plan.stored import plan_to_json
 from loadproof.runfile.histograms import Histograms
 from loadproof.runfile.reader import Run
@@ -128,6 +129,8 @@ class MeasuredRun:
     """The seconds of the judged window, in order; empty without `MeasuredEndpoint.seconds`."""
     invalid: tuple[str, ...] = ()
     """Why nothing can be concluded from this run: an unhealthy generator, no steady state, dropped load."""
+    failing: str = ""
+    """The one of them that says that most requests failed: no proof of a speed, and one of failures."""
     limits: tuple[str, ...] = ()
     """What this source cannot support, a sentence each."""
 
@@ -139,6 +142,11 @@ class MeasuredRun:
         """How many the endpoint of that name had; 0 when the run has none."""
         endpoint = self.endpoint(name)
         return 0 if endpoint is None else endpoint.requests
+
+    @property
+    def unsound(self) -> tuple[str, ...]:
+        """Why nothing at all is to be learnt from this run, not even that it fails."""
+        return tuple(sentence for sentence in self.invalid if sentence != self.failing)
 
     @property
     def digest(self) -> str:
@@ -177,6 +185,8 @@ def measured(run: Run, window: Window | None = None) -> MeasuredRun:
     window, judged = asked_of.window, asked_of.slices
     never_sent = _never_sent(asked_of)
     of_all = never_sent[""]
+    invalid = _invalid(asked_of)
+    total = _endpoint(ALL_REQUESTS, judged, window, of_all)
     beside = within(run.beside, window.seconds).by_endpoint()
     by_endpoint = {**judged.by_endpoint(), **beside}
     git = run.facts.get("git") or {}
@@ -190,14 +200,15 @@ def measured(run: Run, window: Window | None = None) -> MeasuredRun:
                 _endpoint(str(e), by_endpoint[e], window, never_sent.get(e.scenario, of_all))
                 for e in sorted(by_endpoint, key=str)
             ),
-            _endpoint(ALL_REQUESTS, judged, window, of_all),
+            total,
         ),
         series=tuple(_series(run.readings, window)),
         conditions=_conditions(run),
         commit=git.get("commit"),
         branch=git.get("branch"),
         window=tuple(sorted(window.seconds)),
-        invalid=tuple(_invalid(asked_of)),
+        invalid=tuple(dict.fromkeys(finding.sentence for finding in invalid)),
+        failing=_failing(invalid, total),
     )
 
 
@@ -279,22 +290,27 @@ def _series(readings: Sequence[Reading], window: Window) -> list[MeasuredSeries]
 _NO_RESOURCE: Final = frozenset({"load", *ENGINES})
 
 
-def _invalid(judged: JudgedRun) -> list[str]:
-    """The sentences of the findings that forbid a conclusion from this run.
+def _invalid(judged: JudgedRun) -> list[Finding]:
+    """The findings that forbid a conclusion from this run.
 
     Those are: a measurement that cannot be trusted, a promised load that was not applied, and any finding
     that makes it incomparable, such as no steady state.
     """
     analyses = (finding for analysis in ANALYSES for finding in analysis(judged.run, judged.window))
-    found = [*judge_validity(judged).findings, *analyses]
-    grave = [
-        finding.sentence
-        for finding in found
+    return [
+        finding
+        for finding in (*judge_validity(judged).findings, *analyses)
         if finding.invalidates
         or finding.incomparable
         or (finding.kind is FindingKind.CONDITION and finding.verdict is not Verdict.PASS)
     ]
-    return list(dict.fromkeys(grave))
+
+
+def _failing(invalid: Sequence[Finding], total: MeasuredEndpoint) -> str:
+    """What says that most requests failed, of which all were counted."""
+    if (total.failed or 0) <= MOST_FAILED * total.requests:
+        return ""
+    return next((finding.sentence for finding in invalid if finding.id == "valid.answered"), "")
 
 
 def _conditions(run: Run) -> Conditions:

@@ -25,9 +25,11 @@ _KEY: Final = "loadproof_baseline"
 """First in the file: readers know it by this key."""
 _LATER: Final = frozenset({"received_bytes", "fingerprint"})
 """What format 1 did not have yet."""
-_NEVER: Final = frozenset({"window", "invalid", "seconds"})
+_NEVER: Final = frozenset({"window", "invalid", "failing", "seconds"})
 _RUNS: Final = TypeAdapter(list[MeasuredRun])
-_NOT_KEPT: Final[Any] = {"__all__": {"window": True, "invalid": True, "endpoints": {"__all__": {"seconds"}}}}
+_NOT_KEPT: Final[Any] = {
+    "__all__": {"window": True, "invalid": True, "failing": True, "endpoints": {"__all__": {"seconds"}}}
+}
 
 
 def check_one_kind(runs: Sequence[MeasuredRun]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, QUANTILES, endpoint_names
 from loadproof.analysis.across_runs.mix import mix_differs
+from loadproof.analysis.compare.answers import failing, mostly_fails, untimed
 from loadproof.analysis.compare.comparable import Difference, obstacles, remarks
 from loadproof.analysis.compare.comparison import Change, Comparison, DistributionShift, Side
 from loadproof.analysis.compare.decision import in_order, may_be_worse, overall
@@ -49,13 +50,13 @@ def compare(
     if not base or not head:
         raise ValueError("each side of a comparison has a run at least")
     settings = settings or ComparisonSettings()
-    (sound_base, notes), (sound_head, more) = usable(base), usable(head)
+    (sound_base, notes), (sound_head, more) = usable(base, failing=True), usable(head, failing=True)
     notes += more
     unsound = [
-        f"{run.label}: {run.invalid[0]}"
+        f"{run.label}: {run.unsound[0]}"
         for given, sound in ((base, sound_base), (head, sound_head))
         for run in given
-        if not sound and run.invalid
+        if not sound and run.unsound
     ]
     # A side without a sound run is still shown, under its verdict that it proves nothing.
     sides = (sound_base or list(base), sound_head or list(head))
@@ -84,7 +85,10 @@ def rows_to_be(
     def accepted(name: str, statistic: str) -> bool:
         return any(gate.means(name, statistic) for gate in meant)
 
-    return [*quantities(base, head), *mix_quantities(base, head, accepted), *work_quantities(base, head)]
+    fails = failing(base, head)
+    asked = untimed(quantities(base, head), fails)
+    mix = mix_quantities(base, head, lambda name, statistic: name in fails or accepted(name, statistic))
+    return [*asked, *mix, *work_quantities(base, head)]
 
 
 def _compared(
@@ -109,6 +113,8 @@ def _compared(
         rows = beside_an_improvement(rows)
     if mixed is not None:
         (notes if Difference.MIX in settings.accepted or mixed[1] else grave).append(mixed[0])
+    if all(mostly_fails(side) for side in (base, head)):
+        unsound = [*unsound, "most requests fail on both sides: failures prove no speed"]
     grave = [*unsound, *grave]
     rows = in_order(rows)
     change = overall(rows, grave, declared=bool(settings.gates))
@@ -171,7 +177,9 @@ _CHANCE: Final = 1e-3
 
 
 def _lacks_one(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> bool:
-    """Whether a side lacks an endpoint, and not by chance, as one may that is hardly asked for."""
+    """Whether a side lacks an endpoint, or its answers; not by chance, as of one that is hardly asked for."""
+    if failing(base, head):
+        return True
     sides = {"base": base, "head": head}
     sent = {name: sum(run.endpoints[-1].requests for run in side) for name, side in sides.items()}
     for there, names in _only_on_one_side(base, head).items():

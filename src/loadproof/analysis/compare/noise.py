@@ -22,16 +22,19 @@ _MAD_TO_SD: Final = 1.4826
 _LEAST_TURNS: Final = 2
 
 
-def usable(runs: Sequence[MeasuredRun]) -> tuple[list[MeasuredRun], list[str]]:
-    """The runs of one side that count, oldest first, and a note about each that does not."""
+def usable(runs: Sequence[MeasuredRun], *, failing: bool = False) -> tuple[list[MeasuredRun], list[str]]:
+    """The runs of one side that count, oldest first, and a note about each that does not.
+
+    `failing`: one that is unsound only since most of its requests failed counts: it proves that they do.
+    """
     kept: dict[str, MeasuredRun] = {}
     notes = []
     for run in runs:
         same = kept.get(run.digest)
         if same is not None:
             notes.append(f"{run.label} is the same run as {same.label}: it counts once")
-        elif run.invalid:
-            notes.append(f"left out: {run.label}: {run.invalid[0]}")
+        elif grave := run.unsound if failing else run.invalid:
+            notes.append(f"left out: {run.label}: {grave[0]}")
         else:
             kept[run.digest] = run
     return sorted(kept.values(), key=lambda run: run.started_at_s or 0.0), notes

@@ -13,7 +13,7 @@ from loadproof.analysis.compare.decision import harm_bound, open_rows, settling
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE
 from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.quantities import ERROR_RATE, FASTEST, LATE, LATENCIES, MEAN, THROUGHPUT
-from loadproof.analysis.compare.work import KINDS
+from loadproof.analysis.compare.work import CONNECTIONS, KINDS
 from loadproof.model import Unit, is_beside
 from loadproof.units import format_percent
 
@@ -30,13 +30,25 @@ def sentence_of(comparison: Comparison) -> str:
             found = comparison.proved(comparison.change)
             runs = f"{len(comparison.base.runs)} runs against {len(comparison.head.runs)}"
             where = where_it_is(found[0], comparison.rows)
-            said = f"{moved(found[0])}{where}, {runs}" + _more(len(found) - 1)
+            said = f"{moved(found[0])}{_with_work(found)}{where}, {runs}" + _more(len(found) - 1)
             better = comparison.proved(Change.IMPROVED) if comparison.change is Change.REGRESSED else ()
             return f"{said}; {moved(better[0])}" if better else said
         case Change.SAME:
             return _same(comparison)
         case _:
             return _inconclusive(comparison)
+
+
+def _with_work(found: Sequence[ComparisonRow]) -> str:
+    """ ", with statements a request +128%": proved beside a time, it tells where the time goes."""
+    work = [row for row in found if row.statistic in _WORK]
+    if not work or found[0] in work:
+        return ""
+    most = max(work, key=lambda row: abs(math.log(row.ratio or 1.0)))
+    moved_by = percent_change(most.ratio or 1.0)
+    if most.statistic == CONNECTIONS:  # of next to none: no ratio says much
+        moved_by = f"from {most.base or 0.0:.2g} to {most.head or 0.0:.2g}"
+    return f", with {most.statistic} {moved_by}"
 
 
 def percent_change(ratio: float) -> str:

@@ -1,0 +1,110 @@
+"""Endpoints that fail on one side: an answer that is none has no time to be compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadproof.analysis.compare.baseline import check_one_kind
+from loadproof.analysis.compare.compare import compare
+from loadproof.analysis.compare.comparison import Change
+from loadproof.errors import ConfigError
+from tests.comparing.sides import side
+
+if TYPE_CHECKING:
+    from loadproof.analysis.across_runs.measured import MeasuredRun
+
+
+def with_one_failing(runs: list[MeasuredRun], share: float, faster: float) -> list[MeasuredRun]:
+    """So many of GET /1 fail; its answers and all requests take that part of their time."""
+
+    def changed(run: MeasuredRun) -> MeasuredRun:
+        first, second, total = run.endpoints
+        failed = round(share * second.requests)
+        quick = {q: s * faster for q, s in second.quantiles_s.items()}
+        one = replace(second, failed=failed, quantiles_s=quick, received_bytes=40.0 * second.requests)
+        per_s = (total.throughput_per_s or 0.0) * 1.3
+        return replace(run, endpoints=(first, one, replace(total, failed=failed, throughput_per_s=per_s)))
+
+    return [changed(run) for run in runs]
+
+
+def test_an_endpoint_that_base_has_not_is_not_slower_in_head() -> None:
+    """Its 404s took a hundredth of the time, and left room for more of the others."""
+    found = compare(with_one_failing(side("a"), 1.0, 0.01), side("b", seed=1))
+    assert found.change is Change.IMPROVED
+    assert found.sentence.startswith("error rate of GET /1 fell from 100% to 0%")
+    times = [row for row in found.rows if row.subject == "GET /1" and row.statistic in ("p50", "p95")]
+    assert [(row.ratio, row.change) for row in times] == [(None, Change.INCONCLUSIVE)] * 2
+    assert any("most of its requests fail in base: these are other answers" in n for n in found.notes)
+
+
+def test_an_endpoint_that_head_has_not_fails_and_is_not_faster() -> None:
+    """What it lost is its answers; that its failures are quick is nobody's gain."""
+    found = compare(side("a"), with_one_failing(side("b", seed=1), 1.0, 0.01))
+    assert found.change is Change.REGRESSED
+    assert found.sentence.startswith("error rate of GET /1 rose from 0% to 100%")
+    assert "lower" not in found.sentence
+
+
+@pytest.mark.parametrize(("slower", "change"), [(1.0, Change.IMPROVED), (1.3, Change.REGRESSED)])
+def test_the_other_endpoints_are_compared_all_the_same(slower: float, change: Change) -> None:
+    """Beside one that base has not, GET /0 is as fast as before, or slower."""
+    head = [
+        replace(run, endpoints=(slow.endpoints[0], *run.endpoints[1:]))
+        for run, slow in zip(side("b", seed=1), side("b", slower=slower, seed=1), strict=True)
+    ]
+    found = compare(with_one_failing(side("a"), 1.0, 0.01), head)
+    assert found.change is change
+    assert (" of GET /0 is " in found.sentence) is (change is Change.REGRESSED)
+
+
+def test_where_only_some_fail_its_times_are_compared() -> None:
+    """A third of head's answers are failures: the others are what base's are."""
+    found = compare(side("a"), with_one_failing(side("b", seed=1), 0.3, 1.0))
+    (median,) = (row for row in found.rows if row.name == "p50 of GET /1")
+    assert (found.change, median.base is None) == (Change.REGRESSED, False)
+
+
+FAILING = "90 of 100 requests failed: failures prove no speed, and nothing limits them"
+
+
+def broken(runs: list[MeasuredRun]) -> list[MeasuredRun]:
+    """The runs in which all requests fail, as they are read from their files."""
+
+    def changed(run: MeasuredRun) -> MeasuredRun:
+        ends = tuple(replace(end, failed=end.requests) for end in run.endpoints)
+        return replace(run, endpoints=ends, invalid=(FAILING,), failing=FAILING)
+
+    return [changed(run) for run in runs]
+
+
+def test_a_head_that_only_fails_is_a_regression() -> None:
+    """Its runs prove no speed, and that it is broken."""
+    found = compare(side("a"), broken(side("b", seed=1)))
+    assert (found.change, int(found.exit_code)) == (Change.REGRESSED, 3)
+    assert found.sentence.startswith("error rate of GET /0 rose from 0% to 100%")
+
+
+def test_where_both_sides_only_fail_nothing_is_compared() -> None:
+    """Whoever loads the wrong path is not told that the builds are equal."""
+    found = compare(broken(side("a")), broken(side("b", seed=1)))
+    assert (found.change, int(found.exit_code)) == (Change.INVALID, 4)
+    assert "most requests fail on both sides" in found.sentence
+
+
+def test_a_failing_run_with_another_flaw_is_left_out() -> None:
+    """What was not measured soundly proves no failures either."""
+    runs = broken(side("b", seed=1))
+    runs[0] = replace(runs[0], invalid=(FAILING, "a worker was lost"))
+    found = compare(side("a"), runs)
+    assert (found.change, len(found.head.runs)) == (Change.REGRESSED, 4)
+    assert "left out: b0: a worker was lost" in found.notes
+
+
+def test_a_baseline_takes_in_no_failing_run() -> None:
+    """It is what others are held against."""
+    with pytest.raises(ConfigError, match="90 of 100 requests failed"):
+        check_one_kind([*side("a"), *broken(side("b", runs=1, seed=1))])

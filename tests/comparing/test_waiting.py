@@ -116,6 +116,14 @@ def test_where_the_fastest_answers_of_all_are_a_little_slower_all_wait() -> None
     assert any("not by their own work: p50 of GET /1" in note for note in found.notes)
 
 
+def test_where_all_requests_only_look_faster_it_is_open() -> None:
+    """What GET /0 won the others lost: that may be waiting, and nobody is the better for it."""
+    head = runs("b", 1, ((0.006, 0.0121), (0.00124, 0.00325), (0.00124, 0.00325)))
+    found = compare(runs("a", 0, BASE), head)
+    assert found.change is Change.INCONCLUSIVE, found.sentence
+    assert "GET /0, which is faster; whether all requests together are faster is open" in found.sentence
+
+
 def test_a_median_that_moves_alone_does_not_wait() -> None:
     """Most answers of GET /1 sleep a random time: its fastest do not, and GET /2 does not wait beside it."""
     head = runs("b", 1, ((0.0012, 0.003), (0.00124, 0.0033), (0.0012, 0.0025)))

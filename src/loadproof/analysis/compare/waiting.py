@@ -44,7 +44,8 @@ def beside_an_improvement(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     """The same, where times of endpoints that only wait longer decide nothing; their reason says so.
 
     Only where all requests at one mix are proved to be faster, and an endpoint's fastest answers are. Where
-    the fastest answers of one that is slower are not known well enough, its times are open.
+    all requests only look faster, or the fastest answers of one that is slower are not known well enough, its
+    times are open.
     """
     known: dict[str, dict[str, ComparisonRow]] = {}
     for row in rows:
@@ -52,11 +53,19 @@ def beside_an_improvement(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     faster = [
         name for name, own in known.items() if FASTEST in own and own[FASTEST].change is Change.IMPROVED
     ]
-    whole = {row.change for row in rows if row.statistic in SAME_MIX}
-    if not faster or Change.IMPROVED not in whole or Change.REGRESSED in whole:
+    whole = [row for row in rows if row.statistic in SAME_MIX]
+    better = any(row.change is Change.IMPROVED for row in whole)
+    looks_worse = any((row.ratio or 1.0) >= 1 for row in whole)
+    if (
+        not faster
+        or not whole
+        or (looks_worse and not better)
+        or Change.REGRESSED in {r.change for r in whole}
+    ):
         return list(rows)
     waits = f"{WAITS} {faster[0]}, which is faster"
     doubt = f"{waits}, or is slower itself: its fastest answers do not tell"
+    undecided = f"{waits}; whether all requests together are faster is open"
     slower = {
         name: own for name, own in known.items() if name not in (*faster, ALL_REQUESTS) and "p50" in own
     }
@@ -69,10 +78,11 @@ def beside_an_improvement(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
         if row.statistic not in (*_TIMES, FASTEST) or row.change is not Change.REGRESSED or row.accepted:
             return row
         match waiting.get(row.subject, False):
-            case True:
+            case True if better:
                 return replace(row, decides=False, reason=waits)
-            case None:
-                return replace(row, change=Change.INCONCLUSIVE, doubted=True, reason=doubt)
+            case True | None as told:
+                reason = undecided if told else doubt
+                return replace(row, change=Change.INCONCLUSIVE, doubted=True, reason=reason)
         return row
 
     return [weighed(row) for row in rows]

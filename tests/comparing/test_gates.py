@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from loadproof.analysis.across_runs.measured import MeasuredRun, MeasuredSeries
@@ -139,3 +141,31 @@ def test_gates_that_name_nothing_are_all_told() -> None:
     ]
     with pytest.raises(ConfigError):
         parse_gates(["p95"])
+
+
+def noisy(name: str, seed: int) -> list[MeasuredRun]:
+    """Runs of one build that differ by 5 %."""
+    factors = np.exp(np.random.default_rng(seed).normal(0, 0.05, 5)).tolist()
+    made = [side(name, 1, slower=factor, seed=seed)[0] for factor in factors]
+    return [replace(run, label=f"{name}{n}", started_at_s=100.0 * n + seed) for n, run in enumerate(made)]
+
+
+def test_what_noise_keeps_open_says_which_tolerance_is_wide_enough() -> None:
+    """That one calls it equal, and a percent less does not."""
+    base, head = noisy("a", 2), noisy("b", 3)
+    found = compare(base, head)
+    assert found.change is Change.INCONCLUSIVE
+    (told,) = (note for note in found.notes if note.startswith("--tolerance"))
+    most = int(re.findall(r"--tolerance (\d+)% would call this equal", told)[0])
+    wide, less = (compare(base, head, ComparisonSettings(tolerance=n / 100)) for n in (most, most - 1))
+    assert (wide.change, less.change) == (Change.SAME, Change.INCONCLUSIVE)
+    assert not any(note.startswith("--tolerance") for note in wide.notes)
+
+
+def test_no_tolerance_is_told_where_something_looks_worse() -> None:
+    """Failures that are not proved yet would not be proved away by a wider tolerance."""
+    base, head = noisy("a", 2), noisy("b", 3)
+    some = [replace(run, endpoints=tuple(replace(e, failed=1) for e in run.endpoints)) for run in head]
+    found = compare(base, some)
+    assert found.change is Change.INCONCLUSIVE
+    assert not any(note.startswith("--tolerance") for note in found.notes), found.notes

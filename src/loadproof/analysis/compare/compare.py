@@ -11,7 +11,7 @@ from loadproof.analysis.across_runs.mix import mix_differs
 from loadproof.analysis.compare.answers import failing, mostly_fails, untimed
 from loadproof.analysis.compare.comparable import Difference, obstacles, remarks
 from loadproof.analysis.compare.comparison import Change, Comparison, DistributionShift, Side
-from loadproof.analysis.compare.decision import in_order, may_be_worse, overall
+from loadproof.analysis.compare.decision import in_order, may_be_worse, overall, wide_enough
 from loadproof.analysis.compare.gates import check_accepted, gate_set
 from loadproof.analysis.compare.mix import mix_quantities
 from loadproof.analysis.compare.noise import turns, usable, wild_note, wild_run
@@ -138,6 +138,7 @@ def _compared(
                     *_few(rows),
                     *waiting_notes(rows),
                     *(_cost(rows) if change is Change.IMPROVED else ()),
+                    *(wide_enough(rows, settings) if change is Change.INCONCLUSIVE else ()),
                 ]
             )
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from scipy import special
 
@@ -12,6 +12,10 @@ from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, ComparisonRow
 from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, FASTEST, LATE, LATENCIES, MEAN
+from loadproof.model import Unit
+
+if TYPE_CHECKING:
+    from loadproof.analysis.compare.settings import ComparisonSettings
 
 SUSPICIOUS: Final = 0.2
 """An adjusted p-value below which a row that is worse by the tolerance is left open, not called equal."""
@@ -152,6 +156,23 @@ def promising(rows: Sequence[ComparisonRow], done: float, alpha: float) -> bool:
     limit = float(special.ndtri(1 - alpha / 4 / max(len(asked), 1)))
     worse = (row.p or 0.0 for row in asked if row in may_be_worse(asked))
     return any(-float(special.ndtri(max(p, 1e-300) / 2)) >= limit * math.sqrt(done) for p in worse)
+
+
+def wide_enough(rows: Sequence[ComparisonRow], settings: ComparisonSettings) -> list[str]:
+    """What tolerance would call it equal, where only how much runs differ keeps it open."""
+    must = settling(rows, declared=bool(settings.gates))
+    left = open_rows(rows, must)
+    bounds = [row.harm_at_most for row in left if row.harm_at_most is not None and row.unit is not Unit.SHARE]
+    if not bounds or len(bounds) < len(left) or any(row not in must or suspicious(row) for row in left):
+        return []
+    most = math.ceil(max(bounds) * 100 + 1e-9)
+    if not settings.tolerance * 100 < most <= _WIDEST:
+        return []
+    return [f"--tolerance {most}% would call this equal: what must settle is slower by less"]
+
+
+_WIDEST: Final = 25
+"""Percent: who does not mind more than that compares nothing."""
 
 
 def harm_bound(row: ComparisonRow) -> float | None:

@@ -61,8 +61,12 @@ def comparison_report(comparison: Comparison, name: str, runs: Sequence[Measured
 
 
 def _headline(comparison: Comparison) -> str:
-    """What fits: how many runs there were is told below it, and the rest in the table."""
-    whole = f"{comparison.change}: {comparison.sentence}"
+    """What fits: how many runs there were is told below it, and the rest in the table.
+
+    The verdict stands before it: INCONCLUSIVE is not said twice.
+    """
+    open_ = comparison.change is Change.INCONCLUSIVE
+    whole = comparison.sentence if open_ else f"{comparison.change}: {comparison.sentence}"
     return fitting([whole, _RUNS.sub("", whole)])
 
 

@@ -14,6 +14,8 @@ from loadproof.errors import ConfigError
 from tests.comparing.sides import side
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from loadproof.analysis.across_runs.measured import MeasuredRun
 
 
@@ -88,11 +90,14 @@ def test_a_head_that_only_fails_is_a_regression() -> None:
     assert found.sentence.startswith("error rate of GET /0 rose from 0% to 100%")
 
 
-def test_where_both_sides_only_fail_nothing_is_compared() -> None:
-    """Whoever loads the wrong path is not told that the builds are equal."""
-    found = compare(broken(side("a")), broken(side("b", seed=1)))
+@pytest.mark.parametrize(("head", "words"), [(broken, "of base and of head"), (list, "of base")])
+def test_where_base_only_fails_there_is_nothing_to_compare_with(
+    head: Callable[[list[MeasuredRun]], list[MeasuredRun]], words: str
+) -> None:
+    """A wrong path, or a base that was not set up: what head's times cost nobody knows."""
+    found = compare(broken(side("a")), head(side("b", seed=1)))
     assert (found.change, int(found.exit_code)) == (Change.INVALID, 4)
-    assert "most requests fail on both sides" in found.sentence
+    assert f"most requests {words} fail: failures prove no speed" in found.sentence
 
 
 def test_a_failing_run_with_another_flaw_is_left_out() -> None:

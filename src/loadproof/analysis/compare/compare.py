@@ -113,8 +113,9 @@ def _compared(
         rows = beside_an_improvement(rows)
     if mixed is not None:
         (notes if Difference.MIX in settings.accepted or mixed[1] else grave).append(mixed[0])
-    if all(mostly_fails(side) for side in (base, head)):
-        unsound = [*unsound, "most requests fail on both sides: failures prove no speed"]
+    if mostly_fails(base):
+        both = " and of head" if mostly_fails(head) else ""
+        unsound = [*unsound, f"most requests of base{both} fail: failures prove no speed"]
     grave = [*unsound, *grave]
     rows = in_order(rows)
     change = overall(rows, grave, declared=bool(settings.gates))

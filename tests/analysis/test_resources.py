@@ -50,6 +50,13 @@ HIGH = {second: 90.0 if 20 <= second < 52 else 10.0 for second in range(60)}
         ("postgres.connections.used < 1GiB", SPIKE, Unit.COUNT, 100.0, UNKNOWN, "connections are no bytes"),
         ("postgres.connections.used < 80%", SPIKE, Unit.COUNT, None, UNKNOWN, "no limit to be a share of"),
         ("connections.used < 95", SPIKE, Unit.COUNT, None, PASS, "without its source"),
+        ("process.cpu < 95", SPIKE, Unit.CORES, 100.0, UNKNOWN, "95 cores, or 95 %?"),
+        ("process.cpu < 95%", SPIKE, Unit.CORES, 100.0, PASS, "a share of its limit"),
+        ("process.cpu < 95 cores", SPIKE, Unit.CORES, None, PASS, "in its own unit"),
+        ("process.rss < 5", SPIKE, Unit.BYTES, None, UNKNOWN, "5 bytes accuse everybody"),
+        ("a.waited < 500", SPIKE, Unit.SECONDS, None, UNKNOWN, "milliseconds were meant"),
+        ("a.used < 95", SPIKE, Unit.SHARE, None, UNKNOWN, "a share is never 95"),
+        ("a.rate < 95", SPIKE, Unit.PER_SECOND, None, PASS, "a number per second has one meaning"),
         ("postgres.other < 95", SPIKE, Unit.COUNT, None, UNKNOWN, "nobody measured it"),
     ],
 )

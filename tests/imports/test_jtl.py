@@ -9,7 +9,8 @@ import pytest
 from loadproof.analysis.judge import judge
 from loadproof.errors import ConfigError
 from loadproof.imports.formats import read_import
-from loadproof.model import Verdict
+from loadproof.imports.jtl_xml import Reading as XmlReading
+from loadproof.model import EventKind, Verdict
 from loadproof.plan.requirements import read_requirements
 from loadproof.runfile.reader import Run
 
@@ -207,6 +208,73 @@ def test_xml_is_read(tmp_path: Path, end: str) -> None:
         "page: home": (1, 0), "home-0": (1, 0), "home-1": (1, 0), "loans of a reader": (1, 1),
     }  # fmt: skip
     assert ("cut off" in limits(run)) == (not end)
+
+
+def _xml(at_ms: int, count: int, *, success: bool = True) -> str:
+    return "".join(
+        f'<httpSample t="20" ts="{BEGIN_MS + at_ms + n * 50}" s="{str(success).lower()}" lb="home" '
+        f'rc="{200 if success else 503}" rm="OK" tn="desk 1-1" by="300"/>\n'
+        for n in range(count)
+    )
+
+
+@pytest.mark.parametrize(("number", "expected"), [(None, (80, 0)), (2, (80, 0)), (1, (100, 100))])
+def test_xml_that_was_appended_to_holds_several_runs(
+    tmp_path: Path, number: int | None, expected: tuple[int, int]
+) -> None:
+    """JMeter goes on inside of the same element; the errors of one run are none of the other's."""
+    path = tmp_path / "results.jtl"
+    runs = _xml(0, 100, success=False) + _xml(3_600_000, 80)
+    path.write_text(
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<testResults version="1.2">\n{runs}</testResults>'
+    )
+    run = read_import(path, run=number)
+    assert isinstance(run, Run)
+    assert counts(run) == {"home": expected}
+    assert f"this is run {number or 2}" in limits(run)
+    assert judge(run).duration_s < 10
+    assert bool([event for event in run.events if event.kind is EventKind.ERROR_SAMPLE]) == bool(expected[1])
+
+
+@pytest.mark.parametrize("cut", range(700, 1_100, 13))
+def test_xml_is_read_the_same_wherever_a_block_ends(cut: int) -> None:
+    """A tag that is cut in two belongs to its own run."""
+    document = b"<testResults>" + (_xml(0, 4) + _xml(3_600_000, 4)).encode() + b"</testResults>"
+    reading = XmlReading()
+    reading.feed(document[:cut])
+    reading.feed(document[cut:])
+    reading.finish()
+    assert [sum(found.requests for found in part.table.slices()) for part in reading.parts] == [4, 4]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("stamp", ["milliseconds", "2027/01/31 12:00:%06.3f", "01/31/27 12:00:%02d"])
+@pytest.mark.parametrize("header", [True, False])
+def test_every_separator_and_stamp_of_jmeter_is_read(
+    tmp_path: Path, separator: str, stamp: str, header: bool
+) -> None:
+    """With a header and without: both are settings of JMeter's."""
+    rows = [row(n * 50, 20, "home") for n in range(40)]
+    if stamp != "milliseconds":
+        rows = [stamp % (n / 20) + line[line.index(",") :] for n, line in enumerate(rows)]
+    lines = [line.replace(",", separator) for line in ([HEADER] if header else []) + rows]
+    path = tmp_path / "results.csv"
+    path.write_text("\n".join(lines) + "\n")
+    run = read_import(path)
+    assert isinstance(run, Run)
+    assert counts(run) == {"home": (40, 0)}
+    assert judge(run).duration_s == pytest.approx(2, abs=1)
+
+
+@pytest.mark.parametrize("digits", ["000", "000000"], ids=["microseconds", "nanoseconds"])
+def test_times_of_another_unit_are_told(tmp_path: Path, digits: str) -> None:
+    """Read as milliseconds they made a run of hours, and seconds made one of 0.2 s."""
+    for rows in (
+        [row(n * 50, 20, "home").replace(",", f"{digits},", 1) for n in range(40)],
+        [f"{(BEGIN_MS + n * 50) // 1000}{row(0, 20, 'home').removeprefix(str(BEGIN_MS))}" for n in range(40)],
+    ):
+        with pytest.raises(ConfigError, match="none of its rows is a sample"):
+            read(tmp_path, rows)
 
 
 def test_a_load_within_one_second_is_judged(tmp_path: Path) -> None:

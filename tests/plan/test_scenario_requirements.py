@@ -53,10 +53,22 @@ def test_warm_up_is_of_the_whole_file() -> None:
     assert [requirement_from_json(requirement_to_json(requirement)) for requirement in made] == list(made)
 
 
+def test_spaces_before_units_mean_the_same_everywhere() -> None:
+    """Where `p95: <500 ms` is read, so is the time of a goodput and the length of a window."""
+    (goodput,) = parse_requirements("goodput: '>= 99.9 % within 0.5 s over the whole load'", "r.yaml")
+    assert (goodput.limit, goodput.within_s, goodput.window) == (pytest.approx(0.999), 0.5, "whole")
+    (times,) = parse_requirements("response_time: {p95: < 500 ms over any 30 s}", "r.yaml")
+    assert (times.limit, times.window) == (0.5, "any 30s")
+
+
 def test_how_far_a_load_must_hold() -> None:
     """In users or in arrivals per second."""
-    for written, limit, unit in (("80 users", 80.0, Unit.COUNT), ("80/s", 80.0, Unit.PER_SECOND)):
-        (made,) = parse_requirements(f"must_hold: {written}", "r.yaml")
+    for written, limit, unit in (
+        ("80 users", 80.0, Unit.COUNT),
+        ("80/s", 80.0, Unit.PER_SECOND),
+        (">= 80 users", 80.0, Unit.COUNT),
+    ):
+        (made,) = parse_requirements(f"must_hold: '{written}'", "r.yaml")
         assert (made.subject, made.limit, made.unit) == (Subject.HELD_LOAD, limit, unit)
 
 

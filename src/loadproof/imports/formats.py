@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.extensions import extensions, load_extension
+from loadproof.imports.jtl_line import SEPARATORS, is_sample
 from loadproof.imports.stream import HEAD_BYTES, unpacked_head
 
 if TYPE_CHECKING:
@@ -60,14 +61,11 @@ def _is_jtl(head: bytes) -> bool:
     line = head.partition(b"\n")[0]
     if b"timeStamp" in line and b"elapsed" in line:
         return True
-    # Without a header: a time stamp in milliseconds, a duration, six fields later true or false.
-    row = next(csv.reader([line.decode("utf-8", "replace")]), [])
-    return (
-        len(row) >= 8 and row[0].isdigit() and len(row[0]) == 13 and row[1].isdigit() and row[7] in _BOOLEANS
-    )
+    # Without a header: a time stamp, a duration, six fields later true or false.
+    text = line.decode("utf-8", "replace").strip()
+    return any(is_sample(next(csv.reader([text], delimiter=known), [])) for known in SEPARATORS)
 
 
-_BOOLEANS: Final = frozenset({"true", "false"})
 _PACKAGE: Final = "loadproof.imports"
 FORMATS: Final = (
     Format("k6 JSON output", _is_k6_json, ".k6_json:read_k6_json"),
@@ -77,7 +75,7 @@ FORMATS: Final = (
     Format("Locust history", _starts(b"Timestamp,User Count,Type,Name"), ".locust_csv:read_locust_history"),
     Format("Locust JSON", _is_locust_json, ".locust_json:read_locust_json"),
     Format("JMeter JTL", _is_jtl, ".jtl:read_jtl", several=True),
-    Format("JMeter JTL in XML", lambda head: b"<testResults" in head, ".jtl_xml:read_jtl_xml"),
+    Format("JMeter JTL in XML", lambda head: b"<testResults" in head, ".jtl_xml:read_jtl_xml", several=True),
 )
 """In order: the first that recognises a file reads it. Other packages add theirs, see `formats`."""
 

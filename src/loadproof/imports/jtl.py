@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import ConfigError, Problem
 from loadproof.imports.aggregate import NO_HEALTH
 from loadproof.imports.appended import AppendedRun, chosen, runs_of
+from loadproof.imports.jtl_line import ALWAYS_THE_SAME, BOOLEANS, moment_of, separator_of
 from loadproof.imports.recorded import recorded_run
 from loadproof.imports.stream import open_text
 from loadproof.imports.subsamples import Families, SampleRow
@@ -37,7 +37,6 @@ _DEFAULT_COLUMNS: Final = [
     "IdleTime", "Connect",
 ]  # fmt: skip
 """Of JMeter 5; the first eight are those of every version since 2.0."""
-_ALWAYS_THE_SAME: Final = 8
 _NEEDED: Final = ("timeStamp", "elapsed", "label", "success")
 _IN_TRANSACTION: Final = "Number of samples in transaction"
 _TIMEOUTS: Final = ("SocketTimeoutException", "ConnectTimeoutException", "InterruptedIOException")
@@ -47,6 +46,7 @@ _AS_WRITTEN: Final = (
     "was the file changed by another program?"
 )
 PAGES: Final = "{:,} page loads stand beside the requests that they were made of: only those were on the wire"
+WRONG_TIMES: Final = "{:,} rows are days from all others and left out: their times are wrong"
 _TRANSACTIONS: Final = (
     "transaction rows are left out, {:,} of them: the requests in them are counted one by one"
 )
@@ -76,7 +76,7 @@ def read_jtl(path: Path, on_bytes: OnBytes | None = None, run: int | None = None
     if reading.garbage:
         limits.append(f"{reading.garbage:,} rows are no samples: cut off or changed")
     if lost := reading.samples - sum(run.samples for run in runs):
-        limits.append(f"{lost:,} rows are days from all others and left out: their times are wrong")
+        limits.append(WRONG_TIMES.format(lost))
     if reading.garbage and not reading.parts:
         raise ConfigError(Problem(f"none of its rows is a sample: {reading.first}", str(path), _AS_WRITTEN))
     users = sorted(part.users.items())
@@ -100,8 +100,8 @@ class _Reading:
     def take(self, fields: Mapping[str, str]) -> None:
         """One more row."""
         try:
-            start_s, elapsed_s = _moment(fields["timeStamp"]), int(fields["elapsed"]) / 1e3
-            if elapsed_s < 0 or fields["success"].lower() not in {"true", "false"}:
+            start_s, elapsed_s = moment_of(fields["timeStamp"]), int(fields["elapsed"]) / 1e3
+            if elapsed_s < 0 or fields["success"].lower() not in BOOLEANS:
                 raise ValueError("no sample")
         except (ValueError, OverflowError):
             self.garbage += 1
@@ -174,7 +174,7 @@ def _refuse_sums(row: Mapping[str, str], path: Path) -> None:
 def _rows(path: Path, on_bytes: OnBytes | None) -> Iterator[dict[str, str]]:
     with open_text(path, on_bytes) as stream:
         first = stream.readline()
-        separator = _separator(first)
+        separator = separator_of(first)
         header = next(csv.reader(io.StringIO(first), delimiter=separator), [])
         if "timeStamp" in header:
             _refuse_missing(header, path)
@@ -185,7 +185,7 @@ def _rows(path: Path, on_bytes: OnBytes | None) -> Iterator[dict[str, str]]:
         try:
             for row in rows:
                 names = header or _default_columns(len(row))
-                if len(row) == len(names) or (row and len(row) > _ALWAYS_THE_SAME):
+                if len(row) == len(names) or (row and len(row) > ALWAYS_THE_SAME):
                     yield dict(zip(names, row, strict=False))
                 elif row:
                     yield dict.fromkeys(_NEEDED, "")  # no time: counted as garbage
@@ -205,17 +205,4 @@ def _refuse_missing(header: list[str], path: Path) -> None:
 
 
 def _default_columns(count: int) -> list[str]:
-    return _DEFAULT_COLUMNS if count == len(_DEFAULT_COLUMNS) else _DEFAULT_COLUMNS[:_ALWAYS_THE_SAME]
-
-
-def _separator(first: str) -> str:
-    """What stands between the header's names, `jmeter.save.saveservice.default_delimiter`."""
-    return next((separator for separator in ("\t", ";", "|") if separator in first and "," not in first), ",")
-
-
-def _moment(written: str) -> float:
-    """Seconds since the epoch. JMeter's own formats of a date have no zone: only differences count then."""
-    if written.isdigit():
-        return int(written) / 1e3
-    moment = datetime.fromisoformat(written.replace("/", "-"))
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return _DEFAULT_COLUMNS if count == len(_DEFAULT_COLUMNS) else _DEFAULT_COLUMNS[:ALWAYS_THE_SAME]

@@ -67,6 +67,8 @@ def parse_limit(raw: str, kind: LimitKind, direction: Direction) -> Limit:
         WrongValueError: it has no unit where one is needed, is no number, or can never be, or always is,
             true.
     """
+    # "500 ms" copied from a page or a letter has a space that does not break.
+    raw = re.sub(r"\s", " ", raw)
     match = _WRITTEN.fullmatch(raw.strip())
     sign, amount = (match[1] or "", match[2].strip()) if match else ("", raw.strip())
     if not amount:
@@ -136,7 +138,12 @@ def _share(amount: str, sign: str) -> tuple[float, Unit]:
 
 
 def _share_or_size(amount: str, sign: str) -> tuple[float, Unit]:
-    if amount.endswith("%") or _NUMBER.fullmatch(amount):
+    if _NUMBER.fullmatch(amount):
+        hint = f"write {sign}{amount}MiB"
+        if float(amount) <= 100:
+            hint += f", or {sign}{amount}% of what the service may use"
+        raise WrongValueError(f"'{sign}{amount}' has no unit", hint)
+    if amount.endswith("%"):
         return _share(amount, sign)
     return _read(parse_size, amount, LimitKind.SHARE_OR_SIZE), Unit.BYTES
 

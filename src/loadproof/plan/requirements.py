@@ -155,8 +155,9 @@ class _Reader:
     def block(self, entry: Entry, endpoint: str | None) -> None:
         """One key at the top or of one endpoint: a block, a section, or a k6 metric."""
         if f"{entry.key}:" in STREAMED and endpoint is not None:
-            times = Entry("response_time", entry.line, entry.value)
-            self.plain_block(times, f"{entry.key}: {endpoint}")
+            if self.entries(entry, "limits such as p95"):
+                times = Entry("response_time", entry.line, entry.value)
+                self.plain_block(times, f"{entry.key}: {endpoint}")
         elif f"{entry.key}:" in STREAMED:
             self.problem(
                 f"'{entry.key}' is of one endpoint", entry.line, "write it below endpoints: POST /chat:"

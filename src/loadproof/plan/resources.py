@@ -13,8 +13,11 @@ from loadproof.units import parse_duration, parse_percent, parse_rate, parse_siz
 PROMQL: Final = "promql:"
 """How the metric begins that a Prometheus server has to be asked for."""
 _WINDOW = re.compile(
-    r"^(.*?)\s+over\s+(?:the\s+)?(whole(?: load)?|steady(?: state)?|(?:each )?stage|any\s+\S+)$", re.DOTALL
+    r"^(.*?)\s+over\s+(?:the\s+)?"
+    r"(whole(?: load)?|steady(?: state)?|(?:each )?stage|any\s+\S+(?:\s+[^\W\d]+)?)$",
+    re.DOTALL,
 )
+_WINDOWS: Final = "write over steady state, over the whole load, over each stage or over any 30s"
 # Greedy: PromQL has comparisons of its own, and ours is the last one.
 _COMPARISON = re.compile(r"^(.+)(?<![<>=!])(<=|>=|<|>)\s*([^<>=]+)$", re.DOTALL)
 _STATISTIC = re.compile(r"^(max|min|mean|avg|p[0-9]+(?:\.[0-9]+)?)\s+of\s+(.+)$", re.DOTALL)
@@ -72,15 +75,19 @@ def split_window(text: str) -> tuple[str, str]:
     """
     match = _WINDOW.match(text)
     if match is None:
+        limit, over, rest = text.partition(" over ")
+        if over and not limit.startswith(PROMQL):
+            raise WrongValueError(f"'over {rest.strip()}' is no window", _WINDOWS)
         return text, ""
     words = match[2].split()
     if words[0] == "any":
+        span = " ".join(words[1:])
         try:
-            seconds = parse_duration(words[1])
+            seconds = parse_duration(span)
         except ValueError as error:
             raise WrongValueError(str(error), "write over any 30s") from None
         if seconds < 1 or seconds != int(seconds):
-            raise WrongValueError(f"'{words[1]}' is no whole number of seconds", "write over any 30s")
+            raise WrongValueError(f"'{span}' is no whole number of seconds", "write over any 30s")
         return match[1], f"any {int(seconds)}s"
     return match[1], "stage" if words[-1] == "stage" else words[0]
 

@@ -19,19 +19,21 @@ CONFIDENCE: Final = "confidence"
 MUST_HOLD: Final = "must_hold"
 WARM_UP: Final = "warm_up"
 SCENARIO_KEYS: Final = ("exceptions", "checks")
-_WITHIN: Final = re.compile(r"(.*?)\s+within\s+(\S+)\s*", re.DOTALL)
+_WITHIN: Final = re.compile(r"(.*?)\s+within\s+(.*\S)\s*", re.DOTALL)
 _ONE_CHECK: Final = "write checks: {'has a title': '>99%'}, or checks: '>99%' for all of them"
 
 
 _USERS: Final = re.compile(r"([0-9][0-9_]*)\s*users?")
+_AT_LEAST: Final = re.compile(r"(?:>=|≥)\s*")
 
 
 def held_load_requirement(entry: Entry, name: str) -> Requirement:
     """`must_hold: 80 users`, or a rate: how far a rising load has to hold. Raises WrongValueError."""
     written = entry.value.raw.strip() if isinstance(entry.value, Scalar) else ""
-    users = _USERS.fullmatch(written)
+    level = _AT_LEAST.sub("", written, count=1) if _AT_LEAST.match(written) else written
+    users = _USERS.fullmatch(level)
     try:
-        limit = float(users[1]) if users else parse_rate(written)
+        limit = float(users[1]) if users else parse_rate(level)
     except ValueError:
         raise WrongValueError(
             f"'{written}' is no load", "write must_hold: 80 users, or must_hold: 80/s"

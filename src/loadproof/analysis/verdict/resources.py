@@ -24,6 +24,15 @@ _ADVICE: Final = {
 }
 
 
+_WRITTEN_IN: Final = {
+    Unit.SECONDS: "200ms",
+    Unit.SHARE: "80%",
+    Unit.BYTES: "500MiB",
+    Unit.CORES: "80%, or 1.5 cores",
+}
+"""How limits are written on series in these units, whose number alone could mean two things."""
+
+
 def judge_resource(requirement: Requirement, watched: Watched, window: Window) -> Finding:
     """One requirement's finding over its window."""
     names = watched.find(requirement.metric)
@@ -216,6 +225,9 @@ def _values(requirement: Requirement, readings: Sequence[Reading]) -> tuple[list
     unit, wanted = readings[0].unit, requirement.unit
     if wanted is Unit.SHARE and unit is not Unit.SHARE and any(r.limit is not None for r in readings):
         return [r.value / r.limit for r in readings if r.limit], ""
+    if wanted is Unit.NONE and unit in _WRITTEN_IN:
+        # `process.cpu < 80` would hold for ever, and `process.rss < 500` never.
+        return [], f"the limit has no unit, and this series is measured in {unit}: write {_WRITTEN_IN[unit]}"
     same = unit is wanted or Unit.NONE in (unit, wanted)
     if same or (wanted is Unit.COUNT and unit is Unit.NONE):
         return [r.value for r in readings], ""

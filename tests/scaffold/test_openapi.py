@@ -91,6 +91,49 @@ def test_what_would_change_things_of_others_is_left_out() -> None:
     assert "/users/{" not in source.replace("# NOTE", "").split("class ApiUser")[1]
 
 
+ALL = [
+    ("delete", "/loans", "a collection of everybody's"),
+    ("patch", "/loans", "all of a collection"),
+    ("put", "/settings", "what the service is set to"),
+    ("delete", "/cache", "what others wait for"),
+    ("delete", "/users/me", "the user that goes on loading"),
+    ("post", "/admin/reset", "all that others made"),
+    ("post", "/loans/purge", "the same"),
+    ("post", "/loans:bulkDelete", "the same, as Google writes it"),
+    ("post", "/deleteAll", "the same, in one word"),
+    ("post", "/reset-password", "who can log in"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "why"), ALL, ids=[f"{row[0]} {row[1]}" for row in ALL])
+def test_what_touches_everything_is_left_out(method: str, path: str, why: str) -> None:
+    """Without an id it changes what the test did not make, in each of its rounds."""
+    listed = {"get": {"responses": {"200": {}}}, "post": post({"type": "object"})}
+    paths = {"/loans": listed, path: {**(listed if path == "/loans" else {}), method: {"responses": {}}}}
+    source, _, notes = locustfile_of(described(paths), "api.json")
+    assert f"{method.upper()} {path} would change what this test did not make: left out" in notes, why
+    assert f"self.client.{method}({path!r}".replace("'", '"') not in source
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("put", "/users/me/profile"), ("patch", "/me"), ("post", "/resets"), ("post", "/orders")],
+)
+def test_what_is_the_users_own_is_kept(method: str, path: str) -> None:
+    """Nobody else needs it; and a POST that makes something takes nothing away."""
+    source, _, notes = locustfile_of(described({path: {method: {"responses": {}}}}), "api.json")
+    assert f'self.client.{method}("{path}"' in source
+    assert not notes
+
+
+def test_an_operation_in_another_file_is_left_out() -> None:
+    """Nobody knows what it takes."""
+    paths = {"/a": {"get": {}}, "/orders": {"post": {"$ref": "orders_create.yml"}}}
+    source, _, notes = locustfile_of(described(paths), "api.json")
+    assert "POST /orders is described elsewhere: left out" in notes
+    assert "/orders" not in source.split("class ApiUser")[1]
+
+
 def test_a_field_that_is_an_id_is_taken_from_its_list() -> None:
     """product_id in a body is one of GET /products."""
     body = {"type": "object", "required": ["product_id"], "properties": {"product_id": {"type": "integer"}}}

@@ -152,6 +152,40 @@ def test_requests_without_their_answers_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
+    ("entries", "kept"),
+    [
+        ([entry(3, "DELETE", f"{SHOP}/loans/5513", status=204)], False),
+        ([entry(1, "GET", f"{SHOP}/loans", answer=[{"id": 5512}, {"id": 5513}]),
+          entry(3, "DELETE", f"{SHOP}/loans/5513", status=204)], False),
+        ([entry(1, "POST", f"{SHOP}/loans", status=201, sent={"a": 1}, answer={"id": 5513}),
+          entry(3, "DELETE", f"{SHOP}/loans/5513", status=204)], True),
+    ],
+    ids=["a fixed id", "one of everybody's", "what it made itself"],
+)  # fmt: skip
+def test_a_recording_deletes_only_what_it_made(entries: list[dict[str, Any]], kept: bool) -> None:
+    """Played by a hundred users, the others would empty the service."""
+    source, _, notes = made(entry(0, "GET", f"{SHOP}/home"), *entries)
+    assert ("client.delete(" in source) == kept
+    assert any("would delete what this recording did not make: left out" in note for note in notes) != kept
+    assert "LOAN_IDS" not in source  # nothing that is played takes one
+
+
+def test_a_recording_that_only_deletes_is_refused_with_the_reason() -> None:
+    """An empty scenario would be a load of nothing."""
+    with pytest.raises(ConfigError, match="no request that could be played") as caught:
+        made(entry(0, "DELETE", f"{SHOP}/loans/5513", status=204))
+    assert "did not make" in caught.value.problems[0].hint
+
+
+def test_an_address_that_is_none_is_left_out() -> None:
+    """Extensions of browsers and broken pages ask for the oddest."""
+    source, _, _ = made(
+        *[entry(n, "GET", url) for n, url in enumerate(["http://[::1", "::", "", f"{SHOP}/a"])]
+    )
+    assert source.count("self.client.get(") == 1
+
+
+@pytest.mark.parametrize(
     "entries",
     [(), (entry(0, "GET", f"{SHOP}/a.png", mime="image/png"),), (entry(0, "GET", f"{SHOP}/a", status=500),)],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 
 from loadproof.errors import Problem
 from loadproof.plan.document import Tree, did_you_mean, line_of
-from loadproof.plan.schema import Arrivals, Config, ProfileName
+from loadproof.plan.schema import Config
 from loadproof.safety.redact import HIDDEN, is_secret_name, redact_url
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _value_problem(details: ErrorDetails, at: tuple[str | int, ...], where: str)
     kind, context = details["type"], details.get("ctx", {})
     key, shown = _key_name(at), _shown(details["input"], at)
     if kind == "literal_error":
-        known = get_args(Arrivals if key == "arrivals" else ProfileName)
+        known = re.findall(r"'([^']+)'", context["expected"])
         return Problem(f"'{key}' is none of {', '.join(known)}: {shown}", where, did_you_mean(shown, known))
     limits = {"greater_than": "above", "greater_than_equal": "at least", "less_than_equal": "at most"}
     if kind in limits:
@@ -64,10 +65,28 @@ def _value_problem(details: ErrorDetails, at: tuple[str | int, ...], where: str)
         return Problem(f"'{key}': {details['msg'].removeprefix('Input ')}", where)
     hint = ""
     if kind == "string_type" and isinstance(details["input"], int | float):
-        hint = f"write its unit: {shown}s" if key == "duration" else "put it in quotes"
+        hint = _with_unit(key, details["input"])
     elif isinstance(details["input"], str):
         shown = f"the text '{shown}'"
     return Problem(f"'{key}' must be {expected}, not {shown}", where, hint)
+
+
+_UNITS: Final = {
+    "duration": "s", "warm_up": "s", "start": "s",
+    "trial": "s", "duration_limit": "s", "cool_down_limit": "s",
+    "rate": "/s", "min_rate": "/s", "max_rate": "/s",
+    "share": "%", "precision": "%", "tolerance": "%", "error_tolerance": "%",
+}  # fmt: skip
+"""Of keys whose value is text: a number alone is not theirs, in quotes or not."""
+
+
+def _with_unit(key: str, number: float) -> str:
+    unit = _UNITS.get(key)
+    if unit is None:
+        return "put it in quotes"
+    if unit == "%" and 0 < number < 1:
+        return f"write its unit: {number * 100:.10g}% or {number:.10g}%"
+    return f"write its unit: {number:.10g}{unit}"
 
 
 def _key_name(at: tuple[str | int, ...]) -> str:

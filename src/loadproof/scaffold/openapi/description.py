@@ -107,7 +107,11 @@ class Description:
                 if operation.get("deprecated") is True:
                     self.note(f"{method.upper()} {path} is deprecated: left out")
                     continue
-                yield self._operation(method, str(path), base, described, operation)
+                found = self.follow(operation)
+                if "$ref" in operation and not found:
+                    self.note(f"{method.upper()} {path} is described elsewhere: left out")
+                    continue
+                yield self._operation(method, f"/{str(path).lstrip('/')}", base, described, found)
 
     def follow(self, node: object) -> Schema:
         """The mapping that a node is, or refers to within the document; {} for anything else."""

@@ -27,7 +27,8 @@ def locustfile_of(document: object, file: str) -> tuple[str, str | None, list[st
     planner = Planner(description, others, query_key)
     tasks = planner.tasks()
     if not tasks:
-        raise ConfigError(Problem("describes no operation that a user could do", file))
+        why = "; ".join(description.notes[:3])
+        raise ConfigError(Problem("describes no operation that a user could do", file, why))
     body = render(
         "openapi_locustfile.py",
         tasks=tasks, pools=planner.pools, login=login, key=key, literal=literal, call=call,

@@ -17,6 +17,16 @@ WRITE_WEIGHT: Final = 1
 _PARAMETER = re.compile(r"\{([^{}/]+)\}")
 _OWN_HEADERS = frozenset({"accept", "content-type", "authorization"})
 _LEAVES = re.compile(r"log[-_]?out|sign[-_]?out|revoke", re.IGNORECASE)
+_CHANGES: Final = frozenset({"PUT", "PATCH", "DELETE"})
+_OF_THE_USER = re.compile(r"/(?:me|self|myself)(?:/|$)", re.IGNORECASE)
+"""Whose things are the test user's own, to be changed but not to be deleted."""
+_TAKES_AWAY = re.compile(
+    r"(?:^|/)(?:delete|remove|purge|reset|clear|wipe|truncate|destroy|erase|flush|shut-?down|restart|reboot|terminate)"
+    r"(?:[-_.:][^/]*)?(?:/|$)"
+    r"|[-_.:](?:delete|remove|purge|reset|clear|wipe|truncate|destroy|erase|flush|shut-?down)(?:/|$)",
+    re.IGNORECASE,
+)
+"""Called so, a POST takes away what other users of the test need: `/admin/reset`, `/items:bulkDelete`."""
 
 
 @dataclass(slots=True)
@@ -99,7 +109,7 @@ class Planner:
         if _LEAVES.search(operation.path.rsplit("/", 1)[-1]):
             self._description.note(f"{shown} would end the user's own session: left out")
             return False
-        changes_one = operation.method in {"PUT", "PATCH", "DELETE"} or bool(
+        changes_one = operation.method in _CHANGES or bool(
             operation.method == "POST" and _PARAMETER.search(operation.path)
         )
         for parameter in operation.in_place("path"):
@@ -114,6 +124,9 @@ class Planner:
                     f"{shown}: no list gives a '{parameter.name}': its values are made up, put in real ones"
                 )
                 self._description.note(text)
+        if not task.draws and _touches_all(operation):
+            self._description.note(f"{shown} would change what this test did not make: left out")
+            return False
         task.url, named = self._url(task)
         if operation.method == "DELETE" and task.draws:
             task.removes = task.draws[-1]
@@ -241,6 +254,16 @@ class Planner:
             if method == "GET" and not _PARAMETER.search(path) and plural_matches(last, stem):
                 return self._pool(path, name, own=False)
         return None
+
+
+def _touches_all(operation: Operation) -> bool:
+    """Whether an operation that names no thing of the user's own changes what everybody needs."""
+    if operation.method == "POST":
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", operation.path)  # bulkDelete is bulk-Delete
+        return _TAKES_AWAY.search(words) is not None
+    if operation.method == "DELETE":
+        return True
+    return operation.method in _CHANGES and not _OF_THE_USER.search(operation.path)
 
 
 def _variable(name: str) -> str:

@@ -1,14 +1,16 @@
-"""What a request is counted as, and where a redirect has to end."""
+"""What a request is counted as, where a redirect has to end, and how long people thought."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Final
 from urllib.parse import quote
 
 from loadproof.safety.redact import is_secret_value
 from loadproof.scaffold.recording.exchanges import Exchange
+from loadproof.scaffold.recording.pages import is_id
 
 _ONE_FILE: Final = re.compile(r"|index|.*\.(?:php|asp|aspx|jsp|cgi|pl|do)", re.IGNORECASE)
 """The last part of a path behind which a query chooses among pages."""
@@ -69,3 +71,26 @@ def end_pattern(path: str, differs: Callable[[str, str], bool]) -> str | None:
         shown.append("*" if changes else part)
         before += f"{part}/"
     return "/".join(shown)
+
+
+def names_unknown(exchange: Exchange, is_known: Callable[[str, str], bool]) -> bool:
+    """Whether its path has an id that is not known; `is_known` is asked with the path before it, too."""
+    before = "/"
+    for segment in exchange.segments:
+        if is_id(segment) and not is_known(segment, before):
+            return True
+        before += f"{segment}/"
+    return False
+
+
+def think_time_s(exchanges: Sequence[Exchange], least_s: float) -> tuple[float, float]:
+    """From the pauses in the recording: their tenth and ninetieth percentile, within 1 to 30 s.
+
+    `least_s`: shorter ones are none.
+    """
+    pauses = sorted(later.began_s - earlier.ended_s for earlier, later in pairwise(exchanges))
+    pauses = [min(pause, 30.0) for pause in pauses if pause >= least_s]
+    if not pauses:
+        return 1.0, 3.0
+    low, high = pauses[int(0.1 * (len(pauses) - 1))], pauses[-1 - int(0.1 * (len(pauses) - 1))]
+    return round(low, 1), round(max(high, low + 1.0), 1)

@@ -36,6 +36,16 @@ _AT_ONCE_S: Final = 1.0
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 
+OWN_HEADERS: Final = frozenset(
+    {"accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "baggage"}
+    | {"cache-control", "connection", "content-length", "content-type", "cookie", "dnt", "expect", "host"}
+    | {"keep-alive", "origin"}
+    | {"pragma", "priority", "range", "referer", "sentry-trace", "te", "traceparent", "tracestate"}
+    | {"transfer-encoding", "upgrade", "upgrade-insecure-requests", "user-agent", "via"}
+)
+"""Sent by the browser or by Locust itself, not by the application."""
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """A request's body. `value` is what its kind says."""
@@ -99,7 +109,7 @@ class Recording:
 def read_recording(document: Mapping[str, Any], where: str) -> Recording:
     """Raises ConfigError when nothing in it could be load on a service."""
     entries = [entry for entry in _list(_map(document.get("log")).get("entries")) if isinstance(entry, dict)]
-    urls = [urlsplit(str(_map(entry.get("request")).get("url", ""))) for entry in entries]
+    urls = [_split(_map(entry.get("request")).get("url", "")) for entry in entries]
     kept = [
         (entry, f"{url.scheme}://{url.netloc.rpartition('@')[2]}")
         for entry, url in zip(entries, urls, strict=True)
@@ -127,6 +137,14 @@ def read_recording(document: Mapping[str, Any], where: str) -> Recording:
     if not useful:
         raise ConfigError(Problem("holds no request that could be load on a service: all failed", where))
     return Recording(origin, useful, notes)
+
+
+def _split(address: object) -> SplitResult:
+    """The parts of an address; none of one that is broken."""
+    try:
+        return urlsplit(str(address))
+    except ValueError:
+        return urlsplit("")
 
 
 def _useful(exchanges: list[Exchange], notes: list[str]) -> Iterator[Exchange]:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import quote
 
+from loadproof.errors import ConfigError, Problem
 from loadproof.safety.redact import is_secret_name, redact_text
 from loadproof.scaffold.names import TAKEN, identifier
 from loadproof.scaffold.recording.correlation import (
@@ -20,8 +20,9 @@ from loadproof.scaffold.recording.correlation import (
     part_before,
     sent_values,
 )
-from loadproof.scaffold.recording.endpoints import chosen_by, end_pattern
+from loadproof.scaffold.recording.endpoints import chosen_by, end_pattern, names_unknown, think_time_s
 from loadproof.scaffold.recording.exchanges import (
+    OWN_HEADERS,
     Content,
     Exchange,
     FormPart,
@@ -45,14 +46,6 @@ _IMPORTS: Final = {
 _LONGEST_TEXT: Final = 2_000
 _DJANGO: Final = frozenset({"csrfmiddlewaretoken", "x-csrftoken"})
 """Over HTTPS Django takes its token only with the address of a page of its own."""
-_OWN_HEADERS: Final = frozenset(
-    {"accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "baggage"}
-    | {"cache-control", "connection", "content-length", "content-type", "cookie", "dnt", "expect", "host"}
-    | {"keep-alive", "origin"}
-    | {"pragma", "priority", "range", "referer", "sentry-trace", "te", "traceparent", "tracestate"}
-    | {"transfer-encoding", "upgrade", "upgrade-insecure-requests", "user-agent", "via"}
-)
-"""Sent by the browser or by Locust itself, not by the application."""
 
 
 @dataclass(slots=True)
@@ -82,11 +75,14 @@ def locustfile_of_recording(document: Mapping[str, Any], file: str) -> tuple[str
     recording = read_recording(document, file)
     writer = _Writer(recording)
     clicks = writer.clicks()
-    low_s, high_s = _think_time_s(recording.exchanges)
+    if not clicks:
+        why = "; ".join(recording.notes[:3])
+        raise ConfigError(Problem("holds no request that could be played", file, why))
+    low_s, high_s = think_time_s(recording.exchanges, _THINKING_S)
     body = render(
         "recording_locustfile.py",
         clicks=clicks, environment=writer.environment(), authorization=writer.authorization,
-        lists=sorted((name, literal(values)) for name, values in writer.lists.items()),
+        lists=[(name, literal(values)) for name, values in sorted(writer.lists.items()) if writer.uses(name)],
         pages=writer.saves("from_page("), passed=writer.saves("from_address("), picks=writer.saves("pick("),
         ends=any("ends=" in request.status for click in clicks for request in click.requests),
         never=any("never=" in request.status for click in clicks for request in click.requests),
@@ -131,6 +127,8 @@ class _Writer:
         clicks: list[Click] = []
         used: set[str] = set(TAKEN)
         for number, (exchange, request) in enumerate(zip(exchanges, requests, strict=True)):
+            if self._takes_away(number, exchange):
+                continue
             pause_s = exchange.began_s - exchanges[number - 1].ended_s if number else _THINKING_S
             if not clicks or pause_s >= _THINKING_S:
                 clicks.append(Click(self._function(number, exchange, used), self._about(number, exchange)))
@@ -138,6 +136,19 @@ class _Writer:
         sent_cookies = any(exchange.header("cookie") for exchange in exchanges)
         self.cookie = sent_cookies and not any(exchange.sets_cookie for exchange in exchanges)
         return clicks
+
+    def _takes_away(self, number: int, exchange: Exchange) -> bool:
+        """Whether it deletes what the recording did not make: by a fixed id, or one of everybody's list."""
+
+        def own(part: str, before: str) -> bool:
+            known = self.correlation.variable_for(part, number, before)
+            return known is not None and ", ANY" not in known.code
+
+        return exchange.method == "DELETE" and names_unknown(exchange, own)
+
+    def uses(self, name: str) -> bool:
+        """Whether a request that is played holds this name."""
+        return any(re.search(rf"\b{name}\b", call) for call in self._calls)
 
     def saves(self, beginning: str) -> bool:
         """Whether a variable is taken in this way."""
@@ -147,7 +158,7 @@ class _Writer:
         """Names of the variables to set: those that the source uses."""
         known = self.correlation
         names = sorted({*known.environment.values(), *known.persons.values()})
-        used = [n for n in names if n == self.authorization or any(_uses(call, n) for call in self._calls)]
+        used = [name for name in names if name == self.authorization or self.uses(name)]
         return used + (["API_COOKIE"] if self.cookie else [])
 
     def _request(self, number: int, exchange: Exchange) -> Request:
@@ -160,7 +171,7 @@ class _Writer:
         headers = [
             f"{literal(key)}: {self._header(key, value, number)}"
             for key, value in exchange.headers
-            if not (key in _OWN_HEADERS or key.startswith((":", "sec-", "if-", "x-forwarded")))
+            if not (key in OWN_HEADERS or key.startswith((":", "sec-", "if-", "x-forwarded")))
         ]
         names = {name for name, _ in (*exchange.headers, *fields_of(exchange.content))}
         if names & _DJANGO:
@@ -171,7 +182,11 @@ class _Writer:
         arguments += self._body(exchange.content, number, f"{exchange.method} {name}")
         call = f"self.client.{exchange.method.lower()}({', '.join(arguments)}, catch_response=True)"
         self._authorize(exchange, number)
-        self._calls.append(call)
+        if self._takes_away(number, exchange):
+            note = f"{exchange.method} {name} would delete what this recording did not make: left out"
+            self._recording.notes.append(note)
+        else:
+            self._calls.append(call)
         status = "" if exchange.redirects or exchange.status is None else f", {exchange.status}"
         people = self.correlation.people
         logs_in = not self.logs_in and any(
@@ -381,17 +396,3 @@ class _Writer:
 
     def _about(self, number: int, exchange: Exchange) -> str:
         return f"{exchange.method} {self._url(number, exchange)[1]}".replace("\\", "/").replace('"', "'")[:90]
-
-
-def _uses(source: str, name: str) -> bool:
-    return re.search(rf"\b{name}\b", source) is not None
-
-
-def _think_time_s(exchanges: Sequence[Exchange]) -> tuple[float, float]:
-    """From the pauses in the recording: their tenth and ninetieth percentile, within 1 to 30 s."""
-    pauses = sorted(later.began_s - earlier.ended_s for earlier, later in pairwise(exchanges))
-    pauses = [min(pause, 30.0) for pause in pauses if pause >= _THINKING_S]
-    if not pauses:
-        return 1.0, 3.0
-    low, high = pauses[int(0.1 * (len(pauses) - 1))], pauses[-1 - int(0.1 * (len(pauses) - 1))]
-    return round(low, 1), round(max(high, low + 1.0), 1)

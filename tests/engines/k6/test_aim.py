@@ -106,9 +106,33 @@ def test_each_function_of_the_scenarios_is_asked(lab: Lab) -> None:
     assert set(K6Engine().inspect(plan).targets) == {"http://127.0.0.1:91", "http://127.0.0.1:92"}
 
 
-def test_variables_are_read_in_both_spellings() -> None:
-    """By dot and by bracket, each once."""
+def test_variables_are_read_in_every_spelling() -> None:
+    """By dot, by bracket and taken apart, each once."""
     assert variables_of("__ENV.A + __ENV['B_1'] + __ENV[\"C\"] + __ENV.A") == ["A", "B_1", "C"]
+    assert variables_of("__ENV?.A + __ENV[`B`] + __ENV?.['C']") == ["A", "B", "C"]
+    assert variables_of("const { A = 'http://a:1/b', B: b, C } = __ENV;") == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "const { DESK_URL = 'https://desk.example' } = __ENV; %s { http.get(`${DESK_URL}/a`); }",
+        "const port = 81; %s { http.get(`http://127.0.0.1:${port}/a`); }",
+        "const to = 'http://127.0.0.1:81/', h = 'https://desk.example/'; %s { http.get(to, { headers: { h } }); }",
+    ],
+    ids=["taken apart", "a port", "a header"],
+)
+def test_what_is_written_is_not_always_where_it_goes(lab: Lab, script: str) -> None:
+    """A fallback, half of an address or a name space is neither guarded nor watched."""
+    plan = lab.plan(script % "export default function ()", env=(("DESK_URL", "http://127.0.0.1:81"),))
+    assert K6Engine().inspect(plan).targets == ("http://127.0.0.1:81",)
+
+
+def test_addresses_of_calls_are_all_known(lab: Lab) -> None:
+    """Also one that is asked after a long sleep."""
+    first, second = "http.get('http://127.0.0.1:81/a')", "http.request('GET', 'http://127.0.0.1:82/b')"
+    plan = lab.plan(f"export default function () {{ {first}; sleep(20); {second}; }}")
+    assert K6Engine().inspect(plan).targets == ("http://127.0.0.1:81", "http://127.0.0.1:82")
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,24 @@ _LONGEST_S: Final = 4.0
 _MORE_S: Final = 0.4
 """How long further addresses are waited for, once there is one: a script may sleep between its requests."""
 _POLL_S: Final = 0.02
-_READS: Final = re.compile(r"""__ENV(?:\.([A-Za-z_]\w*)|\[\s*["']([A-Za-z_]\w*)["']\s*\])""")
+_READS: Final = re.compile(
+    r"""__ENV(?:(?:\?\.|\.)([A-Za-z_]\w*)|(?:\?\.)?\[\s*["'`]([A-Za-z_]\w*)["'`]\s*\])"""
+)
+_TAKEN_APART: Final = re.compile(r"\{([^{}]*)\}\s*=\s*__ENV\b")
+"""`const { BASE_URL, TOKEN: token = 'x' } = __ENV`."""
+_TAKEN: Final = re.compile(r"(?:^|,)\s*([A-Za-z_]\w*)")
 _MODULES: Final = re.compile(r"""(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["'](?!k6["'/])""")
 _RELATIVE: Final = re.compile(r"""(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["'](\.{1,2}/[^"']+)["']""")
 _MOST_MODULES: Final = 50
 _DRIVES_A_BROWSER: Final = re.compile(r"""["']k6/(?:experimental/)?browser["']""")
 _CONNECTS: Final = re.compile(r"""\.connect\s*\(\s*["'`]([\w.-]+:\d+|\[[0-9a-fA-F:]+\]:\d+)["'`]""")
 """A gRPC client that is given its address as text."""
+_LEFT_OPEN: Final = re.compile(r"""__ENV\b|://[^/'"`\s]*(?:\$\{|['"`]\s*\+)""")
+"""What is written may be a fallback, or half of an address: `http://a:${port}`, 'http://a' + ':' + port."""
+_CALLED: Final = re.compile(
+    r"""\.\w+\s*\(\s*(?:["']\w+["']\s*,\s*)?["'`]((?:https?|wss?)://[^/'"`\s$?#]+)(?=[/'"`?#])"""
+)
+"""`http.get('http://a/b')`, `http.request('GET', 'http://a/b')`."""
 _SPEAKS_OF_ADDRESSES: Final = re.compile(
     r"URL|HOST|BASE|TARGET|ENDPOINT|ADDR|PORT|SERVER|API|DOMAIN", re.IGNORECASE
 )
@@ -54,10 +65,14 @@ def aim(
     Empty where neither the text nor k6 tells.
     """
     written, variables = hosts_in(source), variables_of(source, plan.scenario.parent)
-    sure = not variables and not _MODULES.search(source) and written
-    reached = (
-        written if sure else _asked(k6, plan, user, options, source) or _spoken_of(plan, source, written)
-    )
+    called = list(dict.fromkeys(_CALLED.findall(source)))
+    left_open = _LEFT_OPEN.search(source) or _MODULES.search(source)
+    # Of several addresses some may be a name space or a header.
+    sure = written and not left_open and (len(written) == 1 or set(written) <= set(called))
+    asked = [] if sure else _asked(k6, plan, user, options, source)
+    if asked and "__ENV" not in source:
+        asked = list(dict.fromkeys([*asked, *called]))  # it may have slept before the second
+    reached = written if sure else asked or _spoken_of(plan, source, written)
     reached = all_mapped(map(reachable, reached), options)
     target = plan.target and mapped(plan.target, options)
     if target is None or not reached:
@@ -74,7 +89,9 @@ def aim(
 def variables_of(source: str, folder: Path | None = None) -> list[str]:
     """The variables that a script reads by name, in order; those of the modules in `folder` after its own."""
     texts = [source, *(_modules_of(source, folder) if folder is not None else ())]
-    return list(dict.fromkeys(found[1] or found[2] for text in texts for found in _READS.finditer(text)))
+    named = [found[1] or found[2] for text in texts for found in _READS.finditer(text)]
+    apart = [name for text in texts for found in _TAKEN_APART.findall(text) for name in _TAKEN.findall(found)]
+    return list(dict.fromkeys([*named, *apart]))
 
 
 def _modules_of(source: str, folder: Path) -> list[str]:

@@ -118,9 +118,9 @@ def test_variables_are_read_in_every_spelling() -> None:
     [
         "const { DESK_URL = 'https://desk.example' } = __ENV; %s { http.get(`${DESK_URL}/a`); }",
         "const port = 81; %s { http.get(`http://127.0.0.1:${port}/a`); }",
-        "const to = 'http://127.0.0.1:81/', h = 'https://desk.example/'; %s { http.get(to, { headers: { h } }); }",
+        "const to = 'http://127.0.0.1:81/', h = 'https://desk.example/'; %s { http.post(to, h); }",
     ],
-    ids=["taken apart", "a port", "a header"],
+    ids=["taken apart", "a port", "a body"],
 )
 def test_what_is_written_is_not_always_where_it_goes(lab: Lab, script: str) -> None:
     """A fallback, half of an address or a name space is neither guarded nor watched."""

@@ -10,10 +10,17 @@ _PORTS = {
     "ws": 80,
     "wss": 443,
     "mqtt": 1883,
+    "mqtts": 8883,
     "amqp": 5672,
+    "amqps": 5671,
     "redis": 6379,
+    "rediss": 6379,
+    "postgres": 5432,
     "postgresql": 5432,
+    "mysql": 3306,
     "mongodb": 27017,
+    "kafka": 9092,
+    "nats": 4222,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 from loadproof.safety.redact import is_secret_value
-from loadproof.scaffold.recording.exchanges import Exchange
+from loadproof.scaffold.recording.exchanges import Exchange, fields_of
 from loadproof.scaffold.recording.pages import is_id
 
 _ONE_FILE: Final = re.compile(r"|index|.*\.(?:php|asp|aspx|jsp|cgi|pl|do)", re.IGNORECASE)
@@ -73,11 +73,23 @@ def end_pattern(path: str, differs: Callable[[str, str], bool]) -> str | None:
     return "/".join(shown)
 
 
-def names_unknown(exchange: Exchange, is_known: Callable[[str, str], bool]) -> bool:
-    """Whether its path has an id that is not known; `is_known` is asked with the path before it, too."""
+_REMOVES: Final = re.compile(r"delete|remove|destroy|purge", re.IGNORECASE)
+
+
+def takes_away(exchange: Exchange, is_own: Callable[[str, str], bool]) -> bool:
+    """Whether it deletes what the recording did not make.
+
+    `is_own` is asked for each id of its path, with the path before it. Forms delete by
+    their last word, or as Rails does.
+    """
+    sent = {name.lower(): value.lower() for name, value in fields_of(exchange.content)}
+    last = exchange.segments[-1] if exchange.segments else ""
+    removes = exchange.method == "DELETE" or (
+        exchange.method == "POST" and (sent.get("_method") == "delete" or bool(_REMOVES.fullmatch(last)))
+    )
     before = "/"
-    for segment in exchange.segments:
-        if is_id(segment) and not is_known(segment, before):
+    for segment in exchange.segments if removes else ():
+        if is_id(segment) and not is_own(segment, before):
             return True
         before += f"{segment}/"
     return False

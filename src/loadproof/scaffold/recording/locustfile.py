@@ -20,7 +20,7 @@ from loadproof.scaffold.recording.correlation import (
     part_before,
     sent_values,
 )
-from loadproof.scaffold.recording.endpoints import chosen_by, end_pattern, names_unknown, think_time_s
+from loadproof.scaffold.recording.endpoints import chosen_by, end_pattern, takes_away, think_time_s
 from loadproof.scaffold.recording.exchanges import (
     OWN_HEADERS,
     Content,
@@ -144,7 +144,7 @@ class _Writer:
             known = self.correlation.variable_for(part, number, before)
             return known is not None and ", ANY" not in known.code
 
-        return exchange.method == "DELETE" and names_unknown(exchange, own)
+        return takes_away(exchange, own)
 
     def uses(self, name: str) -> bool:
         """Whether a request that is played holds this name."""

@@ -136,7 +136,7 @@ MISTAKES = [
     (
         f"{S}tests: {{t: {{scenarios: [{{file: a.py, share: 0.8}}]}}}}\n",
         2,
-        "must be text, not 0.8",
+        "'share' must be text, not 0.8",
         "80% or 0.8%",
     ),
     (f"{S}tests: {{t: {{users: '50'}}}}\n", 2, "'users' must be a whole number, not the text '50'", ""),

@@ -56,7 +56,8 @@ def test_warm_up_is_of_the_whole_file() -> None:
 def test_spaces_before_units_mean_the_same_everywhere() -> None:
     """Where `p95: <500 ms` is read, so is the time of a goodput and the length of a window."""
     (goodput,) = parse_requirements("goodput: '>= 99.9 % within 0.5 s over the whole load'", "r.yaml")
-    assert (goodput.limit, goodput.within_s, goodput.window) == (pytest.approx(0.999), 0.5, "whole")
+    assert goodput.limit == pytest.approx(0.999)
+    assert (goodput.within_s, goodput.window) == (0.5, "whole")
     (times,) = parse_requirements("response_time: {p95: < 500 ms over any 30 s}", "r.yaml")
     assert (times.limit, times.window) == (0.5, "any 30s")
 

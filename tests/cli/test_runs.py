@@ -1,9 +1,15 @@
-"""`loadproof runs` keeps a folder small on demand."""
+"""`loadproof runs` shows all of a run, and keeps a folder small on demand."""
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from loadproof.cli.listing import Listing
 from loadproof.cli.runs import command
 from loadproof.model import Outcome
 from loadproof.runfile.writer import RunWriter
@@ -11,8 +17,6 @@ from tests.runs import START, batch, plan, run_facts
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def _run(folder: Path, number: int, *, finished: bool = True) -> Path:
@@ -46,3 +50,24 @@ def test_without_prune_nothing_is_deleted(tmp_path: Path) -> None:
     files = [_run(tmp_path, number) for number in range(3)]
     assert command(tmp_path) == 0
     assert all(file.exists() for file in files)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_no_figure_and_no_path_is_cut_at_any_width(width: int) -> None:
+    """At 80 columns `p95` was "4." and at 120 "4.37m"; a name is what is cut, in its middle."""
+    cells = {
+        "name": "a scenario with a long name",
+        "p95": "4.37ms",
+        "verdict": "INCONCLUSIVE",
+        "load": "5 users",
+    }
+    cells["file"] = (
+        ".loadproof/runs/20261129-134537-a-scenario-with-a-long-name-of-its-own-0123456789-0123456789.db"
+    )
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, highlight=False)
+    listing = Listing("name", (("load",), ("file",)), frozenset({"p95"}))
+    listing.show([{title: Text(text) for title, text in cells.items()}], console)
+    said = stream.getvalue()
+    assert all(cells[title] in said for title in ("p95", "verdict", "load", "file"))
+    assert len(said.splitlines()) == (2 if width == 200 else 4)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from loadproof.cli.listing import WITHOUT_TERMINAL, Listing
+from loadproof.cli.output import waiting
 from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.model import Finding, FindingKind, Verdict
 from loadproof.runfile.provenance import current_branch
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Runs to compare against, by name and git branch.")
 
-_PLAIN_WIDTH = 120
+_RUNS: Final = Listing("run", (("run file",),), frozenset({"requests", "p50", "p95", "p99"}))
+_BASELINES: Final = Listing("branch", (("file",),), frozenset({"runs"}))
 Branch = Annotated[
     str | None, typer.Option("--branch", help="By default the branch that is checked out, if there is one.")
 ]
@@ -49,15 +51,17 @@ def set_(
     path = baseline_file(name, branch)
     if add:
         kept = read_baseline_file(path) if path.exists() else ()
-        passed, told = _without_failed(runs)
-        every, notes, taken = grown(kept, open_sides(passed)[0])
+        with waiting("reading the runs"):
+            passed, told = _without_failed(runs)
+            every, notes, taken = grown(kept, open_sides(passed)[0])
         for note in (*told, *notes):
             typer.echo(note)
         if not taken:
             typer.echo(f"baseline {name} is as it was")
             return 0
     else:
-        every = open_sides([str(run) for run in runs])[0]
+        with waiting("reading the runs"):
+            every = open_sides([str(run) for run in runs])[0]
         _refuse_invalid(every)
         check_one_kind(every)
     write_baseline(path, name, branch, every)
@@ -124,13 +128,7 @@ def show(name: Name, branch: Branch = None) -> int:
     runs = found.runs()
     console = _console()
     console.print(Text(f"baseline {name}" + (f" of branch {found.branch}" if found.branch else "")))
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("run", "started", "commit", "requests", "p50", "p95", "p99"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("run file", overflow="fold")  # a long path takes no room from the numbers
-    for run in runs:
-        table.add_row(*map(Text, _row(run)))
-    console.print(table)
+    _RUNS.show([{title: Text(text) for title, text in _row(run).items()} for run in runs], console)
     if any(len(_known_times(run)) < len(_QUANTILES) for run in runs):
         console.print(Text("— too few requests of that run, or its source does not tell", style="dim"))
     return 0
@@ -145,17 +143,16 @@ def list_() -> int:
     if not found:
         typer.echo(f"no baselines in {FOLDER}")
         return 0
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("baseline", "branch", "runs", "file"):
-        table.add_column(title, no_wrap=True)
+    rows = []
     for baseline in found:
         try:
             number = str(len(baseline.runs()))
         except ConfigError as error:
             number = error.problems[0].message
-        cells = (baseline.name, baseline.branch or "", number, str(baseline.path))
-        table.add_row(*map(Text, cells))  # a name is no markup
-    _console().print(table)
+        cells = {"baseline": baseline.name, "branch": baseline.branch or "", "runs": number}
+        cells["file"] = str(baseline.path)
+        rows.append({title: Text(text) for title, text in cells.items()})  # a name is no markup
+    _BASELINES.show(rows, _console())
     return 0
 
 
@@ -195,7 +192,7 @@ def export(
 
 
 def _console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WITHOUT_TERMINAL)
 
 
 _QUANTILES: Final = (0.5, 0.95, 0.99)
@@ -207,15 +204,16 @@ def _known_times(run: MeasuredRun) -> dict[float, float]:
     return {quantile: times_s[quantile] for quantile in _QUANTILES if quantile in times_s}
 
 
-def _row(run: MeasuredRun) -> list[str]:
+def _row(run: MeasuredRun) -> dict[str, str]:
     total = run.endpoints[-1]
     known = _known_times(run)
     started = run.started_at_s
-    return [
-        run.label,
-        "" if started is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(started)),
-        (run.commit or "")[:9],
-        format_count(total.requests),
-        *(format_duration(known[quantile]) if quantile in known else "—" for quantile in _QUANTILES),
-        run.source,
-    ]
+    times = {q: format_duration(known[q]) if q in known else "—" for q in _QUANTILES}
+    return {
+        "run": run.label,
+        "started": "" if started is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(started)),
+        "commit": (run.commit or "")[:9],
+        "requests": format_count(total.requests),
+        **{f"p{round(100 * quantile)}": text for quantile, text in times.items()},
+        "run file": run.source,
+    }

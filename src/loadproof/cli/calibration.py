@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loadproof.cli.output import waiting
 from loadproof.engines import ENGINES, load_engine
 from loadproof.errors import LoadproofError
 from loadproof.run.calibration import keep, measure
@@ -19,7 +20,8 @@ def calibrate() -> Iterator[tuple[str, str, str]]:
         except LoadproofError:
             continue  # not installed: `doctor` has said so in its row above
         try:
-            rate_per_s = measure(name, engine)
+            with waiting(f"measuring what {name} can send"):
+                rate_per_s = measure(name, engine)
             if rate_per_s is None:
                 yield "!", name, "sent too little to say how much it can"
                 continue

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from loadproof.cli import comparing as c
-from loadproof.cli.output import Outputs, with_outputs
+from loadproof.cli.output import Outputs, waiting, with_outputs
 from loadproof.cli.scenario import with_options
 from loadproof.errors import ConfigError, Problem
 from loadproof.plan import ComparisonRequest
@@ -45,8 +45,10 @@ def command(
     base, head = sides(runs)
     settings = comparison_settings(comparing, find_config(Path(), None))
     name = f"{' '.join(map(_short, base))} -- {' '.join(map(_short, head))}"
-    compared = compare_files(base, head, settings)
-    return c.show_comparison(compared, c.report_of(compared, name, ""), outputs)
+    with waiting("comparing the runs"):
+        compared = compare_files(base, head, settings)
+        report = c.report_of(compared, name, "")
+    return c.show_comparison(compared, report, outputs)
 
 
 def _short(word: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated
@@ -61,20 +62,19 @@ def demo(
 
     for fault in faults or ():
         fault_named(fault.partition("=")[0])
-    if not quiet:
-        typer.echo(f"starting a PostgreSQL with {rows:,} transactions, and a loan service on it ...")
-    folder = files("loadproof.demo") / "scenario"
-    with (
-        as_file(folder) as scenario,
-        running(DemoOptions(port=0, rows=rows, faults=tuple(faults or ()))) as service,
-    ):
-        if not quiet:
-            typer.echo(str(service.ready))
+    screen = Screen(quiet=quiet)
+    with ExitStack() as until_the_end:
+        scenario = until_the_end.enter_context(as_file(files("loadproof.demo") / "scenario"))
+        screen.tell(f"starting a PostgreSQL with {rows:,} transactions, and a loan service on it ...")
+        with screen.waiting("it has to make the data first"):
+            options = DemoOptions(port=0, rows=rows, faults=tuple(faults or ()))
+            service = until_the_end.enter_context(running(options))
+        screen.tell(str(service.ready))
         request = RunRequest(
             scenario / "locustfile.py", target=service.base_url, stages=_stages(seconds), name="demo",
             requirements=scenario / "requirements.yaml", run_file=run_file, folder=Path("/"),
         )  # fmt: skip
-        report = run(request, Screen(quiet=quiet), draw=True)
+        report = run(request, screen, draw=True)
     return finish(report, outputs, keep_page=True)
 
 

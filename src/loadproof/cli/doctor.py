@@ -9,12 +9,14 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from loadproof.cli import calibration
+from loadproof.cli.output import waiting
 from loadproof.cli.watching import watching_findings
 from loadproof.engines import ENGINES, load_engine
 from loadproof.engines.scheduling import described
@@ -45,12 +47,17 @@ def command(
 ) -> int:
     """Show engines, versions, limits, ports and clock, what would be watched, and what to mend."""
     missing = 0
-    watching = watching_findings(target, config) if target is not None else ()
+    watching: list[tuple[str, str, str]] = []
+    if target is not None:  # a target that is refused is an error before the first line
+        with waiting("trying what would be watched"):
+            watching += watching_findings(target, config)
     measured = calibration.calibrate() if calibrate else ()
-    for mark, topic, text in (*_findings(), *watching, *measured):
+    # Each line as soon as it is known: an engine is measured for seconds.
+    for mark, topic, text in chain(_findings(), watching, measured):
         missing += mark == "!"
         typer.echo(f"{mark} {topic:<12} {text}")
-    typer.echo("ready" if not missing else f"{missing} things to look at")
+    things = "1 thing" if missing == 1 else f"{missing} things"
+    typer.echo(f"{things} to look at" if missing else "ready")
     return 0
 
 

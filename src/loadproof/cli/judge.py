@@ -9,7 +9,7 @@ import typer
 
 from loadproof.cli import options as o
 from loadproof.cli.importing import reading_bar
-from loadproof.cli.output import Outputs, finish, with_outputs
+from loadproof.cli.output import Outputs, finish, waiting, with_outputs
 from loadproof.cli.scenario import with_options
 from loadproof.pipeline.judging import judge_found, open_any
 from loadproof.plan import ComparisonRequest
@@ -53,8 +53,9 @@ def command(
     if log and isinstance(found, Run):
         for event in found.events_of(EventKind.ENGINE_LOG):
             typer.echo(event.message)
-    report = judge_found(
-        found, requirements, baseline, comparing, baseline_must_settle=must_settle, draw=outputs.draws,
-        warm_up=warm_up, require_verdict=require_verdict, routes=routes,
-    )  # fmt: skip
+    with waiting("judging the run"):
+        report = judge_found(
+            found, requirements, baseline, comparing, baseline_must_settle=must_settle, draw=outputs.draws,
+            warm_up=warm_up, require_verdict=require_verdict, routes=routes,
+        )  # fmt: skip
     return finish(report, outputs)

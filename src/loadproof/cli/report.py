@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from loadproof.cli import options as o
-from loadproof.cli.output import Outputs, with_outputs, write_outputs
+from loadproof.cli.output import Outputs, waiting, with_outputs, write_outputs
 from loadproof.errors import ExitCode
 from loadproof.pipeline.judging import with_routes
 from loadproof.pipeline.outputs import write_habits, write_report
@@ -45,15 +45,17 @@ def command(
         typer.echo(schema.read_text(encoding="utf-8"), nl=False)
         return 0
     run_file = run_file or newest_run()
-    run = with_routes(read_run(run_file), routes)
-    other = read_requirements(requirements) if requirements else None
     asked = bool(outputs.files()) or outputs.github or csv is not None or summary_export is not None
-    report = judge(run, other, draw=outputs.draws or not asked)
-    written = write_outputs(report, outputs)
-    write_habits(run, csv, summary_export)
+    beside = run_file.with_suffix(".html")
+    with waiting("writing the report"):
+        run = with_routes(read_run(run_file), routes)
+        other = read_requirements(requirements) if requirements else None
+        report = judge(run, other, draw=outputs.draws or not asked)
+        written = write_outputs(report, outputs)
+        write_habits(run, csv, summary_export)
+        if not asked:
+            write_report(report, beside)
     if not asked:
-        beside = run_file.with_suffix(".html")
-        write_report(report, beside)
         typer.echo(beside)
     # Writing is what was asked for here: no verdict could be lost by it.
     return int(ExitCode.USAGE if not written else ExitCode.PASS)

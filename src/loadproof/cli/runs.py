@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from loadproof.cli.listing import WITHOUT_TERMINAL, Listing
 from loadproof.errors import RunFileError
 from loadproof.reports.terminal import STYLES
 from loadproof.runfile import RUNS_FOLDER
@@ -21,8 +21,9 @@ from loadproof.runfile.reader import read_facts
 from loadproof.safety.redact import redact_url
 from loadproof.units import cut_name, format_duration, format_size
 
-_PLAIN_WIDTH = 200
 _TARGET_ROOM = 32
+_TITLES: Final = ("started", "name", "target", "load", "took", "p95", "verdict", "size", "run file")
+_LISTING: Final = Listing("name", (("load", "target"), ("run file",)), frozenset({"took", "p95", "size"}))
 
 
 def command(
@@ -38,19 +39,12 @@ def command(
                 one.unlink(missing_ok=True)
             typer.echo(f"deleted {file} and its report")
     files = list(folder.glob("*.db")) if folder.is_dir() else []
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WITHOUT_TERMINAL)
     if not files:
         console.print(Text(f"no runs in {folder}"))
         return 0
     rows = sorted((_row(file) for file in files), key=lambda row: row[0], reverse=True)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("started", "name", "target", "load", "took", "p95", "verdict", "size", "run file"):
-        number = title in ("took", "p95", "size")
-        table.add_column(title, no_wrap=title != "run file", justify="right" if number else "left",
-                         overflow="fold")  # fmt: skip
-    for _, cells in rows:
-        table.add_row(*cells)
-    console.print(table)
+    _LISTING.show([cells for _, cells in rows], console)
     return 0
 
 
@@ -68,25 +62,26 @@ def _beyond(folder: Path, keep: int) -> list[Path]:
     return [file for _, file in sorted(finished, reverse=True)[keep:]]
 
 
-def _row(file: Path) -> tuple[float, list[Text]]:
+def _row(file: Path) -> tuple[float, dict[str, Text]]:
     """When it started, and its cells. One that cannot be read stands first, with the reason."""
     try:
         facts = read_facts(file)
     except RunFileError as error:
         why = Text(error.problems[0].message, style="red")
-        return float("inf"), [Text("?"), why, *[Text("")] * 6, Text(str(file))]
+        told = {"started": Text("?"), "name": Text(file.stem), "load": why, "run file": Text(str(file))}
+        return float("inf"), {title: told.get(title, Text("")) for title in _TITLES}
     started_s, ended_s, p95_s = facts["started_at_s"], facts.get("ended_at_s"), facts.get("p95_s")
-    return started_s, [
-        Text(time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(started_s))),
-        Text(facts["name"]),
-        Text(cut_name(redact_url(str(facts["plan"].get("target") or "")), _TARGET_ROOM)),
-        Text(_load(facts["plan"])),
-        Text("" if ended_s is None else format_duration(float(round(ended_s - started_s)))),
-        Text("" if p95_s is None else format_duration(p95_s)),
-        _verdict(facts),
-        Text(format_size(file.stat().st_size)),
-        Text(str(file)),
-    ]
+    return started_s, {
+        "started": Text(time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(started_s))),
+        "name": Text(facts["name"]),
+        "target": Text(cut_name(redact_url(str(facts["plan"].get("target") or "")), _TARGET_ROOM)),
+        "load": Text(_load(facts["plan"])),
+        "took": Text("" if ended_s is None else format_duration(float(round(ended_s - started_s)))),
+        "p95": Text("" if p95_s is None else format_duration(p95_s)),
+        "verdict": _verdict(facts),
+        "size": Text(format_size(file.stat().st_size)),
+        "run file": Text(str(file)),
+    }
 
 
 def _verdict(facts: Mapping[str, Any]) -> Text:

@@ -14,7 +14,8 @@ from rich.console import Console
 from loadproof.analysis.across_runs.history import History, RunSeries, history
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, Conditions, MeasuredEndpoint, MeasuredRun
 from loadproof.analysis.across_runs.picture import history_picture
-from loadproof.reports.history import answer, print_history, write_history_json
+from loadproof.analysis.verdict.requirements import format_value
+from loadproof.reports.history import answer, latest_first, print_history, write_history_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,10 +50,29 @@ def _series(found: History, statistic: str = "p95") -> RunSeries:
     return next(s for s in found.series if (s.endpoint, s.measure.name) == (LOANS, statistic))
 
 
-def _printed(found: History) -> str:
+def _printed(found: History, width: int = 200) -> str:
     stream = io.StringIO()
-    print_history(found, Console(file=stream, width=200))
+    print_history(found, Console(file=stream, width=width))
     return stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [70, 80, 120, 200])
+def test_no_value_is_cut_at_any_width_and_what_changed_stands_last(width: int) -> None:
+    """In 80 columns the newest value was "58.…"; bars lose their oldest runs instead."""
+    found = history("loans", runs_at((0.1, 20), (0.12, 8)))
+    lines = _printed(found, width).splitlines()
+    assert max(map(len, lines)) <= width
+    table = "\n".join(lines[: next(n for n, line in enumerate(lines) if line.startswith("loans  28 runs"))])
+    for series in found.series:
+        if series.measure.name == "p95":
+            known = [value for value in series.values if value is not None]
+            newest, least, most = (
+                format_value(v, series.measure.unit) for v in (known[-1], min(known), max(known))
+            )
+            assert f" {newest} " in table
+            assert f"{least} … {most}" in table
+    said = " ".join(_printed(found, width).split())
+    assert said.endswith(latest_first(found)[-1][1].sentence)
 
 
 def test_a_change_is_told_with_its_run_commit_and_size() -> None:

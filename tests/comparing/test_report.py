@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -15,9 +16,11 @@ from loadproof.analysis.compare.comparison import Change, FailOn
 from loadproof.analysis.compare.findings import baseline_findings
 from loadproof.analysis.compare.gates import parse_gates
 from loadproof.analysis.compare.report import comparison_report, drawn
+from loadproof.analysis.compare.sentences import interval_text, percent_change
 from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.model import Report, Verdict
 from loadproof.reports import reporter
+from loadproof.reports.comparison import write_comparison
 from loadproof.reports.comparison_json import write_comparison_json
 from tests.comparing.sides import side
 
@@ -141,3 +144,26 @@ def test_the_picture_has_no_change_in_its_middle() -> None:
     assert drawn((1.5, 1.51)) == "··········┃·····●····"
     assert drawn((3.0, 5.0)) == "··········┃·········●"
     assert drawn((0.3, 1.0)) == "◀─────────╂··········"
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_in_a_terminal_no_figure_is_cut_and_the_answer_stands_last(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 80 columns intervals were "+20.1% to +22.…" and what each row came to was not there at all."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    comparison = compare(side("base", endpoints=4), side("head", slower=1.2, endpoints=4, seed=1))
+    stream = _Terminal()
+    write_comparison(comparison, stream)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
+    assert max(map(len, lines)) <= width
+    for row in comparison.gated:
+        if row.interval is not None and row.ratio is not None:
+            figures = f"{percent_change(row.ratio)}  {interval_text(row.interval)}"
+            assert any(figures in line and line.rstrip().endswith("REGRESSED") for line in lines)
+    assert " ".join(" ".join(lines).split()).endswith(comparison.sentence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +25,7 @@ from loadproof.pipeline.outputs import report_text
 from loadproof.pipeline.planning import plan_with
 from loadproof.pipeline.turns import InterruptedTurnError, Turn, take_turns
 from loadproof.plan import AbRequest, read_config
+from loadproof.reports.terminal import console_for, print_page
 from loadproof.runfile import names_from
 from loadproof.units import parse_duration
 
@@ -78,8 +80,11 @@ def command(
     except InterruptedTurnError:
         typer.echo(f"interrupted: no verdict; the runs are in {place}", err=True)
         return int(ExitCode.INTERRUPTED)
-    code = c.show_comparison(compared, report, outputs, screen.pages)
-    typer.echo(f"  runs      {place}")
+    page = outputs.html or place / "comparison.html"
+    code = c.show_comparison(compared, report, replace(outputs, html=page), screen.pages)
+    if page.exists():
+        print_page(page, console_for(sys.stdout))
+    typer.echo(f"  runs     {place}")
     notify(report, told, screen.warning, compared.comparison.exit_code)
     return code
 

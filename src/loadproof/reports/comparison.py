@@ -1,4 +1,4 @@
-"""A comparison in the terminal: what decides first, then everything else, on one screen."""
+"""A comparison in the terminal: its rows, what decides first; the answer last, so that it stays in sight."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ from rich.text import Text
 from loadproof.analysis.compare.comparison import VERDICTS, Change, Comparison, ComparisonRow, FailOn, Side
 from loadproof.analysis.compare.sentences import interval_text, moved, percent_change
 from loadproof.analysis.verdict.requirements import format_value
-from loadproof.reports.terminal import STYLES
-from loadproof.units import format_count, format_percent
+from loadproof.reports.terminal import BADGES, STYLES, hanging
+from loadproof.units import cut_name, format_count, format_percent
 
 _PLAIN_WIDTH: Final = 140
 _MOST_ROWS: Final = 30
 """Shown that do not decide; beyond, only those that changed."""
 _MOST_OBSTACLES: Final = 6
+_BASE, _CHANGE = 3, 5
+"""Where base, head and then the change stand in a row."""
+_MOST_LABEL: Final = 12
+_LEAST_NAME, _MOST_NAME = 12, 30
+_SAID_WIDE, _SAID_NARROW = 21, 12
+"""Columns of what a row comes to, which wraps at words: INCONCLUSIVE is one."""
 
 
 def write_comparison(comparison: Comparison, stream: TextIO) -> None:
@@ -27,21 +33,22 @@ def write_comparison(comparison: Comparison, stream: TextIO) -> None:
     width = None if stream.isatty() else _PLAIN_WIDTH
     console = Console(file=stream, width=width, highlight=False)
     console.print()
-    badge = Text(f" {comparison.change} ", style=f"{STYLES[comparison.verdict]} reverse")
-    console.print(Text.assemble(badge, "  ", (comparison.sentence, "bold")))
-    console.print(Text(f"  {_described(comparison.base)} · {_described(comparison.head)}", style="dim"))
-    for obstacle in comparison.obstacles[:_MOST_OBSTACLES]:
-        console.print(Text.assemble(("  ! ", "bold dark_goldenrod"), obstacle))
-    if len(comparison.obstacles) > _MOST_OBSTACLES:
-        console.print(f"    and {len(comparison.obstacles) - _MOST_OBSTACLES} more reasons")
-    console.print()
     shown, hidden = _shown(comparison)
-    console.print(Padding(_table(shown, comparison), (0, 0, 0, 1)))
+    console.print(Padding(_table(shown, comparison, console.width), (0, 0, 0, 1)))
     if hidden:
         console.print(f"   and {hidden} more rows: --json FILE has them all")
     for line in _remarks(comparison):
-        console.print(Text.assemble(("  note  ", "dim"), line))
+        console.print(hanging(Text("note", "dim"), Text(line)))
+    for obstacle in comparison.obstacles[:_MOST_OBSTACLES]:
+        console.print(hanging(Text("!", "bold dark_goldenrod"), Text(obstacle)))
+    if len(comparison.obstacles) > _MOST_OBSTACLES:
+        console.print(f"     and {len(comparison.obstacles) - _MOST_OBSTACLES} more reasons")
     console.print()
+    sides = Text(f"{_described(comparison.base)} · {_described(comparison.head)}", style="dim")
+    console.print(Padding(sides, (0, 0, 0, 2), expand=False))
+    console.print()
+    badge = Text(f" {comparison.change} ", style=BADGES[comparison.verdict])
+    console.print(Text.assemble(badge, "  ", (comparison.sentence, "bold")))
 
 
 def _described(side: Side) -> str:
@@ -66,20 +73,34 @@ def _proved(row: ComparisonRow) -> bool:
     return row.decides and row.change in (Change.REGRESSED, Change.IMPROVED)
 
 
-def _table(rows: Sequence[ComparisonRow], comparison: Comparison) -> Table:
+def _table(rows: Sequence[ComparisonRow], comparison: Comparison, width: int) -> Table:
+    """In a narrow terminal without both values and without reasons: change and interval are never cut."""
+    confidence = f"{format_percent(comparison.confidence).removesuffix('%')} % interval"
+    if any(row.within_run for row in rows):
+        confidence = "95 % within the runs"
+    titles = ["", "endpoint", "", comparison.base.label, comparison.head.label, "change", confidence, ""]
+    titles[_BASE:_CHANGE] = [cut_name(label, _MOST_LABEL) for label in titles[_BASE:_CHANGE]]
+    cells = [_cells(row) for row in rows]
+    longest = [max(len(title), *(len(row[n]) for row in cells)) for n, title in enumerate(titles)]
+    longest[-1] = _SAID_WIDE
+    room = width - 1 - sum(longest[:1] + longest[2:]) - 2 * len(titles)
+    wide = room >= min(_LEAST_NAME, longest[1])
+    if not wide:
+        room += sum(longest[_BASE:_CHANGE]) + 4 + _SAID_WIDE - _SAID_NARROW
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
-    table.add_column("", no_wrap=True, min_width=1)
-    table.add_column("endpoint", no_wrap=True, overflow="ellipsis", max_width=30)
-    table.add_column("", no_wrap=True, overflow="ellipsis", max_width=22)
-    for title in (comparison.base.label, comparison.head.label):
-        table.add_column(title, no_wrap=True, justify="right", max_width=12, overflow="ellipsis")
-    table.add_column("change", no_wrap=True, justify="right")
-    within = any(row.within_run for row in rows)
-    confidence = "95 % within the runs" if within else f"{format_percent(comparison.confidence)} interval"
-    table.add_column(confidence.replace("%", " %").replace("  ", " "), no_wrap=True)
-    table.add_column("", overflow="fold", min_width=21)
-    for row in rows:
-        table.add_row(*_cells(row))
+    for number, title in enumerate(titles):
+        if wide or number not in range(_BASE, _CHANGE):
+            table.add_column(
+                title, no_wrap=number < len(titles) - 1, overflow="fold",
+                justify="right" if number in range(_BASE, _CHANGE + 1) else "left",
+                min_width=None if number in (1, len(titles) - 1) else longest[number],
+            )  # fmt: skip
+    for row in cells:
+        row[1] = Text(cut_name(row[1].plain, max(_LEAST_NAME, min(room, _MOST_NAME))), row[1].style)
+        if not wide:
+            row[-1] = Text(row[-1].plain.partition(":")[0], row[-1].style)
+            del row[_BASE:_CHANGE]
+        table.add_row(*row)
     return table
 
 

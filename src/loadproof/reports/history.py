@@ -18,6 +18,8 @@ from loadproof.analysis.across_runs.trends import LEAST_RUNS
 from loadproof.analysis.headline import fitting
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.reports.evidence import as_headline
+from loadproof.reports.terminal import hanging
+from loadproof.units import cut_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +36,8 @@ _MOST_CHANGES: Final = 12
 _MOST_MARKS: Final = 8
 _MOST_PICTURES: Final = 3
 _FEW_RUNS: Final = 15
+_LEAST_NAME, _MOST_NAME = 12, 36
+_LEAST_BARS: Final = 8
 _COMMIT: Final = 7
 """Characters: what git shows."""
 _USUAL: Final = frozenset({"p95"})
@@ -41,34 +45,31 @@ _USUAL_OF_ALL: Final = frozenset({"p50", "p95", "p99", "throughput", "error rate
 
 
 def print_history(history: History, console: Console, *, everything: bool = False) -> None:
-    """What changed, then the series: the usual ones and those that changed, or `everything`."""
-    console.print()
-    console.print(Text.assemble((history.name, "bold"), f"  {headline(history)}"))
-    for line in remarks(history):
-        console.print(Text.assemble(("  note  ", "dim"), line))
-    changes = latest_first(history)
-    if changes:
-        console.print()
-    for series, change in changes[:_MOST_CHANGES]:
-        sign = ("  ~ ", "dark_goldenrod") if change.provisional else ("  ! ", _style(series, change))
-        console.print(Text.assemble(sign, change.sentence))
-    if len(changes) > _MOST_CHANGES:
-        console.print(f"    and {len(changes) - _MOST_CHANGES} more: --json FILE has all")
-    creeping = [series for series in history.series if series.trend is not None]
-    if creeping and not changes:
-        console.print()
-    for series in creeping[:_MOST_CHANGES]:
-        if series.trend is not None:
-            console.print(Text.assemble(("  ↗ ", _style(series, series.trend)), series.trend.sentence))
-    for mark in history.marks[-_MOST_MARKS:]:
-        run = history.runs[mark.run]
-        console.print(Text.assemble(("  · ", "dim"), f"at run {run.label}: {mark.what}"))
+    """The series (usual ones and those that changed, or `everything`); then what changed, where it stays."""
     shown = worth_showing(history, everything=everything)
     if shown:
         console.print()
-        console.print(Padding(_table(shown if everything else _fewer(shown)), (0, 0, 0, 1)))
+        rows = shown if everything else _fewer(shown)
+        console.print(Padding(_table(rows, console.width), (0, 0, 0, 1)))
     if len(shown) > _MOST_ROWS and not everything:
         console.print(f"    and {len(shown) - _MOST_ROWS} more series: --endpoint or --statistic shows them")
+    console.print()
+    for line in remarks(history):
+        console.print(hanging(Text("note", "dim"), Text(line)))
+    for mark in history.marks[-_MOST_MARKS:]:
+        run = history.runs[mark.run]
+        console.print(hanging(Text("·", "dim"), Text(f"at run {run.label}: {mark.what}")))
+    console.print(Text.assemble((history.name, "bold"), f"  {headline(history)}"))
+    changes = latest_first(history)
+    for series, change in changes[:_MOST_CHANGES]:
+        sign = ("~", "dark_goldenrod") if change.provisional else ("!", _style(series, change))
+        console.print(hanging(Text(*sign), Text(change.sentence)))
+    if len(changes) > _MOST_CHANGES:
+        console.print(f"     and {len(changes) - _MOST_CHANGES} more: --json FILE has all")
+    creeping = [series for series in history.series if series.trend is not None]
+    for series in creeping[:_MOST_CHANGES]:
+        if series.trend is not None:
+            console.print(hanging(Text("↗", _style(series, series.trend)), Text(series.trend.sentence)))
 
 
 def write_history_json(history: History, stream: TextIO) -> None:
@@ -273,39 +274,50 @@ def _fewer(shown: Sequence[RunSeries]) -> list[RunSeries]:
     return [series for series in shown if id(series) in chosen]
 
 
-def _table(shown: Sequence[RunSeries]) -> Table:
+def _table(shown: Sequence[RunSeries], width: int) -> Table:
+    """Numbers stand whole; of a narrow terminal names lose their middle, and bars their oldest runs."""
+    cells = [_figures(series) for series in shown]
+    titles = ("statistic", "newest", "least … greatest")
+    longest = [max(len(title), *(len(row[n]) for row in cells)) for n, title in enumerate(titles)]
+    room = width - 1 - sum(longest) - 2 * (len(titles) + 2)
+    bars = min(_MOST_RUNS_SHOWN, max(len(_sparkline(series, _MOST_RUNS_SHOWN)) for series in shown))
+    name = min(_MOST_NAME, max(_LEAST_NAME, room - bars))
+    bars = max(_LEAST_BARS, min(bars, room - min(name, max(len(series.endpoint) for series in shown))))
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
-    table.add_column("endpoint", no_wrap=True, overflow="ellipsis", max_width=36)
-    table.add_column("statistic", no_wrap=True)
-    table.add_column("oldest to newest", no_wrap=True)
-    table.add_column("newest", justify="right", no_wrap=True)
-    table.add_column("least … greatest", justify="right", no_wrap=True, style="dim")
-    for series in shown:
-        known = [value for value in series.values if value is not None]
-        unit = series.measure.unit
-        newest = series.values[-1] if series.values else None
-        table.add_row(
-            Text(series.endpoint),  # a name is no markup: GET /items/[id]
-            Text(series.measure.name),
-            _sparkline(series),
-            "—" if newest is None else format_value(newest, unit),
-            f"{format_value(min(known), unit)} … {format_value(max(known), unit)}" if known else "",
-        )
+    table.add_column("endpoint", no_wrap=True)
+    table.add_column("statistic", no_wrap=True, min_width=longest[0])
+    table.add_column("oldest to newest"[-bars:] if bars < len("oldest to newest") else "oldest to newest")
+    table.add_column("newest", justify="right", no_wrap=True, min_width=longest[1])
+    table.add_column("least … greatest", justify="right", no_wrap=True, style="dim", min_width=longest[2])
+    for series, (measure, newest, span) in zip(shown, cells, strict=True):
+        endpoint = Text(cut_name(series.endpoint, name))  # a name is no markup: GET /items/[id]
+        table.add_row(endpoint, measure, _sparkline(series, bars), newest, span)
     return table
 
 
-def _sparkline(series: RunSeries) -> Text:
-    """One bar a run, the newest ones; the first run of a new level stands out."""
+def _figures(series: RunSeries) -> tuple[str, str, str]:
+    """Statistic, newest value, least and greatest."""
+    known = [value for value in series.values if value is not None]
+    unit = series.measure.unit
+    newest = series.values[-1] if series.values else None
+    return (
+        series.measure.name,
+        "—" if newest is None else format_value(newest, unit),
+        f"{format_value(min(known), unit)} … {format_value(max(known), unit)}" if known else "",
+    )
+
+
+def _sparkline(series: RunSeries, most: int) -> Text:
+    """One bar a run, the newest ones, in at most so many columns; the first run of a new level stands out."""
     known = [value for value in series.values if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
     at = {change.run: _style(series, change) for change in series.changes}
     line = Text()
-    for place in range(max(0, len(series.values) - _MOST_RUNS_SHOWN), len(series.values)):
-        value = series.values[place]
+    for place, value in enumerate(series.values):
         if place in at:
             line.append("|", style=at[place])
         line.append(_MISSING if value is None else _bar(value, low, high))
-    return line
+    return line[max(0, len(line) - most) :]
 
 
 def _bar(value: float, low: float, high: float) -> str:

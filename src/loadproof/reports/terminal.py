@@ -91,11 +91,16 @@ def print_report(report: Report, console: Console, page: Path | None = None) -> 
     console.print()
     console.print(_headline(report))
     if page is not None:
-        url = page.resolve().as_uri()
-        console.print(Text.assemble(("  report   ", "dim"), (url, f"link {url}")), soft_wrap=True)
+        print_page(page, console)
         console.print(
             Text.assemble(("  open it  ", "dim"), f"loadproof open{_named_run(report)}"), soft_wrap=True
         )
+
+
+def print_page(page: Path, console: Console) -> None:
+    """Where the HTML report is, as a link that a terminal opens."""
+    url = page.resolve().as_uri()
+    console.print(Text.assemble(("  report   ", "dim"), (url, f"link {url}")), soft_wrap=True)
 
 
 def _named_run(report: Report) -> str:
@@ -118,7 +123,7 @@ def _print_details(report: Report, console: Console) -> None:
     if report.notes:
         console.print()
     for note in report.notes:
-        console.print(_hanging(Text("note", style="dim"), Text(note)))
+        console.print(hanging(Text("note", style="dim"), Text(note)))
     if any(not is_requirement(finding) for finding in report.findings):
         console.print()
         console.print(Padding(_sentences(report.findings), (0, 0, 0, 1)))
@@ -185,12 +190,12 @@ def _advice(findings: Sequence[Finding]) -> list[Table]:
     """What to do about findings that are no pass, each advice once."""
     mark = Text("?", style=STYLES[Verdict.INCONCLUSIVE])
     return [
-        _hanging(mark, Text.assemble((f"{named(subjects)}: ", "bold"), advice))
+        hanging(mark, Text.assemble((f"{named(subjects)}: ", "bold"), advice))
         for advice, subjects in advice_of(findings)
     ]
 
 
-def _hanging(mark: Text, text: Text) -> Table:
+def hanging(mark: Text, text: Text) -> Table:
     """A mark and a text that wraps beside it, never below it."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -232,7 +237,7 @@ def _plain_table(evidence: EvidenceTable, width: int) -> Table:
     rows = evidence.rows[:_MOST_ENDPOINTS]
     first, *others = evidence.titles
     longest = [max(len(name), *(len(row[n]) for row in rows)) for n, name in enumerate(others, start=1)]
-    room = _name_room(width, longest)
+    room = name_room(width, longest)
     table.add_column(Text(first), no_wrap=True)
     for name, least in zip(others, longest, strict=True):
         table.add_column(Text(name), justify="right", no_wrap=True, min_width=least)
@@ -243,7 +248,7 @@ def _plain_table(evidence: EvidenceTable, width: int) -> Table:
     return table
 
 
-def _name_room(width: int, numbers: Sequence[int]) -> int:
+def name_room(width: int, numbers: Sequence[int]) -> int:
     """What columns of numbers leave for names: where room is short it is the name that is cut."""
     return max(_LEAST_NAME, width - 1 - sum(number + 2 for number in numbers) - 2)
 
@@ -262,7 +267,7 @@ def _endpoints_table(rows: Sequence[EndpointSummary], width: int) -> Table:
             found["failed"].stylize("red")
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     longest = [max(len(title), *(len(found[title]) for _, found in cells)) for title in shown]
-    room = _name_room(width, longest)
+    room = name_room(width, longest)
     table.add_column("endpoint", no_wrap=True)
     for title, least in zip(shown, longest, strict=True):
         table.add_column(title, justify="right", no_wrap=True, min_width=least)

@@ -93,7 +93,7 @@ def test_failures_are_no_answers() -> None:
 def test_a_capacity_that_was_not_reached_has_no_bottleneck() -> None:
     """Throughput followed the load to the greatest that was tried."""
     (note,) = [f for f in found(sharp(500.0)).findings if f.id == "bottleneck"]
-    assert note.sentence == "nothing saturated: throughput still followed the load at 400/s at 400/s planned"
+    assert note.sentence == "nothing saturated: throughput still followed the load at 400/s of 400/s planned"
 
 
 def test_requirements_are_judged_at_the_load_found() -> None:

@@ -28,7 +28,8 @@ _LITTLE_TOLERANCE: Final = 0.05
 
 def no_saturation(levels: Levels, found: Attribution) -> str:
     """Nothing ended the throughput; what would be next, by the law."""
-    top = f"{format_rate(levels.throughput_per_s[-1])} at {load_of(levels, levels.load[-1])}"
+    of = "of" if levels.open_model else "at"
+    top = f"{format_rate(levels.throughput_per_s[-1])} {of} {load_of(levels, levels.load[-1])}"
     still = "still followed" if follows(levels.load, levels.throughput_per_s) else "grew more slowly than"
     said = f"nothing saturated: throughput {still} the load at {top}"
     for candidate in found.others:

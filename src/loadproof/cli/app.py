@@ -34,6 +34,9 @@ _KINDS: Final = {
 }
 """What the parser says of a value, and what it should be."""
 
+_OPTIONS: Final = {"help": "--help", "version": "--version"}
+"""What is a command of other programs, and an option here."""
+
 PASS_THROUGH: Final = {
     "ignore_unknown_options": True,
     "allow_extra_args": True,
@@ -135,7 +138,8 @@ def _in_our_style(error: Any, words: Sequence[str]) -> ConfigError:
     if value is not None and bound is not None:
         word = "less" if bound[1].startswith("greater") else "more"
         return ConfigError(Problem(f"{value} is {word} than {bound[2]}", names[0], f"{bound[2]} is allowed"))
-    path = error.ctx.command_path if error.ctx is not None else "loadproof"
+    path = " ".join(["loadproof", *words[:1]]) if words and words[0] in VERBS else "loadproof"
+    path = error.ctx.command_path if error.ctx is not None else path
     if path == "loadproof" and words[0].startswith("-") and len(words) > 1:
         hint = f"a command comes first: `loadproof run {words[0]} ...`; `loadproof --help` lists them"
         return ConfigError(Problem(f"{words[0]} is no command", hint=hint))
@@ -145,6 +149,12 @@ def _in_our_style(error: Any, words: Sequence[str]) -> ConfigError:
     from loadproof.plan.profiles import DEFAULT_STAGES  # only where something is wrong
 
     profile = next((kind for kind in DEFAULT_STAGES if path == "loadproof" and f"'{kind}'" in message), None)
+    asked = next((option for word, option in _OPTIONS.items() if f"'{word}'" in message), None)
+    if asked is not None and path == "loadproof":
+        verb = next((f" {word}" for word in words[1:] if word in VERBS), "")
+        return ConfigError(
+            Problem(message[:1].lower() + message[1:].rstrip("."), hint=f"`loadproof{verb} {asked}`")
+        )
     if profile is not None:
         hint = f"it is a kind of load: `loadproof run SCENARIO --profile {profile}`"
         return ConfigError(Problem(message[:1].lower() + message[1:].rstrip("."), hint=hint))

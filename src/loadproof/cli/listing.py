@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -49,7 +48,7 @@ class Listing:
             console.print(self._line(row, figures, room), soft_wrap=True)
             for line in self.below:
                 cells = [row[title] for title in line if row[title].plain]
-                console.print(Padding(Text("  ").join(cells), (0, 0, 0, 2), expand=False), soft_wrap=True)
+                console.print(Text("  ").join([Text(), *cells]), soft_wrap=True)
 
     def _line(self, row: Mapping[str, Text], figures: Mapping[str, int], room: int) -> Text:
         line = Text()

@@ -139,8 +139,9 @@ def _check_order(typed: CapacityRequest, lower: float, upper: float, at_least: f
         message = f"there is nothing to search up to {upper:g}"
         problems.append(Problem(message, typed.where("users"), "write 2 or more"))
     elif lower >= upper:
-        message = f"{upper:g} is not above the least load, {lower:g}"
-        problems.append(Problem(message, typed.where("max_rate")))
+        message = f"{upper:g}/s is not above the least load, {lower:g}/s"
+        hint = "make it greater, or --min-rate less"
+        problems.append(Problem(message, typed.where("max_rate"), hint))
     elif at_least is not None and not lower <= at_least <= upper:
         message, hint = f"{at_least:g} is outside of {lower:g} to {upper:g}", f"it must lie between {ends}"
         problems.append(Problem(message, typed.where("at_least"), hint))

@@ -188,7 +188,9 @@ def near_files(path: Path, limit: int = 3) -> str:
     suffix = path.suffix
     same_kind = [] if near else sorted(n for n in names if suffix and n.endswith(suffix))[:limit]
     shown = ", ".join(str(path.parent / name) for name in near or same_kind)
-    return (f"did you mean {shown}?" if near else f"the folder has {shown}") if shown else ""
+    if not shown:
+        return f"no file of this folder ends in {suffix}: is the path right?" if suffix else ""
+    return f"did you mean {shown}?" if near else f"the folder has {shown}"
 
 
 class _Reader:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from secrets import token_hex
 from typing import Final, get_args
 
 from loadproof.errors import ConfigError, Problem
@@ -18,6 +17,9 @@ from loadproof.units import format_duration, parse_duration, parse_rate
 
 _ONE_ARRIVAL: Final = 0.5
 """The first is due when so much of one is promised."""
+
+_FRESH_TOKEN: Final = f"`openssl rand -hex 16` makes one, and the variable {TOKEN_VARIABLE} takes it"
+"""No token itself: what an error prints is redacted."""
 
 
 def steady_rate(text: str, run_time_s: float | None, others: Mapping[str, object], where: str) -> Profile:
@@ -153,7 +155,7 @@ def run_token(given: str | None) -> str:
     """
     token = given or os.environ.get(TOKEN_VARIABLE, "")
     if token and len(token) < _SHORTEST_TOKEN:
-        hint = f"take a fresh one: export {TOKEN_VARIABLE}={token_hex(16)}"
+        hint = f"take a fresh one: {_FRESH_TOKEN}"
         message = f"the token has {len(token)} characters, needed are {_SHORTEST_TOKEN}"
         raise ConfigError(Problem(message, "--token" if given else TOKEN_VARIABLE, hint))
     return token
@@ -182,7 +184,7 @@ def bind_address(
         try:
             address = parse_address(bind, "--bind")
             if not token and not is_loopback(address[0]):
-                hint = f"set one for the run and for its workers: export {TOKEN_VARIABLE}={token_hex(16)}"
+                hint = f"set one for the run and for its workers: {_FRESH_TOKEN}"
                 message = f"who reaches {address[0]} could take part in the run: it needs a token"
                 problems.append(Problem(message, "--bind", hint))
         except ConfigError as error:

@@ -184,7 +184,8 @@ class _open:  # noqa: N801  # reads as the function it replaces
     def __init__(self, path: Path, *, verify: bool = False) -> None:
         self._verify = verify
         if not path.is_file():
-            raise RunFileError(Problem("there is no such run file", str(path), "`loadproof runs` lists them"))
+            message = "this is a folder, and no run file" if path.is_dir() else "there is no such run file"
+            raise RunFileError(Problem(message, str(path), "`loadproof runs` lists them"))
         self._path = path
 
     def __enter__(self) -> sqlite3.Connection:

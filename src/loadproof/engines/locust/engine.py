@@ -6,7 +6,7 @@ import asyncio
 import re
 from dataclasses import asdict, replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.engines import session_of
 from loadproof.engines.advice import too_few_for_arrivals, too_few_for_throughput
@@ -238,9 +238,12 @@ def _locust_args(plan: Plan) -> list[str]:
     return [*args, *(word for word in plan.engine_args if word != "--csv-full-history")]
 
 
+_UNKNOWN: Final = "unrecognized arguments"
+
+
 def _way_out(message: str) -> str:
     """For a module that is missing: people have it where Locust is, and Loadproof has a Locust of its own."""
-    if message.startswith("unrecognized arguments"):
+    if message.startswith(_UNKNOWN):
         return "`loadproof run --help` lists Loadproof's options, `locust --help` Locust's"
     if not message.startswith("ModuleNotFoundError"):
         return ""
@@ -250,7 +253,13 @@ def _way_out(message: str) -> str:
 def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     where = facts.get("where") or str(plan.scenario)
     if "error" in facts:
-        return Inspection(tuple(Problem(message, where, _way_out(message)) for message in facts["error"]))
+        # Words that nobody knows were typed, and are no mistake of the file.
+        return Inspection(
+            tuple(
+                Problem(message, "" if message.startswith(_UNKNOWN) else where, _way_out(message))
+                for message in facts["error"]
+            )
+        )
     problems = []
     if not facts["users"]:
         hint = "a locustfile needs a class that inherits from User or HttpUser and has tasks"

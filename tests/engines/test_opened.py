@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -73,6 +74,8 @@ def test_who_has_ended_is_passed_over_and_what_cannot_be_seen_is_not_known() -> 
 def test_threads_that_come_and_go_cost_no_descriptor() -> None:
     """A load with a thread for each arrival: the guard would have none left to read addresses with."""
     opened = OpenedConnections()
+    with socket.socket() as own:
+        opened.take(asked(own))  # of the process itself one is kept
     held = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(50):
         with socket.socket() as own:
@@ -80,7 +83,30 @@ def test_threads_that_come_and_go_cost_no_descriptor() -> None:
             thread.start()
             thread.join()
     assert len(list(Path("/proc/self/fd").iterdir())) == held
-    assert opened.count == 50
+    assert opened.count == 51
+
+
+def test_many_processes_cost_few_descriptors() -> None:
+    """A browser has many, and a load may start one for each arrival. Who has ended is passed over."""
+    opened = OpenedConnections()
+    held = len(list(Path("/proc/self/fd").iterdir()))
+    with contextlib.ExitStack() as running:
+        own = running.enter_context(socket.socket())
+        children = [
+            subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[own.fileno()]) for _ in range(20)
+        ]
+        for child in children:
+            running.enter_context(child)
+            opened.take(asked(own, pid=child.pid))
+            opened.take(asked(own, pid=child.pid))
+        assert opened.count == 20
+        kept = len(list(Path("/proc/self/fd").iterdir())) - held - len(children) - 1
+        assert kept == 20 % module._MOST_PROCESSES
+        last = children[-1].pid
+        descriptor = own.fileno()
+    opened.take(asked(descriptor, pid=last))
+    assert opened.count == 20
+    assert last not in opened._processes
 
 
 def test_a_waiting_socket_that_other_threads_ask_for_counts_once() -> None:

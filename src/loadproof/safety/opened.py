@@ -21,6 +21,8 @@ _PIDFD_GETFD: Final = 438
 called by number: a Python that was built for older systems has no `os.pidfd_open`."""
 _SOL_SOCKET, _SO_TYPE, _SOCK_STREAM = 1, 3, 1
 _MOST_SOCKETS: Final = 1 << 16
+_MOST_PROCESSES: Final = 8
+_MOST_THREADS: Final = 256
 _KNOWN_S: Final = 1.0
 _BEGINNING_BYTES: Final = 512
 """Of what the kernel tells of a thread; its process is in the fourth line, after names that it escapes."""
@@ -33,10 +35,13 @@ class OpenedConnections:
         self.count: int | None = 0
         """Since the beginning; None from where the kernel has shown no socket: what is not known is not 0."""
         self._libc = ctypes.CDLL(None, use_errno=True)
-        self._last = (0, 0, 0.0)
-        """A thread, its process, and until when that is taken as known: no number is given again so soon."""
+        self._known: dict[int, tuple[int, float]] = {}
+        """Threads: the process of each, and until when that is so: no number is given again so soon."""
+        self._processes: dict[int, int] = {}
+        """Descriptors of the processes that asked last: a load has few, which open all of its connections."""
         self._sockets: dict[tuple[int, int], int] = {}
         """The socket that a descriptor of a process was when one of its threads asked last."""
+        self._kind, self._size = ctypes.c_int(), ctypes.c_uint(4)
 
     def take(self, question: PendingCall) -> None:
         """One question that goes on."""
@@ -58,28 +63,43 @@ class OpenedConnections:
             self.count += 1
 
     def _process(self, thread: int) -> int:
-        known, process, until_s = self._last
+        process, until_s = self._known.get(thread, (0, 0.0))
         now_s = time.monotonic()
-        if known != thread or now_s >= until_s:
+        if now_s >= until_s:
             process = _leader(thread)
-            self._last = (thread, process, now_s + _KNOWN_S)
+            if len(self._known) >= _MOST_THREADS:
+                self._known.clear()
+            self._known[thread] = (process, now_s + _KNOWN_S)
         return process
 
     def _stream(self, process: int, descriptor: int) -> int | None:
-        """The number of the socket; None for what is no stream.
-
-        Nothing is kept open: a load may have a thread for each of its arrivals, and a descriptor for each of
-        them would leave none for the guard, which then refuses what it cannot read.
-        """
-        opened = [self._call(_PIDFD_OPEN, process, 0)]
+        """The number of the socket; None for what is no stream."""
+        socket = self._socket(process, descriptor)
         try:
-            opened.append(self._call(_PIDFD_GETFD, opened[0], descriptor, 0))
-            kind, size = ctypes.c_int(), ctypes.c_uint(4)
-            self._libc.getsockopt(opened[1], _SOL_SOCKET, _SO_TYPE, ctypes.byref(kind), ctypes.byref(size))
-            return os.fstat(opened[1]).st_ino if kind.value == _SOCK_STREAM else None
+            kind, size = ctypes.byref(self._kind), ctypes.byref(self._size)
+            self._libc.getsockopt(socket, _SOL_SOCKET, _SO_TYPE, kind, size)
+            return os.fstat(socket).st_ino if self._kind.value == _SOCK_STREAM else None
         finally:
-            for one in opened:
+            os.close(socket)
+
+    def _socket(self, process: int, descriptor: int) -> int:
+        """A descriptor of our own for that of a process.
+
+        Of few processes one is kept open, and of their sockets none: a load may have a process for each of
+        its arrivals, which would leave the guard no descriptor, and it refuses what it cannot read.
+        """
+        kept = self._processes.get(process)
+        if kept is not None:
+            try:
+                return self._call(_PIDFD_GETFD, kept, descriptor, 0)
+            except ProcessLookupError:
+                os.close(self._processes.pop(process))  # it has ended, and another may have its number
+        if len(self._processes) >= _MOST_PROCESSES:
+            for one in self._processes.values():
                 os.close(one)
+            self._processes.clear()
+        opened = self._processes[process] = self._call(_PIDFD_OPEN, process, 0)
+        return self._call(_PIDFD_GETFD, opened, descriptor, 0)
 
     def _call(self, number: int, *arguments: int) -> int:
         """A system call. Raises OSError, also where a container or an old kernel has none of that number."""

@@ -9,6 +9,7 @@ Imports the standard library only: the supervisor loads it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -18,7 +19,7 @@ import socket
 import struct
 import sys
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _ALLOW: Final = 0x7FFF0000
 _NOTIFY: Final = 0x7FC00000
@@ -36,6 +37,9 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 _RECEIVE: Final = 0xC0502100
 _SEND: Final = 0xC0182101
 _STILL_VALID: Final = 0x40082102
+_SET_FLAGS: Final = 0x40082104
+_SYNC_WAKE_UP: Final = 1
+"""Linux 6.6: who answers is woken on the processor of who asks and stands still: a third of the time less."""
 _CONTINUE: Final = 1
 _NOTIFICATION: Final = struct.Struct("=QIIiIQ6Q")
 _MESSAGE_BYTES: Final = 56
@@ -59,17 +63,17 @@ class _Machine:
     seccomp: int
     write: int
     writev: int
+    process_vm_readv: int
     io_uring_setup: int = 425
 
 
 _MACHINES: Final = {
-    "x86_64": _Machine(0xC000003E, 42, 44, 46, 307, 41, 317, 1, 20),
-    "aarch64": _Machine(0xC00000B7, 203, 206, 211, 269, 198, 277, 64, 66),
+    "x86_64": _Machine(0xC000003E, 42, 44, 46, 307, 41, 317, 1, 20, 310),
+    "aarch64": _Machine(0xC00000B7, 203, 206, 211, 269, 198, 277, 64, 66, 270),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(NamedTuple):
     """Where a program wants to send."""
 
     family: int
@@ -78,8 +82,7 @@ class Destination:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class PendingCall:
+class PendingCall(NamedTuple):
     """A system call that waits for an answer."""
 
     unique: int
@@ -132,6 +135,16 @@ def _program(machine: _Machine, every_send: bool) -> bytes:
     )
 
 
+class _Piece(ctypes.Structure):
+    """struct iovec."""
+
+    _fields_ = (("place", ctypes.c_void_p), ("size", ctypes.c_size_t))
+
+
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+_NO_FLAGS: Final = ctypes.c_ulong(0)
+
+
 class _Filter(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
@@ -145,14 +158,15 @@ def install(*, every_send: bool = False) -> int:
     machine = _MACHINES.get(os.uname().machine)
     if sys.platform != "linux" or machine is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    libc = ctypes.CDLL(None, use_errno=True)
     program = _program(machine, every_send)
     given = _Filter(len(program) // 8, program)
-    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+    if _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     for flags in (_NEW_LISTENER | _SPEC_ALLOW | _WAIT_KILLABLE, _NEW_LISTENER | _SPEC_ALLOW):
-        found = libc.syscall(machine.seccomp, _SET_MODE_FILTER, flags, ctypes.byref(given))
+        found = _LIBC.syscall(machine.seccomp, _SET_MODE_FILTER, flags, ctypes.byref(given))
         if found >= 0:
+            with contextlib.suppress(OSError):  # an older kernel, which wakes it anywhere
+                fcntl.ioctl(found, _SET_FLAGS, _SYNC_WAKE_UP)
             return int(found)
     raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
@@ -174,7 +188,7 @@ def asks() -> bool:
     if sys.platform != "linux" or machine is None:
         return False
     action = ctypes.c_uint32(_NOTIFY)
-    return bool(ctypes.CDLL(None).syscall(machine.seccomp, _ACTION_AVAILABLE, 0, ctypes.byref(action)) == 0)
+    return bool(_LIBC.syscall(machine.seccomp, _ACTION_AVAILABLE, 0, ctypes.byref(action)) == 0)
 
 
 def receive(descriptor: int) -> PendingCall | bool:
@@ -222,28 +236,52 @@ def _anybody(descriptor: int) -> bool:
 def _destinations(machine: _Machine, pid: int, number: int, arguments: list[int]) -> list[Destination]:
     if number in (machine.write, machine.writev):
         return []
-    memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
+    memory = _Memory(machine, pid)
     try:
         if number == machine.connect:
             places = [(arguments[1], arguments[2])]
         elif number == machine.sendto:
             places = [(arguments[4], arguments[5])]
         elif number == machine.sendmsg:
-            places = [struct.unpack_from("=QI", os.pread(memory, _MESSAGE_BYTES, arguments[1]))]
+            places = [struct.unpack_from("=QI", memory.read(_MESSAGE_BYTES, arguments[1]))]
         else:
             count = min(arguments[2] & 0xFFFFFFFF, _MOST_MESSAGES)
-            whole = os.pread(memory, _MESSAGES_STEP * count, arguments[1])
+            whole = memory.read(_MESSAGES_STEP * count, arguments[1])
             if len(whole) < _MESSAGES_STEP * count:
                 raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
             places = [struct.unpack_from("=QI", whole, _MESSAGES_STEP * index) for index in range(count)]
-        raw = [
-            os.pread(memory, min(size & 0xFFFFFFFF, _ADDRESS_BYTES), place) for place, size in places if place
-        ]
+        raw = [memory.read(min(size & 0xFFFFFFFF, _ADDRESS_BYTES), place) for place, size in places if place]
     except struct.error:
         raise OSError(errno.EFAULT, os.strerror(errno.EFAULT)) from None
-    finally:
-        os.close(memory)
     return [found for text in raw if (found := _destination(text, number != machine.connect)) is not None]
+
+
+class _Memory:
+    """The memory of a process, for as long as its question waits; nothing is kept open.
+
+    One call reads it (process_vm_readv), at each new connection of a load; /proc takes three, and is asked
+    where the call is not let through.
+    """
+
+    def __init__(self, machine: _Machine, pid: int) -> None:
+        self._machine = machine
+        self._pid = pid
+
+    def read(self, size: int, place: int) -> bytes:
+        """At the most `size` bytes; fewer where what follows is not mapped. Raises OSError."""
+        into = ctypes.create_string_buffer(size)
+        here, there = _Piece(ctypes.addressof(into), size), _Piece(place, size)
+        number, one = self._machine.process_vm_readv, ctypes.c_ulong(1)
+        found = _LIBC.syscall(number, self._pid, ctypes.byref(here), one, ctypes.byref(there), one, _NO_FLAGS)
+        if found >= 0:
+            return into.raw[:found]
+        if ctypes.get_errno() not in (errno.ENOSYS, errno.EPERM):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        memory = os.open(f"/proc/{self._pid}/mem", os.O_RDONLY)
+        try:
+            return os.pread(memory, size, place)
+        finally:
+            os.close(memory)
 
 
 def _destination(raw: bytes, sends: bool) -> Destination | None:

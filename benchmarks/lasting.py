@@ -3,9 +3,10 @@
     python -m benchmarks.lasting [--hours 24] [--endpoints 100] [--series 200]
 
 Seconds of a load (three requests a second for each endpoint) go through the objects that `run` has: the run
-file's writer, the progress behind the live view, and the requirements as they stand, which `--stop-on` asks
-for once a second. They come faster than real time. For each hour: the resident memory at its end, the
-processor time of one second's part, and that of the requirements.
+file's writer, the progress behind the live view, what may end a load early, and the requirements as they
+stand, which the views and `--stop-on` ask for once a second. They come faster than real time: 100 hours of
+100 endpoints in an hour. For each hour: the resident memory at its end, the processor time of one second's
+part, of the requirements, and of `--stop-on`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 import psutil
 
 from benchmarks.days import START, USERS, VARIANTS, made_second, plan, slice_of
+from loadproof.analysis.early_stop import EarlyStop, StopOn
 from loadproof.analysis.verdict.so_far import findings_so_far
 from loadproof.model import Endpoint, Event, EventKind, Reading, Unit
 from loadproof.plan.stored import plan_to_json
@@ -50,17 +52,19 @@ def main() -> int:
     names = [Endpoint("GET", f"/api/{chr(97 + n // 26)}{chr(97 + n % 26)}") for n in range(given.endpoints)]
     noise = random.normal(0, 1.0, (997, given.series))
     process = psutil.Process()
-    progress = Progress(of)
-    most = 0.0
-    print(f"{'hour':>6}{'memory':>10}{'a second':>14}{'requirements':>16}{'file':>10}", flush=True)
+    progress, early = Progress(of), EarlyStop(of, StopOn.SETTLED)
+    most, looks = 0.0, 3600 / _JUDGED_EVERY_S
+    head = f"{'hour':>6}{'memory':>10}{'a second':>14}{'requirements':>16}{'--stop-on':>12}{'file':>10}"
+    print(head, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.db"
         writer = RunWriter(path, facts)
         begun = Event(float(START), EventKind.LOAD_STARTED, "the load started")
         progress.add_event(begun)
+        early.event(begun)
         writer.commit(UncommittedRows(events=[begun]), START)
         for hour in range(given.hours):
-            second_s = judged_s = 0.0
+            second_s = judged_s = early_s = 0.0
             for second in range(START + hour * 3600, START + (hour + 1) * 3600):
                 drawn = random.integers(0, VARIANTS, given.endpoints).tolist()
                 slices = [slice_of(parts[drawn[n]], second, name) for n, name in enumerate(names)]
@@ -72,19 +76,25 @@ def main() -> int:
                 began_s = time.process_time()
                 for part in slices:
                     progress.add_slice(part)
+                    early.slice(part)
                 for reading in readings:
                     progress.add_reading(reading)
+                    early.reading(reading)
                 writer.commit(UncommittedRows(slices, readings), second + 1.0)
                 second_s += time.process_time() - began_s
                 if second % _JUDGED_EVERY_S == 0:
                     began_s = time.process_time()
                     list(findings_so_far(of, progress))
                     judged_s += time.process_time() - began_s
+                    began_s = time.process_time()
+                    early.reason(second + 1.0)
+                    early_s += time.process_time() - began_s
             memory_mb = process.memory_info().rss / 1e6
             most = max(most, memory_mb)
             print(
                 f"{hour + 1:>6}{memory_mb:>7.1f} MB{second_s / 3600 * 1e3:>11.2f} ms"
-                f"{judged_s / (3600 / _JUDGED_EVERY_S) * 1e3:>13.2f} ms{path.stat().st_size / 1e6:>7.1f} MB",
+                f"{judged_s / looks * 1e3:>13.2f} ms{early_s / looks * 1e3:>9.2f} ms"
+                f"{path.stat().st_size / 1e6:>7.1f} MB",
                 flush=True,
             )
         writer.close()

@@ -21,7 +21,8 @@ from itertools import accumulate
 from typing import Final
 
 from loadproof.analysis.shapes.proven_leak import ProvenLeak
-from loadproof.analysis.verdict.requirements import describe, judge_requirement, matches
+from loadproof.analysis.verdict.requirements import describe, judge_requirement, names
+from loadproof.analysis.verdict.so_far import slice_so_far
 from loadproof.analysis.window.steady import LEAST_HOLD_S
 from loadproof.analysis.window.windows import WARMED_UP, Sample, Window, asked_warm_up_s, sample
 from loadproof.model import (
@@ -39,6 +40,7 @@ from loadproof.model import (
 )
 from loadproof.plan.profiles import hold_windows
 from loadproof.run.conductor import Observer
+from loadproof.run.progress import EndpointProgress
 from loadproof.units import format_count
 
 MARGIN: Final = 2.0
@@ -74,7 +76,10 @@ class EarlyStop(Observer):
         self._maybe_warm_up: tuple[range, ...] = ()
         self._before: list[Slice] = []
         """Told before it was told that the load began."""
-        self._by_endpoint: dict[Endpoint, Slice] = {}
+        self._patterns = tuple(dict.fromkeys(requirement.endpoint for requirement in plan.requirements))
+        self._meant_by: dict[Endpoint, list[str | None]] = {}
+        self._measured: dict[str | None, tuple[Endpoint, EndpointProgress]] = {}
+        """By what a requirement names, all that it names: a look costs as much after days as at first."""
         self._requests: dict[int, int] = defaultdict(int)
         """Of the last minutes, by second: a look costs as little after days as at first."""
         self._before_those = _Forgotten()
@@ -97,12 +102,12 @@ class EarlyStop(Observer):
         if not self._is_sure(part.second):
             self._unsure_requests += part.requests if _is_in(part.second, self._window) else 0
             return
-        known = self._by_endpoint.get(part.endpoint)
-        if known is None:
-            known = self._by_endpoint[part.endpoint] = type(part)(
-                part.second, part.endpoint, 0, {}, 0, type(part.response)()
-            )
-        known.add(part)
+        meant_by = self._meant_by.get(part.endpoint)
+        if meant_by is None:
+            meant_by = [pattern for pattern in self._patterns if names(pattern, part.endpoint)]
+            self._meant_by[part.endpoint] = meant_by
+        for pattern in meant_by:
+            self._measured.setdefault(pattern, (part.endpoint, EndpointProgress()))[1].add(part)
 
     def reading(self, reading: Reading) -> None:
         """Requirements on resources are judged at the end; a leak may be proven before it."""
@@ -189,8 +194,9 @@ class EarlyStop(Observer):
         """The verdict that stands whatever comes; None while both are possible."""
         if requirement.window not in ("", "steady"):
             return None
-        parts = list(self._by_endpoint.values())
-        measured = sample(part for part in parts if matches(requirement.endpoint, part))
+        known = self._measured.get(requirement.endpoint)
+        parts = [] if known is None else [slice_so_far(*known)]
+        measured = sample(parts)
         window_s = sum(map(len, self._window))
         certain = _certain(requirement, measured, to_come, window_s)
         # A run that ends now has fewer requests than the whole plan: its verdict must stand as well.

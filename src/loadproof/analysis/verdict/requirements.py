@@ -71,15 +71,16 @@ def _nothing_in(requirement: Requirement, window: Window) -> str:
 
 def matches(pattern: str | None, part: Slice) -> bool:
     """Whether a requirement's endpoint, "GET /api/loans" or just "/api/loans", names this slice's."""
-    return _names(pattern, part.endpoint)
+    return names(pattern, part.endpoint)
 
 
 def matching(pattern: str | None, slices: Iterable[Slice]) -> Slices:
     """Those of the slices that match."""
-    return Slices.of(slices).where(lambda endpoint: _names(pattern, endpoint))
+    return Slices.of(slices).where(lambda endpoint: names(pattern, endpoint))
 
 
-def _names(pattern: str | None, endpoint: Endpoint) -> bool:
+def names(pattern: str | None, endpoint: Endpoint) -> bool:
+    """Whether a requirement's endpoint means this one; without one all whose samples are requests."""
     if pattern is None:
         return not endpoint.beside
     # One of several scenarios may be named, and need not.
@@ -88,11 +89,11 @@ def _names(pattern: str | None, endpoint: Endpoint) -> bool:
         # A request's own name never means the times of its events.
         method, _, name = endpoint.name.partition(" ")
         own = (endpoint.name, name if method.isupper() else endpoint.name)  # JMeter's labels have no method
-        names = [f"{endpoint.kind} {of}{name}" for of in scenarios for name in own]
+        spelt = [f"{endpoint.kind} {of}{name}" for of in scenarios for name in own]
     else:
         own = (str(Endpoint(endpoint.kind, endpoint.name)), endpoint.name)
-        names = [f"{of}{name}" for of in scenarios for name in own]
-    return pattern in names or any(is_of(pattern, name) for name in names)
+        spelt = [f"{of}{name}" for of in scenarios for name in own]
+    return pattern in spelt or any(is_of(pattern, name) for name in spelt)
 
 
 def quantile_interval(measured: Sample, quantile: float) -> tuple[float, float] | None:

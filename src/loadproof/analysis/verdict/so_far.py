@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadproof.analysis.verdict.requirements import judge_requirement
+from loadproof.analysis.verdict.requirements import judge_requirement, names
 from loadproof.analysis.window.windows import Window
-from loadproof.model import FailureKind, Finding, Plan, Requirement, Slice
+from loadproof.model import Endpoint, FailureKind, Finding, Plan, Requirement, Slice, Subject
 from loadproof.plan.expressions import stated_by_thresholds
 
 if TYPE_CHECKING:
-    from loadproof.run.progress import Progress
+    from loadproof.run.progress import EndpointProgress, Progress
 
 
 def findings_so_far(plan: Plan, progress: Progress) -> list[tuple[Requirement, Finding | None]]:
@@ -22,15 +22,34 @@ def findings_so_far(plan: Plan, progress: Progress) -> list[tuple[Requirement, F
     # One step of all the finished seconds: a set of them would grow with the run.
     begun = frozenset() if first is None else frozenset({first})
     window = Window(begun, "so far", step_s=1 if first is None else max(1, last - first))
-    parts = [
-        Slice(0, endpoint, numbers.requests, {FailureKind.STATUS: numbers.failed}, 0, numbers.response)
-        for endpoint, numbers in progress.endpoints.items()
-    ]
     asked = (*plan.requirements, *stated_by_thresholds(plan))
     if progress.load_changed:
         return [(requirement, None) for requirement in asked]
     # Of the worst of many windows, what is so far in all of them says nothing.
     return [
-        (r, None if r.window.startswith(("stage", "any")) else judge_requirement(r, parts, window))
+        (
+            r,
+            None
+            if r.window.startswith(("stage", "any"))
+            else judge_requirement(r, _parts(r, progress), window),
+        )
         for r in asked
     ]
+
+
+def _parts(requirement: Requirement, progress: Progress) -> list[Slice]:
+    """What it is judged by, as few numbers as possible: it is asked once a second, for days.
+
+    All endpoints are one part of the whole, but where each has bounds of its own.
+    """
+    if requirement.endpoint is None and requirement.subject is not Subject.GOODPUT:
+        return [slice_so_far(Endpoint("", ""), progress.total)] if progress.endpoints else []
+    every = progress.endpoints.items()
+    chosen = [(endpoint, so_far) for endpoint, so_far in every if names(requirement.endpoint, endpoint)]
+    # Of none that matches, the finding says which there are.
+    return [slice_so_far(endpoint, so_far) for endpoint, so_far in chosen or every]
+
+
+def slice_so_far(endpoint: Endpoint, so_far: EndpointProgress) -> Slice:
+    """All that was measured as one second's."""
+    return Slice(0, endpoint, so_far.requests, {FailureKind.STATUS: so_far.failed}, 0, so_far.response)

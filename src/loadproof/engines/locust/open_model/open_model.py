@@ -24,6 +24,7 @@ from loadproof.engines.locust.inside.task_loop import serve_arrivals
 from loadproof.engines.locust.machines.shares import Shares, offsets_from
 from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Dispenser
 from loadproof.engines.locust.open_model.by_hand import CHANGE, answer, cut_s, held_from, never_due
+from loadproof.engines.locust.open_model.growth import Growth
 from loadproof.engines.locust.open_model.schedule import Schedule
 from loadproof.engines.locust.rows import ArrivalRow
 from loadproof.model import EventKind
@@ -50,14 +51,10 @@ _LEAD_S: Final = {False: 0.05, True: 0.3}
 """At least this long from naming the moment until it: a message must reach the workers (True)."""
 _SETTLE_S: Final = {False: 0.0, True: 2.5}
 """A master sends a second on when workers, which report once a second, have all told of it."""
-_HEADROOM: Final = 2.0
-"""The pool is this many times the users that were busy at most in the second before."""
-_EASY_STEP: Final = 1_000
-"""So many users a second a process makes in a quarter of its time; twice as many busy ones as before are more
-where there are thousands ..."""
-_AHEAD: Final = 1.5
-"""... so that no more are made than this many times those that got busy within the last second, unless
-arrivals wait for users."""
+_LOG_INS: Final = 2.0
+"""Where users log in, so many times those that were answered since the last look may be new."""
+_FIRST_LOOK_S: Final = 0.5
+"""After the begin: not all users of its first second are busy by then, and how fast they get so is seen."""
 _LOOK_AHEAD_S: Final = 10
 """Users for a ramp are there this long before its rate is."""
 _LEAST_USERS: Final = 10
@@ -104,9 +101,8 @@ class OpenModel:
         self.logs_in = False
         """Whether users have an on_start, which costs the service something for each of them."""
         self._joined_before = 0
-        self._busy_before = 0
+        self._growth = Growth()
         self._never_due = 0
-        self._pressed = False
 
     def attach(self, environment: Any, runner: Any) -> None:
         """Take part as what `runner` is, before users exist."""
@@ -250,24 +246,27 @@ class OpenModel:
         rates = [self.profile.level_at(offset_s + ahead_s) for ahead_s in range(_LOOK_AHEAD_S + 1)]
         return min(self.max_users, max(_LEAST_USERS, math.ceil(max(rates))))
 
+    def next_look_s(self) -> float:
+        """Seconds until the pool is to be looked at; before the begin at once where users are missing."""
+        if self.begin_s is None:
+            return _POLL_S if self._runner.user_count >= self.users_at(0.0) else 0.0
+        return max(0.0, self.begin_s + _FIRST_LOOK_S - self._clock())
+
     @property
     def hurries(self) -> bool:
-        """New users are awaited: by the load's begin, by arrivals, or since most of the others are busy."""
-        return self.begin_s is None or self._pressed or self._waiting() > 0
+        """New users are awaited: by the load's begin, by arrivals, or since the others will soon be busy."""
+        return self.begin_s is None or self._growth.pressed or self._waiting() > 0
 
     def users_wanted(self) -> int:
         """The pool's size now: it never shrinks, and is ahead of the schedule and of how busy users are."""
         now = int(self._runner.user_count)
         if self.begin_s is None:
+            self._growth = Growth()
             return max(now, self.users_at(0.0))
         self._most_users = max(self._most_users, now)
-        busy = math.ceil(now * self._utilisation())
-        more, self._busy_before = max(0, busy - self._busy_before), busy
-        planned = self.users_at(self._clock() - self.begin_s)
-        wanted = min(self.max_users, max(now, math.ceil(busy * _HEADROOM), planned))
-        self._pressed = busy * _HEADROOM > now
-        if not self._waiting():
-            wanted = min(wanted, now + max(_EASY_STEP, math.ceil(_AHEAD * more)))
+        lasted_s = self._clock() - self.begin_s
+        share, planned, waiting = self._utilisation(), self.users_at(lasted_s), self._waiting() > 0
+        wanted = min(self.max_users, self._growth.wanted(lasted_s, now, share, planned, waiting=waiting))
         return self._as_fast_as_answered(now, wanted)
 
     def _as_fast_as_answered(self, now: int, wanted: int) -> int:
@@ -278,7 +277,7 @@ class OpenModel:
             return wanted
         joined = self.joined()
         answered, self._joined_before = joined - self._joined_before, joined
-        allowed = max(_LEAST_USERS, math.ceil(_HEADROOM * answered)) - self.in_on_start()
+        allowed = max(_LEAST_USERS, math.ceil(_LOG_INS * answered)) - self.in_on_start()
         return min(wanted, now + max(0, allowed))
 
     def joined(self) -> int:
@@ -376,6 +375,8 @@ class ArrivalShape(LoadTestShape):
         where they are awaited.
         """
         model = self._model
+        while not model.is_over and (wait_s := model.next_look_s()) > 0:
+            gevent.sleep(min(_POLL_S, wait_s))
         self._wait_for_the_end()
         if model.is_over:
             return None

@@ -1,0 +1,51 @@
+"""How many users the pool of the open model should have, by how many of them are busy.
+
+It is looked at about once a second, and new users start evenly within the next one. Where nothing answers, or
+where each arrival keeps its user for long, all arrivals of a second need a new one: those must be there
+before, since an arrival that waits for its user is late.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+_HEADROOM: Final = 2.0
+"""The pool is this many times the users that were busy at most since the last look."""
+_EASY_STEP: Final = 1_000
+"""So many users a second a process makes in a quarter of its time; twice as many busy ones as before are more
+where there are thousands. So unless arrivals wait, no more are made than this, or than get busy soon."""
+_AHEAD_S: Final = 1.5
+"""Users are there for all that will be busy so soon, should it go on as since the last look."""
+_SPARE_S: Final = 0.25
+"""Where the rest will be busy sooner, new users do not wait for their turn in the second."""
+_LEAST_S: Final = 0.05
+"""Between two looks; less says nothing of a rate."""
+
+
+class Growth:
+    """One load's, from its begin on."""
+
+    def __init__(self) -> None:
+        self._busy = 0
+        self._looked_s = 0.0
+        self.pressed = False
+        """Whether new users should start at once, as the last look has it."""
+
+    def wanted(self, lasted_s: float, users: int, share: float, planned: int, *, waiting: bool) -> int:
+        """Users that should be there within a second, never less than there are.
+
+        `lasted_s` is how long the load has lasted, `share` how many of the `users` were busy at most since
+        the last look (above 1: arrivals waited), `planned` what the schedule itself asks for, and `waiting`
+        whether arrivals wait now.
+        """
+        busy = math.ceil(users * share)
+        more_per_s = max(0, busy - self._busy) / max(_LEAST_S, lasted_s - self._looked_s)
+        self._busy, self._looked_s = busy, lasted_s
+        self.pressed = users - busy < _SPARE_S * more_per_s
+        ahead = max(math.ceil(busy * _HEADROOM), planned)
+        if waiting:
+            return max(users, ahead)
+        # Arrivals that waited meanwhile, since the machine paused, come once.
+        soon = busy + math.ceil(_AHEAD_S * more_per_s) if share <= 1.0 else busy
+        return max(users, soon, min(ahead, users + _EASY_STEP))

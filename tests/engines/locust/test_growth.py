@@ -1,0 +1,77 @@
+"""The pool of the open model has users for the arrivals to come, and no more than these need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from loadproof.engines.locust.open_model.growth import Growth
+
+
+def looks(busy_at: Callable[[float], float], seconds: int, planned: int) -> list[tuple[int, int, bool]]:
+    """The pool of `planned` users second by second: users, busy ones, and whether new ones came at once.
+
+    `busy_at` says how many are busy so long after the begin. It is looked at half a second after the begin
+    and once a second from then on; new users come evenly until the next look.
+    """
+    growth = Growth()
+    users, found = planned, []
+    for second in range(seconds):
+        busy = busy_at(second + 0.5)
+        waiting = busy > users
+        wanted = growth.wanted(second + 0.5, users, busy / users, planned, waiting=waiting)
+        found.append((users, round(busy), growth.pressed or waiting))
+        users = wanted
+    return found
+
+
+@pytest.mark.parametrize("rate", [10, 200, 1_500, 4_000])
+def test_arrivals_that_keep_their_users_find_one_each_time(rate: int) -> None:
+    """Nothing answers: each arrival needs a new user, made evenly before; hardly too many are."""
+    seconds = looks(lambda lasted_s: rate * lasted_s, 12, rate)
+    for (users, busy, at_once), (then, _, _) in pairwise(seconds):
+        assert not at_once
+        # Between two looks both go in a straight line, so it is enough to look at its ends.
+        assert then - (busy + rate) >= rate * 0.25
+        assert then - users <= max(1_000, rate)
+
+
+@pytest.mark.parametrize(
+    ("busy", "planned", "most", "why"),
+    [
+        (20.0, 200, 200, "a second of arrivals is far more than are busy"),
+        (150.0, 200, 400, "answers of 0.75 s: by the first look these could go on"),
+        (2_000.0, 500, 4_000, "answers of four seconds: twice the busy ones"),
+    ],
+)
+def test_a_pool_that_is_enough_grows_no_more(busy: float, planned: int, most: int, why: str) -> None:
+    """So many are busy once the first answers have come."""
+    seconds = looks(lambda lasted_s: min(busy, planned * lasted_s), 30, planned)
+    assert seconds[-1][0] <= most, why
+    assert seconds[-1][0] == seconds[-10][0]
+    assert not seconds[-1][2]
+
+
+def test_a_pause_of_the_machine_makes_no_crowd() -> None:
+    """Arrivals of a whole second waited, and are served at once: they come once."""
+    growth = Growth()
+    assert growth.wanted(0.5, 500, 0.02, 500, waiting=False) == 500
+    after = growth.wanted(1.5, 500, 2.0, 500, waiting=False)
+    assert after == 1_500
+    assert growth.wanted(2.5, 1_500, 0.01, 500, waiting=False) == after
+
+
+def test_arrivals_that_wait_are_served_at_once() -> None:
+    """A step that nobody foresaw: twice as many users as arrivals need, as soon as it is seen."""
+    growth = Growth()
+    assert growth.wanted(0.5, 5_000, 2.0, 500, waiting=True) == 20_000
+    assert growth.pressed
+
+
+def test_what_the_schedule_asks_for_ahead_comes_in_easy_steps() -> None:
+    """A step to 8,000 arrivals a second is seen ten seconds before: a thousand users a second are enough."""
+    growth = Growth()
+    assert growth.wanted(60.5, 500, 0.02, 8_000, waiting=False) == 1_500
+    assert not growth.pressed

@@ -217,8 +217,13 @@ class ArrivalPool:
 
     def peak_utilisation(self) -> float:
         """The greatest share of busy users in any class since the last call; above 1 when arrivals waited."""
-        peak, self._peak = self._peak, max((g.utilisation for g in self._groups.values()), default=0.0)
+        peak, self._peak = self._peak, self.utilisation
         return peak
+
+    @property
+    def utilisation(self) -> float:
+        """The same now."""
+        return max((group.utilisation for group in self._groups.values()), default=0.0)
 
     def rows(self, *, everything: bool = False) -> list[ArrivalRow]:
         """The finished seconds since the last call; what waited for too long is dropped first."""

@@ -15,7 +15,7 @@ _HEADROOM: Final = 2.0
 _EASY_STEP: Final = 1_000
 """So many users a second a process makes in a quarter of its time; twice as many busy ones as before are more
 where there are thousands. So unless arrivals wait, no more are made than this, or than get busy soon."""
-_AHEAD_S: Final = 1.5
+_AHEAD_S: Final = 1.75
 """Users are there for all that will be busy so soon, should it go on as since the last look."""
 _SPARE_S: Final = 0.25
 """Where the rest will be busy sooner, new users do not wait for their turn in the second."""

@@ -26,12 +26,13 @@ from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Dispenser
 from loadproof.engines.locust.open_model.by_hand import CHANGE, answer, cut_s, held_from, never_due
 from loadproof.engines.locust.open_model.growth import Growth
 from loadproof.engines.locust.open_model.schedule import Schedule
+from loadproof.engines.locust.open_model.worker_pools import POOL, WorkerPools, state_of, tell_for_ever
 from loadproof.engines.locust.rows import ArrivalRow
 from loadproof.model import EventKind
 from loadproof.units import format_count, format_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from loadproof.engines.locust.machines.shares import Share
     from loadproof.engines.locust.settings import PluginSettings
@@ -96,7 +97,7 @@ class OpenModel:
         self._runner: Any = None
         self._leads_workers = False
         self._most_users = 0
-        self._worker_states: dict[str, dict[str, Any]] = {}
+        self._workers = WorkerPools(clock, self._alive)
         self._shares = Shares()
         self.logs_in = False
         """Whether users have an on_start, which costs the service something for each of them."""
@@ -115,7 +116,10 @@ class OpenModel:
         if not self._leads_workers:
             serve_arrivals(self._pool)
             environment.events.test_stopping.add_listener(self._stop_arrivals)
+        if self._leads_workers:
+            runner.register_message(POOL, self._workers.on_message)
         if isinstance(runner, WorkerRunner):
+            gevent.spawn(tell_for_ever, runner, self._pool)
             runner.register_message(START, self._on_start_message)
             runner.register_message(TAKE_OVER, self._on_take_over)
             runner.register_message(GIVE_UP, self._on_give_up)
@@ -264,8 +268,10 @@ class OpenModel:
             self._growth = Growth()
             return max(now, self.users_at(0.0))
         self._most_users = max(self._most_users, now)
-        lasted_s = self._clock() - self.begin_s
-        share, planned, waiting = self._utilisation(), self.users_at(lasted_s), self._waiting() > 0
+        now_s = self._clock()
+        seen_s = self._workers.told_s if self._leads_workers else now_s
+        planned, waiting = self.users_at(now_s - self.begin_s), self._waiting() > 0
+        lasted_s, share = seen_s - self.begin_s, self._utilisation()
         wanted = min(self.max_users, self._growth.wanted(lasted_s, now, share, planned, waiting=waiting))
         return self._as_fast_as_answered(now, wanted)
 
@@ -284,25 +290,20 @@ class OpenModel:
         """Users whose on_start was answered, in all processes, since the begin."""
         if not self._leads_workers:
             return self._pool.joined
-        return sum(int(state.get("joined", 0)) for state in self._worker_states.values())
+        return self._workers.sum_of_all("joined")
 
     def in_on_start(self) -> int:
         """Users that are not in the pool yet."""
-        known = (
-            sum(int(state["users"]) for state in self._states()) if self._leads_workers else self._pool.users
-        )
+        known = self._workers.sum("users") if self._leads_workers else self._pool.users
         return max(0, int(self._runner.user_count) - known)
 
     # --- reports -------------------------------------------------------------------------------------
 
     def report(self, *, final: bool = False) -> dict[str, Any]:
         """A worker's part of Locust's report to the master."""
-        return {
+        return state_of(self._pool) | {
             "rows": self._pool.rows(everything=final),
-            "idle": self._pool.idle,
-            "waiting": self._pool.waiting,
             "peak": self._pool.peak_utilisation(),
-            "users": self._pool.users,
             "joined": self._pool.joined,
             "never_due": self._never_due,
         }
@@ -310,7 +311,7 @@ class OpenModel:
     def add_report(self, client_id: str, report: dict[str, Any]) -> None:
         """The same, at the master."""
         self._totals.add(report["rows"])
-        self._worker_states[client_id] = report
+        self._workers.add_report(client_id, report)
 
     def rows(self, *, everything: bool = False) -> list[ArrivalRow]:
         """Seconds for the conductor."""
@@ -327,8 +328,7 @@ class OpenModel:
         over = self.begin_s is not None and self._clock() >= self.begin_s + self.profile.duration_s
         if over and self._leads_workers:
             # A lost worker's last second, and its share until others had it, are in nobody's report.
-            never_due = sum(int(state.get("never_due", 0)) for state in self._worker_states.values())
-            planned = max(planned, self.schedule.count() - never_due)
+            planned = max(planned, self.schedule.count() - self._workers.sum_of_all("never_due"))
             dropped = planned - totals.started
         if dropped:
             facts = {
@@ -342,20 +342,18 @@ class OpenModel:
             )
             self._event(EventKind.DROPPED, message, **facts)
 
-    def _states(self) -> Iterable[dict[str, Any]]:
-        alive = {client.id for client in self._runner.clients.all if client.user_count}
-        return [state for client_id, state in self._worker_states.items() if client_id in alive]
+    def _alive(self) -> set[str]:
+        return {client.id for client in self._runner.clients.all if client.user_count}
 
     def _idle(self) -> int:
-        return sum(s["idle"] for s in self._states()) if self._leads_workers else self._pool.idle
+        return self._workers.sum("idle") if self._leads_workers else self._pool.idle
 
     def _waiting(self) -> int:
-        return sum(s["waiting"] for s in self._states()) if self._leads_workers else self._pool.waiting
+        return self._workers.sum("waiting") if self._leads_workers else self._pool.waiting
 
     def _utilisation(self) -> float:
-        if not self._leads_workers:
-            return self._pool.peak_utilisation()
-        return max((float(state["peak"]) for state in self._states()), default=0.0)
+        """At most since the last look."""
+        return self._workers.utilisation() if self._leads_workers else self._pool.peak_utilisation()
 
 
 class ArrivalShape(LoadTestShape):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Name = TypeVar("Name")
 _THINNED: Final = 10
 """Blocks that are merged into one."""
-_ROWS: Final = 20_000
-"""Read at once."""
+_ROWS: Final = 2_000
+"""Read at once: what Python's objects took for a moment is hardly given back, a run long."""
 
 
 class _Names(Generic[Name]):

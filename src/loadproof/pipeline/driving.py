@@ -112,7 +112,7 @@ def drive(
 
 
 class _Ahead(Observer):
-    """Imports what judging and reporting need, scipy among it, once a brief load has begun.
+    """Imports what judging and reporting need once a brief load has begun.
 
     That takes most of a core for most of a second: of a longer load it would be the begin of the ramp.
     """

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from loadproof.analysis.compare.comparison import VERDICTS, Change, Comparison, ComparisonRow, FailOn, Side
-from loadproof.analysis.compare.sentences import interval_text, moved, percent_change
+from loadproof.analysis.compare.percent import interval_text, percent_change
+from loadproof.analysis.compare.sentences import moved
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.reports.terminal import BADGES, STYLES, hanging
 from loadproof.units import cut_name, format_count, format_percent

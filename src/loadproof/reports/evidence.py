@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
-from loadproof.analysis.compare.sentences import interval_text, percent_change
+from loadproof.analysis.compare.percent import interval_text, percent_change
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import EndpointSummary, Finding, Measure, Report, Unit
 from loadproof.model.finding_json import evidence_to_json

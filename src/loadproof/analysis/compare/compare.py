@@ -15,9 +15,10 @@ from loadproof.analysis.compare.decision import in_order, may_be_worse, overall,
 from loadproof.analysis.compare.gates import check_accepted, gate_set
 from loadproof.analysis.compare.mix import mix_quantities
 from loadproof.analysis.compare.noise import turns, usable, wild_note, wild_run
+from loadproof.analysis.compare.percent import interval_text
 from loadproof.analysis.compare.quantities import LATENCIES, quantities
 from loadproof.analysis.compare.rows import roles, rows_of
-from loadproof.analysis.compare.sentences import explained, interval_text, sentence_of
+from loadproof.analysis.compare.sentences import explained, sentence_of
 from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.analysis.compare.single_runs import within_run_intervals
 from loadproof.analysis.compare.waiting import beside_an_improvement, waiting_notes

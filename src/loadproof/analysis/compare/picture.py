@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from loadproof.analysis.compare.comparison import Change, Comparison, ComparisonRow
+from loadproof.analysis.compare.percent import interval_text, percent_change
 from loadproof.analysis.compare.quantities import ERROR_RATE, LATE
-from loadproof.analysis.compare.sentences import interval_text, percent_change
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape, Tint
 from loadproof.units import format_percent

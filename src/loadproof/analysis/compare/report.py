@@ -9,8 +9,9 @@ from typing import Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, MeasuredRun
 from loadproof.analysis.compare.comparison import VERDICTS, Change, Comparison, ComparisonRow
+from loadproof.analysis.compare.percent import interval_text, percent_change
 from loadproof.analysis.compare.picture import comparison_pictures
-from loadproof.analysis.compare.sentences import interval_text, moved, percent_change
+from loadproof.analysis.compare.sentences import moved
 from loadproof.analysis.headline import fitting
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Finding, FindingKind, Outcome, Report, Verdict

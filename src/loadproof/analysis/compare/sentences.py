@@ -12,6 +12,7 @@ from loadproof.analysis.compare.comparison import Change, Comparison, Comparison
 from loadproof.analysis.compare.decision import harm_bound, open_rows, settling
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE
 from loadproof.analysis.compare.mix import SAME_MIX
+from loadproof.analysis.compare.percent import interval_text, percent_change
 from loadproof.analysis.compare.quantities import ERROR_RATE, FASTEST, LATE, LATENCIES, MEAN, THROUGHPUT
 from loadproof.analysis.compare.work import CONNECTIONS, KINDS
 from loadproof.model import Unit, is_beside
@@ -49,20 +50,6 @@ def _with_work(found: Sequence[ComparisonRow]) -> str:
     if most.statistic == CONNECTIONS:  # of next to none: no ratio says much
         moved_by = f"from {most.base or 0.0:.2g} to {most.head or 0.0:.2g}"
     return f", with {most.statistic} {moved_by}"
-
-
-def percent_change(ratio: float) -> str:
-    """1.123 is "+12.3%", 0.95 is "-5%"; from fourfold on "x 4.1"."""
-    if ratio > 1000:  # of next to nothing
-        return "more than x 1000"
-    if ratio >= 4:
-        return f"x {ratio:.3g}"
-    return f"{(ratio - 1) * 100:+.1f}%".replace(".0%", "%").replace("+0%", "0%").replace("-0%", "0%")
-
-
-def interval_text(interval: tuple[float, float]) -> str:
-    """ "+6% to +18.2%"."""
-    return f"{percent_change(interval[0])} to {percent_change(interval[1])}"
 
 
 def moved(row: ComparisonRow) -> str:

@@ -75,11 +75,10 @@ def test_what_names_no_endpoint_is_judged_by_one_sum(
     requirements = parse_requirements(written, "r.yaml")
     progress, _ = filled(requirements)
     seen: list[int] = []
-    judge = so_far.judge_requirement
 
     def judged(requirement: Requirement, slices: list[Slice], window: Window) -> object:
         seen.append(len(slices))
-        return judge(requirement, slices, window)
+        return judge_requirement(requirement, slices, window)
 
     monkeypatch.setattr(so_far, "judge_requirement", judged)
     findings_so_far(progress.plan, progress)

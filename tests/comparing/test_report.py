@@ -15,8 +15,8 @@ from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change, FailOn
 from loadproof.analysis.compare.findings import baseline_findings
 from loadproof.analysis.compare.gates import parse_gates
+from loadproof.analysis.compare.percent import interval_text, percent_change
 from loadproof.analysis.compare.report import comparison_report, drawn
-from loadproof.analysis.compare.sentences import interval_text, percent_change
 from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.model import Report, Verdict
 from loadproof.reports import reporter

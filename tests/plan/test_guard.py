@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadproof.engines.k6.guard import guard_arguments, kept_back, refused_names
+from loadproof.engines.k6.guard import guard_arguments, kept_back
 from loadproof.errors import ConfigError, ExitCode, LoadproofError, Problem, RefusedError
 from loadproof.model import Policy, Profile, ProfileKind, Stage
 from loadproof.plan.config import load_config
 from loadproof.safety.brake import RateLimiter
 from loadproof.safety.guard import Rule, Rules, TargetGuard, admit, read_rule
 from loadproof.safety.hosts import host_key
+from tests.plan.addresses import POLICY, REACHED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -199,48 +200,18 @@ def test_the_override_is_exact_and_capped(
     assert message in str(caught.value)
 
 
-REACHED = [
-    ("127.0.0.1", "", True, "local"),
-    ("203.0.113.30", "staging.test", True, "the address that the listed name had"),
-    ("203.0.113.77", "x.perf.test", True, "a new address of a listed domain"),
-    ("203.0.113.77", "elsewhere.test", False, "an unlisted name"),
-    ("203.0.113.88", "", False, "an unlisted address"),
-    ("203.0.113.20", "x.perf.test", False, "production, though the name is listed"),
-    ("::ffff:203.0.113.20", "", False, "production inside an IPv6 address"),
-    ("64:ff9b::cb00:7114", "", False, "production through NAT64"),
-    ("64:ff9b:1::cb00:7114", "", False, "production through NAT64 inside of a site"),
-    ("64:ff9b:1::cb00:7114", "x.perf.test", False, "the same, with 96 bits of prefix"),
-    ("64:ff9b:1:cb00:71:1400::", "x.perf.test", False, "the same, with 48"),
-    ("64:ff9b:1:cb:0:7114::", "x.perf.test", False, "the same, with 56"),
-    ("64:ff9b:1:0:cb:71:1400::", "x.perf.test", False, "the same, with 64"),
-    (
-        "64:ff9b:1:5db8:d8:2200::",
-        "",
-        False,
-        "93.184.216.34 inside of a site: its last 32 bits are no 0.0.0.0",
-    ),
-    ("64:ff9b::7f00:1", "", False, "the translator's own 127.0.0.1 is not ours"),
-    ("64:ff9b:1::a00:1", "", False, "its 10.0.0.1 neither"),
-    ("2002:7f00:1::1", "", False, "6to4 of 127.0.0.1"),
-    ("::127.0.0.1", "", False, "a compatible address of 127.0.0.1"),
-    ("::ffff:127.0.0.1", "", True, "what a socket connects to is 127.0.0.1"),
-    ("::ffff:203.0.113.20", "x.perf.test", False, "production, mapped"),
-    ("64:ff9b:1:5db8:d8:2200::", "x.perf.test", True, "a listed name inside of a site"),
-    ("::ffff:0:203.0.113.20", "x.perf.test", False, "production, translated"),
-    ("::203.0.113.20", "x.perf.test", False, "production as a compatible address"),
-    ("2002:cb00:7114::1", "x.perf.test", False, "production through 6to4"),
-    ("::1", "", True, "this machine"),
-]
+def test_the_table_of_addresses_is_asked_under_what_a_plan_gives() -> None:
+    """Its policy is that of two listed names and two of production."""
+    listed = rules(("staging.test", "*.perf.test"), ("api.shop.test", "bücher.test"))
+    assert admit(listed, ["https://staging.test"], LITTLE) == POLICY
 
 
 @pytest.mark.parametrize(("address", "host", "open_", "reason"), REACHED)
 def test_during_the_run_addresses_decide(address: str, host: str, open_: bool, reason: str) -> None:
     """What a scenario reaches for by redirects and absolute URLs, after the policy travelled as JSON."""
-    found = admit(
-        rules(("staging.test", "*.perf.test"), ("api.shop.test",)), ["https://staging.test"], LITTLE
-    )
-    gate = TargetGuard(Policy.of(json.loads(json.dumps(asdict(found)))))
-    assert (gate.refuses_address(address, host) == "") is open_, reason
+    gate = TargetGuard(Policy.of(json.loads(json.dumps(asdict(POLICY)))))
+    why = (gate.refuses_name(host) if host else "") or gate.refuses_address(address, host)
+    assert (why == "") is open_, reason
 
 
 @pytest.mark.parametrize("production", ["64:ff9b::cb00:7114", "nat64.test"])
@@ -269,7 +240,7 @@ def test_k6_gets_the_same_as_flags() -> None:
     names, ranges = guard_arguments(
         found, {"blockHostnames": ["*.own.test"], "blacklistIPs": ["10.9.0.0/16"]}
     )
-    assert names == "--block-hostnames=api.shop.test,*.own.test"
+    assert names == "--block-hostnames=api.shop.test,*.,*.own.test"
     closed = [ipaddress.ip_network(text) for text in ranges.removeprefix("--blacklist-ip=").split(",")]
 
     def refused(text: str) -> bool:
@@ -288,16 +259,21 @@ def test_the_kernel_leaves_k6_names_alone_and_the_scripts_own_lists() -> None:
     """What k6 keeps back of a WebSocket or gRPC nobody hears of; the kernel tells of each."""
     found = admit(rules(("staging.test",), ("api.shop.test",)), ["https://staging.test"], LITTLE)
     assert guard_arguments(found, {"blacklistIPs": ["10.9.0.0/16"]}, kernel=True) == [
-        "--block-hostnames=api.shop.test",
+        "--block-hostnames=api.shop.test,*.",
         "--blacklist-ip=10.9.0.0/16",
     ]
 
 
-def test_a_dot_at_the_end_of_a_name_is_seen_in_k6s_requests() -> None:
-    """k6 takes it for another name than the one that is blocked; others are k6's own to hold."""
-    found = admit(rules(("staging.test",), ("*.prod.test",)), ["https://staging.test"], LITTLE)
-    hosts = ["http://API.prod.test.:80", "http://api.prod.test", "https://staging.test.", ""]
-    assert refused_names(found, hosts) == ["'api.prod.test' is production"]
+def test_k6_connects_to_no_name_that_ends_in_a_dot_where_names_are_production() -> None:
+    """It takes them for others than those that are blocked. Whose own name it is, is told."""
+    found = admit(rules((), ("*.prod.test",)), ["http://127.0.0.1"], LITTLE)
+    assert guard_arguments(found, {}, kernel=True) == ["--block-hostnames=*.prod.test,*."]
+    assert guard_arguments(Policy(production_networks=("203.0.113.0/24",)), {}, kernel=True) == []
+    assert kept_back(found, ["API.prod.test.", "localhost.", "tracker.test"]) == [
+        "'api.prod.test' is production",
+        "k6 cannot tell whether 'localhost.' is production: write it without the dot at its end",
+    ]
+    assert kept_back(Policy(), ["localhost."]) == []
 
 
 def test_what_k6_keeps_back_by_the_scripts_own_lists_is_no_refusal() -> None:

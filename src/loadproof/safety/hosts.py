@@ -43,6 +43,8 @@ _WITH_IPV4: Final = tuple(
 """Where an IPv6 address ends in the IPv4 one that it stands for."""
 _SITE_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 """NAT64 inside of a site (RFC 8215): where the IPv4 address stands depends on the length of its prefix."""
+_ISATAP: Final = (bytes.fromhex("00005efe"), bytes.fromhex("02005efe"))
+"""The third quarter of an address behind an ISATAP tunnel (RFC 5214): its IPv4 address follows."""
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
@@ -68,7 +70,7 @@ def as_address(text: str) -> Address | None:
 
 
 def forms(address: Address) -> tuple[Address, ...]:
-    """An address, and the IPv4 ones that a translator may take it for (6to4, NAT64 ...).
+    """An address, and the IPv4 ones that a translator or a tunnel may take it for (6to4, NAT64 ...).
 
     They say what must not be loaded, never what may be: a translator's 127.0.0.1 and 10.0.0.0/8 are not ours.
     """
@@ -83,6 +85,10 @@ def forms(address: Address) -> tuple[Address, ...]:
         inside = [packed[12:]]
     elif address.sixtofour is not None:
         inside = [address.sixtofour.packed]
+    elif address.teredo is not None:
+        inside = [address.teredo[1].packed]  # the client; the other one is a server that only introduces it
+    elif packed[8:12] in _ISATAP:
+        inside = [packed[12:]]
     return (address, *map(ipaddress.IPv4Address, inside))
 
 

@@ -26,6 +26,7 @@ def guard_arguments(policy: Policy, options: Options, *, kernel: bool = False) -
     """
     # k6 knows no exception from a pattern: the host of production that was typed must not fall under one.
     names = [name for name in policy.production if not Rule(name).names(policy.allowed_production)]
+    names += [_ENDS_IN_DOT] if names else []
     names += options.get("blockHostnames") or []
     networks = [*(() if kernel else policy.production_networks), *(options.get("blacklistIPs") or [])]
     if not kernel and not any(name.startswith("*.") for name in policy.targets):
@@ -37,21 +38,20 @@ def guard_arguments(policy: Policy, options: Options, *, kernel: bool = False) -
     return flags + ([f"--blacklist-ip={','.join(map(str, closed))}"] if closed else [])
 
 
-def refused_names(policy: Policy, hosts: Iterable[str]) -> list[str]:
-    """Why, of each base URL whose host k6 takes for another than the one that is blocked: `api.shop.test.`
-
-    It compares names as they are written, and takes no pattern with a dot at its end. Its answer is seen only
-    when it has come, so where production's addresses are known the kernel is there before.
-    """
-    gate = TargetGuard(policy)
-    names = [urlsplit(host).hostname or "" for host in hosts if host]
-    return [why for name in names if name.endswith(".") and (why := gate.refuses_name(name))]
-
-
 def kept_back(policy: Policy, hosts: Iterable[str]) -> list[str]:
     """Why, of each host that k6 did not connect to; the script may have lists of its own for others."""
     gate = TargetGuard(policy)
-    return [why for host in hosts if (why := gate.refuses_name(host) or gate.refuses_address(host))]
+    return [
+        why
+        for host in hosts
+        if (why := gate.refuses_name(host) or gate.refuses_address(host) or _dotted(host, policy))
+    ]
+
+
+def _dotted(host: str, policy: Policy) -> str:
+    if not host.endswith(".") or not policy.production:
+        return ""
+    return f"k6 cannot tell whether '{host}' is production: write it without the dot at its end"
 
 
 def hosts_beside(plan: Plan, outputs: Sequence[str]) -> list[str]:
@@ -67,6 +67,9 @@ def hosts_beside(plan: Plan, outputs: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(host for host in hosts if host))
 
 
+_ENDS_IN_DOT: Final = "*."
+"""k6 compares names as they are written, and takes no pattern with a dot behind its letters: this one is
+every name with a dot at its end (its lib/types/hostnametrie.go)."""
 _URL: Final = re.compile(r"https?://([^/?#\s]+)")
 _OUTPUT_VARIABLE: Final = re.compile(r"K6_(?:PROMETHEUS_RW_SERVER_URL|INFLUXDB_ADDR|OTEL_\w*ENDPOINT)")
 

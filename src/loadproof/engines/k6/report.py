@@ -9,7 +9,7 @@ from loadproof.engines.error_samples import ToldErrors
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.arguments import unjudged
-from loadproof.engines.k6.guard import kept_back, refused_names
+from loadproof.engines.k6.guard import kept_back
 from loadproof.engines.k6.inspection import same_host
 from loadproof.engines.k6.mapped import all_mapped
 from loadproof.engines.k6.options import Options, thresholds
@@ -68,7 +68,7 @@ class Reporting:
                 message = f"the script reached for '{sample.endpoint}' where it may not: {sample.text}"
                 self.sink.event(Event(now_s, EventKind.TARGET_REFUSED, message))
         if (guard := self._plan.options.guard) is not None:
-            for why in (*refused_names(guard, batch.hosts), *kept_back(guard, self._log.kept_back)):
+            for why in kept_back(guard, self._log.kept_back):
                 if why not in self._refused:
                     self._refused.add(why)
                     self.sink.event(Event(now_s, EventKind.TARGET_REFUSED, why))

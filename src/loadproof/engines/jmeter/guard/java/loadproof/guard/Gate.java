@@ -1,8 +1,11 @@
 package loadproof.guard;
 
+import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.net.ConnectException;
+import java.net.IDN;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -20,6 +23,13 @@ public final class Gate {
     private static final int MOST_TOLD = 100;
     private static final Set<String> TOLD = ConcurrentHashMap.newKeySet();
     private static final Set<InetAddress> OPENED = ConcurrentHashMap.newKeySet();
+    private static final byte[] MAPPED = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1};
+    private static final byte[] TRANSLATED = {0, 0, 0, 0, 0, 0, 0, 0, -1, -1, 0, 0};
+    private static final byte[] COMPATIBLE = new byte[12];
+    private static final byte[] NAT64 = {0, 0x64, -1, (byte) 0x9b, 0, 0, 0, 0, 0, 0, 0, 0};
+    private static final byte[] SITE_NAT64 = {0, 0x64, -1, (byte) 0x9b, 0, 1};
+    private static final byte[] SIX_TO_FOUR = {0x20, 0x02};
+    private static final byte[] TEREDO = {0x20, 0x01, 0, 0};
     private static volatile Policy policy;
 
     private Gate() {
@@ -103,12 +113,14 @@ public final class Gate {
         if (address.isUnresolved()) {
             return null;
         }
-        byte[] found = plain(address.getAddress().getAddress());
+        byte[] found = unmapped(address.getAddress().getAddress());
         if (within(held.typed, found)) {
             return null;
         }
-        if (within(held.closed, found)) {
-            return "is an address of production";
+        for (byte[] form : forms(found)) {
+            if (within(held.closed, form)) {
+                return "is an address of production";
+            }
         }
         if (within(held.open, found) || OPENED.contains(address.getAddress())) {
             return null;
@@ -138,20 +150,96 @@ public final class Gate {
         return false;
     }
 
+    /** One spelling: lower case, no trailing dot, IDNA. */
     private static String key(String host) {
         String lower = host.toLowerCase(Locale.ROOT);
-        return lower.endsWith(".") ? lower.substring(0, lower.length() - 1) : lower;
+        int end = lower.length();
+        while (end > 0 && lower.charAt(end - 1) == '.') {
+            end--;
+        }
+        lower = lower.substring(0, end);
+        for (int at = 0; at < end; at++) {
+            if (lower.charAt(at) > 127) {
+                return ascii(lower);
+            }
+        }
+        return lower;
     }
 
-    /** An IPv4 address that is written inside an IPv6 one (6to4, NAT64) as itself. */
-    private static byte[] plain(byte[] address) {
+    private static String ascii(String host) {
+        try {
+            String found = IDN.toASCII(host, IDN.ALLOW_UNASSIGNED).toLowerCase(Locale.ROOT);
+            return found.endsWith(".") ? found.substring(0, found.length() - 1) : found;
+        } catch (IllegalArgumentException none) {
+            return host;
+        }
+    }
+
+    /** A mapped address (::ffff:127.0.0.1) is the IPv4 one that sockets use. */
+    private static byte[] unmapped(byte[] address) {
+        return address.length == 16 && begins(address, MAPPED) ? Arrays.copyOfRange(address, 12, 16) : address;
+    }
+
+    /**
+     * An address, and the IPv4 ones that a translator or a tunnel may take it for: `forms` of
+     * loadproof/safety/hosts.py. They say what must not be loaded, never what may be.
+     */
+    private static List<byte[]> forms(byte[] address) {
+        List<byte[]> found = new ArrayList<>();
+        found.add(address);
         if (address.length != 16) {
-            return address;
+            return found;
         }
-        if (address[0] == 0x20 && address[1] == 0x02) {
-            return Arrays.copyOfRange(address, 2, 6);
+        if (begins(address, SITE_NAT64)) {
+            // Bits 64 to 71 are no part of it (RFC 6052, 2.2).
+            found.add(new byte[] {address[6], address[7], address[9], address[10]});
+            found.add(new byte[] {address[7], address[9], address[10], address[11]});
+            found.add(Arrays.copyOfRange(address, 9, 13));
+            found.add(Arrays.copyOfRange(address, 12, 16));
+        } else if (begins(address, NAT64) || begins(address, TRANSLATED) || compatible(address)) {
+            found.add(Arrays.copyOfRange(address, 12, 16));
+        } else if (begins(address, SIX_TO_FOUR)) {
+            found.add(Arrays.copyOfRange(address, 2, 6));
+        } else if (begins(address, TEREDO)) {
+            byte[] client = Arrays.copyOfRange(address, 12, 16);
+            for (int at = 0; at < client.length; at++) {
+                client[at] = (byte) ~client[at];
+            }
+            found.add(client);
+        } else if ((address[8] == 0 || address[8] == 2) && address[9] == 0
+                && address[10] == 0x5e && address[11] == (byte) 0xfe) {
+            found.add(Arrays.copyOfRange(address, 12, 16)); // ISATAP
         }
-        byte[] translated = {0, 0x64, (byte) 0xff, (byte) 0x9b, 0, 0, 0, 0, 0, 0, 0, 0};
-        return Arrays.equals(translated, Arrays.copyOf(address, 12)) ? Arrays.copyOfRange(address, 12, 16) : address;
+        return found;
+    }
+
+    /** In ::/96, and neither :: nor ::1, which are this machine. */
+    private static boolean compatible(byte[] address) {
+        boolean here = address[12] == 0 && address[13] == 0 && address[14] == 0 && (address[15] & 0xff) <= 1;
+        return begins(address, COMPATIBLE) && !here;
+    }
+
+    private static boolean begins(byte[] address, byte[] prefix) {
+        return Arrays.equals(Arrays.copyOf(address, prefix.length), prefix);
+    }
+
+    /**
+     * Answers by the policy of a file, without a connection: each line of the standard input is an address and,
+     * behind a space, the name that it was reached under. One line of why for each, empty where it may be. No line
+     * learns from those before it.
+     */
+    public static void main(String[] arguments) throws IOException {
+        read(new File(arguments[0]));
+        BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            int space = line.indexOf(' ');
+            byte[] address = InetAddress.getByName(line.substring(0, space)).getAddress();
+            String name = line.substring(space + 1);
+            InetAddress asked = name.isEmpty()
+                ? InetAddress.getByAddress(address) : InetAddress.getByAddress(name, address);
+            OPENED.clear();
+            String why = refuses(new InetSocketAddress(asked, 80));
+            System.out.println(why == null ? "" : why);
+        }
     }
 }

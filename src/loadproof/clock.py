@@ -13,6 +13,14 @@ def wall_clock() -> Callable[[], float]:
     return lambda: monotonic() + anchor
 
 
+def until_s(now_s: float, every_s: float, at_s: float) -> float:
+    """Seconds until the next moment that is `at_s` into an interval of `every_s`; more than 0.
+
+    By it what is measured is passed on just before it is committed: no two periods wait for each other.
+    """
+    return every_s - (now_s - at_s) % every_s
+
+
 class Clock:
     """Seconds since the epoch that never jump: the conductor's clock."""
 

@@ -3,7 +3,7 @@
 All of it takes an hour. It may be ended at any moment, and go on later: what was tried adds up in a tally, of
 which each call writes docs/attacked.md anew.
 
-python -m tests.attack [--only PART ...] [--kills N] [--beside N] [--fresh]
+python -m tests.attack [--only PART ...] [--kills N] [--kinds KIND ...] [--force] [--beside N] [--fresh]
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ hostile server answers in each wrong way once.
 
 def _kills(folder: Path, tally: Tally, asked: argparse.Namespace) -> Iterator[Row]:
     tried = {row.kind.removeprefix("killed: "): row.tries for row in tally.rows()}
-    yield from kills.attack_all(folder, asked.kills, tried, asked.beside)
+    chosen = asked.kinds or [kind for kind in kills.kinds("") if not asked.force or kind in kills.COUNTED]
+    yield from kills.attack_all(folder, asked.kills, tried, asked.beside, chosen, force=asked.force)
 
 
 PARTS: dict[str, Callable[[Path, Tally, argparse.Namespace], Iterator[Row]]] = {
@@ -68,6 +69,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
     parser.add_argument("--kills", type=int, default=24, help="more of each kind")
+    parser.add_argument("--kinds", nargs="+", choices=kills.kinds(""), metavar="KIND", help="of kills")
+    parser.add_argument("--force", action="store_true", help="kills in the load that leave no time")
     parser.add_argument("--beside", type=int, default=3, help="kills at the same time")
     parser.add_argument("--damages", type=int, default=50, help="of each kind")
     parser.add_argument("--fresh", action="store_true", help="forget what was tried before")

@@ -99,3 +99,43 @@ _PLAN: Final = """<?xml version="1.0" encoding="UTF-8"?>
 def plan_with(name: str) -> str:
     """A plan that visits the target, and then reaches for the other host."""
     return _PLAN.replace("{sampler}", SAMPLERS[name])
+
+
+_PLACES: Final = "${__groovy(new File('places.txt').readLines('UTF-8')[ctx.threadNum])}"
+_GROUP: Final = """
+    <ThreadGroup guiclass="ThreadGroupGui" testclass="ThreadGroup" testname="{name}">
+      <stringProp name="ThreadGroup.num_threads">{count}</stringProp>
+      <stringProp name="ThreadGroup.ramp_time">0</stringProp>
+      <stringProp name="ThreadGroup.on_sample_error">continue</stringProp>
+      <elementProp name="ThreadGroup.main_controller" elementType="LoopController">
+        <stringProp name="LoopController.loops">1</stringProp>
+      </elementProp>
+    </ThreadGroup>
+    <hashTree>
+      <HTTPSamplerProxy guiclass="HttpTestSampleGui" testclass="HTTPSamplerProxy" testname="{name}">
+        <stringProp name="HTTPSampler.domain">${{__P(host,127.0.0.1)}}</stringProp>
+        <stringProp name="HTTPSampler.port">${{__P(port,8000)}}</stringProp>
+        <stringProp name="HTTPSampler.path">{path}</stringProp>
+        <stringProp name="HTTPSampler.method">GET</stringProp>
+        <boolProp name="HTTPSampler.follow_redirects">true</boolProp>
+        <stringProp name="HTTPSampler.implementation">{client}</stringProp>
+        <stringProp name="HTTPSampler.connect_timeout">5000</stringProp>
+        <stringProp name="HTTPSampler.response_timeout">5000</stringProp>
+      </HTTPSamplerProxy>
+      <hashTree/>
+    </hashTree>
+"""
+
+
+def spelling_plan(count: int, client: str) -> str:
+    """A thread for each line of places.txt, and one for each `/to/N` that redirects to it.
+
+    All of them at once: JMeter's users finish their sample when they are stopped, and no more.
+    """
+    head, _, rest = _PLAN.partition("    <ThreadGroup ")
+    tail = rest.partition("{sampler}\n    </hashTree>\n")[2]
+    groups = {"elsewhere": _PLACES, "redirected": "/to/${__groovy(ctx.threadNum)}"}
+    return head + "".join(
+        _GROUP.format(name=name, count=count, path=escape(path), client=client)
+        for name, path in groups.items()
+    ) + tail  # fmt: skip

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from tests.engines.jmeter.conftest import PLANS
 from tests.servers import OWN_PATHS, StubServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _TERM, _INT, _KILL = signal.SIGTERM, signal.SIGINT, signal.SIGKILL
@@ -32,6 +32,7 @@ WAYS: dict[str, tuple[signal.Signals, ...]] = {
     "SIGQUIT": (signal.SIGQUIT,), "SIGINT twice": (_INT, _INT), "SIGTERM, then SIGKILL": (_TERM, _KILL),
     "stopped, continued, SIGINT": (signal.SIGSTOP, signal.SIGCONT, _INT),
 }  # fmt: skip
+_BY_FORCE = ["SIGKILL", "SIGQUIT"]
 _BETWEEN_S = 0.7
 """Between two signals of one way."""
 _LONGEST_S = 8.0
@@ -40,7 +41,7 @@ _UP_WITHIN_S = 1.0
 _GONE_WITHIN_S = 40.0
 _ENDED_WITHIN_S = 120.0
 _LOST_AT_MOST_S = 2.0
-_COUNTED = ("Locust", "Locust, two processes", "Locust, arrivals", "k6", "JMeter")
+COUNTED = ("Locust", "Locust, two processes", "Locust, arrivals", "k6", "JMeter")
 """One run file each, in which each request is one."""
 
 
@@ -61,39 +62,39 @@ def kinds(url: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def attack_processes(
-    folder: Path, kind: str, numbers: range, beside: int = 1, begun: bool | None = None
-) -> Row:
-    """The kills of one kind with these numbers, so many beside each other, in all ways in turn.
+def attack_processes(folder: Path, kind: str, numbers: range, *, force: bool = False) -> Row:
+    """The kills of one kind with these numbers, in all ways in turn.
 
     Each number is another seeded moment: since the start for even ones, since the load's first request for
-    odd ones; `begun` says it for all.
+    odd ones. `force`: each of them in the load, and by what gives no time to save anything.
     """
     row = Row(f"killed: {kind}")
-
-    def kill(number: int) -> list[str]:
+    for number in numbers:
         place = folder / f"{kind.replace(' ', '-')}-{number}"
-        names = list(WAYS)
         # Each way comes both before and in the load.
+        names = _BY_FORCE if force else list(WAYS)
         way = names[(number // 2) % len(names)]
+        late = (force or bool(number % 2)) and kind != "demo"
         with StubServer() as stub:
-            late = bool(number % 2) if begun is None else begun
             one = _Victim(place, kinds(stub.url)[kind], stub, random.Random(f"{kind} {number}"))
-            return one.kill(way, late=late and kind != "demo", counted=kind in _COUNTED)
-
-    with ThreadPoolExecutor(beside) as pool:
-        for lost in pool.map(kill, numbers):
-            row.tried(*lost)
+            row.tried(*one.kill(way, late=late, counted=kind in COUNTED))
+        row.lost_s = max(row.lost_s, one.lost_s)
     return row
 
 
-def attack_all(folder: Path, tries: int, first: dict[str, int], beside: int) -> Iterator[Row]:
-    """`tries` more kills of each kind; `first`: how many each has had."""
-    for kind in kinds(""):
-        begin = first.get(kind, 0)
-        for number in range(begin, begin + tries, 2 * beside):
-            numbers = range(number, min(number + 2 * beside, begin + tries))
-            yield attack_processes(folder, kind, numbers, beside)
+def attack_all(
+    folder: Path, tries: int, first: dict[str, int], beside: int, chosen: Sequence[str], *, force: bool
+) -> Iterator[Row]:
+    """`tries` more kills of each kind; `first`: how many each has had. The kinds take turns."""
+    numbered = [(kind, first.get(kind, 0) + more) for more in range(tries) for kind in chosen]
+
+    def kill(one: tuple[str, int]) -> Row:
+        kind, number = one
+        return attack_processes(folder, kind, range(number, number + 1), force=force)
+
+    with ThreadPoolExecutor(beside) as pool:
+        for done in as_completed([pool.submit(kill, one) for one in numbered]):
+            yield done.result()
 
 
 @dataclass
@@ -107,6 +108,8 @@ class _Victim:
     said: str = ""
     code: int = 0
     after_s: float = 0.0
+    lost_s: float = 0.0
+    """The part of the run before the kill that its file does not have."""
     killed_s: float = 0.0
     """Of the last signal, on the monotonic clock."""
     began: list[psutil.Process] = field(default_factory=list)
@@ -201,7 +204,7 @@ class _Victim:
         arrived = sorted(self.stub.arrived_s)
         own = len(arrived) - self._arrived()
         if counted and len(arrived) - own > recorded:
-            first_lost_s = self.killed_s - arrived[recorded + own]
-            if first_lost_s > _LOST_AT_MOST_S:
-                lost.append(f"{first_lost_s:.2f} s lost")
+            self.lost_s = max(0.0, self.killed_s - arrived[recorded + own])
+            if self.lost_s > _LOST_AT_MOST_S:
+                lost.append(f"{self.lost_s:.2f} s lost")
         return lost

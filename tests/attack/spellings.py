@@ -1,23 +1,34 @@
-"""One refused address in every spelling that a client understands, as the target and inside of a scenario."""
+"""One refused host in every spelling that a client understands: as the target, in a scenario, in a redirect.
+
+Two hosts are refused: one by its address, and one by a pattern of names whose addresses nobody knows before.
+The names are in a table of hosts of our own (a mount namespace); where that cannot be had, they lead nowhere.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 
+from loadproof.runfile.reader import read_run
+from tests.attack.jmeter_ways import spelling_plan
 from tests.attack.table import Row
 from tests.engines.listening import Listener
-from tests.servers import StubServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _HOST: Final = "127.0.0.2"
-_LONGEST_S = 240.0
+_NAMED_HOST: Final = "127.0.0.3"
+_PRODUCTION: Final = f"production: [{_HOST}, '*.closed.test']\n"
+_LONGEST_S = 300.0
 """A machine that is full may take its time."""
 _REFUSED = 7
 _WRONG = (2, 6, _REFUSED)
@@ -35,8 +46,31 @@ SPELLINGS: Final = (
     "http://127\u30020\u30020\u30022:{port}", "http://\u2460\u2461\u2466.0.0.2:{port}", "//127.0.0.2:{port}/",
     "http:127.0.0.2:{port}", "http:///127.0.0.2:{port}", "http://127.0.0.2:0{port}", " http://127.0.0.2:{port}",
     "http://near.refused.test:{port}", "http://[64:ff9b::7f00:2]:{port}", "http://[::127.0.0.2]:{port}",
+    "http://alias.open.test:{port}", "http://several.open.test:{port}", "http://six.open.test:{port}",
 )  # fmt: skip
-"""The name is one that only k6's own table of hosts has."""
+"""Of the address. The name near.refused.test is one that only k6's own table of hosts has."""
+NAMES: Final = (
+    "http://api.closed.test:{named}", "HTTP://API.Closed.Test:{named}/", "http://api.closed.test.:{named}",
+    "http://api.closed.test..:{named}", "http://API.closed.test.:{named}", "http://user:pw@api.closed.test:{named}",
+    "http://localhost@api.closed.test:{named}", "http://\uff41pi.closed.test:{named}",
+    "http://api\u3002closed\u3002test:{named}", "http://%61pi.closed.test:{named}",
+    "http://b\u00fccher.closed.test:{named}", "http://xn--bcher-kva.closed.test:{named}",
+    "http://XN--BCHER-KVA.closed.test.:{named}", "http://deep.api.closed.test:{named}",
+    "http://two.closed.test:{named}",
+)  # fmt: skip
+"""Of names that a pattern refuses, whatever their address."""
+_ALL: Final = (*SPELLINGS, *NAMES)
+_TABLE: Final = f"""127.0.0.1 localhost
+::1 localhost
+{_HOST} alias.open.test
+127.0.0.1 several.open.test
+{_HOST} several.open.test
+::1 six.open.test
+{_HOST} six.open.test
+{_NAMED_HOST} api.closed.test api.closed.test. xn--bcher-kva.closed.test deep.api.closed.test
+127.0.0.1 two.closed.test
+{_NAMED_HOST} two.closed.test
+"""
 LOCUSTFILE: Final = """
 import json
 from locust import %s, constant, task
@@ -46,77 +80,184 @@ PLACES = json.load(open("places.json"))
 class Thief(%s):
     wait_time = constant(0.1)
 
+    def reach(self, place, name):
+        try:
+            self.client.get(place, name=name)
+        except Exception as error:
+            print("not reached:", type(error).__name__)
+
     @task
     def visit(self):
-        self.client.get("/loans")
-        for place in PLACES:
-            try:
-                self.client.get(place, name="elsewhere")
-            except Exception as error:
-                print("not reached:", type(error).__name__)
+        for number, place in enumerate(PLACES):
+            self.client.get(f"/tried/{number}", name="tried")
+            self.reach(place, "elsewhere")
+            self.reach(f"/to/{number}", "redirected")
 """
 SCRIPT: Final = """
 import http from 'k6/http';
 const PLACES = JSON.parse(open('places.json'));
-export const options = {vus: 1, duration: '4s', hosts: {'near.refused.test': '127.0.0.2'}};
+export const options = {vus: 1, iterations: 1, hosts: {'near.refused.test': '127.0.0.2'}};
+function reach(place) {
+  try { http.get(place, {timeout: '2s'}); } catch (error) { console.log(`not reached: ${error}`); }
+}
 export default function () {
-  http.get(`${__ENV.BASE}/loans`);
-  if (__ITER < 2) return;
-  for (const place of PLACES) {
-    try { http.get(place, {timeout: '2s'}); } catch (error) { console.log(`not reached: ${error}`); }
-  }
+  PLACES.forEach((place, number) => {
+    http.get(`${__ENV.BASE}/tried/${number}`);
+    reach(place);
+    reach(`${__ENV.BASE}/to/${number}`);
+  });
 }
 """
+_OWN_SESSION: Final = "Locust's own session"
+_JMETER: Final = {"JMeter, HttpClient4": "HttpClient4", "JMeter, Java's HTTP client": "Java"}
+
+
+class _RefusedHosts:
+    """Both of them, as they listen."""
+
+    def __init__(self) -> None:
+        self._listeners = Listener(_HOST), Listener(_NAMED_HOST)
+
+    def spelt(self, spelling: str) -> str:
+        """With their ports."""
+        return spelling.format(port=self._listeners[0].port, named=self._listeners[1].port)
+
+    def close(self) -> int:
+        """How many connections came."""
+        return sum(listener.close() for listener in self._listeners)
+
+
+class _Server:
+    """Answers, and redirects `/to/N` to the N-th place; knows what was asked for."""
+
+    def __init__(self, places: list[str]) -> None:
+        asked = self.asked = set[str]()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                asked.add(self.path)
+                moved = self.path.startswith("/to/")
+                self.send_response(302 if moved else 200)
+                if moved:
+                    place = places[int(self.path.removeprefix("/to/"))]
+                    self.send_header("Location", place.encode().decode("latin-1"))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Nobody reads it."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A folder that commands run in, and what stands before them so that they have the table of hosts."""
+
+    folder: Path
+    before: tuple[str, ...]
+
+    def inside(self, name: str) -> _Place:
+        """A new folder in it."""
+        folder = self.folder / "".join(letter for letter in name if letter.isalnum())
+        folder.mkdir()
+        return _Place(folder, self.before)
+
+    def loadproof(self, *words: str) -> tuple[int, str]:
+        """The exit code of `loadproof WORDS`, and what it said."""
+        done = subprocess.run(
+            [*self.before, sys.executable, "-m", "loadproof", *words], cwd=self.folder, text=True,
+            timeout=_LONGEST_S, capture_output=True, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
 
 
 def attack(folder: Path, beside: int) -> Iterator[Row]:
-    """As the target of `check`, a row; of a request in a scenario, a row for each client."""
-    yield _as_target(folder, beside)
+    """As the target of `check`, a row; of requests in a scenario and of redirects, a row for each client."""
+    place = _Place(folder, _own_table(folder))
+    yield _as_target(place.inside("target"), beside)
+    locust = LOCUSTFILE % ("HttpUser", "HttpUser")
     scenarios = {
-        "HttpUser": LOCUSTFILE % ("HttpUser", "HttpUser"),
+        "HttpUser": locust,
+        f"HttpUser, {_OWN_SESSION}": locust,
         "FastHttpUser": LOCUSTFILE % ("FastHttpUser", "FastHttpUser"),
-        "HttpUser, HTTP/2": LOCUSTFILE.replace("wait_time", "http2 = True\n    wait_time")
-        % ("HttpUser", "HttpUser"),
         "k6": SCRIPT,
+        **{name: spelling_plan(len(_ALL), client) for name, client in _JMETER.items()},
     }
-    for client, text in scenarios.items():
-        yield _inside(folder / client.replace(" ", "-").replace("/", ""), client, text)
+    with ThreadPoolExecutor(beside) as pool:
+        yield from pool.map(lambda client: _in_scenario(place, client, scenarios[client]), scenarios)
 
 
-def _as_target(folder: Path, beside: int) -> Row:
-    row = Row(f"{len(SPELLINGS)} spellings of a refused address: as the target")
-    (folder / "loadproof.yaml").write_text(f"production: [{_HOST}]\n")
-    (folder / "locustfile.py").write_text(LOCUSTFILE % ("HttpUser", "HttpUser"))
-    (folder / "places.json").write_text("[]")
+def _as_target(place: _Place, beside: int) -> Row:
+    row = Row(f"{len(_ALL)} spellings of a refused host: as the target")
+    (place.folder / "loadproof.yaml").write_text(_PRODUCTION)
+    (place.folder / "locustfile.py").write_text(LOCUSTFILE % ("HttpUser", "HttpUser"))
+    (place.folder / "places.json").write_text("[]")
 
     def check(spelling: str) -> list[str]:
-        listener = Listener(_HOST)
-        target = spelling.format(port=listener.port)
-        code, said = _loadproof(folder, "check", "locustfile.py", "--target", target, "-u", "1", "-t", "1s")
-        return list(_wrong(target, code, _WRONG, listener.close(), said))
+        hosts = _RefusedHosts()
+        target = hosts.spelt(spelling)
+        code, said = place.loadproof("check", "locustfile.py", "--target", target, "-u", "1", "-t", "1s")
+        return list(_wrong(target, code, _WRONG, hosts.close(), said))
 
     with ThreadPoolExecutor(beside) as pool:
-        for lost in pool.map(check, SPELLINGS):
+        for lost in pool.map(check, _ALL):
             row.tried(*lost)
     return row
 
 
-def _inside(folder: Path, client: str, text: str) -> Row:
-    row = Row(f"{len(SPELLINGS)} spellings of a refused address: {client}", tries=len(SPELLINGS))
-    folder.mkdir()
-    k6 = text is SCRIPT
-    file = "script.js" if k6 else "locustfile.py"
-    listener = Listener(_HOST)
-    (folder / file).write_text(text)
-    (folder / "loadproof.yaml").write_text(f"production: [{_HOST}]\n")
-    (folder / "places.json").write_text(json.dumps([one.format(port=listener.port) for one in SPELLINGS]))
-    with StubServer() as stub:
-        load = ("--env", f"BASE={stub.url}") if k6 else ("--target", stub.url, "-u", "1", "-t", "4s")
-        code, said = _loadproof(folder, "run", file, *load, "--run-file", "run.db")
-        again = any(path == "/loans" for _, path in stub.arrived)
-    row.lost = list(_wrong(client, code, (_REFUSED,), listener.close(), said))
-    row.lost += [] if again else [f"{client}: nothing was loaded: {said[-300:]!r}"]
+def _in_scenario(place: _Place, client: str, text: str) -> Row:
+    """One scenario tries all of them, by itself and behind redirects: where it may, and where it may not."""
+    row = Row(f"{len(_ALL)} spellings of a refused host, and redirects to them: {client}", 2 * len(_ALL))
+    own = place.inside(client)
+    free, _, said, _ = _play(own.inside("free"), client, text)
+    if not free:
+        row.lost.append(f"{client}: none of them leads there where it may: {said[-500:]!r}")
+    closed = own.inside("closed")
+    (closed.folder / "loadproof.yaml").write_text(_PRODUCTION)
+    arrived, code, said, asked = _play(closed, client, text)
+    row.lost += _wrong(client, code, (_REFUSED,), arrived, said)
+    row.lost += _untried(closed.folder, client, asked, said)
     return row
+
+
+def _play(place: _Place, client: str, text: str) -> tuple[int, int, str, set[str]]:
+    """How many came to the refused hosts, the exit code, what was said, what the target was asked for."""
+    hosts = _RefusedHosts()
+    places = [hosts.spelt(one) for one in _ALL]
+    server = _Server(places)
+    jmeter, k6 = client in _JMETER, text is SCRIPT
+    file = "plan.jmx" if jmeter else "script.js" if k6 else "locustfile.py"
+    (place.folder / file).write_text(text)
+    (place.folder / "places.json").write_text(json.dumps(places))
+    (place.folder / "places.txt").write_text("\n".join(places))
+    load = ["--env", f"BASE={server.url}"] if k6 else ["--target", server.url]
+    load += [] if k6 or jmeter else ["-u", "1", "-t", "3s", "--stop-timeout", "120"]
+    load += ["--session", "locust"] if client.endswith(_OWN_SESSION) else []
+    code, said = place.loadproof("run", file, *load, "--run-file", "run.db")
+    server.close()
+    return hosts.close(), code, said, server.asked
+
+
+def _untried(folder: Path, client: str, asked: set[str], said: str) -> Iterator[str]:
+    """What the scenario did not come to: a refusal ends the load, and users finish what they are doing."""
+    numbers = range(len(_ALL))
+    direct = sum(f"/tried/{number}" in asked for number in numbers)
+    if client in _JMETER:
+        run = read_run(folder / "run.db")
+        direct = sum(part.requests for part in run.slices if part.endpoint.name == "elsewhere")
+    behind = sum(f"/to/{number}" in asked for number in numbers)
+    if (direct, behind) != (len(_ALL), len(_ALL)):
+        yield f"{client}: only {direct} and {behind} redirects of {len(_ALL)} were tried: {said[-500:]!r}"
 
 
 def _wrong(what: str, code: int, codes: tuple[int, ...], arrived: int, said: str) -> Iterator[str]:
@@ -126,9 +267,13 @@ def _wrong(what: str, code: int, codes: tuple[int, ...], arrived: int, said: str
         yield f"{what}: exit code {code}: {said[-500:]!r}"
 
 
-def _loadproof(folder: Path, *words: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "loadproof", *words], cwd=folder, text=True, timeout=_LONGEST_S,
-        capture_output=True, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
+def _own_table(folder: Path) -> tuple[str, ...]:
+    """What stands before a command that has the table of hosts; nothing where that cannot be."""
+    table = folder / "hosts"
+    table.write_text(_TABLE)
+    bind = 'mount --bind "$0" /etc/hosts && exec "$@"'
+    for rights in ((), ("--map-root-user",)):
+        words = ("unshare", "--mount", *rights, "sh", "-c", bind, str(table))
+        if shutil.which("unshare") and not subprocess.run([*words, "true"], check=False).returncode:
+            return words
+    return ()

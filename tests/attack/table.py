@@ -17,6 +17,8 @@ class Row:
     kind: str
     tries: int = 0
     lost: list[str] = field(default_factory=list)
+    lost_s: float = 0.0
+    """The longest part of a run that a kill took with it, where it was measured."""
 
     def tried(self, *lost: str) -> None:
         """One more try, and what it lost."""
@@ -36,7 +38,7 @@ class Tally:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(row)) + "\n")
-        print(row.kind, row.tries, row.lost, flush=True)
+        print(row.kind, row.tries, row.lost, f"{row.lost_s:.2f} s" if row.lost_s else "", flush=True)
 
     def rows(self) -> list[Row]:
         """Those of one kind added up, in the order of their first tries."""
@@ -47,6 +49,7 @@ class Tally:
                 whole = found.setdefault(part.kind, Row(part.kind))
                 whole.tries += part.tries
                 whole.lost += part.lost
+                whole.lost_s = max(whole.lost_s, part.lost_s)
         return list(found.values())
 
     def tries(self, kind: str) -> int:
@@ -56,7 +59,10 @@ class Tally:
 
 def as_markdown(rows: list[Row]) -> str:
     """A table, and below it each loss."""
-    lines = ["| kind | tries | survived | lost |", "|---|---|---|---|"]
-    lines += [f"| {r.kind} | {r.tries} | {r.tries - len(r.lost)} | {len(r.lost)} |" for r in rows]
+    lines = ["| kind | tries | survived | lost | seconds of a run, at most |", "|---|---|---|---|---|"]
+    for row in rows:
+        seconds = f"{row.lost_s:.2f}" if row.lost_s else ""
+        counts = f"{row.tries} | {row.tries - len(row.lost)} | {len(row.lost)}"
+        lines.append(f"| {row.kind} | {counts} | {seconds} |")
     losses = [f"- {row.kind}: {loss}" for row in rows for loss in row.lost]
     return "\n".join([*lines, *(["", *losses] if losses else []), ""])

@@ -58,5 +58,6 @@ def test_what_was_lost_is_told() -> None:
     row = Row("killed: k6")
     row.tried()
     row.tried("a process left", "a traceback")
-    assert "| killed: k6 | 2 | 1 | 1 |" in as_markdown([row])
+    row.lost_s = 1.234
+    assert "| killed: k6 | 2 | 1 | 1 | 1.23 |" in as_markdown([row])
     assert "- killed: k6: a process left; a traceback" in as_markdown([row])

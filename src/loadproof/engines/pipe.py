@@ -22,12 +22,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 _RELAY = Path(__file__).with_name("relay.py")
 _BLOCK_BYTES = 1 << 18
 _PIPE_BYTES = 1 << 20
 """Linux's limit for what any user may ask for; k6 then writes 0.05 s of 20 MB/s before anybody reads."""
+DRAIN_AT_S: Final = 0.05
+"""Of each interval in which what was read is passed on: before the conductor commits."""
 _PAUSE_S, _SHORT_PAUSE_S = 0.03, 0.003
 """Between two reads, the shorter one where the pipe is small: JMeter writes each row by itself, and a reader
 that it wakes for each of them takes its processors."""

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, cast
 
-from loadproof.clock import Clock
+from loadproof.clock import Clock, until_s
 from loadproof.engines import Engine
 from loadproof.engines.steering import SteeredEngine
 from loadproof.errors import EngineError, Problem, RunFileError
@@ -27,6 +27,8 @@ from loadproof.safety.plain import lines, one_line
 from loadproof.safety.redact import redact_url
 
 _COMMIT_EVERY_S = 1.0
+_COMMIT_AT_S = 0.15
+"""Of each second: engines hand a second over just after its end, and none of it waits for the next commit."""
 _CLOCK_STEP_S = 0.1
 """In a second; a clock that is only steered moves by half a millisecond."""
 """Distinct endpoints kept; a scenario that puts ids into names would fill the disk with them."""
@@ -234,10 +236,9 @@ class Conductor:
         self, disk: ThreadPoolExecutor, on_second: Callable[[Progress, float], None]
     ) -> None:
         loop = asyncio.get_running_loop()
-        due_s = loop.time()
+        await asyncio.sleep(_COMMIT_EVERY_S / 2)  # nothing is measured yet
         while True:
-            due_s += _COMMIT_EVERY_S
-            await asyncio.sleep(max(0.0, due_s - loop.time()))
+            await asyncio.sleep(until_s(self.now(), _COMMIT_EVERY_S, _COMMIT_AT_S))
             self._watch_the_wall_clock()
             # In a thread: a slow disk must not stop the reading of the engine's pipe.
             await asyncio.shield(loop.run_in_executor(disk, self._commit, self._taken()))

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from loadproof.clock import until_s
 from loadproof.engines.beginning import until, wait_or_fail
 from loadproof.engines.health import watch_for_ever
 from loadproof.engines.holding import hold_of
@@ -30,7 +31,7 @@ from loadproof.engines.jmeter.rows import Rows
 from loadproof.engines.jmeter.samplers import Samplers
 from loadproof.engines.jmeter.threads import outside_names, own_profile
 from loadproof.engines.one_by_one import TrialsOneByOne
-from loadproof.engines.pipe import Pipe
+from loadproof.engines.pipe import DRAIN_AT_S, Pipe
 from loadproof.engines.process import Process
 from loadproof.errors import EngineError, Problem
 from loadproof.model import FIRST_BYTE, Event, EventKind, Inspection, Outcome, Plan, Profile, ProfileKind
@@ -207,7 +208,7 @@ class JMeterEngine:
 
     async def _pass_on_for_ever(self, reporting: Reporting) -> None:
         while True:
-            await asyncio.sleep(_DRAIN_EVERY_S)
+            await asyncio.sleep(until_s(reporting.sink.now(), _DRAIN_EVERY_S, DRAIN_AT_S))
             reporting.pass_on()
             over_s = reporting.log.over_s
             if over_s is not None and reporting.sink.now() > over_s + _LINGERS_S and not self._lingered:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loadproof.clock import until_s
 from loadproof.engines.advice import too_few_for_arrivals
 from loadproof.engines.beginning import wait_or_fail
 from loadproof.engines.health import watch_for_ever
@@ -40,7 +41,7 @@ from loadproof.engines.k6.report import Reporting
 from loadproof.engines.k6.vendored import Vendored, vendored
 from loadproof.engines.k6.words import CUT_SHORT, JUDGEABLE, meaning
 from loadproof.engines.one_by_one import TrialsOneByOne
-from loadproof.engines.pipe import Pipe
+from loadproof.engines.pipe import DRAIN_AT_S, Pipe
 from loadproof.engines.process import Process
 from loadproof.errors import ConfigError, EngineError, Problem
 from loadproof.model import FIRST_BYTE, Event, EventKind, Inspection, Outcome, Plan, Profile, ProfileKind
@@ -290,5 +291,5 @@ def _run_environment(plan: Plan) -> dict[str, str]:
 
 async def _pass_on_for_ever(reporting: Reporting) -> None:
     while True:
-        await asyncio.sleep(_DRAIN_EVERY_S)
+        await asyncio.sleep(until_s(reporting.sink.now(), _DRAIN_EVERY_S, DRAIN_AT_S))
         reporting.pass_on()

@@ -207,6 +207,7 @@ class Plugin:
     # --- reports -------------------------------------------------------------------------------------
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
+        runners.WORKER_REPORT_INTERVAL = 1.02 - self._clock() % 1.0  # as in _report_for_ever
         final = self._runner.state == runners.STATE_STOPPED
         slices, errors = self._recorder.take(everything=final)
         data[_REPORT_KEY] = {

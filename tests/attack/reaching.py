@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -108,7 +110,9 @@ def attack(folder: Path, beside: int) -> Iterator[Row]:
     yield _row(folder, "k6", {name: _k6(*parts) for name, parts in K6.items()}, beside)
     yield _row(folder, "JMeter", {name: ("plan.jmx", plan_with(name)) for name in SAMPLERS}, beside)
     yield _row(folder, "Locust's process", inside, beside)
-    yield _row(folder, "worker processes", {n: inside[n] for n in AT_IMPORT}, beside, "--processes", "2")
+    few = {name: inside[name] for name in AT_IMPORT}
+    yield _row(folder, "worker processes", few, beside, "--processes", "2")
+    yield _row(folder, "workers on other machines", few, beside, "--expect-workers", "1")
     yield _row(folder, "programs that it starts", children, beside)
     yield _row(folder, "import", at_import, beside)
 
@@ -156,10 +160,11 @@ def _reach(folder: Path, client: str, file: str, text: str, *more: str) -> Itera
             load = ("-u", "1", "-t", "4s") if file != "script.js" else ("--duration", "4s")
             env = ("--env", f"BASE={stub.url}")
             words = ("run", file, "--target", stub.url, "--run-file", "run.db", *load, *env, *more)
-            done = subprocess.run(
-                [sys.executable, "-m", "loadproof", *words], cwd=place, text=True, timeout=_LONGEST_S,
-                capture_output=True, check=False, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+            with _worker(place, file, "--expect-workers" in more) as bind:
+                done = subprocess.run(
+                    [sys.executable, "-m", "loadproof", *words, *bind], cwd=place, text=True,
+                    timeout=_LONGEST_S, capture_output=True, check=False, stdin=subprocess.DEVNULL,
+                )  # fmt: skip
         arrived = listener.close()
         said = json.dumps((done.stdout + done.stderr)[-500:])
         if refused and arrived:
@@ -168,3 +173,24 @@ def _reach(folder: Path, client: str, file: str, text: str, *more: str) -> Itera
             yield f"exit code {done.returncode}: {said}"
         if not refused and not arrived:
             yield f"it reaches nothing where it may: {said}"
+
+
+@contextlib.contextmanager
+def _worker(folder: Path, file: str, wanted: bool) -> Iterator[tuple[str, ...]]:
+    """A `loadproof worker`, where one is wanted, and what tells its master where to wait for it."""
+    if not wanted:
+        yield ()
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        master = f"127.0.0.1:{probe.getsockname()[1]}"
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "loadproof", "worker", "--master", master, file, "--wait", "60s"],
+        cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield ("--bind", master)
+        worker.wait(_LONGEST_S)
+    finally:
+        worker.kill()
+        worker.wait()

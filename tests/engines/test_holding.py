@@ -213,6 +213,27 @@ def test_where_the_kernel_does_not_ask_the_sockets_end_it() -> None:
     assert "datagrams" in limit
 
 
+@linux
+def test_other_rules_hold_from_when_they_are_given(listener: Listener) -> None:
+    """As a worker's do, once its master has told them."""
+    again = "except PermissionError: time.sleep(0.02)"
+    ask = f"try: socket.create_connection(({HOST!r}, {listener.port}), 3); break"
+    code = f"import socket, time\nfor _ in range(1500):\n {ask}\n {again}\nelse: raise SystemExit(1)"
+    heard = Heard()
+
+    async def run() -> int:
+        hold = GuardedProgram(CLOSED, heard)
+        argv = [sys.executable, "-c", code]
+        process = await Process.start(argv, env=dict(os.environ), on_line=print, hold=hold)
+        while not heard.refused():
+            await asyncio.sleep(0.02)
+        await hold.change(OPEN)
+        return await process.wait()
+
+    assert asyncio.run(asyncio.wait_for(run(), 60)) == 0
+    assert listener.close() == 1
+
+
 # --- the decision by address alone ---------------------------------------------------------------------
 
 

@@ -56,6 +56,8 @@ def test_two_workers_count_every_request_once(folder: Path, port: int, server: S
     assert set(requests(recorded)) == {"/worker-1", "/worker-2"}
     assert in_flight(recorded) == 0
     assert len(of(recorded, EventKind.WORKER_JOINED)) == 2
+    here, *there = (event.text("by") for event in of(recorded, EventKind.GUARD_HELD))
+    assert there == [here, here], "not as the master's own machine holds them"
 
 
 def test_a_worker_may_have_several_processes(folder: Path, port: int, server: StubServer) -> None:

@@ -38,17 +38,14 @@ SOCKETS_LIMIT: Final = (
 )
 
 
-WORKERS_LIMIT: Final = "workers on other machines hold their connections inside Python only"
-
-
 class GuardedProgram:
     """Of one supervised program: `follow` it while it runs."""
 
     def __init__(
-        self, policy: Policy, sink: Sink, beside: Sequence[str] = (), limits: Sequence[str] = ()
+        self, policy: Policy, sink: Sink, beside: Sequence[str] = (), *, counts: bool = True
     ) -> None:
-        """`beside`: hosts that the engine itself needs. `limits`: what the kernel here cannot hold."""
-        self._limits = tuple(limits)
+        """`beside`: hosts that the engine itself needs. `counts`: all of the load's processes are here."""
+        self._counts = counts
         self.policy = policy
         self._beside = tuple(beside)
         self._sink = sink
@@ -56,9 +53,14 @@ class GuardedProgram:
         self._told: set[str] = set()
         self._opened: int | None = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._program: Supervised | None = None
+        self._look: SocketsLook | None = None
+        self._held = asyncio.Event()
+        """Whether the rules that were given last are in force."""
 
     async def follow(self, program: Supervised) -> None:
         """Give it the rules, if nobody has yet, and begin to hear and to look."""
+        self._program = program
         if program.admitted is None:
             program.admit(self.policy, self._beside)
         said, told = program.take_told()
@@ -67,9 +69,18 @@ class GuardedProgram:
         pipe = os.fdopen(told, "rb", buffering=0)
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-        looking = self._look_for_ever(program.popen.pid)
-        endless = (looking, self._count_for_ever())
+        self._look = SocketsLook(program.popen.pid, AddressGate(self.policy, self._beside))
+        endless = [self._look_for_ever(), *([self._count_for_ever()] if self._counts else [])]
         self._tasks = [asyncio.create_task(self._hear(reader)), *map(asyncio.create_task, endless)]
+
+    async def change(self, policy: Policy) -> None:
+        """Other rules, for the program that is followed; returns when they hold."""
+        assert self._program is not None  # noqa: S101  # see `follow`
+        self.policy = policy
+        self._held.clear()
+        self._program.admit(policy, self._beside)
+        self._look = SocketsLook(self._program.popen.pid, AddressGate(policy, self._beside))
+        await self._held.wait()
 
     async def end(self) -> None:
         """The supervisor is gone: what it said last is heard."""
@@ -83,6 +94,7 @@ class GuardedProgram:
             message = json.loads(line)
             if message["t"] == "held":
                 self._tell_how(message["by"], message.get("why", ""))
+                self._held.set()
             elif message["t"] == "opened":
                 self._opened = message["count"]
             else:
@@ -91,7 +103,6 @@ class GuardedProgram:
     def _tell_how(self, by: str, why: str) -> None:
         self._how = by or SOCKETS
         message, limits = _in_words(by, why)
-        limits = [*self._limits, *limits]
         if any(name.startswith("*.") for name in self.policy.targets):
             limits.append(PATTERN_LIMIT)
         self._sink.event(
@@ -109,7 +120,7 @@ class GuardedProgram:
     async def _count_for_ever(self) -> None:
         """Each second, how many connections the load's processes opened, where all of them are here."""
         before, before_s = 0, time.monotonic()
-        while WORKERS_LIMIT not in self._limits and self._opened is not None:
+        while self._opened is not None:
             await asyncio.sleep(_COUNT_EVERY_S)
             now, now_s = self._opened, time.monotonic()
             if self._how == SECCOMP and now is not None:
@@ -117,11 +128,10 @@ class GuardedProgram:
                 self._sink.reading(Reading(self._sink.now(), *OPENED, rate, Unit.PER_SECOND))
                 before, before_s = now, now_s
 
-    async def _look_for_ever(self, supervisor: int) -> None:
-        look = SocketsLook(supervisor, AddressGate(self.policy, self._beside))
-        while True:
+    async def _look_for_ever(self) -> None:
+        while self._look is not None:
             began_s = time.monotonic()
-            for why in await asyncio.to_thread(look.refused):
+            for why in await asyncio.to_thread(self._look.refused):
                 self._tell_refused(why)
             took_s = time.monotonic() - began_s
             await asyncio.sleep(min(max(_LOOK_EVERY_S[self._how], took_s / _SHARE), _MOST_EVERY_S[self._how]))
@@ -181,8 +191,8 @@ class SocketsLook:
 def hold_of(plan: Plan, sink: Sink, beside: Sequence[str] = ()) -> GuardedProgram | None:
     """What holds the processes of this plan's load; None for a plan without rules."""
     guard = plan.options.guard
-    limits = () if plan.options.expect_workers is None else (WORKERS_LIMIT,)
-    return GuardedProgram(guard, sink, beside, limits) if guard is not None else None
+    here = plan.options.expect_workers is None
+    return GuardedProgram(guard, sink, beside, counts=here) if guard is not None else None
 
 
 def how_it_holds() -> tuple[str, list[str]] | None:

@@ -6,7 +6,7 @@ SIGKILL cannot clean up, and k6 is a binary that cannot be taught to watch its p
 
     the conductor writes "i"    SIGINT to the engine: end gently
     the conductor writes "k"    SIGKILL to the engine's process group
-    the conductor writes "p"    and a line of JSON: the target guard's rules, once
+    the conductor writes "p"    and a line of JSON: the target guard's rules, until there are others
     the pipe ends               the conductor is gone: SIGKILL to the group, and to what leaves it then
     the engine ends             SIGKILL to what is left of its group; the exit status is passed on
     the supervisor is killed    on Linux the engine dies with it (PR_SET_PDEATHSIG)
@@ -109,6 +109,8 @@ class _KernelGuard:
         self._told: set[str] = set()
         self.descriptor = -1
         """Where questions come to; -1 where the kernel asks none."""
+        self._unheld = ""
+        """Why it asks none."""
         self._engine = 0
         self._waiting: list[tuple[float, Any]] = []
         self._opened: Any = None
@@ -124,7 +126,7 @@ class _KernelGuard:
         try:
             self.descriptor = seccomp.install(every_send=self.brakes)
         except OSError as error:
-            self.tell({"t": "held", "by": "", "why": error.strerror})
+            self._unheld = error.strerror or str(error)
 
     def begin(self, pid: int) -> None:
         """The engine runs: import what its questions will need."""
@@ -136,8 +138,9 @@ class _KernelGuard:
             self._opened = opened.OpenedConnections()
 
     def admit(self, line: bytes) -> None:
-        """The rules: from now on questions are answered."""
+        """The rules: from now on questions are answered, by these."""
         if self.descriptor < 0:
+            self.tell({"t": "held", "by": "", "why": self._unheld})
             return
         from loadproof.model import Policy
         from loadproof.safety import seccomp
@@ -297,10 +300,9 @@ def _wait(pid: int, hold: _KernelGuard | None) -> tuple[int, bool]:
         if ended:
             return status, 0 not in watched
         readable, _, _ = select.select(watched, [], [], None if hold is None else hold.release())
-        if hold is not None and hold.descriptor in readable and not hold.answer():
-            watched.remove(hold.descriptor)
         if wakeup_read in readable:
             os.read(wakeup_read, 4096)
+        # First: rules that were given before a program asked hold for it.
         if 0 in readable:
             given = os.read(0, _ORDERS_BYTES)
             if not given:
@@ -310,7 +312,9 @@ def _wait(pid: int, hold: _KernelGuard | None) -> tuple[int, bool]:
             orders, rules = _obey(orders + given, pid)
             if rules is not None and hold is not None:
                 hold.admit(rules)
-                watched += [hold.descriptor] if hold.descriptor >= 0 else []
+                watched += [hold.descriptor] if hold.descriptor not in (-1, *watched) else []
+        if hold is not None and hold.descriptor in readable and not hold.answer():
+            watched.remove(hold.descriptor)
 
 
 def _obey(orders: bytes, pid: int) -> tuple[bytes, bytes | None]:

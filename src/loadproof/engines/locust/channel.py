@@ -12,10 +12,13 @@
 {"t": "failed", "message": m, "hint": h}              why the load will not begin
 {"t": "end", "recorded": n, "exit_code": c}           the last message of a Locust that ended by itself
 
-A worker of `loadproof worker` says less, for people:
+A worker of `loadproof worker` says less, most of it for people, and is told what its guard does:
 
 {"t": "joined", "message": m, "pid": p}               one of its processes takes part
 {"t": "end", "message": m, "exit_code": c, "pid": p}  how it ended
+{"t": "rules", "guard": {}}                           the master's target guard, to hold from now on
+{"t": "held", "by": w, "message": m, "limits": [...]} told: what holds it
+{"t": "refused", "why": w}                            told: what was refused below Python
 """
 
 from __future__ import annotations

@@ -65,6 +65,8 @@ class PluginSettings:
     """... but for those that requirements speak of."""
     guard: dict[str, Any] = field(default_factory=dict)
     """The target guard's policy (safety/guard.py) as JSON; empty for none."""
+    held: dict[str, Any] = field(default_factory=dict)
+    """Of a worker on another machine: what holds its connections below Python (machines/worker.py)."""
 
     def to_text(self) -> str:
         return json.dumps(asdict(self))

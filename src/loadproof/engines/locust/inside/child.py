@@ -25,6 +25,7 @@ import socket
 import sys
 import tempfile
 import traceback
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,12 +61,12 @@ _STATS_LOGGER = "locust.stats_logger"
 _TALKATIVE_LOGGERS = ("locust.main", "locust.runners")
 
 
-def work(settings: str, channel_fd: int) -> None:
+def work(own_settings: str, channel_fd: int) -> None:
     """Drive a share of another machine's run, with its settings. Never returns."""
     from loadproof.engines.locust.machines import lock
     from loadproof.engines.locust.machines.handshake import NotWelcomeError, greet, hello
 
-    own = WorkerSettings.from_text(settings)
+    own = WorkerSettings.from_text(own_settings)
     lock.install(own.lock)
     try:
         welcome = greet(own.master_host, own.master_port, hello(own.scenario), wall_clock(), own.wait_s)
@@ -73,7 +74,20 @@ def work(settings: str, channel_fd: int) -> None:
         end = {"t": "end", "message": str(error), "exit_code": error.exit_code, "pid": os.getpid()}
         os.write(channel_fd, encode(end))
         sys.exit(error.exit_code)
-    drive(PluginSettings.from_text(welcome.settings), channel_fd, welcome.clock)
+    settings = PluginSettings.from_text(welcome.settings)
+    # Before the locustfile is here: what it reaches for at import is held by these rules.
+    os.write(channel_fd, encode({"t": "rules", "guard": settings.guard}))
+    drive(replace(settings, held=_held(channel_fd)), channel_fd, welcome.clock)
+
+
+def _held(channel_fd: int) -> dict[str, Any]:
+    """What holds this worker, once it does. Raises SystemExit when nobody is left who could say."""
+    decoder = Decoder()
+    while data := os.read(channel_fd, 1 << 18):
+        for message in decoder.feed(data):
+            if message["t"] == "held":
+                return message
+    sys.exit(1)
 
 
 def drive(settings: PluginSettings, channel_fd: int, clock: MasterClock | None = None) -> None:

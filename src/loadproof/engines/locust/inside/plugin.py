@@ -195,6 +195,7 @@ class Plugin:
         events.test_start.add_listener(lambda **_: self._outcome.ending.started())
         if self._far:
             events.quit.add_listener(self._on_worker_quit)
+            gevent.spawn(self._worker.hear, self._channel, self._refusals)
             gevent.signal_handler(signal.SIGINT, self._interrupt)
         else:
             self._channel.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable
@@ -9,11 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loadproof.engines.holding import GuardedProgram
 from loadproof.engines.locust.program import environment
 from loadproof.engines.locust.running import LocustChild
 from loadproof.engines.locust.settings import WorkerSettings, fingerprint_of
 from loadproof.errors import ExitCode
+from loadproof.model import Event, EventKind, Policy, Reading, Slice
 
+_ANYWHERE = Policy(target_networks=("0.0.0.0/0", "::/0"))
+"""Of a master whose load nothing holds."""
 _FROM_MASTER = "-"
 """Locust's own name for a locustfile that the master sends."""
 
@@ -45,6 +50,10 @@ class LocustWorker:
         self._ends: list[int] = []
         self._joined: set[int] = set()
         """Processes that take part now."""
+        # Until the master has said what holds, this machine, its networks and the master may be reached.
+        self._hold = GuardedProgram(Policy(), _Events(self._on_event), (request.master_host,), counts=False)
+        self._held: dict[str, Any] = {}
+        self._changing: asyncio.Task[None] | None = None
 
     async def run(self) -> int:
         """Work until the master's run is over; returns the exit code of `loadproof worker`."""
@@ -65,6 +74,7 @@ class LocustWorker:
             settings=settings.to_text(),
             on_message=self._on_message,
             on_line=self._say,
+            hold=self._hold,
         )
         if self._child.stops:
             return ExitCode.INTERRUPTED
@@ -107,3 +117,37 @@ class LocustWorker:
                 self._say(message["message"])
                 self._joined.discard(message["pid"])
                 self._ends.append(int(message["exit_code"]))
+            case "rules":
+                self._changing = asyncio.create_task(self._take_rules(message["guard"]))
+
+    async def _take_rules(self, guard: dict[str, Any]) -> None:
+        """The master's, by name and address as it knows them; the child waits until they hold."""
+        await self._hold.change(Policy.of(guard) if guard else _ANYWHERE)
+        self._child.send({"t": "held", **self._held})
+
+    def _on_event(self, event: Event) -> None:
+        if event.kind is EventKind.GUARD_HELD:
+            self._held = {"message": event.message, **event.data}
+        elif event.kind is EventKind.TARGET_REFUSED:
+            self._say(f"refused by the target guard: {event.message}")
+            self._child.send({"t": "refused", "why": event.message})
+
+
+@dataclass(frozen=True, slots=True)
+class _Events:
+    """A sink for what the guard says; there is nothing else to hear."""
+
+    event: Callable[[Event], None]
+
+    def slice(self, part: Slice) -> None:
+        """Its master gets them."""
+
+    def reading(self, reading: Reading) -> None:
+        """Its master counts no connections of other machines."""
+
+    def log(self, line: str) -> None:
+        """Lines go to whoever started it."""
+
+    def now(self) -> float:
+        """No event of its is kept with its time."""
+        return 0.0

@@ -11,6 +11,7 @@ import gevent
 from locust.rpc import Message
 from locust.runners import WorkerRunner
 
+from loadproof.engines.locust.channel import Decoder, received
 from loadproof.engines.locust.machines.handshake import CLOCK, JOIN, OVER, clock_offset
 from loadproof.errors import ExitCode
 from loadproof.units import format_count
@@ -91,6 +92,13 @@ class WorkerSide:
         self._unconfirmed[self._sequence] = requests
         return {"sequence": self._sequence, "clock": self._clock_facts()}
 
+    @staticmethod
+    def hear(channel: socket.socket, refusals: list[str]) -> None:
+        """What the kernel refuses here joins what Python does: the master ends the load for either."""
+        decoder = Decoder()
+        while data := received(channel):
+            refusals += [message["why"] for message in decoder.feed(data) if message["t"] == "refused"]
+
     def end(self, recorded: int, in_flight: int) -> None:
         """The process is about to end: let the last messages leave, tell `loadproof worker` how it went."""
         if self._clock is None:
@@ -117,6 +125,7 @@ class WorkerSide:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "clock": self._clock_facts(),
+            "held": self._settings.held,
         }
 
     def _clock_facts(self) -> list[float] | None:

@@ -201,6 +201,10 @@ class Workers:
             self._read_clock(f"worker {index}", clock)
         facts = {"worker": f"worker {index}", "id": client_id, "host": host, "pid": data.get("pid")}
         self._tell(EventKind.WORKER_JOINED, message, **facts, clock=clock)
+        held = data.get("held")
+        if held:
+            limits = [f"{label}: {limit}" for limit in held["limits"]]
+            self._tell(EventKind.GUARD_HELD, held["message"], by=held["by"], limits=limits)
 
     def _refuse(self, client_id: str, who: str, why: str) -> None:
         if len(self._refused) >= _MOST_REFUSED:

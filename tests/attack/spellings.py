@@ -56,7 +56,7 @@ NAMES: Final = (
     "http://api\u3002closed\u3002test:{named}", "http://%61pi.closed.test:{named}",
     "http://b\u00fccher.closed.test:{named}", "http://xn--bcher-kva.closed.test:{named}",
     "http://XN--BCHER-KVA.closed.test.:{named}", "http://deep.api.closed.test:{named}",
-    "http://two.closed.test:{named}",
+    "http://two.closed.test:{named}", "http://api.closed.test\u3002:{named}",
 )  # fmt: skip
 """Of names that a pattern refuses, whatever their address."""
 _ALL: Final = (*SPELLINGS, *NAMES)

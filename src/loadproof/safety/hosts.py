@@ -55,7 +55,8 @@ def host_key(host: str) -> str:
     if found is not None:
         return str(found)
     try:
-        return text.encode("idna").decode("ascii")
+        # Another script's full stop may have been the last one.
+        return text.encode("idna").decode("ascii").rstrip(".")
     except UnicodeError:
         return text
 

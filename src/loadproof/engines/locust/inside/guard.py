@@ -18,6 +18,10 @@ _ADDRESSES = 1000
 """Those remembered as allowed: thousands of users connect to the same few."""
 
 
+_LOOK_UPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
+"""Python's own audit events of names, which gevent's resolvers may pass by."""
+
+
 class TargetRefusedError(ConnectionError):
     """The target guard refuses this host; clients report it as a connection that failed."""
 
@@ -25,7 +29,7 @@ class TargetRefusedError(ConnectionError):
 def install(policy: Policy) -> list[str]:
     """Refuse by `policy` from now on, for the rest of this process; the list grows by each distinct reason.
 
-    Names are looked at where gevent resolves them, which every client of a locustfile comes through.
+    Names are looked at where gevent or Python resolves them, which every client in Python comes through.
     Addresses are looked at in Python's own audit event of a connection, which none can go around.
     """
     gate = TargetGuard(policy)
@@ -40,6 +44,8 @@ def install(policy: Policy) -> list[str]:
         raise TargetRefusedError(f"refused by the target guard: {why}")
 
     def on_audit(event: str, args: tuple[Any, ...]) -> None:
+        if event in _LOOK_UPS and args[0]:
+            refuse(gate.refuses_name(_text(args[0])))
         if event != "socket.connect" or not isinstance(args[1], tuple):
             return
         address = str(args[1][0])
@@ -52,9 +58,9 @@ def install(policy: Policy) -> list[str]:
     look_up = resolver.getaddrinfo
 
     def getaddrinfo(self: Any, host: Any, *args: Any, **kwargs: Any) -> Any:
-        name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
-        if not name:
+        if not host:
             return look_up(self, host, *args, **kwargs)
+        name = _text(host)
         refuse(gate.refuses_name(name))
         found = look_up(self, host, *args, **kwargs)
         for info in found:
@@ -71,7 +77,20 @@ def install(policy: Policy) -> list[str]:
         except socket.gaierror:
             refuse(f"'{host}', which a proxy would be asked for, is not listed under targets")
 
+    def by_name(look_up: Any) -> Any:
+        def asked(self: Any, host: Any, *more: Any) -> Any:
+            refuse(gate.refuses_name(_text(host)))
+            return look_up(self, host, *more)
+
+        return asked
+
     resolver.getaddrinfo = getaddrinfo
+    for older in ("gethostbyname", "gethostbyname_ex"):  # their addresses are looked at when connected to
+        setattr(resolver, older, by_name(getattr(resolver, older)))
     look_behind(refuse_host)
     sys.addaudithook(on_audit)
     return reasons
+
+
+def _text(host: Any) -> str:
+    return host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)

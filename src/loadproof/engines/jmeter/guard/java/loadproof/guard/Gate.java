@@ -152,13 +152,8 @@ public final class Gate {
 
     /** One spelling: lower case, no trailing dot, IDNA. */
     private static String key(String host) {
-        String lower = host.toLowerCase(Locale.ROOT);
-        int end = lower.length();
-        while (end > 0 && lower.charAt(end - 1) == '.') {
-            end--;
-        }
-        lower = lower.substring(0, end);
-        for (int at = 0; at < end; at++) {
+        String lower = undotted(host.toLowerCase(Locale.ROOT));
+        for (int at = 0; at < lower.length(); at++) {
             if (lower.charAt(at) > 127) {
                 return ascii(lower);
             }
@@ -168,11 +163,19 @@ public final class Gate {
 
     private static String ascii(String host) {
         try {
-            String found = IDN.toASCII(host, IDN.ALLOW_UNASSIGNED).toLowerCase(Locale.ROOT);
-            return found.endsWith(".") ? found.substring(0, found.length() - 1) : found;
+            // Another script's full stop may have been last.
+            return undotted(IDN.toASCII(host, IDN.ALLOW_UNASSIGNED).toLowerCase(Locale.ROOT));
         } catch (IllegalArgumentException none) {
             return host;
         }
+    }
+
+    private static String undotted(String host) {
+        int end = host.length();
+        while (end > 0 && host.charAt(end - 1) == '.') {
+            end--;
+        }
+        return host.substring(0, end);
     }
 
     /** A mapped address (::ffff:127.0.0.1) is the IPv4 one that sockets use. */

@@ -18,6 +18,7 @@ _ADDRESSES = 1000
 """Those remembered as allowed: thousands of users connect to the same few."""
 
 
+_SENDS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _LOOK_UPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
 """Python's own audit events of names, which gevent's resolvers may pass by."""
 
@@ -30,7 +31,7 @@ def install(policy: Policy) -> list[str]:
     """Refuse by `policy` from now on, for the rest of this process; the list grows by each distinct reason.
 
     Names are looked at where gevent or Python resolves them, which every client in Python comes through.
-    Addresses are looked at in Python's own audit event of a connection, which none can go around.
+    Addresses are looked at in Python's own audit events of what is sent, which none can go around.
     """
     gate = TargetGuard(policy)
     reasons: list[str] = []
@@ -46,11 +47,11 @@ def install(policy: Policy) -> list[str]:
     def on_audit(event: str, args: tuple[Any, ...]) -> None:
         if event in _LOOK_UPS and args[0]:
             refuse(gate.refuses_name(_text(args[0])))
-        if event != "socket.connect" or not isinstance(args[1], tuple):
+        if event not in _SENDS or not isinstance(args[1], tuple):
             return
-        address = str(args[1][0])
+        address = _text(args[1][0])  # or a name, which C would look up
         if address not in open_to:
-            refuse(gate.refuses_address(address))
+            refuse(gate.refuses_name(address) or gate.refuses_address(address))
             if len(open_to) < _ADDRESSES:
                 open_to.add(address)
 

@@ -55,8 +55,9 @@ class GuardedProgram:
         self._tasks: list[asyncio.Task[None]] = []
         self._program: Supervised | None = None
         self._look: SocketsLook | None = None
+        self._given = 1
+        """Rules that the supervisor has not said to hold yet."""
         self._held = asyncio.Event()
-        """Whether the rules that were given last are in force."""
 
     async def follow(self, program: Supervised) -> None:
         """Give it the rules, if nobody has yet, and begin to hear and to look."""
@@ -77,6 +78,7 @@ class GuardedProgram:
         """Other rules, for the program that is followed; returns when they hold."""
         assert self._program is not None  # noqa: S101  # see `follow`
         self.policy = policy
+        self._given += 1
         self._held.clear()
         self._program.admit(policy, self._beside)
         self._look = SocketsLook(self._program.popen.pid, AddressGate(policy, self._beside))
@@ -94,7 +96,9 @@ class GuardedProgram:
             message = json.loads(line)
             if message["t"] == "held":
                 self._tell_how(message["by"], message.get("why", ""))
-                self._held.set()
+                self._given -= 1
+                if not self._given:
+                    self._held.set()
             elif message["t"] == "opened":
                 self._opened = message["count"]
             else:

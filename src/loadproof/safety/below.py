@@ -14,7 +14,7 @@ from loadproof.safety.hosts import Address, as_address, is_local, may_reach, res
 from loadproof.safety.seccomp import PendingCall
 
 _RESOLVER_FILE: Final = Path("/etc/resolv.conf")
-_DNS_PORT: Final = 53
+DNS_PORT: Final = 53
 _CHROMIUM_PROBE: Final = (ipaddress.ip_address("2001:4860:4860::8888").packed, 443)
 _LOOK_AGAIN_S: Final = 1.0
 _LOOK_LIMIT_S: Final = 2.0
@@ -44,7 +44,7 @@ class AddressGate:
         why = self._answers.get(packed)
         if why is None:
             why = self._answers[packed] = self._decide(packed)
-        if why and port == _DNS_PORT and packed in self._nameservers:
+        if why and port == DNS_PORT and packed in self._nameservers:
             return ""  # whoever asks for a name loads nobody
         return why
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import sys
 from typing import Any
@@ -10,6 +11,7 @@ from gevent import get_hub
 
 from loadproof.engines.locust.inside.proxies import look_behind
 from loadproof.model import Policy
+from loadproof.safety.below import DNS_PORT, nameservers
 from loadproof.safety.guard import TargetGuard
 
 _REASONS = 100
@@ -35,6 +37,7 @@ def install(policy: Policy) -> list[str]:
     """
     gate = TargetGuard(policy)
     reasons: list[str] = []
+    name_servers = {(str(ipaddress.ip_address(packed)), DNS_PORT) for packed in nameservers()}
     open_to: set[str] = set()  # addresses that the policy has allowed: it never takes that back
 
     def refuse(why: str) -> None:
@@ -50,7 +53,7 @@ def install(policy: Policy) -> list[str]:
         if event not in _SENDS or not isinstance(args[1], tuple):
             return
         address = _text(args[1][0])  # or a name, which C would look up
-        if address not in open_to:
+        if address not in open_to and args[1][:2] not in name_servers:
             refuse(gate.refuses_name(address) or gate.refuses_address(address))
             if len(open_to) < _ADDRESSES:
                 open_to.add(address)

@@ -38,8 +38,8 @@ Why read this: it says what Loadproof has survived, and how often it was tried. 
 anew; a part of it runs in `make check`. Lost is a process, a temporary folder or a traceback that was left, a
 run file that could not be read, more than two seconds of a run (by the server's own count, where a kill left
 no time to save anything), a secret that was found in an output, a request that a server got and no count has,
-a byte at a refused host, a refusal that nobody is told of, or a second above production's cap. A hostile server
-answers in each wrong way once.
+a byte at a refused host, a refusal that nobody is told of, or a second above production's cap. A hostile
+server answers in each wrong way once.
 
 Tries of several days add up, on two cores that other work shared. Each loss was looked into; where it says so
 it was mended since, with a test.

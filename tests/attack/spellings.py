@@ -110,6 +110,13 @@ export default function () {
 """
 _OWN_SESSION: Final = "Locust's own session"
 _JMETER: Final = {"JMeter, HttpClient4": "HttpClient4", "JMeter, Java's HTTP client": "Java"}
+_SCENARIOS: Final = {
+    "HttpUser": LOCUSTFILE % ("HttpUser", "HttpUser"),
+    f"HttpUser, {_OWN_SESSION}": LOCUSTFILE % ("HttpUser", "HttpUser"),
+    "FastHttpUser": LOCUSTFILE % ("FastHttpUser", "FastHttpUser"),
+    "k6": SCRIPT,
+    **{name: spelling_plan(len(_ALL), client) for name, client in _JMETER.items()},
+}
 
 
 class _RefusedHosts:
@@ -185,16 +192,17 @@ def attack(folder: Path, beside: int) -> Iterator[Row]:
     """As the target of `check`, a row; of requests in a scenario and of redirects, a row for each client."""
     place = _Place(folder, _own_table(folder))
     yield _as_target(place.inside("target"), beside)
-    locust = LOCUSTFILE % ("HttpUser", "HttpUser")
-    scenarios = {
-        "HttpUser": locust,
-        f"HttpUser, {_OWN_SESSION}": locust,
-        "FastHttpUser": LOCUSTFILE % ("FastHttpUser", "FastHttpUser"),
-        "k6": SCRIPT,
-        **{name: spelling_plan(len(_ALL), client) for name, client in _JMETER.items()},
-    }
     with ThreadPoolExecutor(beside) as pool:
-        yield from pool.map(lambda client: _in_scenario(place, client, scenarios[client]), scenarios)
+        yield from pool.map(lambda client: _in_scenario(place, client), _SCENARIOS)
+
+
+def refused_to(client: str, folder: Path) -> list[str]:
+    """What is wrong where a client may reach none of them."""
+    place = _Place(folder, _own_table(folder))
+    (folder / "loadproof.yaml").write_text(_PRODUCTION)
+    arrived, code, said, asked = _play(place, client)
+    wrong = _wrong(client, code, (_REFUSED,), arrived, said)
+    return [*wrong, *_untried(folder, client, asked, said)]
 
 
 def _as_target(place: _Place, beside: int) -> Row:
@@ -215,26 +223,23 @@ def _as_target(place: _Place, beside: int) -> Row:
     return row
 
 
-def _in_scenario(place: _Place, client: str, text: str) -> Row:
+def _in_scenario(place: _Place, client: str) -> Row:
     """One scenario tries all of them, by itself and behind redirects: where it may, and where it may not."""
     row = Row(f"{len(_ALL)} spellings of a refused host, and redirects to them: {client}", 2 * len(_ALL))
     own = place.inside(client)
-    free, _, said, _ = _play(own.inside("free"), client, text)
+    free, _, said, _ = _play(own.inside("free"), client)
     if not free:
         row.lost.append(f"{client}: none of them leads there where it may: {said[-500:]!r}")
-    closed = own.inside("closed")
-    (closed.folder / "loadproof.yaml").write_text(_PRODUCTION)
-    arrived, code, said, asked = _play(closed, client, text)
-    row.lost += _wrong(client, code, (_REFUSED,), arrived, said)
-    row.lost += _untried(closed.folder, client, asked, said)
+    row.lost += refused_to(client, own.inside("closed").folder)
     return row
 
 
-def _play(place: _Place, client: str, text: str) -> tuple[int, int, str, set[str]]:
+def _play(place: _Place, client: str) -> tuple[int, int, str, set[str]]:
     """How many came to the refused hosts, the exit code, what was said, what the target was asked for."""
     hosts = _RefusedHosts()
     places = [hosts.spelt(one) for one in _ALL]
     server = _Server(places)
+    text = _SCENARIOS[client]
     jmeter, k6 = client in _JMETER, text is SCRIPT
     file = "plan.jmx" if jmeter else "script.js" if k6 else "locustfile.py"
     (place.folder / file).write_text(text)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.attack.damage import DAMAGES, attack_files
 from tests.attack.hostile import attack_clients, kinds
 from tests.attack.kills import attack_processes
 from tests.attack.planting import LEAST, plant, secrets
+from tests.attack.spellings import refused_to
 from tests.attack.table import Row, Tally, as_markdown
 from tests.servers import StubServer
 
@@ -34,6 +37,12 @@ def test_a_kill_leaves_nothing(tmp_path: Path) -> None:
     """By SIGKILL at two random moments: since the start, and in the load."""
     row = attack_processes(tmp_path, "Locust", range(2))
     assert (row.tries, row.lost) == (2, [])
+
+
+@pytest.mark.parametrize("client", ["HttpUser", "HttpUser, Locust's own session", "FastHttpUser"])
+def test_no_spelling_of_a_refused_host_leads_there(client: str, tmp_path: Path) -> None:
+    """All of them, and redirects to each; the load ends with the guard's exit code."""
+    assert refused_to(client, tmp_path) == []
 
 
 def test_a_hostile_server_is_asked_to_the_end(tmp_path: Path) -> None:

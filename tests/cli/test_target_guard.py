@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-import threading
 from bisect import bisect_left
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,30 +45,6 @@ export default function () {{
     sleep(0.05);
 }}
 """
-
-
-class _Redirect(BaseHTTPRequestHandler):
-    elsewhere = ""
-
-    def do_GET(self) -> None:
-        self.send_response(302)
-        self.send_header("Location", f"{self.elsewhere}{self.path}")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def _redirecting_to(url: str) -> Iterator[str]:
-    handler = type("Handler", (_Redirect,), {"elsewhere": url})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -125,12 +98,14 @@ def test_a_public_host_that_is_not_listed_is_refused(here: Here) -> None:
     assert "targets: [203.0.113.7]" in done.err
 
 
-@pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
-@pytest.mark.parametrize("session", ["loadproof", "locust"])
+@pytest.mark.parametrize(("base", "session"), [("HttpUser", "loadproof"), ("FastHttpUser", "locust")])
 def test_a_locustfile_cannot_reach_production(
     shell: Shell, production: StubServer, base: str, session: str
 ) -> None:
-    """By an absolute URL: nothing arrives, the load ends long before its time, exit code 7."""
+    """By an absolute URL: nothing arrives, the load ends long before its time, exit code 7.
+
+    In all spellings, by redirects and in other sessions: tests/attack/test_smoke.py.
+    """
     shell.write("loadproof.yaml", "production: [127.0.0.2]\n")
     shell.write("locustfile.py", LOCUSTFILE.format(user="Thief", base=base, elsewhere=production.url))
     done = shell.load("--session", session, seconds=50)
@@ -142,19 +117,6 @@ def test_a_locustfile_cannot_reach_production(
     assert run.events_of(EventKind.TARGET_REFUSED)
     failed = {str(part.endpoint): part.failed for part in run.slices if part.failed}
     assert list(failed) == ["GET elsewhere"]
-
-
-@pytest.mark.parametrize("session", ["loadproof", "locust"])
-def test_redirects_are_not_followed_to_production(shell: Shell, production: StubServer, session: str) -> None:
-    """The service sends its visitors there; nothing arrives."""
-    shell.write("loadproof.yaml", "production: [127.0.0.2]\n")
-    with _redirecting_to(production.url) as url:
-        done = shell(
-            "run", "locustfile.py", "--target", url, "-u", "1", "-t", "50s", "--session", session,
-            "--run-file", "run.db",
-        )  # fmt: skip
-    assert done.code == 7, done.text
-    assert production.arrived.total() == 0
 
 
 def test_an_unlisted_host_in_the_scenario_ends_the_load(shell: Shell) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
@@ -56,6 +58,20 @@ def test_the_fastest_answers_choose_among_those_that_are_slower() -> None:
 def test_of_many_endpoints_one_points_somewhere_by_chance(statistic: str) -> None:
     """One of twelve has a p of 0.03 in one of three comparisons of equal builds."""
     assert where_it_is(PROVED, rows(row("GET /7", statistic, 1.02, 0.03))) == ""
+
+
+@pytest.mark.parametrize(("others", "named"), [(0.0, True), (0.004, True), (0.016, False)])
+def test_failures_of_all_endpoints_name_none(others: float, named: bool) -> None:
+    """GET /3 has the most requests, so that only its 2 % are beyond chance."""
+
+    def failed(subject: str, head: float, p: float) -> ComparisonRow:
+        one = row(subject, "error rate", 40.0, p)
+        return replace(one, unit=Unit.SHARE, base=0.0, head=head)
+
+    proved = failed(ALL_REQUESTS, 0.018, 1e-9)
+    innocent = [failed(f"GET /{n}", others, 0.3) for n in range(3)]
+    said = where_it_is(proved, [proved, failed("GET /3", 0.02, 1e-4), *innocent])
+    assert ("most likely of GET /3, with 2%" in said) is named
 
 
 def test_what_is_meant_explains_no_work_of_another_endpoint() -> None:

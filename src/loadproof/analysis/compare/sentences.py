@@ -82,9 +82,18 @@ def where_it_is(proved: ComparisonRow, rows: Sequence[ComparisonRow]) -> str:
         return ""
     row = min(pointing, key=lambda row: row.p or 0.0)
     if row.statistic == ERROR_RATE:
+        if any(_fails_as_often(other, row) for other in rows):
+            return ""
         return f", most likely of {row.subject}, with {_share_text(row.head or 0.0)}"
     size = percent_change(row.ratio or 1.0)
     return f", most likely of {row.subject}, whose {row.statistic} moved by {size}"
+
+
+def _fails_as_often(other: ComparisonRow, row: ComparisonRow) -> bool:
+    """Whether another endpoint's failures rose to half of this one's share or more: then it is not alone."""
+    if other.statistic != ERROR_RATE or other.subject in (row.subject, ALL_REQUESTS):
+        return False
+    return (other.head or 0.0) > (other.base or 0.0) and 2 * (other.head or 0.0) >= (row.head or 0.0)
 
 
 def explained(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:

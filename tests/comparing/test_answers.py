@@ -100,6 +100,15 @@ def test_where_base_only_fails_there_is_nothing_to_compare_with(
     assert f"most requests {words} fail: failures prove no speed" in found.sentence
 
 
+def test_failures_that_a_requirement_limits_are_compared() -> None:
+    """A load beyond what is let in, of which most is refused by intent: then no run is unsound."""
+    sides = [
+        [replace(run, invalid=(), failing="") for run in broken(side(name, seed=seed))]
+        for seed, name in enumerate("ab")
+    ]
+    assert compare(*sides).change is Change.SAME
+
+
 def test_a_failing_run_with_another_flaw_is_left_out() -> None:
     """What was not measured soundly proves no failures either."""
     runs = broken(side("b", seed=1))

@@ -106,7 +106,7 @@ def test_failures_that_a_requirement_limits_are_compared() -> None:
         [replace(run, invalid=(), failing="") for run in broken(side(name, seed=seed))]
         for seed, name in enumerate("ab")
     ]
-    assert compare(*sides).change is Change.SAME
+    assert compare(sides[0], sides[1]).change is Change.SAME
 
 
 def test_a_failing_run_with_another_flaw_is_left_out() -> None:

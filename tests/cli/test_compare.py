@@ -57,13 +57,16 @@ def test_two_files_are_one_each_and_prove_nothing(shell: Shell, here: Here, base
     assert "within the runs" in done.out
 
 
-def test_runs_of_other_scenarios_are_4_and_say_why_first(shell: Shell, here: Here, base: list[str]) -> None:
-    """Before the table; --accept takes the difference for a note."""
+def test_runs_of_other_scenarios_are_4_and_say_why(shell: Shell, here: Here, base: list[str]) -> None:
+    """Beside the answer, which stands last; --accept takes the difference for a note."""
     other = build(shell.folder, "other", 5, 1.3, 50, scenario_sha256="b")
     first = build(shell.folder, "first", 5, 1.0, 70, scenario_sha256="a")
     done = here("compare", *first, "--", *other)
     assert done.code == 4, done.text
-    assert done.out.index("was changed between these runs") < done.out.index("GET /api/loans")
+    table, why, answer = map(
+        done.out.index, ("GET /api/loans", "was changed between these runs", " INVALID ")
+    )
+    assert table < why < answer
     assert here("compare", *first, "--", *other, "--accept", "scenario").code == 3
 
 

@@ -29,6 +29,12 @@ import http from 'k6/http';
 export const options = { vus: 1, duration: '1s' };
 export default function () { http.get('http://127.0.0.1:9/a'); }
 """
+SCENARIOS = """
+import http from 'k6/http';
+const once = { executor: 'shared-iterations', vus: 1, iterations: 1, exec: 'browse' };
+export const options = { scenarios: { once } };
+export function browse() { http.get('http://127.0.0.1:9/a'); }
+"""
 API = {"openapi": "3.0.3", "info": {"title": "T", "version": "1"}, "paths": {"/a": {"get": {}}},
        "servers": [{"url": "http://127.0.0.1:7000"}]}  # fmt: skip
 COMPOSE = "services:\n  api:\n    ports: ['9000:80']\n  db:\n    ports: ['5432:5432']\n"
@@ -71,6 +77,8 @@ def test_runs_are_kept_out_of_the_repository(
          {"loadproof.yaml"}, {"smoke", "nightly"}, "http://127.0.0.1:9000"),
         ({"load.js": SCRIPT}, {"loadproof.yaml", "performance_requirements.yaml"},
          {"smoke", "nightly"}, None),
+        # A profile plays the default function: without one there is no smoke test.
+        ({"load.js": SCENARIOS}, {"loadproof.yaml", "performance_requirements.yaml"}, {"nightly"}, None),
         ({"a/load.py": LOCUSTFILE, "b/load.py": LOCUSTFILE, "c d.js": SCRIPT},
          {"loadproof.yaml", "performance_requirements.yaml"},
          {"smoke-load", "nightly-load", "smoke-b-load-py", "nightly-b-load-py", "smoke-c-d", "nightly-c-d"},

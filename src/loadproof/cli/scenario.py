@@ -22,6 +22,14 @@ R = TypeVar("R", bound=PlanRequest)
 
 _DECLARES_ENV: Final = re.compile(r"""add_argument\(\s*(?:["']-\w["'],\s*)?["']--env["']""")
 _NEAR: Final = 0.75
+_ELSEWHERE: Final = {
+    "--vus": "--users", "--concurrency": "--users", "--connections": "--users", "--duration": "--run-time",
+    "--rps": "--rate, such as --rate 50/s", "--qps": "--rate, such as --rate 50/s", "--url": "--target",
+    "--threshold": "--requirements FILE", "--thresholds": "--requirements FILE", "-R": "--requirements FILE",
+    "-o": "--html FILE or --json FILE", "--output": "--html FILE or --json FILE",
+    "--verbose": "--loglevel DEBUG, Locust's own", "-v": "--loglevel DEBUG, Locust's own",
+}  # fmt: skip
+"""Options of other load generators, and what says the same."""
 """How like each other a word and an option are, from 0 to 1, before the one is taken for the other."""
 _Scenario = Annotated[
     list[str] | None,
@@ -156,6 +164,8 @@ def _misspelt(
     own = [name for parameter in parameters for name in _flags(parameter)]
     for word in engine_args:
         name = word.partition("=")[0]
+        if name in _ELSEWHERE and re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", said):
+            return ConfigError(Problem(f"there is no option {name}", hint=f"here it is {_ELSEWHERE[name]}"))
         near = difflib.get_close_matches(name, own, n=1, cutoff=_NEAR)
         if (
             name.startswith("--")

@@ -308,6 +308,8 @@ def _syntax_error(error: MarkedYAMLError, text: str, name: str) -> _UnreadableEr
         hint = "put the value in quotes"
     elif "mapping values are not allowed" in what:
         hint = "a value that holds ': ' needs quotes, and keys of one mapping the same indent"
+    elif "<stream end>" in what:
+        what, hint = "it ends before a { or a [ is closed", "close it with } or ]"
     elif "another document" in what:
         what, hint = "a second document begins here ('---')", "keep one document in the file"
     return _UnreadableError(f"is not valid YAML: {what}", f"{name}:{mark.line + 1}", hint)

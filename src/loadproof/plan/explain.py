@@ -67,10 +67,24 @@ def _value_problem(details: ErrorDetails, at: tuple[str | int, ...], where: str)
     if kind == "string_type" and isinstance(details["input"], int | float):
         hint = _with_unit(key, details["input"])
     elif isinstance(details["input"], str):
+        hint = _for_text(expected, key, shown)
         shown = f"the text '{shown}'"
     return Problem(f"'{key}' must be {expected}, not {shown}", where, hint)
 
 
+def _for_text(expected: str, key: str, shown: str) -> str:
+    """How a text is written where something else belongs."""
+    if expected.endswith("number"):
+        return f"write {key}: {shown}, without quotes" if _IS_NUMBER.fullmatch(shown) else ""
+    if expected == "a list" and shown != HIDDEN:
+        return f"write {key}: [{_FIRST_KEYS.get(key, '')}{shown}]"
+    return f"write {key}: {{scenario: {shown}}}" if _IS_FILE.fullmatch(shown) else ""
+
+
+_IS_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+_IS_FILE: Final = re.compile(r"[\w./-]+\.(?:py|m?js|cjs|ts|jmx)")
+_FIRST_KEYS: Final = {"notify": "url: "}
+"""Of lists of mappings."""
 _UNITS: Final = {
     "duration": "s", "warm_up": "s", "start": "s",
     "trial": "s", "duration_limit": "s", "cool_down_limit": "s",

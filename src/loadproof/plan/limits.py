@@ -98,7 +98,7 @@ def _operator(sign: str, raw: str, direction: Direction) -> Operator:
     return operator
 
 
-_LIKELY_SECONDS = 10
+_LIKELY_SECONDS = 60
 """Without a unit: so little may be meant in seconds."""
 
 

@@ -361,7 +361,9 @@ class _Reader:
         """The entries of a mapping that must not be empty."""
         if isinstance(entry.value, Mapping) and entry.value.entries:
             return entry.value.entries
-        self.problem(f"'{entry.key}' must hold {what}", entry.line)
+        raw = entry.value.raw if isinstance(entry.value, Scalar) and "limits" in what else ""
+        hint = f"write {entry.key}: {{{what.rpartition(' ')[2]}: {raw}}}" if raw else ""
+        self.problem(f"'{entry.key}' must hold {what}", entry.line, hint)
         return ()
 
 

@@ -37,6 +37,9 @@ class _Chosen:
     series: str
 
 
+_USAGE: Final = re.compile(r"(?:cpu|memory|database_connections)_max\b")
+
+
 def parse_resource(text: str, source: str) -> Requirement:
     """The requirement that a sentence states; `source` is its file:line.
 
@@ -46,7 +49,9 @@ def parse_resource(text: str, source: str) -> Requirement:
     sentence, window = split_window(text.strip())
     match = _COMPARISON.match(sentence)
     if match is None:
-        raise WrongValueError(f"'{text}' compares nothing", _EXAMPLE)
+        usage = _USAGE.match(text)
+        hint = f"it stands below resource_usage: as {usage[0]}: 80%" if usage else _EXAMPLE
+        raise WrongValueError(f"'{text}' compares nothing", hint)
     operator = Operator(match[2])
     chosen = _chosen(match[1].strip(), operator)
     limit, unit = _limit(match[3].strip())

@@ -42,6 +42,7 @@ _USER_CLASS = re.compile(r"^class\s+\w+\(\s*[\w.]*User\b", re.MULTILINE)
 _LOCUST_HOST = re.compile(r"""^\s+host\s*(?::\s*\w+\s*)?=\s*["'](https?://[^"'\s]+)["']""", re.MULTILINE)
 _IMPORTS_K6 = re.compile(r"""(?:from\s+|require\(\s*)["']k6(?:/[\w./-]+)?["']""")
 _K6_ENTRY = re.compile(r"\bexport\s+(?:default\b|(?:const|let|var)\s+options\b)")
+_K6_DEFAULT = re.compile(r"\bexport\s+default\b|\bas\s+default\b|\bexports\.default\b")
 _K6_LOAD = re.compile(r"\b(?:stages|vus|iterations|scenarios|duration)\s*:")
 _DESCRIPTION_NAME = re.compile(r"(?:openapi|swagger|api)[^/]*\.(?:json|ya?ml)", re.IGNORECASE)
 _DESCRIPTION_HEAD = re.compile(r"""["']?(?:openapi|swagger)["']?\s*:\s*["']?\d""")
@@ -64,7 +65,8 @@ class FoundScenario:
     has_load: bool
     """Whether it says how much load there shall be, as k6's options do."""
     any_profile: bool = True
-    """Whether it can play any load over time; a JMeter thread group only goes up once and holds."""
+    """Whether it can play any load over time: a JMeter thread group only goes up once and holds, and of a k6
+    script a profile plays the default function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,9 @@ def _scenario(file: Path, name: str) -> FoundScenario | None:
         return FoundScenario(name, "locust", named[1] if named else None, has_load=False)
     if not (_IMPORTS_K6.search(text) and _K6_ENTRY.search(text)):
         return None
-    return FoundScenario(name, "k6", next(iter(hosts_in(text)), None), has_load=bool(_K6_LOAD.search(text)))
+    host = next(iter(hosts_in(text)), None)
+    default = _K6_DEFAULT.search(text) is not None
+    return FoundScenario(name, "k6", host, has_load=bool(_K6_LOAD.search(text)), any_profile=default)
 
 
 def _jmeter_plan(file: Path, name: str) -> FoundScenario | None:

@@ -11,7 +11,10 @@ import orjson
 NOT_QUICK = object()
 
 # orjson reads integers beyond 64 bits as floats and json reads them exactly; the two differ on "-0", too.
-_EXACT = re.compile(rb"[0-9]{18}|-0(?![.0-9])").search
+# All digits made zeros and looked for as bytes: a pattern of digits takes six times as long as orjson.
+_AS_ZEROS = bytes(0x30 if 0x30 <= code <= 0x39 else code for code in range(256))
+_MANY_DIGITS = b"0" * 18
+_MINUS_ZERO = re.compile(rb"-0(?![.0-9])").search
 
 
 def is_utf8(encoding: str | None) -> bool:
@@ -21,7 +24,7 @@ def is_utf8(encoding: str | None) -> bool:
 
 def quick_json(body: bytes | None) -> Any:
     """Return the parsed body, or NOT_QUICK for one that json must parse or refuse."""
-    if not body or _EXACT(body):
+    if not body or _MANY_DIGITS in body.translate(_AS_ZEROS) or (b"-" in body and _MINUS_ZERO(body)):
         return NOT_QUICK
     try:
         return orjson.loads(body)

@@ -13,6 +13,7 @@ from typing import Any
 import brotli  # type: ignore[import-untyped]  # it has no types
 import gevent
 import requests
+import urllib3.response
 
 from loadproof.engines.locust.session import (
     COUNTS,
@@ -259,10 +260,15 @@ def common_answers_stay_on_the_fast_path() -> None:
         [answer(body, "200 OK", f"Content-Encoding: {name}")] for name, body in coded.items()
     ]
     replies += [[chunked(text[:9], text[9:])], [answer(text)]]
+    zstd: Any = vars(urllib3.response).get("zstd")  # Python 3.14's, or that of backports.zstd
+    newest: list[Reply] = (
+        [] if zstd is None else [[answer(zstd.compress(text), "200 OK", "Content-Encoding: zstd")]]
+    )
     for base in (locust.HttpUser, locust.FastHttpUser):
-        with ScriptedServer([replies]) as server:
+        known = [*replies, *newest] if base is locust.HttpUser else replies
+        with ScriptedServer([known]) as server:
             client = a_user(base, server).client
-            for _ in replies:
+            for _ in known:
                 response = client.get("/", timeout=5)
                 assert response.content == text
                 assert type(response).__name__.startswith("Lazy"), (base, response)

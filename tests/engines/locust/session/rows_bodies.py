@@ -10,6 +10,7 @@ import zlib
 from typing import Any
 
 import brotli  # type: ignore[import-untyped]  # it has no types
+import urllib3.response
 
 from tests.engines.locust.session.answers import DEFLATED, GZIPPED, answer, chunked
 from tests.engines.locust.session.rows import Row
@@ -21,6 +22,15 @@ from tests.engines.locust.session.scripted_server import CLOSE, Reply
 def rows() -> list[Row]:
     """Return the rows."""
     return _coding_rows() + _chunk_rows() + _stream_rows() + _response_rows() + _fast_response_rows()
+
+
+def _zstd(text: bytes) -> dict[str, tuple[bytes, str]]:
+    """Where python-requests knows it: Python 3.14, or backports.zstd."""
+    zstd: Any = getattr(urllib3.response, "zstd", None)
+    if zstd is None:
+        return {}
+    body = zstd.compress(text)
+    return {"zstd": (body, "zstd"), "zstd cut": (body[:-3], "zstd"), "zstd twice": (body * 2, "zstd")}
 
 
 def _coding_rows() -> list[Row]:
@@ -35,6 +45,7 @@ def _coding_rows() -> list[Row]:
         "br of nothing": (b"", "br"),
         "br of an empty text": (brotli.compress(b""), "br"),
         "zstd that is none": (b"plain", "zstd"),
+        **_zstd(text),
         "gzip of much": (gzip.compress(big, mtime=0), "gzip"),
         "gzip of an empty text": (gzip.compress(b"", mtime=0), "gzip"),
         "gzip, then br": (brotli.compress(GZIPPED), "gzip, br"),

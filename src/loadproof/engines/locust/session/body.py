@@ -8,7 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import brotli  # type: ignore[import-untyped]  # it has no types
+import urllib3.response
 from requests import PreparedRequest, compat
+from urllib3.exceptions import DecodeError
+
+Decoders = Mapping[bytes, Callable[[bytes], bytes]]
 
 # kinds of body: none, without a content type of its own, form, JSON
 NO_BODY, RAW_BODY, FORM_BODY, JSON_BODY = range(4)
@@ -83,19 +87,20 @@ def _utf8(text: str) -> bytes:
         raise NotEncoded from error
 
 
-def decoded(coding: bytes, body: bytes) -> bytes:
+def decoded(coding: bytes, body: bytes, decoders: Decoders) -> bytes:
     """Return the decoded body of a response with this coding; raise `NotDecoded` for the client's cases.
 
-    Those are other codings, what is broken or goes on behind its end, and what decodes to more than 8 MB.
+    Those are codings without a decoder, what is broken or goes on behind its end, and what decodes to more
+    than 8 MB.
     """
     if coding == b"identity":
         return body
-    decode = _DECODERS.get(coding)
+    decode = decoders.get(coding)
     if decode is None or not body:
         raise NotDecoded
     try:
         return decode(body)
-    except (zlib.error, brotli.error) as error:
+    except _BROKEN as error:
         raise NotDecoded from error
 
 
@@ -127,4 +132,19 @@ def _unbrotlied(body: bytes) -> bytes:
     return content
 
 
-_DECODERS = {b"gzip": _gunzipped, b"deflate": _deflated, b"br": _unbrotlied}
+def _unzstd(body: bytes) -> bytes:
+    decoder: Any = _ZstdDecoder()
+    content: bytes = decoder.decompress(body, max_length=_QUICK_LIMIT)
+    if decoder.has_unconsumed_tail:
+        raise NotDecoded
+    decoder.flush()  # which refuses half a frame
+    return content
+
+
+DECODERS: Decoders = {b"gzip": _gunzipped, b"deflate": _deflated, b"br": _unbrotlied}
+"""Of the codings that geventhttpclient knows."""
+# urllib3 has it where Python does (3.14) or backports.zstd is installed, and asks for it then.
+_ZstdDecoder: Any = getattr(urllib3.response, "ZstdDecoder", None)
+_BROKEN = (*urllib3.HTTPResponse.DECODER_ERROR_CLASSES, brotli.error, DecodeError)
+REQUESTS_DECODERS: Decoders = DECODERS if _ZstdDecoder is None else {**DECODERS, b"zstd": _unzstd}
+"""Of those that python-requests knows here."""

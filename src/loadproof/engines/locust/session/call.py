@@ -29,7 +29,10 @@ class Call:
     line when nothing does, else b"".
     """
 
-    __slots__ = ("_length_first", "_pieces", "asked_headers", "bare", "cookie", "headers", "length", "method")
+    __slots__ = (
+        *("_length_first", "_pieces", "_without_cookie", "asked_headers", "bare", "cookie", "headers"),
+        *("length", "method"),
+    )
 
     def __init__(self, method: str, headers: Any, asked_headers: Any, written: bytes) -> None:
         self.method = method
@@ -48,10 +51,18 @@ class Call:
         if len(marks) > 1:
             second, _, third = third.partition(marks[1])
         self._pieces = (first, second, third)
+        before, _, behind = rest.replace(_COOKIE_LINE, b"").partition(_LENGTH_TEXT)
+        self._without_cookie = (before, behind)
 
-    def written(self, path: str, cookie: str | None, body: bytes | None) -> bytes:
-        """Return the whole request for `path`: the line, the headers and the body."""
-        line = f"{self.method} {path} HTTP/1.1\r\n".encode("ascii")
+    def line(self, path: str) -> bytes:
+        """Return the request line for `path`, which `written` wants."""
+        return f"{self.method} {path} HTTP/1.1\r\n".encode("ascii")
+
+    def written(self, line: bytes, cookie: str | None, body: bytes | None) -> bytes:
+        """Return the whole request: its line, the headers and the body."""
+        if cookie is None and self.length and body is not None:
+            before, behind = self._without_cookie
+            return b"%b%b%d%b%b" % (line, before, len(body), behind, body)
         if self.bare:
             return line + self.bare
         first, second, third = self._pieces
@@ -64,14 +75,19 @@ class Call:
 
 
 class FastCall(NamedTuple):
-    """A kind of call that the fast path can serve; `whole` is the request if all such calls send the same."""
+    """A kind of call that the fast path can serve; `whole` is the request if all such calls send the same.
+
+    `line` is its request line.
+    """
 
     target: Target
     origin: Origin
     call: Call
+    line: bytes
     whole: bytes
 
 
 def fast_call_of(target: Target, origin: Origin, call: Call) -> FastCall:
     """Return the fast call to `target` by a connection to `origin`."""
-    return FastCall(target, origin, call, call.written(target.path, None, None) if call.bare else b"")
+    line = call.line(target.path)
+    return FastCall(target, origin, call, line, call.written(line, None, None) if call.bare else b"")

@@ -22,6 +22,7 @@ from loadproof.engines.locust.session.wire import SendError, Wire
 if TYPE_CHECKING:
     from collections.abc import Container
 
+    from loadproof.engines.locust.session.body import Decoders
     from loadproof.engines.locust.session.call import FastCall
     from loadproof.engines.locust.session.head import Head
     from loadproof.engines.locust.session.target import Origin, Target
@@ -33,7 +34,7 @@ _MAX_IDLE = 10
 class Pending:
     """A request that the fast path has sent and could not finish: the wire, the bytes, the errors."""
 
-    __slots__ = ("answer", "connect_error", "prefix", "read_error", "send_error", "wire")
+    __slots__ = ("answer", "connect_error", "prefix", "read_error", "send_error", "stream", "wire")
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class Pending:
         send_error: OSError | None = None,
         read_error: OSError | None = None,
         connect_error: Exception | None = None,
+        stream: Any = None,
     ) -> None:
         self.wire = wire
         self.prefix = prefix
@@ -52,11 +54,15 @@ class Pending:
         self.send_error = send_error
         self.read_error = read_error
         self.connect_error = connect_error
+        self.stream = stream
+        """Where HTTP/2 was spoken, in place of a wire."""
 
 
 class Connections:
     """What both sessions are: idle connections by where they go, and the request that is left to another."""
 
+    decoders: ClassVar[Decoders]
+    """Of the codings that the other client knows."""
     decodes_nothing: ClassVar[bool]
     """Whether the other client decodes an empty body, which fails."""
 
@@ -92,7 +98,7 @@ class Connections:
         `follow` that it follows redirects, `served` which statuses it returns as they are (None: all).
         None leaves the call to the other client: with `pending` set what is begun, else all of it.
         """
-        target, origin, call, _ = fast_call
+        target, origin, call, _, _ = fast_call
         wire = self.idle_wire(origin, start)
         if wire is None and (wire := self._new_wire(target, origin, send_s)) is None:
             return None
@@ -105,7 +111,7 @@ class Connections:
                 return None
             content = raw
             if head.coding and (raw or self.decodes_nothing):
-                content = decoded(head.coding, raw)
+                content = decoded(head.coding, raw, self.decoders)
         except SendError as error:
             self.pending = Pending(wire, send_error=error.cause)
             return None
@@ -193,15 +199,16 @@ class Connections:
         None, too, for one of more than `most` bytes: the other client decides before it has read them.
         """
         pending = self.pending
-        if pending is None or pending.answer is None or pending.wire is None:
+        if pending is None or pending.answer is None:
             return None
         if most is not None and len(pending.prefix) > most:
             return None
         self.pending = None
-        if pending.answer[1].keep:
-            self.keep_wire(origin, pending.wire, perf_counter())
-        else:
-            self.end_wire(origin, pending.wire)
+        if pending.wire is not None:
+            if pending.answer[1].keep:
+                self.keep_wire(origin, pending.wire, perf_counter())
+            else:
+                self.end_wire(origin, pending.wire)
         COUNTS.went_to(origin)
         return pending.answer
 

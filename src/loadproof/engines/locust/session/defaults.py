@@ -24,6 +24,23 @@ RARE = frozenset(("files", "proxies", "hooks", "cert"))
 SERVED = frozenset(("params", "cookies", "auth", "verify", "stream"))
 
 
+def given_of(headers: Any, name: str | None, catch_response: bool, context: Any) -> dict[str, Any]:
+    """What the caller of `get` or `post` gave: `request` may be somebody's own, and look at it.
+
+    `context` is None where it gave none.
+    """
+    given: dict[str, Any] = {}
+    if headers is not None:
+        given["headers"] = headers
+    if name is not None:
+        given["name"] = name
+    if catch_response:
+        given["catch_response"] = catch_response
+    if context is not None:
+        given["context"] = context
+    return given
+
+
 class Checked:
     """An attribute whose content can change what a request means: once looked at, it is checked."""
 
@@ -61,12 +78,14 @@ INNER = (
 )
 
 _NO_HOOKS = default_hooks()
-_OWN_ADAPTERS = [SessionAdapter, SessionAdapter]
+_SCHEMES = ("https://", "http://")
+OWN_ADAPTERS: set[type] = {SessionAdapter}
+"""Those that a session may have for both schemes, and go the short way; that for HTTP/2 adds itself."""
 
 
 def _adapters(session: Any) -> OrderedDict[str, Any]:
     adapters: OrderedDict[str, Any] = OrderedDict()
-    for prefix in ("https://", "http://"):
+    for prefix in _SCHEMES:
         adapters[prefix] = SessionAdapter(session)
     return adapters
 
@@ -100,9 +119,9 @@ def touched(attributes: dict[str, Any]) -> str:
         return "session.hooks"
     adapters = attributes.get("adapters")
     if adapters is not None:
-        kinds = [type(adapter) for adapter in adapters.values()]
-        if kinds != _OWN_ADAPTERS:
-            return next((one.feature for one in adapters.values() if hasattr(one, "feature")), "mount")
+        kinds = {type(adapter) for adapter in adapters.values()}
+        if len(adapters) != len(_SCHEMES) or len(kinds) != 1 or not kinds <= OWN_ADAPTERS:
+            return "mount"
     return ""
 
 

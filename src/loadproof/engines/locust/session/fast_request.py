@@ -67,30 +67,33 @@ def basic(auth: Any) -> str:
 
 
 def fast_plan(  # keywords cost time in every request
+    session: Any,
     method: str,
     url: str,
     params: Any,
-    common: CommonHeaders,
     headers: Any,
-    auth_header: str | None,
+    auth: Any,
     kind: int,
     is_json: bool,
-    cookie: bool,
 ) -> FastCall | None:
-    """Return the fast call, None for one that geventhttpclient has to serve.
+    """Return the fast call of a session, None for one that geventhttpclient has to serve.
 
-    `common` are the agent's headers, `headers` the call's; `kind` is that of the body, `is_json` says that it
-    was made from `json=`, `cookie` that the jar is not empty. Raises what Locust raises for bad headers.
+    `headers` and `auth` are the call's; `kind` is that of the body, `is_json` says that it was made from
+    `json=`. Raises what Locust raises for bad headers.
     """
+    state = session.__dict__
+    common = session._default_headers
+    if "client" in state:
+        common = common_headers(tuple(state["client"].default_headers.items()))
+    cookie = "cookiejar" in state and bool(state["cookiejar"]._cookies)
+    auth_header = basic(auth) if auth else session.auth_header
     query = "" if params is None else _query(params, url)
     if query is None:
         return None
     if type(headers) not in _KEYED:
         return _new_fast_call(method, url, query, params, common, headers, auth_header, kind, is_json, cookie)
-    key = (
-        *(method, url, query, common, tuple(headers.items()) if headers else None, auth_header),
-        *(kind, is_json, cookie),
-    )
+    of_call = tuple(headers.items()) if headers else None
+    key = (method, url, query, common, of_call, auth_header, kind, is_json, cookie)
     try:
         return _fast_calls[key]
     except KeyError:
@@ -100,7 +103,7 @@ def fast_plan(  # keywords cost time in every request
         return _fast_calls.keep(key, fast_call)
 
 
-def _new_fast_call(  # the same words as above
+def _new_fast_call(  # what it depends on
     method: str,
     url: str,
     query: str,

@@ -31,9 +31,7 @@ class _Lazy:
     _elapsed: float
     encoding: str | None
 
-    @property
-    def status_code(self) -> int:
-        return self._sent[2].status
+    status_code: int = 0
 
     @property
     def text(self) -> str | None:
@@ -94,7 +92,7 @@ class _Lazy:
     @property
     def _sent_request(self) -> str:
         call, target, _, cookie, _, body, _ = self._sent
-        written: bytes = call.written(target.path, cookie, body)
+        written: bytes = call.written(call.line(target.path), cookie, body)
         return written[: len(written) - len(body or b"")].decode("latin-1")
 
     @property
@@ -125,6 +123,7 @@ class LazyFastResponse(_Lazy, FastResponse):  # type: ignore[misc, override]  # 
 
     def __init__(self, sent: FastSent, content: bytes, elapsed_s: float) -> None:
         self._sent = sent
+        self.status_code = sent[2].status
         self._cached_content = content
         self._elapsed = elapsed_s
 
@@ -144,16 +143,17 @@ class LazyManagedResponse(_Lazy, CountedFastResponse):  # type: ignore[misc, ove
     request_meta: Any = Lazy(lambda response: {**response.meta, "response": response})
     meta: dict[str, Any]
 
-    def __exit__(self, *raised: Any) -> Any:
+    def __exit__(self, exc: Any = None, value: Any = None, traceback: Any = None) -> Any:  # type: ignore[override]  # Locust's
         """Report the request when its block is left, as Locust does."""
-        if raised[0] is None and self._manual_result is None and "request_meta" not in self.__dict__:
+        if exc is None and self._manual_result is None and "request_meta" not in self.__dict__:
             COUNTS.reported += 1
             tell(self._request_event, self, self.meta)
             return True
-        return super().__exit__(*raised)  # type: ignore[no-untyped-call]  # Locust has no types here
+        return super().__exit__(exc, value, traceback)  # type: ignore[no-untyped-call]  # Locust has no types here
 
     def __init__(self, sent: FastSent, content: bytes, elapsed_s: float, request_event: Any) -> None:
         self._sent = sent
+        self.status_code = sent[2].status
         self._cached_content = content
         self._elapsed = elapsed_s
         self._request_event = request_event

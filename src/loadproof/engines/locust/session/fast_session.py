@@ -12,11 +12,13 @@ from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, insecure_ssl_context_fac
 from locust.contrib.fasthttp import FastHttpSession as LocustFastHttpSession
 
 from loadproof.engines.locust.session import defaults
-from loadproof.engines.locust.session.body import NotEncoded, json_encoder
+from loadproof.engines.locust.session.body import DECODERS, NotEncoded, json_encoder
 from loadproof.engines.locust.session.counts import COUNTS
+from loadproof.engines.locust.session.defaults import given_of
 from loadproof.engines.locust.session.fast_handover import SERVED, SessionAgent, SharedConnections
 from loadproof.engines.locust.session.fast_request import (
     BASE_HEADERS,
+    NO_BODY,
     FastJar,
     basic,
     call_headers,
@@ -42,11 +44,15 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.session.target import Origin, Target
 
 _encode_json = json_encoder(allow_nan=True)
+_NO_BODY = (NO_BODY, None)
+_NOTHING: dict[str, Any] = {}
+"""Locust's default for a context; never written to by the session."""
 
 
 class FastHttpSession(SharedConnections, LocustFastHttpSession):
     """A drop-in for `locust.contrib.fasthttp.FastHttpSession`; see there for the arguments of its methods."""
 
+    decoders = DECODERS
     decodes_nothing = True
 
     cookiejar: Any = Lazy(lambda _session: FastJar())
@@ -107,10 +113,66 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         auth: Any = None,
         json: Any = None,
         allow_redirects: bool = True,
-        context: dict[str, Any] = {},  # noqa: B006  # Locust's signature; never written to
+        context: dict[str, Any] = _NOTHING,
         **kwargs: Any,
     ) -> Any:
         """Send a request and report it to Locust; arguments, result and errors are Locust's."""
+        given = (name, data, catch_response, stream, headers, auth, json, allow_redirects, context, kwargs)
+        return self._ask(method, url, *given)
+
+    def get(  # Locust's signature, spelt out where it is common
+        self,
+        url: Any,
+        *,
+        headers: Any = None,
+        name: str | None = None,
+        catch_response: bool = False,
+        context: dict[str, Any] = _NOTHING,
+        **kwargs: Any,
+    ) -> Any:
+        """Send a GET request."""
+        if kwargs or type(self).request is not _REQUEST or "request" in self.__dict__:
+            given = given_of(headers, name, catch_response, None if context is _NOTHING else context)
+            return self.request("GET", url, **given, **kwargs)
+        return self._ask(
+            "GET", url, name, None, catch_response, False, headers, None, None, True, context, {}
+        )
+
+    def post(
+        self,
+        url: Any,
+        data: Any = None,
+        json: Any = None,
+        *,
+        headers: Any = None,
+        name: str | None = None,
+        catch_response: bool = False,
+        context: dict[str, Any] = _NOTHING,
+        **kwargs: Any,
+    ) -> Any:
+        """Send a POST request."""
+        if kwargs or type(self).request is not _REQUEST or "request" in self.__dict__:
+            given = given_of(headers, name, catch_response, None if context is _NOTHING else context)
+            return self.request("POST", url, data=data, json=json, **given, **kwargs)
+        return self._ask(
+            "POST", url, name, data, catch_response, False, headers, None, json, True, context, {}
+        )
+
+    def _ask(  # keywords cost time in every request
+        self,
+        method: str,
+        url: str,
+        name: str | None,
+        data: Any,
+        catch_response: bool,
+        stream: bool,
+        headers: Any,
+        auth: Any,
+        json: Any,
+        allow_redirects: bool,
+        context: dict[str, Any],
+        kwargs: dict[str, Any],
+    ) -> Any:
         COUNTS.issued += 1
         try:
             name = name or self.request_name or url
@@ -118,15 +180,15 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
             start_time = time()
             if self.user:
                 context = {**self.user.context(), **context}
-            payload = _encode_json(json) if not data and json is not None else data
-            is_json = payload is not data
+            is_json = json is not None and not data
+            payload = _encode_json(json) if is_json else data
             response = fast_call = body = params = failure = None
             if not stream and not self._overridden:
                 try:
                     if kwargs:
                         payload, params = folded(method, payload, kwargs)
-                    kind, body = fast_body(payload)
-                    fast_call = self._fast_call(method, url, headers, auth, kind, is_json, params)
+                    kind, body = fast_body(payload) if payload else _NO_BODY
+                    fast_call = fast_plan(self, method, url, params, headers, auth, kind, is_json)
                 except (NotEncoded, ValueError, TypeError, AttributeError):
                     fast_call = None  # geventhttpclient refuses the same in its own words, or knows better
             start = perf_counter()
@@ -190,25 +252,6 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         tell(self.request_event, response, meta)
         return response
 
-    def _fast_call(  # keywords cost time in every request
-        self,
-        method: str,
-        url: str,
-        headers: Any,
-        auth: Any,
-        kind: int,
-        is_json: bool,
-        params: Any,
-    ) -> FastCall | None:
-        state = self.__dict__
-        common = self._default_headers
-        if "client" in state:
-            common = common_headers(tuple(state["client"].default_headers.items()))
-        jar = state.get("cookiejar")
-        cookie = jar is not None and bool(jar._cookies)
-        auth_header = basic(auth) if auth else self.auth_header
-        return fast_plan(method, url, params, common, headers, auth_header, kind, is_json, cookie)
-
     def _feature(self, stream: bool, options: dict[str, Any]) -> str:
         """Name the feature that keeps a call from the fast path."""
         if self._overridden:
@@ -225,21 +268,20 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         catch_response: bool,
     ) -> Any:
         """Send and receive; None, with `pending` set, leaves the rest to Locust's agent."""
-        target, origin, call, whole = fast_call
-        pool = self._pools.get(origin)
-        if pool is not None:
-            pool._semaphore.acquire()
+        target, origin, call, line, whole = fast_call
+        pools = self._pools
+        if pools and origin in pools:
+            pools[origin]._semaphore.acquire()
         self._busy += 1
         try:
             cookie = self.cookiejar.header_for(target, call) if call.cookie else None
-            request = whole or call.written(target.path, cookie, body)
+            request = whole or call.written(line, cookie, body)
             limit = self._network_s
             answer = self.exchange(fast_call, request, limit, limit, start, False, allow_redirects, SERVED)
         finally:
             self._busy -= 1
-            pool = self._pools.get(origin)
-            if pool is not None:
-                pool._semaphore.release()
+            if pools and origin in pools:
+                pools[origin]._semaphore.release()
         if answer is None:
             return None
         head, raw, content, now = answer
@@ -288,3 +330,6 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
             except FAILURE_EXCEPTIONS as error:
                 return response, error
         return response, None
+
+
+_REQUEST = FastHttpSession.request

@@ -39,8 +39,9 @@ _MAX_BYTES = 65536
 class Head:
     """Status line and headers of one HTTP/1.1 response, in the bytes that were received.
 
-    `length` is the body's length in bytes, -1 when it is not a plain Content-Length; `coding` is the
-    Content-Encoding in lower case, b"" for none; `keep` says whether the connection stays open.
+    Those of HTTP/2 are written as HTTP/1.1 writes them. `length` is the body's length in bytes, -1 when it is
+    not a plain Content-Length; `coding` is the Content-Encoding in lower case, b"" for none; `keep` says
+    whether the connection stays open; `version` is 11 or 20.
     """
 
     __slots__ = (
@@ -55,12 +56,14 @@ class Head:
         "reason",
         "redirect",
         "status",
+        "version",
     )
 
     def __init__(self, raw: bytes, status: int, reason: str) -> None:
         self.raw = raw
         self.status = status
         self.reason = reason
+        self.version = 11
         self.length = -1
         self.keep = True
         self.coding = b""

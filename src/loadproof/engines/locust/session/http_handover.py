@@ -86,6 +86,7 @@ class HTTPSConnection(urllib3.connection.HTTPSConnection):
     """urllib3's TLS connection, which goes on with the TLS session of the user's last one."""
 
     response_class = FinalResponse
+    context_class: type[ResumingContext] = ResumingContext
     lender: weakref.ref[Connections] | None = None
     origin: Origin
 
@@ -95,7 +96,7 @@ class HTTPSConnection(urllib3.connection.HTTPSConnection):
         if session is not None and self.ssl_context is None and not self.cert_file and self.proxy is None:
             context = shared_context(self.cert_reqs, self.ca_certs, self.ca_cert_dir)
             if context is not None:
-                self.ssl_context = ResumingContext(context, session.tickets, self.origin)  # type: ignore[assignment]  # it is one in all but name
+                self.ssl_context = self.context_class(context, session.tickets, self.origin)  # type: ignore[assignment]  # it is one in all but name
                 self.ca_certs = self.ca_cert_dir = None  # the context has them
         super().connect()
 
@@ -177,7 +178,7 @@ class SessionAdapter(LocustHttpAdapter):
         if pending is not None and pending.answer is not None:
             _, head, raw = pending.answer
             try:
-                content = decoded(head.coding, raw) if head.coding and raw else raw
+                content = decoded(head.coding, raw, session.decoders) if head.coding and raw else raw
             except NotDecoded:
                 return None
             session.take_answer(origin)

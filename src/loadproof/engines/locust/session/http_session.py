@@ -15,10 +15,11 @@ from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cook
 from urllib3.connection import HTTPConnection
 
 from loadproof.engines.locust.session import defaults
-from loadproof.engines.locust.session.body import NO_BODY, NotEncoded, encoded
+from loadproof.engines.locust.session.body import NO_BODY, REQUESTS_DECODERS, NotEncoded, encoded
 from loadproof.engines.locust.session.bounded import Bounded
 from loadproof.engines.locust.session.connections import Connections
 from loadproof.engines.locust.session.counts import COUNTS
+from loadproof.engines.locust.session.defaults import given_of
 from loadproof.engines.locust.session.http_head import timeouts
 from loadproof.engines.locust.session.http_request import NeedsRequests, new_fast_call
 from loadproof.engines.locust.session.http_response import CaughtResponse, LazyResponse, answered
@@ -45,12 +46,13 @@ _SETTINGS = frozenset(("auth", "verify", "stream", "cert", "trust_env"))
 _ONCE: tuple[None, None] = (None, None)
 _NO_BODY = (NO_BODY, None, None)
 _NOTHING: dict[str, Any] = {}
-"""Locust's default for a context; never written to."""
+"""Locust's default for a context; never written to by the session."""
 
 
 class HttpSession(Connections, LocustHttpSession):
     """A drop-in for `locust.clients.HttpSession`; see there for the arguments of its methods."""
 
+    decoders = REQUESTS_DECODERS
     decodes_nothing = False
 
     # What python-requests sets on every session, and hardly a session changes. The mutable ones are made
@@ -144,7 +146,7 @@ class HttpSession(Connections, LocustHttpSession):
     ) -> ResponseContextManager:
         """Send a GET request."""
         if kwargs or type(self).request is not _REQUEST or "request" in self.__dict__:
-            given = _given(headers, name, catch_response, context)
+            given = given_of(headers, name, catch_response, None if context is _NOTHING else context)
             return self.request("GET", url, data=data, json=json, **given, **kwargs)
         return self._ask("GET", url, name, catch_response, context, data, json, headers, True, None, {})
 
@@ -162,7 +164,7 @@ class HttpSession(Connections, LocustHttpSession):
     ) -> ResponseContextManager:
         """Send a POST request."""
         if kwargs or type(self).request is not _REQUEST or "request" in self.__dict__:
-            given = _given(headers, name, catch_response, context)
+            given = given_of(headers, name, catch_response, None if context is _NOTHING else context)
             return self.request("POST", url, data=data, json=json, **given, **kwargs)
         return self._ask("POST", url, name, catch_response, context, data, json, headers, True, None, {})
 
@@ -288,10 +290,10 @@ class HttpSession(Connections, LocustHttpSession):
             fast_call = new_fast_call(self, method, url, kind, headers, options)
             if key is not None and not self.trust_env:  # the environment is asked each time
                 _fast_calls.keep(key, fast_call)
-        target, _, call, whole = fast_call
+        target, _, call, line, whole = fast_call
         cookie = self._cookie(state, target, call, options) if call.cookie or "cookies" in state else None
         connect_s, read_s = limits
-        request = whole or call.written(target.path, cookie, sent)
+        request = whole or call.written(line, cookie, sent)
         answer = self.exchange(fast_call, request, connect_s, read_s, start, True, True, None)
         if answer is None:
             return None
@@ -348,17 +350,3 @@ class HttpSession(Connections, LocustHttpSession):
 
 
 _REQUEST = HttpSession.request
-
-
-def _given(headers: Any, name: str | None, catch_response: bool, context: dict[str, Any]) -> dict[str, Any]:
-    """What the caller of `get` or `post` gave: `request` may be somebody's own, and look at it."""
-    given: dict[str, Any] = {}
-    if headers is not None:
-        given["headers"] = headers
-    if name is not None:
-        given["name"] = name
-    if catch_response:
-        given["catch_response"] = catch_response
-    if context is not _NOTHING:
-        given["context"] = context
-    return given

@@ -55,9 +55,10 @@ def install_http2(*, everybody: bool) -> None:
     def with_http2(user: Any, *args: Any, **kwargs: Any) -> None:
         begin(user, *args, **kwargs)
         if getattr(user, "http2", everybody):
-            from loadproof.engines.locust.session.http2 import Http2Adapter  # httpx takes time to import
+            from loadproof.engines.locust.session.connections import Connections
+            from loadproof.engines.locust.session.http2 import Http2Adapter  # h2 takes time to import
 
-            adapter = Http2Adapter()
+            adapter = Http2Adapter(user.client if isinstance(user.client, Connections) else None)
             user.client.mount("https://", adapter)
             user.client.mount("http://", adapter)
 

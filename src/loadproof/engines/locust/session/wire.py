@@ -85,15 +85,19 @@ class Wire:
         Raises `SendError` with the cause when the request could not be sent, and OSError (TimeoutError
         after `read_timeout_s` without a byte) when nothing could be received.
         """
+        self.send(request, send_timeout_s)
+        return self.more(read_timeout_s)
+
+    def send(self, data: bytes, timeout_s: float | None) -> None:
+        """Send all of `data`. Raises `SendError`."""
         try:
-            sent = self._send(request)
+            sent = self._send(data)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             sent = 0
         except OSError as error:
             raise SendError(error) from error
-        if sent != len(request):
-            self._send_rest(memoryview(request)[sent:], send_timeout_s)
-        return self.more(read_timeout_s)
+        if sent != len(data):
+            self._send_rest(memoryview(data)[sent:], timeout_s)
 
     def more(self, timeout_s: float | None) -> bytes:
         """Wait for readiness and return what arrived, b"" at the end of the stream."""
@@ -160,6 +164,11 @@ class Wire:
             return sock
         family, kind, proto = sock.family, sock.type, sock.proto
         return gevent.socket.socket(family, kind, proto, fileno=sock.detach())
+
+    def shut(self) -> None:
+        """End the connection; whoever waits for it reads the end."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(_socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection; harmless when it is closed already."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.engines.k6.aim import reachable, variables_of
+from loadproof.engines.k6.aim import clients_of, reachable, variables_of
 from loadproof.engines.k6.engine import K6Engine
 from loadproof.engines.k6.mapped import mapped
 
@@ -104,6 +104,24 @@ def test_each_function_of_the_scenarios_is_asked(lab: Lab) -> None:
         export function back() { http.get('http://127.0.0.1:92/'); }
     """)
     assert set(K6Engine().inspect(plan).targets) == {"http://127.0.0.1:91", "http://127.0.0.1:92"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "before", "address"),
+    [
+        ("'127.0.0.1:82'", "", "127.0.0.1:82"),
+        ("DESK", "const DESK = '127.0.0.1:82';", "127.0.0.1:82"),
+        ("DESK", "const DESK = __ENV.DESK_AT || 'desk.example:443';", "127.0.0.1:83"),
+        ("DESK", "const DESK = __ENV.NO || '[::1]:84';", "[::1]:84"),
+        ("__ENV.DESK_AT", "", "127.0.0.1:83"),
+        ("__ENV['NO'] || 'localhost:85'", "", "localhost:85"),
+        ("DESK", "", None),
+    ],
+)
+def test_the_address_of_a_grpc_client_is_read(argument: str, before: str, address: str | None) -> None:
+    """k6 does not tell it: while a client cannot connect it tries again, and says nothing."""
+    source = f"{before} export default () => {{ client.connect({argument}, {{ plaintext: true }}); }}"
+    assert clients_of(source, {"DESK_AT": "127.0.0.1:83"}) == ([address] if address else [])
 
 
 def test_variables_are_read_in_every_spelling() -> None:

@@ -42,8 +42,11 @@ _MODULES: Final = re.compile(r"""(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["']
 _RELATIVE: Final = re.compile(r"""(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["'](\.{1,2}/[^"']+)["']""")
 _MOST_MODULES: Final = 50
 _DRIVES_A_BROWSER: Final = re.compile(r"""["']k6/(?:experimental/)?browser["']""")
-_CONNECTS: Final = re.compile(r"""\.connect\s*\(\s*["'`]([\w.-]+:\d+|\[[0-9a-fA-F:]+\]:\d+)["'`]""")
-"""A gRPC client that is given its address as text."""
+_CONNECTS: Final = re.compile(r"""\.connect\s*\(\s*([^,)]+)""")
+"""A gRPC client, and what it is given as its address."""
+_NAME: Final = re.compile(r"[A-Za-z_$][\w$]*")
+_ADDRESS: Final = re.compile(r"[\w.-]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
+_QUOTED: Final = re.compile(rf"""["'`]({_ADDRESS.pattern})["'`]""")
 _LEFT_OPEN: Final = re.compile(r"""__ENV\b|://[^/'"`\s]*(?:\$\{|['"`]\s*\+)""")
 """What is written may be a fallback, or half of an address: `http://a:${port}`, 'http://a' + ':' + port."""
 _CALLED: Final = re.compile(
@@ -144,11 +147,27 @@ def _fallback(source: str, name: str, reached: list[str]) -> bool:
 
 def _spoken_of(plan: Plan, source: str, written: list[str]) -> list[str]:
     """What the text tells where k6 did not: a gRPC client's address, else addresses that are written."""
-    if clients := _CONNECTS.findall(source):
-        return [f"tcp://{host}" for host in dict.fromkeys(clients)]
+    if clients := clients_of(source, environment(plan)):
+        return [f"tcp://{host}" for host in clients]
     if plan.target is not None and any(name in source for name in TARGET_VARIABLES):
         return [plan.target]
     return written
+
+
+def clients_of(source: str, given: Mapping[str, str]) -> list[str]:
+    """Addresses that gRPC clients connect to: as text, by a variable, or by a constant of the script."""
+    found = []
+    for argument in _CONNECTS.findall(source):
+        written = argument.strip()
+        if _NAME.fullmatch(written):
+            definition = re.search(rf"\b{re.escape(written)}\s*=\s*([^;\n]+)", source)
+            written = definition[1] if definition else ""
+        read = _READS.search(written)
+        value = given.get(read[1] or read[2], "") if read else ""
+        known = _ADDRESS.fullmatch(value) or _QUOTED.search(written)
+        if known is not None:
+            found.append(value if known.re is _ADDRESS else known[1])
+    return list(dict.fromkeys(found))
 
 
 def _asked(k6: GuardedK6, plan: Plan, user: UserArguments, options: Options, source: str) -> list[str]:

@@ -194,4 +194,6 @@ def test_an_interrupt_where_locust_expects_none_has_no_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    assert (done.returncode, done.stdout) == (130, "")
+    # gevent 25 with greenlet 3.5 has words of its own at the end of any process that imported it.
+    assert "KeyboardInterrupt" not in done.stderr

@@ -180,6 +180,9 @@ def test_sentences(
     [
         ("process.rss", "compares nothing"),
         ("process.rss < big", "'big' is no limit"),
+        ("process.cpu < 80", "'80' has no unit"),
+        ("mean of process.nginx.memory < 500 over any 30s", "'500' has no unit"),
+        ("host.memory.used < 5", "'5' has no unit"),
         ("process.rss < 5 over any moment", "not a duration"),
         ("process.rss < 5 over any 0.5s", "no whole number of seconds"),
         ("p100 of process.rss < 5", "'p100' is no percentile"),

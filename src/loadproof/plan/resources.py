@@ -25,6 +25,8 @@ _STATISTICS: Final = {
     "max": Statistic.MAXIMUM, "min": Statistic.MINIMUM, "mean": Statistic.MEAN, "avg": Statistic.MEAN,
 }  # fmt: skip
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(connections?|cores?)?")
+_WITH_UNITS: Final = re.compile(r"(?:process|host)\.(?:.+\.)?(cpu|memory|rss)(?:\.used)?")
+"""Series in cores or bytes: `process.cpu < 80` would hold for ever."""
 _EXAMPLE: Final = (
     "write postgres.connections.used < 80%, process.rss < 1GiB or process.cpu < 80% over any 30s"
 )
@@ -55,6 +57,11 @@ def parse_resource(text: str, source: str) -> Requirement:
     operator = Operator(match[2])
     chosen = _chosen(match[1].strip(), operator)
     limit, unit = _limit(match[3].strip())
+    measured = _WITH_UNITS.fullmatch(chosen.series)
+    if measured is not None and unit is Unit.NONE:
+        # Of other series the monitor knows it, and their requirement is INCONCLUSIVE.
+        hint = "write 80%, or 1.5 cores" if measured[1] == "cpu" else "write 500MiB, or 80%"
+        raise WrongValueError(f"'{match[3].strip()}' has no unit", hint)
     if not re.fullmatch(r"promql:.+|[A-Za-z_][\w.:-]*(?:\{.*\})?", chosen.series, re.DOTALL):
         raise WrongValueError(f"'{chosen.series}' is no series' name", _EXAMPLE)
     shown = chosen.statistic if chosen.quantile is None else f"p{chosen.quantile * 100:g}"

@@ -176,5 +176,6 @@ def test_near_files(tmp_path: Path) -> None:
     """A missing folder is named; a folder without a like name shows what it has of that kind."""
     (tmp_path / "load.js").write_text("")
     assert near_files(tmp_path / "zzzzzzz.js") == f"the folder has {tmp_path / 'load.js'}"
-    assert near_files(tmp_path / "zzzzzzz.py") == ""
+    assert near_files(tmp_path / "zzzzzzz.py") == "no file of this folder ends in .py: is the path right?"
+    assert near_files(tmp_path / "zzzzzzz") == ""
     assert near_files(tmp_path / "no" / "x.py") == f"the folder {tmp_path / 'no'} does not exist"

@@ -31,7 +31,8 @@ from loadproof.demo.error import DemoError
 _PREFIX = "loadproof-demo-"
 _LOCK = "owner.lock"
 _PORT = 5432  # names the socket only; written out so that PGPORT in the environment changes nothing
-_START_LIMIT_S = 30.0
+_START_LIMIT_S = 120.0
+"""A machine that is full of other work takes more than half a minute for what takes two seconds."""
 _STOP_LIMIT_S = 10.0
 _NEWBORN_S = 60.0
 _REMOVALS = 50
@@ -210,7 +211,12 @@ def _make_cluster(programs: Path, data: Path, account: pwd.struct_passwd | None)
         _run(command, account)
     except subprocess.CalledProcessError as error:
         raise DemoError(f"PostgreSQL's initdb failed: {_last_line(error.stderr)}", _NO_SERVER) from None
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        raise DemoError(
+            f"PostgreSQL's initdb took longer than {_START_LIMIT_S:.0f} s",
+            f"try again when this machine has less to do, {_NO_SERVER}",
+        ) from None
+    except OSError as error:
         raise DemoError(f"PostgreSQL's initdb failed: {error}", _NO_SERVER) from None
     with (data / "postgresql.conf").open("a") as configuration:
         configuration.writelines(f"{name} = '{value}'\n" for name, value in _SETTINGS.items())

@@ -102,7 +102,7 @@ def make(path: Path, seconds: int, endpoints: int, series: int) -> None:
     # The names come first, so that minutes of theirs can be put before.
     for second in range(max(0, first - 1), seconds):
         if second == first and first:
-            _put_minutes(path, range(START, START + first - 1, 60), endpoints, series)
+            put_minutes(path, range(START, START + first - 1, 60), endpoints, series)
         now = START + second
         drawn = random.integers(0, VARIANTS, endpoints).tolist()
         slices = [slice_of(parts[drawn[n]], now, name) for n, name in enumerate(names)]
@@ -119,7 +119,7 @@ def make(path: Path, seconds: int, endpoints: int, series: int) -> None:
     writer.close()
 
 
-def _put_minutes(path: Path, minutes: range, endpoints: int, series: int) -> None:
+def put_minutes(path: Path, minutes: range, endpoints: int, series: int) -> None:
     """What the writer leaves of seconds that are older than two hours, an hour of it in each block."""
     random = np.random.default_rng(2)
     variants = [_minute(random) for _ in range(VARIANTS)]

@@ -1,12 +1,13 @@
 """What `run` keeps and does beside its engine in the first hour of a load and in later ones.
 
-    python -m benchmarks.lasting [--hours 24] [--endpoints 100] [--series 200]
+    python -m benchmarks.lasting [--hours 100] [--played 2] [--endpoints 100] [--series 200]
 
 Seconds of a load (three requests a second for each endpoint) go through the objects that `run` has: the run
 file's writer, the progress behind the live view, what may end a load early, and the requirements as they
-stand, which the views and `--stop-on` ask for once a second. They come faster than real time: 100 hours of
-100 endpoints in an hour. For each hour: the resident memory at its end, the processor time of one second's
-part, of the requirements, and of `--stop-on`.
+stand, which the views and `--stop-on` ask for once a second. They come faster than real time. The first and
+the last hours are played second by second; of those between, each endpoint has one part an hour with all of
+its requests, and the file is given what its writer would have left of them. For each hour that is played:
+resident memory at its end, and processor time of one second's part, the requirements, and `--stop-on`.
 """
 
 from __future__ import annotations
@@ -15,15 +16,26 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import psutil
 
-from benchmarks.days import START, USERS, VARIANTS, made_second, plan, slice_of
+from benchmarks.days import (
+    REQUESTS_A_SECOND,
+    START,
+    USERS,
+    VARIANTS,
+    made_second,
+    plan,
+    put_minutes,
+    slice_of,
+)
 from loadproof.analysis.early_stop import EarlyStop, StopOn
 from loadproof.analysis.verdict.so_far import findings_so_far
-from loadproof.model import Endpoint, Event, EventKind, Reading, Unit
+from loadproof.histogram import Histogram, merged
+from loadproof.model import Endpoint, Event, EventKind, Reading, Slice, Unit
 from loadproof.plan.stored import plan_to_json
 from loadproof.run.progress import Progress
 from loadproof.runfile.writer import RunWriter, UncommittedRows
@@ -33,15 +45,27 @@ _JUDGED_EVERY_S = 60
 """They are asked for once a second in a run; here less often, since each costs the same."""
 
 
+def pass_over(hours: range, path: Path, seconds: Sequence[Histogram], names: list[Endpoint], series: int,
+              hear: Sequence[Callable[[Slice], None]]) -> None:  # fmt: skip
+    """Of these hours put minutes into the file, and tell each one's requests as those of one second."""
+    if not hours:
+        return
+    put_minutes(path, range(START + hours.start * 3600, START + hours.stop * 3600, 60), len(names), series)
+    whole = merged(seconds)
+    times = REQUESTS_A_SECOND * 3600 // whole.count
+    for hour in hours:
+        for name in names:
+            of = Histogram()
+            of.merge(whole)
+            of.buckets = {bucket: count * times for bucket, count in whole.buckets.items()}
+            of.count, of.sum_ns = whole.count * times, whole.sum_ns * times
+            for one in hear:
+                one(slice_of((of.count, 0, of), START + hour * 3600, name))
+
+
 def main() -> int:
     """Print a line for each hour; 1 if the memory goes beyond what a run may take."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--hours", type=int, default=24)
-    parser.add_argument("--endpoints", type=int, default=100)
-    parser.add_argument("--series", type=int, default=200)
-    given = parser.parse_args()
+    given = _given()
     of = plan(given.hours * 3600)
     facts = {
         "name": of.name, "plan": plan_to_json(of), "versions": {"loadproof": "0.2.0"}, "host": {"cores": 2},
@@ -53,6 +77,7 @@ def main() -> int:
     noise = random.normal(0, 1.0, (997, given.series))
     process = psutil.Process()
     progress, early = Progress(of), EarlyStop(of, StopOn.SETTLED)
+    times = [times for _, _, times in parts]
     most, looks = 0.0, 3600 / _JUDGED_EVERY_S
     head = f"{'hour':>6}{'memory':>10}{'a second':>14}{'requirements':>16}{'--stop-on':>12}{'file':>10}"
     print(head, flush=True)
@@ -63,7 +88,11 @@ def main() -> int:
         progress.add_event(begun)
         early.event(begun)
         writer.commit(UncommittedRows(events=[begun]), START)
-        for hour in range(given.hours):
+        last = max(given.played, given.hours - given.played)
+        for hour in (*range(given.played), *range(last, given.hours)):
+            if hour == last:
+                hear = progress.add_slice, early.slice
+                pass_over(range(given.played, last), path, times, names, given.series, hear)
             second_s = judged_s = early_s = 0.0
             for second in range(START + hour * 3600, START + (hour + 1) * 3600):
                 drawn = random.integers(0, VARIANTS, given.endpoints).tolist()
@@ -99,6 +128,15 @@ def main() -> int:
             )
         writer.close()
     return int(most > MOST_MB)
+
+
+def _given() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--hours", type=int, default=100)
+    parser.add_argument("--played", type=int, default=2, help="hours at either end, second by second")
+    parser.add_argument("--endpoints", type=int, default=100)
+    parser.add_argument("--series", type=int, default=200)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

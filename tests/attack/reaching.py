@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tests.attack.jmeter_ways import SAMPLERS, plan_with
 from tests.attack.table import Row
-from tests.engines.clients import COMMANDS, FURTHER, PYTHON, argv_of
+from tests.engines.clients import COMMANDS, FURTHER, PYTHON
 from tests.engines.listening import Listener
 from tests.servers import StubServer
 
@@ -26,10 +26,23 @@ HOST = "127.0.0.2"
 _LONGEST_S = 240.0
 _REFUSED = 7
 
-LOCUSTFILE = """
+ALL = """
+import json, os
 from locust import HttpUser, constant, task
 
-CODE = compile({code!r}, "thief", "exec")
+OWN = os.getpid()
+CLIENTS = json.load(open("clients.json"))
+
+def reach():
+    for name, code, host, port in CLIENTS:
+        with open("tried.txt", "a") as file:
+            file.write(name + "\\n")
+        try:
+            exec(code, {"HOST": host, "PORT": port, "URL": f"http://{host}:{port}/"})
+        except BaseException as error:
+            print("not reached:", name, type(error).__name__)
+        if os.getpid() != OWN:
+            os._exit(1)  # a forked child that was refused
 
 class Thief(HttpUser):
     wait_time = constant(0.2)
@@ -37,24 +50,14 @@ class Thief(HttpUser):
     @task
     def visit(self):
         self.client.get("/loans")
-        exec(CODE, {{"HOST": {host!r}, "PORT": {port}, "URL": {url!r}}})
+        %s
+%s
 """
-IMPORT = """
-from locust import HttpUser, constant, task
-
-HOST, PORT, URL = {host!r}, {port}, {url!r}
-try:
-    exec({code!r})
-except Exception as error:
-    print("not reached:", error)
-
-class Thief(HttpUser):
-    wait_time = constant(0.2)
-
-    @task
-    def visit(self):
-        self.client.get("/loans")
+_PROGRAM = """
+import subprocess
+subprocess.run([word.format(host=HOST, port=PORT, url=URL) for word in %r], timeout=20)
 """
+LOCUSTFILE, IMPORT = ALL % ("reach()", ""), ALL % ("pass", "reach()")
 AT_IMPORT = ("socket", "requests", "connect by ctypes", "UDP, sendto", "a forked child", "a child of a child")
 K6: dict[str, tuple[str, str]] = {
     "http": ("import http from 'k6/http'", "http.get(URL, {timeout: '2s'})"),
@@ -102,35 +105,55 @@ def commands() -> list[str]:
 
 def attack(folder: Path, beside: int) -> Iterator[Row]:
     """A row for each engine. Lost is a byte, a load that goes on, a client that reaches nothing by itself."""
-    inside = {name: _locust(LOCUSTFILE, code) for name, code in python_clients().items()}
-    children = {
-        name: _locust(LOCUSTFILE, "import subprocess; subprocess.run(%s, timeout=20)") for name in commands()
-    }
-    at_import = {name: _locust(IMPORT, PYTHON[name]) for name in AT_IMPORT}
-    yield _row(folder, "k6", {name: _k6(*parts) for name, parts in K6.items()}, beside)
-    yield _row(folder, "JMeter", {name: ("plan.jmx", plan_with(name)) for name in SAMPLERS}, beside)
-    yield _row(folder, "Locust's process", inside, beside)
+    inside = python_clients()
     few = {name: inside[name] for name in AT_IMPORT}
-    yield _row(folder, "worker processes", few, beside, "--processes", "2")
-    yield _row(folder, "workers on other machines", few, beside, "--expect-workers", "1")
-    yield _row(folder, "programs that it starts", children, beside)
-    yield _row(folder, "import", at_import, beside)
+    children = {name: _PROGRAM % (COMMANDS[name],) for name in commands()}
+    yield _row(folder, "k6", {name: ("script.js", _k6(*parts)) for name, parts in K6.items()}, beside)
+    yield _row(folder, "JMeter", {name: ("plan.jmx", plan_with(name)) for name in SAMPLERS}, beside)
+    yield _together(folder, "Locust's process", inside)
+    yield _together(folder, "worker processes", few, "--processes", "2")
+    yield _together(folder, "workers on other machines", few, "--expect-workers", "1")
+    yield _together(folder, "programs that Locust starts", children)
+    yield _together(folder, "import", {name: PYTHON[name] for name in AT_IMPORT}, at_import=True)
 
 
-def _locust(template: str, code: str) -> tuple[str, str]:
-    return "locustfile.py", template.replace("{code!r}", repr(code))
+def _together(folder: Path, what: str, clients: dict[str, str], *more: str, at_import: bool = False) -> Row:
+    """All clients in one run, one after the other: a refusal ends the load, and users finish their task."""
+    row = Row(f"refused host: {what}, {len(clients)} clients", tries=len(clients))
+    for refused in (False, True):
+        place = folder / f"{what}-{refused}".replace(" ", "-").replace("'", "")
+        place.mkdir(parents=True)
+        listeners = {name: Listener(HOST) for name in clients}
+        told = [[name, code, HOST, listeners[name].port] for name, code in clients.items()]
+        (place / "clients.json").write_text(json.dumps(told))
+        (place / "locustfile.py").write_text(IMPORT if at_import else LOCUSTFILE)
+        if refused:
+            (place / "loadproof.yaml").write_text(f"production: [{HOST}]\n")
+        # A client that the listener hangs up on may wait for its own time-out.
+        code, said = _run(place, "locustfile.py", *more, "--stop-timeout", "200")
+        arrived = {name for name, listener in listeners.items() if listener.close()}
+        tried = set((place / "tried.txt").read_text().splitlines())
+        row.lost += [f"{name}: not tried" for name in clients if name not in tried]
+        if refused:
+            row.lost += [f"{name}: reached it" for name in arrived]
+            row.lost += [f"exit code {code}: {json.dumps(said[-500:])}"] if code != _REFUSED else []
+        else:
+            row.lost += [
+                f"{name}: it reaches nothing where it may" for name in clients if name not in arrived
+            ]
+    return row
 
 
-def _k6(imports: str, steal: str) -> tuple[str, str]:
-    return "script.js", SCRIPT.replace("{imports}", imports).replace("{steal}", steal)
+def _k6(imports: str, steal: str) -> str:
+    return SCRIPT.replace("{imports}", imports).replace("{steal}", steal)
 
 
-def _row(folder: Path, what: str, scenarios: dict[str, tuple[str, str]], beside: int, *more: str) -> Row:
+def _row(folder: Path, what: str, scenarios: dict[str, tuple[str, str]], beside: int) -> Row:
     row = Row(f"refused host: {what}, {len(scenarios)} clients")
 
     def reach(name: str) -> list[str]:
         place = folder / f"{what}-{name}".replace(" ", "-").replace("/", "")
-        return [f"{name}: {text}" for text in _reach(place, name, *scenarios[name], *more)]
+        return [f"{name}: {text}" for text in _reach(place, *scenarios[name])]
 
     with ThreadPoolExecutor(beside) as pool:
         for lost in pool.map(reach, scenarios):
@@ -138,7 +161,7 @@ def _row(folder: Path, what: str, scenarios: dict[str, tuple[str, str]], beside:
     return row
 
 
-def _reach(folder: Path, client: str, file: str, text: str, *more: str) -> Iterator[str]:
+def _reach(folder: Path, file: str, text: str) -> Iterator[str]:
     """First where it may be reached, then where it may not."""
     for refused in (False, True):
         listener = Listener(HOST)
@@ -146,33 +169,32 @@ def _reach(folder: Path, client: str, file: str, text: str, *more: str) -> Itera
         place = folder / ("refused" if refused else "free")
         place.mkdir(parents=True)
         filled = text
-        if client in COMMANDS:
-            filled = filled.replace("%s", repr(argv_of(client, HOST, listener.port)).replace("'", '"'))
         for word, value in (
-            ("{host!r}", repr(HOST)), ("{url!r}", repr(url)), ("{host}", HOST), ("{url}", url),
-            ("{port}", str(listener.port)), ("{{", "{"), ("}}", "}"),
+            ("{host}", HOST), ("{url}", url), ("{port}", str(listener.port)), ("{{", "{"), ("}}", "}"),
         ):  # fmt: skip
             filled = filled.replace(word, value)
         (place / file).write_text(filled)
         if refused:
             (place / "loadproof.yaml").write_text(f"production: [{HOST}]\n")
-        with StubServer() as stub:
-            load = ("-u", "1", "-t", "4s") if file != "script.js" else ("--duration", "4s")
-            env = ("--env", f"BASE={stub.url}")
-            words = ("run", file, "--target", stub.url, "--run-file", "run.db", *load, *env, *more)
-            with _worker(place, file, "--expect-workers" in more) as bind:
-                done = subprocess.run(
-                    [sys.executable, "-m", "loadproof", *words, *bind], cwd=place, text=True,
-                    timeout=_LONGEST_S, capture_output=True, check=False, stdin=subprocess.DEVNULL,
-                )  # fmt: skip
+        code, said = _run(place, file)
         arrived = listener.close()
-        said = json.dumps((done.stdout + done.stderr)[-500:])
         if refused and arrived:
             yield f"{arrived} reached it"
-        if refused and done.returncode != _REFUSED:
-            yield f"exit code {done.returncode}: {said}"
+        if refused and code != _REFUSED:
+            yield f"exit code {code}: {json.dumps(said[-500:])}"
         if not refused and not arrived:
-            yield f"it reaches nothing where it may: {said}"
+            yield f"it reaches nothing where it may: {json.dumps(said[-500:])}"
+
+
+def _run(place: Path, file: str, *more: str) -> tuple[int, str]:
+    with StubServer() as stub, _worker(place, file, "--expect-workers" in more) as bind:
+        load = ("-u", "1", "-t", "4s") if file != "script.js" else ("--duration", "4s")
+        words = ("run", file, "--target", stub.url, "--run-file", "run.db", "--env", f"BASE={stub.url}")
+        done = subprocess.run(
+            [sys.executable, "-m", "loadproof", *words, *load, *more, *bind], cwd=place, text=True,
+            timeout=_LONGEST_S, capture_output=True, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
 
 
 @contextlib.contextmanager

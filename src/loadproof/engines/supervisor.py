@@ -8,7 +8,8 @@ SIGKILL cannot clean up, and k6 is a binary that cannot be taught to watch its p
     the conductor writes "k"    SIGKILL to the engine's process group
     the conductor writes "p"    and a line of JSON: the target guard's rules, until there are others
     the pipe ends               the conductor is gone: SIGKILL to the group, and to what leaves it then
-    the engine ends             SIGKILL to what is left of its group; the exit status is passed on
+    the engine ends             SIGKILL to what is left of its group; the exit status is passed on, and who
+                                stays removes the engine's folder if the conductor dies before it has
     the supervisor is killed    on Linux the engine dies with it (PR_SET_PDEATHSIG)
 
 With the variable HOLD the kernel asks it before any process of the engine sends to a new address; who asks
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 HOLD = "LOADPROOF_HOLD"
 _MOST_TOLD = 100
 _OPENED_EVERY_S = 0.5
+_FOLDER_EVERY_MS = 200
+_DESCRIPTORS = 1024
 _ORDERS_BYTES = 1 << 16
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -335,6 +338,33 @@ def _obey(orders: bytes, pid: int) -> tuple[bytes, bytes | None]:
     return orders, rules
 
 
+def _remove(folder: str) -> None:
+    import shutil  # takes its time, and nobody waits for it here
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _watch_over(folder: str, conductor: int) -> None:
+    """A process that outlives the engine: it removes the folder when the conductor dies before it has."""
+    try:
+        alive = os.pidfd_open(conductor)
+        if os.fork():
+            return
+    except OSError:
+        return
+    # Whoever reads what the engine printed must see its end.
+    os.dup2(alive, 0)
+    os.closerange(1, _DESCRIPTORS)
+    os.chdir("/")
+    died = select.poll()
+    died.register(0, select.POLLIN)
+    while os.path.isdir(folder):  # noqa: PTH112  (importing pathlib takes its time)
+        if died.poll(_FOLDER_EVERY_MS):
+            _remove(folder)
+            break
+    os._exit(0)
+
+
 def main(argv: list[str]) -> int:
     """Run `argv`; returns its exit code, 128 + N when signal N ended it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -352,9 +382,9 @@ def main(argv: list[str]) -> int:
     if orphaned:
         _kill_adopted()
     if folder and orphaned:
-        import shutil  # takes its time, and nobody waits for it here
-
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
+    elif folder and sys.platform == "linux":
+        _watch_over(folder, os.getppid())
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 

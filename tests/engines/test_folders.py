@@ -32,7 +32,7 @@ folder.rmdir()
 @pytest.mark.skipif(sys.platform != "linux", reason="a process that is watched by its descriptor is Linux's")
 @pytest.mark.parametrize(("how", "code"), [("killed", -signal.SIGKILL), ("lives", 0)])
 def test_a_folder_is_removed_once(how: str, code: int, tmp_path: Path) -> None:
-    """By the conductor, which needs what is in it until then; when it is killed, by who stays of the engine."""
+    """By the conductor, which needs it until then; when that is killed, by who stays of the engine."""
     folder = tmp_path / "engine"
     done = subprocess.run([sys.executable, "-c", CONDUCTOR, str(folder), how], timeout=60, check=False)
     assert done.returncode == code

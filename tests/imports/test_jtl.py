@@ -266,6 +266,22 @@ def test_every_separator_and_stamp_of_jmeter_is_read(
     assert judge(run).duration_s == pytest.approx(2, abs=1)
 
 
+def test_a_line_end_inside_of_a_line_is_told(tmp_path: Path) -> None:
+    """Of a file that is no result: an error, and no traceback."""
+    path = tmp_path / "results.jtl"
+    path.write_bytes(b"1800000000000,1,\r2")
+    with pytest.raises(ConfigError, match="no result that can be read"):
+        read_import(path)
+
+
+def test_xml_whose_elements_stand_elsewhere_is_told(tmp_path: Path) -> None:
+    """An assertion of no sample."""
+    path = tmp_path / "results.jtl"
+    path.write_text("<testResults><assertionResult><name>a</name></assertionResult></testResults>")
+    with pytest.raises(ConfigError, match="there is no request in this JMeter JTL in XML"):
+        read_import(path)
+
+
 @pytest.mark.parametrize("digits", ["000", "000000"], ids=["microseconds", "nanoseconds"])
 def test_times_of_another_unit_are_told(tmp_path: Path, digits: str) -> None:
     """Read as milliseconds they made a run of hours, and seconds made one of 0.2 s."""

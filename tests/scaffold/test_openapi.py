@@ -126,6 +126,20 @@ def test_what_is_the_users_own_is_kept(method: str, path: str) -> None:
     assert not notes
 
 
+@pytest.mark.parametrize(
+    ("where", "odd"),
+    [("properties", ["x"]), ("properties", 1.5), ("required", [{"a": None}]), ("required", "a"),
+     ("format", {"a": None}), ("enum", "x"), ("allOf", {}), ("pattern", 5)],
+)  # fmt: skip
+def test_a_keyword_of_another_type_is_as_if_it_were_not_there(where: str, odd: object) -> None:
+    """Tools write the oddest descriptions: no traceback, and a request all the same."""
+    body = {"type": "object", "properties": {"a": {"type": "string"}}, where: odd}
+    paths = {"/a": {"post": post(body)}, "/b/{ }/{'x'}": {"get": {}}}
+    document = described(paths, servers=[{"url": "http://[::1"}])
+    document["info"] = {"title": "\x00\ud800", "version": "1"}
+    assert 'self.client.post("/a"' in source_of(document)
+
+
 def test_an_operation_in_another_file_is_left_out() -> None:
     """Nobody knows what it takes."""
     paths = {"/a": {"get": {}}, "/orders": {"post": {"$ref": "orders_create.yml"}}}

@@ -25,13 +25,15 @@ def separator_of(first: str) -> str:
     beside = _BESIDE_A_NAME.search(first)
     if beside is not None:
         return beside[1] or beside[2]
-    return next(
-        (known for known in SEPARATORS if is_sample(next(csv.reader([first], delimiter=known), []))), ","
-    )
+    return next((known for known in SEPARATORS if is_sample(first, known)), ",")
 
 
-def is_sample(row: list[str]) -> bool:
+def is_sample(line: str, separator: str) -> bool:
     """Whether this is a row with JMeter's first columns, which a file without a header has."""
+    try:
+        row = next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return False
     if len(row) < ALWAYS_THE_SAME or not row[1].isdigit() or row[7].lower() not in BOOLEANS:
         return False
     try:

@@ -10,6 +10,8 @@ import re
 import textwrap
 from typing import Any, Final
 
+from loadproof.safety.plain import one_line
+
 WIDTH: Final = 100
 _INDENT: Final = "    "
 _OPEN = {"(": ")", "[": "]", "{": "}"}
@@ -30,7 +32,7 @@ def formatted(head: str, body: str) -> str:
 
 def wrapped_comment(text: str) -> str:
     """A `# NOTE:` comment of as many lines as it needs."""
-    plain = " ".join(text.split())
+    plain = one_line(" ".join(text.split()))
     return textwrap.fill(
         f"NOTE: {plain}", WIDTH, initial_indent="# ", subsequent_indent="#   ", break_long_words=False
     )

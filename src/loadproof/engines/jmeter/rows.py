@@ -181,7 +181,7 @@ class Rows:
             self._parser.Parse(_NOT_XML.sub("\ufffd".encode(), data) if b"&#" in data else data)
         except expat.ExpatError as error:
             self.broken = f"{expat.errors.messages[error.code]} in line {error.lineno} of JMeter's results"
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, IndexError) as error:
             self.broken = f"{error!r} in line {self._parser.CurrentLineNumber} of JMeter's results"
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:

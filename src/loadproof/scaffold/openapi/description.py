@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.safety.plain import one_line
 
 Schema = dict[str, Any]
 
@@ -81,9 +82,16 @@ class Description:
         return url
 
     @property
+    def _server_parts(self) -> SplitResult:
+        try:
+            return urlsplit(self.server)
+        except ValueError:
+            return urlsplit("")  # a broken address says nothing
+
+    @property
     def target(self) -> str | None:
         """Base URL without its path; None when the description does not say."""
-        parts = urlsplit(self.server)
+        parts = self._server_parts
         return (
             f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"http", "https"} and parts.netloc else None
         )
@@ -97,7 +105,7 @@ class Description:
 
     def operations(self) -> Iterator[Operation]:
         """In the document's order; deprecated ones are left out with a note."""
-        base = urlsplit(self.server).path.rstrip("/")
+        base = self._server_parts.path.rstrip("/")
         for path, item in _mapping(self.document.get("paths")).items():
             described = self.follow(item)
             for method in METHODS:
@@ -127,7 +135,7 @@ class Description:
 
     def flat(self, schema: object, depth: int = 0) -> Schema:
         """A schema with its reference followed, allOf merged, and the first of anyOf or oneOf chosen."""
-        found = self.follow(schema)
+        found = _of_their_types(self.follow(schema))
         if depth > _MAX_DEPTH:
             return {}
         parts = [part for part in found.get("allOf") or () if isinstance(part, dict)]
@@ -226,6 +234,25 @@ class Description:
         return Body(kind, schema)
 
 
+_TYPES: Final = {
+    "properties": dict,
+    "required": list,
+    "allOf": list,
+    "enum": list,
+    "format": str,
+    "pattern": str,
+}
+
+
+def _of_their_types(schema: Schema) -> Schema:
+    """A schema without keywords of another type than theirs: tools write the oddest, and people by hand."""
+    wrong = [key for key, kind in _TYPES.items() if key in schema and not isinstance(schema[key], kind)]
+    found = {key: value for key, value in schema.items() if key not in wrong} if wrong else schema
+    if all(isinstance(name, str) for name in found.get("required", ())):
+        return found
+    return {**found, "required": [name for name in found["required"] if isinstance(name, str)]}
+
+
 def read_description(document: object, where: str) -> Description:
     """Raises ConfigError when this is no OpenAPI 3 document, or one without paths."""
     if not isinstance(document, dict):
@@ -265,4 +292,4 @@ def _sentence(text: object) -> str:
     """The first line, for a docstring: no quotes that would end it, no backslashes."""
     lines = str(text or "").strip().splitlines()
     line = lines[0].strip() if lines else ""
-    return line.replace("\\", "/").replace('"', "'")[:90]
+    return one_line(line.replace("\\", "/").replace('"', "'")[:90])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.safety.plain import one_line
 from loadproof.scaffold.openapi.description import Description, Operation, read_description
 from loadproof.scaffold.openapi.login import TOKEN_NAMES, ApiKey, LoginOperation, find_key, find_login
 from loadproof.scaffold.openapi.tasks import Planner, Task
@@ -90,4 +91,4 @@ def _imports(body: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.replace("\\", "/").replace('"', "'").split())[:80]
+    return one_line(" ".join(text.replace("\\", "/").replace('"', "'").split()))[:80]

@@ -74,8 +74,8 @@ def find_key(description: Description) -> ApiKey | None:
     """What the first security scheme wants, where there is no login."""
     for scheme in description.schemes.values():
         kind, name = str(scheme.get("type", "")), str(scheme.get("name", ""))
-        if kind == "apiKey" and name:
-            return ApiKey(str(scheme.get("in", "header")), name)
+        if kind == "apiKey" and name and scheme.get("in", "header") in ("header", "query", "cookie"):
+            return ApiKey(scheme.get("in", "header"), name)
         if kind == "http" and str(scheme.get("scheme", "")).lower() == "basic":
             return ApiKey("basic", "Authorization")
         if kind in {"http", "oauth2", "openIdConnect"}:

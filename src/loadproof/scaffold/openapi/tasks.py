@@ -176,7 +176,8 @@ class Planner:
         parts = _PARAMETER.split(operation.path)
         for name in parts[1::2]:
             if _variable(name) not in drawn:
-                task.made.append((_variable(name), self._values.expression(schemas[name], name, where)))
+                made = self._values.expression(schemas.get(name, {}), name, where)
+                task.made.append((_variable(name), made))
         shown = [f"{{{_variable(part)}}}" if i % 2 else in_f_string(part) for i, part in enumerate(parts)]
         grouped = _PARAMETER.sub(lambda match: f"[{match[1]}]", operation.path)
         return f'f"{"".join(shown)}"', [f"name={literal(grouped)}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,31 +22,20 @@ _SMALL: Final = 1_000_000
 """Cells of a table that may be mostly empty."""
 
 
+@dataclass(slots=True, eq=False)
 class Histograms:
     """One row for each histogram; a row that is not `present` stands for None.
 
     Row `n` has the buckets `bucket[ends[n - 1]:ends[n]]`, in rising order, and as many counts.
     """
 
-    __slots__ = ("bucket", "count", "ends", "maximum_s", "minimum_s", "present", "sum_ns")
-
-    def __init__(
-        self,
-        ends: NDArray[np.int64],
-        bucket: NDArray[np.uint16],
-        count: NDArray[np.unsignedinteger[Any]],
-        sum_ns: NDArray[np.int64],
-        minimum_s: NDArray[np.float64],
-        maximum_s: NDArray[np.float64],
-        present: NDArray[np.bool_],
-    ) -> None:
-        self.ends = ends
-        self.bucket = bucket
-        self.count = count
-        self.sum_ns = sum_ns
-        self.minimum_s = minimum_s
-        self.maximum_s = maximum_s
-        self.present = present
+    ends: NDArray[np.int64]
+    bucket: NDArray[np.uint16]
+    count: NDArray[np.unsignedinteger[Any]]
+    sum_ns: NDArray[np.int64]
+    minimum_s: NDArray[np.float64]
+    maximum_s: NDArray[np.float64]
+    present: NDArray[np.bool_]
 
     @classmethod
     def of(cls, histograms: Sequence[Histogram | None]) -> Histograms:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -178,58 +179,50 @@ def read_facts(path: Path) -> dict[str, Any]:
     return facts
 
 
-class _open:  # noqa: N801  # reads as the function it replaces
+@contextmanager
+def _open(path: Path, *, verify: bool = False) -> Iterator[sqlite3.Connection]:
     """A read-only connection to a run file of a schema that we know, inside one read transaction."""
+    if not path.is_file():
+        message = "this is a folder, and no run file" if path.is_dir() else "there is no such run file"
+        raise RunFileError(Problem(message, str(path), "`loadproof runs` lists them"))
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    try:
+        version = _version(db, str(path))
+        _check_whole(db, path)
+        if verify:
+            # As it was written: a migration may change what the checksums were computed over.
+            _verify(db, path)
+        if version < schema.SCHEMA_VERSION:
+            db = _migrated_copy(db, version)
+        yield db
+    finally:
+        db.close()
 
-    def __init__(self, path: Path, *, verify: bool = False) -> None:
-        self._verify = verify
-        if not path.is_file():
-            message = "this is a folder, and no run file" if path.is_dir() else "there is no such run file"
-            raise RunFileError(Problem(message, str(path), "`loadproof runs` lists them"))
-        self._path = path
 
-    def __enter__(self) -> sqlite3.Connection:
-        self._db = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        try:
-            version = self._version()
-            self._whole()
-            if self._verify:
-                # As it was written: a migration may change what the checksums were computed over.
-                _verify(self._db, self._path)
-            if version < schema.SCHEMA_VERSION:
-                self._db = _migrated_copy(self._db, version)
-        except BaseException:
-            self._db.close()
-            raise
-        return self._db
+def _check_whole(db: sqlite3.Connection, path: Path) -> None:
+    """Raises RunFileError for a file that ends within a page: it is a part of a longer one."""
+    (page,) = db.execute("PRAGMA page_size").fetchone()
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() and path.stat().st_size % page:
+        raise _damaged(path, "it ends within a page")
 
-    def _whole(self) -> None:
-        """Raises RunFileError for a file that ends within a page: it is a part of a longer one."""
-        (page,) = self._db.execute("PRAGMA page_size").fetchone()
-        log = self._path.with_name(f"{self._path.name}-wal")
-        if not log.exists() and self._path.stat().st_size % page:
-            raise _damaged(self._path, "it ends within a page")
 
-    def _version(self) -> int:
-        """Begin to read. Raises RunFileError for a file that is not a run which this Loadproof can read."""
-        where = str(self._path)
-        try:
-            self._db.execute("BEGIN")
-            (application,) = self._db.execute("PRAGMA application_id").fetchone()
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        except sqlite3.DatabaseError as error:
-            raise RunFileError(Problem(f"this is not a run file ({error})", where)) from error
-        if application != schema.APPLICATION_ID:
-            raise RunFileError(Problem("this SQLite file is not one of Loadproof's runs", where))
-        if version > schema.SCHEMA_VERSION:
-            message = f"this run was written by a newer Loadproof (schema {version}, known here: "
-            raise RunFileError(Problem(f"{message}{schema.SCHEMA_VERSION})", where, "upgrade loadproof"))
-        if version < 1:
-            raise RunFileError(Problem(_EMPTY, where))
-        return int(version)
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
+def _version(db: sqlite3.Connection, where: str) -> int:
+    """Begin to read. Raises RunFileError for a file that is not a run which this Loadproof can read."""
+    try:
+        db.execute("BEGIN")
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise RunFileError(Problem(f"this is not a run file ({error})", where)) from error
+    if application != schema.APPLICATION_ID:
+        raise RunFileError(Problem("this SQLite file is not one of Loadproof's runs", where))
+    if version > schema.SCHEMA_VERSION:
+        message = f"this run was written by a newer Loadproof (schema {version}, known here: "
+        raise RunFileError(Problem(f"{message}{schema.SCHEMA_VERSION})", where, "upgrade loadproof"))
+    if version < 1:
+        raise RunFileError(Problem(_EMPTY, where))
+    return int(version)
 
 
 def _migrated_copy(db: sqlite3.Connection, version: int) -> sqlite3.Connection:

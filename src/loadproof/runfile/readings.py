@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, overload
 
 import numpy as np
@@ -48,6 +48,7 @@ def _counts(key: Key) -> bool:
     return (key[0], key[1].rpartition(": ")[2]) in COUNTS
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Readings(Sequence[Reading]):
     """Readings in the order they were given, as a sequence of `Reading`, and as columns of one number each.
 
@@ -59,24 +60,13 @@ class Readings(Sequence[Reading]):
     and `high` are their extremes, and the time is the middle of the step's first second.
     """
 
-    __slots__ = ("_by_series", "keys", "limit", "merged", "series", "time_s", "value")
-
-    def __init__(
-        self,
-        keys: tuple[Key, ...],
-        time_s: NDArray[np.float64],
-        series: NDArray[np.int32],
-        value: NDArray[np.float64],
-        limit: NDArray[np.float64],
-        merged: Merged | None = None,
-    ) -> None:
-        self.keys = keys
-        self.time_s = time_s
-        self.series = series
-        self.value = value
-        self.limit = limit
-        self.merged = merged
-        self._by_series: dict[tuple[str, str], Readings] | None = None
+    keys: tuple[Key, ...]
+    time_s: NDArray[np.float64]
+    series: NDArray[np.int32]
+    value: NDArray[np.float64]
+    limit: NDArray[np.float64]
+    merged: Merged | None = None
+    _by_series: dict[tuple[str, str], Readings] | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, readings: Iterable[Reading], known: dict[Key, int] | None = None) -> Readings:

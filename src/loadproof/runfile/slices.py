@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, overload
 
 import numpy as np
@@ -17,38 +18,23 @@ _UNTOLD: Final = -1
 """Received bytes of a slice that does not tell them."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Slices(Sequence[Slice]):
     """Slices in the order they were given, as a sequence of `Slice`, and as columns of one number each.
 
-    `endpoint` is the position in `endpoints`. A `Slice` that is taken out is a copy.
+    `endpoint` is the position in `endpoints`; `failures` leaves out kinds that no slice has; `service` and
+    `wrong` are None where all are. A `Slice` that is taken out is a copy.
     """
 
-    __slots__ = (
-        "endpoint", "endpoints", "failures", "received", "requests", "response", "second", "service", "wrong"
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        endpoints: tuple[Endpoint, ...],
-        second: NDArray[np.int64],
-        endpoint: NDArray[np.int32],
-        requests: NDArray[np.int64],
-        failures: dict[FailureKind, NDArray[np.int64]],
-        received: NDArray[np.int64],
-        response: Histograms,
-        service: Histograms | None = None,
-        wrong: Histograms | None = None,
-    ) -> None:
-        """`failures` leaves out kinds that no slice has; `service` and `wrong` are None where all are."""
-        self.endpoints = endpoints
-        self.second = second
-        self.endpoint = endpoint
-        self.requests = requests
-        self.failures = failures
-        self.received = received
-        self.response = response
-        self.service = service
-        self.wrong = wrong
+    endpoints: tuple[Endpoint, ...]
+    second: NDArray[np.int64]
+    endpoint: NDArray[np.int32]
+    requests: NDArray[np.int64]
+    failures: dict[FailureKind, NDArray[np.int64]]
+    received: NDArray[np.int64]
+    response: Histograms
+    service: Histograms | None = None
+    wrong: Histograms | None = None
 
     @classmethod
     def of(cls, slices: Iterable[Slice]) -> Slices:
@@ -124,7 +110,7 @@ class Slices(Sequence[Slice]):
             int(self.requests[number]),
             {kind: int(counts[number]) for kind, counts in self.failures.items() if counts[number]},
             None if received == _UNTOLD else received,
-            self.response.row(number) or _nothing(),
+            self.response.row(number) or Histogram(),
             self.service.row(number) if self.service is not None else None,
             self.wrong.row(number) if self.wrong is not None else None,
         )
@@ -310,9 +296,3 @@ def _optional(histograms: Sequence[Histogram | None]) -> Histograms | None:
 
 def _without_missing(histograms: Histograms) -> Histograms | None:
     return histograms if histograms.present.any() else None
-
-
-def _nothing() -> Histogram:
-    from loadproof.histogram import Histogram
-
-    return Histogram()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,8 +55,8 @@ class RunWriter:
 
     def __init__(self, path: Path, facts: dict[str, Any]) -> None:
         self.path = path
-        self._endpoint_ids: dict[tuple[str, str], int] = {}
-        self._series_ids: dict[tuple[str, str], int] = {}
+        self._ids: dict[tuple[str, str, str], int] = {}
+        """Of endpoints and series, by their table and name."""
         self._commits = 0
         self._rows = 0
         """Slices and readings that are plain rows."""
@@ -214,8 +214,7 @@ class RunWriter:
         """Go on elsewhere with all that was committed. Raises RunFileError when that is whole nowhere."""
         with self._disk():
             self._db, self._place = rescue.move(self._db, self._place, memory=memory)
-        self._endpoint_ids.clear()
-        self._series_ids.clear()
+        self._ids.clear()
         self._moves.append(f"{why}: {self._place.told}")
         self.path = self._place.path
 
@@ -229,8 +228,7 @@ class RunWriter:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             # Ids given out inside the transaction are gone with it.
-            self._endpoint_ids.clear()
-            self._series_ids.clear()
+            self._ids.clear()
             raise
 
     def _put_facts(self, facts: dict[str, Any]) -> None:
@@ -239,7 +237,7 @@ class RunWriter:
 
     def _insert_slices(self, commit_id: int, slices: list[Slice], crc: Checksum) -> None:
         for part in slices:
-            endpoint = self._endpoint_id(part.endpoint.method, part.endpoint.name)
+            endpoint = self._id_of("endpoints", part.endpoint.method, part.endpoint.name)
             failures = json.dumps(part.failures, sort_keys=True)
             service = part.service.to_bytes() if part.service else None
             wrong = part.wrong.to_bytes() if part.wrong else None
@@ -252,7 +250,7 @@ class RunWriter:
 
     def _insert_readings(self, commit_id: int, readings: list[Reading], crc: Checksum) -> None:
         for reading in readings:
-            series = self._series_id(reading.source, reading.series, reading.unit)
+            series = self._id_of("series", reading.source, reading.series, str(reading.unit))
             limit = None if reading.limit is None else float(reading.limit)
             row = (commit_id, float(reading.time_s), series, float(reading.value), limit)
             self._db.execute("INSERT INTO readings VALUES (?, ?, ?, ?, ?)", row)
@@ -265,40 +263,29 @@ class RunWriter:
             self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", row)
             crc.add(row)
 
-    def _endpoint_id(self, method: str, name: str) -> int:
-        if (method, name) not in self._endpoint_ids:
-            found = self._db.execute("SELECT id FROM endpoints WHERE method = ? AND name = ?", (method, name))
-            known = found.fetchone() or self._db.execute("SELECT count(*) + 1 FROM endpoints").fetchone()
-            row = with_checksum((known[0], method, name))
-            self._db.execute("INSERT OR IGNORE INTO endpoints VALUES (?, ?, ?, ?)", row)
-            self._endpoint_ids[method, name] = known[0]
-        return self._endpoint_ids[method, name]
+    def _id_of(self, table: str, first: str, name: str, *more: str) -> int:
+        """The number of an endpoint or a series in its table, where its row is written once."""
+        known = self._ids.get((table, first, name))
+        if known is None:
+            column = "method" if table == "endpoints" else "source"
+            query = f"SELECT id FROM {table} WHERE {column} = ? AND name = ?"  # noqa: S608  # our own names
+            next_id = f"SELECT count(*) + 1 FROM {table}"  # noqa: S608
+            (known,) = (
+                self._db.execute(query, (first, name)).fetchone() or self._db.execute(next_id).fetchone()
+            )
+            row = with_checksum((known, first, name, *more))
+            marks = ", ".join("?" * len(row))
+            self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608
+            self._ids[table, first, name] = int(known)
+        return int(known)
 
-    def _series_id(self, source: str, name: str, unit: str) -> int:
-        if (source, name) not in self._series_ids:
-            found = self._db.execute("SELECT id FROM series WHERE source = ? AND name = ?", (source, name))
-            known = found.fetchone() or self._db.execute("SELECT count(*) + 1 FROM series").fetchone()
-            row = with_checksum((known[0], source, name, str(unit)))
-            self._db.execute("INSERT OR IGNORE INTO series VALUES (?, ?, ?, ?, ?)", row)
-            self._series_ids[source, name] = known[0]
-        return self._series_ids[source, name]
-
-    def _disk(self) -> _DiskErrors:
-        return _DiskErrors(self.path)
-
-
-class _DiskErrors:
-    """Turns SQLite's errors into one RunFileError that names the file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, sqlite3.Error):
+    @contextlib.contextmanager
+    def _disk(self) -> Iterator[None]:
+        """Turns SQLite's errors into one RunFileError that names the file."""
+        try:
+            yield
+        except sqlite3.Error as error:
             hint = "is the disk full, or the folder read-only? What was written before is kept and readable."
             raise RunFileError(
-                Problem(f"cannot write the run file: {error}", str(self._path), hint)
+                Problem(f"cannot write the run file: {error}", str(self.path), hint)
             ) from error

@@ -13,11 +13,14 @@ Every error is printed as one message and, where there is one, the way out. None
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class ExitCode(IntEnum):
@@ -90,6 +93,31 @@ class ConfigError(LoadproofError):
     """The command line, the plan or a requirement is wrong; `problems` holds all of them."""
 
     exit_code = ExitCode.USAGE
+
+
+class Problems(list[Problem]):
+    """Collects what is wrong, so that all of it is told at once."""
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """The problems of a ConfigError that is raised inside."""
+        try:
+            yield
+        except ConfigError as error:
+            self.extend(error.problems)
+
+    def raise_all(self) -> None:
+        """Raises ConfigError where there are any."""
+        if self:
+            raise ConfigError(*self)
+
+
+def read_as(parse: Callable[[str], T], text: str, where: str = "") -> T:
+    """What `parse` makes of a text. Raises ConfigError for one that it refuses, as written at `where`."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ConfigError(Problem.of(error, where)) from None
 
 
 @contextmanager

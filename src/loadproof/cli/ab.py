@@ -16,7 +16,7 @@ from loadproof.cli import options as o
 from loadproof.cli.output import Outputs, with_outputs
 from loadproof.cli.run import Screen
 from loadproof.cli.scenario import with_request
-from loadproof.errors import ConfigError, ExitCode, Problem
+from loadproof.errors import ConfigError, ExitCode, Problem, Problems, read_as
 from loadproof.model import Plan
 from loadproof.pipeline.comparing import comparison_settings
 from loadproof.pipeline.live_page import live_page, page_address
@@ -49,7 +49,7 @@ def command(
 ) -> int:
     """Compare two builds on this machine, in turns, in as many rounds as it takes."""
     _check_sides(request)
-    timeout_s = _seconds(request.ready_timeout)
+    timeout_s = read_as(parse_duration, request.ready_timeout, "--ready-timeout")
     config = read_config(request)
     settings = comparison_settings(request, config)
     turns, plans = {}, {}
@@ -101,7 +101,7 @@ def _new_folder(name: str) -> Path:
 
 def _check_sides(asked: AbRequest) -> None:
     """Raises ConfigError when it is not said how the two sides differ."""
-    problems = []
+    problems = Problems()
     hint = "give --base-start and --head-start, commands, or --base-target and --head-target, URLs"
     starts, targets = (asked.base_start, asked.head_start), (asked.base_target, asked.head_target)
     for kind, (base, head) in (("start", starts), ("target", targets)):
@@ -116,15 +116,7 @@ def _check_sides(asked: AbRequest) -> None:
         problems.append(
             Problem("there is a target for both and one for each side", "--target", "leave one out")
         )
-    if problems:
-        raise ConfigError(*problems)
-
-
-def _seconds(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise ConfigError(Problem.of(error, "--ready-timeout")) from None
+    problems.raise_all()
 
 
 def _first_target(plan: Plan) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import io
 import os
 import re
 import sys
@@ -95,10 +94,6 @@ def _not_called() -> None:
 
 def run_app(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit code; every LoadproofError becomes one message on stderr."""
-    for stream in (sys.stdout, sys.stderr):
-        # A verdict must not be lost because the terminal has no letter for its mark.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
     words = sys.argv[1:] if argv is None else argv
     called = next((word for word in words if not word.startswith("-")), "")
     try:

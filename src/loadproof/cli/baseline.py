@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from loadproof.cli.listing import WITHOUT_TERMINAL, Listing
 from loadproof.cli.output import waiting
 from loadproof.errors import ConfigError, ExitCode, Problem
 from loadproof.model import Finding, FindingKind, Verdict
+from loadproof.reports.terminal import console_for
 from loadproof.runfile.provenance import current_branch
 from loadproof.units import format_count, format_duration
 
@@ -126,7 +126,7 @@ def show(name: Name, branch: Branch = None) -> int:
         return int(ExitCode.USAGE)
     found = find_baseline(name, branch or current_branch())
     runs = found.runs()
-    console = _console()
+    console = console_for(sys.stdout, WITHOUT_TERMINAL)
     console.print(Text(f"baseline {name}" + (f" of branch {found.branch}" if found.branch else "")))
     _RUNS.show([{title: Text(text) for title, text in _row(run).items()} for run in runs], console)
     if any(len(_known_times(run)) < len(_QUANTILES) for run in runs):
@@ -152,7 +152,7 @@ def list_() -> int:
         cells = {"baseline": baseline.name, "branch": baseline.branch or "", "runs": number}
         cells["file"] = str(baseline.path)
         rows.append({title: Text(text) for title, text in cells.items()})  # a name is no markup
-    _BASELINES.show(rows, _console())
+    _BASELINES.show(rows, console_for(sys.stdout, WITHOUT_TERMINAL))
     return 0
 
 
@@ -189,10 +189,6 @@ def export(
     write_baseline(to, name, found.branch, runs)
     typer.echo(f"{to}: {len(runs)} runs of baseline {name}")
     return 0
-
-
-def _console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WITHOUT_TERMINAL)
 
 
 _QUANTILES: Final = (0.5, 0.95, 0.99)

@@ -10,7 +10,7 @@ import typer
 
 from loadproof.cli.importing import reading_bar
 from loadproof.cli.streams import plain_output
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, Problems
 from loadproof.exports import EXPORTS, TABLES, Export
 from loadproof.pipeline.judging import open_any
 from loadproof.plan.document import did_you_mean
@@ -32,7 +32,7 @@ def command(
     table: Annotated[str, typer.Option("--table", help="Of csv and parquet: slices or readings.")] = "slices",
 ) -> int:
     """Write a run's slices and readings in a format that other programs read."""
-    problems = []
+    problems = Problems()
     if kind not in EXPORTS:
         problems.append(Problem(f"there is no format '{kind}'", "--format", did_you_mean(kind, EXPORTS)))
     if table not in TABLES:
@@ -41,8 +41,7 @@ def command(
         problems.append(
             Problem(f"{kind} is not for a terminal", "--output", "write it to a file: --output FILE")
         )
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
     run_file = run_file or newest_run()
     found = open_any(run_file, reading_bar)
     if not isinstance(found, Run):

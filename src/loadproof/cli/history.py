@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from loadproof.errors import ConfigError, Problem, RunFileError, writing
+from loadproof.errors import ConfigError, Problem, RunFileError, read_as, writing
 from loadproof.plan.document import did_you_mean
 from loadproof.runfile import RUNS_FOLDER
 from loadproof.runfile.reader import read_facts, read_run
@@ -55,6 +55,7 @@ def command(
     from loadproof.analysis.across_runs.history import MEASURES, history
     from loadproof.reports.history import print_history, write_history_json, write_history_svg
     from loadproof.reports.html.history import write_history_html
+    from loadproof.reports.terminal import console_for
 
     share = _tolerance(tolerance)
     wanted = [_measure(text, list(MEASURES)) for text in statistic or ()]
@@ -71,7 +72,7 @@ def command(
         _write(svg_file, functools.partial(write_history_svg, everything=everything), found)
     if html_file is not None:
         _write(html_file, functools.partial(write_history_html, everything=everything), found)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    console = console_for(sys.stdout, _PLAIN_WIDTH)
     print_history(found, console, everything=everything)
     return 0
 
@@ -147,10 +148,7 @@ def _measure(text: str, names: list[str]) -> str:
 
 
 def _tolerance(text: str) -> float:
-    try:
-        share = parse_percent(text)
-    except ValueError as error:
-        raise ConfigError(Problem.of(error, "--tolerance")) from None
+    share = read_as(parse_percent, text, "--tolerance")
     if share <= 0:
         raise ConfigError(Problem("the tolerance must be more than 0", "--tolerance", "such as 5%"))
     return share

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadproof.errors import ConfigError, LoadproofError, Problem
+from loadproof.errors import ConfigError, LoadproofError, Problem, Problems
 from loadproof.plan.config import FILE_NAME, load_config
 from loadproof.plan.document import did_you_mean
 from loadproof.safety.redact import redact_text
@@ -70,7 +70,7 @@ def command(
 
 
 def _check(folder: Path, ci: str | None, scenario: str) -> None:
-    problems = []
+    problems = Problems()
     if not folder.is_dir():
         problems.append(Problem("no such folder", str(folder)))
     if ci is not None and ci not in PIPELINES:
@@ -79,8 +79,7 @@ def _check(folder: Path, ci: str | None, scenario: str) -> None:
     if path.suffix != ".py" or path.is_absolute() or ".." in path.parts:
         hint = "write a .py file within the folder, such as tests/performance/locustfile.py"
         problems.append(Problem(f"'{scenario}' is no place for a scenario", "--scenario", hint))
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
 
 
 def _propose(wish: _Wish) -> tuple[dict[str, str], list[str]]:

@@ -8,23 +8,23 @@ from typing import Annotated
 
 import typer
 
-from loadproof.cli import options as o
 from loadproof.cli.output import Outputs, waiting, with_outputs, write_outputs
+from loadproof.cli.scenario import with_options
 from loadproof.errors import ExitCode
 from loadproof.pipeline.judging import with_routes
 from loadproof.pipeline.outputs import write_habits, write_report
-from loadproof.plan.requirements import read_requirements
+from loadproof.plan.request import ReportRequest
+from loadproof.plan.requirements import read_given
 from loadproof.runfile import newest_run
 from loadproof.runfile.reader import read_run
 
 
 @with_outputs
+@with_options(ReportRequest, "wanted")
 def command(
     run_file: Annotated[
         Path | None, typer.Argument(metavar="RUN", help="A run file; by default the newest run.")
     ] = None,
-    requirements: o.Requirements = None,
-    routes: o.Routes = None,
     csv: Annotated[
         str | None, typer.Option("--csv", help="Write PREFIX_stats.csv and the others that Locust writes.")
     ] = None,
@@ -35,6 +35,7 @@ def command(
         bool, typer.Option("--json-schema", help="Print the JSON Schema of --json, and end.")
     ] = False,
     *,
+    wanted: ReportRequest,
     outputs: Outputs,
 ) -> int:
     """Write reports of a run; without an option, RUN.html beside it. Exits with 0 whatever the verdict."""
@@ -48,8 +49,8 @@ def command(
     asked = bool(outputs.files()) or outputs.github or csv is not None or summary_export is not None
     beside = run_file.with_suffix(".html")
     with waiting("writing the report"):
-        run = with_routes(read_run(run_file), routes)
-        other = read_requirements(requirements) if requirements else None
+        run = with_routes(read_run(run_file), wanted.routes)
+        other = read_given(wanted.requirements) if wanted.requirements else None
         report = judge(run, other, draw=outputs.draws or not asked)
         written = write_outputs(report, outputs)
         write_habits(run, csv, summary_export)

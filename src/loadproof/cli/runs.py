@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from loadproof.cli.listing import WITHOUT_TERMINAL, Listing
 from loadproof.errors import RunFileError
-from loadproof.reports.terminal import STYLES
+from loadproof.reports.terminal import STYLES, console_for
 from loadproof.runfile import RUNS_FOLDER
 from loadproof.runfile.reader import read_facts
 from loadproof.safety.redact import redact_url
@@ -39,7 +38,7 @@ def command(
                 one.unlink(missing_ok=True)
             typer.echo(f"deleted {file} and its report")
     files = list(folder.glob("*.db")) if folder.is_dir() else []
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WITHOUT_TERMINAL)
+    console = console_for(sys.stdout, WITHOUT_TERMINAL)
     if not files:
         console.print(Text(f"no runs in {folder}"))
         return 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadproof.cli.scenario import split_arguments
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, read_as
 from loadproof.plan.chosen import scenario_files
 from loadproof.plan.options import parse_address, parse_env, run_token
 from loadproof.units import parse_duration
@@ -58,7 +58,7 @@ def command(
         master_host=host,
         master_port=port,
         files=files,
-        wait_s=_seconds(wait),
+        wait_s=read_as(parse_duration, wait, "--wait"),
         engine_args=engine_args,
         env=tuple(parse_env(env or ()).items()),
         token=run_token(token),
@@ -90,10 +90,3 @@ def _check_resolves(host: str) -> None:
         socket.getaddrinfo(host, None)
     except OSError as error:
         raise ConfigError(Problem(f"the name '{host}' does not resolve: {error}", "--master")) from None
-
-
-def _seconds(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise ConfigError(Problem.of(error, "--wait")) from None

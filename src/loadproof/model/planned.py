@@ -100,6 +100,16 @@ class Operator(StrEnum):
     EQUAL = "=="
     NOT_EQUAL = "!="
 
+    @property
+    def is_upper(self) -> bool:
+        """Whether it limits from above."""
+        return self in (Operator.LESS, Operator.LESS_EQUAL)
+
+    @property
+    def is_lower(self) -> bool:
+        """Whether it limits from below."""
+        return self in (Operator.GREATER, Operator.GREATER_EQUAL)
+
     def holds(self, value: float, limit: float) -> bool:
         """Whether `value operator limit` is true."""
         compare = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}[self.value]

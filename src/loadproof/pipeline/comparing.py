@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from loadproof.errors import ConfigError, Problem, RunFileError
+from loadproof.errors import ConfigError, Problem, Problems, RunFileError, read_as
 from loadproof.plan.config import find_config
 from loadproof.plan.request import ComparisonRequest
 from loadproof.plan.schema import RegressionsConfig
@@ -90,6 +90,7 @@ def comparison_settings(request: ComparisonRequest, config: LoadedConfig | None)
     """What is asked for, over what `regressions:` says. Raises ConfigError with all problems."""
     from loadproof.analysis.compare.comparable import Difference
     from loadproof.analysis.compare.comparison import FailOn
+    from loadproof.analysis.compare.gates import parse_gates
     from loadproof.analysis.compare.settings import ERROR_TOLERANCE, TOLERANCE, ComparisonSettings
 
     written = RegressionsConfig.model_validate({}) if config is None else config.config.regressions
@@ -102,8 +103,12 @@ def comparison_settings(request: ComparisonRequest, config: LoadedConfig | None)
     kinds = {str(kind) for kind in Difference}
     accept = [word.strip() for word in request.accept or written.accept]
     meant = [word for word in accept if word not in kinds]
-    gates = _gates(request.gates or written.gate, place("gate", request.gates), problems)
-    changes = _gates(meant, place("accept", request.accept), problems)
+    gates: tuple[Gate, ...] = ()
+    with problems.collected():
+        gates = parse_gates(request.gates or written.gate, place("gate", request.gates))
+    changes: tuple[Gate, ...] = ()
+    with problems.collected():
+        changes = parse_gates(meant, place("accept", request.accept))
     tolerance = _share(
         request.tolerance or written.tolerance, TOLERANCE, place("tolerance", request.tolerance), problems
     )
@@ -135,27 +140,15 @@ def refuse_without_baseline(request: ComparisonRequest) -> None:
         raise ConfigError(Problem("there is no baseline that this run is compared with", "--baseline", hint))
 
 
-def _gates(texts: Sequence[str], where: str, problems: list[Problem]) -> tuple[Gate, ...]:
-    from loadproof.analysis.compare.gates import parse_gates
-
-    try:
-        return parse_gates(texts, where)
-    except ConfigError as error:
-        problems.extend(error.problems)
-        return ()
-
-
-def _share(value: str | float | None, default: float, where: str, problems: list[Problem]) -> float:
+def _share(value: str | float | None, default: float, where: str, problems: Problems) -> float:
     from loadproof.units import parse_percent
 
     if value is None:
         return default
     text = f"{100 * value:.10g}%" if isinstance(value, int | float) else value
-    try:
-        share = parse_percent(text)
-    except ValueError as error:
-        problems.append(Problem.of(error, where))
-        return default
+    share = default
+    with problems.collected():
+        share = read_as(parse_percent, text, where)
     if not 0 < share < 1:
         problems.append(Problem(f"{text} is no tolerance", where, "write one above 0% and below 100%"))
     return share
@@ -168,7 +161,7 @@ def open_sides(*sides: Sequence[str]) -> list[list[MeasuredRun]]:
 
     names = {baseline.name for baseline in baselines()}
     opened: list[list[MeasuredRun]] = []
-    problems: list[Problem] = []
+    problems = Problems()
     for words in sides:
         opened.append([])
         for word in words:
@@ -177,8 +170,7 @@ def open_sides(*sides: Sequence[str]) -> list[list[MeasuredRun]]:
                 opened[-1].extend(open_baseline(word) if named else open_measured(Path(word)))
             except (ConfigError, RunFileError) as error:
                 problems.extend(error.problems)
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
     return opened
 
 

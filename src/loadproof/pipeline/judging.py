@@ -12,7 +12,7 @@ from loadproof.imports.stream import HEAD_BYTES
 from loadproof.pipeline.comparing import against_baseline, comparison_settings, refuse_without_baseline
 from loadproof.plan.config import find_config
 from loadproof.plan.options import check_during, warm_up_s
-from loadproof.plan.request import ComparisonRequest, Requirements, verdict_is_required
+from loadproof.plan.request import ComparisonRequest, JudgeRequest, Requirements, verdict_is_required
 from loadproof.plan.requirements import read_given
 from loadproof.runfile.reader import Run, read_run
 
@@ -54,58 +54,42 @@ def judge_file(
         RunFileError: there is no such file, or it is a run file that cannot be read.
         ConfigError: it is no result that is known, or a damaged one, or the requirements are wrong.
     """
-    return judge_found(
-        open_any(Path(file)),
-        requirements,
-        baseline,
-        comparing or ComparisonRequest(),
-        baseline_must_settle=baseline_must_settle,
-        warm_up=warm_up,
-        draw=draw,
-        require_verdict=require_verdict,
-        routes=routes,
-    )
+    request = JudgeRequest(
+        requirements=requirements or (), baseline=baseline, baseline_must_settle=baseline_must_settle,
+        warm_up=warm_up, require_verdict=require_verdict, routes=routes,
+        **vars(comparing or ComparisonRequest()),
+    )  # fmt: skip
+    return judge_found(open_any(Path(file)), request, draw=draw)
 
 
-def judge_found(
-    found: Run | Aggregate,
-    requirements: Requirements | None,
-    baseline: str | Path | None,
-    comparing: ComparisonRequest,
-    *,
-    baseline_must_settle: bool,
-    draw: bool,
-    warm_up: str | float | None = None,
-    require_verdict: bool = False,
-    routes: str | None = None,
-) -> Report:
+def judge_found(found: Run | Aggregate, request: JudgeRequest, *, draw: bool) -> Report:
     """The same for a file that `open_any` has opened."""
     from loadproof.analysis.judge import judge
 
-    other = read_given(requirements) if requirements else None
-    check_during(None, None, routes)
-    must_decide = verdict_is_required(require_verdict)
+    other = read_given(request.requirements) if request.requirements else None
+    check_during(None, None, request.routes)
+    must_decide = verdict_is_required(request.require_verdict)
     if not isinstance(found, Run):
         from loadproof.analysis.across_runs.imported import judge_aggregate
 
-        if warm_up is not None:
+        if request.warm_up is not None:
             hint = "give a file with the time of each request: its totals hold the start, too"
             raise ConfigError(Problem("no warm-up can be left out of this file", str(found.path), hint))
         return judge_aggregate(found, other, must_decide=must_decide)
-    found = with_routes(found, routes)
+    found = with_routes(found, request.routes)
     if other is not None:
         # A baseline must settle where nothing else is required.
         found = replace(found, plan=replace(found.plan, requirements=other))
-    if warm_up is not None:
+    if request.warm_up is not None:
         plan = found.plan
-        left_out_s = warm_up_s(warm_up, plan.profile, plan.requirements)
+        left_out_s = warm_up_s(request.warm_up, plan.profile, plan.requirements)
         found = replace(found, plan=replace(plan, options=replace(plan.options, warm_up_s=left_out_s)))
     further: Sequence[Finding] = ()
-    if baseline is not None:
-        settings = comparison_settings(comparing, find_config(Path(), None))
-        further = against_baseline(str(baseline), settings, baseline_must_settle)(found)
+    if request.baseline is not None:
+        settings = comparison_settings(request, find_config(Path(), None))
+        further = against_baseline(str(request.baseline), settings, request.baseline_must_settle)(found)
     else:
-        refuse_without_baseline(comparing)
+        refuse_without_baseline(request)
     return judge(found, further=further, draw=draw, must_decide=must_decide)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from loadproof.errors import ConfigError, ExitCode, Problem
+from loadproof.errors import ExitCode, Problem, Problems
 from loadproof.version import __version__
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def receivers(config: LoadedConfig | None, warn: Callable[[str], None]) -> list[
 
     Raises ConfigError for what is no HTTP URL, without showing it.
     """
-    found, problems = [], []
+    found, problems = [], Problems()
     for index, wanted in enumerate(config.config.notify if config else ()):
         assert config is not None  # noqa: S101  # it has one
         where = config.where("notify", index, "url")
@@ -58,8 +58,7 @@ def receivers(config: LoadedConfig | None, warn: Callable[[str], None]) -> list[
         else:
             hint = "write https://..., or better the variable that holds it: ${SLACK_URL}"
             problems.append(Problem("this is no HTTP URL, it is not shown here", where, hint))
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
     return found
 
 

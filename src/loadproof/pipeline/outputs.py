@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadproof.engines import traits_of
-from loadproof.errors import ConfigError, Problem, writing
+from loadproof.errors import Problem, Problems, writing
 from loadproof.plan.watching import secrets_of_plan
 from loadproof.safety.known import Redactor
 
@@ -29,7 +29,7 @@ def check_places(paths: Iterable[str | Path]) -> None:
 
     Raises ConfigError with each place that takes no file: told now, and not after an hour of load.
     """
-    problems = []
+    problems = Problems()
     for path in map(Path, paths):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,8 +45,7 @@ def check_places(paths: Iterable[str | Path]) -> None:
             problems.append(
                 Problem(f"no file can be written here: {error.strerror}", str(path), "name another place")
             )
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
 
 
 def places(request: RunRequest) -> list[str | Path]:

@@ -8,7 +8,7 @@ from loadproof.analysis.suggestion import probes, suggestion
 from loadproof.analysis.validity.promised import CHANGED_LOAD
 from loadproof.errors import ConfigError, Problem
 from loadproof.pipeline.judging import judge_found, open_any
-from loadproof.plan.request import ComparisonRequest, Requirements
+from loadproof.plan.request import JudgeRequest, Requirements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +24,7 @@ def suggest_requirements(path: Path, watch: Watch) -> str:
     """
 
     def judged(requirements: Requirements | None) -> Report:
-        return judge_found(
-            found, requirements, None, ComparisonRequest(), baseline_must_settle=False, draw=False
-        )
+        return judge_found(found, JudgeRequest(requirements=requirements or ()), draw=False)
 
     found = open_any(path, watch)
     report = judged(None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, Problems, read_as
 from loadproof.model import (
     EVENT_GAP,
     FIRST_EVENT,
@@ -20,7 +20,7 @@ from loadproof.model import (
 )
 from loadproof.plan.chosen import Chosen, choose, engine_of, target_of
 from loadproof.plan.config import LoadedConfig, find_config
-from loadproof.plan.load import Load, Problems, load_of, profile_of, seconds_of
+from loadproof.plan.load import Load, load_of, profile_of
 from loadproof.plan.options import (
     bind_address,
     check_arrivals,
@@ -28,13 +28,13 @@ from loadproof.plan.options import (
     check_session,
     parse_env,
     run_token,
+    seconds_of,
     warm_up_s,
 )
 from loadproof.plan.requirements import read_given
 from loadproof.plan.schema import MAX_USERS, CapacityConfig, TestConfig, check_name
 from loadproof.plan.several import files_of, several_of, together
 from loadproof.safety.guard import Rules
-from loadproof.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -162,7 +162,7 @@ def _options(
         check_during(options.stop_on, options.probe, request.routes)
     with problems.collected():
         if request.slow is not None:
-            options = replace(options, slow_s=seconds_of(request.slow, "--slow", parse_duration))
+            options = replace(options, slow_s=seconds_of(request.slow, "--slow"))
     with problems.collected():
         if not test.scenarios:
             check_session(options.session, *engine)
@@ -282,10 +282,8 @@ def _check_numbers(request: PlanRequest, problems: Problems) -> None:
         hint = "write a fraction above 0, up to 1: 0.05 plays an hour in 3 minutes"
         problems.append(Problem(f"{scale:g} is not a time scale", "--time-scale", hint))
     if request.name is not None:
-        try:
-            check_name(request.name)
-        except ValueError as error:
-            problems.append(Problem.of(error, "--name"))
+        with problems.collected():
+            read_as(check_name, request.name, "--name")
 
 
 def _requirements(

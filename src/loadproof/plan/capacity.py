@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from loadproof.errors import ConfigError, Problem, WrongValueError
+from loadproof.errors import ConfigError, Problem, Problems, WrongValueError, read_as
 from loadproof.model import CapacityGoal
 from loadproof.plan.request import PlanRequest, flag
 from loadproof.plan.schema import MAX_USERS, CapacityConfig
@@ -76,11 +76,14 @@ def capacity_goal(typed: CapacityRequest, least: Callable[[float], float]) -> Ca
     Raises:
         ConfigError: with every value that is wrong.
     """
-    problems: list[Problem] = []
+    problems = Problems()
 
     def read(parse: Callable[[str], float], name: str, default: str | None = None) -> float | None:
         given = getattr(typed, name)
-        return _read(parse, default if given is None else given, typed.where(name), problems)
+        text = default if given is None else given
+        with problems.collected():
+            return None if text is None else read_as(parse, text, typed.where(name))
+        return None
 
     whole = typed.users is not None
     trial_s = read(parse_duration, "trial", "10s")
@@ -130,7 +133,7 @@ def refuse_other_loads(request: PlanRequest) -> None:
 
 
 def _check_order(typed: CapacityRequest, lower: float, upper: float, at_least: float | None) -> None:
-    problems = []
+    problems = Problems()
     whole = typed.users is not None
     ends = "1 and the users" if whole else "the least and the greatest rate"
     if lower <= 0:
@@ -145,20 +148,7 @@ def _check_order(typed: CapacityRequest, lower: float, upper: float, at_least: f
     elif at_least is not None and not lower <= at_least <= upper:
         message, hint = f"{at_least:g} is outside of {lower:g} to {upper:g}", f"it must lie between {ends}"
         problems.append(Problem(message, typed.where("at_least"), hint))
-    if problems:
-        raise ConfigError(*problems)
-
-
-def _read(
-    parse: Callable[[str], float], text: str | None, where: str, problems: list[Problem]
-) -> float | None:
-    if text is None:
-        return None
-    try:
-        return parse(text)
-    except ValueError as error:
-        problems.append(Problem.of(error, where))
-        return None
+    problems.raise_all()
 
 
 def _users(text: str) -> float:

@@ -42,12 +42,9 @@ def _conflict(old: Requirement, new: Requirement) -> str:
 
 
 def _side(requirement: Requirement) -> str:
-    match requirement.operator:
-        case Operator.LESS | Operator.LESS_EQUAL:
-            return "upper"
-        case Operator.GREATER | Operator.GREATER_EQUAL:
-            return "lower"
-        case Operator.EQUAL:
-            return "equal"
-        case Operator.NOT_EQUAL:
-            return "not equal"
+    operator = requirement.operator
+    if operator.is_upper:
+        return "upper"
+    if operator.is_lower:
+        return "lower"
+    return "equal" if operator is Operator.EQUAL else "not equal"

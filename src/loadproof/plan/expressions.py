@@ -204,9 +204,9 @@ def requirement_id(
     measure = f"p{quantile * 100:.10g}" if quantile is not None else statistic.value
     name = f"{metric or subject.value}.{measure}"
     usual_lower = subject in (Subject.THROUGHPUT, Subject.GOODPUT, Subject.CHECKS)
-    if operator in {Operator.LESS, Operator.LESS_EQUAL} and usual_lower:
+    if operator.is_upper and usual_lower:
         name += ".at_most"
-    elif operator in {Operator.GREATER, Operator.GREATER_EQUAL} and not usual_lower:
+    elif operator.is_lower and not usual_lower:
         name += ".at_least"
     elif operator is Operator.EQUAL:
         name += ".equal"
@@ -216,7 +216,7 @@ def requirement_id(
 
 
 def split_metric(metric: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """`http_req_duration{name:a,method:GET}` as name and tags.
+    """`http_req_duration{name:a,method:"GET"}` as name and tags, without quotes.
 
     Raises:
         ValueError: the braces do not match, or a tag has no value, which k6 refuses as well.
@@ -235,8 +235,8 @@ def split_metric(metric: str) -> tuple[str, tuple[tuple[str, str], ...]]:
             raise WrongValueError(
                 f"'{metric}': '{tag}' is not a tag", "write key:value, such as {name:/api/loans}"
             )
-        tags.append((key.strip(), value.strip()))
-    return base, tuple(tags)
+        tags.append((key.strip().strip("\"'"), value.strip().strip("\"'")))
+    return base.strip(), tuple(tags)
 
 
 def _method(name: str, text: str, major: int) -> tuple[str, float | None]:

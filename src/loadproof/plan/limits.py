@@ -23,7 +23,6 @@ _OPERATORS = {
     ">=": Operator.GREATER_EQUAL,
     "≥": Operator.GREATER_EQUAL,
 }
-_UPPER = frozenset({Operator.LESS, Operator.LESS_EQUAL})
 _NUMBER = re.compile(r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _CONNECTIONS = re.compile(r"([0-9]+)\s*connections?")
 _PER_SECOND = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:rps|req(?:uest)?s?/s)")
@@ -73,11 +72,11 @@ def parse_limit(raw: str, kind: LimitKind, direction: Direction) -> Limit:
     sign, amount = (match[1] or "", match[2].strip()) if match else ("", raw.strip())
     if not amount:
         raise WrongValueError(
-            "has no limit" if not sign else f"'{raw}' has no number", f"write {_example(kind)}"
+            "has no limit" if not sign else f"'{raw}' has no number", f"write {_EXAMPLES[kind]}"
         )
     operator = _operator(sign, raw, direction)
     if amount.startswith("-"):
-        raise WrongValueError(f"'{raw}' is negative", f"write {_example(kind)}")
+        raise WrongValueError(f"'{raw}' is negative", f"write {_EXAMPLES[kind]}")
     value, unit = _READERS[kind](amount, sign)
     _check_sense(raw, Limit(operator, value, unit))
     return Limit(operator, value, unit)
@@ -91,9 +90,9 @@ def _operator(sign: str, raw: str, direction: Direction) -> Operator:
         near = {"=<": "<=", "=>": ">="}.get(sign)
         hint = f"write {near}" if near else "write <, <=, > or >="
         raise WrongValueError(f"'{raw}': '{sign}' is not a comparison that a measured value can meet", hint)
-    if direction is Direction.UPPER and operator not in _UPPER:
+    if direction is Direction.UPPER and not operator.is_upper:
         raise WrongValueError(f"'{raw}' limits from below, where the key says a maximum", "write < or <=")
-    if direction is Direction.LOWER and operator in _UPPER:
+    if direction is Direction.LOWER and operator.is_upper:
         raise WrongValueError(f"'{raw}' limits from above, where the key says a minimum", "write > or >=")
     return operator
 
@@ -181,7 +180,7 @@ def _per_hour(amount: str, sign: str, kind: LimitKind) -> tuple[str, float]:
     """What grows in which time, and the factor to an hour."""
     value, slash, time = (part.strip() for part in amount.partition("/"))
     if not slash or time not in _PER_HOUR:
-        raise WrongValueError(f"'{sign}{amount}' is no growth per time", f"write {_example(kind)}")
+        raise WrongValueError(f"'{sign}{amount}' is no growth per time", f"write {_EXAMPLES[kind]}")
     return value, _PER_HOUR[time]
 
 
@@ -208,15 +207,11 @@ _EXAMPLES = {
 }
 
 
-def _example(kind: LimitKind) -> str:
-    return _EXAMPLES[kind]
-
-
 def _read(parse: Callable[[str], float], amount: str, kind: LimitKind) -> float:
     try:
         return parse(amount)
     except ValueError as error:
-        raise WrongValueError(str(error), f"write {_example(kind)}") from None
+        raise WrongValueError(str(error), f"write {_EXAMPLES[kind]}") from None
 
 
 def _check_sense(raw: str, limit: Limit) -> None:

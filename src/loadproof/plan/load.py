@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, Problems
 from loadproof.model import EngineTraits, Profile, ProfileKind, Stage
 from loadproof.plan.document import did_you_mean
-from loadproof.plan.options import steady_rate
+from loadproof.plan.options import seconds_of, steady_rate
 from loadproof.plan.profiles import (
     DEFAULT_STAGES,
     ParsedStage,
@@ -21,8 +20,6 @@ from loadproof.plan.profiles import (
 from loadproof.plan.schema import TestConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from loadproof.plan.chosen import Chosen
     from loadproof.plan.config import LoadedConfig
     from loadproof.plan.request import PlanRequest
@@ -41,17 +38,6 @@ class Load:
     max_users: int | None
     arrivals: str | None
     where: str
-
-
-class Problems(list[Problem]):
-    """Collects the problems of steps that raise ConfigError, so that all are told at once."""
-
-    @contextlib.contextmanager
-    def collected(self) -> Iterator[None]:
-        try:
-            yield
-        except ConfigError as error:
-            self.extend(error.problems)
 
 
 def load_of(request: PlanRequest, chosen: Chosen | None, config: LoadedConfig | None) -> Load:
@@ -79,8 +65,7 @@ def load_of(request: PlanRequest, chosen: Chosen | None, config: LoadedConfig | 
     if request.run_time is not None:
         with problems.collected():
             run_time_s = seconds_of(request.run_time, "--run-time", parse_run_time)
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
     return Load(
         profile=kind,
         stages=stages,
@@ -112,8 +97,7 @@ def profile_of(load: Load, traits: EngineTraits) -> tuple[Profile, tuple[str, ..
         profile = Profile(ProfileKind.SCENARIO)
         with problems.collected():
             profile = profile_from(kind, load.users, load.stages, load.where)
-        if problems:
-            raise ConfigError(*problems)
+        problems.raise_all()
         return profile, ()
     if load.users is None and load.spawn_rate is None and load.run_time_s is None:
         return Profile(ProfileKind.SCENARIO), ()
@@ -126,14 +110,6 @@ def profile_of(load: Load, traits: EngineTraits) -> tuple[Profile, tuple[str, ..
         one = f"{duration}={load.run_time_s:.10g}s" if load.users is None else f"{users}={load.users}"
         return Profile(ProfileKind.SCENARIO), (one,)
     return _steady(load), ()
-
-
-def seconds_of(given: str | float, where: str, parse: Callable[[str], float]) -> float:
-    """A duration as it was typed, or seconds. Raises ConfigError."""
-    try:
-        return parse(given if isinstance(given, str) else f"{given:.10g}s")
-    except ValueError as error:
-        raise ConfigError(Problem.of(error, where)) from None
 
 
 def _rate(given: str | float) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, get_args
 
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, Problems, read_as
 from loadproof.model import TOKEN_VARIABLE, EngineTraits, Profile, ProfileKind, Requirement, RunOptions, Stage
 from loadproof.plan.document import did_you_mean
 from loadproof.plan.profiles import hold_windows
@@ -53,18 +53,18 @@ def steady_rate(text: str, run_time_s: float | None, others: Mapping[str, object
     return Profile(ProfileKind.LOAD, (Stage(run_time_s, rate_per_s),), open_model=True, start=rate_per_s)
 
 
+def seconds_of(given: str | float, where: str, parse: Callable[[str], float] = parse_duration) -> float:
+    """A duration as it was typed, or seconds. Raises ConfigError."""
+    return read_as(parse, given if isinstance(given, str) else f"{given:.10g}s", where)
+
+
 def warm_up_s(given: str | float | None, profile: Profile, requirements: Iterable[Requirement]) -> float:
     """`warm_up` in seconds; a requirement file may ask for more.
 
     Raises:
         ConfigError: it is no duration, the load has no start to leave out, or nothing would be left of it.
     """
-    asked_s = 0.0
-    if given is not None:
-        try:
-            asked_s = parse_duration(given) if isinstance(given, str) else float(given)
-        except ValueError as error:
-            raise ConfigError(Problem.of(error, "--warm-up")) from None
+    asked_s = 0.0 if given is None else seconds_of(given, "--warm-up")
     most_s = max([asked_s, *(requirement.warm_up_s for requirement in requirements)])
     if most_s and profile.kind not in (ProfileKind.LOAD, ProfileKind.SOAK, ProfileKind.SCENARIO):
         message = f"a {profile.kind} test has no warm-up: each second after a step is what was asked for"
@@ -89,7 +89,7 @@ def check_arrivals(
     Raises:
         ConfigError: they are wrong, or the load is not one of arrivals.
     """
-    problems = []
+    problems = Problems()
     given = {"--max-users": max_users, "--arrivals": arrivals}
     names = [name for name, value in given.items() if value is not None]
     if names and not profile.open_model:
@@ -104,8 +104,7 @@ def check_arrivals(
     elif arrivals == "poisson" and not traits.poisson:
         hint = "leave out --arrivals, or write the scenario for an engine that has them"
         problems.append(Problem(f"{engine} has no Poisson arrivals", "--arrivals", hint))
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
 
 
 STOP_ON: Final = ("breach", "settled")
@@ -113,7 +112,7 @@ STOP_ON: Final = ("breach", "settled")
 
 def check_during(stop_on: str | None, probe: str | None, routes: str | None = None) -> None:
     """Raises ConfigError with everything that is wrong with these options."""
-    problems = []
+    problems = Problems()
     if stop_on is not None and stop_on not in STOP_ON:
         hint = "write breach (a requirement can no longer pass) or settled (no verdict can change)"
         problems.append(Problem(f"'{stop_on}' is nothing to stop on", "--stop-on", hint))
@@ -122,8 +121,7 @@ def check_during(stop_on: str | None, probe: str | None, routes: str | None = No
     if probe is not None and re.fullmatch(r"/[!-~]*", probe) is None:
         hint = "write a path of the target that is safe to GET five times a second, such as /healthz"
         problems.append(Problem(f"'{probe}' is not a path", "--probe", hint))
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
 
 
 ANY_INTERFACE, DEFAULT_PORT = RunOptions().bind
@@ -169,7 +167,7 @@ def bind_address(
     Raises:
         ConfigError: with every problem of the options; `engine` "" is one that is not known yet.
     """
-    problems = []
+    problems = Problems()
     address = (LOOPBACK if expect_workers and not token else ANY_INTERFACE, DEFAULT_PORT)
     if expect_workers is None:
         if bind is not None:
@@ -181,16 +179,13 @@ def bind_address(
         hint = "start the scenario on each machine, or write it for an engine that has workers"
         problems.append(Problem(f"{engine} has no workers", "--expect-workers", hint))
     if bind is not None:
-        try:
+        with problems.collected():
             address = parse_address(bind, "--bind")
             if not token and not is_loopback(address[0]):
                 hint = f"set one for the run and for its workers: {_FRESH_TOKEN}"
                 message = f"who reaches {address[0]} could take part in the run: it needs a token"
                 problems.append(Problem(message, "--bind", hint))
-        except ConfigError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
     return address
 
 
@@ -215,7 +210,7 @@ def parse_env(given: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
     """
     items = [f"{name}={value}" for name, value in given.items()] if isinstance(given, Mapping) else given
     env: dict[str, str] = {}
-    problems = []
+    problems = Problems()
     for item in items:
         name, equals, value = item.partition("=")
         if not equals:
@@ -228,6 +223,5 @@ def parse_env(given: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
             problems.append(Problem(f"the value of {name} holds a zero byte", "--env"))
         else:
             env[name] = value
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
     return env

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from loadproof.errors import ConfigError, Problem, WrongValueError
+from loadproof.errors import Problem, Problems, WrongValueError, read_as
 from loadproof.model import Profile, ProfileKind, Stage
 from loadproof.units import parse_duration, parse_rate
 
@@ -76,14 +76,11 @@ def parse_stage(text: str) -> ParsedStage:
 def parse_stages(texts: Iterable[str], where: str = "--stage") -> tuple[ParsedStage, ...]:
     """All stages. Raises ConfigError with every one that cannot be read."""
     parsed: list[ParsedStage] = []
-    problems: list[Problem] = []
+    problems = Problems()
     for text in texts:
-        try:
-            parsed.append(parse_stage(text))
-        except ValueError as error:
-            problems.append(Problem.of(error, where))
-    if problems:
-        raise ConfigError(*problems)
+        with problems.collected():
+            parsed.append(read_as(parse_stage, text, where))
+    problems.raise_all()
     return tuple(parsed)
 
 
@@ -105,7 +102,7 @@ def profile_from(
         if kind is None or kind is ProfileKind.SCENARIO:
             return Profile(ProfileKind.SCENARIO)
         return Profile(kind, _scaled(DEFAULT_STAGES[kind], users))
-    problems = []
+    problems = Problems()
     models = {stage.open_model for stage in stages}
     if len(models) > 1:
         problems.append(
@@ -120,8 +117,7 @@ def profile_from(
     own = tuple(parsed.stage for parsed in stages)
     if not any(stage.target > 0 for stage in own) or sum(stage.duration_s for stage in own) <= 0:
         problems.append(Problem("the stages never apply any load", where, "write a stage such as 2m:50"))
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
     chosen = ProfileKind.LOAD if kind is None or kind is ProfileKind.SCENARIO else kind
     return Profile(chosen, own, open_model=models == {True})
 

@@ -168,6 +168,44 @@ class ComparisonRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VerdictRequest(ComparisonRequest):
+    """What one run is judged by beside its requirements."""
+
+    baseline: str | Path | None = flag(
+        None, "--baseline", says="Judge against this baseline too: its name, or its file."
+    )
+    baseline_must_settle: bool = flag(
+        False, "--baseline-must-settle", reads=bool,
+        says="What that leaves open makes the run INCONCLUSIVE.",
+    )  # fmt: skip
+    require_verdict: bool = flag(
+        False, "--require-verdict", reads=bool,
+        says="Where nothing is required, end INCONCLUSIVE (4) instead of DONE (0); so it is where CI is set.",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportRequest:
+    """What is asked of a run that is over; None and empty mean: as the run itself had it."""
+
+    requirements: Requirements = flag(
+        (), "--requirements", reads=Path, many=True, says="A YAML file of requirements; repeat for more."
+    )
+    routes: str | None = flag(
+        None, "--routes", says="on or off: judge names that differ only by an id as one; else as the run did."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeRequest(VerdictRequest, ReportRequest):
+    """What is asked of the judgement on a run that is over."""
+
+    warm_up: str | float | None = flag(
+        None, "--warm-up", says="Leave so much of each hold's start out of what is judged."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class LiveRequest:
     """Whether a page follows what is driven, and where it is served."""
 
@@ -202,23 +240,12 @@ class SearchRequest(LiveRequest, PlanRequest):
 
 
 @dataclass(frozen=True)
-class RunRequest(LiveRequest, PlanRequest, ComparisonRequest):
+class RunRequest(LiveRequest, PlanRequest, VerdictRequest):
     """What is asked of one run: its test, what it is judged against, and what it writes."""
 
     _: KW_ONLY
     duration: str | float | None = None
     """`run_time` by another name."""
-    baseline: str | Path | None = flag(
-        None, "--baseline", says="Judge against this baseline too: its name, or its file."
-    )
-    baseline_must_settle: bool = flag(
-        False, "--baseline-must-settle", reads=bool,
-        says="What that leaves open makes the run INCONCLUSIVE.",
-    )  # fmt: skip
-    require_verdict: bool = flag(
-        False, "--require-verdict", reads=bool,
-        says="Where nothing is required, end INCONCLUSIVE (4) instead of DONE (0); so it is where CI is set.",
-    )  # fmt: skip
     run_file: str | Path | None = flag(
         None, "--run-file", reads=Path, says="Where to write the run; by default .loadproof/runs/."
     )

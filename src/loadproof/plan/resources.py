@@ -106,9 +106,8 @@ def split_window(text: str) -> tuple[str, str]:
 
 def _chosen(text: str, operator: Operator) -> _Chosen:
     match = _STATISTIC.match(text)
-    upper = operator in (Operator.LESS, Operator.LESS_EQUAL)
     if match is None:
-        return _Chosen(Statistic.MAXIMUM if upper else Statistic.MINIMUM, None, _series(text))
+        return _Chosen(Statistic.MAXIMUM if operator.is_upper else Statistic.MINIMUM, None, _series(text))
     word, series = match[1], _series(match[2].strip())
     if word in _STATISTICS:
         return _Chosen(_STATISTICS[word], None, series)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, Problems
 from loadproof.model import (
     EngineTraits,
     OneOfSeveral,
@@ -19,7 +19,7 @@ from loadproof.model import (
     is_beside,
 )
 from loadproof.plan.chosen import engine_of, safe_name, scenario_files, target_of
-from loadproof.plan.load import Load, Problems, profile_of
+from loadproof.plan.load import Load, profile_of
 from loadproof.plan.options import check_arrivals, check_session, parse_env
 from loadproof.units import format_percent, parse_duration, parse_percent
 
@@ -73,8 +73,7 @@ def several_of(
     if found and min(one.start_s for one in found) > 0:
         where = config.where("tests", chosen.name, "scenarios")
         problems.append(Problem("no scenario begins at the start", where, "leave out one `start:`"))
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
     return tuple(found)
 
 

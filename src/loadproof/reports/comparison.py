@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TextIO
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +13,7 @@ from loadproof.analysis.compare.comparison import VERDICTS, Change, Comparison, 
 from loadproof.analysis.compare.percent import interval_text, percent_change
 from loadproof.analysis.compare.sentences import moved
 from loadproof.analysis.verdict.requirements import format_value
-from loadproof.reports.terminal import BADGES, STYLES, hanging
+from loadproof.reports.terminal import BADGES, STYLES, console_for, hanging, plain_table
 from loadproof.units import cut_name, format_count, format_percent
 
 _PLAIN_WIDTH: Final = 140
@@ -31,8 +30,7 @@ _SAID_WIDE, _SAID_NARROW = 21, 12
 
 def write_comparison(comparison: Comparison, stream: TextIO) -> None:
     """Print `comparison` to `stream`, in colour when it is a terminal."""
-    width = None if stream.isatty() else _PLAIN_WIDTH
-    console = Console(file=stream, width=width, highlight=False)
+    console = console_for(stream, _PLAIN_WIDTH)
     console.print()
     shown, hidden = _shown(comparison)
     console.print(Padding(_table(shown, comparison, console.width), (0, 0, 0, 1)))
@@ -88,7 +86,7 @@ def _table(rows: Sequence[ComparisonRow], comparison: Comparison, width: int) ->
     wide = room >= min(_LEAST_NAME, longest[1])
     if not wide:
         room += sum(longest[_BASE:_CHANGE]) + 4 + _SAID_WIDE - _SAID_NARROW
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    table = plain_table()
     for number, title in enumerate(titles):
         if wide or number not in range(_BASE, _CHANGE):
             table.add_column(

@@ -18,7 +18,7 @@ from loadproof.analysis.across_runs.trends import LEAST_RUNS
 from loadproof.analysis.headline import fitting
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.reports.evidence import as_headline
-from loadproof.reports.terminal import hanging
+from loadproof.reports.terminal import hanging, plain_table
 from loadproof.units import cut_name
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ def _table(shown: Sequence[RunSeries], width: int) -> Table:
     bars = min(_MOST_RUNS_SHOWN, max(len(_sparkline(series, _MOST_RUNS_SHOWN)) for series in shown))
     name = min(_MOST_NAME, max(_LEAST_NAME, room - bars))
     bars = max(_LEAST_BARS, min(bars, room - min(name, max(len(series.endpoint) for series in shown))))
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    table = plain_table()
     table.add_column("endpoint", no_wrap=True)
     table.add_column("statistic", no_wrap=True, min_width=longest[0])
     table.add_column("oldest to newest"[-bars:] if bars < len("oldest to newest") else "oldest to newest")
@@ -327,8 +327,7 @@ def _bar(value: float, low: float, high: float) -> str:
 
 
 def _style(series: RunSeries, change: LevelChange | FigureTrend) -> str:
-    worse = (change.after > change.before) == series.measure.higher_is_worse
-    return "bold red" if worse else "bold green"
+    return "bold red" if _is_worse(series, change) else "bold green"
 
 
 def _date(time_s: float | None) -> str:

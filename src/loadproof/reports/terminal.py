@@ -63,10 +63,18 @@ def write_terminal(report: Report, stream: TextIO) -> None:
     print_report(report, console_for(stream))
 
 
-def console_for(stream: TextIO) -> Console:
+def console_for(stream: TextIO, plain_width: int = _PLAIN_WIDTH) -> Console:
     """As wide as the terminal, or as what log viewers show without wrapping."""
-    width = None if stream.isatty() else _PLAIN_WIDTH
+    width = None if stream.isatty() else plain_width
     return Console(file=stream, width=width, highlight=False, soft_wrap=False)
+
+
+def plain_table(*titles: str, header: bool = True) -> Table:
+    """A table without lines, with these columns, none of which wraps."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=header, header_style="dim")
+    for title in titles:
+        table.add_column(Text(title), no_wrap=True, min_width=1)
+    return table
 
 
 def print_report(report: Report, console: Console, page: Path | None = None) -> None:
@@ -167,8 +175,7 @@ def _subline(report: Report) -> Text:
 
 
 def _requirements_table(findings: Sequence[Finding], width: int) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
-    table.add_column("", no_wrap=True, min_width=1)
+    table = plain_table("")
     table.add_column("requirement", overflow="fold")
     table.add_column("required", no_wrap=True)
     table.add_column("measured", no_wrap=True, justify="right")
@@ -220,8 +227,7 @@ def _requirement_row(finding: Finding) -> list[Text]:
 
 def _sentences(findings: Sequence[Finding]) -> Table:
     """Findings that are no requirement: a sentence each, as wide as the terminal, by topic."""
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, show_header=False)
-    table.add_column(no_wrap=True, min_width=1)
+    table = plain_table("", header=False)
     table.add_column(overflow="fold")
     for topic in other_topics(findings):
         for finding in topic.findings:
@@ -233,12 +239,11 @@ def _sentences(findings: Sequence[Finding]) -> Table:
 
 
 def _plain_table(evidence: EvidenceTable, width: int) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     rows = evidence.rows[:_MOST_ENDPOINTS]
     first, *others = evidence.titles
+    table = plain_table(first)
     longest = [max(len(name), *(len(row[n]) for row in rows)) for n, name in enumerate(others, start=1)]
     room = name_room(width, longest)
-    table.add_column(Text(first), no_wrap=True)
     for name, least in zip(others, longest, strict=True):
         table.add_column(Text(name), justify="right", no_wrap=True, min_width=least)
     for name, *cells in rows:
@@ -265,10 +270,9 @@ def _endpoints_table(rows: Sequence[EndpointSummary], width: int) -> Table:
     for row, found in cells:
         if row.failed:
             found["failed"].stylize("red")
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    table = plain_table("endpoint")
     longest = [max(len(title), *(len(found[title]) for _, found in cells)) for title in shown]
     room = name_room(width, longest)
-    table.add_column("endpoint", no_wrap=True)
     for title, least in zip(shown, longest, strict=True):
         table.add_column(title, justify="right", no_wrap=True, min_width=least)
     for row, found in cells:

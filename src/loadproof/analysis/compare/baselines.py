@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from loadproof.analysis.across_runs.measured import MeasuredRun
 from loadproof.analysis.compare.baseline import read_baseline_file
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, read_as
 from loadproof.plan.document import did_you_mean
 from loadproof.plan.schema import check_name
 
@@ -33,10 +33,7 @@ class Baseline:
 
 def baseline_file(name: str, branch: str | None, folder: Path = FOLDER) -> Path:
     """Where that baseline is, or would be. Raises ConfigError for a name that no file may have."""
-    try:
-        check_name(name)
-    except ValueError as error:
-        raise ConfigError(Problem.of(error)) from None
+    read_as(check_name, name)
     return folder / f"{name}@{quote(branch, safe='')}.json" if branch else folder / f"{name}.json"
 
 

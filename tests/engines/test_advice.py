@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from loadproof.engines.advice import too_few_for_arrivals, too_few_for_throughput
-from loadproof.engines.k6.advice import k6_advice, max_users, without_comments
+from loadproof.engines.k6.advice import k6_advice, max_users
+from loadproof.engines.k6.modules import without_comments
 from loadproof.engines.locust.advice import locust_advice, requests_per_task
 from loadproof.model import Plan, Profile, ProfileKind, Stage
 from loadproof.plan.document import parse_document

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from loadproof.errors import Problem
-from loadproof.model import Operator, Plan, Profile, Requirement, Statistic, Subject
+from loadproof.model import Plan, Profile, Requirement, Statistic, Subject
 from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ _SHORTEST_ANSWER_S: Final = 0.01
 """Without a required response time: users that must be done faster than this are too few for any service."""
 _DOUBT: Final = 1.1
 """The mean wait is known from samples."""
-_UPPER = frozenset({Operator.LESS, Operator.LESS_EQUAL})
-_LOWER = frozenset({Operator.GREATER, Operator.GREATER_EQUAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def too_few_for_throughput(
     wanted = [
         r.limit
         for r in plan.requirements
-        if r.subject is Subject.THROUGHPUT and r.operator in _LOWER and r.endpoint is None
+        if r.subject is Subject.THROUGHPUT and r.operator.is_lower and r.endpoint is None
     ]
     total = sum(pace["weight"] for pace in paces)
     if profile.open_model or not wanted or not requests_per_task or users <= 0 or total <= 0:
@@ -106,6 +104,6 @@ def _is_time(requirement: Requirement) -> bool:
     return (
         requirement.subject is Subject.RESPONSE_TIME
         and requirement.statistic in kinds
-        and requirement.operator in _UPPER
+        and requirement.operator.is_upper
         and requirement.endpoint is None
     )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import os
 
 import psutil
 
 from loadproof.engines import Sink
-from loadproof.engines.scarce import sockets_and_ports
+from loadproof.engines.scarce import sockets_and_ports, usable_cores
 from loadproof.model import Reading, Unit
 
 
@@ -29,8 +28,7 @@ async def watch_for_ever(supervisor: int, sink: Sink, source: str) -> None:
                 cores = (used_s - last[1]) / (time_s - last[0])
                 # Of the second that has just ended.
                 second = float(math.ceil(time_s) - 2)
-                usable = len(os.sched_getaffinity(0)) if psutil.LINUX else psutil.cpu_count() or 1
-                sink.reading(Reading(second, source, "cpu", cores, Unit.CORES, float(usable)))
+                sink.reading(Reading(second, source, "cpu", cores, Unit.CORES, float(usable_cores())))
                 if descriptors is not None:
                     sink.reading(Reading(second, source, "fds", float(descriptors), Unit.COUNT, limit))
                 sockets = sockets_and_ports()

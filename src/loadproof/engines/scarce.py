@@ -1,9 +1,11 @@
-"""What a generator runs out of: file descriptors, and local ports to connect from."""
+"""What a generator runs out of: processors, file descriptors, and local ports to connect from."""
 
 from __future__ import annotations
 
 import errno
 import os
+import socket
+import sys
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -41,3 +43,16 @@ def sockets_and_ports(proc: Path = _PROC) -> tuple[int, int] | None:
             counts = dict(zip(words[::2], words[1::2], strict=False))
             used += int(counts.get("inuse", 0)) + int(counts.get("tw", 0))
     return used, int(last) - int(first) + 1
+
+
+def usable_cores() -> int:
+    """Those that this process may use, which taskset and containers make fewer than there are."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port of loopback that nobody has just now: of TCP, or of UDP."""
+    with socket.socket(type=kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -24,13 +24,13 @@ from loadproof.monitors.parts.part import Part, PartRole
 from loadproof.monitors.parts.service import WatchedService
 from loadproof.monitors.parts.table import ProcessTable
 from loadproof.safety.redact import redact_url
+from loadproof.safety.urls import PORTS
 
 LOOKED_FOR: Final = frozenset({"host", "process", "prometheus", "postgres", "redis", "mysql"})
 METRICS_PATHS: Final = (
     "/metrics", "/actuator/prometheus", "/q/metrics", "/management/prometheus", "/prometheus", "/-/metrics",
 )  # fmt: skip
 """Where Prometheus's client libraries, Spring Boot, Quarkus, JHipster and others have it."""
-_PORTS: Final = {"http": 80, "https": 443}
 KIND_OF_PROGRAM: Final = {
     "postgres": "postgres", "mysqld": "mysql", "mariadbd": "mysql",
     "redis-server": "redis", "valkey-server": "redis",
@@ -77,7 +77,7 @@ def discover(target: str | None, kinds: Collection[str] = LOOKED_FOR) -> Discove
         discovery.missing.append("the target is known only to the scenario: give --target to have it watched")
         return discovery
     parts = urlsplit(target)
-    port = parts.port or _PORTS.get(parts.scheme, 80)
+    port = parts.port or PORTS.get(parts.scheme, 80)
     ports: list[int] = []
     if is_local(parts.hostname or ""):
         discovery.add("host", {}, "the target is on this machine")
@@ -96,7 +96,7 @@ def discover_tree(target: str) -> str:
     parts = urlsplit(target)
     if not is_local(parts.hostname or ""):
         return ""
-    service = WatchedService([{"port": parts.port or _PORTS.get(parts.scheme, 80)}])
+    service = WatchedService([{"port": parts.port or PORTS.get(parts.scheme, 80)}])
     try:
         service.open()
     except MonitorError:

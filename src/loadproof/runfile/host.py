@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import sqlite3
-import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from loadproof.engines.scarce import usable_cores
 
 
 def host_facts() -> dict[str, Any]:
@@ -22,7 +22,7 @@ def host_facts() -> dict[str, Any]:
         "processor": _processor(),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "cores": usable_cores(),
         "memory_bytes": psutil.virtual_memory().total,
     }
 

@@ -19,7 +19,7 @@ from loadproof.histogram import merged
 from loadproof.model import Endpoint, FailureKind
 
 if TYPE_CHECKING:
-    from loadproof.engines.jmeter.told import Batch
+    from loadproof.engines.jmeter.batch import Batch
 
 PLANS = Path(__file__).with_name("plans")
 NO_ANSWER = "Non HTTP response code: "

@@ -10,9 +10,10 @@ import pytest
 from loadproof.engines.k6 import engine
 from loadproof.engines.k6.binary import MISSING, Binary, newest
 from loadproof.engines.k6.engine import K6Engine
-from loadproof.engines.k6.inspection import hosts_in, same_host
+from loadproof.engines.k6.inspection import hosts_in
 from loadproof.errors import EngineError
 from loadproof.model import Plan, Profile, ProfileKind, Stage
+from loadproof.safety.urls import same_host
 
 if TYPE_CHECKING:
     from tests.engines.k6.conftest import Lab

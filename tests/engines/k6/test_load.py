@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.engines.k6.engine import K6Engine, scenario_profile
+from loadproof.engines.k6.engine import K6Engine
 from loadproof.model import EventKind, Outcome, Plan, Profile, ProfileKind, RunOptions, Stage
 from tests.binaries import require_k6
 from tests.engines.k6.conftest import Sunk
@@ -190,14 +190,11 @@ def test_an_inspection_tells_the_load_at_its_own_speed(lab: Lab) -> None:
     assert K6Engine().inspect(flags).profile == Profile(ProfileKind.SCENARIO, (Stage(120, 7),), start=7)
 
 
-def test_scenario_profile_reads_simple_scripts_only(lab: Lab) -> None:
-    """Constant users and stages are a profile; two scenarios are not."""
-    constant = lab.script("export const options = { vus: 4, duration: '90s' }; export default function () {}")
-    assert scenario_profile(constant, {}) == Profile(ProfileKind.SCENARIO, (Stage(90, 4),), start=4)
+def test_an_inspection_tells_no_load_of_two_scenarios(lab: Lab) -> None:
+    """Only simple scripts have a profile."""
     two = "{ executor: 'constant-vus', vus: 1, duration: '1s' }"
-    script = lab.script(f"export const options = {{ scenarios: {{ a: {two}, b: {two} }} }};"
-                        "export default function () {}")  # fmt: skip
-    assert scenario_profile(script, {}) is None
+    text = f"export const options = {{ scenarios: {{ a: {two}, b: {two} }} }}; export default () => {{}}"
+    assert K6Engine().inspect(lab.plan(text)).profile is None
 
 
 def test_no_temporary_folder_is_left(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

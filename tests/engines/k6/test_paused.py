@@ -71,7 +71,7 @@ def test_it_is_let_go_at_its_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     with Api() as api:
         thread = threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        monkeypatch.setattr(module, "_free_port", lambda: api.server_port)
+        monkeypatch.setattr(module, "free_port", lambda: api.server_port)
         paused = Paused()
         assert paused.arguments == ["--paused", f"--address=127.0.0.1:{api.server_port}"]
 

@@ -21,13 +21,13 @@ from loadproof.engines.k6.options import (
     scaled_scenarios,
     scaled_thresholds,
     scenario_for,
-    split_metric,
     thresholds,
 )
 from loadproof.engines.k6.reader import OutputReader
 from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
 from loadproof.engines.k6.words import meaning
 from loadproof.model import Plan, Profile, ProfileKind, Stage
+from loadproof.plan.expressions import split_metric
 from tests.runs import loose
 
 OPTIONS = {

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Final
-from urllib.parse import urlsplit
 
 from loadproof.analysis.validity.condition import IMPORTED, OLDER, JudgedRun, Ruling, broken
 from loadproof.model import EventKind
 from loadproof.model.values import mapping, whole
+from loadproof.safety.urls import host_and_port
 from loadproof.units import format_count, format_percent
 
 LEAST_AIMED: Final = 0.1
 """Of the requests: a scenario may well ask other hosts too, for a token or an image, but not nearly only."""
-_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "[::1]"})  # noqa: S104
 
 
 def judge_aimed(judged: JudgedRun) -> Ruling:
@@ -31,8 +29,7 @@ def judge_aimed(judged: JudgedRun) -> Ruling:
     target = judged.run.plan.target
     if target is None:
         return Ruling(True, f"it went to {named}")
-    parts = urlsplit(target)
-    wanted = (_host(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme, 80))
+    wanted = _split(target)
     total = sum(hosts.values())
     # Of users that speak another protocol nobody knows where their requests went: it may be the target.
     untold = max(0, sum(part.requests for part in judged.run.slices) - total)
@@ -53,12 +50,8 @@ def judge_aimed(judged: JudgedRun) -> Ruling:
 
 
 def _split(written: str) -> tuple[str, int]:
-    parts = urlsplit(written if "://" in written else f"//{written}")
-    return _host(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme, 80)
-
-
-def _host(name: str) -> str:
-    return "127.0.0.1" if name.lower() in _LOOPBACK else name.lower()
+    name, port = host_and_port(written if "://" in written else f"//{written}")
+    return name, port or 80
 
 
 def _is_same(went: tuple[str, int], wanted: tuple[str, int]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,7 +25,7 @@ from loadproof.engines.jmeter.inspection import ResolvedPlan, own_targets, read_
 from loadproof.engines.jmeter.installation import Installation, Java, find_java, find_jmeter
 from loadproof.engines.jmeter.log import Log
 from loadproof.engines.jmeter.options import JmeterOptions
-from loadproof.engines.jmeter.orders import SHUTDOWN, STOP_NOW, free_port, order
+from loadproof.engines.jmeter.orders import SHUTDOWN, STOP_NOW, order
 from loadproof.engines.jmeter.promise import promise_of
 from loadproof.engines.jmeter.report import Reporting
 from loadproof.engines.jmeter.rows import Rows
@@ -33,6 +34,7 @@ from loadproof.engines.jmeter.threads import outside_names, own_profile
 from loadproof.engines.one_by_one import TrialsOneByOne
 from loadproof.engines.pipe import DRAIN_AT_S, Pipe
 from loadproof.engines.process import Process
+from loadproof.engines.scarce import free_port
 from loadproof.errors import EngineError, Problem
 from loadproof.model import FIRST_BYTE, Event, EventKind, Inspection, Outcome, Plan, Profile, ProfileKind
 
@@ -184,23 +186,15 @@ class JMeterEngine:
             )
             if self._stops:
                 self._process.kill()
-            beginning = None
-            if begin is not None:
-                beginning = asyncio.create_task(self._begin(begin, reporting.sink, samples))
-            passing = asyncio.create_task(self._pass_on_for_ever(reporting))
-            watching = asyncio.create_task(watch_for_ever(self._process.pid, reporting.sink, "jmeter"))
-            try:
-                return await wait_or_fail(self._process, beginning)
-            finally:
-                if self._ending is not None:
-                    self._ending.cancel()
-                tasks = [task for task in (passing, watching, beginning) if task is not None]
-                for task in tasks:
-                    task.cancel()
-                ended, *_ = await asyncio.gather(*tasks, return_exceptions=True)
-                if isinstance(ended, Exception):
-                    raise ended  # the sink refused something: nothing more can be passed on
+            return await wait_or_fail(
+                self._process,
+                None if begin is None else self._begin(begin, reporting.sink, samples),
+                self._pass_on_for_ever(reporting),
+                watch_for_ever(self._process.pid, reporting.sink, "jmeter"),
+            )
         finally:
+            if self._ending is not None:
+                self._ending.cancel()
             lines.finish()
             reporting.tell_of_stops()
             samples.finish()
@@ -282,7 +276,7 @@ def _command(
     scenario = plan.scenario.absolute()
     if found.user.variables:
         scenario = copy_with_variables(found.file, found.values.variables, list(found.user.variables), folder)
-    port = str(free_port())
+    port = str(free_port(socket.SOCK_DGRAM))
     ours = {**found.changes, "jmeterengine.nongui.port": port, "jmeterengine.nongui.maxport": port}
     if "search_paths" in found.values.properties:
         ours["search_paths"] = found.values.properties["search_paths"]

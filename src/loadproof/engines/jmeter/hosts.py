@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from loadproof.engines.jmeter.elements import HTTP_SAMPLERS
 from loadproof.engines.jmeter.values import Values, Variable, parts
 from loadproof.errors import Problem
+from loadproof.safety.urls import same_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,19 +192,3 @@ def _effective(element: Element, name: str) -> tuple[str, int]:
         if text:
             return text, holder.line_of(name)
     return "", element.node.line
-
-
-def same_host(one: str, other: str) -> bool:
-    """Whether two URLs mean the same host and port; the names of this machine's loopback are one."""
-    return _key(one) == _key(other)
-
-
-def _key(url: str) -> tuple[str, int | None]:
-    try:
-        split = urlsplit(url)
-        port = split.port
-    except ValueError:
-        return url, None
-    name = (split.hostname or "").lower()
-    name = "localhost" if name in {"127.0.0.1", "::1"} else name
-    return name, port or {"http": 80, "https": 443}.get(split.scheme)

@@ -9,6 +9,7 @@ over its seconds.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ from loadproof.engines.jmeter.threads import (
     groups_of,
     open_profile,
     own_curve_profile,
+    table_profile,
 )
 from loadproof.model import Profile, ProfileKind, Reading, Stage, Unit
 
@@ -54,22 +56,24 @@ class PlannedArrivals:
     counted: Counted
 
 
+_OF_GROUPS: Final[dict[str, tuple[Callable[[Element, Values], Profile | None], Counted]]] = {
+    OPEN_MODEL: (open_profile, Counted.USERS),
+    ARRIVALS: (arrivals_profile, Counted.LOG),
+    FREE_FORM: (free_form_profile, Counted.LOG),
+}
+"""Groups whose own schedule is one of arrivals."""
+
+
 def promise_of(plan: PlanFile, values: Values) -> PlannedArrivals | None:
     """What the plan promises; None where it promises users only, or nobody can say."""
     groups = groups_of(plan)
     if len(groups) != 1:
         return None
     group = groups[0]
-    profile: Profile | None
-    if group.simple_kind == OPEN_MODEL:
-        profile = open_profile(group, values)
-        return PlannedArrivals(profile, Counted.USERS) if profile else None
-    if group.simple_kind == ARRIVALS:
-        profile = arrivals_profile(group, values)
-        return PlannedArrivals(profile, Counted.LOG) if profile else None
-    if group.simple_kind == FREE_FORM:
-        profile = free_form_profile(group, values)
-        return PlannedArrivals(profile, Counted.LOG) if profile else None
+    if group.simple_kind in _OF_GROUPS:
+        read, counted = _OF_GROUPS[group.simple_kind]
+        profile = read(group, values)
+        return PlannedArrivals(profile, counted) if profile else None
     own = own_curve_profile(group, values)
     timers = [child for holder in (group, *group.above()) for child in holder.below]
     for timer in timers:
@@ -82,7 +86,7 @@ def promise_of(plan: PlanFile, values: Values) -> PlannedArrivals | None:
 def _by_timer(timer: Element, values: Values, own: Profile | None) -> Profile | None:
     kind = timer.simple_kind
     if kind == "VariableThroughputTimer":
-        return _shaped(timer, values)
+        return table_profile(timer.property("load_profile"), values)
     if own is None or kind not in ("ConstantThroughputTimer", "PreciseThroughputTimer"):
         return None
     throughput = values.number(timer.text("throughput"))
@@ -101,28 +105,6 @@ def _by_timer(timer: Element, values: Values, own: Profile | None) -> Profile | 
 def _steady(own: Profile, rate_per_s: float) -> Profile:
     stages = (Stage(own.duration_s, rate_per_s),)
     return Profile(ProfileKind.SCENARIO, stages, open_model=True, start=rate_per_s)
-
-
-def _shaped(timer: Element, values: Values) -> Profile | None:
-    rows = timer.property("load_profile")
-    stages: list[Stage] = []
-    start: float | None = None
-    level = 0.0
-    for row in rows.children if rows is not None else ():
-        cells = [values.number(cell.text.strip()) for cell in row.children]
-        known = [cell for cell in cells if cell is not None]
-        if len(known) != 3 or len(cells) != 3:
-            return None
-        begin, end, duration_s = known
-        if start is None:
-            start = begin
-        elif begin != level:
-            stages.append(Stage(0.0, begin))
-        stages.append(Stage(duration_s, end))
-        level = end
-    return (
-        Profile(ProfileKind.SCENARIO, tuple(stages), open_model=True, start=start or 0.0) if stages else None
-    )
 
 
 class Arrivals:

@@ -13,9 +13,9 @@ from loadproof.model import Event, EventKind, Reading, Unit
 
 if TYPE_CHECKING:
     from loadproof.engines import Sink
+    from loadproof.engines.jmeter.batch import PassConditions
     from loadproof.engines.jmeter.log import Log
     from loadproof.engines.jmeter.rows import Rows
-    from loadproof.engines.jmeter.told import PassConditions
 
 _RESOLUTION_S: Final = 0.001
 """Of JMeter's elapsed times."""

@@ -22,9 +22,9 @@ import numpy as np
 
 from loadproof.engines.error_samples import ErrorSample, count_error
 from loadproof.engines.exemplars import Exemplars
+from loadproof.engines.jmeter.batch import Batch, PassConditions
 from loadproof.engines.jmeter.outcomes import CUT_BY_STOP, failure_kind, failure_text
 from loadproof.engines.jmeter.samplers import KnownLabel, RowNature, Samplers
-from loadproof.engines.jmeter.told import Batch, PassConditions
 from loadproof.histogram import Histogram
 from loadproof.model import FIRST_BYTE, PAGE, SCRIPT, TRANSACTION, Endpoint, FailureKind, Slice
 from loadproof.safety.redact import redact_text, redact_url

@@ -10,7 +10,7 @@ from loadproof.errors import Problem
 from loadproof.model import Profile, ProfileKind, Stage
 
 if TYPE_CHECKING:
-    from loadproof.engines.jmeter.plan_file import Element, PlanFile
+    from loadproof.engines.jmeter.plan_file import Element, Node, PlanFile
     from loadproof.engines.jmeter.values import Values
 
 OUTSIDE: Final = ("SetupThreadGroup", "PostThreadGroup")
@@ -106,9 +106,16 @@ def arrivals_profile(group: Element, values: Values) -> Profile | None:
 
 
 def free_form_profile(group: Element, values: Values) -> Profile | None:
-    """The arrivals of a Free-Form Arrivals Thread Group, whose rows are rates and a length."""
+    """The arrivals of a Free-Form Arrivals Thread Group; None when they are not known."""
     unit_s = 60.0 if group.text("Unit") == "M" else 1.0
-    table = group.property("Schedule")
+    return table_profile(group.property("Schedule"), values, unit_s)
+
+
+def table_profile(table: Node | None, values: Values, unit_s: float = 1.0) -> Profile | None:
+    """Arrivals by a table: in each row a rate, the rate that it moves to, and how long that takes.
+
+    None when one of them is not known. `unit_s`: what rates are per and lengths are in.
+    """
     stages: list[Stage] = []
     start = level = 0.0
     for row in table.children if table is not None else ():

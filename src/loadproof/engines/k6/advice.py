@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from loadproof.engines.advice import Remark, advice_of
 from loadproof.engines.k6.inspection import hosts_in
+from loadproof.engines.k6.modules import imports_others, line_at, method_of, without_comments
 from loadproof.errors import Problem
 
 _OPEN: Final = frozenset({"constant-arrival-rate", "ramping-arrival-rate"})
 _REQUEST = re.compile(r"\bhttp\s*\.\s*(get|post|put|patch|del|head|options|request|batch|asyncRequest)\s*\(")
 _LITERAL_URL = re.compile(r"""\bhttp\s*\.\s*(get|post|put|patch|del)\s*\(\s*(["'`])((?:(?!\2).)*)\2""")
-_LOCAL_IMPORT = re.compile(r"""(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["']((?!k6(?:/|["']))[^"']+)["']""")
 _WAITS = re.compile(r"\b(?:sleep|setTimeout)\s*\(")
 _LOOKS = re.compile(r"\b(?:check|expect|fail|describe)\s*\(|\.status\b|\.json\s*\(|\.body\b")
 _LOOP = re.compile(r"\bfor\s*\([^;{}]*;[^;{}]*<=?\s*(\d+)\s*;[^{}]*?\)\s*\{|\b(while)\s*\([^{}]*?\)\s*\{")
@@ -36,7 +36,7 @@ def k6_advice(
     `open_model`: the load is one of arrivals, whatever the script's own would be.
     """
     text = without_comments(source)
-    seen = not _LOCAL_IMPORT.search(text)
+    seen = not imports_others(text)
     found = [
         list(_no_think_time(text, options)) if seen and not open_model else [],
         list(_hammering_loop(text)) if seen else [],
@@ -59,20 +59,12 @@ def max_users(options: dict[str, Any]) -> float | None:
     return max(numbers) if numbers else None
 
 
-def without_comments(source: str) -> str:
-    """The script with its comments blanked, lines kept; strings stay, also those that hold `//`."""
-    pattern = re.compile(
-        r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)|//[^\n]*|/\*.*?\*/""", re.DOTALL
-    )
-    return pattern.sub(lambda m: m[1] or re.sub(r"[^\n]", " ", m[0]), source)
-
-
 def _no_think_time(text: str, options: dict[str, Any]) -> Iterator[Remark]:
     executors = {s.get("executor") for s in (options.get("scenarios") or {}).values()}
     first = _REQUEST.search(text)
     if first and not (executors & _OPEN) and not _WAITS.search(text):
         yield Remark(
-            _line(text, first.start()),
+            line_at(text, first.start()),
             "the script has no think time: each user sends again as soon as it is answered",
             "add such as sleep(1), or an arrival-rate executor: arrivals that wait for nobody",
         )
@@ -84,7 +76,7 @@ def _hammering_loop(text: str) -> Iterator[Remark]:
         long = loop[2] is not None or int(loop[1]) >= _LEAST_LOOP
         if long and _REQUEST.search(body) and not _WAITS.search(body):
             yield Remark(
-                _line(text, loop.start()),
+                line_at(text, loop.start()),
                 "the script sends in a loop without a pause: one user hammers the service",
                 "send once in each iteration, or sleep() within the loop",
             )
@@ -96,9 +88,9 @@ def _one_endpoint(text: str, options: dict[str, Any]) -> Iterator[Remark]:
     if len(requests) == 1 and len(literal) == 1 and len(scenarios) <= 1:
         first = _LITERAL_URL.search(text)
         assert first is not None, "it was found just now"  # noqa: S101 - for the types
-        shown = f"{_method(first)} {first[3]}"
+        shown = f"{method_of(first[1])} {first[3]}"
         yield Remark(
-            _line(text, first.start()),
+            line_at(text, first.start()),
             f"the whole load is {shown}: one endpoint",
             "add what users do besides, or scenarios of their own for other users",
         )
@@ -106,12 +98,12 @@ def _one_endpoint(text: str, options: dict[str, Any]) -> Iterator[Remark]:
 
 def _fixed_ids(text: str) -> Iterator[Remark]:
     for request in _LITERAL_URL.finditer(text):
-        path = re.sub(r"^https?://[^/]+", "", request[3])
+        method, path = method_of(request[1]), re.sub(r"^https?://[^/]+", "", request[3])
         fixed = next((m for m in _FIXED.finditer(path) if not _YEAR_OR_VERSION.search(path[: m.end()])), None)
         if fixed:
             yield Remark(
-                _line(text, request.start()),
-                f"{_method(request)} {path} is always about the same: {_consequence(_method(request))}",
+                line_at(text, request.start()),
+                f"{method} {path} is always about the same: {_consequence(method)}",
                 "take ids from an answer, or at random: `/api/products/${Math.ceil(Math.random() * 200)}`",
             )
 
@@ -120,7 +112,7 @@ def _no_checks(text: str) -> Iterator[Remark]:
     first = _REQUEST.search(text)
     if first and not _LOOKS.search(text):
         yield Remark(
-            _line(text, first.start()),
+            line_at(text, first.start()),
             "no answer is looked at: a wrong one with status 200 counts as good",
             "check one: check(response, { 'status is 200': (r) => r.status === 200 })",
         )
@@ -131,7 +123,7 @@ def _written_host(text: str) -> Iterator[Remark]:
         return
     for host in hosts_in(text):
         yield Remark(
-            _line(text, text.index(host)),
+            line_at(text, text.index(host)),
             f"the host {host} is written into the script",
             "read it: const base = __ENV.BASE_URL || '...'; --target then says where",
         )
@@ -142,14 +134,10 @@ def _uncounted_calls(text: str, options: dict[str, Any]) -> Iterator[Remark]:
     module = _GRPC.search(text)
     if module and not any(metric.startswith("checks") for metric in options.get("thresholds") or {}):
         yield Remark(
-            _line(text, module.start()),
+            line_at(text, module.start()),
             "k6 counts hardly any gRPC call that timed out: only a check of its status tells",
             "check that the status is grpc.StatusOK, and require it: thresholds: { checks: ['rate>0.99'] }",
         )
-
-
-def _method(request: re.Match[str]) -> str:
-    return "DELETE" if request[1] == "del" else request[1].upper()
 
 
 def _consequence(method: str) -> str:
@@ -164,7 +152,3 @@ def _block(text: str, start: int) -> str:
         if depth == 0:
             return text[start : index + 1]
     return text[start:]
-
-
-def _line(text: str, offset: int) -> int:
-    return text.count("\n", 0, offset) + 1

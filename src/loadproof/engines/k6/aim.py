@@ -18,14 +18,16 @@ from urllib.parse import urlsplit, urlunsplit
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.archive import rehearsal
 from loadproof.engines.k6.arguments import UserArguments, environment, init_arguments, without_execution
-from loadproof.engines.k6.inspection import TARGET_VARIABLES, GuardedK6, hosts_in, same_host
+from loadproof.engines.k6.inspection import TARGET_VARIABLES, GuardedK6, hosts_in
 from loadproof.engines.k6.mapped import all_mapped, mapped
+from loadproof.engines.k6.modules import imports_others, local_modules
 from loadproof.engines.k6.options import Options, executed_functions
 from loadproof.engines.k6.reader import OutputReader
 from loadproof.engines.k6.requests import split_name
 from loadproof.engines.supervised import Supervised, held_for
 from loadproof.errors import Problem
 from loadproof.model import Plan
+from loadproof.safety.urls import same_host
 
 _BLOCKED: Final = ("--block-hostnames=*", "--blacklist-ip=0.0.0.0/0,::/0")
 _LONGEST_S: Final = 4.0
@@ -38,9 +40,6 @@ _READS: Final = re.compile(
 _TAKEN_APART: Final = re.compile(r"\{([^{}]*)\}\s*=\s*__ENV\b")
 """`const { BASE_URL, TOKEN: token = 'x' } = __ENV`."""
 _TAKEN: Final = re.compile(r"(?:^|,)\s*([A-Za-z_]\w*)")
-_MODULES: Final = re.compile(r"""(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["'](?!k6["'/])""")
-_RELATIVE: Final = re.compile(r"""(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["'](\.{1,2}/[^"']+)["']""")
-_MOST_MODULES: Final = 50
 _DRIVES_A_BROWSER: Final = re.compile(r"""["']k6/(?:experimental/)?browser["']""")
 _CONNECTS: Final = re.compile(r"""\.connect\s*\(\s*([^,)]+)""")
 """A gRPC client, and what it is given as its address."""
@@ -67,9 +66,9 @@ def aim(
 
     Empty where neither the text nor k6 tells.
     """
-    written, variables = hosts_in(source), variables_of(source, plan.scenario.parent)
+    written, variables = hosts_in(source), variables_of(source, plan.scenario)
     called = list(dict.fromkeys(_CALLED.findall(source)))
-    left_open = _LEFT_OPEN.search(source) or _MODULES.search(source)
+    left_open = _LEFT_OPEN.search(source) or imports_others(source)
     # Of several addresses some may be a name space or a header.
     sure = written and not left_open and (len(written) == 1 or set(written) <= set(called))
     asked = [] if sure else _asked(k6, plan, user, options, source)
@@ -89,26 +88,12 @@ def aim(
     return reached, Problem(message, str(plan.scenario), _way_out(plan, source, reached, variables))
 
 
-def variables_of(source: str, folder: Path | None = None) -> list[str]:
-    """The variables that a script reads by name, in order; those of the modules in `folder` after its own."""
-    texts = [source, *(_modules_of(source, folder) if folder is not None else ())]
+def variables_of(source: str, script: Path) -> list[str]:
+    """The variables that a script reads by name, in order; those of its own modules after its own."""
+    texts = local_modules(script, source).values()
     named = [found[1] or found[2] for text in texts for found in _READS.finditer(text)]
     apart = [name for text in texts for found in _TAKEN_APART.findall(text) for name in _TAKEN.findall(found)]
     return list(dict.fromkeys([*named, *apart]))
-
-
-def _modules_of(source: str, folder: Path) -> list[str]:
-    """The texts of the script's own modules, each once, as far as they are files beside it."""
-    found: dict[Path, str] = {}
-    waiting = [(folder, source)]
-    while waiting and len(found) < _MOST_MODULES:
-        beside, text = waiting.pop()
-        for name in _RELATIVE.findall(text):
-            file = (beside / name).resolve()
-            if file not in found and file.is_file():
-                found[file] = file.read_text(errors="replace")
-                waiting.append((file.parent, found[file]))
-    return list(found.values())
 
 
 def reachable(url: str) -> str:

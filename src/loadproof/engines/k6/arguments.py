@@ -15,10 +15,12 @@ from pathlib import Path
 from loadproof.engines.k6 import messages, words
 from loadproof.engines.k6.guard import guard_arguments
 from loadproof.engines.k6.inspection import TARGET_VARIABLES, source_of
-from loadproof.engines.k6.options import Options, split_metric, trend_statistics
+from loadproof.engines.k6.modules import imports_others
+from loadproof.engines.k6.options import Options, trend_statistics
 from loadproof.engines.k6.paused import Paused
 from loadproof.errors import Problem
 from loadproof.model import EVENT_GAP, FIRST_EVENT, Plan, ProfileKind
+from loadproof.plan.expressions import split_metric
 from loadproof.safety.redact import is_secret_name
 
 _EXECUTION_FLAGS = {
@@ -201,13 +203,10 @@ def hides_addresses(plan: Plan) -> bool:
         source = source_of(plan.scenario)
     except OSError:
         return False
-    return _HIDES.search(source) is not None
+    return _HIDES.search(source) is not None or imports_others(source)
 
 
-_HIDES = re.compile(
-    r"""k6/(?:experimental/)?(?:ws|websockets|browser|net/grpc)\b"""
-    r"""|(?:\bfrom\s*|\bimport\s*|\brequire\s*\(\s*)["'](?!k6["'/])"""
-)
+_HIDES = re.compile(r"k6/(?:experimental/)?(?:ws|websockets|browser|net/grpc)\b")
 
 
 def system_tags(user: UserArguments, options: Options, *, address: bool = False) -> list[str]:

@@ -170,22 +170,18 @@ class K6Engine:
             )
             if self._stops:
                 self._process.kill()
-            beginning = None
-            if begin is not None and self._paused is not None:
-                beginning = asyncio.create_task(self._paused.begin(begin, reporting.sink))
-            passing = asyncio.create_task(_pass_on_for_ever(reporting))
-            watching = asyncio.create_task(watch_for_ever(self._process.pid, reporting.sink, "k6"))
+            waits = begin is not None and self._paused is not None
+            begins = self._paused.begin(begin, reporting.sink) if waits else None
             try:
-                return await wait_or_fail(self._process, beginning)
+                return await wait_or_fail(
+                    self._process,
+                    begins,
+                    _pass_on_for_ever(reporting),
+                    watch_for_ever(self._process.pid, reporting.sink, "k6"),
+                )
             finally:
-                tasks = [task for task in (passing, watching, beginning) if task is not None]
-                for task in tasks:
-                    task.cancel()
-                ended, *_ = await asyncio.gather(*tasks, return_exceptions=True)
                 # k6 is gone: what is left in the pipe, 1 MiB at most, is all there is.
                 pipe.finish()
-                if isinstance(ended, Exception):
-                    raise ended  # the sink refused something: nothing more can be passed on
                 reporting.pass_on()
 
     def _was_stopped_before(self) -> bool:
@@ -231,23 +227,6 @@ def _inspect(k6: GuardedK6, plan: Plan, given: Vendored, user: UserArguments, so
     problems = () if problem is None else (given.problem(problem),)
     known = K6Options(gates, names_to_give(source, plan.scenario), takes_any_certificate(user, options))
     return Inspection(problems, tuple(targets), own, known, advice)
-
-
-def scenario_profile(script: Path, env: Mapping[str, str]) -> Profile | None:
-    """The load over time of a script with one simple scenario; None for any other, or one that does not load.
-
-    `env` is the process environment that the script's init code sees.
-    """
-    binary = find_k6()
-    if isinstance(binary, Problem):
-        return None
-    with tempfile.TemporaryDirectory(prefix="loadproof-k6-") as name:
-        try:
-            given = vendored(script, Path(name)).script
-        except (ConfigError, OSError):
-            return None  # the run itself says what is wrong
-        options, problem = inspect_script(GuardedK6(binary.path, folder=Path(name)), given, env, ())
-    return None if problem is not None else profile_of(options)
 
 
 def _own_profile(k6: GuardedK6, plan: Plan, user: UserArguments, options: Options) -> Profile | None:

@@ -151,22 +151,3 @@ def _is_host(url: str) -> bool:
         return bool(urlsplit(url).hostname)
     except ValueError:  # "http://[" of a template: `http://[${host}]:80`
         return False
-
-
-def same_host(one: str, other: str) -> bool:
-    """Whether two URLs mean the same host and port; the names of this machine's loopback are one."""
-    return _host(one) == _host(other)
-
-
-def _host(url: str) -> tuple[str, int | None]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return url, None
-    name = (parts.hostname or "").lower()
-    name = "localhost" if name in _THIS_MACHINE else name
-    return name, port or {"http": 80, "https": 443, "ws": 80, "wss": 443}.get(parts.scheme)
-
-
-_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104  # to send to, not to listen at

@@ -6,15 +6,15 @@ script loads a machine before its name leads there: that machine is asked, guard
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from loadproof.safety.hosts import as_address
+from loadproof.safety.urls import PORTS
+
 if TYPE_CHECKING:
     from loadproof.engines.k6.options import Options
-
-_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 def mapped(url: str, options: Options) -> str:
@@ -26,7 +26,7 @@ def mapped(url: str, options: Options) -> str:
     except ValueError:
         return url
     written = {str(key).lower(): str(value) for key, value in hosts.items()}
-    found = _of(name, port or _PORTS.get(parts.scheme), written)
+    found = _of(name, port or PORTS.get(parts.scheme), written)
     if found is None:
         return url
     address, own_port = found
@@ -42,7 +42,7 @@ def all_mapped(urls: Iterable[str], options: Options) -> list[str]:
 
 def _of(name: str, port: int | None, hosts: dict[str, str]) -> tuple[str, int | None] | None:
     """Address and port, if it has one, that a name is sent to."""
-    if not name or _is_address(name):
+    if not name or as_address(name):
         return None
     labels = name.split(".")
     patterns = (f"*.{'.'.join(labels[start:])}" for start in range(1, len(labels)))
@@ -53,15 +53,7 @@ def _of(name: str, port: int | None, hosts: dict[str, str]) -> tuple[str, int | 
 
 
 def _split(written: str) -> tuple[str, int | None]:
-    if _is_address(written):
+    if as_address(written):
         return written, None
     address, _, port = written.rpartition(":")
     return address.strip("[]"), int(port) if port.isdigit() else None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -16,7 +16,6 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import orjson
 
-from loadproof.engines.k6.advice import without_comments
 from loadproof.errors import ConfigError, Problem
 
 FOLDER: Final = "k6-modules"
@@ -37,10 +36,33 @@ class Module:
     size_bytes: int
 
 
+def without_comments(source: str) -> str:
+    """The script with its comments blanked, lines kept; strings stay, also those that hold `//`."""
+    pattern = re.compile(
+        r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)|//[^\n]*|/\*.*?\*/""", re.DOTALL
+    )
+    return pattern.sub(lambda m: m[1] or re.sub(r"[^\n]", " ", m[0]), source)
+
+
+def line_at(text: str, offset: int) -> int:
+    """The line that a place of a script is in."""
+    return text.count("\n", 0, offset) + 1
+
+
+def method_of(called: str) -> str:
+    """The method that a function of k6's http module sends: `del` is DELETE."""
+    return "DELETE" if called == "del" else called.upper()
+
+
 def specifiers(text: str) -> Iterator[tuple[int, int, str]]:
     """What a script imports, with where it stands in the text: begin and end without its quotes."""
     for found in _SPECIFIER.finditer(without_comments(text)):
         yield found.start(2), found.end(2), found[2]
+
+
+def imports_others(text: str) -> bool:
+    """Whether a script imports anything but k6's own modules: what that does is not seen in it."""
+    return any(name != "k6" and not name.startswith("k6/") for _, _, name in specifiers(text))
 
 
 def addresses(text: str, base: str = "") -> list[str]:
@@ -56,9 +78,12 @@ def address_of(specifier: str, base: str = "") -> str:
     return urljoin(base, specifier) if base and specifier.startswith((".", "/")) else ""
 
 
-def local_modules(script: Path) -> dict[Path, str]:
-    """The script and what it imports from files, each with its text. Raises OSError for the script itself."""
-    found = {script: script.read_text(errors="replace")}
+def local_modules(script: Path, source: str | None = None) -> dict[Path, str]:
+    """The script and what it imports from files, each with its text. Raises OSError for the script itself.
+
+    `source`: its text, where that is known.
+    """
+    found = {script: script.read_text(errors="replace") if source is None else source}
     waiting = [script]
     while waiting and len(found) < _MOST_LOCAL:
         file = waiting.pop()

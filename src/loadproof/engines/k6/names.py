@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from loadproof.engines.k6.advice import without_comments
+from loadproof.engines.k6.modules import line_at, method_of, without_comments
 
 _MOST: Final = 5
 _CALL: Final = re.compile(r"\bhttp\.(get|head|options|post|put|patch|del|request)\(\s*`([^`]*)`")
@@ -24,18 +24,13 @@ def names_to_give(source: str, file: Path) -> tuple[str, ...]:
         if not address.startswith("/") or not _VALUE.search(address) or "name" in rest:
             continue
         name = _VALUE.sub(lambda value: f"{{{_called(value[1])}}}", address)
-        line = text.count("\n", 0, call.start()) + 1
         found.append(
-            f"names         {file}:{line}: {_method(call[1])} has a value in its address: "
-            f"say {{ tags: {{ name: '{name}' }} }}"
+            f"names         {file}:{line_at(text, call.start())}: {method_of(call[1])} has a value in its "
+            f"address: say {{ tags: {{ name: '{name}' }} }}"
         )
     found = list(dict.fromkeys(found))
     more = [f"names         {len(found) - _MOST} more requests of this kind"] if len(found) > _MOST else []
     return (*found[:_MOST], *more)
-
-
-def _method(called: str) -> str:
-    return "DELETE" if called == "del" else called.upper()
 
 
 def _called(value: str) -> str:

@@ -56,6 +56,8 @@ class ScriptThreshold:
 
 def thresholds(options: Options) -> list[ScriptThreshold]:
     """All thresholds in `options`, in k6's order."""
+    from loadproof.plan.expressions import split_metric  # every command lists engines, few read a plan
+
     found = []
     for metric, written in (options.get("thresholds") or {}).items():
         base, tags = split_metric(metric)
@@ -64,18 +66,6 @@ def thresholds(options: Options) -> list[ScriptThreshold]:
             expression, abort = str(rule.get("threshold", "")), bool(rule.get("abortOnFail"))
             found.append(ScriptThreshold(metric, base, tags, expression, abort))
     return found
-
-
-def split_metric(metric: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The metric's name and the tags of a sub-metric: "m{a:1, b:2}" is ("m", (("a", "1"), ("b", "2")))."""
-    base, brace, inner = metric.partition("{")
-    if not brace:
-        return metric, ()
-    tags = []
-    for pair in inner.rstrip().removesuffix("}").split(","):
-        key, _, value = pair.partition(":")
-        tags.append((key.strip().strip("\"'"), value.strip().strip("\"'")))
-    return base.strip(), tuple(tags)
 
 
 def trend_statistics(options: Options) -> list[str]:

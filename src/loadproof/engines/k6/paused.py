@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from loadproof.engines.beginning import until
+from loadproof.engines.scarce import free_port
 from loadproof.errors import EngineError, Problem
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Paused:
     """One k6 that was started with `arguments`: `begin` lets it go on."""
 
     def __init__(self) -> None:
-        self._port = _free_port()
+        self._port = free_port()
         self.waits = True
         """Whether its load has not begun: there is nothing yet that could end gently."""
 
@@ -85,10 +85,3 @@ def _not_too_late(moment: asyncio.Future[float], sink: Sink, what: str) -> None:
         raise EngineError(
             Problem(said, hint="give the scenario a later start, or less to do before its load")
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

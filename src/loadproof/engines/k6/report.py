@@ -9,15 +9,15 @@ from loadproof.engines.error_samples import ToldErrors
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.arguments import unjudged
+from loadproof.engines.k6.events import K6Events
 from loadproof.engines.k6.guard import kept_back
-from loadproof.engines.k6.inspection import same_host
 from loadproof.engines.k6.mapped import all_mapped
 from loadproof.engines.k6.options import Options, thresholds
 from loadproof.engines.k6.summary import Ending, Summary, crossed_metrics, read_summary, threshold_events
-from loadproof.engines.k6.told import K6Events
 from loadproof.engines.k6.words import meaning
 from loadproof.model import Event, EventKind, Plan
 from loadproof.safety.redact import redact_text
+from loadproof.safety.urls import same_host
 
 if TYPE_CHECKING:
     from pathlib import Path

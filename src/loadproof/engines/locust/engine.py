@@ -15,7 +15,7 @@ from loadproof.engines.holding import hold_of
 from loadproof.engines.locust.advice import locust_advice, requests_per_task
 from loadproof.engines.locust.hosts import connect_only
 from loadproof.engines.locust.names import names_to_give
-from loadproof.engines.locust.open_model.distribution import distribution_args, usable_cores
+from loadproof.engines.locust.open_model.distribution import distribution_args
 from loadproof.engines.locust.options import LocustOptions
 from loadproof.engines.locust.processes import decide
 from loadproof.engines.locust.program import NoAnswerError, environment
@@ -23,6 +23,7 @@ from loadproof.engines.locust.rows import ArrivalRow, ErrorRow, HealthRow, Slice
 from loadproof.engines.locust.running import LocustChild
 from loadproof.engines.locust.settings import PluginSettings, fingerprint_of
 from loadproof.engines.locust.trials.trial_dispatcher import TrialDispatcher
+from loadproof.engines.scarce import usable_cores
 from loadproof.errors import EngineError, Problem
 from loadproof.model import (
     Event,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import sys
-
 from loadproof.engines.locust.options import LocustOptions
+from loadproof.engines.scarce import free_port
 from loadproof.model import Plan
 
 LOOPBACK = "127.0.0.1"
@@ -34,19 +31,7 @@ def distribution_args(plan: Plan) -> list[str]:
         args += ["--processes", str(processes.count)]
     if processes.loopback and (args or processes.given):
         # Locust's own port on all interfaces would let two runs on one machine meet.
-        free = str(_free_port())
+        free = str(free_port())
         args += ["--master-bind-host", LOOPBACK, "--master-host", LOOPBACK]
         args += ["--master-bind-port", free, "--master-port", free]
     return args
-
-
-def usable_cores() -> int:
-    """Those that this process may use, which taskset and containers make fewer than there are."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port

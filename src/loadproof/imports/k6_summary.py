@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from loadproof.engines.k6 import words
 from loadproof.engines.k6.requests import split_name
 from loadproof.engines.k6.summary import read_summary
 from loadproof.errors import ConfigError, Problem
 from loadproof.imports.aggregate import ALL, NO_HEALTH, TOTALS, Aggregate, EndpointTotals, EngineThreshold
-from loadproof.imports.stream import open_bytes
+from loadproof.imports.stream import read_json
 from loadproof.model import CheckSummary, Endpoint
 from loadproof.plan.expressions import endpoint_of, split_metric
 from loadproof.safety.redact import redact_url
@@ -35,7 +33,8 @@ _TRUNCATED: Final = "only endpoints with a threshold of their own are in k6's su
 
 def read_k6_summary(path: Path, on_bytes: OnBytes | None = None) -> Aggregate:
     """The totals in a summary. Raises ConfigError when it is none, or counts no request."""
-    written = _document(path, on_bytes)
+    found = read_json(path, on_bytes)
+    written: dict[str, Any] = found if isinstance(found, dict) else {}
     metrics = _metrics(path, written)
     whole = _totals(ALL, metrics, "")
     if not whole.requests:
@@ -59,15 +58,6 @@ def read_k6_summary(path: Path, on_bytes: OnBytes | None = None) -> Aggregate:
         checks=_checks(written, metrics),
         limits=tuple(limits),
     )
-
-
-def _document(path: Path, on_bytes: OnBytes | None) -> dict[str, Any]:
-    with open_bytes(path, on_bytes) as stream:
-        try:
-            written = orjson.loads(stream.read())
-        except orjson.JSONDecodeError as error:
-            raise ConfigError(Problem(f"this is no JSON: {error}", str(path))) from error
-    return written if isinstance(written, dict) else {}
 
 
 def _metrics(path: Path, written: dict[str, Any]) -> dict[str, dict[str, Any]]:

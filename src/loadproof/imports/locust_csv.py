@@ -93,32 +93,35 @@ def _totals(row: Mapping[str, str], path: Path) -> EndpointTotals:
         for name in row
         if (match := _PERCENT.fullmatch(name)) and (value := _number(row, name)) is not None
     }
-    failed = _number(row, "Failure Count")
-    return EndpointTotals(
-        endpoint=_endpoint(row),
-        requests=int(requests),
-        failed=None if failed is None else int(failed),
-        throughput_per_s=_number(row, "Requests/s"),
-        # A percentile of nothing is 0 in Locust.
-        quantiles_s=quantiles_s if requests else {},
-        mean_s=_seconds(row, "Average Response Time") if requests else None,
-        minimum_s=_seconds(row, "Min Response Time") if requests else None,
-        maximum_s=_seconds(row, "Max Response Time") if requests else None,
-    )
+    # A percentile of nothing is 0 in Locust.
+    return _made(row, "", requests, _number(row, "Requests/s"), quantiles_s if requests else {})
 
 
 def _history_totals(row: Mapping[str, str], duration_s: float | None) -> EndpointTotals:
-    requests, failed = _number(row, "Total Request Count") or 0.0, _number(row, "Total Failure Count")
+    requests = _number(row, "Total Request Count") or 0.0
     median_s = _seconds(row, "Total Median Response Time")
+    quantiles_s = {0.5: median_s} if median_s is not None and requests else {}
+    return _made(row, "Total ", requests, requests / duration_s if duration_s else None, quantiles_s)
+
+
+def _made(
+    row: Mapping[str, str],
+    of: str,
+    requests: float,
+    throughput_per_s: float | None,
+    quantiles_s: Mapping[float, float],
+) -> EndpointTotals:
+    """The totals of a row whose columns begin with `of`."""
+    failed = _number(row, f"{of}Failure Count")
     return EndpointTotals(
         endpoint=_endpoint(row),
         requests=int(requests),
         failed=None if failed is None else int(failed),
-        throughput_per_s=requests / duration_s if duration_s else None,
-        quantiles_s={0.5: median_s} if median_s is not None and requests else {},
-        mean_s=_seconds(row, "Total Average Response Time") if requests else None,
-        minimum_s=_seconds(row, "Total Min Response Time") if requests else None,
-        maximum_s=_seconds(row, "Total Max Response Time") if requests else None,
+        throughput_per_s=throughput_per_s,
+        quantiles_s=quantiles_s,
+        mean_s=_seconds(row, f"{of}Average Response Time") if requests else None,
+        minimum_s=_seconds(row, f"{of}Min Response Time") if requests else None,
+        maximum_s=_seconds(row, f"{of}Max Response Time") if requests else None,
     )
 
 

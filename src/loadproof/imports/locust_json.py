@@ -6,12 +6,10 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from loadproof.errors import ConfigError, Problem
 from loadproof.imports.aggregate import ALL, NO_HEALTH, TOTALS, Aggregate, EndpointTotals
 from loadproof.imports.locust_csv import ROUNDED
-from loadproof.imports.stream import open_bytes
+from loadproof.imports.stream import read_json
 from loadproof.model import Endpoint
 from loadproof.safety.redact import redact_text
 
@@ -49,11 +47,7 @@ def read_locust_json(path: Path, on_bytes: OnBytes | None = None) -> Aggregate:
 
 
 def _entries(path: Path, on_bytes: OnBytes | None) -> list[dict[str, Any]]:
-    with open_bytes(path, on_bytes) as stream:
-        try:
-            written = orjson.loads(stream.read())
-        except orjson.JSONDecodeError as error:
-            raise ConfigError(Problem(f"this is no JSON: {error}", str(path))) from error
+    written = read_json(path, on_bytes)
     if not isinstance(written, list) or not all(isinstance(entry, dict) for entry in written):
         raise ConfigError(Problem("this is no list of Locust's statistics", str(path)))
     return written

@@ -8,6 +8,8 @@ import zlib
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, cast
 
+import orjson
+
 from loadproof.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -59,6 +61,15 @@ def open_text(path: Path, on_bytes: OnBytes | None = None) -> Iterator[io.TextIO
     """The same as text, line ends as they are: quoted fields of a csv file may hold some."""
     with open_bytes(path, on_bytes) as stream:
         yield io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+
+
+def read_json(path: Path, on_bytes: OnBytes | None = None) -> object:
+    """The one JSON value in a file. Raises ConfigError when there is none."""
+    with open_bytes(path, on_bytes) as stream:
+        try:
+            return orjson.loads(stream.read())
+        except orjson.JSONDecodeError as error:
+            raise ConfigError(Problem(f"this is no JSON: {error}", str(path))) from error
 
 
 def unpacked_head(head: bytes) -> bytes:

@@ -37,7 +37,6 @@ def test_the_tightest_limit_of_all_groups_holds(proc: Path) -> None:
     group = Cgroup(7, proc)
     assert group.cores() == 1.5
     assert group.memory_limit_bytes() == 1048576
-    assert group.memory_bytes() == 524288
 
 
 def test_throttling_is_that_of_the_group_with_the_limit(proc: Path) -> None:
@@ -57,9 +56,7 @@ def test_processes_that_were_killed_for_their_groups_memory_are_counted(proc: Pa
 def test_without_a_group_there_is_no_limit(proc: Path) -> None:
     """Nothing is invented."""
     group = Cgroup(8, proc)
-    assert (group.cores(), group.memory_limit_bytes(), group.memory_bytes(), group.throttling()) == (
-        None,
-    ) * 4
+    assert (group.cores(), group.memory_limit_bytes(), group.throttling()) == (None,) * 3
 
 
 @pytest.fixture
@@ -91,7 +88,6 @@ def test_limits_of_the_first_version_hold_as_well(first_version: Path) -> None:
     group = Cgroup(7, first_version)
     assert (group.cores(), group.cores_file) == (0.5, "cpu.cfs_quota_us")
     assert (group.memory_limit_bytes(), group.memory_file) == (1048576.0, "memory.limit_in_bytes")
-    assert group.memory_bytes() == 4096.0
     assert group.throttling() == Throttling(40, 10, 2.5)
     assert group.out_of_memory() is None  # Linux counts them since 4.13
     folder = first_version.parent / "mem ory" / "shop"

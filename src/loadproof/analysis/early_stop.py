@@ -54,7 +54,6 @@ _UNBOUNDED: Final = 10**15
 """Requests to come when nothing bounds them: only what no number of good ones could mend is certain then."""
 _BUCKET: Final = 1.01
 """A histogram knows a time to 1 %: only what is beyond that is surely above a limit, or below it."""
-_UPPER: Final = (Operator.LESS, Operator.LESS_EQUAL)
 
 
 class StopOn(StrEnum):
@@ -250,7 +249,7 @@ def _maybe_warm_up(plan: Plan, start_s: float) -> tuple[range, ...]:
 
 def _certain(requirement: Requirement, known: Sample, to_come: int, window_s: int) -> Verdict | None:
     match requirement.subject:
-        case Subject.RESPONSE_TIME if requirement.operator in _UPPER:
+        case Subject.RESPONSE_TIME if requirement.operator.is_upper:
             return _response_time(requirement, known, to_come)
         case Subject.ERROR_RATE if requirement.statistic is Statistic.RATE:
             total = known.requests + to_come

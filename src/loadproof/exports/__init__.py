@@ -23,8 +23,6 @@ class Export:
 
     function: str
     """"module:function" in this package, a `Write`; imported when used."""
-    one_table: bool
-    """Holds either slices or readings; otherwise all there is."""
     binary: bool = False
 
     def write(self, run: Run, table: str, stream: IO[bytes]) -> list[str]:
@@ -34,10 +32,10 @@ class Export:
 
 
 EXPORTS: Final[dict[str, Export]] = {
-    "csv": Export("tables:write_csv", one_table=True),
-    "json": Export("document:write_json", one_table=False),
-    "k6-json": Export("requests:write_k6_json", one_table=False),
-    "jtl": Export("requests:write_jtl", one_table=False),
-    "parquet": Export("tables:write_parquet", one_table=True, binary=True),
+    "csv": Export("tables:write_csv"),
+    "json": Export("document:write_json"),
+    "k6-json": Export("requests:write_k6_json"),
+    "jtl": Export("requests:write_jtl"),
+    "parquet": Export("tables:write_parquet", binary=True),
 }
 """By the name that `--format` takes."""

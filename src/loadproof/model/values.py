@@ -20,11 +20,6 @@ def whole(value: object) -> int:
     return int(number(value))
 
 
-def known_number(value: object) -> float | None:
-    """None where it is not known."""
-    return None if value is None else number(value)
-
-
 def known_whole(value: object) -> int | None:
     """None where it is not known."""
     return None if value is None else whole(value)

@@ -17,9 +17,8 @@ import numpy as np
 from loadproof.analysis.verdict.requirements import matches
 from loadproof.analysis.window.windows import Sample, Window, sample
 from loadproof.histogram import Histogram, bucket_s
-from loadproof.model import Finding, Operator, Requirement, Slice, Statistic, Subject, Unit
+from loadproof.model import Finding, Requirement, Slice, Statistic, Subject, Unit
 
-UPPER: Final = (Operator.LESS, Operator.LESS_EQUAL)
 _BUSY: Final = 0.7
 """Of the time: a thread that has work for longer queues its requests, and waiting explains any delay."""
 _ONE_WAIT_S: Final = 0.01
@@ -140,7 +139,7 @@ def _cheapest_s(histogram: Histogram, limit_s: float, number: int) -> float:
 
 
 def _is_timed(requirement: Requirement) -> bool:
-    return requirement.unit is Unit.SECONDS and requirement.operator in UPPER
+    return requirement.unit is Unit.SECONDS and requirement.operator.is_upper
 
 
 def _cost_of_times_s(requirement: Requirement, times: Histogram) -> float:

@@ -16,10 +16,9 @@ import numpy as np
 from loadproof.analysis.verdict.requirements import judge_requirement, matches
 from loadproof.analysis.window.windows import Window
 from loadproof.histogram import Histogram, bucket_s
-from loadproof.model import FailureKind, Finding, Operator, Requirement, Slice, Subject, Verdict
+from loadproof.model import FailureKind, Finding, Requirement, Slice, Subject, Verdict
 from loadproof.units import format_duration
 
-_UPPER = (Operator.LESS, Operator.LESS_EQUAL)
 _TIMED = (Subject.RESPONSE_TIME, Subject.RECOVERY_TIME, Subject.PEAK_ERROR_RATE)
 _ADVICE = "give the generator more processors (--processes, another machine), and run it again"
 
@@ -58,20 +57,20 @@ def _explains(
     requirement: Requirement, finding: Finding, delay: Delay, slices: Sequence[Slice], window: Window
 ) -> bool:
     match requirement.subject:
-        case Subject.RESPONSE_TIME if requirement.operator in _UPPER and not requirement.window:
+        case Subject.RESPONSE_TIME if requirement.operator.is_upper and not requirement.window:
             if finding.value is not None and finding.value - delay.worst_s > requirement.limit:
                 return False
             chosen = [part for part in slices if matches(requirement.endpoint, part)]
             least = [_less(part, delay.of(part.second)) for part in chosen]
             return judge_requirement(requirement, least, window).verdict is not Verdict.FAIL
-        case Subject.RESPONSE_TIME if finding.value is not None and requirement.operator in _UPPER:
+        case Subject.RESPONSE_TIME if finding.value is not None and requirement.operator.is_upper:
             return finding.value - delay.worst_s <= requirement.limit
         case Subject.ERROR_RATE:
             # A late generator can run into its own timeouts; it makes no wrong status and refuses nothing.
             least = [_without_timeouts(part) for part in slices if matches(requirement.endpoint, part)]
             return judge_requirement(requirement, least, window).verdict is not Verdict.FAIL
         case Subject.THROUGHPUT:
-            return requirement.operator not in _UPPER
+            return not requirement.operator.is_upper
         case subject:
             # The service's own series, which grow, do not know how late the generator was.
             drifts = subject is Subject.GROWTH and requirement.metric == "latency"

@@ -15,7 +15,6 @@ _ROUNDING: Final = 1e-7
 _LEAST_LEVELS: Final = 5
 _LEAST_PIECE: Final = 3
 """Levels on either side of a turn."""
-_SURE: Final = 0.95
 _CLEARLY: Final = 6.0
 """Difference of BIC that is strong evidence (Kass and Raftery, JASA 1995)."""
 _FLAT: Final = 0.25

@@ -46,8 +46,6 @@ _OF_THE_LOAD: Final = frozenset({"load", "generator", *ENGINES})
 _MACHINE: Final = "host"
 _LEAST_ERROR_GROWTH: Final = 0.005
 """Of failed requests over the judged time: less is of no account."""
-_FIRST_READINGS: Final = 20_000
-"""Of a run: a page of metrics is in them."""
 _LEAST_S: Final = 120
 """For what a minute's requests do to say anything of an hour."""
 _GROWN: Final = (Growth.GROWS, Growth.RAISED)

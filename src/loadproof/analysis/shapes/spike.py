@@ -22,7 +22,7 @@ from loadproof.analysis.verdict.requirements import describe, matching
 from loadproof.analysis.window.seconds import Course, course
 from loadproof.analysis.window.windows import Window, load_span
 from loadproof.histogram import bucket_s
-from loadproof.model import Operator, Statistic, Subject
+from loadproof.model import Statistic, Subject
 from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.runfile.slices import is_among
@@ -32,7 +32,6 @@ _LONGEST_BASELINE_S: Final = 180
 _ERROR_FLOOR: Final = 0.005
 """Half a percent more of failed requests is no sign of a spike."""
 _QUANTILE: Final = 0.95
-_UPPER: Final = (Operator.LESS, Operator.LESS_EQUAL)
 _ORDER: Final = (
     RecoveryStatus.RECOVERED,
     RecoveryStatus.NEW_LEVEL,
@@ -177,7 +176,7 @@ def _breaches(run: Run, during: range) -> list[SpikeBreach]:
     found = []
     for requirement in run.plan.requirements:
         timed = requirement.subject is Subject.RESPONSE_TIME and requirement.statistic is Statistic.PERCENTILE
-        if requirement.operator not in _UPPER or not (timed or requirement.subject is Subject.ERROR_RATE):
+        if not requirement.operator.is_upper or not (timed or requirement.subject is Subject.ERROR_RATE):
             continue
         own = course(matching(requirement.endpoint, run.slices), during)
         values = own.quantiles_s(requirement.quantile or 0.0) if timed else own.error_rates

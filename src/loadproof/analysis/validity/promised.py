@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from loadproof.analysis.disturbance.waiting import UPPER
 from loadproof.analysis.validity.condition import JudgedRun, Ruling, broken
 from loadproof.analysis.validity.dropped import judge_dropped, judge_unplayed
 from loadproof.analysis.validity.promise import judge_promise
@@ -94,7 +93,7 @@ def _broken(judged: JudgedRun, finding: Finding) -> Ruling:
 
 
 def _needs_load(requirement: Requirement) -> bool:
-    return requirement.subject is Subject.THROUGHPUT and requirement.operator not in UPPER
+    return requirement.subject is Subject.THROUGHPUT and not requirement.operator.is_upper
 
 
 def _in_doubt(finding: Finding) -> Finding:

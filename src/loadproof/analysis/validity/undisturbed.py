@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Final
 
 from loadproof.analysis.disturbance.processors import LEAVE_ALONE, Processors, processors
-from loadproof.analysis.disturbance.waiting import UPPER
 from loadproof.analysis.shapes.spike import find_spike
 from loadproof.analysis.validity.condition import JudgedRun, Ruling
 from loadproof.analysis.validity.each import judged_for, seconds_judged
@@ -67,7 +66,7 @@ def is_slower(requirement: Requirement) -> bool:
         # Waiting for processors makes no leak.
         return requirement.metric == "latency"
     if requirement.subject is Subject.THROUGHPUT:
-        return requirement.operator not in UPPER
+        return not requirement.operator.is_upper
     return requirement.subject in _TIMED
 
 

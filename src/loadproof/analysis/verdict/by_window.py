@@ -18,7 +18,7 @@ from loadproof.analysis.verdict.resources import worst_first
 from loadproof.analysis.window.seconds import Course, course
 from loadproof.analysis.window.windows import Window, contiguous, stage_windows, whole_window, within
 from loadproof.histogram import bucket_s
-from loadproof.model import Finding, Operator, Requirement, Statistic, Subject, Verdict
+from loadproof.model import Finding, Requirement, Statistic, Subject, Verdict
 from loadproof.runfile.reader import Run
 from loadproof.units import format_count, format_duration
 
@@ -63,7 +63,7 @@ def _judge_any(requirement: Requirement, run: Run, window: Window) -> Finding:
     known = counts >= _needed(requirement)
     # Where too few were measured the worst of the others is shown, and never a PASS.
     candidates = np.flatnonzero(known) if known.any() else np.arange(values.size)
-    upper = requirement.operator in (Operator.LESS, Operator.LESS_EQUAL)
+    upper = requirement.operator.is_upper
     pick = np.nanargmax if upper else np.nanargmin
     chosen_values = values[candidates]
     at = int(candidates[int(pick(chosen_values))]) if np.isfinite(chosen_values).any() else 0

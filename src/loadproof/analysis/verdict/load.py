@@ -15,7 +15,7 @@ from loadproof.analysis.window.omission import (
     starts,
 )
 from loadproof.analysis.window.windows import Window, requests_of, sample
-from loadproof.model import Finding, FindingKind, Operator, Requirement, Slice, Statistic, Subject, Verdict
+from loadproof.model import Finding, FindingKind, Requirement, Slice, Statistic, Subject, Verdict
 from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings
 from loadproof.units import format_count, format_duration, format_percent
@@ -95,7 +95,7 @@ def judge_under_load(
 
 
 def _of_too_little(finding: Finding, requirement: Requirement, counted: Starts) -> Finding:
-    if finding.verdict is Verdict.FAIL and requirement.operator in (Operator.LESS, Operator.LESS_EQUAL):
+    if finding.verdict is Verdict.FAIL and requirement.operator.is_upper:
         return finding  # more load makes nothing faster
     sentence = f"{finding.sentence}, but {shortfall(counted)}"
     return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence, advice=MORE_LOAD)

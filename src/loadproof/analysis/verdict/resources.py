@@ -14,7 +14,7 @@ from loadproof.analysis.verdict.requirements import compare, finding_of, format_
 from loadproof.analysis.verdict.service import MACHINE, SOURCE
 from loadproof.analysis.verdict.watched import HEAP, PART, PER_PART, Watched
 from loadproof.analysis.window.windows import Window
-from loadproof.model import Finding, Operator, Reading, Requirement, Statistic, Unit, Verdict
+from loadproof.model import Finding, Reading, Requirement, Statistic, Unit, Verdict
 from loadproof.runfile.readings import Readings
 
 _ADVICE: Final = {
@@ -124,7 +124,7 @@ def with_split(requirement: Requirement, finding: Finding, watched: Watched, win
 
 def _worst_second(requirement: Requirement, readings: Sequence[Reading], window: Window) -> int:
     inside = inside_of(readings, window) or readings
-    upper = requirement.operator in (Operator.LESS, Operator.LESS_EQUAL)
+    upper = requirement.operator.is_upper
     worst = (max if upper else min)(inside, key=lambda reading: reading.value)
     return int(worst.time_s)
 
@@ -213,7 +213,7 @@ def _judge_one(requirement: Requirement, watched: Watched, name: str, window: Wi
 
 def _proved(requirement: Requirement, finding: Finding) -> bool:
     """Whether what is not known cannot change the verdict: a maximum that is too high only grows."""
-    upper = requirement.operator in (Operator.LESS, Operator.LESS_EQUAL)
+    upper = requirement.operator.is_upper
     extreme = requirement.statistic is (Statistic.MAXIMUM if upper else Statistic.MINIMUM)
     return finding.verdict is Verdict.FAIL and (extreme or requirement.window.startswith("any "))
 
@@ -261,7 +261,7 @@ def _untold_by_steps(requirement: Requirement, readings: Readings) -> str:
 
 def _extremes(requirement: Requirement, readings: Readings) -> Readings:
     """Of steps what the statistic speaks of: their greatest, their least, or their mean."""
-    upper = requirement.operator in (Operator.LESS, Operator.LESS_EQUAL)
+    upper = requirement.operator.is_upper
     match requirement.statistic:
         case Statistic.MEAN:
             return readings
@@ -282,7 +282,7 @@ def _statistic(requirement: Requirement, values: Sequence[float]) -> float:
         case Statistic.PERCENTILE:
             return float(np.quantile(values, requirement.quantile or 0.0, method="inverted_cdf"))
         case Statistic.MEAN:
-            upper = requirement.operator in (Operator.LESS, Operator.LESS_EQUAL)
+            upper = requirement.operator.is_upper
             return float(max(values) if upper else min(values))
         case _:
             return float(max(values))

@@ -73,14 +73,6 @@ class Cgroup:
         known = {size: folder for folder in self._memory if (size := _bytes(folder)) is not None}
         return _file(known[min(known)], "memory.max", "memory.limit_in_bytes") if known else "memory.max"
 
-    def memory_bytes(self) -> float | None:
-        """What the innermost group uses, its file cache included; None when it is not counted."""
-        for folder in self._memory:
-            text = _text(folder / "memory.current") or _text(folder / "memory.usage_in_bytes")
-            if text.isdigit():
-                return float(text)
-        return None
-
     def out_of_memory(self) -> OutOfMemory | None:
         """Kills in the innermost group, and how often a limit of it or of a group above was reached.
 

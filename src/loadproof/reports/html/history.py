@@ -44,9 +44,7 @@ def write_history_html(history: History, stream: TextIO, *, everything: bool = F
 def _runs(history: History) -> EvidenceTable:
     rows = tuple(
         (
-            MISSING
-            if run.started_at_s is None
-            else time.strftime("%Y-%m-%d %H:%M", time.gmtime(run.started_at_s)),
+            _date(run.started_at_s),
             run.label,
             (run.commit or MISSING)[:10],
             run.branch or MISSING,

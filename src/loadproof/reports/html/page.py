@@ -43,7 +43,6 @@ class RequirementLine:
     sentence: str
     meter: float | None
     """Value as a share of the limit, 0 to 2; None where there is no such share."""
-    lower_is_better: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +174,6 @@ def _requirement(finding: Finding) -> RequirementLine:
         row=requirement_row(finding),
         sentence=finding.sentence,
         meter=meter_of(finding),
-        lower_is_better=str(measure.operator or "").startswith("<"),
     )
 
 

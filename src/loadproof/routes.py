@@ -47,8 +47,8 @@ _DELIMITER = re.compile(r"([/?&;#])")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _STATUS = re.compile(r"[1-5]\d\d")
 _UNIT = r"[mun\u00b5]?s|[kKMG]?B"
-# In the text of an error. Numbers alone may be ids; which of them are, shows by how many there are. An HTTP
-# status is never one: what failed with 500 and what failed with 503 are two errors.
+# In the text of an error. A number alone may be an id: how many different ones there are tells. An HTTP
+# status is never one: a failure with 500 and one with 503 are two errors.
 _STATUS_HERE = r"(?![1-5]\d\d (?:Client|Server) Error)" + "".join(
     f"(?<!{word}{end})" for word in ("status", "Status", "code", "Code", "HTTP") for end in (" ", "=", ": ")
 )
@@ -167,7 +167,7 @@ class Groups:
                 place.update(f"{value}{n}" for n in range(FEW + 1))  # it stands for many
             elif not self._plain.fullmatch(value):
                 place.add(value)
-                # Among other numbers a year or a status is a number: what looked like one before counts.
+                # A year or a status that stands among other numbers is a number like them: it counts, too.
         plain = self._plain_seen.setdefault(key, [set() for _ in values])
         for place, known, value in zip(seen, plain, values, strict=True):
             if known is not None and self._plain.fullmatch(value):

@@ -275,7 +275,7 @@ def _response_time(requirement: Requirement, known: Sample, to_come: int) -> Ver
     if requirement.statistic is not Statistic.PERCENTILE or requirement.quantile is None:
         return None
     total = times.count + to_come
-    # Of `total`, so many may be above the limit: one sample is left as a margin of rounding.
+    # So many of `total` may be above the limit; one sample is left as a margin for rounding.
     allowed = (1 - requirement.quantile) * total
     surely_above = round((times.share_above(limit_s * _BUCKET) or 0.0) * times.count)
     maybe_above = round((times.share_above(limit_s / _BUCKET) or 0.0) * times.count)

@@ -112,7 +112,7 @@ def judge(
     asked = told_of_trend(run, window, run.plan.requirements, validity.requirements)
     required = [*asked, *validity.thresholds, *judge_consistency(run), *further]
     if all(finding.is_note for finding in required):
-        # Of a measurement that cannot be trusted no limits are to be taken.
+        # No limits may be taken from a measurement that cannot be trusted.
         must_decide |= any(f.invalidates for f in validity.findings) or bool(run.facts.get(VERDICT_REQUIRED))
         required.append(nothing_required(must_decide, run.events_of(EventKind.LOAD_CHANGED)))
     all_found = [
@@ -371,9 +371,9 @@ def _facts(run: Run) -> dict[str, Any]:
         "host": run.facts.get("host", {}),
         "requests": total.requests,
         "failed": total.failed,
-        # Without secrets already: as the run file has it.
+        # The run file has it without secrets.
         "plan": run.facts.get("plan", {}),
-        # As it was told at last: what a service is made of shows with the load.
+        # The last one that was told: what a service is made of shows only under load.
         "service": service_parts(run.events).tree or None,
         "monitors": [monitor["name"] for monitor in run.facts.get("monitors", ())],
     }

@@ -81,7 +81,7 @@ def build_app(called: Collection[str]) -> typer.Typer:
         if verb.function == "app":
             app.add_typer(own, name=name, **shown)
         else:
-            del shown["help"]  # its own says more
+            del shown["help"]  # its own help says more
             parser: Any = getattr(module, verb.parser) if verb.parser else None
             passes = PASS_THROUGH if verb.passes else None
             app.command(name, cls=parser, context_settings=passes, **shown)(own)

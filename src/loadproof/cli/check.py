@@ -46,7 +46,7 @@ def command(
             typer.echo("not ok")
         typer.echo()
     if errors:
-        # What one test alone would end with: a target that is refused stays refused beside a wrong key.
+        # The gravest error decides the exit code: a refused target stays refused beside a wrong key.
         gravest = max(errors, key=lambda error: error.exit_code)
         raise type(gravest)(*problems)
     return max(codes)

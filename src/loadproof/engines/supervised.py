@@ -66,8 +66,9 @@ class Supervised:
             given[HOLD] = json.dumps({"fd": told, "root": _ROOT, "brakes": held == SENDS})
             pass_fds = [*pass_fds, told]
         own = [] if folder is None else [f"{FOLDER}{folder}"]
-        # Only this process holds the other end: its death is the order to end, and so is that nobody knows of
-        # this any more. It is no standard input of the Popen, which `communicate` would close.
+        # Only this process holds the other end: the program ends when this process dies, or when nobody
+        # refers to this object any more. It is not the Popen's standard input, which `communicate` would
+        # close.
         orders, ours = os.pipe()
         self._orders = os.fdopen(ours, "wb", buffering=0)
         self.admitted: Policy | None = None

@@ -147,7 +147,7 @@ def _sum_of_wrong(one: Slice, other: Slice) -> Histogram | None:
         return None
     if one.wrong is None or other.wrong is None:
         return one.wrong or other.wrong
-    from loadproof.histogram import Histogram  # numpy: only who has slices waits for it
+    from loadproof.histogram import Histogram  # this imports numpy: only those who have slices wait for it
 
     wrong = Histogram()
     wrong.merge(one.wrong)

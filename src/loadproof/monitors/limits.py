@@ -201,7 +201,7 @@ def workers(program: str, pids: Sequence[int], stats: Stats, runtimes: Runtimes)
         threads = runtimes.get(pid, Runtime()).threads
         if threads == 0:
             return 0
-        # A worker of threads that its arguments do not tell has them beside those that accept.
+        # Where the arguments do not tell how many threads a worker has: all but those that accept.
         total += threads or max(1, stats[pid].threads - _BESIDE.get(program, 1))
     return total
 

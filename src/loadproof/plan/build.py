@@ -228,7 +228,7 @@ def _tellable(
             for kind, _, name in [(required.endpoint or "").partition(" ")]
             if kind in (FIRST_EVENT, EVENT_GAP) and _methods(name) - {*traits.events_of}
         ]
-    if problems and traits.title:  # of several scenarios each may be another's
+    if problems and traits.title:  # each of several scenarios may have another engine
         raise ConfigError(*problems)
     return requirements
 

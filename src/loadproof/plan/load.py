@@ -105,7 +105,7 @@ def profile_of(load: Load, traits: EngineTraits) -> tuple[Profile, tuple[str, ..
         flags = _flags(load)
         return profile_from_flags(load.users, load.spawn_rate, load.run_time_s), flags
     if traits.own_flags and load.spawn_rate is None and None in (load.users, load.run_time_s):
-        # The other one the script says, or the engine's own default, as on its own command line.
+        # The script says the other one, or the engine's default does, as on its own command line.
         users, duration = traits.own_flags
         one = f"{duration}={load.run_time_s:.10g}s" if load.users is None else f"{users}={load.users}"
         return Profile(ProfileKind.SCENARIO), (one,)

@@ -111,7 +111,7 @@ def _profile(
     start_s = parse_duration(part.start) if part.start else 0.0
     if part.share:
         if whole is None:
-            return Profile(ProfileKind.SCENARIO)  # which was told
+            return Profile(ProfileKind.SCENARIO)  # which is told already
         return _cut(_part_of(whole, *share, where), start_s, where)
     if not (part.users or part.rate or part.stages):
         if part.run_time is not None or part.spawn_rate is not None:

@@ -174,7 +174,7 @@ class Watcher:
         message = f"the monitor {health.watch.name} is lost: {why}"
         if health.losses == MOST_LOSSES:
             message += f"; for the {MOST_LOSSES}th time, so that it counts as lost from here on"
-        # Since its last answer, not since now, nothing is known.
+        # Nothing is known since its last answer, not only since now.
         data = {**health.about, "since_s": health.last_s, "reason": why, "hint": hint}
         self._sink.event(Event(self._sink.now(), EventKind.MONITOR_LOST, message, data))
 

@@ -125,7 +125,7 @@ class Histograms:
             begin = int(self.ends[rows.start - 1]) if rows.start and ends.size else 0
             end = int(ends[-1]) if ends.size else begin
             return Histograms(ends - begin, self.bucket[begin:end], self.count[begin:end], *columns)
-        # Of these rows only: a hundred endpoints each take theirs of all.
+        # Only these rows are looked at: a hundred endpoints each take theirs.
         starts = np.where(rows > 0, self.ends[rows - 1], 0)
         lengths = self.ends[rows] - starts
         ends = np.cumsum(lengths)
@@ -146,7 +146,7 @@ class Histograms:
         found = np.flatnonzero(sums)
         one.buckets = dict(zip(found.tolist(), sums[found].tolist(), strict=True))
         one.count = int(sums.sum())
-        # Numbers of Python: those of a week of slow answers are beyond 64 bits.
+        # Python's own integers: the sum of a week of slow answers is beyond 64 bits.
         rows = range(0, len(self), _CHUNK // 10)
         one.sum_ns = sum(sum(self.sum_ns[first : first + rows.step].tolist()) for first in rows)
         one.minimum_s = float(self.minimum_s.min(initial=math.inf))

@@ -45,7 +45,7 @@ class AddressGate:
         if why is None:
             why = self._answers[packed] = self._decide(packed)
         if why and port == DNS_PORT and packed in self._nameservers:
-            return ""  # whoever asks for a name loads nobody
+            return ""  # looking up a name loads nobody
         return why
 
     @staticmethod

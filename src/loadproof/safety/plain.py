@@ -56,7 +56,7 @@ def cell(value: object) -> object:
 
 
 def _visible(character: str) -> str:
-    # The joiner is printed by nothing and part of many an emoji; no-break and other spaces are spaces.
+    # The joiner has no width and is part of many emoji; no-break and other spaces are spaces.
     if character.isprintable() or character in "\u200d\xa0\u202f\u3000" or "\u2000" <= character <= "\u200a":
         return character
     return repr(character)[1:-1]

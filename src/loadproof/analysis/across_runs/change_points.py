@@ -123,7 +123,7 @@ def worth_telling(
                  if not differs(before, after)]  # fmt: skip
         if not small:
             break
-        # The least certain first: without it, its neighbours may differ enough, or no more.
+        # The least certain one goes first: without it, its neighbours may differ enough, or no longer.
         kept.remove(max(small, key=lambda change: (change.p, change.index)))
     return kept
 

@@ -64,7 +64,7 @@ def read_measured(path: Path) -> tuple[MeasuredRun, ...]:
 
 def measured_run(run: Run) -> MeasuredRun:
     """What comparisons need of an imported file with every request."""
-    # What measured() takes from the plan is made up for an import, but for the engine.
+    # An import has no plan: what measured() takes from it is made up, except for the engine.
     conditions, limits = Conditions(engine=run.plan.engine), tuple(run.facts["imported"]["limits"])
     return replace(measured(run), conditions=conditions, limits=limits)
 

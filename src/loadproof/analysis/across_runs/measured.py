@@ -151,7 +151,7 @@ class MeasuredRun:
     @property
     def digest(self) -> str:
         """Of what was measured and when: a copy under another name has the same one."""
-        # What older baselines know of a run, too: they have no p5.
+        # Older baselines know these, too; they have no p5.
         measured = [
             (e.name, e.requests, e.failed, sorted((q, s) for q, s in e.quantiles_s.items() if q >= 0.1))
             for e in self.endpoints
@@ -227,7 +227,8 @@ def _endpoint(name: str, parts: Slices, window: Window, never_sent: float) -> Me
     total = sample(parts)
     quantiles_s = {}
     for quantile in QUANTILES:
-        # What was never sent was slower than the rest: read further out among what was sent.
+        # Requests that were never sent would have been the slowest: so a higher quantile is read of those
+        # sent.
         read_at = served_quantile(quantile, never_sent) if never_sent else quantile
         value_s = None if read_at is None else total.response.quantile(read_at)
         if value_s is not None:

@@ -17,7 +17,7 @@ _POINTS, _SHARE, _ALPHA = 0.03, 0.2, 1e-4
 def mix_differs(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> tuple[str, str] | None:
     """(the endpoint whose share of the requests fell most, a sentence), when the mix is another one."""
     names = request_names(base, head)
-    # One that is gone, or new, is told by itself.
+    # An endpoint that is gone, or new, is reported by itself.
     names = [n for n in names if all(any(run.requests(n) for run in side) for side in (base, head))]
     counts = np.array([[sum(run.requests(n) for run in side) for n in names] for side in (base, head)])
     if len(names) < 2:

@@ -51,7 +51,7 @@ def creep_of(values: Sequence[float]) -> LinearTrend | None:
     slope, level, low, high = sen_line(at, series)
     line = level + slope * at
     left = _within(series - line)
-    # What rises by many times of what is left is no series that only drifts.
+    # A rise of many times the scatter around the line is more than a drift.
     clear = abs(line[-1] - line[0]) >= _CLEAR * float(left.std(ddof=2))
     rho = 0.0 if clear else autocorrelation(left.tolist(), [])
     z = mann_kendall_z(series) / np.sqrt((1 + rho) / (1 - rho))

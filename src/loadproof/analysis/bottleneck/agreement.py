@@ -24,7 +24,7 @@ def told_once(run: Run, window: Window, findings: Sequence[Finding]) -> list[Fin
         return list(findings)
     ended_per_s = attribution.plateau_per_s
     most_per_s = stages.plateau.capacity_per_s if stages.plateau else None
-    # Of the throughput that ended a part may have failed: less goodput is no contradiction, more is.
+    # A part of the throughput may have failed: less goodput is no contradiction, more is.
     more = most_per_s and ended_per_s and most_per_s > (1 + FIT_TOLERANCE) * ended_per_s
     if stages.bent == (ended_per_s is not None) and not more:
         return list(findings)

@@ -137,8 +137,8 @@ def _without_symptoms(named: list[NamedCause], plateau: Plateau) -> list[NamedCa
         drop |= {r.WORKERS}  # they are occupied by what takes its time elsewhere
     starved = (plateau.thread_waited or 0.0) >= _STARVED
     if r.OWN_LIMIT in kinds:
-        # An event loop and GOMAXPROCS=1 are a full thread, by its better name. Of an interpreter lock that
-        # many threads share none is full: where one is, that thread is it.
+        # An event loop, and GOMAXPROCS=1, is a full thread under a better name. Where many threads share an
+        # interpreter lock none of them is full: if one is, that thread is the cause.
         limits = [one.title for one in named if one.kind.name == r.OWN_LIMIT]
         by_name = not starved and not any(_LOCK in title for title in limits)
         drop |= {r.SERVICE_CPU} if r.THREAD in kinds else {r.SERVICE_CPU, *_host_if_free(plateau)}
@@ -146,7 +146,7 @@ def _without_symptoms(named: list[NamedCause], plateau: Plateau) -> list[NamedCa
     if r.QUOTA in kinds:
         drop |= {r.THREAD, r.SERVICE_CPU, r.OWN_LIMIT}
     elif r.THREAD in kinds and starved:
-        # Others have the processors, also where their load is so even that it follows nothing.
+        # Other programs have the processors, even where their load is so even that it follows nothing.
         named = [*named, *([] if r.HOST_CPU in kinds else [_named(r.HOST_CPU)])]
         drop |= {r.THREAD, r.SERVICE_CPU}
     elif r.THREAD in kinds and r.HOST_CPU in kinds:

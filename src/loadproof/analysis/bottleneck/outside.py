@@ -47,7 +47,7 @@ def connection_resources(
     for part, place, used, known in _connections(measured, service, groups):
         top = levels.load > levels.load[-1] / 1.25
         most = known[top][np.isfinite(known[top])]
-        # Connections that come with the load are no pool; of workers each has its own.
+        # Connections whose number follows the load are no pool; each worker has one of its own.
         if not most.size or most.min() < most.max() or 0 < part.workers <= most[0]:
             continue
         if _MULTIPLEXED.search(place) or (most[0] == 1 and not _SQL.search(place)):
@@ -71,7 +71,7 @@ def _connections(
             held = _held_sessions(measured, place, groups)
             sessions = _level(measured, f"{place}.sessions.active", groups, limit=True)
             if np.nanmax(sessions, initial=0.0) > np.nanmax(known, initial=0.0) + _OWN_SESSION:
-                held = None  # others use the database as well: whose sessions are at work is not told
+                held = None  # others use the database, too: nobody tells whose sessions work
             first = np.flatnonzero(np.isfinite(unclear))
             # Long answers are told from pauses at little load: what is unclear at the top is then no pause.
             clear = first.size and unclear[first[0]] <= _UNCLEAR * known[first[0]]
@@ -140,8 +140,8 @@ def disk_resource(
     if waited[name][-1] <= 0:
         return
     pressure = by_level(measured.of("host", "pressure.io"), groups, lambda reading: reading.value)
-    # The kernel counts the time that somebody waits as a mean over the processors: of two it is a half while
-    # one thread waits. The share of the looks is coarser, and of that thread.
+    # The kernel gives the time that somebody waits as a mean over the processors: with two of them it is a
+    # half while one thread waits. The share of the looks is coarser, but that thread's own.
     used = np.fmax(pressure, np.minimum(1.0, waited[name]))
     title = f"the disk, which {name} waits for"
     kind = replace(next(kind for kind in r.KINDS if kind.name == r.DISK), title=title)

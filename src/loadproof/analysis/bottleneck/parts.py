@@ -118,9 +118,9 @@ def _workers(
     queued = by_level(queue, groups, lambda reading: reading.value) if queue else None
     used = np.full(len(groups), np.nan)
     if levels is not None:
-        # Processes of one thread may as well be event loops, as nginx's are: those a request does not occupy.
+        # Processes with one thread may be event loops, as nginx's are: a request does not occupy those.
         used = _occupied(levels, part.workers) if part.pool else np.zeros(len(groups))
-    # Its own page is silent while all are occupied, since that takes a worker: what it says is a least.
+    # Its own page needs a worker, and is silent while all are occupied: what it says is a minimum.
     busy = measured.of(SOURCE, part.series("workers.busy"))
     used = np.fmax(used, by_level(busy, groups, lambda one: one.value / one.limit if one.limit else None))
     if queued is not None:

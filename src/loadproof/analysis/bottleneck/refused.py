@@ -106,8 +106,8 @@ def right_answers(run: Run, levels: Levels) -> Levels | None:
         return None
     through: NDArray[np.float64] = (requests - failed) / [len(group) * run.step_s for group in levels.seconds]
     slope = slope_at_the_top(levels.load, through)
-    # What refuses instead of letting wait fills up slowly (Erlang's loss system): right answers go on to grow
-    # a little, while most of those that came fail.
+    # A service that refuses instead of letting wait fills up slowly (Erlang's loss system): right answers
+    # still grow a little, while most of the requests that come fail.
     most = BENT if lost >= _MANY else FLAT
     return None if slope is None or slope >= most else replace(levels, throughput_per_s=through)
 
@@ -243,7 +243,7 @@ def _shares(run: Run, status: str) -> list[_Share]:
     told: dict[float, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     last_s = float("-inf")
     for event in sorted(run.events_of(EventKind.STATUSES), key=lambda one: one.time_s):
-        # Of each endpoint an event, all of them within moments.
+        # There is an event for each endpoint, all of them within moments.
         last_s = last_s if event.time_s - last_s <= _TOGETHER_S else event.time_s
         for code, count in mapping(event.data.get("counts")).items():
             told[last_s][code] += whole(count)
@@ -252,7 +252,7 @@ def _shares(run: Run, status: str) -> list[_Share]:
     for time_s in sorted(told):
         counts = told[time_s]
         failures = slices.failures.get(FailureKind.STATUS, np.zeros(len(slices), np.int64))
-        middle = slices.second + 0.5  # of a second that had just begun nothing was told yet
+        middle = slices.second + 0.5  # nothing was told yet of a second that had just begun
         inside = (middle >= before_s) & (middle < time_s)
         failed, mine, everything = float(failures[inside].sum()), counts.get(status, 0), sum(counts.values())
         failing = sum(n for code, n in counts.items() if not code.startswith(("2", "3")))

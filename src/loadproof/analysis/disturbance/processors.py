@@ -95,12 +95,12 @@ def processors(run: Run, window: Window) -> Processors | None:
         return None
     generator = sum(mean(engine, "cpu") or 0.0 for engine in ENGINES)
     known = {
-        # A program that is not told of in a second used nothing worth telling in it.
+        # A program without a reading in a second used hardly anything in it.
         series.removeprefix(PROGRAM): float(own.value.sum()) / np.unique(sums["host", "cpu"].seconds).size
         for (source, series), own in sums.items()
         if source == "host" and series.startswith(PROGRAM)
     }
-    # Of several scenarios the total is told whenever one tells its users: the last of a second stands.
+    # With several scenarios the total is told whenever one tells its users: the last one of a second counts.
     users_of = {int(r.time_s): r.value for r in sums.get(("load", "users"), ())}
     users = sum(users_of.values()) / len(users_of) if users_of else None
     planned = mean("load", "planned")

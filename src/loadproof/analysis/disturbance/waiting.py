@@ -72,7 +72,7 @@ class Waiting:
         if requirement.subject is Subject.GOODPUT:
             return _cost_in_time_s(requirement, chosen)
         if requirement.subject is Subject.THROUGHPUT and finding.value is not None and self.users:
-            # Of users a request that is answered earlier is followed by the next one so much earlier.
+            # With users, a request that is answered earlier is followed by the next one that much earlier.
             return self.users * duration_s * max(0.0, 1 - finding.value / requirement.limit)
         if not _is_timed(requirement):
             return 0.0
@@ -89,7 +89,7 @@ class Waiting:
         return max(self.waited_in_all, self.waited) * at_once
 
     def _explains_recovery(self, finding: Finding, limit_s: float) -> bool:
-        # Of a recovery that was not over when the run ended only the least that it takes is known.
+        # Where a recovery was not over when the run ended, only a lower bound of its time is known.
         least_s = finding.measure.at_least if finding.measure else None
         value_s = least_s if finding.value is None else finding.value
         if value_s is None or self.wanted >= _BUSY:

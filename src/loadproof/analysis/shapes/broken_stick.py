@@ -45,7 +45,7 @@ def fit_broken_stick(load: ArrayLike, throughput_per_s: ArrayLike) -> BrokenStic
     x, y = np.asarray(load, dtype=np.float64), np.asarray(throughput_per_s, dtype=np.float64)
     if x.size < _LEAST_POINTS or np.unique(x).size < _LEAST_POINTS or not x.max() > 0:
         return None
-    # Two of the loads at least are before it; one at the greatest load is none.
+    # At least two of the loads are below it; a turn at the greatest load is none.
     breaks = np.linspace(np.unique(x)[1], x.max(), _CANDIDATES)
     before = np.minimum(x, breaks[:, None])
     behind = np.maximum(x - breaks[:, None], 0.0)

@@ -154,7 +154,7 @@ def slows_at_last(
     """
     late = cut > 0 and _FASTER * (line.base - float(levels[0])) < line.slope * float(at[cut] - at[0])
     if late and slows(fit_bend(at[cut:], levels[cut:])):
-        return True  # together with the quiet time before, it never slows
+        return True  # if the quiet time before it is included, it never seems to slow
     half = at.size // 2
     if (
         care.stops

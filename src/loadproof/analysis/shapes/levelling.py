@@ -84,7 +84,7 @@ def levelling_of(
     by_line = line.base + line.slope * (at[cut:] - at[cut])
     tiny = (_ROUNDING * float(np.abs(levels).max())) ** 2
     left = float(np.sum((kept - by_line) ** 2)) + tiny * kept.size
-    # What depends on itself says less than so many levels.
+    # Levels that depend on each other say less than as many independent ones.
     alone = max((1 - line.correlation) / (1 + line.correlation), 1 / kept.size)
     curve, rest, clearer = _best_curve(at, levels, alone, tiny)
     if curve is None or clearer < _CLEARLY:

@@ -176,7 +176,7 @@ def _series(
             continue
         name = gauge.name or told_as
         inside = inside_of(whole_run, held)
-        # Of steps their least: floors are what grows.
+        # Of each step the least value: it is the floor that grows.
         for reading in inside.with_values(inside.low):
             series = found.setdefault((source, name), _Series(gauge, {}, reading.unit, reading.limit))
             series.values[reading.time_s] = series.values.get(reading.time_s, 0.0) + reading.value

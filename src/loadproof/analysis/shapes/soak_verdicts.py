@@ -103,7 +103,7 @@ def judge_growth(requirement: Requirement, run: Run, window: Window) -> Finding:
         return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", held, advice=advice)
     order = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2}
     judged = [_judge_one(requirement, entry, held) for entry in entries]
-    # A developer looks for bytes: of objects and other counts only where no memory says the same.
+    # A developer looks for bytes: objects and other counts are named only where no memory says the same.
     bytes_first = [entry.unit is not Unit.BYTES for entry in entries]
     ranked = zip(judged, bytes_first, strict=True)
     return min(ranked, key=lambda one: (order[one[0].verdict], one[1], -(one[0].value or 0.0)))[0]
@@ -127,7 +127,7 @@ def _judge_one(requirement: Requirement, entry: GrowthResult, held: Window) -> F
     interval = None if raised else (trend.likely[0] * scale, trend.likely[1] * scale)
     finding = compare(requirement, trend.slope * scale, entry.readings, 0, held, interval)
     verdict, advice = verdict_of(requirement, entry, trend, scale)
-    # What fails a limit below what counts by itself has grown all the same.
+    # What fails its limit has grown, even if the limit is below the growth that counts without one.
     growth = Growth.GROWS if verdict is Verdict.FAIL and not raised else trend.growth
     evidence = {"growth": str(growth), **figures(entry, trend)}
     assert finding.measure is not None  # noqa: S101  # it is a requirement's
@@ -141,10 +141,10 @@ def verdict_of(
     """PASS when all that is possible holds, FAIL when a growth that goes on does not, else INCONCLUSIVE."""
     holds, limit = requirement.operator.holds, requirement.limit
     begins = not holds(trend.last[0] * scale, limit) or _turned_up(requirement, trend, scale)
-    # Of what is left out; a step in what is judged has the slope that it has.
+    # This is the rise in the part that is left out; a step in the judged part shows in its slope.
     left_out = trend.slope <= 0 or trend.p >= SIGNIFICANCE
     rose = left_out and not holds((trend.first_rise - entry.first_users) / trend.whole_s * scale, limit)
-    # A count that has stayed for so short that at its pace before no three more were due may rise again.
+    # A count may rise again if it has stayed for so short that, at its pace before, not even three were due.
     pace = trend.first_rise / trend.since_s if trend.since_s else 0.0
     short = entry.unit is Unit.COUNT and pace * trend.span_s < _LEAST_EXPECTED
     step = rose and (trend.growth is Growth.STEP or (trend.growth is Growth.LEVELS_OFF and short))

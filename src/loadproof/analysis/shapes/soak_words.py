@@ -139,7 +139,7 @@ def row(entry: GrowthResult) -> dict[str, Any]:
 
 def figures(entry: GrowthResult, trend: Trend) -> dict[str, Any]:
     """In the series' unit, per hour, of the judged part, which begins `left_out_s` after the hold did."""
-    # Of what is many times what it was no line says how fast: only its ends are known.
+    # No line says how fast a series grew that is many times what it was: only its ends are known.
     known = trend.growth is not Growth.RAISED
     return {
         "unit": str(entry.unit),

@@ -167,7 +167,7 @@ def _recoveries(whole: Course, baseline: range, watched: range, scale: float) ->
         Signal("goodput", good[before] * scale, good[after], low_is_bad=True),
     )
     found = [recovery_of(signal) for signal in signals]
-    # One that cannot be followed leaves the others without a meaning: the slowest decides.
+    # The slowest signal decides: where one cannot be followed, the others mean nothing.
     return tuple(r for r in found if r is not None) if None not in found else ()
 
 

@@ -118,7 +118,7 @@ def _breaking_point(run: Run, climb: Sequence[StressStage], stick: BrokenStick |
         if not held:
             sentence = "no stage can be judged: nothing was required, or there were too few requests"
             advice = "require a response time or an error rate, and give longer stages"
-            # What nobody knows is no reason of a verdict.
+            # An unknown value is no reason for a verdict.
             return _in_clauses(_BREAKING_POINT, [sentence], evidence, advice)
         said = [f"it held in every stage, up to {_stage_load(run, held[-1])}"]
         if unknown := len(climb) - len(held):

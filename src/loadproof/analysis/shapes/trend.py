@@ -203,7 +203,7 @@ def trend_of(
     if at.size < least:
         return NoTrend(f"{number - at.size} of {number} parts of the run have too few readings")
     if level is WindowLevel.FLOOR and cycle_s is None and _spreads(times_s, values, at, levels):
-        # What is soon freed grows, a garbage collector's heap above all: only what it falls to counts.
+        # A heap grows by what is soon freed again: only the level that it falls to counts.
         at, levels = window_levels(times_s, values, max(LEAST_WINDOWS, number // 3), level, FLOOR)
     return trend_of_levels(at, levels, span_s, least_growth)
 

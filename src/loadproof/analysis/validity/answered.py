@@ -32,7 +32,7 @@ def judge_answered(judged: JudgedRun) -> Ruling:
     if not requests_of(judged.run.slices):
         return _nothing_answered(judged.run)
     if judged.search:
-        # Its window is the trials that held: that there are none is for the search to say, with the reason.
+        # Its window is the trials that held: where there are none, the search says so, with the reason.
         return Ruling(True, "a trial without right answers does not hold")
     if not judged.window.seconds:
         warm_up_s = asked_warm_up_s(judged.run.plan)
@@ -168,6 +168,6 @@ def _is_limited(
         if requirement.subject in _LIMITING and requirement.endpoint in (None, endpoint):
             return True
     return any(
-        finding.id.partition(":")[0] in _ENGINES  # of all requests: one with tags is of some
+        finding.id.partition(":")[0] in _ENGINES  # one without tags is of all requests
         for finding in thresholds
     )

@@ -62,7 +62,7 @@ def on_the_wire(run: Run) -> OnTheWire | None:
     for event in told:
         hops += event.whole("hops")
         repeats += event.whole("repeats")
-        # k6 counts a hop as a request: what its slices hold already.
+        # k6 counts a hop as a request: its slices hold it already.
         counted += event.whole("counted")
     return OnTheWire(requests - counted, hops, repeats)
 
@@ -102,7 +102,7 @@ def _uncounted(judged: JudgedRun, untold: int) -> Ruling | None:
     hosts = [mapping(event.data.get("hosts")) for event in run.events_of(EventKind.AIMED)]
     sent = sum(whole(count) for told in hosts for count in told.values())
     if found is None or judged.search or run.events_of(EventKind.WORKER_LOST):
-        return None  # of a worker that was lost it is told which of its users are in no count
+        return None  # for a lost worker it is told which of its users are in no count
     waiting = sum(event.whole("count") for event in run.events_of(EventKind.IN_FLIGHT))
     lacking = sent - found.wire - waiting - untold
     if lacking <= max(_FEW, _most_users(run), MOST_UNTOLD * sent):

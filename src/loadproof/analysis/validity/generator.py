@@ -63,7 +63,7 @@ def _doubts(judged: JudgedRun, delay: Delay) -> dict[int, Finding]:
         if required is not None and required.subject is not Subject.ENGINE_METRIC:
             doubt = weighed(required, finding, delay, slices, whole)
         else:
-            # Times that the engine alone knows: how many of them the delay holds cannot be told.
+            # The engine alone knows these times: nobody can tell how many of them the delay made longer.
             timed = finding.measure is not None and finding.measure.unit is Unit.SECONDS
             doubt = _unknown(finding) if timed and finding.verdict is Verdict.FAIL else None
         if doubt is not None:

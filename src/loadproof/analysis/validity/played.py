@@ -95,7 +95,7 @@ def _to_its_end(run: Run) -> Ruling:
             return Ruling(True if told else None, "nobody ended it" if told else "no length was planned")
         return broken("played", _ended_in_words(ended[0]), _ADVICE, _evidence(ended[0]))
     played_s, planned_s, said = share
-    # A timer that is late while a busy machine starts the load shortens it, and leaves nobody to name.
+    # If a busy machine starts the load late, its timer makes it shorter, and there is nobody to name.
     nobody = not ended and run.outcome is Outcome.COMPLETED
     missing_s, slack = planned_s - played_s, slack_s(planned_s)
     if missing_s <= slack or (nobody and missing_s < 2 * slack):

@@ -147,7 +147,7 @@ def _closed_stages(run: Run) -> list[AppliedStage]:
         seconds = np.array([second for second in settled if second in users], dtype=np.int64)
         there = np.array([users[second] for second in seconds.tolist()])
         if seconds.size == 1:
-            # One count may be as old as a worker's last report. The one at the stop is of now.
+            # One count may be as old as a worker's last report. The one at the stop is current.
             there = np.maximum(there, _at_the_end(run, int(seconds[0])))
         planned = np.full(seconds.size, window.level or 0.0)
         there = _with_helpers(run, seconds, there, planned)

@@ -84,7 +84,7 @@ def judge_under_load(
             measure=replace(finding.measure, value=None, interval=None),
             advice=MORE_LOAD,
         )
-    # Read further out among what was sent; every limit and number of samples goes with it.
+    # A higher quantile is read of what was sent; limits and numbers of samples follow it.
     further = replace(requirement, statistic=Statistic.PERCENTILE, quantile=read_at)
     finding = judge_requirement(further, judged, window)
     name, further_name = describe(requirement), describe(further)

@@ -131,7 +131,7 @@ def killed_note(run: Run, window: Window) -> list[Finding]:
     parts: list[tuple[ServicePart, int]] = []
     for part in service_parts(run.events).parts:
         looks = readings.of_series(SOURCE, part.series(OOM_KILLS))
-        inside = (looks.time_s >= span[0]) & (looks.time_s <= span[1] + 1.0)  # a look is of the second before
+        inside = (looks.time_s >= span[0]) & (looks.time_s <= span[1] + 1.0)  # of the second before
         if count := round(float(looks.value[inside & (looks.value > 0)].sum())):
             parts.append((part, count))
     if not parts:

@@ -25,7 +25,7 @@ def findings_so_far(plan: Plan, progress: Progress) -> list[tuple[Requirement, F
     asked = (*plan.requirements, *stated_by_thresholds(plan))
     if progress.load_changed:
         return [(requirement, None) for requirement in asked]
-    # Of the worst of many windows, what is so far in all of them says nothing.
+    # Such a requirement is about the worst of many windows: the sum of all so far says nothing of it.
     return [
         (
             r,

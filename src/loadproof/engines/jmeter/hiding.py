@@ -31,7 +31,7 @@ def secrets_in_plan(node: Node) -> Iterator[str]:
     texts = {child.name: child.value for child in node.children}
     for name, value in _PAIRS:
         if is_secret_name(texts.get(name, "")):
-            # Behind "Bearer" or "Basic" stands what is secret.
+            # The secret stands behind "Bearer" or "Basic".
             yield from _values(texts.get(value, ""), texts.get(value, "").rpartition(" ")[2])
     yield from _values(texts.get("Cookie.value", ""))
     for name, text in texts.items():
@@ -56,7 +56,7 @@ def paths_in_plan(node: Node) -> Iterator[str]:
 
 
 def _segments(text: str) -> Iterator[str]:
-    # Before an @ stands who logs in.
+    # The part before an @ says who logs in.
     yield from (part for part in _SEGMENT.findall(text.partition("?")[0]) if part and "@" not in part)
 
 

@@ -113,7 +113,7 @@ def data_file_problems(plan: PlanFile, values: Values) -> list[Problem]:
     """Data files that the plan reads and that are not there."""
     problems: list[Problem] = []
     if any(e.simple_kind in _WRITERS for group in plan.of("SetupThreadGroup") for e in group.walk()):
-        return problems  # what a set-up group is there for may be to write it
+        return problems  # a set-up group may be there to write it
     for element, name, written in _data_files(plan):
         path = values.resolve(written)
         if path and file_of(path, plan) is None:

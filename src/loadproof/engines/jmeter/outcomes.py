@@ -25,7 +25,7 @@ def failure_kind(code: str, message: str) -> FailureKind:
         timed_out = any(word in code for word in _TIMEOUTS)
         return FailureKind.TIMEOUT if timed_out else FailureKind.TRANSPORT
     if code.isdigit() and int(code) < 400:
-        # The answer was fine for HTTP: what said no is an assertion of the plan, or a script.
+        # The answer was fine for HTTP: an assertion of the plan, or a script, refused it.
         return FailureKind.CHECK
     if code == "500" and any(word in message for word in _EXCEPTIONS):
         timed_out = any(word in message for word in _TIMEOUTS)

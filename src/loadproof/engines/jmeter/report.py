@@ -92,7 +92,7 @@ class Reporting:
         now_s = self.sink.now()
         if self.began:
             ended = [time_s for time_s in (self.log.ended_s, self.rows.last_s) if time_s is not None]
-            # Killed after all was played, it had nothing more to say.
+            # If it was killed after all was played, it had nothing more to say.
             text = meaning(code) if code and self.log.over_s is None else "the load ended"
             self.sink.event(Event(max(ended, default=now_s), EventKind.LOAD_ENDED, text))
         self._in_flight(cut=cut, now_s=now_s)

@@ -98,7 +98,7 @@ class _Named:
     def add(self, label: str, nature: RowNature | None) -> None:
         pieces = parts(label)
         if len(pieces) == 1:
-            # Of two with one label the one that sends is the one that matters.
+            # Where two have one label, the one that sends matters.
             if self._exact.get(label) is not RowNature.REQUEST:
                 self._exact[label] = nature
         elif any(literal.strip() for literal, _ in pieces):

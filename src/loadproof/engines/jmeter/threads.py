@@ -76,7 +76,7 @@ def open_profile(group: Element, values: Values) -> Profile | None:
         if unit_s is None:
             return None
         if word == "rate":
-            # Right after arrivals it is where their line ends; elsewhere the rate jumps to it.
+            # Right after arrivals this is the rate at the end of their line; elsewhere the rate jumps to it.
             if index and steps[index - 1][0] in ("rate", "pause"):
                 stages.append(Stage(0.0, number / unit_s))
             level = number / unit_s

@@ -83,7 +83,7 @@ def aim(
         return [target, *(host for host in reached if not same_host(host, target))], None
     given = environment(plan)
     if any(same_host(given.get(name, ""), target) for name in variables):
-        return [target, *reached], None  # it reads the target, and may need an answer to come to use it
+        return [target, *reached], None  # it reads the target, but may need an answer before it uses it
     message = f"the script sends its requests to {', '.join(reached)} and none to the target {target}"
     return reached, Problem(message, str(plan.scenario), _way_out(plan, source, reached, variables))
 

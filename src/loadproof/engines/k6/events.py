@@ -49,7 +49,7 @@ class K6Events:
                 data = {"endpoint": str(endpoint), "hops": hops, "repeats": 0, "counted": hops}
                 yield Event(now_s, EventKind.WIRE, f"{endpoint}: {hops} redirects were followed", data)
         hosts = {host.partition("://")[2]: count for host, count in batch.hosts.items() if host}
-        # Of named requests k6 does not tell the address: where most are such, the rest says nothing.
+        # k6 does not tell the address of named requests: where most have a name, the rest says nothing.
         if sum(hosts.values()) > batch.hosts[""]:
             yield Event(now_s, EventKind.AIMED, ", ".join(hosts), {"hosts": hosts})
 

@@ -90,7 +90,7 @@ def problem_in(lines: Sequence[str], code: int, script: Path) -> Problem:
         first += " " + "; ".join(line.strip().removeprefix("- ") for line in rest)
     first = words.NOISE.sub("", first)
     first = words.PLACE.sub("", first).lstrip(": ").split(" Make sure that you've specified")[0]
-    # k6 says no more than which it is; what it may have been meant for is looked up among our own options.
+    # k6 only names the flag; which one may have been meant is looked up among our own options.
     hint = "" if message.startswith(words.UNKNOWN_FLAG) else _hint(message, code, script)
     return Problem(first or meaning(code), where, "" if hint == first else hint)
 

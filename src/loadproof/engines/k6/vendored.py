@@ -72,7 +72,7 @@ def _rewritten(text: str, in_store: Callable[[str], str], base: str = "") -> tup
     parts, end = [], 0
     for begin, after, specifier in specifiers(text):
         url = address_of(specifier, base)
-        # What a module imports beside itself and the store lacks is on the network still.
+        # A file that a module imports from beside itself, and that the store lacks, is still on the network.
         place = (in_store(url) or (url if base else "")) if url else ""
         if place:
             parts += [text[end:begin], place]

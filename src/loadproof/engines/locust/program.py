@@ -44,7 +44,7 @@ class Program:
         with theirs:
             argv = [sys.executable, "-u", "-m", _CHILD, str(theirs.fileno())]
             self.child = Supervised(argv, env=env, held=held, pass_fds=[theirs.fileno()])
-        # Whoever forgets one that never ran leaves no process behind.
+        # A program that is forgotten before it ran leaves no process behind.
         self._end = weakref.finalize(self, _end, self.child, self.channel)
 
     def fits(self, env: Mapping[str, str], policy: Policy | None) -> bool:

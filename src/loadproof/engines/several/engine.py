@@ -101,7 +101,7 @@ class SeveralEngines:
             return outcome
         self._first.discard(one.name)
         if not self._first and whole.began_s is None:
-            self._stop(self._engines.values())  # nobody's moment comes any more
+            self._stop(self._engines.values())  # no other scenario can begin any more
         sink.ended(outcome)
         return outcome
 

@@ -59,6 +59,6 @@ def _asked(netlink: socket.socket, link: Link) -> bool | None:
     unacknowledged, sent_ago, received_ago, ack_ago = _TIMES.unpack_from(info)
     if unacknowledged or sent_ago < received_ago or ack_ago < received_ago:
         return True  # what it has sent last is not acknowledged, or came after the last answer
-    # In one tick of the kernel's clock, 1 to 10 ms, came a quick answer to a question, or after an answer the
-    # next question, which the other end acknowledged at once: nobody can tell.
+    # Within one tick of the kernel's clock (1 to 10 ms) there was either a quick answer to a question, or an
+    # answer and then the next question, acknowledged at once: nobody can tell which.
     return None if sent_ago == received_ago else False

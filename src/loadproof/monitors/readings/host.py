@@ -28,7 +28,7 @@ class HostMonitor(Source):
     def __init__(self, watch: Watch, now: Callable[[], float], proc: Path = _PROC) -> None:
         super().__init__(watch, now)
         self._proc = proc
-        # Read for nothing each second otherwise: Linux tells what is used of it among 200 other numbers.
+        # Not read each second for nothing: Linux tells how much of it is used among 200 other numbers.
         self._has_swap = psutil.swap_memory().total > 0
         self._programs = Programs(proc)
 
@@ -58,7 +58,8 @@ class HostMonitor(Source):
             rates = {k: self._rates.per_second(f"cpu.{number}.{k}", time_s, v) for k, v in kinds.items()}
             known = {kind: rate for kind, rate in rates.items() if rate is not None}
             complete = complete and len(known) == len(rates)
-            # Of what the core's own clock counted: ours began and ended a few milliseconds elsewhere.
+            # As a share of what the core's own clock counted: our interval differs from it by a few
+            # milliseconds.
             counted = sum(known.values())
             if len(known) < len(rates) or counted == 0:
                 continue

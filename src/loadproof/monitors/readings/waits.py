@@ -52,7 +52,7 @@ class Waits:
         for part in service.parts:
             pids = sorted(part.pids)
             stats = [service.stats[pid] for pid in pids if pid in service.stats]
-            # Of processes of one thread that was read already: sixty of them cost nothing more.
+            # For processes with one thread that was read already: sixty of them cost nothing more.
             count = sum(stat.blocked for stat in stats if stat.threads == 1)
             if anybody:
                 count += blocked.count(stat.pid for stat in stats if stat.threads > 1)

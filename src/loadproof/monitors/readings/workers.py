@@ -58,7 +58,7 @@ class ServiceWorkers:
         known = next((found for title in titles if (found := php_fpm.pools(title, _root(first)))), [])
         used = php_fpm.used_by(known, part.addresses)
         part.workers = sum(pool.most for pool in used) or part.workers
-        # In a network of its own 127.0.0.1:9000 is another place than here.
+        # In another network namespace 127.0.0.1:9000 is another place.
         apart = containers.has_own_network(first)
         self._asked[part.name] = [pool for pool in used if not apart or pool.address.startswith("unix:")]
 

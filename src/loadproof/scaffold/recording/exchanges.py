@@ -193,7 +193,7 @@ def _exchange(entry: dict[str, Any]) -> Exchange:
     url = urlsplit(str(request.get("url", "")))
     began_s = _time_s(str(entry.get("startedDateTime", "")))
     took_ms = entry.get("time")
-    # A page that the browser had already comes whole to a user who has nothing.
+    # A page that the browser had in its cache comes whole to a user who has nothing yet.
     status = 200 if response.get("status") == 304 else response.get("status")
     told = [
         (str(h.get("name", "")).lower(), str(h.get("value", "")))
@@ -274,7 +274,7 @@ def _content(posted: Mapping[str, Any]) -> Content | None:
     if not text and not params:
         return None
     if kind == "application/x-www-form-urlencoded":
-        # What was sent says it best: of the list some browsers decode the values, others do not.
+        # The body that was sent says it best: in the list some browsers decode the values, others do not.
         pairs = [(unquote(str(p.get("name", ""))), unquote(str(p.get("value", "")))) for p in params]
         return Content("form", parse_qsl(text, keep_blank_values=True) or pairs, kind)
     if kind == "multipart/form-data":

@@ -144,7 +144,7 @@ class _Tags(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         name = given.get("name") or given.get("property") or ""
         if tag == "input" and name and given.get("value"):
-            # An address that nobody changed is another one for another user.
+            # An e-mail address that nobody typed is filled in by the page, and differs for another user.
             if given.get("type", "").lower() in {"hidden", "email"} or is_one_time(name):
                 self.found.append((name, given["value"], field_pattern(name)))
         elif tag == "meta" and name and given.get("content") and _speaks(name):

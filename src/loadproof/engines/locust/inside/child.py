@@ -105,7 +105,7 @@ def drive(settings: PluginSettings, channel_fd: int, clock: MasterClock | None =
     try:
         locust.main.main()
     except KeyboardInterrupt:
-        # Where it waits for its workers Locust expects none, and would print where it was.
+        # Locust expects no interrupt while it waits for its workers, and would print a traceback.
         sys.exit(_INTERRUPTED)
 
 
@@ -127,7 +127,7 @@ def inspect() -> dict[str, Any]:
     missing = [name for name in parsed.user_classes if name not in users]
     tagged = sorted({tag for user in chosen.values() for tag in _tags_of(user)})
     chooses = [set(given) if given else None for given in (parsed.tags, parsed.exclude_tags)]
-    # Before the tags take some.
+    # Asked before the tags take tasks away.
     taskless = [name for name, user in chosen.items() if _never_has_tasks(user, files)]
     idle = [name for name, user in chosen.items() if any(chooses) and _idle_with(user, *chooses)]
     return {
@@ -178,7 +178,7 @@ def _never_has_tasks(user: Any, files: list[str]) -> bool:
     """Whether users of this class would start and raise: no task, and nothing in these files gives it one."""
     if user.tasks or user.run is not User.run or not (user.weight or user.fixed_count):
         return False
-    # They may do all that it does, or give it tasks, wherever they were written.
+    # Listeners and on_start may do the work of tasks, or add tasks, wherever they are written.
     listened = any(event._handlers for event in (events.init, events.test_start))
     if listened or user.on_start is not User.on_start:
         return False

@@ -61,7 +61,7 @@ def change(
         event(EventKind.LOAD_UNCHANGED, f"{asked}, and nothing was changed: {why}", users=users)
         return
     before = runner.user_count
-    # Told first: a load that ends while Locust still obeys was changed all the same.
+    # This is told first: a load that ends while Locust still obeys was changed all the same.
     said = f"the load was changed by hand, from {format_count(before)} to {format_count(users)} users"
     event(EventKind.LOAD_CHANGED, said, users=users, before=before)
     if shape is not None:

@@ -27,6 +27,7 @@ from loadproof.analysis.verdict.requirements import (
     format_value,
     judge_requirement,
     samples_needed,
+    undecided,
 )
 from loadproof.analysis.verdict.scenario import judge_checks_required
 from loadproof.analysis.verdict.thresholds import threshold_finding
@@ -182,7 +183,7 @@ def _judge(requirement: Requirement, aggregate: Aggregate, window: Window) -> Fi
         names = ", ".join(str(totals.endpoint) for totals in chosen or aggregate.totals[:8])
         what = "is meant of several endpoints" if chosen else "is not in this file"
         advice = f"write which one: {names}" if chosen else f"in it are: {names}"
-        return finding_of(requirement, Verdict.INCONCLUSIVE, what, window, advice=advice)
+        return undecided(requirement, what, window, advice=advice)
     match requirement.subject:
         case Subject.RESPONSE_TIME:
             return _judge_time(requirement, chosen[0], aggregate, window)
@@ -198,7 +199,7 @@ def _judge_other(requirement: Requirement, aggregate: Aggregate, window: Window)
         if (threshold.metric, threshold.expression) == (requirement.metric, requirement.text):
             return _threshold(threshold, aggregate)
     advice = "an import has requests only: let Loadproof run the scenario"
-    return finding_of(requirement, Verdict.INCONCLUSIVE, "is not in this file", window, advice=advice)
+    return undecided(requirement, "is not in this file", window, advice=advice)
 
 
 def _matches(pattern: str | None, totals: EndpointTotals) -> bool:
@@ -251,7 +252,7 @@ def _value_s(requirement: Requirement, totals: EndpointTotals) -> tuple[float | 
 
 def _judge_errors(requirement: Requirement, totals: EndpointTotals, window: Window) -> Finding:
     if totals.requests is None or totals.failed is None:
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "is not in this file", window)
+        return undecided(requirement, "is not in this file", window)
     counts = {FailureKind.STATUS: totals.failed}
     part = Slice(0, totals.endpoint, totals.requests, counts, None, Histogram())
     return judge_requirement(replace(requirement, endpoint=None), [part], window)
@@ -262,7 +263,7 @@ def _judge_throughput(requirement: Requirement, totals: EndpointTotals, window: 
     if requirement.statistic is Statistic.COUNT:
         value = None if totals.requests is None else float(totals.requests)
     if value is None:
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "is not in this file", window)
+        return undecided(requirement, "is not in this file", window)
     return compare(requirement, value, totals.requests or 0, 0, window, None)
 
 

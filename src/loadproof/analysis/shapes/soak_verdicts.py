@@ -29,7 +29,7 @@ from loadproof.analysis.shapes.soak_words import (
 )
 from loadproof.analysis.shapes.straight import SIGNIFICANCE
 from loadproof.analysis.shapes.trend import Growth, NoTrend, Trend
-from loadproof.analysis.verdict.requirements import compare, finding_of, format_value
+from loadproof.analysis.verdict.requirements import compare, format_value, undecided
 from loadproof.analysis.window.windows import Window
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Unit, Verdict
 from loadproof.runfile.reader import Run
@@ -100,7 +100,7 @@ def judge_growth(requirement: Requirement, run: Run, window: Window) -> Finding:
     entries = [entry for entry in grown(run, held, [requirement.metric]) if entry.decides]
     if not entries:
         advice = SUBJECTS[requirement.metric].advice or "no request ended in the judged time"
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", held, advice=advice)
+        return undecided(requirement, "was not measured", held, advice=advice)
     order = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2}
     judged = [_judge_one(requirement, entry, held) for entry in entries]
     # A developer looks for bytes: objects and other counts are named only where no memory says the same.
@@ -112,17 +112,12 @@ def judge_growth(requirement: Requirement, run: Run, window: Window) -> Finding:
 def _judge_one(requirement: Requirement, entry: GrowthResult, held: Window) -> Finding:
     trend = entry.trend
     if isinstance(trend, NoTrend):
-        return finding_of(
-            requirement, Verdict.INCONCLUSIVE, "cannot be told", held, samples=entry.readings,
-            advice=f"{entry.series}: {trend.reason}",
-        )  # fmt: skip
+        advice = f"{entry.series}: {trend.reason}"
+        return undecided(requirement, "cannot be told", held, samples=entry.readings, advice=advice)
     scale = scale_of(requirement, entry, trend)
     if scale is None:
         advice = f"{entry.series} is measured in {entry.unit or 'numbers'}: write a limit in %/h"
-        return finding_of(
-            requirement, Verdict.INCONCLUSIVE, "cannot be compared", held, samples=entry.readings,
-            advice=advice,
-        )  # fmt: skip
+        return undecided(requirement, "cannot be compared", held, samples=entry.readings, advice=advice)
     raised = trend.growth is Growth.RAISED
     interval = None if raised else (trend.likely[0] * scale, trend.likely[1] * scale)
     finding = compare(requirement, trend.slope * scale, entry.readings, 0, held, interval)

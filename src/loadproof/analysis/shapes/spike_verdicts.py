@@ -18,7 +18,7 @@ from loadproof.analysis.shapes.recovery import (
     RecoveryStatus,
 )
 from loadproof.analysis.shapes.spike import Spike, find_spike
-from loadproof.analysis.verdict.requirements import CONFIDENCE, compare, finding_of
+from loadproof.analysis.verdict.requirements import CONFIDENCE, compare, finding_of, undecided
 from loadproof.analysis.window.windows import Window
 from loadproof.model import Finding, FindingKind, ProfileKind, Requirement, Subject, Verdict
 from loadproof.runfile.reader import Run
@@ -147,7 +147,7 @@ def judge_spike_requirement(requirement: Requirement, run: Run, window: Window) 
     """`recovery_time` or `peak_error_rate` over the run's spike."""
     spike = find_spike(run)
     if spike is None:
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=_NO_SPIKE)
+        return undecided(requirement, "was not measured", window, advice=_NO_SPIKE)
     if requirement.subject is Subject.PEAK_ERROR_RATE:
         return _judge_peak(requirement, spike)
     return _judge_recovery(requirement, spike)
@@ -158,9 +158,7 @@ def _judge_recovery(requirement: Requirement, spike: Spike) -> Finding:
     unknown = _unmeasured(spike)
     if unknown:
         what = "cannot be told"
-        return finding_of(
-            requirement, Verdict.INCONCLUSIVE, what, spike.window, samples=samples, advice=unknown
-        )
+        return undecided(requirement, what, spike.window, samples=samples, advice=unknown)
     recovery_s = spike.recovery_s
     if recovery_s is not None and spike.status is RecoveryStatus.RECOVERED:
         finding = compare(requirement, recovery_s, samples, 0, spike.window, None)
@@ -191,9 +189,7 @@ def _judge_peak(requirement: Requirement, spike: Spike) -> Finding:
     requests, failed = (_sums(part) for part in (spike.course.requests[during], spike.course.failed[during]))
     if not requests.size or requests.max() == 0:
         advice = "no request ended in the spike"
-        return finding_of(
-            requirement, Verdict.INCONCLUSIVE, "has no data", spike.window, samples=0, advice=advice
-        )
+        return undecided(requirement, "has no data", spike.window, samples=0, advice=advice)
     rates = np.divide(failed, requests, out=np.zeros_like(failed), where=requests > 0)
     worst = int(np.argmax(rates))
     bad, number = int(failed[worst]), int(requests[worst])

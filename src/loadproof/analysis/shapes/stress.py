@@ -15,10 +15,10 @@ from loadproof.analysis.shapes.stress_points import StressStage, ThroughputEnd, 
 from loadproof.analysis.shapes.usl import Usl
 from loadproof.analysis.verdict.requirements import (
     compare,
-    finding_of,
     format_value,
     judge_requirement,
     matches,
+    undecided,
 )
 from loadproof.analysis.window.omission import starts
 from loadproof.analysis.window.windows import Window, load_span, sample, within
@@ -92,19 +92,19 @@ def judge_held_load(requirement: Requirement, run: Run, window: Window) -> Findi
     if open_model != (requirement.unit is Unit.PER_SECOND) or not stages:
         told = "arrivals: write 80/s" if open_model else "users: write 80 users"
         advice = f"the load is in {told}"
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+        return undecided(requirement, "was not measured", window, advice=advice)
     peak = max(range(len(stages)), key=lambda index: stages[index].level)
     climb = stages[: peak + 1]
     first = next((at for at, stage in enumerate(climb) if stage.held is False), len(climb))
     held = [stage.level for stage in climb[:first] if stage.held]
     if not held and first == len(climb):
         advice = "require a response time or an error rate, and give longer stages"
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "is not known", window, advice=advice)
+        return undecided(requirement, "is not known", window, advice=advice)
     level = held[-1] if held else 0.0
     if level < requirement.limit and first == len(climb):
         advice = f"no stage broke, and none went as far: add one at {requirement.limit:g}"
         what = f"is at least {_load(run, level)}"
-        return finding_of(requirement, Verdict.INCONCLUSIVE, what, window, advice=advice)
+        return undecided(requirement, what, window, advice=advice)
     return compare(requirement, level, len(held), 0, window, None)
 
 

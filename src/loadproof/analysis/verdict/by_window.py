@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from loadproof.analysis.verdict.load import applied_load, judge_under_load
-from loadproof.analysis.verdict.requirements import finding_of, matching, samples_needed
+from loadproof.analysis.verdict.requirements import matching, samples_needed, undecided
 from loadproof.analysis.verdict.resources import worst_first
 from loadproof.analysis.window.seconds import Course, course
 from loadproof.analysis.window.windows import Window, contiguous, stage_windows, whole_window, within
@@ -51,11 +51,11 @@ def _judge_any(requirement: Requirement, run: Run, window: Window) -> Finding:
             f"this run file keeps steps of {step}, not each second: require it before the run, whose seconds "
             "are then kept"
         )
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "cannot be told", window, advice=advice)
+        return undecided(requirement, "cannot be told", window, advice=advice)
     parts = [part for part in contiguous(window.seconds) if len(part) >= length_s]
     if not parts:
         advice = f"no {length_s}s in a row were steady: hold the load longer"
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+        return undecided(requirement, "has no data", window, samples=0, advice=advice)
     chosen = matching(requirement.endpoint, run.named(requirement.endpoint))
     found = [_rolled(requirement, course(chosen, part), length_s) for part in parts]
     starts = np.concatenate([np.arange(part.start, part.stop - length_s + 1) for part in parts])

@@ -93,7 +93,7 @@ def told_of_trend(
 
 def _explained(run: Run, requirement: Requirement, finding: Finding, faster: Sequence[Faster]) -> Finding:
     timed = requirement.subject is Subject.RESPONSE_TIME and requirement.window in ("", "steady")
-    upper = requirement.operator.value.startswith("<")
+    upper = requirement.operator.is_upper
     if finding.verdict is not Verdict.FAIL or not timed or not upper:
         return finding
     for one in faster:

@@ -37,10 +37,10 @@ CONFIDENCE = 0.95
 def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window: Window) -> Finding:
     """One requirement's finding over the slices of the judged window."""
     if requirement.subject in AT_THE_END:
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "is judged at the end", window)
+        return undecided(requirement, "is judged at the end", window)
     if requirement.subject is Subject.ENGINE_METRIC:
         advice = f"the engine reports no metric called {requirement.metric} that can be judged afterwards"
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+        return undecided(requirement, "was not measured", window, advice=advice)
     chosen = matching(requirement.endpoint, slices)
     measured = sample(chosen)
     # No request at all is a throughput of 0; an endpoint that never showed may just be spelt otherwise.
@@ -50,7 +50,7 @@ def judge_requirement(requirement: Requirement, slices: Sequence[Slice], window:
         known = sorted(str(endpoint) for endpoint in Slices.of(slices).by_endpoint())
         if requirement.endpoint and known:
             advice += "; endpoints are: " + ", ".join(known[:8])
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+        return undecided(requirement, "has no data", window, samples=0, advice=advice)
     if requirement.subject is Subject.GOODPUT:
         return _judge_goodput(requirement, chosen, window)
     judge = {
@@ -126,7 +126,7 @@ def _judge_response_time(requirement: Requirement, measured: Sample, window: Win
     interval = None
     if histogram.count == 0:
         advice = "its requests came without a response time"
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+        return undecided(requirement, "has no data", window, samples=0, advice=advice)
     match requirement.statistic:
         case Statistic.PERCENTILE:
             quantile = requirement.quantile or 0.0
@@ -152,7 +152,7 @@ def _above_too_often(requirement: Requirement, measured: Sample) -> bool:
     If the true quantile q met the limit, the samples above it would be binomial with 1 - q at most.
     """
     above = measured.response.share_above(requirement.limit)
-    if requirement.quantile is None or above is None or not requirement.operator.value.startswith("<"):
+    if requirement.quantile is None or above is None or not requirement.operator.is_upper:
         return False
     count = measured.response.count
     odds = binomial_tail(round(above * count) - 1, count, 1 - requirement.quantile)
@@ -169,7 +169,7 @@ def judge_share(requirement: Requirement, hits: int, total: int, window: Window)
     interval = proportion_interval(hits, total, CONFIDENCE)
     # With no failure in n requests the true rate may still be 3/n (the rule of three); of a share that must
     # be high, its complement.
-    lower = requirement.operator.value.startswith(">")
+    lower = requirement.operator.is_lower
     rare = 1 - requirement.limit if lower else requirement.limit
     needed = math.ceil(3 / rare) if 0 < rare < 1 else 1
     # Few requests can prove a failure: when every rate that the interval leaves possible is one.
@@ -189,9 +189,7 @@ def _judge_goodput(requirement: Requirement, slices: Sequence[Slice], window: Wi
         f"between {format_count(least)} and {format_count(most)} requests were right and in time: this run "
         "file does not tell the times of failed requests"
     )
-    found = finding_of(
-        requirement, Verdict.INCONCLUSIVE, "is not known", window, samples=total, advice=advice
-    )
+    found = undecided(requirement, "is not known", window, samples=total, advice=advice)
     return replace(found, evidence={"least": least, "most": most})
 
 
@@ -200,7 +198,7 @@ def _judge_throughput(requirement: Requirement, measured: Sample, window: Window
         advice = "the load was too short to hold a whole second"
         if window.in_part and len(window.seconds) > 2:
             advice = "requests ended while the users were started only, and none in the steady load"
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+        return undecided(requirement, "has no data", window, samples=0, advice=advice)
     if requirement.statistic is Statistic.COUNT:
         return compare(requirement, float(measured.requests), measured.requests, 0, window, None)
     return compare(requirement, measured.requests / window.duration_s, measured.requests, 0, window, None)
@@ -324,3 +322,10 @@ def finding_of(
         measure=measure, subject=describe(requirement), source=requirement.source,
         window=window.description, endpoint=requirement.endpoint,
     )  # fmt: skip
+
+
+def undecided(
+    requirement: Requirement, what: str, window: Window, *, samples: int | None = None, advice: str = ""
+) -> Finding:
+    """A finding that says `what` prevented a verdict; see `finding_of`."""
+    return finding_of(requirement, Verdict.INCONCLUSIVE, what, window, samples=samples, advice=advice)

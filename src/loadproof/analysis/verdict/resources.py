@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from loadproof.analysis.verdict.requirements import compare, finding_of, format_value
+from loadproof.analysis.verdict.requirements import compare, format_value, undecided
 from loadproof.analysis.verdict.service import MACHINE, SOURCE
 from loadproof.analysis.verdict.watched import HEAP, PART, PER_PART, Watched
 from loadproof.analysis.window.windows import Window
@@ -40,12 +40,10 @@ def judge_resource(requirement: Requirement, watched: Watched, window: Window) -
         return _no_such_part(requirement, watched, window)
     if not names:
         advice = _ADVICE.get(requirement.metric, f"no monitor has measured {requirement.metric}")
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+        return undecided(requirement, "was not measured", window, advice=advice)
     if watched.partial and watched.series[names[0]][0].source in watched.partial.sources:
-        return finding_of(
-            requirement, Verdict.INCONCLUSIVE, "was measured in one worker only", window,
-            advice=f"{watched.partial.sentence}; have the workers share their metrics",
-        )  # fmt: skip
+        advice = f"{watched.partial.sentence}; have the workers share their metrics"
+        return undecided(requirement, "was measured in one worker only", window, advice=advice)
     if requirement.unit is Unit.SHARE:
         names = [*names, *watched.tighter(requirement.metric, names)]
     parts = _windows(requirement, watched, window)
@@ -60,7 +58,7 @@ def _no_such_part(requirement: Requirement, watched: Watched, window: Window) ->
     key = requirement.metric.removeprefix(PART).rpartition(".")[0]
     known = watched.service.names
     advice = f"no part is called {key}; there are {known}" if known else "no process was watched"
-    return finding_of(requirement, Verdict.INCONCLUSIVE, "was not measured", window, advice=advice)
+    return undecided(requirement, "was not measured", window, advice=advice)
 
 
 def _incomplete(requirement: Requirement, watched: Watched, finding: Finding) -> Finding:
@@ -160,32 +158,23 @@ def _judge_one(requirement: Requirement, watched: Watched, name: str, window: Wi
     readings = inside_of(watched.series[name], window)
     silence = watched.silence(name, window.seconds)
     if why := _untold_by_steps(requirement, readings):
-        return finding_of(
-            requirement, Verdict.INCONCLUSIVE, "cannot be told", window, samples=len(readings), advice=why
-        )
+        return undecided(requirement, "cannot be told", window, samples=len(readings), advice=why)
     values, unknown = _values(requirement, _extremes(requirement, readings))
     if not values:
         advice = unknown or silence or f"{name} has no value in this window"
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+        return undecided(requirement, "has no data", window, samples=0, advice=advice)
     if requirement.window.startswith("any "):
         span_s = int(requirement.window.removeprefix("any ").removesuffix("s"))
         values = _rolling_means(readings, values, span_s, window)
         if not values:
             advice = f"no {span_s}s of this window were measured throughout: run longer"
-            return finding_of(
-                requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice
-            )
+            return undecided(requirement, "has no data", window, samples=0, advice=advice)
     value = _statistic(requirement, values)
+    so_far = f"is {format_value(value, requirement.unit)} as far as it was"
     coarse = watched.too_coarse(requirement, name, window)
     if coarse:
-        return finding_of(
-            requirement,
-            Verdict.INCONCLUSIVE,
-            f"is {format_value(value, requirement.unit)} as far as it was scraped",
-            window,
-            samples=len(values),
-            advice=f"{coarse}. Let Prometheus scrape more often, or watch the target's own /metrics",
-        )
+        advice = f"{coarse}. Let Prometheus scrape more often, or watch the target's own /metrics"
+        return undecided(requirement, f"{so_far} scraped", window, samples=len(values), advice=advice)
     finding = compare(requirement, value, len(values), 1, window, None)
     assert finding.measure is not None  # noqa: S101  # it is a requirement's
     finding = replace(finding, measure=replace(finding.measure, series=name))
@@ -198,14 +187,8 @@ def _judge_one(requirement: Requirement, watched: Watched, name: str, window: Wi
         shown = f"{format_value(maximum, unit)} of {format_value(limits[-1], unit)}"
         finding = replace(finding, sentence=f"{finding.sentence} ({name} was at most {shown})")
     if silence and not _proved(requirement, finding):
-        return finding_of(
-            requirement,
-            Verdict.INCONCLUSIVE,
-            f"is {format_value(value, requirement.unit)} as far as it was measured",
-            window,
-            samples=len(values),
-            advice=f"{silence}: what happened then is not known",
-        )
+        advice = f"{silence}: what happened then is not known"
+        return undecided(requirement, f"{so_far} measured", window, samples=len(values), advice=advice)
     if silence:
         finding = finding.with_evidence(silence=silence)
     return finding

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from loadproof.analysis.verdict.raised import in_words, raised_in
-from loadproof.analysis.verdict.requirements import finding_of, judge_share
+from loadproof.analysis.verdict.requirements import judge_share, undecided
 from loadproof.analysis.window.windows import Window, whole_window
-from loadproof.model import CheckSummary, EventKind, Finding, Requirement, StatusCounts, Subject, Verdict
+from loadproof.model import CheckSummary, EventKind, Finding, Requirement, StatusCounts, Subject
 from loadproof.model.values import mapping, whole
 from loadproof.runfile.reader import Run
 
@@ -41,9 +41,7 @@ def judge_scenario(requirement: Requirement, run: Run, _window: Window) -> Findi
         raised = raised_in(run)
         if not raised.played:
             advice = f"no {raised.word} ended" if raised.played == 0 else "the engine did not count them"
-            return finding_of(
-                requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=raised.played, advice=advice
-            )
+            return undecided(requirement, "has no data", window, samples=raised.played, advice=advice)
         finding = judge_share(requirement, raised.raised, raised.played, window)
         if raised.groups:
             return finding.with_evidence(said=in_words(raised), rows=[asdict(one) for one in raised.groups])
@@ -61,5 +59,5 @@ def judge_checks_required(requirement: Requirement, known: Sequence[CheckSummary
         advice = "no check was made"
         if requirement.metric and known:
             advice = f"there is no such check; checks are: {', '.join(check.name for check in known[:8])}"
-        return finding_of(requirement, Verdict.INCONCLUSIVE, "has no data", window, samples=0, advice=advice)
+        return undecided(requirement, "has no data", window, samples=0, advice=advice)
     return judge_share(requirement, passed, passed + failed, window)

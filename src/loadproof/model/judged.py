@@ -73,7 +73,7 @@ class Measure:
         """How far inside the limit the value is, as a share of the limit; negative when outside."""
         if self.value is None or not self.limit or self.operator is None:
             return None
-        inside = self.value - self.limit if self.operator.value.startswith(">") else self.limit - self.value
+        inside = self.value - self.limit if self.operator.is_lower else self.limit - self.value
         return inside / abs(self.limit)
 
 

@@ -91,7 +91,7 @@ class _Scale:
     """What is drawn of a trial: the required response time, the worst of several by its limit, or errors."""
 
     def __init__(self, run: Run) -> None:
-        upper = [r for r in run.plan.requirements if r.operator.value.startswith("<")]
+        upper = [r for r in run.plan.requirements if r.operator.is_upper]
         times = [r for r in upper if r.subject is Subject.RESPONSE_TIME]
         errors = [r for r in upper if r.subject is Subject.ERROR_RATE]
         self.log = bool(times)

@@ -274,7 +274,7 @@ def is_hopeless(run: Run) -> bool:
 
 def _is_spent(requirement: Requirement, measured: Sample, planned: float) -> bool:
     """Whether more requests than a requirement leaves room for among `planned` have missed it already."""
-    if not requirement.operator.value.startswith("<"):
+    if not requirement.operator.is_upper:
         return False
     if requirement.subject is Subject.ERROR_RATE and requirement.statistic is Statistic.RATE:
         return measured.failed > requirement.limit * planned
@@ -313,7 +313,7 @@ def _margin(requirements: Sequence[Requirement], findings: Sequence[Finding]) ->
         math.log(requirement.limit / value)
         for requirement, finding in zip(requirements, findings, strict=True)
         if requirement.subject is Subject.RESPONSE_TIME
-        and requirement.operator.value.startswith("<")
+        and requirement.operator.is_upper
         and requirement.limit > 0
         and (value := finding.value)
     ]

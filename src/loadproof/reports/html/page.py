@@ -22,10 +22,10 @@ from loadproof.reports.evidence import (
     evidence_table,
     requirement_row,
 )
-from loadproof.reports.reproduction import Reproduction, reproduction
+from loadproof.reports.reproduction import reproduction
 from loadproof.reports.scenario_tables import scenario_tables
 from loadproof.reports.topics import advice_of, by_topic, is_requirement, named
-from loadproof.reports.validity import ConditionRow, condition_rows, validity_line
+from loadproof.reports.validity import condition_rows, validity_line
 from loadproof.units import format_count, format_duration, format_rate, format_size
 
 MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?", Verdict.DONE: "·"}
@@ -76,69 +76,42 @@ class EndpointLine:
     """Whether the charts can show it alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReportPage:
-    """All of it."""
-
-    report: Report
-    headline: str
-    verdict: str
-    mark: str
-    flags: list[str]
-    meta: list[tuple[str, str]]
-    valid: str
-    """How many conditions of validity hold, in one line."""
-    conditions: list[ConditionRow]
-    requirements: list[RequirementLine]
-    near: str
-    """What the mark of a value near its limit means; empty when there is none."""
-    broke_first: str
-    advice: list[tuple[str, str]]
-    topics: list[TopicBlock]
-    endpoints: list[EndpointLine]
-    total: EndpointLine | None
-    tables: list[tuple[str, EvidenceTable]]
-    """Checks and statuses."""
-    marks: list[tuple[str, str]]
-    slow: list[list[str]]
-    summaries: dict[str, str]
-    """Each chart in words."""
-    unknown: list[str]
-    reproduction: Reproduction
-
-
-def page(report: Report) -> ReportPage:
-    """The page of a report."""
+def page(report: Report) -> dict[str, Any]:
+    """The texts of a report's page, by the names that its template has for them."""
     topics = by_topic(
         finding for finding in report.findings if not (is_requirement(finding) or _is_in_a_table(finding))
     )
     first = next((f.sentence for f in report.findings if f.id == "breach.first"), "")
     drawn = {course.endpoint for course in report.charts.endpoints} if report.charts else set()
     lines = [_endpoint(row, drawn) for row in report.endpoints]
-    return ReportPage(
-        report=report,
-        headline=as_headline(report.sentence),
-        verdict=str(report.verdict).lower(),
-        mark=MARKS[report.verdict],
-        flags=_flags(report),
-        meta=_meta(report),
-        valid=validity_line(report.conditions),
-        conditions=condition_rows(report.conditions),
-        requirements=[_requirement(f) for f in report.findings if is_requirement(f)],
-        near=NEAR_IN_WORDS if any(f.measure and f.measure.near for f in report.findings) else "",
-        broke_first=first.removeprefix("broke first: "),
-        advice=[(text, named(subjects)) for text, subjects in advice_of(report.findings)],
-        topics=[TopicBlock(t.name, t.title, [_finding(f) for f in t.findings]) for t in topics],
+    return {
+        "report": report,
+        "headline": as_headline(report.sentence),
+        "verdict": str(report.verdict).lower(),
+        "mark": MARKS[report.verdict],
+        "flags": _flags(report),
+        "meta": _meta(report),
+        # How many conditions of validity hold, in one line.
+        "valid": validity_line(report.conditions),
+        "conditions": condition_rows(report.conditions),
+        "requirements": [_requirement(f) for f in report.findings if is_requirement(f)],
+        # What the mark of a value near its limit means; empty when there is none.
+        "near": NEAR_IN_WORDS if any(f.measure and f.measure.near for f in report.findings) else "",
+        "broke_first": first.removeprefix("broke first: "),
+        "advice": [(text, named(subjects)) for text, subjects in advice_of(report.findings)],
+        "topics": [TopicBlock(t.name, t.title, [_finding(f) for f in t.findings]) for t in topics],
         # The busiest first; the same number of requests, by name.
-        endpoints=sorted(lines[:-1], key=lambda line: -(line.cells[0][1] or 0)),
-        total=lines[-1] if lines else None,
-        tables=scenario_tables(report),
-        marks=[(clock_text(m.offset_s), m.text) for m in report.charts.marks] if report.charts else [],
-        slow=[_slow(slow) for slow in report.charts.slow_requests] if report.charts else [],
-        summaries=_summaries(report),
-        unknown=_unknown(report),
-        reproduction=reproduction(report),
-    )
+        "endpoints": sorted(lines[:-1], key=lambda line: -(line.cells[0][1] or 0)),
+        "total": lines[-1] if lines else None,
+        # Checks and statuses.
+        "tables": scenario_tables(report),
+        "marks": [(clock_text(m.offset_s), m.text) for m in report.charts.marks] if report.charts else [],
+        "slow": [_slow(slow) for slow in report.charts.slow_requests] if report.charts else [],
+        # Each chart in words.
+        "summaries": _summaries(report),
+        "unknown": _unknown(report),
+        "reproduction": reproduction(report),
+    }
 
 
 def _is_in_a_table(finding: Finding) -> bool:

@@ -94,7 +94,7 @@ def comparison_settings(request: ComparisonRequest, config: LoadedConfig | None)
     from loadproof.analysis.compare.settings import ERROR_TOLERANCE, TOLERANCE, ComparisonSettings
 
     written = RegressionsConfig.model_validate({}) if config is None else config.config.regressions
-    problems: list[Problem] = []
+    problems = Problems()
 
     def place(key: str, given: object) -> str:
         named = f"--{key.replace('_', '-')}"
@@ -120,8 +120,7 @@ def comparison_settings(request: ComparisonRequest, config: LoadedConfig | None)
     if fail not in set(FailOn):
         hint = f"one of: {', '.join(FailOn)}"
         problems.append(Problem(f"'{fail}' is nothing that could fail", "--fail", hint))
-    if problems:
-        raise ConfigError(*problems)
+    problems.raise_all()
     return ComparisonSettings(
         gates=gates,
         tolerance=tolerance,

@@ -81,9 +81,11 @@ def capacity_goal(typed: CapacityRequest, least: Callable[[float], float]) -> Ca
     def read(parse: Callable[[str], float], name: str, default: str | None = None) -> float | None:
         given = getattr(typed, name)
         text = default if given is None else given
+        number = None
         with problems.collected():
-            return None if text is None else read_as(parse, text, typed.where(name))
-        return None
+            if text is not None:
+                number = read_as(parse, text, typed.where(name))
+        return number
 
     whole = typed.users is not None
     trial_s = read(parse_duration, "trial", "10s")

@@ -170,8 +170,7 @@ class K6Engine:
             )
             if self._stops:
                 self._process.kill()
-            waits = begin is not None and self._paused is not None
-            begins = self._paused.begin(begin, reporting.sink) if waits else None
+            begins = self._paused.begin(begin, reporting.sink) if begin is not None and self._paused else None
             try:
                 return await wait_or_fail(
                     self._process,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,13 +127,10 @@ def test_the_address_of_a_grpc_client_is_read(argument: str, before: str, addres
 
 def test_variables_are_read_in_every_spelling() -> None:
     """By dot, by bracket and taken apart, each once."""
-    assert variables_of("__ENV.A + __ENV['B_1'] + __ENV[\"C\"] + __ENV.A", Path("load.js")) == [
-        "A",
-        "B_1",
-        "C",
-    ]
-    assert variables_of("__ENV?.A + __ENV[`B`] + __ENV?.['C']", Path("load.js")) == ["A", "B", "C"]
-    assert variables_of("const { A = 'http://a:1/b', B: b, C } = __ENV;", Path("load.js")) == ["A", "B", "C"]
+    script = Path("load.js")
+    assert variables_of("__ENV.A + __ENV['B_1'] + __ENV[\"C\"] + __ENV.A", script) == ["A", "B_1", "C"]
+    assert variables_of("__ENV?.A + __ENV[`B`] + __ENV?.['C']", script) == ["A", "B", "C"]
+    assert variables_of("const { A = 'http://a:1/b', B: b, C } = __ENV;", script) == ["A", "B", "C"]
 
 
 @pytest.mark.parametrize(

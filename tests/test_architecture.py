@@ -166,7 +166,9 @@ def test_each_word_of_the_code_is_in_the_code() -> None:
         word for row in re.findall(r"^\| ([a-z, ]+) \|", glossary, re.MULTILINE) for word in row.split(", ")
     ]
     assert len(words) > 20
-    assert [word for word in words if word != "word" and not re.search(rf"\b{word}s?\b", source, re.I)] == []
+    # A part of a name such as fast_handover bears it as well.
+    borne = {word for word in words if re.search(rf"(?<![a-z]){word}s?(?![a-z])", source, re.I)}
+    assert [word for word in words if word not in borne and word != "word"] == []
 
 
 class HeardSink:

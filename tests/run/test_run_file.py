@@ -285,7 +285,7 @@ def _set(path: Path, sql: str) -> None:
     ("make", "why"),
     [
         (lambda _path: None, "there is no such run file"),
-        (_folder, "there is no such run file"),
+        (_folder, "this is a folder, and no run file"),
         (_nothing, "not one of Loadproof's runs"),
         (_text, "this is not a run file"),
         (_foreign, "not one of Loadproof's runs"),

@@ -247,12 +247,12 @@ def test_memory_is_bounded() -> None:
 
 
 def test_sub_metrics_are_counted_by_their_tags() -> None:
-    """Samples of "m{a:1}" are those of m with that tag, whichever metric it is."""
+    """Samples of "m{a:1}" are those of m with that tag, once for all thresholds over it."""
     subs = [("http_req_duration", (("status", "200"),)), ("http_req_waiting", (("status", "404"),)),
             ("loans", (("kind", "new"),)), ("loans", ())]  # fmt: skip
     data = request(1) + request(1, status="404") + point("http_req_waiting", 1, status="404")
     data += point("loans", 1, kind="new") + point("loans", 1)
-    reader = read(data, sub_metrics=subs)
+    reader = read(data, sub_metrics=[*subs, *subs])
     assert [reader.sub_samples[sub] for sub in subs] == [1, 1, 1, 0]
     assert reader.samples["loans"] == 2
 

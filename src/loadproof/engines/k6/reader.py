@@ -103,7 +103,7 @@ class OutputReader:
         """Of all samples but requests' own: until when planned arrivals are told, for k6 may be stopped."""
         self._series = SeriesTable()
         self._subs: dict[str, list[tuple[tuple[str, str], ...]]] = {}
-        for base, tags in sub_metrics:
+        for base, tags in dict.fromkeys(sub_metrics):  # of two thresholds over one, each names it
             if tags:
                 self._subs.setdefault(base, []).append(tags)
         self._timed = {timed.beginning[:_HEAD_LENGTH]: timed for timed in _timed(self._subs)}

@@ -66,7 +66,7 @@ def read_jtl_xml(path: Path, on_bytes: OnBytes | None = None, run: int | None = 
     return recorded_run(path, "jmeter", FORMAT, part.table, span, limits=limits)
 
 
-_SAMPLE: Final = re.compile(rb"<(?:httpSample|sample)\s[^<>]*>")
+_SAMPLE: Final = re.compile(rb"<(?:httpSample|sample)\s(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*>")
 _ELAPSED: Final = re.compile(rb"\st=[\"'](\d{1,15})[\"']")
 _STARTED: Final = re.compile(rb"\sts=[\"'](\d{1,15})[\"']")
 

@@ -99,10 +99,13 @@ class Screen(Show):
         if not self.consoles and not sys.stdout.isatty():
             typer.echo(text)
             return
+        from rich.padding import Padding
         from rich.text import Text
 
-        # It wraps at words, which a terminal by itself does not.
-        (self.consoles[-1] if self.consoles else live_console()).print(Text(text))
+        # It wraps at words, which a terminal by itself does not, and below its own begin.
+        said = text.lstrip()
+        line = Padding(Text(said), (0, 0, 0, len(text) - len(said)), expand=False)
+        (self.consoles[-1] if self.consoles else live_console()).print(line)
 
 
 def requirement_states(plan: Plan, progress: Progress) -> list[tuple[Requirement, Verdict, str]]:

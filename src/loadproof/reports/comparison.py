@@ -23,6 +23,7 @@ _MOST_OBSTACLES: Final = 6
 _BASE, _CHANGE = 3, 5
 """Where base, head and then the change stand in a row."""
 _MOST_LABEL: Final = 12
+_MOST_STATISTIC: Final = 14
 _LEAST_NAME, _MOST_NAME = 12, 30
 _SAID_WIDE, _SAID_NARROW = 21, 12
 """Columns of what a row comes to, which wraps at words: INCONCLUSIVE is one."""
@@ -85,17 +86,20 @@ def _table(rows: Sequence[ComparisonRow], comparison: Comparison, width: int) ->
     room = width - 1 - sum(longest[:1] + longest[2:]) - 2 * len(titles)
     wide = room >= min(_LEAST_NAME, longest[1])
     if not wide:
-        room += sum(longest[_BASE:_CHANGE]) + 4 + _SAID_WIDE - _SAID_NARROW
+        statistic, longest[2] = longest[2], min(longest[2], _MOST_STATISTIC)
+        room += sum(longest[_BASE:_CHANGE]) + 4 + _SAID_WIDE - _SAID_NARROW + statistic - longest[2]
+        longest[-1] = _SAID_NARROW
     table = plain_table()
     for number, title in enumerate(titles):
         if wide or number not in range(_BASE, _CHANGE):
             table.add_column(
                 title, no_wrap=number < len(titles) - 1, overflow="fold",
                 justify="right" if number in range(_BASE, _CHANGE + 1) else "left",
-                min_width=None if number in (1, len(titles) - 1) else longest[number],
+                min_width=None if number == 1 else longest[number],
             )  # fmt: skip
     for row in cells:
         row[1] = Text(cut_name(row[1].plain, max(_LEAST_NAME, min(room, _MOST_NAME))), row[1].style)
+        row[2] = Text(cut_name(row[2].plain, longest[2]), row[2].style)
         if not wide:
             row[-1] = Text(row[-1].plain.partition(":")[0], row[-1].style)
             del row[_BASE:_CHANGE]

@@ -63,61 +63,72 @@ def pass_over(hours: range, path: Path, seconds: Sequence[Histogram], names: lis
                 one(slice_of((of.count, 0, of), START + hour * 3600, name))
 
 
+class Kept:
+    """What a run keeps: its file, the progress behind the live view, and what may end its load early."""
+
+    def __init__(self, path: Path, hours: int) -> None:
+        self._plan = plan(hours * 3600)
+        facts = {
+            "name": self._plan.name, "plan": plan_to_json(self._plan), "versions": {"loadproof": "0.2.0"},
+            "host": {"cores": 2}, "started_at_s": float(START),
+            "writer": {"pid": 2**22 + 1, "started_at_s": 0.0},
+        }  # fmt: skip
+        self.progress, self.early = Progress(self._plan), EarlyStop(self._plan, StopOn.SETTLED)
+        self.writer = RunWriter(path, facts)
+        begun = Event(float(START), EventKind.LOAD_STARTED, "the load started")
+        self.progress.add_event(begun)
+        self.early.event(begun)
+        self.writer.commit(UncommittedRows(events=[begun]), START)
+
+    def take(self, second: int, slices: list[Slice], readings: list[Reading]) -> float:
+        """Seconds of processor time that one second's rows took."""
+        began_s = time.process_time()
+        for part in slices:
+            self.progress.add_slice(part)
+            self.early.slice(part)
+        for reading in readings:
+            self.progress.add_reading(reading)
+            self.early.reading(reading)
+        self.writer.commit(UncommittedRows(slices, readings), second + 1.0)
+        return time.process_time() - began_s
+
+    def judge(self, second: int) -> tuple[float, float]:
+        """Seconds of processor time of the requirements so far, and of `--stop-on`."""
+        began_s = time.process_time()
+        list(findings_so_far(self._plan, self.progress))
+        judged_s = time.process_time()
+        self.early.reason(second + 1.0)
+        return judged_s - began_s, time.process_time() - judged_s
+
+
 def main() -> int:
-    """Print a line for each hour; 1 if the memory goes beyond what a run may take."""
+    """Print a line for each hour that is played; 1 if the memory goes beyond what a run may take."""
     given = _given()
-    of = plan(given.hours * 3600)
-    facts = {
-        "name": of.name, "plan": plan_to_json(of), "versions": {"loadproof": "0.2.0"}, "host": {"cores": 2},
-        "started_at_s": float(START), "writer": {"pid": 2**22 + 1, "started_at_s": 0.0},
-    }  # fmt: skip
     random = np.random.default_rng(1)
     parts = [made_second(random) for _ in range(VARIANTS)]
+    times = [times for _, _, times in parts]
     names = [Endpoint("GET", f"/api/{chr(97 + n // 26)}{chr(97 + n % 26)}") for n in range(given.endpoints)]
     noise = random.normal(0, 1.0, (997, given.series))
     process = psutil.Process()
-    progress, early = Progress(of), EarlyStop(of, StopOn.SETTLED)
-    times = [times for _, _, times in parts]
     most, looks = 0.0, 3600 / _JUDGED_EVERY_S
     head = f"{'hour':>6}{'memory':>10}{'a second':>14}{'requirements':>16}{'--stop-on':>12}{'file':>10}"
     print(head, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.db"
-        writer = RunWriter(path, facts)
-        begun = Event(float(START), EventKind.LOAD_STARTED, "the load started")
-        progress.add_event(begun)
-        early.event(begun)
-        writer.commit(UncommittedRows(events=[begun]), START)
+        kept = Kept(path, given.hours)
         last = max(given.played, given.hours - given.played)
         for hour in (*range(given.played), *range(last, given.hours)):
             if hour == last:
-                hear = progress.add_slice, early.slice
+                hear = kept.progress.add_slice, kept.early.slice
                 pass_over(range(given.played, last), path, times, names, given.series, hear)
             second_s = judged_s = early_s = 0.0
             for second in range(START + hour * 3600, START + (hour + 1) * 3600):
                 drawn = random.integers(0, VARIANTS, given.endpoints).tolist()
                 slices = [slice_of(parts[drawn[n]], second, name) for n, name in enumerate(names)]
-                readings = [
-                    Reading(second + 0.01, "host" if n % 2 else "process", f"series.{n}", value)
-                    for n, value in enumerate((100 + noise[second % 997]).tolist())
-                ]
-                readings.append(Reading(second + 0.5, "load", "users", USERS, Unit.COUNT))
-                began_s = time.process_time()
-                for part in slices:
-                    progress.add_slice(part)
-                    early.slice(part)
-                for reading in readings:
-                    progress.add_reading(reading)
-                    early.reading(reading)
-                writer.commit(UncommittedRows(slices, readings), second + 1.0)
-                second_s += time.process_time() - began_s
+                second_s += kept.take(second, slices, _readings(second, noise[second % 997].tolist()))
                 if second % _JUDGED_EVERY_S == 0:
-                    began_s = time.process_time()
-                    list(findings_so_far(of, progress))
-                    judged_s += time.process_time() - began_s
-                    began_s = time.process_time()
-                    early.reason(second + 1.0)
-                    early_s += time.process_time() - began_s
+                    one_s, other_s = kept.judge(second)
+                    judged_s, early_s = judged_s + one_s, early_s + other_s
             memory_mb = process.memory_info().rss / 1e6
             most = max(most, memory_mb)
             print(
@@ -126,8 +137,18 @@ def main() -> int:
                 f"{path.stat().st_size / 1e6:>7.1f} MB",
                 flush=True,
             )
-        writer.close()
+        kept.writer.close()
     return int(most > MOST_MB)
+
+
+def _readings(second: int, noise: list[float]) -> list[Reading]:
+    return [
+        *(
+            Reading(second + 0.01, "host" if n % 2 else "process", f"series.{n}", 100 + value)
+            for n, value in enumerate(noise)
+        ),
+        Reading(second + 0.5, "load", "users", USERS, Unit.COUNT),
+    ]
 
 
 def _given() -> argparse.Namespace:

@@ -9,7 +9,7 @@ import pytest
 from loadproof.analysis.judge import judge
 from loadproof.errors import ConfigError
 from loadproof.imports.formats import read_import
-from loadproof.imports.jtl_xml import Reading as XmlReading
+from loadproof.imports.jtl_xml import XmlReading
 from loadproof.model import EventKind, Verdict
 from loadproof.plan.requirements import read_requirements
 from loadproof.runfile.reader import Run

@@ -44,7 +44,7 @@ def read_jtl_xml(path: Path, on_bytes: OnBytes | None = None, run: int | None = 
 
     Raises ConfigError when it cannot be read, or holds no sample.
     """
-    reading = Reading()
+    reading = XmlReading()
     with open_bytes(path, on_bytes) as stream:
         while block := stream.read(BLOCK_BYTES):
             reading.feed(block)
@@ -71,7 +71,7 @@ _ELAPSED: Final = re.compile(rb"\st=[\"'](\d{1,15})[\"']")
 _STARTED: Final = re.compile(rb"\sts=[\"'](\d{1,15})[\"']")
 
 
-class Reading:
+class XmlReading:
     """Bytes on their way into the parts of the file: JMeter appends to its XML inside of the same element."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from loadproof.engines.locust.open_model.growth import Growth
+from loadproof.engines.locust.open_model.growth import PoolGrowth
 from loadproof.engines.locust.open_model.worker_pools import WorkerPools
 
 
@@ -18,7 +18,7 @@ def looks(busy_at: Callable[[float], float], seconds: int, planned: int) -> list
     `busy_at` says how many are busy so long after the begin. It is looked at half a second after the begin
     and once a second from then on; new users come evenly until the next look.
     """
-    growth = Growth()
+    growth = PoolGrowth()
     users, found = planned, []
     for second in range(seconds):
         busy = busy_at(second + 0.5)
@@ -58,7 +58,7 @@ def test_a_pool_that_is_enough_grows_no_more(busy: float, planned: int, most: in
 
 def test_a_pause_of_the_machine_makes_no_crowd() -> None:
     """Arrivals of a whole second waited, and are served at once: they come once."""
-    growth = Growth()
+    growth = PoolGrowth()
     assert growth.wanted(0.5, 500, 0.02, 500, waiting=False) == 500
     after = growth.wanted(1.5, 500, 2.0, 500, waiting=False)
     assert after == 1_500
@@ -67,14 +67,14 @@ def test_a_pause_of_the_machine_makes_no_crowd() -> None:
 
 def test_arrivals_that_wait_are_served_at_once() -> None:
     """A step that nobody foresaw: twice as many users as arrivals need, as soon as it is seen."""
-    growth = Growth()
+    growth = PoolGrowth()
     assert growth.wanted(0.5, 5_000, 2.0, 500, waiting=True) == 20_000
     assert growth.pressed
 
 
 def test_what_the_schedule_asks_for_ahead_comes_in_easy_steps() -> None:
     """A step to 8,000 arrivals a second is seen ten seconds before: a thousand users a second are enough."""
-    growth = Growth()
+    growth = PoolGrowth()
     assert growth.wanted(60.5, 500, 0.02, 8_000, waiting=False) == 1_500
     assert not growth.pressed
 

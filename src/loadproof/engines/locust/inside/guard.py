@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from gevent import get_hub
@@ -58,6 +59,13 @@ def install(policy: Policy) -> list[str]:
             if len(open_to) < _ADDRESSES:
                 open_to.add(address)
 
+    _look_at_names(gate, refuse)
+    sys.addaudithook(on_audit)
+    return reasons
+
+
+def _look_at_names(gate: TargetGuard, refuse: Callable[[str], None]) -> None:
+    """Refuse names where gevent resolves them, and where a proxy would be asked for them."""
     resolver = type(get_hub().resolver)
     look_up = resolver.getaddrinfo
 
@@ -92,8 +100,6 @@ def install(policy: Policy) -> list[str]:
     for older in ("gethostbyname", "gethostbyname_ex"):  # their addresses are looked at when connected to
         setattr(resolver, older, by_name(getattr(resolver, older)))
     look_behind(refuse_host)
-    sys.addaudithook(on_audit)
-    return reasons
 
 
 def _text(host: Any) -> str:

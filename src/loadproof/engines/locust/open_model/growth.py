@@ -23,7 +23,7 @@ _LEAST_S: Final = 0.05
 """Between two looks; less says nothing of a rate."""
 
 
-class Growth:
+class PoolGrowth:
     """One load's, from its begin on."""
 
     def __init__(self) -> None:

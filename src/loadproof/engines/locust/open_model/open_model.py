@@ -24,7 +24,7 @@ from loadproof.engines.locust.inside.task_loop import serve_arrivals
 from loadproof.engines.locust.machines.shares import Shares, offsets_from
 from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Dispenser
 from loadproof.engines.locust.open_model.by_hand import CHANGE, answer, cut_s, held_from, never_due
-from loadproof.engines.locust.open_model.growth import Growth
+from loadproof.engines.locust.open_model.growth import PoolGrowth
 from loadproof.engines.locust.open_model.schedule import Schedule
 from loadproof.engines.locust.open_model.worker_pools import POOL, WorkerPools, state_of, tell_for_ever
 from loadproof.engines.locust.rows import ArrivalRow
@@ -102,7 +102,7 @@ class OpenModel:
         self.logs_in = False
         """Whether users have an on_start, which costs the service something for each of them."""
         self._joined_before = 0
-        self._growth = Growth()
+        self._growth = PoolGrowth()
         self._never_due = 0
 
     def attach(self, environment: Any, runner: Any) -> None:
@@ -265,7 +265,7 @@ class OpenModel:
         """The pool's size now: it never shrinks, and is ahead of the schedule and of how busy users are."""
         now = int(self._runner.user_count)
         if self.begin_s is None:
-            self._growth = Growth()
+            self._growth = PoolGrowth()
             return max(now, self.users_at(0.0))
         self._most_users = max(self._most_users, now)
         now_s = self._clock()

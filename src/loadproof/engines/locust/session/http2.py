@@ -25,7 +25,12 @@ from loadproof.engines.locust.session.body import REQUESTS_DECODERS, NotDecoded,
 from loadproof.engines.locust.session.connections import Connections, Pending
 from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.engines.locust.session.http2_head import as_bytes, fields_of, request_fields
-from loadproof.engines.locust.session.http2_link import Link, Links, RefusedError, Stream
+from loadproof.engines.locust.session.http2_link import (
+    Http2Connection,
+    Http2Connections,
+    Stream,
+    UnprocessedError,
+)
 from loadproof.engines.locust.session.http_response import answered
 from loadproof.engines.locust.session.tickets import ResumingContext, Tickets
 from loadproof.engines.locust.session.wire import Wire
@@ -56,7 +61,7 @@ class Http2Adapter(http_handover.SessionAdapter):
     """Sends the requests of one session: of `session`, or of one of python-requests' own."""
 
     def __init__(self, session: Connections | None = None) -> None:
-        self.links = Links()
+        self.links = Http2Connections()
         self._opening: dict[Origin, RLock] = defaultdict(RLock)
         self._own = _OfOneSession() if session is None else None
         holder = self._own or session
@@ -122,7 +127,7 @@ class Http2Adapter(http_handover.SessionAdapter):
                 link.wait(stream, read_s)
                 if stream.unread > _UNREAD:
                     link.taken(stream)
-        except RefusedError:
+        except UnprocessedError:
             return None  # it was not looked at: once more, by another connection
         except OSError as error:
             stream.error = error
@@ -135,7 +140,7 @@ class Http2Adapter(http_handover.SessionAdapter):
 
 
 def _answered(
-    session: Any, origin: Origin, answer: tuple[Link, Stream], request: bytes, follow: bool
+    session: Any, origin: Origin, answer: tuple[Http2Connection, Stream], request: bytes, follow: bool
 ) -> tuple[Head, bytes, bytes, float] | None:
     """What `exchange` returns for an answer that is whole."""
     stream = answer[1]
@@ -161,7 +166,7 @@ def _answered(
 class _Shared:
     """What both kinds of pool do differently: their connections are the user's one to the server."""
 
-    links: Links
+    links: Http2Connections
     opening: RLock
 
     def _get_conn(self, timeout: float | None = None) -> Any:
@@ -195,9 +200,9 @@ class _Shared:
 class _Speaking:
     """What both kinds of connection do differently: each is one request, in HTTP/2 or as ever."""
 
-    links: Links
+    links: Http2Connections
     opening: RLock
-    link: Link | None = None
+    link: Http2Connection | None = None
     stream: Stream | None = None
     _asked: tuple[str, str, dict[str, Any]]
 
@@ -214,7 +219,7 @@ class _Speaking:
             if self.link is None:
                 super().connect()  # type: ignore[misc]  # mixed in
                 if this.speaks_http2():
-                    self.link = self.links[this.origin] = Link(Wire(this.sock))
+                    self.link = self.links[this.origin] = Http2Connection(Wire(this.sock))
                     this.sock = None
 
     def request(
@@ -333,7 +338,7 @@ class _Answer(HTTPResponse):
 class _Body(io.RawIOBase):
     """The bytes of the wire."""
 
-    def __init__(self, link: Link, stream: Stream, timeout_s: float | None) -> None:
+    def __init__(self, link: Http2Connection, stream: Stream, timeout_s: float | None) -> None:
         self._link = link
         self._stream = stream
         self._timeout_s = timeout_s

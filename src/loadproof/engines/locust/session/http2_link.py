@@ -56,7 +56,7 @@ class Http2Error(OSError):
     """The server broke the connection or the stream off, or the rules of HTTP/2."""
 
 
-class RefusedError(Http2Error):
+class UnprocessedError(Http2Error):
     """The server says that it has not looked at the request (RFC 9113, 8.7)."""
 
 
@@ -125,7 +125,7 @@ class Stream:
         self.tell()
 
 
-class Link:
+class Http2Connection:
     """A connection of which this is the only owner."""
 
     def __init__(self, wire: Wire) -> None:
@@ -160,7 +160,7 @@ class Link:
             except (TooManyStreamsError, NoAvailableStreamIDError) as error:
                 if not self._streams:
                     self._going_away = True
-                    raise RefusedError("the server allows no request on this connection") from error
+                    raise UnprocessedError("the server allows no request on this connection") from error
                 self._wait_for_room(Stream(0), timeout_s)
             except ProtocolError as error:
                 self._going_away = True
@@ -290,7 +290,7 @@ class Link:
         self._going_away = True
         for number, stream in self._streams.items():
             if number > (event.last_stream_id or 0):
-                stream.fail(RefusedError(f"the server goes away ({_named(event.error_code)})"))
+                stream.fail(UnprocessedError(f"the server goes away ({_named(event.error_code)})"))
 
     def _flush(self, timeout_s: float | None) -> None:
         """Send what h2 has to say; who sends already takes it along. Raises OSError."""
@@ -353,7 +353,7 @@ def _take(stream: Stream, event: ResponseReceived | DataReceived | StreamEnded |
             stream.fail(Http2Error("the head of the answer is malformed"))
         stream.tell()
     else:
-        kind = RefusedError if event.error_code == ErrorCodes.REFUSED_STREAM else Http2Error
+        kind = UnprocessedError if event.error_code == ErrorCodes.REFUSED_STREAM else Http2Error
         stream.fail(kind(f"the server broke the answer off ({_named(event.error_code)})"))
 
 
@@ -361,10 +361,10 @@ def _named(code: object) -> str:
     return str(getattr(code, "name", code))
 
 
-class Links(dict["Origin", Link]):
+class Http2Connections(dict["Origin", Http2Connection]):
     """The connections of one user."""
 
-    def open_to(self, origin: Origin, now: float) -> Link | None:
+    def open_to(self, origin: Origin, now: float) -> Http2Connection | None:
         """Return one that may carry another request, None for none; `now` is `perf_counter` seconds."""
         link = self.get(origin)
         if link is not None and not link.usable(now):

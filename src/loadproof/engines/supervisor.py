@@ -7,9 +7,10 @@ SIGKILL cannot clean up, and k6 is a binary that cannot be taught to watch its p
     the conductor writes "i"    SIGINT to the engine: end gently
     the conductor writes "k"    SIGKILL to the engine's process group
     the conductor writes "p"    and a line of JSON: the target guard's rules, until there are others
-    the pipe ends               the conductor is gone: SIGKILL to the group, and to what leaves it then
-    the engine ends             SIGKILL to what is left of its group; the exit status is passed on, and who
-                                stays removes the engine's folder if the conductor dies before it has
+    the pipe ends               the conductor is gone: SIGKILL to the group
+    the engine ends             SIGKILL to what is left of its group, and on Linux to what has left that; the
+                                exit status is passed on, and who stays removes the engine's folder if the
+                                conductor dies before it has
     the supervisor is killed    on Linux the engine dies with it (PR_SET_PDEATHSIG)
 
 With the variable HOLD the kernel asks it before any process of the engine sends to a new address; who asks
@@ -38,6 +39,7 @@ _MOST_TOLD = 100
 _OPENED_EVERY_S = 0.5
 _FOLDER_EVERY_MS = 200
 _DESCRIPTORS = 1024
+_ROUNDS = 200
 _ORDERS_BYTES = 1 << 16
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -64,29 +66,35 @@ def adopt(wanted: bool) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
 
 
-def _kill_adopted() -> None:
-    """What had left the group when its parent was killed, and in turn what that leaves behind."""
-    own, spared = str(os.getpid()), set()
-    while sys.platform == "linux":
-        names = os.listdir("/proc")  # noqa: PTH208  (importing pathlib takes its time)
-        left = [pid for pid in map(int, filter(str.isdigit, names)) if _parent(pid) == own]
+def _kill_left() -> None:
+    """What has left the engine's group, with all that it has started; on Linux."""
+    own, spared = os.getpid(), set()
+    for _ in range(_ROUNDS if sys.platform == "linux" else 0):
+        children: dict[int, list[int]] = {}
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):  # noqa: PTH208  (importing pathlib takes its time)
+            children.setdefault(_parent(pid), []).append(pid)
+        left = children.get(own, []).copy()
+        for pid in left:  # it grows by the children of each
+            left += children.get(pid, [])
         left = [pid for pid in left if pid not in spared]
         if not left:
             return
         for pid in left:
             try:
                 os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
             except OSError:
                 spared.add(pid)  # a program with other rights
+        for pid in children[own]:
+            if pid not in spared:
+                os.waitpid(pid, 0)
 
 
-def _parent(pid: int) -> str:
+def _parent(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            return file.read().rpartition(")")[2].split()[1]
+            return int(file.read().rpartition(")")[2].split()[1])
     except OSError:
-        return ""  # it has ended
+        return 0  # it has ended
 
 
 def _kill_group(pid: int) -> None:
@@ -299,9 +307,11 @@ def _wait(pid: int, hold: _KernelGuard | None) -> tuple[int, bool]:
     watched = [0, wakeup_read]
     orders = b""
     while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
+        ended, status = os.waitpid(-1, os.WNOHANG)
+        if ended == pid:
             return status, 0 not in watched
+        if ended:
+            continue  # something that a program of the engine had left behind
         readable, _, _ = select.select(watched, [], [], None if hold is None else hold.release())
         if wakeup_read in readable:
             os.read(wakeup_read, 4096)
@@ -310,7 +320,6 @@ def _wait(pid: int, hold: _KernelGuard | None) -> tuple[int, bool]:
             given = os.read(0, _ORDERS_BYTES)
             if not given:
                 watched.remove(0)
-                adopt(True)
                 _kill_group(pid)
             orders, rules = _obey(orders + given, pid)
             if rules is not None and hold is not None:
@@ -374,13 +383,13 @@ def main(argv: list[str]) -> int:
         folder, argv = argv[0].removeprefix(FOLDER), argv[1:]
     given = os.environ.pop(HOLD, "")
     hold = _KernelGuard(given) if given else None
+    adopt(True)
     pid = _start(argv) if hold is None else _start_held(argv, hold)
     status, orphaned = _wait(pid, hold)
     _kill_group(pid)
     if hold is not None:
         hold.tell_opened(time.monotonic())
-    if orphaned:
-        _kill_adopted()
+    _kill_left()
     if folder and orphaned:
         _remove(folder)
     elif folder and sys.platform == "linux":

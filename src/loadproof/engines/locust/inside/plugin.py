@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -72,8 +73,8 @@ class Plugin:
         self._exemplars = Exemplars(self._clock, settings.slow_s)
         self._in_flight = InFlight(settings.session)
         self._heartbeat = Heartbeat(self._clock)
-        self._channel = channel
-        self._channel_lock = BoundedSemaphore(1)
+        self._channel, self._channel_lock = channel, BoundedSemaphore(1)
+        self._process = os.getpid()
         self._runner: Any = None
         self._far = clock is not None
         self._worker = WorkerSide(settings, clock, self._send)
@@ -130,7 +131,7 @@ class Plugin:
         events.request.add_listener(RequestListener(self._intake.request, self._intake.success))
 
     def _on_init(self, environment: Any, runner: Any, **_: Any) -> None:
-        self._runner = runner
+        self._runner, self._process = runner, os.getpid()  # Locust's own workers may be forks
         options = environment.parsed_options
         if not isinstance(runner, MasterRunner):
             garbage = Garbage(lambda: runner.user_count)
@@ -391,10 +392,9 @@ class Plugin:
         self._send({"t": "event", "time": when_s, "kind": kind.value, "message": message, "data": data})
 
     def _send(self, message: dict[str, Any]) -> None:
-        # The socket is gevent's: a slow conductor makes this greenlet wait, never a user. The lock keeps
-        # another greenlet's message out of the middle of this one.
-        with self._channel_lock:
-            try:
-                self._channel.sendall(encode(message))
-            except OSError:
-                return  # the conductor is gone: the supervisor ends this process
+        if os.getpid() != self._process:
+            return  # a fork of the scenario's: all that it has is its parent's
+        # The socket is gevent's: a slow conductor makes this greenlet wait, never a user, and each message is
+        # sent whole. When the conductor is gone, the supervisor ends this process.
+        with self._channel_lock, suppress(OSError):
+            self._channel.sendall(encode(message))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -150,3 +151,28 @@ def test_a_slow_answer_is_waited_for_at_the_end(lab: Lab) -> None:
         _, sink = lab.run(WAITING.format(client="HttpUser"), "-u", "4", "-r", "50", "-t", "1")
     assert sink.in_flight == 0
     assert sink.requests.total() == slow.arrived.total() == 8
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_fork_of_the_scenarios_hands_nothing_over(lab: Lab) -> None:
+    """While it sleeps, what its parent counted goes on in it; each request is told once, by the parent."""
+    outcome, sink = lab.run(
+        """
+    import os
+    import time
+
+    class U(HttpUser):
+        @task
+        def once(self):
+            for _ in range(20):
+                self.client.get("/fine")
+            if os.fork() == 0:
+                time.sleep(2)
+                os._exit(0)
+            time.sleep(3)
+            self.environment.runner.quit()
+    """,
+        *FLAGS,
+    )
+    assert outcome is Outcome.COMPLETED
+    assert sink.requests.total() == lab.stub.arrived.total() == 20

@@ -100,10 +100,8 @@ def _parent(pid: int) -> int:
 def _kill_group(pid: int) -> None:
     try:
         os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return  # nobody is left in it
-    except PermissionError:
-        return  # macOS answers so for a group of zombies
+    except (ProcessLookupError, PermissionError):
+        return  # nobody is left in it; macOS says the second for a group of zombies
 
 
 class _KernelGuard:

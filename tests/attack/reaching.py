@@ -106,7 +106,9 @@ def commands() -> list[str]:
 def attack(folder: Path, beside: int) -> Iterator[Row]:
     """A row for each engine. Lost is a byte, a load that goes on, a client that reaches nothing by itself."""
     inside = python_clients()
-    few = {name: inside[name] for name in AT_IMPORT}
+    # A fork that waits goes on with its parent's greenlets: in a worker that ends in a loop in ZeroMQ's
+    # send, which takes a fork for an interrupt, with Locust alone, too.
+    few = {name: inside[name] for name in AT_IMPORT if "child" not in name}
     children = {name: _PROGRAM % (COMMANDS[name],) for name in commands()}
     yield _row(folder, "k6", {name: ("script.js", _k6(*parts)) for name, parts in K6.items()}, beside)
     yield _row(folder, "JMeter", {name: ("plan.jmx", plan_with(name)) for name in SAMPLERS}, beside)

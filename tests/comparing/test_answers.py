@@ -118,6 +118,17 @@ def test_a_failing_run_with_another_flaw_is_left_out() -> None:
     assert "left out: b0: a worker was lost" in found.notes
 
 
+@pytest.mark.parametrize(
+    ("failed", "change"), [(0, Change.SAME), (100, Change.REGRESSED)], ids=["equal", "some fail"]
+)
+def test_one_failing_run_of_base_is_an_accident(failed: int, change: Change) -> None:
+    """It hides no failures of head, and opens nothing between runs that are alike."""
+    base = side("a", runs=3)
+    found = compare([*broken(base[:1]), *base[1:]], side("b", runs=3, seed=1, failed=failed))
+    assert (found.change, len(found.base.runs)) == (change, 2)
+    assert f"left out: a0: {FAILING}" in found.notes
+
+
 def test_a_baseline_takes_in_no_failing_run() -> None:
     """It is what others are held against."""
     with pytest.raises(ConfigError, match="90 of 100 requests failed"):

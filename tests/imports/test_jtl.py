@@ -266,6 +266,15 @@ def test_every_separator_and_stamp_of_jmeter_is_read(
     assert judge(run).duration_s == pytest.approx(2, abs=1)
 
 
+def test_a_label_may_hold_the_name_of_a_column(tmp_path: Path) -> None:
+    """In a file without a header its neighbours are no separators."""
+    path = tmp_path / "results.csv"
+    path.write_text("".join(f"{row(n * 50, 20, 'GET /timeStamp/now')}\n" for n in range(40)))
+    run = read_import(path)
+    assert isinstance(run, Run)
+    assert counts(run) == {"GET /timeStamp/now": (40, 0)}
+
+
 def test_a_line_end_inside_of_a_line_is_told(tmp_path: Path) -> None:
     """Of a file that is no result: an error, and no traceback."""
     path = tmp_path / "results.jtl"

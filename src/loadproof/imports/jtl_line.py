@@ -22,10 +22,9 @@ SEPARATORS: Final = (",", "\t", ";", "|")
 
 def separator_of(first: str) -> str:
     """What stands between the header's names, `jmeter.save.saveservice.default_delimiter`."""
-    beside = _BESIDE_A_NAME.search(first)
-    if beside is not None:
-        return beside[1] or beside[2]
-    return next((known for known in SEPARATORS if is_sample(first, known)), ",")
+    own = next((known for known in SEPARATORS if is_sample(first, known)), "")
+    beside = None if own else _BESIDE_A_NAME.search(first)  # a row's label may well hold "timeStamp"
+    return beside[1] or beside[2] if beside else own or ","
 
 
 def is_sample(line: str, separator: str) -> bool:
@@ -38,7 +37,7 @@ def is_sample(line: str, separator: str) -> bool:
         return False
     try:
         return moment_of(row[0]) > _LEAST_MOMENT_S
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 

@@ -218,6 +218,15 @@ def test_a_mistake_is_told_with_its_line_and_the_way_out(
     assert len(problems) == (2 if text == "a: 1\na: 2\n" else 1), problems
 
 
+@pytest.mark.parametrize("written", ["{}", "[{}]"])
+def test_the_address_of_a_webhook_is_in_no_message(tmp_path: Path, written: str) -> None:
+    """Who reads it may write to it."""
+    address = "https://hooks.example.test/services/T0/Secret1"
+    ((_, message, hint),) = _problems(tmp_path, f"notify: {written.format(address)}\n")
+    assert "***" in message
+    assert "example" not in message + hint
+
+
 def test_an_empty_file_says_so(tmp_path: Path) -> None:
     """Comments alone are empty too."""
     assert _problems(tmp_path, "# to do\n")[0][:2] == ("loadproof.yaml", "is empty")

@@ -76,8 +76,8 @@ def _for_text(expected: str, key: str, shown: str) -> str:
     """How a text is written where something else belongs."""
     if expected.endswith("number"):
         return f"write {key}: {shown}, without quotes" if _IS_NUMBER.fullmatch(shown) else ""
-    if expected == "a list" and shown != HIDDEN:
-        return f"write {key}: [{_FIRST_KEYS.get(key, '')}{shown}]"
+    if expected == "a list":
+        return f"write {key}: [{_FIRST_KEYS.get(key, '')}{'...' if shown == HIDDEN else shown}]"
     return f"write {key}: {{scenario: {shown}}}" if _IS_FILE.fullmatch(shown) else ""
 
 
@@ -120,6 +120,8 @@ def _shown(value: object, at: tuple[str | int, ...]) -> str:
         return "a list"
     if "env" in at[-2:] or any(is_secret_name(str(step)) for step in at[-1:]):
         return HIDDEN
+    if at[:1] == ("notify",) and "://" in str(value):
+        return HIDDEN  # who has the address of a webhook may write to it
     text = str(value).lower() if isinstance(value, bool) else redact_url(str(value))
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -157,6 +157,8 @@ def test_each_stage_is_judged_and_the_worst_counts() -> None:
          Statistic.MAXIMUM,
          Operator.LESS, 5, Unit.NONE, ""),
         ("promql: up < 5", "promql: up", Statistic.MAXIMUM, Operator.LESS, 5, Unit.NONE, ""),
+        ("'mean of promql: x{a=\"b over c\"} < 5'", 'promql: x{a="b over c"}', Statistic.MEAN,
+         Operator.LESS, 5, Unit.NONE, ""),
     ],
 )  # fmt: skip
 def test_sentences(

@@ -87,8 +87,9 @@ def split_window(text: str) -> tuple[str, str]:
     """
     match = _WINDOW.match(text)
     if match is None:
-        limit, over, rest = text.partition(" over ")
-        if over and not limit.startswith(PROMQL):
+        # A series' labels may hold the word: only behind the last comparison it begins a window.
+        _, over, rest = re.split("[<>]", text)[-1].partition(" over ")
+        if over:
             raise WrongValueError(f"'over {rest.strip()}' is no window", _WINDOWS)
         return text, ""
     words = match[2].split()

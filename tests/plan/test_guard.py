@@ -299,6 +299,8 @@ BAD = [
     ("targets: [https://a.test/x]", "loadproof.yaml:1", "is a URLwrite only its host: a.test"),
     ("production:\n  - ok.test\n  - 'a b'", "loadproof.yaml:3", "is not a host"),
     ("targets: ['*']", "loadproof.yaml:1", "is not a host"),
+    ("targets: [0.0.0.0/0]", "loadproof.yaml:1", "is every address"),
+    ("targets:\n  - a.test\n  - ::/0", "loadproof.yaml:3", "is every address"),
     ("targets: [a.test]\nproduction: [a.test]", "loadproof.yaml:1", "also under production"),
 ]
 

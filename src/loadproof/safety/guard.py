@@ -139,6 +139,9 @@ def read_rule(text: str) -> str:
     if "://" in text:
         raise WrongValueError(f"'{text}' is a URL", f"write only its host: {urlsplit(text).hostname or ''}")
     if rule.network is not None:
+        if not rule.network.prefixlen:
+            hint = "write a name, *.domain, an address or a network"
+            raise WrongValueError(f"'{text}' is every address", hint)
         return str(rule.network) if "/" in text else host_key(text)
     key = host_key(text)
     if not is_host_name(key.removeprefix("*.")) or not key:

@@ -83,7 +83,7 @@ SINGLES: Final[dict[str, RequirementKey]] = {
     "recovery_time": RequirementKey(
         Subject.RECOVERY_TIME,
         Statistic.MAXIMUM,
-        LimitKind.DURATION,
+        LimitKind.RECOVERY,
         Direction.UPPER,
         "time from a spike's end until all is as it was before",
     ),

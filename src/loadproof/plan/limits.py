@@ -33,6 +33,7 @@ class LimitKind(StrEnum):
     """What a key's limit is, which says what units it takes."""
 
     DURATION = "duration"
+    RECOVERY = "duration of a recovery"
     RATE = "rate"
     SHARE = "share"
     SHARE_OR_SIZE = "share or size"
@@ -113,6 +114,12 @@ def _duration(amount: str, sign: str) -> tuple[float, Unit]:
     return _read(parse_duration, amount, LimitKind.DURATION), Unit.SECONDS
 
 
+def _recovery(amount: str, sign: str) -> tuple[float, Unit]:
+    if _NUMBER.fullmatch(amount):  # nothing recovers within milliseconds
+        raise WrongValueError(f"'{sign}{amount}' has no unit", f"write {sign or '<'}{amount}s")
+    return _duration(amount, sign)
+
+
 def _rate(amount: str, sign: str) -> tuple[float, Unit]:
     plain = _PER_SECOND.fullmatch(amount)
     if plain is not None or _NUMBER.fullmatch(amount):  # the key itself says requests per second
@@ -138,9 +145,9 @@ def _share(amount: str, sign: str) -> tuple[float, Unit]:
 
 def _share_or_size(amount: str, sign: str) -> tuple[float, Unit]:
     if _NUMBER.fullmatch(amount):
-        hint = f"write {sign}{amount}MiB"
-        if float(amount) <= 100:
-            hint += f", or {sign}{amount}% of what the service may use"
+        hint, value = f"write {sign}{amount}MiB", float(amount)
+        if value <= 100:
+            hint += f", or {sign}{value * 100 if value < 1 else value:.10g}% of what the service may use"
         raise WrongValueError(f"'{sign}{amount}' has no unit", hint)
     if amount.endswith("%"):
         return _share(amount, sign)
@@ -186,6 +193,7 @@ def _per_hour(amount: str, sign: str, kind: LimitKind) -> tuple[str, float]:
 
 _READERS: dict[LimitKind, Callable[[str, str], tuple[float, Unit]]] = {
     LimitKind.DURATION: _duration,
+    LimitKind.RECOVERY: _recovery,
     LimitKind.RATE: _rate,
     LimitKind.SHARE: _share,
     LimitKind.SHARE_OR_SIZE: _share_or_size,
@@ -197,6 +205,7 @@ _READERS: dict[LimitKind, Callable[[str, str], tuple[float, Unit]]] = {
 
 _EXAMPLES = {
     LimitKind.DURATION: "a duration such as <500ms",
+    LimitKind.RECOVERY: "a duration such as <30s",
     LimitKind.RATE: "requests per second such as 1000 or 1000/s",
     LimitKind.SHARE: "a percentage such as 1%",
     LimitKind.SHARE_OR_SIZE: "a percentage such as 80%, or a size such as 1GiB",

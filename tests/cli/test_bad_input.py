@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 R = ("run", "locustfile.py", "--requirements", "r.yaml", "-u", "1")
 U = ("-u", "1", "-t", "1s")
+SEARCH = """
+tests:
+  a:
+    scenario: locustfile.py
+    users: 1
+    run_time: 5s
+    capacity: {min_rate: 9/s, max_rate: 1/s}
+"""
 
 
 @pytest.mark.parametrize(
@@ -27,6 +35,7 @@ U = ("-u", "1", "-t", "1s")
         ({}, ("run", "locustfile.py", "--no-such-option", *U), "--no-such-option"),
         ({"loadproof.yaml": "target: [unclosed"}, ("run", "locustfile.py", *U), "loadproof.yaml:"),
         ({"loadproof.yaml": "targets: http://x"}, ("run", "locustfile.py", *U), "targets"),
+        ({"loadproof.yaml": SEARCH}, ("check", "a", "--target", "STUB"), "loadproof.yaml:7"),
         ({"r.yaml": "response_time:\n  p95: fast"}, R, "r.yaml:2"),
         ({"r.yaml": "response_time:\n  p101: <1s"}, R, "p101"),
         ({"r.yaml": "http_req_duration: ['p(101)<500']"}, R, "101"),

@@ -13,6 +13,8 @@ from loadproof.errors import ExitCode, LoadproofError, Problem
 from loadproof.model import Plan
 from loadproof.pipeline.planning import plan_and_engine, shown
 from loadproof.plan import PlanRequest, read_config
+from loadproof.plan.build import capacity_config
+from loadproof.plan.capacity import CapacityRequest, capacity_goal
 from loadproof.plan.options import ANY_INTERFACE
 from loadproof.safety.redact import redact_text, redact_url
 from loadproof.units import format_duration
@@ -54,6 +56,7 @@ def command(
 
 def _check(request: PlanRequest, *, strict: bool) -> int:
     plan, _ = plan_and_engine(request)
+    _check_search(request, plan)
     if plan.options.scenario_found:
         typer.echo(f"note          {plan.options.scenario_found}")
     for line in describe(plan):
@@ -65,6 +68,16 @@ def _check(request: PlanRequest, *, strict: bool) -> int:
         return int(ExitCode.USAGE)
     typer.echo("ok")
     return int(ExitCode.PASS)
+
+
+def _check_search(request: PlanRequest, plan: Plan) -> None:
+    """Raises ConfigError for what the test's `capacity` says and `loadproof capacity` would refuse."""
+    written, where = capacity_config(request, read_config(request))
+    if written.model_fields_set:
+        from loadproof.analysis.search.capacity import least_rate  # few tests have one
+
+        typed = CapacityRequest().over(written, where)
+        capacity_goal(typed, lambda trial_s: least_rate(plan.requirements, trial_s))
 
 
 def advice_lines(advice: Sequence[Problem]) -> list[str]:

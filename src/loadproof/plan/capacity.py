@@ -145,7 +145,7 @@ def _check_order(typed: CapacityRequest, lower: float, upper: float, at_least: f
         problems.append(Problem(message, typed.where("users"), "write 2 or more"))
     elif lower >= upper:
         message = f"{upper:g}/s is not above the least load, {lower:g}/s"
-        hint = "make it greater, or --min-rate less"
+        hint = "make it greater, or the least load less"
         problems.append(Problem(message, typed.where("max_rate"), hint))
     elif at_least is not None and not lower <= at_least <= upper:
         message, hint = f"{at_least:g} is outside of {lower:g} to {upper:g}", f"it must lie between {ends}"

@@ -22,6 +22,7 @@ R = TypeVar("R", bound=PlanRequest)
 
 _DECLARES_ENV: Final = re.compile(r"""add_argument\(\s*(?:["']-\w["'],\s*)?["']--env["']""")
 _NEAR: Final = 0.75
+"""How like each other a word and an option are, from 0 to 1, before the one is taken for the other."""
 _ELSEWHERE: Final = {
     "--vus": "--users", "--concurrency": "--users", "--connections": "--users", "--duration": "--run-time",
     "--rps": "--rate, such as --rate 50/s", "--qps": "--rate, such as --rate 50/s", "--url": "--target",
@@ -30,7 +31,6 @@ _ELSEWHERE: Final = {
     "--verbose": "--loglevel DEBUG, Locust's own", "-v": "--loglevel DEBUG, Locust's own",
 }  # fmt: skip
 """Options of other load generators, and what says the same."""
-"""How like each other a word and an option are, from 0 to 1, before the one is taken for the other."""
 _Scenario = Annotated[
     list[str] | None,
     typer.Argument(

@@ -129,6 +129,15 @@ def test_one_failing_run_of_base_is_an_accident(failed: int, change: Change) -> 
     assert f"left out: a0: {FAILING}" in found.notes
 
 
+def test_a_run_of_head_that_fails_quickly_is_not_wild() -> None:
+    """Four others are as base is: what failed once is told, and is no equal build."""
+    (failed,) = broken(side("b", runs=1, seed=1, slower=0.01))
+    found = compare(side("a"), [failed, *side("c", runs=4, seed=2)])
+    assert (found.change, len(found.head.runs)) == (Change.INCONCLUSIVE, 5)
+    assert found.notes[0] == f"b0: {FAILING}"
+    assert not any("wild" in note for note in found.notes)
+
+
 def test_a_baseline_takes_in_no_failing_run() -> None:
     """It is what others are held against."""
     with pytest.raises(ConfigError, match="90 of 100 requests failed"):

@@ -55,6 +55,8 @@ def compare(
     base_fails = 2 * sum(bool(run.failing) for run in base) > len(base)
     (sound_base, notes), (sound_head, more) = usable(base, failing=base_fails), usable(head, failing=True)
     notes += more
+    if not mostly_fails(sound_head):
+        notes += [f"{run.label}: {run.failing}" for run in sound_head if run.failing]
     unsound = [
         f"{run.label}: {run.unsound[0]}"
         for given, sound in ((base, sound_base), (head, sound_head))
@@ -70,13 +72,15 @@ def compare(
     if wild is None or whole.change is Change.INVALID:
         return whole
     name, place, times = wild
+    odd = sides[name == "head"][place]
+    if odd.failing:  # its failures are what is wrong with it: no stranger on the machine made them
+        return whole
     kept = tuple(
         [run for number, run in enumerate(side) if (label, number) != (name, place)]
         for label, side in zip(("base", "head"), sides, strict=True)
     )
     without = rows_to_be(kept[0], kept[1], meant)
-    wild_label = sides[name == "head"][place].label
-    note = wild_note(wild_label, times, str(whole.change))
+    note = wild_note(odd.label, times, str(whole.change))
     return _compared((kept[0], kept[1]), without, settings, labels, unsound, [*notes, note])
 
 

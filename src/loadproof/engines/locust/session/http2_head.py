@@ -21,6 +21,7 @@ _OF_CONNECTIONS = frozenset(
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
 _FORBIDDEN = re.compile(rb"[\0\r\n]").search
 _STATUS = re.compile(rb"[1-9][0-9][0-9]").fullmatch
+_WITHOUT_BODY = frozenset((204, 304))
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 _requests: Bounded[tuple[bytes, bytes], Fields] = Bounded(2048)
@@ -72,6 +73,8 @@ def _parsed(fields: tuple[tuple[bytes, bytes], ...]) -> Head | None:
         values.setdefault(name, []).append(value.strip(b" \t"))
     head = Head(b"\r\n".join((*lines, b"")), status, reason)
     head.version = 20
+    told = values.get(b"content-length", (b"",))[0]
+    head.length = int(told) if told.isdigit() and len(told) < 19 and status not in _WITHOUT_BODY else -1
     head.coding = b", ".join(values.get(b"content-encoding", ())).lower()
     head.content_type = b", ".join(values.get(b"content-type", ())).decode("latin-1")
     head.cookies = b"set-cookie" in values

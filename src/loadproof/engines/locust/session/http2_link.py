@@ -40,8 +40,12 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.session.target import Origin
     from loadproof.engines.locust.session.wire import Wire
 
-# What a server may send before it is told that some of it was read, in bytes.
+# What a server may send before it is told that some of it was read, in bytes: of one answer, and of all. Who
+# leaves an answer unread must not hold up the others of its connection.
 _WINDOW = 2**24
+_WINDOW_OF_ALL = 2**30
+# What is read at the most of what came while nobody waited.
+_READS_BEFORE = 16
 # What is checked of fields is checked once for equal ones (http2_head.py); h2 does so for each request.
 _CONFIG = H2Configuration(
     header_encoding=None,
@@ -88,13 +92,19 @@ class _Speaker(H2Connection):
         )
         del self.local_settings[SettingCodes.ENABLE_CONNECT_PROTOCOL]  # younger than some servers
         self.initiate_connection()
-        self.increment_flow_control_window(_WINDOW)
+        self.increment_flow_control_window(_WINDOW_OF_ALL)
+
+    def clear_outbound_data_buffer(self) -> None:
+        """Called by h2 for a GOAWAY, behind which answers come: what nobody has sent yet is sent still."""
 
 
 class Stream:
     """One request and its answer, as far as it has come."""
 
-    __slots__ = ("ended", "error", "head", "interim", "news", "number", "pieces", "sent", "turn", "unread")
+    __slots__ = (
+        *("bodiless", "ended", "error", "head", "interim", "lacks"),
+        *("news", "number", "pieces", "sent", "turn", "unread"),
+    )
 
     def __init__(self, number: int, error: OSError | None = None) -> None:
         self.number = number
@@ -107,6 +117,9 @@ class Stream:
         """Bytes of flow control that the server is not told of yet."""
         self.sent = self.ended = False
         """Whether the request is whole; and the answer."""
+        self.bodiless = False
+        self.lacks = 0
+        """Whether a head only was asked for; bytes of the body that it announces and that have not come."""
         self.interim = 0
         self.news = False
         self.turn: Event | None = None
@@ -145,7 +158,9 @@ class Http2Connection:
         if idle and not self._wire.wake(now):
             self._wire.stale = False
             with contextlib.suppress(TimeoutError):
-                self._read(self._wire.next, 0.0)
+                for _ in range(_READS_BEFORE):  # an end may stand behind what it has said
+                    if self.error is None:
+                        self._read(self._wire.here, 0.0)
         return self.error is None and not self._going_away
 
     def begin(self, fields: Fields, timeout_s: float | None, *, last: bool) -> Stream:
@@ -161,11 +176,13 @@ class Http2Connection:
                 if not self._streams:
                     self._going_away = True
                     raise UnprocessedError("the server allows no request on this connection") from error
-                self._wait_for_room(Stream(0), timeout_s)
+                self._wait_for_room(place := Stream(0), timeout_s)
+                if place.error is not None:
+                    raise place.error from error
             except ProtocolError as error:
                 self._going_away = True
                 raise Http2Error(str(error)) from error
-        stream.sent = last
+        stream.sent, stream.bodiless = last, fields[0][1] == b"HEAD"
         self._streams[stream.number] = stream
         return stream
 
@@ -291,6 +308,8 @@ class Http2Connection:
         for number, stream in self._streams.items():
             if number > (event.last_stream_id or 0):
                 stream.fail(UnprocessedError(f"the server goes away ({_named(event.error_code)})"))
+        for waiting in (one for one in self._waiting if not one.number):
+            waiting.fail(UnprocessedError("the server goes away"))
 
     def _flush(self, timeout_s: float | None) -> None:
         """Send what h2 has to say; who sends already takes it along. Raises OSError."""
@@ -301,9 +320,11 @@ class Http2Connection:
             while data := self._h2.data_to_send():
                 self._wire.send(data, timeout_s)
         except SendError as error:
+            self._sending = False
             self._end(error.cause)
             raise error.cause from error
         except BaseException:
+            self._sending = False
             self._end(Http2Error("half of a frame was sent"))
             raise
         finally:
@@ -329,8 +350,8 @@ class Http2Connection:
             self.error = error
             for stream in (*self._streams.values(), *self._waiting):
                 stream.fail(error)
-        if self._reading:
-            self._wire.shut()  # who reads closes it then
+        if self._reading or self._sending:
+            self._wire.shut()  # who reads or sends closes it then
         else:
             self._wire.close()
 
@@ -342,15 +363,20 @@ def _take(stream: Stream, event: ResponseReceived | DataReceived | StreamEnded |
         return
     if isinstance(event, DataReceived):
         if event.data:
+            stream.lacks -= len(event.data)
             stream.pieces.append(event.data)
             stream.tell()
     elif isinstance(event, StreamEnded):
-        stream.ended = True
+        if stream.lacks > 0:  # h2 looks only where data are the last to come
+            stream.fail(Http2Error(f"the answer ended {stream.lacks} bytes before its end"))
+        stream.ended = stream.error is None
         stream.tell()
     elif isinstance(event, ResponseReceived):
         stream.head = head_of_fields(event.headers or ())
         if stream.head is None:
             stream.fail(Http2Error("the head of the answer is malformed"))
+        elif not stream.bodiless:
+            stream.lacks = stream.head.length
         stream.tell()
     else:
         kind = UnprocessedError if event.error_code == ErrorCodes.REFUSED_STREAM else Http2Error
@@ -368,6 +394,7 @@ class Http2Connections(dict["Origin", Http2Connection]):
         """Return one that may carry another request, None for none; `now` is `perf_counter` seconds."""
         link = self.get(origin)
         if link is not None and not link.usable(now):
-            del self[origin]
+            if self.get(origin) is link:
+                del self[origin]
             return None
         return link

@@ -132,6 +132,15 @@ class Wire:
         except ssl.SSLEOFError:
             return b""
 
+    def here(self, _timeout_s: float | None = None) -> bytes:
+        """Return what has arrived. Raises TimeoutError if nothing has."""
+        try:
+            return self._recv(4 * RECEIVE_SIZE)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            raise TimeoutError from None
+        except ssl.SSLEOFError:
+            return b""
+
     def _send_rest(self, rest: memoryview, timeout_s: float | None) -> None:
         watcher = self._hub.loop.io(self._fileno, 2)
         timer = None if timeout_s is None else self._hub.loop.timer(timeout_s)

@@ -251,9 +251,20 @@ def the_answer_behind_going_away_is_one(session: Asked, server: Http2Server) -> 
 
 
 def what_the_server_refuses_to_look_at_is_sent_once_more(session: Asked, server: Http2Server) -> None:
+    """And once only; both times are told, as the server may count both."""
     session.get(server.url)
-    if isinstance(session.session, locust.clients.HttpSession):
+    COUNTS.wire.clear()
+    COUNTS.take_hosts()
+    with Trip("GET", "/refused", 0.0):
         assert session.get(f"{server.url}/refused", timeout=5).content == WHOLE
+    assert [path for _, path, _ in server.seen] == ["/", "/refused", "/refused"]
+    assert COUNTS.wire == {("GET", "/refused"): [0, 1]}
+    assert COUNTS.take_hosts() == {f"127.0.0.1:{server.port}": 2}
+    server.refuses = server.refuses_always = True
+    with Trip("GET", "/refused", 0.0):
+        assert isinstance(_error_of(session, f"{server.url}/refused"), requests.ConnectionError)
+    assert len(server.seen) == 5
+    assert COUNTS.wire[("GET", "/refused")] == [0, 2]
 
 
 def tls_agrees_on_http2_and_checks_the_certificate(session: Asked, plain: Http2Server) -> None:

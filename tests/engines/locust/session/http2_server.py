@@ -56,6 +56,7 @@ class Http2Server(SocketServer):
         self._open: list[Any] = []
         self.refuses = True
         """Whether the next one at /refused is."""
+        self.refuses_always = False
 
     def hang_up(self) -> None:
         """End all connections."""
@@ -129,7 +130,7 @@ class _Speaker:
             if path == "/reset" or (path == "/refused" and self._server.refuses):
                 with self._lock:
                     self._h2.reset_stream(stream, _REFUSED_STREAM if path == "/refused" else 0)
-                self._server.refuses = False
+                self._server.refuses = self._server.refuses_always
             elif path == "/broken":
                 self._send(stream, [(":status", "200"), ("content-length", "600")], b"half", end=False)
                 self._socket.shutdown(socket.SHUT_RDWR)

@@ -14,9 +14,9 @@ from h2.settings import SettingCodes
 
 from loadproof.engines.locust.session.http2_head import Fields
 from loadproof.engines.locust.session.http2_link import (
-    Http2Error,
     Http2Connection,
     Http2Connections,
+    Http2Error,
     UnprocessedError,
 )
 from loadproof.engines.locust.session.wire import SendError

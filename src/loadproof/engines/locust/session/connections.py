@@ -34,7 +34,9 @@ _MAX_IDLE = 10
 class Pending:
     """A request that the fast path has sent and could not finish: the wire, the bytes, the errors."""
 
-    __slots__ = ("answer", "connect_error", "prefix", "read_error", "send_error", "stream", "wire")
+    __slots__ = (
+        *("answer", "connect_error", "prefix", "read_error", "refused", "send_error", "stream", "wire"),
+    )
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class Pending:
         read_error: OSError | None = None,
         connect_error: Exception | None = None,
         stream: Any = None,
+        refused: bool = False,
     ) -> None:
         self.wire = wire
         self.prefix = prefix
@@ -56,6 +59,8 @@ class Pending:
         self.connect_error = connect_error
         self.stream = stream
         """Where HTTP/2 was spoken, in place of a wire."""
+        self.refused = refused
+        """A server that speaks HTTP/2 got it, and says that it has not looked at it."""
 
 
 class Connections:

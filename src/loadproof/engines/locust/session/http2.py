@@ -20,7 +20,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.util.request import body_to_chunks
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
-from loadproof.engines.locust.session import defaults, http_handover
+from loadproof.engines.locust.session import defaults, http_handover, trips
 from loadproof.engines.locust.session.body import REQUESTS_DECODERS, NotDecoded, decoded
 from loadproof.engines.locust.session.connections import Connections, Pending
 from loadproof.engines.locust.session.counts import COUNTS
@@ -128,7 +128,9 @@ class Http2Adapter(http_handover.SessionAdapter):
                 if stream.unread > _UNREAD:
                     link.taken(stream)
         except UnprocessedError:
-            return None  # it was not looked at: once more, by another connection
+            if stream.number:  # it was sent, and not looked at: once more, and that is a repeat
+                session.pending = Pending(None, refused=True)
+            return None
         except OSError as error:
             stream.error = error
         finally:
@@ -174,6 +176,9 @@ class _Shared:
         session = pool.lender()
         pending = None if session is None else session.pending
         link = stream = None
+        if pending is not None and pending.refused:
+            session.pending = pending = None
+            trips.sent_before(trips.place(pool.scheme, pool.host, pool.port))
         if pending is None:
             link = self.links.open_to(pool.origin, perf_counter())
         elif pending.stream is not None:

@@ -99,6 +99,14 @@ def sent() -> None:
         trip.hosts.append(trip.host)
 
 
+def sent_before(host: str) -> None:
+    """The request that is about to leave for `host`, as host:port, had gone there before."""
+    trip = _under_way.get(getcurrent())
+    if trip is not None:
+        trip.sent += 1
+        trip.hosts.append(host)
+
+
 def served() -> None:
     """A request of the call was sent by the session itself, which has counted where it went."""
     trip = _under_way.get(getcurrent())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadproof.engines import supervisor
 from tests.demo.concurrency import wait_until
 
 if TYPE_CHECKING:
@@ -37,3 +39,12 @@ def test_a_folder_is_removed_once(how: str, code: int, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", CONDUCTOR, str(folder), how], timeout=60, check=False)
     assert done.returncode == code
     wait_until(lambda: not folder.exists(), 20)
+
+
+def test_a_python_that_cannot_watch_a_process_ends_as_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was built for older systems: the exit code of the engine must not depend on it."""
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    supervisor._watch_over(str(tmp_path), os.getpid())
+    assert tmp_path.exists()

@@ -234,6 +234,11 @@ def test_other_rules_hold_from_when_they_are_given(listener: Listener) -> None:
     assert listener.close() == 1
 
 
+def test_each_rules_of_one_reading_hold_in_turn() -> None:
+    """For each of them somebody waits until the supervisor says that it holds."""
+    assert supervisor._obey(b"p{1}\np{2}\np{", 0) == (b"p{", [b"{1}", b"{2}"])
+
+
 # --- the decision by address alone ---------------------------------------------------------------------
 
 

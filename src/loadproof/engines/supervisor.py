@@ -320,23 +320,23 @@ def _wait(pid: int, hold: _KernelGuard | None) -> tuple[int, bool]:
                 watched.remove(0)
                 _kill_group(pid)
             orders, rules = _obey(orders + given, pid)
-            if rules is not None and hold is not None:
-                hold.admit(rules)
+            while rules and hold is not None:
+                hold.admit(rules.pop(0))  # one by one: for each somebody waits until it holds
                 watched += [hold.descriptor] if hold.descriptor not in (-1, *watched) else []
         if hold is not None and hold.descriptor in readable and not hold.answer():
             watched.remove(hold.descriptor)
 
 
-def _obey(orders: bytes, pid: int) -> tuple[bytes, bytes | None]:
-    """Do what is asked for; returns what is not complete yet, and the rules that came, if they did."""
-    rules = None
+def _obey(orders: bytes, pid: int) -> tuple[bytes, list[bytes]]:
+    """Do what is asked for; returns what is not complete yet, and the rules that came."""
+    rules = []
     while orders:
         order, rest = orders[:1], orders[1:]
         if order == b"p":
             line, end, rest = rest.partition(b"\n")
             if not end:
                 break
-            rules = line
+            rules.append(line)
         elif order == b"k":
             _kill_group(pid)
         elif order == b"i":
@@ -357,8 +357,8 @@ def _watch_over(folder: str, conductor: int) -> None:
         alive = os.pidfd_open(conductor)
         if os.fork():
             return
-    except OSError:
-        return
+    except (AttributeError, OSError):
+        return  # an older system, a Python that was built for one, or it is dead
     # Whoever reads what the engine printed must see its end.
     os.dup2(alive, 0)
     os.closerange(1, _DESCRIPTORS)
@@ -376,7 +376,7 @@ def main(argv: list[str]) -> int:
     """Run `argv`; returns its exit code, 128 + N when signal N ended it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    folder = ""
+    folder, conductor = "", os.getppid()
     if argv[0].startswith(FOLDER):
         folder, argv = argv[0].removeprefix(FOLDER), argv[1:]
     given = os.environ.pop(HOLD, "")
@@ -391,7 +391,7 @@ def main(argv: list[str]) -> int:
     if folder and orphaned:
         _remove(folder)
     elif folder and sys.platform == "linux":
-        _watch_over(folder, os.getppid())
+        _watch_over(folder, conductor)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 

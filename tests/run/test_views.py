@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from loadproof.cli import run as cli_run
+from loadproof.histogram import Histogram
 from loadproof.live.live import LiveView, PlainView, run_view
 from loadproof.live.screen import render, sparkline
 from loadproof.live.trial_view import TrialBoard, render_trials, trial_view
@@ -26,7 +28,7 @@ from loadproof.model import (
     Unit,
     Verdict,
 )
-from loadproof.run.progress import Progress
+from loadproof.run.progress import EndpointProgress, Progress
 from tests.runs import (
     LOANS,
     LOGIN,
@@ -81,6 +83,21 @@ def a_run(seconds: int = 20, *, open_model: bool = False) -> Progress:
 
 def words(text: str, line_with: str) -> list[str]:
     return next(line for line in text.splitlines() if line_with in line).split()
+
+
+def test_times_so_far_are_those_of_all_slices_and_take_no_more_memory_for_more_of_them() -> None:
+    so_far, whole, sizes = EndpointProgress(), Histogram(), []
+    assert so_far.response == whole
+    for second in range(2, 600):
+        one = part(second, LOANS, [1.0 / second, 0.5 + 0.5 / second])
+        so_far.add(one)
+        whole.merge(one.response)
+        sizes.append(sys.getsizeof(so_far._counts))
+    assert so_far.response == whole
+    assert (so_far.requests, so_far.response.count) == (1196, whole.count)
+    assert len(whole.buckets) > 200
+    assert sizes[0] == sizes[-1]
+    assert not so_far._times.buckets
 
 
 def test_the_screen_has_the_run_s_numbers() -> None:

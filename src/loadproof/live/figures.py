@@ -63,10 +63,11 @@ class Figures:
                     endpoint.name,
                     numbers.requests,
                     numbers.failed,
-                    (numbers.response.mean_s or 0.0) * numbers.response.count,
-                    _below(numbers.response),
+                    (times.mean_s or 0.0) * times.count,
+                    _below(times),
                 )
                 for endpoint, numbers in sorted(progress.endpoints.items(), key=lambda item: str(item[0]))
+                for times in (numbers.response,)
             ),
             readings=tuple(list(progress.latest.values())[:_MOST_READINGS]),
         )

@@ -200,7 +200,7 @@ def _recent(progress: Progress) -> list[float | None]:
     for numbers in seconds:
         together.requests += numbers.requests
         together.failed += numbers.failed
-        together.response.merge(numbers.response)
+        together.add_times(numbers.response)
     return [len(seconds), *_times(together)]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from loadproof.histogram import Histogram
 from loadproof.model import Endpoint, Event, EventKind, Plan, Reading, Slice
@@ -48,12 +51,35 @@ class EndpointProgress:
 
     requests: int = 0
     failed: int = 0
-    response: Histogram = field(default_factory=Histogram)
+    _counts: array[int] = field(default_factory=lambda: array("Q"))
+    """Of its times, by bucket: a dictionary takes ten times as much for each, and has more with each hour."""
+    _times: Histogram = field(default_factory=Histogram)
+    """The same without buckets."""
 
     def add(self, part: Slice) -> None:
         self.requests += part.requests
         self.failed += part.failed
-        self.response.merge(part.response)
+        self.add_times(part.response)
+
+    def add_times(self, times: Histogram) -> None:
+        """Of requests that are counted."""
+        counts, buckets = self._counts, times.buckets
+        if buckets and max(buckets) >= len(counts):
+            counts.frombytes(bytes(counts.itemsize * (max(buckets) + 1 - len(counts))))
+        for index, count in buckets.items():
+            counts[index] += count
+        self._times.merge(times)
+        self._times.buckets.clear()
+
+    @property
+    def response(self) -> Histogram:
+        """Its times, made anew for each who asks."""
+        whole = Histogram()
+        whole.merge(self._times)
+        counts = np.asarray(self._counts)
+        found = np.flatnonzero(counts)
+        whole.buckets = dict(zip(found.tolist(), counts[found].tolist(), strict=True))
+        return whole
 
 
 class Progress:

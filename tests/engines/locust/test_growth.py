@@ -72,6 +72,22 @@ def test_arrivals_that_wait_are_served_at_once() -> None:
     assert growth.pressed
 
 
+def test_the_next_load_of_a_search_is_a_new_one() -> None:
+    """It may begin before anybody has looked in between: 150 busy users of it came in half a second."""
+    growth, alone = PoolGrowth(), PoolGrowth()
+    growth.wanted(11.5, 500, 0.1, 500, waiting=False)
+    wanted = growth.wanted(0.5, 500, 0.3, 500, waiting=False)
+    assert wanted == alone.wanted(0.5, 500, 0.3, 500, waiting=False) < 1_000
+    assert growth.pressed == alone.pressed
+
+
+def test_what_was_told_before_the_begin_says_nothing_of_a_rate() -> None:
+    """A worker's last report may be older than the load."""
+    growth = PoolGrowth()
+    assert growth.wanted(-0.3, 500, 0.2, 500, waiting=False) == 500
+    assert not growth.pressed
+
+
 def test_what_the_schedule_asks_for_ahead_comes_in_easy_steps() -> None:
     """A step to 8,000 arrivals a second is seen ten seconds before: a thousand users a second are enough."""
     growth = PoolGrowth()

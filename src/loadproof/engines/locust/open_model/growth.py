@@ -24,7 +24,7 @@ _LEAST_S: Final = 0.05
 
 
 class PoolGrowth:
-    """One load's, from its begin on."""
+    """One load's, from its begin on; a search has several, one behind the other."""
 
     def __init__(self) -> None:
         self._busy = 0
@@ -35,13 +35,17 @@ class PoolGrowth:
     def wanted(self, lasted_s: float, users: int, share: float, planned: int, *, waiting: bool) -> int:
         """Users that should be there within a second, never less than there are.
 
-        `lasted_s` is how long the load has lasted, `share` how many of the `users` were busy at most since
-        the last look (above 1: arrivals waited), `planned` what the schedule itself asks for, and `waiting`
-        whether arrivals wait now.
+        `lasted_s` is how long the load has lasted, by what was told last (below 0: before its begin), `share`
+        how many of the `users` were busy at most since the last look (above 1: arrivals waited), `planned`
+        what the schedule itself asks for, and `waiting` whether arrivals wait now.
         """
+        if lasted_s < self._looked_s:  # another load has begun since
+            self._busy, self._looked_s = 0, 0.0
         busy = math.ceil(users * share)
-        more_per_s = max(0, busy - self._busy) / max(_LEAST_S, lasted_s - self._looked_s)
-        self._busy, self._looked_s = busy, lasted_s
+        more_per_s = 0.0
+        if lasted_s > 0:
+            more_per_s = max(0, busy - self._busy) / max(_LEAST_S, lasted_s - self._looked_s)
+        self._busy, self._looked_s = busy, max(0.0, lasted_s)
         self.pressed = users - busy < _SPARE_S * more_per_s
         ahead = max(math.ceil(busy * _HEADROOM), planned)
         if waiting:

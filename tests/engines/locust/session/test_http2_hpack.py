@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hpack import Decoder, Encoder
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loadproof.engines.locust.session.http2_hpack import RememberingDecoder, RememberingEncoder
@@ -16,6 +16,7 @@ _FIELDS = st.lists(
 )
 
 
+@example([0, [], 60, 60, [(b":path", b""), (b":path", b"")]])
 @given(st.lists(st.one_of(_FIELDS, st.sampled_from([0, 60, 200, 4096, 2**32 - 1])), max_size=30))
 def test_blocks_are_hpacks_whatever_came_before(said: list[list[tuple[bytes, bytes]] | int]) -> None:
     ours, theirs = RememberingEncoder(), Encoder()
@@ -23,7 +24,9 @@ def test_blocks_are_hpacks_whatever_came_before(said: list[list[tuple[bytes, byt
     for one in said:
         if isinstance(one, int):
             ours.header_table_size = one
-            theirs.header_table_size = min(one, 4096)  # it takes no more from any server
+            size = min(one, 4096)  # ours takes no more from any server
+            if size != theirs.header_table_size:  # hpack itself forgets to tell of one that is said twice
+                theirs.header_table_size = size
             continue
         block = ours.encode(iter(one))
         assert block == theirs.encode(one)

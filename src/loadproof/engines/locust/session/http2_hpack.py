@@ -61,8 +61,9 @@ class RememberingEncoder(Encoder):
     @header_table_size.setter
     def header_table_size(self, value: int) -> None:
         """Take what the server allows (called by h2), but no more than the usual: hpack looks through all."""
-        self.header_table.maxsize = size = min(value, HeaderTable.DEFAULT_SIZE)
-        if self.header_table.resized:
+        size = min(value, HeaderTable.DEFAULT_SIZE)
+        if size != self.header_table.maxsize:  # one that is said twice makes hpack forget to tell the server
+            self.header_table.maxsize = size
             self.table_size_changes.append(size)
 
     def encode(self, headers: Iterable[Any], huffman: bool = True) -> bytes:

@@ -2,11 +2,11 @@
 
 import random
 
-from locust import HttpUser, constant, task
+from locust import HttpUser, between, task
 
 
 class Shopper(HttpUser):
-    wait_time = constant(0.06)
+    wait_time = between(0.03, 0.09)
 
     @task(4)
     def item(self):

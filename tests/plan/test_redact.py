@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from loadproof.safety.known import Redactor, secrets_of, secrets_of_arguments, secrets_of_environment
+from loadproof.safety.known import _COMMON, Redactor, secrets_of, secrets_of_arguments, secrets_of_environment
 from loadproof.safety.redact import (
     HIDDEN,
     is_secret_name,
@@ -152,7 +152,8 @@ def test_a_password_in_a_url_never_survives(secret: str) -> None:
     )
 
 
-@given(_SECRET, st.text(), st.text())
+# Hypothesis tries the words of our own source, too; what is done with common ones is told further below.
+@given(_SECRET.filter(lambda secret: secret.lower() not in _COMMON), st.text(), st.text())
 def test_known_secrets_are_hidden_wherever_they_stand(secret: str, before: str, after: str) -> None:
     """An exact secret value is gone from any text: plain, URL-encoded, in base64."""
     redactor = Redactor([secret])

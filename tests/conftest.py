@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _SERVERS = r"servers|queue_server|binaries|recording|processes|programs|commands|target|pages|concurrency"
 _STARTS = re.compile(
     r"^(?:import subprocess|from subprocess import|from loadproof\.demo import"
-    rf"|from tests\.(?:\w+\.)*(?:{_SERVERS}) import| *from tests\.(?:\w+\.)+conftest import)",
+    rf"|from tests\.(?:\w+\.)*(?:{_SERVERS}) import|from tests(?:\.\w+)* import (?:.*\b)?(?:{_SERVERS})\b"
+    r"| *from tests\.(?:\w+\.)+conftest import)",
     re.MULTILINE,
 )
 

@@ -183,7 +183,7 @@ def test_who_waits_for_a_row_lock_in_mariadb_is_told() -> None:
         monitor = load_monitor(Watch("mysql", "mysql", {"url": servers.as_admin(url)}), _clock())
         monitor.open()
         holder, address = connect(servers.as_admin(url)), urlsplit(servers.as_admin(url))
-        # No bound on its read, which the monitor's own connections have: it waits for as long as the lock is held.
+        # It waits for as long as the lock is held; the monitor's own connections have a bound.
         waiter = pymysql.connect(
             host=address.hostname,
             port=address.port or 0,

@@ -1,6 +1,6 @@
 """Makes the pictures of the docs anew from real runs against the demo: `make pictures`, or one by its name.
 
-    python docs/pictures.py [verdict] [run] [stress] [spike] [capacity] [compare] [history]
+    python docs/pictures.py [verdict] [report] [run] [stress] [spike] [capacity] [compare] [history]
 
 Each takes one to four minutes and wants a machine that does little else: the pictures show what was measured.
 A soak is not among them, since it takes half an hour to say anything: `soak.svg` is what
@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from playwright.sync_api import sync_playwright
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
@@ -71,6 +73,20 @@ def terminal(file: Path, folder: Path) -> None:
     form = re.sub(r"@font-face \{\{.*?\}\}|<!--.*?-->", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     form = form.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace")
     console.save_svg(str(PICTURES.parent / "verdict.svg"), title="loadproof demo", code_format=form)
+
+
+def report(folder: Path, _scenario: str, _target: str) -> None:
+    """The first screen of a report: of the demo that waits 250 ms in each request."""
+    page = folder / "report.html"
+    loadproof(folder, "demo", "--fault", "delay=250ms", "--seconds", "30", "--html", str(page))
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        # Without a sandbox, because it may be made as root in a container.
+        opened = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        window = opened.new_page(viewport={"width": 1180, "height": 1330})
+        window.goto(page.as_uri())
+        window.wait_for_selector("html[data-charts=drawn]")
+        window.screenshot(path=PICTURES.parent / "report.png")
 
 
 def run(folder: Path, scenario: str, target: str) -> None:
@@ -142,6 +158,7 @@ def git(folder: Path, *words: str) -> None:
 
 MADE: Final[dict[str, Callable[[Path, str, str], None]]] = {
     "verdict": verdict,
+    "report": report,
     "run": run,
     "stress": stress,
     "spike": spike,

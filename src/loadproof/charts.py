@@ -271,7 +271,7 @@ def _with_room(values: list[float], *, log: bool, from_zero: bool) -> tuple[floa
     if log:
         low = low if low > 0 else min((value for value in values if value > 0), default=1.0)
         high = max(high, low)
-        factor = max((high / low) ** 0.06, 1.08)
+        factor = max((high / low) ** 0.1, 1.12)  # room for a whole dot above the axis
         return low / factor, high * factor
     room = 0.06 * (high - low)
     if from_zero and low >= 0:

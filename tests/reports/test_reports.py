@@ -15,7 +15,7 @@ from loadproof.analysis.judge import judge
 from loadproof.cli.runs import command as list_runs
 from loadproof.model import Endpoint, EventKind, Finding, FindingKind, Outcome, Report, Verdict
 from loadproof.reports import reporter
-from loadproof.reports.terminal import print_report
+from loadproof.reports.terminal import print_page, print_report
 from loadproof.reports.topics import advice_of
 from tests.reports.some_of_everything import finding_with_rows, with_findings
 from tests.runs import (
@@ -88,6 +88,25 @@ def test_the_last_lines_are_the_verdict_and_where_the_report_is() -> None:
         ["open", "it  loadproof open runs/loans.db"],
     ]
     assert "\x1b]8;" in stream.getvalue()
+
+
+def test_an_address_that_would_wrap_is_a_link_below_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of half an address a terminal makes no link; where there are no links at all it stands whole."""
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / ".loadproof" / "runs" / f"{'loans-' * 5}.html"
+    shown = {}
+    for colours in ("standard", None):
+        stream = io.StringIO()
+        console = Console(
+            file=stream, width=60, force_terminal=True, color_system=colours, legacy_windows=False
+        )
+        print_page(page, console)
+        shown[colours] = Text.from_ansi(stream.getvalue())
+        assert page.as_uri() in stream.getvalue()
+    assert shown["standard"].plain.split() == ["report", f".loadproof/runs/{page.name}"]
+    assert shown[None].plain.split() == ["report", page.as_uri()]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from loadproof.analysis.judge import judge
-from loadproof.charts import Layer, Panel, Picture, Shape
+from loadproof.charts import Layer, LimitLine, Panel, Picture, Shape
 from loadproof.model import CapacityGoal
 from loadproof.reports import reporter
 from loadproof.reports.axes import ticks, written
@@ -99,6 +99,21 @@ def test_a_gap_in_what_was_measured_is_a_gap_in_the_line() -> None:
     plot = Plot(Picture("made", "made", "", "", "time", (Panel("p95", "s"),), (line,)), 0)
     strokes = [element for element in plot.drawn() if element.startswith("<polyline")]
     assert [element.count(",") for element in strokes] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("values", "anchor"),
+    [((0.1, 0.2, 0.5, 0.51), "start"), ((0.51, 0.5, 0.2, 0.1), "end"), ((0.51, 0.2, 0.2, 0.51), "end")],
+    ids=["rises into it", "falls away from it", "both ends are taken"],
+)
+def test_the_name_of_a_limit_stands_where_nothing_was_measured(
+    values: tuple[float, ...], anchor: str
+) -> None:
+    line = Layer("p95", Shape.LINE, "series-1", (0, 1, 2, 3), values)
+    limit = LimitLine("limit 500ms", "fail", 0.5, panel=0)
+    plot = Plot(Picture("made", "made", "", "", "time", (Panel("p95", "s"),), (line,), rules=(limit,)), 0)
+    (name,) = (element for element in plot.drawn() if limit.name in element)
+    assert f'text-anchor="{anchor}"' in name
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,9 @@ HEIGHT = 40
 WIDTH = 100
 
 
-def console(*, terminal: bool = False) -> Console:
+def console(*, terminal: bool = False, width: int = WIDTH) -> Console:
     return Console(
-        file=io.StringIO(), width=WIDTH, force_terminal=terminal, color_system=None, legacy_windows=False
+        file=io.StringIO(), width=width, force_terminal=terminal, color_system=None, legacy_windows=False
     )
 
 
@@ -60,9 +60,9 @@ def printed(screen: Console) -> str:
     return screen.file.getvalue()
 
 
-def drawn(what: RenderableType) -> str:
+def drawn(what: RenderableType, width: int = WIDTH) -> str:
     """As text."""
-    screen = console()
+    screen = console(width=width)
     screen.print(what)
     return printed(screen)
 
@@ -150,7 +150,7 @@ def test_what_a_large_terminal_has_room_for_is_drawn(width: int, height: int, dr
     [
         (replace(required(0.5), text="p95: <500ms"), "p95 < 500ms"),
         (replace(error_rate(0.01, Operator.LESS_EQUAL), text="max_rate: 1%"), "error rate <= 1%"),
-        (replace(throughput(20), text="target_rps: 20"), "throughput >= 20"),
+        (replace(throughput(20), text="target_rps: 20"), "throughput >= 20/s"),
         (
             replace(required(0.8, Subject.RESOURCE, Statistic.MAXIMUM), text="cpu_max: 80%"),
             "cpu < 80%",
@@ -236,16 +236,23 @@ def test_a_search_shows_what_is_known_and_each_trial() -> None:
     ]
 
 
-@pytest.mark.parametrize(("height", "rows"), [(24, 17), (50, 43), (6, 5)])
-def test_trials_fill_the_screen_and_keep_their_figures(height: int, rows: int) -> None:
-    """As many of the last as there are rows for; a long line loses its middle, not what was measured."""
+@pytest.mark.parametrize(
+    ("width", "height", "rows"), [(80, 24, 17), (80, 50, 43), (80, 6, 5), (120, 24, 15), (200, 50, 41)]
+)
+def test_trials_fill_the_screen_and_keep_their_figures(width: int, height: int, rows: int) -> None:
+    """As many of the last as there are rows for; a long line loses its middle, not what was measured. In a
+    wide terminal the service stands beside them."""
     long = "p95 of GET /api/reports/user-analytics/by-month/and/region is 1.23s, required < 500ms"
     board = TrialBoard([(f"{n:>10}/s  broke  {long}", "broke") for n in range(60)], "60/s", "it holds 1/s")
-    text = drawn(render_trials(board, a_run(), START + 20.0, 80, height))
-    lines = [line for line in text.splitlines() if "broke" in line]
+    text = drawn(render_trials(board, a_run(), START + 20.0, width, height), width)
+    screen = text.splitlines()
+    lines = [line.partition(" │")[0].lstrip("│ ").rstrip() for line in screen if "broke" in line]
     assert len(lines) == rows
-    assert lines[-1].lstrip().startswith("59/s  broke")
-    assert all(line.endswith("is 1.23s, required < 500ms") and len(line) <= 80 for line in lines)
+    assert lines[-1].startswith("59/s  broke")
+    assert all(line.endswith("is 1.23s, required < 500ms") for line in lines)
+    assert max(map(len, screen)) <= width
+    assert height < rows + 5 or len(screen) <= height
+    assert ("service and machine" in text) is (width >= 120)
 
 
 def test_one_line_says_what_is_watched_and_the_service_once() -> None:

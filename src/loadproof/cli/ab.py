@@ -52,18 +52,18 @@ def command(
     timeout_s = read_as(parse_duration, request.ready_timeout, "--ready-timeout")
     config = read_config(request)
     settings = comparison_settings(request, config)
-    turns, plans = {}, {}
+    turns, plans, screen = {}, {}, Screen(quiet=quiet)
     sides = (
         ("base", request.base_start, request.base_target),
         ("head", request.head_start, request.head_target),
     )
     for side, start, target in sides:
         if target not in plans:
-            plans[target], _ = plan_with(replace(request, target=target or request.target), config)
+            with screen.waiting("looking at the scenario"):
+                plans[target], _ = plan_with(replace(request, target=target or request.target), config)
         plan = plans[target]
         turns[side] = Turn(plan, start, (request.ready or _first_target(plan)) if start else None, timeout_s)
     name = turns["base"].plan.name
-    screen = Screen(quiet=quiet)
     page_address(request)
     told = receivers(config, screen.warning)
     place = folder or _new_folder(name)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from loadproof.cli.scenario import with_request
+from loadproof.cli.streams import say
 from loadproof.errors import ExitCode, LoadproofError, Problem
 from loadproof.model import Plan
 from loadproof.pipeline.planning import plan_and_engine, shown
@@ -18,6 +19,9 @@ from loadproof.plan.capacity import CapacityRequest, capacity_goal
 from loadproof.plan.options import ANY_INTERFACE
 from loadproof.safety.redact import redact_text, redact_url
 from loadproof.units import format_duration
+
+_TEXT_AT = 14
+"""Column at which a topic's text begins."""
 
 
 @with_request(PlanRequest)
@@ -58,12 +62,11 @@ def _check(request: PlanRequest, *, strict: bool) -> int:
     plan, _ = plan_and_engine(request)
     _check_search(request, plan)
     if plan.options.scenario_found:
-        typer.echo(f"note          {plan.options.scenario_found}")
-    for line in describe(plan):
-        typer.echo(line)
+        say(f"note          {plan.options.scenario_found}", _TEXT_AT)
     advice = plan.options.advice
-    for line in advice_lines(advice):
-        typer.echo(line)
+    for line in (*describe(plan), *advice_lines(advice)):
+        indented = len(line) - len(line.lstrip())
+        say(line, indented + 2 if indented else _TEXT_AT)
     if advice and strict:
         return int(ExitCode.USAGE)
     typer.echo("ok")
@@ -90,14 +93,13 @@ def advice_lines(advice: Sequence[Problem]) -> list[str]:
 
 def mention(plan: Plan) -> None:
     """Which scenario was taken where none was named, and that there is advice: on stderr, a line each."""
-    if plan.options.scenario_found:
-        typer.echo(f"loadproof: {plan.options.scenario_found}", err=True)
+    lines = [plan.options.scenario_found] if plan.options.scenario_found else []
     number = len(plan.options.advice)
     if number:
         things = "1 thing makes" if number == 1 else f"{number} things make"
-        typer.echo(
-            f"loadproof: {things} this load unlike that of real users: see `loadproof check`", err=True
-        )
+        lines.append(f"{things} this load unlike that of real users: see `loadproof check`")
+    for line in lines:
+        say(f"loadproof: {line}", err=True)
 
 
 def describe(plan: Plan) -> list[str]:

@@ -17,6 +17,7 @@ import typer
 
 from loadproof.cli import calibration
 from loadproof.cli.output import waiting
+from loadproof.cli.streams import say
 from loadproof.cli.watching import watching_findings
 from loadproof.engines import ENGINES, load_engine
 from loadproof.engines.scheduling import described
@@ -55,7 +56,7 @@ def command(
     # Each line as soon as it is known: an engine is measured for seconds.
     for mark, topic, text in chain(_findings(), watching, measured):
         missing += mark == "!"
-        typer.echo(f"{mark} {topic:<12} {text}")
+        say(f"{mark} {topic:<12} {text}", len(f"{mark} {topic:<12} "))
     things = "1 thing" if missing == 1 else f"{missing} things"
     typer.echo(f"{things} to look at" if missing else "ready")
     return 0

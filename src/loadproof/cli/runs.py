@@ -88,7 +88,8 @@ def _verdict(facts: Mapping[str, Any]) -> Text:
     outcome = facts["outcome"] or "running"
     verdict = str(facts.get("verdict", ""))
     style = {str(known): style for known, style in STYLES.items()}.get(verdict, "")
-    return Text.assemble((verdict, style), "" if outcome == "completed" else f" {outcome}".strip())
+    words = [(verdict, style)] * bool(verdict) + [(str(outcome), "")] * (outcome != "completed")
+    return Text(" ").join(Text(*word) for word in words)
 
 
 def _load(plan: Mapping[str, Any]) -> str:

@@ -10,7 +10,9 @@ import errno
 import io
 import os
 import select
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from loadproof.safety.plain import log_text
@@ -68,6 +70,19 @@ class _Log(io.TextIOWrapper):
     def order(self, text: str) -> None:
         """An order that is meant: an annotation."""
         super().write(text)
+
+
+def say(line: str, below: int = 0, *, err: bool = False) -> None:
+    """A line; a terminal gets it broken between words, each further part `below` columns in."""
+    stream = sys.stderr if err else sys.stdout
+    if stream.isatty():
+        columns = shutil.get_terminal_size().columns
+        line = textwrap.fill(
+            line, columns, subsequent_indent=" " * below, break_long_words=False, break_on_hyphens=False,
+            replace_whitespace=False,
+        )  # fmt: skip
+    stream.write(f"{line}\n")
+    stream.flush()
 
 
 def write_orders(text: str) -> None:

@@ -36,7 +36,7 @@ _LEAST_NAME = 12
 _TITLES: Final = ("requests", "p50", "p95", "p99", "max", "failed")
 _LEFT_OUT_FIRST: Final = ("max", "p50")
 """Where names would have no room at all, whole columns go: no number is ever cut."""
-_TWO_PANELS: Final = 120
+TWO_PANELS: Final = 120
 """Columns from which on the service stands beside the requests."""
 _FRAME = 4
 """Columns, and two rows, of a panel's border."""
@@ -76,23 +76,34 @@ def render(progress: Progress, now_s: float, states: States, width: int, height:
         room -= rows + 1 + (len(states) > rows)
     if not progress.endpoints:
         return Group(*head)
-    if width < _TWO_PANELS:
+    if width < TWO_PANELS:
         return Group(*head, Text(), _endpoints(progress, width, room - 1))
-    right = max(44, width // 3)
-    left = width - right
-    left_table, right_table = (
-        _endpoints(progress, left - _FRAME, room - 3),
-        _watched(progress, right - _FRAME),
-    )
-    panels = Table.grid(padding=0)
-    panels.add_column(width=left)
-    panels.add_column(width=right)
-    panels.add_row(
-        Panel(left_table, title="requests", title_align="left"),
-        Panel(right_table, title="service and machine", title_align="left"),
-    )
+    left_table = _endpoints(progress, beside_service(width), room - 3)
+    right_table = watched(progress, width)
+    panels = two_panels(left_table, "requests", right_table, width)
     used = 2 + max(left_table.row_count + 1, right_table.row_count)
     return Group(*head, Text(), panels, *_graphs(progress, width, room - used))
+
+
+def beside_service(width: int) -> int:
+    """Columns for what stands in the panel left of the service's."""
+    return width - _service_columns(width) - _FRAME
+
+
+def _service_columns(width: int) -> int:
+    return max(44, width // 3)
+
+
+def two_panels(left: RenderableType, title: str, right: Table, width: int) -> Table:
+    """What is done, and beside it what is `watched`."""
+    panels = Table.grid(padding=0)
+    panels.add_column(width=width - _service_columns(width))
+    panels.add_column(width=_service_columns(width))
+    panels.add_row(
+        Panel(left, title=title, title_align="left"),
+        Panel(right, title="service and machine", title_align="left"),
+    )
+    return panels
 
 
 def _graphs(progress: Progress, width: int, room: int) -> list[RenderableType]:
@@ -202,7 +213,7 @@ def _blocks(values: Sequence[float]) -> str:
 def _endpoints(progress: Progress, width: int, height: int) -> Table:
     """The busiest, as many as there are rows for, and all of them together."""
     busiest = sorted(progress.endpoints.items(), key=lambda item: (-item[1].requests, str(item[0])))
-    most = max(1, min(_MOST_ENDPOINTS if width < _TWO_PANELS else len(busiest), height - 3))
+    most = max(1, min(_MOST_ENDPOINTS if width < TWO_PANELS else len(busiest), height - 3))
     shown = busiest[:most]
     rows = [(str(endpoint), _times(numbers)) for endpoint, numbers in shown]
     if len(busiest) > 1:
@@ -245,8 +256,12 @@ def _failed(numbers: EndpointProgress) -> Text:
     return Text(f"{format_count(numbers.failed)} ({share})", style="red")
 
 
-def _watched(progress: Progress, width: int) -> Table:
-    """p95 and failures of the last minute, then what is used of the service and its machine."""
+def watched(progress: Progress, width: int) -> Table:
+    """p95 and failures of the last minute, then what is used of the service and its machine.
+
+    For the right one of two panels in a terminal of that `width`.
+    """
+    width = _service_columns(width) - _FRAME
     table = Table.grid(padding=(0, 2, 0, 0))
     recent = progress.last_seconds(_SPARK_SECONDS)
     p95 = [numbers.response.quantile(0.95) for numbers in recent]
@@ -297,6 +312,8 @@ def _in_words(requirement: Requirement) -> str:
     name = key if requirement.subject is Subject.RESPONSE_TIME else subject
     rest = limit.lstrip(" <>=!")
     operator = limit[: len(limit) - len(rest)].strip()
+    if requirement.unit is Unit.PER_SECOND:  # "target_rps: 5" has its unit in its key
+        rest = format_rate(requirement.limit)
     return f"{name} {operator or requirement.operator} {rest}"
 
 

@@ -9,6 +9,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from loadproof.live.live import LiveView, PlainView, View
+from loadproof.live.screen import TWO_PANELS, beside_service, two_panels, watched
 from loadproof.units import cut_name, format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
@@ -67,8 +68,9 @@ def render_trials(board: TrialBoard, progress: Progress, now_s: float, width: in
     """
     rate = progress.throughput_now()
     users = "—" if progress.users is None else format_count(progress.users)
-    shown = board.finished[-max(_LEAST_SHOWN, height - _OTHER_ROWS) :]
-    lines = [
+    wide = width >= TWO_PANELS
+    shown = board.finished[-max(_LEAST_SHOWN, height - _OTHER_ROWS - 2 * wide) :]
+    head = [
         Text.assemble(
             (f" {progress.plan.name} ", "bold reverse"), f"  {progress.plan.engine}, capacity search  ",
             (format_duration(float(round(progress.elapsed_s(now_s)))), "dim"),
@@ -79,8 +81,16 @@ def render_trials(board: TrialBoard, progress: Progress, now_s: float, width: in
             (" users  ", "dim"), users, ("   throughput  ", "dim"), "—" if rate is None else format_rate(rate)
         ),
         Text(),
-        *(Text(cut_name(line, width), style=_STYLES.get(word, "")) for line, word in shown),
     ]  # fmt: skip
-    for line in lines:
+    room = beside_service(width) if wide else width
+    trials = [Text(cut_name(line, room), style=_STYLES.get(word, "")) for line, word in shown]
+    for line in (*head, *trials):
         line.no_wrap, line.overflow = True, "ellipsis"
-    return Group(*lines)
+    if not wide:
+        return Group(*head, *trials)
+    return Group(
+        *head,
+        two_panels(
+            Group(*(trials or [Text("none has ended", "dim")])), "trials", watched(progress, width), width
+        ),
+    )

@@ -54,7 +54,8 @@ def search(
     refuse_other_loads(request)
     config = read_config(request)
     told = receivers(config, show.warning)
-    plan, engine = capacity_plan(request, typed, config)
+    with show.waiting("looking at the scenario"):
+        plan, engine = capacity_plan(request, typed, config)
     check_targets(plan)
     heard = RunSoFar(plan)
     with live_page(plan, request, show) as following:
@@ -72,6 +73,7 @@ def search(
             following.outputs(),
             observers=(heard, *following.observers),
             draw=draw or following.is_wanted,
+            waiting=show.waiting,
         )
         if following.is_wanted:
             html = report_text(report)

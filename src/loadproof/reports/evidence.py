@@ -100,12 +100,14 @@ def requirement_row(finding: Finding) -> RequirementRow:
     measure = finding.measure
     assert measure is not None  # noqa: S101  # only requirements have a row
     unit, interval, margin = measure.unit, measure.interval, measure.margin
+    # Users are counted: that it is them, only what was written says ("must_hold: 80 users").
+    what = " users" if measure.text.endswith(" users") else ""
     return RequirementRow(
         subject=finding.named_subject,
         required=measure.text
         if measure.limit is None
-        else f"{measure.operator} {format_value(measure.limit, unit)}",
-        measured=_measured(measure),
+        else f"{measure.operator} {format_value(measure.limit, unit)}{what}",
+        measured=_measured(measure) + (what if measure.value is not None else ""),
         interval="" if interval is None else " … ".join(format_value(bound, unit) for bound in interval),
         margin="" if margin is None else f"{margin:+.0%}",
         samples="" if measure.samples is None else format_count(measure.samples),
@@ -115,14 +117,16 @@ def requirement_row(finding: Finding) -> RequirementRow:
 
 def _measured(measure: Measure) -> str:
     if measure.value is None:
-        return MISSING
+        return MISSING if measure.at_least is None else f"> {format_value(measure.at_least, measure.unit)}"
     return f"{NEAR if measure.near else ''}{format_value(measure.value, measure.unit)}"
 
 
-def evidence_table(finding: Finding) -> EvidenceTable | None:
-    """The finding's `rows` as texts; None when it has none."""
+def evidence_table(finding: Finding, *, left_out: str | None = None) -> EvidenceTable | None:
+    """The finding's `rows` as texts, without that column; None when it has none."""
     rows = [_in_its_unit(row) for row in several(finding.evidence.get("rows")) if isinstance(row, dict)]
-    keys = list(dict.fromkeys(key for row in rows for key in row))
+    keys = [
+        key for key in dict.fromkeys(key for row in rows for key in row) if not left_out or key != left_out
+    ]
     if not rows or not keys:
         return None
     return EvidenceTable(

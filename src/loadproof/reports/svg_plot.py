@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -17,6 +18,8 @@ _LEFT, _RIGHT = 92, 28
 _ONE, _EACH, _GAP, _ROW = 230, 140, 38, 24
 _CHARACTER: Final = 6.4
 """Mean width of one at 12 pixels, a little too much: names do not overlap."""
+_NAME: Final = 15
+"""Height of a name above its rule."""
 
 
 def text(
@@ -43,6 +46,8 @@ class Plot:
         rows = picture.panels[0].rows
         self.left = min(330.0, _MARGIN + 10 + _CHARACTER * max(map(len, rows))) if rows else _LEFT
         self.right = float(WIDTH - _RIGHT)
+        # What an axis measures is written above it, where the picture's own title does not say it.
+        self._titled = len(picture.panels) > 1 or picture.panels[0].title not in picture.title
         self._legend_at = top + 8
         upright = [rule for rule in picture.rules if rule.panel is None and self._seen(rule)]
         self._names = self._placed(sorted(upright, key=lambda rule: rule.at))
@@ -89,9 +94,8 @@ class Plot:
 
     def _placed(self, rules: Iterable[LimitLine]) -> list[tuple[LimitLine, float, int]]:
         """Upright rules with the begin of their name and its row, where it is over no other."""
-        titled = len(self.picture.panels) > 1
         first = self.left + _CHARACTER * len(self.picture.panels[0].title) + 10
-        taken = [(0, 0.0, first)] if titled else []
+        taken = [(0, 0.0, first)] if self._titled else []
         found = []
         for rule in rules:
             long = _CHARACTER * len(rule.name) + 6
@@ -147,11 +151,11 @@ class Plot:
         low, high = self.picture.y_range(number)
         for value in ticks(low, high, panel.unit, self._heights[number] // 32, log=panel.log):
             at = self.y(number, value)
-            parts.append(_line(self.left, at, self.right, at, "faint"))
+            parts.append(_line(self.left, at, self.right, at, "faint" if value else "line"))
             parts.append(
                 text(self.left - 8, at + 4, written(value, panel.unit), "quiet", size=11, anchor="end")
             )
-        if len(self.picture.panels) > 1:
+        if self._titled:
             parts.append(text(self.left, top - 6, panel.title, "ink"))
         return parts
 
@@ -193,9 +197,29 @@ class Plot:
         ]
         for rule in filter(self._seen, self.picture.rules):
             if rule.panel is not None:
-                at = self.y(rule.panel, rule.at) - 4
-                parts.append(text(self.right, at, rule.name, rule.ink, size=11, anchor="end"))
+                at, long = self.y(rule.panel, rule.at), _CHARACTER * len(rule.name)
+                free = not self._covered(rule.panel, self.left, self.left + long, at)
+                aside = free and self._covered(rule.panel, self.right - long, self.right, at)
+                x, anchor = (self.left + 4, "start") if aside else (self.right, "end")
+                parts.append(text(x, at - 4, rule.name, rule.ink, size=11, anchor=anchor))
         return parts
+
+    def _covered(self, number: int, left: float, right: float, at: float) -> bool:
+        """Whether what that panel shows lies where a name would stand, above `at`."""
+        shown = [layer for layer in self.picture.layers if layer.panel == number]
+        for layer in shown:
+            pairs = zip(layer.x, layer.y, strict=True)
+            points = [(self.x(x), self.y(number, y)) for x, y in pairs if y is not None]
+            joined = layer.shape in (Shape.LINE, Shape.DASHES) and len(points) > 1
+            strokes = pairwise(points) if joined else zip(points, points, strict=True)
+            for (x1, y1), (x2, y2) in strokes:
+                if x2 < left or x1 > right:
+                    continue
+                slope = (y2 - y1) / (x2 - x1) if x2 > x1 else 0.0
+                ends = [y1 + slope * (min(max(edge, x1), x2) - x1) for edge in (left, right)]
+                if max(ends) >= at - _NAME and min(ends) <= at:
+                    return True
+        return False
 
     def _layer(self, layer: Layer) -> list[str]:
         low, high = self.x_range

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,9 +49,13 @@ _MOST_OF_A_TRACEBACK = 8
 """Lines of the first exception that the scenario raised."""
 _WIDE = 100
 """Columns from which on a finding's row has its interval and its margin as well."""
-_SHORT, _LONG = 3, 5
+_SHORT, _LONG = 4, 6
 """Where these two are in it."""
 _LEAST_NAME = 12
+_GOOD_NAME = 26
+"""Columns that a requirement's name gets before its interval and its margin get theirs."""
+_MOST_SOURCE = 30
+"""Columns of where a requirement is written; a longer one is told in several lines."""
 _WIDE_ONLY = {"req/s", "max"}
 _ONE_STATUS = 2
 """Columns of a table of statuses in which all requests had the same one: that is no news."""
@@ -106,9 +111,14 @@ def print_report(report: Report, console: Console, page: Path | None = None) -> 
 
 
 def print_page(page: Path, console: Console) -> None:
-    """Where the HTML report is, as a link that a terminal opens."""
-    url = page.resolve().as_uri()
-    console.print(Text.assemble(("  report   ", "dim"), (url, f"link {url}")), soft_wrap=True)
+    """Where the HTML report is, as a link that a terminal opens.
+
+    An address that would wrap is no link in most terminals: its path stands for it, as seen from here.
+    """
+    url, before = page.resolve().as_uri(), "  report   "
+    fits = len(before) + len(url) <= console.width
+    shown = url if fits or console.color_system is None else os.path.relpath(page)
+    console.print(Text.assemble((before, "dim"), (one_line(shown), f"link {url}")), soft_wrap=True)
 
 
 def _named_run(report: Report) -> str:
@@ -175,21 +185,27 @@ def _subline(report: Report) -> Text:
 
 
 def _requirements_table(findings: Sequence[Finding], width: int) -> Table:
-    table = plain_table("")
-    table.add_column("requirement", overflow="fold")
-    table.add_column("required", no_wrap=True)
-    table.add_column("measured", no_wrap=True, justify="right")
-    wide = width >= _WIDE
-    if wide:
-        table.add_column("95 % interval", no_wrap=True)
-        table.add_column("margin", no_wrap=True, justify="right")
-    table.add_column("samples", no_wrap=True, justify="right")
-    table.add_column("written in", style="dim", overflow="fold")
-    for finding in findings:
-        mark, *row = _requirement_row(finding)
-        if not wide:
+    titles = ["", "requirement", "required", "measured", "95 % interval", "margin", "samples", "written in"]
+    rows = [_requirement_row(finding) for finding in findings]
+    longest = [max(len(title), *(len(row[n]) for row in rows)) for n, title in enumerate(titles)]
+    longest[-1] = min(longest[-1], _MOST_SOURCE)
+    room = name_room(width, [*longest[:1], *longest[2:]])
+    if width < _WIDE or room < min(longest[1], _GOOD_NAME):
+        del titles[_SHORT:_LONG], longest[_SHORT:_LONG]
+        for row in rows:
             del row[_SHORT:_LONG]
-        table.add_row(mark, *row)
+        room = name_room(width, [*longest[:1], *longest[2:]])
+    longest[1] = min(longest[1], room)
+    table = plain_table()
+    for title, least in zip(titles, longest, strict=True):
+        last = title == titles[-1]
+        table.add_column(
+            title, no_wrap=not last, overflow="fold", min_width=least, style="dim" if last else "",
+            justify="right" if title in {"measured", "margin", "samples"} else "left",
+        )  # fmt: skip
+    for row in rows:
+        row[1] = Text(cut_name(row[1].plain, room), row[1].style)
+        table.add_row(*row)
     return table
 
 
@@ -207,7 +223,7 @@ def hanging(mark: Text, text: Text) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row(Text.assemble("  ", mark), text)
+    table.add_row(Text.assemble(" ", mark), text)
     return table
 
 

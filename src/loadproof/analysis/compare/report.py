@@ -16,6 +16,8 @@ from loadproof.analysis.headline import fitting
 from loadproof.analysis.verdict.requirements import format_value
 from loadproof.model import Finding, FindingKind, Outcome, Report, Verdict
 
+IN_LETTERS: Final = "half … twice"
+"""The column of a comparison's table that is a picture made of letters, where there is no other."""
 _RUNS: Final = re.compile(r", \d+ runs against \d+")
 _WIDTH: Final = 10
 """Characters on either side of no change."""
@@ -126,7 +128,7 @@ def _cells(row: ComparisonRow) -> dict[str, object]:
         "head": "—" if row.head is None else format_value(row.head, row.unit),
         "change": "" if row.ratio is None else percent_change(row.ratio),
         "interval": "" if interval is None else interval_text(interval),
-        "half … twice": "" if interval is None else drawn(interval),
+        IN_LETTERS: "" if interval is None else drawn(interval),
         "": _said(row),
     }
 

@@ -102,7 +102,7 @@ def judge_held_load(requirement: Requirement, run: Run, window: Window) -> Findi
         return undecided(requirement, "is not known", window, advice=advice)
     level = held[-1] if held else 0.0
     if level < requirement.limit and first == len(climb):
-        advice = f"no stage broke, and none went as far: add one at {requirement.limit:g}"
+        advice = f"no stage broke, and none went as far: add one at {_load(run, requirement.limit)}"
         what = f"is at least {_load(run, level)}"
         return undecided(requirement, what, window, advice=advice)
     return compare(requirement, level, len(held), 0, window, None)

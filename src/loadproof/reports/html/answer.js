@@ -26,12 +26,18 @@ class AnswerFigure {
     return Math.min(330, 16 + 6.4 * Math.max(...rows.map((row) => row.length)));
   }
 
+  // What an axis measures is written above it, where the picture's own title does not say it.
+  get titled() {
+    const { panels, title } = this.picture;
+    return panels.length > 1 || !title.includes(panels[0].title);
+  }
+
   get narrow() { return this.plot.clientWidth < 620; }
 
   draw() {
     const { picture } = this;
     const { panels, x } = picture;
-    const height = panels[0].rows.length ? 62 + panels[0].rows.length * (this.narrow ? 40 : 26) : 0;
+    const height = panels[0].rows.length ? 68 + panels[0].rows.length * (this.narrow ? 40 : 26) : 0;
     if (height) this.plot.style.height = `${height}px`;
     const names = this.names();
     const layout = {
@@ -39,7 +45,7 @@ class AnswerFigure {
       xaxis: axis({ ...this.along(), anchor: panels.length > 1 ? `y${panels.length}` : "y" }),
       shapes: [...this.tints(), ...this.rules()], annotations: [...names.found, ...this.rowNames()],
     };
-    layout.margin = { ...MARGIN, l: this.left, t: 10 + 16 * names.rows, b: 40 };
+    layout.margin = { ...MARGIN, l: this.left, t: 10 + 16 * names.rows, b: 46 };
     panels.forEach((panel, n) => { layout[n ? `yaxis${n + 1}` : "yaxis"] = axis(this.up(panel, n)); });
     legend(this.figure, this.entries());
     Plotly.react(this.plot, picture.layers.map((layer) => this.trace(layer)), layout, CONFIG);
@@ -73,7 +79,7 @@ class AnswerFigure {
     const values = distinct((panel.log ? along : ticks)(low, high, panel.unit, most), panel.unit);
     return {
       ...common, range: panel.log ? [Math.log10(low), Math.log10(high)] : [low, high],
-      type: panel.log ? "log" : "linear", tickvals: values, ticktext: values.map((v) => format(v, panel.unit)),
+      zeroline: !panel.log, zerolinecolor: colour("line"), type: panel.log ? "log" : "linear", tickvals: values, ticktext: values.map((v) => format(v, panel.unit)),
     };
   }
 
@@ -90,7 +96,7 @@ class AnswerFigure {
       x: layer.x, y: layer.y, yaxis: layer.panel ? `y${layer.panel + 1}` : "y", type: "scatter",
       mode: line ? "lines" : "markers", connectgaps: false, cliponaxis: line,
       text: layer.texts.length ? layer.texts : layer.x.map(said), hovertemplate: "%{text}<extra></extra>",
-      marker: { symbol: SYMBOLS[layer.shape], size: 9, color: ink, line: { width: 1.5, color: ink } },
+      marker: { symbol: SYMBOLS[layer.shape], size: this.plot.clientHeight < 250 ? 6 : 9, color: ink, line: { width: 1.5, color: ink } },
       line: { color: ink, width: layer.shape === "dashes" ? 1.3 : 1.8, dash: layer.shape === "dashes" ? "5px,4px" : "solid" },
     };
     if (layer.shape === "intervals") {
@@ -130,12 +136,28 @@ class AnswerFigure {
     return (at - low) / (high - low);
   }
 
+  // Of a value in pixels below the top of its panel, as high as panels are together.
+  height(n, value) {
+    const { range, log } = this.picture.panels[n];
+    const [at, low, high] = [value, ...range].map((v) => (log ? Math.log10(v) : v));
+    return ((this.plot.clientHeight - 72) / this.picture.panels.length) * (1 - (at - low) / (high - low));
+  }
+
+  // What a panel shows, in pixels: lines by their points, every other point by itself.
+  lines(n) {
+    const of = this.picture.layers.filter((layer) => layer.panel === n);
+    return of.flatMap((layer) => {
+      const points = layer.x.map((x, k) => [this.place(x) * this.width, layer.y[k] === null ? NaN : this.height(n, layer.y[k])]);
+      return layer.shape === "line" || layer.shape === "dashes" ? [points] : points.map((point) => [point]);
+    });
+  }
+
   // What rules mean, of upright ones above the plot: never over what was measured.
   names() {
     const { panels } = this.picture;
     const font = { size: 11 };
     const ground = { showarrow: false, bgcolor: colour("surface"), opacity: 0.9, borderpad: 1 };
-    const taken = panels.length > 1 ? [{ row: 0, from: 0, to: 7 * panels[0].title.length }] : [];
+    const taken = this.titled ? [{ row: 0, from: 0, to: 7 * panels[0].title.length }] : [];
     const found = [];
     const upright = this.picture.rules.filter((rule) => rule.panel === null && this.shown(rule));
     for (const rule of upright.sort((a, b) => a.at - b.at)) {
@@ -151,12 +173,13 @@ class AnswerFigure {
     }
     for (const rule of this.picture.rules.filter((one) => one.panel !== null && this.shown(one))) {
       const { log } = panels[rule.panel];
+      const at = side(rule.name, this.height(rule.panel, rule.at), this.width, this.lines(rule.panel));
       found.push({
-        ...ground, text: escaped(rule.name), font: { ...font, color: colour(rule.ink) }, xref: "paper", x: 1, xanchor: "right",
+        ...ground, text: escaped(rule.name), font: { ...font, color: colour(rule.ink) }, xref: "paper", x: at === "left" ? 0 : 1, xanchor: at,
         yref: rule.panel ? `y${rule.panel + 1}` : "y", y: log ? Math.log10(rule.at) : rule.at, yanchor: "bottom",
       });
     }
-    if (panels.length > 1) {
+    if (this.titled) {
       panels.forEach((panel, n) => found.push({
         text: escaped(panel.title), font: { size: 12, color: colour("ink") }, showarrow: false, xref: "paper", x: 0, xanchor: "left",
         yref: "paper", y: 1 - n / panels.length - (n ? 0.13 : 0), yanchor: "bottom", yshift: 1,

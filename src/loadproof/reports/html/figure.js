@@ -64,6 +64,25 @@ function trace(x, y, entry) {
   };
 }
 
+// Whether a line of [x, y] pixels goes through a box; a step without a value is left out.
+function crosses([left, top, right, bottom], line) {
+  const known = line.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
+  return known.some(([x, y], n) => {
+    const [px, py] = known[Math.max(0, n - 1)];
+    if (Math.max(x, px) < left || Math.min(x, px) > right) return false;
+    const at = (edge) => (x === px ? y : py + ((y - py) * (Math.min(Math.max(edge, Math.min(x, px)), Math.max(x, px)) - px)) / (x - px));
+    const ends = x === px ? [y, py] : [at(left), at(right)];
+    return Math.max(...ends) >= top && Math.min(...ends) <= bottom;
+  });
+}
+
+// On which side a name above a level stroke lies over nothing that was measured: right, if it can be.
+function side(text, level, width, lines) {
+  const long = 6.2 * text.length + 6;
+  const over = (from) => lines.some((line) => crosses([from, level - 15, from + long, level], line));
+  return over(width - long) && !over(0) ? "left" : "right";
+}
+
 // A chart of series over the shared time axis.
 class TimeFigure {
   constructor(figure, course, content) {
@@ -95,6 +114,11 @@ class TimeFigure {
     const top = high > low ? high : low + 1;
     const values = log ? logTicks(low, top) : distinct(ticks(low, top, unit, this.plot.clientHeight > 180 ? 6 : 4), unit);
     const along = ticks(from, to, "time", this.width / 70);
+    const tall = this.plot.clientHeight - MARGIN.t - MARGIN.b;
+    const scale = (v) => (log ? Math.log10(v) : v);
+    const place = (v) => tall * (1 - (scale(v) - scale(low)) / (scale(top) - scale(low)));
+    const lines = near.length ? series.map((s) => s.values.map((v, n) => [((times[n] - from) / (to - from)) * this.width, v === null ? NaN : place(v)])) : [];
+    const names = near.map((limit) => ({ limit, at: side(limit.label, place(limit.value), this.width, lines) }));
     const layout = {
       ...baseLayout(this.plot),
       xaxis: axis({ range: [from, to], tickvals: along, ticktext: along.map(clock), showgrid: false }),
@@ -106,8 +130,8 @@ class TimeFigure {
         type: "line", xref: "paper", x0: 0, x1: 1, yref: "y", y0: limit.value, y1: limit.value,
         line: { color: colour(limit.colour), width: 1.2, dash: "6px,4px" },
       }))],
-      annotations: near.map((limit) => ({
-        text: limit.label, xref: "paper", x: 1, xanchor: "right", yref: "y", yanchor: "bottom", showarrow: false,
+      annotations: names.map(({ limit, at }) => ({
+        text: limit.label, xref: "paper", x: at === "left" ? 0 : 1, xanchor: at, yref: "y", yanchor: "bottom", showarrow: false,
         y: log ? Math.log10(limit.value) : limit.value, font: { size: 10.5, color: colour(limit.colour) },
         bgcolor: colour("surface"), opacity: 0.85, borderpad: 1,
       })),

@@ -90,7 +90,7 @@ class LiveCourse extends Course {
 
   response() {
     const times = ["p50", "p95", "p99"].map((name, n) => ({
-      name, values: this.values((point) => point.p[n]), colour: ["series-4", "series-1", "series-3"][n],
+      name, values: this.values((point) => point.p[n]), colour: ["series-4", "series-3", "series-2"][n],
     }));
     const greatest = { name: "greatest", values: this.values((point) => point.max), colour: "quiet" };
     return { unit: "s", series: this.extremes(times, [greatest]), limits: this.limits("response"), log: $("log").checked };
@@ -235,7 +235,11 @@ function endpointRow([name, requests, failed, ...times]) {
   const head = element("th", name);
   head.scope = "row";
   const cells = [count(requests), ...times.map((value) => format(value, "s")), failedText(failed, requests)];
-  row.append(head, ...cells.map((text) => element("td", text, "number")));
+  row.append(head, ...cells.map((text, n) => {
+    const cell = element("td", text, "number");
+    cell.dataset.title = ["Requests", "p50", "p95", "p99", "Max", "Failed"][n];
+    return cell;
+  }));
   return row;
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from loadproof.analysis.compare.report import IN_LETTERS
 from loadproof.charts import SlowRequest, Values
 from loadproof.model import EndpointSummary, Finding, Outcome, Report, Verdict
 from loadproof.reports.axes import clock_text
@@ -167,7 +168,7 @@ def _finding(finding: Finding) -> FindingBlock:
         kind="note" if note else str(finding.verdict).lower(),
         sentence=finding.sentence,
         advice=finding.advice,
-        table=evidence_table(finding),
+        table=evidence_table(finding, left_out=IN_LETTERS),
         facts=evidence_facts(finding),
     )
 
@@ -213,6 +214,8 @@ def _range(name: str, values: Values, form: Any) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return f"{name} was not measured"
+    if form(min(known)) == form(max(known)):
+        return f"{name} {form(known[0])} throughout"
     middle = sorted(known)[len(known) // 2]
     return f"{name} from {form(min(known))} to {form(max(known))}, {form(middle)} at the median"
 

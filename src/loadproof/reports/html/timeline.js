@@ -114,8 +114,8 @@ class Course {
     const { p50, p95, p99 } = this.endpoint;
     const series = [
       { name: "p50", values: p50, colour: "series-4" },
-      { name: "p95", values: p95, colour: "series-1" },
-      { name: "p99", values: p99, colour: "series-3" },
+      { name: "p95", values: p95, colour: "series-3" },
+      { name: "p99", values: p99, colour: "series-2" },
     ];
     return { unit: "s", series, limits: this.limits("response"), log: document.getElementById("log").checked };
   }

@@ -64,9 +64,10 @@ def _check(request: PlanRequest, *, strict: bool) -> int:
     if plan.options.scenario_found:
         say(f"note          {plan.options.scenario_found}", _TEXT_AT)
     advice = plan.options.advice
-    for line in (*describe(plan), *advice_lines(advice)):
-        indented = len(line) - len(line.lstrip())
-        say(line, indented + 2 if indented else _TEXT_AT)
+    for line in describe(plan):
+        say(line, 4 if line.startswith(" ") else _TEXT_AT)
+    for line in advice_lines(advice):
+        say(line, len(line) - len(line.lstrip()) or _TEXT_AT)
     if advice and strict:
         return int(ExitCode.USAGE)
     typer.echo("ok")

@@ -10,6 +10,8 @@ import pytest
 from loadproof.analysis.compare.baseline import check_one_kind
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
+from loadproof.analysis.compare.gates import parse_gates
+from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.errors import ConfigError
 from tests.comparing.sides import side
 
@@ -129,16 +131,86 @@ def test_one_failing_run_of_base_is_an_accident(failed: int, change: Change) -> 
     assert f"left out: a0: {FAILING}" in found.notes
 
 
-def test_a_run_of_head_that_fails_quickly_is_not_wild() -> None:
-    """Four others are as base is: what failed once is told, and is no equal build."""
-    (failed,) = broken(side("b", runs=1, seed=1, slower=0.01))
-    found = compare(side("a"), [failed, *side("c", runs=4, seed=2)])
-    assert (found.change, len(found.head.runs)) == (Change.INCONCLUSIVE, 5)
-    assert found.notes[0] == f"b0: {FAILING}"
+def one_failed(name: str, runs: int, slower: float = 1.0, seed: int = 1) -> list[MeasuredRun]:
+    """The first run fails, in a hundredth of the time."""
+    (failed,) = broken(side(f"{name}-dead", runs=1, seed=seed + 5, slower=0.01))
+    return [failed, *side(name, runs=runs - 1, seed=seed, slower=slower)]
+
+
+@pytest.mark.parametrize("runs", [3, 5])
+def test_what_the_other_runs_prove_decides(runs: int) -> None:
+    """The times of a run that failed are those of failures, and no part of how much runs differ."""
+    found = compare(side("a", runs=runs), one_failed("b", runs, slower=1.3))
+    assert (found.change, len(found.head.runs)) == (Change.REGRESSED, runs)
+    assert found.proved(Change.REGRESSED)[0].subject == "GET /0"
+    assert found.proved(Change.REGRESSED)[0].head_runs == runs - 1
+    assert f"b-dead0: {FAILING}" in found.notes
+
+
+@pytest.mark.parametrize("slower", [1.0, 0.7], ids=["as fast", "faster"])
+def test_one_run_of_head_that_failed_is_neither_accused_nor_passed(slower: float) -> None:
+    """Four others are as good as base or better: what failed once is told, and is no equal build."""
+    found = compare(side("a"), one_failed("b", 5, slower))
+    assert (found.change, int(found.exit_code)) == (Change.INCONCLUSIVE, 4)
+    assert found.sentence == "1 of 5 runs of head failed, which proves nothing yet"
     assert not any("wild" in note for note in found.notes)
+
+
+def test_runs_that_fail_as_often_in_base_open_nothing() -> None:
+    """Then it is the machine, or the test."""
+    found = compare(one_failed("a", 5, seed=0), one_failed("b", 5))
+    assert found.change is Change.SAME
+
+
+def test_a_wild_run_is_found_beside_one_that_failed() -> None:
+    """It is the wild one that is left out, not its neighbour."""
+    head = one_failed("b", 6)
+    head[3] = replace(side("wild", 1, slower=3.0)[0], started_at_s=head[3].started_at_s)
+    found = compare(side("a", 6), head)
+    assert any(note.startswith("wild0 is wild") for note in found.notes)
+    assert (found.change, len(found.head.runs)) == (Change.INCONCLUSIVE, 5)
 
 
 def test_a_baseline_takes_in_no_failing_run() -> None:
     """It is what others are held against."""
     with pytest.raises(ConfigError, match="90 of 100 requests failed"):
         check_one_kind([*side("a"), *broken(side("b", runs=1, seed=1))])
+
+
+def sized(runs: list[MeasuredRun], each: float) -> list[MeasuredRun]:
+    """Answers of GET /1 have so many bytes, those of GET /0 a thousand."""
+
+    def changed(run: MeasuredRun) -> MeasuredRun:
+        bytes_each = {"GET /0": 1000.0, "GET /1": each}
+        ends = (replace(e, received_bytes=bytes_each.get(e.name, 500.0) * e.requests) for e in run.endpoints)
+        return replace(run, endpoints=tuple(ends))
+
+    return [changed(run) for run in runs]
+
+
+@pytest.mark.parametrize(("each", "told"), [(24.0, "99.9% lower"), (0.0, "100% lower")])
+@pytest.mark.parametrize("slower", [1.0, 0.5], ids=["as fast", "faster"])
+def test_answers_that_lost_nearly_all_of_their_bytes_are_no_improvement(
+    each: float, told: str, slower: float
+) -> None:
+    """An error with the status 200, or an empty answer, is quick and small."""
+    base, head = sized(side("a"), 30_000.0), sized(side("b", seed=1, slower=slower), each)
+    found = compare(base, head)
+    assert (found.change, int(found.exit_code)) == (Change.INCONCLUSIVE, 4)
+    assert found.sentence.startswith(f"bytes an answer of GET /1 is {told}")
+    assert "a failure with the status of a success" in found.sentence
+    meant = ComparisonSettings(accepted_changes=parse_gates(["GET /1:bytes"]))
+    assert compare(base, head, meant).change is Change.IMPROVED
+
+
+def test_answers_of_a_third_are_an_improvement() -> None:
+    """Compression, or a page of rows."""
+    found = compare(sized(side("a"), 30_000.0), sized(side("b", seed=1), 10_000.0))
+    assert found.change is Change.IMPROVED
+
+
+def test_answers_that_always_were_empty_are_nothing() -> None:
+    """204: no bytes were there to lose, and the first ones are no regression."""
+    for each in (0.0, 300.0):
+        found = compare(sized(side("a"), 0.0), sized(side("b", seed=1), each))
+        assert found.change is Change.SAME

@@ -11,8 +11,9 @@ import pytest
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.settings import ComparisonSettings
+from loadproof.errors import TargetError
 from loadproof.pipeline import turns
-from loadproof.pipeline.turns import Turn, ends_there, take_turns
+from loadproof.pipeline.turns import Turn, ends_there, starts_later, take_turns
 from tests.comparing.sides import side
 from tests.runs import plan
 
@@ -35,11 +36,14 @@ class Machine:
         self.requests = requests
         self.driven: list[str] = []
         self.breaks: Callable[[str], bool] = lambda _name: False
+        self.refuses: Callable[[str], bool] = lambda _name: False
 
     def drive(self, _turn: Turn, _folder: Path, name: str, of: str, _following: FollowedPage) -> MeasuredRun:
         """One run, one moment after the last."""
         number = len(self.driven)
         self.driven.append(name)
+        if self.refuses(name):
+            raise TargetError("the service ended before it was ready: no port")
         factor = self.slower if of == "head" else 1.0
         # The noise is a row of ups and downs, so that no seed decides.
         noise = self.spread ** (1 if number % 3 else -1)
@@ -87,6 +91,21 @@ def test_a_run_that_is_not_sound_is_made_again(monkeypatch: pytest.MonkeyPatch) 
     assert not any("left out" in note for note in found.notes)
 
 
+def test_a_service_that_does_not_start_once_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has run before does not end the whole; what never did is told at once."""
+    machine = Machine(slower=1.5)
+    machine.refuses = lambda name: name == "03-head"
+    found, told = played(monkeypatch, machine)
+    assert (found.change, machine.driven[3:5]) == (Change.REGRESSED, ["03-head", "03-head-2"])
+    assert "  made again: the service ended before it was ready: no port" in told
+    for never, driven in ((lambda name: name == "02-head", 3), (lambda name: name.startswith("03-head"), 6)):
+        machine = Machine()
+        machine.refuses = never
+        with pytest.raises(TargetError, match="no port"):
+            played(monkeypatch, machine)
+        assert len(machine.driven) == driven
+
+
 def test_a_machine_without_a_sound_run_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """After three turns, each tried three times."""
     machine = Machine()
@@ -125,3 +144,17 @@ def test_what_is_half_proved_is_not_given_up(monkeypatch: pytest.MonkeyPatch) ->
     machine = Machine(spread=1.5, slower=2.2)
     found, _ = played(monkeypatch, machine, rounds=8)
     assert found.change is Change.REGRESSED, found.notes
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "said"),
+    [
+        ([0.5, 0.4, 0.6], [20.31, 20.2, 20.9], "head takes 20.3s until it answers, base 500ms"),
+        ([0.5, 0.4, 9.0], [4.0, 4.2, 4.4], ""),  # base was as slow once
+        ([0.2, 0.2], [0.9, 1.1], ""),
+        ([], [], ""),  # both run already
+    ],
+)
+def test_a_head_that_starts_later_is_told_so(base: list[float], head: list[float], said: str) -> None:
+    """Its runs are as good: a deploy is what takes longer."""
+    assert [note.partition(":")[0] for note in starts_later(base, head)] == [said][: bool(said)]

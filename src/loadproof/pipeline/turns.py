@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from loadproof.engines import load_engine
-from loadproof.errors import ConfigError, Problem
+from loadproof.errors import ConfigError, Problem, TargetError
 from loadproof.live.live import Show, View
 from loadproof.model import Outcome, Unit, is_beside
 from loadproof.pipeline.comparing import ComparedRuns
@@ -19,7 +19,7 @@ from loadproof.run.service import StartedService, answers
 from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from loadproof.analysis.across_runs.measured import MeasuredRun
@@ -38,6 +38,7 @@ _MOST_UNSOUND: Final = 3
 _TOO_WIDE: Final = 1.5
 """Times the tolerance that half an interval would still have at the end: then nothing settles it."""
 _BUSIEST: Final = 8
+_START_TIMES, _START_MATTERS_S = 1.5, 2.0
 
 
 class InterruptedTurnError(Exception):
@@ -57,6 +58,8 @@ class Turn:
     ready: str | None
     """The URL to wait for after the start."""
     ready_timeout_s: float
+    ready_s: list[float] = field(default_factory=list)
+    """How long each start took until it answered."""
 
 
 def take_turns(
@@ -115,6 +118,7 @@ def take_turns(
     first = (
         f"{number} of {rounds} rounds, in turns: base, head, head, base; looks in between are accounted for"
     )
+    notes += starts_later(turns["base"].ready_s, turns["head"].ready_s)
     told = replace(comparison, notes=(first, *notes, *comparison.notes))
     return ComparedRuns(told, (*runs["base"], *runs["head"]))
 
@@ -149,6 +153,17 @@ def ends_there(comparison: Comparison, number: int, rounds: int) -> str | None:
             return None if promising(comparison.rows, max(done, 0.5), alpha) else ""
         case _:
             return ""
+
+
+def starts_later(base_s: Sequence[float], head_s: Sequence[float]) -> list[str]:
+    """What is said where each start of head took longer than any of base, by what a deploy shows."""
+    if not base_s or not head_s or min(head_s) < _START_TIMES * max(base_s):
+        return []
+    took = [sorted(side)[len(side) // 2] for side in (base_s, head_s)]
+    if took[1] - took[0] < _START_MATTERS_S:
+        return []
+    told = [format_duration(round(seconds, 1)) for seconds in took]
+    return [f"head takes {told[1]} until it answers, base {told[0]}: that is no part of any run"]
 
 
 def cannot_tell(run: MeasuredRun) -> list[str]:
@@ -203,13 +218,27 @@ class _RunsInTurn:
         """Which turn it is."""
 
     def until_sound(self, turn: Turn, name: str, side: str, tell: Callable[[str], None]) -> MeasuredRun:
-        """A run, made again while it is not sound; the last one counts, whatever it is."""
-        run = self.once(turn, name, side)
-        for number in range(2, _MOST_TRIES + 1):
-            if not run.unsound:
-                break
-            tell(f"  made again: {run.unsound[0]}")
-            run = self.once(turn, f"{name}-{number}", side)
+        """A run, made again while it is not sound; the last one counts, whatever it is.
+
+        So is one whose service did not start, once it has: a port is free a moment later. Raises TargetError
+        where it never does.
+        """
+        started = side in {done for done, _ in self._done}
+        for number in range(1, _MOST_TRIES):
+            try:
+                run = self.once(turn, name if number == 1 else f"{name}-{number}", side)
+            except TargetError as error:
+                if not started:
+                    raise
+                why = error.problems[0].message
+            else:
+                if not run.unsound:
+                    return self._over(side, run)
+                why = run.unsound[0]
+            tell(f"  made again: {why}")
+        return self._over(side, self.once(turn, f"{name}-{_MOST_TRIES}", side))
+
+    def _over(self, side: str, run: MeasuredRun) -> MeasuredRun:
         self._done.append((side, run))
         self._show(f"{self.now} is over")
         return run
@@ -254,7 +283,7 @@ def _started(turn: Turn, folder: Path, name: str, side: str) -> Iterator[None]:
         raise ConfigError(Problem(f"something answers already at {turn.ready}", hint=hint))
     folder.mkdir(parents=True, exist_ok=True)
     with StartedService(turn.start, folder / f"{name}.log", f"--{side}-start") as service:
-        service.wait_until_ready(turn.ready, turn.ready_timeout_s, refuses)
+        turn.ready_s.append(service.wait_until_ready(turn.ready, turn.ready_timeout_s, refuses))
         yield
 
 

@@ -79,20 +79,25 @@ class StartedService:
 
     def wait_until_ready(
         self, url: str, timeout_s: float, refuses: Refuses = lambda _address, _host: ""
-    ) -> None:
-        """Return when `url` answers with a status below 500. Raises TargetError when that never happens."""
-        deadline_s = time.monotonic() + timeout_s
+    ) -> float:
+        """How many seconds it took until `url` answered with a status below 500.
+
+        Raises:
+            TargetError: that never happened.
+        """
+        began_s = time.monotonic()
         while not answers(url, refuses):
             if self._process is None or self._process.poll() is not None:
                 raise TargetError(
                     Problem(f"the service ended before it was ready{self._said()}", self._where)
                 )
-            if time.monotonic() > deadline_s:
+            if time.monotonic() - began_s > timeout_s:
                 message = (
                     f"the service did not answer at {redact_url(url)} within {timeout_s:g} s{self._said()}"
                 )
                 raise TargetError(Problem(message, self._where, "--ready-timeout gives it longer"))
             time.sleep(_POLL_S)
+        return time.monotonic() - began_s
 
     def _said(self) -> str:
         with contextlib.suppress(OSError):

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS, QUANTILES, endpoint_names
 from loadproof.analysis.across_runs.mix import mix_differs
-from loadproof.analysis.compare.answers import failing, mostly_fails, untimed
+from loadproof.analysis.compare.answers import (
+    answering,
+    failing,
+    left_open,
+    more_failed,
+    mostly_fails,
+    only_failures,
+    untimed,
+)
 from loadproof.analysis.compare.comparable import Difference, obstacles, remarks
 from loadproof.analysis.compare.comparison import Change, Comparison, DistributionShift, Side
 from loadproof.analysis.compare.decision import in_order, may_be_worse, overall, wide_enough
@@ -17,6 +25,7 @@ from loadproof.analysis.compare.mix import mix_quantities
 from loadproof.analysis.compare.noise import turns, usable, wild_note, wild_run
 from loadproof.analysis.compare.percent import interval_text
 from loadproof.analysis.compare.quantities import LATENCIES, quantities
+from loadproof.analysis.compare.relative import relative_quantities
 from loadproof.analysis.compare.rows import roles, rows_of
 from loadproof.analysis.compare.sentences import explained, sentence_of
 from loadproof.analysis.compare.settings import ComparisonSettings
@@ -55,7 +64,7 @@ def compare(
     base_fails = 2 * sum(bool(run.failing) for run in base) > len(base)
     (sound_base, notes), (sound_head, more) = usable(base, failing=base_fails), usable(head, failing=True)
     notes += more
-    if not mostly_fails(sound_head):
+    if len(answering(sound_head)) < len(sound_head) or not mostly_fails(sound_head):
         notes += [f"{run.label}: {run.failing}" for run in sound_head if run.failing]
     unsound = [
         f"{run.label}: {run.unsound[0]}"
@@ -64,24 +73,21 @@ def compare(
         if not sound and run.unsound
     ]
     # A side without a sound run is still shown, under its verdict that it proves nothing.
-    sides = (sound_base or list(base), sound_head or list(head))
+    sides = (only_failures(sound_base or base), only_failures(sound_head or head))
+    failed = more_failed(base, sides[1])
     meant = settings.accepted_changes
     found = rows_to_be(*sides, meant)
+    check_accepted(meant, found)
     wild = wild_run(found, settings.tolerance)
-    whole = _compared(sides, found, settings, labels, unsound, notes)
+    whole = _compared(sides, found, settings, labels, unsound, notes, failed)
     if wild is None or whole.change is Change.INVALID:
         return whole
     name, place, times = wild
-    odd = sides[name == "head"][place]
-    if odd.failing:  # its failures are what is wrong with it: no stranger on the machine made them
-        return whole
-    kept = tuple(
-        [run for number, run in enumerate(side) if (label, number) != (name, place)]
-        for label, side in zip(("base", "head"), sides, strict=True)
-    )
-    without = rows_to_be(kept[0], kept[1], meant)
+    odd = answering(sides[name == "head"])[place]
+    base, head = ([run for run in side if run is not odd] for side in sides)
     note = wild_note(odd.label, times, str(whole.change))
-    return _compared((kept[0], kept[1]), without, settings, labels, unsound, [*notes, note])
+    without = rows_to_be(base, head, meant)
+    return _compared((base, head), without, settings, labels, unsound, [*notes, note], failed)
 
 
 def rows_to_be(
@@ -92,10 +98,11 @@ def rows_to_be(
     def accepted(name: str, statistic: str) -> bool:
         return any(gate.means(name, statistic) for gate in meant)
 
-    fails = failing(base, head)
+    answered = answering(base), answering(head)
+    fails = failing(*answered)
     asked = untimed(quantities(base, head), fails)
-    mix = mix_quantities(base, head, lambda name, statistic: name in fails or accepted(name, statistic))
-    return [*asked, *mix, *work_quantities(base, head)]
+    mix = mix_quantities(*answered, lambda name, statistic: name in fails or accepted(name, statistic))
+    return [*asked, *relative_quantities(asked), *mix, *work_quantities(base, head)]
 
 
 def _compared(
@@ -105,19 +112,18 @@ def _compared(
     labels: tuple[str, str],
     unsound: Sequence[str],
     left_out: Sequence[str],
+    failed: str,
 ) -> Comparison:
     base, head = sides
+    answered = answering(base), answering(head)
     grave, notes = obstacles(base, head, settings.accepted)
     gates = gate_set(settings.gates, found)
-    check_accepted(settings.accepted_changes, found)
     # What only some sources tell is worth a row without a value only to whom it decides.
     found = [q for q in found if not q.missing or q.told_by_all or (q.subject, q.statistic) in gates]
     within, too_short = within_run_intervals(base, head) if len(base) == len(head) == 1 else ({}, [])
-    wanted = roles(found, gates, settings.fail, same_endpoints=not _lacks_one(base, head))
+    wanted = roles(found, gates, settings.fail, same_endpoints=not _lacks_one(*answered))
     rows = explained(rows_of(found, wanted, settings, turns(base, head), within))
-    mixed = _other_mix(base, head, rows)
-    if not settings.gates:  # what somebody declared decides, whatever the reason
-        rows = beside_an_improvement(rows)
+    mixed = _other_mix(*answered, rows)
     if mixed is not None:
         (notes if Difference.MIX in settings.accepted or mixed[1] else grave).append(mixed[0])
     # Where a requirement says how many may fail, that they do is no flaw of a run.
@@ -125,7 +131,9 @@ def _compared(
         both = " and of head" if mostly_fails(head) else ""
         unsound = [*unsound, f"most requests of base{both} fail: failures prove no speed"]
     grave = [*unsound, *grave]
-    rows = in_order(rows)
+    if not settings.gates:  # what somebody declared decides, whatever the reason
+        rows = beside_an_improvement(rows)
+    rows = in_order(left_open(rows, failed, settings.accepted_changes))
     change = overall(rows, grave, declared=bool(settings.gates))
     made = Comparison(
         base=_side(labels[0], base),
@@ -143,7 +151,6 @@ def _compared(
                     *notes,
                     *too_short,
                     *_notes(base, head, change),
-                    *remarks(base, head),
                     *_few(rows),
                     *waiting_notes(rows),
                     *(_cost(rows) if change is Change.IMPROVED else ()),
@@ -219,7 +226,7 @@ def _notes(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun], change: Cha
             "one side ran wholly before the other: what changed in the environment meanwhile counts too; "
             "`loadproof ab` takes turns"
         )
-    return notes
+    return [*notes, *remarks(base, head)]
 
 
 def _cost(rows: Sequence[ComparisonRow]) -> list[str]:

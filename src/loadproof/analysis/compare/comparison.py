@@ -55,8 +55,8 @@ class ComparisonRow:
     """The endpoint's name, ALL_REQUESTS, or the resource's."""
     statistic: str
     """Of an endpoint "p5", "p50", "p95", "p99", "mean", "throughput", "error rate", "late answers", "bytes an
-    answer"; of all requests also "p50 at one mix", "mean at one mix" and each kind of work, as "memory"; of a
-    resource "mean"."""
+    answer", "relative p50"; of all requests also "p50 at one mix", "mean at one mix" and each kind of work,
+    as "memory"; of a resource "mean"."""
     unit: Unit
     gate: bool
     """Whether it must settle."""

@@ -12,6 +12,7 @@ from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, ComparisonRow
 from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.quantities import BYTES, ERROR_RATE, FASTEST, LATE, LATENCIES, MEAN
+from loadproof.analysis.compare.relative import RELATIVE
 from loadproof.model import Unit
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def in_order(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
             sent = (row.head or 0.0) - (row.base or 0.0)
             return rank[row.change], everything, 2, -abs(sent), False, 0.0
         size = largest.get((row.subject, row.change), 0.0)
-        own = (row.statistic == FASTEST, -proved_size(row))
+        own = (row.statistic in (FASTEST, RELATIVE), -proved_size(row))
         return rank[row.change], everything, int(row.statistic == LATE), -size, *own
 
     return sorted(rows, key=key)
@@ -106,6 +107,8 @@ def open_rows(rows: Sequence[ComparisonRow], must: Sequence[ComparisonRow]) -> l
 
 def suspicious(row: ComparisonRow) -> bool:
     """Worse by what matters, and hardly by chance, without being proved."""
+    if row.doubted:
+        return True
     if (
         not row.decides
         or row.change is not Change.INCONCLUSIVE

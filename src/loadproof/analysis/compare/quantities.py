@@ -43,6 +43,7 @@ _LATE_BY_MEDIAN: Final = 2.0
 """Times the median of both sides: an answer that took less is not late, however alike all of them are."""
 _LATE_MATTERS: Final = 0.005
 """Of all answers: p99 of a short run says no less."""
+_EMPTY: Final = 0.5
 LEAST_REQUESTS: Final = 2
 """Of a run, before its median or mean is one of the sample: how much runs differ by it says how little it is
 worth. One run by itself would take more (`samples_needed`)."""
@@ -72,6 +73,8 @@ class Quantity:
     """Of late answers: what they took at least."""
     matters: float | None = None
     """Of counts: a change by less, absolute, does not matter; None: what the settings say of errors."""
+    at_least: float = 0.0
+    """A change by a smaller share does not matter, whatever the settings say."""
     resource: bool = False
     """The mean of a watched series."""
 
@@ -135,8 +138,14 @@ def _mean(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
 
 
 def _bytes(name: str, base: _Endpoints, head: _Endpoints) -> Quantity:
+    """Answers that are empty in head alone are half a byte, so that they have a logarithm."""
+    told = any(e is not None and e.received_bytes for e in base)
+
     def value(endpoint: MeasuredEndpoint) -> float | None:
-        return endpoint.received_bytes / endpoint.requests if endpoint.received_bytes else None
+        if endpoint.received_bytes is None or not endpoint.requests:
+            return None
+        sent = endpoint.received_bytes / endpoint.requests
+        return max(sent, _EMPTY) if told else sent or None
 
     return _quantity(name, BYTES, Unit.BYTES, base, head, value, "its size is not told")
 

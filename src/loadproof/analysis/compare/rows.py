@@ -17,6 +17,7 @@ from loadproof.analysis.compare.gates import is_evidence
 from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.power import MOST_RUNS, SettlingLevels, runs_needed
 from loadproof.analysis.compare.quantities import ERROR_RATE, FASTEST, LATE, LATENCIES, MEAN, Quantity
+from loadproof.analysis.compare.relative import RELATIVE, borne_out
 from loadproof.analysis.compare.work import CONNECTIONS
 from loadproof.units import format_duration, format_percent
 
@@ -37,7 +38,7 @@ and of work, bytes and throughput. A kind is not to drown in the rows of the oth
 less is spent, so that of a hundred equal builds at most two are accused (docs/accuracy.md has it measured).
 """
 _RARE: Final = (ERROR_RATE, LATE, CONNECTIONS)
-_TIMES: Final = (*LATENCIES, MEAN, FASTEST, *SAME_MIX)
+_TIMES: Final = (*LATENCIES, MEAN, FASTEST, RELATIVE, *SAME_MIX)
 _EVENTS: Final = {ERROR_RATE: "failure", LATE: "late answer", CONNECTIONS: "new connection"}
 
 
@@ -74,6 +75,7 @@ def rows_of(
     bursts = {statistic: _bursts(found, statistic) for statistic in (ERROR_RATE, LATE)}
     estimates = [_estimated(quantity, blocks, bursts.get(quantity.statistic, 1.0)) for quantity in found]
     _moderate(found, estimates, blocks)
+    estimates = borne_out(found, estimates)
     adjusted = _adjusted(found, estimates, wanted, declared=bool(settings.gates))
     family = max(sum(role.gate for role in wanted), 1)
     return [
@@ -177,7 +179,8 @@ def _row(
     told = differences.size > 0 and not quantity.nothing
     difference = float(quantity.head.mean() - quantity.base.mean()) if told else 0.0
     accepted = change is Change.REGRESSED and any(
-        gate.means(quantity.subject, quantity.statistic) for gate in settings.accepted_changes
+        gate.means(quantity.subject, "p50" if quantity.statistic == RELATIVE else quantity.statistic)
+        for gate in settings.accepted_changes
     )
     return ComparisonRow(
         subject=quantity.subject,
@@ -209,7 +212,7 @@ def _row(
 
 def _log_tolerance(quantity: Quantity, settings: ComparisonSettings) -> float:
     """The least change that matters; of shares also absolute, as one failure in a million may well double."""
-    share = settings.tolerance
+    share = max(settings.tolerance, quantity.at_least)
     if quantity.counts is not None and quantity.base.size:
         least = settings.error_tolerance if quantity.matters is None else quantity.matters
         share = max(share, least / rate(quantity.counts[0]))

@@ -13,7 +13,15 @@ from loadproof.analysis.compare.decision import harm_bound, open_rows, settling
 from loadproof.analysis.compare.estimate import BASE_FOR_ONE
 from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.percent import interval_text, percent_change
-from loadproof.analysis.compare.quantities import ERROR_RATE, FASTEST, LATE, LATENCIES, MEAN, THROUGHPUT
+from loadproof.analysis.compare.quantities import (
+    BYTES,
+    ERROR_RATE,
+    FASTEST,
+    LATE,
+    LATENCIES,
+    MEAN,
+    THROUGHPUT,
+)
 from loadproof.analysis.compare.work import CONNECTIONS, KINDS
 from loadproof.model import Unit, is_beside
 from loadproof.units import format_percent
@@ -198,9 +206,12 @@ def _inconclusive(comparison: Comparison) -> str:
     if not unknown:
         return "nothing could be compared"
     # What no number of runs would settle comes first: then the rest does not matter.
-    worst = max(unknown, key=lambda row: row.runs_needed or 10**6)
-    within = f" may have changed by {interval_text(worst.interval)}" if worst.interval else ""
+    worst = max(unknown, key=lambda row: (row.doubted, row.runs_needed or 10**6))
     reason = worst.reason or "worse, and not yet beyond chance"
+    if worst.doubted and worst.statistic in (ERROR_RATE, BYTES):  # what is open there no interval says
+        said = f"{moved(worst)}: {reason}" if worst.statistic == BYTES else reason
+        return said + _more(len(unknown) - 1)
+    within = f" may have changed by {interval_text(worst.interval)}" if worst.interval else ""
     return f"{worst.name}{within}: {reason}" + _more(len(unknown) - 1)
 
 

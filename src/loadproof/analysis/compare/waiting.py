@@ -22,6 +22,7 @@ from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, ComparisonRow
 from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.quantities import FASTEST, LATE, LATENCIES, MEAN
+from loadproof.analysis.compare.relative import RELATIVE
 
 _OWN: Final = 2 / 3
 """Of a time's change, on the log scale: what costs more slows the fastest answers by as much at least."""
@@ -75,7 +76,11 @@ def beside_an_improvement(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     }
 
     def weighed(row: ComparisonRow) -> ComparisonRow:
-        if row.statistic not in (*_TIMES, FASTEST) or row.change is not Change.REGRESSED or row.accepted:
+        if (
+            row.statistic not in (*_TIMES, FASTEST, RELATIVE)
+            or row.change is not Change.REGRESSED
+            or row.accepted
+        ):
             return row
         match waiting.get(row.subject, False):
             case True if better:

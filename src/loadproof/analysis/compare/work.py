@@ -29,9 +29,11 @@ class Work:
     counted: tuple[Callable[[str], bool], ...]
     """Whether the series of this name is a part of it; the first that is true of one is taken."""
     by_request: bool = True
-    """Divided by the requests per second; memory is not."""
+    """Divided by the requests per second; memory and open files are not."""
     rare: bool = False
     """It may be none at all, as of connections that are kept alive: counted, as failures are."""
+    at_least: float = 0.0
+    """A change by a smaller share is none."""
 
 
 def _is(*names: str) -> Callable[[str], bool]:
@@ -81,6 +83,9 @@ KINDS: Final = (
     Work("bytes allocated a request", Unit.BYTES, (_allocated,)),
     Work(CONNECTIONS, Unit.NONE, (_is(".".join(OPENED)),), rare=True),
     Work("memory", Unit.BYTES, (_is("process.memory"), _is("process.rss")), by_request=False),
+    # One log more is nothing. Connections that are not closed, to a database or to users, are soon twice as
+    # many, long before their memory shows or they are refused.
+    Work("open files", Unit.COUNT, (_is("process.fds"),), by_request=False, at_least=1.0),
 )
 
 
@@ -108,6 +113,7 @@ def work_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) ->
                 shown[0],
                 shown[1],
                 least=LEAST_SD**2,
+                at_least=kind.at_least,
                 missing=missing_in(logs, "it was not watched"),
             )
         )

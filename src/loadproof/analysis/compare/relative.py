@@ -1,0 +1,104 @@
+"""Times of an endpoint by those of the other endpoints of the same run: what slowed the whole run cancels.
+
+On a machine that others fill one run may take five times as long as the next one, and no median of a few runs
+tells anything; but all endpoints of a run share that. So the logarithm of an endpoint's p50 less that of
+another one differs from run to run by much less (a contrast within blocks: Box, Hunter and Hunter,
+"Statistics for Experimenters", chapter 4).
+
+A contrast moves, too, when the other endpoint got faster. So it is proved only against every other endpoint
+alike (intersection-union: Berger 1982), of which there are three at least: where two are slower, or one of
+them is faster, each has a neighbour from which it did not move. And where all others got faster, its own p50
+must look worse by itself, hardly by chance. It never proves an improvement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from loadproof.analysis.across_runs.measured import ALL_REQUESTS
+from loadproof.analysis.compare.estimate import BUCKET_VARIANCE, Estimate, welch
+from loadproof.analysis.compare.quantities import FASTEST, Quantity
+from loadproof.model import Unit, is_beside
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    _Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+RELATIVE: Final = "relative p50"
+_LEAST_OTHERS: Final = 3
+_AGREES: Final = 0.1
+"""Two-sided p of the endpoint's own p50: above it does not look worse by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unproved(Estimate):
+    """A contrast that its endpoint's own time does not bear out."""
+
+    @property
+    def p(self) -> float:
+        """It can prove nothing."""
+        return 1.0
+
+
+def relative_quantities(found: Sequence[Quantity]) -> list[Quantity]:
+    """One for each endpoint that has enough requests in each run, where there are enough of them.
+
+    By the p50 of that other endpoint from which it moved least to the worse.
+    """
+    times = [q for q in found if q.statistic == "p50"]
+    runs = max(q.base.size for q in times), max(q.head.size for q in times)
+    if min(runs) < 2:
+        return []
+    full = {(q.subject, q.statistic): q for q in found if (q.base.size, q.head.size) == runs}
+    medians = {
+        name: (q.base, q.head)
+        for (name, statistic), q in full.items()
+        if statistic == "p50" and (name, FASTEST) in full and name != ALL_REQUESTS and not is_beside(name)
+    }
+    if len(medians) <= _LEAST_OTHERS:
+        return []
+    made = []
+    for name, own in medians.items():
+        contrasts = [_less(own, other) for of, other in medians.items() if of != name]
+        base, head = min(contrasts, key=_t)
+        made.append(
+            Quantity(
+                name, RELATIVE, Unit.NONE, base, head, float(np.exp(base.mean())), float(np.exp(head.mean())),
+                least=2 * BUCKET_VARIANCE,
+            )
+        )  # fmt: skip
+    return made
+
+
+def _less(own: _Pair, other: _Pair) -> _Pair:
+    return own[0] - other[0], own[1] - other[1]
+
+
+def _t(contrast: _Pair) -> float:
+    found = welch(*contrast, 2 * BUCKET_VARIANCE)
+    return found.difference / found.error
+
+
+def borne_out(found: Sequence[Quantity], estimates: Sequence[Estimate | None]) -> list[Estimate | None]:
+    """The same; a contrast proves nothing where the endpoint's own p50 does not look as much worse."""
+    own = {q.subject: one for q, one in zip(found, estimates, strict=True) if q.statistic == "p50"}
+
+    def of(quantity: Quantity, estimate: Estimate | None) -> Estimate | None:
+        if quantity.statistic != RELATIVE or estimate is None:
+            return estimate
+        direct = own[quantity.subject]
+        if direct is not None and _bears_out(direct, estimate):
+            return estimate
+        return _Unproved(estimate.difference, estimate.error, estimate.df, estimate.method)
+
+    return [of(quantity, estimate) for quantity, estimate in zip(found, estimates, strict=True)]
+
+
+def _bears_out(direct: Estimate, contrast: Estimate) -> bool:
+    slower = min(direct.difference, contrast.difference) > 0 and direct.p <= _AGREES
+    return slower and direct.interval(_AGREES)[1] >= contrast.interval(_AGREES)[0]

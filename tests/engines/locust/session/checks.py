@@ -38,6 +38,14 @@ from tests.engines.locust.session.checks_connections import (
     streams_are_told_when_nobody_holds_them,
     tls_goes_on_with_its_session,
 )
+from tests.engines.locust.session.checks_statistics import (
+    a_master_takes_each_report_once,
+    charts_show_all_of_a_long_run,
+    current_percentiles_are_locusts,
+    many_errors_are_counted_by_their_shape,
+    new_times_are_kept_twice,
+    statistics_are_locusts,
+)
 from tests.engines.locust.session.scripted_server import HOLD, Reply, ScriptedServer
 
 
@@ -118,58 +126,6 @@ def session_frees_its_connection() -> None:
         user.client = None
         gc.collect()
         assert wire() is None
-
-
-def statistics_are_locusts() -> None:
-    """The quicker `log_request` leaves every field of both entries as Locust's own leaves it."""
-    from locust.stats import RequestStats  # after install
-
-    from loadproof.engines.locust.session import statistics  # after install
-
-    ours, theirs = RequestStats(), RequestStats()
-    for number, time_ms in enumerate([0.4, 5.5, 99.6, 147, 3432, 58760, None, 12.5, 12.5]):
-        ours.log_request("GET", f"/{number % 2}", time_ms, number)  # type: ignore[arg-type]  # Locust takes None
-        statistics._original_log_request(theirs, "GET", f"/{number % 2}", time_ms, number)
-    for name in (
-        "num_requests",
-        "num_none_requests",
-        "total_response_time",
-        "min_response_time",
-        "response_times",
-    ):
-        for key in ours.entries:
-            assert getattr(ours.entries[key], name) == getattr(theirs.entries[key], name), name
-        assert getattr(ours.total, name) == getattr(theirs.total, name), name
-    assert ours.total.total_content_length == theirs.total.total_content_length
-    for second in range(500):
-        vars(statistics)["time"] = lambda now=1_000.5 + second: now
-        ours.log_request("GET", "/0", 1.0, 0)  # type: ignore[arg-type]  # as its own client does
-    for entry in (ours.total, ours.entries["/0", "GET"]):
-        assert set(range(1_440, 1_500)) <= set(entry.num_reqs_per_sec)
-        assert len(entry.num_reqs_per_sec) <= statistics._SECONDS + 1
-    _a_masters_statistics_are_bounded()
-
-
-def _a_masters_statistics_are_bounded() -> None:
-    """It adds the workers' reports up, for hours: all of the sums, and the newest seconds."""
-    from locust.stats import RequestStats, StatsEntry  # after install
-
-    from loadproof.engines.locust.session import statistics  # after install
-
-    statistics.install()
-    master = RequestStats()
-    for second in range(500):
-        report = StatsEntry(RequestStats(), "/0", "GET", use_response_times_cache=False)
-        report.num_requests = report.num_failures = report.num_reqs_per_sec[second] = 3
-        report.num_fail_per_sec[second] = 3
-        report.last_request_timestamp = second
-        master.total.extend(report)
-        master.entries["/0", "GET"].extend(report)
-    for entry in (master.total, master.entries["/0", "GET"]):
-        assert entry.num_requests == entry.num_failures == 1_500
-        for by_second in (entry.num_reqs_per_sec, entry.num_fail_per_sec):
-            assert set(range(440, 500)) <= set(by_second)
-            assert len(by_second) <= statistics._SECONDS
 
 
 def fallbacks_are_told_once() -> None:
@@ -312,6 +268,9 @@ CHECKS = (
     *(installed, ledger_balances, stopped_user_leaves_no_answer_behind, greenlets_share_a_session),
     *(idle_connection_closed_by_the_server, no_cycle_per_request, session_frees_its_connection),
     *(statistics_are_locusts, fallbacks_are_told_once, plans_are_kept_after_a_fallback),
+    *(current_percentiles_are_locusts, new_times_are_kept_twice),
+    *(charts_show_all_of_a_long_run, many_errors_are_counted_by_their_shape),
+    a_master_takes_each_report_once,
     *(rare_ways_to_send_are_told, bombs_are_bounded, interim_answers_end),
     an_endless_head_is_one_failed_request,
     *(a_loop_that_counts_no_turns_asks_again, raw_bodies_are_measured),

@@ -31,6 +31,8 @@ _READINGS_EVERY = 10
 """Reports, one a second: clocks drift by microseconds a second, every ten seconds is enough to see it."""
 _FLUSH_MS = 2000
 _LOOK_EVERY_S = 0.5
+_REPORTS_KNOWN = 1_000
+"""Numbers of the newest ones: what is older has been here, or comes too late."""
 _MOST_REFUSED = 50
 """Clients whose refusal is told one by one; the rest is a number."""
 _JUNK = "messages that are none of a worker were dropped"
@@ -243,9 +245,11 @@ class Workers:
     def accept(self, client_id: str, users: int, report: dict[str, Any]) -> bool:
         """Take note of one report; False when it has been here before."""
         worker = self._workers[client_id]
-        if report["sequence"] in worker.sequences:
+        if report["sequence"] in worker.sequences or report["sequence"] <= worker.newest - _REPORTS_KNOWN:
             return False
         worker.sequences.add(report["sequence"])
+        if len(worker.sequences) > 2 * _REPORTS_KNOWN:
+            worker.sequences = {n for n in worker.sequences if n > worker.newest - _REPORTS_KNOWN}
         worker.received += sum(SliceRow(*row).requests for row in report["slices"])
         if report["sequence"] > worker.newest:
             worker.newest = report["sequence"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadproof.engines.k6.arrivals import Arrivals
+from loadproof.engines.k6.arrivals import Arrivals, _Scenario
 from loadproof.engines.k6.reader import OutputReader
 from loadproof.model import EventKind, Outcome, Reading, RunOptions
 from tests.engines.k6.test_reader import point, request
@@ -49,6 +49,34 @@ def test_a_ramp_plans_an_arrival_when_a_whole_one_is_below_its_line() -> None:
     arrivals = Arrivals({"scenarios": {"a": RAMPING}})
     arrivals.dropped("a", 1000.8944, 1)
     assert by_second(arrivals.take(1099.0), "planned") == {1000: 1, 1001: 4, 1002: 6, 1003: 9}
+
+
+def test_a_look_costs_the_same_in_each_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked once a second, it tells what one tells that looks at all seconds each time, and looks at two."""
+    looks = []
+    due = _Scenario.due
+
+    def counted(scenario: _Scenario, offset_s: float) -> int:
+        looks.append(offset_s)
+        return due(scenario, offset_s)
+
+    monkeypatch.setattr(_Scenario, "due", counted)
+    of = {"scenarios": {"a": RAMPING | {"stages": [{"duration": "10m", "target": 50}]}}}
+    arrivals, thorough = Arrivals(of), Arrivals(of)
+    found, expected = [], []
+    for second in range(1002, 1602):
+        # What began first may end last: the first of all began at 1000.6.
+        for ended_s in {1002: [1002.5], 1005: [1005.5]}.get(second, []):
+            for one in (arrivals, thorough):
+                one.ended("a", ended_s, (second - 1001) * 1225.0)
+        thorough._scenarios["a"].looked_at = 0
+        expected += thorough.take(second + 0.75)
+        looks.clear()
+        found += arrivals.take(second + 0.75)
+        if second > 1005:
+            assert len(looks) <= 2
+    assert by_second(found, "planned") == by_second(expected, "planned")
+    assert sum(by_second(found, "planned").values()) > 14_000
 
 
 def test_a_run_that_was_stopped_planned_no_more_than_until_then() -> None:

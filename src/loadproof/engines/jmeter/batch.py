@@ -18,6 +18,8 @@ class Batch:
     slices: list[Slice] = field(default_factory=list)
     errors: Counter[ErrorSample] = field(default_factory=Counter)
     slow: list[dict[str, Any]] = field(default_factory=list)
+    starts: Counter[int] = field(default_factory=Counter)
+    """Samplers' runs of the load's own groups, by the second in which they began."""
 
 
 @dataclass(slots=True)

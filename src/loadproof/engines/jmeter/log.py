@@ -59,6 +59,8 @@ class LoggedMessages:
 
     users: dict[int, int] = field(default_factory=dict)
     """Users of the main groups at the end of each second in which they changed, by the log's time."""
+    starts: Counter[int] = field(default_factory=Counter)
+    """Users of the main groups that started, by second."""
     raised: Counter[Raised] = field(default_factory=Counter)
     lines: list[str] = field(default_factory=list)
 
@@ -83,7 +85,6 @@ class Log:
         self.users = 0
         self.started = 0
         self.finished = 0
-        self.starts_by_second: Counter[int] = Counter()
         self.summary: tuple[int, int] | None = None
         """Samples and errors by JMeter's own last line."""
         self.ended_by: tuple[str, str] | None = None
@@ -216,7 +217,7 @@ class Log:
             return
         if started:
             self.started += 1
-            self.starts_by_second[int(time_s)] += 1
+            self._said.starts[int(time_s)] += 1
             self.began_s = time_s if self.began_s is None else min(self.began_s, time_s)
         else:
             self.finished += 1

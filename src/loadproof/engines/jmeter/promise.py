@@ -113,7 +113,11 @@ class Arrivals:
     def __init__(self, promise: PlannedArrivals | None) -> None:
         self._promise = promise
         self._stages = _stages(promise.profile) if promise is not None else []
-        self._told: Counter[int] = Counter()
+        self._waiting: Counter[int] = Counter()
+        """Starts by second that are in no reading yet, since their second was not over."""
+        self._came = [0] * len(self._stages)
+        """Those in readings, by stage: all seconds of a run of days would be more than is looked at."""
+        self._told = 0
         self._planned = 0.0
         self._done = 0
 
@@ -123,32 +127,44 @@ class Arrivals:
         return self._promise.counted if self._promise else None
 
     def take(self, starts: Counter[int], began_s: float | None, now_s: float) -> list[Reading]:
-        """Readings that are new: from all starts by second so far, and the begin of the load."""
-        if not self._stages or began_s is None:
+        """Readings that are new: from starts by second since the last call, and the begin of the load."""
+        if not self._stages:
+            return []
+        self._waiting.update(starts)
+        if began_s is None:
             return []
         readings = []
         ends = [began_s + end_s for _, end_s, _ in self._stages]
-        for second, count in sorted(starts.items()):
-            new = count - self._told[second]
-            if not new or second + 1 + _SETTLED_S >= now_s:
+        for second in sorted(self._waiting):
+            if second + 1 + _SETTLED_S >= now_s:
+                break
+            new = self._waiting.pop(second)
+            if not new:
                 continue
-            self._told[second] = count
+            self._told += new
+            for stage in range(len(ends)):
+                self._came[stage] += new * self._is_in(stage, second, began_s)
             readings.append(_reading("started", second, new))
             late = second > ends[-1]
             if late:
-                readings += self._settle(starts, began_s, len(ends))
+                readings += self._settle(began_s, len(ends))
             # What comes after the schedule's end was planned before it.
-            planned = max(0.0, self._told.total() - self._planned) if late else float(new)
+            planned = max(0.0, self._told - self._planned) if late else float(new)
             self._planned += planned
             readings += [_reading("planned", second, planned)] if planned else []
         settled = sum(end_s + 2 * _SETTLED_S < now_s for end_s in ends)
-        return readings + self._settle(starts, began_s, settled)
+        return readings + self._settle(began_s, settled)
 
-    def _settle(self, starts: Counter[int], began_s: float, stages: int) -> list[Reading]:
+    def _is_in(self, stage: int, second: int, began_s: float) -> bool:
+        """The second in which a stage ends may be of either."""
+        first_s, end_s, _ = self._stages[stage]
+        return int(began_s + first_s) <= second <= int(began_s + end_s)
+
+    def _settle(self, began_s: float, stages: int) -> list[Reading]:
         """What is missing in the first of the stages, which are over."""
         readings = []
         while self._done < stages:
-            readings += self._missing(starts, began_s)
+            readings += self._missing(began_s)
             self._done += 1
         self._planned += sum(reading.value for reading in readings)
         return readings
@@ -160,11 +176,13 @@ class Arrivals:
         middle = int(began_s + self._stages[-1][1] / 2)
         return [_reading("planned", middle, max(due, done)), _reading("started", middle, done)]
 
-    def _missing(self, starts: Counter[int], began_s: float) -> list[Reading]:
+    def _missing(self, began_s: float) -> list[Reading]:
         """Planned arrivals of the stage that is over which did not come in it."""
         first_s, end_s, due = self._stages[self._done]
         first, last = int(began_s + first_s), int(began_s + end_s)
-        missing = due - sum(count for second, count in list(starts.items()) if first <= second <= last)
+        waiting = self._waiting.items()
+        came = sum(count for second, count in waiting if self._is_in(self._done, second, began_s))
+        missing = due - came - self._came[self._done]
         seconds = range(first, last) or range(first, first + 1)
         # A schedule's arrivals are counted out beforehand; a timer's are as many as the clock allows.
         least = 1.0 if self.counted is Counted.USERS else max(2.0, _SLACK * due)

@@ -79,7 +79,7 @@ class Reporting:
         until_s = now_s + _ALL_SETTLED_S if last else now_s
         if self._arrivals.counted is not Counted.LOG:
             users = self._arrivals.counted is Counted.USERS
-            starts = self.log.starts_by_second if users else self.rows.starts_by_second
+            starts = said.starts if users else batch.starts
             for reading in self._arrivals.take(starts, self._began_s(), until_s):
                 self.sink.reading(reading)
         elif last and self.log.arrivals:

@@ -99,8 +99,6 @@ class Rows:
         """All leaves on the network so far."""
         self.told = 0
         """Rows that JMeter's own summary counts: at the top, and of no transaction."""
-        self.starts_by_second: Counter[int] = Counter()
-        """Samplers' runs of the load's own groups, by the second in which they began."""
         self.first_s: float | None = None
         """When the first row outside set-up began."""
         self.last_s: float | None = None
@@ -363,7 +361,7 @@ class Rows:
 
     def _started(self, frame: _Frame) -> None:
         if not self._is_outside(frame):
-            self.starts_by_second[int(frame.a["ts"]) // 1000] += 1
+            self._batch.starts[int(frame.a["ts"]) // 1000] += 1
 
     def _span(self, frame: _Frame) -> None:
         if self._is_outside(frame):

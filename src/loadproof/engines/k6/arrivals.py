@@ -29,12 +29,14 @@ class _Scenario:
     """When its first arrival started or was dropped."""
     told: int = 0
     """Planned arrivals that are in readings."""
+    looked_at: int = 0
+    """The second until which they are, perhaps in part: a look costs as little after days as at first."""
     started: Counter[int] = field(default_factory=Counter)
     dropped: Counter[int] = field(default_factory=Counter)
 
     def arrived(self, time_s: float) -> None:
         if self.first_s is None or time_s < self.first_s:
-            self.first_s = time_s
+            self.first_s, self.looked_at = time_s, 0
 
     def due(self, offset_s: float) -> int:
         """Arrivals that were due within the first `offset_s` seconds."""
@@ -96,12 +98,13 @@ class Arrivals:
         if begin_s is None:
             return found
         end_s = min(until_s, begin_s + scenario.profile.duration_s)
-        second = int(begin_s)
+        second = max(int(begin_s), scenario.looked_at)
         while second < end_s:
             due = scenario.due(min(second + 1.0, end_s) - begin_s)
             if due > scenario.told:
                 found[second] += due - scenario.told
                 scenario.told = due
+            scenario.looked_at = second
             second += 1
         return found
 

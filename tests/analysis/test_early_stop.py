@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -206,6 +207,24 @@ def test_a_load_that_was_changed_by_hand_runs_until_its_planned_end(mode: StopOn
     early.event(runs.event(50, EventKind.LOAD_CHANGED, users=20, before=10))
     assert early.reason(runs.START + 50) is None
     assert leaking(20_000.0, 15, StopOn.SETTLED, changed_s=60) is None
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_nothing_is_kept_for_a_leak_that_nobody_asks_for(changed: bool) -> None:
+    """Without a requirement on growth, and once the load was changed by hand."""
+    asked = (*parse_requirements("memory_growth: <10%/h", "r.yaml"),) if changed else (runs.error_rate(0.01),)
+    early = EarlyStop(runs.plan(*asked, profile=runs.staged((7200, 10.0), start=10.0)), StopOn.SETTLED)
+    early.event(runs.event(0, EventKind.LOAD_STARTED))
+    if changed:
+        early.event(runs.event(0, EventKind.LOAD_CHANGED, users=20, before=10))
+    sizes = []
+    for second in range(3600):
+        early.slice(runs.part(second, times_s=[0.1]))
+        early.reading(Reading(runs.START + second, "process", "rss", 50e6, Unit.BYTES))
+        if second % 60 == 0:
+            assert early.reason(runs.START + second + 1) is None
+            sizes.append(len(pickle.dumps(early)))
+    assert max(sizes[30:]) < 1.1 * max(sizes[:30])
 
 
 @pytest.mark.parametrize("mode", list(StopOn))

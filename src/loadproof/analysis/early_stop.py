@@ -117,7 +117,8 @@ class EarlyStop(Observer):
         """When the load began, and whether somebody changed it by hand."""
         if self._leak:
             self._leak.event(event)
-        self._changed = self._changed or event.kind is EventKind.LOAD_CHANGED
+        if event.kind is EventKind.LOAD_CHANGED:
+            self._changed, self._leak = True, None  # nobody will ask what it keeps
         if event.kind is EventKind.LOAD_STARTED and self._start_s is None:
             self._start_s = event.time_s
             self._window = _planned_window(self._plan, event.time_s)

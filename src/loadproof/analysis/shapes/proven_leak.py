@@ -46,7 +46,8 @@ class ProvenLeak:
 
     def slice(self, part: Slice) -> None:
         """How many requests there were."""
-        self._requests[part.second // self._step_s * self._step_s] += part.requests
+        if self._asked:
+            self._requests[part.second // self._step_s * self._step_s] += part.requests
 
     def reading(self, reading: Reading) -> None:
         """One value of something that may grow."""

@@ -15,6 +15,8 @@ RECENT_SECONDS = 10
 """Throughput "now" is the mean of this many finished seconds."""
 _RECENT_KEPT = 120
 """Seconds whose times are kept, for the course of the last minute."""
+_BUCKETS = 1_024
+"""Counts of times are made so many at once: up to 26 ms, then up to 12 minutes, whatever comes."""
 _MOST_SERIES = 2_000
 _MOST_SECONDS = 1_200
 """Kept by second, and half of them after each clearing: more than any view shows."""
@@ -65,7 +67,8 @@ class EndpointProgress:
         """Of requests that are counted."""
         counts, buckets = self._counts, times.buckets
         if buckets and max(buckets) >= len(counts):
-            counts.frombytes(bytes(counts.itemsize * (max(buckets) + 1 - len(counts))))
+            steps = max(buckets) // _BUCKETS + 1
+            counts.frombytes(bytes(counts.itemsize * (steps * _BUCKETS - len(counts))))
         for index, count in buckets.items():
             counts[index] += count
         self._times.merge(times)

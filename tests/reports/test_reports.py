@@ -13,8 +13,20 @@ from rich.text import Text
 
 from loadproof.analysis.judge import judge
 from loadproof.cli.runs import command as list_runs
-from loadproof.model import Endpoint, EventKind, Finding, FindingKind, Outcome, Report, Verdict
+from loadproof.model import (
+    Endpoint,
+    EventKind,
+    Finding,
+    FindingKind,
+    Measure,
+    Operator,
+    Outcome,
+    Report,
+    Unit,
+    Verdict,
+)
 from loadproof.reports import reporter
+from loadproof.reports.evidence import requirement_row
 from loadproof.reports.terminal import print_page, print_report
 from loadproof.reports.topics import advice_of
 from tests.reports.some_of_everything import finding_with_rows, with_findings
@@ -107,6 +119,14 @@ def test_an_address_that_would_wrap_is_a_link_below_its_path(
         assert page.as_uri() in stream.getvalue()
     assert shown["standard"].plain.split() == ["report", f".loadproof/runs/{page.name}"]
     assert shown[None].plain.split() == ["report", page.as_uri()]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.1, "+80%"), (0.499, "+0.2%"), (0.5, "+0%"), (0.502, "-0.4%"), (0.503, "-1%")]
+)
+def test_a_margin_that_is_less_than_a_percent_is_not_nothing(value: float, said: str) -> None:
+    measure = Measure("p95: <500ms", Operator.LESS, 0.5, Unit.SECONDS, value=value)
+    assert requirement_row(Finding("p95", Verdict.PASS, "p95", measure=measure)).margin == said
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])

@@ -109,10 +109,15 @@ def requirement_row(finding: Finding) -> RequirementRow:
         else f"{measure.operator} {format_value(measure.limit, unit)}{what}",
         measured=_measured(measure) + (what if measure.value is not None else ""),
         interval="" if interval is None else " … ".join(format_value(bound, unit) for bound in interval),
-        margin="" if margin is None else f"{margin:+.0%}",
+        margin="" if margin is None else _margin(margin),
         samples="" if measure.samples is None else format_count(measure.samples),
         source=PurePath(finding.source).name,
     )
+
+
+def _margin(share: float) -> str:
+    """ "+56%"; what is less than a percent is not written as nothing."""
+    return f"{share * 100:+.1g}%" if 0 < abs(share) < 0.005 else f"{share:+.0%}"
 
 
 def _measured(measure: Measure) -> str:

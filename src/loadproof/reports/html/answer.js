@@ -32,6 +32,8 @@ class AnswerFigure {
     return panels.length > 1 || !title.includes(panels[0].title);
   }
 
+  get bottom() { return this.picture.x.title ? 46 : 24; }
+
   get narrow() { return this.plot.clientWidth < 620; }
 
   draw() {
@@ -45,7 +47,7 @@ class AnswerFigure {
       xaxis: axis({ ...this.along(), anchor: panels.length > 1 ? `y${panels.length}` : "y" }),
       shapes: [...this.tints(), ...this.rules()], annotations: [...names.found, ...this.rowNames()],
     };
-    layout.margin = { ...MARGIN, l: this.left, t: 10 + 16 * names.rows, b: 46 };
+    layout.margin = { ...MARGIN, l: this.left, t: 10 + 16 * names.rows, b: this.bottom };
     panels.forEach((panel, n) => { layout[n ? `yaxis${n + 1}` : "yaxis"] = axis(this.up(panel, n)); });
     legend(this.figure, this.entries());
     Plotly.react(this.plot, picture.layers.map((layer) => this.trace(layer)), layout, CONFIG);
@@ -140,7 +142,7 @@ class AnswerFigure {
   height(n, value) {
     const { range, log } = this.picture.panels[n];
     const [at, low, high] = [value, ...range].map((v) => (log ? Math.log10(v) : v));
-    return ((this.plot.clientHeight - 72) / this.picture.panels.length) * (1 - (at - low) / (high - low));
+    return ((this.plot.clientHeight - this.bottom - 26) / this.picture.panels.length) * (1 - (at - low) / (high - low));
   }
 
   // What a panel shows, in pixels: lines by their points, every other point by itself.

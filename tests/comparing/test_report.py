@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -167,3 +168,20 @@ def test_in_a_terminal_no_figure_is_cut_and_the_answer_stands_last(
             figures = f"{percent_change(row.ratio)}  {interval_text(row.interval)}"
             assert any(figures in line and line.rstrip().endswith("REGRESSED") for line in lines)
     assert " ".join(" ".join(lines).split()).endswith(comparison.sentence)
+
+
+def test_what_prevents_an_answer_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is left out is a note, where another decides without it; else it is the reason."""
+    monkeypatch.setenv("COLUMNS", "200")
+    head = side("head", seed=1)
+    for unsound, told in (
+        (head[:1], "note  left out: head0: a worker was lost"),
+        (head, "!  head0: a worker was lost"),
+    ):
+        kept = [run for run in head if run not in unsound]
+        runs = [*(replace(run, invalid=("a worker was lost",)) for run in unsound), *kept]
+        stream = _Terminal()
+        write_comparison(compare(side("base"), runs), stream)
+        lines = [line.strip() for line in stream.getvalue().splitlines() if "head0" in line]
+        said = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in lines]
+        assert [line for line in said if line.startswith(("note", "!"))] == [told]

@@ -37,9 +37,12 @@ def write_comparison(comparison: Comparison, stream: TextIO) -> None:
     console.print(Padding(_table(shown, comparison, console.width), (0, 0, 0, 1)))
     if hidden:
         console.print(f"   and {hidden} more rows: --json FILE has them all")
+    told = comparison.obstacles[:_MOST_OBSTACLES]
     for line in _remarks(comparison):
+        if any(obstacle in line for obstacle in told):
+            continue  # it follows, as what prevents an answer
         console.print(hanging(Text("note", "dim"), Text(line)))
-    for obstacle in comparison.obstacles[:_MOST_OBSTACLES]:
+    for obstacle in told:
         console.print(hanging(Text("!", "bold dark_goldenrod"), Text(obstacle)))
     if len(comparison.obstacles) > _MOST_OBSTACLES:
         console.print(f"     and {len(comparison.obstacles) - _MOST_OBSTACLES} more reasons")

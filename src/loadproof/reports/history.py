@@ -281,12 +281,13 @@ def _table(shown: Sequence[RunSeries], width: int) -> Table:
     longest = [max(len(title), *(len(row[n]) for row in cells)) for n, title in enumerate(titles)]
     room = width - 1 - sum(longest) - 2 * (len(titles) + 2)
     bars = min(_MOST_RUNS_SHOWN, max(len(_sparkline(series, _MOST_RUNS_SHOWN)) for series in shown))
-    name = min(_MOST_NAME, max(_LEAST_NAME, room - bars))
+    name = min(_MOST_NAME, max(_LEAST_NAME, room - max(bars, _LEAST_BARS)))
     bars = max(_LEAST_BARS, min(bars, room - min(name, max(len(series.endpoint) for series in shown))))
     table = plain_table()
     table.add_column("endpoint", no_wrap=True)
     table.add_column("statistic", no_wrap=True, min_width=longest[0])
-    table.add_column("oldest to newest"[-bars:] if bars < len("oldest to newest") else "oldest to newest")
+    title = next(title for title in ("oldest to newest", "runs") if len(title) <= bars)
+    table.add_column(title, no_wrap=True, min_width=bars)
     table.add_column("newest", justify="right", no_wrap=True, min_width=longest[1])
     table.add_column("least … greatest", justify="right", no_wrap=True, style="dim", min_width=longest[2])
     for series, (measure, newest, span) in zip(shown, cells, strict=True):

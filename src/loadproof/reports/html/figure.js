@@ -1,7 +1,7 @@
 "use strict";
 // One chart: a Plotly figure in the page's own colours, with its values written beside its title.
 
-const MARGIN = { l: 68, r: 14, t: 8, b: 22 };
+const MARGIN = { l: 76, r: 14, t: 8, b: 22 };
 const CONFIG = { displayModeBar: false, responsive: false, doubleClick: false, showTips: false };
 
 function colour(name) {

@@ -168,7 +168,10 @@ function showStages(news, plan) {
     const bar = element("i");
     bar.style.setProperty("--done", done.toFixed(4));
     const what = level === target ? `${digits(target)}${unit}` : `to ${digits(target)}${unit}`;
-    stage.append(bar, element("span", `${what}, ${duration(length)}`));
+    const said = `${what}, ${duration(length)}`;
+    // Where it has no room it is told by the title alone.
+    const room = (box.clientWidth * length) / plan.length;
+    stage.append(bar, element("span", room > 6 * said.length ? said : "\u00a0"));
     stage.title = `${what} for ${duration(length)}`;
     if (news.phase === "running" && news.elapsed >= begin && news.elapsed < begin + length) stage.className = "now";
     begin += length;

@@ -383,7 +383,7 @@ class Following {
     if ($("steer")) $("steer").hidden = phase !== "running";
     if (phase === "ending") this.say("The load has ended; users finish what they do.");
     if (phase === "judging" && !turn) this.say("The run is judged; this page then becomes its report.");
-    if (turn && phase === "running") this.say("");
+    if (turn && phase !== "ending") this.say("");
   }
 
   showSystem(news) {

@@ -58,6 +58,18 @@ def test_each_option_of_a_run_has_its_group() -> None:
     )
 
 
+@pytest.mark.parametrize("verb", ["run", "capacity", "ab", "check"])
+def test_help_begins_with_the_test_and_its_load(
+    verb: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a verb has besides; of the test its target is the first, of the load its users."""
+    text = shown(capsys, monkeypatch, verb)
+    places = [text.index(f"╭─ {title} ─") for title in ("The test", "Load", "Verdict", "Other machines")]
+    assert places == sorted(places)
+    assert re.search(r"─ The test ─+╮ --target", text)
+    assert re.search(r"─ Load ─+╮ --users", text)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_gets_its_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     """By the parser's own mechanism."""

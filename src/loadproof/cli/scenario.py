@@ -51,8 +51,8 @@ _Locustfile = Annotated[
 
 
 _GROUPS: Final = {
-    "The test": ("engine", "target", "env", "session", "name", "config", "slow", "probe"),
-    "Load": ("profile", "stages", "users", "spawn_rate", "run_time", "rate", "max_users", "arrivals",
+    "The test": ("target", "engine", "env", "session", "name", "config", "slow", "probe"),
+    "Load": ("users", "spawn_rate", "run_time", "rate", "profile", "stages", "max_users", "arrivals",
              "time_scale", "warm_up", "stop_on"),
     "Verdict": ("requirements", "require_verdict", "routes"),
     "Against a baseline": ("baseline", "baseline_must_settle", "gates", "tolerance", "error_tolerance",
@@ -187,8 +187,11 @@ def _flags(parameter: inspect.Parameter) -> list[str]:
 
 
 def options_of(kind: type, hidden: Container[str] = ()) -> Iterator[inspect.Parameter]:
-    """The options of a request, as parameters of a verb."""
-    for name, default, flag in flags_of(kind):
+    """The options of a request, as parameters of a verb, in the order of `--help`."""
+    order = list(_GROUP_OF)
+    for name, default, flag in sorted(
+        flags_of(kind), key=lambda one: order.index(one[0]) if one[0] in _GROUP_OF else -1
+    ):
         option = typer.Option(
             *flag.names, help=flag.says, rich_help_panel=_GROUP_OF.get(name), hidden=name in hidden
         )

@@ -245,7 +245,7 @@ FACTS: dict[str, Any] = {
     "users": {"A": "http://x"}, "http_users": ["A"], "missing_users": [], "own_loops": [], "shape": None,
     "host": None, "num_users": None, "spawn_rate": None, "run_time_s": 60, "headless": True,
     "processes": None, "roles": [], "needs": [], "master_bind": ["*", 5557], "paces": [],
-    "tags": None, "idle_users": [], "taskless_users": [], "fast_users": [], "http2_users": [],
+    "tags": None, "idle_users": [], "taskless_users": [], "mistakes": [], "fast_users": [], "http2_users": [],
     "trusting_users": [],
 }  # fmt: skip
 

@@ -22,6 +22,7 @@ from loadproof.engines.locust.program import NoAnswerError, environment
 from loadproof.engines.locust.rows import ArrivalRow, ErrorRow, HealthRow, SliceRow
 from loadproof.engines.locust.running import LocustChild
 from loadproof.engines.locust.settings import PluginSettings, fingerprint_of
+from loadproof.engines.locust.source import LocustSource
 from loadproof.engines.locust.trials.trial_dispatcher import TrialDispatcher
 from loadproof.engines.scarce import usable_cores
 from loadproof.errors import EngineError, Problem
@@ -239,6 +240,7 @@ def _locust_args(plan: Plan) -> list[str]:
     return [*args, *(word for word in plan.engine_args if word != "--csv-full-history")]
 
 
+_NEEDED: Final = "set it in the environment, or by --env NAME=VALUE"
 _UNKNOWN: Final = "unrecognized arguments"
 
 
@@ -246,6 +248,8 @@ def _way_out(message: str) -> str:
     """For a module that is missing: people have it where Locust is, and Loadproof has a Locust of its own."""
     if message.startswith(_UNKNOWN):
         return "`loadproof run --help` lists Loadproof's options, `locust --help` Locust's"
+    if message.startswith("the scenario needs "):
+        return _NEEDED
     if not message.startswith("ModuleNotFoundError"):
         return ""
     return "install it into the environment that Loadproof runs in, or put its folder on PYTHONPATH"
@@ -273,7 +277,7 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
             message = f"'{name}' is a FastHttpUser, which has no HTTP/2"
             hint = "let the class inherit from HttpUser, or leave HTTP/2 out"
             problems.append(Problem(message, str(plan.scenario), hint))
-    problems += _without_tasks(plan, facts)
+    problems += [*_mistakes(plan, facts), *_without_tasks(plan, facts)]
     for flag in facts["roles"] if plan.options.expect_workers is None else ():
         problems.append(Problem(f"{flag}: Loadproof starts master and workers itself", "", _ROLES[flag]))
     for name in facts["own_loops"] if plan.profile.open_model else ():
@@ -304,10 +308,20 @@ def _inspection(plan: Plan, facts: dict[str, Any]) -> Inspection:
     options = LocustOptions(decide(plan, load, facts, usable_cores()), described, shape, trusting)
     own = profile if _own_load(plan) else None
     missing = tuple(
-        Problem(f"the scenario needs {name}, and it is not set", str(plan.scenario), f"--env {name}=...")
+        Problem(f"the scenario needs {name}, and it is not set", str(plan.scenario), _NEEDED)
         for name in facts["needs"]
     )
     return Inspection(tuple(problems), targets, own, options, _advice(plan, load, facts), missing=missing)
+
+
+def _mistakes(plan: Plan, facts: dict[str, Any]) -> list[Problem]:
+    """What Locust takes, and what then raises with each task, with its line where these files have it."""
+    problems = []
+    for holder, attribute, message, hint in facts["mistakes"]:
+        lines = {file: LocustSource(_source(file)).line_of(holder, attribute) for file in plan.files}
+        where = next((f"{file}:{line}" for file, line in lines.items() if line), str(plan.scenario))
+        problems.append(Problem(f"{holder}.{attribute} {message}", where, hint))
+    return problems
 
 
 def _without_tasks(plan: Plan, facts: dict[str, Any]) -> list[Problem]:

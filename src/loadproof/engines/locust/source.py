@@ -82,6 +82,14 @@ class LocustSource:
                         return item
         return None
 
+    def line_of(self, holder: str, name: str) -> int | None:
+        """Where a class of this file, or what it inherits from, sets an attribute, method or function."""
+        node = self.classes.get(holder)
+        found = None if node is None else self.setting(node, name)
+        if found is None:
+            found = next((function for function in self.functions if function.name == name), None)
+        return None if node is None or found is None else found.lineno
+
     @cached_property
     def functions(self) -> list[Function]:
         return [node for node in ast.walk(self.tree) if isinstance(node, Function)]

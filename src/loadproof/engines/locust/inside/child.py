@@ -40,6 +40,7 @@ from locust.user.task import filter_tasks_by_tags
 from loadproof.clock import wall_clock
 from loadproof.engines.asking import why_silent
 from loadproof.engines.locust.channel import Decoder, encode
+from loadproof.engines.locust.inside.mistakes import mistakes
 from loadproof.engines.locust.open_model.pace import paces
 from loadproof.engines.locust.seams import scenario_options, unknown
 from loadproof.engines.locust.settings import PluginSettings, WorkerSettings
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from loadproof.engines.locust.machines.clock_offset import MasterClock
 
 _ENGINES = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120
+_OS_FILES = (os.__file__, "<frozen os>")
+"""Where os.environ is."""
 _INTERRUPTED = 130
 _STOP_TIMEOUT = "5s"
 """Users get this long to finish their task when the load ends, unless --stop-timeout, LOCUST_STOP_TIMEOUT or
@@ -130,6 +133,7 @@ def inspect() -> dict[str, Any]:
     # Asked before the tags take tasks away.
     taskless = [name for name, user in chosen.items() if _never_has_tasks(user, files)]
     idle = [name for name, user in chosen.items() if any(chooses) and _idle_with(user, *chooses)]
+    wrong = mistakes(chosen.values())
     return {
         "users": {name: user.host for name, user in chosen.items()},
         "http_users": [name for name, user in chosen.items() if issubclass(user, (HttpUser, FastHttpUser))],
@@ -141,6 +145,7 @@ def inspect() -> dict[str, Any]:
         "tags": tagged,
         "idle_users": idle,
         "taskless_users": taskless,
+        "mistakes": wrong,
         "shape": type(shape).__name__ if shape else None,
         "host": parsed.host,
         "num_users": parsed.num_users,
@@ -151,7 +156,7 @@ def inspect() -> dict[str, Any]:
         "processes": parsed.processes,
         "roles": [flag for flag, on in (("--master", parsed.master), ("--worker", parsed.worker)) if on],
         "master_bind": [parsed.master_bind_host, parsed.master_bind_port],
-        "paces": paces(chosen.values()),
+        "paces": [] if wrong else paces(chosen.values()),
         "needs": [name for name in _needs(files) if not os.environ.get(name)],
     }
 
@@ -205,6 +210,8 @@ def _needs(files: list[str]) -> list[str]:
 def _explain(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}"
+    if isinstance(error, KeyError) and traceback.extract_tb(error.__traceback__)[-1].filename in _OS_FILES:
+        return f"the scenario needs {error.args[0]}, and it is not set"
     return f"{type(error).__name__}: {error}"
 
 

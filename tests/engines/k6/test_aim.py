@@ -44,6 +44,27 @@ def test_a_variable_replaces_the_scripts_fallback(lab: Lab) -> None:
     assert lab.stub.count() == 0
 
 
+@pytest.mark.parametrize(
+    ("address", "message", "hint"),
+    [
+        ("__ENV.BASE_URL + '/x'", "the scenario needs BASE_URL, and it is not set", "--target http://"),
+        ("`${__ENV.DESK}/x`", "the scenario needs DESK, and it is not set", "--env DESK=http://"),
+        ("'/x'", "the script names no host to load", "and give --target"),
+    ],
+)
+def test_requests_without_a_host_are_told_before_the_load(
+    address: str, message: str, hint: str, lab: Lab
+) -> None:
+    """k6 would play the whole load, and each of its requests would fail without being sent."""
+    script = f"export default function () {{ http.get({address}); }}"
+    (problem,) = K6Engine().inspect(lab.plan(script)).missing
+    assert problem.message == message
+    assert hint in problem.hint
+    if name := message.partition("needs ")[2].partition(",")[0]:
+        given = K6Engine().inspect(lab.plan(script, env=((name, lab.stub.url),)))
+        assert (given.missing, given.targets) == ((), (lab.stub.url,))
+
+
 def test_a_host_and_a_port_make_an_address(lab: Lab) -> None:
     """Two variables, and 0.0.0.0 is this machine."""
     script = "export default function () { http.get(`http://${__ENV.DESK_HOST}:${__ENV.DESK_PORT}/`); }"

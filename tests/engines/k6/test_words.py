@@ -21,6 +21,7 @@ from loadproof.engines.k6.options import (
     scaled_scenarios,
     scaled_thresholds,
     scenario_for,
+    scenarios_line,
     thresholds,
 )
 from loadproof.engines.k6.reader import OutputReader
@@ -191,6 +192,18 @@ def test_profiles_of_scripts_and_scripts_of_profiles() -> None:
     assert profile_of({"scenarios": {}}) is None
 
 
+def test_several_scenarios_are_told_in_one_line() -> None:
+    """With the most that they take; one that is a plain profile is told as such."""
+    arrivals = {"executor": "constant-arrival-rate", "rate": 4, "timeUnit": "1s", "duration": "30s"}
+    two = {"buy": arrivals, "look": {"executor": "shared-iterations"}}
+    options = {"scenarios": two, "maxVUs": 30, "totalDuration": "1m0s"}
+    assert scenarios_line(options) == (
+        "scenarios     buy (constant-arrival-rate), look (shared-iterations); "
+        "at most 30 users, for at most 1m",
+    )
+    assert scenarios_line({**options, "scenarios": {"buy": arrivals}}) == ()
+
+
 def test_system_tags_are_few_unless_somebody_needs_them() -> None:
     """`url` and `proto` go; a threshold keeps the tag it speaks of, a user's output keeps all."""
     assert "proto" not in system_tags(sort_arguments(()), OPTIONS)
@@ -250,6 +263,8 @@ def test_log_lines_are_kept_once() -> None:
         # k6 2.x without a line, and a text format the user asked for
         ('{"level":"error","msg":"could not initialize \'s.js\': could not load JS test \'s.js\': bad"}',
          255, "bad", "s.js"),
+        ('{"level":"error","msg":"GoError: file:///a/s.js: Line 3:34 Unexpected token ;\\n"}',
+         107, "SyntaxError: Unexpected token ; (column 34)", "/a/s.js:3"),
         ("ERRO[0000] something", 104, "ERRO[0000] something", "s.js"),
         ("", 104, "k6 refuses the configuration", "s.js"),
     ],
@@ -271,10 +286,11 @@ def test_errors_are_one_line(line: str, code: int, message: str, where: str) -> 
         ("unknown module: k6/websockets", "here it is k6/experimental/websockets"),
         ("unknown module: k6/later", "a newer one does"),
         ("unknown module: k6/x/kafka", "lacks the extension"),
+        ("failed parsing threshold expresion's 'p(95)<500ms' right hand side", "no units: milliseconds as"),
     ],
 )
-def test_modules_that_are_not_there(said: str, hint: str) -> None:
-    """Fetched from elsewhere, of a newer k6, of an extension: each has its own way out."""
+def test_each_error_has_its_own_way_out(said: str, hint: str) -> None:
+    """A module fetched from elsewhere, of a newer k6, of an extension; a threshold with a unit."""
     line = f'{{"level":"error","msg":"GoError: {said}"}}'
     assert hint in problem_in([line], 107, Path("s.js")).hint
 

@@ -10,7 +10,8 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -59,33 +60,54 @@ _ANY: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # nobody listens there
 _HTTP: Final = {"ws": "http", "wss": "https"}
 
 
-def aim(
-    k6: GuardedK6, plan: Plan, user: UserArguments, options: Options, source: str
-) -> tuple[list[str], Problem | None]:
-    """Base URLs that the load goes to, the plan's target first; a problem where that is none of them.
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Where a script's load goes."""
 
-    Empty where neither the text nor k6 tells.
-    """
+    targets: Sequence[str] = ()
+    """Base URLs, the plan's target first; empty where neither the text nor k6 tells."""
+    problem: Problem | None = None
+    """The plan's target is none of them."""
+    missing: Problem | None = None
+    """No request has a host, as long as nothing more is given."""
+
+
+def aim(k6: GuardedK6, plan: Plan, user: UserArguments, options: Options, source: str) -> Aim:
+    """Where the load goes."""
     written, variables = hosts_in(source), variables_of(source, plan.scenario)
     called = list(dict.fromkeys(_CALLED.findall(source)))
     left_open = _LEFT_OPEN.search(source) or imports_others(source)
     # Of several addresses some may be a name space or a header.
     sure = written and not left_open and (len(written) == 1 or set(written) <= set(called))
-    asked = [] if sure else _asked(k6, plan, user, options, source)
+    asked, said = ([], "") if sure else _asked(k6, plan, user, options, source)
     if asked and "__ENV" not in source:
         asked = list(dict.fromkeys([*asked, *called]))  # it may have slept before the second
     reached = written if sure else asked or _spoken_of(plan, source, written)
     reached = all_mapped(map(reachable, reached), options)
     target = plan.target and mapped(plan.target, options)
-    if target is None or not reached:
-        return reached or ([target] if target else []), None
-    if any(same_host(host, target) for host in reached):
-        return [target, *(host for host in reached if not same_host(host, target))], None
     given = environment(plan)
+    if target is None and not reached and words.NO_HOST in said:
+        return Aim(missing=_without_host(plan, [name for name in variables if not given.get(name)]))
+    if target is None or not reached:
+        return Aim(reached or ([target] if target else []))
+    if any(same_host(host, target) for host in reached):
+        return Aim([target, *(host for host in reached if not same_host(host, target))])
     if any(same_host(given.get(name, ""), target) for name in variables):
-        return [target, *reached], None  # it reads the target, but may need an answer before it uses it
+        return Aim([target, *reached])  # it reads the target, but may need an answer before it uses it
     message = f"the script sends its requests to {', '.join(reached)} and none to the target {target}"
-    return reached, Problem(message, str(plan.scenario), _way_out(plan, source, reached, variables))
+    way_out = _way_out(plan, source, reached, variables)
+    return Aim(reached, Problem(message, str(plan.scenario), way_out))
+
+
+def _without_host(plan: Plan, unset: Sequence[str]) -> Problem:
+    """Of a script whose requests have no host in their address, such as "undefined/login"."""
+    name = next((name for name in unset if _SPEAKS_OF_ADDRESSES.search(name)), next(iter(unset), None))
+    if name is None:
+        hint = "write it into the address: http.get(`${__ENV.BASE_URL}/...`), and give --target"
+        return Problem("the script names no host to load", str(plan.scenario), hint)
+    option = "--target " if name in TARGET_VARIABLES else f"--env {name}="
+    message = f"the scenario needs {name}, and it is not set"
+    return Problem(message, str(plan.scenario), f"name the service: {option}http://127.0.0.1:8000")
 
 
 def variables_of(source: str, script: Path) -> list[str]:
@@ -155,10 +177,12 @@ def clients_of(source: str, given: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _asked(k6: GuardedK6, plan: Plan, user: UserArguments, options: Options, source: str) -> list[str]:
-    """The addresses of one blocked iteration; empty where k6 tells none."""
+def _asked(
+    k6: GuardedK6, plan: Plan, user: UserArguments, options: Options, source: str
+) -> tuple[list[str], str]:
+    """The addresses of one blocked iteration, none where k6 tells none; and what k6 said of it."""
     if _DRIVES_A_BROWSER.search(source):
-        return []  # it would start one
+        return [], ""  # it would start one
     env = without_execution(environment(plan))
     with tempfile.TemporaryDirectory(prefix="loadproof-k6-", dir=k6.folder) as name:
         folder = Path(name)
@@ -168,14 +192,15 @@ def _asked(k6: GuardedK6, plan: Plan, user: UserArguments, options: Options, sou
             script, problem = rehearsal(k6, plan.scenario, env, init_arguments(plan, user), options, folder)
             alone = []
             if problem is not None:
-                return []
+                return [], ""
         printed = folder / "printed"
         argv = [
             k6.path, "run", "--address=", "--no-usage-report", "--quiet", "--no-thresholds",
             "--include-system-env-vars", f"--out=json={samples}", *_BLOCKED, *alone,
             *init_arguments(plan, user), str(script),
         ]  # fmt: skip
-        return _first_addresses(k6, argv, env, samples, printed)
+        found = _first_addresses(k6, argv, env, samples, printed)
+        return found, printed.read_text(errors="replace")
 
 
 def _first_addresses(

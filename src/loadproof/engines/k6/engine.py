@@ -34,7 +34,7 @@ from loadproof.engines.k6.inspection import GuardedK6, inspect_script, problem_i
 from loadproof.engines.k6.log import Log
 from loadproof.engines.k6.messages import Messages
 from loadproof.engines.k6.names import names_to_give
-from loadproof.engines.k6.options import K6Options, Options, profile_of, thresholds
+from loadproof.engines.k6.options import K6Options, Options, profile_of, scenarios_line, thresholds
 from loadproof.engines.k6.paused import Paused
 from loadproof.engines.k6.reader import OutputReader
 from loadproof.engines.k6.report import Reporting
@@ -213,7 +213,7 @@ def _inspect(k6: GuardedK6, plan: Plan, given: Vendored, user: UserArguments, so
     options, _, problem = _resolve(k6, copy, user, None)
     if problem is not None:
         return Inspection((given.problem(problem),))
-    targets, problem = aim(k6, copy, user, options, source)
+    aimed = aim(k6, copy, user, options, source)
     own = _own_profile(k6, copy, user, options) if plan.profile.kind is ProfileKind.SCENARIO else None
     load = own or plan.played_profile
     most = plan.options.max_users if own is None else max_users(options)
@@ -223,9 +223,12 @@ def _inspect(k6: GuardedK6, plan: Plan, given: Vendored, user: UserArguments, so
         *([few] if few else []),
     )
     gates = tuple((rule.metric, rule.expression) for rule in thresholds(options))
-    problems = () if problem is None else (given.problem(problem),)
-    known = K6Options(gates, names_to_give(source, plan.scenario), takes_any_certificate(user, options))
-    return Inspection(problems, tuple(targets), own, known, advice)
+    problems, missing = (
+        () if found is None else (given.problem(found),) for found in (aimed.problem, aimed.missing)
+    )
+    described = (*scenarios_line(options), *names_to_give(source, plan.scenario))
+    known = K6Options(gates, described, takes_any_certificate(user, options))
+    return Inspection(problems, tuple(aimed.targets), own, known, advice, missing=missing)
 
 
 def _own_profile(k6: GuardedK6, plan: Plan, user: UserArguments, options: Options) -> Profile | None:

@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import orjson
@@ -89,7 +89,10 @@ def problem_in(lines: Sequence[str], code: int, script: Path) -> Problem:
         # "There were problems with the specified script configuration:", then one line for each.
         first += " " + "; ".join(line.strip().removeprefix("- ") for line in rest)
     first = words.NOISE.sub("", first)
+    syntax = words.SYNTAX.search(first)
     first = words.PLACE.sub("", first).lstrip(": ").split(" Make sure that you've specified")[0]
+    if syntax:
+        first = f"SyntaxError: {first} (column {syntax['column']})"
     # k6 only names the flag; which one may have been meant is looked up among our own options.
     hint = "" if message.startswith(words.UNKNOWN_FLAG) else _hint(message, code, script)
     return Problem(first or meaning(code), where, "" if hint == first else hint)
@@ -111,6 +114,12 @@ def _error_text(line: str) -> str:
     return str(entry.get("msg", ""))
 
 
+_WAYS_OUT: Final = {
+    words.THRESHOLD: "k6's thresholds have no units: milliseconds as p(95)<500, shares as rate<0.01",
+    "no exported functions": "a k6 script exports a default function: export default function () { ... }",
+}
+
+
 def _hint(message: str, code: int, script: Path) -> str:
     if words.FETCHED.search(message):
         return f"it cannot be reached from here; keep what it imports beside it: loadproof k6 vendor {script}"
@@ -122,9 +131,8 @@ def _hint(message: str, code: int, script: Path) -> str:
         return "this k6 does not have it, a newer one does" + (f"; here it is {older}" if older else "")
     if "k6/x/" in message or unknown:
         return "this k6 lacks the extension: build a k6 with it and put it first on PATH"
-    if "no exported functions" in message:
-        return "a k6 script exports a default function: export default function () { ... }"
-    return "" if code == 107 else meaning(code)
+    known = next((hint for text, hint in _WAYS_OUT.items() if text in message), None)
+    return known or ("" if code == 107 else meaning(code))
 
 
 def source_of(scenario: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadproof.model import EngineOptions, Profile, ProfileKind, Stage
-from loadproof.units import parse_duration
+from loadproof.units import format_duration, parse_duration
 
 Options = dict[str, Any]
 
@@ -112,6 +112,16 @@ def arrival_profiles(options: Options) -> dict[str, tuple[Profile, bool]]:
         if alone is not None and alone.open_model and alone.stages:
             found[name] = (alone, scenario.get("executor") == "ramping-arrival-rate")
     return found
+
+
+def scenarios_line(options: Options) -> tuple[str, ...]:
+    """Which scenarios a script plays, in one line, where one profile cannot tell it."""
+    scenarios = options.get("scenarios") or {}
+    if profile_of(options) is not None or not scenarios:
+        return ()
+    names = ", ".join(f"{name} ({scenario.get('executor')})" for name, scenario in scenarios.items())
+    users, most_s = round(_number(options.get("maxVUs"), 0)), _seconds(options.get("totalDuration"))
+    return (f"scenarios     {names}; at most {users} users, for at most {format_duration(most_s)}",)
 
 
 def executed_functions(options: Options) -> list[str]:

@@ -78,6 +78,9 @@ FURNITURE: Final = re.compile(
 END_OF_TEST: Final = "TOTAL RESULTS"
 PLACE: Final = re.compile(r"file://(?P<file>/[^\s():]+):(?:\s*Line\s*)?(?P<line>\d+)(?::\d+)?")
 NOISE: Final = re.compile(r"^(?:GoError: |could not initialize '[^']*': |could not load JS test '[^']*': )+")
+SYNTAX: Final = re.compile(r"\.\w+: Line \d+:(?P<column>\d+) ")
+"""Between file and message of a script that cannot be read."""
+THRESHOLD: Final = "failed parsing threshold"
 FETCHED: Final = re.compile(r"""moduleSpecifier \\*"https?://""")
 UNKNOWN_MODULE: Final = re.compile(r"unknown module: ([\w/.-]+)")
 OLDER_NAMES: Final = {"k6/websockets": "k6/experimental/websockets", "k6/browser": "k6/experimental/browser"}
@@ -87,6 +90,8 @@ REFUSED_TEXTS: Final = ("ip is blacklisted", "hostname is blocked")
 
 KEPT_BACK: Final = re.compile(r"(?:IP|hostname) \(([^)\s]+)\) is in a (?:blacklisted range|blocked pattern)")
 """The same in its log, for whatever opens a connection (its `lib/netext/dialer.go`)."""
+NO_HOST: Final = "unsupported protocol scheme"
+"""Of a request whose address has none, such as "undefined/login"."""
 REFUSED: Final = re.compile(r"""(?:Get|Post|Put|Patch|Delete|Head|Options) \\*"(https?://[^"\\\s]+)""")
 """The address in what k6 says of a request that it could not send."""
 

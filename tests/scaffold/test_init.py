@@ -75,6 +75,9 @@ def test_runs_are_kept_out_of_the_repository(
          {"smoke", "nightly"}, "http://127.0.0.1:8000"),
         ({"a/locustfile.py": LOCUSTFILE, "compose.yml": COMPOSE, "slo.yaml": "response_time: {p95: <1s}\n"},
          {"loadproof.yaml"}, {"smoke", "nightly"}, "http://127.0.0.1:9000"),
+        ({"a/locustfile.py": LOCUSTFILE, "compose.yml": COMPOSE, "slo.yaml": "response_time: {p95: <1s}\n",
+          "locust.conf": "host = http://127.0.0.1:7001\nusers = 3\n"},
+         {"loadproof.yaml"}, {"smoke", "nightly"}, "http://127.0.0.1:7001"),
         ({"load.js": SCRIPT}, {"loadproof.yaml", "performance_requirements.yaml"},
          {"smoke", "nightly"}, None),
         # A profile plays the default function: without one there is no smoke test.

@@ -89,6 +89,9 @@ def test_the_gitlab_pipeline_lints(tests: list[str], compose: str | None, tmp_pa
     assert (pipeline[".performance"]["variables"].get("TARGET") == "http://docker:9000") is (
         compose is not None
     )
+    # On a runner without containers nothing of the machine is changed.
+    (system, _) = pipeline[".performance"]["before_script"]
+    assert re.search(r'^if \[ -n "\$CI_DISPOSABLE_ENVIRONMENT" \]; then\n\s+apt-get ', system)
 
 
 @pytest.mark.parametrize("tests", TESTS)
@@ -112,6 +115,24 @@ def test_the_jenkinsfile_is_whole(tests: list[str], compose: str | None, tmp_pat
         "cron(",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("engines", "extras"),
+    [
+        ({"locust"}, ""),
+        ({"k6", "locust"}, "[k6]"),
+        ({"jmeter"}, "[jmeter]"),
+        ({"jmeter", "k6"}, "[jmeter,k6]"),
+    ],
+)
+@pytest.mark.parametrize("ci", ["github", "gitlab", "jenkins"])
+def test_what_the_scenarios_are_played_by_is_installed(ci: str, engines: set[str], extras: str) -> None:
+    """A plan of JMeter's would end with exit code 2; GitLab's image has no Java, and GitHub's runner has."""
+    ((_, text),) = pipeline_file(ci, ["nightly"], None, None, engines).items()
+    assert f'pip install "loadproof{extras}==' in text
+    if ci != "github":
+        assert ("java" in text.lower() or "jre" in text) is ("jmeter" in engines)
 
 
 def assert_shell(script: str, shell: str) -> None:

@@ -108,7 +108,8 @@ def _propose(wish: _Wish) -> tuple[dict[str, str], list[str]]:
     if wish.ci is not None:
         if not tests:
             raise ConfigError(Problem(f"{FILE_NAME} has no test that a pipeline could run", FILE_NAME))
-        files |= pipeline_file(wish.ci, tests, folder.compose, target or folder.service_url)
+        engines = {scenario.engine for scenario in (*found, *folder.scenarios)}
+        files |= pipeline_file(wish.ci, tests, folder.compose, target or folder.service_url, engines)
         remarks.append(PIPELINES[wish.ci].next_step)
         if folder.compose is None:
             remarks.append("there is no compose file: start the service in the pipeline before the test")

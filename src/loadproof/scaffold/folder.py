@@ -14,6 +14,7 @@ from loadproof.engines.jmeter.plan_file import read_plan_file
 from loadproof.engines.jmeter.threads import groups_of
 from loadproof.engines.jmeter.values import Values, variables_of
 from loadproof.engines.k6.inspection import hosts_in
+from loadproof.engines.locust.default_file import configured_host
 from loadproof.errors import ConfigError
 from loadproof.plan.config import FILE_NAME
 from loadproof.plan.document import Mapping, read_document
@@ -80,7 +81,7 @@ class Folder:
     """An OpenAPI file."""
     compose: str | None = None
     service_url: str | None = None
-    """Where the compose file publishes the service, if it says so plainly."""
+    """Where Locust's configuration says that it is, or where the compose file publishes it, if it does."""
     has_config: bool = False
 
 
@@ -107,7 +108,7 @@ def look_into(path: Path) -> Folder:
         requirements=tuple(requirements),
         description=descriptions[0] if descriptions else None,
         compose=compose,
-        service_url=published_url(path / compose) if compose else None,
+        service_url=configured_host(path) or (published_url(path / compose) if compose else None),
         has_config=(path / FILE_NAME).exists(),
     )
 

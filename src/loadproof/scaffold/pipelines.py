@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -55,8 +55,18 @@ _COMMENTS: Final = {
 """How the comment is made where no program of the CI system does it; GitHub's is `gh`."""
 
 
-def pipeline_file(name: str, tests: Sequence[str], compose: str | None, target: str | None) -> dict[str, str]:
-    """The one file of a pipeline, by path. `name` is one of PIPELINES, `tests` at least one."""
+_EXTRAS: Final = ("jmeter", "k6")
+"""Engines that an extra of that name brings."""
+
+
+def pipeline_file(
+    name: str,
+    tests: Sequence[str],
+    compose: str | None,
+    target: str | None,
+    engines: Collection[str] = ("k6",),
+) -> dict[str, str]:
+    """The one file of a pipeline, by path. `name` is one of PIPELINES; `engines` play the `tests`."""
     if compose is not None and not re.fullmatch(r"[A-Za-z0-9._/-]+", compose):
         raise ValueError(f"not a plain file name for a shell: {compose!r}")
     pipeline = PIPELINES[name]
@@ -64,14 +74,16 @@ def pipeline_file(name: str, tests: Sequence[str], compose: str | None, target: 
     port = f":{parts.port}" if parts.port else ""
     target = ' --target "$TARGET"' if name == "gitlab" and compose else ""
     program = ".loadproof-venv/bin/" if name == "jenkins" else ""
+    extras = ",".join(extra for extra in _EXTRAS if extra in engines)
     steps = {
+        "extras": f"[{extras}]" if extras else "",
         "compose": compose, "version": __version__,
         "loadproof": f"{program}loadproof", "pip": f"{program}pip",
         "target": target, "github": " --github" if name == "github" else "",
     }  # fmt: skip
     comment = render("comment.sh", **_COMMENTS[name]) if name in _COMMENTS else ""
     text = render(
-        pipeline.template, tests=list(tests), compose=compose, baselines=BASELINES,
+        pipeline.template, tests=list(tests), compose=compose, baselines=BASELINES, java="jmeter" in engines,
         dind_target=f"{parts.scheme}://docker{port}{parts.path}",
         install=render("install.sh", **steps), ab=render("ab.sh", **steps),
         nightly=render("nightly.sh", **steps), comment=comment,

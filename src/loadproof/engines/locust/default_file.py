@@ -1,4 +1,4 @@
-"""The locustfile that Locust takes when its command line names none."""
+"""What Locust's configuration files say: which locustfile is meant where none is named, and which host."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def default_locustfile(
         if named:
             return str(named), f"{file.name} says so"
     return (_FILE, "it is here, as Locust has it") if (folder / _FILE).is_file() else None
+
+
+def configured_host(folder: Path) -> str | None:
+    """The base URL in the configuration files of a folder; None without one, and where none can be read."""
+    try:
+        hosts = [_settings(folder / file).get("host") for file in (_PROJECT, _BESIDE)]
+    except ConfigError:
+        return None
+    return next((str(host) for host in hosts if str(host).startswith(("http://", "https://"))), None)
 
 
 def _given(folder: Path, arguments: Sequence[str]) -> list[Path]:
